@@ -1,0 +1,47 @@
+# One set of verbs. Each does all the set-up that it needs; a second run starts at once.
+#
+#   make demo     solve three real tasks with an embedded model, and learn from one of them
+#   make test     lint, types and tests
+#   make setup    only the virtual environment, in .venv
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+BIN := .venv/bin
+STAMP := .venv/.pilotage-setup
+
+.PHONY: setup demo format check test docs clean
+
+setup: $(STAMP)
+
+# The stamp is written last, so a set-up that was interrupted starts over; pip reuses what it has downloaded.
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "pilotage needs Python 3.11 or newer on the PATH" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "pilotage needs Python 3.11 or newer; this is $$("$(PYTHON)" --version). Try: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@rm -f $(STAMP)
+	@test -x $(BIN)/python || { echo "creating .venv"; "$(PYTHON)" -m venv .venv; }
+	@echo "installing pilotage and its dependencies into .venv (a few minutes the first time)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -c constraints.txt -e '.[dev,docs]'
+	@touch $(STAMP)
+
+demo: $(STAMP)
+	@$(BIN)/pilotage models pull default minilm
+	@$(BIN)/pilotage demo
+
+format: $(STAMP)
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+check: $(STAMP)
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+test: check
+	@$(BIN)/pilotage models pull smollm2 minilm
+	@$(BIN)/python -m pytest
+
+docs: $(STAMP)
+	@$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf .venv site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
