@@ -1,0 +1,13 @@
+"""Every error that `navigator` raises on purpose; each message says what to do next."""
+
+
+class NavigatorError(Exception):
+    """Base of the errors of this package."""
+
+
+class SpecMismatch(NavigatorError, ValueError):
+    """An observation, mask or policy does not fit the action or observation spec in use."""
+
+
+class PolicyError(NavigatorError, ValueError):
+    """A policy cannot be built or loaded as asked."""

@@ -1,0 +1,88 @@
+"""RulePolicy: a short ordered list of readable rules; the first that applies and is legal decides.
+
+The default list encodes what was measured on small models: run a program first where there is something to compute; an
+answer that a second, independent route also reached is nearly always right; self-assessment tells nothing, the
+log-probabilities of the program's own tokens tell something; so check what looks unsure, and break a tie with a third
+route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from navigator.policy import Decision
+from navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
+
+
+class View:
+    """An observation read by name: `o.program`, `o.candidates`."""
+
+    def __init__(self, spec: ObservationSpec, observation: Observation) -> None:
+        self._spec = spec
+        self._observation = observation
+
+    def __getattr__(self, name: str) -> float:
+        return self._spec.value(self._observation, name)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When `applies` and `action` is legal, do it."""
+
+    why: str
+    applies: Callable[[View], bool]
+    action: str
+
+
+SURE = -0.06
+"""Mean token log-probability above which a program's answer is taken without a check."""
+
+SHORT_QUESTION = 5.3
+"""Natural logarithm of 200 characters."""
+
+DEFAULT_RULES: tuple[Rule, ...] = (
+    Rule("all worked examples pass", lambda o: o.examples_passed == 1, "answer"),
+    Rule("two independent routes agree", lambda o: o.leader_routes >= 2, "answer"),
+    Rule(
+        "a short question without numbers",
+        lambda o: o.kind_text == 1 and o.numbers == 0 and o.prompt_length < SHORT_QUESTION and o.candidates == 0,
+        "answer",
+    ),
+    Rule("nothing was computed yet", lambda o: o.candidates == 0, "program"),
+    Rule("the program failed", lambda o: o.candidates == 0 and o.program == -1 and o.count_reflect == 0, "reflect"),
+    Rule("no answer yet", lambda o: o.candidates == 0, "reason"),
+    Rule("no answer yet", lambda o: o.candidates == 0, "decompose"),
+    Rule(
+        "the program is sure of itself",
+        lambda o: o.candidates == 1 and o.leader_executed == 1 and o.leader_mean_logprob > SURE,
+        "answer",
+    ),
+    Rule("one route alone is not enough", lambda o: o.candidates == 1, "verify"),
+    Rule("two routes disagree", lambda o: o.candidates == 2, "decompose"),
+)
+
+
+class RulePolicy:
+    """Decides by the first rule that applies and is legal; the terminal action where none does."""
+
+    def __init__(
+        self,
+        actions: ActionSpec,
+        observations: ObservationSpec,
+        rules: Sequence[Rule] = DEFAULT_RULES,
+        name: str = "default",
+    ) -> None:
+        self.name = name
+        self.rules = tuple(rules)
+        self._actions = actions
+        self._observations = observations
+        self._indices = [actions.index(rule.action) for rule in self.rules]
+
+    def decide(self, observation: Observation, mask: ActionMask) -> Decision:
+        """The action of the first rule that applies and that the mask allows."""
+        view = View(self._observations, observation)
+        for rule, index in zip(self.rules, self._indices, strict=True):
+            if mask[index] and rule.applies(view):
+                return Decision(index, rule.why)
+        return Decision(self._actions.index(self._actions.terminal), "no rule asks for more")
