@@ -1,0 +1,28 @@
+"""Block: one kind of reasoning step. Implement `applicable` and `run`, register it, and the navigator can choose it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from agent.kit import Kit
+from agent.state import State
+from agent.trace import Step
+
+
+class Block(ABC):
+    """One logic block.
+
+    A block holds no state: all it knows comes in `state`, all it may do goes through `kit`. Its class docstring's
+    first line is its description in docs and reports.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def applicable(self, state: State) -> bool:
+        """Whether running this block now can bring anything new; the navigator's mask."""
+
+    @abstractmethod
+    async def run(self, state: State, kit: Kit) -> Step:
+        """Does the work. Whatever could not be parsed leaves the candidate None: a miss, never a guess."""

@@ -1,0 +1,21 @@
+"""Plan: a short numbered plan before any work (Plan-and-Solve, Wang et al. 2023)."""
+
+from agent.blocks.base import Block
+from agent.kit import Kit
+from agent.state import State
+from agent.trace import Step, Turn
+
+PROMPT = "Write a numbered plan of at most five short steps for this task. Do not solve it yet."
+
+
+class Plan(Block):
+    """Writes a plan that later blocks follow. One LLM call, no candidate."""
+
+    name = "plan"
+
+    def applicable(self, state: State) -> bool:
+        return not state.trace.has(self.name) and not state.candidates
+
+    async def run(self, state: State, kit: Kit) -> Step:
+        reply = await kit.ask(state, PROMPT, max_tokens=160)
+        return kit.step(self.name, [reply], turns=[Turn(asked=PROMPT, replied=reply.text)])

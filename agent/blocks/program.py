@@ -1,0 +1,46 @@
+"""Program: write Python, run it in the sandbox, read what it printed (PAL, Gao et al. 2023; PoT, Chen et al. 2023)."""
+
+from agent.blocks.base import Block
+from agent.kit import Kit
+from agent.programs import run_program
+from agent.state import State
+from agent.trace import Step, Turn
+
+PROMPT = (
+    "Write a short Python program (standard library only) that computes the answer from the facts in the task and "
+    "prints the answer and nothing else. Reply with one ```python block."
+)
+AS_ANSWER = (
+    "Write the complete Python program (standard library only): it reads standard input and prints the result. "
+    "Reply with one ```python block."
+)
+
+
+def instruction(state: State) -> str:
+    """What to ask for: a program that finds the answer, or the program that is the answer."""
+    return AS_ANSWER if state.task.kind == "program" else PROMPT
+
+
+class Program(Block):
+    """Writes a program, runs it in the sandbox and takes its output as candidate. One LLM call."""
+
+    name = "program"
+
+    def applicable(self, state: State) -> bool:
+        return state.abilities.sandbox and not any(step.program for step in state.trace.steps)
+
+    async def run(self, state: State, kit: Kit) -> Step:
+        asked = instruction(state)
+        independent = bool(state.candidates)
+        reply = await kit.ask(state, asked, max_tokens=400, independent=independent)
+        outcome = await run_program(state, kit, reply.text)
+        return kit.step(
+            self.name,
+            [reply],
+            turns=[Turn(asked=asked, replied=reply.text)],
+            result=outcome.result,
+            candidate=outcome.candidate,
+            independent=independent,
+            evidence=outcome.evidence,
+            program=outcome.source,
+        )

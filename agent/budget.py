@@ -1,0 +1,95 @@
+"""Budget: hard limits on tokens, LLM calls, steps and seconds, and the meter that enforces them."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agent.errors import BudgetExceeded, UsageError
+from agent.trace import Usage
+
+MIN_COMPLETION = 16
+"""Fewer tokens than this hold no useful reply, so a call that would get fewer is not made."""
+
+CHARACTERS_PER_TOKEN = 3.0
+"""Lower than for any common tokenizer on English text, so that a prompt's length is rather over- than underrated."""
+
+
+def estimate_tokens(text: str) -> int:
+    """Upper estimate of a text's tokens, for planning only: what is charged is what the model counted."""
+    return math.ceil(len(text) / CHARACTERS_PER_TOKEN) + 8
+
+
+class Budget(BaseModel):
+    """Limits of one run. A run never starts a call that its budget does not cover.
+
+    Args:
+        max_tokens: prompt and completion tokens together.
+        max_calls: LLM calls.
+        max_steps: blocks, the answer included.
+        max_seconds: wall-clock time; a call in flight at the limit is cancelled.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_tokens: int = Field(6000, gt=0)
+    max_calls: int = Field(24, gt=0)
+    max_steps: int = Field(8, gt=0, le=32)
+    max_seconds: float = Field(600.0, gt=0)
+
+    def require_room_for(self, prompt: str) -> None:
+        """Raises UsageError where not even one step on this prompt fits."""
+        needed = estimate_tokens(prompt) + MIN_COMPLETION
+        if needed > self.max_tokens:
+            raise UsageError(
+                f"a budget of {self.max_tokens} tokens is too small for one step on this task; give it at least {needed}"
+            )
+
+
+class Meter:
+    """Watches one run's spending against its budget. Concurrent calls reserve what they may use before they start."""
+
+    def __init__(self, budget: Budget, spent: Usage = Usage(), elapsed: float = 0.0) -> None:  # noqa: B008 (frozen)
+        self.budget = budget
+        self.spent = spent
+        self._reserved_tokens = 0
+        self._reserved_calls = 0
+        self._started = time.monotonic() - elapsed
+
+    @property
+    def tokens_left(self) -> int:
+        """Tokens neither spent nor reserved."""
+        return self.budget.max_tokens - self.spent.total_tokens - self._reserved_tokens
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the time limit; negative past it."""
+        return self.budget.max_seconds - (time.monotonic() - self._started)
+
+    def reserve(self, prompt_tokens: int, completion_tokens: int) -> int:
+        """Reserves a call and returns the completion tokens it may write, at most `completion_tokens`.
+
+        Raises:
+            BudgetExceeded: no useful call fits any more.
+        """
+        if self.spent.llm_calls + self._reserved_calls >= self.budget.max_calls:
+            raise BudgetExceeded("max_calls", f"all {self.budget.max_calls} LLM calls of the budget are used")
+        if self.seconds_left <= 0:
+            raise BudgetExceeded("max_seconds", f"the budget of {self.budget.max_seconds:g} seconds is used up")
+        granted = min(completion_tokens, self.tokens_left - prompt_tokens)
+        if granted < min(MIN_COMPLETION, completion_tokens):
+            raise BudgetExceeded(
+                "max_tokens",
+                f"{max(self.tokens_left, 0)} of {self.budget.max_tokens} budgeted tokens are left, too few for a call",
+            )
+        self._reserved_tokens += prompt_tokens + granted
+        self._reserved_calls += 1
+        return granted
+
+    def settle(self, prompt_tokens: int, granted: int, actual: Usage) -> None:
+        """Replaces a reservation by what the call really cost."""
+        self._reserved_tokens -= prompt_tokens + granted
+        self._reserved_calls -= 1
+        self.spent += actual

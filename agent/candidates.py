@@ -1,0 +1,66 @@
+"""Candidates: the answers a run has reached so far, grouped by meaning and weighed by public evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent.answers import normal_form
+from agent.task import Task
+from agent.trace import Step
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One distinct answer and the steps that reached it.
+
+    Attributes:
+        text: the answer as the last of these steps wrote it.
+        steps: the steps that reached it.
+        routes: how many of them did so on their own: a step that had seen the answer before does not count. For small
+            models this was the best sign of a right answer: right 13 times in 16 where a second route agreed, 8 in 19
+            where none did.
+    """
+
+    text: str
+    steps: tuple[Step, ...]
+    routes: int
+
+    @property
+    def examples_passed(self) -> float:
+        """Best share of the task's own worked examples among its steps; 0 where none were run."""
+        return max(step.evidence.examples_passed or 0.0 for step in self.steps)
+
+    @property
+    def executed(self) -> bool:
+        """Whether a program that ran printed it."""
+        return any(step.evidence.program == "ok" for step in self.steps)
+
+    @property
+    def mean_logprob(self) -> float:
+        """Best mean token log-probability among its steps; minus infinity where no model gave any."""
+        return max((s.mean_logprob for s in self.steps if s.mean_logprob is not None), default=float("-inf"))
+
+    @property
+    def verified(self) -> bool:
+        """Whether public evidence backs it: a second independent route, or all of the task's worked examples."""
+        return self.routes >= 2 or self.examples_passed == 1.0
+
+    @property
+    def weight(self) -> tuple[float, int, bool, float]:
+        """Sort key: worked examples passed, then agreement, then execution, then the model's own confidence."""
+        return (self.examples_passed, self.routes, self.executed, self.mean_logprob)
+
+
+def candidates(task: Task, steps: Sequence[Step]) -> tuple[Candidate, ...]:
+    """Distinct answers, the strongest first; of equals, the one that was reached first."""
+    reached: dict[str, list[Step]] = {}
+    routes: dict[str, int] = {}
+    for step in steps:
+        if step.candidate is None:
+            continue
+        form = normal_form(task.kind, step.candidate)
+        routes[form] = routes.get(form, 0) + (step.independent or form not in reached)
+        reached.setdefault(form, []).append(step)
+    found = [Candidate(group[-1].candidate or "", tuple(group), routes[form]) for form, group in reached.items()]
+    return tuple(sorted(found, key=lambda candidate: candidate.weight, reverse=True))

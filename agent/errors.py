@@ -1,0 +1,53 @@
+"""Every error that `agent` raises on purpose; each message says what to do next."""
+
+
+class PilotageError(Exception):
+    """Base of all errors a caller may want to catch; the command line prints its text and exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class UsageError(PilotageError):
+    """What the caller asked for cannot be done as asked: a bad specification, flag or file."""
+
+    exit_code = 2
+
+
+class TaskError(UsageError):
+    """A task source is malformed; the text names the file and line."""
+
+
+class BudgetExceeded(PilotageError):
+    """A hard limit of the run's budget does not allow the next call. It stops the run; it is not a failure."""
+
+    def __init__(self, limit: str, message: str) -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
+class ModelError(PilotageError):
+    """A model could not be loaded or did not answer as a model should."""
+
+
+class UnknownModel(ModelError, UsageError):
+    """The model string names nothing that can be loaded."""
+
+
+class MissingExtra(ModelError, UsageError):
+    """An optional dependency is needed; the text names the extra that brings it."""
+
+
+class WeightsError(ModelError):
+    """Model weights are missing, truncated, corrupt, or could not be fetched."""
+
+
+class ModelUnavailable(ModelError):
+    """The endpoint could not be reached, or refused after every retry."""
+
+
+class BadReply(ModelError):
+    """The endpoint answered with something that is not a usable chat completion."""
+
+
+class SandboxUnavailable(PilotageError):
+    """No isolation for generated code is available here and nobody opted in to a weaker one."""

@@ -1,0 +1,179 @@
+"""Kit: the only way by which a block reaches the model, the sandbox or memory, so that no cost can be forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent.budget import Meter, estimate_tokens
+from agent.errors import BudgetExceeded, SandboxUnavailable
+from agent.models.reply import Message, Reply, Request
+from agent.prompting import conversation, from_scratch
+from agent.state import State
+from agent.trace import Evidence, Hint, Step, Turn, Usage, total
+
+if TYPE_CHECKING:
+    from agent.models.client import ModelClient
+    from agent.sandbox import Execution, Sandbox
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """What memory gave for a query: the hints and their text as a prompt shows it."""
+
+    text: str = ""
+    hints: tuple[Hint, ...] = ()
+
+
+Recall = Callable[[str, int], Awaitable[Recalled]]
+"""Asks memory: (query, largest number of prompt tokens) to what it recalled; empty when it abstains."""
+
+
+class Kit:
+    """Tools for one block's run, and the account of what that run cost.
+
+    Args:
+        model: answers requests.
+        meter: the run's budget; refuses calls that it does not cover.
+        sandbox: runs generated code, or None.
+        recall: asks memory, or None.
+        on_token: called with each piece of text as the model writes it.
+        seed: sampling seed of the run.
+    """
+
+    def __init__(
+        self,
+        model: ModelClient,
+        meter: Meter,
+        *,
+        sandbox: Sandbox | None = None,
+        recall: Recall | None = None,
+        on_token: Callable[[str], None] | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.model = model
+        self.meter = meter
+        self._sandbox = sandbox
+        self._recall = recall
+        self._on_token = on_token
+        self._seed = seed
+        self._usages: list[Usage] = []
+
+    @property
+    def usage(self) -> Usage:
+        """All that was spent through this kit."""
+        return total(self._usages)
+
+    async def ask(
+        self,
+        state: State,
+        instruction: str,
+        *,
+        max_tokens: int,
+        turns: Sequence[Turn] = (),
+        independent: bool = False,
+        temperature: float = 0.0,
+        grammar: str | None = None,
+        sample: int = 0,
+    ) -> Reply:
+        """Asks the model to go on from the run so far, or, if `independent`, from the task alone.
+
+        Args:
+            state: the run so far.
+            instruction: the newest user turn.
+            max_tokens: completion tokens; fewer are granted when the budget is nearly used up.
+            turns: exchanges of the block at work, which the run does not hold yet.
+            independent: leave out the steps so far.
+            temperature: 0 decodes greedily.
+            grammar: GBNF grammar for the reply, where the backend has grammars.
+            sample: number of the repeat, for temperature above 0.
+
+        Raises:
+            BudgetExceeded: the call does not fit the budget, or ran past its time limit and was cancelled.
+        """
+        messages = (from_scratch if independent else conversation)(state, instruction, turns)
+        return await self.send(messages, max_tokens=max_tokens, temperature=temperature, grammar=grammar, sample=sample)
+
+    async def send(
+        self,
+        messages: tuple[Message, ...],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        grammar: str | None = None,
+        json_schema: dict[str, object] | None = None,
+        top_logprobs: int = 0,
+        sample: int = 0,
+        silent: bool = False,
+    ) -> Reply:
+        """Sends messages as they are; `silent` keeps the reply out of the token stream."""
+        prompt_tokens = estimate_tokens("".join(message.content for message in messages))
+        granted = self.meter.reserve(prompt_tokens, max_tokens)
+        request = Request(
+            messages=messages,
+            max_tokens=granted,
+            temperature=temperature,
+            grammar=grammar,
+            json_schema=json_schema,
+            logprobs=True,
+            top_logprobs=top_logprobs,
+            seed=self._seed,
+            sample=sample,
+        )
+        spent = Usage(llm_calls=1)
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(self.meter.seconds_left):
+                reply = await self.model.ask(request, None if silent else self._on_token)
+            spent = reply.usage
+            return reply
+        except TimeoutError:
+            spent = Usage(prompt_tokens=prompt_tokens, llm_calls=1, seconds=time.monotonic() - started)
+            limit = self.meter.budget.max_seconds
+            raise BudgetExceeded("max_seconds", f"the budget of {limit:g} seconds is used up") from None
+        finally:
+            self._usages.append(spent)
+            self.meter.settle(prompt_tokens, granted, spent)
+
+    async def execute(self, code: str, stdin: str = "") -> Execution:
+        """Runs generated code in the sandbox; raises SandboxUnavailable where there is none."""
+        if self._sandbox is None:
+            raise SandboxUnavailable("this run has no sandbox; the program block is masked out without one")
+        return await self._sandbox.run(code, stdin=stdin)
+
+    async def recall(self, query: str, max_tokens: int) -> Recalled:
+        """Asks memory for concepts; empty where there is no memory or it abstains."""
+        return await self._recall(query, max_tokens) if self._recall else Recalled()
+
+    def step(
+        self,
+        block: str,
+        replies: Sequence[Reply],
+        *,
+        turns: Sequence[Turn] = (),
+        result: str = "",
+        candidate: str | None = None,
+        independent: bool = False,
+        evidence: Evidence = Evidence(),  # noqa: B008 (frozen)
+        program: str | None = None,
+        hints: Sequence[Hint] = (),
+    ) -> Step:
+        """The finished step: text and log-probabilities of the last reply, and the cost of all of them."""
+        last = replies[-1] if replies else None
+        return Step(
+            block=block,
+            text=last.text if last else "",
+            turns=tuple(turns),
+            result=result,
+            candidate=candidate,
+            independent=independent,
+            evidence=evidence,
+            mean_logprob=last.mean_logprob if last else None,
+            min_logprob=last.min_logprob if last else None,
+            program=program,
+            hints=tuple(hints),
+            usage=self.usage,
+        )

@@ -1,0 +1,85 @@
+"""Programs that the model wrote: take the source out of a reply, run it in the sandbox, read what it printed."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+
+from agent.answers import extract, normal_form
+from agent.kit import Kit
+from agent.state import State
+from agent.trace import Evidence
+
+FENCE = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
+SHOWN_OUTPUT = 400
+
+
+@dataclass(frozen=True)
+class ProgramRun:
+    """What came of running a program: its source, the answer it gave, the evidence, and what to tell the model."""
+
+    source: str | None
+    candidate: str | None
+    evidence: Evidence
+    result: str
+
+
+def source_of(reply: str) -> str | None:
+    """The Python source in a reply: its last fenced block, or the whole reply if that parses; else None."""
+    blocks = [block.strip() for block in FENCE.findall(reply) if block.strip()]
+    source = blocks[-1] if blocks else reply.strip()
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return source if blocks else None
+    return source if blocks or any(not isinstance(node, ast.Expr) for node in tree.body) else None
+
+
+async def run_program(state: State, kit: Kit, reply: str) -> ProgramRun:
+    """Runs the program in a reply, on the task's worked examples where the answer is itself a program."""
+    source = source_of(reply)
+    if source is None:
+        return ProgramRun(None, None, Evidence(program="refused", note="the reply holds no Python program"), "")
+    if state.task.kind == "program":
+        return await _try_on_examples(state, kit, source)
+    execution = await kit.execute(source)
+    if execution.exit_code != 0 or execution.stopped_by:
+        error = _last_line(execution.stderr) or f"stopped by its {execution.stopped_by} limit"
+        result = f"The program failed: {error}"
+        return ProgramRun(source, None, Evidence(program="failed", error=error), result)
+    printed = execution.stdout.strip()
+    candidate = read_output(state, printed)
+    note = None if candidate is not None else "what the program printed is no answer"
+    result = f"The program printed:\n{printed[:SHOWN_OUTPUT] or '(nothing)'}"
+    return ProgramRun(source, candidate, Evidence(program="ok", note=note), result)
+
+
+def read_output(state: State, printed: str) -> str | None:
+    """The answer in a program's output: the whole of it for text and grids, the last line's value otherwise."""
+    if not printed:
+        return None
+    task = state.task
+    if task.kind in ("numeric", "choice"):
+        last = printed.splitlines()[-1]
+        return extract(task.kind, last, task.choices)
+    return extract(task.kind, printed, task.choices) or printed
+
+
+async def _try_on_examples(state: State, kit: Kit, source: str) -> ProgramRun:
+    passed, complaint = 0, ""
+    for example in state.task.examples:
+        execution = await kit.execute(source, example.input)
+        same = normal_form("text", execution.stdout) == normal_form("text", example.output)
+        passed += execution.exit_code == 0 and same
+        if not same and not complaint:
+            seen = _last_line(execution.stderr) or execution.stdout.strip()[:SHOWN_OUTPUT]
+            complaint = f"On the input\n{example.input}\nit gave\n{seen}\ninstead of\n{example.output}"
+    share = passed / len(state.task.examples) if state.task.examples else None
+    evidence = Evidence(program="ok" if not complaint else "failed", examples_passed=share)
+    return ProgramRun(source, source, evidence, complaint)
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1].strip()[:SHOWN_OUTPUT] if lines else ""

@@ -1,0 +1,71 @@
+"""Prompts as a conversation that only ever grows, so that a model's prefix cache serves all but the newest turn.
+
+Order: a fixed system sentence, the task, what memory recalled, then every earlier exchange word for word, and last the
+new instruction. Reading a prompt is what costs a small machine most, so nothing stable ever stands behind something
+that changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.models.reply import Message
+from agent.state import State
+from agent.task import Task
+from agent.trace import Turn
+
+SYSTEM = "You solve problems correctly and briefly."
+
+ANSWER_FORM = {
+    "numeric": "Then write a last line 'Answer: ' followed by the number alone.",
+    "choice": "Then write a last line 'Answer: ' followed by the letter alone.",
+    "text": "Then write a last line 'Answer: ' followed by the answer alone.",
+    "program": "Then write the complete program in one ```python block.",
+    "grid": "Then write a last line 'Answer: ' followed by the grid as a JSON list of rows.",
+}
+"""How a block's instruction ends. Small models skip the work and answer at once unless the work is asked for first."""
+
+
+def describe(task: Task) -> str:
+    """The task as a prompt shows it: its text, its choices, its worked examples."""
+    parts = [task.prompt.strip()]
+    if task.choices:
+        parts.append("\n".join(f"{letter(place)}) {choice}" for place, choice in enumerate(task.choices)))
+    for example in task.examples:
+        parts.append(f"Example input:\n{example.input}\nExample output:\n{example.output}")
+    return "\n\n".join(parts)
+
+
+def letter(place: int) -> str:
+    """Letter of a choice by its place: 0 is A."""
+    return chr(ord("A") + place)
+
+
+def opening(state: State) -> str:
+    """The first user message's stable part."""
+    return f"{describe(state.task)}\n\n{state.trace.hint_text}".strip()
+
+
+def conversation(state: State, instruction: str, turns: Sequence[Turn] = ()) -> tuple[Message, ...]:
+    """All that was said so far, the turns of the block at work, then the instruction."""
+    return _messages(state, [(step.turns, step.result) for step in state.trace.steps], turns, instruction)
+
+
+def from_scratch(state: State, instruction: str, turns: Sequence[Turn] = ()) -> tuple[Message, ...]:
+    """The task, the turns of the block at work and the instruction, without the steps before it."""
+    return _messages(state, [], turns, instruction)
+
+
+def _messages(
+    state: State, past: Sequence[tuple[Sequence[Turn], str]], turns: Sequence[Turn], instruction: str
+) -> tuple[Message, ...]:
+    messages = [Message(role="system", content=SYSTEM)]
+    pending = opening(state)
+    for said, result in (*past, (turns, "")):
+        for turn in said:
+            messages.append(Message(role="user", content=f"{pending}\n\n{turn.asked}".strip()))
+            messages.append(Message(role="assistant", content=turn.replied))
+            pending = ""
+        pending = f"{pending}\n\n{result}".strip()
+    messages.append(Message(role="user", content=f"{pending}\n\n{instruction}".strip()))
+    return tuple(messages)

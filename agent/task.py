@@ -1,0 +1,61 @@
+"""Task and Answer: what comes in, and what goes out."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Kind = Literal["numeric", "choice", "text", "program", "grid"]
+KINDS: tuple[Kind, ...] = ("numeric", "choice", "text", "program", "grid")
+
+
+class Example(BaseModel):
+    """A worked example that the task itself shows: public, so it may be used as evidence."""
+
+    model_config = ConfigDict(frozen=True)
+
+    input: str
+    output: str
+
+
+class Task(BaseModel):
+    """One problem.
+
+    `gold` and `metadata` are seen by graders only: they never reach a prompt, a retry, an observation or the
+    decision to write to memory. `public()` is the view that everything else works with.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(min_length=1)
+    prompt: str
+    kind: Kind = "text"
+    choices: tuple[str, ...] = ()
+    examples: tuple[Example, ...] = ()
+    gold: Any = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("prompt")
+    @classmethod
+    def _has_text(cls, prompt: str) -> str:
+        if not prompt.strip():
+            raise ValueError("the prompt is empty; a task needs a question to answer")
+        return prompt
+
+    def public(self) -> Task:
+        """This task without its hidden answer and without metadata."""
+        return self.model_copy(update={"gold": None, "metadata": {}})
+
+
+ASKS_FOR_A_NUMBER = re.compile(
+    r"\b(how (many|much|far|long|old|tall|fast|big)|calculate|compute|evaluate|find the (sum|product|value|number)"
+    r"|what is the (sum|product|difference|total|value|number|average|remainder|probability))\b|=\s*\??\s*$",
+    re.IGNORECASE,
+)
+
+
+def infer_kind(prompt: str) -> Kind:
+    """Kind of a bare question: numeric where it gives numbers and asks for one, else text."""
+    return "numeric" if re.search(r"\d", prompt) and ASKS_FOR_A_NUMBER.search(prompt) else "text"

@@ -1,0 +1,146 @@
+"""Usage, Evidence, Step and Trace: everything one run did, append-only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+TRACE_FORMAT = 1
+
+
+class Usage(BaseModel):
+    """Exact cost of one or more LLM calls. A call replayed from the response cache costs what it cost at first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = Field(0, description="prompt tokens the backend did not have to read again")
+    llm_calls: int = 0
+    seconds: float = Field(0.0, description="wall-clock seconds spent in calls")
+    replayed_calls: int = Field(0, description="calls answered by the response cache")
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion tokens together, what a budget counts."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            llm_calls=self.llm_calls + other.llm_calls,
+            seconds=self.seconds + other.seconds,
+            replayed_calls=self.replayed_calls + other.replayed_calls,
+        )
+
+
+def total(usages: Iterable[Usage]) -> Usage:
+    """Sum of usages; zero for none."""
+    return sum(usages, Usage())
+
+
+class Hint(BaseModel):
+    """One concept that memory recalled for this run, as the navigator and the reader may know it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    concept_id: str
+    title: str
+    similarity: float = Field(description="cosine between query and concept, -1 to 1")
+    posterior: float = Field(0.5, description="estimated probability that it helps, 0 to 1")
+
+
+class Evidence(BaseModel):
+    """What a step showed about its candidate, free of any hidden answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+    program: Literal["ok", "failed", "refused"] | None = Field(
+        None, description="a program ran and printed; ran and failed; or could not be run as asked"
+    )
+    error: str | None = Field(None, description="last line of what a failed program wrote to stderr")
+    examples_passed: float | None = Field(None, ge=0, le=1, description="share of the task's own worked examples")
+    verdict: Literal["agrees", "disagrees"] | None = Field(
+        None, description="an independent route compared with the candidate that led before it"
+    )
+    note: str | None = Field(None, description="what else a reader should know, for example why nothing was parsed")
+
+
+class Turn(BaseModel):
+    """One exchange with the model: what was asked, and what it replied. Later prompts repeat it word for word."""
+
+    model_config = ConfigDict(frozen=True)
+
+    asked: str
+    replied: str
+
+
+class Step(BaseModel):
+    """One block's work.
+
+    `turns` extends the conversation that later blocks continue, and `result`, what came from outside the model (a
+    program's output), is told to them after it. An `independent` step was worked out from the task alone, without
+    sight of the steps before it, so that its agreement with them is evidence.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    block: str
+    text: str = ""
+    turns: tuple[Turn, ...] = ()
+    result: str = ""
+    candidate: str | None = None
+    independent: bool = False
+    evidence: Evidence = Evidence()
+    mean_logprob: float | None = None
+    min_logprob: float | None = None
+    program: str | None = Field(None, description="source of the program that was run, if one was")
+    hints: tuple[Hint, ...] = Field((), description="concepts that this step recalled anew")
+    usage: Usage = Usage()
+
+
+class Charge(BaseModel):
+    """An LLM cost outside a block's step: a self-assessment (`probe`), or writing to memory (`distil`)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    by: str
+    usage: Usage
+
+
+class Trace(BaseModel):
+    """Everything one run did so far."""
+
+    model_config = ConfigDict(frozen=True)
+
+    hint_text: str = Field("", description="recalled concepts as the prompt shows them; empty for no hint")
+    hints: tuple[Hint, ...] = ()
+    steps: tuple[Step, ...] = ()
+    charges: tuple[Charge, ...] = ()
+
+    @property
+    def usage(self) -> Usage:
+        """What the run has cost: every block, every self-assessment, every write to memory."""
+        return total([*(step.usage for step in self.steps), *(charge.usage for charge in self.charges)])
+
+    @property
+    def recalled(self) -> tuple[Hint, ...]:
+        """Every concept recalled, at the start and by the recall block."""
+        return (*self.hints, *(hint for step in self.steps for hint in step.hints))
+
+    @property
+    def route(self) -> tuple[str, ...]:
+        """Names of the blocks run, in order."""
+        return tuple(step.block for step in self.steps)
+
+    def count(self, block: str) -> int:
+        """How often a block was run."""
+        return sum(step.block == block for step in self.steps)
+
+    def has(self, block: str) -> bool:
+        """Whether a block was run."""
+        return self.count(block) > 0

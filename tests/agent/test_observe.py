@@ -1,0 +1,96 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.blocks import BUILT_IN, Registry
+from agent.errors import UsageError
+from agent.models import ScriptedChatModel
+from agent.observe import Observer, free_values
+from agent.task import Task
+from agent.trace import Evidence, Hint
+from tests.agent.states import state_of, step
+
+TASK = Task(id="t", prompt="What is 6 times 7?", kind="numeric")
+
+evidence = st.builds(
+    Evidence,
+    program=st.sampled_from(["ok", "failed", None]),
+    verdict=st.sampled_from(["agrees", "disagrees", None]),
+    examples_passed=st.none() | st.floats(0, 1),
+)
+logprob = st.none() | st.floats(-30, 0)
+steps = st.builds(
+    step,
+    st.sampled_from([block.name for block in BUILT_IN[:-1]]),
+    st.sampled_from([None, "1", "2", "41.5"]),
+    evidence=evidence,
+    mean_logprob=logprob,
+    min_logprob=logprob,
+    independent=st.booleans(),
+)
+
+
+@given(st.lists(steps, max_size=12))
+async def test_every_observation_is_within_the_bounds_of_its_spec(done):
+    observer = Observer(Registry())
+    vector = await observer.observe(state_of(TASK, *done), kit=None)
+    assert vector.shape == (len(observer.spec),)
+    assert ((observer.spec.low <= vector) & (vector <= observer.spec.high)).all()
+
+
+def test_the_features_say_what_happened():
+    done = [
+        step("program", "42", evidence=Evidence(program="ok"), mean_logprob=-0.2, min_logprob=-1.5),
+        step("verify", "42", independent=True, evidence=Evidence(verdict="agrees")),
+    ]
+    hint = Hint(concept_id="c", title="t", similarity=0.7, posterior=0.6)
+    seen = free_values(state_of(TASK, *done, hints=(hint,)), Registry())
+    expected = {
+        "steps_taken": 2,
+        "steps_left": 6,
+        "count_program": 1,
+        "last_verify": 1,
+        "candidates": 1,
+        "leader_routes": 2,
+        "agreement": 1,
+        "leader_executed": 1,
+        "leader_mean_logprob": -0.2,
+        "leader_min_logprob": -1.5,
+        "last_mean_logprob": -20,
+        "program": 1,
+        "verdict": 1,
+        "recalled": 1,
+        "recall_similarity": 0.7,
+        "recall_posterior": 0.6,
+        "kind_numeric": 1,
+        "kind_text": 0,
+        "numbers": 2,
+    }
+    assert {name: seen[name] for name in expected} == expected
+
+
+def test_the_hidden_answer_cannot_enter_a_state():
+    with pytest.raises(ValueError, match="the hidden answer stays with the grader"):
+        state_of(TASK.model_copy(update={"gold": 42}))
+
+
+async def test_the_free_preset_makes_no_call(scripted, kit_for):
+    await Observer(Registry()).observe(state_of(TASK, step("reason", "42")), kit_for(scripted))
+    assert scripted.calls == ()
+
+
+@pytest.mark.parametrize(("says", "p"), [("yes", 1.0), ("no", 0.0), ("perhaps", -1.0)])
+async def test_the_probe_asks_once_for_a_new_answer_and_is_charged(says, p, kit_for):
+    model = ScriptedChatModel(lambda messages: says)
+    observer, kit = Observer(Registry(), "probe"), kit_for(model)
+    vector = await observer.observe(state_of(TASK, step("reason", "42")), kit)
+    assert observer.spec.value(vector, "p_right") == p
+    assert kit.usage.llm_calls == len(model.calls) == 1
+    vector = await observer.observe(state_of(TASK, step("reason", "42"), step("plan")), kit)
+    assert observer.spec.value(vector, "p_right") == -1
+    assert len(model.calls) == 1
+
+
+def test_an_unknown_preset_names_the_known_ones():
+    with pytest.raises(UsageError, match="choose from free, probe"):
+        _ = Observer(Registry(), "psychic").spec
