@@ -59,7 +59,7 @@ def candidates(task: Task, steps: Sequence[Step]) -> tuple[Candidate, ...]:
     for step in steps:
         if step.candidate is None:
             continue
-        form = normal_form(task.kind, step.candidate)
+        form = normal_form(task.kind, step.candidate, task.choices)
         routes[form] = routes.get(form, 0) + (step.independent or form not in reached)
         reached.setdefault(form, []).append(step)
     found = [Candidate(group[-1].candidate or "", tuple(group), routes[form]) for form, group in reached.items()]

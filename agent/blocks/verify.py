@@ -63,5 +63,6 @@ def verdict(state: State, candidate: str | None) -> str | None:
     """Compares with the leader so far; None where the check reached no answer of its own."""
     if candidate is None or state.leader is None:
         return None
-    same = normal_form(state.task.kind, candidate) == normal_form(state.task.kind, state.leader.text)
+    kind, choices = state.task.kind, state.task.choices
+    same = normal_form(kind, candidate, choices) == normal_form(kind, state.leader.text, choices)
     return "agrees" if same else "disagrees"

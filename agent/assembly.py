@@ -1,0 +1,72 @@
+"""Assembly: an agent from settings. What is slow to load is loaded side by side, and only if it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent.settings import Settings
+
+if TYPE_CHECKING:
+    from agent.runner import ReasoningAgent
+    from memory import ConceptStore
+
+
+@contextmanager
+def assemble(settings: Settings, *, checkpoints: bool = False) -> Iterator[ReasoningAgent]:
+    """An agent as the settings describe it; its store and its model are released at the end.
+
+    The weights start loading in a thread of llama.cpp before anything heavy is imported here, and the embedder in
+    another as soon as the store turns out to hold concepts.
+
+    Raises:
+        PilotageError: a part cannot be had as asked.
+        ConceptStoreError: the memory folder cannot be opened.
+    """
+    from agent.models import ResponseCache, load_model
+    from agent.models.weights import data_dir
+
+    cache = ResponseCache() if settings.cache else None
+    model = load_model(settings.model, base_url=settings.base_url, cache=cache)
+    loading = ThreadPoolExecutor(1, thread_name_prefix="load-model")
+    loading.submit(model.load)  # a failure shows again at the first call, which loads what is not loaded yet
+    store = _open_store(settings, data_dir())
+    try:
+        from agent.budget import Budget
+        from agent.runner import ReasoningAgent
+
+        yield ReasoningAgent(
+            model,
+            policy=settings.policy,
+            memory=store,
+            learn=settings.learn,
+            sandbox=settings.sandbox,
+            observation=settings.observation,
+            budget=Budget(
+                max_tokens=settings.max_tokens,
+                max_calls=settings.max_calls,
+                max_steps=settings.max_steps,
+                max_seconds=settings.max_seconds,
+            ),
+            checkpoints=data_dir() / "checkpoints.sqlite" if checkpoints else None,
+            seed=settings.seed,
+        )
+    finally:
+        if store is not None:
+            store.close()
+        loading.shutdown()
+
+
+def _open_store(settings: Settings, data: Path) -> ConceptStore | None:
+    if settings.memory == "none":
+        return None
+    from memory import ConceptStore
+
+    folder = data / "memory" if settings.memory == "default" else Path(settings.memory)
+    store = ConceptStore.open(folder)
+    if not store.is_empty():
+        store.warm()
+    return store

@@ -1,0 +1,43 @@
+"""The `pilotage` command. Commands import what they need when they run, so that `--help` is instant."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from agent.cli import demo, doctor, graph, models, solve
+
+app = typer.Typer(
+    name="pilotage",
+    help="Solve tasks by a routed sequence of logic blocks, with a memory of what worked.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.command("solve")(solve.solve)
+app.add_typer(models.app, name="models")
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+app.command("graph")(graph.graph)
+
+
+def main() -> None:
+    """Entry point: a known error is one sentence on stderr and its exit code, never a traceback."""
+    from agent.cli.failure import sentence_and_code
+
+    try:
+        app()
+    except KeyboardInterrupt:
+        print("interrupted; what was finished is kept", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        known = sentence_and_code(error)
+        if known is None:
+            raise
+        print(f"error: {known[0]}", file=sys.stderr)
+        sys.exit(known[1])
+
+
+__all__ = ["app", "main"]

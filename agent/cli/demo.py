@@ -1,0 +1,75 @@
+"""`pilotage demo`: three real tasks with the embedded model; what the first teaches helps the third."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agent.task import Task
+
+if TYPE_CHECKING:
+    from agent.runner import ReasoningAgent
+
+TASKS = (
+    Task(
+        id="market",
+        kind="numeric",
+        prompt=(
+            "Lena sells 14 jars of honey at 6 dollars each and 9 candles at 4 dollars each. The stall costs her 25 "
+            "dollars. How many dollars of profit does she make?"
+        ),
+        gold=95,
+    ),
+    Task(id="spelling", kind="text", prompt="Spell the word 'pilotage' backwards.", gold="egatolip"),
+    Task(
+        id="bakery",
+        kind="numeric",
+        prompt=(
+            "Omar sells 32 loaves of bread at 5 dollars each and 18 cakes at 12 dollars each. Flour and rent cost him "
+            "140 dollars. How many dollars of profit does he make?"
+        ),
+        gold=236,
+    ),
+)
+
+
+def demo(
+    model: Annotated[str, typer.Option(help="The model to use.")] = "embedded",
+) -> None:
+    """Solve three real tasks with the embedded model and learn from the first for the third."""
+    from agent.assembly import assemble
+    from agent.models.weights import data_dir
+    from agent.settings import Settings
+
+    folder = data_dir() / "demo"
+    shutil.rmtree(folder, ignore_errors=True)  # the demo starts without memory, so that what it learns is seen
+    settings = Settings(model=model, memory=str(folder / "memory"), policy="default", cache=False)
+    with assemble(settings) as agent:
+        runs = asyncio.run(_solve_all(agent))
+    trace = folder / "trace.jsonl"
+    trace.write_text("".join(json.dumps(run) + "\n" for run in runs))
+    print(f"\n{sum(run['score'] == 1 for run in runs)} of {len(runs)} right.")
+    print(f"The trace of every step is in {trace}")
+    print(f"The memory is in {folder / 'memory'}")
+    print('Next: pilotage solve "your own question"    pilotage solve --help    pilotage doctor')
+
+
+async def _solve_all(agent: ReasoningAgent) -> list[dict[str, Any]]:
+    from agent import events
+    from agent.cli.show import Show
+
+    runs = []
+    async with agent:
+        for place, task in enumerate(TASKS, 1):
+            print(f"\n--- task {place} of {len(TASKS)}: {task.prompt}\n")
+            show = Show(sys.stdout)
+            async for event in agent.astream(task):
+                show(event)
+                if isinstance(event, events.Finished):
+                    runs.append(event.run.to_json())
+    return runs

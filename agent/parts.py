@@ -1,0 +1,58 @@
+"""Parts: everything a compiled graph works with. What differs between two agents is here and nowhere else."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from agent.blocks import Registry
+from agent.budget import Budget
+from agent.kit import Recall
+from agent.observe import Observer
+from agent.state import Abilities
+from agent.task import Task, infer_kind
+
+if TYPE_CHECKING:
+    from agent.learning import Learner
+    from agent.models.client import ModelClient
+    from agent.sandbox import Sandbox
+    from navigator.policy import Policy
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an agent is made of.
+
+    Attributes:
+        model: answers requests.
+        policy: chooses blocks.
+        registry: the blocks there are.
+        observer: turns a state into what the policy reads.
+        budget: limits of a run that brings none of its own.
+        sandbox: runs generated code; None masks the program block out.
+        recall: asks memory; None for no memory.
+        learner: writes to memory; None to leave it as it is.
+        seed: sampling seed.
+    """
+
+    model: ModelClient
+    policy: Policy
+    registry: Registry
+    observer: Observer
+    budget: Budget = field(default_factory=Budget)
+    sandbox: Sandbox | None = None
+    recall: Recall | None = None
+    learner: Learner | None = None
+    seed: int = 0
+
+    @property
+    def abilities(self) -> Abilities:
+        """What a run can do besides asking the model."""
+        return Abilities(sandbox=self.sandbox is not None, memory=self.recall is not None)
+
+    @staticmethod
+    def question(text: str) -> Task:
+        """A task from a bare question; its id is a hash of its text."""
+        name = "question-" + hashlib.sha256(text.encode()).hexdigest()[:8]
+        return Task(id=name, prompt=text, kind=infer_kind(text))

@@ -1,0 +1,27 @@
+"""Policies by name: `default`, `random`, `fixed:plan,program,answer`."""
+
+from __future__ import annotations
+
+from agent.errors import UsageError
+from navigator.errors import NavigatorError
+from navigator.policy import FixedPolicy, Policy, RandomPolicy
+from navigator.rules import RulePolicy
+from navigator.spaces import ActionSpec, ObservationSpec
+
+
+def policy_for(name: str, actions: ActionSpec, observations: ObservationSpec, seed: int = 0) -> Policy:
+    """The policy that a name stands for; raises UsageError where it stands for none."""
+    if name == "default":
+        return RulePolicy(actions, observations)
+    if name == "random":
+        return RandomPolicy(actions, seed)
+    if name.startswith("fixed:"):
+        sequence = [entry.strip() for entry in name.removeprefix("fixed:").split(",") if entry.strip()]
+        try:
+            return FixedPolicy(sequence, actions, observations)
+        except NavigatorError as error:
+            raise UsageError(str(error)) from error
+    raise UsageError(
+        f"unknown policy {name!r}; use default, random, or fixed:<block>,<block>,... with blocks from "
+        f"{', '.join(actions.names)}"
+    )

@@ -1,0 +1,209 @@
+"""ReasoningAgent: solve, asolve, astream; and its graph, for people who embed it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, ExitStack
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from agent import events
+from agent.blocks import Registry, installed
+from agent.budget import Budget
+from agent.grading import grader_for
+from agent.graph import STREAM_TOKENS, RunState, build_graph, trace_of
+from agent.learning import Learner, recall_from
+from agent.observe import Observer
+from agent.parts import Parts
+from agent.policies import policy_for
+from agent.prompting import SYSTEM, describe
+from agent.run import Run
+from agent.sandbox import open_sandbox
+from agent.task import Task
+
+if TYPE_CHECKING:
+    from anyio.from_thread import BlockingPortal
+    from langchain_core.runnables import RunnableConfig
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+    from langgraph.graph.state import CompiledStateGraph
+
+    from langchain_core.language_models import BaseChatModel
+
+    from agent.models.client import ModelClient
+    from memory import ConceptStore
+    from navigator.policy import Policy
+
+SUPERSTEPS_PER_BLOCK = 3
+
+
+class ReasoningAgent:
+    """An agent that routes each task through logic blocks.
+
+    Args:
+        model: a model string (see `agent.models.load_model`), a LangChain chat model, or a `ModelClient`.
+        policy: `default`, `random`, `fixed:plan,program,answer`, or a `Policy`.
+        memory: a `ConceptStore` to recall from and learn into; None for no memory.
+        learn: whether solved tasks are written to memory.
+        sandbox: `auto`, `bubblewrap`, `subprocess` (weaker; an explicit choice), or `none`.
+        budget: limits of each run.
+        observation: preset of the observation, `free` or `probe`.
+        registry: blocks; those installed by default.
+        checkpoints: a SQLite file by which a killed run resumes under its thread id.
+        seed: sampling seed.
+
+    Raises:
+        PilotageError: a part cannot be had as asked; the text says what to do.
+
+    Use it as a context manager, sync or async, where it checkpoints; `close` releases what it holds.
+    """
+
+    def __init__(
+        self,
+        model: str | ModelClient | BaseChatModel = "embedded",
+        *,
+        policy: str | Policy = "default",
+        memory: ConceptStore | None = None,
+        learn: bool = True,
+        sandbox: str = "auto",
+        budget: Budget | None = None,
+        observation: str = "free",
+        registry: Registry | None = None,
+        checkpoints: str | Path | None = None,
+        seed: int = 0,
+    ) -> None:
+        client = _client(model)
+        registry = registry or installed()
+        observer = Observer(registry, observation)
+        self.parts = Parts(
+            model=client,
+            policy=policy_for(policy, registry.actions, observer.spec, seed) if isinstance(policy, str) else policy,
+            registry=registry,
+            observer=observer,
+            budget=budget or Budget(),
+            sandbox=open_sandbox(sandbox),
+            recall=recall_from(memory) if memory is not None else None,
+            learner=Learner(memory, client.name) if memory is not None and learn else None,
+            seed=seed,
+        )
+        self._checkpoints = Path(checkpoints) if checkpoints is not None else None
+        self._resources = AsyncExitStack()
+        self._threads = ExitStack()
+        self._durable: tuple[CompiledStateGraph[Any, Any, Any, Any], AsyncSqliteSaver] | None = None
+
+    @cached_property
+    def graph(self) -> CompiledStateGraph[Any, Any, Any, Any]:
+        """The compiled graph without checkpoints, to run as it is or to embed as a node of another graph."""
+        return build_graph(self.parts)
+
+    async def asolve(self, task: Task | str, *, thread_id: str | None = None) -> Run:
+        """Solves one task. With a `thread_id`, an unfinished run of that name goes on where it stopped."""
+        async for event in self._events(task, thread_id, tokens=False):
+            if isinstance(event, events.Finished):
+                return event.run
+        raise AssertionError("a run always finishes or raises")
+
+    def astream(self, task: Task | str, *, thread_id: str | None = None) -> AsyncIterator[events.Event]:
+        """Solves one task and yields what happens as it happens, each token included; `Finished` comes last."""
+        return self._events(task, thread_id, tokens=True)
+
+    def solve(self, task: Task | str, *, thread_id: str | None = None) -> Run:
+        """`asolve` for callers without an event loop."""
+        return self._portal.call(lambda: self.asolve(task, thread_id=thread_id))
+
+    async def _events(self, given: Task | str, thread_id: str | None, *, tokens: bool) -> AsyncIterator[events.Event]:
+        started = time.perf_counter()
+        task = Parts.question(given) if isinstance(given, str) else given
+        self.parts.budget.require_room_for(SYSTEM + describe(task))
+        graph, start, config = await self._start(task, thread_id, tokens)
+        final: RunState = {}
+        async for mode, data in graph.astream(start, config, stream_mode=["custom", "values"]):
+            if mode == "custom":
+                yield data
+            else:
+                final = data
+        yield events.Finished(await self._run(task, final, time.perf_counter() - started))
+
+    async def _start(self, task: Task, thread_id: str | None, tokens: bool) -> tuple[Any, RunState | None, Any]:
+        limit = SUPERSTEPS_PER_BLOCK * (self.parts.budget.max_steps + 2)
+        config: RunnableConfig = {"recursion_limit": limit, "configurable": {STREAM_TOKENS: tokens}}
+        start: RunState = {"task": task.public().model_dump(), "steps": [], "charges": [], "elapsed": 0.0}
+        if self._checkpoints is None or thread_id is None:
+            return self.graph, start, config
+        graph, saver = await self._durable_graph()
+        config["configurable"]["thread_id"] = thread_id
+        snapshot = await graph.aget_state(config)
+        unfinished = bool(snapshot.next) and snapshot.values.get("task") == start["task"]
+        if not unfinished and snapshot.values:
+            await saver.adelete_thread(thread_id)
+        return graph, None if unfinished else start, config
+
+    async def _run(self, task: Task, final: RunState, seconds: float) -> Run:
+        answer = final.get("answer")
+        grader = grader_for(task, self.parts.sandbox)
+        return Run(
+            task_id=task.id,
+            answer=answer,
+            score=(await grader.grade(task, answer)).score if grader is not None else None,
+            trace=trace_of(final),
+            learned=tuple(final.get("learned", ())),
+            model=self.parts.model.name,
+            policy=self.parts.policy.name,
+            seed=self.parts.seed,
+            stopped_by=final.get("stopped_by", "answer"),
+            seconds=seconds,
+        )
+
+    async def _durable_graph(self) -> tuple[CompiledStateGraph[Any, Any, Any, Any], AsyncSqliteSaver]:
+        if self._durable is None:
+            from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+            assert self._checkpoints is not None
+            self._checkpoints.parent.mkdir(parents=True, exist_ok=True)
+            saver = await self._resources.enter_async_context(AsyncSqliteSaver.from_conn_string(str(self._checkpoints)))
+            self._durable = build_graph(self.parts, saver), saver
+        return self._durable
+
+    @cached_property
+    def _portal(self) -> BlockingPortal:
+        from anyio.from_thread import start_blocking_portal
+
+        return self._threads.enter_context(start_blocking_portal())
+
+    async def aclose(self) -> None:
+        """Releases the checkpoint file."""
+        self._durable = None
+        await self._resources.aclose()
+
+    def close(self) -> None:
+        """Releases the checkpoint file and the thread behind `solve`."""
+        if "_portal" in self.__dict__:
+            self._portal.call(self.aclose)
+            self._threads.close()
+            del self._portal
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _client(model: str | ModelClient | BaseChatModel) -> ModelClient:
+    from agent.models import ModelClient, load_model
+
+    if isinstance(model, str):
+        return load_model(model)
+    return model if isinstance(model, ModelClient) else ModelClient(model)

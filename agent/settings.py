@@ -1,0 +1,64 @@
+"""Settings: flags over `PILOTAGE_*` variables over `pilotage.toml` over defaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from agent.errors import UsageError
+
+FILE = "pilotage.toml"
+
+
+class Settings(BaseSettings):
+    """Everything about a run that is not its task. `pilotage.toml` is read from the current folder."""
+
+    model_config = SettingsConfigDict(env_prefix="PILOTAGE_", toml_file=FILE, extra="forbid")
+
+    model: str = "embedded"
+    base_url: str | None = None
+    policy: str = "default"
+    memory: str = Field("default", description="a folder, `none`, or `default`: a folder of the user's data folder")
+    learn: bool = True
+    observation: str = "free"
+    sandbox: str = "auto"
+    max_tokens: int = 6000
+    max_calls: int = 24
+    max_steps: int = 8
+    max_seconds: float = 600.0
+    seed: int = 0
+    concurrency: int = Field(1, ge=1, le=1024)
+    cache: bool = True
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The order of precedence."""
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+
+def settings_from(flags: dict[str, Any]) -> Settings:
+    """Settings with the flags that were given (those not None); raises UsageError naming what is wrong and where."""
+    try:
+        return Settings(**{key: value for key, value in flags.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise UsageError(
+            f"setting {name!r}: {first['msg']} (from a flag, PILOTAGE_{name.upper()} or {FILE})"
+        ) from error
+    except ValueError as error:  # tomllib.TOMLDecodeError
+        raise UsageError(f"{FILE} cannot be read: {error}") from error
