@@ -35,7 +35,6 @@ def assemble(settings: Settings, *, checkpoints: bool = False) -> Iterator[Reaso
     loading.submit(model.load)  # a failure shows again at the first call, which loads what is not loaded yet
     store = _open_store(settings, data_dir())
     try:
-        from agent.budget import Budget
         from agent.runner import ReasoningAgent
 
         yield ReasoningAgent(
@@ -45,12 +44,7 @@ def assemble(settings: Settings, *, checkpoints: bool = False) -> Iterator[Reaso
             learn=settings.learn,
             sandbox=settings.sandbox,
             observation=settings.observation,
-            budget=Budget(
-                max_tokens=settings.max_tokens,
-                max_calls=settings.max_calls,
-                max_steps=settings.max_steps,
-                max_seconds=settings.max_seconds,
-            ),
+            budget=settings.budget,
             checkpoints=data_dir() / "checkpoints.sqlite" if checkpoints else None,
             seed=settings.seed,
         )

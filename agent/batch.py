@@ -32,25 +32,26 @@ class ResultsFile:
 
     def __init__(self, path: Path, *, resume: bool, settings: dict[str, Any]) -> None:
         self.path = path
-        self.done: dict[str, dict[str, Any]] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file: IO[bytes] = open(path, "ab+")  # noqa: SIM115 (closed by close)
+            path.touch()
+            before = path.read_bytes()
+            if before and not resume:
+                raise UsageError(f"{path} holds results already; add --resume to go on, or choose another --out")
+            # A last line without its end was torn by a kill in the middle of a write: its task is not done yet.
+            whole = before[: before.rfind(b"\n") + 1]
+            self.done = self._read(whole, settings)
+            os.truncate(path, len(whole))
+            self._file: IO[bytes] = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
         except OSError as error:
             raise UsageError(f"cannot write results to {path}: {error.strerror}; choose another --out") from error
-        if path.stat().st_size and not resume:
-            raise UsageError(f"{path} holds results already; add --resume to go on with it, or choose another --out")
-        self._read(settings)
 
-    def _read(self, settings: dict[str, Any]) -> None:
-        self._file.seek(0)
-        whole = 0
-        for number, line in enumerate(self._file, 1):
-            if not line.endswith(b"\n"):
-                break  # torn by a kill in the middle of a write: its task is simply not done yet
+    def _read(self, content: bytes, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        done = {}
+        for number, line in enumerate(content.splitlines(), 1):
             try:
                 result = json.loads(line)
-                self.done[result["task_id"]] = result
+                done[result["task_id"]] = result
             except (ValueError, TypeError, KeyError) as error:
                 raise UsageError(
                     f"{self.path}, line {number} is no result of pilotage; choose another --out"
@@ -61,15 +62,15 @@ class ResultsFile:
                         f"{self.path} was made with {key} {result.get(key)!r}, not {value!r}; resume with the same "
                         "settings or choose another --out"
                     )
-            whole += len(line)
-        self._file.truncate(whole)
+        return done
 
     def append(self, result: dict[str, Any]) -> None:
         """Writes one result durably; raises PilotageError, with the file left whole, where the disk will not take it."""
-        end = self._file.seek(0, os.SEEK_END)
+        end = self.path.stat().st_size
+        line = json.dumps(result, ensure_ascii=False).encode() + b"\n"
         try:
-            self._file.write(json.dumps(result, ensure_ascii=False).encode() + b"\n")
-            self._file.flush()
+            while line:  # a disk that is nearly full takes a part
+                line = line[self._file.write(line) :]
             os.fsync(self._file.fileno())
         except OSError as error:
             os.truncate(self.path, end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,6 +23,11 @@ def estimate_tokens(text: str) -> int:
     return math.ceil(len(text) / CHARACTERS_PER_TOKEN) + 8
 
 
+Count = Annotated[int, Field(gt=0)]
+Steps = Annotated[int, Field(gt=0, le=32)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
 class Budget(BaseModel):
     """Limits of one run. A run never starts a call that its budget does not cover.
 
@@ -34,10 +40,10 @@ class Budget(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_tokens: int = Field(6000, gt=0)
-    max_calls: int = Field(24, gt=0)
-    max_steps: int = Field(8, gt=0, le=32)
-    max_seconds: float = Field(600.0, gt=0)
+    max_tokens: Count = 6000
+    max_calls: Count = 24
+    max_steps: Steps = 8
+    max_seconds: Seconds = 600.0
 
     def require_room_for(self, prompt: str) -> None:
         """Raises UsageError where not even one step on this prompt fits."""

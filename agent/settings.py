@@ -12,9 +12,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from agent.budget import Budget, Count, Seconds, Steps
 from agent.errors import UsageError
 
 FILE = "pilotage.toml"
+DEFAULT = Budget()
 
 
 class Settings(BaseSettings):
@@ -29,10 +31,10 @@ class Settings(BaseSettings):
     learn: bool = True
     observation: str = "free"
     sandbox: str = "auto"
-    max_tokens: int = 6000
-    max_calls: int = 24
-    max_steps: int = 8
-    max_seconds: float = 600.0
+    max_tokens: Count = DEFAULT.max_tokens
+    max_calls: Count = DEFAULT.max_calls
+    max_steps: Steps = DEFAULT.max_steps
+    max_seconds: Seconds = DEFAULT.max_seconds
     seed: int = 0
     concurrency: int = Field(1, ge=1, le=1024)
     cache: bool = True
@@ -48,6 +50,16 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The order of precedence."""
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+    @property
+    def budget(self) -> Budget:
+        """Limits of each run."""
+        return Budget(
+            max_tokens=self.max_tokens,
+            max_calls=self.max_calls,
+            max_steps=self.max_steps,
+            max_seconds=self.max_seconds,
+        )
 
 
 def settings_from(flags: dict[str, Any]) -> Settings:

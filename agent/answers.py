@@ -1,0 +1,150 @@
+r"""The answer in a reply: found where it was marked, never guessed, and brought to one spelling for comparing.
+
+A reply marks its answer by a last line `Answer: ...` (what the prompts ask for), `<answer>...</answer>`,
+`\boxed{...}` or GSM8K's `#### ...`; of several the last one counts. Without a mark only a reply that is nothing
+but an answer counts.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from agent.numbers import is_bare_number, parse_number, plain
+from agent.task import Kind
+
+_MARKS = (
+    re.compile(r"(?:^|\n)[ \t*_#>-]*(?:the\s+)?(?:final\s+)?answer[ \t*]*(?::|\bis\b:?)\**[ \t]*(?P<answer>.*)", re.I),
+    re.compile(r"<answer>(?P<answer>.*?)</answer>", re.I | re.S),
+    re.compile(r"(?:^|\n)####[ \t]*(?P<answer>.+)"),
+    re.compile(r"\\boxed\{(?P<answer>(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"),
+)
+# Marks stand near the end; reading no more than this keeps any text quick to read.
+_TAIL = 8_000
+_WRAPPERS = (("**", "**"), ("*", "*"), ("`", "`"), ('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"))
+_FENCE = re.compile(r"```[ \t]*\w*[ \t]*\n(.*?)(?:```|\Z)", re.S)
+_LETTER = re.compile(r"(?:option|choice)?\s*\(?([A-Za-z])(?:\)|[.:](?=\s|$)|$)[.:]?\s*(.*)", re.I | re.S)
+
+
+def extract(kind: Kind, text: str, choices: Sequence[str] = ()) -> str | None:
+    """The candidate that a reply offers, None where it offers none that its kind of task can use.
+
+    Args:
+        kind: kind of the task.
+        text: the model's reply, or what a program printed.
+        choices: the task's choices, for kind `choice`.
+    """
+    if kind == "program":
+        return _program(text)
+    marked = _marked(text)
+    if kind == "numeric":
+        answer = marked if marked is not None else text if is_bare_number(text) else None
+        number = parse_number(answer) if answer is not None else None
+        return plain(number) if number is not None else None
+    answer = text if marked is None else marked
+    if kind == "choice":
+        place = resolve_choice(answer, choices)
+        return None if place is None else chr(ord("A") + place)
+    if kind == "grid":
+        grid = parse_grid(answer)
+        return None if grid is None else json.dumps(grid)
+    return None if marked is None else _unwrap(marked) or None
+
+
+def normal_form(kind: Kind, answer: str, choices: Sequence[str] = ()) -> str:
+    """One spelling for answers that mean the same: `$18`, `18.0` and `18`; `Yes.` and `yes`."""
+    if kind == "numeric" and (number := parse_number(answer)) is not None:
+        return plain(number)
+    if kind == "choice" and (place := resolve_choice(answer, choices)) is not None:
+        return chr(ord("A") + place)
+    if kind == "grid" and (grid := parse_grid(answer)) is not None:
+        return json.dumps(grid)
+    if kind == "program":
+        return "\n".join(line.rstrip() for line in answer.strip().splitlines())
+    text = _unwrap(unicodedata.normalize("NFKC", answer))
+    text = _unwrap(text.rstrip(".,;:!") or text)
+    return " ".join(text.casefold().split())
+
+
+def resolve_choice(answer: str, choices: Sequence[str]) -> int | None:
+    """Place of the choice meant by `B`, `(B)`, `b) foo` or its full text; None if it could mean another or none.
+
+    Without known choices only a letter says anything.
+    """
+    answer = _unwrap(answer)
+    forms = [normal_form("text", choice) for choice in choices]
+    places = {place for place, form in enumerate(forms) if form and form == normal_form("text", answer)}
+    letter = _LETTER.fullmatch(answer)
+    if letter:
+        place, rest = ord(letter[1].upper()) - ord("A"), normal_form("text", letter[2])
+        if not choices:
+            return place
+        if place < len(choices):
+            if rest and rest != forms[place]:
+                return None
+            places.add(place)
+    return places.pop() if len(places) == 1 else None
+
+
+def parse_grid(text: str) -> list[list[int]] | None:
+    """A grid written as a JSON list of rows, or as lines of digits; None if it is neither or not rectangular."""
+    fenced = _FENCE.findall(text)
+    body = (fenced[-1] if fenced else text).strip()
+    try:
+        rows = json.loads(body)
+    except (ValueError, RecursionError):
+        lines = [line.replace(",", " ").split() for line in body.splitlines() if line.strip()]
+        if not all(re.fullmatch(r"\d{1,4}", cell, re.ASCII) for line in lines for cell in line):
+            return None
+        rows = [[int(cell) for cell in line] for line in lines]
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, list) and row for row in rows):
+        return None
+    if not all(type(cell) is int for row in rows for cell in row) or len({len(row) for row in rows}) != 1:
+        return None
+    return rows
+
+
+def _marked(text: str) -> str | None:
+    """What stands at the last mark; for a mark at the end of its line, all that follows."""
+    text = text[-_TAIL:]
+    last: re.Match[str] | None = None
+    for pattern in _MARKS:
+        for match in pattern.finditer(text):
+            if last is None or match.start("answer") > last.start("answer"):
+                last = match
+    if last is None:
+        return None
+    answer = last["answer"].strip()
+    if answer.count("**") == 1:  # the other pair stands before the mark: "**Answer: 18**"
+        answer = answer.removesuffix("**").strip()
+    if not answer:
+        rest = text[last.end() :]
+        fenced = _FENCE.match(rest.lstrip())
+        answer = fenced[1] if fenced else rest
+    answer = answer.strip()
+    return _marked(answer) or answer  # "Answer: the answer is B"
+
+
+def _program(text: str) -> str | None:
+    """The last fenced block, or the whole reply if it is Python that does something."""
+    fenced = [block for block in _FENCE.findall(text) if block.strip()]
+    if fenced:
+        return str(fenced[-1]).strip()
+    try:
+        statements = ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    return text.strip() if any(not isinstance(node, ast.Expr) for node in statements) else None
+
+
+def _unwrap(answer: str) -> str:
+    """Without the quotes or markdown that enclose all of it."""
+    answer = answer.strip()
+    for left, right in _WRAPPERS:
+        inner = answer[len(left) : -len(right)]
+        if answer.startswith(left) and answer.endswith(right) and inner and inner == inner.strip():
+            return _unwrap(inner)
+    return answer

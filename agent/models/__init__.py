@@ -1,0 +1,60 @@
+"""Chat models: one client for all of them, the embedded one included, and the weights that come by name."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from agent.models.cache import CacheStats, ResponseCache
+    from agent.models.client import ModelClient
+    from agent.models.embedded import EmbeddedChatModel
+    from agent.models.factory import load_model
+    from agent.models.reply import Capabilities, Message, Reply, Request, TokenLogprob, UnusableReply
+    from agent.models.retry import RetryPolicy
+    from agent.models.scripted import Fault, ScriptedCall, ScriptedChatModel, ScriptedReply
+
+# Where each public name lives; modules load at first use, because some of them bring LangChain in.
+_HOMES = {
+    "CacheStats": "cache",
+    "Capabilities": "reply",
+    "EmbeddedChatModel": "embedded",
+    "Fault": "scripted",
+    "Message": "reply",
+    "ModelClient": "client",
+    "Reply": "reply",
+    "Request": "reply",
+    "ResponseCache": "cache",
+    "RetryPolicy": "retry",
+    "ScriptedCall": "scripted",
+    "ScriptedChatModel": "scripted",
+    "ScriptedReply": "scripted",
+    "TokenLogprob": "reply",
+    "UnusableReply": "reply",
+    "load_model": "factory",
+}
+
+__all__ = [
+    "CacheStats",
+    "Capabilities",
+    "EmbeddedChatModel",
+    "Fault",
+    "Message",
+    "ModelClient",
+    "Reply",
+    "Request",
+    "ResponseCache",
+    "RetryPolicy",
+    "ScriptedCall",
+    "ScriptedChatModel",
+    "ScriptedReply",
+    "TokenLogprob",
+    "UnusableReply",
+    "load_model",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"agent.models.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'agent.models' has no attribute '{name}'")

@@ -1,0 +1,192 @@
+"""ResponseCache: replies on disk, so that reruns are free and stopped experiments go on where they were."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from agent.errors import PilotageError, UsageError
+from agent.models.reply import Reply, Request, UnusableReply
+
+CACHE_FORMAT = 1
+BUSY_SECONDS = 30.0
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS responses (
+    key TEXT PRIMARY KEY, model TEXT NOT NULL, reply TEXT NOT NULL, created REAL NOT NULL
+) WITHOUT ROWID
+"""
+
+
+class CacheStats(BaseModel):
+    """What a response cache holds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: Path
+    entries: int
+    file_bytes: int
+
+
+class ResponseCache:
+    """Replies by model, request and sample number, in one SQLite file that processes and threads may share.
+
+    A reply is on disk before it is given out. Within a process, equal requests that are in flight at the same
+    time become one call. The file is opened at first use; errors name it and say what to do.
+    """
+
+    def __init__(self, path: Path | str | None = None) -> None:
+        self.path = Path(path) if path is not None else default_cache_path()
+        self._flights: dict[str, Future[Reply | PilotageError | None]] = {}
+        self._flights_lock = threading.Lock()
+        # Two connections: a reader under WAL never waits for a writer's fsync, so a lookup is quick enough
+        # for the event loop.
+        self._reader: sqlite3.Connection | None = None
+        self._writer: sqlite3.Connection | None = None
+        self._read_lock = threading.Lock()
+        self._write_lock = threading.Lock()
+
+    @staticmethod
+    def key(identity: str, request: Request) -> str:
+        """SHA-256 of the canonical JSON of everything that decides the answer."""
+        whole = {"format": CACHE_FORMAT, "model": identity, "request": request.model_dump(mode="json")}
+        text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    async def answer(self, key: str, call: Callable[[], Awaitable[Reply]]) -> Reply:
+        """The stored reply for `key`; otherwise the reply of `call`, stored before it is returned."""
+        while True:
+            with self._flights_lock:
+                flight = self._flights.get(key)
+                leads = flight is None
+                if flight is None:
+                    flight = self._flights[key] = Future()
+                    flight.set_running_or_notify_cancel()  # so that a cancelled follower cannot cancel it
+            if leads:
+                return await self._lead(key, flight, call)
+            outcome = await asyncio.wrap_future(flight)
+            if isinstance(outcome, Reply):
+                return outcome.replay()
+            if isinstance(outcome, UnusableReply):
+                raise UnusableReply(str(outcome))  # its cost is charged once, to the task that made the call
+            if outcome is not None:
+                raise type(outcome)(str(outcome))
+            # The leader was cancelled: somebody else has to make the call.
+
+    async def _lead(
+        self,
+        key: str,
+        flight: Future[Reply | PilotageError | None],
+        call: Callable[[], Awaitable[Reply]],
+    ) -> Reply:
+        outcome: Reply | PilotageError | None = None
+        try:
+            stored = self.get(key)
+            if stored is not None:
+                outcome = stored
+                return stored.replay()
+            reply = await call()
+            await asyncio.to_thread(self.put, key, reply)
+            outcome = reply
+            return reply
+        except PilotageError as error:
+            outcome = error
+            raise
+        finally:
+            with self._flights_lock:
+                del self._flights[key]
+            flight.set_result(outcome)
+
+    def get(self, key: str) -> Reply | None:
+        """The stored reply, as it was when it was paid for."""
+        with self._read_lock, self._explained():
+            if self._reader is None:
+                self._reader = self._open()
+            row = self._reader.execute("SELECT reply FROM responses WHERE key = ?", (key,)).fetchone()
+            return None if row is None else Reply.model_validate_json(row[0])
+
+    def put(self, key: str, reply: Reply) -> None:
+        """Stores a reply; it is on disk on return. The first one stored for a key stays."""
+        row = (key, reply.model, reply.model_dump_json(), time.time())
+        with self._write() as writer:
+            writer.execute("INSERT OR IGNORE INTO responses VALUES (?, ?, ?, ?)", row)
+
+    def stats(self) -> CacheStats:
+        """How many replies there are, and how large the file is."""
+        with self._write() as writer:
+            (entries,) = writer.execute("SELECT count(*) FROM responses").fetchone()
+        return CacheStats(path=self.path, entries=entries, file_bytes=self.path.stat().st_size)
+
+    def clear(self) -> int:
+        """Forgets every reply; returns how many there were."""
+        with self._write() as writer:
+            return writer.execute("DELETE FROM responses").rowcount
+
+    def close(self) -> None:
+        """Closes the file; a later use opens it again."""
+        with self._read_lock, self._write_lock:
+            for connection in (self._reader, self._writer):
+                if connection is not None:
+                    connection.close()
+            self._reader = self._writer = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """The writing connection, within one transaction."""
+        with self._write_lock, self._explained():
+            if self._writer is None:
+                self._writer = self._open()
+            with self._writer:
+                yield self._writer
+
+    def _open(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
+        try:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > CACHE_FORMAT:
+                raise UsageError(f"{self.path} was written by a newer pilotage; upgrade, or name another cache file.")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(_SCHEMA)
+            connection.execute(f"PRAGMA user_version = {CACHE_FORMAT}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turns SQLite's and the file system's errors into one sentence that names the file."""
+        try:
+            yield
+        except (sqlite3.OperationalError, OSError) as error:
+            advice = "check that the folder is writable and the disk is not full"
+            raise UsageError(f"The response cache {self.path} cannot be used ({error}); {advice}.") from error
+        except (sqlite3.DatabaseError, ValidationError) as error:
+            text = str(error).splitlines()[0]
+            raise UsageError(f"The response cache {self.path} is corrupt ({text}); delete it and run again.") from error
+
+
+def default_cache_path() -> Path:
+    """`responses.sqlite` in the user's cache folder."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("pilotage")) / "responses.sqlite"

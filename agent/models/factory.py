@@ -1,0 +1,174 @@
+"""load_model: a ModelClient from one string."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.errors import MissingExtra, ModelError, UnknownModel, UsageError, WeightsError
+from agent.models import dialect
+from agent.models.cache import ResponseCache
+from agent.models.client import ModelClient
+from agent.models.dialect import Dialect
+from agent.models.reply import Capabilities
+from agent.models.retry import RetryPolicy
+from agent.models.weights import find, path_of
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+FORMS = (
+    "'embedded', 'embedded:0.5b', 'embedded:smollm2', a path to a .gguf file, 'provider:model' of LangChain "
+    "such as 'openai:gpt-4o-mini' or 'ollama:qwen2.5', or with a base URL the name of a model served there"
+)
+DEFAULT_TIMEOUT = 300.0
+CONNECT_SECONDS = 10.0
+
+# What is known about LangChain's integrations; others get the standard parameters and plain text.
+PROVIDERS: dict[str, tuple[Dialect, Capabilities]] = {
+    "openai": (dialect.openai, Capabilities(logprobs=True, json_schema=True)),
+    "azure_openai": (dialect.openai, Capabilities(logprobs=True, json_schema=True)),
+    "deepseek": (dialect.openai, Capabilities(logprobs=True)),
+    "ollama": (dialect.ollama, Capabilities(json_schema=True)),
+    "google_genai": (dialect.google, Capabilities()),
+    "google_vertexai": (dialect.google, Capabilities()),
+}
+# A pooled connection belongs to the event loop that opened it, and would break the first call under the next
+# `asyncio.run`. Beside the seconds of a model call a handshake does not count, so none is kept.
+NO_POOLING = {"Connection": "close"}
+OPENAI_CLIENTS = frozenset({"openai", "azure_openai", "deepseek"})
+# Their own retries would multiply with ours, and hide Retry-After.
+HAVE_RETRIES = frozenset({"openai", "azure_openai", "deepseek", "anthropic", "groq", "mistralai", "google_genai"})
+
+
+def load_model(
+    spec: str,
+    *,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    cache: ResponseCache | None = None,
+    timeout: float | None = None,
+    retries: int = 4,
+) -> ModelClient:
+    """Makes a client from a string; nothing is loaded or called yet.
+
+    Args:
+        spec: `embedded`, `embedded:NAME`, a path to a .gguf file, LangChain's `provider:model`,
+            `scripted:FILE` (see `ScriptedChatModel.from_file`), or with `base_url` the name of a model there.
+        base_url: address of an OpenAI-compatible API, usually ending in /v1.
+        api_key: for `base_url`; by default OPENAI_API_KEY from the environment, or none.
+        cache: answers repeated requests.
+        timeout: seconds for one attempt; by default 300 for remote models, and no limit for embedded ones.
+        retries: tries after the first, on failures that may pass.
+
+    Raises:
+        UnknownModel: the string names nothing.
+        MissingExtra: a package is missing; the text names it.
+        WeightsError: the weights or the GGUF file are not there.
+    """
+    if timeout is not None and timeout <= 0:
+        raise UsageError(f"The time-out must be above 0 seconds, not {timeout:g}.")
+    client = _served(spec.strip(), base_url, api_key) if base_url else _named(spec.strip())
+    client.cache = cache
+    client.retry = RetryPolicy(retries=retries)
+    if timeout is not None:
+        client.timeout = timeout
+    return client
+
+
+def _named(spec: str) -> ModelClient:
+    kind, _, rest = spec.partition(":")
+    if not spec:
+        raise UnknownModel(f"The model string is empty. Use {FORMS}.")
+    if spec.lower().endswith(".gguf"):
+        return _gguf(Path(spec).expanduser())
+    if kind == "embedded":
+        return _embedded(rest or "default")
+    if kind == "scripted" and rest:
+        from agent.models.scripted import ScriptedChatModel
+
+        return ModelClient(ScriptedChatModel.from_file(Path(rest)), name=spec)
+    return _integration(spec)
+
+
+def _embedded(name: str) -> ModelClient:
+    weights = find(name)
+    if weights.is_folder:
+        raise UnknownModel(f"{weights.name} makes embeddings and cannot chat. Use {FORMS}.")
+    _need_llama()
+    path = path_of(weights.name)
+    from agent.models.embedded import EmbeddedChatModel
+
+    remedy = f"delete {path.parent} and run: pilotage models pull {weights.name}"
+    model = EmbeddedChatModel(path=path, remedy=remedy)
+    return ModelClient(model, name=f"embedded:{weights.name}", identity=f"gguf:{weights.sha256}")
+
+
+def _gguf(path: Path) -> ModelClient:
+    if not path.is_file():
+        raise WeightsError(f"There is no model file {path}.")
+    _need_llama()
+    from agent.models.embedded import EmbeddedChatModel
+
+    return ModelClient(EmbeddedChatModel(path=path), name=path.name)
+
+
+def _served(name: str, base_url: str, api_key: str | None) -> ModelClient:
+    if not base_url.startswith(("http://", "https://")):
+        raise UsageError(f"The base URL must start with http:// or https://, not '{base_url}'.")
+    if not name:
+        raise UnknownModel(f"The model string is empty. Name a model that {base_url} serves.")
+    from langchain_openai import ChatOpenAI
+    from openai import Timeout
+    from pydantic import SecretStr
+
+    from agent.models.endpoint import speaks_gbnf
+
+    key = api_key or os.environ.get("OPENAI_API_KEY") or "none"
+    model = ChatOpenAI(
+        model=name,
+        base_url=base_url,
+        api_key=SecretStr(key),
+        default_headers=NO_POOLING,
+        max_retries=0,
+        stream_usage=True,
+        timeout=Timeout(None, connect=CONNECT_SECONDS),
+    )
+    return ModelClient(
+        model,
+        name=name,
+        identity=f"{base_url.rstrip('/')}#{name}",
+        capabilities=Capabilities(logprobs=True, json_schema=True, grammar=True),
+        dialect=dialect.openai_compatible,
+        timeout=DEFAULT_TIMEOUT,
+        where=base_url,
+        speaks_grammar=lambda: speaks_gbnf(base_url, key),
+    )
+
+
+def _integration(spec: str) -> ModelClient:
+    from langchain.chat_models import init_chat_model
+
+    provider = spec.partition(":")[0] if ":" in spec else ""
+    options: dict[str, Any] = {"max_retries": 0} if provider in HAVE_RETRIES else {}
+    if provider in OPENAI_CLIENTS:
+        options["default_headers"] = NO_POOLING
+    try:
+        model: BaseChatModel = init_chat_model(spec, **options)
+    except ImportError as error:
+        raise MissingExtra(f"'{spec}' needs another package. {error}") from error
+    except Exception as error:  # every integration complains about a missing key in its own way
+        text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if "provider" in text.lower():
+            raise UnknownModel(f"'{spec}' names no model. Use {FORMS}.") from error
+        raise ModelError(f"'{spec}' could not be set up: {text}") from error
+    speak, can = PROVIDERS.get(provider, (dialect.plain, Capabilities()))
+    return ModelClient(model, name=spec, identity=spec, capabilities=can, dialect=speak, timeout=DEFAULT_TIMEOUT)
+
+
+def _need_llama() -> None:
+    from importlib.util import find_spec
+
+    if find_spec("xllamacpp") is None:
+        raise MissingExtra("The embedded model needs llama.cpp; install it with: pip install 'pilotage[local]'")

@@ -1,0 +1,110 @@
+"""Request and Reply: what a block asks of a model, and what it gets back."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agent.errors import BadReply
+from agent.trace import Usage
+
+
+class Message(BaseModel):
+    """One chat message."""
+
+    model_config = ConfigDict(frozen=True)
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Request(BaseModel):
+    """One model call. Two equal requests to the same model are the same call to the response cache.
+
+    `json_schema`, `grammar` (GBNF) and `logprobs` are wishes: a backend without the feature gets the request
+    without it, so whoever reads the reply still has to parse it. Where both are given and both are
+    possible, the grammar wins. `sample` numbers repeats of one request: each repeat is its own call.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    messages: tuple[Message, ...] = Field(min_length=1)
+    max_tokens: int = Field(ge=1)
+    temperature: float = Field(0.0, ge=0.0)
+    stop: tuple[str, ...] = ()
+    json_schema: dict[str, Any] | None = None
+    grammar: str | None = None
+    logprobs: bool = False
+    top_logprobs: int = Field(0, ge=0, le=20)
+    seed: int = 0
+    sample: int = Field(0, ge=0)
+
+    @property
+    def backend_seed(self) -> int:
+        """The seed for the model; repeats get seeds of their own, or sampling would give one text again."""
+        return self.seed if self.sample == 0 else zlib.crc32(f"{self.seed}/{self.sample}".encode()) >> 1
+
+
+class TokenLogprob(BaseModel):
+    """One token of a reply with its natural-log probability and the likeliest alternatives."""
+
+    model_config = ConfigDict(frozen=True)
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+class Reply(BaseModel):
+    """A usable answer of a model, with what it cost.
+
+    `usage` includes attempts that were billed but gave no usable text. `estimated` is true where the backend
+    reported no usage and tokens were estimated at four characters each.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    usage: Usage
+    finish_reason: str
+    model: str
+    logprobs: tuple[TokenLogprob, ...] | None = None
+    replayed: bool = False
+    estimated: bool = False
+
+    @property
+    def mean_logprob(self) -> float | None:
+        """Mean token log-probability; None where the model gives none."""
+        if not self.logprobs:
+            return None
+        return sum(token.logprob for token in self.logprobs) / len(self.logprobs)
+
+    @property
+    def min_logprob(self) -> float | None:
+        """Log-probability of the least likely token; None where the model gives none."""
+        return min(token.logprob for token in self.logprobs) if self.logprobs else None
+
+    def replay(self) -> Reply:
+        """This reply as an answer of the response cache: same cost, marked as not paid again."""
+        usage = self.usage.model_copy(update={"replayed_calls": self.usage.llm_calls})
+        return self.model_copy(update={"usage": usage, "replayed": True})
+
+
+class Capabilities(BaseModel):
+    """What a backend can do beyond plain text."""
+
+    model_config = ConfigDict(frozen=True)
+
+    logprobs: bool = False
+    json_schema: bool = False
+    grammar: bool = False
+
+
+class UnusableReply(BadReply):
+    """A reply without usable text that was billed nevertheless; `usage` is to be charged."""
+
+    def __init__(self, message: str, usage: Usage | None = None) -> None:
+        super().__init__(message)
+        self.usage = usage or Usage()

@@ -1,0 +1,95 @@
+"""Retries: which failures of an endpoint are worth another try, and how long to wait."""
+
+from __future__ import annotations
+
+import email.utils
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+RETRYABLE_STATUS = frozenset({408, 409, 425, 429})
+# Matched by name over the class hierarchy: httpx, httpx2, openai, anthropic and aiohttp each bring their own,
+# and importing them all to compare classes would load libraries that nobody uses.
+TRANSPORT_ERRORS = frozenset({"TransportError", "APIConnectionError", "ClientConnectionError"})
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """Exponential backoff with jitter; delays in seconds.
+
+    `longest_wait` bounds what a server may ask for with Retry-After; if it asks for more, the call fails.
+    """
+
+    retries: int = 4
+    first_delay: float = 0.5
+    longest_delay: float = 30.0
+    longest_wait: float = 120.0
+
+    def delay(self, failures: int, retry_after: float | None) -> float:
+        """Seconds to wait after the n-th failure (from 1)."""
+        if retry_after is not None:
+            return retry_after
+        backoff = min(self.first_delay * 2.0 ** (failures - 1), self.longest_delay)
+        return backoff * random.uniform(0.5, 1.5)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A failed call, in terms that do not depend on the client library."""
+
+    status: int | None
+    retryable: bool
+    retry_after: float | None
+    detail: str
+
+
+def diagnose(error: BaseException) -> Failure | None:
+    """Reads status and Retry-After out of a library's exception; None for what is no endpoint failure."""
+    detail = _first_line(error)
+    for cause in _chain(error):
+        status = _status(cause)
+        if status is not None:
+            retryable = status in RETRYABLE_STATUS or status >= 500
+            return Failure(status, retryable, _retry_after(cause), detail)
+        names = {cls.__name__ for cls in type(cause).__mro__}
+        # An `APIError` proper, without status, is an error event in the middle of a stream.
+        dropped = isinstance(cause, TimeoutError | ConnectionError) or type(cause).__name__ == "APIError"
+        if dropped or names & TRANSPORT_ERRORS:
+            return Failure(None, True, None, detail)
+    return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _status(error: BaseException) -> int | None:
+    for holder in (error, getattr(error, "response", None)):
+        for field in ("status_code", "code"):
+            value = getattr(holder, field, None)
+            if isinstance(value, int) and 400 <= value < 600:
+                return value
+    return None
+
+
+def _retry_after(error: BaseException) -> float | None:
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    value = headers.get("retry-after")
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass  # the other legal form is an HTTP date
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0][:300]}" if text else type(error).__name__

@@ -1,0 +1,244 @@
+"""ScriptedChatModel: a chat model that says what it was told to, for tests, examples and benchmarks."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models.chat_models import generate_from_stream
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from pydantic import BaseModel, ConfigDict, PrivateAttr
+
+from agent.errors import ModelError, UsageError
+from agent.models.reply import Capabilities
+from agent.trace import Usage
+
+
+class Fault(BaseModel):
+    """A scripted failure: an HTTP status, or without one a dropped connection. Costs nothing."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: int | None = None
+    retry_after: float | None = None
+
+    def error(self) -> Exception:
+        """The exception that a client library would raise."""
+        if self.status is None:
+            return ConnectionResetError("the script drops the connection")
+        import httpx
+
+        headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        response = httpx.Response(self.status, headers=headers)
+        request = httpx.Request("POST", "http://scripted/v1/chat/completions")
+        return httpx.HTTPStatusError("a scripted fault", request=request, response=response)
+
+
+class ScriptedReply(BaseModel):
+    """A scripted text with the log-probability and the alternatives that each of its words gets."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    logprob: float = -0.1
+    top: tuple[tuple[str, float], ...] = ()
+
+    def entry(self, word: str) -> dict[str, Any]:
+        """One word in the form of OpenAI's log-probabilities."""
+        top = [{"token": other, "logprob": logprob} for other, logprob in self.top]
+        return {"token": word, "logprob": self.logprob, "top_logprobs": top}
+
+
+class ScriptedCall(BaseModel):
+    """One call that the model got: its messages and its options."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    messages: tuple[BaseMessage, ...]
+    options: dict[str, Any]
+
+    @property
+    def text(self) -> str:
+        """All message texts, one after the other."""
+        return "\n".join(str(message.text) for message in self.messages)
+
+
+Line = str | ScriptedReply | Fault
+Script = Sequence[Line] | Mapping[str, Line] | Callable[[list[BaseMessage]], Line]
+
+
+class ScriptedChatModel(BaseChatModel):
+    """Answers from a script, without a network and at no cost. A token is a word (what whitespace separates).
+
+    Like a real model it stops at `max_tokens` and at stop sequences, streams word by word, and reports usage.
+
+    Args:
+        script: replies in order; or rules, regular expression -> reply, of which the first that is found in
+            the messages answers; or a function of the messages.
+        latency: seconds that each call takes.
+        capabilities: what it claims to support; log-probabilities by default.
+        identity: what the response cache knows this script by.
+    """
+
+    script: Any
+    latency: float = 0.0
+    capabilities: Capabilities = Capabilities(logprobs=True)
+    identity: str = "scripted"
+
+    _calls: list[ScriptedCall] = PrivateAttr(default_factory=list)
+    _counted: Usage = PrivateAttr(default_factory=Usage)
+    _lock: Any = PrivateAttr(default_factory=threading.Lock)
+
+    def __init__(self, script: Script, **settings: Any) -> None:
+        super().__init__(script=script, **settings)
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Reads a script from JSON: a list of replies, or an object `{"rules": {...}, "latency": 0.0}`.
+
+        Raises:
+            UsageError: the file cannot be read, or is neither.
+        """
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"The script {path} cannot be read as JSON ({error}).") from error
+        whole: dict[str, Any] = content if isinstance(content, dict) else {"rules": content}
+        script: Any = whole.get("rules")
+        texts = list(script.values()) if isinstance(script, dict) else script
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise UsageError(f'The script {path} is neither a list of texts nor {{"rules": {{"regex": "text"}}}}.')
+        latency = whole.get("latency", 0.0)
+        if not isinstance(latency, int | float) or latency < 0:
+            raise UsageError(f"The latency in the script {path} must be a number of seconds, not {latency!r}.")
+        identity = f"scripted:{json.dumps(content, sort_keys=True)}"
+        return cls(script, latency=latency, identity=identity)
+
+    @property
+    def _llm_type(self) -> str:
+        return "scripted"
+
+    @property
+    def calls(self) -> tuple[ScriptedCall, ...]:
+        """Every call so far, in order of arrival."""
+        return tuple(self._calls)
+
+    @property
+    def counted(self) -> Usage:
+        """What all calls together cost, as counted here (without seconds), to compare what others charge."""
+        return self._counted
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        call, line = self._take(messages, stop, kwargs)
+        time.sleep(self.latency)
+        return generate_from_stream(self._chunks(call, line, whole=True))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        call, line = self._take(messages, stop, kwargs)
+        await asyncio.sleep(self.latency)
+        return generate_from_stream(self._chunks(call, line, whole=True))
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        call, line = self._take(messages, stop, kwargs)
+        time.sleep(self.latency)
+        for chunk in self._chunks(call, line):
+            if run_manager is not None:
+                run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        call, line = self._take(messages, stop, kwargs)
+        await asyncio.sleep(self.latency)
+        for chunk in self._chunks(call, line):
+            if run_manager is not None:
+                await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
+
+    def _take(
+        self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
+    ) -> tuple[ScriptedCall, Line]:
+        """Records the call and takes its line of the script."""
+        call = ScriptedCall(messages=tuple(messages), options={**options, "stop": stop})
+        with self._lock:
+            self._calls.append(call)
+            return call, self._line(call, len(self._calls))
+
+    def _chunks(self, call: ScriptedCall, line: Line, whole: bool = False) -> Iterator[ChatGenerationChunk]:
+        """The reply word by word, or whole; the last chunk has usage and finish reason."""
+        if isinstance(line, Fault):
+            raise line.error()
+        reply = line if isinstance(line, ScriptedReply) else ScriptedReply(text=line)
+        words, reason = _cut(reply.text, call.options["stop"] or [], call.options.get("max_tokens"))
+        usage = self._count(call, words)
+        logprobs = self.capabilities.logprobs and call.options.get("logprobs")
+        runs = [words] if whole or not words else [[word] for word in words]
+        for number, run in enumerate(runs, start=1):
+            last = number == len(runs)
+            info: dict[str, Any] = {"finish_reason": reason} if last else {}
+            if logprobs and run:
+                info["logprobs"] = {"content": [reply.entry(word) for word in run]}
+            message = AIMessageChunk(content="".join(run), usage_metadata=usage if last else None)
+            yield ChatGenerationChunk(message=message, generation_info=info or None)
+
+    def _line(self, call: ScriptedCall, number: int) -> Line:
+        if callable(self.script):
+            line: Line = self.script(list(call.messages))
+            return line
+        if isinstance(self.script, Mapping):
+            for pattern, line in self.script.items():
+                if re.search(pattern, call.text):
+                    return line
+            raise ModelError(f"No rule of the script matches call {number}: {call.text[:200]!r}.")
+        if number > len(self.script):
+            raise ModelError(f"The script has {len(self.script)} replies, but this is call {number}; add one.")
+        reply: Line = self.script[number - 1]
+        return reply
+
+    def _count(self, call: ScriptedCall, words: list[str]) -> UsageMetadata:
+        read = len(call.text.split())
+        with self._lock:
+            self._counted += Usage(prompt_tokens=read, completion_tokens=len(words), llm_calls=1)
+        return UsageMetadata(input_tokens=read, output_tokens=len(words), total_tokens=read + len(words))
+
+
+def _cut(text: str, stop: list[str], max_tokens: int | None) -> tuple[list[str], str]:
+    """Words (with the whitespace around them) up to the first stop sequence or the limit, and why they end."""
+    ends = [text.find(sequence) for sequence in stop if sequence in text]
+    words = re.findall(r"\s*\S+(?:\s+$)?", text[: min(ends)] if ends else text)
+    if max_tokens is not None and len(words) > max_tokens:
+        return words[:max_tokens], "length"
+    return words, "stop"

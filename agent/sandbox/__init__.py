@@ -1,0 +1,12 @@
+"""Runs the programs that a model writes: isolated by bubblewrap, or not at all.
+
+`open_sandbox` and `detect` (detect.py) decide, `Sandbox` (sandbox.py) runs, `Limits` and `Execution`
+(execution.py) are what goes in and comes out. Below them, bubblewrap.py, seccomp.py and interpreter.py build
+the world that a program sees, bootstrap.py runs first in it, and process.py watches it from outside.
+"""
+
+from agent.sandbox.detect import SandboxReport, detect, open_sandbox
+from agent.sandbox.execution import Execution, Limits
+from agent.sandbox.sandbox import Sandbox
+
+__all__ = ["Execution", "Limits", "Sandbox", "SandboxReport", "detect", "open_sandbox"]

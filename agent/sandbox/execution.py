@@ -1,0 +1,81 @@
+"""Limits and Execution: what a program may use, and what came of running it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+StoppedBy = Literal["time", "memory", "output"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Hard limits of one run. The program is always one process with one thread.
+
+    Attributes:
+        cpu_seconds: processor time.
+        wall_seconds: time on the clock, from start to end.
+        memory_mb: address space of the process.
+        file_mb: size of one file, and in bubblewrap of the whole work folder.
+        open_files: open file descriptors.
+        output_bytes: bytes of stdout, and of stderr; the program is stopped when it prints more.
+    """
+
+    cpu_seconds: int = 5
+    wall_seconds: float = 10.0
+    memory_mb: int = 512
+    file_mb: int = 16
+    open_files: int = 64
+    output_bytes: int = 65536
+
+    def resources(self) -> list[str]:
+        """`NAME=soft:hard` for each setrlimit resource, as the bootstrap reads them."""
+        memory, file = self.memory_mb << 20, self.file_mb << 20
+        return [
+            f"RLIMIT_CPU={self.cpu_seconds}:{self.cpu_seconds + 1}",
+            f"RLIMIT_AS={memory}:{memory}",
+            f"RLIMIT_FSIZE={file}:{file}",
+            f"RLIMIT_NOFILE={self.open_files}:{self.open_files}",
+            "RLIMIT_NPROC=1:1",
+            "RLIMIT_CORE=0:0",
+            "RLIMIT_MEMLOCK=0:0",
+            "RLIMIT_MSGQUEUE=0:0",
+        ]
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What one run printed and how it ended.
+
+    Attributes:
+        stdout: what it printed; bytes that are no UTF-8 become U+FFFD.
+        stderr: its errors, such as the traceback of an uncaught exception.
+        exit_code: 0 for a normal end, 128 + n when signal n ended it.
+        seconds: wall-clock time.
+        stopped_by: the limit that ended it, None when it ended by itself.
+        truncated: whether output was cut off.
+    """
+
+    stdout: str
+    stderr: str
+    exit_code: int
+    seconds: float
+    stopped_by: StoppedBy | None = None
+    truncated: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether the program ended by itself and without an error."""
+        return self.exit_code == 0 and self.stopped_by is None
+
+    @property
+    def error(self) -> str | None:
+        """One line on what went wrong, None if nothing did."""
+        if self.ok:
+            return None
+        if self.stopped_by == "time":
+            return "the program took too long and was stopped"
+        if self.stopped_by == "output":
+            return "the program printed too much and was stopped"
+        lines = self.stderr.strip().splitlines()
+        return lines[-1] if lines else f"the program ended with exit code {self.exit_code}"

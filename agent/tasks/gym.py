@@ -1,0 +1,85 @@
+"""reasoning-gym: procedural task families with verifiers, `gym:FAMILY,FAMILY;size=20;seed=1`.
+
+`size` is the number of tasks in all (20 by default), dealt out to the families in turn, so that any first part of
+them is mixed too. Seeds are spread: reasoning-gym itself makes problem i of seed s from the number s + i, so that its
+neighbouring seeds share nearly all their problems, and a model trained on one would be tested on what it has seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from agent.errors import MissingExtra, UsageError
+from agent.task import Task
+from agent.tasks.jsonl import PLAIN_NUMBER
+from agent.tasks.source import Source, TaskDefect
+from agent.tasks.spec import Spec, did_you_mean
+
+DEFAULT_SIZE = 20
+# A prime beyond the number of problems anybody takes of one seed.
+_SEED_STRIDE = 1_000_003
+# Made of other families by a configuration that a specification can't give.
+_NOT_OFFERED = frozenset({"composite"})
+
+
+def load_gym() -> Any:
+    """The module `reasoning_gym`; it takes seconds to import.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    try:
+        import reasoning_gym
+    except ModuleNotFoundError as error:
+        if error.name != "reasoning_gym":
+            raise
+        raise MissingExtra("reasoning-gym is not installed: run `pip install 'pilotage[tasks]'`") from None
+    return reasoning_gym
+
+
+def families() -> list[str]:
+    """Names of all families, sorted."""
+    load_gym()
+    from reasoning_gym.factory import DATASETS
+
+    return sorted(set(DATASETS) - _NOT_OFFERED)
+
+
+def _read(spec: Spec) -> Iterator[Task | TaskDefect]:
+    names = [name.strip() for name in spec.target.split(",") if name.strip()]
+    known = families()
+    for name in names:
+        if name not in known:
+            raise UsageError(f"reasoning-gym has no family {name!r}{did_you_mean(name, known)}")
+    if not names or len(set(names)) != len(names):
+        raise UsageError(f"name each reasoning-gym family once, not {spec.target!r}")
+    return _generate(names, spec)
+
+
+def _generate(names: list[str], spec: Spec) -> Iterator[Task]:
+    stop = spec.offset + (spec.size or DEFAULT_SIZE)
+    seed = spec.seed or 0
+    per_family = -(-stop // len(names))
+    datasets: dict[str, Any] = {}
+    for place in range(spec.offset, stop):
+        index, turn = divmod(place, len(names))
+        name = names[turn]
+        if name not in datasets:
+            datasets[name] = load_gym().create_dataset(name, size=per_family, seed=seed * _SEED_STRIDE % 2**32)
+        yield _task_from(datasets[name][index], name, f"{name}-{seed}-{index}")
+
+
+def _task_from(entry: dict[str, Any], family: str, name: str) -> Task:
+    gold = entry["answer"]
+    is_number = isinstance(gold, str) and PLAIN_NUMBER.fullmatch(gold) is not None
+    return Task(
+        id=name,
+        prompt=entry["question"],
+        kind="numeric" if is_number else "text",
+        gold=gold,
+        metadata={"grader": "gym", "family": family, "entry": entry},
+    )
+
+
+GYM = Source("gym", "gym:FAMILY,FAMILY;size=20;seed=1", _read)

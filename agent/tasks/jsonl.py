@@ -1,0 +1,104 @@
+"""JSON Lines: the project's own task files, one object a line.
+
+Fields: `prompt` (or `question`), and as wanted `id`, `kind`, `choices`, `examples` ({input, output}), `gold` (or
+`answer`), `metadata`. Other fields go to the metadata, which graders alone see. Without `kind`, a task with choices
+is `choice`, one with `tests` in its metadata `program`, one whose gold is a number `numeric`, a list of rows `grid`,
+and everything else `text`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from agent.answers import parse_grid, resolve_choice
+from agent.errors import TaskError
+from agent.numbers import parse_number
+from agent.task import KINDS, Kind, Task
+from agent.tasks.json_lines import read_json_lines
+from agent.tasks.source import Source, TaskDefect
+from agent.tasks.spec import Spec, did_you_mean
+
+_FIELDS = {"id", "prompt", "question", "kind", "choices", "examples", "gold", "answer", "metadata"}
+PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII)
+
+
+def _read(spec: Spec) -> Iterator[Task | TaskDefect]:
+    return read_json_lines(spec, task_from)
+
+
+def task_from(record: dict[str, Any], name: str) -> Task:
+    """A task from one object.
+
+    Raises:
+        TaskError: it lacks its prompt, or its gold does not fit its kind.
+        ValidationError: a field has the wrong type.
+    """
+    prompt = _one_of(record, "prompt", "question")
+    if prompt is None:
+        raise TaskError("the task has no `prompt` (or `question`)")
+    gold = _one_of(record, "gold", "answer")
+    metadata = record.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise TaskError("`metadata` must be an object")
+    metadata = {key: value for key, value in record.items() if key not in _FIELDS} | metadata
+    choices = record.get("choices") or ()
+    given_id = record.get("id")
+    task = Task(
+        id=name if given_id is None else str(given_id),
+        prompt=prompt,
+        kind=_kind(record.get("kind"), gold, bool(choices), metadata),
+        choices=choices,
+        examples=record.get("examples") or (),
+        gold=gold,
+        metadata=metadata,
+    )
+    _check_gold(task)
+    return task
+
+
+def _one_of(record: dict[str, Any], first: str, second: str) -> Any:
+    if record.get(first) is not None and record.get(second) is not None:
+        raise TaskError(f"the task has both `{first}` and `{second}`; leave one out")
+    return record[first] if record.get(first) is not None else record.get(second)
+
+
+def _kind(given: Any, gold: Any, has_choices: bool, metadata: dict[str, Any]) -> Kind:
+    if given is not None:
+        if given not in KINDS:
+            raise TaskError(f"unknown kind {given!r}{did_you_mean(str(given), KINDS)}: use {', '.join(KINDS)}")
+        kind: Kind = given
+        return kind
+    if has_choices:
+        return "choice"
+    if "tests" in metadata:
+        return "program"
+    if isinstance(gold, list):
+        return "grid"
+    if isinstance(gold, bool) or gold is None:
+        return "text"
+    if "####" in str(gold):
+        raise TaskError("this looks like a line of GSM8K: load the file as `gsm8k:FILE`")
+    return "numeric" if isinstance(gold, int | float) or PLAIN_NUMBER.fullmatch(str(gold).strip()) else "text"
+
+
+def _check_gold(task: Task) -> None:
+    """Finds a gold that no answer could ever equal before any token is spent on it."""
+    tests = task.metadata.get("tests")
+    if task.kind == "program" and tests is not None:
+        if not isinstance(tests, list) or not all(isinstance(test, dict) for test in tests):
+            raise TaskError("`tests` must be a list of {input, output}")
+        if not all({"input", "output"} <= test.keys() for test in tests):
+            raise TaskError("each of `tests` needs an `input` and an `output`")
+    if task.gold is None:
+        return
+    if task.kind == "numeric" and parse_number(str(task.gold)) is None:
+        raise TaskError(f"the gold {task.gold!r} of a numeric task is not one number")
+    if task.kind == "choice" and resolve_choice(str(task.gold), task.choices) is None:
+        raise TaskError(f"the gold {task.gold!r} is neither the letter nor the text of one choice")
+    if task.kind == "grid" and parse_grid(str(task.gold)) is None:
+        raise TaskError("the gold of a grid task must be a list of equally long rows of whole numbers")
+
+
+JSONL = Source("jsonl", "FILE.jsonl", _read)

@@ -1,0 +1,43 @@
+"""The ordered registry of task sources, and the one door to them."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from agent.errors import UsageError
+from agent.tasks.gsm8k import GSM8K
+from agent.tasks.gym import GYM
+from agent.tasks.jsonl import JSONL
+from agent.tasks.source import Source, TaskSource
+from agent.tasks.spec import did_you_mean, parse_spec
+
+SOURCES: dict[str, Source] = {source.name: source for source in (JSONL, GSM8K, GYM)}
+
+
+def load_tasks(spec: str) -> TaskSource:
+    """The tasks that a specification names, to iterate over; malformed ones end up in its `defects`.
+
+    Args:
+        spec: `[SOURCE:]TARGET[;size=N][;seed=N][;offset=N]`; without a source, TARGET is a JSON Lines file.
+
+    Raises:
+        UsageError: there is no such source, file, family or option.
+        MissingExtra: the source needs an optional dependency.
+    """
+    sources = SOURCES | _installed()
+    parsed = parse_spec(spec, sources)
+    if parsed.source is None and not Path(parsed.target).exists() and ":" in parsed.target:
+        name = parsed.target.partition(":")[0]
+        forms = ", ".join(source.usage for source in sources.values())
+        raise UsageError(f"unknown task source {name!r}{did_you_mean(name, sources)}: use {forms}")
+    return TaskSource(parsed, sources[parsed.source or JSONL.name])
+
+
+def _installed() -> dict[str, Source]:
+    """Sources of third parties; what is built in keeps its name."""
+    loaded: dict[str, Source] = {}
+    for entry in entry_points(group="pilotage.tasks"):
+        if entry.name not in SOURCES:
+            loaded[entry.name] = entry.load()
+    return loaded

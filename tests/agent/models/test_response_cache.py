@@ -1,0 +1,202 @@
+"""ResponseCache: free reruns, single flight, shared files, and survival of kill -9 and of damage."""
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from agent.errors import BadReply, UsageError
+from agent.models import Capabilities, ModelClient, ResponseCache, RetryPolicy, ScriptedChatModel, UnusableReply
+from agent.models.cache import CACHE_FORMAT
+
+
+@pytest.fixture
+def cache(tmp_path):
+    with ResponseCache(tmp_path / "deep" / "responses.sqlite") as cache:
+        yield cache
+
+
+async def test_a_repeat_is_free_and_keeps_its_cost_and_its_signals(cache, ask_for):
+    script = ScriptedChatModel(["a b c"])
+    request = ask_for(logprobs=True)
+    first = await ModelClient(script, cache=cache).ask(request)
+    shown: list[str] = []
+    again = await ModelClient(script, cache=cache).ask(request, shown.append)
+    assert len(script.calls) == 1
+    assert (first.replayed, again.replayed) == (False, True)
+    assert again.usage == first.usage.model_copy(update={"replayed_calls": 1})
+    assert again.usage.seconds == first.usage.seconds > 0
+    assert (again.text, again.logprobs, shown) == (first.text, first.logprobs, ["a b c"])
+
+
+DIFFERENT = [
+    {"max_tokens": 17},
+    {"temperature": 0.5},
+    {"stop": ("x",)},
+    {"json_schema": {"type": "object"}},
+    {"grammar": "root ::= [0-3]"},
+    {"logprobs": True},
+    {"seed": 2},
+    {"sample": 1},
+    {"text": "Another question"},
+]
+
+
+@pytest.mark.parametrize("change", DIFFERENT, ids=lambda change: next(iter(change)))
+async def test_whatever_may_change_the_answer_is_a_call_of_its_own(cache, ask_for, change):
+    script = ScriptedChatModel(["first", "second"])
+    client = ModelClient(script, cache=cache)
+    await client.ask(ask_for())
+    assert (await client.ask(ask_for(**change))).text == "second"
+
+
+async def test_models_do_not_share_answers(cache, ask_for):
+    one = ModelClient(ScriptedChatModel(["one"]), cache=cache, identity="one")
+    two = ModelClient(ScriptedChatModel(["two"]), cache=cache, identity="two")
+    assert [(await client.ask(ask_for())).text for client in (one, two)] == ["one", "two"]
+
+
+async def test_equal_calls_in_flight_become_one(cache, ask_for):
+    script = ScriptedChatModel(["only"], latency=0.1)
+    client = ModelClient(script, cache=cache)
+    replies = await asyncio.gather(*(client.ask(ask_for()) for _ in range(20)))
+    assert len(script.calls) == 1
+    assert sorted(reply.replayed for reply in replies) == [False] + [True] * 19
+
+
+async def test_when_the_caller_is_cancelled_another_one_calls(cache, ask_for):
+    script = ScriptedChatModel(["lost", "kept"], latency=0.1)
+    client = ModelClient(script, cache=cache)
+    calls = [asyncio.create_task(client.ask(ask_for())) for _ in range(3)]
+    await asyncio.sleep(0.05)
+    calls[0].cancel()
+    calls[2].cancel()
+    replies = await asyncio.gather(*calls, return_exceptions=True)
+    assert [isinstance(reply, asyncio.CancelledError) for reply in replies] == [True, False, True]
+    assert replies[1].text == "kept"
+
+
+async def test_a_failed_call_fails_for_all_who_wait_is_charged_once_and_is_not_kept(cache, ask_for):
+    script = ScriptedChatModel(["", "", "good"], latency=0.05)
+    client = ModelClient(script, cache=cache, retry=RetryPolicy(first_delay=0.01))
+    failures = await asyncio.gather(*(client.ask(ask_for()) for _ in range(4)), return_exceptions=True)
+    assert all(isinstance(failure, UnusableReply | BadReply) for failure in failures)
+    assert sum(failure.usage.llm_calls for failure in failures) == script.counted.llm_calls == 2
+    assert (await client.ask(ask_for())).text == "good"
+
+
+def test_event_loops_in_threads_share_one_cache(cache, ask_for):
+    script = ScriptedChatModel(lambda messages: "same", latency=0.1)
+    client = ModelClient(script, cache=cache)
+    texts: list[str] = []
+
+    def run() -> None:
+        texts.append(asyncio.run(client.ask(ask_for())).text)
+
+    threads = [threading.Thread(target=run) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert texts == ["same"] * 5
+    assert len(script.calls) == 1
+
+
+WRITER = """
+import asyncio, sys
+from agent.models import Message, ModelClient, Request, ResponseCache, ScriptedChatModel
+
+async def main(path, first, last):
+    client = ModelClient(ScriptedChatModel(lambda messages: "by " + first), cache=ResponseCache(path))
+    for number in range(int(first), int(last)):
+        message = Message(role="user", content=f"question {number}")
+        await client.ask(Request(messages=(message,), max_tokens=9))
+        print(number, flush=True)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def writer(path, first: int, last: int) -> subprocess.Popen:
+    command = [sys.executable, "-c", WRITER, str(path), str(first), str(last)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_what_was_answered_survives_kill_9(cache, ask_for):
+    process = writer(cache.path, 0, 1_000_000)
+    answered = [int(process.stdout.readline()) for _ in range(25)]
+    process.send_signal(signal.SIGKILL)
+    answered += [int(line) for line in process.stdout.read().splitlines()]
+    process.wait()
+    process.stdout.close()
+    for number in answered:
+        key = cache.key("scripted", ask_for(f"question {number}", max_tokens=9, seed=0))
+        assert cache.get(key) is not None, f"call {number} was answered and is lost"
+    assert len(answered) <= cache.stats().entries <= len(answered) + 1
+
+
+def test_processes_share_the_file(cache):
+    processes = [writer(cache.path, start, start + 60) for start in (0, 30, 60)]
+    for process in processes:
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    assert cache.stats().entries == 120
+
+
+def test_stats_and_clear(cache, ask_for):
+    asyncio.run(ModelClient(ScriptedChatModel(["x"]), cache=cache).ask(ask_for()))
+    assert cache.stats().entries == 1
+    assert cache.stats().file_bytes > 0
+    assert cache.clear() == 1
+    assert cache.stats().entries == 0
+
+
+async def test_a_file_that_is_no_cache_is_named_and_left_alone(tmp_path, ask_for):
+    path = tmp_path / "notes.txt"
+    path.write_text("precious notes\n" * 100)
+    client = ModelClient(ScriptedChatModel(["x"]), cache=ResponseCache(path))
+    with pytest.raises(UsageError, match=r"notes\.txt is corrupt .*delete it"):
+        await client.ask(ask_for())
+    assert path.read_text() == "precious notes\n" * 100
+
+
+async def test_a_damaged_cache_is_named(cache, ask_for):
+    client = ModelClient(ScriptedChatModel(lambda messages: "word " * 300), cache=cache)
+    for number in range(20):
+        await client.ask(ask_for(f"question {number}", max_tokens=400))
+    cache.close()
+    size = cache.path.stat().st_size
+    with cache.path.open("r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(size - 4096))
+    with pytest.raises(UsageError, match="responses.sqlite is corrupt"):
+        for number in range(20):
+            await client.ask(ask_for(f"question {number}", max_tokens=400))
+
+
+async def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path, ask_for):
+    (tmp_path / "file").write_text("")
+    client = ModelClient(ScriptedChatModel(["x"]), cache=ResponseCache(tmp_path / "file" / "cache.sqlite"))
+    with pytest.raises(UsageError, match="cannot be used.*writable"):
+        await client.ask(ask_for())
+
+
+async def test_a_cache_of_a_newer_version_is_refused(cache, ask_for):
+    cache.path.parent.mkdir()
+    connection = sqlite3.connect(cache.path)
+    connection.execute(f"PRAGMA user_version = {CACHE_FORMAT + 1}")
+    connection.close()
+    with pytest.raises(UsageError, match="newer pilotage"):
+        await ModelClient(ScriptedChatModel(["x"]), cache=cache).ask(ask_for())
+
+
+async def test_degraded_features_do_not_change_the_key(cache, ask_for):
+    script = ScriptedChatModel(["plain"], capabilities=Capabilities())
+    client = ModelClient(script, cache=cache)
+    assert (await client.ask(ask_for(logprobs=True))).logprobs is None
+    assert (await client.ask(ask_for(logprobs=True))).replayed

@@ -1,0 +1,68 @@
+"""RetryPolicy and diagnose: what is retried, and when."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.models import RetryPolicy
+from agent.models.refusal import refused_features
+from agent.models.retry import Failure, diagnose
+
+
+def refusal(status: int, **headers: str) -> Exception:
+    request = httpx.Request("POST", "http://example.invalid")
+    response = httpx.Response(status, headers={name.replace("_", "-"): text for name, text in headers.items()})
+    return httpx.HTTPStatusError("refused", request=request, response=response)
+
+
+@given(failures=st.integers(1, 60))
+def test_delays_grow_up_to_a_bound_and_never_vanish(failures):
+    policy = RetryPolicy(first_delay=0.5, longest_delay=30)
+    assert 0.25 <= policy.delay(failures, None) <= 45
+    assert policy.delay(failures, 7.0) == 7.0
+
+
+@pytest.mark.parametrize(("status", "again"), [(400, False), (401, False), (408, True), (429, True), (502, True)])
+def test_status_codes_decide(status, again):
+    failure = diagnose(refusal(status))
+    assert (failure.status, failure.retryable) == (status, again)
+
+
+def test_retry_after_may_be_seconds_or_a_date():
+    assert diagnose(refusal(429, Retry_After="1.5")).retry_after == 1.5
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
+    assert 15 < diagnose(refusal(503, Retry_After=soon)).retry_after <= 20
+    assert diagnose(refusal(503, Retry_After="soon")).retry_after is None
+
+
+@pytest.mark.parametrize("cause", [ConnectionResetError("reset"), TimeoutError(), httpx.ReadError("dropped")])
+def test_a_cause_further_down_counts(cause):
+    try:
+        raise RuntimeError("wrapped") from cause
+    except RuntimeError as error:
+        failure = diagnose(error)
+    assert (failure.status, failure.retryable) == (None, True)
+
+
+def test_a_bug_is_no_endpoint_failure():
+    assert diagnose(KeyError("choices")) is None
+    assert diagnose(ValueError("no")) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "dropped"),
+    [
+        (400, "top_logprobs is unknown", {"logprobs"}),
+        (422, "extra inputs", {"logprobs", "grammar"}),
+        (404, "no such model", set()),
+        (404, "grammar: not found", {"grammar"}),
+        (500, "logprobs", set()),
+    ],
+)
+def test_a_refusal_is_blamed_on_what_was_used(ask_for, status, text, dropped):
+    request = ask_for(logprobs=True, grammar="root ::= [0-9]")
+    assert refused_features(request, Failure(status, False, None, text)) == dropped

@@ -1,0 +1,145 @@
+"""What a well-meaning program sees: a plain Python, its input, and honest reports of how it ended."""
+
+import asyncio
+import os
+import time
+
+import pytest
+
+from agent.sandbox import Sandbox
+
+BOTH = pytest.mark.parametrize("mode", ["bubblewrap", "subprocess"])
+
+
+@BOTH
+async def test_a_program_reads_its_input_and_prints_its_result(mode, opened):
+    code = "import sys\nname = input()\nrest = sys.stdin.read()\nprint(f'hello {name}', len(rest.split()))"
+    execution = await opened(mode).run(code, stdin="wörld\n1 2 3\n")
+    assert execution.stdout == "hello wörld 3\n"
+    assert execution.ok and execution.error is None
+    assert (execution.stderr, execution.exit_code, execution.stopped_by) == ("", 0, None)
+    assert 0 < execution.seconds < 8
+
+
+@BOTH
+async def test_an_uncaught_error_shows_the_programs_own_lines_and_no_others(mode, opened):
+    execution = await opened(mode).run("def f(x):\n    return 1 / x\n\nprint('before')\nf(0)")
+    assert execution.stdout == "before\n"
+    assert execution.exit_code == 1 and not execution.ok
+    assert execution.stderr.startswith(
+        'Traceback (most recent call last):\n  File "program.py", line 5, in <module>\n    f(0)\n'
+    )
+    assert execution.error == "ZeroDivisionError: division by zero"
+
+
+async def test_a_syntax_error_names_its_line(sandbox: Sandbox):
+    execution = await sandbox.run("x = 1\nprint(x")
+    assert 'File "program.py", line 2' in execution.stderr
+    assert execution.error is not None and execution.error.startswith("SyntaxError")
+
+
+@pytest.mark.parametrize(("ending", "code"), [("exit()", 0), ("quit(3)", 3), ("raise SystemExit(4)", 4)])
+async def test_a_program_may_end_itself(sandbox: Sandbox, ending: str, code: int):
+    execution = await sandbox.run(f"print('last words')\n{ending}")
+    assert (execution.stdout, execution.exit_code) == ("last words\n", code)
+
+
+async def test_the_standard_library_is_there_and_installed_packages_are_not(sandbox: Sandbox):
+    modules = "math fractions itertools datetime re json decimal collections heapq random ctypes sqlite3 zlib"
+    execution = await sandbox.run(
+        f"for name in {modules.split()!r}:\n    __import__(name)\n"
+        "import importlib.util as u\n"
+        "print([name for name in ('pydantic', 'numpy', 'sympy', 'pip', 'agent') if u.find_spec(name)])"
+    )
+    assert execution.stderr == ""
+    assert execution.stdout == "[]\n"
+
+
+async def test_main_is_a_real_module(sandbox: Sandbox):
+    code = """
+    from dataclasses import dataclass
+    import pickle
+    @dataclass
+    class Point:
+        x: "int"
+    if __name__ == "__main__":
+        print(pickle.loads(pickle.dumps(Point(3))), __file__)
+    """
+    execution = await sandbox.run("\n".join(line[4:] for line in code.splitlines()))
+    assert execution.stdout == "Point(x=3) program.py\n", execution.stderr
+
+
+async def test_asyncio_and_scratch_files_work(sandbox: Sandbox):
+    code = """
+import asyncio, os
+async def main():
+    await asyncio.sleep(0)
+    with open('notes.txt', 'w') as file:
+        file.write('kept')
+    print(open('notes.txt').read(), file=open(os.devnull, 'w'))
+    return open('notes.txt').read()
+print(asyncio.run(main()))
+"""
+    execution = await sandbox.run(code)
+    assert execution.stdout == "kept\n", execution.stderr
+
+
+async def test_nothing_of_one_run_is_left_for_the_next(sandbox: Sandbox):
+    await sandbox.run("open('note', 'w').write('x')")
+    execution = await sandbox.run("import os; print(os.listdir('.'))")
+    assert execution.stdout == "['program.py']\n"
+
+
+async def test_output_that_is_no_text_is_replaced_not_raised(sandbox: Sandbox):
+    execution = await sandbox.run("import sys; sys.stdout.buffer.write(b'ok \\xff\\xfe')")
+    assert execution.stdout == "ok \ufffd\ufffd"
+
+
+async def test_code_with_a_lone_surrogate_still_gets_an_answer(sandbox: Sandbox):
+    execution = await sandbox.run("print('a\ud800b')", stdin="\ud800")
+    assert execution.stdout == "a?b\n"
+
+
+async def test_a_run_is_quick(sandbox: Sandbox):
+    await sandbox.run("pass")
+    times = []
+    for _ in range(5):
+        times.append((await sandbox.run("print(1)")).seconds)
+    assert sorted(times)[2] < 0.12
+
+
+async def test_many_runs_at_once_keep_their_outputs_apart(sandbox: Sandbox):
+    executions = await asyncio.gather(*(sandbox.run("print(input())", stdin=f"{n}\n") for n in range(30)))
+    assert [execution.stdout for execution in executions] == [f"{n}\n" for n in range(30)]
+
+
+def test_one_sandbox_serves_several_event_loops(sandbox: Sandbox):
+    async def crowd() -> list[str]:
+        executions = await asyncio.gather(*(sandbox.run(f"print({n})") for n in range(12)))
+        return [execution.stdout for execution in executions]
+
+    assert asyncio.run(crowd()) == asyncio.run(crowd()) == [f"{n}\n" for n in range(12)]
+
+
+async def test_waiting_for_a_free_slot_is_not_charged_to_the_program(opened):
+    sandbox = opened(wall_seconds=1.5)
+    nap = "import time; time.sleep(0.5); print('done')"
+    crowd = 3 * 2 * (os.cpu_count() or 1) + 1
+    executions = await asyncio.gather(*(sandbox.run(nap) for _ in range(crowd)))
+    assert {execution.stdout for execution in executions} == {"done\n"}
+
+
+async def test_descriptors_and_children_are_given_back(sandbox: Sandbox):
+    await sandbox.run("pass")
+    before = set(os.listdir("/proc/self/fd"))
+    await asyncio.gather(*(sandbox.run("print(1)") for _ in range(10)))
+    assert set(os.listdir("/proc/self/fd")) == before
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+async def test_a_program_that_ignores_much_input_does_no_harm(sandbox: Sandbox):
+    started = time.monotonic()
+    execution = await sandbox.run("print('done')", stdin="x" * 2_000_000)
+    assert execution.stdout == "done\n" and execution.ok
+    assert time.monotonic() - started < 5

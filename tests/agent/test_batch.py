@@ -1,0 +1,149 @@
+"""Many tasks: results on disk one by one, kill -9 and resume, ideal use of concurrency."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from agent import ReasoningAgent, ScriptedChatModel, Task
+from agent.batch import ResultsFile, solve_all
+from agent.errors import ModelUnavailable, PilotageError, UsageError
+from agent.models import ModelClient
+from agent.models.retry import RetryPolicy
+from agent.models.scripted import Fault
+
+SETTINGS = {"policy": "default", "seed": 0}
+
+
+def tasks(n):
+    return [Task(id=f"t{i}", prompt=f"What is {i} plus 0?", kind="numeric", gold=i) for i in range(n)]
+
+
+def result(task_id, **more):
+    return {"task_id": task_id, "score": 1.0, "policy": "default", "seed": 0, **more}
+
+
+def test_results_are_kept_and_found_again(tmp_path):
+    path = tmp_path / "deep" / "r.jsonl"
+    with ResultsFile(path, resume=False, settings=SETTINGS) as results:
+        results.append(result("a"))
+    with ResultsFile(path, resume=True, settings=SETTINGS) as results:
+        assert set(results.done) == {"a"}
+        results.append(result("b"))
+    assert [json.loads(line)["task_id"] for line in path.read_text().splitlines()] == ["a", "b"]
+
+
+def test_a_torn_last_line_is_dropped_and_the_rest_kept(tmp_path):
+    path = tmp_path / "r.jsonl"
+    path.write_text(json.dumps(result("a")) + "\n" + '{"task_id": "b", "sco')
+    with ResultsFile(path, resume=True, settings=SETTINGS) as results:
+        assert set(results.done) == {"a"}
+        results.append(result("b"))
+    assert [json.loads(line)["task_id"] for line in path.read_text().splitlines()] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("content", "resume", "settings", "complaint"),
+    [
+        (json.dumps(result("a")) + "\n", False, SETTINGS, "add --resume"),
+        ("not json\n", True, SETTINGS, "line 1 is no result"),
+        (json.dumps(result("a")) + "\n", True, {"policy": "random"}, "resume with the same settings"),
+    ],
+)
+def test_a_results_file_that_does_not_fit_is_refused_and_left_alone(tmp_path, content, resume, settings, complaint):
+    path = tmp_path / "r.jsonl"
+    path.write_text(content)
+    with pytest.raises(UsageError, match=complaint):
+        ResultsFile(path, resume=resume, settings=settings)
+    assert path.read_text() == content
+
+
+def test_an_unwritable_place_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="choose another --out"):
+        ResultsFile(tmp_path / "file" / "r.jsonl", resume=False, settings={})
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
+def test_a_full_disk_loses_nothing_that_was_acknowledged(tmp_path):
+    path = tmp_path / "r.jsonl"
+    with ResultsFile(path, resume=False, settings=SETTINGS) as results:
+        results.append(result("a"))
+        whole = path.read_bytes()
+        results._file.close()
+        results._file = open("/dev/full", "ab", buffering=0)  # noqa: SIM115
+        with pytest.raises(PilotageError, match="free some space, then run again with --resume"):
+            results.append(result("b"))
+        assert set(results.done) == {"a"}
+    assert path.read_bytes() == whole
+
+
+async def test_every_task_is_solved_once(scripted, tmp_path):
+    model = ScriptedChatModel(lambda messages: "Answer: " + messages[-1].text.split()[2], latency=0.01)
+    agent = ReasoningAgent(model, policy="fixed:reason,answer")
+    with ResultsFile(tmp_path / "r.jsonl", resume=False, settings={}) as results:
+        outcome = await solve_all(agent, tasks(40), concurrency=8, results=results)
+    assert {run.task_id for run in outcome.runs} == {task.id for task in tasks(40)}
+    assert all(run.score == 1 for run in outcome.runs)
+    lines = (tmp_path / "r.jsonl").read_text().splitlines()
+    assert len(lines) == len(set(lines)) == 40
+
+
+async def test_tasks_run_side_by_side():
+    model = ScriptedChatModel(lambda messages: "Answer: 1", latency=0.2)
+    agent = ReasoningAgent(model, policy="fixed:reason,answer")
+    await agent.asolve("What is 1 plus 0?")
+    started = time.monotonic()
+    await solve_all(agent, tasks(20), concurrency=20)
+    assert time.monotonic() - started < 20 * 0.2 / 4
+
+
+async def test_an_unusable_reply_costs_its_task_only():
+    model = ScriptedChatModel(lambda messages: "" if " 3 plus" in messages[-1].text else "Answer: 1")
+    outcome = await solve_all(ReasoningAgent(model, policy="fixed:reason,answer"), tasks(5))
+    assert [task_id for task_id, _ in outcome.failed] == ["t3"]
+    assert len(outcome.runs) == 4
+
+
+async def test_an_endpoint_that_is_down_ends_the_batch_and_keeps_what_is_done(tmp_path):
+    script = ["Answer: 0", "Answer: 1", Fault(), Fault()]
+    model = ModelClient(ScriptedChatModel(script), retry=RetryPolicy(retries=1, first_delay=0.01))
+    with ResultsFile(tmp_path / "r.jsonl", resume=False, settings={}) as results:
+        with pytest.raises(ModelUnavailable):
+            await solve_all(ReasoningAgent(model, policy="fixed:reason,answer"), tasks(5), results=results)
+        assert set(results.done) == {"t0", "t1"}
+
+
+def test_a_killed_batch_resumes_without_loss_double_or_repeated_call(tmp_path):
+    """Kill -9 in the middle of `solve --tasks`, then --resume: each task once, each reply paid once."""
+    (tmp_path / "tasks.jsonl").write_text(
+        "".join(json.dumps({"id": f"t{i}", "prompt": f"What is {i} plus 0?", "gold": i}) + "\n" for i in range(30))
+    )
+    (tmp_path / "slow.json").write_text(json.dumps({"rules": {"": "Answer: 7"}, "latency": 0.1}))
+    command = [
+        *(str(Path(sys.executable).with_name("pilotage")), "solve", "--tasks", "tasks.jsonl", "--out", "r.jsonl"),
+        *("--model", "scripted:slow.json", "--memory", "none", "--policy", "fixed:reason,verify,answer"),
+        *("--concurrency", "3", "--sandbox", "none"),
+    ]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    killed = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
+    results = tmp_path / "r.jsonl"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and (not results.exists() or results.read_bytes().count(b"\n") < 5):
+        time.sleep(0.02)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    acknowledged = results.read_bytes().splitlines(keepends=True)
+    acknowledged = [line for line in acknowledged if line.endswith(b"\n")]
+    assert 5 <= len(acknowledged) < 30
+    subprocess.run([*command, "--resume"], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    lines = results.read_bytes().splitlines(keepends=True)
+    assert lines[: len(acknowledged)] == acknowledged
+    done = [json.loads(line) for line in lines]
+    assert sorted(one["task_id"] for one in done) == sorted(f"t{i}" for i in range(30))
+    assert all(one["usage"]["llm_calls"] == 2 for one in done)
