@@ -13,7 +13,7 @@ from agent.state import State
 from agent.trace import Hint
 
 if TYPE_CHECKING:
-    from memory import ConceptStore
+    from memory import ConceptDraft, ConceptStore, Provenance
     from memory.distil import WritingRequest
 
 CONCEPTS_PER_RECALL = 2
@@ -87,16 +87,18 @@ class Learner:
                 Message(role="system", content=request.system),
                 Message(role="user", content=request.prompt),
             )
-            reply = await kit.send(
-                messages, max_tokens=request.max_tokens, json_schema=request.json_schema, silent=True
-            )
+            try:
+                reply = await kit.send(
+                    messages, max_tokens=request.max_tokens, json_schema=request.json_schema, silent=True
+                )
+            except BudgetExceeded:
+                return ""  # what can be kept without a writer is kept
             return reply.text
 
-        try:
-            distilled = await distil(solved, write)
-        except BudgetExceeded:
-            return []
-        return [
-            await asyncio.to_thread(self._store.add, draft, actor="distil", cause=state.task.id)
-            for draft in distilled.drafts
-        ]
+        distilled = await distil(solved, write)
+        return [await asyncio.to_thread(self._keep, draft, solved.provenance) for draft in distilled.drafts]
+
+    def _keep(self, draft: ConceptDraft, provenance: Provenance) -> str:
+        return self._store.add(
+            draft, actor="distil", cause=provenance.task_id, provenance=provenance, status="trusted"
+        )

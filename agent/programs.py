@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import re
 from dataclasses import dataclass
 
 from agent.answers import extract, normal_form
@@ -11,7 +9,6 @@ from agent.kit import Kit
 from agent.state import State
 from agent.trace import Evidence
 
-FENCE = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
 SHOWN_OUTPUT = 400
 
 
@@ -25,20 +22,9 @@ class ProgramRun:
     result: str
 
 
-def source_of(reply: str) -> str | None:
-    """The Python source in a reply: its last fenced block, or the whole reply if that parses; else None."""
-    blocks = [block.strip() for block in FENCE.findall(reply) if block.strip()]
-    source = blocks[-1] if blocks else reply.strip()
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return source if blocks else None
-    return source if blocks or any(not isinstance(node, ast.Expr) for node in tree.body) else None
-
-
 async def run_program(state: State, kit: Kit, reply: str) -> ProgramRun:
     """Runs the program in a reply, on the task's worked examples where the answer is itself a program."""
-    source = source_of(reply)
+    source = extract("program", reply)
     if source is None:
         return ProgramRun(None, None, Evidence(program="refused", note="the reply holds no Python program"), "")
     if state.task.kind == "program":

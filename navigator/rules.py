@@ -59,6 +59,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
         "answer",
     ),
     Rule("one route alone is not enough", lambda o: o.candidates == 1, "verify"),
+    Rule("the check reached no answer", lambda o: o.candidates == 1 and o.verdict == 0, "decompose"),
     Rule("two routes disagree", lambda o: o.candidates == 2, "decompose"),
 )
 

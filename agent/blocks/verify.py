@@ -14,7 +14,7 @@ from agent.prompting import ANSWER_FORM
 from agent.state import State
 from agent.trace import Evidence, Step, Turn
 
-BY_REASONING = "Solve this without code. Write each step on its own line with its arithmetic or reason. {form}"
+BY_REASONING = "Solve this by hand, step by step. Write each step on its own line with its arithmetic or reason. {form}"
 
 
 class Verify(Block):

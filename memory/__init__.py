@@ -1,0 +1,44 @@
+"""Concept memory: what earlier tasks taught, found again when it may help.
+
+It knows nothing of LLM clients, agents or RL. The door is `ConceptStore`; `memory.distil` writes concepts
+from solved tasks and `memory.render` turns recalled ones into prompt text.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from memory.concept import Concept, ConceptDraft, Outcomes, Parameter, Provenance
+    from memory.embedding import Embedder, EmbedderIdentity, HashEmbedder
+    from memory.errors import ConceptStoreError
+    from memory.recall import Hit, Recollection
+    from memory.store import ConceptStore
+
+__all__ = [
+    "Concept",
+    "ConceptDraft",
+    "ConceptStore",
+    "ConceptStoreError",
+    "Embedder",
+    "EmbedderIdentity",
+    "HashEmbedder",
+    "Hit",
+    "Outcomes",
+    "Parameter",
+    "Provenance",
+    "Recollection",
+]
+
+# Found when asked for: SQLAlchemy and numpy take half a second, which `import memory` should not cost.
+_ROOMS = ("concept", "embedding", "errors", "recall", "store")
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        for room in _ROOMS:
+            module = importlib.import_module(f"memory.{room}")
+            if name in vars(module):
+                return vars(module)[name]
+    raise AttributeError(f"module 'memory' has no attribute '{name}'")

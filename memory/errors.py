@@ -1,0 +1,48 @@
+"""Every error that `memory` raises on purpose; each message says what to do next."""
+
+
+class ConceptStoreError(Exception):
+    """Base of all errors of the concept store; its text is one sentence fit to show to a user."""
+
+
+class InvalidConcept(ConceptStoreError, ValueError):
+    """A proposed concept is malformed or too large; the text names the field and the reason."""
+
+
+class UnknownConcept(ConceptStoreError, KeyError):
+    """No concept has this id in this namespace."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class StaleConcept(ConceptStoreError):
+    """Someone else revised the concept first; nothing was changed."""
+
+
+class LedgerError(ConceptStoreError):
+    """The ledger could not be opened, read or written; what was acknowledged before is still there."""
+
+
+class LedgerReadOnly(LedgerError):
+    """The ledger or its folder cannot be written."""
+
+
+class LedgerLocked(LedgerError):
+    """Another process held the ledger for longer than the time-out."""
+
+
+class NewerSchema(LedgerError):
+    """The ledger was written by a newer version; this one would misread it."""
+
+
+class EmbedderError(ConceptStoreError):
+    """The embedding model is unknown, missing, or did not return what an embedder must."""
+
+
+class EmbedderMismatch(EmbedderError):
+    """The store was embedded by another model; similarities between the two would mean nothing."""
+
+
+class IndexCorrupt(ConceptStoreError):
+    """The vector index cannot be read. It is only a view of the ledger, so nothing is lost."""

@@ -1,0 +1,347 @@
+"""ConceptStore: the one door to the memory.
+
+    with ConceptStore.open("memory", embedder="minilm") as store:
+        id = store.add(ConceptDraft(title="Total cost", cues=("prices and quantities are given",)))
+        store.search("what do they pay in all?")
+
+The folder holds `ledger.sqlite` (the truth) and `index/` (a view that may be deleted at any time).
+"""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from sqlalchemy import Connection
+
+from memory.concept import Concept, ConceptDraft, Provenance, Status
+from memory.database import Database
+from memory.embedding import Embedder, resolve_embedder
+from memory.errors import LedgerReadOnly, StaleConcept, UnknownConcept
+from memory.ledger import Action, Event, Ledger
+from memory.lexical import KeywordIndex
+from memory.recall import Hit, Recollection, diversify, weigh
+from memory.search import SHORTLIST, Finder
+from memory.vectors import VectorStore
+
+Outcome = Literal["recalled", "helped", "harmed"]
+
+
+class ConceptStore:
+    """Concepts of one namespace in one ledger. Safe to use from several threads, and from several processes.
+
+    Open it with `ConceptStore.open` or `ConceptStore.temporary`. Neither Chroma nor the embedding model is
+    loaded before the first search or write that needs them.
+    """
+
+    def __init__(self, ledger: Ledger, folder: Path | None, embedder: Embedder | None, namespace: str) -> None:
+        self.namespace = namespace
+        self._ledger = ledger
+        self._vectors = VectorStore(ledger, folder, embedder, namespace)
+        self._words = KeywordIndex(ledger) if ledger.is_sqlite else None
+        self._finder = Finder(ledger, self._vectors, self._words, namespace)
+        self._warming: Future[None] | None = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+
+    @classmethod
+    def open(
+        cls,
+        path_or_url: str | Path,
+        *,
+        embedder: str | Embedder | None = "minilm",
+        namespace: str = "default",
+        busy_seconds: float = 30.0,
+    ) -> Self:
+        """Open a store, creating it when it is not there.
+
+        Args:
+            path_or_url: a folder, or an SQLAlchemy URL (then there is no Chroma index: searches scan).
+            embedder: `minilm`, `hash`, `sentence-transformers:FOLDER`, an `Embedder`, or None for a store
+                that can
+                be read, edited and reindexed but not searched.
+            namespace: whose concepts; namespaces never see each other.
+            busy_seconds: how long a write waits for another process's.
+
+        Raises:
+            LedgerError: the ledger cannot be opened, or a newer version wrote it.
+            EmbedderError: the embedder is unknown, missing, or not the one the store was embedded with.
+        """
+        resolved = resolve_embedder(embedder) if embedder is not None else None
+        url, folder = _locate(path_or_url)
+        database = Database(url, busy_seconds=busy_seconds)
+        try:
+            ledger = Ledger(database)
+            store = cls(ledger, folder, resolved, namespace)
+            with ledger.read() as connection:
+                store._vectors.check(connection)
+        except BaseException:
+            database.close()
+            raise
+        return store
+
+    @classmethod
+    def temporary(cls, *, embedder: str | Embedder = "hash") -> Self:
+        """A store that is gone when it is closed, for tests and trials; it works as any other does."""
+        scratch = tempfile.TemporaryDirectory(prefix="pilotage-memory-")
+        store = cls.open(scratch.name, embedder=embedder)
+        store._scratch = scratch
+        return store
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the index and the ledger. Everything acknowledged is on disk already."""
+        if self._warming is not None:
+            self._warming.exception()  # waits; a fault shows again, to whoever needs what could not be loaded
+        self._vectors.close()
+        self._ledger.close()
+        if self._scratch is not None:
+            self._scratch.cleanup()
+
+    def warm(self) -> None:
+        """Start loading what the first search needs in the background; returns at once. Nothing for an empty store."""
+        if self._warming is None and not self.is_empty():
+            pool = ThreadPoolExecutor(1, thread_name_prefix="memory-warm")
+            self._warming = pool.submit(self._vectors.warm)
+            pool.shutdown(wait=False)
+
+    def count(self) -> int:
+        """How many concepts there are, retired ones left out."""
+        with self._ledger.read() as connection:
+            return self._ledger.count(connection, self.namespace)
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing to recall."""
+        return self.count() == 0
+
+    def get(self, id: str) -> Concept:
+        """The concept with this id, also when it is retired. Raises UnknownConcept."""
+        with self._ledger.read() as connection:
+            return self._get(connection, id)
+
+    def all(self, *, retired: bool = False) -> list[Concept]:
+        """Every concept, oldest first."""
+        with self._ledger.read() as connection:
+            return list(self._ledger.every(connection, self.namespace, retired=retired))
+
+    def history(self, id: str) -> list[Event]:
+        """Everything that happened to a concept, oldest first. Raises UnknownConcept."""
+        with self._ledger.read() as connection:
+            self._get(connection, id)
+            return self._ledger.history(connection, self.namespace, id)
+
+    def search(self, text: str, limit: int = 5) -> list[Hit]:
+        """The concepts nearest to `text` in meaning and words, best first; fewer only when there are fewer."""
+        if limit < 1 or self.is_empty():
+            return []
+        return self._finder.shortlist(text, limit)[0]
+
+    def recall(self, query: str, limit: int = 3, *, floor: float | None = None) -> Recollection:
+        """A few concepts that may help with `query`: relevant, tried, and different from each other; or none.
+
+        Args:
+            query: the task, or what is known of it by now.
+            limit: how many at most.
+            floor: cosine below which a concept is about something else; the embedder knows its own.
+        """
+        if limit < 1 or self.is_empty():
+            return Recollection((), query, abstained=True)
+        hits, vectors = self._finder.shortlist(query, max(limit, SHORTLIST))
+        floor = self._vectors.embedder.similarity_floor if floor is None else floor
+        near = [weigh(hit) for hit in hits if hit.similarity >= floor]
+        chosen = diversify(near, vectors, limit)
+        return Recollection(tuple(chosen), query, abstained=not chosen)
+
+    def add(
+        self,
+        draft: ConceptDraft | Concept,
+        *,
+        actor: str = "user",
+        cause: str = "",
+        provenance: Provenance | None = None,
+        status: Status = "provisional",
+    ) -> str:
+        """Store a concept durably and return its id; what is stored already gives the id that it has.
+
+        An exact or near duplicate raises the stored concept's `seen` count instead, and brings it back if it
+        was retired. A `Concept` keeps its own provenance and status, and gets a new id.
+
+        Args:
+            draft: what to store.
+            actor: who stores it.
+            cause: why, for example a task id.
+            provenance: where it came from; the caller vouches for it.
+            status: `trusted` only for what public evidence supports.
+        """
+        return self.add_many([draft], actor=actor, cause=cause, provenance=provenance, status=status)[0]
+
+    def add_many(
+        self,
+        drafts: Iterable[ConceptDraft | Concept],
+        *,
+        actor: str = "user",
+        cause: str = "",
+        provenance: Provenance | None = None,
+        status: Status = "provisional",
+    ) -> list[str]:
+        """`add` for many, in one transaction: all of them or, when it raises, none. Returns their ids in order."""
+        new = [self._concept(draft, provenance or Provenance(), status) for draft in drafts]
+        vectors = self._vectors.embed([concept.search_text for concept in new])
+        first = self.is_empty()
+        twins = [None if first else self._finder.near_duplicate(*pair) for pair in zip(new, vectors, strict=True)]
+        ids = []
+        with self._ledger.write() as connection:
+            self._vectors.claim(connection)
+            for concept, vector, twin in zip(new, vectors, twins, strict=True):
+                # Looked up here and not before: another writer may have added the same meanwhile.
+                same = self._ledger.by_hash(connection, self.namespace, concept.content_hash)
+                same_id = same.id if same is not None else twin
+                if same_id is not None:
+                    ids.append(self._merge(connection, same_id, concept, actor, cause))
+                    continue
+                self._record(connection, concept, "added", actor, cause)
+                self._ledger.put_vector(connection, concept.id, self._vectors.identity.key, vector.tobytes())
+                ids.append(concept.id)
+        return ids
+
+    def revise(
+        self,
+        id: str,
+        changes: Mapping[str, Any],
+        *,
+        actor: str = "user",
+        cause: str = "",
+        expected_version: int | None = None,
+    ) -> Concept:
+        """Change some fields of a concept's content; outcomes and provenance stay. Returns it as it is now.
+
+        Raises:
+            UnknownConcept: there is no such concept.
+            InvalidConcept: the changed content is not valid; nothing was changed.
+            StaleConcept: the concept is not at `expected_version` any more, or another says exactly this.
+        """
+        before = self.get(id)
+        draft = ConceptDraft.parse({**before.draft.model_dump(), **changes})
+        vector = self._vectors.embed([draft.search_text])[0]
+        with self._ledger.write() as connection:
+            current = self._get(connection, id)
+            if current.version != (before.version if expected_version is None else expected_version):
+                raise StaleConcept(f"concept '{id}' was revised meanwhile: read it again, then revise")
+            same = self._ledger.by_hash(connection, self.namespace, draft.content_hash)
+            if same is not None and same.id != id:
+                raise StaleConcept(f"concept '{same.id}' says exactly this already: forget one of the two")
+            revised = current.model_copy(update={**dict(draft), "version": current.version + 1})
+            self._vectors.claim(connection)
+            self._record(connection, revised, "revised", actor, cause)
+            self._ledger.put_vector(connection, id, self._vectors.identity.key, vector.tobytes())
+        return revised
+
+    def forget(self, id: str, *, actor: str = "user", cause: str = "") -> None:
+        """Retire a concept: searches skip it, history keeps it, `restore` brings it back. Raises UnknownConcept."""
+        self._set_status(id, "retired", "retired", actor, cause)
+
+    def restore(self, id: str, *, actor: str = "user", cause: str = "") -> None:
+        """Bring a retired concept back, as provisional. Raises UnknownConcept."""
+        if self.get(id).status == "retired":
+            self._set_status(id, "provisional", "restored", actor, cause)
+
+    def record_outcome(self, ids: Iterable[str], outcome: Outcome, *, actor: str = "agent", cause: str = "") -> None:
+        """Count that concepts were recalled, helped or harmed. Helping makes a provisional concept trusted.
+
+        Raises:
+            UnknownConcept: one of them does not exist; then none is counted.
+        """
+        with self._ledger.write() as connection:
+            for id in dict.fromkeys(ids):
+                concept = self._get(connection, id)
+                count = getattr(concept.outcomes, outcome) + 1
+                update: dict[str, Any] = {"outcomes": concept.outcomes.model_copy(update={outcome: count})}
+                if outcome == "helped" and concept.status == "provisional":
+                    update["status"] = "trusted"
+                changed = concept.model_copy(update=update)
+                self._record(connection, changed, "outcome", actor, cause, {"outcome": outcome})
+
+    def reindex(self, embedder: str | Embedder | None = None) -> int:
+        """Rebuild both indexes from the ledger, and move it to another embedder if one is given.
+
+        Returns:
+            how many concepts had to be embedded: none when only the indexes are rebuilt.
+        """
+        target = self._vectors.embedder if embedder is None else resolve_embedder(embedder)
+        done = self._vectors.reindex(target)
+        if self._words is not None:
+            self._words.rebuild()
+        return done
+
+    def _merge(self, connection: Connection, id: str, draft: Concept, actor: str, cause: str) -> str:
+        known = self._get(connection, id)
+        if known.status == "retired":
+            known = known.model_copy(update={"status": "provisional"})
+            self._record(connection, known, "restored", actor, cause)
+        seen = known.model_copy(update={"seen": known.seen + 1})
+        merged = {
+            "draft": draft.draft.model_dump(mode="json"),
+            "provenance": draft.provenance.model_dump(mode="json"),
+        }
+        self._record(connection, seen, "merged", actor, cause, merged)
+        return id
+
+    def _set_status(self, id: str, status: Status, action: Action, actor: str, cause: str) -> None:
+        with self._ledger.write() as connection:
+            changed = self._get(connection, id).model_copy(update={"status": status})
+            self._record(connection, changed, action, actor, cause)
+
+    def _record(
+        self,
+        connection: Connection,
+        concept: Concept,
+        action: Action,
+        actor: str,
+        cause: str,
+        body: dict[str, Any] | None = None,
+    ) -> None:
+        self._ledger.append(connection, concept, action, actor=actor, cause=cause, body=body)
+        if self._words is not None and action not in ("outcome", "merged"):
+            self._words.put(connection, concept)
+
+    def _get(self, connection: Connection, id: str) -> Concept:
+        found = self._ledger.get(connection, self.namespace, [id])
+        if id not in found:
+            raise UnknownConcept(f"no concept '{id}' in namespace '{self.namespace}'")
+        return found[id]
+
+    def _concept(self, draft: ConceptDraft | Concept, provenance: Provenance, status: Status) -> Concept:
+        if isinstance(draft, Concept):
+            provenance, status, draft = draft.provenance, draft.status, draft.draft
+        return Concept(
+            **dict(draft),
+            id=secrets.token_hex(8),
+            namespace=self.namespace,
+            status=status,
+            provenance=provenance,
+        )
+
+
+def _locate(path_or_url: str | Path) -> tuple[str, Path | None]:
+    """Database URL, and the folder where a Chroma index may live."""
+    if isinstance(path_or_url, str) and "://" in path_or_url:
+        return path_or_url, None
+    folder = Path(path_or_url)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LedgerReadOnly(
+            f"the memory folder {folder} cannot be made ({error.strerror}): choose another one"
+        ) from None
+    return f"sqlite:///{folder.absolute() / 'ledger.sqlite'}", folder

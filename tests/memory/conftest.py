@@ -1,0 +1,52 @@
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from memory.concept import ConceptDraft
+from memory.store import ConceptStore
+
+COST = ConceptDraft(
+    title="Total cost of a purchase",
+    cues=("prices and quantities are given and the total cost is asked",),
+    implementation=("total = price * quantity", "print(total)"),
+)
+SPELL = ConceptDraft(
+    title="Reverse the letters of each word",
+    cues=("a sentence whose words must be spelled backwards",),
+    implementation=("print(' '.join(word[::-1] for word in sentence.split()))",),
+)
+GRID = ConceptDraft(
+    title="Rotate a matrix",
+    cues=("a square matrix has to be rotated clockwise",),
+    implementation=("rotated = [list(row) for row in zip(*matrix[::-1])]",),
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "memory"
+
+
+@pytest.fixture
+def store(folder):
+    with ConceptStore.open(folder, embedder="hash") as store:
+        yield store
+
+
+@pytest.fixture
+def python():
+    """Runs a piece of Python in a fresh process and fails with its output if it fails."""
+
+    def run(code, *arguments):
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run

@@ -1,0 +1,65 @@
+import pytest
+from pydantic import ValidationError
+
+from memory.concept import Concept, ConceptDraft, Outcomes, Provenance
+from memory.errors import InvalidConcept
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"title": "x" * 121}, "title"),
+        ({"title": "   "}, "title"),
+        ({}, "title"),
+        ({"title": "a", "kind": "spell"}, "kind"),
+        ({"title": "a", "cues": ["x" * 301]}, "cues.0"),
+        ({"title": "a", "implementation": ["x"] * 61}, "implementation"),
+        ({"title": "a", "description": "x" * 1001}, "description"),
+        ({"title": "a", "parameters": [{"typing": "int"}]}, "parameters.0.name"),
+        ({"title": "a", "verified_by": "me"}, "verified_by"),
+    ],
+)
+def test_a_malformed_draft_is_refused_in_one_sentence_that_names_the_field(data, field):
+    with pytest.raises(InvalidConcept, match=f"'{field}'") as caught:
+        ConceptDraft.parse(data)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_lesson_keeps_its_situation_as_cue_and_its_suggestion_as_steps():
+    lesson = ConceptDraft.lesson("the answer is a date", ["use datetime"])
+    assert (lesson.kind, lesson.cues, lesson.implementation) == (
+        "lesson",
+        ("the answer is a date",),
+        ("use datetime",),
+    )
+    assert lesson.title == "the answer is a date"
+
+
+def test_a_long_lesson_is_refused_as_a_draft_is():
+    with pytest.raises(InvalidConcept, match="'cues.0'"):
+        ConceptDraft.lesson("x" * 400, ["do"])
+
+
+def test_content_hash_follows_the_content_and_not_the_keywords():
+    draft = ConceptDraft(title="a", cues=("b",))
+    assert draft.content_hash == ConceptDraft(title=" a ", cues=("b",), keywords=("z",)).content_hash
+    assert draft.content_hash != ConceptDraft(title="a", cues=("c",)).content_hash
+
+
+def test_a_concept_has_the_hash_of_its_draft_and_gives_it_back():
+    draft = ConceptDraft(title="a", cues=("b",))
+    concept = Concept(**dict(draft), id="1", namespace="n", provenance=Provenance(task_id="t"))
+    assert concept.draft == draft
+    assert concept.content_hash == draft.content_hash
+    assert Concept.model_validate_json(concept.model_dump_json()) == concept
+
+
+def test_concepts_cannot_be_changed_in_place():
+    with pytest.raises(ValidationError):
+        ConceptDraft(title="a").title = "b"
+
+
+def test_the_posterior_starts_at_one_half_and_follows_the_outcomes():
+    assert Outcomes(recalled=9).posterior == 0.5
+    assert Outcomes(helped=2).posterior == 0.75
+    assert Outcomes(harmed=2).posterior == 0.25

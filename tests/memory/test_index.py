@@ -1,0 +1,133 @@
+"""The vector and keyword indexes are views: deleted, outdated or damaged, they lose nothing."""
+
+import shutil
+import sqlite3
+
+import numpy as np
+import pytest
+
+from memory.embedding import HashEmbedder
+from memory.errors import EmbedderError, EmbedderMismatch, IndexCorrupt
+from memory.index import ChromaIndex
+from memory.scan import VectorScan
+from memory.store import ConceptStore
+from tests.memory.conftest import COST, GRID, SPELL
+
+
+@pytest.fixture
+def filled(folder):
+    with ConceptStore.open(folder, embedder="hash") as store:
+        store.add_many([COST, SPELL, GRID])
+        store.search("cost")
+    return folder
+
+
+def best(folder, query, **options):
+    with ConceptStore.open(folder, embedder="hash", **options) as store:
+        return store.search(query, limit=1)[0].concept.title
+
+
+def test_a_deleted_index_folder_is_built_anew(filled):
+    shutil.rmtree(filled / "index")
+    assert best(filled, "rotate a square matrix clockwise") == GRID.title
+    assert (filled / "index").is_dir()
+
+
+def test_an_index_that_lost_entries_is_built_anew(filled):
+    import chromadb
+
+    client = chromadb.PersistentClient(str(filled / "index"))
+    collection = client.list_collections()[0]
+    collection.delete(ids=collection.get()["ids"][:2])
+    client.close()
+    with ConceptStore.open(filled, embedder="hash") as store:
+        view = store._vectors._open_view()
+        assert len(view.nearest(HashEmbedder().embed(["x"])[0], 9)) == 3
+        assert view.count() == 3
+
+
+def test_an_index_of_another_ledger_is_not_believed(filled, tmp_path):
+    with ConceptStore.open(tmp_path / "other", embedder="hash") as other:
+        other.add(SPELL)
+    shutil.copytree(filled / "index", tmp_path / "other" / "index")
+    with ConceptStore.open(tmp_path / "other", embedder="hash") as other:
+        assert [hit.concept.title for hit in other.search("rotate a square matrix")] == [SPELL.title]
+
+
+def test_a_damaged_index_is_a_sentence_and_reindex_repairs_it(filled):
+    (filled / "index" / "chroma.sqlite3").write_bytes(b"this is no database" * 99)
+    with ConceptStore.open(filled, embedder="hash") as store:
+        with pytest.raises(IndexCorrupt, match="nothing is lost.*pilotage memory reindex"):
+            store.search("rotate a square matrix")
+        assert store.count() == 3
+        assert store.reindex() == 0
+        assert store.search("rotate a square matrix clockwise")[0].concept.title == GRID.title
+
+
+def test_a_lost_keyword_index_is_built_anew(filled):
+    with sqlite3.connect(filled / "ledger.sqlite") as ledger:
+        ledger.execute("DROP TABLE concept_words")
+    ledger.close()
+    with ConceptStore.open(filled, embedder="hash") as store, store._ledger.read() as connection:
+        found = store._words.search(connection, "default", "a matrix, please", 5)
+        assert [store.get(id).title for id in found] == [GRID.title]
+
+
+@pytest.mark.parametrize("query", ['"', "AND OR NOT", "a* NEAR(b c)", "col:x -y ^z", "", "the of a", "日本語 ☃"])
+def test_no_query_is_a_syntax_error_of_the_keyword_index(store, query):
+    store.add(COST)
+    assert len(store.search(query)) == 1
+
+
+def test_another_embedder_is_refused_with_the_way_out(filled):
+    with pytest.raises(EmbedderMismatch, match="hash/256/v1.*hash/64/v1.*pilotage memory reindex"):
+        ConceptStore.open(filled, embedder=HashEmbedder(64))
+    assert best(filled, "rotate a square matrix clockwise") == GRID.title
+
+
+def test_reindex_moves_a_store_to_another_embedder(filled):
+    with ConceptStore.open(filled, embedder=None) as store:
+        assert store.reindex(HashEmbedder(64)) == 3
+        assert store.search("rotate a square matrix clockwise")[0].concept.title == GRID.title
+    with pytest.raises(EmbedderMismatch):
+        ConceptStore.open(filled, embedder="hash")
+    with ConceptStore.open(filled, embedder=HashEmbedder(64)) as store:
+        assert store.add(COST) == store.search("total cost of a purchase")[0].concept.id
+
+
+def test_an_open_store_notices_that_another_process_moved_the_ledger(filled):
+    with ConceptStore.open(filled, embedder="hash") as old, ConceptStore.open(filled, embedder=None) as mover:
+        mover.reindex(HashEmbedder(64))
+        with pytest.raises(EmbedderMismatch):
+            old.search("matrix")
+        with pytest.raises(EmbedderMismatch):
+            old.add(COST.model_copy(update={"title": "new"}))
+        assert old.count() == 3
+
+
+def test_an_embedder_whose_vectors_are_not_what_it_says_writes_nothing(folder):
+    class Liar(HashEmbedder):
+        def embed(self, texts):
+            return super().embed(texts)[:, :10]
+
+    class Broken(HashEmbedder):
+        def embed(self, texts):
+            return super().embed(texts) * np.nan
+
+    for embedder, words in ((Liar(), "shape"), (Broken(), "not finite")):
+        with ConceptStore.open(folder, embedder=embedder) as store:
+            with pytest.raises(EmbedderError, match=words):
+                store.add(COST)
+            assert store.is_empty()
+
+
+def test_scan_and_chroma_agree(filled):
+    embedder = HashEmbedder()
+    with ConceptStore.open(filled, embedder=embedder) as store:
+        index = store._vectors._open_view()
+        scan = VectorScan(store._ledger, "default", embedder.identity.key)
+        assert isinstance(index, ChromaIndex)
+        for query in embedder.embed(["total cost", "matrix", "letters of a word"]):
+            exact, found = scan.nearest(query, 3), index.nearest(query, 3)
+            assert [one.id for one in exact] == [one.id for one in found]
+            assert [one.similarity for one in exact] == pytest.approx([one.similarity for one in found], abs=1e-5)
