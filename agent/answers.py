@@ -17,7 +17,11 @@ from agent.numbers import is_bare_number, parse_number, plain
 from agent.task import Kind
 
 _MARKS = (
-    re.compile(r"(?:^|\n)[ \t*_#>-]*(?:\d+[.)][ \t*]*)?(?:the\s+)?(?:final\s+)?answer[ \t*]*(?::|\bis\b:?)\**[ \t]*(?P<answer>.*)", re.I),
+    re.compile(
+        r"(?:^|\n)[ \t*_#>-]*(?:\d+[.)][ \t*]*)?"  # markdown, or the number of the last step
+        r"(?:the\s+)?(?:final\s+)?answer[ \t*]*(?::|\bis\b:?)\**[ \t]*(?P<answer>.*)",
+        re.I,
+    ),
     re.compile(r"<answer>(?P<answer>.*?)</answer>", re.I | re.S),
     re.compile(r"(?:^|\n)####[ \t]*(?P<answer>.+)"),
     re.compile(r"\\boxed\{(?P<answer>(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"),

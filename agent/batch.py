@@ -65,7 +65,7 @@ class ResultsFile:
         return done
 
     def append(self, result: dict[str, Any]) -> None:
-        """Writes one result durably; raises PilotageError, with the file left whole, where the disk will not take it."""
+        """Writes one result durably; raises PilotageError, the file left whole, where the disk will not take it."""
         end = self.path.stat().st_size
         line = json.dumps(result, ensure_ascii=False).encode() + b"\n"
         try:

@@ -39,7 +39,7 @@ STREAM_TOKENS = "pilotage_stream_tokens"
 class RunState(TypedDict, total=False):
     """What the graph carries from node to node, as plain JSON.
 
-    Give `task`: a `Task` as a dictionary, or just the question as text. Read `answer`, and `steps` for how it came about.
+    Give `task`: a `Task` as a dictionary, or just the question as text. Read `answer`, and `steps` for how it came.
     """
 
     task: dict[str, Any] | str

@@ -99,6 +99,4 @@ class Learner:
         return [await asyncio.to_thread(self._keep, draft, solved.provenance) for draft in distilled.drafts]
 
     def _keep(self, draft: ConceptDraft, provenance: Provenance) -> str:
-        return self._store.add(
-            draft, actor="distil", cause=provenance.task_id, provenance=provenance, status="trusted"
-        )
+        return self._store.add(draft, actor="distil", cause=provenance.task_id, provenance=provenance, status="trusted")

@@ -1,4 +1,7 @@
-"""Probe: P(the leading answer is right), read off one yes/no token ('Adaptive Inference-Time Compute', Manvi et al. 2024)."""
+"""Probe: P(the leading answer is right), read off one yes/no token.
+
+The idea is that of 'Adaptive Inference-Time Compute' (Manvi et al. 2024).
+"""
 
 from __future__ import annotations
 

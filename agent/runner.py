@@ -26,11 +26,10 @@ from agent.task import Task
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
+    from langchain_core.language_models import BaseChatModel
     from langchain_core.runnables import RunnableConfig
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
     from langgraph.graph.state import CompiledStateGraph
-
-    from langchain_core.language_models import BaseChatModel
 
     from agent.models.client import ModelClient
     from memory import ConceptStore

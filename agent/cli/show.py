@@ -39,6 +39,7 @@ class Show:
         self._open_line = False
 
     def __call__(self, event: events.Event) -> None:
+        """Prints one event."""
         match event:
             case events.Recalled(hints):
                 for hint in hints:

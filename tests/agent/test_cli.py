@@ -102,7 +102,9 @@ def test_a_corrupt_model_file_is_one_clear_sentence(pilotage, tmp_path):
 
 
 def test_flags_come_before_variables_before_the_file_before_defaults(pilotage, tmp_path):
-    (tmp_path / "pilotage.toml").write_text(f'model = "{SCRIPT}"\nmemory = "none"\npolicy = "fixed:plan,answer"\nseed = 5\n')
+    (tmp_path / "pilotage.toml").write_text(
+        f'model = "{SCRIPT}"\nmemory = "none"\npolicy = "fixed:plan,answer"\nseed = 5\n'
+    )
     by_file = json.loads(pilotage("solve", QUESTION, "--json").stdout)
     assert (by_file["policy"], by_file["seed"]) == ("fixed:plan,answer", 5)
     by_variable = json.loads(pilotage("solve", QUESTION, "--json", PILOTAGE_POLICY="fixed:reason,answer").stdout)
@@ -137,7 +139,9 @@ def test_the_graph_is_drawn(pilotage):
 
 
 def test_help_and_import_stay_light():
-    code = "import agent, sys; print([m for m in ('torch', 'chromadb', 'transformers', 'langgraph') if m in sys.modules])"
+    code = (
+        "import agent, sys; print([m for m in ('torch', 'chromadb', 'transformers', 'langgraph') if m in sys.modules])"
+    )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
     code = code.replace("import agent,", "import agent.cli,")
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
