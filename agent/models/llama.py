@@ -122,13 +122,17 @@ class LlamaEngine:
         params.warmup = False  # the first call warms up as well, and is wanted sooner
         params.verbosity = -1
         params.api_keys = [self.api_key]  # other users of this machine could reach the port
+        params.endpoint_metrics = True
         try:
-            return xllamacpp.Server(params)
+            server = xllamacpp.Server(params)
         except RuntimeError as error:
             raise WeightsError(
                 f"llama.cpp cannot load {self.path}: it is truncated, corrupt, of an unknown kind, "
                 f"or too large for the memory; {self._remedy}."
             ) from error
+        # Waits until the server's own thread takes requests: one that is dropped before hangs for ever.
+        server.handle_metrics()
+        return server
 
 
 def _refusal(error: dict[str, Any], n_ctx: int) -> str:
