@@ -61,6 +61,5 @@ def _open_store(settings: Settings, data: Path) -> ConceptStore | None:
 
     folder = data / "memory" if settings.memory == "default" else Path(settings.memory)
     store = ConceptStore.open(folder)
-    if not store.is_empty():
-        store.warm()
+    store.warm()
     return store

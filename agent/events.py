@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.trace import Hint, Step
+from agent.trace import Hint, Step, Usage
 
 if TYPE_CHECKING:
     from agent.run import Run
@@ -43,9 +44,10 @@ class Stepped:
 
 @dataclass(frozen=True)
 class Learned:
-    """Memory was written; `concept_ids` is empty where nothing was worth keeping."""
+    """The run was looked at for what to keep: `titles` by concept id, empty where nothing was, and what that cost."""
 
-    concept_ids: tuple[str, ...]
+    titles: Mapping[str, str]
+    usage: Usage
 
 
 @dataclass(frozen=True)

@@ -173,9 +173,9 @@ class Nodes:
         now = self._view(state)
         kit = self._kit(now)
         learned = await self.parts.learner.learn(now, kit)
-        get_stream_writer()(events.Learned(tuple(learned)))
+        get_stream_writer()(events.Learned(learned, kit.usage))
         return {
-            "learned": learned,
+            "learned": list(learned),
             "charges": _charged("distil", kit),
             "elapsed": time.monotonic() - started,
         }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from agent.budget import Meter, estimate_tokens
 from agent.errors import BudgetExceeded, SandboxUnavailable
-from agent.models.reply import Message, Reply, Request
+from agent.models.reply import Message, Reply, Request, UnusableReply
 from agent.prompting import conversation, from_scratch
 from agent.state import State
 from agent.trace import Evidence, Hint, Step, Turn, Usage, total
@@ -130,6 +130,9 @@ class Kit:
                 reply = await self.model.ask(request, None if silent else self._on_token)
             spent = reply.usage
             return reply
+        except UnusableReply as unusable:
+            spent = unusable.usage
+            raise
         except TimeoutError:
             spent = Usage(prompt_tokens=prompt_tokens, llm_calls=1, seconds=time.monotonic() - started)
             limit = self.meter.budget.max_seconds

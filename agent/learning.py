@@ -23,8 +23,6 @@ def recall_from(store: ConceptStore) -> Recall:
     """A store as the function that blocks recall through. A store's work runs in a thread, off the event loop."""
 
     async def recall(query: str, max_tokens: int) -> Recalled:
-        if store.is_empty():
-            return Recalled()
         return await asyncio.to_thread(_recall, store, query, max_tokens)
 
     return recall
@@ -63,13 +61,13 @@ class Learner:
         self._store = store
         self._model = model
 
-    async def learn(self, state: State, kit: Kit) -> list[str]:
-        """Ids of the concepts written; empty where nothing was verified, worth keeping, or affordable."""
+    async def learn(self, state: State, kit: Kit) -> dict[str, str]:
+        """Titles of the concepts written, by id; empty where nothing was verified or worth keeping."""
         from memory.distil import SolvedTrace, distil
 
         leader = state.leader
         if leader is None or not leader.verified:
-            return []
+            return {}
         programs = [step.program for step in leader.steps if step.program]
         solved = SolvedTrace(
             task_id=state.task.id,
@@ -96,7 +94,8 @@ class Learner:
             return reply.text
 
         distilled = await distil(solved, write)
-        return [await asyncio.to_thread(self._keep, draft, solved.provenance) for draft in distilled.drafts]
+        kept = [await asyncio.to_thread(self._keep, draft, solved.provenance) for draft in distilled.drafts]
+        return {concept_id: draft.title for concept_id, draft in zip(kept, distilled.drafts, strict=True)}
 
     def _keep(self, draft: ConceptDraft, provenance: Provenance) -> str:
         return self._store.add(draft, actor="distil", cause=provenance.task_id, provenance=provenance, status="trusted")

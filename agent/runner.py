@@ -99,33 +99,34 @@ class ReasoningAgent:
 
     async def asolve(self, task: Task | str, *, thread_id: str | None = None) -> Run:
         """Solves one task. With a `thread_id`, an unfinished run of that name goes on where it stopped."""
-        async for event in self._events(task, thread_id, tokens=False):
-            if isinstance(event, events.Finished):
-                return event.run
-        raise AssertionError("a run always finishes or raises")
-
-    def astream(self, task: Task | str, *, thread_id: str | None = None) -> AsyncIterator[events.Event]:
-        """Solves one task and yields what happens as it happens, each token included; `Finished` comes last."""
-        return self._events(task, thread_id, tokens=True)
-
-    def solve(self, task: Task | str, *, thread_id: str | None = None) -> Run:
-        """`asolve` for callers without an event loop."""
-        return self._portal.call(lambda: self.asolve(task, thread_id=thread_id))
-
-    async def _events(self, given: Task | str, thread_id: str | None, *, tokens: bool) -> AsyncIterator[events.Event]:
         started = time.perf_counter()
-        task = Parts.question(given) if isinstance(given, str) else given
-        self.parts.budget.require_room_for(SYSTEM + describe(task))
-        graph, start, config = await self._start(task, thread_id, tokens)
+        task = self._accept(task)
+        graph, start, config = await self._start(task, thread_id, tokens=False)
+        return await self._finish(task, await graph.ainvoke(start, config), started)
+
+    async def astream(self, task: Task | str, *, thread_id: str | None = None) -> AsyncIterator[events.Event]:
+        """Solves one task and yields what happens as it happens, each token included; `Finished` comes last."""
+        started = time.perf_counter()
+        task = self._accept(task)
+        graph, start, config = await self._start(task, thread_id, tokens=True)
         final: RunState = {}
         async for mode, data in graph.astream(start, config, stream_mode=["custom", "values"]):
             if mode == "custom":
                 yield data
             else:
                 final = data
-        yield events.Finished(await self._run(task, final, time.perf_counter() - started))
+        yield events.Finished(await self._finish(task, final, started))
 
-    async def _start(self, task: Task, thread_id: str | None, tokens: bool) -> tuple[Any, RunState | None, Any]:
+    def solve(self, task: Task | str, *, thread_id: str | None = None) -> Run:
+        """`asolve` for callers without an event loop."""
+        return self._portal.call(lambda: self.asolve(task, thread_id=thread_id))
+
+    def _accept(self, given: Task | str) -> Task:
+        task = Parts.question(given) if isinstance(given, str) else given
+        self.parts.budget.require_room_for(SYSTEM + describe(task))
+        return task
+
+    async def _start(self, task: Task, thread_id: str | None, *, tokens: bool) -> tuple[Any, RunState | None, Any]:
         limit = SUPERSTEPS_PER_BLOCK * (self.parts.budget.max_steps + 2)
         config: RunnableConfig = {"recursion_limit": limit, "configurable": {STREAM_TOKENS: tokens}}
         start: RunState = {"task": task.public().model_dump(), "steps": [], "charges": [], "elapsed": 0.0}
@@ -139,7 +140,7 @@ class ReasoningAgent:
             await saver.adelete_thread(thread_id)
         return graph, None if unfinished else start, config
 
-    async def _run(self, task: Task, final: RunState, seconds: float) -> Run:
+    async def _finish(self, task: Task, final: RunState, started: float) -> Run:
         answer = final.get("answer")
         grader = grader_for(task, self.parts.sandbox)
         return Run(
@@ -152,7 +153,7 @@ class ReasoningAgent:
             policy=self.parts.policy.name,
             seed=self.parts.seed,
             stopped_by=final.get("stopped_by", "answer"),
-            seconds=seconds,
+            seconds=time.perf_counter() - started,
         )
 
     async def _durable_graph(self) -> tuple[CompiledStateGraph[Any, Any, Any, Any], AsyncSqliteSaver]:

