@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def assemble(settings: Settings, *, checkpoints: bool = False) -> Iterator[ReasoningAgent]:
+def assemble(settings: Settings, *, checkpoints: bool = False, quick: bool = False) -> Iterator[ReasoningAgent]:
     """An agent as the settings describe it; its store and its model are released at the end.
 
     The weights start loading in a thread of llama.cpp before anything heavy is imported here, and the embedder in
     another as soon as the store turns out to hold concepts.
+
+    Args:
+        settings: what the agent is made of.
+        checkpoints: keep the run by its thread id, so that it can be resumed.
+        quick: somebody waits for the first token, which matters more than speed over many tasks.
 
     Raises:
         PilotageError: a part cannot be had as asked.
@@ -32,7 +37,7 @@ def assemble(settings: Settings, *, checkpoints: bool = False) -> Iterator[Reaso
     cache = ResponseCache() if settings.cache else None
     model = load_model(settings.model, base_url=settings.base_url, cache=cache)
     loading = ThreadPoolExecutor(1, thread_name_prefix="load-model")
-    loading.submit(model.load)  # a failure shows again at the first call, which loads what is not loaded yet
+    loading.submit(model.load, quick=quick)  # a failure shows again at the first call, which loads what is not loaded
     store = _open_store(settings, data_dir())
     try:
         from agent.runner import ReasoningAgent

@@ -24,7 +24,7 @@ from agent.kit import Kit
 from agent.parts import Parts
 from agent.state import State
 from agent.task import Task
-from agent.trace import Charge, Step, Trace
+from agent.trace import Charge, Evidence, Step, Trace
 from navigator.policy import require_legal
 
 if TYPE_CHECKING:
@@ -44,11 +44,9 @@ class RunState(TypedDict, total=False):
 
     task: dict[str, Any] | str
     budget: dict[str, Any]
-    hint_text: str
-    hints: list[dict[str, Any]]
+    recalled: dict[str, Any]
     steps: Annotated[list[dict[str, Any]], operator.add]
     charges: Annotated[list[dict[str, Any]], operator.add]
-    elapsed: Annotated[float, operator.add]
     observation: list[float]
     decision: dict[str, str]
     answer: str | None
@@ -58,7 +56,8 @@ class RunState(TypedDict, total=False):
 
 def trace_of(run: RunState) -> Trace:
     """The trace that a graph state holds."""
-    return Trace.model_validate({key: run[key] for key in ("hint_text", "hints", "steps", "charges") if key in run})
+    kept = {key: run[key] for key in ("recalled", "steps", "charges") if key in run}
+    return Trace.model_validate(kept)
 
 
 def build_graph(
@@ -91,36 +90,24 @@ class Nodes:
 
     async def recall(self, state: RunState) -> dict[str, Any]:
         """Asks memory about the task, before anything else."""
-        started = time.monotonic()
         now = self._view(state)
         update: dict[str, Any] = {"task": now.task.model_dump(), "budget": now.budget.model_dump()}
         if self.parts.recall is not None:
             recalled = await self.parts.recall(now.task.prompt, INITIAL_HINT_TOKENS)
-            update |= {
-                "hint_text": recalled.text,
-                "hints": [hint.model_dump() for hint in recalled.hints],
-                "elapsed": time.monotonic() - started,
-            }
+            update["recalled"] = recalled.model_dump()
             get_stream_writer()(events.Recalled(recalled.hints))
         return update
 
     async def observe(self, state: RunState) -> dict[str, Any]:
         """Computes what the navigator sees."""
-        started = time.monotonic()
         now = self._view(state)
         kit = self._kit(now)
-        stopped: dict[str, Any] = {}
         try:
             observation = await self.parts.observer.observe(now, kit)
         except BudgetExceeded as limit:
             observation = self.parts.observer.without_asking(now)
-            stopped = {"stopped_by": limit.limit}
-        return {
-            "observation": observation.tolist(),
-            "charges": _charged(self.parts.observer.preset, kit),
-            "elapsed": time.monotonic() - started,
-            **stopped,
-        }
+            return {"observation": observation.tolist(), "stopped_by": limit.limit}
+        return {"observation": observation.tolist(), **_charged(self.parts.observer.preset, kit)}
 
     async def navigate(self, state: RunState) -> Command[str]:
         """Lets the policy choose the next block among the applicable ones."""
@@ -153,21 +140,20 @@ class Nodes:
         now, write = self._view(state), get_stream_writer()
         streaming = config.get("configurable", {}).get(STREAM_TOKENS, False)
         kit = self._kit(now, (lambda text: write(events.Token(block.name, text))) if streaming else None)
-        update: dict[str, Any]
+        update: dict[str, Any] = {}
         try:
             step = await block.run(now, kit)
-            update = {"steps": [step.model_dump()]}
         except BudgetExceeded as limit:
-            step = Step(block=block.name, evidence={"note": str(limit)}, usage=kit.usage)
-            update = {"steps": [step.model_dump()], "stopped_by": limit.limit}
+            step = Step(block=block.name, evidence=Evidence(note=str(limit)), usage=kit.usage)
+            update["stopped_by"] = limit.limit
+        step = step.model_copy(update={"seconds": time.monotonic() - started})
         write(events.Stepped(step))
         if block.name == self.parts.registry.actions.terminal:
             update["answer"] = step.candidate
-        return update | {"elapsed": time.monotonic() - started}
+        return {"steps": [step.model_dump()], **update}
 
     async def learn(self, state: RunState) -> dict[str, Any]:
         """Writes to memory what public evidence says has worked."""
-        started = time.monotonic()
         if self.parts.learner is None:
             return {"learned": []}
         now = self._view(state)
@@ -176,8 +162,7 @@ class Nodes:
         get_stream_writer()(events.Learned(learned, kit.usage))
         return {
             "learned": list(learned),
-            "charges": _charged("distil", kit),
-            "elapsed": time.monotonic() - started,
+            **_charged("distil", kit),
         }
 
     def _view(self, state: RunState) -> State:
@@ -188,13 +173,12 @@ class Nodes:
             trace=trace_of(state),
             budget=Budget.model_validate(state["budget"]) if "budget" in state else self.parts.budget,
             abilities=self.parts.abilities,
-            elapsed=state.get("elapsed", 0.0),
         )
 
     def _kit(self, now: State, on_token: Callable[[str], None] | None = None) -> Kit:
         return Kit(
             self.parts.model,
-            Meter(now.budget, now.trace.usage, now.elapsed),
+            Meter(now.budget, now.trace.usage, now.trace.seconds),
             sandbox=self.parts.sandbox,
             recall=self.parts.recall,
             on_token=on_token,
@@ -202,5 +186,5 @@ class Nodes:
         )
 
 
-def _charged(by: str, kit: Kit) -> list[dict[str, Any]]:
-    return [Charge(by=by, usage=kit.usage).model_dump()] if kit.usage.llm_calls else []
+def _charged(by: str, kit: Kit) -> dict[str, Any]:
+    return {"charges": [Charge(by=by, usage=kit.usage).model_dump()]} if kit.usage.llm_calls else {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent.budget import Meter, estimate_tokens
@@ -13,19 +12,11 @@ from agent.errors import BudgetExceeded, SandboxUnavailable
 from agent.models.reply import Message, Reply, Request, UnusableReply
 from agent.prompting import conversation, from_scratch
 from agent.state import State
-from agent.trace import Evidence, Hint, Step, Turn, Usage, total
+from agent.trace import Evidence, Hint, Recalled, Step, Turn, Usage, total
 
 if TYPE_CHECKING:
     from agent.models.client import ModelClient
     from agent.sandbox import Execution, Sandbox
-
-
-@dataclass(frozen=True)
-class Recalled:
-    """What memory gave for a query: the hints and their text as a prompt shows it."""
-
-    text: str = ""
-    hints: tuple[Hint, ...] = ()
 
 
 Recall = Callable[[str, int], Awaitable[Recalled]]

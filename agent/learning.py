@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from agent.budget import estimate_tokens
 from agent.errors import BudgetExceeded
-from agent.kit import Kit, Recall, Recalled
+from agent.kit import Kit, Recall
 from agent.models.reply import Message
 from agent.state import State
-from agent.trace import Hint
+from agent.trace import Hint, Recalled
 
 if TYPE_CHECKING:
     from memory import ConceptDraft, ConceptStore, Provenance

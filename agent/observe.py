@@ -21,6 +21,8 @@ PRESETS = ("free", "probe")
 NO_LOGPROB = -20.0
 MAX_COUNT = 8
 UNKNOWN = -1.0
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+QUOTED = re.compile(r"(?<!\w)'[^'\n]+'(?!\w)|\"[^\"\n]+\"|`[^`\n]+`|“[^”\n]+”")
 
 
 def _log_features(name: str, about: str) -> list[Feature]:
@@ -56,6 +58,7 @@ def free_spec(registry: Registry) -> ObservationSpec:
             *(Feature(f"kind_{kind}", 0, 1, f"1 for a {kind} task") for kind in KINDS),
             Feature("prompt_length", 0, 12, "natural logarithm of 1 + the task's characters"),
             Feature("numbers", 0, 64, "numbers in the task's text"),
+            Feature("quoted", 0, MAX_COUNT, "quoted pieces of text in the task, which are often what to work on"),
             Feature("examples", 0, MAX_COUNT, "worked examples that the task shows"),
             Feature("sandbox", 0, 1, "1 if programs can be run"),
         )
@@ -117,7 +120,7 @@ def free_values(state: State, registry: Registry) -> dict[str, float]:
     shares = [s.evidence.examples_passed for s in trace.steps if s.evidence.examples_passed is not None]
     programs = [1.0 if s.evidence.program == "ok" else -1.0 for s in trace.steps if s.evidence.program]
     verdicts = [1.0 if s.evidence.verdict == "agrees" else -1.0 for s in trace.steps if s.evidence.verdict]
-    recalled = trace.recalled
+    recalled = trace.hints
     return {
         "steps_taken": len(trace.steps),
         "steps_left": state.steps_left,
@@ -141,7 +144,8 @@ def free_values(state: State, registry: Registry) -> dict[str, float]:
         "recall_posterior": max((hint.posterior for hint in recalled), default=0.5),
         **{f"kind_{kind}": float(state.task.kind == kind) for kind in KINDS},
         "prompt_length": math.log1p(len(state.task.prompt)),
-        "numbers": len(re.findall(r"\d+(?:\.\d+)?", state.task.prompt)),
+        "numbers": len(NUMBER.findall(state.task.prompt)),
+        "quoted": len(QUOTED.findall(state.task.prompt)),
         "examples": len(state.task.examples),
         "sandbox": float(state.abilities.sandbox),
     }

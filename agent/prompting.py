@@ -1,6 +1,6 @@
 """Prompts as a conversation that only ever grows, so that a model's prefix cache serves all but the newest turn.
 
-Order: a fixed system sentence, the task, what memory recalled, then every earlier exchange word for word, and last the
+Order: a fixed system sentence, what memory recalled, the task, then every earlier exchange word for word, and last the
 new instruction. Reading a prompt is what costs a small machine most, so nothing stable ever stands behind something
 that changes.
 """
@@ -42,8 +42,12 @@ def letter(place: int) -> str:
 
 
 def opening(state: State) -> str:
-    """The first user message's stable part."""
-    return f"{describe(state.task)}\n\n{state.trace.hint_text}".strip()
+    """The first user message's stable part.
+
+    What memory recalled stands before the task: behind it, a small model takes the names and numbers of the hint for
+    those of the task.
+    """
+    return f"{state.trace.recalled.text}\n\n{describe(state.task)}".strip()
 
 
 def conversation(state: State, instruction: str, turns: Sequence[Turn] = ()) -> tuple[Message, ...]:

@@ -46,7 +46,7 @@ class Run(BaseModel):
     @property
     def recalled(self) -> tuple[str, ...]:
         """Ids of the concepts that memory gave."""
-        return tuple(hint.concept_id for hint in self.trace.recalled)
+        return tuple(hint.concept_id for hint in self.trace.hints)
 
     def to_json(self) -> dict[str, Any]:
         """The object that `--json` prints, one a task."""

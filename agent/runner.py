@@ -129,7 +129,7 @@ class ReasoningAgent:
     async def _start(self, task: Task, thread_id: str | None, *, tokens: bool) -> tuple[Any, RunState | None, Any]:
         limit = SUPERSTEPS_PER_BLOCK * (self.parts.budget.max_steps + 2)
         config: RunnableConfig = {"recursion_limit": limit, "configurable": {STREAM_TOKENS: tokens}}
-        start: RunState = {"task": task.public().model_dump(), "steps": [], "charges": [], "elapsed": 0.0}
+        start: RunState = {"task": task.public().model_dump(), "steps": [], "charges": []}
         if self._checkpoints is None or thread_id is None:
             return self.graph, start, config
         graph, saver = await self._durable_graph()

@@ -27,7 +27,6 @@ class State:
     trace: Trace
     budget: Budget
     abilities: Abilities = Abilities()
-    elapsed: float = 0.0
 
     def __post_init__(self) -> None:
         if self.task.gold is not None or self.task.metadata:

@@ -54,6 +54,15 @@ class Hint(BaseModel):
     posterior: float = Field(0.5, description="estimated probability that it helps, 0 to 1")
 
 
+class Recalled(BaseModel):
+    """What memory gave for a query: the concepts, and their text as a prompt shows it; empty where it abstained."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str = ""
+    hints: tuple[Hint, ...] = ()
+
+
 class Evidence(BaseModel):
     """What a step showed about its candidate, free of any hidden answer."""
 
@@ -101,6 +110,7 @@ class Step(BaseModel):
     program: str | None = Field(None, description="source of the program that was run, if one was")
     hints: tuple[Hint, ...] = Field((), description="concepts that this step recalled anew")
     usage: Usage = Usage()
+    seconds: float = Field(0.0, description="wall-clock seconds of the whole step, programs included")
 
 
 class Charge(BaseModel):
@@ -117,8 +127,7 @@ class Trace(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    hint_text: str = Field("", description="recalled concepts as the prompt shows them; empty for no hint")
-    hints: tuple[Hint, ...] = ()
+    recalled: Recalled = Recalled()
     steps: tuple[Step, ...] = ()
     charges: tuple[Charge, ...] = ()
 
@@ -128,9 +137,14 @@ class Trace(BaseModel):
         return total([*(step.usage for step in self.steps), *(charge.usage for charge in self.charges)])
 
     @property
-    def recalled(self) -> tuple[Hint, ...]:
+    def seconds(self) -> float:
+        """Wall-clock seconds of all steps."""
+        return sum(step.seconds for step in self.steps)
+
+    @property
+    def hints(self) -> tuple[Hint, ...]:
         """Every concept recalled, at the start and by the recall block."""
-        return (*self.hints, *(hint for step in self.steps for hint in step.hints))
+        return (*self.recalled.hints, *(hint for step in self.steps for hint in step.hints))
 
     @property
     def route(self) -> tuple[str, ...]:

@@ -41,14 +41,17 @@ SURE = -0.06
 SHORT_QUESTION = 5.3
 """Natural logarithm of 200 characters."""
 
+
+def is_short_question(o: View) -> bool:
+    """A question for knowledge: short, without numbers and without quoted text to work on."""
+    material = o.numbers + o.quoted + o.examples
+    return o.candidates == 0 and o.kind_text == 1 and material == 0 and o.prompt_length < SHORT_QUESTION
+
+
 DEFAULT_RULES: tuple[Rule, ...] = (
     Rule("all worked examples pass", lambda o: o.examples_passed == 1, "answer"),
     Rule("two independent routes agree", lambda o: o.leader_routes >= 2, "answer"),
-    Rule(
-        "a short question without numbers",
-        lambda o: o.kind_text == 1 and o.numbers == 0 and o.prompt_length < SHORT_QUESTION and o.candidates == 0,
-        "answer",
-    ),
+    Rule("a short question with nothing to compute", is_short_question, "answer"),
     Rule("nothing was computed yet", lambda o: o.candidates == 0, "program"),
     Rule("the program failed", lambda o: o.candidates == 0 and o.program == -1 and o.count_reflect == 0, "reflect"),
     Rule("no answer yet", lambda o: o.candidates == 0, "reason"),

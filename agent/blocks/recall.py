@@ -20,7 +20,7 @@ class Recall(Block):
     async def run(self, state: State, kit: Kit) -> Step:
         known = state.last.text[-KNOWN_CHARACTERS:] if state.last else ""
         recalled = await kit.recall(f"{state.task.prompt}\n{known}".strip(), HINT_TOKENS)
-        before = {hint.concept_id for hint in state.trace.recalled}
+        before = {hint.concept_id for hint in state.trace.hints}
         fresh = tuple(hint for hint in recalled.hints if hint.concept_id not in before)
         if not fresh:
             return kit.step(self.name, [], evidence=Evidence(note="memory has nothing new to offer"))

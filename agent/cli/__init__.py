@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import typer
@@ -28,8 +27,6 @@ def main() -> None:
     """Entry point: a known error is one sentence on stderr and its exit code, never a traceback."""
     from agent.cli.failure import sentence_and_code
 
-    # Read once by whichever library brings OpenMP first, torch or llama.cpp; see agent/models/llama_library.py.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except KeyboardInterrupt:

@@ -10,32 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.task import Task
-
 if TYPE_CHECKING:
     from agent.runner import ReasoningAgent
-
-TASKS = (
-    Task(
-        id="market",
-        kind="numeric",
-        prompt=(
-            "Lena sells 14 jars of honey at 6 dollars each and 9 candles at 4 dollars each. The stall costs her 25 "
-            "dollars. How many dollars of profit does she make?"
-        ),
-        gold=95,
-    ),
-    Task(id="spelling", kind="text", prompt="Spell the word 'pilotage' backwards.", gold="egatolip"),
-    Task(
-        id="bakery",
-        kind="numeric",
-        prompt=(
-            "Omar sells 32 loaves of bread at 5 dollars each and 18 cakes at 12 dollars each. Flour and rent cost him "
-            "140 dollars. How many dollars of profit does he make?"
-        ),
-        gold=236,
-    ),
-)
+    from agent.task import Task
 
 
 def demo(
@@ -49,7 +26,7 @@ def demo(
     folder = data_dir() / "demo"
     shutil.rmtree(folder, ignore_errors=True)  # the demo starts without memory, so that what it learns is seen
     settings = Settings(model=model, memory=str(folder / "memory"), policy="default", cache=False)
-    with assemble(settings) as agent:
+    with assemble(settings, quick=True) as agent:
         runs = asyncio.run(_solve_all(agent))
     trace = folder / "trace.jsonl"
     trace.write_text("".join(json.dumps(run) + "\n" for run in runs))
@@ -64,12 +41,39 @@ async def _solve_all(agent: ReasoningAgent) -> list[dict[str, Any]]:
     from agent.cli.show import Show
 
     runs = []
+    tasks = _tasks()
     async with agent:
-        for place, task in enumerate(TASKS, 1):
-            print(f"\n--- task {place} of {len(TASKS)}: {task.prompt}\n")
+        for place, task in enumerate(tasks, 1):
+            print(f"\n--- task {place} of {len(tasks)}: {task.prompt}\n")
             show = Show(sys.stdout)
             async for event in agent.astream(task):
                 show(event)
                 if isinstance(event, events.Finished):
                     runs.append(event.run.to_json())
     return runs
+
+
+def _tasks() -> tuple[Task, ...]:
+    from agent.task import Task
+
+    return (
+        Task(
+            id="market",
+            kind="numeric",
+            prompt=(
+                "Lena sells 14 jars of honey at 6 dollars each and 9 candles at 4 dollars each. The stall costs her 25 "
+                "dollars. How many dollars of profit does she make?"
+            ),
+            gold=95,
+        ),
+        Task(id="planet", kind="text", prompt="Which planet is closest to the sun?", gold="Mercury"),
+        Task(
+            id="bakery",
+            kind="numeric",
+            prompt=(
+                "Omar sells 32 loaves of bread at 5 dollars each and 18 cakes at 12 dollars each. Flour and rent cost "
+                "him 140 dollars. How many dollars of profit does he make?"
+            ),
+            gold=236,
+        ),
+    )

@@ -84,7 +84,7 @@ def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: s
     from agent.parts import Parts
 
     task = Parts.question(question)
-    with assemble(settings, checkpoints=thread is not None) as agent:
+    with assemble(settings, checkpoints=thread is not None, quick=True) as agent:
         result = asyncio.run(_stream(agent, task, thread, quiet=as_json))
     if as_json:
         print(json.dumps(result, ensure_ascii=False))

@@ -70,11 +70,15 @@ class ModelClient:
         self._speaks_grammar = speaks_grammar
         self._refused: frozenset[str] = frozenset()
 
-    def load(self) -> None:
-        """Loads weights into memory before the first call, where the model has any. Blocks: use a thread."""
+    def load(self, *, quick: bool = False) -> None:
+        """Loads weights into memory before the first call, where the model has any. Blocks: use a thread.
+
+        Args:
+            quick: be ready sooner, at the price of some speed later.
+        """
         load = getattr(self.model, "load", None)
         if load is not None:
-            load()
+            load(quick=quick)
 
     async def ask(self, request: Request, on_token: Callable[[str], None] | None = None) -> Reply:
         """Answers a request, from the cache or by a call; `on_token` gets the text as it comes.

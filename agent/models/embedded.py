@@ -75,9 +75,13 @@ class EmbeddedChatModel(BaseChatModel):
         """Whether the weights are in memory."""
         return self._engine.loaded
 
-    def load(self) -> None:
-        """Loads the weights; once, however many threads ask. Raises WeightsError where it cannot."""
-        self._engine.load()
+    def load(self, *, quick: bool = False) -> None:
+        """Loads the weights; once, however many threads ask. Raises WeightsError where it cannot.
+
+        Args:
+            quick: be ready sooner, at the price of some speed later; see `LlamaEngine.load`.
+        """
+        self._engine.load(quick=quick)
 
     def _generate(
         self,

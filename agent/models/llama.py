@@ -64,8 +64,12 @@ class LlamaEngine:
         self.load()
         return f"{self._server.listening_address}/v1"
 
-    def load(self) -> None:
+    def load(self, *, quick: bool = False) -> None:
         """Loads the weights; once, however many threads ask.
+
+        Args:
+            quick: use the weights as they lie in the file instead of repacking them for this processor. For the
+                1.5B model on two cores this took 1.1 s instead of 3, and generation was some 8% slower.
 
         Raises:
             MissingExtra: llama.cpp is not installed.
@@ -74,7 +78,7 @@ class LlamaEngine:
         with self._load_lock:
             if self._server is None:
                 self._check_file()
-                self._server = self._start()
+                self._server = self._start(quick)
 
     def submit(self, body: dict[str, Any], on_chunk: Callable[[Chunk], None], stop: threading.Event) -> Future[None]:
         """Queues a chat completion; `on_chunk` gets its streamed chunks, in the engine's thread.
@@ -110,7 +114,7 @@ class LlamaEngine:
         if magic != b"GGUF":
             raise WeightsError(f"{self.path} is not a GGUF model file; {self._remedy}.")
 
-    def _start(self) -> Any:
+    def _start(self, quick: bool) -> Any:
         xllamacpp = load_library()
         params = xllamacpp.CommonParams()
         params.model.path = str(self.path)
@@ -119,6 +123,8 @@ class LlamaEngine:
         params.n_parallel = 1
         params.cache_ram_mib = PROMPT_CACHE_MIB
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self.threads
+        params.fit_params = False  # would load the weights several times over to see whether they fit
+        params.no_extra_bufts = quick
         params.warmup = False  # the first call warms up as well, and is wanted sooner
         params.verbosity = -1
         params.api_keys = [self.api_key]  # other users of this machine could reach the port

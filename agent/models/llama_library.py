@@ -1,9 +1,8 @@
-"""Loading llama.cpp's library: its threads wait politely, and it finds an OpenMP runtime."""
+"""Loading llama.cpp's library where it finds an OpenMP runtime."""
 
 from __future__ import annotations
 
 import ctypes
-import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,6 @@ def load_library() -> Any:
     Raises:
         MissingExtra: it is not installed, or lacks a system library.
     """
-    # OpenMP's threads spin while they wait for each other. When another process wants a core too, they burn
-    # the very time that the last of them needs: measured on two busy cores, 1 token a second instead of 15.
-    # The runtime reads this once, when it is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         import xllamacpp
     except ModuleNotFoundError as error:

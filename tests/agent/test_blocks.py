@@ -6,9 +6,9 @@ import pytest
 
 from agent.blocks import BUILT_IN, Block, Registry
 from agent.errors import BudgetExceeded, UsageError
-from agent.kit import Kit, Recalled
+from agent.kit import Kit
 from agent.models import ModelClient, ScriptedChatModel
-from agent.trace import Evidence, Hint
+from agent.trace import Evidence, Hint, Recalled
 from tests.agent.states import PROGRAM_TASK, state_of, step
 
 every_block = pytest.mark.parametrize("block", BUILT_IN, ids=attrgetter("name"))
@@ -191,12 +191,14 @@ async def test_recall_adds_only_what_is_new(task, registry, scripted, sandbox):
 
     async def recall(query, max_tokens):
         assert "6 times 7" in query
-        return Recalled("notes", (known, new))
+        return Recalled(text="notes", hints=(known, new))
 
     from agent.budget import Budget, Meter
 
     kit = Kit(ModelClient(scripted), Meter(Budget()), sandbox=sandbox, recall=recall)
-    done = await registry["recall"].run(state_of(task, step("reason"), hints=(known,), memory=True), kit)
+    done = await registry["recall"].run(
+        state_of(task, step("reason"), recalled=Recalled(hints=(known,)), memory=True), kit
+    )
     assert done.hints == (new,)
     assert done.result == "notes"
     assert done.usage.llm_calls == 0

@@ -7,7 +7,7 @@ from agent.errors import UsageError
 from agent.models import ScriptedChatModel
 from agent.observe import Observer, free_values
 from agent.task import Task
-from agent.trace import Evidence, Hint
+from agent.trace import Evidence, Hint, Recalled
 from tests.agent.states import state_of, step
 
 TASK = Task(id="t", prompt="What is 6 times 7?", kind="numeric")
@@ -44,7 +44,7 @@ def test_the_features_say_what_happened():
         step("verify", "42", independent=True, evidence=Evidence(verdict="agrees")),
     ]
     hint = Hint(concept_id="c", title="t", similarity=0.7, posterior=0.6)
-    seen = free_values(state_of(TASK, *done, hints=(hint,)), Registry())
+    seen = free_values(state_of(TASK, *done, recalled=Recalled(hints=(hint,))), Registry())
     expected = {
         "steps_taken": 2,
         "steps_left": 6,
@@ -65,6 +65,7 @@ def test_the_features_say_what_happened():
         "kind_numeric": 1,
         "kind_text": 0,
         "numbers": 2,
+        "quoted": 0,
     }
     assert {name: seen[name] for name in expected} == expected
 
@@ -94,3 +95,11 @@ async def test_the_probe_asks_once_for_a_new_answer_and_is_charged(says, p, kit_
 def test_an_unknown_preset_names_the_known_ones():
     with pytest.raises(UsageError, match="choose from free, probe"):
         _ = Observer(Registry(), "psychic").spec
+
+
+@pytest.mark.parametrize(
+    ("prompt", "quoted"),
+    [("Spell 'pilotage' backwards.", 1), ("It's Ann's and Bob's.", 0), ('Join "ab" and `cd`.', 2)],
+)
+def test_quoted_text_is_counted_and_apostrophes_are_not(prompt, quoted):
+    assert free_values(state_of(Task(id="q", prompt=prompt)), Registry())["quoted"] == quoted
