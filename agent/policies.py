@@ -1,10 +1,13 @@
-"""Policies by name: `default`, `random`, `fixed:plan,program,answer`."""
+"""Policies by name: `default`, `random`, `fixed:plan,program,answer`, or a rule file."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from agent.errors import UsageError
 from navigator.errors import NavigatorError
 from navigator.policy import FixedPolicy, Policy, RandomPolicy
+from navigator.rule_file import load_rules
 from navigator.rules import RulePolicy
 from navigator.spaces import ActionSpec, ObservationSpec
 
@@ -15,13 +18,15 @@ def policy_for(name: str, actions: ActionSpec, observations: ObservationSpec, se
         return RulePolicy(actions, observations)
     if name == "random":
         return RandomPolicy(actions, seed)
-    if name.startswith("fixed:"):
-        sequence = [entry.strip() for entry in name.removeprefix("fixed:").split(",") if entry.strip()]
-        try:
+    try:
+        if name.startswith("fixed:"):
+            sequence = [entry.strip() for entry in name.removeprefix("fixed:").split(",") if entry.strip()]
             return FixedPolicy(sequence, actions, observations)
-        except NavigatorError as error:
-            raise UsageError(str(error)) from error
+        if name.endswith(".toml"):
+            return load_rules(Path(name), actions, observations)
+    except NavigatorError as error:
+        raise UsageError(str(error)) from error
     raise UsageError(
-        f"unknown policy {name!r}; use default, random, or fixed:<block>,<block>,... with blocks from "
-        f"{', '.join(actions.names)}"
+        f"unknown policy {name!r}; use default, random, a rule file (.toml), or fixed:<block>,<block>,... with blocks "
+        f"from {', '.join(actions.names)}"
     )

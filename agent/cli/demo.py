@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,9 +32,14 @@ def demo(
     trace = folder / "trace.jsonl"
     trace.write_text("".join(json.dumps(run) + "\n" for run in runs))
     print(f"\n{sum(run['score'] == 1 for run in runs)} of {len(runs)} right.")
-    print(f"The trace of every step is in {trace}")
-    print(f"The memory is in {folder / 'memory'}")
+    print(f"The trace of every step is in {_short(trace)}")
+    print(f"The memory is in {_short(folder / 'memory')}")
     print('Next: pilotage solve "your own question"    pilotage solve --help    pilotage doctor')
+
+
+def _short(path: Path) -> str:
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
 async def _solve_all(agent: ReasoningAgent) -> list[dict[str, Any]]:

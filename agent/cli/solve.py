@@ -31,7 +31,7 @@ def solve(
     ] = None,
     base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible server that has the model.")] = None,
     policy: Annotated[
-        str | None, typer.Option(help="default, random, or fixed:BLOCK,BLOCK,... [default: default]")
+        str | None, typer.Option(help="default, random, FILE.toml (rules), or fixed:BLOCK,BLOCK,... [default: default]")
     ] = None,
     memory: Annotated[
         str | None, typer.Option(help="Memory folder, or none. [default: in the user's data folder]")

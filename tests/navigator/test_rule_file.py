@@ -1,0 +1,64 @@
+import pytest
+
+from navigator import ActionSpec, Feature, ObservationSpec, PolicyError
+from navigator.rule_file import load_rules
+
+ACTIONS = ActionSpec(("reason", "program", "answer"))
+OBSERVATIONS = ObservationSpec((Feature("candidates", 0, 8), Feature("logprob", -20, 0)))
+RULES = """
+[[rule]]
+do = "program"
+why = "nothing yet"
+when = { candidates = "== 0" }
+
+[[rule]]
+do = "reason"
+when = { candidates = "<= 2", logprob = "< -0.5" }
+"""
+
+
+def policy(tmp_path, text):
+    (tmp_path / "mine.toml").write_text(text)
+    return load_rules(tmp_path / "mine.toml", ACTIONS, OBSERVATIONS)
+
+
+@pytest.mark.parametrize(
+    ("candidates", "logprob", "legal", "action", "why"),
+    [
+        (0, -1, ["program", "reason"], "program", "nothing yet"),
+        (0, -1, ["reason"], "reason", "a rule of the file"),
+        (1, -1, ["program", "reason"], "reason", "a rule of the file"),
+        (1, -0.1, ["program", "reason"], "answer", "no rule asks for more"),
+        (3, -1, ["program", "reason"], "answer", "no rule asks for more"),
+    ],
+)
+def test_a_rule_file_decides_as_it_reads(tmp_path, candidates, logprob, legal, action, why):
+    rules = policy(tmp_path, RULES)
+    seen = OBSERVATIONS.vector({"candidates": candidates, "logprob": logprob})
+    decision = rules.decide(seen, ACTIONS.mask(legal))
+    assert (ACTIONS.names[decision.action], decision.why) == (action, why)
+    assert rules.name == "rules:mine.toml"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "holds no"),
+        ("rule = 3", "holds no"),
+        ("[[rule]", "is no rule file"),
+        ("[[rule]]\nwhy = 'x'", "rule 1: name the action"),
+        ("[[rule]]\ndo = 'ponder'", "rule 1: unknown action 'ponder'"),
+        ("[[rule]]\ndo = 'reason'\nif = 'x'", "unknown key 'if'"),
+        ("[[rule]]\ndo = 'reason'\nwhen = { mood = '> 0' }", "unknown feature 'mood'"),
+        ("[[rule]]\ndo = 'reason'\nwhen = { candidates = 'many' }", "is no condition"),
+        ("[[rule]]\ndo = 'reason'\nwhen = 'always'", "when is a table"),
+    ],
+)
+def test_a_wrong_rule_file_says_which_rule_and_why(tmp_path, text, complaint):
+    with pytest.raises(PolicyError, match=complaint):
+        policy(tmp_path, text)
+
+
+def test_a_missing_rule_file_is_named(tmp_path):
+    with pytest.raises(PolicyError, match="none.toml"):
+        load_rules(tmp_path / "none.toml", ACTIONS, OBSERVATIONS)
