@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -81,18 +82,18 @@ def solve(
 
 def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: str | None, as_json: bool) -> None:
     from agent.assembly import assemble
+    from agent.batch import ResultsFile
     from agent.parts import Parts
 
     task = Parts.question(question)
-    with assemble(settings, checkpoints=thread is not None, quick=True) as agent:
+    with ExitStack() as stack:
+        results = stack.enter_context(ResultsFile(out, resume=True, settings={})) if out is not None else None
+        agent = stack.enter_context(assemble(settings, checkpoints=thread is not None, quick=True))
         result = asyncio.run(_stream(agent, task, thread, quiet=as_json))
+        if results is not None:
+            results.append(result)
     if as_json:
         print(json.dumps(result, ensure_ascii=False))
-    if out is not None:
-        from agent.batch import ResultsFile
-
-        with ResultsFile(out, resume=True, settings={}) as results:
-            results.append(result)
 
 
 async def _stream(agent: ReasoningAgent, task: Task, thread: str | None, *, quiet: bool) -> dict[str, Any]:
