@@ -47,9 +47,13 @@ class Candidate:
         return self.routes >= 2 or self.examples_passed == 1.0
 
     @property
-    def weight(self) -> tuple[float, int, bool, float]:
-        """Sort key: worked examples passed, then agreement, then execution, then the model's own confidence."""
-        return (self.examples_passed, self.routes, self.executed, self.mean_logprob)
+    def weight(self) -> tuple[float, int, float, bool]:
+        """Sort key: worked examples passed, then agreement, then log-probabilities, then execution.
+
+        Where a program and reasoning disagreed, the one with the higher mean token log-probability was right 5 times in
+        6, the program 2 times (GSM8K training problems 101 to 116, Qwen2.5-Coder-1.5B).
+        """
+        return (self.examples_passed, self.routes, self.mean_logprob, self.executed)
 
 
 def candidates(task: Task, steps: Sequence[Step]) -> tuple[Candidate, ...]:

@@ -40,10 +40,14 @@ def test_passing_all_worked_examples_verifies_and_outweighs_agreement():
     assert found.verified
 
 
-def test_without_agreement_what_was_executed_leads_then_confidence():
+def test_without_agreement_the_log_probabilities_decide():
     executed = step("program", "1", evidence=Evidence(program="ok"), mean_logprob=-0.9)
-    assert leader(step("reason", "2", mean_logprob=-0.1), executed).text == "1"
+    assert leader(executed, step("verify", "2", mean_logprob=-0.1, independent=True)).text == "2"
     assert leader(step("reason", "3", mean_logprob=-0.5), step("debate", "4", mean_logprob=-0.2)).text == "4"
+
+
+def test_without_log_probabilities_what_was_executed_leads():
+    assert leader(step("reason", "2"), step("program", "1", evidence=Evidence(program="ok"))).text == "1"
 
 
 def test_no_answer_is_no_candidate():
