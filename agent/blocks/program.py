@@ -2,9 +2,9 @@
 
 from agent.blocks.base import Block
 from agent.kit import Kit
-from agent.programs import run_program
 from agent.state import State
-from agent.trace import Step, Turn
+from agent.steps import programmed
+from agent.trace import Step
 
 PROMPT = (
     "Write a short Python program (standard library only) that computes the answer from the facts in the task and "
@@ -30,17 +30,4 @@ class Program(Block):
         return state.abilities.sandbox and not any(step.program for step in state.trace.steps)
 
     async def run(self, state: State, kit: Kit) -> Step:
-        asked = instruction(state)
-        independent = bool(state.candidates)
-        reply = await kit.ask(state, asked, max_tokens=400, independent=independent)
-        outcome = await run_program(state, kit, reply.text)
-        return kit.step(
-            self.name,
-            [reply],
-            turns=[Turn(asked=asked, replied=reply.text)],
-            result=outcome.result,
-            candidate=outcome.candidate,
-            independent=independent,
-            evidence=outcome.evidence,
-            program=outcome.source,
-        )
+        return await programmed(self.name, state, kit, instruction(state), independent=bool(state.candidates))

@@ -1,11 +1,11 @@
 """Reason: one step of chain-of-thought (Wei et al. 2022; the 'reason one step' action of RL of Thoughts, section 3)."""
 
-from agent.answers import extract
 from agent.blocks.base import Block
 from agent.kit import Kit
 from agent.prompting import ANSWER_FORM
 from agent.state import State
-from agent.trace import Step, Turn
+from agent.steps import reasoned
+from agent.trace import Step
 
 PROMPT = "Solve this step by step. Write each step on its own line with its arithmetic or reason. {form}"
 NEXT = "Go on from there, one line for each step. {form}"
@@ -24,11 +24,4 @@ class Reason(Block):
 
     async def run(self, state: State, kit: Kit) -> Step:
         template = NEXT if state.trace.has(self.name) else PROMPT
-        asked = template.format(form=ANSWER_FORM[state.task.kind])
-        reply = await kit.ask(state, asked, max_tokens=400)
-        return kit.step(
-            self.name,
-            [reply],
-            turns=[Turn(asked=asked, replied=reply.text)],
-            candidate=extract(state.task.kind, reply.text, state.task.choices),
-        )
+        return await reasoned(self.name, state, kit, template.format(form=ANSWER_FORM[state.task.kind]))

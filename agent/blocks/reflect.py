@@ -4,13 +4,12 @@ Self-criticism without evidence rarely changes anything for the better, so a fai
 message and its repair is run; only other steps are criticised from the text alone.
 """
 
-from agent.answers import extract
 from agent.blocks.base import Block
 from agent.kit import Kit
-from agent.programs import run_program
 from agent.prompting import ANSWER_FORM
 from agent.state import State
-from agent.trace import Step, Turn
+from agent.steps import programmed, reasoned
+from agent.trace import Step
 
 REPAIR_PROGRAM = "Say in one line what was wrong, then write the corrected program in one ```python block."
 CRITICISE = (
@@ -33,24 +32,6 @@ class Reflect(Block):
 
     async def run(self, state: State, kit: Kit) -> Step:
         last = state.last
-        program_failed = last is not None and last.program is not None and last.candidate is None
-        if program_failed:
-            reply = await kit.ask(state, REPAIR_PROGRAM, max_tokens=400)
-            outcome = await run_program(state, kit, reply.text)
-            return kit.step(
-                self.name,
-                [reply],
-                turns=[Turn(asked=REPAIR_PROGRAM, replied=reply.text)],
-                result=outcome.result,
-                candidate=outcome.candidate,
-                evidence=outcome.evidence,
-                program=outcome.source,
-            )
-        asked = CRITICISE.format(form=ANSWER_FORM[state.task.kind])
-        reply = await kit.ask(state, asked, max_tokens=400)
-        return kit.step(
-            self.name,
-            [reply],
-            turns=[Turn(asked=asked, replied=reply.text)],
-            candidate=extract(state.task.kind, reply.text, state.task.choices),
-        )
+        if last is not None and last.program is not None and last.candidate is None:
+            return await programmed(self.name, state, kit, REPAIR_PROGRAM)
+        return await reasoned(self.name, state, kit, CRITICISE.format(form=ANSWER_FORM[state.task.kind]))

@@ -5,14 +5,14 @@ the same answer told most. So the check never sees the candidate: a program is c
 program.
 """
 
-from agent.answers import extract, normal_form
-from agent.blocks import program
+from agent.answers import normal_form
 from agent.blocks.base import Block
+from agent.blocks.program import instruction
 from agent.kit import Kit
-from agent.programs import run_program
 from agent.prompting import ANSWER_FORM
 from agent.state import State
-from agent.trace import Evidence, Step, Turn
+from agent.steps import programmed, reasoned
+from agent.trace import Step
 
 BY_REASONING = "Solve this by hand, step by step. Write each step on its own line with its arithmetic or reason. {form}"
 
@@ -27,36 +27,13 @@ class Verify(Block):
 
     async def run(self, state: State, kit: Kit) -> Step:
         leader = state.leader
-        by_program = state.abilities.sandbox and leader is not None and not leader.executed
-        return await (self._by_program if by_program else self._by_reasoning)(state, kit)
-
-    async def _by_program(self, state: State, kit: Kit) -> Step:
-        asked = program.instruction(state)
-        reply = await kit.ask(state, asked, max_tokens=400, independent=True)
-        outcome = await run_program(state, kit, reply.text)
-        return kit.step(
-            self.name,
-            [reply],
-            turns=[Turn(asked=asked, replied=reply.text)],
-            result=outcome.result,
-            candidate=outcome.candidate,
-            independent=True,
-            evidence=outcome.evidence.model_copy(update={"verdict": verdict(state, outcome.candidate)}),
-            program=outcome.source,
-        )
-
-    async def _by_reasoning(self, state: State, kit: Kit) -> Step:
-        asked = BY_REASONING.format(form=ANSWER_FORM[state.task.kind])
-        reply = await kit.ask(state, asked, max_tokens=400, independent=True)
-        candidate = extract(state.task.kind, reply.text, state.task.choices)
-        return kit.step(
-            self.name,
-            [reply],
-            turns=[Turn(asked=asked, replied=reply.text)],
-            candidate=candidate,
-            independent=True,
-            evidence=Evidence(verdict=verdict(state, candidate)),
-        )
+        if state.abilities.sandbox and leader is not None and not leader.executed:
+            step = await programmed(self.name, state, kit, instruction(state), independent=True)
+        else:
+            asked = BY_REASONING.format(form=ANSWER_FORM[state.task.kind])
+            step = await reasoned(self.name, state, kit, asked, independent=True)
+        evidence = step.evidence.model_copy(update={"verdict": verdict(state, step.candidate)})
+        return step.model_copy(update={"evidence": evidence})
 
 
 def verdict(state: State, candidate: str | None) -> str | None:

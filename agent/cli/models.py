@@ -37,7 +37,7 @@ def pull(
             continue
         console.print(f"{weights.name}: fetching {weights.title}, {weights.bytes / 1e6:.0f} MB, {weights.licence}")
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True) as progress:
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
             path = fetch(name, partial(_report, progress, progress.add_task("starting", total=weights.bytes)))
         console.print(f"{weights.name}: checked by SHA-256, ready ({path})")
 

@@ -1,0 +1,39 @@
+"""The two ways in which most blocks reach a candidate: by reasoning in words, and by a program that is run."""
+
+from __future__ import annotations
+
+from agent.answers import extract
+from agent.kit import Kit
+from agent.programs import run_program
+from agent.state import State
+from agent.trace import Step, Turn
+
+MAX_TOKENS = 400
+
+
+async def reasoned(block: str, state: State, kit: Kit, asked: str, *, independent: bool = False) -> Step:
+    """One call whose reply marks its answer at the end. An answer that is not marked is a miss."""
+    reply = await kit.ask(state, asked, max_tokens=MAX_TOKENS, independent=independent)
+    return kit.step(
+        block,
+        [reply],
+        turns=[Turn(asked=asked, replied=reply.text)],
+        candidate=extract(state.task.kind, reply.text, state.task.choices),
+        independent=independent,
+    )
+
+
+async def programmed(block: str, state: State, kit: Kit, asked: str, *, independent: bool = False) -> Step:
+    """One call whose reply is a program; it is run, and what it printed is the answer."""
+    reply = await kit.ask(state, asked, max_tokens=MAX_TOKENS, independent=independent)
+    outcome = await run_program(state, kit, reply.text)
+    return kit.step(
+        block,
+        [reply],
+        turns=[Turn(asked=asked, replied=reply.text)],
+        result=outcome.result,
+        candidate=outcome.candidate,
+        independent=independent,
+        evidence=outcome.evidence,
+        program=outcome.source,
+    )
