@@ -9,27 +9,23 @@ The folder holds `ledger.sqlite` (the truth) and `index/` (a view that may be de
 
 from __future__ import annotations
 
-import secrets
 import tempfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
-
-from sqlalchemy import Connection
+from typing import Any, Self
 
 from memory.concept import Concept, ConceptDraft, Provenance, Status
 from memory.database import Database
+from memory.editor import Editor, Outcome
 from memory.embedding import Embedder, resolve_embedder
-from memory.errors import LedgerReadOnly, StaleConcept, UnknownConcept
-from memory.ledger import Action, Event, Ledger
+from memory.errors import LedgerReadOnly
+from memory.ledger import Event, Ledger
 from memory.lexical import KeywordIndex
 from memory.recall import Hit, Recollection, diversify, weigh
 from memory.search import SHORTLIST, Finder
 from memory.vectors import VectorStore
-
-Outcome = Literal["recalled", "helped", "harmed"]
 
 
 class ConceptStore:
@@ -45,6 +41,7 @@ class ConceptStore:
         self._vectors = VectorStore(ledger, folder, embedder, namespace)
         self._words = KeywordIndex(ledger) if ledger.is_sqlite else None
         self._finder = Finder(ledger, self._vectors, self._words, namespace)
+        self._editor = Editor(ledger, self._vectors, self._words, self._finder, namespace)
         self._warming: Future[None] | None = None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
@@ -128,7 +125,7 @@ class ConceptStore:
     def get(self, id: str) -> Concept:
         """The concept with this id, also when it is retired. Raises UnknownConcept."""
         with self._ledger.read() as connection:
-            return self._get(connection, id)
+            return self._editor.get(connection, id)
 
     def all(self, *, retired: bool = False) -> list[Concept]:
         """Every concept, oldest first."""
@@ -138,7 +135,7 @@ class ConceptStore:
     def history(self, id: str) -> list[Event]:
         """Everything that happened to a concept, oldest first. Raises UnknownConcept."""
         with self._ledger.read() as connection:
-            self._get(connection, id)
+            self._editor.get(connection, id)
             return self._ledger.history(connection, self.namespace, id)
 
     def search(self, text: str, limit: int = 5) -> list[Hit]:
@@ -196,24 +193,7 @@ class ConceptStore:
         status: Status = "provisional",
     ) -> list[str]:
         """`add` for many, in one transaction: all of them or, when it raises, none. Returns their ids in order."""
-        new = [self._concept(draft, provenance or Provenance(), status) for draft in drafts]
-        vectors = self._vectors.embed([concept.search_text for concept in new])
-        first = self.is_empty()
-        twins = [None if first else self._finder.near_duplicate(*pair) for pair in zip(new, vectors, strict=True)]
-        ids = []
-        with self._ledger.write() as connection:
-            self._vectors.claim(connection)
-            for concept, vector, twin in zip(new, vectors, twins, strict=True):
-                # Looked up here and not before: another writer may have added the same meanwhile.
-                same = self._ledger.by_hash(connection, self.namespace, concept.content_hash)
-                same_id = same.id if same is not None else twin
-                if same_id is not None:
-                    ids.append(self._merge(connection, same_id, concept, actor, cause))
-                    continue
-                self._record(connection, concept, "added", actor, cause)
-                self._ledger.put_vector(connection, concept.id, self._vectors.identity.key, vector.tobytes())
-                ids.append(concept.id)
-        return ids
+        return self._editor.add_many(drafts, actor=actor, cause=cause, provenance=provenance, status=status)
 
     def revise(
         self,
@@ -231,30 +211,16 @@ class ConceptStore:
             InvalidConcept: the changed content is not valid; nothing was changed.
             StaleConcept: the concept is not at `expected_version` any more, or another says exactly this.
         """
-        before = self.get(id)
-        draft = ConceptDraft.parse({**before.draft.model_dump(), **changes})
-        vector = self._vectors.embed([draft.search_text])[0]
-        with self._ledger.write() as connection:
-            current = self._get(connection, id)
-            if current.version != (before.version if expected_version is None else expected_version):
-                raise StaleConcept(f"concept '{id}' was revised meanwhile: read it again, then revise")
-            same = self._ledger.by_hash(connection, self.namespace, draft.content_hash)
-            if same is not None and same.id != id:
-                raise StaleConcept(f"concept '{same.id}' says exactly this already: forget one of the two")
-            revised = current.model_copy(update={**dict(draft), "version": current.version + 1})
-            self._vectors.claim(connection)
-            self._record(connection, revised, "revised", actor, cause)
-            self._ledger.put_vector(connection, id, self._vectors.identity.key, vector.tobytes())
-        return revised
+        return self._editor.revise(id, changes, actor=actor, cause=cause, expected_version=expected_version)
 
     def forget(self, id: str, *, actor: str = "user", cause: str = "") -> None:
         """Retire a concept: searches skip it, history keeps it, `restore` brings it back. Raises UnknownConcept."""
-        self._set_status(id, "retired", "retired", actor, cause)
+        self._editor.set_status(id, "retired", "retired", actor, cause)
 
     def restore(self, id: str, *, actor: str = "user", cause: str = "") -> None:
         """Bring a retired concept back, as provisional. Raises UnknownConcept."""
         if self.get(id).status == "retired":
-            self._set_status(id, "provisional", "restored", actor, cause)
+            self._editor.set_status(id, "provisional", "restored", actor, cause)
 
     def record_outcome(self, ids: Iterable[str], outcome: Outcome, *, actor: str = "agent", cause: str = "") -> None:
         """Count that concepts were recalled, helped or harmed. Helping makes a provisional concept trusted.
@@ -262,15 +228,7 @@ class ConceptStore:
         Raises:
             UnknownConcept: one of them does not exist; then none is counted.
         """
-        with self._ledger.write() as connection:
-            for id in dict.fromkeys(ids):
-                concept = self._get(connection, id)
-                count = getattr(concept.outcomes, outcome) + 1
-                update: dict[str, Any] = {"outcomes": concept.outcomes.model_copy(update={outcome: count})}
-                if outcome == "helped" and concept.status == "provisional":
-                    update["status"] = "trusted"
-                changed = concept.model_copy(update=update)
-                self._record(connection, changed, "outcome", actor, cause, {"outcome": outcome})
+        self._editor.record_outcome(ids, outcome, actor=actor, cause=cause)
 
     def reindex(self, embedder: str | Embedder | None = None) -> int:
         """Rebuild both indexes from the ledger, and move it to another embedder if one is given.
@@ -283,54 +241,6 @@ class ConceptStore:
         if self._words is not None:
             self._words.rebuild()
         return done
-
-    def _merge(self, connection: Connection, id: str, draft: Concept, actor: str, cause: str) -> str:
-        known = self._get(connection, id)
-        if known.status == "retired":
-            known = known.model_copy(update={"status": "provisional"})
-            self._record(connection, known, "restored", actor, cause)
-        seen = known.model_copy(update={"seen": known.seen + 1})
-        merged = {
-            "draft": draft.draft.model_dump(mode="json"),
-            "provenance": draft.provenance.model_dump(mode="json"),
-        }
-        self._record(connection, seen, "merged", actor, cause, merged)
-        return id
-
-    def _set_status(self, id: str, status: Status, action: Action, actor: str, cause: str) -> None:
-        with self._ledger.write() as connection:
-            changed = self._get(connection, id).model_copy(update={"status": status})
-            self._record(connection, changed, action, actor, cause)
-
-    def _record(
-        self,
-        connection: Connection,
-        concept: Concept,
-        action: Action,
-        actor: str,
-        cause: str,
-        body: dict[str, Any] | None = None,
-    ) -> None:
-        self._ledger.append(connection, concept, action, actor=actor, cause=cause, body=body)
-        if self._words is not None and action not in ("outcome", "merged"):
-            self._words.put(connection, concept)
-
-    def _get(self, connection: Connection, id: str) -> Concept:
-        found = self._ledger.get(connection, self.namespace, [id])
-        if id not in found:
-            raise UnknownConcept(f"no concept '{id}' in namespace '{self.namespace}'")
-        return found[id]
-
-    def _concept(self, draft: ConceptDraft | Concept, provenance: Provenance, status: Status) -> Concept:
-        if isinstance(draft, Concept):
-            provenance, status, draft = draft.provenance, draft.status, draft.draft
-        return Concept(
-            **dict(draft),
-            id=secrets.token_hex(8),
-            namespace=self.namespace,
-            status=status,
-            provenance=provenance,
-        )
 
 
 def _locate(path_or_url: str | Path) -> tuple[str, Path | None]:
