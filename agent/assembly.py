@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 from agent.settings import Settings
 
 if TYPE_CHECKING:
+    from agent.models.client import ModelClient
     from agent.runner import ReasoningAgent
     from memory import ConceptStore
 
 
 @contextmanager
-def assemble(settings: Settings, *, checkpoints: bool = False, quick: bool = False) -> Iterator[ReasoningAgent]:
+def assemble(
+    settings: Settings, *, checkpoints: bool = False, quick: bool = False, model: ModelClient | None = None
+) -> Iterator[ReasoningAgent]:
     """An agent as the settings describe it; its store and its model are released at the end.
 
     The weights start loading in a thread of llama.cpp before anything heavy is imported here, and the embedder in
@@ -26,6 +29,7 @@ def assemble(settings: Settings, *, checkpoints: bool = False, quick: bool = Fal
         settings: what the agent is made of.
         checkpoints: keep the run by its thread id, so that it can be resumed.
         quick: somebody waits for the first token, which matters more than speed over many tasks.
+        model: a model that is loaded already, for several agents over the same one.
 
     Raises:
         PilotageError: a part cannot be had as asked.
@@ -34,8 +38,9 @@ def assemble(settings: Settings, *, checkpoints: bool = False, quick: bool = Fal
     from agent.models import ResponseCache, load_model
     from agent.models.weights import data_dir
 
-    cache = ResponseCache() if settings.cache else None
-    model = load_model(settings.model, base_url=settings.base_url, cache=cache)
+    if model is None:
+        cache = ResponseCache() if settings.cache else None
+        model = load_model(settings.model, base_url=settings.base_url, cache=cache)
     loading = ThreadPoolExecutor(1, thread_name_prefix="load-model")
     loading.submit(model.load, quick=quick)  # a failure shows again at the first call, which loads what is not loaded
     store = _open_store(settings, data_dir())
@@ -47,6 +52,10 @@ def assemble(settings: Settings, *, checkpoints: bool = False, quick: bool = Fal
             policy=settings.policy,
             memory=store,
             learn=settings.learn,
+            holdout=settings.holdout,
+            memory_selection=settings.memory_selection,
+            memory_caption=settings.memory_caption,
+            keep_unverified=settings.keep_unverified,
             sandbox=settings.sandbox,
             observation=settings.observation,
             budget=settings.budget,
@@ -64,7 +73,11 @@ def _open_store(settings: Settings, data: Path) -> ConceptStore | None:
         return None
     from memory import ConceptStore
 
-    folder = data / "memory" if settings.memory == "default" else Path(settings.memory)
-    store = ConceptStore.open(folder)
+    store = ConceptStore.open(memory_folder(settings, data), embedder=settings.embedder)
     store.warm()
     return store
+
+
+def memory_folder(settings: Settings, data: Path) -> Path:
+    """The memory's folder; `data` is the user's data folder, which holds the default one."""
+    return data / "memory" if settings.memory == "default" else Path(settings.memory)

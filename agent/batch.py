@@ -3,136 +3,180 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-from collections.abc import Callable, Iterable, Iterator
+import secrets
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from agent.errors import BadReply, PilotageError, UsageError
+from agent.errors import BadReply, UsageError
+from agent.results import ResultsFile, key
 from agent.run import Run
 from agent.task import Task
 
 if TYPE_CHECKING:
     from agent.runner import ReasoningAgent
-
-
-class ResultsFile:
-    """A JSON-Lines file of runs that survives kill -9: a line is on disk once `append` returns.
-
-    Args:
-        path: the file; created with its folder.
-        resume: keep what is there and go on. Without it, a file that holds anything is refused.
-        settings: what every line must agree on (`model`, `policy`, `seed`), so that two experiments never mix.
-
-    Raises:
-        UsageError: the file cannot be written, holds results already, or holds those of other settings.
-    """
-
-    def __init__(self, path: Path, *, resume: bool, settings: dict[str, Any]) -> None:
-        self.path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-            before = path.read_bytes()
-            if before and not resume:
-                raise UsageError(f"{path} holds results already; add --resume to go on, or choose another --out")
-            # A last line without its end was torn by a kill in the middle of a write: its task is not done yet.
-            whole = before[: before.rfind(b"\n") + 1]
-            self.done = self._read(whole, settings)
-            os.truncate(path, len(whole))
-            self._file: IO[bytes] = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
-        except OSError as error:
-            raise UsageError(f"cannot write results to {path}: {error.strerror}; choose another --out") from error
-
-    def _read(self, content: bytes, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        done = {}
-        for number, line in enumerate(content.splitlines(), 1):
-            try:
-                result = json.loads(line)
-                done[result["task_id"]] = result
-            except (ValueError, TypeError, KeyError) as error:
-                raise UsageError(
-                    f"{self.path}, line {number} is no result of pilotage; choose another --out"
-                ) from error
-            for key, value in settings.items():
-                if result.get(key) != value:
-                    raise UsageError(
-                        f"{self.path} was made with {key} {result.get(key)!r}, not {value!r}; resume with the same "
-                        "settings or choose another --out"
-                    )
-        return done
-
-    def append(self, result: dict[str, Any]) -> None:
-        """Writes one result durably; raises PilotageError, the file left whole, where the disk will not take it."""
-        end = self.path.stat().st_size
-        line = json.dumps(result, ensure_ascii=False).encode() + b"\n"
-        try:
-            while line:  # a disk that is nearly full takes a part
-                line = line[self._file.write(line) :]
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            os.truncate(self.path, end)
-            raise PilotageError(
-                f"cannot write to {self.path}: {error.strerror}; free some space, then run again with --resume"
-            ) from error
-        self.done[result["task_id"]] = result
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    from memory import ConceptStore
 
 
 @dataclass
 class Outcome:
-    """What came of a batch: its runs, and the tasks that no usable reply was had for."""
+    """What came of a batch: its runs, and those that no usable reply was had for."""
 
     runs: list[Run] = field(default_factory=list)
-    failed: list[tuple[str, str]] = field(default_factory=list)
+    unsolved: list[Run] = field(default_factory=list)
+
+    @property
+    def failed(self) -> list[tuple[str, str]]:
+        """Ids of the tasks without a usable reply, and why."""
+        return [(run.task_id, run.error or "") for run in self.unsolved]
+
+    def add(self, run: Run) -> None:
+        """Counts a run where it belongs."""
+        (self.runs if run.error is None else self.unsolved).append(run)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run's result line belongs: `results` None keeps none; `order` numbers one of several orders of tasks."""
+
+    results: ResultsFile | None = None
+    order: int | None = None
+    label: str = ""
+
+    @classmethod
+    def of(cls, results: ResultsFile | None, order: int | None = None) -> Place:
+        """A place whose runs have ids of their own, and the same ones when the file is resumed."""
+        return cls(results, order, results.label if results is not None else secrets.token_hex(6))
+
+    def is_done(self, task: Task) -> bool:
+        """Whether the file has this task's result."""
+        return self.results is not None and key(task.id, self.order) in self.results.done
+
+    def run_id(self, task: Task) -> str:
+        """Id of the run of a task: memory counts what came of it once, however often it is begun."""
+        return f"{self.label}/{key(task.id, self.order)}"
+
+    def line(self, run: Run) -> dict[str, Any]:
+        """The result line of a run."""
+        return run.to_json() | ({} if self.order is None else {"order": self.order})
+
+    def write(self, *runs: Run) -> None:
+        """Writes result lines, all at one stroke."""
+        if self.results is not None:
+            self.results.append(*map(self.line, runs))
+
+    def drop(self, tasks: Iterable[Task]) -> None:
+        """Takes results out, for their tasks to be solved anew."""
+        if self.results is not None:
+            self.results.drop({key(task.id, self.order) for task in tasks})
+
+
+def take_back(memory: ConceptStore | None, runs: Sequence[str]) -> None:
+    """Undoes what runs that were cut short wrote to memory, the last one first.
+
+    Raises:
+        StaleConcept: somebody has built on it since.
+    """
+    if memory is None:
+        return
+    for run in reversed(runs):
+        if memory.events(run=run, limit=1):
+            memory.undo_run(run)
+
+
+def anything(run: Run) -> None:
+    """Ignores a run."""
 
 
 async def solve_all(
     agent: ReasoningAgent,
-    tasks: Iterable[Task],
+    tasks: Sequence[Task],
     *,
     concurrency: int = 1,
     results: ResultsFile | None = None,
-    on_done: Callable[[Run], None] = lambda run: None,
+    order: int | None = None,
+    on_done: Callable[[Run], None] = anything,
+    until: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Solves tasks, `concurrency` at a time, leaving out those that `results` holds already.
 
-    A task whose reply was unusable is set aside and the others go on; an endpoint that is down ends the batch, since
-    every other task would meet it too.
+    A task whose reply was unusable gets a line that says so and what it cost, and the others go on; it is tried again
+    when the file is resumed. An endpoint that is down ends the batch, since every other task would meet it too. What a
+    task that a kill cut short has written to memory is undone before it is solved again.
+
+    Args:
+        agent: solves.
+        tasks: the tasks, each with an id of its own.
+        concurrency: how many at once.
+        results: where each result goes as soon as it is there.
+        order: number of this order of the tasks, where the file holds several.
+        on_done: called with each run, also with those that have an error.
+        until: asked before each task; true leaves the rest for another time.
 
     Raises:
         PilotageError: the model is unavailable or a result could not be written; results so far are kept.
     """
-    outcome = Outcome()
-    waiting: Iterator[Task] = (task for task in tasks if results is None or task.id not in results.done)
-
-    async def worker() -> None:
-        for task in waiting:
-            try:
-                run = await agent.asolve(task)
-            except (BadReply, UsageError) as error:
-                outcome.failed.append((task.id, str(error)))
-                continue
-            if results is not None:
-                results.append(run.to_json())
-            outcome.runs.append(run)
+    outcome, place = Outcome(), Place.of(results, order)
+    if results is not None:
+        results.drop([name for name, done in results.done.items() if "error" in done and done.get("order") == order])
+    if results is not None and results.resumed:
+        begun = [place.run_id(task) for task in tasks if not place.is_done(task)]
+        await asyncio.to_thread(_take_back_loosely, agent.memory, begun)
+    waiting: Iterator[Task] = (task for task in tasks if not place.is_done(task))
+    async with aclosing(solved(agent, waiting, place, concurrency=concurrency, until=until)) as runs:
+        async for _, run in runs:
+            place.write(run)
+            outcome.add(run)
             on_done(run)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(max(1, concurrency)):
-                group.create_task(worker())
-    except* PilotageError as errors:
-        raise errors.exceptions[0] from None
     return outcome
+
+
+def _take_back_loosely(memory: ConceptStore | None, runs: Sequence[str]) -> None:
+    from memory.errors import StaleConcept
+
+    for run in reversed(runs):
+        try:
+            take_back(memory, [run])
+        except StaleConcept:
+            continue  # tasks that went on beside it have built on what it taught; its counts count once all the same
+
+
+async def solved(
+    agent: ReasoningAgent,
+    tasks: Iterator[Task],
+    place: Place,
+    *,
+    concurrency: int,
+    learn_later: bool = False,
+    until: Callable[[], bool] = lambda: False,
+) -> AsyncGenerator[tuple[Task, Run], None]:
+    """Runs as they come, `concurrency` tasks at a time; a task without a usable reply is a run with an error."""
+
+    async def solve(task: Task) -> tuple[Task, Run]:
+        run_id = place.run_id(task)
+        try:
+            return task, await agent.asolve(task, run_id=run_id, learn_later=learn_later)
+        except (BadReply, UsageError) as error:
+            return task, agent.unsolved(task, error, run_id)
+
+    at_work: set[asyncio.Task[tuple[Task, Run]]] = set()
+    try:
+        while True:
+            while len(at_work) < max(1, concurrency) and not until():
+                task = next(tasks, None)
+                if task is None:
+                    break
+                at_work.add(asyncio.create_task(solve(task)))
+            if not at_work:
+                return
+            done, at_work = await asyncio.wait(at_work, return_when=asyncio.FIRST_COMPLETED)
+            for finished in sorted(done, key=lambda one: one.exception() is not None):  # keep what is done, then raise
+                yield finished.result()
+    finally:
+        for left in at_work:
+            left.cancel()
+        await asyncio.gather(*at_work, return_exceptions=True)
+
+
+__all__ = ["Outcome", "Place", "ResultsFile", "solve_all", "solved"]

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recalled:
-    """Memory was asked; `hints` is empty where it had nothing to say."""
+    """Memory was asked; `hints` is empty where it had nothing to say. A run that is held out has `withheld` instead."""
 
     hints: tuple[Hint, ...]
+    withheld: tuple[Hint, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ hidden answer can travel in it. Each node reads it as a `State`, does one thing,
 from __future__ import annotations
 
 import operator
+import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from langchain_core.runnables import RunnableConfig
@@ -19,30 +21,35 @@ from langgraph.types import Command
 from agent import events
 from agent.blocks.base import Block
 from agent.budget import Budget, Meter
-from agent.errors import BudgetExceeded
-from agent.kit import Kit
+from agent.credit import is_held_out
+from agent.errors import BadReply, BudgetExceeded
+from agent.kit import HINT_TOKENS, Kit
 from agent.parts import Parts
-from agent.state import State
+from agent.state import Abilities, State
 from agent.task import Task
-from agent.trace import Charge, Evidence, Step, Trace
+from agent.trace import Charge, Evidence, Step, Trace, Usage
 from navigator.policy import require_legal
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.graph.state import CompiledStateGraph
 
-INITIAL_HINT_TOKENS = 160
 STREAM_TOKENS = "pilotage_stream_tokens"
 """Key of `config["configurable"]`: true asks the model to stream, and each token becomes an event."""
+
+LEARN_LATER = "pilotage_learn_later"
+"""Key of `config["configurable"]`: true leaves memory as it is; `Nodes.conclude` credits and learns afterwards."""
 
 
 class RunState(TypedDict, total=False):
     """What the graph carries from node to node, as plain JSON.
 
     Give `task`: a `Task` as a dictionary, or just the question as text. Read `answer`, and `steps` for how it came.
+    Memory counts what came of a run once for each `run`, an id that is made up where none is given.
     """
 
     task: dict[str, Any] | str
+    run: str
     budget: dict[str, Any]
     recalled: dict[str, Any]
     steps: Annotated[list[dict[str, Any]], operator.add]
@@ -52,6 +59,24 @@ class RunState(TypedDict, total=False):
     answer: str | None
     stopped_by: str
     learned: list[str]
+    followed: list[str]
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What memory made of a run: titles of the concepts written, ids of those followed, and what the writing cost."""
+
+    titles: Mapping[str, str]
+    followed: tuple[str, ...]
+    usage: Usage
+
+
+class UnusableRun(BadReply):
+    """The model's reply stayed unusable, so the run has no answer; `trace` holds what it cost until then."""
+
+    def __init__(self, message: str, trace: Trace) -> None:
+        super().__init__(message)
+        self.trace = trace
 
 
 def trace_of(run: RunState) -> Trace:
@@ -92,10 +117,15 @@ class Nodes:
         """Asks memory about the task, before anything else."""
         now = self._view(state)
         update: dict[str, Any] = {"task": now.task.model_dump(), "budget": now.budget.model_dump()}
+        update["run"] = state.get("run") or secrets.token_hex(8)
         if self.parts.recall is not None:
-            recalled = await self.parts.recall(now.task.prompt, INITIAL_HINT_TOKENS)
+            kit = self._kit(now)
+            recalled = await kit.recall(now.task.prompt, HINT_TOKENS)
+            update |= _charged("recall", kit)
+            if is_held_out(now.task.id, self.parts.seed, self.parts.holdout):
+                recalled = recalled.withhold()
             update["recalled"] = recalled.model_dump()
-            get_stream_writer()(events.Recalled(recalled.hints))
+            get_stream_writer()(events.Recalled(recalled.hints, recalled.withheld))
         return update
 
     async def observe(self, state: RunState) -> dict[str, Any]:
@@ -107,6 +137,8 @@ class Nodes:
         except BudgetExceeded as limit:
             observation = self.parts.observer.without_asking(now)
             return {"observation": observation.tolist(), "stopped_by": limit.limit}
+        except BadReply as unusable:
+            raise _unusable(now, kit, self.parts.observer.preset, unusable) from unusable
         return {"observation": observation.tolist(), **_charged(self.parts.observer.preset, kit)}
 
     async def navigate(self, state: RunState) -> Command[str]:
@@ -146,24 +178,38 @@ class Nodes:
         except BudgetExceeded as limit:
             step = Step(block=block.name, evidence=Evidence(note=str(limit)), usage=kit.usage)
             update["stopped_by"] = limit.limit
+        except BadReply as unusable:
+            raise _unusable(now, kit, block.name, unusable) from unusable
         step = step.model_copy(update={"seconds": time.monotonic() - started})
         write(events.Stepped(step))
         if block.name == self.parts.registry.actions.terminal:
             update["answer"] = step.candidate
         return {"steps": [step.model_dump()], **update}
 
-    async def learn(self, state: RunState) -> dict[str, Any]:
-        """Writes to memory what public evidence says has worked."""
-        if self.parts.learner is None:
+    async def learn(self, state: RunState, config: RunnableConfig) -> dict[str, Any]:
+        """Writes to memory what came of its hints, and what public evidence says has worked."""
+        if config.get("configurable", {}).get(LEARN_LATER, False):
             return {"learned": []}
-        now = self._view(state)
-        kit = self._kit(now)
-        learned = await self.parts.learner.learn(now, kit)
-        get_stream_writer()(events.Learned(learned, kit.usage))
+        concluded = await self.conclude(self._view(state))
+        if self.parts.learner is not None:
+            get_stream_writer()(events.Learned(concluded.titles, concluded.usage))
         return {
-            "learned": list(learned),
-            **_charged("distil", kit),
+            "learned": list(concluded.titles),
+            "followed": list(concluded.followed),
+            "charges": [charge.model_dump() for charge in learning_charges(concluded)],
         }
+
+    async def conclude(self, now: State) -> Conclusion:
+        """Credits the concepts that a finished run was shown, then learns from it."""
+        followed = await self.parts.creditor.credit(now) if self.parts.creditor is not None else ()
+        if self.parts.learner is None:
+            return Conclusion({}, followed, Usage())
+        kit = self._kit(now)
+        try:
+            titles = await self.parts.learner.learn(now, kit)
+        except BadReply:  # the task is solved all the same; its trace shows a charge for nothing learnt
+            titles = {}
+        return Conclusion(titles, followed, kit.usage)
 
     def _view(self, state: RunState) -> State:
         given = state["task"]
@@ -172,8 +218,14 @@ class Nodes:
             task=task,
             trace=trace_of(state),
             budget=Budget.model_validate(state["budget"]) if "budget" in state else self.parts.budget,
-            abilities=self.parts.abilities,
+            abilities=self._abilities(state),
+            run=state.get("run", ""),
         )
+
+    def _abilities(self, state: RunState) -> Abilities:
+        """Those of the agent; a run that is held out has no memory, wherever it is."""
+        withheld = state.get("recalled", {}).get("withheld")
+        return replace(self.parts.abilities, memory=False) if withheld else self.parts.abilities
 
     def _kit(self, now: State, on_token: Callable[[str], None] | None = None) -> Kit:
         return Kit(
@@ -184,6 +236,16 @@ class Nodes:
             on_token=on_token,
             seed=self.parts.seed,
         )
+
+
+def learning_charges(concluded: Conclusion) -> list[Charge]:
+    """What writing to memory cost, as charges of the run."""
+    return [Charge(by="distil", usage=concluded.usage)] if concluded.usage.llm_calls else []
+
+
+def _unusable(now: State, kit: Kit, by: str, error: BadReply) -> UnusableRun:
+    spent = Charge(by=by, usage=kit.usage)
+    return UnusableRun(str(error), now.trace.model_copy(update={"charges": (*now.trace.charges, spent)}))
 
 
 def _charged(by: str, kit: Kit) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.budget import Meter, estimate_tokens
 from agent.errors import BudgetExceeded, SandboxUnavailable
@@ -19,8 +19,26 @@ if TYPE_CHECKING:
     from agent.sandbox import Execution, Sandbox
 
 
-Recall = Callable[[str, int], Awaitable[Recalled]]
-"""Asks memory: (query, largest number of prompt tokens) to what it recalled; empty when it abstains."""
+HINT_TOKENS = 160
+"""What the hints that a run starts with may cost."""
+
+
+class Recall(Protocol):
+    """Asks memory."""
+
+    def __call__(
+        self, query: str, max_tokens: int, kit: Kit | None = None, *, exclude: Collection[str] = (), tried: str = ""
+    ) -> Coroutine[Any, Any, Recalled]:
+        """What memory has for a query, empty when it abstains.
+
+        Args:
+            query: the task's text.
+            max_tokens: what the hints may cost as a part of a prompt.
+            kit: pays for what a model is asked on the way; without one none is asked.
+            exclude: ids of concepts that were shown already.
+            tried: what a failed attempt showed.
+        """
+        ...
 
 
 class Kit:
@@ -138,9 +156,13 @@ class Kit:
             raise SandboxUnavailable("this run has no sandbox; the program block is masked out without one")
         return await self._sandbox.run(code, stdin=stdin)
 
-    async def recall(self, query: str, max_tokens: int) -> Recalled:
-        """Asks memory for concepts; empty where there is no memory or it abstains."""
-        return await self._recall(query, max_tokens) if self._recall else Recalled()
+    async def recall(
+        self, query: str, max_tokens: int, *, exclude: Collection[str] = (), tried: str = ""
+    ) -> Recalled:
+        """Asks memory for concepts, see `Recall`; empty where there is no memory or it abstains."""
+        if self._recall is None:
+            return Recalled()
+        return await self._recall(query, max_tokens, self, exclude=exclude, tried=tried)
 
     def step(
         self,

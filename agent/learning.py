@@ -1,53 +1,28 @@
-"""Recall and learning: the one place where the agent and its concept memory meet."""
+"""Learning: what a finished run teaches goes into memory, where public evidence says that its answer is right."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from agent.budget import estimate_tokens
-from agent.errors import BudgetExceeded
-from agent.kit import Kit, Recall
-from agent.models.reply import Message
+from agent.candidates import Candidate
+from agent.kit import Kit
+from agent.missteps import misstep_of
+from agent.recalling import recall_from
 from agent.state import State
-from agent.trace import Hint, Recalled
+from agent.writing import writer_from
 
 if TYPE_CHECKING:
     from memory import ConceptDraft, ConceptStore, Provenance
-    from memory.distil import WritingRequest
+    from memory.concept import Status
+    from memory.distil import SolvedTrace
+    from memory.settle import Settled
+    from memory.writer import Writer
 
-CONCEPTS_PER_RECALL = 2
-
-
-def recall_from(store: ConceptStore) -> Recall:
-    """A store as the function that blocks recall through. A store's work runs in a thread, off the event loop."""
-
-    async def recall(query: str, max_tokens: int) -> Recalled:
-        return await asyncio.to_thread(_recall, store, query, max_tokens)
-
-    return recall
-
-
-def _recall(store: ConceptStore, query: str, max_tokens: int) -> Recalled:
-    from memory.render import render
-
-    recollection = store.recall(query, limit=CONCEPTS_PER_RECALL)
-    rendered = render([hit.concept for hit in recollection.hits], max_tokens, estimate_tokens)
-    hints = tuple(
-        Hint(
-            concept_id=hit.concept.id,
-            title=hit.concept.title,
-            similarity=hit.similarity,
-            posterior=hit.concept.outcomes.posterior,
-        )
-        for hit in recollection.hits
-        if hit.concept.id in rendered.ids
-    )
-    return Recalled(text=rendered.text, hints=hints)
+UNVERIFIED = ""
 
 
 class Learner:
-    """Distils a run into concepts, where public evidence says that its answer is right.
+    """Distils a run into concepts.
 
     The gate is `Candidate.verified`: a second independent route, or all of the task's own worked examples. A grade
     never opens it, because no grade is ever in a `State`.
@@ -55,47 +30,85 @@ class Learner:
     Args:
         store: where concepts go.
         model: name of the model that solved and writes, for provenance.
+        pitfalls: also write a lesson where the evidence says that a step misled.
+        keep_unverified: keep what an answer without evidence teaches as provisional, until feedback or a later
+            success promotes it.
+        deliberate: ask the model where the text leaves doubt whether a concept is new; otherwise it is taken for new.
     """
 
-    def __init__(self, store: ConceptStore, model: str) -> None:
+    def __init__(
+        self,
+        store: ConceptStore,
+        model: str,
+        *,
+        pitfalls: bool = True,
+        keep_unverified: bool = False,
+        deliberate: bool = True,
+    ) -> None:
         self._store = store
         self._model = model
+        self._pitfalls = pitfalls
+        self._keep_unverified = keep_unverified
+        self._deliberate = deliberate
 
     async def learn(self, state: State, kit: Kit) -> dict[str, str]:
-        """Titles of the concepts written, by id; empty where nothing was verified or worth keeping."""
-        from memory.distil import SolvedTrace, distil
+        """Titles of the concepts that the run added, widened or confirmed, by id; empty where it taught nothing."""
+        from memory.distil import distil
+        from memory.mistakes import warn
 
         leader = state.leader
-        if leader is None or not leader.verified:
+        if leader is None or not (leader.verified or self._keep_unverified):
             return {}
+        writer = writer_from(kit)
+        solved = self._solved(state, leader)
+        kept: list[Settled] = []
+        for draft in (await distil(solved, writer)).drafts:
+            status: Status = "trusted" if leader.verified else "provisional"
+            kept.append(await self._settle(draft, solved.provenance, status, writer, state))
+        misstep = misstep_of(state, leader, self._model) if self._pitfalls else None
+        if misstep is not None:
+            lesson = (await warn(misstep, writer)).draft
+            if lesson is not None:
+                # Evidence settled what happened; that it will happen again is the writer's opinion.
+                kept.append(await self._settle(lesson, misstep.provenance, "provisional", writer, state))
+        return {settled.id: settled.title for settled in kept}
+
+    def _solved(self, state: State, leader: Candidate) -> SolvedTrace:
+        from memory.distil import SolvedTrace
+
         programs = [step.program for step in leader.steps if step.program]
-        solved = SolvedTrace(
+        return SolvedTrace(
             task_id=state.task.id,
             task_prompt=state.task.prompt,
             kind=state.task.kind,
             program=programs[-1] if programs else None,
             reasoning="\n".join(step.text for step in leader.steps if not step.program),
             answer=leader.text,
-            verified_by="worked examples" if leader.examples_passed == 1.0 else f"{leader.routes} independent routes",
+            verified_by=_evidence(leader),
             model=self._model,
+            trace_id=state.run,
         )
 
-        async def write(request: WritingRequest) -> str:
-            messages = (
-                Message(role="system", content=request.system),
-                Message(role="user", content=request.prompt),
-            )
-            try:
-                reply = await kit.send(
-                    messages, max_tokens=request.max_tokens, json_schema=request.json_schema, silent=True
-                )
-            except BudgetExceeded:
-                return ""  # what can be kept without a writer is kept
-            return reply.text
+    async def _settle(
+        self, draft: ConceptDraft, provenance: Provenance, status: Status, writer: Writer, state: State
+    ) -> Settled:
+        from memory.settle import settle
 
-        distilled = await distil(solved, write)
-        kept = [await asyncio.to_thread(self._keep, draft, solved.provenance) for draft in distilled.drafts]
-        return {concept_id: draft.title for concept_id, draft in zip(kept, distilled.drafts, strict=True)}
+        return await settle(
+            self._store,
+            draft,
+            writer if self._deliberate else None,
+            provenance=provenance,
+            status=status,
+            cause=state.task.id,
+            run=state.run,
+        )
 
-    def _keep(self, draft: ConceptDraft, provenance: Provenance) -> str:
-        return self._store.add(draft, actor="distil", cause=provenance.task_id, provenance=provenance, status="trusted")
+
+def _evidence(leader: Candidate) -> str:
+    if not leader.verified:
+        return UNVERIFIED
+    return "worked examples" if leader.examples_passed == 1.0 else f"{leader.routes} independent routes"
+
+
+__all__ = ["Learner", "recall_from"]

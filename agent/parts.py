@@ -14,6 +14,7 @@ from agent.state import Abilities
 from agent.task import Task, infer_kind
 
 if TYPE_CHECKING:
+    from agent.credit import Creditor
     from agent.learning import Learner
     from agent.models.client import ModelClient
     from agent.sandbox import Sandbox
@@ -33,7 +34,9 @@ class Parts:
         sandbox: runs generated code; None masks the program block out.
         recall: asks memory; None for no memory.
         learner: writes to memory; None to leave it as it is.
-        seed: sampling seed.
+        creditor: finds what came of the concepts recalled; None for no memory.
+        holdout: share of the tasks that run without hints, so that their worth is measured.
+        seed: sampling seed, which also chooses the tasks held out.
     """
 
     model: ModelClient
@@ -44,6 +47,8 @@ class Parts:
     sandbox: Sandbox | None = None
     recall: Recall | None = None
     learner: Learner | None = None
+    creditor: Creditor | None = None
+    holdout: float = 0.0
     seed: int = 0
 
     @property

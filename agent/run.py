@@ -13,25 +13,33 @@ class Run(BaseModel):
     """What came of one task.
 
     Attributes:
+        id: names the run in the history of what it wrote to memory.
         answer: the answer's text; None where the run reached none.
         score: grade in [0, 1]; None where the task has no gold answer.
+        verified: whether public evidence backs the answer (`Candidate.verified`); no grade has a part in it.
         learned: ids of the concepts that this run wrote to memory.
+        followed: ids of the recalled concepts that its steps show the use of.
+        error: why the run has no answer, where the model's reply stayed unusable.
         stopped_by: `answer` if the navigator chose to end, else the limit that ended it (`max_tokens`, ...).
         seconds: wall-clock time of the whole run.
     """
 
     model_config = ConfigDict(frozen=True)
 
+    id: str = ""
     task_id: str
     answer: str | None
     score: float | None
     trace: Trace
+    verified: bool = False
     learned: tuple[str, ...] = ()
+    followed: tuple[str, ...] = ()
     model: str
     policy: str
     seed: int = 0
     stopped_by: str
     seconds: float
+    error: str | None = None
 
     @property
     def route(self) -> tuple[str, ...]:
@@ -48,13 +56,20 @@ class Run(BaseModel):
         """Ids of the concepts that memory gave."""
         return tuple(hint.concept_id for hint in self.trace.hints)
 
+    @property
+    def withheld(self) -> tuple[str, ...]:
+        """Ids of the concepts that memory had for it, where the run was held out."""
+        return tuple(hint.concept_id for hint in self.trace.recalled.withheld)
+
     def to_json(self) -> dict[str, Any]:
         """The object that `--json` prints, one a task."""
         return {
             "format": TRACE_FORMAT,
+            "run": self.id,
             "task_id": self.task_id,
             "answer": self.answer,
             "score": self.score,
+            "verified": self.verified,
             "route": list(self.route),
             "steps": [
                 step.model_dump(mode="json", exclude={"turns"})
@@ -64,10 +79,13 @@ class Run(BaseModel):
             "charges": [charge.model_dump(mode="json") for charge in self.trace.charges],
             "usage": self.usage.model_dump(mode="json"),
             "recalled": list(self.recalled),
+            "followed": list(self.followed),
+            "withheld": list(self.withheld),
             "learned": list(self.learned),
             "model": self.model,
             "policy": self.policy,
             "seed": self.seed,
             "stopped_by": self.stopped_by,
             "seconds": round(self.seconds, 3),
+            **({"error": self.error} if self.error is not None else {}),
         }

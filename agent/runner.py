@@ -13,16 +13,32 @@ from typing import TYPE_CHECKING, Any, Self
 from agent import events
 from agent.blocks import Registry, installed
 from agent.budget import Budget
+from agent.candidates import candidates
+from agent.credit import Creditor
+from agent.errors import PilotageError
+from agent.feedback import give_feedback
 from agent.grading import grader_for
-from agent.graph import STREAM_TOKENS, RunState, build_graph, trace_of
-from agent.learning import Learner, recall_from
+from agent.graph import (
+    LEARN_LATER,
+    STREAM_TOKENS,
+    Nodes,
+    RunState,
+    UnusableRun,
+    build_graph,
+    learning_charges,
+    trace_of,
+)
+from agent.learning import Learner
 from agent.observe import Observer
 from agent.parts import Parts
 from agent.policies import policy_for
 from agent.prompting import SYSTEM, describe
+from agent.recalling import Selection, recall_from
 from agent.run import Run
 from agent.sandbox import open_sandbox
+from agent.state import State
 from agent.task import Task
+from agent.trace import Trace
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
@@ -45,7 +61,11 @@ class ReasoningAgent:
         model: a model string (see `agent.models.load_model`), a LangChain chat model, or a `ModelClient`.
         policy: `default`, `random`, `fixed:plan,program,answer`, or a `Policy`.
         memory: a `ConceptStore` to recall from and learn into; None for no memory.
-        learn: whether solved tasks are written to memory.
+        learn: whether runs are written to memory: what solved tasks taught, and what came of its concepts.
+        holdout: share of the tasks that run without hints although memory has some, so that its worth is measured.
+        memory_selection: `llm` lets the model choose among the nearest concepts, for one call a recall.
+        memory_caption: search memory with the model's sentence on what kind of task this is, for one more call.
+        keep_unverified: keep what an answer without evidence teaches as provisional, until feedback or a later success.
         sandbox: `auto`, `bubblewrap`, `subprocess` (weaker; an explicit choice), or `none`.
         budget: limits of each run.
         observation: preset of the observation, `free` or `probe`.
@@ -66,6 +86,10 @@ class ReasoningAgent:
         policy: str | Policy = "default",
         memory: ConceptStore | None = None,
         learn: bool = True,
+        holdout: float = 0.0,
+        memory_selection: Selection = "embedding",
+        memory_caption: bool = False,
+        keep_unverified: bool = False,
         sandbox: str = "auto",
         budget: Budget | None = None,
         observation: str = "free",
@@ -83,10 +107,17 @@ class ReasoningAgent:
             observer=observer,
             budget=budget or Budget(),
             sandbox=open_sandbox(sandbox),
-            recall=recall_from(memory) if memory is not None else None,
-            learner=Learner(memory, client.name) if memory is not None and learn else None,
+            recall=(
+                recall_from(memory, selection=memory_selection, caption=memory_caption) if memory is not None else None
+            ),
+            learner=(
+                Learner(memory, client.name, keep_unverified=keep_unverified) if memory is not None and learn else None
+            ),
+            creditor=Creditor(memory, record=learn) if memory is not None else None,
+            holdout=holdout,
             seed=seed,
         )
+        self.memory = memory
         self._checkpoints = Path(checkpoints) if checkpoints is not None else None
         self._resources = AsyncExitStack()
         self._threads = ExitStack()
@@ -97,12 +128,61 @@ class ReasoningAgent:
         """The compiled graph without checkpoints, to run as it is or to embed as a node of another graph."""
         return build_graph(self.parts)
 
-    async def asolve(self, task: Task | str, *, thread_id: str | None = None) -> Run:
-        """Solves one task. With a `thread_id`, an unfinished run of that name goes on where it stopped."""
+    async def asolve(
+        self, task: Task | str, *, thread_id: str | None = None, run_id: str = "", learn_later: bool = False
+    ) -> Run:
+        """Solves one task. With a `thread_id`, an unfinished run of that name goes on where it stopped.
+
+        Args:
+            task: the task, or a bare question.
+            thread_id: name under which the run is kept; needs `checkpoints`.
+            run_id: names the run in memory's history, which counts what came of it once; made up if empty.
+            learn_later: leave memory as it is; `alearn` then learns from the run.
+        """
         started = time.perf_counter()
         task = self._accept(task)
         graph, start, config = await self._start(task, thread_id, tokens=False)
+        if start is not None and run_id:
+            start["run"] = run_id
+        config["configurable"][LEARN_LATER] = learn_later
         return await self._finish(task, await graph.ainvoke(start, config), started)
+
+    async def alearn(self, task: Task, run: Run) -> Run:
+        """Credits and learns from a run that was solved with `learn_later`; returns it with what that gave and cost."""
+        state = State(task.public(), run.trace, self.parts.budget, self.parts.abilities, run.id)
+        concluded = await Nodes(self.parts).conclude(state)
+        charges = (*run.trace.charges, *learning_charges(concluded))
+        return run.model_copy(
+            update={
+                "learned": tuple(concluded.titles),
+                "followed": concluded.followed,
+                "trace": run.trace.model_copy(update={"charges": charges}),
+            }
+        )
+
+    async def afeedback(self, run: Run, *, helped: bool) -> None:
+        """Records whether a run's answer was good, as credit for what it followed and taught; see `agent.feedback`."""
+        await give_feedback(self.memory, run, helped)
+
+    def feedback(self, run: Run, *, helped: bool) -> None:
+        """`afeedback` for callers without an event loop."""
+        self._portal.call(lambda: self.afeedback(run, helped=helped))
+
+    def unsolved(self, task: Task, error: PilotageError, run_id: str = "") -> Run:
+        """A task that could not be solved, as a run without an answer: what it cost is not forgotten."""
+        return Run(
+            id=run_id,
+            task_id=task.id,
+            answer=None,
+            score=0.0 if grader_for(task, self.parts.sandbox) is not None else None,
+            trace=error.trace if isinstance(error, UnusableRun) else Trace(),
+            model=self.parts.model.name,
+            policy=self.parts.policy.name,
+            seed=self.parts.seed,
+            stopped_by="error",
+            seconds=error.trace.seconds if isinstance(error, UnusableRun) else 0.0,
+            error=str(error),
+        )
 
     async def astream(self, task: Task | str, *, thread_id: str | None = None) -> AsyncIterator[events.Event]:
         """Solves one task and yields what happens as it happens, each token included; `Finished` comes last."""
@@ -143,12 +223,17 @@ class ReasoningAgent:
     async def _finish(self, task: Task, final: RunState, started: float) -> Run:
         answer = final.get("answer")
         grader = grader_for(task, self.parts.sandbox)
+        trace = trace_of(final)
+        reached = candidates(task, trace.steps)
         return Run(
+            id=final.get("run", ""),
             task_id=task.id,
             answer=answer,
             score=(await grader.grade(task, answer)).score if grader is not None else None,
-            trace=trace_of(final),
+            trace=trace,
+            verified=bool(reached) and reached[0].verified,
             learned=tuple(final.get("learned", ())),
+            followed=tuple(final.get("followed", ())),
             model=self.parts.model.name,
             policy=self.parts.policy.name,
             seed=self.parts.seed,

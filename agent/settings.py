@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import (
@@ -28,7 +28,15 @@ class Settings(BaseSettings):
     base_url: str | None = None
     policy: str = "default"
     memory: str = Field("default", description="a folder, `none`, or `default`: a folder of the user's data folder")
+    embedder: str = Field("minilm", description="of the memory: `minilm`, `hash`, or `sentence-transformers:FOLDER`")
     learn: bool = True
+    learn_every: int = Field(
+        0, ge=0, le=100_000, description="tasks to a batch that memory learns from together; 0 learns from each at once"
+    )
+    holdout: float = Field(0.0, ge=0, lt=1, description="share of the tasks that run without hints")
+    memory_selection: Literal["embedding", "llm"] = "embedding"
+    memory_caption: bool = False
+    keep_unverified: bool = False
     observation: str = "free"
     sandbox: str = "auto"
     max_tokens: Count = DEFAULT.max_tokens

@@ -21,12 +21,13 @@ class Abilities:
 
 @dataclass(frozen=True)
 class State:
-    """A read-only view of a run between two steps."""
+    """A read-only view of a run between two steps. What the run writes to memory carries its id, `run`."""
 
     task: Task
     trace: Trace
     budget: Budget
     abilities: Abilities = Abilities()
+    run: str = ""
 
     def __post_init__(self) -> None:
         if self.task.gold is not None or self.task.metadata:

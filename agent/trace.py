@@ -61,6 +61,11 @@ class Recalled(BaseModel):
 
     text: str = ""
     hints: tuple[Hint, ...] = ()
+    withheld: tuple[Hint, ...] = Field((), description="what a run that is held out would have been shown")
+
+    def withhold(self) -> Recalled:
+        """This, as a run that is held out gets it: nothing to read, and a note of what it misses."""
+        return Recalled(withheld=self.hints)
 
 
 class Evidence(BaseModel):

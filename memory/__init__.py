@@ -10,29 +10,37 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from memory.aio import AsyncConceptStore
     from memory.concept import Concept, ConceptDraft, Outcomes, Parameter, Provenance
+    from memory.doctor import Finding
     from memory.embedding import Embedder, EmbedderIdentity, HashEmbedder
     from memory.errors import ConceptStoreError
+    from memory.importing import ImportReport
     from memory.recall import Hit, Recollection
+    from memory.stats import StoreStats
     from memory.store import ConceptStore
 
 __all__ = [
+    "AsyncConceptStore",
     "Concept",
     "ConceptDraft",
     "ConceptStore",
     "ConceptStoreError",
     "Embedder",
     "EmbedderIdentity",
+    "Finding",
     "HashEmbedder",
     "Hit",
+    "ImportReport",
     "Outcomes",
     "Parameter",
     "Provenance",
     "Recollection",
+    "StoreStats",
 ]
 
 # Found when asked for: SQLAlchemy and numpy take half a second, which `import memory` should not cost.
-_ROOMS = ("concept", "embedding", "errors", "recall", "store")
+_ROOMS = ("concept", "embedding", "errors", "recall", "store", "aio", "importing", "stats", "doctor")
 
 
 def __getattr__(name: str) -> Any:

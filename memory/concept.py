@@ -3,7 +3,8 @@
 The two forms of ArcMemo (arXiv 2509.04439) share one shape. `structure` and `routine` are its program-
 synthesis form. `lesson` is its open-ended form, situation -> suggestion: the situation is kept in `cues`
 (when it applies) and the suggestion in `implementation` (what to do), so that recall and rendering treat all
-kinds alike.
+kinds alike. `type` is a named type definition (ArcMemo's custom types): the title is the name and the
+description the definition; other concepts refer to it by name in `typing` and `output_typing`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from memory.errors import InvalidConcept
 
 CONCEPT_FORMAT = 1
 
-ConceptKind = Literal["structure", "routine", "lesson"]
+ConceptKind = Literal["structure", "routine", "lesson", "type"]
 Status = Literal["provisional", "trusted", "retired"]
 
 Line = Annotated[str, StringConstraints(max_length=300)]
@@ -51,22 +52,39 @@ class Provenance(BaseModel):
     trace_id: str = ""
     model: str = ""
     verified_by: str = Field("", description="public evidence that let it in: 'examples', 'agreement', ...")
+    used_in: tuple[Annotated[str, StringConstraints(max_length=200)], ...] = Field(
+        (), max_length=1000, description="ids of the tasks that used it before it was imported"
+    )
     created_at: datetime = Field(default_factory=now)
 
 
 class Outcomes(BaseModel):
-    """How often a concept was recalled, and what came of it."""
+    """How often a concept was recalled, and what public evidence says came of it. No counter ever reads a grade."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    recalled: int = Field(0, ge=0)
-    helped: int = Field(0, ge=0)
-    harmed: int = Field(0, ge=0)
+    recalled: int = Field(0, ge=0, description="runs that were shown it")
+    recalled_solved: int = Field(0, ge=0, description="those of them whose answer was verified")
+    followed: int = Field(0, ge=0, description="runs with a step whose text or program shows its use")
+    helped: int = Field(0, ge=0, description="runs whose verified answer came from a step that followed it")
+    harmed: int = Field(0, ge=0, description="runs in which each step that followed it failed or was overruled")
+    withheld: int = Field(0, ge=0, description="runs without hints, by lot, which would have been shown it")
+    withheld_solved: int = Field(0, ge=0, description="those of them whose answer was verified")
 
     @property
     def posterior(self) -> float:
         """Mean of the Beta posterior over 'it helps', from a uniform prior: 0.5 when nothing is known."""
         return (1 + self.helped) / (2 + self.helped + self.harmed)
+
+    @property
+    def uplift(self) -> float | None:
+        """Share of verified runs with it minus the share without it; None before both were tried."""
+        if not self.recalled or not self.withheld:
+            return None
+        return self.recalled_solved / self.recalled - self.withheld_solved / self.withheld
+
+    def __add__(self, other: Outcomes) -> Outcomes:
+        return Outcomes(**{name: getattr(self, name) + getattr(other, name) for name in Outcomes.model_fields})
 
 
 class ConceptDraft(BaseModel):
@@ -75,17 +93,19 @@ class ConceptDraft(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: ConceptKind = "routine"
+    subtype: str = Field("", max_length=60, description="what sort of its kind, for example 'grid manipulation'")
     title: Annotated[str, StringConstraints(min_length=1, max_length=120, strip_whitespace=True)]
     description: str = Field("", max_length=1000)
     parameters: tuple[Parameter, ...] = Field((), max_length=12)
     output_typing: str = Field("", max_length=80)
-    cues: tuple[Line, ...] = Field((), max_length=8, description="when the concept applies")
+    cues: tuple[Line, ...] = Field((), max_length=16, description="when the concept applies")
     implementation: tuple[Line, ...] = Field((), max_length=60, description="steps, or lines of a program sketch")
     keywords: tuple[Name, ...] = Field(
         (),
         max_length=32,
         description="words of the source task, sorted: they help recall and are never rendered",
     )
+    pitfall: bool = Field(False, description="a lesson about what misled; it is shown as such")
 
     @field_validator("title")
     @classmethod
@@ -99,6 +119,9 @@ class ConceptDraft(BaseModel):
         Raises:
             InvalidConcept: names the first field that is wrong, and why.
         """
+        if not isinstance(data, Mapping):
+            raise InvalidConcept(f"a concept is an object with named fields, not {_sort(data)}; nothing was stored")
+        _refuse_null_characters(data)
         try:
             return cls.model_validate(data)
         except ValidationError as error:
@@ -120,6 +143,9 @@ class ConceptDraft(BaseModel):
     def content_hash(self) -> str:
         """Identity of the content: equal drafts are one concept. Keywords are left out, they only help recall."""
         body = self.model_dump(include=_CONTENT, mode="json")
+        for name in _LATER_FIELDS:  # younger than the first ledgers, whose hashes stay valid so
+            if not body[name]:
+                del body[name]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -132,13 +158,14 @@ class ConceptDraft(BaseModel):
 class Concept(ConceptDraft):
     """A stored concept: a draft with identity, provenance, status and outcomes."""
 
-    id: str
+    id: Annotated[str, StringConstraints(min_length=1, max_length=40)]
     namespace: str
     status: Status = "provisional"
     provenance: Provenance = Field(default_factory=Provenance)
     outcomes: Outcomes = Outcomes()
     seen: int = Field(1, ge=1, description="how many times it was proposed, duplicates included")
     version: int = Field(1, ge=1, description="counts revisions of the content")
+    replaced_by: str = Field("", description="id of the concept that it was merged into")
     format: int = CONCEPT_FORMAT
 
     @property
@@ -148,11 +175,27 @@ class Concept(ConceptDraft):
 
 
 _CONTENT = set(ConceptDraft.model_fields) - {"keywords"}
+_LATER_FIELDS = ("subtype", "pitfall")
 
 
 def _first_fault(error: ValidationError) -> str:
-    fault = error.errors(include_url=False, include_input=False)[0]
+    fault = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in fault["loc"]) or "concept"
-    return (
-        f"the concept's field '{place}' is not valid: {fault['msg'][:1].lower()}{fault['msg'][1:]}; nothing was stored"
-    )
+    reason = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "string_too_long":
+        reason += f" and has {len(fault['input']):,}"
+    return f"the concept's field '{place}' is not valid: {reason[:1].lower()}{reason[1:]}; nothing was stored"
+
+
+def _refuse_null_characters(data: Mapping[str, Any]) -> None:
+    """PostgreSQL stores no NUL, and no text that a person wrote has one."""
+    for place, value in data.items():
+        texts = [value] if isinstance(value, str) else value if isinstance(value, (list, tuple)) else ()
+        if any(isinstance(text, str) and "\0" in text for text in texts):
+            raise InvalidConcept(
+                f"the concept's field '{place}' is not valid: it has a NUL character; nothing was stored"
+            )
+
+
+def _sort(data: object) -> str:
+    return {type(None): "nothing", str: "text", list: "a list", bool: "a truth value"}.get(type(data), "a number")

@@ -1,8 +1,9 @@
-"""Opening the ledger's database: SQLite in WAL mode by default, any other SQL database by URL.
+"""Opening the ledger's database: SQLite in WAL mode by default, PostgreSQL (or another SQL database) by URL.
 
 SQLite facts that shape this file: a write transaction must start with BEGIN IMMEDIATE, or two writers can
 deadlock past the busy time-out; `synchronous=FULL` is what makes an acknowledged commit survive power loss in
-WAL mode; and switching a new file to WAL ignores the busy time-out.
+WAL mode; and switching a new file to WAL ignores the busy time-out. On PostgreSQL a snapshot needs REPEATABLE READ,
+while a writer that waited for its turn must see what the one before it committed, so it runs at READ COMMITTED.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from memory.errors import LedgerError, LedgerLocked, LedgerReadOnly
+from memory.database_errors import sentence
+from memory.errors import LedgerError
 
 _WRITE = "pilotage_write"
+_SETUP_LOCK = 7_105_645_171  # any number, the same in every process
+_CONNECT_SECONDS = 10
+_DRIVERS = {"psycopg": "pilotage[postgres]"}
 
 
 class Database:
@@ -30,26 +35,44 @@ class Database:
     """
 
     def __init__(self, url: str, *, busy_seconds: float = 30.0) -> None:
+        self._busy_seconds = busy_seconds
         try:
             parsed = make_url(url)
-            self.name = parsed.database or parsed.render_as_string(hide_password=True)
-            self.is_sqlite = parsed.get_backend_name() == "sqlite"
-            options = {"connect_args": {"timeout": busy_seconds}} if self.is_sqlite else {}
+        except (ArgumentError, ValueError):  # not quoted: it may hold a password
+            raise LedgerError(
+                "the database URL cannot be read: write it as postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE"
+            ) from None
+        if parsed.drivername in ("postgresql", "postgres"):
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        shown = parsed.render_as_string(hide_password=True)
+        try:
+            self.dialect = parsed.get_backend_name()
+            self.name = (parsed.database if self.dialect == "sqlite" else None) or shown
+            options: dict[str, Any] = {"connect_args": {"timeout": busy_seconds}}
+            if self.dialect != "sqlite":
+                # A pooled connection may have died with its server, which the ping finds out.
+                options = {"pool_pre_ping": True}
+            if self.dialect == "postgresql":
+                options["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}
             self._engine = create_engine(parsed, pool_size=8, max_overflow=-1, **options)
         except (ArgumentError, NoSuchModuleError) as error:
-            raise LedgerError(f"'{url}' is not a database URL that can be opened: {error}") from None
+            raise LedgerError(f"'{shown}' is not a database URL that can be opened: {error}") from None
         except ModuleNotFoundError as error:
+            package = _DRIVERS.get(str(error.name), error.name)
             raise LedgerError(
-                f"'{url}' needs the driver '{error.name}': install it with `pip install {error.name}`"
+                f"'{shown}' needs the driver '{error.name}': install it with `pip install '{package}'`"
             ) from None
-        if self.is_sqlite:
+        if self.dialect == "sqlite":
             _prepare_sqlite(self._engine, busy_seconds)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent snapshot. Raises LedgerError in one sentence."""
-        with self._translated(), self._engine.connect() as connection, connection.begin():
-            yield connection
+        with self._translated(), self._engine.connect() as connection:
+            if self.dialect == "postgresql":
+                connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -57,7 +80,15 @@ class Database:
         with self._translated(), self._engine.connect() as connection:
             connection = connection.execution_options(**{_WRITE: True})
             with connection.begin():
+                if self.dialect == "postgresql":
+                    limit = f"{max(1, round(self._busy_seconds * 1000))}ms"
+                    connection.execute(text("SELECT set_config('lock_timeout', :limit, true)"), {"limit": limit})
                 yield connection
+
+    def lock_for_setup(self, connection: Connection) -> None:
+        """Let one process at a time make or change tables. On SQLite every write already is alone."""
+        if self.dialect == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
 
     def close(self) -> None:
         """Close every connection."""
@@ -68,24 +99,7 @@ class Database:
         try:
             yield
         except DBAPIError as error:
-            raise self._sentence(error) from error
-
-    def _sentence(self, error: DBAPIError) -> LedgerError:
-        reason = str(error.orig)
-        if "readonly" in reason or "unable to open" in reason:
-            return LedgerReadOnly(
-                f"the concept ledger {self.name} cannot be written ({reason}): make the file and its folder writable, "
-                "or choose another folder"
-            )
-        if "locked" in reason or "busy" in reason:
-            return LedgerLocked(
-                f"the concept ledger {self.name} is locked by another process: wait for it to finish, then try again"
-            )
-        if "is full" in reason:
-            return LedgerError(f"the disk that holds {self.name} is full: nothing was written; free some space")
-        if "not a database" in reason or "malformed" in reason:
-            return LedgerError(f"{self.name} is not a readable concept ledger ({reason}): restore it from a backup")
-        return LedgerError(f"the concept ledger {self.name} could not be used: {reason}")
+            raise sentence(self.name, error) from error
 
 
 def _prepare_sqlite(engine: Engine, busy_seconds: float) -> None:

@@ -8,19 +8,19 @@ writes is validated and linted (`memory.lint`) before it may become a draft.
 
 from __future__ import annotations
 
-import json
-import re
-from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from memory.commands import is_instruction
+from memory.compress import compress
 from memory.concept import ConceptDraft, Provenance
 from memory.errors import InvalidConcept
-from memory.lint import constants, faults, is_instruction, masked, names
+from memory.lint import faults, keywords, masked
 from memory.sketch import Sketch, sketch
 from memory.words import content_words
+from memory.writer import Writer, WritingRequest, read_object, schema
 
 SYSTEM = (
     "You write short notes that help to solve other tasks of the same kind. Describe the kind of task and the "
@@ -31,26 +31,8 @@ _ASK_WHEN = (
     "so that it is found for similar tasks."
 )
 _ASK_STEPS = _ASK_WHEN + " steps: 2 to 4 short general steps."
+_LONGEST = {"title": 100, "when": 300, "step": 200}  # a reply that no schema bound
 _PROMPT_CHARS, _WORK_CHARS = 900, 900
-_KEYWORDS = 16
-
-
-@dataclass(frozen=True)
-class WritingRequest:
-    """What a writer is asked: stable text first, then the task; the reply should match the JSON schema."""
-
-    system: str
-    prompt: str
-    json_schema: dict[str, Any]
-    max_tokens: int
-
-
-class Writer(Protocol):
-    """Text in, text out: usually one call of a language model. What it raises goes through to the caller."""
-
-    async def __call__(self, request: WritingRequest) -> str:
-        """The reply, as text."""
-        ...
 
 
 class SolvedTrace(BaseModel):
@@ -91,9 +73,11 @@ async def distil(trace: SolvedTrace, writer: Writer) -> Distilled:
         return Distilled((), ("task: its text reads as an instruction to the agent, so nothing is learnt from it",))
     rejected: list[str] = []
     program = _sketch(trace, rejected)
+    if program is None and is_instruction(trace.reasoning):
+        return Distilled((), (*rejected, "reasoning: carries text that reads as an instruction"))
     if program is None and not trace.reasoning.strip():
         return Distilled((), (*rejected, "nothing to learn from: neither program nor reasoning"))
-    written = _checked(await writer(_request(trace, program)), trace, rejected)
+    written = _checked(await writer(_request(trace, program)), trace, program, rejected)
     draft = _draft(trace, program, written, rejected)
     return Distilled((draft,) if draft is not None else (), tuple(rejected))
 
@@ -101,10 +85,13 @@ async def distil(trace: SolvedTrace, writer: Writer) -> Distilled:
 def _sketch(trace: SolvedTrace, rejected: list[str]) -> Sketch | None:
     if not trace.program:
         return None
+    if is_instruction(trace.program):  # in a comment or a text: its writer may have obeyed it elsewhere too
+        rejected.append("program: carries text that reads as an instruction")
+        return None
     made = sketch(trace.program, trace.task_prompt, trace.answer)
     if made is None:
-        rejected.append("program: cannot be read, is too long, or keeps nothing once its task is taken out")
-    elif any(map(is_instruction, made.lines)):
+        rejected.append("program: cannot be read, reaches outside, is too long, or keeps nothing without its task")
+    elif is_instruction("\n".join(made.lines)) or is_instruction(" ".join(made.lines)):
         rejected.append("program: carries text that reads as an instruction")
         return None
     return made
@@ -125,40 +112,30 @@ def _request(trace: SolvedTrace, program: Sketch | None) -> WritingRequest:
 
 
 def _schema(*, steps: bool) -> dict[str, Any]:
-    properties: dict[str, Any] = {
-        "title": {"type": "string", "maxLength": 80},
-        "when": {"type": "string", "maxLength": 200},
-    }
-    if steps:
-        step = {"type": "string", "maxLength": 140}
-        properties["steps"] = {"type": "array", "items": step, "minItems": 1, "maxItems": 4}
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
+    title = {"type": "string", "maxLength": 80}
+    when = {"type": "string", "maxLength": 200}
+    if not steps:
+        return schema(title=title, when=when)
+    step = {"type": "string", "maxLength": 140}
+    return schema(title=title, when=when, steps={"type": "array", "items": step, "minItems": 1, "maxItems": 4})
 
 
-def _checked(reply: str, trace: SolvedTrace, rejected: list[str]) -> dict[str, Any]:
+def _checked(reply: str, trace: SolvedTrace, program: Sketch | None, rejected: list[str]) -> dict[str, Any]:
     """The writer's fields that passed the lint; `steps` only if all of them did."""
-    found = re.search(r"\{.*\}", reply, re.DOTALL)
-    try:
-        data = json.loads(found.group()) if found else None
-    except ValueError:
-        data = None
-    if not isinstance(data, dict):
+    data = read_object(reply)
+    if data is None:
         rejected.append("writer: did not reply with a JSON object")
         return {}
     good: dict[str, Any] = {}
+    solution = "\n".join(program.lines) if program is not None else trace.reasoning
     for field in ("title", "when"):
-        if _passes(field, data.get(field), trace, rejected):
+        if _passes(field, data.get(field), trace, solution, rejected):
             good[field] = " ".join(data[field].split())
     if good and not _on_topic(" ".join(good.values()), trace.task_prompt):
         rejected.append("title: so general that it would come up for any task")
         good.clear()
     steps = data.get("steps") or []
-    if isinstance(steps, list) and steps and all(_passes("step", step, trace, rejected) for step in steps):
+    if isinstance(steps, list) and steps and all(_passes("step", step, trace, solution, rejected) for step in steps):
         good["steps"] = [" ".join(step.split()) for step in steps]
     return good
 
@@ -169,11 +146,13 @@ def _on_topic(text: str, prompt: str) -> bool:
     return any(word[:5] in stems for word in content_words(text) if len(word) > 3)
 
 
-def _passes(field: str, text: Any, trace: SolvedTrace, rejected: list[str]) -> bool:
+def _passes(field: str, text: Any, trace: SolvedTrace, solution: str, rejected: list[str]) -> bool:
     if not isinstance(text, str):
         rejected.append(f"{field}: is missing or not text")
         return False
-    reasons = faults(text, trace.task_prompt, trace.answer)
+    reasons = faults(text, trace.task_prompt, trace.answer, solution=solution)
+    if len(text) > _LONGEST[field]:
+        reasons.append("is too long")
     rejected.extend(f"{field}: {reason}" for reason in reasons)
     return not reasons
 
@@ -183,10 +162,10 @@ def _draft(
 ) -> ConceptDraft | None:
     if program is None and not {"title", "when", "steps"} <= written.keys():
         return None
-    keywords = _keywords(trace)
-    title = written.get("title") or _plain_title(program, keywords)
+    words = keywords(trace.task_prompt, trace.answer)
+    title = written.get("title") or _plain_title(program, words)
     try:
-        return ConceptDraft.parse(
+        draft = ConceptDraft.parse(
             {
                 "kind": "lesson" if program is None else "routine",
                 "title": title,
@@ -194,23 +173,16 @@ def _draft(
                 "implementation": written["steps"] if program is None else program.lines,
                 "parameters": program.parameters if program is not None else (),
                 "output_typing": trace.kind,
-                "keywords": keywords,
+                "keywords": words,
             }
         )
     except InvalidConcept as error:
         rejected.append(str(error))
         return None
+    return compress(draft)
 
 
-def _plain_title(program: Sketch | None, keywords: list[str]) -> str:
+def _plain_title(program: Sketch | None, words: list[str]) -> str:
     given = [parameter.name for parameter in program.parameters] if program is not None else []
-    about = ", ".join(given[:3] or keywords[:3]) or "the values given"
+    about = ", ".join(given[:3] or words[:3]) or "the values given"
     return f"Program that works with {about}"[:120]
-
-
-def _keywords(trace: SolvedTrace) -> list[str]:
-    """The task's most used content words, sorted: enough to find its kind again, too little to carry a sentence."""
-    private = names(trace.task_prompt) | set(trace.answer.lower().split()) | constants(trace.task_prompt)
-    words = [word for word in content_words(trace.task_prompt) if word.isalpha() and 3 <= len(word) <= 30]
-    counted = Counter(word for word in words if word not in private)
-    return sorted(word for word, _ in counted.most_common(_KEYWORDS))

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection
 
+from memory.bulk import NewConcept, ids_by_hash, insert_new, twins_within
 from memory.concept import Concept, ConceptDraft, Provenance, Status
 from memory.errors import StaleConcept, UnknownConcept
-from memory.ledger import Action, Ledger
+from memory.ledger import Action, By, Ledger
 from memory.lexical import KeywordIndex
 from memory.search import Finder
 from memory.vectors import VectorStore
-
-Outcome = Literal["recalled", "helped", "harmed"]
 
 
 class Editor:
@@ -34,34 +33,47 @@ class Editor:
         self,
         drafts: Iterable[ConceptDraft | Concept],
         *,
-        actor: str,
-        cause: str,
+        by: By,
         provenance: Provenance | None,
         status: Status,
     ) -> list[str]:
         """Stores drafts, or counts them where they are stored already."""
         new = [self._concept(draft, provenance or Provenance(), status) for draft in drafts]
-        vectors = self._vectors.embed([concept.search_text for concept in new])
-        with self._ledger.read() as connection:
-            first = self._ledger.count(connection, self._namespace) == 0
-        twins = [None if first else self._finder.near_duplicate(*pair) for pair in zip(new, vectors, strict=True)]
-        ids = []
+        made = self._vectors.embed([concept.search_text for concept in new])
+        hashes = [concept.content_hash for concept in new]
+        near = self._finder.near_duplicates(new, made)
+        twins = twins_within(new, made)
+        ids: list[str] = []
+        fresh: list[NewConcept] = []
+        again: list[tuple[str, Concept]] = []
         with self._ledger.write() as connection:
             self._vectors.claim(connection)
-            for concept, vector, twin in zip(new, vectors, twins, strict=True):
-                # Looked up here and not before: another writer may have added the same meanwhile.
-                same = self._ledger.by_hash(connection, self._namespace, concept.content_hash)
-                same_id = same.id if same is not None else twin
-                if same_id is not None:
-                    ids.append(self._merge(connection, same_id, concept, actor, cause))
-                    continue
-                self._record(connection, concept, "added", actor, cause)
-                self._ledger.put_vector(connection, concept.id, self._vectors.identity.key, vector.tobytes())
-                ids.append(concept.id)
-        return ids
+            # Looked up here and not before: another writer may have added the same meanwhile.
+            known = ids_by_hash(connection, self._namespace, hashes)
+            for concept, digest, vector, stored, twin in zip(new, hashes, made, near, twins, strict=True):
+                same = known.get(digest) or stored or (ids[twin] if twin is not None else None)
+                if same is None:
+                    fresh.append(NewConcept(concept, digest, vector.tobytes()))
+                    known[digest] = concept.id
+                else:
+                    again.append((same, concept))
+                ids.append(same or concept.id)
+            insert_new(connection, fresh, by, self._vectors.identity.key, self._words)
+            moved = {same: self._merge(connection, same, concept, by) for same, concept in again}
+        return [moved.get(id, id) for id in ids]
+
+    def insert(self, connection: Connection, new: Sequence[NewConcept], by: By) -> None:
+        """Adds concepts as they are, ids and all; the caller knows that they are new and has claimed the embedder."""
+        insert_new(connection, new, by, self._vectors.identity.key, self._words)
 
     def revise(
-        self, id: str, changes: Mapping[str, Any], *, actor: str, cause: str, expected_version: int | None
+        self,
+        id: str,
+        changes: Mapping[str, Any],
+        *,
+        by: By,
+        expected_version: int | None,
+        status: Status | None = None,
     ) -> Concept:
         """Changes a concept's content."""
         with self._ledger.read() as connection:
@@ -75,29 +87,19 @@ class Editor:
             same = self._ledger.by_hash(connection, self._namespace, draft.content_hash)
             if same is not None and same.id != id:
                 raise StaleConcept(f"concept '{same.id}' says exactly this already: forget one of the two")
-            revised = current.model_copy(update={**dict(draft), "version": current.version + 1})
+            update = {**dict(draft), "version": current.version + 1, "status": status or current.status}
+            revised = current.model_copy(update=update)
             self._vectors.claim(connection)
-            self._record(connection, revised, "revised", actor, cause)
+            self.record(connection, revised, "revised", by)
             self._ledger.put_vector(connection, id, self._vectors.identity.key, vector.tobytes())
         return revised
 
-    def set_status(self, id: str, status: Status, action: Action, actor: str, cause: str) -> None:
+    def set_status(self, id: str, status: Status, action: Action, by: By) -> None:
         """Moves a concept to another status."""
         with self._ledger.write() as connection:
-            changed = self.get(connection, id).model_copy(update={"status": status})
-            self._record(connection, changed, action, actor, cause)
-
-    def record_outcome(self, ids: Iterable[str], outcome: Outcome, *, actor: str, cause: str) -> None:
-        """Counts an outcome for each of some concepts."""
-        with self._ledger.write() as connection:
-            for id in dict.fromkeys(ids):
-                concept = self.get(connection, id)
-                count = getattr(concept.outcomes, outcome) + 1
-                update: dict[str, Any] = {"outcomes": concept.outcomes.model_copy(update={outcome: count})}
-                if outcome == "helped" and concept.status == "provisional":
-                    update["status"] = "trusted"
-                changed = concept.model_copy(update=update)
-                self._record(connection, changed, "outcome", actor, cause, {"outcome": outcome})
+            update = {"status": status} if status == "retired" else {"status": status, "replaced_by": ""}
+            changed = self.get(connection, id).model_copy(update=update)
+            self.record(connection, changed, action, by)
 
     def get(self, connection: Connection, id: str) -> Concept:
         """The concept with this id, also when it is retired."""
@@ -106,30 +108,54 @@ class Editor:
             raise UnknownConcept(f"no concept '{id}' in namespace '{self._namespace}'")
         return found[id]
 
-    def _merge(self, connection: Connection, id: str, draft: Concept, actor: str, cause: str) -> str:
+    def promote(self, ids: Iterable[str], by: By) -> None:
+        """Makes provisional concepts trusted."""
+        with self._ledger.write() as connection:
+            for concept in [self.get(connection, id) for id in dict.fromkeys(ids)]:
+                if concept.status == "provisional":
+                    self.record(connection, concept.model_copy(update={"status": "trusted"}), "promoted", by)
+
+    def repeat(self, id: str, draft: ConceptDraft, *, by: By, provenance: Provenance | None, status: Status) -> str:
+        """Counts that a stored concept was proposed again."""
+        with self._ledger.write() as connection:
+            return self._merge(connection, id, self._concept(draft, provenance or Provenance(), status), by)
+
+    def dispute(self, id: str, other: str, by: By) -> None:
+        """Marks in the history of two concepts that they advise opposite things."""
+        with self._ledger.write() as connection:
+            for one, another in ((id, other), (other, id)):
+                self.record(connection, self.get(connection, one), "disputed", by, {"with": another})
+
+    def _merge(self, connection: Connection, id: str, draft: Concept, by: By) -> str:
         known = self.get(connection, id)
+        passed = {known.id}
+        while known.replaced_by and known.replaced_by not in passed:  # another one speaks for it now
+            known = self.get(connection, known.replaced_by)
+            passed.add(known.id)
+        status = "trusted" if draft.status == "trusted" else known.status
         if known.status == "retired":
-            known = known.model_copy(update={"status": "provisional"})
-            self._record(connection, known, "restored", actor, cause)
-        seen = known.model_copy(update={"seen": known.seen + 1})
+            status = "provisional"  # there was a reason to retire it: it has to show itself again
+            known = known.model_copy(update={"status": status, "replaced_by": ""})
+            self.record(connection, known, "restored", by)
+        seen = known.model_copy(update={"seen": known.seen + 1, "status": status})
         merged = {
             "draft": draft.draft.model_dump(mode="json"),
             "provenance": draft.provenance.model_dump(mode="json"),
         }
-        self._record(connection, seen, "merged", actor, cause, merged)
-        return id
+        self.record(connection, seen, "merged", by, merged)
+        return known.id
 
-    def _record(
+    def record(
         self,
         connection: Connection,
         concept: Concept,
         action: Action,
-        actor: str,
-        cause: str,
+        by: By,
         body: dict[str, Any] | None = None,
     ) -> None:
-        self._ledger.append(connection, concept, action, actor=actor, cause=cause, body=body)
-        if self._words is not None and action not in ("outcome", "merged"):
+        """Appends one event, and lets the keyword index follow it."""
+        self._ledger.append(connection, concept, action, by, body)
+        if self._words is not None and action not in ("outcome", "merged", "disputed"):
             self._words.put(connection, concept)
 
     def _concept(self, draft: ConceptDraft | Concept, provenance: Provenance, status: Status) -> Concept:

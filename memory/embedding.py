@@ -103,6 +103,24 @@ class HashEmbedder:
         row[code % self._dimensions] += weight if code & 0x40000000 else -weight
 
 
+def embed_checked(embedder: Embedder, texts: Sequence[str]) -> Vectors:
+    """Unit vectors, little-endian float32 [n, dimensions].
+
+    Raises:
+        EmbedderError: the embedder did not return that.
+    """
+    size = embedder.identity.dimensions
+    made = np.ascontiguousarray(embedder.embed(texts), dtype="<f4") if texts else np.empty((0, size), dtype="<f4")
+    if made.shape != (len(texts), size):
+        raise EmbedderError(
+            f"the embedder '{embedder.identity.model}' returned shape {made.shape} where {(len(texts), size)} was due: "
+            "its identity does not describe it"
+        )
+    if not np.isfinite(made).all():
+        raise EmbedderError(f"the embedder '{embedder.identity.model}' returned numbers that are not finite")
+    return made
+
+
 def models_folder() -> Path:
     """Where pulled models live: `$PILOTAGE_HOME/models`, or the user's data folder."""
     home = os.environ.get("PILOTAGE_HOME")
@@ -117,8 +135,8 @@ def resolve_embedder(spec: str | Embedder) -> Embedder:
     """The embedder that `spec` names.
 
     Args:
-        spec: `minilm` (all-MiniLM-L6-v2, no torch needed), `hash`, `sentence-transformers:FOLDER`, or an
-            embedder.
+        spec: `minilm` (all-MiniLM-L6-v2, no torch needed), `hash`, `sentence-transformers:FOLDER`, `openai:MODEL`,
+            `openai:MODEL@BASE_URL` for any server with that API, or an embedder.
 
     Raises:
         EmbedderError: the name is unknown, or the model's files are not there.
@@ -141,7 +159,14 @@ def resolve_embedder(spec: str | Embedder) -> Embedder:
         from memory.sentence_transformer import SentenceTransformerEmbedder
 
         return SentenceTransformerEmbedder(folder_name)
-    raise EmbedderError(f"unknown embedder '{spec}': use 'minilm', 'hash' or 'sentence-transformers:FOLDER'")
+    if kind == "openai" and folder_name:
+        from memory.openai_embedder import OpenAIEmbedder
+
+        model, _, base_url = folder_name.partition("@")
+        return OpenAIEmbedder(model, base_url or None)
+    raise EmbedderError(
+        f"unknown embedder '{spec}': use 'minilm', 'hash', 'sentence-transformers:FOLDER' or 'openai:MODEL@BASE_URL'"
+    )
 
 
 def weights_hash(file: Path) -> str:

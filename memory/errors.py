@@ -9,6 +9,14 @@ class InvalidConcept(ConceptStoreError, ValueError):
     """A proposed concept is malformed or too large; the text names the field and the reason."""
 
 
+class InvalidItem(ConceptStoreError, ValueError):
+    """An item, its place or a filter cannot be used; nothing was changed."""
+
+
+class MalformedImport(ConceptStoreError, ValueError):
+    """A file to be imported cannot be read; the text names the line or the place, and nothing was written."""
+
+
 class UnknownConcept(ConceptStoreError, KeyError):
     """No concept has this id in this namespace."""
 
@@ -16,8 +24,15 @@ class UnknownConcept(ConceptStoreError, KeyError):
         return str(self.args[0])
 
 
+class UnknownEvent(ConceptStoreError, KeyError):
+    """No event has this number, or this run, in this namespace."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class StaleConcept(ConceptStoreError):
-    """Someone else revised the concept first; nothing was changed."""
+    """Someone else changed the concept first, or something depends on it; nothing was changed."""
 
 
 class LedgerError(ConceptStoreError):
@@ -46,3 +61,11 @@ class EmbedderMismatch(EmbedderError):
 
 class IndexCorrupt(ConceptStoreError):
     """The vector index cannot be read. It is only a view of the ledger, so nothing is lost."""
+
+
+class IndexFull(ConceptStoreError):
+    """The vector index cannot be written, for want of space. Searches scan the ledger's vectors instead."""
+
+
+class IndexUnreachable(ConceptStoreError):
+    """The Chroma server does not answer as it must. Nothing is lost; the memory can be opened without it."""

@@ -7,26 +7,42 @@ committed to disk. Several processes may share a ledger.
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from memory import schema
+from memory.changes import Changes, difference, flatten, touches_search
 from memory.concept import Concept, now
 from memory.database import Database
-from memory.errors import LedgerError, NewerSchema
+from memory.errors import NewerSchema, StaleConcept
+from memory.migrations import prepare
 from memory.schema import concepts, events, meta, vectors
 
-Action = Literal["added", "revised", "merged", "retired", "restored", "outcome"]
+Action = Literal["added", "revised", "merged", "retired", "restored", "promoted", "disputed", "outcome", "undone"]
+
+
+@dataclass(frozen=True)
+class By:
+    """Who makes a change, why (for example a task id), and in which run."""
+
+    actor: str = "user"
+    cause: str = ""
+    run: str = ""
 
 
 @dataclass(frozen=True)
 class Event:
-    """One line of a concept's history. `body` is the concept after the event, or what else the event carried."""
+    """One line of a concept's history.
+
+    Attributes:
+        body: the concept after the event, or what else the event carried.
+        changes: field to [before, after]; empty for `added`.
+    """
 
     seq: int
     at: str
@@ -35,6 +51,13 @@ class Event:
     concept_id: str
     action: Action
     body: dict[str, Any]
+    run: str = ""
+    changes: Changes = field(default_factory=dict)
+
+    @property
+    def undoes(self) -> int | None:
+        """Number of the event that this one took back."""
+        return int(self.body["undoes"]) if self.action == "undone" else None
 
 
 @dataclass(frozen=True)
@@ -55,13 +78,8 @@ class Ledger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        prepare(database)
         with database.read() as connection:
-            exists = database_has_tables(connection)
-        if not exists:
-            with database.write() as connection:
-                _create(connection)
-        with database.read() as connection:
-            self._check_version(connection)
             self.id = self.meta(connection, "ledger_id") or ""
 
     @contextmanager
@@ -74,13 +92,23 @@ class Ledger:
     def write(self) -> Iterator[Connection]:
         """One durable transaction. Writers take turns, so event numbers grow in the order of commits."""
         with self._database.write() as connection:
-            connection.execute(select(meta.c.value).where(meta.c.key == "schema_version").with_for_update())
+            version = connection.scalar(select(meta.c.value).where(meta.c.key == "schema_version").with_for_update())
+            if version != str(schema.SCHEMA_VERSION):
+                raise NewerSchema(
+                    f"the concept ledger {self._database.name} was moved to schema {version} by another pilotage while "
+                    "it was open here: close it, upgrade pilotage, and open it again"
+                )
             yield connection
 
     @property
-    def is_sqlite(self) -> bool:
-        """Whether the keyword index of SQLite is available."""
-        return self._database.is_sqlite
+    def dialect(self) -> str:
+        """Kind of database: `sqlite`, `postgresql`, ..."""
+        return self._database.dialect
+
+    @property
+    def name(self) -> str:
+        """File or database, for messages."""
+        return self._database.name
 
     def close(self) -> None:
         """Close every connection."""
@@ -100,10 +128,10 @@ class Ledger:
         connection: Connection,
         concept: Concept,
         action: Action,
-        *,
-        actor: str,
-        cause: str,
+        by: By,
         body: dict[str, Any] | None = None,
+        *,
+        withdrawn: bool | None = None,
     ) -> int:
         """Record an event and make `concept` the current row; returns the event's number.
 
@@ -111,38 +139,57 @@ class Ledger:
             connection: from `write()`.
             concept: the concept as it is after the event.
             action: what happened.
-            actor: who did it.
-            cause: why, for example a task id.
+            by: who did it, and why.
             body: what the event carries, when that is not the whole concept.
+            withdrawn: whether it counts as never added; None leaves that as it is.
+
+        Raises:
+            StaleConcept: another concept has this content.
         """
+        changes: Changes = {}
+        if action != "added":
+            row = connection.execute(
+                select(concepts.c.body, concepts.c.content_hash).where(concepts.c.id == concept.id)
+            ).one()
+            was_withdrawn = row.content_hash == schema.withdrawn_hash(concept.id)
+            if withdrawn is None:  # a withdrawn concept stays so until it is active again
+                withdrawn = was_withdrawn and concept.status == "retired"
+            before = flatten(Concept.model_validate_json(row.body), was_withdrawn)
+            changes = difference(before, flatten(concept, withdrawn))
         done = connection.execute(
             insert(events).values(
-                at=now().isoformat(),
-                actor=actor,
-                cause=cause,
+                at=now().isoformat(timespec="microseconds"),
+                actor=by.actor,
+                cause=by.cause,
+                run=by.run,
                 namespace=concept.namespace,
                 concept_id=concept.id,
                 action=action,
                 body=json.dumps(concept.model_dump(mode="json") if body is None else body),
+                changes=json.dumps(changes),
             )
         )
         key = done.inserted_primary_key
         assert key is not None, "an insert of one row returns its key"
         seq = int(key[0])
-        row: dict[str, Any] = {
+        values: dict[str, Any] = {
             "kind": concept.kind,
             "status": concept.status,
-            "content_hash": concept.content_hash,
+            "content_hash": schema.withdrawn_hash(concept.id) if withdrawn else concept.content_hash,
             "body": concept.model_dump_json(),
         }
-        if action not in ("outcome", "merged"):
-            row["changed_seq"] = seq
         if action == "added":
-            connection.execute(
-                insert(concepts).values(id=concept.id, namespace=concept.namespace, added_seq=seq, **row)
-            )
-        else:
-            connection.execute(update(concepts).where(concepts.c.id == concept.id).values(**row))
+            values |= {"id": concept.id, "namespace": concept.namespace, "added_seq": seq, "changed_seq": seq}
+            connection.execute(insert(concepts).values(values))
+            return seq
+        if touches_search(changes):
+            values["changed_seq"] = seq
+        try:
+            connection.execute(update(concepts).where(concepts.c.id == concept.id).values(values))
+        except IntegrityError as error:
+            raise StaleConcept(
+                f"another concept says exactly what '{concept.id}' would say: forget or revise one of the two first"
+            ) from error
         return seq
 
     def put_vector(self, connection: Connection, concept_id: str, embedder: str, data: bytes) -> None:
@@ -167,10 +214,9 @@ class Ledger:
     def get(self, connection: Connection, namespace: str | None, ids: Sequence[str]) -> dict[str, Concept]:
         """The concepts with these ids, retired ones included; unknown ids are left out. None: any namespace."""
         query = select(concepts.c.body).where(concepts.c.id.in_(ids))
-        if namespace is not None:
-            query = query.where(concepts.c.namespace == namespace)
         found = map(Concept.model_validate_json, connection.scalars(query))
-        return {concept.id: concept for concept in found}
+        # Not left to SQL: given a namespace, SQLite reads all of it instead of looking the ids up.
+        return {concept.id: concept for concept in found if namespace in (None, concept.namespace)}
 
     def by_hash(self, connection: Connection, namespace: str, content_hash: str) -> Concept | None:
         """The concept with exactly this content, if there is one."""
@@ -179,6 +225,10 @@ class Ledger:
         )
         return Concept.model_validate_json(body) if body is not None else None
 
+    def stored_hash(self, connection: Connection, concept_id: str) -> str | None:
+        """Hash in the concept's row: of its content or, when its adding was undone, what stands for that."""
+        return connection.scalar(select(concepts.c.content_hash).where(concepts.c.id == concept_id))
+
     def every(
         self, connection: Connection, namespace: str | None = None, *, retired: bool = False
     ) -> Iterator[Concept]:
@@ -186,15 +236,28 @@ class Ledger:
         query = select(concepts.c.body).order_by(concepts.c.added_seq)
         if namespace is not None:
             query = query.where(concepts.c.namespace == namespace)
-        if not retired:
+        if retired:
+            query = query.where(concepts.c.content_hash.not_like(schema.WITHDRAWN_HASHES))
+        else:
             query = query.where(concepts.c.status != "retired")
         for body in connection.scalars(query):
             yield Concept.model_validate_json(body)
+
+    def every_numbered(self, connection: Connection) -> Iterator[tuple[int, Concept]]:
+        """Every active concept of all namespaces with the number of its `added` event, oldest first."""
+        query = select(concepts.c.added_seq, concepts.c.body).order_by(concepts.c.added_seq)
+        for seq, body in connection.execute(query.where(concepts.c.status != "retired")):
+            yield seq, Concept.model_validate_json(body)
 
     def count(self, connection: Connection, namespace: str) -> int:
         """How many concepts are not retired."""
         query = select(func.count()).where(concepts.c.namespace == namespace, concepts.c.status != "retired")
         return int(connection.scalar(query) or 0)
+
+    def is_empty(self, connection: Connection, namespace: str) -> bool:
+        """Whether every concept is retired, or there is none."""
+        query = select(concepts.c.id).where(concepts.c.namespace == namespace, concepts.c.status != "retired")
+        return connection.scalar(query.limit(1)) is None
 
     def history(self, connection: Connection, namespace: str, concept_id: str) -> list[Event]:
         """Every event of a concept, oldest first."""
@@ -203,10 +266,7 @@ class Ledger:
             .where(events.c.namespace == namespace, events.c.concept_id == concept_id)
             .order_by(events.c.seq)
         )
-        return [
-            Event(row.seq, row.at, row.actor, row.cause, row.concept_id, row.action, json.loads(row.body))
-            for row in connection.execute(query)
-        ]
+        return [event_of(row) for row in connection.execute(query)]
 
     def last_change(self, connection: Connection, namespace: str) -> int:
         """Number of the last event that changed what a search may return; 0 for none."""
@@ -238,27 +298,10 @@ class Ledger:
         query = select(concepts.c.body).where(concepts.c.id.not_in(done)).order_by(concepts.c.added_seq).limit(limit)
         return [Concept.model_validate_json(body) for body in connection.scalars(query)]
 
-    def _check_version(self, connection: Connection) -> None:
-        version = self.meta(connection, "schema_version")
-        if version is None or not version.isdigit():
-            raise LedgerError(
-                f"{self._database.name} holds no concept ledger: choose another folder or restore a backup"
-            )
-        if int(version) > schema.SCHEMA_VERSION:
-            raise NewerSchema(
-                f"the concept ledger {self._database.name} has schema {version} and this pilotage reads up to "
-                f"{schema.SCHEMA_VERSION}: upgrade pilotage to open it"
-            )
 
-
-def database_has_tables(connection: Connection) -> bool:
-    """Whether the ledger's tables are there."""
-    return bool(connection.dialect.has_table(connection, "meta"))
-
-
-def _create(connection: Connection) -> None:
-    if database_has_tables(connection):  # another process was faster
-        return
-    schema.metadata.create_all(connection)
-    facts = {"schema_version": str(schema.SCHEMA_VERSION), "ledger_id": uuid.uuid4().hex}
-    connection.execute(insert(meta), [{"key": key, "value": value} for key, value in facts.items()])
+def event_of(row: Row[Any]) -> Event:
+    """The event in a row of the table."""
+    changes = json.loads(row.changes) if row.changes else {}
+    return Event(
+        row.seq, row.at, row.actor, row.cause, row.concept_id, row.action, json.loads(row.body), row.run, changes
+    )

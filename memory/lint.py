@@ -7,48 +7,76 @@ ArcMemo's followers found that a rule against copying task-specific values cut l
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections import Counter
 
-_INSTRUCTION = re.compile(
-    r"\b(ignore|disregard|forget|override|bypass)\b.{0,40}\b(instructions?|prompts?|rules?|guidelines?|above|previous)"
-    r"|\b(system|developer) (prompt|message|role)\b|^\s*(system|assistant|user|developer)\s*:"
-    r"|\byou (are now|must (now|always|never)|will (now|always|never))\b|\bact as\b|\bpretend (to be|you)\b"
-    r"|\b(store|save|remember|memori[sz]e|record)\b.{0,40}\b(concept|memory|instruction|lesson|forever|verbatim)"
-    r"|\bfrom now on\b|\b(new|real|your|following) instructions?\b|\bjailbreak|\balways (answer|reply|respond|output)\b"
-    r"|<\|[^|>]*\|>|\[/?INST\]|https?://|\b(api[_ ]?key|password)\b",
-    re.IGNORECASE | re.MULTILINE,
-)
+from memory.asides import asides
+from memory.commands import is_instruction
+from memory.words import content_words
+
+_KEYWORDS = 16
+_STEM = 5
 _REFUSAL = re.compile(
-    r"\b(i'?m sorry|i apologi[sz]e|i (can(no|')t|am (unable|not able)|won't)|as an ai( language)? model)\b"
-    r"|\b(rate.?limit|too many requests|quota exceeded|try again later|internal server error|bad gateway|overloaded"
-    r"|service unavailable|timed? ?out|unauthorized|traceback)\b|\berror:|\bhttp \d{3}\b",
+    r"\b(i'?m sorry|i apologi[sz]e|i (can(no|'|’)?t|cannot|am (unable|not able)|won['’]?t|do not have access)"
+    r"|as an ai( language)? model|against (my|our) (guidelines|policy)|content (policy|filter))\b"
+    r"|\b(rate.?limit|too many requests|quota exceeded|insufficient (quota|credits?|balance)|try again (later|in)"
+    r"|internal server error|bad gateway|gateway time-?out|overloaded|service unavailable|temporarily unavailable"
+    r"|timed? ?out|unauthorized|forbidden|traceback|connection (refused|reset|error)|context length|maximum tokens"
+    r"|invalid[ _](api|request)|billing|are (you )?human|captcha|cloudflare)\b|\berror:|\bhttp \d{3}\b"
+    r"|<!doctype|</?(html|head|body|div|span|script|title|p|h1|pre)\b[^>]*>",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?!\w)")
+_NUMBER = re.compile(r"(?<![\w.])(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?!\w)")
+_WORDED = {
+    word: str(number)
+    for number, word in enumerate(
+        "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split(), start=10
+    )
+} | dict(zip("thirty forty fifty sixty seventy eighty ninety".split(), map(str, range(30, 100, 10)), strict=True))
+# Numbers that belong to no task: the base of the digits, of dozens, dates, clocks, angles, and per cent.
+_COMMON = frozenset("10 12 24 26 28 30 31 52 60 90 100 180 360 365 366 1000 1440 3600".split())
+_WORKED = re.compile(r"\d\s*[*+×x]\s*\d|\d\s-\s\d|=\s*[$€£]?\d{2}|[$€£]\s*\d|\banswer (?:is|was|=|equals) \d")
+_STATED = re.compile(
+    r"\b(?:answer|result|output|solution|reply)s? (?:is|are|equals?|(?:must|should|will|shall) be) "
+    r"(?:always |just |only )?"
+    r"(?:[\"'“‘]|(?!(?:a|an|the|as|at|in|to|for|from|by|that|what|which|how|one|its|their|this|then|not|found|given|asked|"
+    r"obtained|computed|calculated|determined|wanted|needed|required|expected|printed|returned|reached|rounded|correct|"
+    r"right|equal|same|also|usually|often|known|written|simply|whether|either|all|each|every|of|on|with|after|twice|"
+    r"half|less|more|larger|smaller|greater|negative|positive|integer|even|odd|reported|checked|stated|just)\b)[a-z]+\s*"
+    r"(?:[.,;!]|$))",
+    re.IGNORECASE,
+)
 # What a text answer may be without giving a task away.
 _PLAIN_ANSWERS = frozenset("yes no true false none null valid invalid possible impossible even odd empty".split())
 # Capitalised and still nobody's name.
 _NO_NAMES = frozenset(
     "i a an the if how what when where which who why find given let each in on at he she they it his her their "
-    "there and or but then for of to is are do does some many this that these those all every both its our my your "
+    "there and or but then for of to is are do does did some many this that these those all every both its our my your "
+    "we us you him them one two three four five six seven eight nine ten eleven twelve "
     "python none true false monday tuesday wednesday thursday friday saturday sunday january february march april "
-    "may june july august september october november december english you here no yes below above everyone "
-    "statement note task answer question example".split()
+    "may june july august september october november december english here no yes below above everyone nobody "
+    "statement note task answer question example input output pass from however among yesterday today tomorrow "
+    "afterwards while since after before during another most half only together initially later finally also suppose "
+    "assume because although as by with without under over once until not so thus therefore next last first second "
+    "third recently originally usually starting using later meanwhile instead additionally mom dad grandma grandpa "
+    "math island cheese market star sort count list convert compute calculate simplify solve add multiply divide "
+    "subtract determine evaluate print write return reverse rotate remove replace choose select identify express give "
+    "use take make compare round estimate read apply combine fill move group decode encode draw match check".split()
 )
 _TERM = re.compile(r"\b(?:[A-Z][a-z]+ ){2,}[A-Z][a-z]+")  # Greatest Common Divisor: people have two names at most
-_NAMED = (
-    re.compile(r"(?<=[a-z,;] )([A-Z][a-z]+)\b"),  # where no sentence starts
-    re.compile(r"\b([A-Z][a-z]+)(?='s\b)"),
-    re.compile(  # a subject that does what people do
-        r"\b([A-Z][a-z]+)(?= (?:has|had|is|was|wants|needs|sold|sells|bought|buys|gets|got|ate|eats|makes|made|gave|"
-        r"gives|earns|runs|goes|went|works|takes|took|pays|paid|spends|spent|lays|says|said|tells|told|can|and [A-Z])"
-        r"\b)"
-    ),
+_DOES = (
+    "has|had|is|was|wants?|needs?|sold|bought|got|ate|made|gave|ran|went|took|paid|spent|said|told|can|could|will|would|"
+    "did|does|drove|drew|wrote|sang|flew|grew|found|caught|lost|won|left|met|kept|built|brought|thought|began|drank|"
+    "swam|hid|saw|set|put|cut|read|chose|wore|held|slept|fed|hit|knew|threw|stole|dug|also|always|currently|then|just|"
+    "already|recently|and [A-Z]|and (?:his|her)|who|or [A-Z]"
 )
-
-
-def is_instruction(text: str) -> bool:
-    """Whether text tries to command its reader instead of describing a method."""
-    return _INSTRUCTION.search(text) is not None
+_NAMED = (
+    re.compile(r"(?<=[a-z0-9,;%)] )([A-Z][a-z]+)\b"),  # where no sentence starts
+    re.compile(r"\b([A-Z][a-z]+)(?=['’]s?\b)"),
+    re.compile(r"\b(?:Mr|Mrs|Ms|Miss|Dr|Prof|Professor|Sir|Aunt|Uncle|Saint|St)\.? ([A-Z][a-z]+)\b"),
+    re.compile(rf"\b([A-Z][a-z]+)(?= (?:{_DOES})\b)"),  # a subject that does what people do
+    re.compile(r"\b([A-Z][a-z]*[a-rt-z])(?= [a-z]+(?:[^\Ws]s|ed)\b(?! of\b))"),  # the same, by the verb's ending
+)
 
 
 def is_refusal(text: str) -> bool:
@@ -67,7 +95,8 @@ def is_garbage(text: str) -> bool:
 
 def constants(prompt: str) -> frozenset[str]:
     """Numbers of a task that would give it away: decimals, and those of two or more digits."""
-    found = (number.replace(",", "") for number in _NUMBER.findall(prompt))
+    found = {number.replace(",", "") for number in _NUMBER.findall(prompt)}
+    found |= {_WORDED[word] for word in re.findall(r"[a-z]+", prompt.lower()) if word in _WORDED}
     return frozenset(number for number in found if len(number) > 1)
 
 
@@ -83,6 +112,8 @@ def leaks(text: str, prompt: str, answer: str) -> list[str]:
     """What of the task or its answer stands in the text; empty when it is general."""
     words = set(re.findall(r"[^\W\d_]+", text.lower()))
     found = sorted((constants(prompt) | constants(answer)) & constants(text))
+    found += sorted(constants(text) - _COMMON - set(found))  # what a task gave, or what came out on the way
+    found += [worked.group() for worked in _WORKED.finditer(text)] if not found else []
     found += sorted(names(prompt) & words)
     plain = answer.strip().lower()
     spoken = len(plain) > 2 and plain not in _PLAIN_ANSWERS and not constants(plain)
@@ -91,15 +122,47 @@ def leaks(text: str, prompt: str, answer: str) -> list[str]:
     return found
 
 
-def faults(text: str, prompt: str, answer: str) -> list[str]:
-    """Every reason why `text` may not become part of a concept, in words."""
+def _foreign(text: str) -> set[str]:
+    """Scripts other than Latin and Greek (whose letters are symbols) that the letters of a text belong to."""
+    letters = {letter for letter in text if letter.isalpha() and not letter.isascii()}
+    scripts = {unicodedata.name(letter, "UNKNOWN").split()[0] for letter in letters}
+    return scripts - {
+        "LATIN",
+        "GREEK",
+        "MICRO",
+        "MATHEMATICAL",
+        "SUPERSCRIPT",
+        "SUBSCRIPT",
+        "MODIFIER",
+        "DOUBLE-STRUCK",
+    }
+
+
+def faults(text: str, prompt: str, answer: str, *, solution: str = "") -> list[str]:
+    """Every reason why `text` may not become part of a concept, in words.
+
+    Args:
+        text: what a writer proposes.
+        prompt: the task that it saw.
+        answer: its answer.
+        solution: what solved it; a word of its own stands for the method, wherever the task has it.
+    """
     reasons = []
     if is_instruction(text):
         reasons.append("reads as an instruction")
     if is_refusal(text):
         reasons.append("is a refusal or an error message")
+    if _STATED.search(text):
+        reasons.append("states an answer")
+    if _foreign(text) - _foreign(prompt):
+        reasons.append("is written in another script than its task")
     if is_garbage(text):
         reasons.append("is not readable text")
+    method = {word[:_STEM] for word in content_words(solution.replace("_", " "))}
+    strange = sorted(asides(prompt) & set(content_words(text)))
+    strange = [word for word in strange if word[:_STEM] not in method]
+    if strange:
+        reasons.append(f"says {', '.join(map(repr, strange))}, which has no part in the task or in its solution")
     leaked = leaks(text, prompt, answer)
     if leaked:
         reasons.append(f"repeats the task's own {', '.join(repr(part) for part in leaked)}")
@@ -111,3 +174,11 @@ def masked(text: str) -> str:
     for name in sorted(names(text), key=len, reverse=True):
         text = re.sub(rf"\b{name}\b", "someone", text, flags=re.IGNORECASE)
     return _NUMBER.sub(lambda found: "N" if len(found.group()) > 1 else found.group(), text)
+
+
+def keywords(prompt: str, answer: str) -> list[str]:
+    """The task's most used content words, sorted: enough to find its kind again, too little to carry a sentence."""
+    private = names(prompt) | asides(prompt) | set(answer.lower().split()) | constants(prompt)
+    words = [word for word in content_words(prompt) if word.isalpha() and 3 <= len(word) <= 30]
+    counted = Counter(word for word in words if word not in private)
+    return sorted(word for word, _ in counted.most_common(_KEYWORDS))

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from memory.concept import Concept
 
 _RRF_K = 60
+RELATED = 5  # as many more are named, or shown to a writer who selects
+_UNTRIED = 0.8  # the weight of a provisional concept beside a trusted one
 _RELEVANCE = 0.7  # of a pick's value; the rest is how little it repeats the earlier picks
 
 
@@ -31,11 +33,19 @@ class Hit:
 
 @dataclass(frozen=True)
 class Recollection:
-    """What memory has to say on a query: nothing, when `abstained`."""
+    """What memory has to say on a query: nothing, when `abstained`.
+
+    Attributes:
+        hits: the chosen concepts, most useful first.
+        query: what was asked.
+        abstained: whether nothing was near enough.
+        related: near ones that were not chosen; they are shown by name only.
+    """
 
     hits: tuple[Hit, ...]
     query: str
     abstained: bool
+    related: tuple[Hit, ...] = ()
 
     @property
     def concepts(self) -> tuple[Concept, ...]:
@@ -46,6 +56,20 @@ class Recollection:
     def ids(self) -> tuple[str, ...]:
         """Their ids."""
         return tuple(hit.concept.id for hit in self.hits)
+
+
+def choose(
+    query: str, hits: Sequence[Hit], vectors: Mapping[str, NDArray[np.float32]], limit: int, floor: float
+) -> Recollection:
+    """The concepts to show for a query, and those to name beside them; none where nothing is near.
+
+    A definition of a type is no advice: it is shown only beside what refers to it.
+    """
+    near = [weigh(hit) for hit in hits if hit.similarity >= floor and hit.concept.kind != "type"]
+    chosen = diversify(near, vectors, limit)
+    shown = {hit.concept.id for hit in chosen}
+    rest = sorted((hit for hit in near if hit.concept.id not in shown), key=lambda hit: -hit.score)
+    return Recollection(tuple(chosen), query, abstained=not chosen, related=tuple(rest[:RELATED]))
 
 
 def fuse(*rankings: Sequence[str]) -> dict[str, float]:
@@ -59,8 +83,12 @@ def fuse(*rankings: Sequence[str]) -> dict[str, float]:
 
 
 def weigh(hit: Hit) -> Hit:
-    """The hit with its score times what outcomes say: 1 when nothing is known, up to 1.5, down to 0.5."""
-    return Hit(hit.concept, hit.similarity, hit.score * (0.5 + hit.concept.outcomes.posterior))
+    """The hit with its score times what outcomes say: 1 when nothing is known, up to 1.5, down to 0.5.
+
+    What no evidence supports yet stands back behind an equal that was tried.
+    """
+    standing = _UNTRIED if hit.concept.status == "provisional" else 1.0
+    return Hit(hit.concept, hit.similarity, hit.score * standing * (0.5 + hit.concept.outcomes.posterior))
 
 
 def diversify(hits: Sequence[Hit], vectors: Mapping[str, NDArray[np.float32]], limit: int) -> list[Hit]:
@@ -71,15 +99,15 @@ def diversify(hits: Sequence[Hit], vectors: Mapping[str, NDArray[np.float32]], l
         vectors: unit vector of every candidate's concept.
         limit: how many to pick at most.
     """
-    left = sorted(hits, key=lambda hit: -hit.score)
-    picked: list[Hit] = []
-
-    def value(hit: Hit) -> float:
-        repeats = (float(vectors[hit.concept.id] @ vectors[other.concept.id]) for other in picked)
-        return _RELEVANCE * hit.score - (1 - _RELEVANCE) * max(repeats, default=0.0)
-
-    while left and len(picked) < limit:
-        best = max(left, key=value)
-        left.remove(best)
-        picked.append(best)
-    return picked
+    if not hits:
+        return []
+    best_first = sorted(hits, key=lambda hit: -hit.score)
+    rows = np.stack([vectors[hit.concept.id] for hit in best_first])
+    alike = rows @ rows.T
+    relevance = _RELEVANCE * np.array([hit.score for hit in best_first])
+    picked: list[int] = []
+    while len(picked) < min(limit, len(hits)):
+        value = relevance - (1 - _RELEVANCE) * alike[:, picked].max(axis=1) if picked else relevance.copy()
+        value[picked] = -np.inf
+        picked.append(int(value.argmax()))
+    return [best_first[place] for place in picked]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -21,10 +22,19 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # SQLite only numbers rows by itself when the key's type is exactly INTEGER.
 _Sequence = BigInteger().with_variant(Integer, "sqlite")
+
+# A concept whose adding was undone keeps its row, for the indexes to notice, and gives up its claim to its content.
+WITHDRAWN_HASHES = "undone:%"
+
+
+def withdrawn_hash(concept_id: str) -> str:
+    """What stands for the content hash of a concept that counts as never added."""
+    return f"undone:{concept_id}"
+
 
 metadata = MetaData()
 
@@ -46,6 +56,9 @@ events = Table(
     Column("concept_id", String(40), nullable=False, index=True),
     Column("action", String(20), nullable=False),
     Column("body", Text, nullable=False),
+    Column("run", Text, nullable=False, server_default="", index=True),
+    # What the event changed, as JSON {"field": [before, after]}: undo and the view of an earlier moment read it.
+    Column("changes", Text),
     sqlite_autoincrement=True,
 )
 
@@ -64,6 +77,7 @@ concepts = Table(
     Column("body", Text, nullable=False),
     UniqueConstraint("namespace", "content_hash"),
     Index("concepts_by_change", "namespace", "changed_seq"),
+    Index("concepts_by_status", "namespace", "status"),
 )
 
 vectors = Table(
@@ -72,4 +86,33 @@ vectors = Table(
     Column("concept_id", String(40), ForeignKey("concepts.id"), primary_key=True),
     Column("embedder", String(120), primary_key=True),
     Column("data", LargeBinary, nullable=False),
+)
+
+# What LangGraph agents keep through `memory.basestore`. `namespace` is the tenant, as above; `path` is LangGraph's own
+# namespace. Paths and keys are written as JSON strings, so they are ASCII and sort by their bytes in every database.
+_Ascii = Text().with_variant(Text(collation="C"), "postgresql")
+
+items = Table(
+    "items",
+    metadata,
+    Column("id", _Sequence, primary_key=True, autoincrement=True),
+    Column("namespace", Text, nullable=False),
+    Column("path", _Ascii, nullable=False),
+    Column("key", _Ascii, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("fields", Text),  # JSON list of the paths that a search sees; null for none
+    Column("created_at", String(40), nullable=False),
+    Column("updated_at", String(40), nullable=False),
+    Column("ttl_minutes", Float),
+    Column("expires_at", Float),  # seconds since 1970
+    UniqueConstraint("namespace", "path", "key"),
+    sqlite_autoincrement=True,
+)
+
+item_vectors = Table(
+    "item_vectors",
+    metadata,
+    Column("item_id", _Sequence, ForeignKey("items.id", ondelete="CASCADE"), primary_key=True),
+    Column("embedder", String(120), nullable=False),
+    Column("data", LargeBinary, nullable=False),  # one vector after the other, one for each text of the item
 )

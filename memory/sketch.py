@@ -1,7 +1,7 @@
 """Program sketch: a program that solved one task, with what belonged to that task taken out.
 
 Done on the syntax tree, not by a model, so it is right every time: values assigned from literals become
-parameters, literals that stand in the task's text become placeholders, comments and names of people go. A
+parameters, literals that stand in the task's text become placeholders, comments, sentences and names of people go. A
 sketch is the most useful hint for a small model: it has run, and was right once.
 """
 
@@ -19,6 +19,12 @@ from memory.lint import constants, names
 _MAX_LINES = 40
 _MAX_WIDTH = 160
 _MAX_PARAMETERS = 8
+_SENTENCE_WORDS = 4  # a string of so many words is prose: no part of the method, and a place for somebody's commands
+# A method computes; what reaches for the machine is no hint for anybody.
+_OUTSIDE = frozenset(
+    "os subprocess socket shutil ctypes requests urllib http httpx pickle importlib pathlib tempfile signal "
+    "multiprocessing threading asyncio builtins code pty webbrowser smtplib ftplib".split()
+)
 
 
 @dataclass(frozen=True)
@@ -38,12 +44,14 @@ def sketch(program: str, prompt: str, answer: str = "") -> Sketch | None:
         answer: what the program found; it may not stay in it either.
 
     Returns:
-        the sketch, or None when the program cannot be read, is too long to be a hint, or keeps nothing of its
-        own.
+        the sketch, or None when the program cannot be read, reaches outside, is too long to be a hint, or keeps
+        nothing of its own.
     """
     try:
         tree = ast.parse(program)
     except (SyntaxError, ValueError):
+        return None
+    if any(map(_reaches_outside, ast.walk(tree))):
         return None
     generaliser = _Generaliser(prompt, answer, _identifiers(tree))
     tree = ast.fix_missing_locations(generaliser.visit(tree))
@@ -86,7 +94,7 @@ class _Generaliser(ast.NodeTransformer):
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         if not self._belongs_to_task(node.value):
-            return node
+            return ast.Constant("...") if _is_prose(node.value) else node
         kind = "text" if isinstance(node.value, str) else "value"
         if node.value not in self._placeholders:
             name = f"{kind}_{len(self._placeholders) + 1}"
@@ -96,7 +104,9 @@ class _Generaliser(ast.NodeTransformer):
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
         parts = [
-            part for part in node.values if not (isinstance(part, ast.Constant) and self._belongs_to_task(part.value))
+            part
+            for part in node.values
+            if not (isinstance(part, ast.Constant) and (self._belongs_to_task(part.value) or _is_prose(part.value)))
         ]
         node.values = [part if isinstance(part, ast.Constant) else self.visit(part) for part in parts]
         return node
@@ -147,6 +157,23 @@ class _Generaliser(ast.NodeTransformer):
 
     def _parameter(self, name: str, value: ast.expr) -> None:
         self.parameters.setdefault(name, Parameter(name=name[:60], typing=_type_name(value)))
+
+
+def _is_prose(value: object) -> bool:
+    """Whether a literal is a sentence, or bytes, which may hide one."""
+    if isinstance(value, bytes):
+        return True
+    return isinstance(value, str) and len(re.findall(r"[^\W\d_]{2,}", value)) >= _SENTENCE_WORDS
+
+
+def _reaches_outside(node: ast.AST) -> bool:
+    if isinstance(node, ast.Import):
+        modules = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        modules = [node.module or ""]
+    else:
+        return isinstance(node, ast.Name) and node.id in ("exec", "compile", "__import__", "__builtins__")
+    return any(module.split(".")[0] in _OUTSIDE for module in modules)
 
 
 def _identifiers(tree: ast.AST) -> set[str]:

@@ -10,38 +10,52 @@ The folder holds `ledger.sqlite` (the truth) and `index/` (a view that may be de
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from memory.concept import Concept, ConceptDraft, Provenance, Status
+from memory.credit import Credit, CreditReport, Outcome
 from memory.database import Database
-from memory.editor import Editor, Outcome
+from memory.editor import Editor
 from memory.embedding import Embedder, resolve_embedder
 from memory.errors import LedgerReadOnly
-from memory.ledger import Event, Ledger
-from memory.lexical import KeywordIndex
-from memory.recall import Hit, Recollection, diversify, weigh
+from memory.ledger import By, Ledger
+from memory.lexical import open_keyword_index
+from memory.merge import Merger
+from memory.prune import PruneRule, prune
+from memory.recall import Hit, Recollection, choose
+from memory.reindex import OnProgress
 from memory.search import SHORTLIST, Finder
+from memory.store_history import StoreHistory
+from memory.store_merging import StoreMerging
+from memory.store_upkeep import StoreUpkeep
+from memory.undo import Undo
 from memory.vectors import VectorStore
 
 
-class ConceptStore:
+class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
     """Concepts of one namespace in one ledger. Safe to use from several threads, and from several processes.
 
     Open it with `ConceptStore.open` or `ConceptStore.temporary`. Neither Chroma nor the embedding model is
     loaded before the first search or write that needs them.
     """
 
-    def __init__(self, ledger: Ledger, folder: Path | None, embedder: Embedder | None, namespace: str) -> None:
+    def __init__(
+        self, ledger: Ledger, folder: Path | None, embedder: Embedder | None, namespace: str, index: str | None = None
+    ) -> None:
         self.namespace = namespace
+        self._folder = folder
         self._ledger = ledger
-        self._vectors = VectorStore(ledger, folder, embedder, namespace)
-        self._words = KeywordIndex(ledger) if ledger.is_sqlite else None
+        self._vectors = VectorStore(ledger, folder, embedder, namespace, index)
+        self._words = open_keyword_index(ledger)
         self._finder = Finder(ledger, self._vectors, self._words, namespace)
         self._editor = Editor(ledger, self._vectors, self._words, self._finder, namespace)
+        self._undo = Undo(ledger, self._vectors, self._words, namespace)
+        self._merger = Merger(ledger, self._vectors, self._editor)
+        self._credit = Credit(ledger, namespace)
         self._warming: Future[None] | None = None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
@@ -52,16 +66,18 @@ class ConceptStore:
         *,
         embedder: str | Embedder | None = "minilm",
         namespace: str = "default",
+        index: str | None = None,
         busy_seconds: float = 30.0,
     ) -> Self:
         """Open a store, creating it when it is not there.
 
         Args:
-            path_or_url: a folder, or an SQLAlchemy URL (then there is no Chroma index: searches scan).
-            embedder: `minilm`, `hash`, `sentence-transformers:FOLDER`, an `Embedder`, or None for a store
-                that can
-                be read, edited and reindexed but not searched.
+            path_or_url: a folder, or an SQLAlchemy URL.
+            embedder: a name that `resolve_embedder` knows, an `Embedder`, or None for a store that can be read,
+                edited and reindexed but not searched.
             namespace: whose concepts; namespaces never see each other.
+            index: URL of a Chroma server. None: an index in the folder, for one process at a time; the others, and
+                stores by URL, compare every vector.
             busy_seconds: how long a write waits for another process's.
 
         Raises:
@@ -73,7 +89,7 @@ class ConceptStore:
         database = Database(url, busy_seconds=busy_seconds)
         try:
             ledger = Ledger(database)
-            store = cls(ledger, folder, resolved, namespace)
+            store = cls(ledger, folder, resolved, namespace, index)
             with ledger.read() as connection:
                 store._vectors.check(connection)
         except BaseException:
@@ -120,7 +136,8 @@ class ConceptStore:
 
     def is_empty(self) -> bool:
         """Whether there is nothing to recall."""
-        return self.count() == 0
+        with self._ledger.read() as connection:
+            return self._ledger.is_empty(connection, self.namespace)
 
     def get(self, id: str) -> Concept:
         """The concept with this id, also when it is retired. Raises UnknownConcept."""
@@ -132,33 +149,28 @@ class ConceptStore:
         with self._ledger.read() as connection:
             return list(self._ledger.every(connection, self.namespace, retired=retired))
 
-    def history(self, id: str) -> list[Event]:
-        """Everything that happened to a concept, oldest first. Raises UnknownConcept."""
-        with self._ledger.read() as connection:
-            self._editor.get(connection, id)
-            return self._ledger.history(connection, self.namespace, id)
-
     def search(self, text: str, limit: int = 5) -> list[Hit]:
         """The concepts nearest to `text` in meaning and words, best first; fewer only when there are fewer."""
         if limit < 1 or self.is_empty():
             return []
         return self._finder.shortlist(text, limit)[0]
 
-    def recall(self, query: str, limit: int = 3, *, floor: float | None = None) -> Recollection:
+    def recall(
+        self, query: str, limit: int = 3, *, floor: float | None = None, exclude: Collection[str] = ()
+    ) -> Recollection:
         """A few concepts that may help with `query`: relevant, tried, and different from each other; or none.
 
         Args:
             query: the task, or what is known of it by now.
             limit: how many at most.
             floor: cosine below which a concept is about something else; the embedder knows its own.
+            exclude: ids of concepts that were shown already.
         """
         if limit < 1 or self.is_empty():
             return Recollection((), query, abstained=True)
-        hits, vectors = self._finder.shortlist(query, max(limit, SHORTLIST))
+        hits, vectors = self._finder.shortlist(query, max(limit + len(exclude), SHORTLIST))
         floor = self._vectors.embedder.similarity_floor if floor is None else floor
-        near = [weigh(hit) for hit in hits if hit.similarity >= floor]
-        chosen = diversify(near, vectors, limit)
-        return Recollection(tuple(chosen), query, abstained=not chosen)
+        return choose(query, [hit for hit in hits if hit.concept.id not in exclude], vectors, limit, floor)
 
     def add(
         self,
@@ -166,6 +178,7 @@ class ConceptStore:
         *,
         actor: str = "user",
         cause: str = "",
+        run: str = "",
         provenance: Provenance | None = None,
         status: Status = "provisional",
     ) -> str:
@@ -178,10 +191,11 @@ class ConceptStore:
             draft: what to store.
             actor: who stores it.
             cause: why, for example a task id.
+            run: id of the run that does it; `undo_run` takes a run back as a whole.
             provenance: where it came from; the caller vouches for it.
             status: `trusted` only for what public evidence supports.
         """
-        return self.add_many([draft], actor=actor, cause=cause, provenance=provenance, status=status)[0]
+        return self.add_many([draft], actor=actor, cause=cause, run=run, provenance=provenance, status=status)[0]
 
     def add_many(
         self,
@@ -189,11 +203,12 @@ class ConceptStore:
         *,
         actor: str = "user",
         cause: str = "",
+        run: str = "",
         provenance: Provenance | None = None,
         status: Status = "provisional",
     ) -> list[str]:
         """`add` for many, in one transaction: all of them or, when it raises, none. Returns their ids in order."""
-        return self._editor.add_many(drafts, actor=actor, cause=cause, provenance=provenance, status=status)
+        return self._editor.add_many(drafts, by=By(actor, cause, run), provenance=provenance, status=status)
 
     def revise(
         self,
@@ -202,42 +217,86 @@ class ConceptStore:
         *,
         actor: str = "user",
         cause: str = "",
+        run: str = "",
         expected_version: int | None = None,
+        status: Status | None = None,
     ) -> Concept:
         """Change some fields of a concept's content; outcomes and provenance stay. Returns it as it is now.
+
+        With a `status` that changes too: a writer nobody vouches for leaves `provisional` behind.
 
         Raises:
             UnknownConcept: there is no such concept.
             InvalidConcept: the changed content is not valid; nothing was changed.
             StaleConcept: the concept is not at `expected_version` any more, or another says exactly this.
         """
-        return self._editor.revise(id, changes, actor=actor, cause=cause, expected_version=expected_version)
+        by = By(actor, cause, run)
+        return self._editor.revise(id, changes, by=by, expected_version=expected_version, status=status)
 
-    def forget(self, id: str, *, actor: str = "user", cause: str = "") -> None:
+    def forget(self, id: str, *, actor: str = "user", cause: str = "", run: str = "") -> None:
         """Retire a concept: searches skip it, history keeps it, `restore` brings it back. Raises UnknownConcept."""
-        self._editor.set_status(id, "retired", "retired", actor, cause)
+        self._editor.set_status(id, "retired", "retired", By(actor, cause, run))
 
-    def restore(self, id: str, *, actor: str = "user", cause: str = "") -> None:
+    def restore(self, id: str, *, actor: str = "user", cause: str = "", run: str = "") -> None:
         """Bring a retired concept back, as provisional. Raises UnknownConcept."""
         if self.get(id).status == "retired":
-            self._editor.set_status(id, "provisional", "restored", actor, cause)
+            self._editor.set_status(id, "provisional", "restored", By(actor, cause, run))
 
-    def record_outcome(self, ids: Iterable[str], outcome: Outcome, *, actor: str = "agent", cause: str = "") -> None:
-        """Count that concepts were recalled, helped or harmed. Helping makes a provisional concept trusted.
+    def record_outcome(
+        self, ids: Iterable[str], outcome: Outcome, *, actor: str = "agent", cause: str = "", run: str = ""
+    ) -> None:
+        """Count one outcome of some concepts, see `Outcomes`. Helping makes a provisional concept trusted.
 
         Raises:
             UnknownConcept: one of them does not exist; then none is counted.
         """
-        self._editor.record_outcome(ids, outcome, actor=actor, cause=cause)
+        self._credit.record({id: [outcome] for id in ids}, by=By(actor, cause, run), once=False)
 
-    def reindex(self, embedder: str | Embedder | None = None) -> int:
+    def record_outcomes(
+        self, counts: Mapping[str, Collection[Outcome]], *, actor: str = "agent", cause: str = "", run: str = ""
+    ) -> bool:
+        """Count all that came of a run, by concept id; false where that run was counted before. Raises as above."""
+        return self._credit.record(counts, by=By(actor, cause, run), once=True)
+
+    def credit(self) -> CreditReport:
+        """What public evidence says each concept, and the memory as a whole, is worth."""
+        return self._credit.report()
+
+    def prune(
+        self,
+        rule: PruneRule | None = None,
+        *,
+        dry_run: bool = False,
+        actor: str = "user",
+        cause: str = "",
+        run: str = "",
+    ) -> list[Concept]:
+        """Retire what harms or never helps, as one run that `undo_run` takes back; returns it as it was.
+
+        Args:
+            rule: what has to go; `PruneRule.reason` says why a concept has.
+            dry_run: change nothing.
+            actor: who prunes.
+            cause: why; by default each concept's own reason.
+            run: id of the run; by default a new one, which the concepts' history shows.
+        """
+        by = By(actor, cause, run)
+        return prune(self._ledger, self._words, self.namespace, rule or PruneRule(), by=by, dry_run=dry_run)
+
+    def reindex(self, embedder: str | Embedder | None = None, *, on_progress: OnProgress | None = None) -> int:
         """Rebuild both indexes from the ledger, and move it to another embedder if one is given.
+
+        Searches go on with the old embedder until the end. Stopped half way, it goes on from there when called again.
+
+        Args:
+            embedder: what to move to.
+            on_progress: called with how many concepts are embedded and how many there are.
 
         Returns:
             how many concepts had to be embedded: none when only the indexes are rebuilt.
         """
         target = self._vectors.embedder if embedder is None else resolve_embedder(embedder)
-        done = self._vectors.reindex(target)
+        done = self._vectors.reindex(target, on_progress)
         if self._words is not None:
             self._words.rebuild()
         return done

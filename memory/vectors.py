@@ -7,6 +7,7 @@ two embedders mean nothing. `reindex` moves it to another one.
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,30 +16,45 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from memory.embedding import Embedder, EmbedderIdentity, Vectors
-from memory.errors import EmbedderError, EmbedderMismatch
-from memory.index import ChromaIndex, IndexLock, delete_index
+from memory.chroma_server import check_url, drop_collections, open_on_server
+from memory.embedded_chroma import IndexLock, delete_index, open_embedded
+from memory.embedding import Embedder, EmbedderIdentity, Vectors, embed_checked
+from memory.errors import EmbedderError, EmbedderMismatch, IndexCorrupt, IndexFull
+from memory.index import ChromaIndex
+from memory.index_check import Drift
 from memory.ledger import Ledger
+from memory.reindex import OnProgress, move
 from memory.scan import Neighbour, VectorScan, VectorView
 
-_BATCH = 256
+_log = logging.getLogger(__name__)
 
 
 class VectorStore:
-    """Embeds texts and finds near vectors, through Chroma where this process owns the index and a scan elsewhere.
+    """Embeds texts and finds near vectors: through Chroma where this process may use an index, else by a scan.
 
     Args:
         ledger: holds the vectors.
-        folder: the store's folder, None when it has none; then every search scans.
+        folder: the store's folder, None when it has none.
         embedder: None for a store that is not searched.
         namespace: whose concepts.
+        index_url: a Chroma server; None for the embedded index in the folder, which belongs to one process.
     """
 
-    def __init__(self, ledger: Ledger, folder: Path | None, embedder: Embedder | None, namespace: str) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        folder: Path | None,
+        embedder: Embedder | None,
+        namespace: str,
+        index_url: str | None = None,
+    ) -> None:
+        if index_url is not None:
+            check_url(index_url)
         self._ledger = ledger
         self._folder = folder
         self._embedder = embedder
         self._namespace = namespace
+        self._url = index_url
         self._lock = threading.RLock()
         self._view: VectorView | None = None
         self._owner: IndexLock | None = None
@@ -62,15 +78,17 @@ class VectorStore:
 
     def check(self, connection: Connection) -> None:
         """Raise EmbedderMismatch when the ledger is bound to another embedder."""
-        bound = self._ledger.meta(connection, "embedder")
-        if self._embedder is None or bound is None:
-            return
-        theirs = EmbedderIdentity(**json.loads(bound))
-        if theirs != self.identity:
+        theirs = self.bound(connection)
+        if self._embedder is not None and theirs is not None and theirs != self.identity:
             raise EmbedderMismatch(
                 f"this memory was embedded with '{theirs.key}', not with '{self.identity.key}': open it with that "
                 "embedder, or run `pilotage memory reindex` to move it to the new one"
             )
+
+    def bound(self, connection: Connection) -> EmbedderIdentity | None:
+        """The embedder that the ledger is bound to, None before its first write."""
+        bound = self._ledger.meta(connection, "embedder")
+        return EmbedderIdentity(**json.loads(bound)) if bound is not None else None
 
     def claim(self, connection: Connection) -> None:
         """Bind the ledger to this embedder if nobody has, within the transaction that writes the first vector."""
@@ -84,74 +102,108 @@ class VectorStore:
         Raises:
             EmbedderError: the embedder did not return that.
         """
-        return _embed(self.embedder, texts)
+        return embed_checked(self.embedder, texts)
 
     def nearest(self, vector: NDArray[np.float32], limit: int) -> list[Neighbour]:
         """The most similar active concepts, best first."""
-        return self._open_view().nearest(vector, limit)
+        return self.nearest_to_each(vector[None, :], limit)[0]
+
+    def nearest_to_each(self, vectors: Vectors, limit: int) -> list[list[Neighbour]]:
+        """For each row the most similar active concepts, best first.
+
+        Raises:
+            EmbedderMismatch: the ledger was moved to another embedder since the store was opened.
+        """
+        with self._ledger.read() as connection:
+            self.check(connection)
+        if not len(vectors):
+            return []
+        view = self._open_view()
+        try:
+            return view.nearest(vectors, limit)
+        except IndexCorrupt as error:
+            return self._rebuilt(error).nearest(vectors, limit)
+        except IndexFull as error:
+            return self._scan_instead(error).nearest(vectors, limit)
 
     def warm(self) -> None:
         """Load embedder and index, so that the first search does not wait for them."""
         self.embedder.warm()
         self._open_view()
 
-    def reindex(self, embedder: Embedder) -> int:
-        """Embed every concept of the ledger with `embedder`, then bind the ledger to it; returns how many.
-
-        The old vectors serve until the last moment. Stopped half way, it goes on from there when called
-        again.
-        """
-        done = 0
-        key = embedder.identity.key
-        while True:
-            with self._ledger.read() as connection:
-                missing = list(self._ledger.not_embedded(connection, key, _BATCH))
-            made = _embed(embedder, [concept.search_text for concept in missing])
-            with self._ledger.write() as connection:
-                present = self._ledger.get(connection, None, [concept.id for concept in missing])
-                # A concept that was revised meanwhile has another text by now: it waits for the next round.
-                fresh = {
-                    concept.id: row.tobytes()
-                    for concept, row in zip(missing, made, strict=True)
-                    if present[concept.id].version == concept.version
-                }
-                self._ledger.add_vectors(connection, key, fresh)
-                done += len(fresh)
-                if not self._ledger.not_embedded(connection, key, 1):
-                    self._ledger.drop_other_vectors(connection, key)
-                    self._ledger.set_meta(connection, "embedder", json.dumps(embedder.identity.as_dict()))
-                    break
-        self._rebuild_index(embedder)
+    def reindex(self, embedder: Embedder, on_progress: OnProgress | None = None) -> int:
+        """Build the index anew, with every concept embedded by `embedder`; returns how many had to be embedded."""
+        with self._ledger.read() as connection:
+            old = self.bound(connection)
+        done = move(self._ledger, embedder, on_progress)
+        with self._lock:
+            self._drop_view()
+            self._embedder = embedder
+            if self._url is not None and old is not None:
+                drop_collections(self._url, self._ledger, old)
+            elif self._folder is not None and self._own():
+                delete_index(self._folder / "index")
+            self._open_view()
         return done
+
+    def check_index(self, *, repair: bool = False) -> Drift:
+        """Where the Chroma index differs from the ledger; nowhere when this process has none."""
+        view = self._open_view()
+        return view.check(repair=repair) if isinstance(view, ChromaIndex) else Drift()
 
     def close(self) -> None:
         """Release the index, for another process to own."""
         with self._lock:
-            if self._view is not None:
-                self._view.close()
-                self._view = None
+            self._drop_view()
             if self._owner is not None:
                 self._owner.release()
                 self._owner = None
 
-    def _rebuild_index(self, embedder: Embedder) -> None:
-        with self._lock:
-            if self._view is not None:
-                self._view.close()
-                self._view = None
-            self._embedder = embedder
-            if self._folder is not None and self._own():
-                delete_index(self._folder / "index")
-            self._open_view()
+    def _drop_view(self) -> None:
+        if self._view is not None:
+            self._view.close()
+            self._view = None
 
     def _open_view(self) -> VectorView:
         with self._lock:
             if self._view is None:
-                if self._folder is not None and self._own():
-                    folder = self._folder / "index"
-                    self._view = ChromaIndex(folder, self._ledger, self._namespace, self.identity)
+                if self._url is not None:
+                    self._view = open_on_server(self._url, self._ledger, self._namespace, self.identity)
+                elif self._folder is not None and self._own():
+                    try:
+                        self._view = self._open_folder()
+                    except IndexCorrupt as error:
+                        return self._rebuilt(error)
+                    except IndexFull as error:
+                        return self._scan_instead(error)
                 else:
-                    self._view = VectorScan(self._ledger, self._namespace, self.identity.key)
+                    self._view = self._scan()
+            return self._view
+
+    def _scan(self) -> VectorScan:
+        return VectorScan(self._ledger, self._namespace, self.identity.key, self.identity.dimensions)
+
+    def _scan_instead(self, error: IndexFull) -> VectorView:
+        """A scan until the store is opened again: reading needs no space, and Chroma may hang once it had none."""
+        with self._lock:
+            _log.warning("searches go without the vector index until the memory is opened again: %s", error)
+            self._drop_view()
+            self._view = self._scan()
+            return self._view
+
+    def _open_folder(self) -> ChromaIndex:
+        assert self._folder is not None, "an embedded index lives in the store's folder"
+        return open_embedded(self._folder / "index", self._ledger, self._namespace, self.identity)
+
+    def _rebuilt(self, error: IndexCorrupt) -> VectorView:
+        """A damaged index made anew from the ledger; what cannot be made anew either raises IndexCorrupt again."""
+        with self._lock:
+            _log.warning("the vector index is built anew from the ledger: %s", error)
+            self._drop_view()
+            if self._folder is None:
+                raise error
+            delete_index(self._folder / "index")
+            self._view = self._open_folder()
             return self._view
 
     def _own(self) -> bool:
@@ -161,16 +213,3 @@ class VectorStore:
             if lock.acquire():
                 self._owner = lock
         return self._owner is not None
-
-
-def _embed(embedder: Embedder, texts: Sequence[str]) -> Vectors:
-    size = embedder.identity.dimensions
-    made = np.ascontiguousarray(embedder.embed(texts), dtype="<f4")
-    if made.shape != (len(texts), size):
-        raise EmbedderError(
-            f"the embedder '{embedder.identity.model}' returned shape {made.shape} where {(len(texts), size)} was due: "
-            "its identity does not describe it"
-        )
-    if not np.isfinite(made).all():
-        raise EmbedderError(f"the embedder '{embedder.identity.model}' returned numbers that are not finite")
-    return made

@@ -1,16 +1,15 @@
 """Recall: ask memory again with what is known now (ArcMemo's reselection, section 3)."""
 
 from agent.blocks.base import Block
-from agent.kit import Kit
+from agent.kit import HINT_TOKENS, Kit
 from agent.state import State
 from agent.trace import Evidence, Step
 
-HINT_TOKENS = 160
 KNOWN_CHARACTERS = 400
 
 
 class Recall(Block):
-    """Asks memory with the task and the newest step as query, and tells later blocks what is new. No LLM call."""
+    """Asks memory again with what the last attempt showed, and passes on what is new. Up to two LLM calls."""
 
     name = "recall"
 
@@ -18,10 +17,18 @@ class Recall(Block):
         return state.abilities.memory and state.last is not None and not state.trace.has(self.name)
 
     async def run(self, state: State, kit: Kit) -> Step:
-        known = state.last.text[-KNOWN_CHARACTERS:] if state.last else ""
-        recalled = await kit.recall(f"{state.task.prompt}\n{known}".strip(), HINT_TOKENS)
-        before = {hint.concept_id for hint in state.trace.hints}
-        fresh = tuple(hint for hint in recalled.hints if hint.concept_id not in before)
+        shown = frozenset(hint.concept_id for hint in state.trace.hints)
+        recalled = await kit.recall(state.task.prompt, HINT_TOKENS, exclude=shown, tried=known(state))
+        fresh = [hint for hint in recalled.hints if hint.concept_id not in shown]
         if not fresh:
             return kit.step(self.name, [], evidence=Evidence(note="memory has nothing new to offer"))
         return kit.step(self.name, [], result=recalled.text, hints=fresh)
+
+
+def known(state: State) -> str:
+    """What the run so far adds to the task: how the newest failure looked, else the end of the newest step."""
+    failed = [step for step in state.trace.steps if step.evidence.program == "failed"]
+    if failed:
+        newest = failed[-1]
+        return (newest.evidence.error or newest.result or newest.text)[-KNOWN_CHARACTERS:]
+    return state.last.text[-KNOWN_CHARACTERS:] if state.last else ""

@@ -32,6 +32,7 @@ class Reflect(Block):
 
     async def run(self, state: State, kit: Kit) -> Step:
         last = state.last
-        if last is not None and last.program is not None and last.candidate is None:
+        failed = last is not None and (last.candidate is None or last.evidence.program == "failed")
+        if last is not None and last.program is not None and failed:
             return await programmed(self.name, state, kit, REPAIR_PROGRAM)
         return await reasoned(self.name, state, kit, CRITICISE.format(form=ANSWER_FORM[state.task.kind]))

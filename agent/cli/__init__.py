@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from agent.cli import demo, doctor, graph, models, solve
+from agent.cli import demo, doctor, graph, memory, models, solve
 
 app = typer.Typer(
     name="pilotage",
@@ -16,7 +16,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command("solve")(solve.solve)
+app.command("solve", cls=solve.Solve)(solve.solve)
+app.add_typer(memory.app, name="memory")
 app.add_typer(models.app, name="models")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

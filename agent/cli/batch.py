@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import ExitStack
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from agent.assembly import assemble
+from agent.assembly import assemble, memory_folder
 from agent.batch import Outcome, ResultsFile, solve_all
+from agent.continual import memory_copy, shuffled, solve_continually
+from agent.errors import UsageError
+from agent.results import key
 from agent.run import Run
 from agent.settings import Settings
 from agent.statistics import summarise
@@ -22,51 +26,120 @@ from agent.task import Task
 from agent.tasks import load_tasks
 
 if TYPE_CHECKING:
-    pass
+    from agent.models.client import ModelClient
+    from agent.runner import ReasoningAgent
 
 
-def solve_tasks(
-    spec: str, settings: Settings, *, out: Path | None, limit: int | None, resume: bool, as_json: bool
-) -> int:
+@dataclass(frozen=True)
+class Plan:
+    """Which tasks to solve, in which orders, and where the results go.
+
+    Attributes:
+        spec: where the tasks come from.
+        out: results file.
+        limit: the first so many only.
+        resume: go on with an existing results file.
+        order: seed by which the tasks are shuffled; None for the order of the source.
+        orders: solve them in so many orders, of the seeds `order`, `order` + 1, ...
+    """
+
+    spec: str
+    out: Path | None = None
+    limit: int | None = None
+    resume: bool = False
+    order: int | None = None
+    orders: int | None = None
+
+    @property
+    def seeds(self) -> list[int | None]:
+        """The seed of each order."""
+        if self.orders is None:
+            return [self.order]
+        return [(self.order or 0) + number for number in range(self.orders)]
+
+
+def solve_tasks(plan: Plan, settings: Settings, *, as_json: bool) -> int:
     """Solves the tasks of a source; the exit code is 1 where a task could not be read or was not answered usably."""
-    source = load_tasks(spec)
-    tasks = list(islice(source, limit))
+    _require_sense(plan, settings)
+    source = load_tasks(plan.spec)
+    tasks = list(islice(source, plan.limit))
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for defect in source.defects:
         console.print(f"[red]left out[/] {defect}")
     common = {"policy": settings.policy, "seed": settings.seed}
     with ExitStack() as stack:
-        results = stack.enter_context(ResultsFile(out, resume=resume, settings=common)) if out else None
-        kept = list(results.done.values()) if results else []
-        waiting = [task for task in tasks if not results or task.id not in results.done]
-        if not waiting and not kept:
+        results = None
+        if plan.out is not None:
+            results = stack.enter_context(ResultsFile(plan.out, resume=plan.resume, settings=common))
+        if not tasks and not (results and results.done):
             console.print("no task to solve")
             return 1
-        outcome = Outcome()
-        if waiting:
-            agent = stack.enter_context(assemble(settings))
-            outcome = _solve(agent, tasks, waiting, settings.concurrency, results, console, as_json)
-        else:
-            console.print(f"all {len(tasks)} tasks are done already")
-    chosen = {task.id for task in tasks}
-    finished = [*(r for r in kept if r["task_id"] in chosen), *(run.to_json() for run in outcome.runs)]
-    for task_id, why in outcome.failed:
-        console.print(f"[red]not solved[/] {task_id}: {why}")
-    _print_summary(console, summarise(finished), out)
-    return 1 if outcome.failed or source.defects else 0
+        lines: list[dict[str, Any]] = []
+        shared: ModelClient | None = None
+        for seed in plan.seeds:
+            ordered = tasks if seed is None else shuffled(tasks, seed)
+            made: list[dict[str, Any]] = []
+            if _waiting(results, ordered, seed, settings):
+                own = _settings_of_order(plan, settings, seed)
+                with assemble(own, model=shared) as agent:
+                    shared = agent.parts.model
+                    outcome = _solve(agent, ordered, seed, own, results, console, as_json)
+                for task_id, why in outcome.failed:
+                    console.print(f"[red]not solved[/] {task_id}: {why}")
+                made = [run.to_json() for run in (*outcome.runs, *outcome.unsolved)]
+            else:
+                console.print(f"all {len(tasks)} tasks are done already")
+            if results is not None:
+                keys = (key(task.id, seed) for task in ordered)
+                made = [results.done[name] for name in keys if name in results.done]
+            if plan.orders is not None:
+                right = summarise(made)["accuracy"]
+                console.print(f"order {seed}: {len(made)} tasks" + ("" if right is None else f", {right:.0%} right"))
+            lines += made
+    _print_summary(console, summarise(lines), plan.out)
+    return 1 if source.defects or any("error" in line for line in lines) else 0
+
+
+def _require_sense(plan: Plan, settings: Settings) -> None:
+    if plan.orders is not None and plan.out is None:
+        raise UsageError("--orders needs --out: the copies of the memory are kept beside it")
+    if plan.orders is not None and "://" in settings.memory:
+        raise UsageError("--orders copies the memory, so it needs a memory folder, not a database")
+    if settings.learn_every and settings.memory == "none":
+        raise UsageError("--learn every=N needs a memory: leave out `--memory none`")
+
+
+def _settings_of_order(plan: Plan, settings: Settings, seed: int | None) -> Settings:
+    """The settings with the memory of one order: where there are several, a copy, so that they do not meet."""
+    if plan.orders is None or plan.out is None or settings.memory == "none":
+        return settings
+    from agent.models.weights import data_dir
+
+    copies = plan.out.with_name(plan.out.name + ".memory")
+    if not plan.resume and (copies / f"order-{seed}").exists():
+        raise UsageError(f"{copies} holds copies of an earlier run; remove it, add --resume, or choose another --out")
+    copy = memory_copy(memory_folder(settings, data_dir()), copies / f"order-{seed}")
+    return settings.model_copy(update={"memory": str(copy)})
+
+
+def _waiting(results: ResultsFile | None, tasks: list[Task], order: int | None, settings: Settings) -> int:
+    """How many tasks are still to be solved. Without batches, one without a usable reply is tried again."""
+    done = {} if results is None else results.done
+    found = [done.get(key(task.id, order)) for task in tasks]
+    return sum(one is None or ("error" in one and not settings.learn_every) for one in found)
 
 
 def _solve(
-    agent: Any,
+    agent: ReasoningAgent,
     tasks: list[Task],
-    waiting: list[Task],
-    concurrency: int,
+    order: int | None,
+    settings: Settings,
     results: ResultsFile | None,
     console: Console,
     as_json: bool,
 ) -> Outcome:
     columns = (
-        TextColumn("solving"),
+        TextColumn("solving" if order is None else f"order {order}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[right]}"),
@@ -74,7 +147,8 @@ def _solve(
     )
     right: list[float] = []
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("solve", total=len(tasks), completed=len(tasks) - len(waiting), right="")
+        done = len(tasks) - _waiting(results, tasks, order, settings)
+        bar = progress.add_task("solve", total=len(tasks), completed=done, right="")
 
         def on_done(run: Run) -> None:
             if run.score is not None:
@@ -82,16 +156,32 @@ def _solve(
             shown = f"{100 * sum(right) / len(right):.0f}% right" if right else ""
             progress.update(bar, advance=1, right=shown)
             if as_json:
-                print(json.dumps(run.to_json(), ensure_ascii=False), flush=True)
-            elif not console.is_terminal:
+                line = run.to_json() | ({} if order is None else {"order": order})
+                print(json.dumps(line, ensure_ascii=False), flush=True)
+            elif not console.is_terminal and run.error is None:
                 score = "" if run.score is None else f" score {run.score:g}"
-                console.print(f"{run.task_id}: {' → '.join(run.route)}{score}")
+                console.print(f"{run.task_id}: {' → '.join(run.route)}{score}{memory_note(run)}")
 
         async def everything() -> Outcome:
+            common: dict[str, Any] = {"concurrency": settings.concurrency, "results": results, "order": order}
             async with agent:
-                return await solve_all(agent, waiting, concurrency=concurrency, results=results, on_done=on_done)
+                if settings.learn_every and settings.learn:
+                    return await solve_continually(agent, tasks, every=settings.learn_every, on_done=on_done, **common)
+                return await solve_all(agent, tasks, on_done=on_done, **common)
 
         return asyncio.run(everything())
+
+
+def memory_note(run: Run) -> str:
+    """What memory had to do with a run, for people; empty where it had nothing."""
+    counts = {
+        "recalled": len(run.recalled),
+        "followed": len(run.followed),
+        "withheld": len(run.withheld),
+        "learned": len(run.learned),
+    }
+    said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    return f" ({said})" if said else ""
 
 
 def _print_summary(console: Console, figures: dict[str, Any], out: Path | None) -> None:

@@ -41,7 +41,9 @@ class Show:
     def __call__(self, event: events.Event) -> None:
         """Prints one event."""
         match event:
-            case events.Recalled(hints):
+            case events.Recalled(hints, withheld):
+                if withheld:
+                    self._line(f"[cyan]held out[/]  runs without the {len(withheld)} hints that memory has for it")
                 for hint in hints:
                     self._line(f"[cyan]recalled[/]  {escape(hint.title)}  [dim]similarity {hint.similarity:.2f}[/]")
             case events.Chosen(block, why):

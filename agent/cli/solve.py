@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from agent.runner import ReasoningAgent
     from agent.settings import Settings
     from agent.task import Task
+
+LEARN_VALUE = re.compile(r"each|every=.*")
+
+
+class Solve(TyperCommand):
+    """A command whose option `--learn` may stand without a value, which Typer's own options can't."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Gives a bare `--learn` its value."""
+        given = [
+            "--learn=each" if arg == "--learn" and not LEARN_VALUE.fullmatch(follower) else arg
+            for arg, follower in pairwise([*args, ""])
+        ]
+        return super().parse_args(ctx, given)
 
 
 def solve(
@@ -38,7 +55,22 @@ def solve(
         str | None, typer.Option(help="Memory folder, or none. [default: in the user's data folder]")
     ] = None,
     learn: Annotated[
-        bool | None, typer.Option("--learn/--no-learn", help="Write verified successes to memory. [default: learn]")
+        str | None,
+        typer.Option(
+            metavar="[every=N]",
+            help="Write verified successes and credit to memory after each task, or together after every N of --tasks, "
+            "which repeats itself exactly. [default: after each]",
+        ),
+    ] = None,
+    no_learn: Annotated[bool, typer.Option("--no-learn", help="Only read memory.")] = False,
+    holdout: Annotated[
+        float | None,
+        typer.Option(help="Share of the tasks that run without hints, to measure what hints are worth. [default: 0]"),
+    ] = None,
+    order: Annotated[int | None, typer.Option(min=0, help="Shuffle the tasks by this seed.")] = None,
+    orders: Annotated[
+        int | None,
+        typer.Option(min=1, help="Solve the tasks in N orders, each from its own copy of the memory. Needs --out."),
     ] = None,
     observation: Annotated[str | None, typer.Option(help="free or probe. [default: free]")] = None,
     sandbox: Annotated[
@@ -68,16 +100,38 @@ def solve(
     flags = {
         name: value
         for name, value in locals().items()
-        if name in {"model", "base_url", "policy", "memory", "learn", "observation", "sandbox", "cache", "seed"}
+        if name in {"model", "base_url", "policy", "memory", "observation", "sandbox", "cache", "seed", "holdout"}
         or name in {"max_tokens", "max_steps", "max_calls", "max_seconds", "concurrency"}
     }
+    flags |= learning(learn, no_learn)
     settings = settings_from(flags)
     if tasks is not None:
-        from agent.cli.batch import solve_tasks
+        from agent.cli.batch import Plan, solve_tasks
 
-        raise typer.Exit(solve_tasks(tasks, settings, out=out, limit=limit, resume=resume, as_json=as_json))
+        plan = Plan(tasks, out=out, limit=limit, resume=resume, order=order, orders=orders)
+        raise typer.Exit(solve_tasks(plan, settings, as_json=as_json))
     assert question is not None
+    if order is not None or orders is not None or settings.learn_every:
+        raise UsageError("--order, --orders and --learn every=N are for the tasks of --tasks")
     _solve_one(question, settings, out=out, thread=thread, as_json=as_json)
+
+
+def learning(learn: str | None, no_learn: bool) -> dict[str, Any]:
+    """The settings that `--learn` and `--no-learn` stand for; raises UsageError where they make no sense."""
+    from agent.errors import UsageError
+
+    if no_learn and learn is not None:
+        raise UsageError("give --learn or --no-learn, not both")
+    if no_learn:
+        return {"learn": False}
+    if learn is None:
+        return {}
+    if learn == "each":
+        return {"learn": True, "learn_every": 0}
+    count = learn.removeprefix("every=")
+    if not learn.startswith("every=") or not count.isdecimal() or int(count) == 0:
+        raise UsageError(f"--learn takes every=N with N at least 1, or nothing, not {learn!r}")
+    return {"learn": True, "learn_every": int(count)}
 
 
 def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: str | None, as_json: bool) -> None:

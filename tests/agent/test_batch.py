@@ -147,3 +147,50 @@ def test_a_killed_batch_resumes_without_loss_double_or_repeated_call(tmp_path):
     done = [json.loads(line) for line in lines]
     assert sorted(one["task_id"] for one in done) == sorted(f"t{i}" for i in range(30))
     assert all(one["usage"]["llm_calls"] == 2 for one in done)
+
+
+async def test_an_unusable_reply_shows_its_cost_and_is_tried_again(tmp_path):
+    model = ScriptedChatModel(lambda messages: "" if "What is 1 plus" in messages[1].text else "Answer: 0")
+    path = tmp_path / "r.jsonl"
+    with ResultsFile(path, resume=False, settings={}) as results:
+        await solve_all(
+            ReasoningAgent(ModelClient(model), policy="fixed:plan,reason,answer"), tasks(2), results=results
+        )
+    lines = {line["task_id"]: line for line in map(json.loads, path.read_text().splitlines())}
+    assert lines["t1"]["usage"]["prompt_tokens"] > 0 and lines["t1"]["usage"]["llm_calls"] == 2
+    assert (lines["t1"]["score"], lines["t1"]["stopped_by"]) == (0.0, "error")
+    assert "empty text" in lines["t1"]["error"] and "error" not in lines["t0"]
+    mended = ReasoningAgent(ModelClient(ScriptedChatModel(lambda messages: "Answer: 1")), policy="fixed:reason,answer")
+    with ResultsFile(path, resume=True, settings={}) as results:
+        await solve_all(mended, tasks(2), results=results)
+    again = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(line["task_id"], line["score"]) for line in again] == [("t0", 1.0), ("t1", 1.0)]
+
+
+async def test_what_a_killed_task_wrote_to_memory_is_undone_before_it_is_solved_again(tmp_path):
+    from memory import ConceptDraft, ConceptStore
+
+    class Killed(ResultsFile):
+        def append(self, *results):
+            raise KeyboardInterrupt
+
+    def script(messages):
+        return "```python\nprint(sum([0, 0]))\n```" if "Python program" in messages[-1].text else "Answer: 0"
+
+    path = tmp_path / "r.jsonl"
+    with ConceptStore.temporary() as store:
+        id = store.add(ConceptDraft(title="Plus", cues=("What is 0 plus 0?",), implementation=("print(sum([a, b]))",)))
+
+        def agent():
+            return ReasoningAgent(ScriptedChatModel(script), memory=store, policy="fixed:program,verify,answer")
+
+        with Killed(path, resume=False, settings={}) as results, pytest.raises(KeyboardInterrupt):
+            await solve_all(agent(), tasks(1), results=results)
+        assert store.get(id).outcomes.helped == 1
+        before = store.count()
+        with ResultsFile(path, resume=True, settings={}) as results:
+            await solve_all(agent(), tasks(1), results=results)
+            line = results.done["t0"]
+        assert line["recalled"] == [id]
+        assert store.get(id).outcomes.helped == 1
+        assert store.count() == before

@@ -189,8 +189,8 @@ async def test_recall_adds_only_what_is_new(task, registry, scripted, sandbox):
     known = Hint(concept_id="a", title="known", similarity=0.9)
     new = Hint(concept_id="b", title="new", similarity=0.8)
 
-    async def recall(query, max_tokens):
-        assert "6 times 7" in query
+    async def recall(query, max_tokens, kit, *, exclude, tried):
+        assert "6 times 7" in query and exclude == {"a"} and "reason says" in tried
         return Recalled(text="notes", hints=(known, new))
 
     from agent.budget import Budget, Meter

@@ -1,9 +1,10 @@
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.statistics import mcnemar_exact, paired_difference, wilson
+from agent.statistics import clustered_difference, holm, mcnemar_exact, paired_difference, sign_flip, wilson
 
 
 def test_the_score_interval_is_the_published_one():
@@ -33,3 +34,26 @@ def test_a_paired_difference_repeats_and_holds_its_mean():
     assert low <= mean <= high
     assert paired_difference(first, second) == (mean, low, high)
     assert paired_difference(first, first) == (0, 0, 0)
+
+
+def test_a_clustered_interval_is_wider_where_the_repeats_of_a_task_agree():
+    alone = {str(i): [1.0 if i % 4 == 0 else 0.0] for i in range(80)}
+    repeated = {str(i): [1.0 if i % 4 == 0 else 0.0] * 4 for i in range(20)}
+    (mean, low, high), (same, lower, higher) = clustered_difference(alone), clustered_difference(repeated)
+    assert mean == same == 0.25
+    assert higher - lower > 1.5 * (high - low)
+
+
+def test_the_sign_flip_test_is_exact_for_few_pairs_and_close_for_many():
+    assert sign_flip([]) == sign_flip([0.0, 0.0]) == 1.0
+    assert sign_flip([1.0] * 5) == 2 / 2**5
+    assert sign_flip([1.0, -1.0]) == 1.0
+    assert sign_flip([0.5] * 3 + [0.0] * 9) == 2 / 2**3
+    assert sign_flip([1.0] * 10 + [-1.0] * 10) > 0.9
+    assert sign_flip([1.0] * 25) < 0.001
+
+
+def test_holm_adjusts_the_smallest_most_and_keeps_the_order():
+    adjusted = holm({"a": 0.01, "b": 0.04, "c": 0.03})
+    assert adjusted == pytest.approx({"a": 0.03, "c": 0.06, "b": 0.06})
+    assert holm({"a": 0.9, "b": 0.8}) == {"a": 1.0, "b": 1.0}

@@ -6,6 +6,7 @@ import pytest
 
 from memory.concept import ConceptDraft
 from memory.store import ConceptStore
+from tests.servers import chroma_url, postgres, postgres_url  # noqa: F401  (fixtures)
 
 COST = ConceptDraft(
     title="Total cost of a purchase",

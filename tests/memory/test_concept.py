@@ -1,3 +1,6 @@
+import hashlib
+import json
+
 import pytest
 from pydantic import ValidationError
 
@@ -25,6 +28,29 @@ def test_a_malformed_draft_is_refused_in_one_sentence_that_names_the_field(data,
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"title": "x" * 5000}, "at most 120 characters and has 5,000"),
+        ({"title": "a", "implementation": ["x"] * 61}, "at most 60 items.* not 61"),
+        ({"title": "a\0b"}, "NUL character"),
+        ({"title": "a", "cues": ["b", "c\0"]}, "NUL character"),
+        ([1, 2], "an object with named fields, not a list"),
+        (None, "an object with named fields, not nothing"),
+        ("text", "an object with named fields, not text"),
+    ],
+)
+def test_what_is_too_large_or_no_concept_at_all_says_how(data, said):
+    with pytest.raises(InvalidConcept, match=said) as caught:
+        ConceptDraft.parse(data)
+    assert len(str(caught.value)) < 200
+
+
+def test_a_type_is_a_concept_with_a_name_and_a_definition():
+    kind = ConceptDraft.parse({"kind": "type", "title": "Grid", "description": "rows of colours"})
+    assert kind.search_text == "Grid\nrows of colours"
+
+
 def test_a_lesson_keeps_its_situation_as_cue_and_its_suggestion_as_steps():
     lesson = ConceptDraft.lesson("the answer is a date", ["use datetime"])
     assert (lesson.kind, lesson.cues, lesson.implementation) == (
@@ -44,6 +70,14 @@ def test_content_hash_follows_the_content_and_not_the_keywords():
     draft = ConceptDraft(title="a", cues=("b",))
     assert draft.content_hash == ConceptDraft(title=" a ", cues=("b",), keywords=("z",)).content_hash
     assert draft.content_hash != ConceptDraft(title="a", cues=("c",)).content_hash
+    assert draft.content_hash != ConceptDraft(title="a", cues=("b",), subtype="s").content_hash
+
+
+def test_a_concept_of_the_first_release_keeps_the_hash_that_it_was_stored_under():
+    body = {"kind": "routine", "title": "a", "description": "", "parameters": [], "output_typing": ""}
+    body |= {"cues": ["b"], "implementation": []}
+    stored = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+    assert ConceptDraft(title="a", cues=("b",)).content_hash == stored
 
 
 def test_a_concept_has_the_hash_of_its_draft_and_gives_it_back():

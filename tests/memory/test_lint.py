@@ -1,6 +1,7 @@
 import pytest
 
-from memory.lint import constants, faults, is_garbage, is_instruction, is_refusal, leaks, masked, names
+from memory.commands import is_instruction
+from memory.lint import constants, faults, is_garbage, is_refusal, leaks, masked, names
 
 PROMPT = "Natalia sold 48 clips to her friends in April, and Tom's shop paid 2.50 for each. Water is free. How much?"
 

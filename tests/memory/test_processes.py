@@ -1,7 +1,10 @@
 """Several processes on one folder: one owns the index, the others search by scan, nobody misses a write."""
 
+import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,15 +20,7 @@ with ConceptStore.open(sys.argv[1], embedder="hash") as store:
         print(hits[0].concept.id if hits else "", store._vectors.owns_index, flush=True)
 """
 
-WRITER = """
-import sys
-from memory.concept import ConceptDraft
-from memory.store import ConceptStore
-with ConceptStore.open(sys.argv[1], embedder="hash") as store:
-    for n in range(25):
-        store.add(ConceptDraft(title=f"Shared method {n}"))
-        print(store.add(ConceptDraft(title=f"Method {n} of writer {sys.argv[2]}")))
-"""
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "processes.py"
 
 
 @pytest.fixture
@@ -73,26 +68,32 @@ def test_a_store_takes_the_index_over_once_its_owner_is_gone(folder):
         assert third._vectors.owns_index
 
 
-def test_processes_that_write_at_once_lose_nothing_and_double_nothing(folder):
-    writers = [
-        subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(folder), str(number)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(3)
-    ]
-    ids = []
-    for writer in writers:
-        out, errors = writer.communicate(timeout=120)
-        assert writer.returncode == 0, errors
-        ids += out.split()
+def writers_and_a_searcher(target, *options):
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(target), *options, "--json"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        cwd=SCRIPT.parents[1],
+        env={**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])},
+    )
+    assert done.stdout, done.stderr
+    return json.loads(done.stdout)
+
+
+def check(said, writers, concepts):
+    assert said["errors"] == []
+    assert said["concepts"] == said["expected"] == writers * concepts + 20
+    assert (said["lost"], said["doubled"], said["shared_seen"]) == (0, 0, [writers])
+    assert said["in_order"]
+    assert said["searcher"]["searches"] > 0 and said["searcher"]["empty"] == 0
+
+
+def test_four_writers_and_a_searcher_lose_nothing_and_double_nothing(folder):
+    check(writers_and_a_searcher(folder, "--concepts", "300", "--batch", "50"), 4, 300)
     with ConceptStore.open(folder, embedder="hash") as store:
-        stored = store.all()
-        assert set(ids) <= {concept.id for concept in stored}
-        assert len(set(ids)) == 75
-        assert sorted(concept.title for concept in stored if concept.title.startswith("Shared")) == sorted(
-            f"Shared method {n}" for n in range(25)
-        )
-        assert store.count() == 100
+        assert len(store.search("method", limit=2000)) == 1220
+
+
+def test_writers_on_postgresql_lose_nothing_and_number_events_in_the_order_of_commits(postgres_url):
+    check(writers_and_a_searcher(postgres_url, "--concepts", "60", "--batch", "20"), 4, 60)

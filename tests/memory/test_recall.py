@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from memory.concept import Concept, ConceptDraft, Outcomes
+from memory.concept import Concept, ConceptDraft, Outcomes, Parameter
 from memory.recall import Hit, diversify, fuse, weigh
 from tests.memory.conftest import COST, GRID, SPELL
 
 
-def hit(id, score=0.5, **outcomes):
-    return Hit(Concept(id=id, namespace="n", title=id, outcomes=Outcomes(**outcomes)), 0.5, score)
+def hit(id, score=0.5, status="trusted", **outcomes):
+    return Hit(Concept(id=id, namespace="n", title=id, status=status, outcomes=Outcomes(**outcomes)), 0.5, score)
 
 
 def test_fusion_prefers_what_both_rankings_know():
@@ -19,6 +19,7 @@ def test_fusion_prefers_what_both_rankings_know():
 
 def test_outcomes_move_the_score_both_ways():
     assert weigh(hit("new")).score == 0.5
+    assert weigh(hit("untried", status="provisional")).score < 0.5
     assert weigh(hit("good", helped=5)).score > 0.5 > weigh(hit("bad", harmed=5)).score
 
 
@@ -45,6 +46,34 @@ def test_recall_gives_the_related_concept_and_not_the_rest(store):
     assert found.ids == (ids[2],)
     assert -1 <= found.hits[0].similarity <= 1
     assert not found.abstained
+
+
+def test_recall_passes_over_what_was_shown_and_names_the_rest(store):
+    drafts = [
+        ConceptDraft(title=f"Rotate a matrix {way}", cues=("a matrix is rotated",), implementation=(f"{way} it",))
+        for way in ("by rows", "by columns", "by transposing", "by index")
+    ]
+    ids = set(store.add_many(drafts))
+    first = store.recall("a matrix is rotated", 2)
+    assert len(first.ids) == 2 and {hit.concept.id for hit in first.related} == ids - set(first.ids)
+    again = store.recall("a matrix is rotated", 2, exclude=first.ids)
+    assert set(again.ids) == ids - set(first.ids) and again.related == ()
+    assert store.recall("a matrix is rotated", 2, exclude=ids).abstained
+
+
+def test_a_definition_of_a_type_is_found_by_reference_and_never_recalled(store):
+    (type_id,) = store.add_many([ConceptDraft(kind="type", title="Matrix", description="a matrix is rotated rows")])
+    typed = GRID.model_copy(update={"parameters": (Parameter(name="m", typing="list[Matrix]"),)})
+    id = store.add(typed)
+    assert store.recall("a matrix is rotated").ids == (id,)
+    assert [one.id for one in store.types_of([typed])] == [type_id]
+    assert store.types_of([COST]) == []
+
+
+def test_other_words_find_it_by_the_keywords_of_its_task(store):
+    draft = SPELL.model_copy(update={"keywords": ("backwards", "letters", "sentence", "spell", "words")})
+    id = store.add(draft)
+    assert store.recall("Spell the letters of all the words backwards.").ids == (id,)
 
 
 def test_recall_ranks_what_helped_over_what_harmed(store):

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.concept import Concept
+from memory.concept import Concept, ConceptDraft, Parameter
 from memory.render import CLOSING, OPENING, estimate_tokens, render
 from tests.memory.conftest import COST, GRID, SPELL
 
@@ -32,7 +32,7 @@ def stored(draft, id="1"):
 
 @given(concepts, st.integers(0, 400), counts)
 def test_the_budget_is_never_exceeded_and_the_quotation_is_closed_once(concepts, budget, count):
-    made = render(concepts, budget, count)
+    made = render(concepts[:2], budget, count, related=concepts[2:], types=concepts[2:])
     assert count(made.text) <= budget or made.text == ""
     assert bool(made.text) == bool(made.ids)
     if made.text:
@@ -73,6 +73,35 @@ def test_what_tries_to_leave_the_quotation_or_to_command_is_taken_out():
     for bad in ("<|im_start|>", "Ignore", "password", "\nsystem", "NOTES >", "```"):
         assert bad not in shown
     assert "total = 1" in shown
+
+
+def test_related_concepts_and_types_are_shown_where_there_is_room():
+    typed = stored(
+        COST.model_copy(
+            update={
+                "implementation": ("Multiply price and quantity.",),
+                "parameters": (Parameter(name="price", typing="Money", description="of one"),),
+                "output_typing": "Money",
+            }
+        )
+    )
+    money = stored(ConceptDraft(kind="type", title="Money", description="an amount in cents"), "2")
+    shape = stored(ConceptDraft(kind="type", title="Shape", description="a set of cells"), "3")
+    made = render([typed], 1000, related=[stored(SPELL, "4"), stored(GRID, "5"), typed], types=[money, shape])
+    assert "Takes: price: Money (of one); gives Money" in made.text
+    assert "Type Money: an amount in cents" in made.text and "Shape" not in made.text
+    assert f"Related: {SPELL.title}; {GRID.title}\n" in made.text
+    assert made.ids == ("1",)
+    tight = render([typed], estimate_tokens(render([typed], 1000).text), related=[stored(SPELL, "4")], types=[money])
+    assert "Related" not in tight.text and "Type" not in tight.text and COST.title in tight.text
+
+
+def test_related_names_alone_are_no_hint():
+    assert render([], 1000, related=[stored(SPELL)]).text == ""
+
+
+def test_the_frame_is_short():
+    assert estimate_tokens(OPENING + CLOSING) <= 25
 
 
 def test_indentation_of_a_program_survives():

@@ -1,0 +1,154 @@
+"""What memory gains on a stream of related tasks: several recurring reasoning-gym families, interleaved.
+
+The same tasks come in several random orders. Each order starts with an empty memory, learns after every task from what
+public evidence backs (a second, independent route; never a grade), and is solved once by each arm:
+
+    none      no memory
+    lessons   advice in words
+    concepts  program sketches
+    examples  the most similar solved task, whole
+    credit    concepts, with outcomes counted, weighed and pruned
+
+    python benchmarks/memory_gain.py --out FOLDER [--families A B] [--per-family 6] [--orders 5] [--arms none concepts]
+                                     [--model embedded] [--limit-minutes 60] [--report] [--json]
+
+Model, prompts and budget are the same in all arms; decoding is greedy and replies are cached, so that equal requests
+of different arms cost once. The second route is only taken where memory recalled nothing, or, with credit, something
+that has not shown its worth (memory_gain.toml, memory_gain_credit.toml); it is another program, written in plain loops.
+Stop it at any time; the same command goes on. `--report` prints what there is so far.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+from memory_gain_arms import ARMS, open_arm, registry
+from memory_gain_report import print_report, report
+
+from agent import Budget, Task
+from agent.continual import shuffled, solve_continually
+from agent.models import ModelClient, ResponseCache, load_model
+from agent.results import ResultsFile
+from agent.run import Run
+from agent.tasks import load_tasks
+
+FAMILIES = (
+    "spell_backward",
+    "time_intervals",
+    "bitwise_arithmetic",
+    "base_conversion",
+    "letter_counting",
+    "calendar_arithmetic",
+)
+
+
+def results_file(out: Path, arm: str, order: int) -> Path:
+    return out / f"{arm}-{order}.jsonl"
+
+
+def read_results(out: Path, arms: list[str], orders: int) -> dict[str, dict[int, dict[str, dict]]]:
+    """Results by arm, order and task id. Without memory the order does not matter: one serves for all."""
+    found: dict[str, dict[int, dict[str, dict]]] = {}
+    for arm in arms:
+        for order in range(orders):
+            path = results_file(out, arm, 0 if arm == "none" else order)
+            lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+            whole = [json.loads(line) for line in lines if line.endswith(b"\n")]
+            found.setdefault(arm, {})[order] = {result["task_id"]: result for result in whole}
+    return found
+
+
+async def solve(
+    client: ModelClient, arm: str, order: int, tasks: list[Task], options: argparse.Namespace, deadline: float
+) -> None:
+    """Solves all tasks in one order by one arm, or as many as time allows."""
+    by_id = {task.id: task for task in tasks}
+    path = results_file(options.out, arm, order)
+    settings = {"model": client.name}
+    with ResultsFile(path, resume=True, settings=settings) as results:
+        if len(results.done) == len(tasks):
+            return
+        part = open_arm(
+            arm,
+            client,
+            path.with_suffix(".memory"),
+            list(results.done.values()),
+            by_id,
+            options.embedder,
+            registry=registry(options.check),
+            budget=Budget(max_tokens=options.max_tokens),
+        )
+        with closing(part):
+
+            def on_done(run: Run) -> None:
+                part.after()
+                said = f"error: {run.error}" if run.error else " → ".join(run.route)
+                marks = f"{len(run.recalled)} recalled, {len(run.learned)} learnt, {run.usage.seconds:.0f} s"
+                print(f"order {order} {arm:8} {run.task_id:28} {run.score:g} {said} ({marks})", file=sys.stderr)
+
+            async with part.agent as agent:
+                await solve_continually(
+                    agent,
+                    shuffled(tasks, order),
+                    every=1,
+                    results=results,
+                    on_done=on_done,
+                    until=lambda: time.monotonic() > deadline,
+                )
+
+
+async def solve_everything(client: ModelClient, tasks: list[Task], options: argparse.Namespace) -> None:
+    deadline = time.monotonic() + 60 * options.limit_minutes
+    for order in range(options.orders):
+        for arm in options.arms:
+            if arm != "none" or order == 0:
+                await solve(client, arm, order, tasks, options, deadline)
+            if time.monotonic() > deadline:
+                print("out of time; the same command goes on from here", file=sys.stderr)
+                return
+
+
+def tasks_of(options: argparse.Namespace) -> list[Task]:
+    size = len(options.families) * options.per_family
+    return list(load_tasks(f"gym:{','.join(options.families)};size={size};seed={options.seed}"))
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--families", nargs="+", default=list(FAMILIES))
+    parser.add_argument("--per-family", type=int, default=6)
+    parser.add_argument("--orders", type=int, default=5)
+    parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
+    parser.add_argument("--seed", type=int, default=1, help="of the tasks")
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--base-url")
+    parser.add_argument("--embedder", default="minilm")
+    parser.add_argument("--max-tokens", type=int, default=1600, help="budget of a task, writing to memory included")
+    parser.add_argument("--check", default="program", choices=["program", "hand"], help="the second route")
+    parser.add_argument("--limit-minutes", type=float, default=float("inf"))
+    parser.add_argument("--report", action="store_true", help="only report what there is")
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None, client: ModelClient | None = None) -> dict:
+    options = parse(arguments)
+    tasks = tasks_of(options)
+    if not options.report:
+        client = client or load_model(options.model, base_url=options.base_url, cache=ResponseCache())
+        asyncio.run(solve_everything(client, tasks, options))
+    figures = report(read_results(options.out, options.arms, options.orders), tasks)
+    if options.json:
+        print(json.dumps(figures))
+    else:
+        print_report(figures)
+    return figures
+
+
+if __name__ == "__main__":
+    main()

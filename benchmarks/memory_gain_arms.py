@@ -1,0 +1,166 @@
+"""The arms of memory_gain.py: what each of them keeps of a solved task, and what it shows of it again."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agent import ReasoningAgent, Task
+from agent.answers import extract
+from agent.blocks import BUILT_IN, Registry
+from agent.blocks.verify import Verify, verdict
+from agent.kit import Kit
+from agent.learning import Learner
+from agent.models import ModelClient
+from agent.prompting import ANSWER_FORM
+from agent.state import State
+from agent.steps import programmed
+from agent.trace import Hint, Recalled, Step, Turn
+from memory import ConceptStore
+from memory.embedding import Embedder, resolve_embedder
+
+POLICY = Path(__file__).with_name("memory_gain.toml")
+CREDIT_POLICY = Path(__file__).with_name("memory_gain_credit.toml")
+ARMS = {
+    "none": "no memory",
+    "lessons": "advice in words, from the same solved tasks; no program",
+    "concepts": "program sketches with title and cue, as pilotage writes them",
+    "examples": "the most similar solved task, whole, with its program word for word",
+    "credit": "concepts; what came of them is counted, weighs in recall, and retires what harms",
+}
+
+OTHER_PROGRAM = (
+    "Write a short Python program (standard library only) that computes the answer in plain loops, step by step, "
+    "without shortcuts, and prints the answer and nothing else. Reply with one ```python block."
+)
+BY_HAND = "Solve this by hand in at most six short lines. {form}"
+
+
+class CheapVerify(Verify):
+    """The second route of `verify`, made cheap. What it costs is what this benchmark spends most on.
+
+    Args:
+        by: `program`, which is told to take the long way, or `hand`, in a few lines.
+    """
+
+    def __init__(self, by: str) -> None:
+        self._by = by
+
+    async def run(self, state: State, kit: Kit) -> Step:
+        if self._by == "program":
+            step = await programmed(self.name, state, kit, OTHER_PROGRAM, independent=True)
+        else:
+            asked = BY_HAND.format(form=ANSWER_FORM[state.task.kind])
+            reply = await kit.ask(state, asked, max_tokens=200, independent=True)
+            candidate = extract(state.task.kind, reply.text, state.task.choices)
+            turn = Turn(asked=asked, replied=reply.text)
+            step = kit.step(self.name, [reply], turns=[turn], candidate=candidate, independent=True)
+        evidence = step.evidence.model_copy(update={"verdict": verdict(state, step.candidate)})
+        return step.model_copy(update={"evidence": evidence})
+
+
+def registry(check: str) -> Registry:
+    """The built-in blocks with the cheap check."""
+    return Registry(CheapVerify(check) if block.name == "verify" else block for block in BUILT_IN)
+
+
+@dataclass(frozen=True)
+class Part:
+    """An agent of one arm, what to do after each task, and what to release at the end."""
+
+    agent: ReasoningAgent
+    after: Callable[[], object] = lambda: None
+    close: Callable[[], object] = lambda: None
+
+
+def open_arm(
+    arm: str,
+    client: ModelClient,
+    folder: Path,
+    done: Iterable[dict[str, Any]],
+    tasks: Mapping[str, Task],
+    embedder: str,
+    **options: Any,
+) -> Part:
+    """The agent of an arm; `done` are its results so far, from which `examples` has its memory back."""
+    if arm == "none":
+        return Part(ReasoningAgent(client, policy=str(POLICY), **options))
+    if arm == "examples":
+        agent = ReasoningAgent(client, policy=str(POLICY), **options)
+        examples = Examples(resolve_embedder(embedder), done, tasks)
+        agent.parts = replace(agent.parts, recall=examples.recall, learner=examples)
+        return Part(agent)
+    store = ConceptStore.open(folder, embedder=embedder)
+    policy = CREDIT_POLICY if arm == "credit" else POLICY
+    agent = ReasoningAgent(client, policy=str(policy), memory=store, **options)
+    # Lessons from failures and second thoughts on what is new cost more calls; here each arm writes in one.
+    learner = Learner(store, client.name, pitfalls=False, deliberate=False)
+    agent.parts = replace(agent.parts, learner=learner)
+    if arm == "credit":
+        return Part(agent, store.prune, store.close)
+    agent.parts = replace(agent.parts, creditor=None)
+    if arm == "lessons":
+        agent.parts = replace(agent.parts, learner=InWords(learner))
+    return Part(agent, close=store.close)
+
+
+class InWords:
+    """A learner that is told of a solved task without its program, so that it can only write advice."""
+
+    def __init__(self, learner: Any) -> None:
+        self._learner = learner
+
+    async def learn(self, state: State, kit: Kit) -> dict[str, str]:
+        steps = tuple(step.model_copy(update={"program": None}) for step in state.trace.steps)
+        return await self._learner.learn(replace(state, trace=state.trace.model_copy(update={"steps": steps})), kit)
+
+
+class Examples:
+    """Solved tasks kept whole; the most similar one is shown. What retrieval without abstraction gives (the baseline).
+
+    The write gate, the embedder and the least similarity are those of the concepts.
+    """
+
+    def __init__(self, embedder: Embedder, done: Iterable[dict[str, Any]], tasks: Mapping[str, Task]) -> None:
+        self._embedder = embedder
+        self._texts: dict[str, str] = {}
+        self._vectors: dict[str, Any] = {}
+        for result in done:
+            if result["learned"]:
+                programs = [step["program"] for step in result["steps"] if step["program"]]
+                self._keep(tasks[result["task_id"]], programs, result["steps"][0]["text"], result["answer"])
+
+    async def recall(
+        self, query: str, max_tokens: int, kit: Kit | None = None, *, exclude: Collection[str] = (), tried: str = ""
+    ) -> Recalled:
+        """The most similar example, however long it is: `max_tokens` would cut the program."""
+        return await asyncio.to_thread(self._recall, query)
+
+    async def learn(self, state: State, kit: Kit) -> dict[str, str]:
+        leader = state.leader
+        if leader is None or not leader.verified:
+            return {}
+        programs = [step.program for step in leader.steps if step.program]
+        await asyncio.to_thread(self._keep, state.task, programs, leader.steps[0].text, leader.text)
+        return {state.task.id: "a whole example"}
+
+    def _keep(self, task: Task, programs: list[str], text: str, answer: str) -> None:
+        work = f"```python\n{programs[-1].strip()}\n```" if programs else text.strip()
+        self._texts[task.id] = (
+            f"A similar task that was solved before:\n{task.prompt.strip()}\n{work}\nIts answer: {answer}"
+        )
+        self._vectors[task.id] = self._embedder.embed([task.prompt])[0]
+
+    def _recall(self, query: str) -> Recalled:
+        if not self._vectors:
+            return Recalled()
+        vector = self._embedder.embed([query])[0]
+        similarity = {name: float(np.dot(vector, other)) for name, other in self._vectors.items()}
+        best = max(similarity, key=lambda name: similarity[name])
+        if similarity[best] < self._embedder.similarity_floor:
+            return Recalled()
+        hint = Hint(concept_id=best, title="a whole example", similarity=similarity[best])
+        return Recalled(text=self._texts[best], hints=(hint,))

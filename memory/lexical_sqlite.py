@@ -1,0 +1,95 @@
+"""Keyword index on SQLite: FTS5 over the same texts that are embedded, ranked by BM25."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+
+from sqlalchemy import Connection, text
+
+from memory.concept import Concept
+from memory.ledger import Ledger
+from memory.rare_words import RareWords
+from memory.words import content_words
+
+_INSERT = text("INSERT INTO concept_words (rowid, concept_id, namespace, body) VALUES (:seq, :id, :namespace, :body)")
+_BEST = text(
+    "WITH best AS MATERIALIZED (SELECT rowid AS seq, rank AS score FROM concept_words "
+    "WHERE concept_words MATCH :match ORDER BY rank LIMIT :limit) "
+    "SELECT c.id, c.namespace FROM best JOIN concepts c ON c.added_seq = best.seq ORDER BY best.score"
+)
+_BEST_OF_ONE = text(
+    "SELECT concept_id FROM concept_words WHERE concept_words MATCH :match AND namespace = :namespace "
+    "ORDER BY rank LIMIT :limit"
+)
+_BATCH = 1000
+
+
+class SqliteKeywords:
+    """Implements `memory.lexical.KeywordIndex`."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._rare = RareWords("concept_words")
+        with ledger.read() as connection:
+            exists = connection.dialect.has_table(connection, "concept_words")
+        if not exists:
+            self._build(anew=False)
+
+    def rebuild(self) -> None:
+        """Build the index from the ledger's current rows."""
+        self._build(anew=True)
+
+    def _build(self, *, anew: bool) -> None:
+        with self._ledger.write() as connection:
+            if not anew and connection.dialect.has_table(connection, "concept_words"):
+                return  # another process was faster
+            connection.execute(text("DROP TABLE IF EXISTS concept_words"))
+            connection.execute(
+                text(
+                    "CREATE VIRTUAL TABLE concept_words USING fts5("
+                    "concept_id UNINDEXED, namespace UNINDEXED, body, tokenize='porter unicode61')"
+                )
+            )
+            rows = self._ledger.every_numbered(connection)
+            while batch := list(islice(rows, _BATCH)):
+                self.put_new(connection, batch)
+
+    def put(self, connection: Connection, concept: Concept) -> None:
+        """Bring one concept up to date, within the transaction that changes it."""
+        connection.execute(
+            text("DELETE FROM concept_words WHERE rowid = (SELECT added_seq FROM concepts WHERE id = :id)"),
+            {"id": concept.id},
+        )
+        if concept.status != "retired":
+            connection.execute(
+                text(
+                    "INSERT INTO concept_words (rowid, concept_id, namespace, body) "
+                    "SELECT added_seq, id, namespace, :body FROM concepts WHERE id = :id"
+                ),
+                {"id": concept.id, "body": concept.search_text},
+            )
+
+    def put_new(self, connection: Connection, new: Sequence[tuple[int, Concept]]) -> None:
+        """Add concepts that the index does not hold, each with the number of its `added` event."""
+        rows = [
+            {"seq": seq, "id": concept.id, "namespace": concept.namespace, "body": concept.search_text}
+            for seq, concept in new
+            if concept.status != "retired"
+        ]
+        if rows:
+            connection.execute(_INSERT, rows)
+
+    def search(self, connection: Connection, namespace: str, query: str, limit: int) -> list[str]:
+        """Ids of the concepts that share words with the query, best first."""
+        size = connection.scalar(text("SELECT max(added_seq) FROM concepts")) or 0
+        match = self._rare.expression(connection, content_words(query), size)
+        if not match:
+            return []
+        # Ranked over all namespaces first: reading the namespace of every match costs more than ranking it.
+        ranked = connection.execute(_BEST, {"match": match, "limit": 4 * limit}).all()
+        found = [row.id for row in ranked if row.namespace == namespace]
+        if len(found) < limit and len(ranked) == 4 * limit:
+            rows = connection.execute(_BEST_OF_ONE, {"match": match, "namespace": namespace, "limit": limit})
+            found = [row.concept_id for row in rows]
+        return found[:limit]

