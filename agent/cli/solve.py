@@ -41,48 +41,48 @@ def solve(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Results file (JSON Lines), one object a task.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Solve the first N tasks only.")] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Tasks at once. [default: 1]")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Tasks at once. (default: 1)")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an existing results file.")] = False,
     model: Annotated[
         str | None,
-        typer.Option(help="embedded[:NAME], a GGUF path, or PROVIDER:MODEL. [default: embedded]"),
+        typer.Option(help="embedded[:NAME], a GGUF path, or PROVIDER:MODEL. (default: embedded)"),
     ] = None,
     base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible server that has the model.")] = None,
     policy: Annotated[
-        str | None, typer.Option(help="default, random, FILE.toml (rules), or fixed:BLOCK,BLOCK,... [default: default]")
+        str | None, typer.Option(help="default, random, FILE.toml (rules), or fixed:BLOCK,BLOCK,... (default: default)")
     ] = None,
     memory: Annotated[
-        str | None, typer.Option(help="Memory folder, or none. [default: in the user's data folder]")
+        str | None, typer.Option(help="Memory folder, or none. (default: in the user's data folder)")
     ] = None,
     learn: Annotated[
         str | None,
         typer.Option(
             metavar="[every=N]",
             help="Write verified successes and credit to memory after each task, or together after every N of --tasks, "
-            "which repeats itself exactly. [default: after each]",
+            "which repeats itself exactly. (default: after each)",
         ),
     ] = None,
     no_learn: Annotated[bool, typer.Option("--no-learn", help="Only read memory.")] = False,
     holdout: Annotated[
         float | None,
-        typer.Option(help="Share of the tasks that run without hints, to measure what hints are worth. [default: 0]"),
+        typer.Option(help="Share of the tasks that run without hints, to measure what hints are worth. (default: 0)"),
     ] = None,
     order: Annotated[int | None, typer.Option(min=0, help="Shuffle the tasks by this seed.")] = None,
     orders: Annotated[
         int | None,
         typer.Option(min=1, help="Solve the tasks in N orders, each from its own copy of the memory. Needs --out."),
     ] = None,
-    observation: Annotated[str | None, typer.Option(help="free or probe. [default: free]")] = None,
+    observation: Annotated[str | None, typer.Option(help="free or probe. (default: free)")] = None,
     sandbox: Annotated[
-        str | None, typer.Option(help="auto, bubblewrap, subprocess (weaker), or none. [default: auto]")
+        str | None, typer.Option(help="auto, bubblewrap, subprocess (weaker), or none. (default: auto)")
     ] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Token budget of a task. [default: 6000]")] = None,
-    max_steps: Annotated[int | None, typer.Option(help="Blocks of a task. [default: 8]")] = None,
-    max_calls: Annotated[int | None, typer.Option(help="LLM calls of a task. [default: 24]")] = None,
-    max_seconds: Annotated[float | None, typer.Option(help="Seconds of a task. [default: 600]")] = None,
-    seed: Annotated[int | None, typer.Option(help="Sampling seed. [default: 0]")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Token budget of a task. (default: 6000)")] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Blocks of a task. (default: 8)")] = None,
+    max_calls: Annotated[int | None, typer.Option(help="LLM calls of a task. (default: 24)")] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Seconds of a task. (default: 600)")] = None,
+    seed: Annotated[int | None, typer.Option(help="Sampling seed. (default: 0)")] = None,
     cache: Annotated[
-        bool | None, typer.Option("--cache/--no-cache", help="Reuse recorded replies. [default: cache]")
+        bool | None, typer.Option("--cache/--no-cache", help="Reuse recorded replies. (default: cache)")
     ] = None,
     thread: Annotated[
         str | None, typer.Option(help="Name of the run; the same command resumes it if it was killed.")
