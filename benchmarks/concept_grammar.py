@@ -21,9 +21,10 @@ THINGS = (
     "prices,quantities,ages,distances,speeds,durations,dates,weekdays,fractions,decimals,percentages,ratios,digits,"
     "prime factors,divisors,remainders,polynomials,coefficients,roots,angles,triangles,rectangles,circles,matrices,"
     "rows,columns,diagonals,grid cells,islands,regions,borders,objects,pixels,shapes,words,letters,vowels,sentences,"
-    "anagrams,palindromes,substrings,ciphers,binary strings,bits,boolean clauses,premises,syllogisms,suspects,family relations,"
-    "seats,houses,courses,prerequisites,graphs,nodes,edges,paths,queens,tiles,discs,jugs,coins,dice,cards,tickets,"
-    "recipes,ingredients,wages,taxes,discounts,profits,debts,populations,tanks,pipes,trains,workers,machines,boxes"
+    "anagrams,palindromes,substrings,ciphers,binary strings,bits,boolean clauses,premises,syllogisms,suspects,"
+    "family relations,seats,houses,courses,prerequisites,graphs,nodes,edges,paths,queens,tiles,discs,jugs,coins,dice,"
+    "cards,tickets,recipes,ingredients,wages,taxes,discounts,profits,debts,populations,tanks,pipes,trains,"
+    "workers,machines,boxes"
 ).split(",")
 SETTINGS = (
     "in a table,on a square grid,along a line,around a circle,in a queue,on a calendar,in a bakery,at a market,"

@@ -13,8 +13,9 @@ public evidence backs (a second, independent route; never a grade), and is solve
                                      [--model embedded] [--limit-minutes 60] [--report] [--json]
 
 Model, prompts and budget are the same in all arms; decoding is greedy and replies are cached, so that equal requests
-of different arms cost once. The second route is only taken where memory recalled nothing, or, with credit, something
-that has not shown its worth (memory_gain.toml, memory_gain_credit.toml); it is another program, written in plain loops.
+of different arms cost once. More routes than one are only taken where memory recalled nothing, or, with credit,
+something that has not shown its worth (memory_gain.toml, memory_gain_credit.toml): a program written as a function and,
+where the two disagree, one in plain loops.
 Stop it at any time; the same command goes on. `--report` prints what there is so far.
 """
 
@@ -38,11 +39,11 @@ from agent.tasks import load_tasks
 
 FAMILIES = (
     "spell_backward",
-    "time_intervals",
-    "bitwise_arithmetic",
-    "base_conversion",
     "letter_counting",
-    "calendar_arithmetic",
+    "word_sequence_reversal",
+    "bitwise_arithmetic",
+    "power_function",
+    "count_bits",
 )
 
 

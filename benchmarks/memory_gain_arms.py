@@ -11,6 +11,7 @@ import numpy as np
 from agent import ReasoningAgent, Task
 from agent.answers import extract
 from agent.blocks import BUILT_IN, Registry
+from agent.blocks.base import Block
 from agent.blocks.verify import Verify, verdict
 from agent.kit import Kit
 from agent.learning import Learner
@@ -32,7 +33,11 @@ ARMS = {
     "credit": "concepts; what came of them is counted, weighs in recall, and retires what harms",
 }
 
-OTHER_PROGRAM = (
+AS_FUNCTION = (
+    "Write a Python function (standard library only) that solves any task of this kind from its parameters, call it "
+    "with the values of this task, and print what it returns and nothing else. Reply with one ```python block."
+)
+IN_LOOPS = (
     "Write a short Python program (standard library only) that computes the answer in plain loops, step by step, "
     "without shortcuts, and prints the answer and nothing else. Reply with one ```python block."
 )
@@ -43,7 +48,7 @@ class CheapVerify(Verify):
     """The second route of `verify`, made cheap. What it costs is what this benchmark spends most on.
 
     Args:
-        by: `program`, which is told to take the long way, or `hand`, in a few lines.
+        by: `program`, which is told to write a function, or `hand`, in a few lines.
     """
 
     def __init__(self, by: str) -> None:
@@ -51,7 +56,7 @@ class CheapVerify(Verify):
 
     async def run(self, state: State, kit: Kit) -> Step:
         if self._by == "program":
-            step = await programmed(self.name, state, kit, OTHER_PROGRAM, independent=True)
+            step = await programmed(self.name, state, kit, AS_FUNCTION, independent=True)
         else:
             asked = BY_HAND.format(form=ANSWER_FORM[state.task.kind])
             reply = await kit.ask(state, asked, max_tokens=200, independent=True)
@@ -62,9 +67,22 @@ class CheapVerify(Verify):
         return step.model_copy(update={"evidence": evidence})
 
 
+class Loops(Block):
+    """A third route for when the first two disagree: a program that takes the long way. One LLM call."""
+
+    name = "loops"
+
+    def applicable(self, state: State) -> bool:
+        return state.abilities.sandbox and not state.trace.has(self.name)
+
+    async def run(self, state: State, kit: Kit) -> Step:
+        return await programmed(self.name, state, kit, IN_LOOPS, independent=True)
+
+
 def registry(check: str) -> Registry:
-    """The built-in blocks with the cheap check."""
-    return Registry(CheapVerify(check) if block.name == "verify" else block for block in BUILT_IN)
+    """The built-in blocks with the cheap check, and a third route."""
+    *blocks, answer = (CheapVerify(check) if block.name == "verify" else block for block in BUILT_IN)
+    return Registry([*blocks, Loops(), answer])
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Adding many concepts at once: a handful of statements for all of them, and repeats within the batch found together.
 
-One by one, each concept costs a dozen statements and a search; together they cost less than half a millisecond each.
+One by one, each concept costs a dozen statements and a search; together they cost about half a millisecond each.
 """
 
 from __future__ import annotations

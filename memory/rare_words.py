@@ -1,7 +1,7 @@
 """RareWords: which words of a query the keyword index should look for, so that a search stays fast in a large store.
 
 BM25 has to score every text that holds any of the words. A word that stands in one text of fifty decides little and
-costs most of the time: 150 ms for the prompt of a typical task at 100,000 texts, 1.5 ms without such words.
+costs most of the time: 150 ms for the prompt of a typical task at 100,000 texts, 1 ms without such words.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """VectorView: the nearest concepts to a vector. Its protocol, and the exact scan that needs no index.
 
-The scan reads vectors from the ledger and compares all of them: 2 ms for 10,000 concepts, 20 ms for 100,000. A process
-that does not own the Chroma index uses it, so that it always sees every write, its own first.
+The scan reads vectors from the ledger and compares all of them: 2 ms for 10,000 concepts. A process that
+does not own the Chroma index uses it, so that it always sees every write, its own first.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def solver(messages):
     hinted = "notes" in prompt or "solved before" in prompt
     knows = hinted or zlib.crc32(prompt.split("\n\n")[0].encode()) % 3 == 0
     work = f"print(bin({number}).count('1'))" if number else f"word = '{text}'\nprint(word[::-1])"
-    if "Python program" in asked:
+    if "```python" in asked:
         return f"```python\n{work if knows else 'print(7 * 6 - 42)'}\n```"
     right = bin(int(number)).count("1") if number else text[::-1]
     return f"I work it out.\nAnswer: {right}"
