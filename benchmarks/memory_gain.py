@@ -14,8 +14,8 @@ public evidence backs (a second, independent route; never a grade), and is solve
 
 Model, prompts and budget are the same in all arms; decoding is greedy and replies are cached, so that equal requests
 of different arms cost once. More routes than one are only taken where memory recalled nothing, or, with credit,
-something that has not shown its worth (memory_gain.toml, memory_gain_credit.toml): a program written as a function and,
-where the two disagree, one in plain loops.
+something that has not shown its worth (memory_gain.toml, memory_gain_credit.toml): a program in plain loops and, while
+no two agree, one written as a function.
 Stop it at any time; the same command goes on. `--report` prints what there is so far.
 """
 
@@ -80,7 +80,7 @@ async def solve(
             list(results.done.values()),
             by_id,
             options.embedder,
-            registry=registry(options.check),
+            registry=registry(),
             budget=Budget(max_tokens=options.max_tokens),
         )
         with closing(part):
@@ -130,7 +130,6 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--base-url")
     parser.add_argument("--embedder", default="minilm")
     parser.add_argument("--max-tokens", type=int, default=1600, help="budget of a task, writing to memory included")
-    parser.add_argument("--check", default="program", choices=["program", "hand"], help="the second route")
     parser.add_argument("--limit-minutes", type=float, default=float("inf"))
     parser.add_argument("--report", action="store_true", help="only report what there is")
     parser.add_argument("--json", action="store_true")

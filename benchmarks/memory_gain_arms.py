@@ -9,17 +9,14 @@ from typing import Any
 import numpy as np
 
 from agent import ReasoningAgent, Task
-from agent.answers import extract
 from agent.blocks import BUILT_IN, Registry
 from agent.blocks.base import Block
-from agent.blocks.verify import Verify, verdict
 from agent.kit import Kit
 from agent.learning import Learner
 from agent.models import ModelClient
-from agent.prompting import ANSWER_FORM
 from agent.state import State
 from agent.steps import programmed
-from agent.trace import Hint, Recalled, Step, Turn
+from agent.trace import Hint, Recalled, Step
 from memory import ConceptStore
 from memory.embedding import Embedder, resolve_embedder
 
@@ -33,56 +30,36 @@ ARMS = {
     "credit": "concepts; what came of them is counted, weighs in recall, and retires what harms",
 }
 
-AS_FUNCTION = (
-    "Write a Python function (standard library only) that solves any task of this kind from its parameters, call it "
-    "with the values of this task, and print what it returns and nothing else. Reply with one ```python block."
-)
-IN_LOOPS = (
-    "Write a short Python program (standard library only) that computes the answer in plain loops, step by step, "
-    "without shortcuts, and prints the answer and nothing else. Reply with one ```python block."
-)
-BY_HAND = "Solve this by hand in at most six short lines. {form}"
+ROUTES = {
+    "loops": (
+        "Write a short Python program (standard library only) that computes the answer in plain loops, step by step, "
+        "without shortcuts, and prints the answer and nothing else. Reply with one ```python block."
+    ),
+    "function": (
+        "Write a short Python program (standard library only) with one function that solves any task of this kind. Its "
+        "last line prints what the function returns for the values of this task, and nothing else. Reply with one "
+        "```python block."
+    ),
+}
+"""Further routes to an answer: what `verify` does, but cheap, for they are what this benchmark spends most on."""
 
 
-class CheapVerify(Verify):
-    """The second route of `verify`, made cheap. What it costs is what this benchmark spends most on.
+class OtherProgram(Block):
+    """A program written in another way, without sight of the first. One LLM call."""
 
-    Args:
-        by: `program`, which is told to write a function, or `hand`, in a few lines.
-    """
-
-    def __init__(self, by: str) -> None:
-        self._by = by
-
-    async def run(self, state: State, kit: Kit) -> Step:
-        if self._by == "program":
-            step = await programmed(self.name, state, kit, AS_FUNCTION, independent=True)
-        else:
-            asked = BY_HAND.format(form=ANSWER_FORM[state.task.kind])
-            reply = await kit.ask(state, asked, max_tokens=200, independent=True)
-            candidate = extract(state.task.kind, reply.text, state.task.choices)
-            turn = Turn(asked=asked, replied=reply.text)
-            step = kit.step(self.name, [reply], turns=[turn], candidate=candidate, independent=True)
-        evidence = step.evidence.model_copy(update={"verdict": verdict(state, step.candidate)})
-        return step.model_copy(update={"evidence": evidence})
-
-
-class Loops(Block):
-    """A third route for when the first two disagree: a program that takes the long way. One LLM call."""
-
-    name = "loops"
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     def applicable(self, state: State) -> bool:
         return state.abilities.sandbox and not state.trace.has(self.name)
 
     async def run(self, state: State, kit: Kit) -> Step:
-        return await programmed(self.name, state, kit, IN_LOOPS, independent=True)
+        return await programmed(self.name, state, kit, ROUTES[self.name], independent=True)
 
 
-def registry(check: str) -> Registry:
-    """The built-in blocks with the cheap check, and a third route."""
-    *blocks, answer = (CheapVerify(check) if block.name == "verify" else block for block in BUILT_IN)
-    return Registry([*blocks, Loops(), answer])
+def registry() -> Registry:
+    """The built-in blocks and the cheap routes."""
+    return Registry([*BUILT_IN[:-1], *map(OtherProgram, ROUTES), BUILT_IN[-1]])
 
 
 @dataclass(frozen=True)

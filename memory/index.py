@@ -81,16 +81,16 @@ class ChromaIndex:
         """Whether it is on a server."""
         return self._shared
 
-    def nearest(self, queries: NDArray[np.float32], limit: int) -> list[list[Neighbour]]:
-        """For each query (a row) the most similar active concepts, best first."""
+    def nearest(self, queries: NDArray[np.float32], limit: int, last: int) -> list[list[Neighbour]]:
+        """For each query (a row) the most similar active concepts, best first, as of event `last` or later."""
         from chromadb.errors import NotFoundError
 
         with self._lock, self._guard():
             try:
-                return self._nearest(queries, limit)
+                return self._nearest(queries, limit, last)
             except NotFoundError:  # another process built the collection anew, or the server lost its folder
                 self._open()
-                return self._nearest(queries, limit)
+                return self._nearest(queries, limit, last)
 
     def count(self) -> int:
         """How many vectors the index holds."""
@@ -110,8 +110,9 @@ class ChromaIndex:
         """Close Chroma's files or connections."""
         self._client.close()
 
-    def _nearest(self, queries: NDArray[np.float32], limit: int) -> list[list[Neighbour]]:
-        self._catch_up()
+    def _nearest(self, queries: NDArray[np.float32], limit: int, last: int) -> list[list[Neighbour]]:
+        if last > self._seq:
+            self._catch_up()
         found = self._collection.query(query_embeddings=list(queries), n_results=limit, include=["distances"])
         return [
             [Neighbour(id_, 1.0 - float(distance)) for id_, distance in zip(ids, distances, strict=True)]

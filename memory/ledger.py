@@ -70,6 +70,14 @@ class VectorRow:
     vector: bytes | None
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Which embedder the ledger is bound to, as stored, and the last event that changed what a search may return."""
+
+    embedder: str | None
+    last_change: int
+
+
 class Ledger:
     """Reads and writes of the concept tables.
 
@@ -267,6 +275,13 @@ class Ledger:
             .order_by(events.c.seq)
         )
         return [event_of(row) for row in connection.execute(query)]
+
+    def standing(self, connection: Connection, namespace: str) -> Standing:
+        """What a search has to know of the ledger, in one statement."""
+        embedder = select(meta.c.value).where(meta.c.key == "embedder").scalar_subquery()
+        last = select(func.max(concepts.c.changed_seq)).where(concepts.c.namespace == namespace).scalar_subquery()
+        row = connection.execute(select(embedder.label("embedder"), last.label("last"))).one()
+        return Standing(row.embedder, int(row.last or 0))
 
     def last_change(self, connection: Connection, namespace: str) -> int:
         """Number of the last event that changed what a search may return; 0 for none."""

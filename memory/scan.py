@@ -29,8 +29,8 @@ class Neighbour:
 class VectorView(Protocol):
     """A view of the ledger's vectors in one namespace, by one embedder. Safe to use from several threads."""
 
-    def nearest(self, queries: NDArray[np.float32], limit: int) -> list[list[Neighbour]]:
-        """For each query (a row) the most similar active concepts, best first, as of the ledger's last commit."""
+    def nearest(self, queries: NDArray[np.float32], limit: int, last: int) -> list[list[Neighbour]]:
+        """For each query (a row) the most similar active concepts, best first, as of event `last` or later."""
         ...
 
     def close(self) -> None:
@@ -54,10 +54,11 @@ class VectorScan:
         self._place: dict[str, int] = {}
         self._matrix = np.empty((16, dimensions), dtype=np.float32)
 
-    def nearest(self, queries: NDArray[np.float32], limit: int) -> list[list[Neighbour]]:
+    def nearest(self, queries: NDArray[np.float32], limit: int, last: int) -> list[list[Neighbour]]:
         """The most similar active concepts, exactly."""
         with self._lock:
-            self._catch_up()
+            if last > self._seq:
+                self._catch_up()
             used = self._matrix[: len(self._ids)]
             found: list[list[Neighbour]] = []
             for start in range(0, len(queries), _BLOCK):
@@ -80,15 +81,13 @@ class VectorScan:
 
     def _catch_up(self) -> None:
         with self._ledger.read() as connection:
-            if self._ledger.last_change(connection, self._namespace) <= self._seq:
-                return
             changes = self._ledger.changes(connection, self._namespace, self._embedder, self._seq)
         for row in changes:
             if row.active and row.vector is not None:
                 self._put(row.id, row.vector)
             else:
                 self._remove(row.id)
-        self._seq = changes[-1].changed_seq
+            self._seq = row.changed_seq
 
     def _put(self, id_: str, vector: bytes) -> None:
         place = self._place.setdefault(id_, len(self._ids))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,24 +37,40 @@ class Finder:
         self._vectors = vectors
         self._words = words
         self._namespace = namespace
+        self._beside = ThreadPoolExecutor(thread_name_prefix="memory-search")
+        self._bare = True
+
+    def close(self) -> None:
+        """Ends the threads."""
+        self._beside.shutdown()
+
+    def _is_bare(self) -> bool:
+        """Whether there never was a concept, which no search needs the embedder for."""
+        if self._bare:
+            with self._ledger.read() as connection:
+                self._bare = self._ledger.last_change(connection, self._namespace) == 0
+        return self._bare
 
     def shortlist(self, text: str, limit: int) -> tuple[list[Hit], dict[str, NDArray[np.float32]]]:
         """The `limit` best by fused rank, best first, and their vectors by id."""
+        if limit < 1 or self._is_bare():
+            return [], {}
         wide = max(2 * limit, SHORTLIST)
         query = self._vectors.embed([text])[0]
-        dense = [neighbour.id for neighbour in self._vectors.nearest(query, wide)]
         with self._ledger.read() as connection:
-            self._vectors.check(connection)
+            last = self._vectors.standing(connection)
+            # Side by side: Chroma and numpy work without the interpreter's lock.
+            near = self._beside.submit(self._vectors.nearest, query, wide, last)
             words = self._words.search(connection, self._namespace, text, wide) if self._words else []
-            scores = fuse(dense, words)
+            scores = fuse([neighbour.id for neighbour in near.result()], words)
             best = sorted(scores, key=lambda id_: -scores[id_])[:limit]
             rows = connection.execute(_CANDIDATES, {"ids": best, "embedder": self._vectors.identity.key}).all()
-        near = {row.id: np.frombuffer(row.data, dtype="<f4") for row in rows}
+        stored = {row.id: np.frombuffer(row.data, dtype="<f4") for row in rows}
         found = [Concept.model_validate_json(row.body) for row in rows if row.status != "retired"]
         hits = [
-            Hit(concept, float(np.clip(near[concept.id] @ query, -1.0, 1.0)), scores[concept.id]) for concept in found
+            Hit(concept, float(np.clip(stored[concept.id] @ query, -1.0, 1.0)), scores[concept.id]) for concept in found
         ]
-        return sorted(hits, key=lambda hit: -hit.score), near
+        return sorted(hits, key=lambda hit: -hit.score), stored
 
     def near_duplicates(self, new: Sequence[Concept], made: Vectors) -> list[str | None]:
         """For each new concept, with its vector, the id of a stored one that says the same, or None."""

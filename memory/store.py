@@ -117,6 +117,7 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
         """Release the index and the ledger. Everything acknowledged is on disk already."""
         if self._warming is not None:
             self._warming.exception()  # waits; a fault shows again, to whoever needs what could not be loaded
+        self._finder.close()
         self._vectors.close()
         self._ledger.close()
         if self._scratch is not None:
@@ -151,8 +152,6 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
 
     def search(self, text: str, limit: int = 5) -> list[Hit]:
         """The concepts nearest to `text` in meaning and words, best first; fewer only when there are fewer."""
-        if limit < 1 or self.is_empty():
-            return []
         return self._finder.shortlist(text, limit)[0]
 
     def recall(
@@ -166,9 +165,11 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
             floor: cosine below which a concept is about something else; the embedder knows its own.
             exclude: ids of concepts that were shown already.
         """
-        if limit < 1 or self.is_empty():
+        if limit < 1:
             return Recollection((), query, abstained=True)
         hits, vectors = self._finder.shortlist(query, max(limit + len(exclude), SHORTLIST))
+        if not hits:
+            return Recollection((), query, abstained=True)
         floor = self._vectors.embedder.similarity_floor if floor is None else floor
         return choose(query, [hit for hit in hits if hit.concept.id not in exclude], vectors, limit, floor)
 

@@ -78,7 +78,15 @@ class VectorStore:
 
     def check(self, connection: Connection) -> None:
         """Raise EmbedderMismatch when the ledger is bound to another embedder."""
-        theirs = self.bound(connection)
+        self._require(self.bound(connection))
+
+    def standing(self, connection: Connection) -> int:
+        """Number of the last event that changed what a search may return; raises as `check` does."""
+        standing = self._ledger.standing(connection, self._namespace)
+        self._require(_identity(standing.embedder))
+        return standing.last_change
+
+    def _require(self, theirs: EmbedderIdentity | None) -> None:
         if self._embedder is not None and theirs is not None and theirs != self.identity:
             raise EmbedderMismatch(
                 f"this memory was embedded with '{theirs.key}', not with '{self.identity.key}': open it with that "
@@ -87,8 +95,7 @@ class VectorStore:
 
     def bound(self, connection: Connection) -> EmbedderIdentity | None:
         """The embedder that the ledger is bound to, None before its first write."""
-        bound = self._ledger.meta(connection, "embedder")
-        return EmbedderIdentity(**json.loads(bound)) if bound is not None else None
+        return _identity(self._ledger.meta(connection, "embedder"))
 
     def claim(self, connection: Connection) -> None:
         """Bind the ledger to this embedder if nobody has, within the transaction that writes the first vector."""
@@ -104,27 +111,33 @@ class VectorStore:
         """
         return embed_checked(self.embedder, texts)
 
-    def nearest(self, vector: NDArray[np.float32], limit: int) -> list[Neighbour]:
-        """The most similar active concepts, best first."""
-        return self.nearest_to_each(vector[None, :], limit)[0]
+    def nearest(self, vector: NDArray[np.float32], limit: int, last: int | None = None) -> list[Neighbour]:
+        """The most similar active concepts, best first; arguments as for `nearest_to_each`."""
+        return self.nearest_to_each(vector[None, :], limit, last)[0]
 
-    def nearest_to_each(self, vectors: Vectors, limit: int) -> list[list[Neighbour]]:
+    def nearest_to_each(self, vectors: Vectors, limit: int, last: int | None = None) -> list[list[Neighbour]]:
         """For each row the most similar active concepts, best first.
+
+        Args:
+            vectors: the queries.
+            limit: how many for each.
+            last: what `standing` gave, where the caller has asked it already.
 
         Raises:
             EmbedderMismatch: the ledger was moved to another embedder since the store was opened.
         """
-        with self._ledger.read() as connection:
-            self.check(connection)
+        if last is None:
+            with self._ledger.read() as connection:
+                last = self.standing(connection)
         if not len(vectors):
             return []
         view = self._open_view()
         try:
-            return view.nearest(vectors, limit)
+            return view.nearest(vectors, limit, last)
         except IndexCorrupt as error:
-            return self._rebuilt(error).nearest(vectors, limit)
+            return self._rebuilt(error).nearest(vectors, limit, last)
         except IndexFull as error:
-            return self._scan_instead(error).nearest(vectors, limit)
+            return self._scan_instead(error).nearest(vectors, limit, last)
 
     def warm(self) -> None:
         """Load embedder and index, so that the first search does not wait for them."""
@@ -213,3 +226,7 @@ class VectorStore:
             if lock.acquire():
                 self._owner = lock
         return self._owner is not None
+
+
+def _identity(stored: str | None) -> EmbedderIdentity | None:
+    return EmbedderIdentity(**json.loads(stored)) if stored is not None else None

@@ -43,7 +43,7 @@ def test_an_index_that_lost_entries_is_built_anew(filled):
     client.close()
     with ConceptStore.open(filled, embedder="hash") as store:
         view = store._vectors._open_view()
-        assert len(view.nearest(HashEmbedder().embed(["x"]), 9)[0]) == 3
+        assert len(view.nearest(HashEmbedder().embed(["x"]), 9, 3)[0]) == 3
         assert view.count() == 3
 
 
@@ -159,6 +159,8 @@ def test_scan_and_chroma_agree(filled):
         scan = VectorScan(store._ledger, "default", embedder.identity.key, 256)
         assert isinstance(index, ChromaIndex)
         queries = embedder.embed(["total cost", "matrix", "letters of a word"])
-        for exact, found in zip(scan.nearest(queries, 3), index.nearest(queries, 3), strict=True):
+        with store._ledger.read() as connection:
+            last = store._vectors.standing(connection)
+        for exact, found in zip(scan.nearest(queries, 3, last), index.nearest(queries, 3, last), strict=True):
             assert [one.id for one in exact] == [one.id for one in found]
             assert [one.similarity for one in exact] == pytest.approx([one.similarity for one in found], abs=1e-5)
