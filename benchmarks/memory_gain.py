@@ -3,13 +3,14 @@
 The same tasks come in several random orders. Each order starts with an empty memory, learns after every task from what
 public evidence backs (a second, independent route; never a grade), and is solved once by each arm:
 
-    none      no memory
+    none      no memory: every task is explored by up to three routes
+    single    no memory, and one program a task, as the others do where memory knows something
     lessons   advice in words
     concepts  program sketches
     examples  the most similar solved task, whole
     credit    concepts, with outcomes counted, weighed and pruned
 
-    python benchmarks/memory_gain.py --out FOLDER [--families A B] [--per-family 6] [--orders 5] [--arms none concepts]
+    python benchmarks/memory_gain.py --out FOLDER [--families A B] [--per-family 4] [--orders 5] [--arms none concepts]
                                      [--model embedded] [--limit-minutes 60] [--report] [--json]
 
 Model, prompts and budget are the same in all arms; decoding is greedy and replies are cached, so that equal requests
@@ -27,7 +28,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from memory_gain_arms import ARMS, open_arm, registry
+from memory_gain_arms import ARMS, WITHOUT_MEMORY, open_arm, registry
 from memory_gain_report import print_report, report
 
 from agent import Budget, Task
@@ -42,7 +43,6 @@ FAMILIES = (
     "letter_counting",
     "word_sequence_reversal",
     "bitwise_arithmetic",
-    "power_function",
     "count_bits",
 )
 
@@ -56,7 +56,7 @@ def read_results(out: Path, arms: list[str], orders: int) -> dict[str, dict[int,
     found: dict[str, dict[int, dict[str, dict]]] = {}
     for arm in arms:
         for order in range(orders):
-            path = results_file(out, arm, 0 if arm == "none" else order)
+            path = results_file(out, arm, 0 if arm in WITHOUT_MEMORY else order)
             lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
             whole = [json.loads(line) for line in lines if line.endswith(b"\n")]
             found.setdefault(arm, {})[order] = {result["task_id"]: result for result in whole}
@@ -106,7 +106,7 @@ async def solve_everything(client: ModelClient, tasks: list[Task], options: argp
     deadline = time.monotonic() + 60 * options.limit_minutes
     for order in range(options.orders):
         for arm in options.arms:
-            if arm != "none" or order == 0:
+            if arm not in WITHOUT_MEMORY or order == 0:
                 await solve(client, arm, order, tasks, options, deadline)
             if time.monotonic() > deadline:
                 print("out of time; the same command goes on from here", file=sys.stderr)
@@ -122,7 +122,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--families", nargs="+", default=list(FAMILIES))
-    parser.add_argument("--per-family", type=int, default=6)
+    parser.add_argument("--per-family", type=int, default=4)
     parser.add_argument("--orders", type=int, default=5)
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
     parser.add_argument("--seed", type=int, default=1, help="of the tasks")

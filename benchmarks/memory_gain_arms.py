@@ -22,8 +22,10 @@ from memory.embedding import Embedder, resolve_embedder
 
 POLICY = Path(__file__).with_name("memory_gain.toml")
 CREDIT_POLICY = Path(__file__).with_name("memory_gain_credit.toml")
+WITHOUT_MEMORY = {"none": POLICY, "single": Path(__file__).with_name("memory_gain_single.toml")}
 ARMS = {
-    "none": "no memory",
+    "none": "no memory: every task is explored",
+    "single": "no memory, and one program a task, as where memory knows something",
     "lessons": "advice in words, from the same solved tasks; no program",
     "concepts": "program sketches with title and cue, as pilotage writes them",
     "examples": "the most similar solved task, whole, with its program word for word",
@@ -81,8 +83,8 @@ def open_arm(
     **options: Any,
 ) -> Part:
     """The agent of an arm; `done` are its results so far, from which `examples` has its memory back."""
-    if arm == "none":
-        return Part(ReasoningAgent(client, policy=str(POLICY), **options))
+    if arm in WITHOUT_MEMORY:
+        return Part(ReasoningAgent(client, policy=str(WITHOUT_MEMORY[arm]), **options))
     if arm == "examples":
         agent = ReasoningAgent(client, policy=str(POLICY), **options)
         examples = Examples(resolve_embedder(embedder), done, tasks)

@@ -10,7 +10,13 @@ from agent.statistics import clustered_difference, holm, sign_flip
 
 Results = Mapping[str, Mapping[int, Mapping[str, dict[str, Any]]]]
 Pair = tuple[int, str]
-AGAINST = (("concepts", "examples"), ("concepts", "lessons"), ("credit", "concepts"))
+AGAINST = (
+    ("concepts", "single"),
+    ("credit", "single"),
+    ("concepts", "examples"),
+    ("concepts", "lessons"),
+    ("credit", "concepts"),
+)
 
 
 def report(results: Results, tasks: list[Task]) -> dict[str, Any]:
