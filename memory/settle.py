@@ -84,6 +84,8 @@ class _Book:
             return self._oppose(draft, target, decision.why)
         version = next((hit.concept.version for hit in near if hit.concept.id == target), None)
         if decision.verdict == "extends":
+            if self.status == "provisional" and self.store.get(target).status == "trusted":
+                return self._add(draft, f"'{target}' is trusted, and nothing supports this yet")
             try:
                 self._extend(draft, target, version)
             except (StaleConcept, UnknownConcept, InvalidConcept) as error:

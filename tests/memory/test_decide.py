@@ -131,6 +131,15 @@ async def test_an_extending_draft_revises_the_stored_one(store):
     assert kept.implementation == COST.implementation and kept.version == 2 and kept.seen == 2
 
 
+async def test_what_nothing_supports_does_not_rewrite_what_is_trusted(store):
+    id = store.add(COST, status="trusted")
+    near = COST.model_copy(update={"implementation": ("cost = p * q", "print(cost)"), "cues": ("p and q are given",)})
+    settled = await settle(store, near, status="provisional")
+    assert settled.verdict == "new" and settled.id != id and id in settled.why
+    assert store.get(id).version == 1 and store.get(settled.id).status == "provisional"
+    assert (await settle(store, near, status="trusted")).verdict != "new"
+
+
 async def test_somebody_elses_revision_is_not_overwritten(store):
     id = store.add(COST)
     near = COST.model_copy(update={"implementation": ("cost = p * q", "print(cost)"), "cues": ("p and q are given",)})
