@@ -55,6 +55,7 @@ def assemble(
             holdout=settings.holdout,
             memory_selection=settings.memory_selection,
             memory_caption=settings.memory_caption,
+            memory_related=settings.memory_related,
             keep_unverified=settings.keep_unverified,
             sandbox=settings.sandbox,
             observation=settings.observation,

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from memory.recall import Hit
 
 CONCEPTS_PER_RECALL = 2
-RELATED_NAMES = 3
 
 Selection = Literal["embedding", "llm"]
 """Who picks the concepts of a shortlist: its order by the indexes, or the model."""
@@ -30,12 +29,17 @@ class Recaller:
         store: where concepts come from.
         selection: `llm` lets the model choose among the nearest; it may choose none. One call.
         caption: search with a sentence of the model on what kind of task this is, beside the task. One call.
+        related: how many concepts to name beside those that are shown. A large model may profit; names of other kinds
+            of tasks led the 1.5B model astray (`benchmarks/hints.py`).
     """
 
-    def __init__(self, store: ConceptStore, *, selection: Selection = "embedding", caption: bool = False) -> None:
+    def __init__(
+        self, store: ConceptStore, *, selection: Selection = "embedding", caption: bool = False, related: int = 0
+    ) -> None:
         self._store = store
         self._selection = selection
         self._caption = caption
+        self._related = related
 
     async def __call__(
         self, query: str, max_tokens: int, kit: Kit | None = None, *, exclude: Collection[str] = (), tried: str = ""
@@ -78,15 +82,17 @@ class Recaller:
             concepts,
             max_tokens,
             estimate_tokens,
-            related=[hit.concept for hit in related[:RELATED_NAMES]],
+            related=[hit.concept for hit in related[: self._related]],
             types=self._store.types_of(concepts),
         )
         return Recalled(text=rendered.text, hints=tuple(map(_hint, (h for h in hits if h.concept.id in rendered.ids))))
 
 
-def recall_from(store: ConceptStore, *, selection: Selection = "embedding", caption: bool = False) -> Recaller:
+def recall_from(
+    store: ConceptStore, *, selection: Selection = "embedding", caption: bool = False, related: int = 0
+) -> Recaller:
     """What a run recalls from a store through."""
-    return Recaller(store, selection=selection, caption=caption)
+    return Recaller(store, selection=selection, caption=caption, related=related)
 
 
 def _hint(hit: Hit) -> Hint:

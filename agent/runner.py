@@ -64,6 +64,7 @@ class ReasoningAgent:
         learn: whether runs are written to memory: what solved tasks taught, and what came of its concepts.
         holdout: share of the tasks that run without hints although memory has some, so that its worth is measured.
         memory_selection: `llm` lets the model choose among the nearest concepts, for one call a recall.
+        memory_related: how many related concepts to name beside those that are shown.
         memory_caption: search memory with the model's sentence on what kind of task this is, for one more call.
         keep_unverified: keep what an answer without evidence teaches as provisional, until feedback or a later success.
         sandbox: `auto`, `bubblewrap`, `subprocess` (weaker; an explicit choice), or `none`.
@@ -89,6 +90,7 @@ class ReasoningAgent:
         holdout: float = 0.0,
         memory_selection: Selection = "embedding",
         memory_caption: bool = False,
+        memory_related: int = 0,
         keep_unverified: bool = False,
         sandbox: str = "auto",
         budget: Budget | None = None,
@@ -108,7 +110,9 @@ class ReasoningAgent:
             budget=budget or Budget(),
             sandbox=open_sandbox(sandbox),
             recall=(
-                recall_from(memory, selection=memory_selection, caption=memory_caption) if memory is not None else None
+                recall_from(memory, selection=memory_selection, caption=memory_caption, related=memory_related)
+                if memory is not None
+                else None
             ),
             learner=(
                 Learner(memory, client.name, keep_unverified=keep_unverified) if memory is not None and learn else None

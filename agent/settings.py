@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     holdout: float = Field(0.0, ge=0, lt=1, description="share of the tasks that run without hints")
     memory_selection: Literal["embedding", "llm"] = "embedding"
     memory_caption: bool = False
+    memory_related: int = Field(0, ge=0, le=10)
     keep_unverified: bool = False
     observation: str = "free"
     sandbox: str = "auto"

@@ -13,6 +13,7 @@ from memory.concept import Concept
 _RRF_K = 60
 RELATED = 5  # as many more are named, or shown to a writer who selects
 _UNTRIED = 0.8  # the weight of a provisional concept beside a trusted one
+_BESIDE = 0.8  # of the greatest similarity, which a concept needs to be shown beside the nearest
 _RELEVANCE = 0.7  # of a pick's value; the rest is how little it repeats the earlier picks
 
 
@@ -63,10 +64,12 @@ def choose(
 ) -> Recollection:
     """The concepts to show for a query, and those to name beside them; none where nothing is near.
 
-    A definition of a type is no advice: it is shown only beside what refers to it.
+    A definition of a type is no advice: it is shown only beside what refers to it. What is much farther than the nearest
+    is only named: with a sketch of another kind beside the right one, the 1.5B model solved 8 of 12 trial tasks, not 11.
     """
     near = [weigh(hit) for hit in hits if hit.similarity >= floor and hit.concept.kind != "type"]
-    chosen = diversify(near, vectors, limit)
+    best = max((hit.similarity for hit in near), default=0.0)
+    chosen = diversify([hit for hit in near if hit.similarity >= _BESIDE * best], vectors, limit)
     shown = {hit.concept.id for hit in chosen}
     rest = sorted((hit for hit in near if hit.concept.id not in shown), key=lambda hit: -hit.score)
     return Recollection(tuple(chosen), query, abstained=not chosen, related=tuple(rest[:RELATED]))

@@ -1,8 +1,9 @@
 """Program sketch: a program that solved one task, with what belonged to that task taken out.
 
 Done on the syntax tree, not by a model, so it is right every time: values assigned from literals become
-parameters, literals that stand in the task's text become placeholders, comments, sentences and names of people go. A
-sketch is the most useful hint for a small model: it has run, and was right once.
+parameters, literals that stand in the task's text or are handed to the program's own functions become placeholders,
+comments, sentences and names of people go. A sketch is the most useful hint for a small model: it has run, and was
+right once.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _MAX_LINES = 40
 _MAX_WIDTH = 160
 _MAX_PARAMETERS = 8
 _SENTENCE_WORDS = 4  # a string of so many words is prose: no part of the method, and a place for somebody's commands
+_OTHER_BASES = re.compile(r"\b0(?:x[0-9a-fA-F]+|b[01]+|o[0-7]+)\b")
 # A method computes; what reaches for the machine is no hint for anybody.
 _OUTSIDE = frozenset(
     "os subprocess socket shutil ctypes requests urllib http httpx pickle importlib pathlib tempfile signal "
@@ -70,6 +72,8 @@ class _Generaliser(ast.NodeTransformer):
         self.parameters: dict[str, Parameter] = {}
         self._prompt = prompt.lower()
         self._numbers = constants(prompt) | constants(answer) | set(re.findall(r"(?<![\w.])[3-9](?![\w.])", prompt))
+        self._numbers |= {str(int(written, 0)) for written in _OTHER_BASES.findall(prompt)}
+        self._functions: set[str] = set()
         self._names = names(prompt)
         self._placeholders: dict[object, str] = {}
         self._renamed: dict[str, str] = {}
@@ -77,7 +81,10 @@ class _Generaliser(ast.NodeTransformer):
 
     def visit_Module(self, node: ast.Module) -> ast.AST:
         kept = []
+        self._functions = {one.name for one in node.body if isinstance(one, ast.FunctionDef)}
         for statement in node.body:
+            if not isinstance(statement, ast.FunctionDef):
+                self._take_arguments(statement)
             target = _assigned_literal(statement)
             if target is None:
                 kept.append(self.visit(statement))
@@ -96,11 +103,7 @@ class _Generaliser(ast.NodeTransformer):
         if not self._belongs_to_task(node.value):
             return ast.Constant("...") if _is_prose(node.value) else node
         kind = "text" if isinstance(node.value, str) else "value"
-        if node.value not in self._placeholders:
-            name = f"{kind}_{len(self._placeholders) + 1}"
-            self._placeholders[node.value] = name
-            self._parameter(name, node)
-        return ast.Name(self._placeholders[node.value], ast.Load())
+        return self._placeholder(kind, node.value, node)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
         parts = [
@@ -154,6 +157,27 @@ class _Generaliser(ast.NodeTransformer):
             return True
         telling = len(text) > 11 or " " in text or f'"{text}"' in self._prompt or f"'{text}'" in self._prompt
         return telling and any(map(str.isalpha, text)) and text in self._prompt
+
+    def _take_arguments(self, statement: ast.stmt) -> None:
+        """What is handed to one of the program's functions, outside of any, is what this task gave."""
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in self._functions:
+                node.args = [self._given(argument) for argument in node.args]
+                for given in node.keywords:
+                    given.value = self._given(given.value)
+
+    def _given(self, argument: ast.expr) -> ast.expr:
+        if not _is_literal(argument):
+            return argument
+        kind = "text" if _type_name(argument) == "str" else "value"
+        return self._placeholder(kind, ast.dump(argument), argument)
+
+    def _placeholder(self, kind: str, key: object, literal: ast.expr) -> ast.Name:
+        if key not in self._placeholders:
+            name = f"{kind}_{len(self._placeholders) + 1}"
+            self._placeholders[key] = name
+            self._parameter(name, literal)
+        return ast.Name(self._placeholders[key], ast.Load())
 
     def _parameter(self, name: str, value: ast.expr) -> None:
         self.parameters.setdefault(name, Parameter(name=name[:60], typing=_type_name(value)))

@@ -56,7 +56,7 @@ async def solve(store, model, policy="fixed:program,answer", **options):
 
 async def test_the_model_selects_and_the_call_is_charged(store):
     model = script(choose_notes='{"fits": [2]}')
-    run = await solve(store, model, memory_selection="llm")
+    run = await solve(store, model, memory_selection="llm", memory_related=2)
     assert len(run.recalled) == 1
     assert [charge.by for charge in run.trace.charges] == ["recall"]
     assert run.usage.model_copy(update={"seconds": 0.0}) == model.counted
