@@ -156,9 +156,7 @@ class Kit:
             raise SandboxUnavailable("this run has no sandbox; the program block is masked out without one")
         return await self._sandbox.run(code, stdin=stdin)
 
-    async def recall(
-        self, query: str, max_tokens: int, *, exclude: Collection[str] = (), tried: str = ""
-    ) -> Recalled:
+    async def recall(self, query: str, max_tokens: int, *, exclude: Collection[str] = (), tried: str = "") -> Recalled:
         """Asks memory for concepts, see `Recall`; empty where there is no memory or it abstains."""
         if self._recall is None:
             return Recalled()

@@ -20,8 +20,8 @@ from memory.writer import Writer, WritingRequest, read_object, schema
 Verdict = Literal["new", "extends", "duplicate", "contradicts"]
 
 DOUBT = 0.7
-"""Cosine from which on a writer is asked. A judgement: with MiniLM, tasks of other families lie below 0.5 three times in
-four, so above 0.7 two concepts are about the same kind of task."""
+"""Cosine from which on a writer is asked. A judgement: with MiniLM, tasks of other families lie below 0.5 three times
+in four, so above 0.7 two concepts are about the same kind of task."""
 _RELATED = 0.5  # cosine from which on the same program means the same method, not a common line of arithmetic
 _SHOWN = 3
 _NOTE_CHARS = 300

@@ -64,8 +64,9 @@ def choose(
 ) -> Recollection:
     """The concepts to show for a query, and those to name beside them; none where nothing is near.
 
-    A definition of a type is no advice: it is shown only beside what refers to it. What is much farther than the nearest
-    is only named: with a sketch of another kind beside the right one, the 1.5B model solved 8 of 12 trial tasks, not 11.
+    A definition of a type is no advice: it is shown only beside what refers to it. What is much farther than the
+    nearest is only named: with a sketch of another kind beside the right one, the 1.5B model solved 8 of 12 trial tasks
+    and not 11 (`benchmarks/hints.py`).
     """
     near = [weigh(hit) for hit in hits if hit.similarity >= floor and hit.concept.kind != "type"]
     best = max((hit.similarity for hit in near), default=0.0)
