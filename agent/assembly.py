@@ -50,6 +50,7 @@ def assemble(
         yield ReasoningAgent(
             model,
             policy=settings.policy,
+            effort=settings.effort,
             memory=store,
             learn=settings.learn,
             holdout=settings.holdout,

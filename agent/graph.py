@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import operator
 import secrets
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from langchain_core.runnables import RunnableConfig
@@ -19,15 +18,15 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command
 
 from agent import events
+from agent.advance import abilities, kit_for, observe, remember, run_block
 from agent.blocks.base import Block
-from agent.budget import Budget, Meter
-from agent.credit import is_held_out
-from agent.errors import BadReply, BudgetExceeded
-from agent.kit import HINT_TOKENS, Kit
+from agent.budget import Budget
+from agent.errors import BadReply
+from agent.kit import Kit
 from agent.parts import Parts
-from agent.state import Abilities, State
+from agent.state import State
 from agent.task import Task
-from agent.trace import Charge, Evidence, Step, Trace, Usage
+from agent.trace import Charge, Trace, Usage
 from navigator.policy import require_legal
 
 if TYPE_CHECKING:
@@ -119,11 +118,9 @@ class Nodes:
         update: dict[str, Any] = {"task": now.task.model_dump(), "budget": now.budget.model_dump()}
         update["run"] = state.get("run") or secrets.token_hex(8)
         if self.parts.recall is not None:
-            kit = self._kit(now)
-            recalled = await kit.recall(now.task.prompt, HINT_TOKENS)
+            kit = kit_for(self.parts, now)
+            recalled = await remember(self.parts, now, kit)
             update |= _charged("recall", kit)
-            if is_held_out(now.task.id, self.parts.seed, self.parts.holdout):
-                recalled = recalled.withhold()
             update["recalled"] = recalled.model_dump()
             get_stream_writer()(events.Recalled(recalled.hints, recalled.withheld))
         return update
@@ -131,15 +128,13 @@ class Nodes:
     async def observe(self, state: RunState) -> dict[str, Any]:
         """Computes what the navigator sees."""
         now = self._view(state)
-        kit = self._kit(now)
+        kit = kit_for(self.parts, now)
         try:
-            observation = await self.parts.observer.observe(now, kit)
-        except BudgetExceeded as limit:
-            observation = self.parts.observer.without_asking(now)
-            return {"observation": observation.tolist(), "stopped_by": limit.limit}
+            seen = await observe(self.parts.observer, now, kit)
         except BadReply as unusable:
             raise _unusable(now, kit, self.parts.observer.preset, unusable) from unusable
-        return {"observation": observation.tolist(), **_charged(self.parts.observer.preset, kit)}
+        update = {"observation": seen.observation.tolist(), **_charged(self.parts.observer.preset, kit)}
+        return update if seen.stopped_by is None else {**update, "stopped_by": seen.stopped_by}
 
     async def navigate(self, state: RunState) -> Command[str]:
         """Lets the policy choose the next block among the applicable ones."""
@@ -168,23 +163,18 @@ class Nodes:
         return node
 
     async def _run(self, block: Block, state: RunState, config: RunnableConfig) -> dict[str, Any]:
-        started = time.monotonic()
         now, write = self._view(state), get_stream_writer()
         streaming = config.get("configurable", {}).get(STREAM_TOKENS, False)
-        kit = self._kit(now, (lambda text: write(events.Token(block.name, text))) if streaming else None)
-        update: dict[str, Any] = {}
+        kit = kit_for(self.parts, now, (lambda text: write(events.Token(block.name, text))) if streaming else None)
         try:
-            step = await block.run(now, kit)
-        except BudgetExceeded as limit:
-            step = Step(block=block.name, evidence=Evidence(note=str(limit)), usage=kit.usage)
-            update["stopped_by"] = limit.limit
+            ran = await run_block(block, now, kit)
         except BadReply as unusable:
             raise _unusable(now, kit, block.name, unusable) from unusable
-        step = step.model_copy(update={"seconds": time.monotonic() - started})
-        write(events.Stepped(step))
+        update: dict[str, Any] = {} if ran.stopped_by is None else {"stopped_by": ran.stopped_by}
+        write(events.Stepped(ran.step))
         if block.name == self.parts.registry.actions.terminal:
-            update["answer"] = step.candidate
-        return {"steps": [step.model_dump()], **update}
+            update["answer"] = ran.step.candidate
+        return {"steps": [ran.step.model_dump()], **update}
 
     async def learn(self, state: RunState, config: RunnableConfig) -> dict[str, Any]:
         """Writes to memory what came of its hints, and what public evidence says has worked."""
@@ -204,7 +194,7 @@ class Nodes:
         followed = await self.parts.creditor.credit(now) if self.parts.creditor is not None else ()
         if self.parts.learner is None:
             return Conclusion({}, followed, Usage())
-        kit = self._kit(now)
+        kit = kit_for(self.parts, now)
         try:
             titles = await self.parts.learner.learn(now, kit)
         except BadReply:  # the task is solved all the same; its trace shows a charge for nothing learnt
@@ -214,27 +204,13 @@ class Nodes:
     def _view(self, state: RunState) -> State:
         given = state["task"]
         task = self.parts.question(given) if isinstance(given, str) else Task.model_validate(given).public()
+        trace = trace_of(state)
         return State(
             task=task,
-            trace=trace_of(state),
+            trace=trace,
             budget=Budget.model_validate(state["budget"]) if "budget" in state else self.parts.budget,
-            abilities=self._abilities(state),
+            abilities=abilities(self.parts, trace.recalled),
             run=state.get("run", ""),
-        )
-
-    def _abilities(self, state: RunState) -> Abilities:
-        """Those of the agent; a run that is held out has no memory, wherever it is."""
-        withheld = state.get("recalled", {}).get("withheld")
-        return replace(self.parts.abilities, memory=False) if withheld else self.parts.abilities
-
-    def _kit(self, now: State, on_token: Callable[[str], None] | None = None) -> Kit:
-        return Kit(
-            self.parts.model,
-            Meter(now.budget, now.trace.usage, now.trace.seconds),
-            sandbox=self.parts.sandbox,
-            recall=self.parts.recall,
-            on_token=on_token,
-            seed=self.parts.seed,
         )
 
 

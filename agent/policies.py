@@ -1,4 +1,4 @@
-"""Policies by name: `default`, `random`, `fixed:plan,program,answer`, or a rule file."""
+"""Policies by name: `default`, `random`, `fixed:plan,program,answer`, a rule file, or a trained policy's file."""
 
 from __future__ import annotations
 
@@ -7,18 +7,45 @@ from pathlib import Path
 from agent.errors import UsageError
 from navigator.errors import NavigatorError
 from navigator.policy import FixedPolicy, Policy, RandomPolicy
+from navigator.policy_file import SUFFIX
 from navigator.rule_file import load_rules
 from navigator.rules import RulePolicy
 from navigator.spaces import ActionSpec, ObservationSpec
 
+Effort = str | float | None
 
-def policy_for(name: str, actions: ActionSpec, observations: ObservationSpec, seed: int = 0) -> Policy:
-    """The policy that a name stands for; raises UsageError where it stands for none."""
-    if name == "default":
-        return RulePolicy(actions, observations)
-    if name == "random":
-        return RandomPolicy(actions, seed)
+
+def policy_for(
+    name: str | Policy, actions: ActionSpec, observations: ObservationSpec, seed: int = 0, effort: Effort = None
+) -> Policy:
+    """The policy that a name stands for; a policy stands for itself.
+
+    Args:
+        name: as above.
+        actions: the action list.
+        observations: the features.
+        seed: of a policy that draws.
+        effort: `low`, `medium`, `high` or 0 to 1, for a policy that was trained with an effort input.
+
+    Raises:
+        UsageError: it stands for none, or has no effort to set.
+    """
     try:
+        if isinstance(name, str) and name.endswith(SUFFIX):
+            from navigator.load import load_policy
+
+            policy = load_policy(Path(name), actions, observations, effort)
+            policy.name = policy_label(name, effort)
+            return policy
+        if effort is not None:
+            label = name if isinstance(name, str) else name.name
+            raise UsageError(f"--effort is for a policy trained with --effort-input, not for {label!r}")
+        if not isinstance(name, str):
+            return name
+        if name == "default":
+            return RulePolicy(actions, observations)
+        if name == "random":
+            return RandomPolicy(actions, seed)
         if name.startswith("fixed:"):
             sequence = [entry.strip() for entry in name.removeprefix("fixed:").split(",") if entry.strip()]
             return FixedPolicy(sequence, actions, observations)
@@ -27,6 +54,15 @@ def policy_for(name: str, actions: ActionSpec, observations: ObservationSpec, se
     except NavigatorError as error:
         raise UsageError(str(error)) from error
     raise UsageError(
-        f"unknown policy {name!r}; use default, random, a rule file (.toml), or fixed:<block>,<block>,... with blocks "
-        f"from {', '.join(actions.names)}"
+        f"unknown policy {name!r}; use default, random, a trained policy ({SUFFIX}), a rule file (.toml), or "
+        f"fixed:<block>,<block>,... with blocks from {', '.join(actions.names)}"
     )
+
+
+def policy_label(name: str, effort: Effort = None) -> str:
+    """What results call the policy of that name: of a file its name without folders, with the effort if one is set."""
+    if name.endswith(".toml"):
+        return f"rules:{Path(name).name}"
+    if name.endswith(SUFFIX):
+        return f"learned:{Path(name).name}" + ("" if effort is None else f"@{effort}")
+    return name

@@ -59,7 +59,8 @@ class ReasoningAgent:
 
     Args:
         model: a model string (see `agent.models.load_model`), a LangChain chat model, or a `ModelClient`.
-        policy: `default`, `random`, `fixed:plan,program,answer`, or a `Policy`.
+        policy: `default`, `random`, `fixed:plan,program,answer`, a policy file, or a `Policy`.
+        effort: `low`, `medium`, `high` or 0 to 1, for a policy file that was trained with an effort input.
         memory: a `ConceptStore` to recall from and learn into; None for no memory.
         learn: whether runs are written to memory: what solved tasks taught, and what came of its concepts.
         holdout: share of the tasks that run without hints although memory has some, so that its worth is measured.
@@ -85,6 +86,7 @@ class ReasoningAgent:
         model: str | ModelClient | BaseChatModel = "embedded",
         *,
         policy: str | Policy = "default",
+        effort: str | float | None = None,
         memory: ConceptStore | None = None,
         learn: bool = True,
         holdout: float = 0.0,
@@ -104,7 +106,7 @@ class ReasoningAgent:
         observer = Observer(registry, observation)
         self.parts = Parts(
             model=client,
-            policy=policy_for(policy, registry.actions, observer.spec, seed) if isinstance(policy, str) else policy,
+            policy=policy_for(policy, registry.actions, observer.spec, seed, effort),
             registry=registry,
             observer=observer,
             budget=budget or Budget(),

@@ -11,3 +11,11 @@ class SpecMismatch(NavigatorError, ValueError):
 
 class PolicyError(NavigatorError, ValueError):
     """A policy cannot be built or loaded as asked."""
+
+
+class BankError(NavigatorError, ValueError):
+    """A bank cannot be read, written or used as asked."""
+
+
+class EnvError(NavigatorError, ValueError):
+    """An environment or its dynamics cannot do what was asked of it."""

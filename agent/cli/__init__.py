@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from agent.cli import demo, doctor, graph, memory, models, solve
+from agent.cli import bank, collect, demo, doctor, graph, memory, models, policy, solve, train
 
 app = typer.Typer(
     name="pilotage",
@@ -19,6 +19,10 @@ app = typer.Typer(
 app.command("solve", cls=solve.Solve)(solve.solve)
 app.add_typer(memory.app, name="memory")
 app.add_typer(models.app, name="models")
+app.add_typer(bank.app, name="bank")
+app.command("collect")(collect.collect)
+app.command("train")(train.train)
+app.add_typer(policy.app, name="policy")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("graph")(graph.graph)

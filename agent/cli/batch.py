@@ -18,6 +18,7 @@ from agent.assembly import assemble, memory_folder
 from agent.batch import Outcome, ResultsFile, solve_all
 from agent.continual import memory_copy, shuffled, solve_continually
 from agent.errors import UsageError
+from agent.policies import policy_label
 from agent.results import key
 from agent.run import Run
 from agent.settings import Settings
@@ -66,7 +67,7 @@ def solve_tasks(plan: Plan, settings: Settings, *, as_json: bool) -> int:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for defect in source.defects:
         console.print(f"[red]left out[/] {defect}")
-    common = {"policy": settings.policy, "seed": settings.seed}
+    common = {"policy": policy_label(settings.policy, settings.effort), "seed": settings.seed}
     with ExitStack() as stack:
         results = None
         if plan.out is not None:

@@ -49,7 +49,15 @@ def solve(
     ] = None,
     base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible server that has the model.")] = None,
     policy: Annotated[
-        str | None, typer.Option(help="default, random, FILE.toml (rules), or fixed:BLOCK,BLOCK,... (default: default)")
+        str | None,
+        typer.Option(
+            help="default, random, FILE.safetensors (trained), FILE.toml (rules), or fixed:BLOCK,BLOCK,... "
+            "(default: default)"
+        ),
+    ] = None,
+    effort: Annotated[
+        str | None,
+        typer.Option(help="Of a policy trained with --effort-input: low, medium, high, or 0 to 1. (default: medium)"),
     ] = None,
     memory: Annotated[
         str | None, typer.Option(help="Memory folder, or none. (default: in the user's data folder)")
@@ -101,7 +109,7 @@ def solve(
         name: value
         for name, value in locals().items()
         if name in {"model", "base_url", "policy", "memory", "observation", "sandbox", "cache", "seed", "holdout"}
-        or name in {"max_tokens", "max_steps", "max_calls", "max_seconds", "concurrency"}
+        or name in {"effort", "max_tokens", "max_steps", "max_calls", "max_seconds", "concurrency"}
     }
     flags |= learning(learn, no_learn)
     settings = settings_from(flags)

@@ -1,0 +1,93 @@
+"""Advance: recall, observe, run a block. What happens to a run, one thing at a time.
+
+The graph's nodes and `agent.stepwise` both work through these functions, so that what is recorded for
+training is what happens in use.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from agent.blocks.base import Block
+from agent.budget import Meter
+from agent.credit import is_held_out
+from agent.errors import BudgetExceeded
+from agent.kit import HINT_TOKENS, Kit
+from agent.observe import Observer
+from agent.parts import Parts
+from agent.state import Abilities, State
+from agent.trace import Evidence, Recalled, Step, Usage
+from navigator.spaces import Observation
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A block's step, and the limit of the budget that cut it short, if one did."""
+
+    step: Step
+    stopped_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the navigator reads, what asking for it cost, and the limit of the budget that forbade it, if one did."""
+
+    observation: Observation
+    usage: Usage
+    stopped_by: str | None = None
+
+
+def kit_for(
+    parts: Parts, now: State, on_token: Callable[[str], None] | None = None, *, make: Callable[..., Kit] = Kit
+) -> Kit:
+    """Tools for the next thing to do in a run, with what is left of its budget; `make` builds a kit of another sort."""
+    return make(
+        parts.model,
+        Meter(now.budget, now.trace.usage, now.trace.seconds),
+        sandbox=parts.sandbox,
+        recall=parts.recall,
+        on_token=on_token,
+        seed=parts.seed,
+    )
+
+
+def abilities(parts: Parts, recalled: Recalled) -> Abilities:
+    """What a run can do: as its agent; a run that is held out has no memory, wherever it is."""
+    return replace(parts.abilities, memory=False) if recalled.withheld else parts.abilities
+
+
+async def remember(parts: Parts, now: State, kit: Kit) -> Recalled:
+    """What memory has on the task, before anything else; withheld where the task is held out."""
+    recalled = await kit.recall(now.task.prompt, HINT_TOKENS)
+    return recalled.withhold() if is_held_out(now.task.id, parts.seed, parts.holdout) else recalled
+
+
+async def observe(observer: Observer, now: State, kit: Kit) -> Seen:
+    """Computes what the navigator sees; what the budget does not let it ask is unknown.
+
+    Raises:
+        BadReply: the reply to what it asked was unusable; `kit` has what it cost.
+    """
+    try:
+        observation = await observer.observe(now, kit)
+    except BudgetExceeded as limit:
+        return Seen(observer.without_asking(now), kit.usage, limit.limit)
+    return Seen(observation, kit.usage)
+
+
+async def run_block(block: Block, now: State, kit: Kit) -> Ran:
+    """Runs one block; where the budget ends it, its step has no candidate and what it cost until then.
+
+    Raises:
+        BadReply: the model's reply stayed unusable; `kit` has what it cost.
+    """
+    started = time.monotonic()
+    stopped_by = None
+    try:
+        step = await block.run(now, kit)
+    except BudgetExceeded as limit:
+        step = Step(block=block.name, evidence=Evidence(note=str(limit)), usage=kit.usage)
+        stopped_by = limit.limit
+    return Ran(step.model_copy(update={"seconds": time.monotonic() - started}), stopped_by)

@@ -1,0 +1,42 @@
+"""`pilotage bank add-traces`: what ordinary runs did, as ways in a bank."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def add_traces(
+    results: Annotated[Path, typer.Argument(help="Results of `pilotage solve --tasks`, JSON Lines.")],
+    bank: Annotated[Path, typer.Argument(help="Folder of the bank; it must have been recorded before.")],
+    tasks: Annotated[
+        list[str], typer.Option(help="Where the tasks of the results come from, as in `pilotage solve --tasks`.")
+    ],
+    sandbox: Annotated[str, typer.Option(help="For grading programs: auto, bubblewrap, subprocess, or none.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON summary.")] = False,
+) -> None:
+    """Add the runs of a results file to a bank. Runs of another model, or with memory, are left out."""
+    from rich.console import Console
+
+    from agent.blocks import installed
+    from agent.collecting.sources import mixed
+    from agent.collecting.traces import TraceAdder, result_lines
+    from agent.sandbox import open_sandbox
+    from navigator.bank import BankWriter
+    from navigator.bank_reader import read_meta
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    assigned, defects = mixed(tasks)
+    with BankWriter(bank, read_meta(bank)) as writer:
+        adder = TraceAdder(writer, assigned, installed(), open_sandbox(sandbox))
+        added = asyncio.run(adder.add(result_lines(results)))
+    for what in (*defects, *(f"{which}: {why}" for which, why in added.left_out)):
+        console.print(f"[red]left out[/] {what}")
+    console.print(f"{added.nodes} nodes added, {added.known} were there before: {bank}")
+    if as_json:
+        print(json.dumps({"nodes_added": added.nodes, "nodes_known": added.known, "left_out": len(added.left_out)}))
+    raise typer.Exit(1 if added.left_out else 0)

@@ -1,0 +1,40 @@
+"""`pilotage policy`: what is in a policy file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.cli.memory_open import AsJson, print_json, screen
+
+app = typer.Typer(help="Look at trained policies.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps `show` a command of its own, which Typer drops where a group has only one."""
+
+
+@app.command()
+def show(file: Annotated[Path, typer.Argument(metavar="FILE", help="A policy file.")], as_json: AsJson = False) -> None:
+    """What a policy sees, what it was trained on, how it scored, and which blocks it uses when."""
+    from navigator.policy_file import read_policy
+
+    header, tensors = read_policy(file)
+    if as_json:
+        described = {
+            "kind": header.kind,
+            "algorithm": header.algorithm,
+            "actions": list(header.actions.names),
+            "features": header.observations.to_json(),
+            "settings": header.settings,
+            "parameters": sum(tensor.size for name, tensor in tensors.items() if not name.startswith("input.")),
+            "card": header.card,
+        }
+        print_json(described)
+        return
+    from agent.cli.policy_print import print_policy
+
+    print_policy(screen(), file, header, tensors)

@@ -1,0 +1,198 @@
+"""Collect: records reasoning trees into a bank. Every node once, each on disk before the next; it goes on at any time.
+
+A task's tree starts with the ways of a plan; episodes then explore beyond it. All of it is decided by the plan, by what
+a run itself shows, and by chance that is seeded by the task; so a collection that was stopped goes on as if it had not
+been, and a node's score has no say in what is recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from random import Random
+
+from agent.collecting.explore import Mix
+from agent.collecting.plan import Way
+from agent.collecting.recorder import Enough, Recorder, Spot
+from agent.collecting.sources import Assigned
+from agent.collecting.tally import Tally, Walked
+from agent.errors import UsageError
+from agent.grading import grader_for
+from agent.parts import Parts
+from agent.prompting import SYSTEM, describe
+from agent.stepwise import Stepwise
+from agent.task import Task
+from navigator.bank import ROOT, BankWriter, Node, TaskHeader, child_id
+
+
+@dataclass(frozen=True)
+class Study:
+    """How much of each task's tree is recorded.
+
+    Attributes:
+        plan: ways that are recorded of every task, in this order.
+        mix: who explores in the episodes.
+        episodes: how many episodes follow the plan.
+        max_depth: blocks of an episode, the answer not counted.
+        samples: repeats of every way and episode, each a world of its own; all but the first are sampled.
+        nodes_per_task: nodes of a task at most, the root included; None for no limit.
+        seed: of the episodes.
+    """
+
+    plan: Sequence[Way]
+    mix: Mix
+    episodes: int = 0
+    max_depth: int = 4
+    samples: int = 1
+    nodes_per_task: int | None = None
+    seed: int = 0
+
+    def ways(self) -> Iterator[Way]:
+        """The ways of the plan that the limit has room for, whether or not their conditions hold in a task.
+
+        The cut is the same for all tasks: one that depended on what a task showed elsewhere would tell of it.
+        """
+        named: set[tuple[str, ...]] = {()}
+        for way in self.plan:
+            named |= {way.blocks[: place + 1] for place in range(len(way.blocks))}
+            if self.nodes_per_task is not None and len(named) * self.samples > self.nodes_per_task:
+                return
+            yield way
+
+    @property
+    def entries(self) -> int:
+        """Plan entries and episodes of one task, and its root."""
+        return 1 + (len(list(self.ways())) + self.episodes) * self.samples
+
+
+@dataclass
+class Collector:
+    """Records tasks into a bank.
+
+    Attributes:
+        stepwise: runs blocks.
+        writer: the bank.
+        study: what to record of each task.
+        until: asked before anything is run; true leaves the rest for another sitting.
+        on_node: called with each node once it is on disk.
+        on_task: called with each task that is complete.
+        tally: how far it is.
+    """
+
+    stepwise: Stepwise
+    writer: BankWriter
+    study: Study
+    until: Callable[[], bool] = lambda: False
+    on_node: Callable[[TaskHeader, Node], None] = lambda header, node: None
+    on_task: Callable[[TaskHeader], None] = lambda header: None
+    tally: Tally = field(default_factory=Tally)
+
+    async def collect(self, tasks: Sequence[Assigned], concurrency: int = 1) -> None:
+        """Records all tasks, `concurrency` at a time.
+
+        Raises:
+            ModelUnavailable: the endpoint is down; what was recorded is on disk.
+            BankError: the bank does not take a node.
+        """
+        self.tally.entries = self.study.entries * len(tasks)
+        self.tally.known = sum(self._known(task.header.task) for task in tasks)
+        self.tally.begin()
+        waiting = iter(tasks)
+
+        async def work() -> None:
+            for assigned in waiting:
+                if self.until():
+                    return
+                await self._record(assigned)
+
+        workers = [asyncio.create_task(work()) for _ in range(max(1, min(concurrency, len(tasks))))]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+
+    def _known(self, task: str) -> int:
+        """How many entries of a task are on disk, as far as that can be told without walking its tree."""
+        nodes = self.writer.nodes(task)
+        self.tally.found += len(nodes)
+        ids = (_id(way, sample) for way in self.study.ways() for sample in range(self.study.samples))
+        return sum(id in nodes for id in (ROOT, *ids))
+
+    async def _record(self, assigned: Assigned) -> None:
+        recorder = Recorder(
+            self.stepwise,
+            self.writer,
+            assigned.task,
+            assigned.header,
+            may_go_on=self._may_go_on,
+            on_node=self._count,
+        )
+        here = Walked(self.tally, self.study.entries, set(self.writer.nodes(assigned.header.task)))
+        try:
+            root = await recorder.root()
+            here.passed(ROOT)
+            for way in self.study.ways():
+                for sample in range(self.study.samples):
+                    await self._follow(way, root, recorder, sample)
+                    here.passed(_id(way, sample))
+            await self._explore(assigned.task, root, recorder, here)
+        except Enough:
+            if self.until():
+                return
+        here.finished()
+        self.tally.tasks += 1
+        self.on_task(assigned.header)
+
+    def _may_go_on(self, nodes: int) -> bool:
+        limit = self.study.nodes_per_task
+        return not self.until() and (limit is None or nodes < limit)
+
+    def _count(self, header: TaskHeader, node: Node) -> None:
+        self.tally.add(node)
+        self.on_node(header, node)
+
+    async def _follow(self, way: Way, spot: Spot, recorder: Recorder, sample: int) -> None:
+        actions = self.stepwise.parts.registry.actions
+        for place, block in enumerate(way.blocks):
+            last = place == len(way.blocks) - 1
+            if not spot.moment.mask[actions.index(block)] or (last and not way.holds(spot.moment)):
+                return
+            spot = await recorder.child(spot, block, sample)
+
+    async def _explore(self, task: Task, root: Spot, recorder: Recorder, here: Walked) -> None:
+        study, terminal = self.study, self.stepwise.parts.registry.actions.terminal
+        # Counted anew from the first episode in every sitting, so that a later one repeats the earlier one's choices.
+        visits: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for episode in range(study.episodes):
+            for sample in range(study.samples):
+                chance = Random(f"{study.seed}/{task.id}/{episode}/{sample}")
+                explorer, spot = study.mix.draw(chance), root
+                for _ in range(study.max_depth):
+                    block = explorer.choose(spot.moment, visits[spot.node.id], chance)
+                    if block == terminal:
+                        break
+                    visits[spot.node.id][block] += 1
+                    spot = await recorder.child(spot, block, sample)
+                here.passed()
+
+
+def _id(way: Way, sample: int) -> str:
+    id = ROOT
+    for block in way.blocks:
+        id = child_id(id, block, sample)
+    return id
+
+
+def unfit(task: Task, parts: Parts) -> str | None:
+    """Why a task cannot be recorded, in a sentence; None for one that can."""
+    if grader_for(task, parts.sandbox) is None:
+        return "it has no gold answer, so stopping has no score"
+    try:
+        parts.budget.require_room_for(SYSTEM + describe(task))
+    except UsageError as error:
+        return str(error)
+    return None

@@ -1,0 +1,1 @@
+"""Collecting: what `agent.collect` records banks with: plans, exploration, nodes, progress."""

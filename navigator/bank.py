@@ -1,0 +1,145 @@
+"""Bank: recorded reasoning trees in a folder, one file a task, read one tree at a time.
+
+    bank.json                format version, actions, features with bounds, model, budget, prompt hash
+    tasks/<task>.jsonl       a task header, then one node a line, parents before children
+    tasks/<task>.jsonl.gz    the same, packed
+
+Once a bank is recorded, training and evaluation cost no LLM call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from navigator.bank_files import task_files
+from navigator.bank_reader import read_header, read_meta, read_tree
+from navigator.bank_records import FORMAT, ROOT, BankMeta, Node, TaskHeader, child_id, cost_of
+from navigator.bank_split import stratified
+from navigator.bank_writer import BankWriter
+from navigator.errors import BankError
+from navigator.spaces import ActionSpec, ObservationSpec
+from navigator.tree import Tree
+
+
+@dataclass
+class Bank:
+    """A bank opened for reading. Trees are read when they are asked for, and kept.
+
+    Args:
+        path: the folder.
+        meta: what all nodes share.
+        headers: the tasks' headers by id, ordered by id.
+        files: the tasks' files by id.
+    """
+
+    path: Path
+    meta: BankMeta
+    headers: dict[str, TaskHeader]
+    files: dict[str, Path]
+    _trees: dict[str, Tree] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """The bank in a folder; only `bank.json` and the tasks' headers are read now.
+
+        Raises:
+            BankError: there is no bank, it has another format version, it is damaged, or it holds no task.
+        """
+        path = Path(path)
+        meta = read_meta(path)
+        headers: dict[str, TaskHeader] = {}
+        files: dict[str, Path] = {}
+        for file in task_files(path):
+            header = read_header(file)
+            if header is None:  # killed before its first node
+                continue
+            if header.task in headers:
+                raise BankError(f"{file} and {files[header.task]} hold the same task {header.task!r}: delete one")
+            headers[header.task], files[header.task] = header, file
+        if not headers:
+            raise BankError(f"the bank {path} holds no task yet: record some with `pilotage collect --out {path}`")
+        order = sorted(headers)
+        return cls(path, meta, {task: headers[task] for task in order}, {task: files[task] for task in order})
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self  # never changed; Gymnasium copies the arguments of environments
+
+    @property
+    def actions(self) -> ActionSpec:
+        """The action list."""
+        return self.meta.actions
+
+    @property
+    def observations(self) -> ObservationSpec:
+        """Features and bounds."""
+        return self.meta.observations
+
+    @property
+    def tasks(self) -> list[str]:
+        """Ids of the tasks, in order."""
+        return list(self.headers)
+
+    @cached_property
+    def families(self) -> dict[str, list[str]]:
+        """Task ids by family, both in order."""
+        groups: dict[str, list[str]] = {}
+        for task, header in self.headers.items():
+            groups.setdefault(header.family, []).append(task)
+        return dict(sorted(groups.items()))
+
+    def tree(self, task: str) -> Tree:
+        """The recorded tree of a task.
+
+        Raises:
+            BankError: the task is unknown, or its file is damaged; the text names file and line.
+        """
+        if task not in self._trees:
+            if task not in self.files:
+                raise BankError(f"the bank {self.path} has no task {task!r}; `pilotage bank info` lists what it has")
+            self._trees[task] = read_tree(self.files[task], self.meta)
+        return self._trees[task]
+
+    def select(self, tasks: Iterable[str] | None) -> list[str]:
+        """These tasks, checked and in order; all of them for None.
+
+        Raises:
+            BankError: a task is unknown, or there is none.
+        """
+        if tasks is None:
+            return self.tasks
+        chosen = set(tasks)
+        if unknown := sorted(chosen - self.headers.keys()):
+            raise BankError(f"the bank {self.path} has no task {unknown[0]!r}; `pilotage bank info` lists what it has")
+        if not chosen:
+            raise BankError("no task was chosen: name at least one, or leave the choice out for all")
+        return [task for task in self.headers if task in chosen]
+
+    def split(self, fractions: Mapping[str, float], seed: int = 0) -> dict[str, list[str]]:
+        """Tasks by the name of their part, `{"train": 0.7, "test": 0.3}` say.
+
+        Whole tasks, never single nodes; every family in every part as evenly as its size allows. The same tasks,
+        fractions and seed give the same split.
+
+        Raises:
+            BankError: the fractions do not sum to 1, or a part would be empty.
+        """
+        return stratified(self.families, fractions, seed)
+
+
+__all__ = [
+    "FORMAT",
+    "ROOT",
+    "Bank",
+    "BankMeta",
+    "BankWriter",
+    "Node",
+    "TaskHeader",
+    "Tree",
+    "child_id",
+    "cost_of",
+    "read_meta",
+]

@@ -1,0 +1,195 @@
+"""LearnedPolicy: a small trained network in numpy, one file, no torch.
+
+Whatever trained it (duelling heads, quantiles, several seeds), its values are those of a plain network with ReLU
+layers: value and advantage streams side by side are one wider layer, and their sum, like a mean over quantiles or
+seeds, is linear and folds into the last one. A decision takes some ten microseconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from navigator.errors import PolicyError, SpecMismatch
+from navigator.inputs import Dial, Floats, Scaling, Support
+from navigator.policy import Decision
+from navigator.policy_file import Header, Tensors, read_policy, write_policy
+from navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
+
+Layers = Sequence[tuple[Floats, Floats]]
+"""Weights of shape (outputs, inputs) and biases of shape (outputs,), first layer first."""
+
+Meaning = Literal["value", "preference"]
+"""What an output is: the expected reward of an action, or only an order (a policy gradient's logits)."""
+
+
+class LearnedPolicy:
+    """Takes the legal, tried action with the greatest output.
+
+    Args:
+        header: specs, algorithm and training card. Its settings hold `output` (`Meaning`), `dial` (or None),
+            `cost_weight` (or None) and `tried` (or None, see `Support`).
+        layers: the network. Its inputs are the scaled features, and 1 - effort after them where there is a dial.
+        scaling: of the features.
+        effort: where the dial stands: `low`, `medium`, `high` or 0 to 1; medium by default.
+        name: for reports; the algorithm by default.
+
+    Raises:
+        PolicyError: layers, scaling and header do not fit each other, or an effort is given where there is no dial.
+    """
+
+    def __init__(
+        self,
+        header: Header,
+        layers: Layers,
+        scaling: Scaling,
+        effort: str | float | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.header = header
+        self.layers = tuple((np.asarray(w, np.float32), np.asarray(b, np.float32)) for w, b in layers)
+        self.scaling = scaling
+        settings = header.settings
+        self.output: Meaning = settings.get("output", "value")
+        self.dial = Dial(**settings["dial"]) if settings.get("dial") else None
+        tried = settings.get("tried")
+        self.support = (
+            Support(header.observations, header.actions, {tuple(c): a for c, a in tried}) if tried is not None else None
+        )
+        _require_fit(header, self.layers, scaling, self.dial)
+        if self.dial is None and effort is not None:
+            raise PolicyError("this policy was trained for one cost weight: for --effort train with --effort-input")
+        self.effort = None if self.dial is None else Dial.parse("medium" if effort is None else effort)
+        self.name = name or f"learned:{header.algorithm}" + (f"@{self.effort:g}" if effort is not None else "")
+        self._bind()
+
+    def _bind(self) -> None:
+        """Lays the layers out for one decision; the dial's column of the first one is a constant here."""
+        weights, bias = self.layers[0]
+        if self.effort is not None:
+            bias = bias + weights[:, -1] * np.float32(1 - self.effort)
+            weights = weights[:, :-1]
+        laid_out = [(np.ascontiguousarray(w.T), b) for w, b in ((weights, bias), *self.layers[1:])]
+        self._hidden, (self._last, self._last_bias) = laid_out[:-1], laid_out[-1]
+        self._shape = (len(self.header.observations),)
+        self._names = self.header.actions.names
+
+    @property
+    def cost_weight(self) -> float | None:
+        """The cost weight that its values are for: that of the dial, or the one it was trained for."""
+        if self.dial is not None and self.effort is not None:
+            return self.dial.weight(self.effort)
+        weight = self.header.settings.get("cost_weight")
+        return None if weight is None else float(weight)
+
+    def with_effort(self, effort: str | float) -> Self:
+        """The same policy with its dial elsewhere."""
+        return type(self)(self.header, self.layers, self.scaling, effort)
+
+    def decide(self, observation: Observation, mask: ActionMask) -> Decision:
+        """The legal action with the greatest output, among those that were tried in training.
+
+        Raises:
+            SpecMismatch: the observation has another shape, or a value that is not finite.
+        """
+        if observation.shape != self._shape or not math.isfinite(observation.dot(observation)):
+            self.header.observations.check(observation)
+        scaling = self.scaling
+        x = observation - scaling.shift
+        x *= scaling.scale
+        np.maximum(x, scaling.low, out=x)
+        np.minimum(x, scaling.high, out=x)
+        for weights, bias in self._hidden:
+            x = x.dot(weights)
+            x += bias
+            np.maximum(x, 0.0, out=x)
+        x = x.dot(self._last)
+        x += self._last_bias
+        values = x.tolist()
+        allowed = (mask & self.support.mask(observation) if self.support is not None else mask).tolist()
+        best, best_value, second = -1, -math.inf, -math.inf
+        for action, legal in enumerate(allowed):
+            if legal:
+                value = values[action]
+                if value > best_value:
+                    best, best_value, second = action, value, best_value
+                elif value > second:
+                    second = value
+        if best < 0:
+            raise SpecMismatch("the mask allows no action; the terminal one is always legal")
+        if second == -math.inf:
+            return Decision(best, "nothing else was tried here", tuple(values) if self.output == "value" else None)
+        if self.output == "value":
+            return Decision(best, f"worth {best_value:.2f}, the next best {second:.2f}", tuple(values))
+        return Decision(best, "preferred")
+
+    def outputs(self, observations: Floats, efforts: Floats | float | None = None) -> Floats:
+        """Outputs for observations of shape (n, features): shape (n, actions), without any mask.
+
+        Args:
+            observations: in natural units.
+            efforts: one for all or one for each row; where the dial stands if None.
+        """
+        x = self.scaling(observations)
+        if self.dial is not None:
+            effort = np.asarray(self.effort if efforts is None else efforts, dtype=np.float32)
+            x = np.concatenate([x, np.broadcast_to(1 - effort, (len(x),))[:, None]], axis=1, dtype=np.float32)
+        for weights, bias in self.layers[:-1]:
+            x = np.maximum(x @ weights.T + bias, 0.0)
+        last, bias = self.layers[-1]
+        result: Floats = x @ last.T + bias
+        return result
+
+    def choose(self, observations: Floats, masks: Any) -> Any:
+        """Actions of shape (n,) for observations of shape (n, features) and masks of shape (n, actions)."""
+        allowed = masks & self.support.masks(observations) if self.support is not None else masks
+        return np.where(allowed, self.outputs(observations), -np.inf).argmax(axis=1)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the policy file; where the dial stands is not part of it."""
+        tensors: Tensors = {f"input.{name}": getattr(self.scaling, name) for name in ("shift", "scale", "low", "high")}
+        for number, (weights, bias) in enumerate(self.layers):
+            tensors |= {f"layer.{number}.weight": weights, f"layer.{number}.bias": bias}
+        write_policy(Path(path), self.header, tensors)
+
+    @classmethod
+    def from_file(cls, header: Header, tensors: Tensors, path: Path, effort: str | float | None = None) -> Self:
+        """The policy of a file that was read; raises PolicyError where tensors are missing or do not fit."""
+        count = sum(name.startswith("layer.") and name.endswith(".weight") for name in tensors)
+        try:
+            scaling = Scaling(*(tensors[f"input.{name}"] for name in ("shift", "scale", "low", "high")))
+            layers = [(tensors[f"layer.{n}.weight"], tensors[f"layer.{n}.bias"]) for n in range(count)]
+        except KeyError as error:
+            raise PolicyError(f"{path} has no tensor {error}: copy or train the policy anew") from error
+        return cls(header, layers, scaling, effort)
+
+    @classmethod
+    def load(
+        cls, path: str | Path, actions: ActionSpec, observations: ObservationSpec, effort: str | float | None = None
+    ) -> Self:
+        """The policy in a file.
+
+        Raises:
+            PolicyError: the file is damaged, or holds another kind of policy.
+            SpecMismatch: it was trained for other actions or features.
+        """
+        header, tensors = read_policy(Path(path))
+        if header.kind != "network":
+            raise PolicyError(f"{path} holds a policy of the kind {header.kind!r}: load it with navigator.load_policy")
+        header.require(actions, observations)
+        return cls.from_file(header, tensors, Path(path), effort)
+
+
+def _require_fit(header: Header, layers: Layers, scaling: Scaling, dial: Dial | None) -> None:
+    features, size = len(header.observations), len(header.observations) + (dial is not None)
+    fits = bool(layers) and all(getattr(scaling, n).shape == (features,) for n in ("shift", "scale", "low", "high"))
+    for weights, bias in layers:
+        fits = fits and weights.ndim == 2 and weights.shape[1] == size and bias.shape == weights.shape[:1]
+        fits = fits and bool(np.isfinite(weights).all() and np.isfinite(bias).all())
+        size = len(bias)
+    if not fits or size != len(header.actions):
+        raise PolicyError("the policy's layers do not fit its header: copy the file again, or train the policy anew")

@@ -1,0 +1,157 @@
+"""Policy files: safetensors with one JSON header that says what the numbers mean and where they come from.
+
+A file loads without torch and is refused where it does not fit the specs in use. One header entry only: the
+safetensors format keeps several in no fixed order, and the same training must give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from navigator.errors import PolicyError, SpecMismatch
+from navigator.spaces import ActionSpec, Feature, ObservationSpec
+
+POLICY_FORMAT = 1
+SUFFIX = ".safetensors"
+_KEY = "pilotage_policy"
+
+Tensors = dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a policy file says about itself.
+
+    Attributes:
+        kind: `network` (`LearnedPolicy`) or `nearest` (`NearestPolicy`).
+        algorithm: what trained it.
+        actions: action list of the training data.
+        observations: features of the training data, with bounds.
+        settings: what the kind needs besides its tensors.
+        card: the training card, for people and reports.
+    """
+
+    kind: str
+    algorithm: str
+    actions: ActionSpec
+    observations: ObservationSpec
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_text(self) -> str:
+        """The header as JSON, the same for equal headers."""
+        content = {
+            "format": POLICY_FORMAT,
+            "kind": self.kind,
+            "algorithm": self.algorithm,
+            "actions": list(self.actions.names),
+            "terminal": self.actions.terminal,
+            "actions_hash": self.actions.schema_hash,
+            "features": self.observations.to_json(),
+            "features_hash": self.observations.schema_hash,
+            "settings": self.settings,
+            "card": self.card,
+        }
+        return json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_text(cls, text: str, path: Path) -> Self:
+        """The header of a file.
+
+        Raises:
+            PolicyError: it is not one that this version reads.
+        """
+        try:
+            data = json.loads(text)
+            version = data["format"]
+            if version != POLICY_FORMAT:
+                raise PolicyError(
+                    f"{path} has policy format {version!r}, this version reads {POLICY_FORMAT}: train the policy anew"
+                )
+            header = cls(
+                kind=data["kind"],
+                algorithm=data["algorithm"],
+                actions=ActionSpec(tuple(data["actions"]), data["terminal"]),
+                observations=ObservationSpec(tuple(Feature(f["name"], f["low"], f["high"]) for f in data["features"])),
+                settings=data["settings"],
+                card=data["card"],
+            )
+            hashes = (data["actions_hash"], data["features_hash"])
+        except (ValueError, KeyError, TypeError) as error:
+            if isinstance(error, PolicyError):
+                raise
+            raise PolicyError(f"the header of {path} is damaged ({error}): copy or train the policy anew") from error
+        if hashes != (header.actions.schema_hash, header.observations.schema_hash):
+            raise PolicyError(f"the header of {path} was edited: its hashes do not fit its actions and features")
+        return header
+
+    def require(self, actions: ActionSpec, observations: ObservationSpec) -> None:
+        """Raises SpecMismatch where the policy was trained for other actions or features than those in use."""
+        if self.actions.schema_hash != actions.schema_hash:
+            raise SpecMismatch(
+                f"the policy was trained for the actions {', '.join(self.actions.names)}, in use are "
+                f"{', '.join(actions.names)}: use the same blocks in the same order, or train anew"
+            )
+        if self.observations.schema_hash != observations.schema_hash:
+            raise SpecMismatch(
+                f"the policy was trained for other features ({_difference(self.observations, observations)}): use the "
+                "observation preset it was trained with, or train anew"
+            )
+
+
+def _difference(trained: ObservationSpec, used: ObservationSpec) -> str:
+    gone, new = [n for n in trained.names if n not in used.names], [n for n in used.names if n not in trained.names]
+    parts = [f"not in use: {', '.join(gone)}"] if gone else []
+    parts += [f"unknown to it: {', '.join(new)}"] if new else []
+    return "; ".join(parts) or "the same names with another order or other bounds"
+
+
+def write_policy(path: Path, header: Header, tensors: Tensors) -> None:
+    """Writes a policy file at once: a reader sees the old one or the new one, never a part."""
+    from safetensors.numpy import save
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = save({name: np.ascontiguousarray(t) for name, t in tensors.items()}, {_KEY: header.to_text()})
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def read_policy(path: Path) -> tuple[Header, Tensors]:
+    """Header and tensors of a policy file.
+
+    Raises:
+        PolicyError: there is none, it is cut off, or it is something else.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise PolicyError(f"there is no policy file {path}: train one with `pilotage train --bank BANK --out {path}`")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no iterator)
+    except (SafetensorError, OSError) as error:
+        raise PolicyError(f"{path} is cut off or no policy file ({error}): copy or train it anew") from error
+    if _KEY not in metadata:
+        raise PolicyError(f"{path} holds tensors but no policy: give a file that `pilotage train` wrote")
+    header = Header.from_text(metadata[_KEY], path)
+    odd = [name for name, tensor in tensors.items() if tensor.dtype != np.float32 or np.isinf(tensor).any()]
+    if odd:
+        raise PolicyError(f"{path}: the tensor {odd[0]!r} is damaged: copy or train the policy anew")
+    return header, tensors

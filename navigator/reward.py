@@ -1,0 +1,66 @@
+"""Reward: correctness at the end minus what was paid on the way, gamma 1; shaping that cannot change the best policy.
+
+With gamma 1 an episode's reward sums to `correct - cost_weight * cost`, however long it took, so nothing pays for
+stalling. Anything beyond that is potential-based (Ng, Harada and Russell 1999): `potential(after) - potential(before)`,
+with the potential 0 after the end, adds up to the same constant on every way through a task.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from navigator.dynamics import Transition
+from navigator.errors import EnvError
+
+Potential = Callable[[], float]
+"""Gives the potential of the state that the dynamics is in."""
+
+
+@dataclass(frozen=True)
+class Reward:
+    """`correct - cost_weight * cost`.
+
+    Args:
+        cost_weight: what a thousand tokens are worth, in answers: at 0.1, 10,000 tokens cost one right answer.
+
+    Raises:
+        EnvError: the weight is negative or not finite.
+    """
+
+    cost_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.cost_weight) and self.cost_weight >= 0):
+            raise EnvError(f"the cost weight must be 0 or more, not {self.cost_weight}")
+
+    def __call__(self, transition: Transition) -> float:
+        """The reward of one step."""
+        return (transition.correct or 0.0) - self.cost_weight * transition.cost
+
+    def total(self, correct: float, cost: float) -> float:
+        """The sum of an episode's rewards."""
+        return correct - self.cost_weight * cost
+
+
+class Shaping:
+    """Potential-based shaping along one episode.
+
+    Args:
+        potential: gives the potential of the present state.
+    """
+
+    def __init__(self, potential: Potential) -> None:
+        self._potential = potential
+        self._before = 0.0
+
+    def start(self) -> None:
+        """Notes where an episode starts."""
+        self._before = self._potential()
+
+    def bonus(self, done: bool) -> float:
+        """What to add to the reward of the step that led here."""
+        after = 0.0 if done else self._potential()
+        bonus, self._before = after - self._before, after
+        return bonus

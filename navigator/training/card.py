@@ -1,0 +1,99 @@
+"""The training card: what a policy was trained on and how, how it scored, and what it does, in its own file.
+
+No times and no paths: the same training gives the same card.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from navigator.bank import Bank
+from navigator.inputs import EFFORTS, Floats
+from navigator.learned import LearnedPolicy
+from navigator.training.play import Played, play
+from navigator.training.surrogate import follow, imitate, in_words
+from navigator.training.table import Table
+
+
+def settings_of(policy: LearnedPolicy) -> dict[str, LearnedPolicy]:
+    """The policy at each named effort; as it is, named `only`, where it has no dial."""
+    if policy.dial is None:
+        return {"only": policy}
+    return {name: policy.with_effort(name) for name in EFFORTS}
+
+
+def scores(policy: LearnedPolicy, table: Table) -> dict[str, dict[str, float]]:
+    """Reward, accuracy, thousands of tokens and steps a task, by effort."""
+    return {name: _score(play(table, at.choose), at.cost_weight or 0.0) for name, at in settings_of(policy).items()}
+
+
+def _score(played: Played, weight: float) -> dict[str, float]:
+    return {
+        "accuracy": _round(played.correct.mean()),
+        "cost": _round(played.cost.mean()),
+        "cost_weight": _round(weight),
+        "reward": _round(played.reward(weight)),
+        "steps": _round(played.steps.mean()),
+    }
+
+
+def mean_reward(by_effort: Mapping[str, Mapping[str, float]]) -> float:
+    """What trainings are compared by: the reward, averaged over the efforts."""
+    return float(np.mean([score["reward"] for score in by_effort.values()]))
+
+
+def behaviour(policy: LearnedPolicy, table: Table) -> dict[str, Any]:
+    """What a policy does on the tasks of a table: blocks a task by family and effort, and a tree that imitates it."""
+    names = table.actions.names
+    blocks: dict[str, dict[str, dict[str, float]]] = {}
+    seen: list[Floats] = []
+    chosen = []
+    for effort, at in settings_of(policy).items():
+        played = play(table, at.choose)
+        blocks[effort] = {}
+        for family in sorted(set(table.families)):
+            tasks = np.array([f == family for f in table.families])
+            actions = played.actions[tasks[table.task[played.states]]]
+            counts = Counter(names[action] for action in actions.tolist())
+            blocks[effort][family] = {name: _round(counts[name] / tasks.sum()) for name in names if counts[name]}
+        rows = table.observations[played.states]
+        seen.append(np.column_stack([rows, np.full(len(rows), at.effort if at.effort is not None else 0.0)]))
+        chosen.append(played.actions)
+    observations, actions = np.concatenate(seen), np.concatenate(chosen)
+    tree = imitate(observations, actions, len(names))
+    integral = (observations == np.round(observations)).all(axis=0)
+    return {
+        "blocks": blocks,
+        "tree": in_words(tree, [*table.features.names, "effort"], names, integral),
+        "tree_agrees": _round((follow(tree, observations) == actions).mean()),
+    }
+
+
+def about(bank: Bank, table: Table) -> dict[str, Any]:
+    """Where the data come from."""
+    meta = bank.meta
+    return {
+        "fingerprint": table.fingerprint,
+        "model": meta.model,
+        "preset": meta.preset,
+        "budget": dict(meta.budget),
+        "prompt_hash": meta.prompt_hash,
+        "package_version": meta.package_version,
+        "tasks": len(table.tasks),
+        "states": len(table),
+        "edges": len(table.source),
+        "families": dict(sorted(Counter(table.families).items())),
+    }
+
+
+def rounded(curve: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+    """A learning curve with the digits that matter."""
+    return [{name: _round(value) for name, value in point.items()} for point in curve]
+
+
+def _round(value: Any) -> float:
+    return round(float(value), 6)

@@ -1,0 +1,92 @@
+"""Double duelling DQN with masks, on stable-baselines3's DQN, which has none of the three.
+
+Double: the online network picks the next action, the target network values it (van Hasselt et al. 2016). Duelling: see
+`Dueling`. RL of Thoughts (arXiv 2505.14140) trains its navigator so.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from stable_baselines3 import DQN
+from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
+from torch.nn import functional
+
+from navigator.learned import Layers
+from navigator.training.environments import unpack
+from navigator.training.hyperparameters import Hyperparameters
+from navigator.training.networks import Dueling, masked
+from navigator.training.sb3 import MaskedExploration, SB3Learner, WholeTraining, off_policy_arguments
+
+
+class DuelingQNetwork(QNetwork):
+    """Values of actions from inputs with the mask behind them; a forbidden one's is impossible."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.actions = int(self.action_space.n)
+        self.q_net = Dueling(self.features_dim - self.actions, self.actions, self.net_arch)  # type: ignore[assignment]
+
+    def forward(self, obs: Any) -> torch.Tensor:
+        """Values of shape (n, actions)."""
+        inputs, mask = unpack(obs, self.actions)
+        return masked(self.q_net(inputs), mask)
+
+
+class DuelingPolicy(DQNPolicy):
+    """stable-baselines3's DQN policy over `DuelingQNetwork`."""
+
+    def make_q_net(self) -> QNetwork:
+        """One network; called for the online and for the target one."""
+        arguments = self._update_features_extractor(self.net_args, features_extractor=None)
+        return DuelingQNetwork(**arguments).to(self.device)
+
+
+class DoubleDQN(WholeTraining, MaskedExploration, DQN):
+    """DQN with double targets."""
+
+    def train(self, gradient_steps: int, batch_size: int = 100) -> None:
+        """So many gradient steps on the replay buffer."""
+        self.policy.set_training_mode(True)
+        self._update_learning_rate(self.policy.optimizer)
+        assert self.replay_buffer is not None
+        parameters, loss_sum = list(self.q_net.parameters()), 0.0
+        for _ in range(gradient_steps):
+            data = cast(Any, self.replay_buffer.sample(batch_size, env=self._vec_normalize_env))
+            # one pass for both: these networks are so small that a call costs more than its arithmetic
+            now, after = self.q_net(torch.cat([data.observations, data.next_observations])).split(batch_size)
+            with torch.no_grad():
+                best = after.argmax(dim=1, keepdim=True)
+                future = self.q_net_target(data.next_observations).gather(1, best)
+                wanted = data.rewards + (1 - data.dones) * self.gamma * future
+            values = now.gather(1, data.actions.long())
+            loss = functional.smooth_l1_loss(values, wanted)
+            self.policy.optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
+            self.policy.optimizer.step()
+            loss_sum += loss.item()
+        self._n_updates += gradient_steps
+        self.logger.record("train/loss", loss_sum / max(gradient_steps, 1))
+
+
+class DoubleDuelingDQN(SB3Learner):
+    """`double-dueling-dqn`."""
+
+    def _build(self, hyper: Hyperparameters) -> DoubleDQN:
+        return DoubleDQN(
+            DuelingPolicy,
+            self.environments,
+            policy_kwargs={"net_arch": list(hyper.hidden), "optimizer_kwargs": {"fused": True}},
+            **off_policy_arguments(hyper),
+        )
+
+    def layers(self) -> Layers:
+        """The online network as plain layers."""
+        return cast(Dueling, self.model.q_net.q_net).layers()
+
+    def adopt(self, layers: Layers) -> None:
+        """Both networks start from an earlier one."""
+        for network in (self.model.q_net, self.model.q_net_target):
+            cast(Dueling, network.q_net).adopt(layers)

@@ -1,0 +1,87 @@
+"""Environments for stable-baselines3: a policy network's inputs, and the mask where a learner needs it there.
+
+stable-baselines3's DQN knows no masks. Here the mask travels at the end of the observation, so that acting, exploring
+and the target's maximum all see the one that belongs to the state.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from navigator.env import ReasoningEnv, RecordedReasoningEnv
+from navigator.forest import Forest
+from navigator.inputs import LIMIT, Floats
+from navigator.reward import Reward
+from navigator.spaces import ActionMask
+from navigator.training.learner import Setting
+
+
+class NetworkInputs(gymnasium.Wrapper[Floats, np.int64, Floats, np.int64]):
+    """Scaled features, then 1 - effort where there is a dial (a new one each episode), then the mask if asked for.
+
+    Args:
+        env: the environment to look at.
+        setting: scaling and dial.
+        with_mask: append the mask, as 0 and 1.
+    """
+
+    def __init__(self, env: ReasoningEnv, setting: Setting, with_mask: bool) -> None:
+        super().__init__(env)
+        self._reasoning, self._setting, self._with_mask = env, setting, with_mask
+        size = setting.inputs + (int(env.action_space.n) if with_mask else 0)  # type: ignore[attr-defined]
+        self.observation_space = spaces.Box(-LIMIT, LIMIT, (size,), dtype=np.float32)
+        self._efforts = np.random.default_rng(0)
+        self._extra = np.zeros(0, dtype=np.float32)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
+        """Starts an episode, at an effort of its own."""
+        if seed is not None:
+            self._efforts = np.random.default_rng(seed)
+        if self._setting.dial is not None:
+            effort = self._setting.efforts(self._efforts, 1)
+            self._extra = 1 - effort
+            self._reasoning.reward = Reward(float(self._setting.weights(effort)[0]))
+        seen, info = self.env.reset(seed=seed, options=options)
+        return self._inputs(seen, info["action_mask"]), {}
+
+    def step(self, action: np.int64) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
+        """Does one action. The information is left out: vector environments copy it deeply, each step."""
+        seen, reward, terminated, truncated, info = self.env.step(action)
+        return self._inputs(seen, info["action_mask"]), float(reward), terminated, truncated, {}
+
+    def action_masks(self) -> ActionMask:
+        """What MaskablePPO asks for."""
+        return self._reasoning.action_masks()
+
+    def _inputs(self, seen: Floats, mask: Any) -> Floats:
+        parts = [self._setting.scaling(seen), self._extra]
+        return np.concatenate([*parts, mask] if self._with_mask else parts, dtype=np.float32, casting="unsafe")
+
+
+def recorded_environments(setting: Setting, with_mask: bool) -> DummyVecEnv:
+    """Environments over the training tasks, side by side in this process."""
+    forest = Forest.of(setting.bank, setting.table.tasks)
+
+    def make() -> NetworkInputs:
+        env = RecordedReasoningEnv(forest, cost_weight=setting.cost_weight, shaping=setting.shaping)
+        return NetworkInputs(env, setting, with_mask)
+
+    return DummyVecEnv([make for _ in range(setting.hyper.environments)])
+
+
+def unpack(observations: torch.Tensor, actions: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Inputs of shape (n, inputs) and masks of shape (n, actions) from observations that hold both."""
+    return observations[:, :-actions], observations[:, -actions:] > 0.5
+
+
+def explore(observations: Floats, greedy: Any, share: float, actions: int) -> Any:
+    """Greedy actions, of which a share is replaced by legal ones drawn at random; shape (n,)."""
+    draws = np.random.random((len(observations), actions)) * (observations[:, -actions:] > 0.5)
+    replaced = np.random.random(len(observations)) < share
+    return np.where(replaced, draws.argmax(axis=1), greedy)

@@ -1,0 +1,125 @@
+"""Fitted Q with a conservative penalty, on a bank's edges directly: no environment, every recorded outcome in reach.
+
+Double Q-learning with duelling heads and a slowly following target network (Ernst et al. 2005; van Hasselt et al.
+2016), and the penalty of CQL(H) (Kumar et al. 2020) in a form that leaves recorded actions alone:
+`logsumexp over allowed - logsumexp over recorded`. It is 0 where all that is allowed was recorded, and pushes down what
+was not. The next state's best action is looked for among all that a policy may choose there, so that a state with few
+recorded actions is not taken for a dead end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from navigator.inputs import Floats
+from navigator.learned import Layers, Meaning
+from navigator.training.learner import Setting
+from navigator.training.networks import Dueling, masked
+
+TEMPERATURE = 0.1
+FOLLOW = 0.01
+"""How much of the network its target takes over each step."""
+
+_FILE = "learner.pt"
+
+
+class FittedQ:
+    """`cql`: gradient steps on random batches of recorded edges."""
+
+    output: Meaning = "value"
+
+    def __init__(self, setting: Setting, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.setting = setting
+        table, hyper = setting.table, setting.hyper
+        self.network = Dueling(setting.inputs, len(table.actions), hyper.hidden)
+        self.target = Dueling(setting.inputs, len(table.actions), hyper.hidden)
+        self.target.load_state_dict(self.network.state_dict())
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=hyper.learning_rate, weight_decay=hyper.decay, fused=True
+        )
+        self.done = 0
+        self._inputs = torch.from_numpy(setting.scaling(table.observations))
+        self._allowed, self._recorded = torch.from_numpy(setting.allowed), torch.from_numpy(table.recorded)
+        self._source, self._action = torch.from_numpy(table.source), torch.from_numpy(table.action)
+        self._next = torch.from_numpy(table.target)
+        self._cost, self._correct = torch.from_numpy(table.cost), torch.from_numpy(table.correct)
+
+    def advance(self, steps: int, seed: int) -> Mapping[str, float]:
+        """So many gradient steps."""
+        generator = np.random.default_rng(seed)
+        batch, loss = self.setting.hyper.batch, 0.0
+        for _ in range(steps):
+            efforts = self.setting.efforts(generator, batch)
+            loss += self._step(torch.from_numpy(generator.integers(len(self._source), size=batch)), efforts)
+            self.done += 1
+        return {"train/loss": loss / max(steps, 1)}
+
+    def _step(self, edges: torch.Tensor, efforts: Floats) -> float:
+        hyper = self.setting.hyper
+        for group in self.optimizer.param_groups:
+            group["lr"] = hyper.learning_rate * (1 - 0.9 * self.done / self.setting.steps)
+        source, after = self._source[edges], self._next[edges]
+        goes_on, after = after >= 0, after.clamp(min=0)
+        weights = torch.from_numpy(self.setting.weights(efforts))
+        with torch.no_grad():
+            state = self._with_effort(after, efforts)
+            best = masked(self.network(state), self._allowed[after]).argmax(dim=1, keepdim=True)
+            future = self.target(state).gather(1, best)[:, 0] * goes_on
+            wanted = self._correct[edges] - weights * self._cost[edges] + hyper.gamma * future
+        values = self.network(self._with_effort(source, efforts))
+        chosen = values.gather(1, self._action[edges][:, None])[:, 0]
+        loss = functional.mse_loss(chosen, wanted) + hyper.conservatism * self._overreach(values, source)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        with torch.no_grad():
+            for slow, fast in zip(self.target.parameters(), self.network.parameters(), strict=True):
+                slow.lerp_(fast, FOLLOW)
+        return float(loss.detach())
+
+    def _overreach(self, values: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
+        allowed, recorded = self._allowed[states], self._recorded[states]
+        reach = torch.logsumexp(masked(values / TEMPERATURE, allowed | recorded), dim=1)
+        return TEMPERATURE * (reach - torch.logsumexp(masked(values / TEMPERATURE, recorded), dim=1)).mean()
+
+    def _with_effort(self, states: torch.Tensor, efforts: Floats) -> torch.Tensor:
+        inputs = self._inputs[states]
+        if self.setting.dial is None:
+            return inputs
+        return torch.cat([inputs, 1 - torch.from_numpy(efforts)[:, None]], dim=1)
+
+    def layers(self) -> Layers:
+        """The network as plain layers."""
+        return self.network.layers()
+
+    def adopt(self, layers: Layers) -> None:
+        """Starts from an earlier network."""
+        self.network.adopt(layers)
+        self.target.adopt(layers)
+
+    def save(self, folder: Path) -> None:
+        """Networks, optimizer and position, as tensors."""
+        state = {
+            "network": self.network.state_dict(),
+            "target": self.target.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "done": self.done,
+        }
+        torch.save(state, folder / _FILE)
+
+    def restore(self, folder: Path) -> None:
+        """Reads what `save` wrote."""
+        state = torch.load(folder / _FILE, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.target.load_state_dict(state["target"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.done = state["done"]
+
+    def close(self) -> None:
+        """Nothing to release."""

@@ -1,0 +1,84 @@
+"""Hyperparameters: the numbers of the algorithms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from navigator.errors import PolicyError
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """What an algorithm may be told; each uses what it has a use for.
+
+    Attributes:
+        hidden: sizes of the hidden layers.
+        learning_rate: of Adam, at the start; it falls linearly to a tenth.
+        batch: transitions of one gradient step.
+        buffer: transitions that are remembered (DQN, QR-DQN).
+        target_every: environment steps between updates of the target network (DQN, QR-DQN).
+        exploration: share of the training in which random actions go from all to `exploration_end`.
+        exploration_end: share of random actions after it.
+        gradient_every: environment steps for each gradient step.
+        quantiles: of each action's return (QR-DQN).
+        rollout: environment steps between updates (PPO).
+        epochs: passes over a rollout (PPO).
+        entropy: weight of the entropy bonus (PPO).
+        conservatism: weight of the penalty on actions that were not recorded (CQL).
+        decay: weight decay (CQL).
+        gamma: discount; anything but 1 pays for stalling or for haste.
+        environments: episodes that run side by side.
+    """
+
+    hidden: tuple[int, ...] = (64, 64)
+    learning_rate: float = 1e-3
+    batch: int = 256
+    buffer: int = 20_000
+    target_every: int = 250
+    exploration: float = 0.4
+    exploration_end: float = 0.05
+    gradient_every: int = 4
+    quantiles: int = 21
+    rollout: int = 1024
+    epochs: int = 6
+    entropy: float = 0.01
+    conservatism: float = 0.05
+    decay: float = 1e-3
+    gamma: float = 1.0
+    environments: int = 8
+
+    def __post_init__(self) -> None:
+        if not self.hidden or min(self.hidden) < 1:
+            raise PolicyError(f"hidden layers need at least one unit each, for example 64,64; got {self.hidden}")
+        if not 0 < self.gamma <= 1:
+            raise PolicyError(f"gamma must be above 0 and at most 1, not {self.gamma}")
+
+    def with_values(self, values: Mapping[str, Any]) -> Hyperparameters:
+        """A copy with some values changed; raises PolicyError for a name that there is not."""
+        names = [f.name for f in fields(self)]
+        if unknown := sorted(values.keys() - set(names)):
+            raise PolicyError(f"unknown hyperparameter {unknown[0]!r}; there are {', '.join(names)}")
+        return replace(self, **values)
+
+
+RLOT = Hyperparameters(
+    hidden=(32, 32),
+    learning_rate=1e-2,
+    batch=64,
+    buffer=500,
+    target_every=50,
+    gamma=0.9,
+    gradient_every=1,
+    environments=1,
+)
+"""The schedule of RL of Thoughts (arXiv 2505.14140), to compare with; its gamma pays for finishing early."""
+
+DEFAULTS: Mapping[str, Hyperparameters] = {
+    "double-dueling-dqn": Hyperparameters(),
+    "qr-dqn": Hyperparameters(),
+    "maskable-ppo": Hyperparameters(batch=128),
+    "cql": Hyperparameters(),
+}
+"""Where each algorithm starts."""

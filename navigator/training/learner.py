@@ -1,0 +1,90 @@
+"""Learner: one training with one seed, in pieces between which it can be killed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+
+from navigator.bank import Bank
+from navigator.inputs import Dial, Floats, Scaling
+from navigator.learned import Layers, Meaning
+from navigator.training.hyperparameters import Hyperparameters
+from navigator.training.table import Booleans, Table
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a learner learns from.
+
+    Attributes:
+        bank: where the environments of the training tasks come from.
+        table: the training tasks as arrays.
+        scaling: from observations to inputs.
+        dial: the extra input, or None where `cost_weight` holds throughout.
+        cost_weight: right answers that a thousand tokens are worth; not used where there is a dial.
+        allowed: what a policy may choose in each state of the table, shape (states, actions).
+        steps: length of the whole training.
+        hyper: the algorithm's numbers.
+        shaping: step rewards to add, or None.
+    """
+
+    bank: Bank
+    table: Table
+    scaling: Scaling
+    dial: Dial | None
+    cost_weight: float
+    allowed: Booleans
+    steps: int
+    hyper: Hyperparameters
+    shaping: Literal["exact", "uniform"] | None = None
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs of a network."""
+        return len(self.scaling.shift) + (self.dial is not None)
+
+    def efforts(self, generator: np.random.Generator, count: int) -> Floats:
+        """Efforts to train on, uniform; shape (count,). The dial must be there."""
+        return generator.random(count, dtype=np.float32)
+
+    def weights(self, efforts: Floats) -> Floats:
+        """Cost weights of efforts; one for all where there is no dial."""
+        if self.dial is None:
+            return np.full(len(efforts), self.cost_weight, dtype=np.float32)
+        growth = 1 + self.dial.top / self.dial.half
+        weights: Floats = (self.dial.half * (np.power(growth, 1 - efforts) - 1)).astype(np.float32)
+        return weights
+
+
+class Learner(Protocol):
+    """One training. `advance` is called for one piece after the other; each starts from its own random state."""
+
+    output: Meaning
+
+    def advance(self, steps: int, seed: int) -> Mapping[str, float]:
+        """Goes on for so many steps, with randomness from `seed` alone; returns figures for the log."""
+        ...
+
+    def layers(self) -> Layers:
+        """The network as it is, as plain layers."""
+        ...
+
+    def adopt(self, layers: Layers) -> None:
+        """Starts from the network of an earlier policy; raises PolicyError where it does not fit."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Writes all that `restore` needs to go on as if nothing had happened."""
+        ...
+
+    def restore(self, folder: Path) -> None:
+        """Reads what `save` wrote."""
+        ...
+
+    def close(self) -> None:
+        """Releases the environments."""
+        ...

@@ -1,0 +1,24 @@
+"""Which class trains by which name."""
+
+from __future__ import annotations
+
+from navigator.training.learner import Learner, Setting
+
+
+def learner_for(algorithm: str, setting: Setting, seed: int) -> Learner:
+    """A learner at its beginning; the names are those of `navigator.training.plan.ALGORITHMS`."""
+    if algorithm == "cql":
+        from navigator.training.fitted_q import FittedQ
+
+        return FittedQ(setting, seed)
+    if algorithm == "double-dueling-dqn":
+        from navigator.training.double_dueling_dqn import DoubleDuelingDQN
+
+        return DoubleDuelingDQN(setting, seed)
+    if algorithm == "qr-dqn":
+        from navigator.training.qr_dqn import QuantileDQN
+
+        return QuantileDQN(setting, seed)
+    from navigator.training.maskable_ppo import MaskedPPO
+
+    return MaskedPPO(setting, seed)

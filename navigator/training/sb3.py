@@ -1,0 +1,160 @@
+"""What the learners on stable-baselines3 share: pieces that are each reproducible, and checkpoints.
+
+A piece begins with new episodes and a random state of its own; so a training that was killed and resumed takes the same
+way as one that was not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.utils import set_random_seed
+
+from navigator.inputs import Floats
+from navigator.learned import Layers, Meaning
+from navigator.training.environments import explore, recorded_environments
+from navigator.training.hyperparameters import Hyperparameters
+from navigator.training.learner import Setting
+
+_MODEL, _BUFFER = "model.zip", "buffer.pkl"
+_NEVER = 10**9
+"""Episodes between stable-baselines3's own log lines; the figures are read from its logger instead."""
+
+
+class WholeTraining(BaseAlgorithm):
+    """Schedules run over the whole training, not over the piece that `learn` is called for."""
+
+    planned_steps: int
+    asked_steps: int = 0
+
+    def _update_current_progress_remaining(self, num_timesteps: int, total_timesteps: int) -> None:
+        super()._update_current_progress_remaining(min(num_timesteps, self.planned_steps), self.planned_steps)
+
+
+class MaskedExploration(OffPolicyAlgorithm):
+    """Epsilon-greedy over legal actions, drawn for each environment by itself; needs masks in the observations."""
+
+    exploration_rate: float
+
+    def predict(
+        self,
+        observation: Any,
+        state: tuple[Any, ...] | None = None,
+        episode_start: Any = None,
+        deterministic: bool = False,
+    ) -> tuple[Any, tuple[Any, ...] | None]:
+        """Actions for observations of shape (n, size)."""
+        greedy, state = self.policy.predict(observation, state, episode_start, deterministic=True)
+        return (greedy if deterministic else self._explored(observation, greedy, self.exploration_rate)), state
+
+    def _sample_action(self, learning_starts: int, action_noise: Any = None, n_envs: int = 1) -> tuple[Any, Any]:
+        observations = cast(Floats, self._last_obs)
+        if self.num_timesteps < learning_starts:
+            actions = self._explored(observations, 0, 1.0)
+        else:
+            actions, _ = self.predict(observations)
+        return actions, actions
+
+    def _explored(self, observations: Floats, greedy: Any, share: float) -> Any:
+        return explore(observations, greedy, share, int(cast(Any, self.action_space).n))
+
+
+class FallingRate:
+    """Learning rate that falls linearly to a tenth."""
+
+    def __init__(self, start: float) -> None:
+        self.start = start
+
+    def __call__(self, remaining: float) -> float:
+        """The rate where a share `remaining` of the training is left."""
+        return self.start * (0.1 + 0.9 * remaining)
+
+
+class SB3Learner:
+    """A `Learner` over an algorithm of stable-baselines3; subclasses build it and read its network.
+
+    Attributes:
+        with_mask: whether the algorithm needs the masks in the observations.
+    """
+
+    output: Meaning = "value"
+    with_mask: ClassVar[bool] = True
+
+    def __init__(self, setting: Setting, seed: int) -> None:
+        self.setting = setting
+        self.environments = recorded_environments(setting, self.with_mask)
+        set_random_seed(seed)
+        self.model: Any = self._build(setting.hyper)
+        self._prepare()
+
+    def _build(self, hyper: Hyperparameters) -> BaseAlgorithm:
+        raise NotImplementedError
+
+    def _prepare(self) -> None:
+        self.model.planned_steps = self.setting.steps
+        self.model.set_logger(Logger(None, []))
+
+    @property
+    def actions(self) -> int:
+        """Number of actions."""
+        return len(self.setting.table.actions)
+
+    def advance(self, steps: int, seed: int) -> Mapping[str, float]:
+        """So many environment steps, rounded up to whole rounds."""
+        self.model.asked_steps += steps
+        left = self.model.asked_steps - self.model.num_timesteps
+        if left > 0:  # else the last piece's whole rounds went beyond this one
+            set_random_seed(seed)
+            self.environments.seed(seed)
+            self.model._last_obs = None  # what makes `learn` begin with new episodes
+            self.model.learn(left, reset_num_timesteps=False, log_interval=_NEVER)
+        known: dict[str, Any] = self.model.logger.name_to_value
+        return {name: float(value) for name, value in known.items() if name.startswith(("train/", "rollout/"))}
+
+    def layers(self) -> Layers:
+        """The network as plain layers."""
+        raise NotImplementedError
+
+    def adopt(self, layers: Layers) -> None:
+        """Starts from an earlier network."""
+        raise NotImplementedError
+
+    def save(self, folder: Path) -> None:
+        """A zip of stable-baselines3, and the replay buffer where there is one."""
+        self.model.save(folder / _MODEL)
+        if isinstance(self.model, OffPolicyAlgorithm):
+            self.model.save_replay_buffer(folder / _BUFFER)
+
+    def restore(self, folder: Path) -> None:
+        """Reads what `save` wrote."""
+        load: Callable[..., Any] = type(self.model).load
+        self.model = load(folder / _MODEL, env=self.environments, device="cpu")
+        self._prepare()
+        if isinstance(self.model, OffPolicyAlgorithm):
+            self.model.load_replay_buffer(folder / _BUFFER)
+
+    def close(self) -> None:
+        """Closes the environments."""
+        self.environments.close()
+
+
+def off_policy_arguments(hyper: Hyperparameters) -> dict[str, Any]:
+    """Arguments that DQN and QR-DQN take alike; their own defaults are made for Atari."""
+    return {
+        "learning_rate": FallingRate(hyper.learning_rate),
+        "buffer_size": hyper.buffer,
+        "learning_starts": min(500, hyper.buffer // 2),
+        "batch_size": hyper.batch,
+        "gamma": hyper.gamma,
+        "train_freq": 1,
+        "gradient_steps": max(1, hyper.environments // hyper.gradient_every),
+        "target_update_interval": hyper.target_every,
+        "exploration_fraction": hyper.exploration,
+        "exploration_final_eps": hyper.exploration_end,
+        "device": "cpu",
+    }

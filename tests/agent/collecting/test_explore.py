@@ -1,0 +1,77 @@
+"""Explorers: legal choices only, repeatable, and never more doubt than public evidence gives."""
+
+from collections import Counter
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent import ReasoningAgent, ScriptedChatModel, Task
+from agent.collecting.explore import Uncertain, Uniform, doubt, parse_mix
+from agent.errors import UsageError
+from agent.models import ModelClient
+from agent.stepwise import Moment
+from tests.agent.states import always_right, state_of, step
+
+PARTS = ReasoningAgent(ModelClient(ScriptedChatModel(always_right))).parts
+ACTIONS = PARTS.registry.actions
+TASK = Task(id="product", prompt="What is 6 times 7?", kind="numeric")
+
+
+def moment(*steps, mask=None):
+    state = state_of(TASK, *steps)
+    seen = PARTS.observer.without_asking(state)
+    return Moment(state, seen, PARTS.registry.mask(state) if mask is None else mask)
+
+
+@given(st.lists(st.booleans(), min_size=len(ACTIONS), max_size=len(ACTIONS)), st.integers(0, 10**9))
+def test_what_is_chosen_is_legal_and_repeats_itself(allowed, seed):
+    mask = np.array(allowed, dtype=np.bool_)
+    mask[ACTIONS.index("answer")] = True
+    now = moment(mask=mask)
+    visits = {"reason": seed % 3}
+    for explorer in (Uniform(ACTIONS), Uncertain(ACTIONS)):
+        chosen = explorer.choose(now, visits, Random(seed))
+        assert mask[ACTIONS.index(chosen)]
+        assert chosen == explorer.choose(now, visits, Random(seed))
+
+
+def test_uncertain_takes_what_was_taken_least():
+    chance = Random(0)
+    visits = {name: 2 for name in ACTIONS.names} | {"plan": 0}
+    chosen = Counter(Uncertain(ACTIONS).choose(moment(), visits, chance) for _ in range(200))
+    assert set(chosen) == {"plan", "answer"} and chosen["plan"] > 150
+
+
+def test_doubt_falls_with_evidence():
+    program, reason, other = step("program", "42"), step("reason", "42", independent=True), step("reason", "41")
+    nothing, single, torn, agreed = (doubt(moment(*s)) for s in ((), (program,), (program, other), (program, reason)))
+    assert agreed < single < torn < nothing
+
+
+def test_a_mix_draws_by_weight():
+    mix = parse_mix("uniform=1; uncertain = 3;fixed:program,answer=4", PARTS)
+    chance = Random(1)
+    drawn = Counter(mix.draw(chance).name for _ in range(4000))
+    assert {name: round(count / 500) for name, count in drawn.items()} == {
+        "uniform": 1,
+        "uncertain": 3,
+        "fixed:program,answer": 4,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "names nobody"),
+        ("uniform=0", "no number above 0"),
+        ("uniform=x", "no number above 0"),
+        ("psychic=1", "unknown policy 'psychic'"),
+        ("fixed:ponder=1", "unknown action 'ponder'"),
+    ],
+)
+def test_a_wrong_mix_is_one_clear_sentence(text, sentence):
+    with pytest.raises(UsageError, match=sentence):
+        parse_mix(text, PARTS)

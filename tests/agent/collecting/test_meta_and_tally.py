@@ -1,0 +1,55 @@
+"""What a bank's header holds, and how the time left is told."""
+
+import pytest
+
+from agent import Budget, ReasoningAgent, ScriptedChatModel
+from agent.blocks import Registry, plan
+from agent.collecting.meta import meta_of, prompt_hash
+from agent.collecting.plan import NAMED
+from agent.collecting.tally import Tally, Walked, clock
+from agent.models import ModelClient
+from tests.agent.states import always_right
+
+
+def test_a_header_names_what_was_used_and_no_address():
+    client = ModelClient(ScriptedChatModel(always_right), name="m", identity="http://10.0.0.1/v1#m")
+    meta = meta_of(ReasoningAgent(client, budget=Budget(max_tokens=900), sandbox="none").parts)
+    assert (meta.model, meta.preset, meta.budget["max_tokens"], meta.extras["sandbox"]) == ("m", "free", 900, False)
+    assert "10.0.0.1" not in str(meta.to_json())
+    assert meta.package_version
+
+
+def test_another_prompt_is_another_hash(monkeypatch):
+    before = prompt_hash(Registry())
+    assert prompt_hash(Registry()) == before
+    monkeypatch.setattr(plan, "PROMPT", "Think first.")
+    assert prompt_hash(Registry()) != before
+
+
+def test_the_time_left_is_that_of_entries_that_are_not_on_disk():
+    tally = Tally(entries=20, known=10)
+    assert tally.seconds_left is None
+    tally.begin()
+    tally.started -= 30
+    tally.nodes = 3
+    here = Walked(tally, 5, {"r", "r/program"})
+    for id in ("r", "r/program", "r/reason", None):
+        here.passed(id)
+    assert (tally.fresh, tally.done) == (2, 12)
+    assert tally.seconds_left == pytest.approx(30 / 2 * 8, rel=0.01)
+    here.finished()
+    assert tally.fresh == 3
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(None, "?"), (40, "40 s"), (59.9, "60 s"), (300, "5 min"), (7500, "2 h 05 min")]
+)
+def test_a_time_for_people(seconds, said):
+    assert clock(seconds) == said
+
+
+def test_the_docs_name_every_plan():
+    from pathlib import Path
+
+    text = (Path(__file__).parents[3] / "docs" / "collecting.md").read_text()
+    assert all(f"| `{name}` |" in text for name in NAMED)

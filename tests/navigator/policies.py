@@ -1,0 +1,41 @@
+"""Policies made up for tests: random networks over the made-up banks' specs."""
+
+import numpy as np
+
+from navigator.inputs import Dial, Scaling
+from navigator.learned import LearnedPolicy
+from navigator.policy_file import Header
+from tests.navigator.banks import ACTIONS, OBSERVATIONS
+
+
+def header(**settings):
+    return Header("network", "made-up", ACTIONS, OBSERVATIONS, {"cost_weight": 0.1, **settings}, {"note": "for tests"})
+
+
+def layers(seed=0, hidden=(16, 8), extra=0):
+    generator = np.random.default_rng(seed)
+    sizes = [len(OBSERVATIONS) + extra, *hidden, len(ACTIONS)]
+    return [
+        (
+            generator.normal(0, 0.5, (after, before)).astype(np.float32),
+            generator.normal(0, 0.1, after).astype(np.float32),
+        )
+        for before, after in zip(sizes[:-1], sizes[1:], strict=True)
+    ]
+
+
+def network(seed=0, hidden=(16, 8), *, dial=False, effort=None, **settings):
+    settings |= {"dial": Dial().to_json()} if dial else {}
+    scaling = Scaling.from_bounds(OBSERVATIONS)
+    return LearnedPolicy(header(**settings), layers(seed, hidden, int(dial)), scaling, effort)
+
+
+def observations(count, seed=0):
+    drawn = np.random.default_rng(seed).uniform(OBSERVATIONS.low, OBSERVATIONS.high, (count, len(OBSERVATIONS)))
+    return drawn.astype(np.float32)
+
+
+def masks(count, seed=0):
+    drawn = np.random.default_rng(seed).random((count, len(ACTIONS))) < 0.6
+    drawn[:, -1] = True
+    return drawn

@@ -1,0 +1,149 @@
+"""verify, merge, pack, info and the export to Minari."""
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+
+from navigator import Bank, BankError
+from navigator.bank_info import info
+from navigator.bank_merge import merge, pack
+from navigator.bank_verify import verify
+from navigator.forest import Forest
+from navigator.replay import RecordedDynamics
+from tests.navigator.banks import META, learnable_bank, node, random_bank, write_bank
+
+
+def test_nothing_is_wrong_with_a_sound_bank(tmp_path):
+    random_bank(tmp_path, seed=4)
+    assert verify(tmp_path) == []
+    pack(tmp_path)
+    assert verify(tmp_path) == []
+
+
+def test_verify_lists_everything_at_once(tmp_path):
+    write_bank(tmp_path, {"a": [node(), node(["reason"])], "b": [node()], "c": [node()], "d": [node()], "e": [node()]})
+    folder = tmp_path / "tasks"
+    lines = (folder / "a.jsonl").read_text().splitlines()
+    wrong = {**json.loads(lines[2]), "score": 7, "mask": [1, 1, 1, 0]}
+    lines += [lines[2], json.dumps({**json.loads(lines[2]), "gold": 1}), "{"]
+    lines[2] = json.dumps(wrong)
+    (folder / "a.jsonl").write_text("\n".join(lines) + '\n{"torn": ')
+    (folder / "b.jsonl").rename(folder / "other.jsonl")
+    (folder / "c.jsonl").write_text((folder / "c.jsonl").read_text().splitlines()[0] + "\n")
+    (folder / "d.jsonl").write_bytes(b"")
+    (folder / "e.jsonl.gz").write_bytes(b"no gzip")
+    (folder / "x.jsonl.gz").write_bytes(b"no gzip")
+    (folder / "a.jsonl.partial").touch()
+    found = [f"{one.level} {one.where.removeprefix(str(folder))} {one.what}" for one in verify(tmp_path)]
+    for expected in (
+        "note /a.jsonl its last line is torn",
+        "error /a.jsonl:3 node 'r/reason': its mask forbids the terminal action",
+        "error /a.jsonl:3 node 'r/reason': its score 7",
+        "error /a.jsonl:4 node 'r/reason' is here already",
+        "error /a.jsonl:5 the node has an unknown field 'gold'; 'gold' is a hidden answer",
+        "error /a.jsonl:6",
+        "error /other.jsonl task 'b' belongs in b.jsonl",
+        "error /c.jsonl it has no root",
+        "note /d.jsonl it is empty",
+        "note /e.jsonl.gz the plain file beside it is the newer one",
+        f"error /x.jsonl.gz {folder}/x.jsonl.gz is cut off or damaged",
+        "note /a.jsonl.partial no file of a bank",
+    ):
+        assert any(line.startswith(expected) for line in found), (expected, found)
+
+
+def test_verify_of_no_bank_and_of_an_empty_one(tmp_path):
+    assert "there is no bank" in verify(tmp_path / "nothing")[0].what
+    with pytest.raises(BankError):
+        write_bank(tmp_path / "b", {})
+    assert "holds no task yet" in verify(tmp_path / "b")[0].what
+
+
+def test_banks_are_merged_node_by_node(tmp_path):
+    write_bank(tmp_path / "a", {"t": [node(), node(["reason"])], "u": [node()]})
+    slower = {**node(["reason"]).usage, "seconds": 99.0}
+    write_bank(tmp_path / "b", {"t": [node(), node(["reason"], usage=slower), node(["program"])], "v": [node()]})
+    report = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "c")
+    assert (report.tasks, report.added, report.known, report.conflicts) == (3, 5, 2, ())
+    bank = Bank.open(tmp_path / "c")
+    assert bank.tasks == ["t", "u", "v"]
+    assert list(bank.tree("t").nodes) == ["r", "r/reason", "r/program"]
+    again = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "c")
+    assert (again.added, again.known) == (0, 7)
+    assert verify(tmp_path / "c") == []
+
+
+def test_what_follows_from_other_content_is_left_out(tmp_path):
+    write_bank(tmp_path / "a", {"t": [node(), node(["reason"], text="one")]})
+    second = [node(), node(["reason"], text="two"), node(["reason", "verify"], score=1), node(["program"])]
+    write_bank(tmp_path / "b", {"t": second})
+    report = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "c")
+    assert report.conflicts == ("t: r/reason",)
+    assert list(Bank.open(tmp_path / "c").tree("t").nodes) == ["r", "r/reason", "r/program"]
+
+
+def test_banks_of_two_models_stay_apart(tmp_path):
+    write_bank(tmp_path / "a", {"t": [node()]})
+    write_bank(tmp_path / "b", {"t": [node()]}, dataclasses.replace(META, model="other"))
+    with pytest.raises(BankError, match="recorded with other model: keep them apart"):
+        merge([tmp_path / "a", tmp_path / "b"], tmp_path / "c")
+    with pytest.raises(BankError, match="at least one"):
+        merge([], tmp_path / "c")
+
+
+def test_a_packed_bank_reads_the_same(tmp_path):
+    bank = random_bank(tmp_path, seed=6)
+    before = {task: list(bank.tree(task)) for task in bank.tasks}
+    report = pack(tmp_path)
+    assert report.bytes_after < report.bytes_before / 3 and report.files == len(before)
+    packed = Bank.open(tmp_path)
+    assert {task: list(packed.tree(task)) for task in packed.tasks} == before
+    assert pack(tmp_path).files == 0
+
+
+def test_info_counts_and_compares(tmp_path):
+    bank = learnable_bank(tmp_path, tasks=9)
+    found = info(bank, cost_weight=0.1)
+    assert (found.tasks, found.nodes, found.deepest, found.samples) == (9, 9 * 40, 3, 1)
+    assert found.at_once == pytest.approx(1 / 3)
+    assert found.oracle_accuracy == 1 and found.oracle_cost < found.best_cost
+    assert found.families["words"].best_sequence == "reason,answer"
+    assert sum(one["nodes"] for one in found.blocks.values()) == found.nodes - found.tasks
+    assert json.loads(json.dumps(found.to_json(), allow_nan=False))["model"] == "scripted"
+
+
+def test_info_of_one_node_knows_what_it_does_not_know(tmp_path):
+    found = info(write_bank(tmp_path, {"t": [node(score=1)]}))
+    assert found.best_sequence == "answer" and math.isnan(found.blocks["reason"]["gain"])
+    assert found.to_json()["blocks"]["reason"]["gain"] is None
+
+
+def test_minari_reads_the_export(tmp_path, monkeypatch):
+    minari = pytest.importorskip("minari")
+    pytest.importorskip("h5py")
+    from navigator.bank_minari import export_minari
+
+    weight = 0.3
+    bank = random_bank(tmp_path / "b", seed=7, tasks=2, depth=2)
+    forest = Forest.of(bank)
+    report = export_minari(bank, tmp_path / "m", weight)
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "m"))
+    data = minari.load_dataset(report.dataset_id)
+    assert data.total_episodes == report.episodes == len(forest) and data.total_steps == report.steps
+    dynamics = RecordedDynamics(forest)
+    for state, episode in enumerate(data.iterate_episodes()):
+        assert len(episode.observations) == len(episode.actions) + 1
+        assert (episode.observations[-1] == forest.seen[state]).all()
+        for action, mask in zip(episode.actions, episode.infos["action_mask"], strict=False):
+            assert mask[action] == 1
+        paid = forest.path_cost[state] + forest.stop_cost[state]
+        assert episode.rewards.sum() == pytest.approx(forest.score[state] - weight * paid)
+        assert episode.terminations.tolist() == [False] * (len(episode.actions) - 1) + [True]
+        if forest.ended[state]:
+            assert episode.actions[-1] != dynamics.forest.terminal
+    with pytest.raises(BankError, match="already"):
+        export_minari(bank, tmp_path / "m", weight)
+    assert np.isfinite(data[0].rewards).all()

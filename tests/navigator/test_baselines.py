@@ -1,0 +1,129 @@
+"""The policies that a trained navigator is compared with: linear, nearest neighbour, matched random."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from navigator.errors import PolicyError, SpecMismatch
+from navigator.linear import fit_linear
+from navigator.load import load_policy
+from navigator.matched import MatchedPolicy
+from navigator.nearest import NearestPolicy
+from navigator.spaces import Feature, ObservationSpec
+from navigator.training.play import play
+from navigator.training.table import Table
+from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank, node, observed, random_bank, write_bank
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory):
+    return learnable_bank(tmp_path_factory.mktemp("bank") / "b", tasks=60)
+
+
+@pytest.fixture(scope="module")
+def parts(bank):
+    return bank.split({"train": 0.7, "test": 0.3}, seed=0)
+
+
+def one_by_one(policy):
+    return lambda rows, masks: np.array([policy.decide(r, m).action for r, m in zip(rows, masks, strict=True)])
+
+
+def played(policy, bank, tasks):
+    return play(Table.of(bank, tasks), one_by_one(policy))
+
+
+def test_nearest_neighbours_find_the_way_on_unseen_tasks(bank, parts):
+    found = played(NearestPolicy.fit(bank, parts["train"], 0.1), bank, parts["test"])
+    assert found.correct.mean() == 1
+    assert found.cost.mean() < 0.35, "always running every block costs 0.65"
+
+
+def test_a_linear_policy_beats_every_single_block(bank, parts):
+    found = played(fit_linear(bank, parts["train"], 0.1), bank, parts["test"])
+    assert found.correct.mean() > 0.75
+
+
+def test_a_linear_policy_with_a_dial_spends_less_at_less_effort(bank, parts):
+    policy = fit_linear(bank, parts["train"], effort_input=True)
+    costs = [played(policy.with_effort(effort), bank, parts["test"]).cost.mean() for effort in ("low", "high")]
+    assert costs[0] < costs[1]
+
+
+@pytest.mark.parametrize("fit", [fit_linear, NearestPolicy.fit])
+def test_a_baseline_survives_its_file_and_any_bank(tmp_path, fit):
+    for seed in range(3):
+        made = random_bank(tmp_path / f"b{seed}", seed=seed)
+        policy = fit(made, cost_weight=0.2)
+        policy.save(tmp_path / "p.safetensors")
+        again = load_policy(tmp_path / "p.safetensors", made.actions, made.observations)
+        table = Table.of(made)
+        legal = table.legal | np.eye(len(ACTIONS), dtype=bool)[-1]
+        assert (
+            one_by_one(policy)(table.observations, legal).tolist()
+            == one_by_one(again)(table.observations, legal).tolist()
+        )
+
+
+def test_nearest_neighbours_do_not_learn_from_their_own_future(tmp_path):
+    """Ten tasks that look alike: which block is right differs. To who knows the task, its state is worth 1."""
+
+    def tree(right):
+        ways = [("verify", name) for name in ("reason", "program")]
+        ends = [node(way, score=float(way[-1] == right), cost=0, stop_cost=0) for way in ways]
+        return [node(stop_cost=0), node(("verify",), cost=0, stop_cost=0), *ends]
+
+    made = write_bank(tmp_path / "b", {f"f/{n}": tree(("reason", "program")[n % 2]) for n in range(10)})
+    policy = NearestPolicy.fit(made, cost_weight=0.0, k=9)
+    start, verify = Table.of(made).roots, ACTIONS.index("verify")
+    assert 0.4 < policy.values[start, verify].max() < 0.6
+
+
+def test_nearest_refuses_an_effort_a_bad_k_and_a_bad_observation(bank, tmp_path):
+    with pytest.raises(PolicyError, match="at least 1"):
+        NearestPolicy.fit(bank, k=0)
+    policy = NearestPolicy.fit(bank, bank.tasks[:9])
+    policy.save(tmp_path / "p.safetensors")
+    with pytest.raises(PolicyError, match="no effort to set"):
+        load_policy(tmp_path / "p.safetensors", bank.actions, bank.observations, effort="low")
+    with pytest.raises(SpecMismatch, match="not finite"):
+        policy.decide(np.full(len(OBSERVATIONS), np.nan, dtype=np.float32), ACTIONS.mask(()))
+
+
+def test_matched_random_runs_as_many_of_each_block_as_the_other_policy():
+    routes = [("program", "answer")] * 60 + [("program", "verify", "answer")] * 30 + [("answer",)] * 10
+    policy = MatchedPolicy.of(routes, ACTIONS, OBSERVATIONS, seed=1)
+    everything = np.ones(len(ACTIONS), dtype=np.bool_)
+    counts, episodes = Counter(), 2000
+    for episode in range(episodes):
+        route = []
+        while True:
+            row = np.array(observed(route, cue=episode / episodes), dtype=np.float32)
+            name = ACTIONS.names[policy.decide(row, everything).action]
+            counts[name] += 1
+            if name == "answer":
+                break
+            route.append(name)
+    assert counts["program"] / episodes == pytest.approx(0.9, abs=0.03)
+    assert counts["verify"] / episodes == pytest.approx(0.3, abs=0.03)
+    assert counts["reason"] == 0
+
+
+def test_matched_random_repeats_itself_and_stays_legal():
+    policy = MatchedPolicy.of([("program", "verify"), ("reason",)], ACTIONS, OBSERVATIONS)
+    row = np.array(observed(()), dtype=np.float32)
+    assert policy.decide(row, ACTIONS.mask(("reason", "program"))) == policy.decide(
+        row, ACTIONS.mask(("reason", "program"))
+    )
+    assert ACTIONS.names[policy.decide(row, ACTIONS.mask(("reason",))).action] == "reason"
+    assert ACTIONS.names[policy.decide(row, ACTIONS.mask(("verify",))).action] == "answer"
+    elsewhere = np.array(observed(("verify",)), dtype=np.float32)
+    assert ACTIONS.names[policy.decide(elsewhere, np.ones(4, dtype=np.bool_)).action] == "answer"
+
+
+def test_matched_random_needs_routes_and_counts():
+    with pytest.raises(PolicyError, match="at least one route"):
+        MatchedPolicy.of([], ACTIONS, OBSERVATIONS)
+    with pytest.raises(PolicyError, match="features"):
+        MatchedPolicy.of([("program",)], ACTIONS, ObservationSpec((Feature("x", 0, 1),)))

@@ -1,0 +1,208 @@
+"""Exact values against brute force on random trees, and against banks whose best policy is known."""
+
+import math
+import tempfile
+from functools import cache
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from navigator import FixedPolicy, NavigatorError, RandomPolicy, RecordedDynamics
+from navigator.block_values import block_values
+from navigator.exact import exact_values, policy_values, uniform_values
+from navigator.forest import Forest
+from navigator.outcomes import decisions, follow, one_hot, outcomes_of
+from navigator.sequences import best_fixed, best_fixed_by_family, fixed_sequence, recorded_sequences
+from tests.navigator.banks import ACTIONS, BLOCKS, OBSERVATIONS, learnable_bank, node, random_bank, write_bank
+
+
+@cache
+def trees(seed):
+    with tempfile.TemporaryDirectory() as folder:
+        return Forest.of(random_bank(folder, seed=seed, tasks=3, depth=2))
+
+
+forests = st.integers(0, 30).map(trees)
+weights = st.sampled_from([0.0, 0.1, 0.5, 3.0])
+relaxed = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def best_by_brute_force(forest, state, weight):
+    """The best value from a state, by trying every way through the tree."""
+    stop = forest.score[state] - weight * forest.stop_cost[state]
+    if forest.ended[state]:
+        return stop
+    values = [stop]
+    for there in forest.children[state].values():
+        values.append(np.mean([best_by_brute_force(forest, s, weight) - weight * forest.cost[s] for s in there]))
+    return max(values)
+
+
+def sequence_by_brute_force(forest, root, blocks):
+    """(probability, score, cost) of every way that a sequence may go; None where one was not recorded."""
+    ways = [(1.0, root, forest.cost[root])]
+    for block in blocks:
+        index, after = ACTIONS.index(block), []
+        for share, state, cost in ways:
+            if forest.ended[state] or not forest.legal[state, index]:
+                after.append((share, state, cost))
+                continue
+            there = forest.children[state].get(index)
+            if there is None:
+                return None
+            after += [(share / len(there), s, cost + forest.cost[s]) for s in there]
+        ways = after
+    return sum(p * forest.score[s] for p, s, _ in ways), sum(p * (c + forest.stop_cost[s]) for p, s, c in ways)
+
+
+@relaxed
+@given(forests, weights)
+def test_values_are_those_of_brute_force(forest, weight):
+    values = exact_values(forest, weight)
+    for state in range(len(forest)):
+        assert values.value[state] == pytest.approx(best_by_brute_force(forest, state, weight))
+        assert values.stop[state] == pytest.approx(forest.score[state] - weight * forest.stop_cost[state])
+        if not forest.ended[state]:
+            assert values.q[state].max() == pytest.approx(values.value[state])
+            assert max(values.go_on[state], values.stop[state]) == pytest.approx(values.value[state])
+        assert forest.playable[state, values.best[state]]
+    roots = forest.roots
+    reached = values.oracle.correct - weight * values.oracle.cost
+    assert reached == pytest.approx(values.value[roots] - weight * forest.cost[roots])
+
+
+@relaxed
+@given(forests, weights, st.integers(0, 3))
+def test_no_policy_beats_the_oracle(forest, weight, seed):
+    oracle = exact_values(forest, weight).oracle
+    generator = np.random.default_rng(seed)
+    probabilities = forest.playable * generator.random(forest.playable.shape)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    drawn = outcomes_of(forest, probabilities)
+    assert (drawn.correct - weight * drawn.cost <= oracle.correct - weight * oracle.cost + 1e-9).all()
+    values = policy_values(forest, probabilities, weight).value[forest.roots]
+    assert drawn.correct - weight * drawn.cost == pytest.approx(values - weight * forest.cost[forest.roots])
+
+
+@relaxed
+@given(forests)
+def test_uniform_values_are_the_share_of_completions_that_end_right(forest):
+    values = uniform_values(forest)
+    for state in range(len(forest)):
+        here = [forest.score[state]]
+        if not forest.ended[state]:
+            here += [np.mean([values.value[s] for s in there]) for there in forest.children[state].values()]
+        assert values.value[state] == pytest.approx(np.mean(here))
+    assert (values.value <= exact_values(forest).value + 1e-9).all()
+
+
+@relaxed
+@given(forests, st.lists(st.sampled_from(BLOCKS), max_size=3))
+def test_a_fixed_sequence_is_followed_or_unknown(forest, blocks):
+    outcomes = fixed_sequence(forest, blocks).outcomes
+    for place, root in enumerate(forest.roots):
+        expected = sequence_by_brute_force(forest, root, blocks)
+        if expected is None:
+            assert math.isnan(outcomes.correct[place]) and math.isnan(outcomes.cost[place])
+        else:
+            assert (outcomes.correct[place], outcomes.cost[place]) == pytest.approx(expected)
+
+
+@relaxed
+@given(forests, weights, st.sampled_from([0.5, 1.0]))
+def test_the_best_fixed_sequence_is_the_best_of_all(forest, weight, coverage):
+    best = best_fixed(forest, weight, min_coverage=coverage)
+    every = [fixed_sequence(forest, blocks) for n in range(3) for blocks in product(BLOCKS, repeat=n)]
+    recorded = set(recorded_sequences(forest))
+    known = [o for o in every if o.outcomes.coverage >= coverage and o.blocks in recorded]
+    assert best.outcomes.value(weight) == pytest.approx(max(one.outcomes.value(weight) for one in known))
+    for family, one in best_fixed_by_family(forest, weight).items():
+        assert one.outcomes.value(weight) >= best_fixed(forest, weight).outcomes.only(family).value(weight) - 1e-9
+        assert set(one.outcomes.families) == {family}
+
+
+@relaxed
+@given(forests, st.integers(0, 5))
+def test_walking_the_bank_agrees_with_the_expectation(forest, seed):
+    """A policy played through the dynamics brings on average what `follow` says, exactly where nothing is drawn."""
+    policy = RandomPolicy(ACTIONS, seed)
+    expected = follow(forest, policy)
+    dynamics = RecordedDynamics(forest, seed=seed)
+    for place, task in enumerate(forest.tasks):
+        if (forest.samples[forest.task == place] > 1).any():
+            continue
+        transition = dynamics.reset(task=task)
+        cost = transition.cost
+        while not transition.done:
+            transition = dynamics.step(policy.decide(transition.observation, transition.action_mask).action)
+            cost += transition.cost
+        assert (transition.correct, cost) == pytest.approx((expected.correct[place], expected.cost[place]))
+
+
+def test_samples_are_averaged(tmp_path):
+    nodes = [node(stop_cost=0), node(["reason"], cost=100), node(["reason"], sample=1, score=1, cost=300)]
+    forest = Forest.of(write_bank(tmp_path, {"t": nodes}))
+    values = exact_values(forest)
+    assert values.value[0] == 0.5 and values.best[0] == 0
+    assert values.oracle.accuracy == 0.5
+    assert values.oracle.mean_cost == pytest.approx(0.21)  # the mean of two samples, then stopping
+    assert exact_values(forest, 3.0).best[0] == forest.terminal
+
+
+def test_equals_stop(tmp_path):
+    forest = Forest.of(write_bank(tmp_path, {"t": [node(score=1), node(["reason"], score=1, cost=0, stop_cost=10)]}))
+    assert exact_values(forest).best[0] == forest.terminal
+
+
+def test_the_known_bank_has_its_known_values(tmp_path):
+    bank = learnable_bank(tmp_path, tasks=30)
+    forest = Forest.of(bank)
+    weight = 0.1
+    values = exact_values(forest, weight)
+    assert values.oracle.accuracy == 1
+    assert values.oracle.only("easy").mean_cost == pytest.approx(0.02)
+    assert values.oracle.only("words").mean_cost == pytest.approx(0.3)
+    by_family = best_fixed_by_family(forest, weight)
+    assert {name: one.blocks for name, one in by_family.items()} == {
+        "easy": (),
+        "sums": ("program", "verify"),
+        "words": ("reason",),
+    }
+    assert best_fixed(forest, weight).outcomes.mean_cost > 3 * values.oracle.mean_cost
+    worth = {one.block: one for one in block_values(forest, weight)}
+    assert list(worth) == list(BLOCKS)
+    assert worth["reason"].loss_without > 0.3 and worth["program"].loss_without > 0.3
+    assert worth["verify"].loss_without < 0.1
+    assert sum(one.chosen for one in worth.values()) < 1
+
+
+def test_a_block_that_was_never_tried_is_worth_nothing_known(tmp_path):
+    forest = Forest.of(write_bank(tmp_path, {"t": [node(), node(["reason"], score=1)]}))
+    program = {one.block: one for one in block_values(forest)}["program"]
+    assert (program.tried, program.chosen, program.loss_without) == (0, 0, 0)
+    assert math.isnan(program.gain)
+
+
+def test_a_fixed_policy_and_its_sequence_agree(tmp_path):
+    forest = Forest.of(learnable_bank(tmp_path, tasks=12))
+    sequence = ("program", "verify", "reason")
+    policy = FixedPolicy((*sequence, "answer"), ACTIONS, OBSERVATIONS)
+    one, other = follow(forest, policy), fixed_sequence(forest, sequence).outcomes
+    assert (one.correct == other.correct).all() and one.cost == pytest.approx(other.cost)
+    assert (one.blocks == 3).all() and one.coverage == 1
+
+
+def test_probabilities_must_fit(tmp_path):
+    forest = Forest.of(write_bank(tmp_path, {"t": [node(), node(["reason"])]}))
+    with pytest.raises(NavigatorError, match="shape"):
+        policy_values(forest, np.ones((1, 4)))
+    with pytest.raises(NavigatorError, match="sum to 1"):
+        policy_values(forest, one_hot(forest, np.array([1, 3])))
+    with pytest.raises(NavigatorError, match="leave 'answer' out"):
+        fixed_sequence(forest, ["answer"])
+    with pytest.raises(NavigatorError, match="lower min_coverage"):
+        best_fixed(forest, candidates=[["program"]])
+    assert decisions(forest, FixedPolicy(["reason"], ACTIONS, OBSERVATIONS)).tolist() == [0, 3]

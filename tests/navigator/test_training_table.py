@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from navigator.bank import ROOT
+from navigator.training.play import play
+from navigator.training.surrogate import Leaf, follow, imitate, in_words
+from navigator.training.table import Table
+from tests.navigator.banks import ACTIONS, random_bank
+
+TERMINAL = len(ACTIONS) - 1
+
+
+def arbitrary(seed):
+    """A policy without sense: any recorded action, the same for the same observation."""
+
+    def choose(rows, masks):
+        scores = np.abs(np.sin(rows @ np.random.default_rng(seed).normal(size=(rows.shape[1], len(ACTIONS))) * 50))
+        return np.where(masks, scores, -1).argmax(axis=1)
+
+    return choose
+
+
+def by_hand(tree, choose, table):
+    """Expected score, cost and steps of a policy on one tree, node by node."""
+
+    def follow_on(node):
+        if node.terminal and node.parent is not None:
+            return node.score, node.stop_cost, 0.0
+        children = tree.children[node.id]
+        mask = ACTIONS.mask(children)
+        action = int(choose(np.array([node.observation], np.float32), np.array([mask]))[0])
+        if action == TERMINAL:
+            return node.score, node.stop_cost, 1.0
+        outcomes = [(child.cost, follow_on(child)) for child in children[ACTIONS.names[action]]]
+        return (
+            np.mean([on[0] for _, on in outcomes]),
+            np.mean([cost + on[1] for cost, on in outcomes]),
+            1 + np.mean([on[2] for _, on in outcomes]),
+        )
+
+    score, cost, steps = follow_on(tree.nodes[ROOT])
+    return score, cost + tree.root.cost, steps
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**16))
+def test_playing_all_tasks_at_once_gives_what_walking_each_tree_gives(tmp_path_factory, seed):
+    bank = random_bank(tmp_path_factory.mktemp("bank") / "b", seed=seed, tasks=3)
+    table, choose = Table.of(bank), arbitrary(seed)
+    found = play(table, choose)
+    wanted = np.array([by_hand(bank.tree(task), choose, table) for task in table.tasks])
+    assert np.allclose(np.column_stack([found.correct, found.cost, found.steps]), wanted, atol=1e-5)
+
+
+def test_edges_are_in_order_and_their_slices_find_them(tmp_path):
+    table = Table.of(random_bank(tmp_path / "b", seed=3, tasks=5))
+    first, count = table.slices
+    for state in range(len(table)):
+        for action in range(len(ACTIONS)):
+            edges = np.flatnonzero((table.source == state) & (table.action == action))
+            assert (
+                edges.tolist()
+                == list(range(first[state, action], first[state, action] + count[state, action]))[: len(edges)]
+            )
+            assert len(edges) == count[state, action]
+            assert bool(len(edges)) == table.recorded[state, action]
+
+
+def test_the_fingerprint_is_that_of_the_content(tmp_path):
+    one, same, other = (random_bank(tmp_path / name, seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
+    assert Table.of(one).fingerprint == Table.of(same).fingerprint != Table.of(other).fingerprint
+    assert Table.of(one, one.tasks[:2]).fingerprint != Table.of(one).fingerprint
+
+
+def test_what_was_tried_on_too_few_tasks_does_not_count(tmp_path):
+    table = Table.of(random_bank(tmp_path / "b", seed=1, tasks=6, coverage=0.4))
+    everything, often = table.support(1), table.support(4)
+    for counts, actions in often.tried.items():
+        assert set(actions) <= set(everything.tried[counts])
+    assert sum(map(len, often.tried.values())) < sum(map(len, everything.tried.values()))
+    assert everything.masks(table.observations)[table.recorded].all()
+
+
+def test_a_small_tree_says_what_a_simple_policy_does():
+    rows = np.random.default_rng(0).uniform(-1, 1, (300, 2)).astype(np.float32)
+    rows[:, 1] = np.round(rows[:, 1] * 3)
+    actions = np.where(rows[:, 0] <= 0.25, np.where(rows[:, 1] <= 0, 0, 1), 2)
+    tree = imitate(rows, actions, 3)
+    assert (follow(tree, rows) == actions).all()
+    words = in_words(tree, ["cue", "count"], ["plan", "program", "answer"], np.array([False, True]))
+    assert any(line.startswith("if cue > 0.2") and "answer  (100%" in line for line in words)
+    assert any("if count <= 0: plan" in line for line in words)
+    assert any("if count >= 1: program" in line for line in words)
+
+
+def test_a_policy_that_always_does_the_same_is_one_leaf():
+    assert imitate(np.zeros((20, 2), np.float32), np.full(20, 1), 3) == Leaf(1, pytest.approx(1.0), 20)
