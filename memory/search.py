@@ -20,6 +20,8 @@ from memory.vectors import VectorStore
 
 SHORTLIST = 20
 _NEAREST = 3
+# Of equal rank the nearer one comes first: an HNSW graph may miss a text unlike all others, which words then find.
+_TIES = 4
 _PARAMETERS = 500  # of one statement
 # Both indexes are of one namespace already. Asked for it again, SQLite would read all of it.
 _CANDIDATES = (
@@ -63,14 +65,14 @@ class Finder:
             near = self._beside.submit(self._vectors.nearest, query, wide, last)
             words = self._words.search(connection, self._namespace, text, wide) if self._words else []
             scores = fuse([neighbour.id for neighbour in near.result()], words)
-            best = sorted(scores, key=lambda id_: -scores[id_])[:limit]
+            best = sorted(scores, key=lambda id_: -scores[id_])[: limit + _TIES]
             rows = connection.execute(_CANDIDATES, {"ids": best, "embedder": self._vectors.identity.key}).all()
         stored = {row.id: np.frombuffer(row.data, dtype="<f4") for row in rows}
         found = [Concept.model_validate_json(row.body) for row in rows if row.status != "retired"]
         hits = [
             Hit(concept, float(np.clip(stored[concept.id] @ query, -1.0, 1.0)), scores[concept.id]) for concept in found
         ]
-        return sorted(hits, key=lambda hit: -hit.score), stored
+        return sorted(hits, key=lambda hit: (-hit.score, -hit.similarity))[:limit], stored
 
     def near_duplicates(self, new: Sequence[Concept], made: Vectors) -> list[str | None]:
         """For each new concept, with its vector, the id of a stored one that says the same, or None."""
