@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 
 from sqlalchemy import Connection, text
 
 from memory.concept import Concept
-from memory.ledger import Ledger
+from memory.keyword_table import KeywordTable
 from memory.words import content_words
 
 _MAX_TERMS = 32
-_BATCH = 1000
 _BY_LENGTH = 1  # ts_rank divides by 1 + log(length), so that a long text does not win by its length
 
 _INSERT = text(
@@ -21,35 +19,17 @@ _INSERT = text(
 )
 
 
-class PostgresKeywords:
+class PostgresKeywords(KeywordTable):
     """Implements `memory.lexical.KeywordIndex`."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        with ledger.read() as connection:
-            exists = connection.dialect.has_table(connection, "concept_words")
-        if not exists:
-            self._build(anew=False)
-
-    def rebuild(self) -> None:
-        """Build the index from the ledger's current rows."""
-        self._build(anew=True)
-
-    def _build(self, *, anew: bool) -> None:
-        with self._ledger.write() as connection:
-            if not anew and connection.dialect.has_table(connection, "concept_words"):
-                return  # another process was faster
-            connection.execute(text("DROP TABLE IF EXISTS concept_words"))
-            connection.execute(
-                text(
-                    "CREATE TABLE concept_words ("
-                    "concept_id VARCHAR(40) PRIMARY KEY, namespace TEXT NOT NULL, words TSVECTOR NOT NULL)"
-                )
+    def _create(self, connection: Connection) -> None:
+        connection.execute(
+            text(
+                "CREATE TABLE concept_words ("
+                "concept_id VARCHAR(40) PRIMARY KEY, namespace TEXT NOT NULL, words TSVECTOR NOT NULL)"
             )
-            rows = self._ledger.every_numbered(connection)
-            while batch := list(islice(rows, _BATCH)):
-                self.put_new(connection, batch)
-            connection.execute(text("CREATE INDEX concept_words_gin ON concept_words USING GIN (words)"))
+        )
+        connection.execute(text("CREATE INDEX concept_words_gin ON concept_words USING GIN (words)"))
 
     def put(self, connection: Connection, concept: Concept) -> None:
         """Bring one concept up to date, within the transaction that changes it."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 
 from sqlalchemy import Connection, text
 
 from memory.concept import Concept
+from memory.keyword_table import KeywordTable
 from memory.ledger import Ledger
 from memory.rare_words import RareWords
 from memory.words import content_words
@@ -22,38 +22,22 @@ _BEST_OF_ONE = text(
     "SELECT concept_id FROM concept_words WHERE concept_words MATCH :match AND namespace = :namespace "
     "ORDER BY rank LIMIT :limit"
 )
-_BATCH = 1000
 
 
-class SqliteKeywords:
+class SqliteKeywords(KeywordTable):
     """Implements `memory.lexical.KeywordIndex`."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
         self._rare = RareWords("concept_words")
-        with ledger.read() as connection:
-            exists = connection.dialect.has_table(connection, "concept_words")
-        if not exists:
-            self._build(anew=False)
+        super().__init__(ledger)
 
-    def rebuild(self) -> None:
-        """Build the index from the ledger's current rows."""
-        self._build(anew=True)
-
-    def _build(self, *, anew: bool) -> None:
-        with self._ledger.write() as connection:
-            if not anew and connection.dialect.has_table(connection, "concept_words"):
-                return  # another process was faster
-            connection.execute(text("DROP TABLE IF EXISTS concept_words"))
-            connection.execute(
-                text(
-                    "CREATE VIRTUAL TABLE concept_words USING fts5("
-                    "concept_id UNINDEXED, namespace UNINDEXED, body, tokenize='porter unicode61')"
-                )
+    def _create(self, connection: Connection) -> None:
+        connection.execute(
+            text(
+                "CREATE VIRTUAL TABLE concept_words USING fts5("
+                "concept_id UNINDEXED, namespace UNINDEXED, body, tokenize='porter unicode61')"
             )
-            rows = self._ledger.every_numbered(connection)
-            while batch := list(islice(rows, _BATCH)):
-                self.put_new(connection, batch)
+        )
 
     def put(self, connection: Connection, concept: Concept) -> None:
         """Bring one concept up to date, within the transaction that changes it."""

@@ -6,6 +6,7 @@ way as one that was not.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -75,7 +76,7 @@ class FallingRate:
         return self.start * (0.1 + 0.9 * remaining)
 
 
-class SB3Learner:
+class SB3Learner(ABC):
     """A `Learner` over an algorithm of stable-baselines3; subclasses build it and read its network.
 
     Attributes:
@@ -92,8 +93,9 @@ class SB3Learner:
         self.model: Any = self._build(setting.hyper)
         self._prepare()
 
+    @abstractmethod
     def _build(self, hyper: Hyperparameters) -> BaseAlgorithm:
-        raise NotImplementedError
+        """The algorithm, untrained."""
 
     def _prepare(self) -> None:
         self.model.planned_steps = self.setting.steps
@@ -116,13 +118,13 @@ class SB3Learner:
         known: dict[str, Any] = self.model.logger.name_to_value
         return {name: float(value) for name, value in known.items() if name.startswith(("train/", "rollout/"))}
 
+    @abstractmethod
     def layers(self) -> Layers:
         """The network as plain layers."""
-        raise NotImplementedError
 
+    @abstractmethod
     def adopt(self, layers: Layers) -> None:
         """Starts from an earlier network."""
-        raise NotImplementedError
 
     def save(self, folder: Path) -> None:
         """A zip of stable-baselines3, and the replay buffer where there is one."""
