@@ -40,7 +40,7 @@ def assemble(
 
     if model is None:
         cache = ResponseCache() if settings.cache else None
-        model = load_model(settings.model, base_url=settings.base_url, cache=cache)
+        model = load_model(settings.model, base_url=settings.base_url, cache=cache, slots=settings.concurrency)
     loading = ThreadPoolExecutor(1, thread_name_prefix="load-model")
     loading.submit(model.load, quick=quick)  # a failure shows again at the first call, which loads what is not loaded
     store = _open_store(settings, data_dir())

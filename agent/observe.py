@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,14 +13,13 @@ from agent.kit import Kit
 from agent.probe import probability_right
 from agent.state import State
 from agent.task import KINDS
+from agent.wording import FEATURES, wording
 from navigator.spaces import Feature, Observation, ObservationSpec
 
 PRESETS = ("free", "probe")
 NO_LOGPROB = -20.0
 MAX_COUNT = 8
 UNKNOWN = -1.0
-NUMBER = re.compile(r"\d+(?:\.\d+)?")
-QUOTED = re.compile(r"(?<!\w)'[^'\n]+'(?!\w)|\"[^\"\n]+\"|`[^`\n]+`|“[^”\n]+”")
 
 
 def _log_features(name: str, about: str) -> list[Feature]:
@@ -56,9 +53,7 @@ def free_spec(registry: Registry) -> ObservationSpec:
             Feature("recall_similarity", 0, 1, "greatest similarity among them"),
             Feature("recall_posterior", 0, 1, "greatest posterior among them; 0.5 knows nothing"),
             *(Feature(f"kind_{kind}", 0, 1, f"1 for a {kind} task") for kind in KINDS),
-            Feature("prompt_length", 0, 12, "natural logarithm of 1 + the task's characters"),
-            Feature("numbers", 0, 64, "numbers in the task's text"),
-            Feature("quoted", 0, MAX_COUNT, "quoted pieces of text in the task, which are often what to work on"),
+            *FEATURES,
             Feature("examples", 0, MAX_COUNT, "worked examples that the task shows"),
             Feature("sandbox", 0, 1, "1 if programs can be run"),
         )
@@ -143,9 +138,7 @@ def free_values(state: State, registry: Registry) -> dict[str, float]:
         "recall_similarity": max((hint.similarity for hint in recalled), default=0.0),
         "recall_posterior": max((hint.posterior for hint in recalled), default=0.5),
         **{f"kind_{kind}": float(state.task.kind == kind) for kind in KINDS},
-        "prompt_length": math.log1p(len(state.task.prompt)),
-        "numbers": len(NUMBER.findall(state.task.prompt)),
-        "quoted": len(QUOTED.findall(state.task.prompt)),
+        **wording(state.task.prompt),
         "examples": len(state.task.examples),
         "sandbox": float(state.abilities.sandbox),
     }

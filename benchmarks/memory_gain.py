@@ -11,7 +11,7 @@ public evidence backs (a second, independent route; never a grade), and is solve
     credit    concepts, with outcomes counted, weighed and pruned
 
     python benchmarks/memory_gain.py --out FOLDER [--families A B] [--per-family 4] [--orders 5] [--arms none concepts]
-                                     [--model embedded] [--limit-minutes 60] [--report] [--json]
+                                     [--model embedded] [--concurrency 1] [--limit-minutes 60] [--report] [--json]
 
 Model, prompts and budget are the same in all arms; decoding is greedy and replies are cached, so that equal requests
 of different arms cost once. More routes than one are only taken where memory recalled nothing, or, with credit,
@@ -103,14 +103,22 @@ async def solve(
 
 
 async def solve_everything(client: ModelClient, tasks: list[Task], options: argparse.Namespace) -> None:
+    """Every order by every arm, some side by side: each has a memory of its own, and within one tasks come in turn."""
     deadline = time.monotonic() + 60 * options.limit_minutes
-    for order in range(options.orders):
-        for arm in options.arms:
-            if arm not in WITHOUT_MEMORY or order == 0:
+    free = asyncio.Semaphore(options.concurrency)
+
+    async def stream(arm: str, order: int) -> None:
+        async with free:
+            if time.monotonic() <= deadline:
                 await solve(client, arm, order, tasks, options, deadline)
-            if time.monotonic() > deadline:
-                print("out of time; the same command goes on from here", file=sys.stderr)
-                return
+
+    orders = range(options.orders)
+    streams = [(arm, order) for order in orders for arm in options.arms if arm not in WITHOUT_MEMORY or order == 0]
+    async with asyncio.TaskGroup() as group:
+        for arm, order in streams:
+            group.create_task(stream(arm, order))
+    if time.monotonic() > deadline:
+        print("out of time; the same command goes on from here", file=sys.stderr)
 
 
 def tasks_of(options: argparse.Namespace) -> list[Task]:
@@ -130,6 +138,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--base-url")
     parser.add_argument("--embedder", default="minilm")
     parser.add_argument("--max-tokens", type=int, default=1600, help="budget of a task, writing to memory included")
+    parser.add_argument("--concurrency", type=int, default=1, help="orders and arms worked on side by side")
     parser.add_argument("--limit-minutes", type=float, default=float("inf"))
     parser.add_argument("--report", action="store_true", help="only report what there is")
     parser.add_argument("--json", action="store_true")
@@ -140,7 +149,8 @@ def main(arguments: list[str] | None = None, client: ModelClient | None = None) 
     options = parse(arguments)
     tasks = tasks_of(options)
     if not options.report:
-        client = client or load_model(options.model, base_url=options.base_url, cache=ResponseCache())
+        slots = options.concurrency
+        client = client or load_model(options.model, base_url=options.base_url, cache=ResponseCache(), slots=slots)
         asyncio.run(solve_everything(client, tasks, options))
     figures = report(read_results(options.out, options.arms, options.orders), tasks)
     if options.json:

@@ -34,12 +34,14 @@ class EmbeddedChatModel(BaseChatModel):
         path: the GGUF file.
         n_ctx: context size in tokens, prompt and reply together.
         threads: CPU threads; all that this process may use by default.
+        slots: calls that are worked on at the same time; the others wait.
         remedy: what to do about a broken file, as the end of a sentence.
     """
 
     path: Path
     n_ctx: int = DEFAULT_CONTEXT
     threads: int | None = None
+    slots: int = 1
     remedy: str = "delete it and download it again"
     capabilities: Capabilities = Capabilities(logprobs=True, json_schema=True, grammar=True)
 
@@ -48,7 +50,9 @@ class EmbeddedChatModel(BaseChatModel):
     def model_post_init(self, context: Any) -> None:
         """Makes the engine; nothing is read yet."""
         super().model_post_init(context)
-        self._engine = LlamaEngine(self.path, n_ctx=self.n_ctx, threads=self.threads, remedy=self.remedy)
+        self._engine = LlamaEngine(
+            self.path, n_ctx=self.n_ctx, threads=self.threads, slots=self.slots, remedy=self.remedy
+        )
 
     @property
     def _llm_type(self) -> str:

@@ -50,6 +50,7 @@ def load_model(
     cache: ResponseCache | None = None,
     timeout: float | None = None,
     retries: int = 4,
+    slots: int = 1,
 ) -> ModelClient:
     """Makes a client from a string; nothing is loaded or called yet.
 
@@ -61,6 +62,7 @@ def load_model(
         cache: answers repeated requests.
         timeout: seconds for one attempt; by default 300 for remote models, and no limit for embedded ones.
         retries: tries after the first, on failures that may pass.
+        slots: calls that an embedded model works on at the same time; remote ones take what they are sent.
 
     Raises:
         UnknownModel: the string names nothing.
@@ -69,7 +71,7 @@ def load_model(
     """
     if timeout is not None and timeout <= 0:
         raise UsageError(f"The time-out must be above 0 seconds, not {timeout:g}.")
-    client = _served(spec.strip(), base_url, api_key) if base_url else _named(spec.strip())
+    client = _served(spec.strip(), base_url, api_key) if base_url else _named(spec.strip(), slots)
     client.cache = cache
     client.retry = RetryPolicy(retries=retries)
     if timeout is not None:
@@ -77,14 +79,14 @@ def load_model(
     return client
 
 
-def _named(spec: str) -> ModelClient:
+def _named(spec: str, slots: int) -> ModelClient:
     kind, _, rest = spec.partition(":")
     if not spec:
         raise UnknownModel(f"The model string is empty. Use {FORMS}.")
     if spec.lower().endswith(".gguf"):
-        return _gguf(Path(spec).expanduser())
+        return _gguf(Path(spec).expanduser(), slots)
     if kind == "embedded":
-        return _embedded(rest or "default")
+        return _embedded(rest or "default", slots)
     if kind == "scripted" and rest:
         from agent.models.scripted import ScriptedChatModel
 
@@ -92,7 +94,7 @@ def _named(spec: str) -> ModelClient:
     return _integration(spec)
 
 
-def _embedded(name: str) -> ModelClient:
+def _embedded(name: str, slots: int) -> ModelClient:
     weights = find(name)
     if weights.is_folder:
         raise UnknownModel(f"{weights.name} makes embeddings and cannot chat. Use {FORMS}.")
@@ -101,17 +103,17 @@ def _embedded(name: str) -> ModelClient:
     from agent.models.embedded import EmbeddedChatModel
 
     remedy = f"delete {path.parent} and run: pilotage models pull {weights.name}"
-    model = EmbeddedChatModel(path=path, remedy=remedy)
+    model = EmbeddedChatModel(path=path, slots=slots, remedy=remedy)
     return ModelClient(model, name=f"embedded:{weights.name}", identity=f"gguf:{weights.sha256}")
 
 
-def _gguf(path: Path) -> ModelClient:
+def _gguf(path: Path, slots: int) -> ModelClient:
     if not path.is_file():
         raise WeightsError(f"There is no model file {path}.")
     _need_llama()
     from agent.models.embedded import EmbeddedChatModel
 
-    return ModelClient(EmbeddedChatModel(path=path), name=path.name)
+    return ModelClient(EmbeddedChatModel(path=path, slots=slots), name=path.name)
 
 
 def _served(name: str, base_url: str, api_key: str | None) -> ModelClient:
