@@ -51,6 +51,18 @@ async def test_cancelling_ends_the_generation(smollm2, ask_for, streaming):
     assert time.monotonic() - started < 10  # 1,900 tokens take twice as long or more
 
 
+async def test_with_two_slots_a_short_call_does_not_wait_for_a_long_one(smollm2, ask_for):
+    beside = EmbeddedChatModel(path=smollm2.path, n_ctx=2048, slots=2)
+    client = ModelClient(beside)
+    long = asyncio.create_task(client.ask(ask_for(max_tokens=1900, grammar=ENDLESS)))
+    await asyncio.sleep(0.5)
+    short = await client.ask(ask_for("Hi", max_tokens=1))
+    assert short.usage.completion_tokens == 1 and not long.done()
+    long.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await long
+
+
 def test_a_long_prompt_can_be_stopped_while_it_is_read(smollm2):
     stop, chunks = threading.Event(), []
 
