@@ -1,0 +1,119 @@
+"""Bootstrap: 95% intervals from tasks drawn anew with replacement (Efron 1979), the same draws for every figure.
+
+A task is the unit: what a policy does on one task with several training seeds is averaged before, since seeds of one
+task are no new evidence about tasks. One set of draws for all figures keeps comparisons paired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from navigator.errors import NavigatorError
+from navigator.forest import Floats
+from navigator.statistics import wilson
+
+Interval = tuple[float, float]
+
+_CELLS = 8_000_000
+"""Numbers held at once: bounds the memory on large banks, where draws are repeated in parts instead of being kept."""
+
+
+class Resampler:
+    """Draws of m tasks, from which means of any columns over these tasks follow.
+
+    Args:
+        tasks: m.
+        resamples: how many draws.
+        seed: of the draws; the same gives the same intervals.
+    """
+
+    def __init__(self, tasks: int, resamples: int = 10_000, seed: int = 0) -> None:
+        if tasks < 1 or resamples < 100:
+            raise NavigatorError(f"an interval needs a task and 100 resamples at least, not {tasks} and {resamples}")
+        self.tasks, self.resamples, self.seed = tasks, resamples, seed
+        self._rows = max(1, _CELLS // tasks)
+        self._kept: list[Floats] = []
+
+    def means(self, *columns: Floats) -> Floats:
+        """Mean of each column, shape (m,), in every draw: (resamples, columns); NaN entries are left out of the mean.
+
+        A draw without any known entry gives NaN.
+        """
+        table = np.stack([np.asarray(column, dtype=float) for column in columns], axis=1)
+        known = np.isfinite(table)
+        values, weights = np.where(known, table, 0.0), known.astype(float)
+        with np.errstate(invalid="ignore"):
+            return np.concatenate([(counts @ values) / (counts @ weights) for counts in self._draws()])
+
+    def _draws(self) -> Iterable[Floats]:
+        """How often each task is in each draw, in parts of shape (rows, m)."""
+        if self._kept:
+            return self._kept
+        if self._rows >= self.resamples:
+            self._kept = list(self._drawn())
+            return self._kept
+        return self._drawn()
+
+    def _drawn(self) -> Iterator[Floats]:
+        generator = np.random.default_rng(self.seed)
+        for start in range(0, self.resamples, self._rows):
+            rows = min(self._rows, self.resamples - start)
+            drawn = generator.integers(self.tasks, size=(rows, self.tasks))
+            places = drawn + self.tasks * np.arange(rows)[:, None]
+            counts = np.bincount(places.ravel(), minlength=rows * self.tasks)
+            yield counts.reshape(rows, self.tasks).astype(float)
+
+    def mean(self, column: Floats) -> Interval:
+        """Interval of a mean."""
+        return interval(self.means(column)[:, 0])
+
+    def accuracy(self, scores: Floats) -> Interval:
+        """Interval of a mean score; Wilson's where all scores are 0 or all 1 and the bootstrap has nothing to vary."""
+        known = scores[np.isfinite(scores)]
+        if len(known) and (np.all(known == 0) or np.all(known == 1)):
+            return wilson(float(known.sum()), len(known))
+        return self.mean(scores)
+
+    def ratio(self, above: Floats, below: Floats) -> Interval:
+        """Interval of a ratio of two means over the tasks where both are known."""
+        common = np.isfinite(above) & np.isfinite(below)
+        draws = self.means(np.where(common, above, np.nan), np.where(common, below, np.nan))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return interval(draws[:, 0] / draws[:, 1])
+
+
+def interval(draws: Floats) -> Interval:
+    """The middle 95% of draws; NaN where fewer than half of them are finite."""
+    finite = draws[np.isfinite(draws)]
+    if 2 * len(finite) < len(draws):
+        return float("nan"), float("nan")
+    low, high = np.quantile(finite, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def interquartile_mean(values: Sequence[float] | Floats) -> float:
+    """Mean without the lowest and the highest quarter, each rounded down (Agarwal et al. 2021, section 4.3)."""
+    ordered = np.sort(np.asarray(values, dtype=float), axis=0)
+    cut = len(ordered) // 4
+    return float(ordered[cut : len(ordered) - cut].mean())
+
+
+def seeds_interval(scores: Floats, weights: Floats, *, resamples: int = 10_000, seed: int = 0) -> Interval:
+    """Interval of the interquartile mean over training seeds, by a stratified bootstrap (Agarwal et al. 2021).
+
+    Seeds are drawn anew within every fold by itself, since each fold has trainings of its own. The interval says what
+    other seeds would have given on the same tasks; what other tasks would have given is another question.
+
+    Args:
+        scores: of each seed in each fold, shape (seeds, folds).
+        weights: share of the tasks that each fold holds, shape (folds,).
+        resamples: how many draws.
+        seed: of the draws.
+    """
+    count, folds = scores.shape
+    drawn = np.random.default_rng(seed).integers(count, size=(resamples, count, folds))
+    totals = np.sort((scores[drawn, np.arange(folds)] * weights).sum(axis=2), axis=1)
+    cut = count // 4
+    return interval(totals[:, cut : count - cut].mean(axis=1))

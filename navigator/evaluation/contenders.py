@@ -1,0 +1,252 @@
+"""Contenders: what is compared. Each says what it does on the judged tasks of a fold, after seeing the others only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
+
+from navigator.bank import Bank
+from navigator.evaluation.folds import Fold
+from navigator.evaluation.trainings import Training, Trainings
+from navigator.evaluation.walk import Walk, walk, walk_of
+from navigator.exact import exact_values
+from navigator.inputs import Dial
+from navigator.learned import LearnedPolicy
+from navigator.linear import fit_linear
+from navigator.nearest import NearestPolicy
+from navigator.outcomes import one_hot
+from navigator.policy import FixedPolicy, Policy
+from navigator.sequences import best_fixed, best_fixed_by_family
+from navigator.spaces import ActionSpec, ObservationSpec
+from navigator.training.ensemble import mean_network
+from navigator.training.plan import Plan
+
+Kind = Literal["baseline", "learned", "oracle"]
+
+MIN_COVERAGE = 0.9
+"""Share of the training tasks on which a fixed sequence must be recorded to be chosen."""
+
+VALIDATION = {"train": 0.8, "validation": 0.2}
+"""How the tasks to learn from are split for what chooses its moment of training by validation."""
+
+
+class Contender(Protocol):
+    """Implement this to take part in an evaluation.
+
+    Attributes:
+        name: for reports; unique.
+        kind: what it is to a reader.
+        about: one sentence: how it is made.
+        seeds: seeds of its trainings, each judged by itself; `(0,)` for what draws nothing while it learns.
+        cost_weight: that its values are for; None where it gives none.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 (told above)
+    @property
+    def kind(self) -> Kind: ...  # noqa: D102
+    @property
+    def about(self) -> str: ...  # noqa: D102
+    @property
+    def seeds(self) -> tuple[int, ...]: ...  # noqa: D102
+    @property
+    def cost_weight(self) -> float | None: ...  # noqa: D102
+
+    def needs(self, fold: Fold) -> Sequence[Training]:
+        """Networks that have to be trained for a fold; they may be trained at once."""
+        ...
+
+    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+        """What it does on the tasks of the fold."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plain:
+    """What most contenders share."""
+
+    name: str
+    cost_weight: float | None = None
+    kind: Kind = "baseline"
+    about: str = ""
+    seeds: tuple[int, ...] = (0,)
+
+    def needs(self, fold: Fold) -> Sequence[Training]:
+        """Nothing."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Given(Plain):
+    """A policy that is there already.
+
+    Attributes:
+        policy: the policy, or one for each task of the fold.
+        strict: judge it on what it wants, recorded or not.
+    """
+
+    policy: Policy | None = None
+    strict: bool = False
+
+    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+        """As it decides."""
+        assert self.policy is not None
+        return walk(fold.forest, self.policy, strict=self.strict)
+
+
+@dataclass(frozen=True)
+class BestFixed(Plain):
+    """The one sequence that is worth most on the tasks to learn from, at the cost weight."""
+
+    weight: float = 0.1
+
+    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+        """The sequence of the other folds."""
+        learned = fold.learned
+        best = best_fixed(learned, self.weight, MIN_COVERAGE)
+        return walk(fold.forest, sequence(best.blocks, learned.actions, learned.observations), strict=True)
+
+
+@dataclass(frozen=True)
+class BestFixedPerFamily(Plain):
+    """The best sequence of each family, told the family of a task; the best one of all for a family never seen."""
+
+    weight: float = 0.1
+
+    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+        """Each task by the sequence of its family."""
+        learned = fold.learned
+        overall = best_fixed(learned, self.weight, MIN_COVERAGE).blocks
+        known = {f: one.blocks for f, one in best_fixed_by_family(learned, self.weight, MIN_COVERAGE).items()}
+        policies = {
+            blocks: sequence(blocks, learned.actions, learned.observations) for blocks in {overall, *known.values()}
+        }
+        chosen = [policies[known.get(family, overall)] for family in fold.forest.families]
+        return walk(fold.forest, chosen, strict=True)
+
+
+@dataclass(frozen=True)
+class Oracle(Plain):
+    """The best choice everywhere, in sight of every score."""
+
+    weight: float = 0.1
+
+    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+        """As the exact values say."""
+        values = exact_values(fold.forest, self.weight)
+        return walk_of(fold.forest, one_hot(fold.forest, values.best))
+
+
+@dataclass(frozen=True)
+class Nearest(Plain):
+    """Nearest neighbours among the tasks to learn from."""
+
+    weight: float = 0.1
+
+    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+        """As similar recorded states say."""
+        return walk(fold.forest, NearestPolicy.fit(fold.training, cost_weight=self.weight))
+
+
+@dataclass(frozen=True)
+class Linear(Plain):
+    """Values linear in the features; `effort` None where it has no dial."""
+
+    weight: float = 0.1
+    effort: float | None = None
+
+    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+        """As the regression says."""
+        policy = fit_linear(fold.training, cost_weight=self.weight, effort_input=self.effort is not None)
+        return walk(fold.forest, policy if self.effort is None else policy.with_effort(self.effort))
+
+
+@dataclass(frozen=True)
+class Trained(Plain):
+    """Networks trained by one of `navigator.train`'s algorithms.
+
+    Attributes:
+        plan: how; its seeds are taken from `trained_seeds`.
+        keep: `each` judges every seed by itself; `best` keeps the one that scores best on validation tasks, `ensemble`
+            the mean of all, as `pilotage train` does.
+        trained_seeds: seeds of the trainings.
+        effort: where to set the dial; None where there is none.
+    """
+
+    plan: Plan = field(default_factory=Plan)
+    keep: Literal["each", "best", "ensemble"] = "each"
+    trained_seeds: tuple[int, ...] = (0,)
+    effort: float | None = None
+
+    def needs(self, fold: Fold) -> Sequence[Training]:
+        """One training for each seed."""
+        return [Training.of(fold.training, self.plan, seed) for seed in self.trained_seeds]
+
+    def policy(self, fold: Fold, seed: int, trainings: Trainings) -> LearnedPolicy:
+        """The policy that is judged on a fold."""
+        if self.keep == "each":
+            chosen = trainings.policy(Training.of(fold.training, self.plan, seed))
+        else:
+            networks = [trainings.policy(one) for one in self.needs(fold)]
+            chosen = max(networks, key=validation_reward)
+            if self.keep == "ensemble":
+                layers = mean_network([network.layers for network in networks])
+                chosen = LearnedPolicy(chosen.header, layers, chosen.scaling)
+        return chosen if self.effort is None else chosen.with_effort(self.effort)
+
+    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+        """As the network says."""
+        return walk(fold.forest, self.policy(fold, seed, trainings))
+
+
+def validation_reward(policy: LearnedPolicy) -> float:
+    """What the one training of a policy scored on its validation tasks."""
+    training = policy.header.card["seeds"][0]
+    return float(training["curve"][training["kept"]]["reward"])
+
+
+def sequence(blocks: Sequence[str], actions: ActionSpec, observations: ObservationSpec) -> FixedPolicy:
+    """The policy that runs these blocks, then the terminal action; the terminal action at once where there are none."""
+    kept = [block for block in blocks if block != actions.terminal]
+    return FixedPolicy([*kept, actions.terminal], actions, observations)
+
+
+def at_effort(contender: Contender, effort: float) -> Contender | None:
+    """The same contender with its dial elsewhere; None where it has none."""
+    weight = Dial().weight(effort)
+    if isinstance(contender, Linear | Trained) and contender.effort is not None:
+        return replace(contender, effort=effort, cost_weight=weight)
+    if isinstance(contender, Given) and isinstance(contender.policy, LearnedPolicy) and contender.policy.dial:
+        moved = contender.policy.with_effort(effort)
+        return replace(contender, policy=moved, cost_weight=moved.cost_weight)
+    return None
+
+
+def at_weight(contender: Contender, weight: float) -> Contender | None:
+    """The same contender made anew for another cost weight; None where it does not depend on one."""
+    if isinstance(contender, BestFixed | BestFixedPerFamily | Oracle | Nearest):
+        known = None if contender.cost_weight is None else weight
+        return replace(contender, weight=weight, cost_weight=known)
+    if isinstance(contender, Linear) and contender.effort is None:
+        return replace(contender, weight=weight, cost_weight=weight)
+    if isinstance(contender, Trained) and contender.effort is None:
+        return replace(contender, plan=replace(contender.plan, cost_weight=weight), cost_weight=weight)
+    return None
+
+
+def tasks_learned(policy: LearnedPolicy | NearestPolicy) -> set[str] | None:
+    """Tasks that a policy file was trained or chosen on, by its card; None where it does not say."""
+    parts = policy.header.card.get("tasks")
+    if not isinstance(parts, dict) or "train" not in parts:
+        return None
+    return {str(task) for part in ("train", "validation") for task in parts.get(part, ())}
+
+
+def judgeable(bank: Bank, contenders: Sequence[Contender]) -> set[str]:
+    """Tasks of the bank that no given policy was trained on."""
+    kept = set(bank.tasks)
+    for contender in contenders:
+        if isinstance(contender, Given) and isinstance(contender.policy, LearnedPolicy | NearestPolicy):
+            kept -= tasks_learned(contender.policy) or set()
+    return kept

@@ -1,0 +1,63 @@
+"""Defects: what a reader should know before believing the figures, each as one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from navigator.bank import Bank
+from navigator.evaluation.contenders import Given, tasks_learned
+from navigator.evaluation.evaluation import PolicyFigures
+from navigator.evaluation.records import Record
+from navigator.learned import LearnedPolicy
+from navigator.nearest import NearestPolicy
+
+FEW_TASKS = 470
+"""Tasks that show a difference of 5 points with a power of 80%, for policies that disagree on 15 tasks in 100."""
+
+STRAYED = 0.05
+
+
+def defects(bank: Bank, records: Sequence[Record], found: Sequence[PolicyFigures]) -> list[str]:
+    """What is wrong or weak with an evaluation; empty where nothing is known."""
+    sentences = []
+    judged = len(records[0].tasks)
+    if judged < len(bank.tasks):
+        sentences.append(
+            f"{len(bank.tasks) - judged} of {len(bank.tasks)} tasks are not judged, for every policy alike: they are "
+            "outside the judged part, or a policy file was trained on them."
+        )
+    if judged < FEW_TASKS:
+        points = 5 * (FEW_TASKS / judged) ** 0.5
+        sentences.append(
+            f"{judged} tasks show differences in accuracy of about {points:.0f} points or more; smaller ones may be "
+            "there and not be seen."
+        )
+    for one in found:
+        if one.coverage == 0:
+            sentences.append(f"{one.name}: the bank recorded none of its routes to the end, so nothing is known of it.")
+        elif one.coverage < 1:
+            sentences.append(
+                f"{one.name}: {1 - one.coverage:.0%} of the tasks are unknown, since it takes what was not recorded "
+                "there; its figures and comparisons leave them out."
+            )
+        if one.unrecorded > STRAYED and one.kind != "baseline":
+            sentences.append(
+                f"{one.name}: in {one.unrecorded:.0%} of its decisions it preferred a block that was not recorded, and "
+                "was judged by its next choice."
+            )
+    for record in records:
+        contender = record.contender
+        if not isinstance(contender, Given) or not isinstance(contender.policy, LearnedPolicy | NearestPolicy):
+            continue
+        card = contender.policy.header.card
+        if tasks_learned(contender.policy) is None:
+            sentences.append(f"{record.name} does not say which tasks it was trained on; they may be judged here.")
+        if card.get("resumed_from"):
+            sentences.append(
+                f"{record.name}: its training went on from another policy, whose tasks the file does not list; it may "
+                "have learned from tasks that are judged here."
+            )
+        model = card.get("bank", {}).get("model")
+        if model is not None and model != bank.meta.model:
+            sentences.append(f"{record.name}: it was trained on a bank of {model!r}, not of {bank.meta.model!r}.")
+    return sentences

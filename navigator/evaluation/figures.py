@@ -1,0 +1,140 @@
+"""Figures of records: accuracy, cost, intervals, seeds, calibration, families, routes, learning curves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from navigator.evaluation.bootstrap import Resampler, interquartile_mean, seeds_interval
+from navigator.evaluation.calibration import calibrate
+from navigator.evaluation.contenders import Trained
+from navigator.evaluation.evaluation import MiddleMean, PolicyFigures, SeedScore
+from navigator.evaluation.folds import Fold
+from navigator.evaluation.records import Record
+from navigator.evaluation.trainings import Trainings
+from navigator.forest import Floats
+from navigator.spaces import ActionSpec
+
+LEAST_SEEDS = 3
+"""Seeds below which an interquartile mean says nothing."""
+
+NAN = float("nan")
+
+
+def figures(one: Record, resampler: Resampler, cost_weight: float, actions: ActionSpec) -> PolicyFigures:
+    """The figures of a policy over the tasks that the bank can tell of; NaN where there is none."""
+    known, contender = one.known, one.contender
+    some = bool(known.any())
+    decisions = one.uses[known].sum()
+    mean_uses = one.uses[known].mean(axis=0) if some else np.zeros(len(actions))
+    accuracy, cost = _mean(one.score), _mean(one.paid)
+    seeds = len(contender.seeds)
+    return PolicyFigures(
+        one.name,
+        contender.kind,
+        contender.about,
+        float(known.mean()),
+        accuracy,
+        resampler.accuracy(one.score) if some else (NAN, NAN),
+        cost,
+        resampler.mean(one.paid) if some else (NAN, NAN),
+        _mean(one.blocks.mean(axis=0)),
+        accuracy - cost_weight * cost,
+        float(one.strayed[known].sum() / decisions) if decisions > 0 else 0.0,
+        tuple(
+            SeedScore(seed, _mean(one.correct[place]), _mean(one.cost[place]))
+            for place, seed in enumerate(contender.seeds)
+            if seeds > 1
+        ),
+        _iqm(one, cost_weight, resampler) if seeds >= LEAST_SEEDS and some else None,
+        calibrate(one.claims) if one.claims is not None else None,
+        {name: float(mean_uses[place]) for place, name in enumerate(actions.names) if mean_uses[place] > 0},
+    )
+
+
+def families(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Accuracy and cost of every policy in every family."""
+    found = []
+    names = np.array(records[0].families)
+    for family in sorted(set(records[0].families)):
+        here = names == family
+        scores = {one.name: {"accuracy": _mean(one.score[here]), "cost": _mean(one.paid[here])} for one in records}
+        found.append({"family": family, "tasks": int(here.sum()), "policies": scores})
+    return found
+
+
+def routes(records: Sequence[Record], actions: ActionSpec) -> list[dict[str, Any]]:
+    """How often one block follows another, in all tasks (family None) and in each family."""
+    found = []
+    for one in records:
+        names = np.array(one.families)
+        for family in (None, *sorted(set(one.families))):
+            chosen = one.known & (np.ones(len(names), dtype=np.bool_) if family is None else names == family)
+            if chosen.any():
+                found.append({"policy": one.name, "family": family, "edges": _edges(one.edges[chosen], actions)})
+    return found
+
+
+def _edges(edges: Floats, actions: ActionSpec) -> list[dict[str, Any]]:
+    mean = edges.mean(axis=0)
+    labels = ("start", *actions.names)
+    return [
+        {"from": labels[before], "to": actions.names[after], "share": float(mean[before, after])}
+        for before, after in np.argwhere(mean > 0).tolist()
+    ]
+
+
+def curves(records: Sequence[Record], folds: Sequence[Fold], trainings: Trainings) -> list[dict[str, Any]]:
+    """What each seed of a trained policy scored on its validation tasks as training went on, mean over folds."""
+    found = []
+    for one in records:
+        if not isinstance(one.contender, Trained):
+            continue
+        by_fold = [one.contender.needs(fold) for fold in folds]
+        for place, seed in enumerate(one.contender.trained_seeds):
+            cards = [trainings.policy(needed[place]).header.card["seeds"][0]["curve"] for needed in by_fold]
+            columns = {name: np.mean([[point[name] for point in c] for c in cards], axis=0) for name in cards[0][0]}
+            found.append(
+                {
+                    "policy": one.name,
+                    "seed": seed,
+                    "steps": columns["step"].tolist(),
+                    "accuracy": columns["accuracy"].tolist(),
+                    "cost": columns["cost"].tolist(),
+                    "value": columns["reward"].tolist(),
+                }
+            )
+    return found
+
+
+def outcomes(records: Sequence[Record]) -> Mapping[str, Mapping[str, tuple[float, float]]]:
+    """Expected score and cost of each policy on each task."""
+    return {
+        one.name: {
+            task: (float(score), float(cost))
+            for task, score, cost in zip(one.tasks, one.score, one.paid, strict=True)
+            if np.isfinite(score)
+        }
+        for one in records
+    }
+
+
+def _iqm(one: Record, cost_weight: float, resampler: Resampler) -> MiddleMean:
+    numbers = sorted(set(one.fold[one.known].tolist()))
+    inside = [one.known & (one.fold == number) for number in numbers]
+    shares = np.array([fold.sum() for fold in inside]) / one.known.sum()
+    values = one.correct - cost_weight * one.cost
+    by_fold = [np.stack([table[:, fold].mean(axis=1) for fold in inside], axis=1) for table in (one.correct, values)]
+    middle = [interquartile_mean(table @ shares) for table in by_fold]
+    spread = [
+        seeds_interval(table, shares, resamples=min(resampler.resamples, 2000), seed=resampler.seed)
+        for table in by_fold
+    ]
+    return MiddleMean(middle[0], spread[0], middle[1], spread[1])
+
+
+def _mean(values: Floats) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else NAN

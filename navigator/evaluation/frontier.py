@@ -1,0 +1,130 @@
+"""Frontier: accuracy and cost of policies at several settings, and of the fixed sequences that nothing fixed beats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from navigator.evaluation.bootstrap import Interval, Resampler
+from navigator.evaluation.contenders import Contender, Given, Trained, at_effort, at_weight, sequence
+from navigator.evaluation.folds import Fold
+from navigator.evaluation.records import Record, Said, record
+from navigator.evaluation.trainings import Trainings
+from navigator.forest import Forest
+from navigator.inputs import Dial
+from navigator.sequences import recorded_sequences
+
+SEQUENCES = 0.9
+"""Share of the tasks on which a sequence must be known to stand in the frontier."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One setting.
+
+    Attributes:
+        effort: where the dial stands, or what the cost weight amounts to; None for a fixed sequence.
+        cost_weight: what it was made for; None likewise.
+        accuracy: mean score.
+        accuracy_interval: 95%, over tasks.
+        cost: thousands of tokens a task.
+        cost_interval: likewise.
+    """
+
+    effort: float | None
+    cost_weight: float | None
+    accuracy: float
+    accuracy_interval: Interval
+    cost: float
+    cost_interval: Interval
+
+
+@dataclass(frozen=True)
+class Line:
+    """A policy at its settings, in order of the effort."""
+
+    policy: str
+    points: tuple[Point, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"policy": self.policy, "points": [dict(vars(point)) for point in self.points]}
+
+
+def variants(contenders: Sequence[Contender], efforts: Sequence[float], retrain: bool) -> list[tuple[float, Contender]]:
+    """Each contender that has settings, at each of them, with names of their own.
+
+    Args:
+        contenders: whose settings to vary.
+        efforts: 0 to 1; a contender without a dial is made anew for the cost weight that an effort stands for.
+        retrain: whether networks without a dial are trained anew for every weight, too.
+    """
+    found = []
+    for contender in contenders:
+        if isinstance(contender, Trained) and contender.effort is None and not retrain:
+            continue
+        for effort in sorted(efforts):
+            moved = at_effort(contender, effort) or at_weight(contender, Dial().weight(effort))
+            if moved is not None:
+                found.append((effort, replace(moved, name=f"{contender.name} @ {effort:g}")))  # type: ignore[type-var]
+    return found
+
+
+def lines(
+    contenders: Sequence[Contender],
+    settings: Sequence[tuple[float, Contender]],
+    folds: Sequence[Fold],
+    trainings: Trainings,
+    resampler: Resampler,
+    said: Said | None = None,
+) -> list[Line]:
+    """The line of every contender that has settings, as `variants` gave them."""
+    records = record([one for _, one in settings], folds, trainings, said)
+    found = []
+    for contender in contenders:
+        points = [
+            point(one, resampler, effort, Dial().weight(effort))
+            for (effort, _), one in zip(settings, records, strict=True)
+            if one.name.rpartition(" @ ")[0] == contender.name and one.known.any()
+        ]
+        if points:
+            found.append(Line(contender.name, tuple(points)))
+    return found
+
+
+def point(one: Record, resampler: Resampler, effort: float | None = None, weight: float | None = None) -> Point:
+    """Where a record stands; at least one of its tasks must be known."""
+    score, paid = one.score[one.known], one.paid[one.known]
+    return Point(
+        effort,
+        weight,
+        float(score.mean()),
+        resampler.accuracy(one.score),
+        float(paid.mean()),
+        resampler.mean(one.paid),
+    )
+
+
+def sequences(
+    folds: Sequence[Fold], trainings: Trainings, resampler: Resampler, said: Said | None = None
+) -> list[Line]:
+    """The fixed sequences that no other one beats in both accuracy and cost, cheapest first.
+
+    They are picked on the very tasks that they are shown on, so they look somewhat better than they are.
+    """
+    routes = sorted({route for fold in folds for route in recorded_sequences(fold.forest)}, key=lambda r: (len(r), r))
+    contenders = [_fixed(route, folds[0].forest) for route in routes]
+    known = [one for one in record(contenders, folds, trainings) if one.known.mean() >= SEQUENCES]
+    placed = sorted(((point(one, resampler), one.name) for one in known), key=lambda p: (p[0].cost, -p[0].accuracy))
+    best, found = -1.0, []
+    for place, name in placed:
+        if place.accuracy > best:
+            best = place.accuracy
+            found.append(Line(name, (place,)))
+    return found
+
+
+def _fixed(route: Sequence[str], forest: Forest) -> Given:
+    name = "fixed:" + ",".join([*route, forest.actions.terminal])
+    return Given(name, policy=sequence(route, forest.actions, forest.observations), strict=True)

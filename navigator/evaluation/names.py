@@ -1,0 +1,221 @@
+"""Names of contenders: what `pilotage evaluate --policy` understands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from navigator.bank import Bank
+from navigator.errors import BankError, PolicyError, SpecMismatch
+from navigator.evaluation.contenders import (
+    VALIDATION,
+    BestFixed,
+    BestFixedPerFamily,
+    Contender,
+    Given,
+    Linear,
+    Nearest,
+    Oracle,
+    Trained,
+    sequence,
+    tasks_learned,
+)
+from navigator.evaluation.records import Matched
+from navigator.evaluation.trainings import require_training
+from navigator.inputs import Dial
+from navigator.learned import LearnedPolicy
+from navigator.load import load_policy
+from navigator.nearest import NearestPolicy
+from navigator.policy import Policy, RandomPolicy
+from navigator.policy_file import SUFFIX
+from navigator.rules import RulePolicy
+from navigator.training.plan import ALGORITHMS, Plan
+
+Resolve = Callable[[str], Policy | None]
+"""Gives the policy of a name that is not known here; None where there is none."""
+
+MATCHED = "random-matched"
+KNOWN = (
+    "default", "random", f"{MATCHED}:<policy>", "always:<block>", "fixed:<block>,<block>,...", "best-fixed",
+    "best-fixed-per-family", "nearest", "linear", *ALGORITHMS, "oracle", f"a policy file ({SUFFIX})",
+)  # fmt: skip
+STANDARD = (
+    "always:reason", "always:program", "best-fixed", "best-fixed-per-family", "default", "linear", "nearest",
+    "double-dueling-dqn", MATCHED, "oracle",
+)  # fmt: skip
+"""What is compared where nothing is named; what a bank has no blocks, features or libraries for is left out."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What names are read with.
+
+    Attributes:
+        bank: where the actions and features come from.
+        cost_weight: what policies are trained and chosen for.
+        seeds: seeds of trainings.
+        plan: settings of trainings but for the algorithm and the seed, as arguments of `Plan`.
+        resolve: gives policies that are not known here.
+    """
+
+    bank: Bank
+    cost_weight: float
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    plan: dict[str, Any] = field(default_factory=dict)
+    resolve: Resolve | None = None
+
+
+def contender(name: str | Policy, wishes: Wishes, others: Sequence[Contender] = ()) -> Contender:
+    """What a name stands for; a policy stands for itself.
+
+    Args:
+        name: as in `KNOWN`; a policy's file is judged only on tasks that it was not trained on.
+        wishes: bank, cost weight, seeds.
+        others: contenders before it; `random-matched` alone follows the first learned one of them.
+
+    Raises:
+        PolicyError: the name stands for none; the text lists those that do.
+        SpecMismatch: it needs actions or features that the bank has not.
+    """
+    if not isinstance(name, str):
+        return _given(name, name.name, f"{name.name}, as it was given")
+    bank, weight = wishes.bank, wishes.cost_weight
+    head, colon, rest = name.partition(":")
+    if name == "oracle":
+        return Oracle(name, None, "oracle", "The best choice everywhere, in sight of every score.", weight=weight)
+    if name == "best-fixed":
+        about = "The one sequence that is worth most on the training tasks."
+        return BestFixed(name, about=about, weight=weight)
+    if name == "best-fixed-per-family":
+        about = "The sequence that is worth most on the training tasks of the same family; it is told the family."
+        return BestFixedPerFamily(name, about=about, weight=weight)
+    if name == "nearest":
+        return Nearest(name, weight, about="Values of the nearest states of training tasks.", weight=weight)
+    if name in ("linear", "linear:effort"):
+        return _linear(name, weight)
+    if head == MATCHED:
+        return _matched(name, rest, wishes, others)
+    if name == "random":
+        return Given(name, about="Draws among the recorded actions, uniformly.", policy=RandomPolicy(bank.actions))
+    if name == "default":
+        return Given(name, about="The list of rules that pilotage ships.", policy=_rules(bank))
+    if head in ("always", "fixed") and colon:
+        return _sequence(name, head, rest, bank)
+    if name.endswith(SUFFIX):
+        return _file(name, wishes)
+    if head in ALGORITHMS:
+        return _trained(name, wishes)
+    policy = wishes.resolve(name) if wishes.resolve is not None else None
+    if policy is not None:
+        return _given(policy, policy.name, f"{name}, as it is.")
+    raise PolicyError(f"unknown policy {name!r}; there are {', '.join(KNOWN)}")
+
+
+def standard(wishes: Wishes) -> tuple[list[Contender], list[str]]:
+    """The usual contenders, and a sentence for each that the bank or the installation does not allow."""
+    found: list[Contender] = []
+    left_out: list[str] = []
+    for name in STANDARD:
+        try:
+            found.append(contender(name, wishes, found))
+        except (PolicyError, SpecMismatch) as error:
+            left_out.append(f"{name} is left out: {error}")
+    return found, left_out
+
+
+def _given(policy: Policy, name: str, about: str) -> Given:
+    if isinstance(policy, LearnedPolicy | NearestPolicy):
+        settings = policy.header.settings
+        weight = policy.cost_weight if isinstance(policy, LearnedPolicy) else float(settings["cost_weight"])
+        return Given(name, weight, "learned", about, policy=policy)
+    return Given(name, about=about, policy=policy)
+
+
+def _rules(bank: Bank) -> RulePolicy:
+    try:
+        return RulePolicy(bank.actions, bank.observations)
+    except SpecMismatch as error:
+        raise SpecMismatch(f"the rules of default do not fit the bank's blocks: {error}") from error
+
+
+def _linear(name: str, weight: float) -> Linear:
+    if name == "linear":
+        return Linear(name, weight, about="Values linear in the features, fitted to the training tasks.", weight=weight)
+    about = "Linear values with the cost weight as an input, fitted once for all weights."
+    return Linear(name, weight, about=about, weight=weight, effort=Dial().effort(weight))
+
+
+def _matched(name: str, rest: str, wishes: Wishes, others: Sequence[Contender]) -> Matched:
+    if rest:
+        of = next((one for one in others if one.name == rest), None) or contender(rest, wishes)
+    else:
+        learned = [one for one in others if one.kind == "learned"]
+        if not learned:
+            raise PolicyError(f"name the policy to match, for example {MATCHED}:nearest")
+        of = learned[0]
+    if isinstance(of, Matched | Oracle):
+        raise PolicyError(f"{MATCHED} cannot follow {of.name}: name a policy that decides by itself")
+    about = f"Random, with as many of each block as {of.name} runs."
+    return Matched(f"{MATCHED}:{of.name}", about=about, of=of)
+
+
+def _sequence(name: str, head: str, rest: str, bank: Bank) -> Given:
+    blocks = [entry.strip() for entry in rest.split(",") if entry.strip()]
+    terminal = bank.actions.terminal
+    if not blocks or (head == "always" and len(blocks) != 1):
+        raise PolicyError(f"{name!r} names no block; write always:reason, or fixed:program,verify")
+    if terminal in blocks[:-1]:
+        raise PolicyError(f"{name!r}: {terminal} ends a run, nothing can follow it")
+    ran = [block for block in blocks if block != terminal]
+    about = f"{', then '.join([*ran, terminal])}, whatever the task."
+    kept = f"{head}:{','.join(blocks)}"
+    return Given(kept, about=about, policy=sequence(blocks, bank.actions, bank.observations), strict=True)
+
+
+def _file(name: str, wishes: Wishes) -> Given:
+    bank = wishes.bank
+    policy = load_policy(Path(name), bank.actions, bank.observations)
+    if isinstance(policy, LearnedPolicy) and policy.dial is not None:
+        policy = policy.with_effort(policy.dial.effort(wishes.cost_weight))
+    learned = tasks_learned(policy)
+    if learned is None:
+        raise PolicyError(
+            f"{name} does not say which tasks it was trained on, so none can be judged apart from them: train it anew"
+        )
+    if learned >= set(bank.tasks):
+        raise BankError(
+            f"{name} was trained on every task of {bank.path}: train it with a test part "
+            "(--parts train=0.6,validation=0.2,test=0.2), or judge its algorithm, which is then trained on folds"
+        )
+    used = len(learned & set(bank.tasks))
+    about = f"The file {Path(name).name}, trained by {policy.header.algorithm}; {used} tasks of this bank were used."
+    return _given(policy, Path(name).name.removesuffix(SUFFIX), about)
+
+
+def _trained(name: str, wishes: Wishes) -> Trained:
+    algorithm, *options = name.split(":")
+    keep = [option for option in options if option in ("ensemble", "best")]
+    if set(options) - {"effort", "ensemble", "best"} or len(keep) > 1 or len(set(options)) < len(options):
+        raise PolicyError(f"{name!r}: behind {algorithm} may stand :effort, and :best or :ensemble")
+    require_training()
+    dial = "effort" in options
+    settings = {"fractions": VALIDATION, **wishes.plan, "cost_weight": wishes.cost_weight, "effort_input": dial}
+    plan = Plan(algorithm, **{**settings, "seeds": 1})
+    count = len(wishes.seeds)
+    how = {"best": f"the best of {count} seeds on validation tasks", "ensemble": f"the mean of {count} seeds"}
+    about = f"{algorithm}, {plan.length:,} steps on the training tasks"
+    about += ", one network for all cost weights" if dial else ""
+    about += f"; {how[keep[0]]}." if keep else f"; {count} seeds, each judged by itself."
+    return Trained(
+        name,
+        wishes.cost_weight,
+        "learned",
+        about,
+        (0,) if keep else wishes.seeds,
+        plan=plan,
+        keep="best" if keep == ["best"] else "ensemble" if keep else "each",
+        trained_seeds=wishes.seeds,
+        effort=Dial().effort(wishes.cost_weight) if dial else None,
+    )

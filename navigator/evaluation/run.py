@@ -1,0 +1,243 @@
+"""Evaluate: policies on a bank, each judged on tasks that nothing of it was learned from."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from navigator.bank import Bank
+from navigator.errors import PolicyError
+from navigator.evaluation import figures, transfer
+from navigator.evaluation.bootstrap import Resampler
+from navigator.evaluation.comparison import compare
+from navigator.evaluation.contenders import Contender, judgeable
+from navigator.evaluation.defects import defects
+from navigator.evaluation.evaluation import Evaluation
+from navigator.evaluation.folds import Fold, cross_fit, family_folds, held_out, other_bank
+from navigator.evaluation.frontier import lines, sequences, variants
+from navigator.evaluation.names import Resolve, Wishes, contender, standard
+from navigator.evaluation.records import Matched, record
+from navigator.evaluation.trainings import Report, Trainings
+from navigator.inputs import Dial
+from navigator.policy import Policy
+from navigator.reward import Reward
+
+EFFORTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Where the frontier is measured by default."""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How to evaluate.
+
+    Attributes:
+        folds: for cross-fitting.
+        part: judge this part of one split instead, by what the other parts teach; None for cross-fitting.
+        parts: shares of that split.
+        split_seed: of the folds or the split.
+        seeds: trainings of each learned policy, from seed 0 on.
+        cost_weight: right answers that a thousand tokens are worth, for training, choosing and values.
+        efforts: settings of the frontier, 0 to 1; none leaves the frontier out.
+        retrain: also train networks that have no dial anew for every effort.
+        groups: groups of families to hold out in turn; 0 leaves it out.
+        resamples: draws of the bootstrap.
+        bootstrap_seed: of these draws.
+        plan: settings of trainings, as arguments of `navigator.train.Plan`: `{"steps": 2000}` say.
+        jobs: trainings at once.
+    """
+
+    folds: int = 5
+    part: str | None = None
+    parts: Mapping[str, float] = field(default_factory=lambda: {"train": 0.6, "validation": 0.2, "test": 0.2})
+    split_seed: int = 0
+    seeds: int = 5
+    cost_weight: float = 0.1
+    efforts: Sequence[float] = EFFORTS
+    retrain: bool = False
+    groups: int = 0
+    resamples: int = 10_000
+    bootstrap_seed: int = 0
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    jobs: int = 1
+
+    def __post_init__(self) -> None:
+        Reward(self.cost_weight)
+        if self.seeds < 1 or self.jobs < 1:
+            raise PolicyError(f"an evaluation needs at least 1 seed and 1 job, not {self.seeds} and {self.jobs}")
+        for effort in self.efforts:
+            Dial.parse(effort)
+
+
+def evaluate(
+    bank: Bank | str | Path,
+    policies: Sequence[str | Policy] | None = None,
+    protocol: Protocol | None = None,
+    *,
+    against: Sequence[str] = (),
+    other: Bank | str | Path | None = None,
+    work: str | Path | None = None,
+    resolve: Resolve | None = None,
+    report: Report | None = None,
+    said: Callable[[str], None] | None = None,
+) -> Evaluation:
+    """Compares policies on a bank, in exact expectation over what was recorded, without drawing episodes.
+
+    Args:
+        bank: the bank, or its folder.
+        policies: names (see `navigator.evaluation.names.KNOWN`) or policies; the usual ones for None.
+        protocol: how; the default one if None.
+        against: names that all others are compared with; best-fixed by default, or the first where it takes no part.
+        other: another model's bank with the same actions and features, to transfer to.
+        work: folder in which trained networks are kept, so that an evaluation that was stopped goes on; a temporary
+            one if None.
+        resolve: gives policies of names that are not known here.
+        report: told how far the trainings are.
+        said: told what is being done.
+
+    Raises:
+        BankError: too few tasks, banks that do not fit each other, or a policy file that was trained on every task.
+        PolicyError: a name or setting without sense, or a library is missing.
+        SpecMismatch: a policy does not fit the bank's actions and features.
+    """
+    protocol = protocol or Protocol()
+    bank = bank if isinstance(bank, Bank) else Bank.open(bank)
+    with ExitStack() as stack:
+        folder = Path(work) if work is not None else Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        return _Run(bank, protocol, Trainings(bank, folder, protocol.jobs), resolve, report, said).run(
+            policies, against, other if isinstance(other, Bank) or other is None else Bank.open(other)
+        )
+
+
+class _Run:
+    """One call of `evaluate`."""
+
+    def __init__(
+        self, bank: Bank, protocol: Protocol, trainings: Trainings, resolve: Resolve | None,
+        report: Report | None, said: Callable[[str], None] | None,
+    ) -> None:  # fmt: skip
+        self.bank, self.protocol, self.trainings = bank, protocol, trainings
+        self.report, self.said = report, said
+        self.nodes = sum(len(bank.tree(task)) for task in bank.tasks)  # read now, all parts of the bank share the trees
+        plan = {"split_seed": protocol.split_seed, **protocol.plan}
+        self.wishes = Wishes(bank, protocol.cost_weight, tuple(range(protocol.seeds)), plan, resolve)
+
+    def run(self, policies: Sequence[str | Policy] | None, against: Sequence[str], other: Bank | None) -> Evaluation:
+        protocol, weight = self.protocol, self.protocol.cost_weight
+        contenders, left_out = self._contenders(policies)
+        against = self._against(against, contenders)
+        folds = self._folds(contenders)
+        settings = variants(contenders, protocol.efforts, protocol.retrain)
+        moving = transfer.movable(contenders)
+        by_family = family_folds(self.bank, protocol.groups, protocol.split_seed) if protocol.groups else []
+        elsewhere = other_bank(self.bank, other, self._count, protocol.split_seed) if other is not None else []
+        self._train([*contenders, *(one for _, one in settings)], folds)
+        self._train(moving, [*by_family, *elsewhere])
+
+        records = record(contenders, folds, self.trainings, self.said)
+        resampler = Resampler(len(records[0].tasks), protocol.resamples, protocol.bootstrap_seed)
+        named = {one.name: one for one in records}
+        oracle = next((one for one in records if one.contender.kind == "oracle"), None)
+        comparisons = [c for name in against for c in compare(records, named[name], resampler, weight, oracle)]
+        frontier = lines(contenders, settings, folds, self.trainings, resampler, self.said)
+        if protocol.efforts:
+            frontier += sequences(folds, self.trainings, resampler)
+        how = transfer.How(weight, protocol.resamples, protocol.bootstrap_seed)
+        moved = transfer.to_families(moving, by_family, self.trainings, how, self.said)
+        if other is not None:
+            label = other.meta.model or other.path.name
+            moved += transfer.to_bank(moving, elsewhere, self.trainings, label, how, self.said)
+        actions = self.bank.actions
+        found = tuple(figures.figures(one, resampler, weight, actions) for one in records)
+        return Evaluation(
+            self._about_bank(),
+            self._about_protocol(len(records[0].tasks), against),
+            found,
+            tuple(comparisons),
+            tuple(frontier),
+            tuple(figures.families(records)),
+            tuple(moved),
+            tuple(figures.routes(records, actions)),
+            tuple(figures.curves(records, folds, self.trainings)),
+            (*left_out, *defects(self.bank, records, found)),
+            figures.outcomes(records),
+        )
+
+    def _contenders(self, policies: Sequence[str | Policy] | None) -> tuple[list[Contender], list[str]]:
+        left_out: list[str] = []
+        if policies is None:
+            found, left_out = standard(self.wishes)
+        else:
+            found = []
+            for name in policies:
+                found.append(contender(name, self.wishes, found))
+        names = [one.name for one in found]
+        if not found:
+            raise PolicyError("name at least one policy, for example --policy best-fixed")
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise PolicyError(f"{twice[0]} takes part twice: name each policy once, and give files names of their own")
+        return found, left_out
+
+    def _against(self, against: Sequence[str], contenders: list[Contender]) -> list[str]:
+        """Names to compare with; those that do not take part yet now do."""
+        if not against:
+            names = [one.name for one in contenders]
+            return ["best-fixed" if "best-fixed" in names else names[0]]
+        found = []
+        for name in against:
+            one = contender(name, self.wishes, contenders)
+            if one.name not in [known.name for known in contenders]:
+                contenders.append(one)
+            found.append(one.name)
+        return list(dict.fromkeys(found))
+
+    @property
+    def _count(self) -> int:
+        return min(self.protocol.folds, len(self.bank.tasks)) if self.protocol.part is not None else self.protocol.folds
+
+    def _folds(self, contenders: Sequence[Contender]) -> list[Fold]:
+        protocol, judged = self.protocol, judgeable(self.bank, contenders)
+        if not judged:
+            raise PolicyError(
+                "no task of the bank is left that none of the policy files was trained on: judge them one at a time, "
+                "or judge their algorithms, which are then trained on folds"
+            )
+        if protocol.part is None:
+            return cross_fit(self.bank, protocol.folds, protocol.split_seed, judged)
+        return held_out(self.bank, protocol.part, protocol.parts, protocol.split_seed, judged)
+
+    def _train(self, contenders: Sequence[Contender], folds: Sequence[Fold]) -> None:
+        originals = [one.of if isinstance(one, Matched) and one.of is not None else one for one in contenders]
+        self.trainings.run(
+            [training for fold in folds for one in originals for training in one.needs(fold)], self.report
+        )
+
+    def _about_bank(self) -> dict[str, Any]:
+        bank = self.bank
+        return {
+            "name": bank.path.resolve().name,
+            "model": bank.meta.model,
+            "preset": bank.meta.preset,
+            "tasks": len(bank.tasks),
+            "nodes": self.nodes,
+            "families": {name: len(tasks) for name, tasks in bank.families.items()},
+        }
+
+    def _about_protocol(self, tasks: int, against: Sequence[str]) -> dict[str, Any]:
+        protocol = self.protocol
+        return {
+            "kind": "cross-fit" if protocol.part is None else "held-out",
+            "folds": protocol.folds if protocol.part is None else None,
+            "part": protocol.part,
+            "parts": dict(protocol.parts) if protocol.part is not None else None,
+            "split_seed": protocol.split_seed,
+            "train_seeds": protocol.seeds,
+            "tasks": tasks,
+            "cost_weight": protocol.cost_weight,
+            "bootstrap": protocol.resamples,
+            "against": list(against),
+            "plan": dict(protocol.plan),
+        }

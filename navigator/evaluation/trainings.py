@@ -1,0 +1,147 @@
+"""Trainings: every network that an evaluation asks for, one for each fold, seed and setting, each kept as a file.
+
+A file is named after what it depends on, so that an evaluation that was stopped goes on with what is there, and two
+that ask for the same network train it once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+
+from navigator.bank import Bank
+from navigator.errors import PolicyError
+from navigator.learned import LearnedPolicy
+from navigator.policy_file import SUFFIX
+from navigator.training.plan import PIECES, Plan
+from navigator.training.table import Table
+
+Report = Callable[[int, int, str], None]
+"""Told how many pieces of work are done, of how many, and what is being done."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """One network: a plan of one seed, and the tasks that it may be trained on."""
+
+    plan: Plan
+    tasks: tuple[str, ...]
+
+    @classmethod
+    def of(cls, bank: Bank, plan: Plan, seed: int) -> Training:
+        """The training of one seed on all tasks of a bank, a part of which it validates on."""
+        return cls(replace(plan, seeds=1, seed=seed), tuple(bank.tasks))
+
+
+class Trainings:
+    """Trains what is asked for and hands it out.
+
+    Args:
+        bank: the bank that all tasks are from.
+        folder: where the files are kept.
+        jobs: trainings at once, each in a process of its own; with 1 they run in this process.
+    """
+
+    def __init__(self, bank: Bank, folder: Path, jobs: int = 1) -> None:
+        self.bank, self.folder, self.jobs = bank, folder, jobs
+        self._loaded: dict[Path, LearnedPolicy] = {}
+        self._contents: dict[tuple[str, ...], str] = {}
+
+    def run(self, wanted: Iterable[Training], report: Report | None = None) -> None:
+        """Trains those that are not there yet.
+
+        Raises:
+            BankError: there are too few tasks to train and validate on.
+            PolicyError: a plan cannot be carried out, or a library is missing.
+        """
+        missing = {path: one for one in wanted if not (path := self.path(one)).is_file()}
+        if not missing:
+            return
+        if self.jobs == 1 or len(missing) == 1:
+            self._here(missing, report)
+        else:
+            self._elsewhere(missing, report)
+
+    def policy(self, training: Training) -> LearnedPolicy:
+        """The trained network; trains it now where `run` has not."""
+        path = self.path(training)
+        if path not in self._loaded:
+            self.run([training])
+            self._loaded[path] = LearnedPolicy.load(path, self.bank.actions, self.bank.observations)
+        return self._loaded[path]
+
+    def path(self, training: Training) -> Path:
+        """Where a network is kept; the name changes with plan, tasks, what was recorded of them, and version."""
+        if training.tasks not in self._contents:
+            self._contents[training.tasks] = Table.of(self.bank, training.tasks).fingerprint
+        plan = training.plan
+        content = [
+            self._contents[training.tasks],
+            {**asdict(plan), "length": plan.length, "hyper": asdict(plan.hyperparameters)},
+            version("pilotage"),
+        ]
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+        return self.folder / f"{plan.algorithm}-seed{plan.seed}-{digest}{SUFFIX}"
+
+    def _here(self, missing: dict[Path, Training], report: Report | None) -> None:
+        from navigator.train import Progress, train
+
+        total = len(missing) * PIECES
+        for number, (path, one) in enumerate(missing.items()):
+
+            def on_piece(piece: Progress, number: int = number, name: str = one.plan.algorithm) -> None:
+                if report is not None:
+                    report(number * PIECES + round(PIECES * piece.step / piece.steps), total, _label(name, piece.seed))
+
+            train(self.bank.only(one.tasks), one.plan, out=path, progress=on_piece)
+
+    def _elsewhere(self, missing: dict[Path, Training], report: Report | None) -> None:
+        total, done = len(missing) * PIECES, 0
+        workers = min(self.jobs, len(missing))
+        if report is not None:
+            report(0, total, f"training {len(missing)} networks, {workers} at once")
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_quietly) as pool:
+            running: dict[Future[None], Training] = {
+                pool.submit(_train, self.bank.path, one, path): one for path, one in missing.items()
+            }
+            try:
+                while running:
+                    finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        one = running.pop(future)
+                        future.result()
+                        done += PIECES
+                        if report is not None:
+                            report(done, total, _label(one.plan.algorithm, one.plan.seed))
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+
+def _end_quietly() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches all processes; one of them says so
+
+
+def _train(bank: Path, training: Training, path: Path) -> None:
+    from navigator.train import train
+
+    train(Bank.open(bank).only(training.tasks), training.plan, out=path)
+
+
+def _label(algorithm: str, seed: int) -> str:
+    return f"training {algorithm}, seed {seed}"
+
+
+def require_training() -> None:
+    """Raises PolicyError where the libraries that train are not installed."""
+    from importlib.util import find_spec
+
+    if find_spec("torch") is None or find_spec("stable_baselines3") is None:
+        raise PolicyError("training needs torch and stable-baselines3: install them with pip install 'pilotage[train]'")

@@ -1,0 +1,120 @@
+"""Transfer: policies on families that they have never seen, or on the bank of another model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from navigator.evaluation.bootstrap import Interval, Resampler
+from navigator.evaluation.contenders import BestFixed, Contender, Given
+from navigator.evaluation.folds import Fold
+from navigator.evaluation.records import Matched, Record, Said, record
+from navigator.evaluation.trainings import Trainings
+from navigator.policy import RandomPolicy
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A policy elsewhere than where it was trained, against the best fixed sequence of the training tasks there.
+
+    Attributes:
+        policy: its name.
+        kind: `family` or `bank`.
+        held_out: the families, or the other bank's model.
+        tasks: how many tasks both are known on.
+        accuracy: of the policy.
+        cost: thousands of tokens a task.
+        best_fixed_accuracy: of the sequence.
+        best_fixed_cost: likewise.
+        difference: of the accuracies.
+        interval: of the difference, 95%, over tasks.
+    """
+
+    policy: str
+    kind: Literal["family", "bank"]
+    held_out: str
+    tasks: int
+    accuracy: float
+    cost: float
+    best_fixed_accuracy: float
+    best_fixed_cost: float
+    difference: float
+    interval: Interval
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class How:
+    """What a transfer is measured with: cost weight, draws of the bootstrap, and their seed."""
+
+    cost_weight: float
+    resamples: int
+    seed: int
+
+
+def movable(contenders: Sequence[Contender]) -> list[Contender]:
+    """Those worth moving: what learns or looks. A policy file has training tasks of its own; chance learns nothing."""
+    return [
+        one
+        for one in contenders
+        if not isinstance(one, Matched)
+        and not (
+            isinstance(one, Given) and (one.strict or one.kind == "learned" or isinstance(one.policy, RandomPolicy))
+        )
+    ]
+
+
+def to_families(
+    contenders: Sequence[Contender], folds: Iterable[Fold], trainings: Trainings, how: How, said: Said | None = None
+) -> list[Transfer]:
+    """Each group of families by what was learned from the others."""
+    found = []
+    for fold in folds:
+        name = ", ".join(sorted(set(fold.forest.families)))
+        found += _against_fixed(contenders, [fold], trainings, how, ("family", name), said)
+    return found
+
+
+def to_bank(
+    contenders: Sequence[Contender], folds: Sequence[Fold], trainings: Trainings, model: str, how: How,
+    said: Said | None = None,
+) -> list[Transfer]:  # fmt: skip
+    """Another bank's tasks by what was learned here."""
+    return _against_fixed(contenders, folds, trainings, how, ("bank", model), said)
+
+
+def _against_fixed(
+    contenders: Sequence[Contender],
+    folds: Sequence[Fold],
+    trainings: Trainings,
+    how: How,
+    where: tuple[Literal["family", "bank"], str],
+    said: Said | None,
+) -> list[Transfer]:
+    fixed = BestFixed("best-fixed", weight=how.cost_weight)
+    others = [one for one in contenders if one.name != fixed.name]
+    base, *records = record([fixed, *others], folds, trainings, said)
+    resampler = Resampler(len(base.tasks), how.resamples, how.seed)
+    return [_one(one, base, resampler, where) for one in records if (one.known & base.known).any()]
+
+
+def _one(one: Record, base: Record, resampler: Resampler, where: tuple[Literal["family", "bank"], str]) -> Transfer:
+    common = one.known & base.known
+    gain = np.where(common, one.score - base.score, np.nan)
+    return Transfer(
+        one.name,
+        *where,
+        int(common.sum()),
+        float(one.score[common].mean()),
+        float(one.paid[common].mean()),
+        float(base.score[common].mean()),
+        float(base.paid[common].mean()),
+        float(np.nanmean(gain)),
+        resampler.mean(gain),
+    )

@@ -1,0 +1,72 @@
+"""The report of an evaluation: a page that needs nothing else, figures as SVG and PNG, and the numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from navigator.errors import ReportError
+from navigator.report.schema import EvaluationData, as_json, parse
+
+FIGURES = ("frontier", "comparisons", "families", "route-map", "calibration", "learning-curves")
+
+
+def write_report(evaluation: dict[str, Any], folder: Path) -> list[Path]:
+    """Writes `report.html`, `evaluation.json` and every figure that has data, as `.svg` and `.png`.
+
+    The same evaluation gives the same bytes. Figures of an earlier report in the folder are removed where there is no
+    data for them now.
+
+    Args:
+        evaluation: an evaluation of version 1, as `pilotage evaluate` makes it.
+        folder: where to; made where it is not there.
+
+    Returns:
+        The files written, the page first.
+
+    Raises:
+        ReportError: the evaluation is damaged or of another version, or matplotlib or Jinja is not installed.
+    """
+    content = as_json(evaluation)
+    data = parse(content)
+    try:
+        from navigator.report.drawing import draw_all
+        from navigator.report.page import page
+
+        pictures = draw_all(data)
+        html = page(data, {name: svg for name, (svg, _) in pictures.items()})
+    except ModuleNotFoundError as error:
+        raise ReportError(f"a report needs {error.name}: install it with pip install 'pilotage[train]'") from error
+    files = {"report.html": html.encode(), "evaluation.json": _text(content).encode()}
+    for name, (svg, png) in pictures.items():
+        files |= {f"{name}.svg": svg.encode(), f"{name}.png": png}
+    folder.mkdir(parents=True, exist_ok=True)
+    for stale in (f"{name}.{kind}" for name in FIGURES if name not in pictures for kind in ("svg", "png")):
+        (folder / stale).unlink(missing_ok=True)
+    for name, written in files.items():
+        (folder / name).write_bytes(written)
+    return [folder / name for name in files]
+
+
+def read_evaluation(path: Path) -> dict[str, Any]:
+    """An evaluation from its file, checked.
+
+    Raises:
+        ReportError: there is none, or it is damaged, something else, or of another version.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise ReportError(f"there is no file {path}: make one with `pilotage evaluate --out FOLDER`") from error
+    except (ValueError, RecursionError) as error:
+        raise ReportError(f"{path} is not JSON ({error}): give the evaluation.json of `pilotage evaluate`") from error
+    parse(as_json(content), str(path))
+    return dict(content)
+
+
+def _text(content: Any) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+__all__ = ["EvaluationData", "FIGURES", "ReportError", "read_evaluation", "write_report"]

@@ -1,0 +1,24 @@
+"""All figures of an evaluation."""
+
+from __future__ import annotations
+
+from navigator.report.figures import calibration, comparisons, curves, families, frontier, routes
+from navigator.report.figures.canvas import saved, style
+from navigator.report.findings import focus
+from navigator.report.palette import looks
+from navigator.report.schema import EvaluationData
+
+
+def draw_all(data: EvaluationData) -> dict[str, tuple[str, bytes]]:
+    """Every figure that has data, by name, as SVG text and PNG bytes. Loads matplotlib."""
+    look = looks(data)
+    with style():
+        figures = {
+            "frontier": frontier.draw(data, look),
+            "comparisons": comparisons.draw(data, look),
+            "families": families.draw(data, look),
+            "route-map": routes.draw(data, look, focus(data).name),
+            "calibration": calibration.draw(data, look),
+            "learning-curves": curves.draw(data, look),
+        }
+        return {name: saved(figure, name) for name, figure in figures.items() if figure is not None}

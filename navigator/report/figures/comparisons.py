@@ -1,0 +1,126 @@
+"""Forest plot: the difference in accuracy of every comparison with its interval, and beside it the ratio of costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.transforms import Transform, blended_transform_factory
+
+from navigator.report.figures.canvas import WIDTH, mark
+from navigator.report.findings import verdict
+from navigator.report.palette import INK, MUTED, Look
+from navigator.report.schema import Comparison, EvaluationData
+from navigator.report.wording import elided, p_value, points, points_between
+
+_ROW = 0.32
+_NAMES, _FIGURES, _P = 0.22, 0.535, 0.775
+"""Columns of the figure: right end of names, left end of differences, right end of p-values."""
+
+_RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the plot: a heading over a group, or a comparison."""
+
+    heading: str = ""
+    comparison: Comparison | None = None
+
+
+def draw(data: EvaluationData, looks: dict[str, Look]) -> Figure | None:
+    """The figure; None without comparisons."""
+    rows = _rows(data.comparisons)
+    if not rows:
+        return None
+    height = _ROW * len(rows) + 1.0
+    figure = Figure(figsize=(WIDTH, height))
+    bottom, top = 0.62 / height, 1 - 0.38 / height
+    axes = figure.add_axes((_NAMES, bottom, 0.3, top - bottom))
+    ratios = any(one.cost_ratio for one in data.comparisons)
+    costs = figure.add_axes((0.8, bottom, 0.18, top - bottom), sharey=axes) if ratios else None
+    beside = blended_transform_factory(figure.transFigure, axes.transData)
+    axes.text(_FIGURES, -0.75, "points (95% interval)", transform=beside, size=8, color=MUTED)
+    if any(one.holm_p is not None for one in data.comparisons):
+        axes.text(_P, -0.75, "p", transform=beside, size=8, color=MUTED, ha="right")
+    for place, row in enumerate(rows):
+        if row.comparison is None:
+            axes.text(0.01, place, row.heading, transform=beside, va="center", color=MUTED, size=8.5)
+            continue
+        look = looks[row.comparison.policy]
+        _difference(axes, place, row.comparison, look)
+        _figures(axes, beside, place, row.comparison, look)
+        if costs is not None:
+            _ratio(costs, place, row.comparison, look)
+    _finish(axes, data.comparisons, len(rows))
+    if costs is not None:
+        _finish_ratios(costs, data.comparisons)
+    return figure
+
+
+def _rows(comparisons: Sequence[Comparison]) -> list[Row]:
+    """Comparisons under a heading for each opponent, both in the order of the file."""
+    rows: list[Row] = []
+    for against in dict.fromkeys(one.against for one in comparisons):
+        rows.append(Row(f"against {elided(against, 40)}"))
+        rows += [Row(comparison=one) for one in comparisons if one.against == against]
+    return rows
+
+
+def _difference(axes: Axes, place: int, one: Comparison, look: Look) -> None:
+    sure = verdict(one.interval, one.holm_p) in ("more", "less")
+    axes.plot(one.interval, (place, place), color=look.colour, lw=2.2 if sure else 1.2, solid_capstyle="butt", zorder=3)
+    mark(axes, one.difference, place, look, 7)
+
+
+def _figures(axes: Axes, beside: Transform, place: int, one: Comparison, look: Look) -> None:
+    """Name, difference and p-value of a row, in columns of the figure."""
+    weight = "bold" if verdict(one.interval, one.holm_p) in ("more", "less") else "normal"
+    name = elided(one.policy, 24)
+    axes.text(_NAMES - 0.008, place, name, transform=beside, ha="right", va="center", color=look.colour, weight=weight)
+    said = f"{points(one.difference)} ({points_between(one.interval)})"
+    axes.text(_FIGURES, place, said, transform=beside, va="center", size=8, weight=weight)
+    if one.holm_p is not None:
+        axes.text(_P, place, p_value(one.holm_p), transform=beside, ha="right", va="center", size=8, color=MUTED)
+
+
+def _ratio(axes: Axes, place: int, one: Comparison, look: Look) -> None:
+    if not one.cost_ratio:
+        return
+    if one.cost_ratio_interval is not None and one.cost_ratio_interval[0] > 0:
+        axes.plot(one.cost_ratio_interval, (place, place), color=look.colour, lw=1.4, solid_capstyle="butt", zorder=3)
+    mark(axes, one.cost_ratio, place, look, 6)
+
+
+def _finish(axes: Axes, comparisons: Sequence[Comparison], rows: int) -> None:
+    axes.axvline(0, color=INK, lw=1, zorder=2)
+    ends = [end for one in comparisons for end in (*one.interval, one.difference)]
+    low, high = min(0.0, *ends), max(0.0, *ends)
+    room = 0.06 * (high - low) or 0.01
+    axes.set_xlim(low - room, high + room)
+    axes.set_ylim(rows - 0.4, -0.6)
+    axes.yaxis.set_major_locator(NullLocator())
+    axes.spines["left"].set_visible(False)
+    axes.xaxis.set_major_locator(MaxNLocator(8, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: points(value, 0)))
+    axes.set_xlabel("difference in accuracy, percentage points")
+
+
+def _finish_ratios(axes: Axes, comparisons: Sequence[Comparison]) -> None:
+    axes.axvline(1, color=INK, lw=1, zorder=2)
+    axes.set_xscale("log")
+    given = [one for one in comparisons if one.cost_ratio]
+    ends = [one.cost_ratio or 1.0 for one in given]
+    ends += [end for one in given for end in one.cost_ratio_interval or () if end > 0]
+    low, high = min(1.0, *ends) / 1.15, max(1.0, *ends) * 1.15
+    axes.set_xlim(low, high)
+    axes.set_xticks([tick for tick in _RATIOS if low <= tick <= high])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"\u00d7{value:g}"))
+    axes.yaxis.set_major_locator(NullLocator())
+    axes.spines["left"].set_visible(False)
+    axes.set_xlabel("cost ratio")

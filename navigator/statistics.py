@@ -1,0 +1,80 @@
+"""Statistics of paired comparisons: intervals over tasks, exact tests, and p-values adjusted for their number."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+Z_95 = 1.959964
+
+
+def wilson(right: float, n: int) -> tuple[float, float]:
+    """95% score interval of a share (Wilson 1927); (0, 1) for no observations."""
+    if n == 0:
+        return 0.0, 1.0
+    share, z2 = right / n, Z_95**2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z_95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def mcnemar_exact(only_first: int, only_second: int) -> float:
+    """Two-sided exact p-value (McNemar 1947) from the numbers of tasks that only one of two methods solved."""
+    n = only_first + only_second
+    tail: float = sum(math.comb(n, k) for k in range(min(only_first, only_second) + 1)) / 2**n
+    return min(1.0, 2 * tail)
+
+
+def paired_difference(
+    first: Sequence[float], second: Sequence[float], *, resamples: int = 10_000, seed: int = 0
+) -> tuple[float, float, float]:
+    """Mean of `first - second` over the same tasks, with its 95% bootstrap interval over tasks (Efron 1979)."""
+    difference = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
+    generator = np.random.default_rng(seed)
+    means = generator.choice(difference, (resamples, len(difference))).mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return float(difference.mean()), float(low), float(high)
+
+
+def clustered_difference(
+    differences: Mapping[str, Sequence[float]], *, resamples: int = 10_000, seed: int = 0
+) -> tuple[float, float, float]:
+    """Mean of paired differences that come in clusters, with its 95% interval; a bootstrap draws whole clusters.
+
+    Args:
+        differences: by cluster, for example all orders in which one task was solved; no cluster is empty.
+        resamples: how many samples of clusters to draw.
+        seed: of the draws.
+    """
+    sums = np.array([sum(cluster) for cluster in differences.values()], dtype=float)
+    sizes = np.array([len(cluster) for cluster in differences.values()], dtype=float)
+    drawn = np.random.default_rng(seed).integers(len(sums), size=(resamples, len(sums)))
+    low, high = np.quantile(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1), [0.025, 0.975])
+    return float(sums.sum() / sizes.sum()), float(low), float(high)
+
+
+def sign_flip(differences: Sequence[float], *, resamples: int = 20_000, seed: int = 0) -> float:
+    """Two-sided p-value of a paired permutation test (Fisher 1935): exact up to 14 pairs that differ, else sampled."""
+    unequal = np.array([difference for difference in differences if difference], dtype=float)
+    if not len(unequal):
+        return 1.0
+    observed, exact = abs(unequal.sum()), len(unequal) <= 14
+    if exact:
+        signs = np.array(list(itertools.product((1.0, -1.0), repeat=len(unequal))))
+    else:
+        signs = np.random.default_rng(seed).choice((1.0, -1.0), (resamples, len(unequal)))
+    as_extreme = int((np.abs(signs @ unequal) >= observed - 1e-9).sum())
+    return as_extreme / len(signs) if exact else (as_extreme + 1) / (resamples + 1)
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """p-values adjusted for their number (Holm 1979)."""
+    adjusted: dict[str, float] = {}
+    largest = 0.0
+    for rank, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[name]))
+        adjusted[name] = largest
+    return adjusted

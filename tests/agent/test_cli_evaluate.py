@@ -1,0 +1,90 @@
+"""`pilotage evaluate`, run as the command line runs it."""
+
+import csv
+import json
+import sys
+
+import pytest
+
+from agent import cli
+from tests.navigator.banks import learnable_bank
+
+QUICK = ("--folds", "2", "--efforts", "none", "--bootstrap", "500")
+
+
+@pytest.fixture
+def pilotage(tmp_path, monkeypatch, capsys):
+    """Runs `pilotage evaluate ...` beside a bank in the folder `b`: code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+    learnable_bank("b", tasks=24, depth=2)
+
+    def run(*arguments, columns=200):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setattr(sys, "argv", ["pilotage", "evaluate", "--bank", "b", *map(str, arguments)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run
+
+
+def test_people_read_a_table_and_programs_json(pilotage):
+    chosen = ("--policy", "best-fixed", "--policy", "nearest", "--policy", "oracle", "--transfer", "3", *QUICK)
+    code, out, _ = pilotage(*chosen)
+    assert code == 0
+    assert "24 judged in 2 folds" in out and "points over best-fixed" in out and "gap closed" in out
+    assert "unseen families" in out and "note  24 tasks show differences" in out
+    code, out, _ = pilotage(*chosen, "--json")
+    found = json.loads(out)
+    assert code == 0 and found["format"] == "pilotage-evaluation"
+    assert [one["name"] for one in found["policies"]] == ["best-fixed", "nearest", "oracle"]
+
+
+def test_a_folder_gets_numbers_tasks_and_report(pilotage, tmp_path):
+    code, _, err = pilotage("--policy", "best-fixed", "--policy", "linear", "--out", "o", *QUICK)
+    assert code == 0 and "written to o/report.html" in err
+    found = json.loads((tmp_path / "o/evaluation.json").read_text())
+    rows = list(csv.DictReader((tmp_path / "o/outcomes.csv").read_text().splitlines()))
+    right = [float(row["score"]) for row in rows if row["policy"] == "linear"]
+    assert sum(right) / len(right) == pytest.approx(found["policies"][1]["accuracy"], abs=1e-5)
+
+
+def test_several_may_be_compared_with_and_rules_and_exploring_take_part(pilotage, tmp_path):
+    (tmp_path / "mine.toml").write_text('[[rule]]\ndo = "reason"\nwhy = "first"\nwhen = { count_reason = "== 0" }\n')
+    policies = ("--policy", "mine.toml", "--policy", "epsilon=0.5:random")
+    code, out, _ = pilotage(*policies, "--against", "always:reason", "--against", "linear", *QUICK)
+    assert code == 0
+    assert "rules:mine.toml" in out and "epsilon=0.5:random" in out
+    assert "points over always:reason" in out and "points over linear" in out
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--policy", "magic"), "unknown policy 'magic'; there are default, random"),
+        (("--policy", "llm"), "unknown policy 'llm'"),
+        (("--policy", "linear", "--folds", "99"), "24 tasks, too few for 99 folds"),
+        (("--policy", "linear", "--efforts", "much"), "--efforts 'much' are no numbers"),
+        (("--policy", "linear", "--part", "exam"), "no part 'exam'"),
+        (("--policy", "linear", "--transfer", "7"), "give 2 to 3 groups"),
+        (("--policy", "linear", "--other-bank", "none"), "there is no bank in none"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_an_exit_code(pilotage, given, said):
+    code, out, err = pilotage(*given)
+    assert code == 2 and out == "" and err.startswith("error: ") and said in err
+    assert "Traceback" not in err and len(err.splitlines()) == 1
+
+
+def test_the_clock_speaks_at_every_tenth_and_begins_anew_with_a_round():
+    from agent.cli.evaluate import _Clock
+
+    clock = _Clock()
+    said = [clock.tell(done, 40) for done in range(41)]
+    assert said[0] == "0 of 40 parts of the trainings are done"
+    assert sum(one is not None for one in said) == 11 and "100% of the trainings are done, about 0 min left" in said[-1]
+    assert clock.tell(1, 40) == "1 of 40 parts of the trainings are done"

@@ -1,0 +1,84 @@
+import math
+
+import numpy as np
+import pytest
+
+from navigator.errors import NavigatorError
+from navigator.evaluation import bootstrap
+from navigator.evaluation.bootstrap import Resampler, interquartile_mean, interval, seeds_interval
+from navigator.statistics import wilson
+
+
+def test_the_interquartile_mean_leaves_out_a_quarter_at_either_end():
+    assert interquartile_mean([0, 1, 2, 100]) == 1.5
+    assert interquartile_mean([5, 1, 3, 2, 4]) == 3
+    assert interquartile_mean([9, 0, 3]) == 4, "a quarter of three, rounded down, is none"
+    assert interquartile_mean(np.arange(8)) == np.arange(2, 6).mean()
+
+
+def test_an_interval_of_a_mean_is_about_that_of_the_normal_law():
+    scores = np.random.default_rng(0).random(400)
+    low, high = Resampler(400).mean(scores)
+    half = 1.96 * scores.std() / math.sqrt(400)
+    assert low == pytest.approx(scores.mean() - half, abs=0.002)
+    assert high == pytest.approx(scores.mean() + half, abs=0.002)
+
+
+def test_intervals_hold_the_truth_about_as_often_as_they_say():
+    generator = np.random.default_rng(1)
+    held = 0
+    for seed in range(200):
+        low, high = Resampler(80, 500, seed).mean(generator.random(80) < 0.3)
+        held += low <= 0.3 <= high
+    assert 0.9 <= held / 200 <= 0.99
+
+
+def test_the_same_draws_serve_all_figures_so_pairs_stay_pairs():
+    resampler = Resampler(60, 500)
+    scores = np.random.default_rng(0).random(60)
+    draws = resampler.means(scores, scores + 0.25)
+    assert np.allclose(draws[:, 1] - draws[:, 0], 0.25)
+    low, high = resampler.ratio(3 * scores, scores)
+    assert low == pytest.approx(3) and high == pytest.approx(3)
+
+
+def test_a_large_bank_is_drawn_in_parts_that_repeat(monkeypatch):
+    monkeypatch.setattr(bootstrap, "_CELLS", 1000)
+    scores = np.random.default_rng(0).random(90)
+    resampler = Resampler(90, 400)
+    assert resampler.means(scores).shape == (400, 1)
+    assert resampler.mean(scores) == resampler.mean(scores)
+
+
+def test_unknown_tasks_are_left_out():
+    scores = np.array([1.0, 0.0, np.nan, np.nan] * 20)
+    low, high = Resampler(80, 2000).mean(scores)
+    assert low < 0.5 < high and high - low > 0.2
+    assert all(math.isnan(end) for end in Resampler(4, 200).mean(np.full(4, np.nan)))
+    assert all(math.isnan(end) for end in Resampler(4, 200).ratio(np.ones(4), np.zeros(4)))
+
+
+def test_where_all_are_right_the_interval_is_not_a_point():
+    assert Resampler(20, 200).accuracy(np.ones(20)) == wilson(20, 20)
+    assert Resampler(20, 200).accuracy(np.zeros(20)) == wilson(0, 20)
+
+
+def test_seeds_that_agree_leave_no_spread_and_those_that_differ_some():
+    weights = np.array([0.5, 0.5])
+    assert seeds_interval(np.full((5, 2), 0.7), weights) == (pytest.approx(0.7), pytest.approx(0.7))
+    low, high = seeds_interval(np.array([[0.1, 0.1], [0.5, 0.5], [0.6, 0.6], [0.9, 0.9]]), weights)
+    assert 0.1 < low < 0.55 < high < 0.9
+
+
+def test_seeds_are_drawn_within_each_fold():
+    """One fold in which seeds differ, one in which they do not: the second keeps its level in every draw."""
+    low, high = seeds_interval(np.array([[0.0, 1.0], [1.0, 1.0]]), np.array([0.5, 0.5]))
+    assert low == pytest.approx(0.5) and high == pytest.approx(1)
+
+
+def test_an_interval_of_nothing_is_unknown_and_too_few_draws_are_refused():
+    assert all(math.isnan(end) for end in interval(np.array([np.nan, np.nan, 1.0])))
+    with pytest.raises(NavigatorError, match="100 resamples at least"):
+        Resampler(5, 10)
+    with pytest.raises(NavigatorError, match="needs a task"):
+        Resampler(0)
