@@ -1,0 +1,110 @@
+"""Scoring: a scorer goes over the steps of a bank, and each score is on disk before the next is begun in its place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from agent.collecting.record import fingerprint
+from agent.errors import UsageError
+from agent.scorers.base import ScoredStep, StepScorer
+from agent.task import Task
+from agent.trace import Usage
+from navigator.bank import Bank
+from navigator.step_score_file import StepScore, StepScoreWriter, step_hash
+
+
+@dataclass
+class Scored:
+    """How far a scoring is: steps in all, those that had a score before, new ones, unknown ones, and the cost."""
+
+    steps: int = 0
+    known: int = 0
+    new: int = 0
+    unknown: int = 0
+    usage: Usage = field(default_factory=Usage)
+
+    def add(self, score: StepScore) -> None:
+        """Counts one more score."""
+        self.new += 1
+        self.unknown += score.value is None
+        self.usage += Usage.model_validate(dict(score.usage))
+
+
+async def score_bank(
+    bank: Bank,
+    scorer: StepScorer,
+    writer: StepScoreWriter,
+    tasks: Mapping[str, Task] | None = None,
+    *,
+    concurrency: int = 1,
+    on_step: Callable[[Scored], None] = lambda so_far: None,
+) -> Scored:
+    """Scores every step of a bank that the file holds no score of, `concurrency` at a time.
+
+    Args:
+        bank: the bank.
+        scorer: who scores.
+        writer: where the scores go.
+        tasks: the tasks by id, as they were when the bank was recorded; not needed for a scorer that reads none.
+        concurrency: how many steps at once.
+        on_step: called with each score and at the start.
+
+    Raises:
+        UsageError: a task of the bank is missing, or shows something else than when it was recorded.
+        PilotageError: the scorer failed; what was scored is kept.
+    """
+    shown = {id: task.public() for id, task in (tasks or {}).items()}
+    if scorer.needs_tasks:
+        _require_tasks(bank, shown)
+    so_far = Scored()
+    waiting = list(_missing(bank, writer, shown, so_far))
+    on_step(so_far)
+    steps = iter(waiting)
+
+    async def work() -> None:
+        for step, digest in steps:
+            score = await scorer.score(step)
+            await asyncio.to_thread(writer.add, step.tree.task, step.node.id, digest, score)
+            so_far.add(score)
+            on_step(so_far)
+
+    workers = [asyncio.create_task(work()) for _ in range(max(1, min(concurrency, len(waiting))))]
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        await scorer.aclose()
+    return so_far
+
+
+def _missing(
+    bank: Bank, writer: StepScoreWriter, tasks: Mapping[str, Task], so_far: Scored
+) -> Iterator[tuple[ScoredStep, str]]:
+    for id in bank.tasks:
+        tree = bank.tree(id)
+        for node in tree:
+            if node.parent is None:
+                continue
+            digest = step_hash(tree, node)
+            so_far.steps += 1
+            if writer.has(id, node.id, digest):
+                so_far.known += 1
+            else:
+                yield ScoredStep(tree, node, tasks.get(id)), digest
+
+
+def _require_tasks(bank: Bank, tasks: Mapping[str, Task]) -> None:
+    missing = [id for id in bank.tasks if id not in tasks]
+    if missing:
+        raise UsageError(
+            f"{len(missing)} of the bank's {len(bank.tasks)} tasks are not among --tasks, {missing[0]} for one: give "
+            "the --tasks that the bank was recorded with, which the scorer reads"
+        )
+    for id in bank.tasks:
+        recorded = bank.tree(id).root.extras.get("prompt")
+        if recorded is not None and recorded != fingerprint(tasks[id]):
+            raise UsageError(f"task {id} is not what it was when the bank was recorded: give its tasks as then")
