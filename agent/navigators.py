@@ -1,0 +1,66 @@
+"""Navigators: who chooses the next block of a live run. A policy reads numbers; a navigator may also read the run.
+
+Everything that is trained, recorded or replayed is a `Policy`. A `Navigator` is for what needs the text of a run, or a
+call: it is asked at the same place of the graph, pays through the same kit, and holds no state either, so that a run
+which was stopped goes on as it would have.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from agent.blocks import Registry
+from agent.errors import UsageError
+from agent.kit import Kit
+from agent.policies import Effort, policy_for
+from agent.state import State
+from navigator.policy import Decision, Policy, for_task
+from navigator.spaces import ActionMask, Observation, ObservationSpec
+
+LLM = "llm"
+"""The name by which the model itself is the navigator."""
+
+
+@runtime_checkable
+class Navigator(Protocol):
+    """Implement this to choose blocks by more than the observation; pass it to `ReasoningAgent` as its policy."""
+
+    @property
+    def name(self) -> str:
+        """Short name for results."""
+        ...
+
+    async def navigate(self, now: State, observation: Observation, mask: ActionMask, kit: Kit) -> Decision:
+        """The action to take, legal under the mask; what it asks goes through `kit`."""
+        ...
+
+
+async def choose(by: Policy | Navigator, now: State, observation: Observation, mask: ActionMask, kit: Kit) -> Decision:
+    """What a policy or a navigator decides."""
+    if isinstance(by, Navigator):
+        return await by.navigate(now, observation, mask, kit)
+    return for_task(by, now.task.id).decide(observation, mask)
+
+
+def navigator_for(
+    name: str | Policy | Navigator,
+    registry: Registry,
+    observations: ObservationSpec,
+    seed: int = 0,
+    effort: Effort = None,
+) -> Policy | Navigator:
+    """What a name stands for in a live run: `llm`, or a policy (see `agent.policies.policy_for`).
+
+    Raises:
+        UsageError: it stands for none, or has no effort to set.
+    """
+    if name != LLM and not isinstance(name, Navigator):
+        return policy_for(name, registry.actions, observations, seed, effort)
+    if effort is not None:
+        label = name if isinstance(name, str) else name.name
+        raise UsageError(f"--effort is for a policy trained with --effort-input, not for {label!r}")
+    if isinstance(name, Navigator):
+        return name
+    from agent.llm_navigator import LLMNavigator
+
+    return LLMNavigator(registry, policy_for("default", registry.actions, observations))

@@ -1,0 +1,294 @@
+r"""Policies side by side on live tasks, paired; and, beside a bank's evaluation, whether what it promised came true.
+
+    python benchmarks/live_policies.py --tasks "gym:chain_sum,gcd;size=30;seed=9" --out FOLDER \
+        --policies default mine.safetensors=double-dueling-dqn fixed:program,answer llm \
+        [--model embedded] [--evaluation evaluation.json] [--limit-minutes 60] [--json]
+
+A policy is written as for `pilotage solve`: `default`, a file (`mine.safetensors`, or `mine.safetensors@low` at an
+effort), `fixed:...`, `random`, `llm`. Behind `=` stands what the evaluation calls a file. The first one is what the
+others are compared with. Each task is solved by every policy before the next is begun, without memory, so a run that is
+stopped has whole pairs; the same command goes on. A reply that one policy paid for is free for the others and counts in
+full for each. A reply that stayed unusable counts as wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import json
+import math
+import re
+import sys
+import time
+from contextlib import ExitStack, aclosing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from agent.assembly import assemble
+from agent.batch import Place, solved
+from agent.collecting.sources import mixed
+from agent.collecting.tally import clock
+from agent.errors import PilotageError, UsageError
+from agent.grading import grader_for
+from agent.policies import policy_label
+from agent.results import ResultsFile
+from agent.runner import ReasoningAgent
+from agent.settings import settings_from
+from agent.task import Task
+from navigator.errors import NavigatorError
+from navigator.evaluation.bootstrap import Resampler
+from navigator.policy_file import SUFFIX
+from navigator.statistics import holm, mcnemar_exact
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One policy of the comparison: what to run, at which effort, its name in results and in the evaluation."""
+
+    policy: str
+    effort: str | None
+    label: str
+    known_as: str
+
+    @classmethod
+    def parse(cls, text: str) -> Entry:
+        file, found, behind = text.partition(SUFFIX)
+        policy = file + found
+        at, _, known_as = behind.partition("=")
+        effort = at.removeprefix("@")
+        label = policy_label(policy, effort or None)
+        stem = Path(policy).name.removesuffix(SUFFIX) if found else policy
+        return cls(policy, effort or None, label, known_as or stem)
+
+    @property
+    def file(self) -> str:
+        """Name of its results file; of a policy in a file with a hash of that, so that another version starts anew."""
+        version = ""
+        if self.policy.endswith((SUFFIX, ".toml")) and Path(self.policy).is_file():
+            version = "-" + hashlib.sha256(Path(self.policy).read_bytes()).hexdigest()[:8]
+        return re.sub(r"[^\w.@-]+", "-", self.label) + version + ".jsonl"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", required=True, action="append", help="as for `pilotage solve`; repeatable")
+    parser.add_argument("--policies", required=True, nargs="+")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the results, one file a policy")
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--base-url")
+    parser.add_argument("--limit", type=int, help="the first so many tasks")
+    parser.add_argument("--limit-minutes", type=float, help="begin no task after so long")
+    parser.add_argument("--concurrency", type=int, default=1, help="tasks at once")
+    parser.add_argument("--observation", default="free")
+    parser.add_argument("--max-tokens", type=int)
+    parser.add_argument("--max-steps", type=int)
+    parser.add_argument("--evaluation", type=Path, help="evaluation.json of `pilotage evaluate`")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    try:
+        entries = [Entry.parse(text) for text in given.policies]
+        if len({entry.label for entry in entries}) < len(entries):
+            raise UsageError(
+                "two of the --policies have the same name; name each once, and give files names of their own"
+            )
+        promised = read_evaluation(given.evaluation) if given.evaluation else None
+        lines = asyncio.run(solve(entries, given))
+        report = compared(entries, lines, promised)
+    except (PilotageError, NavigatorError) as error:
+        sys.exit(f"error: {error}")
+    print(json.dumps(report) if given.json else text_of(report))
+
+
+async def solve(entries: list[Entry], given: argparse.Namespace) -> dict[str, dict[str, dict]]:
+    """Results by policy label and task id, of all that is on disk in the end."""
+    assigned, defects = mixed(given.tasks, given.limit)
+    for defect in defects:
+        print(f"left out {defect}", file=sys.stderr)
+    flags = {name: getattr(given, name) for name in ("model", "base_url", "observation", "max_tokens", "max_steps")}
+    flags |= {"memory": "none", "learn": False, "concurrency": given.concurrency}
+    with ExitStack() as stack:
+        agents: list[ReasoningAgent] = []
+        places: list[Place] = []
+        for entry in entries:
+            settings = settings_from(flags | {"policy": entry.policy, "effort": entry.effort})
+            agent = stack.enter_context(assemble(settings, model=agents[0].parts.model if agents else None))
+            same = {"policy": entry.label, "seed": settings.seed, "model": agent.parts.model.name}
+            file = stack.enter_context(ResultsFile(given.out / entry.file, resume=True, settings=same))
+            agents.append(agent)
+            places.append(Place.of(file))
+        tasks = [one.task for one in assigned if grader_for(one.task, agents[0].parts.sandbox) is not None]
+        if not tasks:
+            raise UsageError("none of the tasks has an answer to compare with; give others")
+        await _in_turn(tasks, agents, places, given)
+        wanted = {task.id for task in tasks}
+        return {
+            entry.label: {id: line for id, line in place.results.done.items() if id in wanted}
+            for entry, place in zip(entries, places, strict=True)
+        }
+
+
+async def _in_turn(
+    tasks: list[Task], agents: list[ReasoningAgent], places: list[Place], given: argparse.Namespace
+) -> None:
+    """Solves some tasks by every policy, then the next ones."""
+    step, started = max(1, given.concurrency), time.monotonic()
+    waiting = [task for task in tasks if not all(place.is_done(task) for place in places)]
+    for first in range(0, len(waiting), step):
+        passed = time.monotonic() - started
+        if given.limit_minutes is not None and passed >= 60 * given.limit_minutes:
+            print(f"the time is up with {len(waiting) - first} tasks left; the same command goes on", file=sys.stderr)
+            return
+        for agent, place in zip(agents, places, strict=True):
+            some = (task for task in waiting[first : first + step] if not place.is_done(task))
+            async with aclosing(solved(agent, some, place, concurrency=step)) as runs:
+                async for task, run in runs:
+                    place.write(run)
+                    if run.error is not None:
+                        print(f"not solved {task.id} by {run.policy}: {run.error}", file=sys.stderr)
+        done = min(first + step, len(waiting))
+        left = (time.monotonic() - started) / done * (len(waiting) - done)
+        print(f"{done} of {len(waiting)} tasks, {clock(left)} left at this pace", file=sys.stderr)
+
+
+def compared(entries: list[Entry], lines: dict[str, dict[str, dict]], promised: dict[str, dict] | None) -> dict:
+    """Figures of all policies on the tasks that every one of them has done; intervals are 95%, over tasks."""
+    common = sorted(set.intersection(*(set(found) for found in lines.values())))
+    if not common:
+        raise UsageError("no task was solved by every policy yet; run the same command again")
+    scores = {label: np.array([found[id]["score"] or 0.0 for id in common]) for label, found in lines.items()}
+    tokens = {label: np.array([thousands(found[id]) for id in common]) for label, found in lines.items()}
+    draws = Resampler(len(common))
+    first, *others = (entry.label for entry in entries)
+    rows = []
+    for entry in entries:
+        label = entry.label
+        results = [lines[label][id] for id in common]
+        row = {
+            "policy": label,
+            "accuracy": scores[label].mean(),
+            "accuracy_interval": draws.accuracy(scores[label]),
+            "cost": tokens[label].mean(),
+            "cost_interval": draws.mean(tokens[label]),
+            "llm_calls": np.mean([result["usage"]["llm_calls"] for result in results]),
+            "blocks": np.mean([len(result["route"]) for result in results]),
+            "unusable": sum("error" in result for result in results),
+        }
+        if promised is not None:
+            row["promised"] = kept(row, promised.get(entry.known_as))
+        rows.append(row)
+    pairs = {label: (scores[label], scores[first]) for label in others}
+    p_values = {label: mcnemar_exact(int((a > b).sum()), int((a < b).sum())) for label, (a, b) in pairs.items()}
+    adjusted = holm(p_values)
+    comparisons = [
+        {
+            "policy": label,
+            "against": first,
+            "difference": (a - b).mean(),
+            "interval": draws.mean(a - b),
+            "better": int((a > b).sum()),
+            "worse": int((a < b).sum()),
+            "mcnemar_p": p_values[label],
+            "holm_p": adjusted[label],
+            "cost_ratio": tokens[label].mean() / tokens[first].mean() if tokens[first].any() else None,
+            "cost_ratio_interval": draws.ratio(tokens[label], tokens[first]) if tokens[first].any() else None,
+        }
+        for label, (a, b) in pairs.items()
+    ]
+    return plain({"tasks": len(common), "policies": rows, "comparisons": comparisons})
+
+
+def thousands(result: dict) -> float:
+    """What a run cost, in thousands of tokens, prompt and completion together."""
+    return (result["usage"]["prompt_tokens"] + result["usage"]["completion_tokens"]) / 1000
+
+
+def kept(row: dict, bank: dict | None) -> dict | None:
+    """Whether live figures lie within the bank's intervals, and whether both estimates may be of one truth.
+
+    The second allows for chance on both sides: the difference against the root of the squared half-widths.
+    """
+    if bank is None:
+        return None
+    said = {}
+    for name in ("accuracy", "cost"):
+        low, high = bank[f"{name}_interval"]
+        live_low, live_high = row[f"{name}_interval"]
+        apart = abs(row[name] - bank[name])
+        said[name] = {
+            "bank": bank[name],
+            "interval": [low, high],
+            "within": low <= row[name] <= high,
+            "agrees": apart <= math.hypot((high - low) / 2, (live_high - live_low) / 2),
+        }
+    return said
+
+
+def read_evaluation(path: Path) -> dict[str, dict]:
+    """The policies of an evaluation by name; raises UsageError where the file is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if (content["format"], content["version"]) != ("pilotage-evaluation", 1):
+            raise ValueError
+        return {policy["name"]: policy for policy in content["policies"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{path} is no evaluation that this version reads; write one by `pilotage evaluate`"
+        ) from error
+
+
+def plain(value: object) -> object:
+    """Numbers, lists and dictionaries that JSON knows."""
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def text_of(report: dict) -> str:
+    """The report for people."""
+    out = [f"{report['tasks']} tasks that every policy has done; 95% intervals over tasks", ""]
+    out.append(f"{'policy':36} {'right':>7} {'interval':>15} {'tokens':>7} {'interval':>15} {'calls':>6}")
+    for row in report["policies"]:
+        (low, high), (less, more) = row["accuracy_interval"], row["cost_interval"]
+        out.append(
+            f"{row['policy'][:36]:36} {row['accuracy']:7.1%} {f'{low:.1%} to {high:.1%}':>15} "
+            f"{1000 * row['cost']:7.0f} {f'{1000 * less:.0f} to {1000 * more:.0f}':>15} {row['llm_calls']:6.2f}"
+        )
+    for one in report["comparisons"]:
+        low, high = one["interval"]
+        ratio = "" if one["cost_ratio"] is None else f", {one['cost_ratio']:.2f} times the tokens"
+        out += [
+            "",
+            f"{one['policy']} against {one['against']}: {one['difference']:+.1%} ({low:+.1%} to {high:+.1%}), "
+            f"better on {one['better']}, worse on {one['worse']}, p = {one['mcnemar_p']:.2f} "
+            f"(Holm {one['holm_p']:.2f}){ratio}",
+        ]
+    if any("promised" in row for row in report["policies"]):
+        out += ["", "live against the bank's evaluation"]
+        out += [promise(row) for row in report["policies"]]
+    return "\n".join(out)
+
+
+def promise(row: dict) -> str:
+    """One policy's live figures beside the bank's."""
+    if row["promised"] is None:
+        return f"{row['policy']}: the evaluation has no policy of this name (for a file: FILE{SUFFIX}=NAME)"
+    said = []
+    for name, one, shown in (
+        ("right", row["promised"]["accuracy"], lambda x: f"{x:.1%}"),
+        ("tokens", row["promised"]["cost"], lambda x: f"{1000 * x:.0f}"),
+    ):
+        low, high = one["interval"]
+        live = row["accuracy" if name == "right" else "cost"]
+        verdict = "within it" if one["within"] else "outside, but not more than chance on both sides explains"
+        verdict = verdict if one["within"] or one["agrees"] else "OUTSIDE, more than chance explains"
+        said.append(f"{name} {shown(live)}, bank {shown(one['bank'])} ({shown(low)} to {shown(high)}): {verdict}")
+    return f"{row['policy']}: " + "; ".join(said)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""Live training: the session of `navigator.training.session` over reasoning that goes on while it trains.
+
+Whatever is reached is kept as a bank, so a state that was reached before costs nothing. A killed training is simply
+begun again: it takes the same way, and pays only for what it had not reached. Once a limit is used up nothing new is
+asked for, and the training goes on over what is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from navigator.bank import Bank
+from navigator.dynamics import Transition
+from navigator.errors import PolicyError
+from navigator.learned import LearnedPolicy
+from navigator.spaces import ActionSpec, ObservationSpec
+from navigator.training.card import score, settings_of
+from navigator.training.learner import Setting
+from navigator.training.plan import Plan, Progress
+from navigator.training.play import Played
+from navigator.training.session import Session, split
+from navigator.training.table import Table
+
+
+class LiveSource(Protocol):
+    """Reasoning that keeps what it reached. Implement this to train on your own."""
+
+    @property
+    def actions(self) -> ActionSpec:
+        """The action list."""
+        ...
+
+    @property
+    def observations(self) -> ObservationSpec:
+        """Features and bounds."""
+        ...
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Ids of the tasks."""
+        ...
+
+    def reset(self, seed: int | None = None, task: str | None = None, *, known_only: bool = False) -> Transition:
+        """Starts a task; `known_only` masks out, until the next reset, what was not reached before.
+
+        Raises:
+            PolicyError: a limit is used up and the task was never begun.
+        """
+        ...
+
+    def step(self, action: int) -> Transition:
+        """Does one action, legal here."""
+        ...
+
+    def bank(self) -> Bank:
+        """All that this training has reached so far, in memory."""
+        ...
+
+    def account(self) -> Mapping[str, Any]:
+        """For the training card: where the tasks are from and what was spent; no times, so that it can be repeated."""
+        ...
+
+
+class Episodes:
+    """The training tasks of a source as `Dynamics`, in random order, each once before any comes again.
+
+    Args:
+        source: runs them.
+        tasks: their ids.
+        limit: after so many episodes, only what is known already is walked.
+
+    Attributes:
+        begun: episodes so far, those over what is known already not counted.
+        on_step: called after every step.
+    """
+
+    def __init__(self, source: LiveSource, tasks: Sequence[str], limit: int | None) -> None:
+        self.source, self.tasks, self.limit = source, tuple(tasks), limit
+        self.begun = 0
+        self.on_step: Callable[[], None] | None = None
+        self._random = np.random.default_rng(0)
+        self._queue: list[str] = []
+        self._fresh = True
+
+    @property
+    def actions(self) -> ActionSpec:
+        """The action list."""
+        return self.source.actions
+
+    @property
+    def observations(self) -> ObservationSpec:
+        """Features and bounds."""
+        return self.source.observations
+
+    def reset(self, seed: int | None = None, task: str | None = None) -> Transition:
+        """Starts a task, the next one for None."""
+        if seed is not None:
+            self._random, self._queue = np.random.default_rng(seed), []
+        if task is None:
+            self._queue = self._queue or self._random.permutation(sorted(self.tasks)).tolist()
+            task = self._queue.pop()
+        known_only = self.limit is not None and self.begun >= self.limit
+        self._fresh = not known_only
+        return self.source.reset(task=task, known_only=known_only)
+
+    def step(self, action: int) -> Transition:
+        """Does one action. An episode counts from its first one: learners begin some that they never step into."""
+        self.begun, self._fresh = self.begun + self._fresh, False
+        reached = self.source.step(action)
+        if self.on_step is not None:
+            self.on_step()
+        return reached
+
+    def close(self) -> None:
+        """Nothing: the source serves several trainings, and whoever made it closes it."""
+
+
+class LiveSession(Session):
+    """One call of `train_live`; see there for the arguments. Use it as a context manager."""
+
+    def __init__(
+        self,
+        source: LiveSource,
+        plan: Plan,
+        episodes: int | None = None,
+        resume: Path | None = None,
+        tensorboard: Path | None = None,
+        progress: Callable[[Progress], None] | None = None,
+        on_step: Callable[[], None] | None = None,
+    ) -> None:
+        _require_live(plan)
+        self.source = source
+        for task in sorted(source.names):
+            source.reset(task=task)
+        training = split(source.bank(), plan)["train"]
+        self.episodes = Episodes(source, training, episodes)
+        _warm_up(self.episodes, plan.seed)
+        self.episodes.on_step = on_step
+        super().__init__(source.bank(), plan, resume, None, tensorboard, progress)
+
+    def _setting(self, train: Table) -> Setting:
+        return replace(super()._setting(train), live=self.episodes)
+
+    def _look_again(self) -> None:
+        self._read()
+        self.support = self._support()
+
+    def _read(self) -> None:
+        self.bank = self.source.bank()
+        self.tables = {part: Table.of(self.bank, ids) for part, ids in self.tasks.items()}
+
+    def _scored(self, policy: LearnedPolicy, part: str) -> dict[str, dict[str, float]]:
+        """As it goes, whatever the policy chooses; what that reaches is kept like all else."""
+        scores = {
+            name: score(_walk(self.source, at, self.tasks[part]), at.cost_weight or 0.0)
+            for name, at in settings_of(policy).items()
+        }
+        self._read()
+        return scores
+
+    def _more_for_the_card(self) -> dict[str, Any]:
+        return {"live": {**self.source.account(), "episodes": self.episodes.begun}}
+
+
+def _require_live(plan: Plan) -> None:
+    if plan.algorithm == "cql":
+        raise PolicyError("cql learns from a recorded bank: record one first, or choose another --algo for live tasks")
+    if plan.shaping is not None or plan.step_scores is not None:
+        raise PolicyError("step rewards need a recorded bank: leave --shaping or --step-scores out, or record first")
+    if plan.hyperparameters.environments != 1:
+        raise PolicyError("live training runs one episode at a time: set environments=1")
+
+
+def _warm_up(episodes: Episodes, seed: int) -> None:
+    """One random episode on each training task, from which the scaling of the inputs comes."""
+    chance = np.random.default_rng(seed)
+    for _ in episodes.tasks:
+        now = episodes.reset()
+        while not now.done:
+            now = episodes.step(int(chance.choice(np.flatnonzero(now.action_mask))))
+
+
+def _walk(source: LiveSource, policy: LearnedPolicy, tasks: Sequence[str]) -> Played:
+    correct, cost, steps = (np.zeros(len(tasks), dtype=np.float32) for _ in range(3))
+    for place, task in enumerate(tasks):
+        now = source.reset(task=task)
+        cost[place] = now.cost
+        while not now.done:
+            now = source.step(policy.decide(now.observation, now.action_mask).action)
+            cost[place] += now.cost
+            steps[place] += 1
+        correct[place] = now.correct or 0.0
+    nothing = np.zeros(0, dtype=np.int64)
+    return Played(correct, cost, steps, nothing, nothing)

@@ -1,0 +1,90 @@
+"""The live comparison: whole pairs, nothing solved twice, and a verdict on what a bank's evaluation promised."""
+
+import json
+import sys
+from pathlib import Path
+
+import live_policies
+import pytest
+from live_policies import Entry, compared
+
+SCRIPT = f"scripted:{Path(__file__).parents[2] / 'examples' / 'script.json'}"
+TASKS = [{"id": f"q{n}", "prompt": f"Box {n}: what is 48 times 10?", "gold": 480 + n % 2} for n in range(4)]
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Runs the benchmark in this process: its exit code or message, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PILOTAGE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    Path("tasks.jsonl").write_text("".join(json.dumps(task) + "\n" for task in TASKS))
+
+    def run(*arguments, policies=("default", "fixed:reason,answer")):
+        given = ["--tasks", "tasks.jsonl", "--out", "out", "--model", SCRIPT, "--policies", *policies, *arguments]
+        monkeypatch.setattr(sys, "argv", ["live_policies.py", *given])
+        code = 0
+        try:
+            live_policies.main()
+        except SystemExit as end:
+            code = end.code
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return run
+
+
+def test_policies_are_compared_on_the_same_tasks_and_the_command_goes_on(command):
+    code, out, err = command("--limit", "2", "--json")
+    assert code == 0 and json.loads(out)["tasks"] == 2
+    code, out, err = command("--json")
+    report = json.loads(out)
+    assert report["tasks"] == 4 and "2 of 2 tasks" in err, "only what was left is solved"
+    assert [row["accuracy"] for row in report["policies"]] == [0.5, 0.5]
+    one = report["comparisons"][0]
+    assert (one["policy"], one["against"], one["better"], one["worse"]) == ("fixed:reason,answer", "default", 0, 0)
+    assert 0 < one["cost_ratio"] < 1 and one["mcnemar_p"] == 1
+    assert [len(path.read_text().splitlines()) for path in sorted(Path("out").glob("*.jsonl"))] == [4, 4]
+
+
+def test_what_the_evaluation_promised_is_judged(command):
+    def policy(name, accuracy, cost):
+        shown = {"accuracy_interval": [accuracy - 0.05, accuracy + 0.05], "cost_interval": [0.9 * cost, 1.1 * cost]}
+        return {"name": name, "accuracy": accuracy, "cost": cost, **shown}
+
+    content = {"format": "pilotage-evaluation", "version": 1, "policies": [policy("default", 0.52, 5.0)]}
+    Path("e.json").write_text(json.dumps(content))
+    code, out, _ = command("--evaluation", "e.json")
+    assert code == 0
+    assert "right 50.0%, bank 52.0% (47.0% to 57.0%): within it" in out
+    assert "OUTSIDE, more than chance explains" in out
+    assert "fixed:reason,answer: the evaluation has no policy of this name" in out
+
+
+def test_an_unusable_reply_counts_as_wrong_and_is_not_forgotten():
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "llm_calls": 1}
+    good = {"score": 1.0, "usage": usage, "route": ["answer"]}
+    lines = {"default": {"a": good, "b": {**good, "score": 0.0, "error": "empty"}}, "random": {"a": good, "b": good}}
+    report = compared([Entry.parse("default"), Entry.parse("random")], lines, None)
+    assert [(row["accuracy"], row["unusable"]) for row in report["policies"]] == [(0.5, 1), (1.0, 0)]
+
+
+def test_a_file_is_named_with_its_effort_and_what_the_evaluation_calls_it():
+    entry = Entry.parse("some/mine.safetensors@low=double-dueling-dqn")
+    assert (entry.policy, entry.effort, entry.known_as) == ("some/mine.safetensors", "low", "double-dueling-dqn")
+    assert Entry.parse("some/mine.safetensors").known_as == "mine"
+    assert Entry.parse("epsilon=0.1:default").known_as == "epsilon=0.1:default"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "said"),
+    [
+        (("--limit-minutes", "0"), {}, "no task was solved by every policy yet"),
+        (("--evaluation", "tasks.jsonl"), {}, "no evaluation that this version reads"),
+        ((), {"policies": ("default", "default")}, "two of the --policies have the same name"),
+        ((), {"policies": ("psychic",)}, "unknown policy 'psychic'"),
+    ],
+)
+def test_bad_input_is_one_sentence(command, arguments, options, said):
+    code, out, _ = command(*arguments, **options)
+    assert str(code).startswith("error: ") and said in str(code) and out == ""
