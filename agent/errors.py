@@ -51,3 +51,11 @@ class BadReply(ModelError):
 
 class SandboxUnavailable(PilotageError):
     """No isolation for generated code is available here and nobody opted in to a weaker one."""
+
+
+class ScorerUnavailable(PilotageError):
+    """A step scorer could not be reached, or refused after every retry; what was scored before is kept."""
+
+
+class BadScores(PilotageError):
+    """A step scorer answered with something that is not a score for every step."""

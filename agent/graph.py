@@ -23,6 +23,8 @@ from agent.blocks.base import Block
 from agent.budget import Budget
 from agent.errors import BadReply
 from agent.kit import Kit
+from agent.navigation import decided
+from agent.navigators import choose
 from agent.parts import Parts
 from agent.state import State
 from agent.task import Task
@@ -55,6 +57,7 @@ class RunState(TypedDict, total=False):
     charges: Annotated[list[dict[str, Any]], operator.add]
     observation: list[float]
     decision: dict[str, str]
+    decisions: Annotated[list[dict[str, Any]], operator.add]
     answer: str | None
     stopped_by: str
     learned: list[str]
@@ -80,7 +83,7 @@ class UnusableRun(BadReply):
 
 def trace_of(run: RunState) -> Trace:
     """The trace that a graph state holds."""
-    kept = {key: run[key] for key in ("recalled", "steps", "charges") if key in run}
+    kept = {key: run[key] for key in ("recalled", "steps", "charges", "decisions") if key in run}
     return Trace.model_validate(kept)
 
 
@@ -140,13 +143,17 @@ class Nodes:
         """Lets the policy choose the next block among the applicable ones."""
         parts, now = self.parts, self._view(state)
         actions = parts.registry.actions
+        update: dict[str, Any] = {}
+        kit = kit_for(parts, now)
         if state.get("stopped_by"):
             decision = {"block": actions.terminal, "why": f"the budget's {state['stopped_by']} is reached"}
         else:
-            mask = parts.registry.mask(now)
-            chosen = parts.policy.decide(parts.observer.vector(state["observation"]), mask)
+            observation, mask = parts.observer.vector(state["observation"]), parts.registry.mask(now)
+            chosen = await choose(parts.policy, now, observation, mask, kit)
             decision = {"block": require_legal(chosen, mask, actions), "why": chosen.why}
-        update: dict[str, Any] = {"decision": decision}
+            update["decisions"] = [decided(chosen, observation, mask, actions, now.trace).model_dump()]
+            update |= _charged("navigate", kit)
+        update["decision"] = decision
         if decision["block"] == actions.terminal and not state.get("stopped_by"):
             update["stopped_by"] = "max_steps" if now.steps_left <= 1 else "answer"
         get_stream_writer()(events.Chosen(decision["block"], decision["why"]))

@@ -1,4 +1,8 @@
-"""Observe: a run's state as the bounded vector that a navigator reads. Preset `free` costs no LLM call."""
+"""Observe: a run's state as the bounded vector that a navigator reads. Preset `free` costs no LLM call.
+
+Preset `probe` adds the model's own probability that its answer is right, `rlot+free` its seven scores of its last step;
+`rlot` is these seven alone, as RL of Thoughts has it.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,15 @@ from agent.blocks import Registry
 from agent.errors import UsageError
 from agent.kit import Kit
 from agent.probe import probability_right
+from agent.self_scores import FEATURES as SELF_SCORES
+from agent.self_scores import self_scores
+from agent.self_scores import unknown as unknown_scores
 from agent.state import State
 from agent.task import KINDS
 from agent.wording import FEATURES, wording
 from navigator.spaces import Feature, Observation, ObservationSpec
 
-PRESETS = ("free", "probe")
+PRESETS = ("free", "probe", "rlot", "rlot+free")
 NO_LOGPROB = -20.0
 MAX_COUNT = 8
 UNKNOWN = -1.0
@@ -64,11 +71,12 @@ def spec_for(preset: str, registry: Registry) -> ObservationSpec:
     """Features of a preset; raises UsageError for an unknown one."""
     if preset not in PRESETS:
         raise UsageError(f"unknown observation preset {preset!r}; choose from {', '.join(PRESETS)}")
+    if preset == "rlot":
+        return ObservationSpec(SELF_SCORES)
     spec = free_spec(registry)
-    if preset == "free":
-        return spec
     probed = Feature("p_right", -1, 1, "the model's own probability that the leading answer is right; -1 if not asked")
-    return ObservationSpec((*spec.features, probed))
+    asked: dict[str, tuple[Feature, ...]] = {"free": (), "probe": (probed,), "rlot+free": SELF_SCORES}
+    return ObservationSpec((*spec.features, *asked[preset]))
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,9 @@ class Observer:
 
     Args:
         registry: the blocks, which name the features of use.
-        preset: `free` (no LLM call) or `probe` (one yes/no token for each newly reached answer).
+        preset: `free` (no LLM call), `probe` (one yes/no token for each newly reached answer), `rlot` (seven digits for
+            each step, and nothing else) or `rlot+free` (both; scores are expectations where the model gives
+            log-probabilities).
     """
 
     registry: Registry
@@ -90,16 +100,21 @@ class Observer:
 
     async def observe(self, state: State, kit: Kit) -> Observation:
         """The observation of a state, shape (len(spec),), within its bounds; what it asks is charged to `kit`."""
-        values = free_values(state, self.registry)
+        values = self._free_values(state)
         if self.preset == "probe":
             reached = state.last is not None and state.last.candidate is not None
             values["p_right"] = await probability_right(state, kit) if reached else UNKNOWN
+        elif self.preset != "free":
+            values |= await self_scores(state, kit, expected=self.preset == "rlot+free")
         return self.spec.vector(values)
 
     def without_asking(self, state: State) -> Observation:
         """The observation where the budget allows no call: what costs one is unknown."""
-        values = free_values(state, self.registry)
-        return self.spec.vector(values if self.preset == "free" else {**values, "p_right": UNKNOWN})
+        asked = {"free": {}, "probe": {"p_right": UNKNOWN}}.get(self.preset, unknown_scores())
+        return self.spec.vector(self._free_values(state) | asked)
+
+    def _free_values(self, state: State) -> dict[str, float]:
+        return {} if self.preset == "rlot" else free_values(state, self.registry)
 
     def vector(self, numbers: list[float]) -> Observation:
         """An observation read back from a graph's state; raises SpecMismatch where it does not fit."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from agent.credit import Creditor
     from agent.learning import Learner
     from agent.models.client import ModelClient
+    from agent.navigators import Navigator
     from agent.sandbox import Sandbox
     from navigator.policy import Policy
 
@@ -27,7 +28,7 @@ class Parts:
 
     Attributes:
         model: answers requests.
-        policy: chooses blocks.
+        policy: chooses blocks, by the observation alone or as a `Navigator`.
         registry: the blocks there are.
         observer: turns a state into what the policy reads.
         budget: limits of a run that brings none of its own.
@@ -40,7 +41,7 @@ class Parts:
     """
 
     model: ModelClient
-    policy: Policy
+    policy: Policy | Navigator
     registry: Registry
     observer: Observer
     budget: Budget = field(default_factory=Budget)

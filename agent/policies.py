@@ -1,10 +1,14 @@
-"""Policies by name: `default`, `random`, `fixed:plan,program,answer`, a rule file, or a trained policy's file."""
+"""Policies by name: `default`, `random`, `fixed:plan,program,answer`, a rule file, or a trained policy's file.
+
+`epsilon=0.1:` before any of them explores with a known share of the decisions.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from agent.errors import UsageError
+from navigator import exploring
 from navigator.errors import NavigatorError
 from navigator.policy import FixedPolicy, Policy, RandomPolicy
 from navigator.policy_file import SUFFIX
@@ -31,6 +35,10 @@ def policy_for(
         UsageError: it stands for none, or has no effort to set.
     """
     try:
+        if isinstance(name, str) and name.startswith(exploring.PREFIX):
+            epsilon, base = exploring.parse(name)
+            usual = policy_for(base, actions, observations, seed, effort)
+            return exploring.EpsilonPolicy(usual, epsilon, actions, seed)
         if isinstance(name, str) and name.endswith(SUFFIX):
             from navigator.load import load_policy
 
@@ -42,6 +50,11 @@ def policy_for(
             raise UsageError(f"--effort is for a policy trained with --effort-input, not for {label!r}")
         if not isinstance(name, str):
             return name
+        if "steps_taken" not in observations.names and (name == "default" or name.startswith("fixed:")):
+            raise UsageError(
+                f"the policy {name!r} reads what the run did so far, which this observation preset leaves out: give a "
+                "--policy that was trained with it, random, or another preset"
+            )
         if name == "default":
             return RulePolicy(actions, observations)
         if name == "random":
@@ -53,14 +66,19 @@ def policy_for(
             return load_rules(Path(name), actions, observations)
     except NavigatorError as error:
         raise UsageError(str(error)) from error
+    if name == "llm":
+        raise UsageError("the policy llm asks the model, so it is for live runs alone: pilotage solve --policy llm")
     raise UsageError(
-        f"unknown policy {name!r}; use default, random, a trained policy ({SUFFIX}), a rule file (.toml), or "
-        f"fixed:<block>,<block>,... with blocks from {', '.join(actions.names)}"
+        f"unknown policy {name!r}; use default, random, llm, a trained policy ({SUFFIX}), a rule file (.toml), or "
+        f"fixed:<block>,<block>,... with blocks from {', '.join(actions.names)}; epsilon=0.1: before it explores"
     )
 
 
 def policy_label(name: str, effort: Effort = None) -> str:
     """What results call the policy of that name: of a file its name without folders, with the effort if one is set."""
+    if name.startswith(exploring.PREFIX):
+        epsilon, base = exploring.parse(name)
+        return exploring.named(epsilon, policy_label(base, effort))
     if name.endswith(".toml"):
         return f"rules:{Path(name).name}"
     if name.endswith(SUFFIX):

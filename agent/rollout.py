@@ -79,8 +79,7 @@ class LiveDynamics:
         if task not in self.tasks:
             raise EnvError(f"there is no task {task!r} here; there are {', '.join(list(self.tasks)[:5])}, ...")
         chosen = self.tasks[task]
-        now = self._do(self._stepwise.start, chosen)
-        return self._arrived(chosen, now)
+        return self._arrived(chosen, self._start(chosen))
 
     def step(self, action: int) -> Transition:
         """Runs one block, or ends the run by the terminal action.
@@ -95,7 +94,7 @@ class LiveDynamics:
         name = require_legal(Decision(action), before.mask, self.actions)
         if name == self.actions.terminal:
             return self._ended(task, before, spent=Usage())
-        return self._arrived(task, self._do(self._stepwise.take, before, name))
+        return self._arrived(task, self._take(task, before, name))
 
     def close(self) -> None:
         """Ends the thread that the blocks run in."""
@@ -113,6 +112,18 @@ class LiveDynamics:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _start(self, task: Task) -> Moment:
+        now: Moment = self._do(self._stepwise.start, task)
+        return now
+
+    def _take(self, task: Task, before: Moment, action: str) -> Moment:
+        now: Moment = self._do(self._stepwise.take, before, action)
+        return now
+
+    def _stop(self, task: Task, now: Moment) -> Ending:
+        ending: Ending = self._do(self._stepwise.stop, now, task)
+        return ending
+
     def _arrived(self, task: Task, now: Moment) -> Transition:
         if now.stopped_by is not None:  # nothing is left to decide
             return self._ended(task, now, spent=now.usage)
@@ -120,7 +131,7 @@ class LiveDynamics:
         return Transition(now.observation, now.mask, False, None, cost_of(now.usage.model_dump()), self._info(task))
 
     def _ended(self, task: Task, now: Moment, spent: Usage) -> Transition:
-        ending: Ending = self._do(self._stepwise.stop, now, task)
+        ending = self._stop(task, now)
         self._running = None
         info = self._info(task) | {"answer": ending.answer, "stopped_by": now.stopped_by or "answer"}
         cost = cost_of((spent + ending.usage).model_dump())

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from agent.navigation import Navigation
 from agent.trace import TRACE_FORMAT, Trace, Usage
 
 
@@ -22,6 +23,7 @@ class Run(BaseModel):
         error: why the run has no answer, where the model's reply stayed unusable.
         stopped_by: `answer` if the navigator chose to end, else the limit that ended it (`max_tokens`, ...).
         seconds: wall-clock time of the whole run.
+        navigation: what the navigator saw and chose; None where it took no decision.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,6 +42,7 @@ class Run(BaseModel):
     stopped_by: str
     seconds: float
     error: str | None = None
+    navigation: Navigation | None = None
 
     @property
     def route(self) -> tuple[str, ...]:
@@ -88,4 +91,5 @@ class Run(BaseModel):
             "stopped_by": self.stopped_by,
             "seconds": round(self.seconds, 3),
             **({"error": self.error} if self.error is not None else {}),
+            **({"navigation": self.navigation.to_json()} if self.navigation is not None else {}),
         }

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from agent import events
-from agent.blocks import Registry, installed
+from agent.blocks import Registry
 from agent.budget import Budget
 from agent.candidates import candidates
 from agent.credit import Creditor
@@ -29,11 +29,13 @@ from agent.graph import (
     trace_of,
 )
 from agent.learning import Learner
+from agent.navigation import Navigation
+from agent.navigators import Navigator, navigator_for
 from agent.observe import Observer
 from agent.parts import Parts
-from agent.policies import policy_for
 from agent.prompting import SYSTEM, describe
 from agent.recalling import Selection, recall_from
+from agent.rlot import max_steps_for, registry_for
 from agent.run import Run
 from agent.sandbox import open_sandbox
 from agent.state import State
@@ -59,7 +61,8 @@ class ReasoningAgent:
 
     Args:
         model: a model string (see `agent.models.load_model`), a LangChain chat model, or a `ModelClient`.
-        policy: `default`, `random`, `fixed:plan,program,answer`, a policy file, or a `Policy`.
+        policy: `default`, `random`, `fixed:plan,program,answer`, a policy file, `llm` (the model itself chooses, for a
+            call a decision), a `Policy`, or a `Navigator`.
         effort: `low`, `medium`, `high` or 0 to 1, for a policy file that was trained with an effort input.
         memory: a `ConceptStore` to recall from and learn into; None for no memory.
         learn: whether runs are written to memory: what solved tasks taught, and what came of its concepts.
@@ -70,8 +73,8 @@ class ReasoningAgent:
         keep_unverified: keep what an answer without evidence teaches as provisional, until feedback or a later success.
         sandbox: `auto`, `bubblewrap`, `subprocess` (weaker; an explicit choice), or `none`.
         budget: limits of each run.
-        observation: preset of the observation, `free` or `probe`.
-        registry: blocks; those installed by default.
+        observation: preset of the observation: `free`, `probe`, `rlot` or `rlot+free`.
+        registry: blocks; those installed by default, with the preset `rlot` the five of its paper.
         checkpoints: a SQLite file by which a killed run resumes under its thread id.
         seed: sampling seed.
 
@@ -85,7 +88,7 @@ class ReasoningAgent:
         self,
         model: str | ModelClient | BaseChatModel = "embedded",
         *,
-        policy: str | Policy = "default",
+        policy: str | Policy | Navigator = "default",
         effort: str | float | None = None,
         memory: ConceptStore | None = None,
         learn: bool = True,
@@ -102,14 +105,14 @@ class ReasoningAgent:
         seed: int = 0,
     ) -> None:
         client = _client(model)
-        registry = registry or installed()
+        registry = registry or registry_for(observation)
         observer = Observer(registry, observation)
         self.parts = Parts(
             model=client,
-            policy=policy_for(policy, registry.actions, observer.spec, seed, effort),
+            policy=navigator_for(policy, registry, observer.spec, seed, effort),
             registry=registry,
             observer=observer,
-            budget=budget or Budget(),
+            budget=budget or Budget(max_steps=max_steps_for(observation)),
             sandbox=open_sandbox(sandbox),
             recall=(
                 recall_from(memory, selection=memory_selection, caption=memory_caption, related=memory_related)
@@ -176,18 +179,20 @@ class ReasoningAgent:
 
     def unsolved(self, task: Task, error: PilotageError, run_id: str = "") -> Run:
         """A task that could not be solved, as a run without an answer: what it cost is not forgotten."""
+        trace = error.trace if isinstance(error, UnusableRun) else Trace()
         return Run(
             id=run_id,
             task_id=task.id,
             answer=None,
             score=0.0 if grader_for(task, self.parts.sandbox) is not None else None,
-            trace=error.trace if isinstance(error, UnusableRun) else Trace(),
+            trace=trace,
             model=self.parts.model.name,
             policy=self.parts.policy.name,
             seed=self.parts.seed,
             stopped_by="error",
-            seconds=error.trace.seconds if isinstance(error, UnusableRun) else 0.0,
+            seconds=trace.seconds,
             error=str(error),
+            navigation=Navigation.of(self.parts.observer, trace),
         )
 
     async def astream(self, task: Task | str, *, thread_id: str | None = None) -> AsyncIterator[events.Event]:
@@ -245,6 +250,7 @@ class ReasoningAgent:
             seed=self.parts.seed,
             stopped_by=final.get("stopped_by", "answer"),
             seconds=time.perf_counter() - started,
+            navigation=Navigation.of(self.parts.observer, trace),
         )
 
     async def _durable_graph(self) -> tuple[CompiledStateGraph[Any, Any, Any, Any], AsyncSqliteSaver]:

@@ -64,10 +64,12 @@ class Settings(BaseSettings):
     @property
     def budget(self) -> Budget:
         """Limits of each run."""
+        from agent.rlot import max_steps_for  # loads the blocks, which a model that is loading need not wait for
+
         return Budget(
             max_tokens=self.max_tokens,
             max_calls=self.max_calls,
-            max_steps=self.max_steps,
+            max_steps=self.max_steps if "max_steps" in self.model_fields_set else max_steps_for(self.observation),
             max_seconds=self.max_seconds,
         )
 

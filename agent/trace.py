@@ -127,6 +127,20 @@ class Charge(BaseModel):
     usage: Usage
 
 
+class Decided(BaseModel):
+    """What the navigator saw and chose before a step, so that other policies can be judged by this run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    observation: tuple[float, ...]
+    legal: tuple[str, ...] = Field(description="blocks that could be chosen, in the order of the action list")
+    block: str = Field(description="the one that was")
+    probabilities: dict[str, float] | None = Field(
+        None, description="how likely each block was, where the policy draws; none has a chance that is not named"
+    )
+    tokens: int = Field(description="what the run had spent by then, prompt and completion together")
+
+
 class Trace(BaseModel):
     """Everything one run did so far."""
 
@@ -135,6 +149,7 @@ class Trace(BaseModel):
     recalled: Recalled = Recalled()
     steps: tuple[Step, ...] = ()
     charges: tuple[Charge, ...] = ()
+    decisions: tuple[Decided, ...] = ()
 
     @property
     def usage(self) -> Usage:

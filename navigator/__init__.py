@@ -2,7 +2,8 @@
 
 from navigator.bank import Bank, BankMeta, BankWriter, Node, TaskHeader, Tree
 from navigator.dynamics import Dynamics, Transition
-from navigator.errors import BankError, EnvError, NavigatorError, PolicyError, SpecMismatch
+from navigator.errors import BankError, EnvError, LogError, NavigatorError, PolicyError, ReportError, SpecMismatch
+from navigator.exploring import EpsilonPolicy
 from navigator.learned import LearnedPolicy
 from navigator.load import load_policy
 from navigator.matched import MatchedPolicy
@@ -24,9 +25,11 @@ __all__ = [
     "Decision",
     "Dynamics",
     "EnvError",
+    "EpsilonPolicy",
     "Feature",
     "FixedPolicy",
     "LearnedPolicy",
+    "LogError",
     "MatchedPolicy",
     "NavigatorError",
     "NearestPolicy",
@@ -36,6 +39,7 @@ __all__ = [
     "PolicyError",
     "RandomPolicy",
     "RecordedDynamics",
+    "ReportError",
     "Rule",
     "RulePolicy",
     "SpecMismatch",

@@ -118,6 +118,16 @@ class Bank:
             raise BankError("no task was chosen: name at least one, or leave the choice out for all")
         return [task for task in self.headers if task in chosen]
 
+    def only(self, tasks: Iterable[str]) -> Self:
+        """The bank as if it held these tasks alone: what is trained on it cannot see another.
+
+        Raises:
+            BankError: a task is unknown, or none was chosen.
+        """
+        kept = self.select(tasks)
+        headers, files = {task: self.headers[task] for task in kept}, {task: self.files[task] for task in kept}
+        return type(self)(self.path, self.meta, headers, files, {t: self._trees[t] for t in kept if t in self._trees})
+
     def split(self, fractions: Mapping[str, float], seed: int = 0) -> dict[str, list[str]]:
         """Tasks by the name of their part, `{"train": 0.7, "test": 0.3}` say.
 

@@ -11,10 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-import numpy as np
-
 from navigator.errors import BankError, SpecMismatch
-from navigator.spaces import ActionSpec, Feature, ObservationSpec
+from navigator.spaces import ActionSpec, Feature, ObservationSpec, decimals
 
 FORMAT = 1
 """Version of the files. A reader refuses another one."""
@@ -86,7 +84,7 @@ class Node:
     def to_json(self) -> dict[str, Any]:
         """Plain data; observations as the shortest decimals that give the same float32."""
         data = {f.name: getattr(self, f.name) for f in fields(self)}
-        data["observation"] = [float(str(np.float32(value))) for value in self.observation]
+        data["observation"] = decimals(self.observation)
         data["mask"] = [int(allowed) for allowed in self.mask]
         return data
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -17,7 +17,7 @@ from navigator.errors import EnvError
 from navigator.exact import exact_values, uniform_values
 from navigator.forest import Forest
 from navigator.replay import RecordedDynamics
-from navigator.reward import Potential, Reward, Shaping
+from navigator.reward import Potential, Reward, ScoredSteps, Shaping
 from navigator.spaces import ActionMask, Observation
 
 
@@ -49,6 +49,8 @@ class ReasoningEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         dynamics: what it runs on; closed with the environment.
         cost_weight: what a thousand tokens are worth, in right answers.
         potential: potential of the present state, for shaping that leaves the best policy as it is; None for none.
+        step_score: score of the step that led to the present state, to be added to its reward; None for none. Not with
+            a potential.
 
     Version history:
         v0: first version.
@@ -56,10 +58,20 @@ class ReasoningEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     metadata: dict[str, Any] = {"render_modes": []}
 
-    def __init__(self, dynamics: Dynamics, cost_weight: float = 0.0, potential: Potential | None = None) -> None:
+    def __init__(
+        self,
+        dynamics: Dynamics,
+        cost_weight: float = 0.0,
+        potential: Potential | None = None,
+        step_score: Potential | None = None,
+    ) -> None:
+        if potential is not None and step_score is not None:
+            raise EnvError("give a potential or step scores, not both: their sum would be neither")
         self.dynamics = dynamics
         self.reward = Reward(cost_weight)
-        self._shaping = Shaping(potential) if potential is not None else None
+        self._shaping: Shaping | ScoredSteps | None = Shaping(potential) if potential is not None else None
+        if step_score is not None:
+            self._shaping = ScoredSteps(step_score)
         spec = dynamics.observations
         self.observation_space = spaces.Box(spec.low, spec.high, dtype=np.float32)
         self.action_space = spaces.Discrete(len(dynamics.actions))
@@ -143,9 +155,12 @@ class RecordedReasoningEnv(ReasoningEnv):
         shaping: `exact` adds the difference of optimal values, so that a best step is worth 0 and any other minus what
             it loses; `uniform` that of the values of random continuation (Math-Shepherd's step values); None nothing.
         seed: of the order of tasks.
+        step_scores: one a state of the bank's forest, added to the reward of arriving there, as RL of Thoughts does;
+            None for none. Not with a shaping.
 
     Raises:
         BankError: the bank cannot be read, or a task is unknown.
+        EnvError: there are not as many step scores as states.
     """
 
     def __init__(
@@ -155,16 +170,23 @@ class RecordedReasoningEnv(ReasoningEnv):
         cost_weight: float = 0.0,
         shaping: Literal["exact", "uniform"] | None = None,
         seed: int | None = None,
+        step_scores: Sequence[float] | None = None,
     ) -> None:
         recorded = RecordedDynamics(Bank.open(bank) if isinstance(bank, str | Path) else bank, tasks, seed)
         potential: Potential | None = None
+        step_score: Potential | None = None
         if shaping is not None:
             if shaping not in ("exact", "uniform"):
                 raise EnvError(f"unknown shaping {shaping!r}; choose exact or uniform, or leave it out")
             valued = exact_values if shaping == "exact" else uniform_values
             values = cast(list[float], valued(recorded.forest, cost_weight).value.tolist())
             potential = lambda: values[recorded.state]  # noqa: E731 (a closure over this one list)
-        super().__init__(recorded, cost_weight, potential)
+        if step_scores is not None:
+            scores = [float(score) for score in step_scores]
+            if len(scores) != len(recorded.forest):
+                raise EnvError(f"there are {len(scores)} step scores for {len(recorded.forest)} states: give one each")
+            step_score = lambda: scores[recorded.state]  # noqa: E731 (as above)
+        super().__init__(recorded, cost_weight, potential, step_score)
 
     def _seen(self, transition: Transition) -> Observation:
         return transition.observation.copy()  # checked when the bank was read

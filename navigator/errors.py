@@ -19,3 +19,11 @@ class BankError(NavigatorError, ValueError):
 
 class EnvError(NavigatorError, ValueError):
     """An environment or its dynamics cannot do what was asked of it."""
+
+
+class LogError(NavigatorError, ValueError):
+    """Logged runs cannot be used as asked."""
+
+
+class ReportError(NavigatorError, ValueError):
+    """An evaluation cannot be read or reported as asked."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
+from numpy import maximum, minimum
 
 from navigator.errors import PolicyError, SpecMismatch
 from navigator.inputs import Dial, Floats, Scaling, Support
@@ -68,15 +69,23 @@ class LearnedPolicy:
         self._bind()
 
     def _bind(self) -> None:
-        """Lays the layers out for one decision; the dial's column of the first one is a constant here."""
+        """Lays the layers out for one decision: every array that is ready here saves a call there.
+
+        The dial's column of the first layer is a constant. The scale of the inputs goes into its weights, since
+        `clip((x - shift) * scale, low, high)` is `scale * clip(x - shift, low / scale, high / scale)`; the shift does
+        not: where it is large against the deviation, the sum would lose digits.
+        """
         weights, bias = self.layers[0]
         if self.effort is not None:
             bias = bias + weights[:, -1] * np.float32(1 - self.effort)
             weights = weights[:, :-1]
-        laid_out = [(np.ascontiguousarray(w.T), b) for w, b in ((weights, bias), *self.layers[1:])]
-        self._hidden, (self._last, self._last_bias) = laid_out[:-1], laid_out[-1]
+        scaling = self.scaling
+        self._clip = (scaling.shift, scaling.low / scaling.scale, scaling.high / scaling.scale)
+        laid_out = [(np.ascontiguousarray(w.T), b) for w, b in ((weights * scaling.scale, bias), *self.layers[1:])]
+        self._hidden = [(w, b, np.zeros_like(b)) for w, b in laid_out[:-1]]  # numpy is slower to compare with a number
+        self._last, self._last_bias = laid_out[-1]
         self._shape = (len(self.header.observations),)
-        self._names = self.header.actions.names
+        self._all = tuple(range(len(self.header.actions)))
 
     @property
     def cost_weight(self) -> float | None:
@@ -98,22 +107,20 @@ class LearnedPolicy:
         """
         if observation.shape != self._shape or not math.isfinite(observation.dot(observation)):
             self.header.observations.check(observation)
-        scaling = self.scaling
-        x = observation - scaling.shift
-        x *= scaling.scale
-        np.maximum(x, scaling.low, out=x)
-        np.minimum(x, scaling.high, out=x)
-        for weights, bias in self._hidden:
+        shift, low, high = self._clip
+        x = observation - shift
+        maximum(x, low, out=x)
+        minimum(x, high, out=x)
+        for weights, bias, zero in self._hidden:
             x = x.dot(weights)
             x += bias
-            np.maximum(x, 0.0, out=x)
+            maximum(x, zero, out=x)
         x = x.dot(self._last)
         x += self._last_bias
-        values = x.tolist()
-        allowed = (mask & self.support.mask(observation) if self.support is not None else mask).tolist()
+        values, legal = x.tolist(), mask.tolist()
         best, best_value, second = -1, -math.inf, -math.inf
-        for action, legal in enumerate(allowed):
-            if legal:
+        for action in self._all if self.support is None else self.support.actions(observation):
+            if legal[action]:
                 value = values[action]
                 if value > best_value:
                     best, best_value, second = action, value, best_value
@@ -187,6 +194,7 @@ class LearnedPolicy:
 def _require_fit(header: Header, layers: Layers, scaling: Scaling, dial: Dial | None) -> None:
     features, size = len(header.observations), len(header.observations) + (dial is not None)
     fits = bool(layers) and all(getattr(scaling, n).shape == (features,) for n in ("shift", "scale", "low", "high"))
+    fits = fits and bool((scaling.scale > 0).all())
     for weights, bias in layers:
         fits = fits and weights.ndim == 2 and weights.shape[1] == size and bias.shape == weights.shape[:1]
         fits = fits and bool(np.isfinite(weights).all() and np.isfinite(bias).all())

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from navigator.errors import PolicyError
 from navigator.inputs import COUNTS
-from navigator.policy import Decision
+from navigator.policy import Decision, generator_for
 from navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
 
 
@@ -27,14 +28,15 @@ class MatchedPolicy:
     Args:
         actions: the action list.
         observations: spec with `count_<block>` features.
-        frequencies: how often each action followed, shape (actions,), by the counts of blocks run before.
+        frequencies: how often each action followed, in expectation or counted, shape (actions,), by the counts of
+            blocks run before.
         seed: of the draws.
         name: for reports.
     """
 
     actions: ActionSpec
     observations: ObservationSpec
-    frequencies: Mapping[tuple[int, ...], tuple[int, ...]]
+    frequencies: Mapping[tuple[int, ...], tuple[float, ...]]
     seed: int = 0
     name: str = "matched-random"
 
@@ -68,13 +70,17 @@ class MatchedPolicy:
 
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:
         """A draw; the terminal action where the other policy never was, or did nothing that is legal here."""
-        counts = tuple(int(self.observations.value(observation, COUNTS + name)) for name in _counted(self.observations))
-        weights = np.array(self.frequencies.get(counts, (0,) * len(self.actions))) * mask
+        weights = self._weights(observation, mask)
         if not weights.any():
             return Decision(self.actions.index(self.actions.terminal), "the other policy was never here")
-        entropy = np.frombuffer(np.ascontiguousarray(observation, dtype=np.float32).tobytes(), dtype=np.uint32)
-        generator = np.random.default_rng([self.seed, *entropy.tolist()])
-        return Decision(int(generator.choice(len(weights), p=weights / weights.sum())), "drawn as often as elsewhere")
+        shares = weights / weights.sum()
+        drawn = int(generator_for(observation, self.seed).choice(len(shares), p=shares))
+        return Decision(drawn, "drawn as often as elsewhere", probabilities=tuple(shares.tolist()))
+
+    def _weights(self, observation: Observation, mask: ActionMask) -> NDArray[np.float64]:
+        counts = tuple(int(self.observations.value(observation, COUNTS + name)) for name in _counted(self.observations))
+        known = self.frequencies.get(counts, (0.0,) * len(self.actions))
+        return np.asarray(known, dtype=np.float64) * mask
 
 
 def _counted(observations: ObservationSpec) -> list[str]:

@@ -7,10 +7,11 @@ and resumed elsewhere takes the same decisions.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from navigator.errors import PolicyError, SpecMismatch
 from navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
@@ -24,11 +25,21 @@ class Decision:
         action: index into the action spec, legal under the mask that was given.
         why: a short reason for people.
         values: estimated value of every action, where the policy has estimates; shape (len(actions),).
+        probabilities: how likely each action was, where the policy draws; None where it always does the same here.
     """
 
     action: int
     why: str = ""
     values: tuple[float, ...] | None = None
+    probabilities: tuple[float, ...] | None = None
+
+    def distribution(self, actions: int) -> NDArray[np.float64]:
+        """How likely each action was, shape (actions,): all on the one that was chosen, where nothing was drawn."""
+        if self.probabilities is not None:
+            return np.array(self.probabilities)
+        certain = np.zeros(actions)
+        certain[self.action] = 1.0
+        return certain
 
 
 class Policy(Protocol):
@@ -44,19 +55,43 @@ class Policy(Protocol):
         ...
 
 
+@runtime_checkable
+class Drawing(Policy, Protocol):
+    """A policy that draws. Its draws are seeded by what it sees, and two tasks may look alike to it."""
+
+    def for_task(self, task: str) -> Policy:
+        """The same policy with draws of this task's own."""
+        ...
+
+
+def for_task(policy: Policy, task: str) -> Policy:
+    """The policy to ask on a task: its draws are independent of those on other tasks, where it draws at all."""
+    return policy.for_task(task) if isinstance(policy, Drawing) else policy
+
+
 @dataclass(frozen=True)
 class RandomPolicy:
-    """Uniform over the legal actions; the same observation and seed give the same action."""
+    """Uniform over the legal actions; the same observation, seed and task give the same action."""
 
     actions: ActionSpec
     seed: int = 0
     name: str = "random"
+    task: str = ""
 
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:
         """Draws from a generator seeded by the observation itself, so that a resumed run repeats its choices."""
-        entropy = np.frombuffer(np.ascontiguousarray(observation, dtype=np.float32).tobytes(), dtype=np.uint32)
-        generator = np.random.default_rng([self.seed, *entropy.tolist()])
-        return Decision(int(generator.choice(np.flatnonzero(mask))), "drawn at random")
+        chosen = int(generator_for(observation, self.seed, self.task).choice(np.flatnonzero(mask)))
+        return Decision(chosen, "drawn at random", probabilities=tuple((mask / mask.sum()).tolist()))
+
+    def for_task(self, task: str) -> Self:
+        """The same policy with draws of this task's own."""
+        return replace(self, task=task)
+
+
+def generator_for(observation: Observation, seed: int, task: str = "") -> np.random.Generator:
+    """A random generator seeded by an observation: a policy that draws from it holds no state between calls."""
+    entropy = np.frombuffer(np.ascontiguousarray(observation, dtype=np.float32).tobytes(), dtype=np.uint32)
+    return np.random.default_rng([seed, *entropy.tolist(), *task.encode()])
 
 
 class FixedPolicy:

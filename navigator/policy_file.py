@@ -99,13 +99,18 @@ class Header:
         if self.actions.schema_hash != actions.schema_hash:
             raise SpecMismatch(
                 f"the policy was trained for the actions {', '.join(self.actions.names)}, in use are "
-                f"{', '.join(actions.names)}: use the same blocks in the same order, or train anew"
+                f"{', '.join(actions.names)}: use the same blocks in the same order{self._preset}, or train anew"
             )
         if self.observations.schema_hash != observations.schema_hash:
             raise SpecMismatch(
                 f"the policy was trained for other features ({_difference(self.observations, observations)}): use the "
-                "observation preset it was trained with, or train anew"
+                f"observation preset it was trained with{self._preset}, or train anew"
             )
+
+    @property
+    def _preset(self) -> str:
+        preset = self.card.get("bank", {}).get("preset")
+        return f" (preset {preset!r})" if preset else ""
 
 
 def _difference(trained: ObservationSpec, used: ObservationSpec) -> str:

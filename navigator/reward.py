@@ -64,3 +64,24 @@ class Shaping:
         after = 0.0 if done else self._potential()
         bonus, self._before = after - self._before, after
         return bonus
+
+
+class ScoredSteps:
+    """The score of each step as an extra reward, as in RL of Thoughts (arXiv 2505.14140, section 3).
+
+    The step that ends an episode gets none: it is paid by the answer. This is not potential-based: every further step
+    that is scored well pays, so the best policy is not that of the plain reward.
+
+    Args:
+        score: gives the score of the step that led to the present state.
+    """
+
+    def __init__(self, score: Potential) -> None:
+        self._score = score
+
+    def start(self) -> None:
+        """Nothing to note."""
+
+    def bonus(self, done: bool) -> float:
+        """What to add to the reward of the step that led here."""
+        return 0.0 if done else self._score()

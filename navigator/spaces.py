@@ -27,6 +27,11 @@ def _hash(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def decimals(observation: Iterable[float]) -> list[float]:
+    """An observation as the shortest decimals that give the same float32, for files that people read."""
+    return [float(str(np.float32(value))) for value in observation]
+
+
 def _require_unique(kind: str, names: tuple[str, ...]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from navigator.bank import Bank
 from navigator.errors import PolicyError
-from navigator.training.plan import ALGORITHMS, Plan, Progress, SeedResult, TrainingResult
+from navigator.training.plan import ALGORITHMS, Plan, Progress, SeedResult, TrainingResult, live_plan
+
+if TYPE_CHECKING:
+    from navigator.training.live import LiveSource
 
 
 def train(
@@ -58,4 +62,55 @@ def train(
     return TrainingResult(policy, seeds, session.tasks, Path(out) if out is not None else None)
 
 
-__all__ = ["ALGORITHMS", "Plan", "Progress", "SeedResult", "TrainingResult", "train"]
+def train_live(
+    source: LiveSource,
+    plan: Plan | None = None,
+    *,
+    episodes: int | None = None,
+    out: str | Path | None = None,
+    resume: str | Path | None = None,
+    tensorboard: str | Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    on_step: Callable[[], None] | None = None,
+) -> TrainingResult:
+    """Trains a policy on reasoning that goes on while it trains.
+
+    A training that was killed is begun again: it takes the same way, for nothing as far as the source knows it.
+
+    Args:
+        source: what runs the tasks and keeps what they reached.
+        plan: how; `live_plan` makes one. Its `steps` are steps of the environment, replayed ones included.
+        episodes: on the training tasks; after them the training goes on over what is known. None for no limit.
+        out: where to write the policy file.
+        resume: a policy file to start from instead of a random network.
+        tensorboard: folder for TensorBoard logs.
+        progress: called after every piece.
+        on_step: called after every step of a training episode.
+
+    Raises:
+        BankError: there are too few tasks to split.
+        PolicyError: the plan needs a recorded bank, a limit is used up before every task was begun, or a library is
+            missing.
+    """
+    try:
+        from navigator.training.live import LiveSession
+    except ImportError as error:
+        raise PolicyError(f"training needs {error.name}: install it with pip install 'pilotage[train]'") from error
+    plan = plan or live_plan()
+    session = LiveSession(
+        source,
+        plan,
+        episodes,
+        Path(resume) if resume is not None else None,
+        Path(tensorboard) if tensorboard is not None else None,
+        progress,
+        on_step,
+    )
+    with session:
+        policy, seeds = session.run()
+        if out is not None:
+            policy.save(out)
+    return TrainingResult(policy, seeds, session.tasks, Path(out) if out is not None else None)
+
+
+__all__ = ["ALGORITHMS", "Plan", "Progress", "SeedResult", "TrainingResult", "live_plan", "train", "train_live"]

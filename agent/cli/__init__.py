@@ -6,7 +6,21 @@ import sys
 
 import typer
 
-from agent.cli import bank, collect, demo, doctor, graph, memory, models, policy, solve, train
+from agent.cli import (
+    bank,
+    collect,
+    demo,
+    doctor,
+    estimate,
+    evaluate,
+    graph,
+    memory,
+    models,
+    policy,
+    report,
+    solve,
+    train,
+)
 
 app = typer.Typer(
     name="pilotage",
@@ -22,6 +36,9 @@ app.add_typer(models.app, name="models")
 app.add_typer(bank.app, name="bank")
 app.command("collect")(collect.collect)
 app.command("train")(train.train)
+app.command("evaluate")(evaluate.evaluate)
+app.command("estimate")(estimate.estimate)
+app.command("report")(report.report)
 app.add_typer(policy.app, name="policy")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

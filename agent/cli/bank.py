@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from agent.cli.bank_score import score
 from agent.cli.bank_traces import add_traces
 from agent.cli.memory_open import AsJson, print_json, screen
 
@@ -15,6 +16,7 @@ app = typer.Typer(
 )
 
 app.command("add-traces")(add_traces)
+app.command("score")(score)
 
 BankFolder = Annotated[Path, typer.Argument(metavar="BANK", help="Folder of a recorded bank.")]
 CostWeight = Annotated[float, typer.Option(help="What 1,000 tokens are worth, in right answers.")]

@@ -34,17 +34,25 @@ def collect(
     ] = None,
     base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible server that has the model.")] = None,
     plan: Annotated[
-        str, typer.Option(help="Nodes of every task: small, standard, wide, none, or 'program; program/verify; ...'.")
-    ] = "standard",
+        str | None,
+        typer.Option(
+            help="Nodes of every task: small, standard, wide, rlot, none, or 'program; program/verify; ...'. "
+            "(default: standard; with --preset rlot: rlot)"
+        ),
+    ] = None,
     episodes_per_task: Annotated[int, typer.Option(min=0, help="Exploring episodes that follow the plan.")] = 0,
     policy_mix: Annotated[
         str | None, typer.Option(help="Who explores, by weight. (default: uniform=1;uncertain=2)")
     ] = None,
     nodes_per_task: Annotated[int | None, typer.Option(min=1, help="Nodes of a task at most.")] = None,
-    max_depth: Annotated[int, typer.Option(min=1, max=31, help="Blocks in a row at most.")] = 4,
+    max_depth: Annotated[
+        int | None, typer.Option(min=1, max=31, help="Blocks in a row at most. (default: 4; with --preset rlot: 5)")
+    ] = None,
     samples: Annotated[int, typer.Option(min=1, max=64, help="Repeats; those after the first are sampled.")] = 1,
     temperature: Annotated[float, typer.Option(min=0.0, help="Of the sampled repeats.")] = 0.7,
-    preset: Annotated[str | None, typer.Option(help="Observation: free or probe. (default: free)")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Observation: free, probe, rlot or rlot+free. (default: free)")
+    ] = None,
     concurrency: Annotated[int | None, typer.Option(help="Tasks at once. (default: 1)")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="The first N tasks only.")] = None,
     limit_minutes: Annotated[float | None, typer.Option(min=0.0, help="Begin no node after so long.")] = None,
@@ -53,7 +61,7 @@ def collect(
         str | None, typer.Option(help="auto, bubblewrap, subprocess (weaker), or none. (default: auto)")
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Token budget of a run. (default: 6000)")] = None,
-    max_steps: Annotated[int | None, typer.Option(help="Blocks of a run. (default: 8)")] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Blocks of a run. (default: 8; with --preset rlot: 6)")] = None,
     max_calls: Annotated[int | None, typer.Option(help="LLM calls of a run. (default: 24)")] = None,
     max_seconds: Annotated[float, typer.Option(help="Seconds of a run.")] = MAX_SECONDS,
     seed: Annotated[int | None, typer.Option(help="Seed of sampling and exploring. (default: 0)")] = None,
@@ -130,8 +138,13 @@ def _study(wanted: dict[str, Any], parts: Parts) -> Any:
     from agent.collecting.explore import DEFAULT_MIX, parse_mix
     from agent.collecting.plan import parse_plan
     from agent.errors import UsageError
+    from agent.rlot import MAX_BLOCKS, PRESET
 
-    ways = parse_plan(wanted.pop("plan"), parts.registry.actions, wanted["max_depth"])
+    papers = parts.observer.preset == PRESET
+    if wanted["max_depth"] is None:
+        wanted["max_depth"] = MAX_BLOCKS if papers else Study.max_depth
+    plan = wanted.pop("plan") or ("rlot" if papers else "standard")
+    ways = parse_plan(plan, parts.registry.actions, wanted["max_depth"])
     mix = parse_mix(wanted.pop("mix") or DEFAULT_MIX, parts)
     if wanted["max_depth"] >= parts.budget.max_steps:
         raise UsageError(

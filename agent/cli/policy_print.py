@@ -26,7 +26,7 @@ def print_policy(console: Console, file: Path, header: Header, tensors: Tensors)
         console.print(f"for a cost weight of {settings['cost_weight']:g}: right answers that 1,000 tokens are worth")
     console.print(f"\n[bold]actions[/]   {', '.join(header.actions.names)}", highlight=False)
     console.print(f"[bold]features[/]  {', '.join(header.observations.names)}", highlight=False)
-    if settings.get("tried") is not None:
+    if settings.get("tried") is not None and any(counts for counts, _ in settings["tried"]):
         console.print(
             f"goes on only where training had been: {len(settings['tried'])} combinations of blocks run so far"
         )
@@ -47,9 +47,16 @@ def _print_data(console: Console, card: Mapping[str, Any]) -> None:
     console.print(f"tasks: {parts}; {bank['states']:,} states and {bank['edges']:,} outcomes in training")
     families = ", ".join(f"{name} {count}" for name, count in bank["families"].items())
     console.print(f"families: {families}", highlight=False)
+    if live := card.get("live"):
+        tokens = live["prompt_tokens"] + live["completion_tokens"]
+        console.print(
+            f"live, on {'; '.join(live['tasks'])}: {live['episodes']} episodes, {live['nodes']} nodes, "
+            f"{live['llm_calls']} LLM calls, {tokens:,} tokens",
+            highlight=False,
+        )
     if "seeds" in card:
         kept = "the mean of all" if card["ensemble"] else f"seed {card['chosen_seed']}"
-        console.print(f"{len(card['seeds'])} seeds of {card['steps']:,} steps; kept: {kept}")
+        console.print(f"{len(card['seeds'])} seeds of {card['steps']:,} {card.get('unit', 'steps')}; kept: {kept}")
 
 
 def print_scores(console: Console, card: Mapping[str, Any]) -> None:

@@ -51,8 +51,8 @@ def solve(
     policy: Annotated[
         str | None,
         typer.Option(
-            help="default, random, FILE.safetensors (trained), FILE.toml (rules), or fixed:BLOCK,BLOCK,... "
-            "(default: default)"
+            help="default, random, llm (the model chooses), FILE.safetensors (trained), FILE.toml (rules), or "
+            "fixed:BLOCK,BLOCK,...; epsilon=0.1:POLICY explores. (default: default)"
         ),
     ] = None,
     effort: Annotated[
@@ -80,12 +80,14 @@ def solve(
         int | None,
         typer.Option(min=1, help="Solve the tasks in N orders, each from its own copy of the memory. Needs --out."),
     ] = None,
-    observation: Annotated[str | None, typer.Option(help="free or probe. (default: free)")] = None,
+    observation: Annotated[str | None, typer.Option(help="free, probe, rlot or rlot+free. (default: free)")] = None,
     sandbox: Annotated[
         str | None, typer.Option(help="auto, bubblewrap, subprocess (weaker), or none. (default: auto)")
     ] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Token budget of a task. (default: 6000)")] = None,
-    max_steps: Annotated[int | None, typer.Option(help="Blocks of a task. (default: 8)")] = None,
+    max_steps: Annotated[
+        int | None, typer.Option(help="Blocks of a task. (default: 8; with --observation rlot: 6)")
+    ] = None,
     max_calls: Annotated[int | None, typer.Option(help="LLM calls of a task. (default: 24)")] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Seconds of a task. (default: 600)")] = None,
     seed: Annotated[int | None, typer.Option(help="Sampling seed. (default: 0)")] = None,

@@ -1,4 +1,4 @@
-"""`pilotage train`: a policy from a recorded bank, without any LLM call; the same command goes on where it stopped."""
+"""`pilotage train`: a policy from a recorded bank, or live; the same command goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 def train(
-    bank: Annotated[Path, typer.Option(help="Folder of a recorded bank.")],
     out: Annotated[Path, typer.Option(help="Policy file to write (.safetensors).")],
+    bank: Annotated[Path | None, typer.Option(help="Folder of a recorded bank.", show_default=False)] = None,
     algo: Annotated[
         str, typer.Option(help="double-dueling-dqn, qr-dqn, maskable-ppo, cql, linear or nearest.")
     ] = "double-dueling-dqn",
@@ -31,27 +31,74 @@ def train(
     effort_input: Annotated[
         bool, typer.Option("--effort-input", help="Train for all cost weights at once; `solve --effort` then chooses.")
     ] = False,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings; the best on the validation tasks is kept.")] = 5,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=1, help="Trainings; the best on the validation tasks is kept. (default: 5, with --live 1)"),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the first training.")] = 0,
     steps: Annotated[int | None, typer.Option(min=20, help="Of each training. (default: the algorithm's)")] = None,
     ensemble: Annotated[
         bool, typer.Option("--ensemble", help="Keep the mean of all seeds instead of the best.")
     ] = False,
-    base: Annotated[str, typer.Option(help="Hyperparameters to start from: default or rlot.")] = "default",
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Preset that the bank must be of; rlot trains as its paper does: --base rlot, --step-scores values, "
+            "--cost-weight 0."
+        ),
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Hyperparameters to start from: default, or rlot, whose steps are episodes.")
+    ] = None,
+    step_scores: Annotated[
+        str | None,
+        typer.Option(
+            metavar="values|FILE|none",
+            help="Pay each step for how good it is: the bank's values, or scores of `pilotage bank score`. "
+            "(default: none; with --preset rlot: values)",
+        ),
+    ] = None,
     shaping: Annotated[
         str | None, typer.Option(help="Step rewards from the bank's values: exact or uniform. (default: none)")
     ] = None,
     hyper: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Change one; repeatable.")] = None,
     parts: Annotated[
-        str, typer.Option(metavar="NAME=SHARE,...", help="Split of the tasks; test may be left out.")
-    ] = "train=0.6,validation=0.2,test=0.2",
+        str | None,
+        typer.Option(
+            metavar="NAME=SHARE,...",
+            help="Split of the tasks; test may be left out. (default: train=0.6,validation=0.2,test=0.2, "
+            "with --live train=0.7,validation=0.3)",
+        ),
+    ] = None,
     split_seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
     resume: Annotated[Path | None, typer.Option(help="Policy file to start from, of the same algorithm.")] = None,
     tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard logs.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="Train on real runs of --tasks instead of a bank.")] = False,
+    tasks: Annotated[
+        list[str] | None,
+        typer.Option(help="With --live: FILE.jsonl, gsm8k:FILE, or gym:FAMILY,...;size=20;seed=1. Repeatable."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="With --live, as for `solve`. (default: embedded)")] = None,
+    base_url: Annotated[str | None, typer.Option(help="With --live: server that has the model.")] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="With --live: bank that keeps every node. (default: OUT.bank)")
+    ] = None,
+    episodes: Annotated[
+        int | None, typer.Option(min=1, help="With --live: runs of training tasks. (default: 300)")
+    ] = None,
+    limit_minutes: Annotated[
+        float | None, typer.Option(min=0.0, help="With --live: begin no node after so long.")
+    ] = None,
+    max_llm_calls: Annotated[
+        int | None, typer.Option(min=1, help="With --live: begin no node after so many calls in all.")
+    ] = None,
+    max_steps: Annotated[int | None, typer.Option(help="With --live: blocks of a run. (default: 8)")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="With --live: tokens of a run. (default: 6000)")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a navigator on a bank: split by task, several seeds, no LLM call."""
+    """Train a navigator on a bank, without any LLM call, or --live; split by task, every seed reported."""
     from agent.cli.bank import shares
+    from agent.cli.train_live import Live, train_on_live
     from agent.errors import UsageError
     from navigator.bank import Bank
     from navigator.policy_file import SUFFIX
@@ -62,25 +109,52 @@ def train(
         raise UsageError(f"--out {out} must end in {SUFFIX}, by which a policy file is known")
     if effort_input and cost_weight is not None:
         raise UsageError("give --cost-weight or --effort-input, which trains for all of them, not both")
-    weight = 0.1 if cost_weight is None else cost_weight
-    if algo in ("linear", "nearest"):
-        _fit_baseline(algo, Bank.open(bank), out, weight, effort_input, shares(parts), split_seed, as_json)
+    papers = preset == "rlot"
+    if preset is not None:
+        _require_preset(preset, bank)
+    weight = (0.0 if papers else 0.1) if cost_weight is None else cost_weight
+    baseline = algo in ("linear", "nearest")
+    if baseline and step_scores not in (None, "none"):
+        raise UsageError(f"{algo} is fitted to the values of whole answers: leave --step-scores out")
+    step_scores = step_scores or ("values" if papers and not baseline else None)
+    wanted = Live(tasks or [], model, base_url, record, episodes, limit_minutes, max_llm_calls, max_steps, max_tokens)
+    wanted.require_sense(live, bank, algo)
+    fractions = shares(parts or ("train=0.7,validation=0.3" if live else "train=0.6,validation=0.2,test=0.2"))
+    if bank is not None and baseline:
+        unused: dict[str, object] = {
+            "--resume": resume,
+            "--ensemble": ensemble or None,
+            "--steps": steps,
+            "--hyper": hyper,
+        }
+        unused |= {"--shaping": shaping, "--seeds": seeds, "--tensorboard": tensorboard}
+        if given_in_vain := [option for option, value in unused.items() if value is not None]:
+            raise UsageError(f"{algo} is fitted anew, in one go: leave {given_in_vain[0]} out")
+        _fit_baseline(algo, Bank.open(bank), out, weight, effort_input, fractions, split_seed, as_json)
         return
-    plan = Plan(
-        algo,
-        weight,
-        effort_input,
-        seeds,
-        seed,
-        steps,
-        ensemble,
-        fractions=shares(parts),
-        split_seed=split_seed,
-        hyper=_hyper(hyper or []),
-        base=base,
-        shaping=_shaping(shaping),
-    )
+    given: dict[str, Any] = {
+        "cost_weight": weight,
+        "effort_input": effort_input,
+        "seeds": seeds or (1 if live else 5),
+        "seed": seed,
+        "steps": steps,
+        "ensemble": ensemble,
+        "fractions": fractions,
+        "split_seed": split_seed,
+        "hyper": hyperparameters(hyper or []),
+        "base": base or ("rlot" if papers else "default"),
+        "shaping": _shaping(shaping),
+        "step_scores": None if step_scores == "none" else step_scores,
+    }
     console = screen(errors=True)
+    if bank is None:
+        result = train_on_live(wanted, algo, given, out, resume, tensorboard, console)
+        if as_json:
+            print_json({"policy": str(out), **result.card})
+        else:
+            _report(console, result)
+        return
+    plan = Plan(algo, **given)
     with _shown(console, plan) as on_piece:
         result = run(bank, plan, out=out, resume=resume, tensorboard=tensorboard, progress=on_piece)
     if as_json:
@@ -118,6 +192,23 @@ def _fit_baseline(
         screen(errors=True).print(f"written to {out}, from {len(tasks)} tasks", soft_wrap=True)
 
 
+def _require_preset(preset: str, bank: Path | None) -> None:
+    from agent.errors import UsageError
+    from agent.observe import PRESETS
+    from navigator.bank_reader import read_meta
+
+    if preset not in PRESETS:
+        raise UsageError(f"unknown observation preset {preset!r}; choose from {', '.join(PRESETS)}")
+    if bank is None:
+        raise UsageError("--preset says which bank is meant: give --bank too")
+    recorded = read_meta(bank).preset
+    if recorded != preset:
+        raise UsageError(
+            f"the bank {bank} was recorded with the preset {recorded!r}: record one with `pilotage collect --preset "
+            f"{preset}`, or leave --preset out"
+        )
+
+
 def _shaping(given: str | None) -> Literal["exact", "uniform"] | None:
     from agent.errors import UsageError
 
@@ -128,7 +219,8 @@ def _shaping(given: str | None) -> Literal["exact", "uniform"] | None:
             raise UsageError(f"--shaping is exact or uniform, not {given!r}")
 
 
-def _hyper(given: list[str]) -> dict[str, Any]:
+def hyperparameters(given: list[str]) -> dict[str, Any]:
+    """Hyperparameters from `learning_rate=0.001`, `hidden=64,64`."""
     from agent.errors import UsageError
 
     values: dict[str, Any] = {}

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from types import ModuleType
 from typing import Any
 
-from agent import prompting
+from agent import prompting, self_scores
 from agent.blocks import Registry
 from agent.errors import UsageError
 from agent.parts import Parts
@@ -26,7 +26,7 @@ def meta_of(parts: Parts, **extras: Any) -> BankMeta:
         preset=parts.observer.preset,
         model=parts.model.name,
         budget=parts.budget.model_dump(mode="json"),
-        prompt_hash=prompt_hash(parts.registry),
+        prompt_hash=prompt_hash(parts.registry, *([self_scores] if "rlot" in parts.observer.preset else [])),
         package_version=version("pilotage"),
         extras={
             "model_identity": identity,
@@ -50,9 +50,10 @@ def require_same_abilities(recorded: BankMeta, now: BankMeta) -> None:
             )
 
 
-def prompt_hash(registry: Registry) -> str:
-    """Changes with any prompt: the constants in capitals of the blocks' modules and of `agent.prompting`."""
+def prompt_hash(registry: Registry, *more: ModuleType) -> str:
+    """Changes with any prompt: the constants in capitals of the blocks' modules, of `agent.prompting` and of `more`."""
     modules = {type(block).__module__: sys.modules[type(block).__module__] for block in registry}
+    modules |= {module.__name__: module for module in more}
     said = {name: dict(_constants(module)) for name, module in sorted(modules.items())}
     said[prompting.__name__] = dict(_constants(prompting))
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:16]

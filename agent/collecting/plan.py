@@ -42,7 +42,14 @@ WIDE = (
 )
 """Every block, in its likely places: about sixteen paid calls a task."""
 
-NAMED = {"standard": STANDARD, "small": SMALL, "wide": WIDE, "none": ""}
+RLOT = (
+    "reason; decompose; debate; reason/reason; reason/reflect; decompose/reflect; debate/reflect; reason/decompose; "
+    "reason/debate; reason/decompose/debate"
+)
+"""For the preset `rlot`: nine nodes, a tenth where reasoning reached no answer. It has no conditions, since the seven
+scores do not show what these read; only what is legal differs from task to task, as it does in use."""
+
+NAMED = {"standard": STANDARD, "small": SMALL, "wide": WIDE, "rlot": RLOT, "none": ""}
 
 
 def _failed(now: Moment) -> bool:
@@ -77,7 +84,7 @@ class Way:
 
 
 def parse_plan(text: str, actions: ActionSpec, max_depth: int) -> tuple[Way, ...]:
-    """The ways of a plan, `standard`, `small`, `wide`, `none` or as written out; too deep ones are left out.
+    """The ways of a plan, one of `NAMED` or as written out; too deep ones are left out.
 
     The root needs no entry: it is always recorded, with what answering at once gives.
 

@@ -55,6 +55,10 @@ class Recorder:
         self._recorded = writer.nodes(task.id)
         self._spots: dict[str, Spot] = {}
 
+    def walked(self, id: str) -> Spot | None:
+        """The spot of a node that was walked to before; None for another."""
+        return self._spots.get(id)
+
     async def root(self) -> Spot:
         """Where the task starts.
 

@@ -28,10 +28,11 @@ def settings_of(policy: LearnedPolicy) -> dict[str, LearnedPolicy]:
 
 def scores(policy: LearnedPolicy, table: Table) -> dict[str, dict[str, float]]:
     """Reward, accuracy, thousands of tokens and steps a task, by effort."""
-    return {name: _score(play(table, at.choose), at.cost_weight or 0.0) for name, at in settings_of(policy).items()}
+    return {name: score(play(table, at.choose), at.cost_weight or 0.0) for name, at in settings_of(policy).items()}
 
 
-def _score(played: Played, weight: float) -> dict[str, float]:
+def score(played: Played, weight: float) -> dict[str, float]:
+    """Means over the tasks at a cost weight; cost is in thousands of tokens."""
     return {
         "accuracy": _round(played.correct.mean()),
         "cost": _round(played.cost.mean()),

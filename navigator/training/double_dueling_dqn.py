@@ -6,7 +6,7 @@ Double: the online network picks the next action, the target network values it (
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from stable_baselines3 import DQN
@@ -44,7 +44,13 @@ class DuelingPolicy(DQNPolicy):
 
 
 class DoubleDQN(WholeTraining, MaskedExploration, DQN):
-    """DQN with double targets."""
+    """DQN with double targets.
+
+    Attributes:
+        loss: of values (n, 1) against what they should be.
+    """
+
+    loss: Any = staticmethod(functional.smooth_l1_loss)
 
     def train(self, gradient_steps: int, batch_size: int = 100) -> None:
         """So many gradient steps on the replay buffer."""
@@ -61,9 +67,9 @@ class DoubleDQN(WholeTraining, MaskedExploration, DQN):
                 future = self.q_net_target(data.next_observations).gather(1, best)
                 wanted = data.rewards + (1 - data.dones) * self.gamma * future
             values = now.gather(1, data.actions.long())
-            loss = functional.smooth_l1_loss(values, wanted)
+            loss = self.loss(values, wanted)
             self.policy.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
             self.policy.optimizer.step()
             loss_sum += loss.item()
@@ -74,13 +80,18 @@ class DoubleDQN(WholeTraining, MaskedExploration, DQN):
 class DoubleDuelingDQN(SB3Learner):
     """`double-dueling-dqn`."""
 
+    algorithm: ClassVar[type[DoubleDQN]] = DoubleDQN
+
     def _build(self, hyper: Hyperparameters) -> DoubleDQN:
-        return DoubleDQN(
+        return self.algorithm(
             DuelingPolicy,
             self.environments,
             policy_kwargs={"net_arch": list(hyper.hidden), "optimizer_kwargs": {"fused": True}},
-            **off_policy_arguments(hyper),
+            **self._arguments(hyper),
         )
+
+    def _arguments(self, hyper: Hyperparameters) -> dict[str, Any]:
+        return off_policy_arguments(hyper)
 
     def layers(self) -> Layers:
         """The online network as plain layers."""

@@ -1,4 +1,4 @@
-"""The mean of several networks as one network: their layers side by side."""
+"""The mean of several networks as one network, their layers side by side; and the networks of such a mean."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from navigator.errors import PolicyError
 from navigator.inputs import Floats
 from navigator.learned import Layers
 
@@ -26,6 +27,32 @@ def mean_network(networks: Sequence[Layers]) -> Layers:
         else:
             combined.append((_beside_each_other(weights), np.concatenate(biases)))
     return combined
+
+
+def members(layers: Layers, count: int) -> list[Layers]:
+    """The networks whose mean `mean_network` gave.
+
+    Only the sum of their last biases is known, so each has the mean: members differ from what they were by a constant
+    an action, and their mean does not.
+
+    Raises:
+        PolicyError: the layers are not those of so many networks of equal shape.
+    """
+    found: list[list[tuple[Floats, Floats]]] = [[] for _ in range(count)]
+    for place, (weights, bias) in enumerate(layers):
+        first, last = place == 0, place == len(layers) - 1
+        if (not last and len(weights) % count) or (not first and weights.shape[1] % count):
+            raise PolicyError(f"the policy to go on from is not the mean of {count} networks: train it anew")
+        for number, network in enumerate(found):
+            rows = slice(None) if last else _part(len(weights), number, count)
+            columns = slice(None) if first else _part(weights.shape[1], number, count)
+            own = weights[rows, columns] * np.float32(count if last and not first else 1)
+            network.append((np.ascontiguousarray(own), bias[rows]))
+    return list(found)
+
+
+def _part(size: int, number: int, count: int) -> slice:
+    return slice(number * size // count, (number + 1) * size // count)
 
 
 def _beside_each_other(matrices: Sequence[Floats]) -> Floats:

@@ -64,12 +64,19 @@ class NetworkInputs(gymnasium.Wrapper[Floats, np.int64, Floats, np.int64]):
         return np.concatenate([*parts, mask] if self._with_mask else parts, dtype=np.float32, casting="unsafe")
 
 
-def recorded_environments(setting: Setting, with_mask: bool) -> DummyVecEnv:
-    """Environments over the training tasks, side by side in this process."""
+def environments(setting: Setting, with_mask: bool) -> DummyVecEnv:
+    """Environments over the training tasks, side by side in this process; one alone where the reasoning is live."""
+    live = setting.live
+    if live is not None:
+        return DummyVecEnv([lambda: NetworkInputs(ReasoningEnv(live, setting.cost_weight), setting, with_mask)])
     forest = Forest.of(setting.bank, setting.table.tasks)
 
+    step_scores = setting.step_scores.rewards(setting.bank, forest).tolist() if setting.step_scores else None
+
     def make() -> NetworkInputs:
-        env = RecordedReasoningEnv(forest, cost_weight=setting.cost_weight, shaping=setting.shaping)
+        env = RecordedReasoningEnv(
+            forest, cost_weight=setting.cost_weight, shaping=setting.shaping, step_scores=step_scores
+        )
         return NetworkInputs(env, setting, with_mask)
 
     return DummyVecEnv([make for _ in range(setting.hyper.environments)])

@@ -10,8 +10,10 @@ from typing import Literal, Protocol
 import numpy as np
 
 from navigator.bank import Bank
+from navigator.dynamics import Dynamics
 from navigator.inputs import Dial, Floats, Scaling
 from navigator.learned import Layers, Meaning
+from navigator.step_rewards import StepRewards
 from navigator.training.hyperparameters import Hyperparameters
 from navigator.training.table import Booleans, Table
 
@@ -30,6 +32,9 @@ class Setting:
         steps: length of the whole training.
         hyper: the algorithm's numbers.
         shaping: step rewards to add, or None.
+        live: what the environment runs on instead of the bank; None for the bank.
+        base: `default`, or `rlot` for the schedule of its paper, in which `steps` counts episodes.
+        step_scores: what each step is paid for how good it is, or None.
     """
 
     bank: Bank
@@ -41,6 +46,9 @@ class Setting:
     steps: int
     hyper: Hyperparameters
     shaping: Literal["exact", "uniform"] | None = None
+    live: Dynamics | None = None
+    base: str = "default"
+    step_scores: StepRewards | None = None
 
     @property
     def inputs(self) -> int:

@@ -11,6 +11,10 @@ def learner_for(algorithm: str, setting: Setting, seed: int) -> Learner:
         from navigator.training.fitted_q import FittedQ
 
         return FittedQ(setting, seed)
+    if algorithm == "double-dueling-dqn" and setting.base == "rlot":
+        from navigator.training.rlot import PaperDQN
+
+        return PaperDQN(setting, seed)
     if algorithm == "double-dueling-dqn":
         from navigator.training.double_dueling_dqn import DoubleDuelingDQN
 

@@ -14,8 +14,8 @@ from navigator.training.hyperparameters import DEFAULTS, RLOT, Hyperparameters
 ALGORITHMS: Mapping[str, int] = {"double-dueling-dqn": 50_000, "qr-dqn": 50_000, "maskable-ppo": 50_000, "cql": 8_000}
 """Names, and how many steps a training has by default: environment steps, of cql gradient steps."""
 
-RLOT_STEPS = 15_000
-"""3,000 episodes of at most 5 steps."""
+RLOT_EPISODES = 3_000
+"""Length of a training with the base `rlot`, of which a step is an episode."""
 
 PIECES = 20
 """A training is scored, and can be killed and resumed, between so many pieces."""
@@ -39,9 +39,13 @@ class Plan:
         fractions: shares of the tasks for `train`, `validation` and `test`; the last may be left out.
         split_seed: of the split.
         hyper: hyperparameters to change, by name; see `navigator.training.learner.Hyperparameters`.
-        base: hyperparameters to start from, `default` or `rlot`.
+        base: `default`, or `rlot` for the hyperparameters and the schedule of RL of Thoughts, which is one for
+            double-dueling-dqn; its steps are episodes.
         shaping: `exact` or `uniform` adds potential-based step rewards (see `RecordedReasoningEnv`), which leave the
             best policy as it is; None adds none. Not with an effort input, and not for cql.
+        step_scores: pays every step but the last one for how good it is, as RL of Thoughts does: `values` for the
+            bank's own values, or a file of `pilotage bank score`; None pays none. It changes which policy is best.
+            Not where shaping is not, and not with shaping.
     """
 
     algorithm: str = "double-dueling-dqn"
@@ -56,10 +60,14 @@ class Plan:
     hyper: Mapping[str, Any] = field(default_factory=dict)
     base: str = "default"
     shaping: Literal["exact", "uniform"] | None = None
+    step_scores: str | None = None
 
     def __post_init__(self) -> None:
         if self.algorithm not in ALGORITHMS:
-            raise PolicyError(f"unknown algorithm {self.algorithm!r}; choose from {', '.join(ALGORITHMS)}")
+            raise PolicyError(
+                f"unknown algorithm {self.algorithm!r}; choose from {', '.join(ALGORITHMS)}, or in `pilotage train` "
+                "also from linear and nearest, which need no plan"
+            )
         if not 0 <= self.cost_weight < float("inf"):
             raise PolicyError(f"the cost weight must be 0 or more, not {self.cost_weight}")
         if self.seeds < 1 or (self.steps is not None and self.steps < PIECES):
@@ -69,6 +77,13 @@ class Plan:
         if self.shaping is not None and (self.effort_input or self.algorithm == "cql"):
             raise PolicyError(
                 "shaping is for one cost weight and an environment: not with an effort input, nor for cql"
+            )
+        if self.base == "rlot" and self.algorithm != "double-dueling-dqn":
+            raise PolicyError(f"the base rlot is a schedule for double-dueling-dqn, not for {self.algorithm}")
+        if self.step_scores is not None and (self.effort_input or self.algorithm == "cql" or self.shaping):
+            raise PolicyError(
+                "step scores are for one cost weight and an environment: not with an effort input or with shaping, nor "
+                "for cql"
             )
         if not {"train", "validation"} <= self.fractions.keys() <= {"train", "validation", "test"}:
             raise PolicyError("the fractions are train, validation and test; only test may be left out")
@@ -84,7 +99,45 @@ class Plan:
         """Steps of each training."""
         if self.steps is not None:
             return self.steps
-        return RLOT_STEPS if self.base == "rlot" else ALGORITHMS[self.algorithm]
+        return RLOT_EPISODES if self.base == "rlot" else ALGORITHMS[self.algorithm]
+
+    @property
+    def unit(self) -> str:
+        """What the length counts."""
+        return "episodes" if self.base == "rlot" else "steps"
+
+
+LIVE_HYPER: Mapping[str, Any] = {
+    "environments": 1,  # a model that runs one request at a time gains nothing from episodes side by side
+    "learning_rate": 3e-3,
+    "gradient_every": 1,
+    "batch": 64,
+    "buffer": 5_000,
+    "target_every": 100,
+    "rollout": 128,
+}
+"""Changes for steps that are dear: more is learnt from each."""
+
+STEPS_AN_EPISODE = 5
+"""How many steps a live episode is reckoned with, as in RL of Thoughts."""
+
+
+def live_plan(episodes: int = 300, algorithm: str = "double-dueling-dqn", **changes: Any) -> Plan:
+    """A plan for live training: one seed, no test part, and by default so many steps as the episodes may have.
+
+    Args:
+        episodes: on the training tasks.
+        algorithm: one of `ALGORITHMS`; cql needs a recorded bank.
+        changes: other fields of `Plan`; hyperparameters in `hyper` come before `LIVE_HYPER`.
+    """
+    given = {
+        "seeds": 1,
+        "steps": max(PIECES, episodes * (1 if changes.get("base") == "rlot" else STEPS_AN_EPISODE)),
+        "fractions": {"train": 0.7, "validation": 0.3},
+        **changes,
+    }
+    given["hyper"] = {**(LIVE_HYPER if given.get("base", "default") == "default" else {}), **given.get("hyper", {})}
+    return Plan(algorithm, **given)
 
 
 @dataclass(frozen=True)

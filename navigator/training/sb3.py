@@ -18,7 +18,7 @@ from stable_baselines3.common.utils import set_random_seed
 
 from navigator.inputs import Floats
 from navigator.learned import Layers, Meaning
-from navigator.training.environments import explore, recorded_environments
+from navigator.training.environments import environments, explore
 from navigator.training.hyperparameters import Hyperparameters
 from navigator.training.learner import Setting
 
@@ -88,7 +88,7 @@ class SB3Learner(ABC):
 
     def __init__(self, setting: Setting, seed: int) -> None:
         self.setting = setting
-        self.environments = recorded_environments(setting, self.with_mask)
+        self.environments = environments(setting, self.with_mask)
         set_random_seed(seed)
         self.model: Any = self._build(setting.hyper)
         self._prepare()
@@ -99,6 +99,9 @@ class SB3Learner(ABC):
 
     def _prepare(self) -> None:
         self.model.planned_steps = self.setting.steps
+        if self.setting.live is not None and isinstance(self.model, OffPolicyAlgorithm):
+            # A live training is short, and a random step costs as much as any other: learn from early on.
+            self.model.learning_starts = min(self.model.learning_starts, self.setting.steps // 10)
         self.model.set_logger(Logger(None, []))
 
     @property
@@ -109,7 +112,7 @@ class SB3Learner(ABC):
     def advance(self, steps: int, seed: int) -> Mapping[str, float]:
         """So many environment steps, rounded up to whole rounds."""
         self.model.asked_steps += steps
-        left = self.model.asked_steps - self.model.num_timesteps
+        left = self._steps_left()
         if left > 0:  # else the last piece's whole rounds went beyond this one
             set_random_seed(seed)
             self.environments.seed(seed)
@@ -117,6 +120,10 @@ class SB3Learner(ABC):
             self.model.learn(left, reset_num_timesteps=False, log_interval=_NEVER)
         known: dict[str, Any] = self.model.logger.name_to_value
         return {name: float(value) for name, value in known.items() if name.startswith(("train/", "rollout/"))}
+
+    def _steps_left(self) -> int:
+        """Environment steps until what was asked for is done."""
+        return int(self.model.asked_steps - self.model.num_timesteps)
 
     @abstractmethod
     def layers(self) -> Layers:

@@ -15,11 +15,12 @@ import torch
 
 from navigator.bank import Bank
 from navigator.errors import BankError, PolicyError
-from navigator.inputs import Dial, Scaling
+from navigator.inputs import LIMIT, Dial, Scaling, Support
 from navigator.learned import Layers, LearnedPolicy, Meaning
 from navigator.policy_file import Header, read_policy
+from navigator.step_rewards import rewards_from
 from navigator.training.card import about, behaviour, mean_reward, rounded, scores
-from navigator.training.ensemble import mean_network
+from navigator.training.ensemble import mean_network, members
 from navigator.training.learner import Learner, Setting
 from navigator.training.learners import learner_for
 from navigator.training.plan import LEAST_SUPPORT, PIECES, Plan, Progress, SeedResult
@@ -40,30 +41,43 @@ class Session:
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self.bank, self.plan = bank, plan
-        self.tasks = _split(bank, plan)
+        self.tasks = split(bank, plan)
         self.tables = {part: Table.of(bank, ids) for part, ids in self.tasks.items()}
         self.start = _start_from(resume, bank, plan) if resume is not None else None
         self._resumed_from = hashlib.sha256(resume.read_bytes()).hexdigest()[:16] if resume is not None else None
         train = self.tables["train"]
-        self.support = train.support(min(LEAST_SUPPORT, max(1, len(train.tasks) // 10)))
+        self.support = self._support()
+        self.step_scores = rewards_from(plan.step_scores) if plan.step_scores is not None else None
         self.setting = self._setting(train)
         self._tensorboard, self._progress = tensorboard, progress
         self._work = Work(work, self._fingerprint()) if work is not None else None
         self._threads = torch.get_num_threads()
+
+    def _support(self) -> Support:
+        train = self.tables["train"]
+        return train.support(min(LEAST_SUPPORT, max(1, len(train.tasks) // 10)))
 
     def _setting(self, train: Table) -> Setting:
         plan, start = self.plan, self.start
         return Setting(
             bank=self.bank,
             table=train,
-            scaling=start.scaling if start else Scaling.from_data(self.bank.observations, train.observations),
+            scaling=start.scaling if start else self._scaling(train),
             dial=(start.dial if start else Dial()) if plan.effort_input else None,
             cost_weight=plan.cost_weight,
             allowed=(train.legal & self.support.masks(train.observations)) | train.recorded,
             steps=plan.length,
             hyper=plan.hyperparameters,
             shaping=plan.shaping,
+            base=plan.base,
+            step_scores=self.step_scores,
         )
+
+    def _scaling(self, train: Table) -> Scaling:
+        features = self.bank.observations
+        if self.plan.base == "rlot" and max(abs(features.low).max(), abs(features.high).max()) <= LIMIT:
+            return Scaling.none(features)  # the paper's network reads its scores as they are
+        return Scaling.from_data(features, train.observations)
 
     def run(self) -> tuple[LearnedPolicy, tuple[SeedResult, ...]]:
         """Trains all seeds; returns the policy to keep, its card inside, and all trainings."""
@@ -71,21 +85,26 @@ class Session:
         best = max(seeds, key=lambda seed: seed.reward)
         layers = mean_network([seed.layers for seed in seeds]) if self.plan.ensemble else best.layers
         draft = self._policy(layers, best.output, {})
+        by_part = {part: self._scored(draft, part) for part in self.tasks}
         known = self.tables["train"]
         card = {
             "package": version("pilotage"),
             "algorithm": self.plan.algorithm,
             "steps": self.plan.length,
+            "unit": self.plan.unit,
             "hyperparameters": asdict(self.plan.hyperparameters),
             "ensemble": self.plan.ensemble,
+            "base": self.plan.base,
             "shaping": self.plan.shaping,
+            "step_scores": self.step_scores.about() if self.step_scores else None,
             "resumed_from": self._resumed_from,
             "bank": about(self.bank, known),
             "tasks": self.tasks,
             "seeds": [{"seed": s.seed, "kept": s.best, "curve": rounded(s.curve)} for s in seeds],
             "chosen_seed": None if self.plan.ensemble else best.seed,
-            "scores": {part: scores(draft, table) for part, table in self.tables.items()},
+            "scores": by_part,
             "behaviour": behaviour(draft, known),
+            **self._more_for_the_card(),
         }
         card = json.loads(json.dumps(card))  # as the file will give it back: lists for tuples
         return self._policy(layers, best.output, card), seeds
@@ -93,7 +112,7 @@ class Session:
     def _train(self, seed: int) -> SeedResult:
         learner = learner_for(self.plan.algorithm, self.setting, seed)
         if self.start is not None:
-            learner.adopt(self.start.layers)
+            learner.adopt(_first_layers(self.start, seed - self.plan.seed))
         kept = (self._work.restore(seed, learner) if self._work else None) or Kept(0, (), learner.layers())
         try:
             with _Log(self._tensorboard, f"{self.plan.algorithm}-{seed}") as log:
@@ -110,7 +129,8 @@ class Session:
         step = length * (number + 1) // PIECES
         figures = learner.advance(step - length * number // PIECES, seed=(seed * PIECES + number) % 2**31)
         layers = learner.layers()
-        by_effort = scores(self._policy(layers, learner.output, {}), self.tables["validation"])
+        self._look_again()
+        by_effort = self._scored(self._policy(layers, learner.output, {}), "validation")
         count = len(by_effort)
         point = {
             "step": float(step),
@@ -124,6 +144,15 @@ class Session:
             total = self.plan.length
             self._progress(Progress(seed, step, total, point["reward"], point["accuracy"], point["cost"]))
         return Kept(number + 1, curve, layers if _best(curve) == number else kept.best)
+
+    def _scored(self, policy: LearnedPolicy, part: str) -> dict[str, dict[str, float]]:
+        return scores(policy, self.tables[part])
+
+    def _look_again(self) -> None:
+        """Takes in what the last piece has brought; a recorded bank stays as it is."""
+
+    def _more_for_the_card(self) -> dict[str, Any]:
+        return {}
 
     def _policy(self, layers: Layers, output: Meaning, card: dict[str, Any]) -> LearnedPolicy:
         dial = self.setting.dial
@@ -145,6 +174,7 @@ class Session:
             {**asdict(self.plan), "length": self.plan.length, "hyper": asdict(self.plan.hyperparameters)},
             [version(name) for name in ("pilotage", "torch", "numpy", "stable-baselines3")],
             self._resumed_from,
+            self.step_scores.about() if self.step_scores else None,
         ]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -194,12 +224,22 @@ def _best(curve: Any) -> int:
     return max(range(len(curve)), key=lambda place: (curve[place]["reward"], place))
 
 
-def _split(bank: Bank, plan: Plan) -> dict[str, list[str]]:
+def split(bank: Bank, plan: Plan) -> dict[str, list[str]]:
+    """Task ids by part; raises BankError where there are too few tasks."""
     if len(bank.tasks) < len(plan.fractions):
         raise BankError(
             f"the bank has {len(bank.tasks)} task(s), but {', '.join(plan.fractions)} need one each: record more tasks"
         )
     return {part: sorted(ids) for part, ids in bank.split(plan.fractions, plan.split_seed).items()}
+
+
+def _first_layers(start: LearnedPolicy, place: int) -> Layers:
+    """What the training at this place begins with: the network, or of an ensemble one of its members in turn."""
+    card = start.header.card
+    if not card.get("ensemble"):
+        return start.layers
+    every = members(start.layers, len(card["seeds"]))
+    return every[place % len(every)]
 
 
 def _start_from(path: Path, bank: Bank, plan: Plan) -> LearnedPolicy:

@@ -92,9 +92,10 @@ class Work:
         return self.folder / f"seed-{seed}"
 
     def discard(self) -> None:
-        """Deletes the checkpoints: the policy is written."""
-        for path in self.folder.glob("seed-*"):
-            shutil.rmtree(path)
+        """Deletes the checkpoints: the policy is written. A kill meanwhile leaves whole ones, or what is none."""
+        for path in (*self.folder.glob("done-*"), *self.folder.glob("seed-*")):
+            done = path.with_name(f"done-{path.name.removeprefix('done-')}")
+            shutil.rmtree(path.rename(done))
 
     def close(self) -> None:
         """Lets another process train here; removes the folders where nothing is left in them."""

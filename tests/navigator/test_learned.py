@@ -28,6 +28,24 @@ def test_one_decision_and_a_batch_agree(hidden, dial):
     assert np.allclose([d.values for d in decisions], policy.outputs(rows), atol=1e-5)
 
 
+@given(st.integers(0, 2**20), st.booleans())
+def test_one_decision_and_a_batch_agree_where_inputs_are_standardised_and_clipped(seed, dial):
+    narrow = (OBSERVATIONS.low + 0.01 * (observations(20, seed) - OBSERVATIONS.low)).astype(np.float32)
+    scaling = Scaling.from_data(OBSERVATIONS, narrow)  # what is far from these rows is cut off
+    plain = network(seed, dial=dial)
+    policy = LearnedPolicy(plain.header, plain.layers, scaling)
+    rows = np.concatenate([observations(20, seed + 1), narrow, [OBSERVATIONS.low, OBSERVATIONS.high]])
+    values = [policy.decide(row, EVERYTHING).values for row in rows.astype(np.float32)]
+    assert np.allclose(values, policy.outputs(rows.astype(np.float32)), atol=1e-5)
+
+
+def test_a_scale_that_is_not_positive_is_refused():
+    scaling = Scaling.from_bounds(OBSERVATIONS)
+    scaling.scale[2] = 0
+    with pytest.raises(PolicyError, match="do not fit its header"):
+        LearnedPolicy(header(), layers(), scaling)
+
+
 @given(st.integers(0, 2**20))
 def test_a_decision_is_legal_and_was_tried(seed):
     policy = network(seed, tried=[[[0, 0, 0], [1]], [[0, 1, 0], [0, 2]]])
