@@ -1,4 +1,4 @@
-"""Adding many concepts at once: a handful of statements for all of them, and repeats within the batch found together.
+"""Adding many concepts at once: a handful of statements for all of them.
 
 One by one, each concept costs a dozen statements and a search; together they cost about half a millisecond each.
 """
@@ -10,19 +10,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import numpy as np
 from sqlalchemy import Connection, insert, select
 
 from memory.concept import Concept, now
-from memory.duplicates import NEAR_DUPLICATE, says_the_same
-from memory.embedding import Vectors
 from memory.ledger import By
 from memory.lexical import KeywordIndex
 from memory.schema import concepts, events, vectors
 
-_BLOCK = 512  # rows of the similarity matrix at once
 _PARAMETERS = 500  # of one statement
-_NEAREST = 3
 
 
 @dataclass(frozen=True)
@@ -90,20 +85,3 @@ def insert_new(
     )
     if words is not None:
         words.put_new(connection, [(seq, one.concept) for one, seq in zip(new, seqs, strict=True)])
-
-
-def twins_within(batch: Sequence[Concept], made: Vectors) -> list[int | None]:
-    """For each concept of a batch the place of an earlier one that says the same, or None."""
-    twins: list[int | None] = [None] * len(batch)
-    for start in range(0, len(batch), _BLOCK):
-        stop = min(start + _BLOCK, len(batch))
-        similar = made[start:stop] @ made[:stop].T
-        similar[np.arange(stop) >= np.arange(start, stop)[:, None]] = -1.0  # only what came before
-        for row in np.flatnonzero(similar.max(axis=1) >= NEAR_DUPLICATE).tolist():
-            line = similar[row]
-            for place in np.argsort(-line, kind="stable")[:_NEAREST].tolist():
-                if says_the_same(batch[start + row], batch[place], float(line[place])):
-                    earlier = twins[place]
-                    twins[start + row] = place if earlier is None else earlier
-                    break
-    return twins

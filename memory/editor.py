@@ -8,25 +8,23 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from memory.bulk import NewConcept, ids_by_hash, insert_new, twins_within
+from memory.bulk import NewConcept, ids_by_hash, insert_new
 from memory.concept import Concept, ConceptDraft, Provenance, Status
 from memory.errors import StaleConcept, UnknownConcept
 from memory.ledger import Action, By, Ledger
 from memory.lexical import KeywordIndex
-from memory.search import Finder
+from memory.near_duplicates import NearDuplicates, twins_within
 from memory.vectors import VectorStore
 
 
 class Editor:
     """Writes of one namespace; `ConceptStore` documents what each of them means to a caller."""
 
-    def __init__(
-        self, ledger: Ledger, vectors: VectorStore, words: KeywordIndex | None, finder: Finder, namespace: str
-    ) -> None:
+    def __init__(self, ledger: Ledger, vectors: VectorStore, words: KeywordIndex | None, namespace: str) -> None:
         self._ledger = ledger
         self._vectors = vectors
         self._words = words
-        self._finder = finder
+        self._near = NearDuplicates(ledger, vectors, namespace)
         self._namespace = namespace
 
     def add_many(
@@ -41,7 +39,7 @@ class Editor:
         new = [self._concept(draft, provenance or Provenance(), status) for draft in drafts]
         made = self._vectors.embed([concept.search_text for concept in new])
         hashes = [concept.content_hash for concept in new]
-        near = self._finder.near_duplicates(new, made)
+        near = self._near.stored(new, made)
         twins = twins_within(new, made)
         ids: list[str] = []
         fresh: list[NewConcept] = []

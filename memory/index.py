@@ -158,20 +158,22 @@ class ChromaIndex:
 
     def _catch_up(self) -> None:
         with self._ledger.read() as connection:
-            if self._ledger.last_change(connection, self._namespace) <= self._seq:
-                return
-            changes = self._ledger.changes(connection, self._namespace, self._identity.key, self._seq)
-        while changes:
-            self._apply(changes)
-            if not self._shared:
-                break
+            due = self._ledger.last_change(connection, self._namespace)
+        batch = self._client.get_max_batch_size()
+        touched: set[str] = set()
+        while self._seq < due and (changes := self._changes(batch)):
+            touched |= self._apply(changes)
+        while self._shared and touched:
             # Another process may have applied a later state of one of these before we applied ours.
-            with self._ledger.read() as connection:
-                later = self._ledger.changes(connection, self._namespace, self._identity.key, self._seq)
-            touched = {row.id for row in changes}
-            changes = later if any(row.id in touched for row in later) else []
+            later = self._changes()
+            touched = self._apply(later) if any(row.id in touched for row in later) else set()
 
-    def _apply(self, changes: list[VectorRow]) -> None:
+    def _changes(self, limit: int | None = None) -> list[VectorRow]:
+        with self._ledger.read() as connection:
+            return self._ledger.changes(connection, self._namespace, self._identity.key, self._seq, limit)
+
+    def _apply(self, changes: list[VectorRow]) -> set[str]:
+        """Brings the collection and `_seq` to the last of these changes; returns whose they are."""
         batch = self._client.get_max_batch_size()
         for start in range(0, len(changes), batch):
             rows = changes[start : start + batch]
@@ -179,6 +181,7 @@ class ChromaIndex:
             # Written last: after a crash in between, the same changes are applied again, which is harmless.
             self._seq = rows[-1].changed_seq
             self._collection.modify(metadata={**self._facts, "seq": self._seq})
+        return {row.id for row in changes}
 
     def _put(self, rows: list[VectorRow]) -> None:
         present = [(row.id, row.vector) for row in rows if row.active and row.vector is not None]

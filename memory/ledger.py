@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from memory import schema
@@ -22,6 +22,15 @@ from memory.database import Database
 from memory.errors import NewerSchema, StaleConcept
 from memory.migrations import prepare
 from memory.schema import concepts, events, meta, vectors
+
+# Made once: to build it at every search takes five times as long as to run it.
+_STANDING = select(
+    select(meta.c.value).where(meta.c.key == "embedder").scalar_subquery().label("embedder"),
+    select(func.max(concepts.c.changed_seq))
+    .where(concepts.c.namespace == bindparam("namespace"))
+    .scalar_subquery()
+    .label("last"),
+)
 
 Action = Literal["added", "revised", "merged", "retired", "restored", "promoted", "disputed", "outcome", "undone"]
 
@@ -278,9 +287,7 @@ class Ledger:
 
     def standing(self, connection: Connection, namespace: str) -> Standing:
         """What a search has to know of the ledger, in one statement."""
-        embedder = select(meta.c.value).where(meta.c.key == "embedder").scalar_subquery()
-        last = select(func.max(concepts.c.changed_seq)).where(concepts.c.namespace == namespace).scalar_subquery()
-        row = connection.execute(select(embedder.label("embedder"), last.label("last"))).one()
+        row = connection.execute(_STANDING, {"namespace": namespace}).one()
         return Standing(row.embedder, int(row.last or 0))
 
     def last_change(self, connection: Connection, namespace: str) -> int:
@@ -288,16 +295,19 @@ class Ledger:
         query = select(func.max(concepts.c.changed_seq)).where(concepts.c.namespace == namespace)
         return int(connection.scalar(query) or 0)
 
-    def changes(self, connection: Connection, namespace: str, embedder: str, since: int) -> list[VectorRow]:
-        """What an index has to catch up with after event `since`, in order."""
+    def changes(
+        self, connection: Connection, namespace: str, embedder: str, since: int, limit: int | None = None
+    ) -> list[VectorRow]:
+        """What an index has to catch up with after event `since`, in order; the first `limit` of it."""
         query = (
             select(concepts.c.id, concepts.c.changed_seq, concepts.c.status, vectors.c.data)
             .outerjoin(vectors, (vectors.c.concept_id == concepts.c.id) & (vectors.c.embedder == embedder))
             .where(concepts.c.namespace == namespace, concepts.c.changed_seq > since)
             .order_by(concepts.c.changed_seq)
+            .limit(limit)
         )
         return [
-            VectorRow(row.id, row.changed_seq, row.status != "retired", row.data) for row in connection.execute(query)
+            VectorRow(id_, seq, status != "retired", data) for id_, seq, status, data in connection.execute(query).all()
         ]
 
     def vectors(self, connection: Connection, embedder: str, ids: Sequence[str]) -> dict[str, bytes]:

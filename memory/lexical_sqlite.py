@@ -18,6 +18,10 @@ _BEST = text(
     "WHERE concept_words MATCH :match ORDER BY rank LIMIT :limit) "
     "SELECT c.id, c.namespace FROM best JOIN concepts c ON c.added_seq = best.seq ORDER BY best.score"
 )
+_STANDING = text(
+    "SELECT (SELECT max(seq) FROM events) AS last, EXISTS (SELECT 1 FROM concepts WHERE namespace < :namespace) "
+    "OR EXISTS (SELECT 1 FROM concepts WHERE namespace > :namespace) AS shared"
+)
 _BEST_OF_ONE = text(
     "SELECT concept_id FROM concept_words WHERE concept_words MATCH :match AND namespace = :namespace "
     "ORDER BY rank LIMIT :limit"
@@ -28,7 +32,7 @@ class SqliteKeywords(KeywordTable):
     """Implements `memory.lexical.KeywordIndex`."""
 
     def __init__(self, ledger: Ledger) -> None:
-        self._rare = RareWords("concept_words")
+        self._rare = RareWords("SELECT 1 FROM concept_words WHERE concept_words MATCH ?", '"')
         super().__init__(ledger)
 
     def _create(self, connection: Connection) -> None:
@@ -66,14 +70,16 @@ class SqliteKeywords(KeywordTable):
 
     def search(self, connection: Connection, namespace: str, query: str, limit: int) -> list[str]:
         """Ids of the concepts that share words with the query, best first."""
-        size = connection.scalar(text("SELECT max(added_seq) FROM concepts")) or 0
-        match = self._rare.expression(connection, content_words(query), size)
-        if not match:
+        standing = connection.execute(_STANDING, {"namespace": namespace}).one()
+        wanted = self._rare.wanted(connection, content_words(query), standing.last or 0)
+        if not wanted.counts:
             return []
+        match = (" AND " if wanted.together else " OR ").join(map(self._rare.quoted, wanted.counts))
         # Ranked over all namespaces first: reading the namespace of every match costs more than ranking it.
-        ranked = connection.execute(_BEST, {"match": match, "limit": 4 * limit}).all()
+        wide = 4 * limit if standing.shared else limit
+        ranked = connection.execute(_BEST, {"match": match, "limit": wide}).all()
         found = [row.id for row in ranked if row.namespace == namespace]
-        if len(found) < limit and len(ranked) == 4 * limit:
+        if len(found) < limit and len(ranked) == wide:
             rows = connection.execute(_BEST_OF_ONE, {"match": match, "namespace": namespace, "limit": limit})
             found = [row.concept_id for row in rows]
         return found[:limit]

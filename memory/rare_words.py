@@ -1,73 +1,99 @@
 """RareWords: which words of a query the keyword index should look for, so that a search stays fast in a large store.
 
-BM25 has to score every text that holds any of the words. A word that stands in one text of fifty decides little and
-costs most of the time: 150 ms for the prompt of a typical task at 100,000 texts, 1 ms without such words.
+Every text that holds any of the words has to be scored. A word that stands in one text of fifty decides little and
+costs most of the time: 150 ms for the prompt of a typical task at 100,000 texts on SQLite, 1 ms without such words.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 _MOST_WORDS = 64
-_MOST_TEXTS = 500  # scored for one search; a text costs about 2 microseconds
-_GROWTH = 1.25  # of the table, after which its words are counted again
+_MOST_TEXTS = 500  # scored for one search; on SQLite a text costs about 2 microseconds
+_GROWTH = 1.25  # of the ledger, after which its words are counted again
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to look for.
+
+    Attributes:
+        counts: each word, the rarest first, and how many texts have it.
+        texts: how many texts there are, roughly; 0 where `RareWords` was not told how to count them.
+        together: whether a text must have all of the words, and not just any.
+    """
+
+    counts: dict[str, int]
+    texts: int = 0
+    together: bool = False
 
 
 class RareWords:
-    """Counts of texts by word in an FTS5 table, each counted once and no further than needed.
+    """Counts of texts by word, each counted once and no further than needed.
 
     Args:
-        table: name of the FTS5 table.
+        matches: a statement in the driver's own style that gives a row for each text that matches its one parameter.
+        mark: what stands around a word there, so that nothing in a query acts as an operator.
+        total: a statement that counts all texts, where a ranking needs that.
     """
 
-    def __init__(self, table: str) -> None:
-        self._count = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH ? LIMIT {_MOST_TEXTS + 1})"
-        self._counts: dict[str, int] = {}
-        self._size = 0
+    def __init__(self, matches: str, mark: str, total: str = "SELECT 0") -> None:
+        self._mark = mark
+        self._count = f"SELECT count(*) FROM ({matches} LIMIT {_MOST_TEXTS + 1}) AS found"
+        self._total = total
         self._lock = threading.Lock()
+        self._counts: dict[str, int] = {}
+        self._texts: int | None = None
+        self._size = 0
+        self._absent: set[str] = set()
+        self._last = 0
 
-    def expression(self, connection: Connection, words: Sequence[str], size: int) -> str:
-        """An FTS5 expression that matches about 500 texts at most, or an empty one when no text has a word.
+    def wanted(self, connection: Connection, words: Sequence[str], last: int) -> Wanted:
+        """Words that about 500 texts have at most, or none when no text has a word.
 
-        Every word is quoted, so nothing in a query acts as an operator. Where every word is frequent, texts with the
-        two rarest of them are asked for.
+        Where every word is frequent, texts that have the two rarest of them together are asked for.
 
         Args:
-            connection: of the database that holds the table.
+            connection: of the database that holds the texts.
             words: content words of the query.
-            size: how large the table is, in any unit that grows with it.
+            last: number of the ledger's last event: what no text had may be there after the next one.
         """
         words = list(dict.fromkeys(words))[:_MOST_WORDS]
-        counts = self._counted(connection, words, size)
+        counts = self._counted(connection, words, last)
+        texts = self._texts
+        if texts is None:
+            texts = self._texts = int(connection.exec_driver_sql(self._total).scalar_one())
         rarest = sorted((word for word in words if counts[word]), key=counts.__getitem__)
-        chosen, texts = [], 0
+        chosen: dict[str, int] = {}
         for word in rarest:
-            texts += counts[word]
-            if texts > _MOST_TEXTS:
+            if sum(chosen.values()) + counts[word] > _MOST_TEXTS:
                 break
-            chosen.append(word)
-        if not chosen:
-            return " AND ".join(map(_quoted, rarest[:2]))
-        return " OR ".join(map(_quoted, chosen))
+            chosen[word] = counts[word]
+        if chosen:
+            return Wanted(chosen, texts)
+        return Wanted({word: counts[word] for word in rarest[:2]}, texts, together=True)
 
-    def _counted(self, connection: Connection, words: Sequence[str], size: int) -> dict[str, int]:
+    def _counted(self, connection: Connection, words: Sequence[str], last: int) -> dict[str, int]:
         with self._lock:
-            if not self._size <= size <= max(100, self._size * _GROWTH):
-                self._counts, self._size = {}, size
-            known = self._counts
-            counts = {word: known[word] for word in words if word in known}
+            if not self._size <= last <= self._size * _GROWTH:
+                self._counts, self._texts, self._size = {}, None, last
+            if last != self._last:
+                self._absent, self._last = set(), last
+            known, absent = self._counts, self._absent
+            counts = {word: 0 if word in absent else known[word] for word in words if word in known or word in absent}
         new = [word for word in words if word not in counts]
         if new:
             statement = " UNION ALL ".join([f"SELECT ({self._count})"] * len(new))
-            rows = connection.exec_driver_sql(statement, tuple(map(_quoted, new)))
+            rows = connection.exec_driver_sql(statement, tuple(map(self.quoted, new)))
             counts.update(zip(new, (row[0] for row in rows), strict=True))
-            # A word that no text has is looked for again: the next write may bring it.
             known.update((word, counts[word]) for word in new if counts[word])
+            absent.update(word for word in new if not counts[word])
         return counts
 
-
-def _quoted(word: str) -> str:
-    return f'"{word}"'
+    def quoted(self, word: str) -> str:
+        """The word as the database takes it for nothing but a word; content words hold no marks."""
+        return f"{self._mark}{word}{self._mark}"

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from memory.ledger import Ledger
 
 _BLOCK = 256  # queries at once
+_PAGE = 5000  # rows read at once
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,13 @@ class VectorScan:
 
     def _catch_up(self) -> None:
         with self._ledger.read() as connection:
-            changes = self._ledger.changes(connection, self._namespace, self._embedder, self._seq)
-        for row in changes:
-            if row.active and row.vector is not None:
-                self._put(row.id, row.vector)
-            else:
-                self._remove(row.id)
-            self._seq = row.changed_seq
+            while rows := self._ledger.changes(connection, self._namespace, self._embedder, self._seq, _PAGE):
+                for row in rows:
+                    if row.active and row.vector is not None:
+                        self._put(row.id, row.vector)
+                    else:
+                        self._remove(row.id)
+                    self._seq = row.changed_seq
 
     def _put(self, id_: str, vector: bytes) -> None:
         place = self._place.setdefault(id_, len(self._ids))

@@ -1,8 +1,7 @@
-"""Finder: candidates for a query from both indexes, and the near twin of a new concept."""
+"""Finder: candidates for a query from both indexes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,8 +9,6 @@ from numpy.typing import NDArray
 from sqlalchemy import bindparam, select
 
 from memory.concept import Concept
-from memory.duplicates import NEAR_DUPLICATE, says_the_same
-from memory.embedding import Vectors
 from memory.ledger import Ledger
 from memory.lexical import KeywordIndex
 from memory.recall import Hit, fuse
@@ -19,10 +16,8 @@ from memory.schema import concepts, vectors
 from memory.vectors import VectorStore
 
 SHORTLIST = 20
-_NEAREST = 3
 # Of equal rank the nearer one comes first: an HNSW graph may miss a text unlike all others, which words then find.
 _TIES = 4
-_PARAMETERS = 500  # of one statement
 # Both indexes are of one namespace already. Asked for it again, SQLite would read all of it.
 _CANDIDATES = (
     select(concepts.c.id, concepts.c.status, concepts.c.body, vectors.c.data)
@@ -67,35 +62,13 @@ class Finder:
             scores = fuse([neighbour.id for neighbour in near.result()], words)
             best = sorted(scores, key=lambda id_: -scores[id_])[: limit + _TIES]
             rows = connection.execute(_CANDIDATES, {"ids": best, "embedder": self._vectors.identity.key}).all()
-        stored = {row.id: np.frombuffer(row.data, dtype="<f4") for row in rows}
-        found = [Concept.model_validate_json(row.body) for row in rows if row.status != "retired"]
+        rows = [row for row in rows if row.status != "retired"]
+        if not rows:
+            return [], {}
+        stored = np.frombuffer(b"".join(row.data for row in rows), dtype="<f4").reshape(len(rows), -1)
+        similar = np.clip(stored @ query, -1.0, 1.0).tolist()
+        ranked = sorted(zip(rows, similar, strict=True), key=lambda pair: (-scores[pair[0].id], -pair[1]))
         hits = [
-            Hit(concept, float(np.clip(stored[concept.id] @ query, -1.0, 1.0)), scores[concept.id]) for concept in found
+            Hit(Concept.model_validate_json(row.body), similarity, scores[row.id]) for row, similarity in ranked[:limit]
         ]
-        return sorted(hits, key=lambda hit: (-hit.score, -hit.similarity))[:limit], stored
-
-    def near_duplicates(self, new: Sequence[Concept], made: Vectors) -> list[str | None]:
-        """For each new concept, with its vector, the id of a stored one that says the same, or None."""
-        with self._ledger.read() as connection:
-            if self._ledger.is_empty(connection, self._namespace):
-                return [None] * len(new)
-        close = [
-            [neighbour for neighbour in found if neighbour.similarity >= NEAR_DUPLICATE]
-            for found in self._vectors.nearest_to_each(made, _NEAREST)
-        ]
-        ids = sorted({neighbour.id for found in close for neighbour in found})
-        stored: dict[str, Concept] = {}
-        with self._ledger.read() as connection:
-            for start in range(0, len(ids), _PARAMETERS):
-                stored |= self._ledger.get(connection, self._namespace, ids[start : start + _PARAMETERS])
-        return [
-            next(
-                (
-                    neighbour.id
-                    for neighbour in found
-                    if neighbour.id in stored and says_the_same(concept, stored[neighbour.id], neighbour.similarity)
-                ),
-                None,
-            )
-            for concept, found in zip(new, close, strict=True)
-        ]
+        return hits, {row.id: vector for row, vector in zip(rows, stored, strict=True)}

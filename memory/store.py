@@ -52,7 +52,7 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
         self._vectors = VectorStore(ledger, folder, embedder, namespace, index)
         self._words = open_keyword_index(ledger)
         self._finder = Finder(ledger, self._vectors, self._words, namespace)
-        self._editor = Editor(ledger, self._vectors, self._words, self._finder, namespace)
+        self._editor = Editor(ledger, self._vectors, self._words, namespace)
         self._undo = Undo(ledger, self._vectors, self._words, namespace)
         self._merger = Merger(ledger, self._vectors, self._editor)
         self._credit = Credit(ledger, namespace)

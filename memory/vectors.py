@@ -10,6 +10,7 @@ import json
 import logging
 import threading
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -228,5 +229,6 @@ class VectorStore:
         return self._owner is not None
 
 
+@lru_cache(maxsize=8)
 def _identity(stored: str | None) -> EmbedderIdentity | None:
     return EmbedderIdentity(**json.loads(stored)) if stored is not None else None
