@@ -100,7 +100,7 @@ def twins_within(batch: Sequence[Concept], made: Vectors) -> list[int | None]:
     nearest = Pairs.none()
     for start in range(0, len(batch), BLOCK):
         found = close.among(made[start : start + BLOCK])
-        earlier = found.place + start != found.row
+        earlier = found.place + start < found.row
         if earlier.any():
             before = Pairs(found.row[earlier], found.place[earlier] + start, found.similarity[earlier])
             nearest = closest(joined([nearest, before]), _NEAREST)

@@ -12,6 +12,7 @@ from typing import Any
 
 from agent.errors import MissingExtra, UsageError
 from agent.task import Task
+from agent.tasks.gym_entries import entries
 from agent.tasks.jsonl import PLAIN_NUMBER
 from agent.tasks.source import Source, TaskDefect
 from agent.tasks.spec import Spec, did_you_mean
@@ -60,14 +61,11 @@ def _read(spec: Spec) -> Iterator[Task | TaskDefect]:
 def _generate(names: list[str], spec: Spec) -> Iterator[Task]:
     stop = spec.offset + (spec.size or DEFAULT_SIZE)
     seed = spec.seed or 0
-    per_family = -(-stop // len(names))
-    datasets: dict[str, Any] = {}
-    for place in range(spec.offset, stop):
-        index, turn = divmod(place, len(names))
-        name = names[turn]
-        if name not in datasets:
-            datasets[name] = load_gym().create_dataset(name, size=per_family, seed=seed * _SEED_STRIDE % 2**32)
-        yield _task_from(datasets[name][index], name, f"{name}-{seed}-{index}")
+    dealt = (divmod(place, len(names)) for place in range(spec.offset, stop))
+    wanted = [(names[turn], index) for index, turn in dealt]
+    made = entries(wanted, -(-stop // len(names)), seed * _SEED_STRIDE % 2**32)
+    for (name, index), entry in zip(wanted, made, strict=True):
+        yield _task_from(entry, name, f"{name}-{seed}-{index}")
 
 
 def _task_from(entry: dict[str, Any], family: str, name: str) -> Task:

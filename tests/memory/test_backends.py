@@ -201,3 +201,12 @@ class TestEveryBackend:
         numbers = [event.seq for event in store.events(None)]
         assert numbers == sorted(set(numbers))
         assert len(store.search("method", limit=50)) == 21
+
+    def test_a_large_batch_finds_what_is_stored_already(self, backend):
+        store = backend.open()
+        titles = [f"Method number{n} of {n % 7} kinds" for n in range(70)]
+        first = store.add_many([ConceptDraft(title=title) for title in titles])
+        store.forget(first[0])
+        again = store.add_many([ConceptDraft(title=f"{title}.") for title in titles])
+        assert again[1:] == first[1:] and again[0] != first[0]
+        assert [concept.seen for concept in store.all()] == [2] * 69 + [1]

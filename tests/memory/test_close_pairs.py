@@ -42,6 +42,8 @@ def test_more_queries_than_a_product_takes_are_all_compared():
     assert {(place, place) for place in range(10)} <= set(zip(found.row.tolist(), found.place.tolist(), strict=True))
     last = ClosePairs(made, FLOOR).among(made[-1:])
     assert 2499 in last.row.tolist()
+    every = ClosePairs(np.repeat(made[:1], 1500, axis=0), FLOOR).among(made[:1])
+    assert every.row.tolist() == list(range(1500))
 
 
 def test_hardly_any_pair_is_compared_in_full(monkeypatch):

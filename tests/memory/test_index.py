@@ -7,6 +7,7 @@ import sqlite3
 import numpy as np
 import pytest
 
+from memory.concept import ConceptDraft
 from memory.embedding import HashEmbedder
 from memory.errors import EmbedderError, EmbedderMismatch, IndexCorrupt
 from memory.index import ChromaIndex
@@ -164,3 +165,17 @@ def test_scan_and_chroma_agree(filled):
         for exact, found in zip(scan.nearest(queries, 3, last), index.nearest(queries, 3, last), strict=True):
             assert [one.id for one in exact] == [one.id for one in found]
             assert [one.similarity for one in exact] == pytest.approx([one.similarity for one in found], abs=1e-5)
+
+
+def test_an_index_that_is_far_behind_catches_up_a_page_at_a_time(filled):
+    with ConceptStore.open(filled, embedder="hash") as store:
+        index = store._vectors._open_view()
+        put, pages = index._put, []
+        index._client.get_max_batch_size = lambda: 2
+        index._put = lambda rows: pages.append([row.id for row in rows]) or put(rows)
+        ids = store.add_many([ConceptDraft(title=f"Method number{n}") for n in range(5)])
+        store.forget(ids[0])
+        store.revise(ids[1], {"title": "Colour a map"})
+        assert {hit.concept.id for hit in store.search("method", limit=9)} >= set(ids[1:])
+        assert pages == [[ids[2], ids[3]], [ids[4], ids[0]], [ids[1]]]
+        assert not store._vectors.check_index()

@@ -1,6 +1,9 @@
 import inspect
 import json
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
@@ -131,3 +134,13 @@ def test_bad_specifications_are_told_at_once(spec: str, sentence: str):
 def test_all_families_are_offered_but_the_one_that_needs_a_configuration():
     assert len(families()) >= 100
     assert "composite" not in families()
+
+
+@pytest.mark.parametrize("hashes", ["1", "2"])
+def test_a_seed_means_the_same_problems_whatever_the_order_of_sets(hashes):
+    spec = "gym:isomorphic_strings,ransom_note;size=4;seed=11"
+    code = f"from agent.tasks import load_tasks\nfor task in load_tasks({spec!r}):\n    print(task.prompt)"
+    env = os.environ | {"PYTHONHASHSEED": hashes}
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
+    assert said.stdout == "".join(f"{task.prompt}\n" for task in load_tasks(spec))
+    assert said.stderr == ""
