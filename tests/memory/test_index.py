@@ -179,3 +179,17 @@ def test_an_index_that_is_far_behind_catches_up_a_page_at_a_time(filled):
         assert {hit.concept.id for hit in store.search("method", limit=9)} >= set(ids[1:])
         assert pages == [[ids[2], ids[3]], [ids[4], ids[0]], [ids[1]]]
         assert not store._vectors.check_index()
+
+
+@pytest.mark.parametrize(("enough_up_to", "ef_search"), [(3, 250), (2, 500), (1, 1000), (0.7, 2000)])
+def test_the_larger_a_store_is_when_it_is_opened_the_wider_its_graph_is_searched(
+    filled, monkeypatch, enough_up_to, ef_search
+):
+    monkeypatch.setattr("memory.index._ENOUGH_UP_TO", enough_up_to)
+    for _ in range(2):  # once for the index as it was, once for one built anew
+        with ConceptStore.open(filled, embedder="hash") as store:
+            found = store._vectors._open_view()._collection
+            configuration = store._vectors._view._client.get_collection(found.name).configuration_json
+            assert (configuration["hnsw"]["ef_search"], configuration["hnsw"]["space"]) == (ef_search, "cosine")
+            assert store.search("rotate a square matrix clockwise", limit=1)[0].concept.title == GRID.title
+        shutil.rmtree(filled / "index")
