@@ -181,7 +181,7 @@ def test_an_index_that_is_far_behind_catches_up_a_page_at_a_time(filled):
         assert not store._vectors.check_index()
 
 
-@pytest.mark.parametrize(("enough_up_to", "ef_search"), [(3, 250), (2, 500), (1, 1000), (0.7, 2000)])
+@pytest.mark.parametrize(("enough_up_to", "ef_search"), [(3, 250), (2, 500), (1, 750)])
 def test_the_larger_a_store_is_when_it_is_opened_the_wider_its_graph_is_searched(
     filled, monkeypatch, enough_up_to, ef_search
 ):
