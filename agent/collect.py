@@ -123,15 +123,20 @@ class Collector:
         return sum(id in nodes for id in (ROOT, *ids))
 
     async def _record(self, assigned: Assigned) -> None:
+        here = Walked(self.tally, self.study.entries, set(self.writer.nodes(assigned.header.task)))
+
+        def count(header: TaskHeader, node: Node) -> None:
+            here.add(node)
+            self.on_node(header, node)
+
         recorder = Recorder(
             self.stepwise,
             self.writer,
             assigned.task,
             assigned.header,
             may_go_on=self._may_go_on,
-            on_node=self._count,
+            on_node=count,
         )
-        here = Walked(self.tally, self.study.entries, set(self.writer.nodes(assigned.header.task)))
         try:
             root = await recorder.root()
             here.passed(ROOT)
@@ -150,10 +155,6 @@ class Collector:
     def _may_go_on(self, nodes: int) -> bool:
         limit = self.study.nodes_per_task
         return not self.until() and (limit is None or nodes < limit)
-
-    def _count(self, header: TaskHeader, node: Node) -> None:
-        self.tally.add(node)
-        self.on_node(header, node)
 
     async def _follow(self, way: Way, spot: Spot, recorder: Recorder, sample: int) -> None:
         actions = self.stepwise.parts.registry.actions

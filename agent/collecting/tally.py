@@ -66,6 +66,8 @@ class Tally:
 class Walked:
     """Counts the entries of one task towards the tally of all.
 
+    A task that was complete on disk takes no time, so its entries tell nothing of the pace: they count as known.
+
     Args:
         tally: of all tasks.
         entries: of this task.
@@ -76,16 +78,33 @@ class Walked:
         self._tally = tally
         self._left = entries
         self._recorded = recorded
+        self._passed = 0
+        self._grows = False
+
+    def add(self, node: Node) -> None:
+        """A node was recorded in this sitting."""
+        self._tally.add(node)
+        self._grows = True
+        self._settle()
 
     def passed(self, id: str | None = None) -> None:
         """An entry is done; `id` is the node it leads to, None for an episode."""
         self._left -= 1
-        self._tally.fresh += id is None or id not in self._recorded
+        self._passed += id is None or id not in self._recorded
+        self._settle()
 
     def finished(self) -> None:
         """Nothing more comes of this task, whether or not all its entries were gone through."""
-        self._tally.fresh += self._left
+        self._passed += self._left
         self._left = 0
+        self._settle()
+        self._tally.known += self._passed
+        self._passed = 0
+
+    def _settle(self) -> None:
+        if self._grows:
+            self._tally.fresh += self._passed
+            self._passed = 0
 
 
 def clock(seconds: float | None) -> str:

@@ -9,6 +9,7 @@ from agent.collecting.plan import NAMED
 from agent.collecting.tally import Tally, Walked, clock
 from agent.models import ModelClient
 from tests.agent.states import always_right
+from tests.navigator.banks import node
 
 
 def test_a_header_names_what_was_used_and_no_address():
@@ -31,14 +32,25 @@ def test_the_time_left_is_that_of_entries_that_are_not_on_disk():
     assert tally.seconds_left is None
     tally.begin()
     tally.started -= 30
-    tally.nodes = 3
     here = Walked(tally, 5, {"r", "r/program"})
-    for id in ("r", "r/program", "r/reason", None):
+    for id in ("r", "r/program", "r/reason"):
         here.passed(id)
+    assert tally.fresh == 0, "nothing was recorded in this sitting yet"
+    here.add(node("r"))
+    here.passed(None)
     assert (tally.fresh, tally.done) == (2, 12)
     assert tally.seconds_left == pytest.approx(30 / 2 * 8, rel=0.01)
     here.finished()
     assert tally.fresh == 3
+
+
+def test_a_task_that_was_complete_on_disk_tells_nothing_of_the_pace():
+    tally = Tally(entries=10, known=2)
+    here = Walked(tally, 5, {"r", "r/program"})
+    for id in ("r", "r/program", "r/reason"):
+        here.passed(id)
+    here.finished()
+    assert (tally.fresh, tally.done, tally.seconds_left) == (0, 5, None)
 
 
 @pytest.mark.parametrize(
