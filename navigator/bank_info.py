@@ -12,7 +12,7 @@ from navigator.block_values import block_values
 from navigator.exact import exact_values
 from navigator.forest import Forest
 from navigator.outcomes import Outcomes
-from navigator.sequences import best_fixed, best_fixed_by_family, fixed_sequence
+from navigator.sequences import MIN_COVERAGE, best_fixed, best_fixed_by_family, fixed_sequence
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def info(bank: Bank, cost_weight: float = 0.0) -> BankInfo:
     """Reads the whole bank; raises BankError where a file of it is damaged."""
     forest = Forest.of(bank)
     oracle = exact_values(forest, cost_weight).oracle
-    best = best_fixed(forest, cost_weight)
+    best = best_fixed(forest, cost_weight, MIN_COVERAGE)
     nodes = [node for task in bank.tasks for node in bank.tree(task)]
     runs = Counter(node.action for node in nodes if node.action is not None)
     usages = [usage for node in nodes for usage in (node.usage, node.answer_usage)]
@@ -127,7 +127,7 @@ def info(bank: Bank, cost_weight: float = 0.0) -> BankInfo:
 def _families(bank: Bank, forest: Forest, oracle: Outcomes, cost_weight: float) -> dict[str, FamilyInfo]:
     at_once = fixed_sequence(forest, ()).outcomes
     found = {}
-    for family, best in best_fixed_by_family(forest, cost_weight).items():
+    for family, best in best_fixed_by_family(forest, cost_weight, MIN_COVERAGE).items():
         found[family] = FamilyInfo(
             tasks=len(bank.families[family]),
             nodes=sum(len(bank.tree(task)) for task in bank.families[family]),

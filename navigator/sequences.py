@@ -11,6 +11,9 @@ from navigator.errors import NavigatorError
 from navigator.forest import Forest
 from navigator.outcomes import Outcomes
 
+MIN_COVERAGE = 0.9
+"""Share of the tasks on which a sequence must be known to be compared, where a recording may still be going on."""
+
 
 @dataclass(frozen=True)
 class FixedSequence:

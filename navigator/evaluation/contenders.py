@@ -17,14 +17,13 @@ from navigator.linear import fit_linear
 from navigator.nearest import NearestPolicy
 from navigator.outcomes import one_hot
 from navigator.policy import FixedPolicy, Policy
-from navigator.sequences import best_fixed, best_fixed_by_family
+from navigator.sequences import MIN_COVERAGE, best_fixed, best_fixed_by_family
 from navigator.spaces import ActionSpec, ObservationSpec
 from navigator.training.ensemble import mean_network
 from navigator.training.plan import Plan
 
 Kind = Literal["baseline", "learned", "oracle"]
 
-MIN_COVERAGE = 0.9
 """Share of the training tasks on which a fixed sequence must be recorded to be chosen."""
 
 VALIDATION = {"train": 0.8, "validation": 0.2}
