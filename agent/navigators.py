@@ -48,6 +48,8 @@ def navigator_for(
     observations: ObservationSpec,
     seed: int = 0,
     effort: Effort = None,
+    *,
+    learning: bool = False,
 ) -> Policy | Navigator:
     """What a name stands for in a live run: `llm`, or a policy (see `agent.policies.policy_for`).
 
@@ -55,7 +57,7 @@ def navigator_for(
         UsageError: it stands for none, or has no effort to set.
     """
     if name != LLM and not isinstance(name, Navigator):
-        return policy_for(name, registry.actions, observations, seed, effort)
+        return policy_for(name, registry.actions, observations, seed, effort, learning=learning)
     if effort is not None:
         label = name if isinstance(name, str) else name.name
         raise UsageError(f"--effort is for a policy trained with --effort-input, not for {label!r}")
@@ -63,4 +65,4 @@ def navigator_for(
         return name
     from agent.llm_navigator import LLMNavigator
 
-    return LLMNavigator(registry, policy_for("default", registry.actions, observations))
+    return LLMNavigator(registry, policy_for("rules", registry.actions, observations))

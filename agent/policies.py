@@ -1,4 +1,4 @@
-"""Policies by name: `default`, `random`, `fixed:plan,program,answer`, a rule file, or a trained policy's file.
+"""Policies by name: `default`, `rules`, `random`, `fixed:plan,program,answer`, a rule file, or a trained policy's file.
 
 `epsilon=0.1:` before any of them explores with a known share of the decisions.
 """
@@ -12,6 +12,7 @@ from navigator import exploring
 from navigator.errors import NavigatorError
 from navigator.policy import FixedPolicy, Policy, RandomPolicy
 from navigator.policy_file import SUFFIX
+from navigator.pretrained import shipped
 from navigator.rule_file import load_rules
 from navigator.rules import RulePolicy
 from navigator.spaces import ActionSpec, ObservationSpec
@@ -20,7 +21,13 @@ Effort = str | float | None
 
 
 def policy_for(
-    name: str | Policy, actions: ActionSpec, observations: ObservationSpec, seed: int = 0, effort: Effort = None
+    name: str | Policy,
+    actions: ActionSpec,
+    observations: ObservationSpec,
+    seed: int = 0,
+    effort: Effort = None,
+    *,
+    learning: bool = False,
 ) -> Policy:
     """The policy that a name stands for; a policy stands for itself.
 
@@ -30,6 +37,7 @@ def policy_for(
         observations: the features.
         seed: of a policy that draws.
         effort: `low`, `medium`, `high` or 0 to 1, for a policy that was trained with an effort input.
+        learning: a memory learns from the run, for `default`.
 
     Raises:
         UsageError: it stands for none, or has no effort to set.
@@ -37,7 +45,7 @@ def policy_for(
     try:
         if isinstance(name, str) and name.startswith(exploring.PREFIX):
             epsilon, base = exploring.parse(name)
-            usual = policy_for(base, actions, observations, seed, effort)
+            usual = policy_for(base, actions, observations, seed, effort, learning=learning)
             return exploring.EpsilonPolicy(usual, epsilon, actions, seed)
         if isinstance(name, str) and name.endswith(SUFFIX):
             from navigator.load import load_policy
@@ -45,21 +53,22 @@ def policy_for(
             policy = load_policy(Path(name), actions, observations, effort)
             policy.name = policy_label(name, effort)
             return policy
+        if isinstance(name, str) and name in ("default", "rules") and "steps_taken" not in observations.names:
+            raise _reads_the_run(name)
+        if name == "default":
+            return shipped(actions, observations, effort, learning=learning)
         if effort is not None:
             label = name if isinstance(name, str) else name.name
             raise UsageError(f"--effort is for a policy trained with --effort-input, not for {label!r}")
         if not isinstance(name, str):
             return name
-        if "steps_taken" not in observations.names and (name == "default" or name.startswith("fixed:")):
-            raise UsageError(
-                f"the policy {name!r} reads what the run did so far, which this observation preset leaves out: give a "
-                "--policy that was trained with it, random, or another preset"
-            )
-        if name == "default":
+        if name == "rules":
             return RulePolicy(actions, observations)
         if name == "random":
             return RandomPolicy(actions, seed)
         if name.startswith("fixed:"):
+            if "steps_taken" not in observations.names:
+                raise _reads_the_run(name)
             sequence = [entry.strip() for entry in name.removeprefix("fixed:").split(",") if entry.strip()]
             return FixedPolicy(sequence, actions, observations)
         if name.endswith(".toml"):
@@ -69,8 +78,15 @@ def policy_for(
     if name == "llm":
         raise UsageError("the policy llm asks the model, so it is for live runs alone: pilotage solve --policy llm")
     raise UsageError(
-        f"unknown policy {name!r}; use default, random, llm, a trained policy ({SUFFIX}), a rule file (.toml), or "
-        f"fixed:<block>,<block>,... with blocks from {', '.join(actions.names)}; epsilon=0.1: before it explores"
+        f"unknown policy {name!r}; use default, rules, random, llm, a trained policy ({SUFFIX}), a rule file (.toml), "
+        f"or fixed:<block>,<block>,... with blocks from {', '.join(actions.names)}; epsilon=0.1: before it explores"
+    )
+
+
+def _reads_the_run(name: str) -> UsageError:
+    return UsageError(
+        f"the policy {name!r} reads what the run did so far, which this observation preset leaves out: give a --policy "
+        "that was trained with it, random, or another preset"
     )
 
 
@@ -82,5 +98,5 @@ def policy_label(name: str, effort: Effort = None) -> str:
     if name.endswith(".toml"):
         return f"rules:{Path(name).name}"
     if name.endswith(SUFFIX):
-        return f"learned:{Path(name).name}" + ("" if effort is None else f"@{effort}")
-    return name
+        name = f"learned:{Path(name).name}"
+    return name if effort is None else f"{name}@{effort}"

@@ -107,9 +107,10 @@ class ReasoningAgent:
         client = _client(model)
         registry = registry or registry_for(observation)
         observer = Observer(registry, observation)
+        learns = memory is not None and learn
         self.parts = Parts(
             model=client,
-            policy=navigator_for(policy, registry, observer.spec, seed, effort),
+            policy=navigator_for(policy, registry, observer.spec, seed, effort, learning=learns),
             registry=registry,
             observer=observer,
             budget=budget or Budget(max_steps=max_steps_for(observation)),
@@ -119,9 +120,7 @@ class ReasoningAgent:
                 if memory is not None
                 else None
             ),
-            learner=(
-                Learner(memory, client.name, keep_unverified=keep_unverified) if memory is not None and learn else None
-            ),
+            learner=Learner(memory, client.name, keep_unverified=keep_unverified) if memory and learns else None,
             creditor=Creditor(memory, record=learn) if memory is not None else None,
             holdout=holdout,
             seed=seed,

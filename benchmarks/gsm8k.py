@@ -19,6 +19,7 @@ from agent.statistics import mcnemar_exact, paired_difference, summarise
 
 POLICIES = {
     "default": "default",
+    "rules": "rules",
     "answer": "fixed:answer",
     "program": "fixed:program,answer",
     "reason": "fixed:reason,answer",

@@ -5,7 +5,7 @@ r"""Policies side by side on live tasks, paired; and, beside a bank's evaluation
         [--model embedded] [--evaluation evaluation.json] [--limit-minutes 60] [--json]
 
 A policy is written as for `pilotage solve`: `default`, a file (`mine.safetensors`, or `mine.safetensors@low` at an
-effort), `fixed:...`, `random`, `llm`. Behind `=` stands what the evaluation calls a file. The first one is what the
+effort), `fixed:...`, `random`, `llm`. Behind `=` stands what the evaluation calls it. The first one is what the
 others are compared with. Each task is solved by every policy before the next is begun, without memory, so a run that is
 stopped has whole pairs; the same command goes on. A reply that one policy paid for is free for the others and counts in
 full for each. A reply that stayed unusable counts as wrong.
@@ -43,6 +43,9 @@ from navigator.evaluation.bootstrap import Resampler
 from navigator.policy_file import SUFFIX
 from navigator.statistics import holm, mcnemar_exact
 
+ENTRY = re.compile(rf"((?:epsilon=[^:]*:)?(?:.*{re.escape(SUFFIX)}|[^=@]*))(?:@([^=]*))?(?:=(.*))?", re.DOTALL)
+"""Policy, effort, and what the evaluation calls it."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -55,13 +58,9 @@ class Entry:
 
     @classmethod
     def parse(cls, text: str) -> Entry:
-        file, found, behind = text.partition(SUFFIX)
-        policy = file + found
-        at, _, known_as = behind.partition("=")
-        effort = at.removeprefix("@")
-        label = policy_label(policy, effort or None)
-        stem = Path(policy).name.removesuffix(SUFFIX) if found else policy
-        return cls(policy, effort or None, label, known_as or stem)
+        policy, effort, known_as = ENTRY.fullmatch(text).groups()
+        stem = Path(policy).name.removesuffix(SUFFIX) if policy.endswith(SUFFIX) else policy
+        return cls(policy, effort, policy_label(policy, effort), known_as or stem)
 
     @property
     def file(self) -> str:

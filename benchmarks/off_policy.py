@@ -1,7 +1,7 @@
 """How well do off-policy estimates tell? Runs are drawn from recorded trees, on which the truth is known.
 
     PYTHONPATH=. python benchmarks/off_policy.py                    a made-up bank, that of the tests
-    python benchmarks/off_policy.py --bank BANK --logging epsilon=0.3:default --policy fixed:program,answer
+    python benchmarks/off_policy.py --bank BANK --logging epsilon=0.3:rules --policy fixed:program,answer
 
 Prints, for every estimator, its error against the exact value over many logs, and how often its 95% interval holds it,
 where it gives one.

@@ -51,20 +51,33 @@ class Scaling:
 
     @classmethod
     def from_data(cls, spec: ObservationSpec, observations: Floats) -> Self:
-        """Standardises by observations of shape (n, features); features that vary little keep their bounds."""
+        """Standardises by observations of shape (n, features); features that vary little keep their bounds.
+
+        A feature that never varied is held at its value: what a network makes of another one was never trained.
+        """
         shift, scale = (spec.low + spec.high) / 2, 2 / (spec.high - spec.low)
         for place in range(len(spec)):
             values = observations[:, place]
             known = values[values > spec.low[place]].astype(np.float64)
             if len(known) >= 2 and known.std() > 1e-3 * (spec.high[place] - spec.low[place]):
                 shift[place], scale[place] = known.mean(), 1 / known.std()
-        return cls._of(spec, shift, scale)
+        scaling = cls._of(spec, shift, scale)
+        held = (observations == observations[:1]).all(axis=0)
+        for bound in (scaling.low, scaling.high):
+            bound[held] = ((observations[0] - scaling.shift) * scaling.scale)[held]
+        return scaling
 
     @classmethod
     def _of(cls, spec: ObservationSpec, shift: Any, scale: Any) -> Self:
         low = np.maximum((spec.low - shift) * scale, -LIMIT)
         high = np.minimum((spec.high - shift) * scale, LIMIT)
         return cls(*(np.ascontiguousarray(array, dtype=np.float32) for array in (shift, scale, low, high)))
+
+    @property
+    def held(self) -> dict[int, float]:
+        """Places of the features that never varied in training, and the values they had."""
+        places = np.flatnonzero(self.low == self.high)
+        return {int(place): float(self.low[place] / self.scale[place] + self.shift[place]) for place in places}
 
     def __call__(self, observations: Floats) -> Floats:
         """Scaled observations, of the same shape (..., features). A NaN stays one."""

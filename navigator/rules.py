@@ -73,7 +73,7 @@ class RulePolicy:
         actions: ActionSpec,
         observations: ObservationSpec,
         rules: Sequence[Rule] = DEFAULT_RULES,
-        name: str = "default",
+        name: str = "rules",
     ) -> None:
         self.name = name
         self.rules = tuple(rules)

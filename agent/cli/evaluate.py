@@ -27,8 +27,8 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="P",
-            help="default, random, best-fixed, best-fixed-per-family, always:<block>, fixed:<block>,..., nearest, "
-            "linear, an algorithm of `train`, random-matched:<P>, oracle, or a policy file; repeatable. "
+            help="default, rules, random, best-fixed, best-fixed-per-family, always:<block>, fixed:<block>,..., "
+            "nearest, linear, an algorithm of `train`, rlot, random-matched:<P>, oracle, or a policy file; repeatable. "
             "(default: the usual ones)",
         ),
     ] = None,

@@ -18,10 +18,14 @@ def _group() -> None:
 
 
 @app.command()
-def show(file: Annotated[Path, typer.Argument(metavar="FILE", help="A policy file.")], as_json: AsJson = False) -> None:
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A policy file, or default.")], as_json: AsJson = False
+) -> None:
     """What a policy sees, what it was trained on, how it scored, and which blocks it uses when."""
     from navigator.policy_file import read_policy
 
+    if str(file) == "default":
+        from navigator.pretrained import FILE as file
     header, tensors = read_policy(file)
     if as_json:
         described = {

@@ -51,7 +51,7 @@ def solve(
     policy: Annotated[
         str | None,
         typer.Option(
-            help="default, random, llm (the model chooses), FILE.safetensors (trained), FILE.toml (rules), or "
+            help="default (trained), rules, random, llm (the model chooses), FILE.safetensors, FILE.toml, or "
             "fixed:BLOCK,BLOCK,...; epsilon=0.1:POLICY explores. (default: default)"
         ),
     ] = None,

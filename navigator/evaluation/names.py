@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from navigator import pretrained
 from navigator.bank import Bank
 from navigator.errors import BankError, PolicyError, SpecMismatch
 from navigator.evaluation.contenders import (
@@ -37,12 +38,14 @@ Resolve = Callable[[str], Policy | None]
 """Gives the policy of a name that is not known here; None where there is none."""
 
 MATCHED = "random-matched"
+PAPERS = "rlot"
+"""Trained as RL of Thoughts trains; `pilotage train --preset rlot`."""
 KNOWN = (
-    "default", "random", f"{MATCHED}:<policy>", "always:<block>", "fixed:<block>,<block>,...", "best-fixed",
-    "best-fixed-per-family", "nearest", "linear", *ALGORITHMS, "oracle", f"a policy file ({SUFFIX})",
+    "default", "rules", "random", f"{MATCHED}:<policy>", "always:<block>", "fixed:<block>,<block>,...", "best-fixed",
+    "best-fixed-per-family", "nearest", "linear", *ALGORITHMS, "rlot", "oracle", f"a policy file ({SUFFIX})",
 )  # fmt: skip
 STANDARD = (
-    "always:reason", "always:program", "best-fixed", "best-fixed-per-family", "default", "linear", "nearest",
+    "always:reason", "always:program", "best-fixed", "best-fixed-per-family", "rules", "linear", "nearest",
     "double-dueling-dqn", MATCHED, "oracle",
 )  # fmt: skip
 """What is compared where nothing is named; what a bank has no blocks, features or libraries for is left out."""
@@ -99,13 +102,15 @@ def contender(name: str | Policy, wishes: Wishes, others: Sequence[Contender] = 
         return _matched(name, rest, wishes, others)
     if name == "random":
         return Given(name, about="Draws among the recorded actions, uniformly.", policy=RandomPolicy(bank.actions))
-    if name == "default":
+    if name == "rules":
         return Given(name, about="The list of rules that pilotage ships.", policy=_rules(bank))
+    if name == "default":
+        return _file(str(pretrained.FILE), wishes)
     if head in ("always", "fixed") and colon:
         return _sequence(name, head, rest, bank)
     if name.endswith(SUFFIX):
         return _file(name, wishes)
-    if head in ALGORITHMS:
+    if head in ALGORITHMS or head == PAPERS:
         return _trained(name, wishes)
     policy = wishes.resolve(name) if wishes.resolve is not None else None
     if policy is not None:
@@ -137,7 +142,7 @@ def _rules(bank: Bank) -> RulePolicy:
     try:
         return RulePolicy(bank.actions, bank.observations)
     except SpecMismatch as error:
-        raise SpecMismatch(f"the rules of default do not fit the bank's blocks: {error}") from error
+        raise SpecMismatch(f"the rules do not fit the bank's blocks: {error}") from error
 
 
 def _linear(name: str, weight: float) -> Linear:
@@ -200,17 +205,21 @@ def _trained(name: str, wishes: Wishes) -> Trained:
     if set(options) - {"effort", "ensemble", "best"} or len(keep) > 1 or len(set(options)) < len(options):
         raise PolicyError(f"{name!r}: behind {algorithm} may stand :effort, and :best or :ensemble")
     require_training()
-    dial = "effort" in options
+    dial, papers = "effort" in options, algorithm == PAPERS
     settings = {"fractions": VALIDATION, **wishes.plan, "cost_weight": wishes.cost_weight, "effort_input": dial}
+    if papers:
+        algorithm = "double-dueling-dqn"
+        settings |= {"base": PAPERS, "step_scores": "values", "cost_weight": 0.0}
     plan = Plan(algorithm, **{**settings, "seeds": 1})
     count = len(wishes.seeds)
     how = {"best": f"the best of {count} seeds on validation tasks", "ensemble": f"the mean of {count} seeds"}
-    about = f"{algorithm}, {plan.length:,} steps on the training tasks"
+    about = f"{algorithm}{' as RL of Thoughts trains it' if papers else ''}, {plan.length:,} {plan.unit}"
+    about += " on the training tasks"
     about += ", one network for all cost weights" if dial else ""
     about += f"; {how[keep[0]]}." if keep else f"; {count} seeds, each judged by itself."
     return Trained(
         name,
-        wishes.cost_weight,
+        None if papers else wishes.cost_weight,  # its outputs are values of step rewards, not of success
         "learned",
         about,
         (0,) if keep else wishes.seeds,

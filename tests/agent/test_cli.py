@@ -33,7 +33,7 @@ def pilotage(tmp_path):
 
 
 def test_solve_shows_the_route_the_cost_and_the_answer(pilotage):
-    done = pilotage("solve", QUESTION, "--model", SCRIPT, "--memory", "none")
+    done = pilotage("solve", QUESTION, "--model", SCRIPT, "--memory", "none", "--policy", "rules")
     assert done.returncode == 0, done.stderr
     for shown in ("program", "nothing was computed yet", "check agrees", "Answer: 480", "program → verify → answer"):
         assert shown in done.stdout
@@ -45,8 +45,8 @@ def test_solve_as_json_prints_one_object_and_nothing_else(pilotage):
 
 
 def test_a_rerun_is_replayed_from_the_cache(pilotage):
-    runs = [pilotage("solve", QUESTION, "--model", SCRIPT, "--memory", "none", "--json") for _ in range(2)]
-    first, second = (json.loads(run.stdout)["usage"] for run in runs)
+    asked = ("solve", QUESTION, "--model", SCRIPT, "--memory", "none", "--policy", "rules", "--json")
+    first, second = (json.loads(pilotage(*asked).stdout)["usage"] for _ in range(2))
     assert first["replayed_calls"] == 0
     assert second["replayed_calls"] == second["llm_calls"] == 2
     assert first["prompt_tokens"] == second["prompt_tokens"]

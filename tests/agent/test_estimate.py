@@ -160,14 +160,14 @@ def pilotage(folder, monkeypatch, capsys):
 
 
 def test_policies_are_judged_from_the_command_line(pilotage):
-    judged = ("estimate", "--runs", "r.jsonl", "--policy", "default", "--policy", "fixed:reason,answer")
+    judged = ("estimate", "--runs", "r.jsonl", "--policy", "rules", "--policy", "fixed:reason,answer")
     code, out, err = pilotage(*judged)
     assert (code, err) == (0, "")
     assert "20 runs on 20 tasks, made by epsilon=0.8:fixed:reason,answer with scripted" in out
     assert "wdr" in out and "as logged" in out and "doubly robust" in out
     code, out, _ = pilotage(*judged, "--json", "--behaviour", "epsilon=0.8:fixed:reason,answer")
     told = json.loads(out)
-    assert code == 0 and [one["policy"] for one in told["policies"]] == ["default", "fixed:reason,answer"]
+    assert code == 0 and [one["policy"] for one in told["policies"]] == ["rules", "fixed:reason,answer"]
     assert set(told["policies"][0]["estimates"]) == {"is", "wis", "pdis", "wpdis", "dm", "dr", "wdr"}
     again = json.loads(pilotage(*judged, "--json")[1])
     assert again == told, "the chances that a line tells are those of the policy that it names"
@@ -178,13 +178,13 @@ def test_policies_are_judged_from_the_command_line(pilotage):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--runs", "d.jsonl", "--policy", "default"), "tell no chances of their decisions"),
+        (("--runs", "d.jsonl", "--policy", "rules"), "tell no chances of their decisions"),
         (("--runs", "d.jsonl", "--runs", "r.jsonl", "--policy", "random"), "tell no chances"),
-        (("--runs", "no.jsonl", "--policy", "default"), "can't be read"),
+        (("--runs", "no.jsonl", "--policy", "rules"), "can't be read"),
         (("--runs", "r.jsonl", "--policy", "magic"), "unknown policy 'magic'"),
         (("--runs", "r.jsonl", "--policy", "epsilon=3:default"), "with a share from 0 to 1"),
         (("--runs", "r.jsonl", "--policy", "epsilon=0.1"), "is written epsilon=0.1:default"),
-        (("--runs", "r.jsonl", "--policy", "random", "--behaviour", "default"), "does not fit the runs"),
+        (("--runs", "r.jsonl", "--policy", "random", "--behaviour", "rules"), "does not fit the runs"),
     ],
 )
 def test_what_cannot_be_estimated_is_one_sentence(pilotage, arguments, said):

@@ -91,7 +91,7 @@ def test_what_is_no_clear_legal_choice_is_decided_by_rule_with_the_reason(said):
     model = directing(said)
     with ReasoningAgent(ModelClient(model), policy="llm", budget=Budget(max_steps=2)) as agent:
         done = agent.solve(TASK)
-    with ReasoningAgent(ModelClient(directing("")), policy="default", budget=Budget(max_steps=2)) as agent:
+    with ReasoningAgent(ModelClient(directing("")), policy="rules", budget=Budget(max_steps=2)) as agent:
         assert done.route == agent.solve(TASK).route
     assert [one.block for one in done.trace.decisions] == ["program", "answer"]
     assert len(asked(model)) == 1, "at the step limit nothing else is legal, and nothing is asked"
@@ -164,7 +164,10 @@ def test_no_policy_is_taken_for_a_navigator():
     layer = (np.zeros((len(actions), len(features)), np.float32), np.zeros(len(actions), np.float32))
     header = Header("network", "by-hand", actions, features, {"cost_weight": 0.1})
     learned = LearnedPolicy(header, [layer], Scaling.from_bounds(features))
-    for policy in (learned, *(policy_for(name, actions, features) for name in ("default", "random", "fixed:reason"))):
+    for policy in (
+        learned,
+        *(policy_for(name, actions, features) for name in ("default", "rules", "random", "fixed:reason")),
+    ):
         assert not isinstance(policy, Navigator)
         with ReasoningAgent(ModelClient(directing("")), policy=policy) as agent:
             assert agent.solve(TASK).answer == "42"

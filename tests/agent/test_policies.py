@@ -49,7 +49,7 @@ def test_effort_moves_a_policy_that_was_trained_for_it(tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", ["default", "random", "fixed:program"])
+@pytest.mark.parametrize("name", ["rules", "random", "fixed:program"])
 def test_other_policies_have_no_effort(name):
     with pytest.raises(UsageError, match="--effort is for a policy trained with --effort-input"):
         policy_for(name, ACTIONS, FEATURES, effort="low")
@@ -68,7 +68,7 @@ def test_what_is_wrong_with_a_policy_file_is_said_in_a_sentence(tmp_path):
         policy_for(file, ACTIONS, FEATURES)
 
 
-@pytest.mark.parametrize("name", ["default", "random", "fixed:program,answer"])
+@pytest.mark.parametrize("name", ["default", "rules", "random", "fixed:program,answer"])
 def test_results_name_a_policy_as_it_names_itself(name):
     assert policy_for(name, ACTIONS, FEATURES).name == policy_label(name)
 

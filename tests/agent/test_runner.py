@@ -40,7 +40,7 @@ def test_the_drawn_graph_shows_every_block_and_the_way_between(scripted):
     [
         ("fixed:reason,verify,answer", ("reason", "verify", "answer")),
         ("fixed:answer", ("answer",)),
-        ("default", ("program", "verify", "answer")),
+        ("rules", ("program", "verify", "answer")),
     ],
 )
 def test_a_policy_routes_a_task(scripted, policy, route):

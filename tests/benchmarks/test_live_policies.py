@@ -20,7 +20,7 @@ def command(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     Path("tasks.jsonl").write_text("".join(json.dumps(task) + "\n" for task in TASKS))
 
-    def run(*arguments, policies=("default", "fixed:reason,answer")):
+    def run(*arguments, policies=("rules", "fixed:reason,answer")):
         given = ["--tasks", "tasks.jsonl", "--out", "out", "--model", SCRIPT, "--policies", *policies, *arguments]
         monkeypatch.setattr(sys, "argv", ["live_policies.py", *given])
         code = 0
@@ -42,7 +42,7 @@ def test_policies_are_compared_on_the_same_tasks_and_the_command_goes_on(command
     assert report["tasks"] == 4 and "2 of 2 tasks" in err, "only what was left is solved"
     assert [row["accuracy"] for row in report["policies"]] == [0.5, 0.5]
     one = report["comparisons"][0]
-    assert (one["policy"], one["against"], one["better"], one["worse"]) == ("fixed:reason,answer", "default", 0, 0)
+    assert (one["policy"], one["against"], one["better"], one["worse"]) == ("fixed:reason,answer", "rules", 0, 0)
     assert 0 < one["cost_ratio"] < 1 and one["mcnemar_p"] == 1
     assert [len(path.read_text().splitlines()) for path in sorted(Path("out").glob("*.jsonl"))] == [4, 4]
 
@@ -52,7 +52,7 @@ def test_what_the_evaluation_promised_is_judged(command):
         shown = {"accuracy_interval": [accuracy - 0.05, accuracy + 0.05], "cost_interval": [0.9 * cost, 1.1 * cost]}
         return {"name": name, "accuracy": accuracy, "cost": cost, **shown}
 
-    content = {"format": "pilotage-evaluation", "version": 1, "policies": [policy("default", 0.52, 5.0)]}
+    content = {"format": "pilotage-evaluation", "version": 1, "policies": [policy("rules", 0.52, 5.0)]}
     Path("e.json").write_text(json.dumps(content))
     code, out, _ = command("--evaluation", "e.json")
     assert code == 0

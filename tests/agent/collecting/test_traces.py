@@ -32,7 +32,7 @@ async def test_a_trace_gives_the_nodes_that_recording_gives(tmp_path):
     tasks = tasks_of(2)
     recorded, added = Bench(tmp_path / "recorded"), Bench(tmp_path / "added")
     await recorded.collect(tasks, plan="program/verify; program/reflect?failed; program/reflect/verify?answered")
-    lines = await solved(added, "default", tasks)
+    lines = await solved(added, "rules", tasks)
     report = await add(added, lines, tasks)
     assert not report.left_out and report.nodes == 7
     for task, nodes in added.nodes().items():

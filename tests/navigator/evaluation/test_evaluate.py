@@ -19,6 +19,7 @@ from navigator.training.table import Table
 from tests.navigator.banks import ACTIONS, BLOCKS, META, OBSERVATIONS, learnable_bank, node, write_bank
 from tests.navigator.evaluation.made_up import flat_bank
 from tests.navigator.policies import network
+from tests.navigator.rlot_banks import rlot_bank
 
 QUICK = Protocol(folds=3, seeds=2, efforts=(), resamples=500)
 SHORT = {"steps": 20, "hyper": {"batch": 16, "hidden": (8, 8)}}
@@ -188,8 +189,8 @@ def test_networks_without_a_dial_are_made_anew_for_other_weights_when_asked(bank
 def test_what_a_bank_has_no_blocks_for_is_left_out_of_the_usual_ones(small):
     found = evaluate(small, None, replace(QUICK, folds=2, seeds=1, plan=SHORT))
     names = [one.name for one in found.policies]
-    assert "double-dueling-dqn" in names and "random-matched:double-dueling-dqn" in names and "default" not in names
-    assert any(one.startswith("default is left out: the rules of default do not fit") for one in found.defects)
+    assert "double-dueling-dqn" in names and "random-matched:double-dueling-dqn" in names and "rules" not in names
+    assert any(one.startswith("rules is left out: the rules do not fit") for one in found.defects)
 
 
 def test_processes_give_what_one_gives(small, trained, tmp_path):
@@ -218,12 +219,13 @@ def test_unknown_tasks_are_left_out_and_said_to_be(tmp_path):
 @pytest.mark.parametrize(
     ("names", "changes", "error", "said"),
     [
-        (["magic"], {}, PolicyError, "unknown policy 'magic'; there are default, random"),
+        (["magic"], {}, PolicyError, "unknown policy 'magic'; there are default, rules, random"),
         (["always:fly"], {}, SpecMismatch, "unknown action 'fly'"),
         (["always:"], {}, PolicyError, "names no block"),
         (["fixed:answer,reason"], {}, PolicyError, "answer ends a run"),
         (["cql:slow"], {}, PolicyError, "may stand :effort"),
-        (["default"], {}, SpecMismatch, "the rules of default do not fit"),
+        (["rules"], {}, SpecMismatch, "the rules do not fit"),
+        (["default"], {}, SpecMismatch, "trained for the actions reason, plan"),
         (["random-matched"], {}, PolicyError, "name the policy to match"),
         (["random-matched:oracle"], {}, PolicyError, "cannot follow oracle"),
         (["nearest", "nearest"], {}, PolicyError, "nearest takes part twice"),
@@ -252,3 +254,11 @@ def test_banks_that_are_too_small_say_so(tmp_path):
         evaluate(three, ["cql"], QUICK)
     assert evaluate(three, ["linear", "nearest"], QUICK).policy("linear").coverage == 1
     assert isinstance(three, Bank)
+
+
+def test_the_papers_training_takes_part(tmp_path):
+    found = evaluate(rlot_bank(tmp_path / "r"), ["rlot", "oracle"], replace(QUICK, folds=2, plan={"steps": 20}))
+    rlot = found.policy("rlot")
+    assert len(rlot.seeds) == 2 and rlot.calibration is None, "its values are not chances of success"
+    assert "double-dueling-dqn as RL of Thoughts trains it, 20 episodes" in rlot.about
+    assert rlot.accuracy <= found.policy("oracle").accuracy

@@ -5,7 +5,7 @@ import numpy as np
 from navigator.statistics import holm, mcnemar_exact
 
 LEARNED = ("double-dueling-dqn", "qr-dqn", "maskable-ppo", "cql", "linear", "nearest")
-BASELINES = ("always:reason", "always:program", "default", "random-matched:double-dueling-dqn", "best-fixed")
+BASELINES = ("always:reason", "always:program", "rules", "random-matched:double-dueling-dqn", "best-fixed")
 FAMILIES = (
     "chain_sum count_bits gcd simple_equations gsm8k knights_knaves propositional_logic spiral_matrix basic_arithmetic "
     "word_sequence_reversal syllogism time_intervals polynomial_equations number_sorting string_insertion "

@@ -1,0 +1,50 @@
+"""FamiliarPolicy: a trained policy on the kinds of task that it was trained on, another policy on all others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from navigator.learned import LearnedPolicy
+from navigator.policy import Decision, Policy
+from navigator.spaces import ActionMask, Observation
+
+KIND = "kind_"
+OF_THE_TASK = ("examples", "sandbox")
+"""Features that stay what they are throughout a task, besides those that begin with `KIND`."""
+RECALLED = "recalled"
+"""How many concepts the memory had for the task."""
+
+
+class FamiliarPolicy:
+    """Asks the trained policy where the features that tell one task from another are as they were in training.
+
+    Only those count that never varied there: a policy that has met tasks with and without worked examples knows both.
+
+    Args:
+        trained: the policy to ask where it can be.
+        elsewhere: the policy to ask on other tasks; it needs no training.
+        name: for results.
+        learning: a memory learns from the run. It takes nothing that only one route reached, and no training on single
+            tasks pays for a second one: a task of which the memory knew nothing is for the other policy, too.
+    """
+
+    def __init__(self, trained: LearnedPolicy, elsewhere: Policy, name: str, *, learning: bool = False) -> None:
+        self.name = name
+        self.trained = trained
+        self.elsewhere = elsewhere
+        names, held = trained.header.observations.names, trained.scaling.held
+        tells = {place: held[place] for place in held if names[place].startswith(KIND) or names[place] in OF_THE_TASK}
+        self._places = np.array(list(tells), dtype=np.intp)
+        whole = np.rint(list(tells.values())) + 0.0  # flags and counts; the sum makes a zero of a negative one
+        self._known = whole.astype(np.float32).tobytes()
+        self._recalled = names.index(RECALLED) if learning else None
+
+    def is_familiar(self, observation: Observation) -> bool:
+        """Whether tasks like this one were trained on, and known to a memory that learns; shape (features,)."""
+        if self._recalled is not None and observation[self._recalled] == 0:
+            return False
+        return observation[self._places].tobytes() == self._known
+
+    def decide(self, observation: Observation, mask: ActionMask) -> Decision:
+        """What the one policy or the other takes."""
+        return (self.trained if self.is_familiar(observation) else self.elsewhere).decide(observation, mask)

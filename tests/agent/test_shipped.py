@@ -1,0 +1,109 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from agent.blocks import installed
+from agent.errors import UsageError
+from agent.observe import PRESETS, Observer, spec_for
+from agent.policies import policy_for
+from agent.task import KINDS, Example, Task
+from navigator import pretrained
+from navigator.familiar import FamiliarPolicy
+from navigator.rules import RulePolicy
+from navigator.spaces import ActionSpec
+from tests.agent.states import state_of
+
+REGISTRY = installed()
+ACTIONS, FEATURES = REGISTRY.actions, spec_for("free", REGISTRY)
+START = ACTIONS.mask(("reason", "program", "verify"))
+
+
+def seen(**features):
+    values = dict(zip(FEATURES.names, FEATURES.low.tolist(), strict=True))
+    task = {
+        "steps_left": 8,
+        "budget_left": 1,
+        "recall_posterior": 0.5,
+        "sandbox": 1,
+        "prompt_length": 5,
+        "sentences": 3,
+    }
+    return FEATURES.vector(values | task | features)
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return policy_for("default", ACTIONS, FEATURES)
+
+
+def test_the_default_policy_is_the_shipped_network(shipped):
+    assert isinstance(shipped, FamiliarPolicy) and shipped.name == "default"
+    assert sum(len(ids) for ids in shipped.trained.header.card["tasks"].values()) >= 100
+    numeric = seen(kind_numeric=1)
+    assert shipped.is_familiar(numeric)
+    assert shipped.decide(numeric, START) == shipped.trained.decide(numeric, START)
+
+
+@pytest.mark.parametrize("other", [{"kind_grid": 1}, {"kind_program": 1}, {"kind_numeric": 1, "examples": 3}])
+def test_tasks_of_a_kind_it_was_not_trained_on_go_by_the_rules(shipped, other):
+    unknown = seen(**other)
+    assert not shipped.is_familiar(unknown)
+    assert shipped.decide(unknown, START) == RulePolicy(ACTIONS, FEATURES).decide(unknown, START)
+
+
+def test_without_a_sandbox_too(shipped):
+    assert not shipped.is_familiar(seen(kind_numeric=1, sandbox=0))
+
+
+def test_hints_leave_it_as_sure_as_it_was(shipped):
+    bare, hinted = (seen(kind_numeric=1, **more) for more in ({}, {"recalled": 3, "recall_similarity": 0.9}))
+    assert shipped.is_familiar(hinted)
+    assert shipped.decide(bare, START) == shipped.decide(hinted, START)
+
+
+def test_where_a_memory_learns_what_it_knows_nothing_of_goes_by_the_rules():
+    learning = policy_for("default", ACTIONS, FEATURES, learning=True)
+    assert not learning.is_familiar(seen(kind_numeric=1)) and learning.is_familiar(seen(kind_numeric=1, recalled=1))
+    asked = policy_for("default", ACTIONS, FEATURES, effort="low", learning=True)
+    assert asked.is_familiar(seen(kind_numeric=1)), "an effort that was asked for is kept"
+
+
+@pytest.mark.parametrize("preset", ["probe", "rlot+free"])
+def test_another_preset_goes_by_the_rules(preset):
+    assert isinstance(policy_for("default", ACTIONS, spec_for(preset, REGISTRY)), RulePolicy)
+    assert preset in PRESETS
+    with pytest.raises(UsageError, match="trained for other features"):
+        policy_for("default", ACTIONS, spec_for(preset, REGISTRY), effort="low")
+
+
+def test_other_blocks_go_by_the_rules():
+    actions = ActionSpec(("debate", *(name for name in ACTIONS.names if name != "debate")), ACTIONS.terminal)
+    assert isinstance(policy_for("default", actions, FEATURES), RulePolicy)
+
+
+def test_the_dial_turns():
+    low, high = (policy_for("default", ACTIONS, FEATURES, effort=effort) for effort in ("low", "high"))
+    assert (low.name, high.name) == ("default@low", "default@high")
+    assert low.trained.cost_weight > high.trained.cost_weight
+    with pytest.raises(UsageError, match="an effort is low, medium, high"):
+        policy_for("default", ACTIONS, FEATURES, effort="much")
+
+
+def test_a_damaged_installation_is_named(tmp_path, monkeypatch):
+    cut = tmp_path / "default.safetensors"
+    shutil.copy(pretrained.FILE, cut)
+    cut.write_bytes(cut.read_bytes()[:1000])
+    monkeypatch.setattr(pretrained, "FILE", cut)
+    with pytest.raises(UsageError, match="default.safetensors is cut off"):
+        policy_for("default", ACTIONS, FEATURES)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_every_kind_of_task_gets_a_legal_decision(shipped, kind):
+    examples = (Example(input="1", output="2"),) if kind in ("program", "grid") else ()
+    task = Task(id="t", kind=kind, prompt="What is 6 times 7?", examples=examples)
+    state = state_of(task.public())
+    observation = Observer(REGISTRY).without_asking(state)
+    mask = np.array(REGISTRY.mask(state))
+    assert mask[shipped.decide(observation, mask).action]
