@@ -132,24 +132,40 @@ async def solve(entries: list[Entry], given: argparse.Namespace) -> dict[str, di
 async def _in_turn(
     tasks: list[Task], agents: list[ReasoningAgent], places: list[Place], given: argparse.Namespace
 ) -> None:
-    """Solves some tasks by every policy, then the next ones."""
-    step, started = max(1, given.concurrency), time.monotonic()
+    """Solves each task by one policy after the other, `--concurrency` tasks at a time."""
     waiting = [task for task in tasks if not all(place.is_done(task) for place in places)]
-    for first in range(0, len(waiting), step):
-        passed = time.monotonic() - started
-        if given.limit_minutes is not None and passed >= 60 * given.limit_minutes:
-            print(f"the time is up with {len(waiting) - first} tasks left; the same command goes on", file=sys.stderr)
-            return
-        for agent, place in zip(agents, places, strict=True):
-            some = (task for task in waiting[first : first + step] if not place.is_done(task))
-            async with aclosing(solved(agent, some, place, concurrency=step)) as runs:
-                async for task, run in runs:
-                    place.write(run)
-                    if run.error is not None:
-                        print(f"not solved {task.id} by {run.policy}: {run.error}", file=sys.stderr)
-        done = min(first + step, len(waiting))
-        left = (time.monotonic() - started) / done * (len(waiting) - done)
-        print(f"{done} of {len(waiting)} tasks, {clock(left)} left at this pace", file=sys.stderr)
+    coming, started, done = iter(waiting), time.monotonic(), 0
+
+    def time_is_up() -> bool:
+        return given.limit_minutes is not None and time.monotonic() - started >= 60 * given.limit_minutes
+
+    async def work() -> None:
+        nonlocal done
+        while not time_is_up() and (task := next(coming, None)) is not None:
+            for agent, place in zip(agents, places, strict=True):
+                if not place.is_done(task):
+                    await _solve(task, agent, place)
+            done += 1
+            left = (time.monotonic() - started) / done * (len(waiting) - done)
+            print(f"{done} of {len(waiting)} tasks, {clock(left)} left at this pace", file=sys.stderr)
+
+    workers = [asyncio.create_task(work()) for _ in range(max(1, given.concurrency))]
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+    if done < len(waiting):
+        print(f"the time is up with {len(waiting) - done} tasks left; the same command goes on", file=sys.stderr)
+
+
+async def _solve(task: Task, agent: ReasoningAgent, place: Place) -> None:
+    async with aclosing(solved(agent, iter([task]), place, concurrency=1)) as runs:
+        async for _, run in runs:
+            place.write(run)
+            if run.error is not None:
+                print(f"not solved {task.id} by {run.policy}: {run.error}", file=sys.stderr)
 
 
 def compared(entries: list[Entry], lines: dict[str, dict[str, dict]], promised: dict[str, dict] | None) -> dict:

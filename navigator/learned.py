@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
-from numpy import maximum, minimum
+from numpy import matmul, maximum, minimum
 
 from navigator.errors import PolicyError, SpecMismatch
 from navigator.inputs import Dial, Floats, Scaling, Support
@@ -81,9 +81,10 @@ class LearnedPolicy:
             weights = weights[:, :-1]
         scaling = self.scaling
         self._clip = (scaling.shift, scaling.low / scaling.scale, scaling.high / scaling.scale)
-        laid_out = [(np.ascontiguousarray(w.T), b) for w, b in ((weights * scaling.scale, bias), *self.layers[1:])]
-        self._hidden = [(w, b, np.zeros_like(b)) for w, b in laid_out[:-1]]  # numpy is slower to compare with a number
-        self._last, self._last_bias = laid_out[-1]
+        *hidden, last = ((weights * scaling.scale, bias), *self.layers[1:])
+        # numpy is slower to compare with a number than with zeros
+        self._hidden = [(*_blockwise(w), b, np.zeros_like(b)) for w, b in hidden]
+        self._last, self._last_bias = np.ascontiguousarray(last[0].T), last[1]
         self._shape = (len(self.header.observations),)
         self._all = tuple(range(len(self.header.actions)))
 
@@ -111,8 +112,8 @@ class LearnedPolicy:
         x = observation - shift
         maximum(x, low, out=x)
         minimum(x, high, out=x)
-        for weights, bias, zero in self._hidden:
-            x = x.dot(weights)
+        for weights, parts, bias, zero in self._hidden:
+            x = x.dot(weights) if parts is None else matmul(x.reshape(parts), weights).ravel()
             x += bias
             maximum(x, zero, out=x)
         x = x.dot(self._last)
@@ -189,6 +190,22 @@ class LearnedPolicy:
             raise PolicyError(f"{path} holds a policy of the kind {header.kind!r}: load it with navigator.load_policy")
         header.require(actions, observations)
         return cls.from_file(header, tensors, Path(path), effort)
+
+
+def _blockwise(weights: Floats) -> tuple[Floats, tuple[int, int, int] | None]:
+    """Weights of shape (outputs, inputs), transposed, for one decision; and how to lay out its input.
+
+    The networks of a mean stand side by side, so its inner layers are zero but for blocks on the diagonal: these alone,
+    of shape (blocks, inputs, outputs), take a third of the time.
+    """
+    rows, columns = weights.shape
+    for count in range(min(rows, columns), 1, -1):
+        if rows % count or columns % count:
+            continue
+        blocks = weights.reshape(count, rows // count, count, columns // count).transpose(0, 2, 3, 1)
+        if not blocks[~np.eye(count, dtype=bool)].any():
+            return np.ascontiguousarray(blocks[range(count), range(count)]), (count, 1, columns // count)
+    return np.ascontiguousarray(weights.T), None
 
 
 def _require_fit(header: Header, layers: Layers, scaling: Scaling, dial: Dial | None) -> None:

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from navigator.errors import PolicyError
+from navigator.inputs import Scaling
+from navigator.learned import LearnedPolicy
 from navigator.train import Plan, train
 from navigator.training.ensemble import mean_network, members
-from tests.navigator.banks import learnable_bank
-from tests.navigator.policies import layers, observations
+from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank
+from tests.navigator.policies import header, layers, observations
 
 
 @pytest.mark.parametrize("hidden", [(6,), (6, 4), (8, 8, 4)])
@@ -21,6 +23,16 @@ def test_an_ensemble_gives_back_its_members(hidden):
         assert np.allclose(network[-1][0], again[-1][0], atol=1e-6)
     for (weights, bias), (weights_again, bias_again) in zip(whole, mean_network(back), strict=True):
         assert np.allclose(weights, weights_again, atol=1e-6) and np.allclose(bias, bias_again, atol=1e-6)
+
+
+@pytest.mark.parametrize("hidden", [(6,), (6, 4), (8, 8, 4)])
+def test_one_decision_goes_through_the_members_side_by_side(hidden):
+    whole = mean_network([layers(seed, hidden) for seed in range(3)])
+    policy = LearnedPolicy(header(), whole, Scaling.from_bounds(OBSERVATIONS))
+    assert [parts and parts[0] for _, parts, *_ in policy._hidden] == [None, *[3] * (len(hidden) - 1)]
+    rows = observations(200)
+    values = [policy.decide(row, np.ones(len(ACTIONS), dtype=bool)).values for row in rows]
+    assert np.allclose(values, policy.outputs(rows), atol=1e-5)
 
 
 def test_layers_that_are_no_ensemble_are_refused():
