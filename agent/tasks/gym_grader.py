@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import functools
+import logging
 import re
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,8 @@ from typing import Any
 from agent.grading import MISSING, Grade, NumericGrader
 from agent.task import Task
 from agent.tasks.gym import load_gym
+
+logger = logging.getLogger("pilotage.tasks")
 
 # Verifiers that evaluate an answer as a Python list, and as a SymPy expression.
 EVALUATED_LISTS = frozenset({"binary_matrix", "n_queens", "spiral_matrix", "string_insertion"})
@@ -110,10 +113,20 @@ def _is_small(exponent: ast.expr) -> bool:
 
 
 def _credit(family: str, answer: str, entry: dict[str, Any]) -> float:
-    """The verifier's score, for the answer as it is or without a full stop that ends it."""
+    """The verifier's score, for the answer as it is or without a full stop that ends it.
+
+    Some verifiers raise where they cannot read an answer. If they can read the expected one, that answer is wrong.
+    """
     verify = _verifier(family)
-    answers = {answer, answer.removesuffix(".")}
-    return max(float(verify(spelling, entry)) for spelling in answers)
+    credits = [0.0]
+    for spelling in {answer, answer.removesuffix(".")}:
+        try:
+            credits.append(float(verify(spelling, entry)))
+        except Exception as error:  # whatever a verifier of a hundred may raise
+            if entry["answer"] is not None:
+                verify(str(entry["answer"]), entry)
+            logger.info("the verifier of %s cannot read an answer: %s", family, error)
+    return max(credits)
 
 
 @functools.cache

@@ -11,7 +11,7 @@ import pytest
 from agent.errors import UsageError
 from agent.grading import grader_for
 from agent.task import Task
-from agent.tasks import load_tasks
+from agent.tasks import gym_grader, load_tasks
 from agent.tasks.gym import families
 from agent.tasks.gym_grader import EVALUATED_EXPRESSIONS, EVALUATED_LISTS, is_harmless
 
@@ -71,6 +71,22 @@ async def test_spelling_of_numbers_and_a_full_stop_do_not_matter():
     assert await score(task, f"= {task.gold}") == 0.0
     answer = first("syllogism")
     assert await score(answer, f"{answer.gold}.") == 1.0
+
+
+@pytest.mark.parametrize("answer", ["[5, 101]", "a, b", "{'a': 1}", "1/0", "\u00d7", "\x00"])
+async def test_an_answer_that_a_verifier_cannot_read_is_wrong(answer):
+    for family in ("prime_factorization", "calendar_arithmetic", "base_conversion", "rotate_matrix", "sudoku"):
+        assert await score(first(family), answer) == 0.0
+
+
+async def test_a_verifier_that_is_broken_is_no_wrong_answer(monkeypatch):
+    def broken(answer, entry):
+        raise OSError("disk full")
+
+    task = first("gcd")
+    monkeypatch.setattr(gym_grader, "_verifier", lambda family: broken)
+    with pytest.raises(OSError, match="disk full"):
+        await score(task, "no number")
 
 
 async def test_containing_the_answer_is_no_answer():
