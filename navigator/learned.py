@@ -132,7 +132,7 @@ class LearnedPolicy:
         if second == -math.inf:
             return Decision(best, "nothing else was tried here", tuple(values) if self.output == "value" else None)
         if self.output == "value":
-            return Decision(best, f"worth {best_value:.2f}, the next best {second:.2f}", tuple(values))
+            return Decision(best, f"worth {best_value - second:.2f} more than the next best", tuple(values))
         return Decision(best, "preferred")
 
     def outputs(self, observations: Floats, efforts: Floats | float | None = None) -> Floats:
