@@ -11,8 +11,6 @@ from navigator.spaces import ActionMask, Observation
 KIND = "kind_"
 OF_THE_TASK = ("examples", "sandbox")
 """Features that stay what they are throughout a task, besides those that begin with `KIND`."""
-RECALLED = "recalled"
-"""How many concepts the memory had for the task."""
 
 
 class FamiliarPolicy:
@@ -24,11 +22,9 @@ class FamiliarPolicy:
         trained: the policy to ask where it can be.
         elsewhere: the policy to ask on other tasks; it needs no training.
         name: for results.
-        learning: a memory learns from the run. It takes nothing that only one route reached, and no training on single
-            tasks pays for a second one: a task of which the memory knew nothing is for the other policy, too.
     """
 
-    def __init__(self, trained: LearnedPolicy, elsewhere: Policy, name: str, *, learning: bool = False) -> None:
+    def __init__(self, trained: LearnedPolicy, elsewhere: Policy, name: str) -> None:
         self.name = name
         self.trained = trained
         self.elsewhere = elsewhere
@@ -37,12 +33,9 @@ class FamiliarPolicy:
         self._places = np.array(list(tells), dtype=np.intp)
         whole = np.rint(list(tells.values())) + 0.0  # flags and counts; the sum makes a zero of a negative one
         self._known = whole.astype(np.float32).tobytes()
-        self._recalled = names.index(RECALLED) if learning else None
 
     def is_familiar(self, observation: Observation) -> bool:
-        """Whether tasks like this one were trained on, and known to a memory that learns; shape (features,)."""
-        if self._recalled is not None and observation[self._recalled] == 0:
-            return False
+        """Whether tasks like this one were trained on; observation of shape (features,)."""
         return observation[self._places].tobytes() == self._known
 
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:

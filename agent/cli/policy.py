@@ -25,7 +25,9 @@ def show(
     from navigator.policy_file import read_policy
 
     if str(file) == "default":
-        from navigator.pretrained import FILE as file
+        from navigator.pretrained import FILE
+
+        file = FILE
     header, tensors = read_policy(file)
     if as_json:
         described = {

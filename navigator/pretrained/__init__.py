@@ -24,7 +24,9 @@ def shipped(
         actions: the action list in use.
         observations: the features in use.
         effort: where to set its dial, `low`, `medium`, `high` or 0 to 1; medium if None.
-        learning: a memory learns from the run (see `FamiliarPolicy`); no matter where an effort is asked for.
+        learning: a memory learns from the run. What it learns and what its concepts are worth is told by answers that
+            two routes reached, and no training on single tasks pays for the second one: the rules decide, for tasks
+            with and without hints alike, unless an effort is asked for.
 
     Raises:
         SpecMismatch: neither fits, or an effort is given and the network does not fit.
@@ -32,10 +34,12 @@ def shipped(
     """
     name = "default" if effort is None else f"default@{effort}"
     rules = RulePolicy(actions, observations, name=name)
+    if learning and effort is None:
+        return rules
     try:
         trained = LearnedPolicy.load(FILE, actions, observations, effort)
     except SpecMismatch:
         if effort is not None:
             raise
         return rules
-    return FamiliarPolicy(trained, rules, name, learning=learning and effort is None)
+    return FamiliarPolicy(trained, rules, name)

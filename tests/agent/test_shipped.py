@@ -62,11 +62,10 @@ def test_hints_leave_it_as_sure_as_it_was(shipped):
     assert shipped.decide(bare, START) == shipped.decide(hinted, START)
 
 
-def test_where_a_memory_learns_what_it_knows_nothing_of_goes_by_the_rules():
-    learning = policy_for("default", ACTIONS, FEATURES, learning=True)
-    assert not learning.is_familiar(seen(kind_numeric=1)) and learning.is_familiar(seen(kind_numeric=1, recalled=1))
+def test_where_a_memory_learns_the_rules_decide_with_and_without_hints():
+    assert isinstance(policy_for("default", ACTIONS, FEATURES, learning=True), RulePolicy)
     asked = policy_for("default", ACTIONS, FEATURES, effort="low", learning=True)
-    assert asked.is_familiar(seen(kind_numeric=1)), "an effort that was asked for is kept"
+    assert isinstance(asked, FamiliarPolicy), "an effort that was asked for is kept"
 
 
 @pytest.mark.parametrize("preset", ["probe", "rlot+free"])
