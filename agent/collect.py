@@ -7,7 +7,6 @@ been, and a node's score has no say in what is recorded.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from agent.parts import Parts
 from agent.prompting import SYSTEM, describe
 from agent.stepwise import Stepwise
 from agent.task import Task
+from agent.workers import at_once
 from navigator.bank import ROOT, BankWriter, Node, TaskHeader, child_id
 
 
@@ -107,13 +107,7 @@ class Collector:
                     return
                 await self._record(assigned)
 
-        workers = [asyncio.create_task(work()) for _ in range(max(1, min(concurrency, len(tasks))))]
-        try:
-            await asyncio.gather(*workers)
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+        await at_once(work, min(concurrency, len(tasks)))
 
     def _known(self, task: str) -> int:
         """How many entries of a task are on disk, as far as that can be told without walking its tree."""

@@ -11,6 +11,7 @@ from agent.errors import UsageError
 from agent.scorers.base import ScoredStep, StepScorer
 from agent.task import Task
 from agent.trace import Usage
+from agent.workers import at_once
 from navigator.bank import Bank
 from navigator.step_score_file import StepScore, StepScoreWriter, step_hash
 
@@ -70,13 +71,9 @@ async def score_bank(
             so_far.add(score)
             on_step(so_far)
 
-    workers = [asyncio.create_task(work()) for _ in range(max(1, min(concurrency, len(waiting))))]
     try:
-        await asyncio.gather(*workers)
+        await at_once(work, min(concurrency, len(waiting)))
     finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
         await scorer.aclose()
     return so_far
 

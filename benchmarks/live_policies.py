@@ -38,6 +38,7 @@ from agent.results import ResultsFile
 from agent.runner import ReasoningAgent
 from agent.settings import settings_from
 from agent.task import Task
+from agent.workers import at_once
 from navigator.errors import NavigatorError
 from navigator.evaluation.bootstrap import Resampler
 from navigator.policy_file import SUFFIX
@@ -149,13 +150,7 @@ async def _in_turn(
             left = (time.monotonic() - started) / done * (len(waiting) - done)
             print(f"{done} of {len(waiting)} tasks, {clock(left)} left at this pace", file=sys.stderr)
 
-    workers = [asyncio.create_task(work()) for _ in range(max(1, given.concurrency))]
-    try:
-        await asyncio.gather(*workers)
-    finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+    await at_once(work, given.concurrency)
     if done < len(waiting):
         print(f"the time is up with {len(waiting) - done} tasks left; the same command goes on", file=sys.stderr)
 
