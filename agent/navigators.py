@@ -14,6 +14,7 @@ from agent.errors import UsageError
 from agent.kit import Kit
 from agent.policies import Effort, policy_for
 from agent.state import State
+from agent.studying import StudyingNavigator
 from navigator.policy import Decision, Policy, for_task
 from navigator.spaces import ActionMask, Observation, ObservationSpec
 
@@ -53,11 +54,23 @@ def navigator_for(
 ) -> Policy | Navigator:
     """What a name stands for in a live run: `llm`, or a policy (see `agent.policies.policy_for`).
 
+    Args:
+        name: as above; a policy or a navigator stands for itself.
+        registry: the blocks.
+        observations: the features.
+        seed: of a policy that draws.
+        effort: `low`, `medium`, `high` or 0 to 1, for a policy that was trained with an effort input.
+        learning: a memory learns from the runs: `default` is a `StudyingNavigator` then, unless an effort is set.
+
     Raises:
         UsageError: it stands for none, or has no effort to set.
     """
     if name != LLM and not isinstance(name, Navigator):
-        return policy_for(name, registry.actions, observations, seed, effort, learning=learning)
+        policy = policy_for(name, registry.actions, observations, seed, effort)
+        if not learning or effort is not None or not isinstance(name, str) or not name.endswith("default"):
+            return policy
+        study = policy_for(f"{name.removesuffix('default')}rules", registry.actions, observations, seed)
+        return StudyingNavigator(policy, study, policy.name)
     if effort is not None:
         label = name if isinstance(name, str) else name.name
         raise UsageError(f"--effort is for a policy trained with --effort-input, not for {label!r}")

@@ -26,8 +26,6 @@ def policy_for(
     observations: ObservationSpec,
     seed: int = 0,
     effort: Effort = None,
-    *,
-    learning: bool = False,
 ) -> Policy:
     """The policy that a name stands for; a policy stands for itself.
 
@@ -37,7 +35,6 @@ def policy_for(
         observations: the features.
         seed: of a policy that draws.
         effort: `low`, `medium`, `high` or 0 to 1, for a policy that was trained with an effort input.
-        learning: a memory learns from the run, for `default`.
 
     Raises:
         UsageError: it stands for none, or has no effort to set.
@@ -45,7 +42,7 @@ def policy_for(
     try:
         if isinstance(name, str) and name.startswith(exploring.PREFIX):
             epsilon, base = exploring.parse(name)
-            usual = policy_for(base, actions, observations, seed, effort, learning=learning)
+            usual = policy_for(base, actions, observations, seed, effort)
             return exploring.EpsilonPolicy(usual, epsilon, actions, seed)
         if isinstance(name, str) and name.endswith(SUFFIX):
             from navigator.load import load_policy
@@ -56,7 +53,7 @@ def policy_for(
         if isinstance(name, str) and name in ("default", "rules") and "steps_taken" not in observations.names:
             raise _reads_the_run(name)
         if name == "default":
-            return shipped(actions, observations, effort, learning=learning)
+            return shipped(actions, observations, effort)
         if effort is not None:
             label = name if isinstance(name, str) else name.name
             raise UsageError(f"--effort is for a policy trained with --effort-input, not for {label!r}")

@@ -8,7 +8,8 @@ A policy is written as for `pilotage solve`: `default`, a file (`mine.safetensor
 effort), `fixed:...`, `random`, `llm`. Behind `=` stands what the evaluation calls it. The first one is what the
 others are compared with. Each task is solved by every policy before the next is begun, without memory, so a run that is
 stopped has whole pairs; the same command goes on. A reply that one policy paid for is free for the others and counts in
-full for each. A reply that stayed unusable counts as wrong.
+full for each. A reply that stayed unusable counts as wrong. *Verified* is the share of the answers that public evidence
+backs: two independent routes, or all worked examples.
 """
 
 from __future__ import annotations
@@ -184,6 +185,7 @@ def compared(entries: list[Entry], lines: dict[str, dict[str, dict]], promised: 
             "cost_interval": draws.mean(tokens[label]),
             "llm_calls": np.mean([result["usage"]["llm_calls"] for result in results]),
             "blocks": np.mean([len(result["route"]) for result in results]),
+            "verified": np.mean([result.get("verified", False) for result in results]),
             "unusable": sum("error" in result for result in results),
         }
         if promised is not None:
@@ -261,12 +263,15 @@ def plain(value: object) -> object:
 def text_of(report: dict) -> str:
     """The report for people."""
     out = [f"{report['tasks']} tasks that every policy has done; 95% intervals over tasks", ""]
-    out.append(f"{'policy':36} {'right':>7} {'interval':>15} {'tokens':>7} {'interval':>15} {'calls':>6}")
+    out.append(
+        f"{'policy':36} {'right':>7} {'interval':>15} {'tokens':>7} {'interval':>15} {'calls':>6} {'verified':>8}"
+    )
     for row in report["policies"]:
         (low, high), (less, more) = row["accuracy_interval"], row["cost_interval"]
         out.append(
             f"{row['policy'][:36]:36} {row['accuracy']:7.1%} {f'{low:.1%} to {high:.1%}':>15} "
-            f"{1000 * row['cost']:7.0f} {f'{1000 * less:.0f} to {1000 * more:.0f}':>15} {row['llm_calls']:6.2f}"
+            f"{1000 * row['cost']:7.0f} {f'{1000 * less:.0f} to {1000 * more:.0f}':>15} "
+            f"{row['llm_calls']:6.2f} {row['verified']:8.1%}"
         )
     for one in report["comparisons"]:
         low, high = one["interval"]

@@ -15,18 +15,13 @@ FILE = Path(__file__).with_name("default.safetensors")
 """Trained on `examples/banks/mixed`; `pilotage policy show default` tells how."""
 
 
-def shipped(
-    actions: ActionSpec, observations: ObservationSpec, effort: str | float | None = None, *, learning: bool = False
-) -> Policy:
+def shipped(actions: ActionSpec, observations: ObservationSpec, effort: str | float | None = None) -> Policy:
     """The shipped network where it was trained for these actions and features, and the rules on everything else.
 
     Args:
         actions: the action list in use.
         observations: the features in use.
         effort: where to set its dial, `low`, `medium`, `high` or 0 to 1; medium if None.
-        learning: a memory learns from the run. What it learns and what its concepts are worth is told by answers that
-            two routes reached, and no training on single tasks pays for the second one: the rules decide, for tasks
-            with and without hints alike, unless an effort is asked for.
 
     Raises:
         SpecMismatch: neither fits, or an effort is given and the network does not fit.
@@ -34,8 +29,6 @@ def shipped(
     """
     name = "default" if effort is None else f"default@{effort}"
     rules = RulePolicy(actions, observations, name=name)
-    if learning and effort is None:
-        return rules
     try:
         trained = LearnedPolicy.load(FILE, actions, observations, effort)
     except SpecMismatch:

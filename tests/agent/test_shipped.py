@@ -62,12 +62,6 @@ def test_hints_leave_it_as_sure_as_it_was(shipped):
     assert shipped.decide(bare, START) == shipped.decide(hinted, START)
 
 
-def test_where_a_memory_learns_the_rules_decide_with_and_without_hints():
-    assert isinstance(policy_for("default", ACTIONS, FEATURES, learning=True), RulePolicy)
-    asked = policy_for("default", ACTIONS, FEATURES, effort="low", learning=True)
-    assert isinstance(asked, FamiliarPolicy), "an effort that was asked for is kept"
-
-
 @pytest.mark.parametrize("preset", ["probe", "rlot+free"])
 def test_another_preset_goes_by_the_rules(preset):
     assert isinstance(policy_for("default", ACTIONS, spec_for(preset, REGISTRY)), RulePolicy)

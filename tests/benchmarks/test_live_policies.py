@@ -6,7 +6,7 @@ from pathlib import Path
 
 import live_policies
 import pytest
-from live_policies import Entry, compared
+from live_policies import Entry, compared, text_of
 
 SCRIPT = f"scripted:{Path(__file__).parents[2] / 'examples' / 'script.json'}"
 TASKS = [{"id": f"q{n}", "prompt": f"Box {n}: what is 48 times 10?", "gold": 480 + n % 2} for n in range(4)]
@@ -63,10 +63,18 @@ def test_what_the_evaluation_promised_is_judged(command):
 
 def test_an_unusable_reply_counts_as_wrong_and_is_not_forgotten():
     usage = {"prompt_tokens": 10, "completion_tokens": 5, "llm_calls": 1}
-    good = {"score": 1.0, "usage": usage, "route": ["answer"]}
+    good = {"score": 1.0, "usage": usage, "route": ["answer"], "verified": True}
     lines = {"default": {"a": good, "b": {**good, "score": 0.0, "error": "empty"}}, "random": {"a": good, "b": good}}
     report = compared([Entry.parse("default"), Entry.parse("random")], lines, None)
     assert [(row["accuracy"], row["unusable"]) for row in report["policies"]] == [(0.5, 1), (1.0, 0)]
+
+
+def test_the_share_of_answers_that_evidence_backs():
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "llm_calls": 1}
+    backed, bare = ({"score": 1.0, "usage": usage, "route": ["answer"], "verified": on} for on in (True, False))
+    report = compared([Entry.parse("default")], {"default": {"a": backed, "b": bare, "c": bare, "d": bare}}, None)
+    assert report["policies"][0]["verified"] == 0.25
+    assert text_of(report).splitlines()[3].endswith("25.0%")
 
 
 def test_a_file_is_named_with_its_effort_and_what_the_evaluation_calls_it():
