@@ -43,8 +43,8 @@ def train(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Preset that the bank must be of; rlot trains as its paper does: --base rlot, --step-scores values, "
-            "--cost-weight 0."
+            help="Preset that the bank must be of, or that --live observes by; rlot trains as its paper does, on a "
+            "bank: --base rlot, --step-scores values, --cost-weight 0."
         ),
     ] = None,
     base: Annotated[
@@ -111,7 +111,7 @@ def train(
         raise UsageError("give --cost-weight or --effort-input, which trains for all of them, not both")
     papers = preset == "rlot"
     if preset is not None:
-        _require_preset(preset, bank)
+        _require_preset(preset, bank, live)
     weight = (0.0 if papers else 0.1) if cost_weight is None else cost_weight
     baseline = algo in ("linear", "nearest")
     if baseline and step_scores not in (None, "none"):
@@ -148,7 +148,7 @@ def train(
     }
     console = screen(errors=True)
     if bank is None:
-        result = train_on_live(wanted, algo, given, out, resume, tensorboard, console)
+        result = train_on_live(wanted, preset, algo, given, out, resume, tensorboard, console)
         if as_json:
             print_json({"policy": str(out), **result.card})
         else:
@@ -192,17 +192,21 @@ def _fit_baseline(
         screen(errors=True).print(f"written to {out}, from {len(tasks)} tasks", soft_wrap=True)
 
 
-def _require_preset(preset: str, bank: Path | None) -> None:
+def _require_preset(preset: str, bank: Path | None, live: bool) -> None:
     from agent.errors import UsageError
     from agent.observe import PRESETS
     from navigator.bank_reader import read_meta
 
     if preset not in PRESETS:
         raise UsageError(f"unknown observation preset {preset!r}; choose from {', '.join(PRESETS)}")
-    if bank is None:
+    if live and preset == "rlot":
+        raise UsageError(
+            "the preset rlot is trained on step scores, of which live training has none: record a bank by `pilotage "
+            "collect --preset rlot` and give --bank, or take --preset rlot+free"
+        )
+    if bank is None and not live:
         raise UsageError("--preset says which bank is meant: give --bank too")
-    recorded = read_meta(bank).preset
-    if recorded != preset:
+    if bank is not None and (recorded := read_meta(bank).preset) != preset:
         raise UsageError(
             f"the bank {bank} was recorded with the preset {recorded!r}: record one with `pilotage collect --preset "
             f"{preset}`, or leave --preset out"

@@ -50,6 +50,7 @@ class Live:
 
 def train_on_live(
     wanted: Live,
+    preset: str | None,
     algorithm: str,
     given: dict[str, Any],
     out: Path,
@@ -72,6 +73,7 @@ def train_on_live(
         del given["steps"]
     plan = live_plan(episodes, algorithm, **given)
     flags = {name: getattr(wanted, name) for name in ("model", "base_url", "max_steps", "max_tokens")}
+    flags["observation"] = preset
     settings = settings_from(flags | {"max_seconds": MAX_SECONDS, "memory": "none", "learn": False})
     settings = settings.model_copy(update={"policy": "random", "effort": None})
     assigned, defects = mixed(wanted.tasks)

@@ -56,6 +56,16 @@ def test_it_trains_records_and_says_what_was_spent_and_goes_on(pilotage):
     assert json.loads(out)["policy"] == "learned:p.safetensors"
 
 
+def test_it_observes_by_another_preset_and_pays_for_it(pilotage):
+    code, out, err = pilotage(*LIVE, *SHORT, "--preset", "probe", "--json")
+    assert code == 0, err
+    probed = json.loads(out)
+    assert "p_right" in Path("p.safetensors.bank", "bank.json").read_text()
+    assert pilotage("train", "--bank", "p.safetensors.bank", "--preset", "free", "--out", "q.safetensors")[0] == 2
+    code, out, err = pilotage(*LIVE[:-1], "f.safetensors", *SHORT, "--json")
+    assert probed["live"]["llm_calls"] > json.loads(out)["live"]["llm_calls"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -68,6 +78,8 @@ def test_it_trains_records_and_says_what_was_spent_and_goes_on(pilotage):
         ((*LIVE[1:], "--shaping", "exact"), "step rewards need a recorded bank"),
         ((*LIVE[1:], "--max-llm-calls", "2"), "raise it, or give fewer tasks"),
         ((*LIVE[1:], "--hyper", "environments=4"), "one episode at a time"),
+        ((*LIVE[1:], "--preset", "rlot"), "take --preset rlot+free"),
+        ((*LIVE[1:], "--preset", "rlto"), "unknown observation preset 'rlto'"),
     ],
 )
 def test_what_cannot_be_trained_is_one_sentence(pilotage, arguments, said):
