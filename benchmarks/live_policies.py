@@ -2,12 +2,13 @@ r"""Policies side by side on live tasks, paired; and, beside a bank's evaluation
 
     python benchmarks/live_policies.py --tasks "gym:chain_sum,gcd;size=30;seed=9" --out FOLDER \
         --policies default mine.safetensors=double-dueling-dqn fixed:program,answer llm \
-        [--model embedded] [--evaluation evaluation.json] [--limit-minutes 60] [--json]
+        [--model embedded] [--evaluation evaluation.json] [--learn] [--limit-minutes 60] [--json]
 
 A policy is written as for `pilotage solve`: `default`, a file (`mine.safetensors`, or `mine.safetensors@low` at an
 effort), `fixed:...`, `random`, `llm`. Behind `=` stands what the evaluation calls it. The first one is what the
-others are compared with. Each task is solved by every policy before the next is begun, without memory, so a run that is
-stopped has whole pairs; the same command goes on. A reply that one policy paid for is free for the others and counts in
+others are compared with. Each task is solved by every policy before the next is begun, so a run that is stopped has
+whole pairs; the same command goes on. There is no memory; with `--learn` each policy has one of its own, empty at
+first, which learns from its runs as they come. A reply that one policy paid for is free for the others and counts in
 full for each. A reply that stayed unusable counts as wrong. *Verified* is the share of the answers that public evidence
 backs: two independent routes, or all worked examples.
 """
@@ -40,6 +41,7 @@ from agent.runner import ReasoningAgent
 from agent.settings import settings_from
 from agent.task import Task
 from agent.workers import at_once
+from memory.errors import ConceptStoreError
 from navigator.errors import NavigatorError
 from navigator.evaluation.bootstrap import Resampler
 from navigator.policy_file import SUFFIX
@@ -83,6 +85,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="the first so many tasks")
     parser.add_argument("--limit-minutes", type=float, help="begin no task after so long")
     parser.add_argument("--concurrency", type=int, default=1, help="tasks at once")
+    parser.add_argument("--learn", action="store_true", help="with a memory for each policy, in the folder of --out")
+    parser.add_argument("--embedder", help="of the memories")
     parser.add_argument("--observation", default="free")
     parser.add_argument("--max-tokens", type=int)
     parser.add_argument("--max-steps", type=int)
@@ -95,10 +99,14 @@ def main() -> None:
             raise UsageError(
                 "two of the --policies have the same name; name each once, and give files names of their own"
             )
+        if given.learn and given.concurrency > 1:
+            raise UsageError(
+                "what a memory has learnt depends on what came before: leave --concurrency out with --learn"
+            )
         promised = read_evaluation(given.evaluation) if given.evaluation else None
         lines = asyncio.run(solve(entries, given))
         report = compared(entries, lines, promised)
-    except (PilotageError, NavigatorError) as error:
+    except (PilotageError, NavigatorError, ConceptStoreError) as error:
         sys.exit(f"error: {error}")
     print(json.dumps(report) if given.json else text_of(report))
 
@@ -108,13 +116,14 @@ async def solve(entries: list[Entry], given: argparse.Namespace) -> dict[str, di
     assigned, defects = mixed(given.tasks, given.limit)
     for defect in defects:
         print(f"left out {defect}", file=sys.stderr)
-    flags = {name: getattr(given, name) for name in ("model", "base_url", "observation", "max_tokens", "max_steps")}
-    flags |= {"memory": "none", "learn": False, "concurrency": given.concurrency}
+    names = ("model", "base_url", "embedder", "observation", "max_tokens", "max_steps", "learn", "concurrency")
+    flags = {name: getattr(given, name) for name in names}
     with ExitStack() as stack:
         agents: list[ReasoningAgent] = []
         places: list[Place] = []
         for entry in entries:
-            settings = settings_from(flags | {"policy": entry.policy, "effort": entry.effort})
+            memory = str(given.out / entry.file.replace(".jsonl", ".memory")) if given.learn else "none"
+            settings = settings_from(flags | {"policy": entry.policy, "effort": entry.effort, "memory": memory})
             agent = stack.enter_context(assemble(settings, model=agents[0].parts.model if agents else None))
             same = {"policy": entry.label, "seed": settings.seed, "model": agent.parts.model.name}
             file = stack.enter_context(ResultsFile(given.out / entry.file, resume=True, settings=same))
@@ -186,6 +195,8 @@ def compared(entries: list[Entry], lines: dict[str, dict[str, dict]], promised: 
             "llm_calls": np.mean([result["usage"]["llm_calls"] for result in results]),
             "blocks": np.mean([len(result["route"]) for result in results]),
             "verified": np.mean([result.get("verified", False) for result in results]),
+            "hinted": sum(bool(result.get("recalled")) for result in results),
+            "learnt": sum(len(result.get("learned", ())) for result in results),
             "unusable": sum("error" in result for result in results),
         }
         if promised is not None:
@@ -273,6 +284,12 @@ def text_of(report: dict) -> str:
             f"{1000 * row['cost']:7.0f} {f'{1000 * less:.0f} to {1000 * more:.0f}':>15} "
             f"{row['llm_calls']:6.2f} {row['verified']:8.1%}"
         )
+    if any(row["learnt"] for row in report["policies"]):
+        out += ["", "what their memories did, its cost included above"]
+        out += [
+            f"{row['policy']}: {row['learnt']} concepts added, widened or confirmed; {row['hinted']} tasks with hints"
+            for row in report["policies"]
+        ]
     for one in report["comparisons"]:
         low, high = one["interval"]
         ratio = "" if one["cost_ratio"] is None else f", {one['cost_ratio']:.2f} times the tokens"

@@ -47,6 +47,23 @@ def test_policies_are_compared_on_the_same_tasks_and_the_command_goes_on(command
     assert [len(path.read_text().splitlines()) for path in sorted(Path("out").glob("*.jsonl"))] == [4, 4]
 
 
+def test_with_learning_each_policy_has_a_memory_of_its_own(command):
+    writes = {
+        "<solution>": '{"title": "Add what comes", "when": "items are counted and more come"}',
+        "Python program": "```python\nitems = 20\nmore = 5\nprint(items + more)\n```",
+        "": "20 and 5 is 25.\nAnswer: 25",
+    }
+    Path("s.json").write_text(json.dumps({"rules": writes}))
+    tasks = [{"id": f"q{n}", "prompt": f"How many are 20 items and 5 more in box {n}?", "gold": 25} for n in range(4)]
+    Path("tasks.jsonl").write_text("".join(json.dumps(task) + "\n" for task in tasks))
+    policies = ("fixed:program,verify,answer", "fixed:reason,answer")
+    code, out, err = command("--learn", "--embedder", "hash", "--model", "scripted:s.json", policies=policies)
+    assert code == 0, err
+    assert "fixed:program,verify,answer: 4 concepts added, widened or confirmed; 3 tasks with hints" in out
+    assert "fixed:reason,answer: 0 concepts" in out
+    assert len(list(Path("out").glob("*.memory"))) == 2
+
+
 def test_what_the_evaluation_promised_is_judged(command):
     def policy(name, accuracy, cost):
         shown = {"accuracy_interval": [accuracy - 0.05, accuracy + 0.05], "cost_interval": [0.9 * cost, 1.1 * cost]}
@@ -87,6 +104,7 @@ def test_a_file_is_named_with_its_effort_and_what_the_evaluation_calls_it():
 @pytest.mark.parametrize(
     ("arguments", "options", "said"),
     [
+        (("--learn", "--concurrency", "2"), {}, "leave --concurrency out"),
         (("--limit-minutes", "0"), {}, "no task was solved by every policy yet"),
         (("--evaluation", "tasks.jsonl"), {}, "no evaluation that this version reads"),
         ((), {"policies": ("default", "default")}, "two of the --policies have the same name"),
