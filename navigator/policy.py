@@ -6,7 +6,8 @@ and resumed elsewhere takes the same decisions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self, runtime_checkable
 
@@ -108,28 +109,31 @@ class FixedPolicy:
         self.sequence = tuple(sequence)
         self._indices = [actions.index(name) for name in sequence]
         self._terminal = actions.index(actions.terminal)
-        self._actions = actions
         self._observations = observations
 
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:
         """The next entry of the sequence that the mask allows."""
-        for place in range(self._position(observation), len(self.sequence)):
+        counts = {
+            action: int(self._observations.value(observation, f"count_{name}"))
+            for action, name in zip(self._indices, self.sequence, strict=True)
+            if action != self._terminal
+        }
+        return self._next(Counter(counts), mask)
+
+    def after(self, route: Iterable[int], mask: ActionMask) -> Decision:
+        """As `decide`, told the actions that were run instead of reading them off an observation."""
+        return self._next(Counter(route), mask)
+
+    def _next(self, taken: Counter[int], mask: ActionMask) -> Decision:
+        begin = 0
+        for place, action in enumerate(self._indices):
+            if taken[action] > 0:
+                taken[action] -= 1
+                begin = place + 1
+        for place in range(begin, len(self.sequence)):
             if mask[self._indices[place]]:
                 return Decision(self._indices[place], f"entry {place + 1} of the sequence")
         return Decision(self._terminal, "the sequence is at its end")
-
-    def _position(self, observation: Observation) -> int:
-        taken = {
-            name: int(self._observations.value(observation, f"count_{name}"))
-            for name in set(self.sequence)
-            if name != self._actions.terminal
-        }
-        position = 0
-        for place, name in enumerate(self.sequence):
-            if taken.get(name, 0) > 0:
-                taken[name] -= 1
-                position = place + 1
-        return position
 
 
 def require_legal(decision: Decision, mask: ActionMask, actions: ActionSpec) -> str:

@@ -24,8 +24,6 @@ from navigator.training.plan import Plan
 
 Kind = Literal["baseline", "learned", "oracle"]
 
-"""Share of the training tasks on which a fixed sequence must be recorded to be chosen."""
-
 VALIDATION = {"train": 0.8, "validation": 0.2}
 """How the tasks to learn from are split for what chooses its moment of training by validation."""
 

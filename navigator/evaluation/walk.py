@@ -16,7 +16,7 @@ import numpy as np
 from navigator.errors import SpecMismatch
 from navigator.forest import Floats, Forest
 from navigator.outcomes import Outcomes, outcomes_of
-from navigator.policy import Policy, require_legal
+from navigator.policy import FixedPolicy, Policy, require_legal
 from navigator.spaces import ActionMask
 
 
@@ -121,7 +121,10 @@ def walk_of(forest: Forest, chances: Floats) -> Walk:
 def _act(policy: Policy, forest: Forest, state: int, mask: ActionMask) -> tuple[Floats, float]:
     """Chance of each action, shape (a,), and the value that the policy gives to its choice; NaN where none."""
     try:
-        decision = policy.decide(forest.seen[state], mask)
+        if isinstance(policy, FixedPolicy):  # not every preset has features that tell it how far it is
+            decision = policy.after(forest.routes[state], mask)
+        else:
+            decision = policy.decide(forest.seen[state], mask)
         require_legal(decision, mask, forest.actions)
     except SpecMismatch as error:
         raise SpecMismatch(f"{policy.name}, task {forest.tasks[forest.task[state]]!r}: {error}") from error

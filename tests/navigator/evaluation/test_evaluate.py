@@ -257,8 +257,10 @@ def test_banks_that_are_too_small_say_so(tmp_path):
 
 
 def test_the_papers_training_takes_part(tmp_path):
-    found = evaluate(rlot_bank(tmp_path / "r"), ["rlot", "oracle"], replace(QUICK, folds=2, plan={"steps": 20}))
+    names = ["rlot", "oracle", "best-fixed", "best-fixed-per-family", "always:reason", "nearest", "linear"]
+    found = evaluate(rlot_bank(tmp_path / "r"), names, replace(QUICK, folds=2, plan={"steps": 20}))
     rlot = found.policy("rlot")
     assert len(rlot.seeds) == 2 and rlot.calibration is None, "its values are not chances of success"
     assert "double-dueling-dqn as RL of Thoughts trains it, 20 episodes" in rlot.about
     assert rlot.accuracy <= found.policy("oracle").accuracy
+    assert found.policy("best-fixed").accuracy == 1, "reason, then reflect, though no feature counts the blocks"
