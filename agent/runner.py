@@ -61,9 +61,10 @@ class ReasoningAgent:
 
     Args:
         model: a model string (see `agent.models.load_model`), a LangChain chat model, or a `ModelClient`.
-        policy: `default`, `random`, `fixed:plan,program,answer`, a policy file, `llm` (the model itself chooses, for a
-            call a decision), a `Policy`, or a `Navigator`.
-        effort: `low`, `medium`, `high` or 0 to 1, for a policy file that was trained with an effort input.
+        policy: `default` (the shipped network, and the rules where it was not trained or memory has something to
+            learn), `rules`, `random`, `fixed:plan,program,answer`, a policy file, `llm` (the model itself chooses, for
+            a call a decision), a `Policy`, or a `Navigator`.
+        effort: `low`, `medium`, `high` or 0 to 1, for the shipped network or a policy file with an effort input.
         memory: a `ConceptStore` to recall from and learn into; None for no memory.
         learn: whether runs are written to memory: what solved tasks taught, and what came of its concepts.
         holdout: share of the tasks that run without hints although memory has some, so that its worth is measured.
