@@ -180,7 +180,7 @@ def compared(entries: list[Entry], lines: dict[str, dict[str, dict]], promised: 
         raise UsageError("no task was solved by every policy yet; run the same command again")
     scores = {label: np.array([found[id]["score"] or 0.0 for id in common]) for label, found in lines.items()}
     tokens = {label: np.array([thousands(found[id]) for id in common]) for label, found in lines.items()}
-    draws = Resampler(len(common))
+    draws, scored = Resampler(len(common)), set(common)
     first, *others = (entry.label for entry in entries)
     rows = []
     for entry in entries:
@@ -198,6 +198,7 @@ def compared(entries: list[Entry], lines: dict[str, dict[str, dict]], promised: 
             "hinted": sum(bool(result.get("recalled")) for result in results),
             "learnt": sum(len(result.get("learned", ())) for result in results),
             "unusable": sum("error" in result for result in results),
+            "halves": halves([result for id, result in lines[label].items() if id in scored]),
         }
         if promised is not None:
             row["promised"] = kept(row, promised.get(entry.known_as))
@@ -221,6 +222,19 @@ def compared(entries: list[Entry], lines: dict[str, dict[str, dict]], promised: 
         for label, (a, b) in pairs.items()
     ]
     return plain({"tasks": len(common), "policies": rows, "comparisons": comparisons})
+
+
+def halves(results: list[dict]) -> list[dict[str, float]]:
+    """Share right and cost over the earlier and the later half of the runs, in the order in which they were solved."""
+    parts = (results[: len(results) // 2], results[len(results) // 2 :])
+    return [
+        {
+            "accuracy": np.mean([result["score"] or 0.0 for result in part]),
+            "cost": np.mean([thousands(result) for result in part]),
+        }
+        for part in parts
+        if part
+    ]
 
 
 def thousands(result: dict) -> float:
@@ -286,10 +300,14 @@ def text_of(report: dict) -> str:
         )
     if any(row["learnt"] for row in report["policies"]):
         out += ["", "what their memories did, its cost included above"]
-        out += [
-            f"{row['policy']}: {row['learnt']} concepts added, widened or confirmed; {row['hinted']} tasks with hints"
-            for row in report["policies"]
-        ]
+        for row in report["policies"]:
+            then = ", then ".join(
+                f"{half['accuracy']:.1%} right at {1000 * half['cost']:.0f}" for half in row["halves"]
+            )
+            out.append(
+                f"{row['policy']}: {row['learnt']} concepts added, widened or confirmed; "
+                f"{row['hinted']} tasks with hints; by halves {then}"
+            )
     for one in report["comparisons"]:
         low, high = one["interval"]
         ratio = "" if one["cost_ratio"] is None else f", {one['cost_ratio']:.2f} times the tokens"

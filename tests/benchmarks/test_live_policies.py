@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import live_policies
+import numpy as np
 import pytest
 from live_policies import Entry, compared, text_of
 
@@ -41,6 +42,8 @@ def test_policies_are_compared_on_the_same_tasks_and_the_command_goes_on(command
     report = json.loads(out)
     assert report["tasks"] == 4 and "2 of 2 tasks" in err, "only what was left is solved"
     assert [row["accuracy"] for row in report["policies"]] == [0.5, 0.5]
+    means = [np.mean([half["cost"] for half in row["halves"]]) for row in report["policies"]]
+    assert means == pytest.approx([row["cost"] for row in report["policies"]])
     one = report["comparisons"][0]
     assert (one["policy"], one["against"], one["better"], one["worse"]) == ("fixed:reason,answer", "rules", 0, 0)
     assert 0 < one["cost_ratio"] < 1 and one["mcnemar_p"] == 1
@@ -59,7 +62,9 @@ def test_with_learning_each_policy_has_a_memory_of_its_own(command):
     policies = ("fixed:program,verify,answer", "fixed:reason,answer")
     code, out, err = command("--learn", "--embedder", "hash", "--model", "scripted:s.json", policies=policies)
     assert code == 0, err
-    assert "fixed:program,verify,answer: 4 concepts added, widened or confirmed; 3 tasks with hints" in out
+    assert (
+        "fixed:program,verify,answer: 4 concepts added, widened or confirmed; 3 tasks with hints; by halves 100" in out
+    )
     assert "fixed:reason,answer: 0 concepts" in out
     assert len(list(Path("out").glob("*.memory"))) == 2
 
