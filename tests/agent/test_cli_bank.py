@@ -1,32 +1,18 @@
 """`pilotage bank`, run as the command line runs it."""
 
 import json
-import sys
+from functools import partial
 
 import pytest
 
-from agent import cli
 from tests.navigator.banks import learnable_bank, node, write_bank
 
 
 @pytest.fixture
-def bank(tmp_path, monkeypatch, capsys):
-    """Runs `pilotage bank ...` beside a bank in the folder `b`: code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
+def bank(command_line):
+    """Runs `pilotage bank ...` beside a bank in the folder `b`."""
     learnable_bank("b", tasks=9, depth=2)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["pilotage", "bank", *map(str, arguments)])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
-
-    return run
+    return partial(command_line, "bank")
 
 
 def test_info_shows_families_and_blocks(bank):

@@ -2,34 +2,20 @@
 
 import csv
 import json
-import sys
+from functools import partial
 
 import pytest
 
-from agent import cli
 from tests.navigator.banks import learnable_bank
 
 QUICK = ("--folds", "2", "--efforts", "none", "--bootstrap", "500")
 
 
 @pytest.fixture
-def pilotage(tmp_path, monkeypatch, capsys):
-    """Runs `pilotage evaluate ...` beside a bank in the folder `b`: code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
+def pilotage(command_line):
+    """Runs `pilotage evaluate ...` on a bank in the folder `b`."""
     learnable_bank("b", tasks=24, depth=2)
-
-    def run(*arguments, columns=200):
-        monkeypatch.setenv("COLUMNS", str(columns))
-        monkeypatch.setattr(sys, "argv", ["pilotage", "evaluate", "--bank", "b", *map(str, arguments)])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
-
-    return run
+    return partial(command_line, "evaluate", "--bank", "b")
 
 
 def test_people_read_a_table_and_programs_json(pilotage):

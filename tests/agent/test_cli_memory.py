@@ -1,52 +1,26 @@
 """`pilotage memory`, run as the command line runs it: arguments in, screen, one sentence or JSON, exit code."""
 
-import io
 import json
 import os
 import stat
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from agent import cli
 from memory.store import ConceptStore
 from tests.memory.conftest import COST, SPELL
 
 ARCMEMO = Path(__file__).parents[1] / "memory" / "arcmemo"
 
 
-class Result:
-    def __init__(self, code, out, err):
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def json(self):
-        assert self.code == 0, self.err
-        return json.loads(self.out)
-
-
 @pytest.fixture
-def memory(tmp_path, monkeypatch, capsys):
+def memory(command_line, monkeypatch):
     """Runs `pilotage memory ...` on a memory in an empty folder."""
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PILOTAGE_MEMORY", "m")
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments, stdin=None):
-        monkeypatch.setattr(sys, "argv", ["pilotage", "memory", *map(str, arguments)])
-        if stdin is not None:
-            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        shown = capsys.readouterr()
-        return Result(code, shown.out, shown.err)
-
-    return run
+    return partial(command_line, "memory")
 
 
 @pytest.fixture

@@ -2,35 +2,23 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
-from agent import cli
 from tests.navigator.report.evaluations import evaluation
 
 KEPT = ("format", "version", "bank", "protocol", "comparisons")
 
 
 @pytest.fixture
-def pilotage(tmp_path, monkeypatch, capsys):
-    """Runs `pilotage ...` beside an evaluation in `e.json`: code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
+def pilotage(command_line):
+    """Runs `pilotage ...` beside an evaluation in `e.json`."""
     given = evaluation(learned=1, baselines=1, families=2, tasks=20, resamples=20)
     few = {name: part for name, part in given.items() if name in KEPT}
     few["policies"] = [{**policy, "calibration": None} for policy in given["policies"]]
-    (tmp_path / "e.json").write_text(json.dumps(few))
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["pilotage", *map(str, arguments)])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
-
-    return run
+    Path("e.json").write_text(json.dumps(few))
+    return command_line
 
 
 def test_a_report_is_made_anew_from_its_own_numbers(pilotage, tmp_path):

@@ -1,34 +1,19 @@
 """`pilotage train` and `pilotage policy`, run as the command line runs them."""
 
 import json
-import sys
 
 import pytest
 
-from agent import cli
 from tests.navigator.banks import learnable_bank, node, write_bank
 
 SHORT = ("--steps", "40", "--seeds", "2", "--hyper", "hidden=8,8", "--hyper", "batch=16")
 
 
 @pytest.fixture
-def pilotage(tmp_path, monkeypatch, capsys):
-    """Runs `pilotage ...` beside a bank in the folder `b`: code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
+def pilotage(command_line):
+    """Runs `pilotage ...` beside a bank in the folder `b`."""
     learnable_bank("b", tasks=15, depth=2)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["pilotage", *map(str, arguments)])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
-
-    return run
+    return command_line
 
 
 def test_a_trained_policy_can_be_read_by_people_and_programs(pilotage):

@@ -1,12 +1,9 @@
 """`pilotage train --live` as people type it."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-
-from agent.cli import main
 
 SCRIPT = f"scripted:{Path(__file__).parents[2] / 'examples' / 'script.json'}"
 QUESTIONS = [{"id": f"q{n}", "prompt": f"Box {n}: what is 48 times 10?", "gold": 480} for n in range(6)]
@@ -15,25 +12,10 @@ SHORT = ("--episodes", "6", "--steps", "40", "--max-steps", "3", "--hyper", "hid
 
 
 @pytest.fixture
-def pilotage(tmp_path, monkeypatch, capsys):
-    """Runs `pilotage ...` in a folder with a file of tasks: code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("PILOTAGE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def pilotage(command_line):
+    """Runs `pilotage ...` in a folder with a file of tasks."""
     Path("tasks.jsonl").write_text("".join(json.dumps(one) + "\n" for one in QUESTIONS))
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["pilotage", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
-
-    return run
+    return command_line
 
 
 def test_it_trains_records_and_says_what_was_spent_and_goes_on(pilotage):

@@ -1,13 +1,12 @@
 """Runs that are logged while they solve tasks, and what `pilotage estimate` makes of them."""
 
 import json
-import sys
+from functools import partial
 
 import numpy as np
 import pytest
 
 from agent import Budget, ReasoningAgent, Task
-from agent.cli import main
 from agent.collecting.traces import result_lines
 from agent.errors import UsageError
 from agent.logged import logged_runs
@@ -141,22 +140,10 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def pilotage(folder, monkeypatch, capsys):
-    """Runs the command in this process: code, standard output, standard error."""
+def pilotage(command_line, folder, monkeypatch):
+    """Runs `pilotage ...` beside the logged runs."""
     monkeypatch.chdir(folder)
-    monkeypatch.setenv("COLUMNS", "100")
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["pilotage", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
-
-    return run
+    return partial(command_line, columns=100)
 
 
 def test_policies_are_judged_from_the_command_line(pilotage):

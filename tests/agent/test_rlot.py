@@ -1,11 +1,11 @@
 """The preset `rlot` from end to end: the paper's actions, a bank, a policy, and solving with it."""
 
 import json
-import sys
+from pathlib import Path
 
 import pytest
 
-from agent import ReasoningAgent, ScriptedChatModel, cli
+from agent import ReasoningAgent, ScriptedChatModel
 from agent.blocks import Registry
 from agent.collecting.meta import meta_of, prompt_hash
 from agent.collecting.plan import parse_plan
@@ -67,27 +67,12 @@ def test_another_wording_of_the_question_is_another_bank_but_only_for_the_preset
 
 
 @pytest.fixture
-def pilotage(tmp_path, monkeypatch, capsys):
-    """Runs `pilotage ...` in a folder with tasks and a script: code, standard output, standard error."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setenv("PILOTAGE_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def pilotage(command_line):
+    """Runs `pilotage ...` in a folder with tasks and a script."""
     tasks = [{"id": f"q{n}", "prompt": f"Box {n}: what is 48 times 10?", "gold": 480 if n % 2 else 1} for n in range(9)]
-    (tmp_path / "tasks.jsonl").write_text("".join(json.dumps(task) + "\n" for task in tasks))
-    (tmp_path / "script.json").write_text(json.dumps({"rules": RULES}))
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["pilotage", *map(str, arguments)])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code or 0
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
-
-    return run
+    Path("tasks.jsonl").write_text("".join(json.dumps(task) + "\n" for task in tasks))
+    Path("script.json").write_text(json.dumps({"rules": RULES}))
+    return command_line
 
 
 SOURCE = ("--tasks", "tasks.jsonl", "--model", "scripted:script.json")
