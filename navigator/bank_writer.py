@@ -7,8 +7,6 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
 
 from navigator.bank_checks import faults
 from navigator.bank_files import (
@@ -27,12 +25,10 @@ from navigator.bank_files import (
 from navigator.bank_reader import read_meta, read_nodes
 from navigator.bank_records import BankMeta, Node, TaskHeader
 from navigator.errors import BankError
-
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
+from navigator.sole import Sole
 
 
-class BankWriter:
+class BankWriter(Sole):
     """The one writer of a bank. Use it as a context manager, or close it.
 
         with BankWriter(path, meta) as writer:
@@ -59,11 +55,12 @@ class BankWriter:
             (self.path / TASKS_FOLDER).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise BankError(f"cannot write a bank to {self.path}: {error.strerror}; choose another place") from error
-        self._lock = _locked(self.path)
+        busy = BankError(f"another process is writing to the bank {path}: wait for it, or record elsewhere")
+        super().__init__(self.path / "tasks.jsonl.lock", busy)
         try:
             self.meta = self._agreed(meta)
         except BaseException:
-            self._lock.release()
+            self.close()
             raise
 
     def _agreed(self, meta: BankMeta) -> BankMeta:
@@ -127,18 +124,6 @@ class BankWriter:
             append(self._plain(task), b"".join(encode(node.to_json()) for node in added))
             self._known[task] = (header, after)
 
-    def close(self) -> None:
-        """Lets another process write."""
-        self._lock.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _plain(self, task: str) -> Path:
         """The task's file, plain and free of a torn last line, since something is to be added to it."""
         path = self.path / TASKS_FOLDER / (safe_name(task) + PLAIN)
@@ -165,14 +150,3 @@ class BankWriter:
         if not read_whole_lines(path):
             return None, {}
         return read_nodes(path, self.meta)
-
-
-def _locked(path: Path) -> BaseFileLock:
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(path / "tasks.jsonl.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise BankError(f"another process is writing to the bank {path}: wait for it, or record elsewhere") from error
-    return lock

@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from navigator.bank import Node, Tree
 from navigator.bank_files import append, encode, parse, read_whole_lines, safe_name
 from navigator.errors import BankError
+from navigator.sole import Sole
 
 FORMAT = 1
 FOLDER = "step-scores"
@@ -56,7 +56,7 @@ def default_file(bank: Path, scorer: str) -> Path:
     return bank / FOLDER / f"{safe_name(scorer)}.jsonl"
 
 
-class StepScoreWriter:
+class StepScoreWriter(Sole):
     """Adds scores to a file; each is on disk once `add` returns. Safe to use from several threads; a context manager.
 
     Args:
@@ -69,19 +69,14 @@ class StepScoreWriter:
     """
 
     def __init__(self, path: str | Path, scorer: str, identity: str) -> None:
-        from filelock import FileLock, Timeout
-
         self.path = Path(path)
         self._guard = Lock()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise BankError(f"cannot write to {self.path}: {error.strerror}; choose another --out") from error
-        self._lock = FileLock(self.path.with_name(self.path.name + ".lock"), timeout=0)
-        try:
-            self._lock.acquire()
-        except Timeout as error:
-            raise BankError(f"another process writes to {self.path}: wait for it, or give another --out") from error
+        busy = BankError(f"another process writes to {self.path}: wait for it, or give another --out")
+        super().__init__(self.path.with_name(self.path.name + ".lock"), busy)
         try:
             self._scores = self._begin(scorer, identity)
         except BaseException:
@@ -114,18 +109,6 @@ class StepScoreWriter:
         with self._guard:
             append(self.path, encode(line))
             self._scores[task, node] = digest, score
-
-    def close(self) -> None:
-        """Lets another process write."""
-        self._lock.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def read_scores(path: Path) -> tuple[dict[str, Any], Scores]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from navigator.errors import PolicyError
 from navigator.learned import Layers
+from navigator.sole import Sole
 from navigator.training.learner import Learner
 
 _NAME = "piece-{:05d}"
@@ -37,7 +38,7 @@ class Kept:
     best: Layers
 
 
-class Work:
+class Work(Sole):
     """The checkpoints of one training in a folder; `close` lets others have it.
 
     Args:
@@ -49,15 +50,10 @@ class Work:
     """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
-        from filelock import FileLock, Timeout
-
         self.folder = folder / fingerprint
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(str(self.folder / "lock"))
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
-            raise PolicyError(f"another process trains in {folder}: wait for it, or give another --out") from error
+        busy = PolicyError(f"another process trains in {folder}: wait for it, or give another --out")
+        super().__init__(self.folder / "lock", busy)
 
     def restore(self, seed: int, learner: Learner) -> Kept | None:
         """Brings a learner to where its training stood; None where there is nothing yet."""
@@ -99,7 +95,7 @@ class Work:
 
     def close(self) -> None:
         """Lets another process train here; removes the folders where nothing is left in them."""
-        self._lock.release()
+        super().close()
         if not any(self.folder.glob("seed-*")):
             shutil.rmtree(self.folder, ignore_errors=True)
             if self.folder.parent.is_dir() and not any(self.folder.parent.iterdir()):
