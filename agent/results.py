@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from agent.errors import PilotageError, UsageError
+from navigator.bank_files import replace
 
 
 def key_of(result: dict[str, Any]) -> str:
@@ -83,7 +84,7 @@ class ResultsFile:
         """
         if self._label is None:
             self._label = secrets.token_hex(6)
-            _replace(self._label_path, self._label.encode())
+            replace(self._label_path, self._label.encode())
         return self._label
 
     def append(self, *results: dict[str, Any]) -> None:
@@ -107,7 +108,7 @@ class ResultsFile:
             return
         self.done = {name: result for name, result in self.done.items() if name not in keys}
         self._file.close()
-        _replace(self.path, _lines(self.done.values()))
+        replace(self.path, _lines(self.done.values()))
         self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
 
     def close(self) -> None:
@@ -133,13 +134,3 @@ class ResultsFile:
 
 def _lines(results: Iterable[dict[str, Any]]) -> bytes:
     return b"".join(json.dumps(result, ensure_ascii=False).encode() + b"\n" for result in results)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Puts content in a file's place, durably, at one stroke."""
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
