@@ -30,6 +30,8 @@ class ResultsFile:
         path: the file; created with its folder.
         resume: keep what is there and go on. Without it, a file that holds anything is refused.
         settings: what every line must agree on (`model`, `policy`, `seed`), so that two experiments never mix.
+        learning: when memory learns from the runs (`no`, `each`, `every=N`), on which a resumed file must agree too:
+            batches cut in other places would take finished runs for unfinished ones. None where it does not matter.
 
     Attributes:
         done: results by key (`key_of`).
@@ -39,8 +41,8 @@ class ResultsFile:
         UsageError: the file cannot be written, holds results already, or holds those of other settings.
     """
 
-    def __init__(self, path: Path, *, resume: bool, settings: dict[str, Any]) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, resume: bool, settings: dict[str, Any], learning: str | None = None) -> None:
+        self.path, self._learning = path, learning
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
@@ -52,7 +54,13 @@ class ResultsFile:
             self.done = self._read(whole, settings)
             os.truncate(path, len(whole))
             self._file: IO[bytes] = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
-            self._label = self._read_label() if resume else None
+            self._label, learnt = self._read_label() if resume else (None, None)
+            if learning is not None and learnt is not None and learnt != learning:
+                self.close()
+                raise UsageError(
+                    f"{path} was made with learning {learnt!r}, not {learning!r}; resume with the same --learn or "
+                    "choose another --out"
+                )
             self.resumed = self._label is not None
         except OSError as error:
             raise UsageError(f"cannot write results to {path}: {error.strerror}; choose another --out") from error
@@ -84,7 +92,7 @@ class ResultsFile:
         """
         if self._label is None:
             self._label = secrets.token_hex(6)
-            replace(self._label_path, self._label.encode())
+            replace(self._label_path, " ".join(filter(None, (self._label, self._learning))).encode())
         return self._label
 
     def append(self, *results: dict[str, Any]) -> None:
@@ -125,11 +133,12 @@ class ResultsFile:
     def _label_path(self) -> Path:
         return self.path.with_name(self.path.name + ".run")
 
-    def _read_label(self) -> str | None:
+    def _read_label(self) -> tuple[str | None, str | None]:
         try:
-            return self._label_path.read_text(encoding="utf-8").strip() or None
+            label, _, learning = self._label_path.read_text(encoding="utf-8").strip().partition(" ")
+            return label or None, learning or None
         except FileNotFoundError:
-            return None
+            return None, None
 
 
 def _lines(results: Iterable[dict[str, Any]]) -> bytes:

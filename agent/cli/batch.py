@@ -71,7 +71,8 @@ def solve_tasks(plan: Plan, settings: Settings, *, as_json: bool) -> int:
     with ExitStack() as stack:
         results = None
         if plan.out is not None:
-            results = stack.enter_context(ResultsFile(plan.out, resume=plan.resume, settings=common))
+            file = ResultsFile(plan.out, resume=plan.resume, settings=common, learning=_learning(settings))
+            results = stack.enter_context(file)
         if not tasks and not (results and results.done):
             console.print("no task to solve")
             return 1
@@ -108,6 +109,13 @@ def _require_sense(plan: Plan, settings: Settings) -> None:
         raise UsageError("--orders copies the memory, so it needs a memory folder, not a database")
     if settings.learn_every and settings.memory == "none":
         raise UsageError("--learn every=N needs a memory: leave out `--memory none`")
+
+
+def _learning(settings: Settings) -> str:
+    """When memory learns from the runs of a file, as `ResultsFile` compares it."""
+    if settings.memory == "none" or not settings.learn:
+        return "no"
+    return f"every={settings.learn_every}" if settings.learn_every else "each"
 
 
 def _settings_of_order(plan: Plan, settings: Settings, seed: int | None) -> Settings:

@@ -91,3 +91,16 @@ def test_learn_may_stand_alone_before_anything(pilotage, tmp_path):
     done = pilotage("--limit", "1", "--memory", "m", "--out", "r.jsonl", "--learn")
     assert done.returncode == 0, done.stderr
     assert results(tmp_path / "r.jsonl")[0]["learned"]
+
+
+def test_a_file_goes_on_learning_as_it_began(pilotage, tmp_path):
+    """Other batches would take finished tasks for unfinished ones, and take back what they taught."""
+    assert pilotage("--limit", "3", "--memory", "m", "--learn", "every=3", "--out", "r.jsonl").returncode == 0
+    before = (tmp_path / "r.jsonl").read_text()
+    for other in (["--learn", "every=2"], ["--learn"], ["--no-learn"]):
+        done = pilotage("--memory", "m", *other, "--out", "r.jsonl", "--resume")
+        assert done.returncode == 2 and done.stderr.count("\n") == 1
+        assert "r.jsonl was made with learning 'every=3', not " in done.stderr
+        assert (tmp_path / "r.jsonl").read_text() == before
+    assert pilotage("--memory", "m", "--learn", "every=3", "--out", "r.jsonl", "--resume").returncode == 0
+    assert len(results(tmp_path / "r.jsonl")) == 4
