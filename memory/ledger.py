@@ -7,7 +7,7 @@ committed to disk. Several processes may share a ledger.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -149,6 +149,7 @@ class Ledger:
         body: dict[str, Any] | None = None,
         *,
         withdrawn: bool | None = None,
+        settled: bool = True,
     ) -> int:
         """Record an event and make `concept` the current row; returns the event's number.
 
@@ -159,6 +160,8 @@ class Ledger:
             by: who did it, and why.
             body: what the event carries, when that is not the whole concept.
             withdrawn: whether it counts as never added; None leaves that as it is.
+            settled: false where another event of the same concept follows in this transaction: what it says in between
+                may be what another one says.
 
         Raises:
             StaleConcept: another concept has this content.
@@ -189,10 +192,13 @@ class Ledger:
         key = done.inserted_primary_key
         assert key is not None, "an insert of one row returns its key"
         seq = int(key[0])
+        claim = concept.content_hash if settled else schema.unsettled_hash(concept.id)
+        if withdrawn:
+            claim = schema.withdrawn_hash(concept.id)
         values: dict[str, Any] = {
             "kind": concept.kind,
             "status": concept.status,
-            "content_hash": schema.withdrawn_hash(concept.id) if withdrawn else concept.content_hash,
+            "content_hash": claim,
             "body": concept.model_dump_json(),
         }
         if action == "added":
@@ -208,6 +214,12 @@ class Ledger:
                 f"another concept says exactly what '{concept.id}' would say: forget or revise one of the two first"
             ) from error
         return seq
+
+    def unsettle(self, connection: Connection, ids: Collection[str]) -> None:
+        """Let go of what concepts say: events of each follow in this transaction, and the last one settles it."""
+        for id in ids:
+            row = concepts.c.id == id, concepts.c.content_hash != schema.withdrawn_hash(id)
+            connection.execute(update(concepts).where(*row).values(content_hash=schema.unsettled_hash(id)))
 
     def put_vector(self, connection: Connection, concept_id: str, embedder: str, data: bytes) -> None:
         """Replace every vector of a concept by this one: older ones described an older text."""

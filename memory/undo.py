@@ -73,7 +73,10 @@ class Undo:
             self._vectors.embedder.warm()
 
     def _take_back(self, connection: Connection, targets: Sequence[Event], by: By) -> list[Event]:
+        """Take events back in this order. Only what a concept says in the end must not be what another one says."""
         done: list[Event] = []
+        last = {target.concept_id: target.seq for target in targets}
+        self._ledger.unsettle(connection, last)
         histories: dict[str, list[Event]] = {}
         texts: dict[str, str] = {}
         for target in targets:
@@ -83,9 +86,11 @@ class Undo:
             before = unflatten(fields).search_text
             fields.update(_opposite(target, history, fields))
             concept = unflatten(fields)
-            self._refuse_twin(connection, target, concept, fields[WITHDRAWN])
+            withdrawn, settled = fields[WITHDRAWN], target.seq == last[id]
+            if settled and not withdrawn:
+                self._refuse_twin(connection, target, concept)
             body = {"undoes": target.seq, "action": target.action}
-            seq = self._ledger.append(connection, concept, "undone", by, body, withdrawn=fields[WITHDRAWN])
+            seq = self._ledger.append(connection, concept, "undone", by, body, withdrawn=withdrawn, settled=settled)
             if self._words is not None:
                 self._words.put(connection, concept)
             if concept.search_text != before:
@@ -105,9 +110,7 @@ class Undo:
         concept = self._ledger.get(connection, self._namespace, [id])[id]
         return flatten(concept, self._ledger.stored_hash(connection, id) == withdrawn_hash(id))
 
-    def _refuse_twin(self, connection: Connection, target: Event, concept: Concept, withdrawn: bool) -> None:
-        if withdrawn:
-            return
+    def _refuse_twin(self, connection: Connection, target: Event, concept: Concept) -> None:
         twin = self._ledger.by_hash(connection, self._namespace, concept.content_hash)
         if twin is not None and twin.id != concept.id:
             last = self._ledger.history(connection, self._namespace, twin.id)[-1]
