@@ -63,50 +63,57 @@ def measured(bank: Bank) -> dict:
     task = np.concatenate([np.full(len(nodes), place) for place, nodes in enumerate(by_task)])
     scores = np.array([[node.observation[column] for column in columns] for node in steps])
     right = np.array([node.score for node in steps]) > 0.5
+    paid = charges(steps)
+    drawn = np.random.default_rng(0).multinomial(len(by_task), [1 / len(by_task)] * len(by_task), size=RESAMPLES)
     forms = Counter(" ".join(f"{value:.0f}" for value in row) for row in scores)
     return {
         "bank": str(bank.path),
         "tasks": len(by_task),
         "assessments": len(steps),
         "right": float(right.mean()),
-        "share_of_tokens": sum(map(assessed, steps)) / sum(node.cost for node in steps),
+        "share_of_tokens": sum(map(cost_of, paid)) / sum(step.cost for step in steps),
+        "completion_tokens": float(np.mean([usage["completion_tokens"] for usage in paid])) if paid else 0.0,
         "forms": [(form, times / len(steps)) for form, times in forms.most_common(3)],
-        "scores": [asdict(told(name, scores[:, place], right, task)) for place, name in enumerate(wanted)],
+        "scores": [asdict(told(name, scores[:, place], right, drawn[:, task])) for place, name in enumerate(wanted)],
     }
 
 
-def assessed(node: Node) -> float:
-    """What the assessment after a step cost, in thousands of tokens."""
-    return sum(cost_of(charge["usage"]) for charge in node.extras.get("charges", ()) if charge["by"].startswith("rlot"))
+def charges(steps: list[Node]) -> list[dict]:
+    """What each assessment after these steps cost."""
+    found = (charge for step in steps for charge in step.extras.get("charges", ()))
+    return [charge["usage"] for charge in found if charge["by"].startswith("rlot")]
 
 
-def told(name: str, score: np.ndarray, right: np.ndarray, task: np.ndarray) -> Told:
-    """The figures of one score over steps; all arguments have shape (steps,)."""
+def told(name: str, score: np.ndarray, right: np.ndarray, drawn: np.ndarray) -> Told:
+    """The figures of one score.
+
+    Args:
+        name: of the score.
+        score: after each step, shape (steps,).
+        right: whether stopping there answers right, shape (steps,).
+        drawn: how often each step's task is in each draw, shape (draws, steps).
+    """
     known = score != UNKNOWN
-    ahead = np.sign(score[known & right][:, None] - score[known & ~right][None, :]) / 2 + 0.5
+    rights, wrongs = known & right, known & ~right
     mean, unknown = float(score[known].mean()) if known.any() else UNKNOWN, float(1 - known.mean())
+    ahead = np.sign(score[rights][:, None] - score[wrongs][None, :]) / 2 + 0.5
     if not ahead.size:
         return Told(name, mean, unknown, None, None)
-    tasks = int(task.max()) + 1
-    drawn = np.random.default_rng(0).multinomial(tasks, np.full(tasks, 1 / tasks), size=RESAMPLES)
-    pairs = [(times[task[known & right]], times[task[known & ~right]]) for times in drawn]
-    again = [
-        rights @ ahead @ wrongs / (rights.sum() * wrongs.sum())
-        for rights, wrongs in pairs
-        if rights.any() and wrongs.any()
-    ]
+    pairs = ((times[rights], times[wrongs]) for times in drawn)
+    again = [a @ ahead @ b / (a.sum() * b.sum()) for a, b in pairs if a.any() and b.any()]
     low, high = np.quantile(again, (0.025, 0.975))
     return Told(name, mean, unknown, float(ahead.mean()), (float(low), float(high)))
 
 
 def text_of(report: dict) -> str:
     """The report as people read it."""
-    head = (
-        f"{report['assessments']} self-assessments on {report['tasks']} tasks, "
-        f"{report['share_of_tokens']:.0%} of the tokens of their steps; {report['right']:.0%} of the steps right"
+    steps = f"{report['assessments']} steps on {report['tasks']} tasks, {report['right']:.0%} of them right"
+    cost = (
+        f"self-assessment: {report['share_of_tokens']:.0%} of their tokens, "
+        f"{report['completion_tokens']:.0f} completion tokens a step"
     )
     forms = "; ".join(f"{form} ({share:.0%})" for form, share in report["forms"])
-    lines = [head, f"most frequent: {forms}", "", f"{'score':18}  mean  unknown  AUC"]
+    lines = [steps, cost, f"most frequent: {forms}", "", f"{'score':18}  mean  unknown  AUC"]
     for one in report["scores"]:
         auc = (
             "all end alike" if one["auc"] is None else "{:.2f} ({:.2f} to {:.2f})".format(one["auc"], *one["interval"])

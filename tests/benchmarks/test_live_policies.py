@@ -67,6 +67,8 @@ def test_with_learning_each_policy_has_a_memory_of_its_own(command):
     )
     assert "fixed:reason,answer: 0 concepts" in out
     assert len(list(Path("out").glob("*.memory"))) == 2
+    code, _, _ = command("--model", "scripted:s.json", policies=policies)
+    assert "was made with learning 'each', not 'no'" in code, "runs without memory are another comparison"
 
 
 def test_what_the_evaluation_promised_is_judged(command):

@@ -41,16 +41,18 @@ def printed(tmp_path, monkeypatch, capsys):
 def test_a_score_that_tells_all_is_told_from_one_that_tells_nothing_and_one_that_is_unknown(tmp_path, printed):
     trees = {f"t{n}": tree(float(n % 2), [3.0 if n % 2 else 1.0, 2.0, n % 2 - 1.0, 0, 0, 0, 0]) for n in range(12)}
     said = printed(write_bank(tmp_path / "bank", trees, META).path).splitlines()
-    assert said[0] == "12 self-assessments on 12 tasks, 25% of the tokens of their steps; 50% of the steps right"
-    assert said[1] == "most frequent: 1 2 -1 0 0 0 0 (50%); 3 2 0 0 0 0 0 (50%)"
-    assert said[4].split() == ["a1_modelling", "2.00", "0.0%", "1.00", "(1.00", "to", "1.00)"]
-    assert said[5].split() == ["a2_clarity", "2.00", "0.0%", "0.50", "(0.50", "to", "0.50)"]
-    assert said[6].split() == ["a3_calculation", "0.00", "50.0%", "all", "end", "alike"]  # known after right steps only
+    assert said[0] == "12 steps on 12 tasks, 50% of them right"
+    assert said[1] == "self-assessment: 25% of their tokens, 20 completion tokens a step"
+    assert said[2] == "most frequent: 1 2 -1 0 0 0 0 (50%); 3 2 0 0 0 0 0 (50%)"
+    assert said[5].split() == ["a1_modelling", "2.00", "0.0%", "1.00", "(1.00", "to", "1.00)"]
+    assert said[6].split() == ["a2_clarity", "2.00", "0.0%", "0.50", "(0.50", "to", "0.50)"]
+    assert said[7].split() == ["a3_calculation", "0.00", "50.0%", "all", "end", "alike"]  # known after right steps only
 
 
 def test_the_auc_is_the_chance_that_a_right_step_has_the_higher_score():
     right = np.array([True, True, False, False])
-    told = self_assessment.told("c1", np.array([3.0, 1.0, 2.0, 1.0]), right, np.arange(4))
+    drawn = np.random.default_rng(0).multinomial(4, [0.25] * 4, size=500)
+    told = self_assessment.told("c1", np.array([3.0, 1.0, 2.0, 1.0]), right, drawn)
     assert told.auc == pytest.approx((1 + 1 + 0 + 0.5) / 4)
     assert told.interval[0] < told.auc < told.interval[1]
 

@@ -1,0 +1,26 @@
+"""`pilotage` with another form for self-assessment: seven lines, a label and a digit each, instead of seven digits.
+
+    python benchmarks/labelled_form.py collect --preset rlot --limit 12 --out labels --tasks ... --model embedded
+    python benchmarks/self_assessment.py labels
+
+Whether a model that fills the short form in without a thought does better where each digit stands beside its label. The
+blocks are asked as ever, so where a bank of the preset `rlot` was recorded before, only the forms are new.
+"""
+
+from __future__ import annotations
+
+from agent import cli, self_scores
+
+FORM = "Reply with seven lines, a label and its digit each."
+
+
+def main() -> None:
+    statements = self_scores.QUESTION.rpartition("\n")[0]
+    self_scores.QUESTION = f"{statements}\n{FORM}"
+    lines = ' "\\n" '.join(f'"{label}: " s' for label in self_scores.LABELS)
+    self_scores.GRAMMAR = f'root ::= {lines}\ns ::= "0" | "1" | "2" | "3"'
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""The banks in `examples/`: whole, and recorded with the prompts, blocks and features of today."""
+
+from pathlib import Path
+
+import pytest
+
+from agent import ReasoningAgent, ScriptedChatModel
+from agent.collecting.meta import meta_of
+from navigator import Bank
+from navigator.bank_verify import verify
+from tests.agent.states import always_right
+
+BANKS = Path(__file__).parents[2] / "examples" / "banks"
+
+
+@pytest.mark.parametrize(("name", "preset", "tasks"), [("mixed", "free", 180), ("mixed-rlot", "rlot", 40)])
+def test_recording_could_go_on(name, preset, tasks):
+    recorded = Bank.open(BANKS / name)
+    assert len(recorded.headers) == tasks and not verify(BANKS / name)
+    with ReasoningAgent(ScriptedChatModel(always_right), policy="random", observation=preset, memory="none") as agent:
+        today = meta_of(agent.parts)
+    assert recorded.meta.prompt_hash == today.prompt_hash
+    assert (recorded.meta.actions, recorded.meta.observations) == (today.actions, today.observations)
+
+
+def test_both_banks_are_of_one_model_and_common_tasks():
+    mixed, rlot = (Bank.open(BANKS / name) for name in ("mixed", "mixed-rlot"))
+    assert rlot.headers.keys() < mixed.headers.keys()
+    assert (
+        rlot.meta.model == mixed.meta.model
+        and rlot.meta.extras["model_identity"] == mixed.meta.extras["model_identity"]
+    )
