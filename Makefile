@@ -7,6 +7,10 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.pilotage-setup
+LOG := .venv/setup.log
+FAILED := .venv/setup-failed
+PROGRESS = /^Collecting/ { if (++found % 25 == 0) { print "  " found " packages found"; fflush() } } \
+  /^Installing collected/ { print "  installing " found " packages"; fflush() }
 
 .PHONY: setup demo format check test docs clean
 
@@ -17,10 +21,12 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "pilotage needs Python 3.11 or newer on the PATH" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "pilotage needs Python 3.11 or newer; this is $$("$(PYTHON)" --version). Try: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@rm -f $(STAMP)
+	@rm -f $(STAMP) $(FAILED)
 	@test -x $(BIN)/python || { echo "creating .venv"; "$(PYTHON)" -m venv .venv; }
 	@echo "installing pilotage and its dependencies into .venv (a few minutes the first time)"
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -c constraints.txt -e '.[dev,docs]'
+	@{ $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev,docs]' 2>&1 || touch $(FAILED); } \
+	  | tee $(LOG) | awk '$(PROGRESS)'
+	@if rm $(FAILED) 2>/dev/null; then tail -n 20 $(LOG) >&2; echo "set-up failed; all that pip said is in $(LOG)" >&2; exit 1; fi
 	@touch $(STAMP)
 
 demo: $(STAMP)
@@ -38,7 +44,7 @@ check: $(STAMP)
 
 test: check
 	@$(BIN)/pilotage models pull smollm2 minilm
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadscope
 
 docs: $(STAMP)
 	@$(BIN)/mkdocs build --strict

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import zlib
 from collections.abc import Sequence
@@ -95,7 +96,7 @@ class HashEmbedder:
                     self._count(row, padded[start : start + 3], 0.3)
             if not row.any():  # a text without words still needs a direction: cosine is undefined at zero
                 row[0] = 1.0
-            row /= np.linalg.norm(row)
+            row /= math.hypot(*row.tolist())  # the same on every processor, which a BLAS norm is not
         return out
 
     def _count(self, row: Vectors, feature: str, weight: float) -> None:

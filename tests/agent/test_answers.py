@@ -72,9 +72,9 @@ def test_no_text_makes_reading_fail(text: str):
 @pytest.mark.parametrize("text", ["\n" * 65536, "<answer>" * 8192, "answer " * 9000, "1" * 65536, "\\boxed{" * 9000])
 @pytest.mark.parametrize("kind", KINDS)
 def test_long_nonsense_is_read_quickly(kind, text: str):
-    started = time.perf_counter()
+    started = time.process_time()
     extract(kind, text)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 5  # what is not linear takes minutes
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from agent.models import ModelClient, ResponseCache
 from agent.stepwise import Stepwise
 from navigator.bank import Bank, BankWriter, TaskHeader
 from tests.agent.states import always_right
+from tests.together import TogetherChatModel
 
 
 def tasks_of(count, gold=42):
@@ -42,8 +43,8 @@ def half_right(messages):
 class Bench:
     """A collection over a scripted model, as often as one likes."""
 
-    def __init__(self, folder, script=half_right, latency=0.0, sandbox="auto", **options):
-        self.model = ScriptedChatModel(script, latency=latency)
+    def __init__(self, folder, script=half_right, sandbox="auto", **options):
+        self.model = script if isinstance(script, ScriptedChatModel) else ScriptedChatModel(script)
         client = ModelClient(self.model, name="scripted", cache=ResponseCache(folder / "cache.sqlite"))
         self.parts = ReasoningAgent(client, sandbox=sandbox, **options).parts
         self.folder = folder / "bank"
@@ -136,12 +137,10 @@ async def test_no_hidden_answer_reaches_the_bank(tmp_path):
     assert not any("987654" in file.read_text() for file in bench.folder.rglob("*.json*"))
 
 
-async def test_many_tasks_at_once_take_little_longer_than_one(tmp_path):
-    bench = Bench(tmp_path, script=lambda messages: "Answer: 42", latency=0.2, sandbox="none")
-    started = time.monotonic()
+async def test_as_many_tasks_are_recorded_at_once_as_asked_for(tmp_path):
+    bench = Bench(tmp_path, TogetherChatModel(lambda messages: "Answer: 42", parties=256), sandbox="none")
     tally = await bench.collect(tasks_of(256), plan="reason; reason/reflect", concurrency=256)
     assert tally.nodes == 3 * 256 == sum(len(nodes) for nodes in bench.nodes().values())
-    assert time.monotonic() - started < 0.2 * 3 * 256 / 4
 
 
 async def test_the_limit_of_nodes_cuts_every_task_alike(tmp_path):
@@ -221,6 +220,7 @@ def test_what_cannot_be_recorded_is_told_beforehand(tmp_path):
 KILLED = """
 import asyncio, sys
 from pathlib import Path
+from agent import ScriptedChatModel
 from tests.agent.test_collect import Bench, half_right, tasks_of
 
 folder, latency = Path(sys.argv[1]), float(sys.argv[2])
@@ -230,7 +230,8 @@ def logged(messages):
         file.write(repr([message.text for message in messages]) + "\\n")
     return half_right(messages)
 
-asyncio.run(Bench(folder, logged, latency).collect(tasks_of(6), "small", episodes=2, concurrency=2))
+model = ScriptedChatModel(logged, latency=latency)
+asyncio.run(Bench(folder, model).collect(tasks_of(6), "small", episodes=2, concurrency=2))
 """
 
 

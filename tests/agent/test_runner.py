@@ -108,11 +108,11 @@ async def test_a_budget_too_small_for_a_step_is_refused_before_any_call(scripted
 
 
 async def test_a_call_past_the_time_limit_is_cancelled():
-    model = ScriptedChatModel(lambda messages: "Answer: 42", latency=30)
+    model = ScriptedChatModel(lambda messages: "Answer: 42", latency=120)
     started = time.monotonic()
     async with agent_over(model, policy="fixed:reason", budget=Budget(max_seconds=0.3)) as agent:
         run = await agent.asolve(TASK)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60
     assert run.stopped_by == "max_seconds"
     assert run.answer is None
 

@@ -134,7 +134,7 @@ _json = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_json)
 def test_no_document_whatsoever_makes_the_reader_fail(document):
     reader = ArcMemoReader()

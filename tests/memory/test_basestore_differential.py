@@ -116,9 +116,7 @@ def check_search(op, ours, everything, theirs):
 
 
 # Without shrinking: with a real database behind it, that takes longer than a test may.
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.reuse, Phase.generate]
-)
+@settings(max_examples=100, suppress_health_check=list(HealthCheck), phases=[Phase.reuse, Phase.generate])
 @given(sequences, st.sampled_from([True, True, False]))
 def test_any_operations_give_what_the_in_memory_store_gives(sequence, searchable):
     upstream = Upstream(searchable)

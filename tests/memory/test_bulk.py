@@ -30,7 +30,7 @@ def test_a_batch_writes_what_single_adds_write(tmp_path):
         assert (event.action, event.cause, event.run, event.body["title"]) == ("added", "test", "r", SPELL.title)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(TITLES, max_size=3))
 def test_however_they_are_batched_each_is_stored_once_and_counted(batches):
     with ConceptStore.temporary() as store:

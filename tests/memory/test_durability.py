@@ -1,6 +1,7 @@
 """What was acknowledged survives kill -9, and the indexes agree with the ledger afterwards."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,7 +27,7 @@ def killed(tmp_path_factory):
         text=True,
         timeout=280,
         cwd=SCRIPT.parents[1],
-        env={"PYTHONPATH": str(SCRIPT.parents[1])},
+        env={**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])},
     )
     assert done.stdout, done.stderr
     with ConceptStore.open(folder / "memory", embedder="hash") as store:

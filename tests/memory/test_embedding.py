@@ -32,9 +32,12 @@ def test_hash_vectors_are_unit_deterministic_and_order_texts_by_shared_words():
     assert cosine(embedder, "rotate a matrix", "matrix rotation") > cosine(embedder, "rotate a matrix", "egg prices")
 
 
-def test_hash_vectors_do_not_depend_on_the_process(python):
-    out = python("from memory.embedding import HashEmbedder; print(HashEmbedder().embed(['a cat']).tobytes().hex())")
-    assert out.strip() == HashEmbedder().embed(["a cat"]).tobytes().hex()
+@pytest.mark.parametrize("kernel", ["Prescott", "Haswell"])
+def test_hash_vectors_depend_neither_on_the_process_nor_on_its_blas_kernel(python, monkeypatch, kernel):
+    texts = [f"{number} words: " + " ".join(f"word{place}" for place in range(number)) for number in range(100)]
+    monkeypatch.setenv("OPENBLAS_CORETYPE", kernel)
+    out = python(f"from memory.embedding import HashEmbedder; print(HashEmbedder().embed({texts!r}).tobytes().hex())")
+    assert out.strip() == HashEmbedder().embed(texts).tobytes().hex()
 
 
 @pytest.mark.parametrize("spec", ["nonsense", "", "sentence-transformers:", "sentence-transformers:/no/such/folder"])

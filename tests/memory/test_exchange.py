@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from memory.concept import ConceptDraft, Provenance
 from memory.embedding import EmbedderIdentity
@@ -54,7 +54,7 @@ def test_an_export_imports_to_an_equal_store(lived_in, other):
     assert exported(other).splitlines()[1:] == exported(lived_in).splitlines()[1:]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12)
 @given(memories)
 def test_any_memory_survives_the_round_trip(memory):
     lines = "\n".join(concept.model_dump_json() for concept in memory)

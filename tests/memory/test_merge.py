@@ -84,7 +84,7 @@ def test_bad_merges_say_why_and_change_nothing(store):
     assert state(store) == before
 
 
-@settings(max_examples=15, deadline=None, phases=[Phase.reuse, Phase.generate])
+@settings(max_examples=15, phases=[Phase.reuse, Phase.generate])
 @given(
     st.lists(st.sampled_from(["helped", "harmed", "recalled", ""]), min_size=2, max_size=5),
     st.lists(st.text("abcdefg ", min_size=1, max_size=12), max_size=4),

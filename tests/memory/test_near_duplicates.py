@@ -29,7 +29,7 @@ def new(titles):
     return [Concept(**dict(draft), id=f"new{n}", namespace="default") for n, draft in enumerate(drafts(titles))]
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(TITLES, min_size=1, max_size=12), st.lists(TITLES, min_size=1, max_size=12), st.data())
 def test_the_comparison_and_the_index_find_the_same(stored, asked, data):
     with ConceptStore.temporary() as store, pytest.MonkeyPatch.context() as monkeypatch:

@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from navigator import FixedPolicy, NavigatorError, RandomPolicy, RecordedDynamics
@@ -27,7 +27,7 @@ def trees(seed):
 
 forests = st.integers(0, 30).map(trees)
 weights = st.sampled_from([0.0, 0.1, 0.5, 3.0])
-relaxed = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+relaxed = settings(max_examples=40)
 
 
 def best_by_brute_force(forest, state, weight):

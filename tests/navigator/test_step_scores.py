@@ -150,7 +150,7 @@ def completions(tree, id):
     return np.mean(ways)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**16))
 def test_values_are_the_share_of_completions_that_end_right(tmp_path_factory, seed):
     bank = random_bank(tmp_path_factory.mktemp("bank") / "b", seed=seed, tasks=2)
@@ -161,7 +161,7 @@ def test_values_are_the_share_of_completions_that_end_right(tmp_path_factory, se
         assert found[place] == pytest.approx(wanted)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**16), weight=st.sampled_from([0.0, 0.2]))
 def test_every_step_is_paid_its_score_and_the_last_one_the_answer(tmp_path_factory, seed, weight):
     bank = random_bank(tmp_path_factory.mktemp("bank") / "b", seed=seed, tasks=2)

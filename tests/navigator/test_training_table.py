@@ -44,7 +44,7 @@ def by_hand(tree, choose, table):
     return score, cost + tree.root.cost, steps
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**16))
 def test_playing_all_tasks_at_once_gives_what_walking_each_tree_gives(tmp_path_factory, seed):
     bank = random_bank(tmp_path_factory.mktemp("bank") / "b", seed=seed, tasks=3)

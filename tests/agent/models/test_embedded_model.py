@@ -26,12 +26,11 @@ async def test_a_repeated_prefix_is_not_read_again(smollm2, ask_for):
 
 async def test_the_event_loop_goes_on_while_the_model_works(smollm2, ask_for):
     call = asyncio.create_task(ModelClient(smollm2).ask(ask_for("brown dog " * 200, max_tokens=20)))
-    longest = 0.0
+    turns = 0
     while not call.done():
-        started = time.monotonic()
         await asyncio.sleep(0.01)
-        longest = max(longest, time.monotonic() - started)
-    assert longest < 0.5
+        turns += 1
+    assert turns > 5  # a model that holds the loop lets it turn once before its work and once after
 
 
 ENDLESS = "root ::= [a-z ] root"  # never lets the model stop
@@ -40,6 +39,9 @@ ENDLESS = "root ::= [a-z ] root"  # never lets the model stop
 @pytest.mark.parametrize("streaming", [False, True])
 async def test_cancelling_ends_the_generation(smollm2, ask_for, streaming):
     client = ModelClient(smollm2)
+    started = time.monotonic()
+    await client.ask(ask_for(max_tokens=40, grammar=ENDLESS))
+    forty_tokens = time.monotonic() - started
     request = ask_for(max_tokens=1900, grammar=ENDLESS)
     call = asyncio.create_task(client.ask(request, (lambda text: None) if streaming else None))
     await asyncio.sleep(0.5)
@@ -48,7 +50,7 @@ async def test_cancelling_ends_the_generation(smollm2, ask_for, streaming):
         await call
     started = time.monotonic()
     await client.ask(ask_for("Hi", max_tokens=1))
-    assert time.monotonic() - started < 10  # 1,900 tokens take twice as long or more
+    assert time.monotonic() - started < 24 * forty_tokens  # 1,900 tokens take twice as long
 
 
 async def test_with_two_slots_a_short_call_does_not_wait_for_a_long_one(smollm2, ask_for):

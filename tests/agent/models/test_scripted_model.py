@@ -58,11 +58,11 @@ async def test_scripted_alternatives_reach_the_reply(ask_for):
 
 
 async def test_latency_is_slept_not_spun():
-    model = ScriptedChatModel(["x"], latency=0.2)
+    model = ScriptedChatModel(["x"], latency=1.0)
     wall, cpu = time.monotonic(), time.process_time()
     await model.ainvoke("q")
-    assert time.monotonic() - wall >= 0.2
-    assert time.process_time() - cpu < 0.1
+    assert time.monotonic() - wall >= 1.0
+    assert time.process_time() - cpu < 0.8
 
 
 def test_faults_look_like_a_client_librarys():

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import time
 
 import pytest
 
@@ -139,7 +138,5 @@ async def test_descriptors_and_children_are_given_back(sandbox: Sandbox):
 
 
 async def test_a_program_that_ignores_much_input_does_no_harm(sandbox: Sandbox):
-    started = time.monotonic()
     execution = await sandbox.run("print('done')", stdin="x" * 2_000_000)
     assert execution.stdout == "done\n" and execution.ok
-    assert time.monotonic() - started < 5

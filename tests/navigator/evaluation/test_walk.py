@@ -29,7 +29,7 @@ def same(first, second):
         assert np.allclose(getattr(first, name), getattr(second, name), equal_nan=True), name
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 5), st.lists(st.sampled_from(BLOCKS), max_size=3, unique=True))
 def test_a_strict_walk_of_a_sequence_is_the_known_outcome_of_that_sequence(forests, number, blocks):
     """Of different blocks: which of two equal ones was left out cannot be read off counts, as `FixedPolicy` must."""
@@ -38,7 +38,7 @@ def test_a_strict_walk_of_a_sequence_is_the_known_outcome_of_that_sequence(fores
     same(found.outcomes, fixed_sequence(forest, blocks).outcomes)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 5), st.integers(0, 50))
 def test_a_walk_ends_where_following_every_state_ends(forests, number, seed):
     forest, policy = forests(number), network(seed=seed)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from navigator.off_policy.estimators import WITH_MODEL, WITHOUT_MODEL, logged, terms
@@ -11,7 +11,7 @@ from navigator.off_policy.weights import Weights
 from navigator.outcomes import outcomes_of
 from tests.navigator.off_policy import made_up
 
-relaxed = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+relaxed = settings(max_examples=25)
 seeds = st.integers(0, 12)
 
 

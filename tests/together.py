@@ -1,0 +1,22 @@
+"""A scripted model by which tests see how many calls run side by side, without a clock."""
+
+import asyncio
+
+from agent import ScriptedChatModel
+
+
+class TogetherChatModel(ScriptedChatModel):
+    """Answers only once `parties` calls wait for it at the same time, then the next `parties`, and so on.
+
+    Calls that do not come together never get an answer: whoever uses it sets a limit of many seconds.
+    """
+
+    parties: int
+    _barrier: asyncio.Barrier | None = None
+
+    async def _agenerate(self, *arguments, **options):
+        if self._barrier is None:
+            self._barrier = asyncio.Barrier(self.parties)
+        async with asyncio.timeout(60):
+            await self._barrier.wait()
+        return await super()._agenerate(*arguments, **options)
