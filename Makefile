@@ -10,7 +10,7 @@ STAMP := .venv/.pilotage-setup
 LOG := .venv/setup.log
 FAILED := .venv/setup-failed
 PROGRESS = /^Collecting/ { if (++found % 25 == 0) { print "  " found " packages found"; fflush() } } \
-  /^Installing collected/ { print "  installing " found " packages"; fflush() }
+  /^Installing collected/ { print "  installing " NF - 3 " packages"; fflush() }
 
 .PHONY: setup demo format check test docs clean
 
