@@ -1,3 +1,4 @@
+import functools
 import inspect
 import json
 import os
@@ -25,6 +26,7 @@ async def score(task: Task, answer: str | None) -> float:
     return (await grader.grade(task, answer)).score
 
 
+@functools.cache  # problems are made in a process of their own, which takes a second
 def first(family: str, seed: int = 1) -> Task:
     return next(iter(load_tasks(f"gym:{family};size=1;seed={seed}")))
 
