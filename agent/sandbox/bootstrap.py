@@ -1,7 +1,8 @@
 """Runs first in the sandbox's interpreter: lowers every limit for good, then runs the program as `__main__`.
 
-Never imported: its text is handed to `python -I -S -c`, with the program's path and the limits as arguments.
-It may use nothing but the standard library, and little of that, since its imports are part of every run.
+Never imported: its text is handed to `python -I -S -c`; its arguments are the program's path, a descriptor in which
+it notes that it was reached, and the limits. It may use nothing but the standard library, and little of that, since
+its imports are part of every run.
 """
 
 import builtins
@@ -9,6 +10,12 @@ import os
 import resource
 import sys
 from types import ModuleType, TracebackType
+
+
+def note_begin(descriptor: int) -> None:
+    """Tells the launcher that whatever happens from here on is the program's doing, and no fault of the sandbox."""
+    os.write(descriptor, b"\nbegun\n")
+    os.close(descriptor)
 
 
 def lower_limits(limits: list[str]) -> None:
@@ -48,10 +55,11 @@ def run(path: str) -> None:
     sys.excepthook = show_error
     os.environ.clear()
     with open(path, encoding="utf-8") as file:
-        source = file.read()
+        source = file.read().lstrip("\ufeff")  # some models begin their files with a byte order mark
     exec(compile(source, path, "exec", dont_inherit=True), main.__dict__)
 
 
 if __name__ == "__main__":
-    lower_limits(sys.argv[2:])
+    note_begin(int(sys.argv[2]))
+    lower_limits(sys.argv[3:])
     run(sys.argv[1])

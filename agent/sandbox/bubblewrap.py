@@ -3,6 +3,10 @@
 Every namespace is new (no network, no other process, no user but nobody), no capability is left, the
 environment is empty, and there is no /proc, /sys or /etc. Only the work folder can be written to; it lives in
 memory and ends with the run.
+
+No inode of the host can be changed from inside: what is bound from there is mounted read-only, and a read-only mount
+of a device could not be opened. So `/dev/null` is no device but a file of the sandbox's own, which keeps what is
+written to it for as long as the run.
 """
 
 from __future__ import annotations
@@ -20,10 +24,9 @@ from typing import IO
 
 from agent.sandbox.execution import Limits
 from agent.sandbox.interpreter import base_interpreter
-from agent.sandbox.launch import PROGRAM, Launch, python_command
+from agent.sandbox.launch import PROGRAM, WORK_FOLDER, Launch, python_command
 from agent.sandbox.seccomp import assemble
 
-_FOLDER = "/box"
 _PYTHON = "/python"
 _LIBRARIES = "/libraries"
 _NOBODY = "65534"
@@ -50,14 +53,19 @@ def bubblewrap(bwrap: Path, code: str, limits: Limits) -> Iterator[Launch]:
     with ExitStack() as files:
         seccomp = files.enter_context(_readable(assemble(platform.machine()))).fileno()
         program = files.enter_context(_readable(code.encode(errors="replace"))).fileno()
-        info = files.enter_context(_readable(b"")).fileno()
-        command = [str(bwrap), "--info-fd", str(info), *_world()]
-        command += ["--size", str(limits.file_mb << 20), "--tmpfs", _FOLDER, "--chdir", _FOLDER]
-        command += ["--file", str(program), f"{_FOLDER}/{PROGRAM}"]
+        null = files.enter_context(_readable(b"")).fileno()
+        notes = files.enter_context(_readable(b""))
+        # bwrap closes its own descriptor of the notes; the bootstrap, which goes on after it, needs another.
+        begun = os.dup(notes.fileno())
+        files.callback(os.close, begun)
+        command = [str(bwrap), "--info-fd", str(notes.fileno()), *_world()]
+        command += ["--perms", "0666", "--bind-data", str(null), "/dev/null"]
+        command += ["--size", str(limits.file_mb << 20), "--tmpfs", WORK_FOLDER, "--chdir", WORK_FOLDER]
+        command += ["--file", str(program), f"{WORK_FOLDER}/{PROGRAM}"]
         # Last of the mounts, so that nothing but the work folder can be written to.
         command += ["--remount-ro", "/", "--seccomp", str(seccomp), "--"]
-        command += python_command(f"{_PYTHON}/bin/{python.executable.name}", limits)
-        yield Launch(tuple(command), (seccomp, program, info), info=info)
+        command += python_command(f"{_PYTHON}/bin/{python.executable.name}", begun, limits)
+        yield Launch(tuple(command), (seccomp, program, null, notes.fileno(), begun), notes=notes.fileno())
 
 
 @functools.cache
@@ -90,7 +98,6 @@ def _world() -> tuple[str, ...]:
         arguments += ["--ro-bind", str(library), f"{_LIBRARIES}/{library.name}"]
     # The dynamic loader needs this one variable; the bootstrap removes it before the program starts.
     arguments += ["--setenv", "LD_LIBRARY_PATH", _LIBRARIES]
-    arguments += ["--dev-bind", "/dev/null", "/dev/null"]
     return tuple(arguments)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from agent.errors import SandboxUnavailable, UsageError
 from agent.sandbox.bubblewrap import bubblewrap, find_bwrap
 from agent.sandbox.execution import Limits
+from agent.sandbox.folders import sweep
 from agent.sandbox.plain import plain
 from agent.sandbox.sandbox import Sandbox
 
@@ -114,6 +115,7 @@ def open_sandbox(mode: str = "auto", limits: Limits | None = None) -> Sandbox | 
             "sandbox mode `subprocess`: the model's programs run with your files and your network in reach; "
             "only limits on time, memory and output hold them"
         )
+        _sweep_once()
         return Sandbox("subprocess", plain, limits)
     report = detect()
     if report.bwrap is not None:
@@ -122,6 +124,11 @@ def open_sandbox(mode: str = "auto", limits: Limits | None = None) -> Sandbox | 
         raise SandboxUnavailable(report.reason)
     _warn_once(f"no program will be run: {report.reason}")
     return None
+
+
+@functools.cache
+def _sweep_once() -> None:
+    sweep()
 
 
 @functools.cache

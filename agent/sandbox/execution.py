@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-StoppedBy = Literal["time", "memory", "output"]
+StoppedBy = Literal["time", "memory", "output", "files"]
+
+_STOPPED = {
+    "time": "the program took too long and was stopped",
+    "output": "the program printed too much and was stopped",
+    "files": "the program made too many files and was stopped",
+}
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,8 @@ class Limits:
         memory_mb: address space of the process.
         file_mb: size of one file, and in bubblewrap of the whole work folder.
         open_files: open file descriptors.
+        files: files and folders in bubblewrap's work folder, which are memory. They are counted now and then, so
+            that a program is stopped some thousands later.
         output_bytes: bytes of stdout, and of stderr; the program is stopped when it prints more.
     """
 
@@ -26,6 +34,7 @@ class Limits:
     memory_mb: int = 512
     file_mb: int = 16
     open_files: int = 64
+    files: int = 4096
     output_bytes: int = 65536
 
     def resources(self) -> list[str]:
@@ -40,6 +49,7 @@ class Limits:
             "RLIMIT_CORE=0:0",
             "RLIMIT_MEMLOCK=0:0",
             "RLIMIT_MSGQUEUE=0:0",
+            "RLIMIT_SIGPENDING=64:64",
         ]
 
 
@@ -73,9 +83,7 @@ class Execution:
         """One line on what went wrong, None if nothing did."""
         if self.ok:
             return None
-        if self.stopped_by == "time":
-            return "the program took too long and was stopped"
-        if self.stopped_by == "output":
-            return "the program printed too much and was stopped"
+        if self.stopped_by in _STOPPED:
+            return _STOPPED[self.stopped_by]
         lines = self.stderr.strip().splitlines()
         return lines[-1] if lines else f"the program ended with exit code {self.exit_code}"

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import time
 from contextlib import suppress
 
+from agent.errors import SandboxUnavailable
 from agent.sandbox.execution import Execution, Limits, StoppedBy
 from agent.sandbox.launch import Launch
 
 _STDOUT, _STDERR = 1, 2
-# Once the process has ended, its pipes can only be held open by a stray child, which the weaker mode may have
-# and the sandbox has not. Nobody waits for that one longer than this.
-_DRAIN_SECONDS = 0.5
+# What was told to end has ended within this time, unless the program has stopped its supervisor (weaker mode).
+_DRAIN_SECONDS = 2
+# How often the files that a program has made are counted.
+_COUNT_SECONDS = 0.05
 
 
 class _Watcher(asyncio.SubprocessProtocol):
@@ -24,7 +27,7 @@ class _Watcher(asyncio.SubprocessProtocol):
         self.exited = asyncio.Event()
         self.closed = asyncio.Event()
         self.streams = {_STDOUT: bytearray(), _STDERR: bytearray()}
-        self.truncated = False
+        self.passed: StoppedBy | None = None
         self._launch = launch
         self._output_bytes = output_bytes
         self._process_group = 0
@@ -38,8 +41,7 @@ class _Watcher(asyncio.SubprocessProtocol):
         room = self._output_bytes - len(stream)
         stream += data[:room]
         if len(data) > room:
-            self.truncated = True
-            self.kill()
+            self._pass("output")
 
     def process_exited(self) -> None:
         self.exited.set()
@@ -48,14 +50,31 @@ class _Watcher(asyncio.SubprocessProtocol):
         """Called when the process has ended and all its pipes are closed."""
         self.closed.set()
 
-    def kill(self) -> None:
-        """Kills the process and whatever it left behind."""
-        # While bwrap sets up its child, that child has left the group and does not yet die with its parent: it has
-        # to be killed by its number. bwrap notes the number before it lets the child go that far.
-        inner = None if self.exited.is_set() else self._launch.inner_pid()
-        with suppress(ProcessLookupError):
-            if inner is not None:
-                os.kill(inner, signal.SIGKILL)
+    async def finish(self, files: int) -> None:
+        """Waits until the process has ended, and ends it when there are more files than that."""
+        while not await _set_within(_COUNT_SECONDS, self.exited):
+            if self._launch.files() > files:
+                self._pass("files")
+
+    def _pass(self, limit: StoppedBy) -> None:
+        if self.passed is None:
+            self.passed = limit
+            self.end()
+
+    def end(self) -> None:
+        """Ends the process and whatever it left behind, without waiting for that."""
+        if not self.exited.is_set():
+            self._launch.end()
+        if self._launch.lifeline is None:
+            self._kill_group()
+
+    async def clear(self) -> None:
+        """Ends all, and waits until it has ended and its streams are closed."""
+        self.end()
+        await _set_within(_DRAIN_SECONDS, self.closed)
+        self._kill_group()
+
+    def _kill_group(self) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self._process_group, signal.SIGKILL)
 
@@ -63,10 +82,30 @@ class _Watcher(asyncio.SubprocessProtocol):
         return self.streams[fd].decode(errors="replace")
 
 
+async def _set_within(seconds: float, event: asyncio.Event) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()
+
+
+async def _started(
+    starting: asyncio.Task[tuple[asyncio.SubprocessTransport, _Watcher]], launch: Launch
+) -> tuple[asyncio.SubprocessTransport, _Watcher]:
+    try:
+        return await starting
+    except RuntimeError as error:  # the process is there, but asyncio found no thread that waits for its end
+        launch.end()
+        raise OSError(errno.EAGAIN, str(error)) from error
+
+
 async def run_command(launch: Launch, limits: Limits, *, stdin: str = "") -> Execution:
     """Runs the command with an empty environment until it ends or passes a limit.
 
     Cancelling the awaiting task kills the process tree too.
+
+    Raises:
+        SandboxUnavailable: the program could not be started, which is no fault of its own.
     """
     started = time.monotonic()
     loop = asyncio.get_running_loop()
@@ -89,28 +128,28 @@ async def run_command(launch: Launch, limits: Limits, *, stdin: str = "") -> Exe
         pipe.write(stdin.encode(errors="replace"))
         pipe.close()
         async with asyncio.timeout(limits.wall_seconds):
-            await watcher.exited.wait()
+            await watcher.finish(limits.files)
     except TimeoutError:
         timed_out = True
     finally:
-        transport, watcher = await starting
+        transport, watcher = await _started(starting, launch)
         seconds = time.monotonic() - started
-        watcher.kill()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_DRAIN_SECONDS):
-                await watcher.closed.wait()
+        await watcher.clear()
         transport.close()
     status = transport.get_returncode()
     exit_code = 128 + signal.SIGKILL if status is None else status if status >= 0 else 128 - status
     stderr = watcher.text(_STDERR)
-    passed = _limit_passed(exit_code, timed_out, seconds, stderr, limits)
+    if not timed_out and not launch.begun():
+        reason = (stderr.strip().splitlines() or [f"it ended with exit code {exit_code}"])[-1]
+        raise SandboxUnavailable(f"the sandbox could not start a program: {reason}")
+    passed = watcher.passed or _limit_passed(exit_code, timed_out, seconds, stderr, limits)
     return Execution(
         stdout=watcher.text(_STDOUT),
         stderr=stderr,
         exit_code=exit_code,
         seconds=seconds,
-        stopped_by="output" if watcher.truncated else passed,
-        truncated=watcher.truncated,
+        stopped_by=passed,
+        truncated=watcher.passed == "output",
     )
 
 

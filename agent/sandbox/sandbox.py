@@ -7,9 +7,13 @@ import os
 from typing import Literal
 from weakref import WeakKeyDictionary
 
+from agent.errors import SandboxUnavailable
 from agent.sandbox.execution import Execution, Limits
 from agent.sandbox.launch import Launcher
 from agent.sandbox.process import run_command
+
+# Open files that the start of one program takes at most, twice over.
+_DESCRIPTORS = 32
 
 SandboxMode = Literal["bubblewrap", "subprocess"]
 
@@ -21,7 +25,8 @@ class Sandbox:
         mode: which isolation it has.
         launch: prepares one run.
         limits: hard limits of each run.
-        max_parallel: runs at one time, by default two a processor; further ones wait, which no limit counts.
+        max_parallel: runs at one time, by default two a processor, or fewer where the limit of open files is low;
+            further ones wait, which no limit counts.
     """
 
     def __init__(
@@ -34,7 +39,7 @@ class Sandbox:
         self.mode = mode
         self.limits = limits or Limits()
         self._launch = launch
-        self._max_parallel = max_parallel or 2 * (os.cpu_count() or 1)
+        self._max_parallel = max_parallel or _parallel_runs()
         # One sandbox may serve several event loops, in turn or in threads; a semaphore serves only one.
         self._slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
@@ -42,8 +47,28 @@ class Sandbox:
         """Runs `code` as a Python program of its own, with `stdin` as its input.
 
         A program that fails or passes a limit is a result, not an error. Cancelling kills the program.
+
+        Raises:
+            SandboxUnavailable: the program could not be started; the text says what this machine lacks.
         """
         slots = self._slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._max_parallel))
         async with slots:
-            with self._launch(code, self.limits) as launch:
-                return await run_command(launch, self.limits, stdin=stdin)
+            try:
+                with self._launch(code, self.limits) as launch:
+                    return await run_command(launch, self.limits, stdin=stdin)
+            except OSError as error:
+                raise SandboxUnavailable(
+                    f"the sandbox could not start a program: {error.strerror or error}; allow this process more of "
+                    "what it lacks (`ulimit -a` shows its limits), or run fewer at once"
+                ) from error
+
+
+def _parallel_runs() -> int:
+    """Two a processor, or fewer where the limit of open files is low."""
+    wanted = 2 * (os.cpu_count() or 1)
+    if os.name != "posix":
+        return wanted
+    import resource
+
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return wanted if most == resource.RLIM_INFINITY else max(1, min(wanted, most // _DESCRIPTORS))

@@ -1,114 +1,48 @@
-"""The system calls that a sandboxed program may not make: a hand-assembled seccomp BPF filter.
+"""The seccomp filter of the sandbox: the table of system calls as a hand-assembled BPF program.
 
-Namespaces hide the host's files and network, but some doors stay open: RLIMIT_NPROC does not bind the host's
-root, memory can be taken past RLIMIT_AS (memfd, System V shared memory), and kernel interfaces with a history
-of holes (io_uring, bpf, userfaultfd, ...) can be reached. The filter answers all of those with EPERM, which
-Python raises as `PermissionError` (or `RuntimeError: can't start new thread`). Everything else is allowed.
-
-Numbers come from the kernel's `unistd_64.h` (x86_64) and `asm-generic/unistd.h` (aarch64).
+Namespaces hide the host's files and network, but some doors stay open: RLIMIT_NPROC does not bind the host's root,
+memory can be taken past RLIMIT_AS, locks reach the host's files through read-only mounts, and kernel interfaces with
+a history of holes can be reached. So a program makes the calls in syscalls.py, and no others. Those are answered with
+EPERM, which Python raises as `PermissionError` (or `RuntimeError: can't start new thread`), newer ones with ENOSYS.
 """
 
 from __future__ import annotations
 
 import struct
+import sys
 
 from agent.errors import SandboxUnavailable
+from agent.sandbox.syscalls import ALLOWED, GRANTED, LAST_DENIED, NOT_SUPPORTED, RULES, Rule, Verdict
 
-# Denied calls: their numbers on x86_64 and on aarch64, None where a call does not exist.
-_CALLS: dict[str, tuple[int, int | None]] = {
-    # One process and one thread: no call that makes another.
-    "clone": (56, 220),
-    "clone3": (435, 435),
-    "fork": (57, None),
-    "vfork": (58, None),
-    # A fresh network namespace does not isolate AF_VSOCK, so no socket at all. `socketpair` stays, since
-    # asyncio wakes its loop with one.
-    "socket": (41, 198),
-    # Memory that RLIMIT_AS does not count.
-    "memfd_create": (319, 279),
-    "memfd_secret": (447, 447),
-    "shmget": (29, 194),
-    "msgget": (68, 186),
-    "semget": (64, 190),
-    "mq_open": (240, 180),
-    # Calls made by others in the program's name, past this filter.
-    "io_uring_setup": (425, 425),
-    "io_uring_enter": (426, 426),
-    "io_uring_register": (427, 427),
-    # Other processes.
-    "ptrace": (101, 117),
-    "process_vm_readv": (310, 270),
-    "process_vm_writev": (311, 271),
-    "kcmp": (312, 272),
-    "pidfd_open": (434, 434),
-    "pidfd_getfd": (438, 438),
-    # Mounts and namespaces.
-    "unshare": (272, 97),
-    "setns": (308, 268),
-    "mount": (165, 40),
-    "umount2": (166, 39),
-    "pivot_root": (155, 41),
-    "chroot": (161, 51),
-    "open_tree": (428, 428),
-    "move_mount": (429, 429),
-    "fsopen": (430, 430),
-    "fsconfig": (431, 431),
-    "fsmount": (432, 432),
-    "fspick": (433, 433),
-    "mount_setattr": (442, 442),
-    "name_to_handle_at": (303, 264),
-    "open_by_handle_at": (304, 265),
-    "fanotify_init": (300, 262),
-    # Kernel interfaces that a puzzle never needs.
-    "keyctl": (250, 219),
-    "add_key": (248, 217),
-    "request_key": (249, 218),
-    "bpf": (321, 280),
-    "userfaultfd": (323, 282),
-    "perf_event_open": (298, 241),
-    "kexec_load": (246, 104),
-    "kexec_file_load": (320, 294),
-    "init_module": (175, 105),
-    "finit_module": (313, 273),
-    "delete_module": (176, 106),
-    "reboot": (169, 142),
-    "swapon": (167, 224),
-    "swapoff": (168, 225),
-    "syslog": (103, 116),
-    "acct": (163, 89),
-    "quotactl": (179, 60),
-    "quotactl_fd": (443, 443),
-    "settimeofday": (164, 170),
-    "clock_settime": (227, 112),
-    "adjtimex": (159, 171),
-    "clock_adjtime": (305, 266),
-    "personality": (135, 92),
-    "migrate_pages": (256, 238),
-    "move_pages": (279, 239),
-    "iopl": (172, None),
-    "ioperm": (173, None),
-    "modify_ldt": (154, None),
-}
-
-# machine name -> (AUDIT_ARCH constant, denied calls by name)
-DENIED: dict[str, tuple[int, dict[str, int]]] = {
-    "x86_64": (0xC000003E, {name: x86 for name, (x86, _) in _CALLS.items()}),
-    "aarch64": (0xC00000B7, {name: arm for name, (_, arm) in _CALLS.items() if arm is not None}),
-}
+# machine name -> AUDIT_ARCH constant, and the machine's place in the table
+MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 
 # Classic BPF: load a word, jump if equal, jump if greater or equal, return.
 _LOAD, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _RETURN = 0x20, 0x15, 0x35, 0x06
-# Offsets in `struct seccomp_data`.
-_NUMBER, _ARCHITECTURE = 0, 4
-_KILL_PROCESS, _ALLOW = 0x80000000, 0x7FFF0000
-_ERRNO_EPERM = 0x00050000 | 1
+# Offsets in `struct seccomp_data`; eight bytes an argument, of which the kernel's `int` parameters use the low four.
+_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
+_LOW = 0 if sys.byteorder == "little" else 4
 # The x32 ABI reaches the same calls under these numbers; nothing here uses it.
 _X32_BIT = 0x40000000
 
 
-def _instruction(code: int, operand: int, if_true: int = 0, if_false: int = 0) -> bytes:
-    """One `struct sock_filter`; jumps count the instructions to skip."""
-    return struct.pack("=HBBI", code, if_true, if_false, operand)
+def verdicts(machine: str) -> dict[int, Verdict]:
+    """What becomes of each call that is judged by its number alone; calls without an entry are unknown."""
+    place = _place(machine)[1]
+    found = dict.fromkeys(range(LAST_DENIED + 1), Verdict.DENY)
+    for calls, verdict in (
+        (ALLOWED, Verdict.ALLOW),
+        (GRANTED, Verdict.GRANT),
+        (NOT_SUPPORTED, Verdict.NOT_SUPPORTED),
+    ):
+        found |= {number: verdict for numbers in calls.values() if (number := numbers[place]) is not None}
+    return found
+
+
+def rules(machine: str) -> dict[int, Rule]:
+    """The calls that are judged by an argument."""
+    place = _place(machine)[1]
+    return {number: rule for numbers, rule in RULES.values() if (number := numbers[place]) is not None}
 
 
 def assemble(machine: str) -> bytes:
@@ -117,23 +51,56 @@ def assemble(machine: str) -> bytes:
     Raises:
         SandboxUnavailable: for a machine whose system call numbers are not listed here.
     """
-    if machine not in DENIED:
+    architecture, _ = _place(machine)
+    program = _load(_ARCHITECTURE) + _unless_equal(architecture, Verdict.KILL) + _load(_NUMBER)
+    for number, rule in sorted(rules(machine).items()):
+        program += _by_argument(number, rule)
+    by_number = verdicts(machine)
+    # One comparison a run of numbers with the same verdict, from the first on: whoever is not beyond it gets it.
+    current = by_number[0]
+    for number in range(1, max(by_number) + 2):
+        following = by_number.get(number, Verdict.UNKNOWN)
+        if following != current:
+            program += _unless_reached(number, current)
+            current = following
+    program += _unless_reached(_X32_BIT, current)
+    return program + _return(Verdict.DENY)
+
+
+def _place(machine: str) -> tuple[int, int]:
+    if machine not in MACHINES:
         raise SandboxUnavailable(
-            f"the sandbox has no system call filter for {machine} machines (only {', '.join(DENIED)})"
+            f"the sandbox has no system call filter for {machine} machines (only {', '.join(MACHINES)})"
         )
-    architecture, calls = DENIED[machine]
-    numbers = sorted(calls.values())
-    # Layout: check the architecture, load the number, one jump a denied number, ALLOW, DENY.
-    program = [
-        _instruction(_LOAD, _ARCHITECTURE),
-        _instruction(_JUMP_EQUAL, architecture, if_true=1),
-        _instruction(_RETURN, _KILL_PROCESS),
-        _instruction(_LOAD, _NUMBER),
-        # Past the comparisons lie ALLOW and then DENY, so a jump to DENY skips what is left plus one.
-        _instruction(_JUMP_GREATER_EQUAL, _X32_BIT, if_true=len(numbers) + 1),
-    ]
-    for position, number in enumerate(numbers):
-        program.append(_instruction(_JUMP_EQUAL, number, if_true=len(numbers) - position))
-    program.append(_instruction(_RETURN, _ALLOW))
-    program.append(_instruction(_RETURN, _ERRNO_EPERM))
-    return b"".join(program)
+    return MACHINES[machine]
+
+
+def _by_argument(number: int, rule: Rule) -> bytes:
+    """Judges the call with this number, and falls through for every other."""
+    judged = _load(_ARGUMENTS + 8 * rule.argument + _LOW)
+    for values, verdict in ((rule.allowed, Verdict.ALLOW), (rule.granted, Verdict.GRANT)):
+        for value in values:
+            judged += _instruction(_JUMP_EQUAL, value, if_false=1) + _return(verdict)
+    judged += _return(rule.otherwise)
+    return _instruction(_JUMP_EQUAL, number, if_false=len(judged) // 8) + judged
+
+
+def _unless_equal(value: int, verdict: Verdict) -> bytes:
+    return _instruction(_JUMP_EQUAL, value, if_true=1) + _return(verdict)
+
+
+def _unless_reached(value: int, verdict: Verdict) -> bytes:
+    return _instruction(_JUMP_GREATER_EQUAL, value, if_true=1) + _return(verdict)
+
+
+def _load(offset: int) -> bytes:
+    return _instruction(_LOAD, offset)
+
+
+def _return(verdict: Verdict) -> bytes:
+    return _instruction(_RETURN, verdict)
+
+
+def _instruction(code: int, operand: int, if_true: int = 0, if_false: int = 0) -> bytes:
+    """One `struct sock_filter`; jumps count the instructions to skip."""
+    return struct.pack("=HBBI", code, if_true, if_false, operand)

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import SandboxUnavailable, UsageError
+from agent.errors import UsageError
 from agent.sandbox import detect, open_sandbox
-from agent.sandbox.seccomp import DENIED, assemble
 
 ROOT = Path(__file__).parents[3]
 
@@ -116,38 +115,3 @@ def test_none_runs_nothing_and_an_unknown_mode_is_refused():
     assert open_sandbox("none") is None
     with pytest.raises(UsageError, match="auto, bubblewrap, subprocess, none"):
         open_sandbox("chroot")
-
-
-@pytest.mark.parametrize("machine", DENIED)
-def test_the_filter_denies_each_listed_call_and_allows_the_rest(machine: str):
-    architecture, calls = DENIED[machine]
-    program = assemble(machine)
-
-    def verdict(number: int, arch: int = architecture) -> int:
-        """Runs the filter as the kernel would; its return value."""
-        data = {0: number, 4: arch}
-        accumulator, at = 0, 0
-        while True:
-            code = int.from_bytes(program[at * 8 : at * 8 + 2], sys.byteorder)
-            if_true, if_false = program[at * 8 + 2], program[at * 8 + 3]
-            operand = int.from_bytes(program[at * 8 + 4 : at * 8 + 8], sys.byteorder)
-            if code == 0x06:
-                return operand
-            if code == 0x20:
-                accumulator = data[operand]
-            else:
-                holds = accumulator == operand if code == 0x15 else accumulator >= operand
-                at += if_true if holds else if_false
-            at += 1
-
-    allow, deny = 0x7FFF0000, 0x00050001
-    assert {number: verdict(number) for number in range(600)} == {
-        number: deny if number in calls.values() else allow for number in range(600)
-    }
-    assert verdict(0x40000000) == deny
-    assert verdict(0, arch=0x40000003) == 0x80000000
-
-
-def test_an_unknown_machine_has_no_filter():
-    with pytest.raises(SandboxUnavailable, match="riscv64"):
-        assemble("riscv64")

@@ -1,0 +1,85 @@
+"""The folders of the weaker mode: one a run, locked while it is used, so that a later start can clear up the rest.
+
+A run's folder is locked (`flock`) by the agent and by the run's supervisor, which inherits the lock. Where both were
+killed, nobody holds it any more, and whoever can lock the folder may remove it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_PREFIX = "pilotage-run-"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A locked folder.
+
+    Attributes:
+        path: the folder as a whole.
+        work: the program's working directory in it.
+        lock: open descriptor that holds the lock.
+    """
+
+    path: Path
+    work: Path
+    lock: int
+
+
+@contextmanager
+def run_folder() -> Iterator[RunFolder]:
+    """A new folder for one run, which is removed afterwards."""
+    path, lock = _locked_folder()
+    try:
+        work = path / "box"
+        work.mkdir()
+        yield RunFolder(path, work, lock)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)  # a program may have made something in it that can't be removed
+        os.close(lock)
+
+
+def sweep() -> None:
+    """Removes the folders of runs whose agent and supervisor were both killed."""
+    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        try:
+            mine = path.lstat().st_uid == os.getuid()
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW) if mine else None
+        except OSError:  # removed meanwhile, or no folder of ours
+            continue
+        if lock is not None:
+            if _try_lock(lock):
+                shutil.rmtree(path, ignore_errors=True)
+            os.close(lock)
+
+
+def _locked_folder() -> tuple[Path, int]:
+    """Made anew where a sweep took the folder between its making and its locking."""
+    while True:
+        path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        try:
+            lock = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            path.rmdir()
+            raise
+        if _try_lock(lock) and path.exists():
+            return path, lock
+        os.close(lock)
+
+
+def _try_lock(descriptor: int) -> bool:
+    import fcntl  # not on every system that can import this package
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
