@@ -1,6 +1,6 @@
 """Runs first in the sandbox's interpreter: lowers every limit for good, then runs the program as `__main__`.
 
-Never imported: its text is handed to `python -I -S -c`; its arguments are the program's path, a descriptor in which
+Never imported: its code is handed to `python -I -S -c`; its arguments are the program's path, a descriptor in which
 it notes that it was reached, and the limits. It may use nothing but the standard library, and little of that, since
 its imports are part of every run.
 """

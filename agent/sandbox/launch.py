@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import marshal
 import os
 import re
 import signal
@@ -78,15 +79,17 @@ Launcher = Callable[[str, Limits], AbstractContextManager[Launch]]
 
 def python_command(executable: str, notes: int, limits: Limits) -> tuple[str, ...]:
     """Python, isolated (-I), without installed packages (-S), lowering its limits to run the program."""
-    return (*python(executable), text_of("bootstrap.py"), PROGRAM, str(notes), *limits.resources())
+    return (*python(executable), code_of("bootstrap.py"), PROGRAM, str(notes), *limits.resources())
 
 
 def python(executable: str) -> tuple[str, ...]:
-    """What every interpreter of a sandbox begins with; a text to execute follows."""
+    """What every interpreter of a sandbox begins with; Python to execute follows."""
     return (executable, "-I", "-S", "-X", "utf8", "-c")
 
 
 @functools.cache
-def text_of(script: str) -> str:
-    """A file of this package that is executed elsewhere and never imported."""
-    return Path(__file__).with_name(script).read_text(encoding="utf-8")
+def code_of(script: str) -> str:
+    """Python that executes a file of this package elsewhere, compiled here, which takes longer than the rest of it."""
+    text = Path(__file__).with_name(script).read_text(encoding="utf-8")
+    code = marshal.dumps(compile(text, "<string>", "exec", dont_inherit=True, optimize=2))
+    return f"import marshal; exec(marshal.loads(bytes.fromhex('{code.hex()}')))"

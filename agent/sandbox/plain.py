@@ -14,7 +14,7 @@ from tempfile import TemporaryFile
 from agent.sandbox.execution import Limits
 from agent.sandbox.folders import run_folder
 from agent.sandbox.interpreter import base_executable
-from agent.sandbox.launch import PROGRAM, Launch, python, python_command, text_of
+from agent.sandbox.launch import PROGRAM, Launch, code_of, python, python_command
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def plain(code: str, limits: Limits) -> Iterator[Launch]:
         files.callback(os.close, watched)
         files.callback(os.close, lifeline)
         program = python_command(executable, notes, limits)[len(python(executable)) :]
-        supervisor = (text_of("supervisor.py"), str(watched), str(folder.lock), str(folder.path))
+        supervisor = (code_of("supervisor.py"), str(watched), str(folder.lock), str(folder.path))
         yield Launch(
             (*python(executable), *supervisor, *program),
             (watched, folder.lock, notes),

@@ -8,6 +8,7 @@ EPERM, which Python raises as `PermissionError` (or `RuntimeError: can't start n
 
 from __future__ import annotations
 
+import functools
 import struct
 import sys
 
@@ -45,6 +46,7 @@ def rules(machine: str) -> dict[int, Rule]:
     return {number: rule for numbers, rule in RULES.values() if (number := numbers[place]) is not None}
 
 
+@functools.cache
 def assemble(machine: str) -> bytes:
     """The filter for `bwrap --seccomp`, as `struct sock_filter[]`.
 

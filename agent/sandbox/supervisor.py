@@ -1,7 +1,7 @@
 """Runs first in the weaker mode: starts the program as its child, and ends whatever that leaves behind.
 
-Never imported: its text is handed to `python -I -S -c`. Its arguments are a descriptor to watch (`lifeline`), the
-folder of the run, and then what the program's own interpreter is given: the bootstrap's text and its arguments.
+Never imported: its code is handed to `python -I -S -c`. Its arguments are a descriptor to watch (`lifeline`), the
+lock and the path of the run's folder, and what the program's interpreter is then given: the bootstrap, its arguments.
 
 The program's end, a byte in the lifeline, or the lifeline's own end (the agent is gone, however it went) makes it kill
 every process below it. On Linux that includes those that left the session or whose parent has ended, since orphans
@@ -10,8 +10,10 @@ are given to it; elsewhere it is their process group.
 
 import os
 import select
-import signal
 import sys
+
+# Every run waits for this file's imports: `signal` and `ctypes` take longer than a whole interpreter's start.
+from _signal import SIG_DFL, SIGCHLD, SIGKILL, set_wakeup_fd, signal  # type: ignore[import-not-found]
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 LINUX = sys.platform == "linux"
@@ -19,11 +21,11 @@ LINUX = sys.platform == "linux"
 
 def prctl(option: int, value: int) -> None:
     """A setting of this process that Python has no name for."""
-    import ctypes
+    import _ctypes
 
-    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
+    function = _ctypes.dlsym(_ctypes.dlopen(None, os.RTLD_NOW), "prctl")
+    if _ctypes.call_function(function, (option, value, 0, 0, 0)) != 0:
+        raise OSError(f"prctl({option}, {value}) was refused")
 
 
 def descendants() -> set[int]:
@@ -46,16 +48,17 @@ def descendants() -> set[int]:
 
 def end_descendants() -> None:
     """Kills all below, and again those that were made meanwhile, until there is nobody left."""
-    while LINUX:
-        for pid in descendants():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-        try:
+    try:
+        while LINUX:
+            os.waitpid(-1, os.WNOHANG)  # who has no child has no descendant, since orphans would be its children
+            for pid in descendants():
+                try:
+                    os.kill(pid, SIGKILL)
+                except ProcessLookupError:
+                    pass
             os.waitpid(-1, 0)
-        except ChildProcessError:
-            return
+    except ChildProcessError:
+        return
 
 
 def ended(program: int) -> int | None:
@@ -75,7 +78,7 @@ def supervise(program: int, lifeline: int, wake: int) -> tuple[int, bool]:
         ready, _, _ = select.select([lifeline, wake], [], [])
         if lifeline in ready:
             word = os.read(lifeline, 1)
-            return 128 + signal.SIGKILL, word != b""
+            return 128 + SIGKILL, word != b""
         os.read(wake, 4096)
         code = ended(program)
         if code is not None:
@@ -84,16 +87,16 @@ def supervise(program: int, lifeline: int, wake: int) -> tuple[int, bool]:
 
 def become_program(bootstrap: str, arguments: list[str], parent: int, descriptors: list[int]) -> None:
     """Goes on as the program, which dies with its supervisor and has nothing of it but the standard streams."""
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    set_wakeup_fd(-1)
+    signal(SIGCHLD, SIG_DFL)
     for descriptor in descriptors:
         os.close(descriptor)
     if LINUX:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl(_PR_SET_PDEATHSIG, SIGKILL)
         if os.getppid() != parent:  # it died before that was said
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), SIGKILL)
     sys.argv = ["-c", *arguments]
-    exec(compile(bootstrap, "<string>", "exec", dont_inherit=True), {"__name__": "__main__"})
+    exec(bootstrap, {"__name__": "__main__"})
 
 
 def run(lifeline: int, lock: int, folder: str, bootstrap: str, arguments: list[str]) -> None:
@@ -102,8 +105,8 @@ def run(lifeline: int, lock: int, folder: str, bootstrap: str, arguments: list[s
         prctl(_PR_SET_CHILD_SUBREAPER, 1)
     wake, waker = os.pipe()
     os.set_blocking(waker, False)
-    signal.set_wakeup_fd(waker)
-    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    set_wakeup_fd(waker)
+    signal(SIGCHLD, lambda number, frame: None)
     supervisor = os.getpid()
     program = os.fork()
     if program == 0:
@@ -115,7 +118,7 @@ def run(lifeline: int, lock: int, folder: str, bootstrap: str, arguments: list[s
         import shutil
 
         shutil.rmtree(folder, ignore_errors=True)
-        os.killpg(0, signal.SIGKILL)
+        os.killpg(0, SIGKILL)
     os._exit(code)
 
 
