@@ -107,7 +107,7 @@ async def test_the_weaker_mode_hides_the_environment_and_takes_its_children_alon
     )
     first, folder = execution.stdout.split("\n")[:2]
     assert first == "{}"
-    assert execution.seconds < 3
+    assert execution.stopped_by is None
     assert not Path(folder).exists()
 
 

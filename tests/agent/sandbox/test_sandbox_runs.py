@@ -2,10 +2,13 @@
 
 import asyncio
 import os
+import subprocess
+import time
 
 import pytest
 
 from agent.sandbox import Sandbox
+from agent.sandbox.interpreter import base_executable
 
 BOTH = pytest.mark.parametrize("mode", ["bubblewrap", "subprocess"])
 
@@ -17,7 +20,7 @@ async def test_a_program_reads_its_input_and_prints_its_result(mode, opened):
     assert execution.stdout == "hello wörld 3\n"
     assert execution.ok and execution.error is None
     assert (execution.stderr, execution.exit_code, execution.stopped_by) == ("", 0, None)
-    assert 0 < execution.seconds < 8
+    assert execution.seconds > 0
 
 
 @BOTH
@@ -99,12 +102,17 @@ async def test_code_with_a_lone_surrogate_still_gets_an_answer(sandbox: Sandbox)
     assert execution.stdout == "a?b\n"
 
 
-async def test_a_run_is_quick(sandbox: Sandbox):
+@BOTH
+async def test_a_run_costs_little_more_than_an_interpreters_start(mode, opened):
+    sandbox = opened(mode)
     await sandbox.run("pass")
-    times = []
-    for _ in range(5):
-        times.append((await sandbox.run("print(1)")).seconds)
-    assert sorted(times)[2] < 0.12
+    runs, starts = [], []
+    for _ in range(7):
+        runs.append((await sandbox.run("print(1)")).seconds)
+        started = time.monotonic()
+        await asyncio.to_thread(subprocess.run, [base_executable(), "-I", "-S", "-c", "print(1)"], capture_output=True)
+        starts.append(time.monotonic() - started)
+    assert min(runs) < 10 * min(starts)
 
 
 async def test_many_runs_at_once_keep_their_outputs_apart(sandbox: Sandbox):
@@ -121,10 +129,10 @@ def test_one_sandbox_serves_several_event_loops(sandbox: Sandbox):
 
 
 async def test_waiting_for_a_free_slot_is_not_charged_to_the_program(opened):
-    sandbox = opened(wall_seconds=1.5)
-    nap = "import time; time.sleep(0.5); print('done')"
-    crowd = 3 * 2 * (os.cpu_count() or 1) + 1
-    executions = await asyncio.gather(*(sandbox.run(nap) for _ in range(crowd)))
+    one_at_a_time = opened(wall_seconds=4)
+    sandbox = Sandbox(one_at_a_time.mode, one_at_a_time._launch, one_at_a_time.limits, max_parallel=1)
+    nap = "import time; time.sleep(1); print('done')"
+    executions = await asyncio.gather(*(sandbox.run(nap) for _ in range(5)))
     assert {execution.stdout for execution in executions} == {"done\n"}
 
 
