@@ -23,7 +23,8 @@ def prctl(option: int, value: int) -> None:
     """A setting of this process that Python has no name for."""
     import _ctypes
 
-    function = _ctypes.dlsym(_ctypes.dlopen(None, os.RTLD_NOW), "prctl")
+    this = _ctypes.dlopen(None, os.RTLD_NOW)  # type: ignore[arg-type]
+    function = _ctypes.dlsym(this, "prctl")
     if _ctypes.call_function(function, (option, value, 0, 0, 0)) != 0:
         raise OSError(f"prctl({option}, {value}) was refused")
 

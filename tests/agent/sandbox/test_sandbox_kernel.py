@@ -53,7 +53,8 @@ async def test_no_inode_of_the_host_can_be_changed(opened):
 
 async def test_what_is_not_needed_takes_what_is_written(sandbox: Sandbox):
     execution = await sandbox.run(
-        "import os, contextlib\n"
+        "import contextlib, os, stat\n"
+        "assert not stat.S_ISCHR(os.stat(os.devnull).st_mode), 'the host may never be tried on'\n"
         "with open(os.devnull) as null:\n    print(repr(null.read()))\n"
         "with open(os.devnull, 'w') as null, contextlib.redirect_stdout(null):\n    print('noise' * 1000)\n"
         "os.chmod(os.devnull, 0)"
