@@ -134,6 +134,7 @@ def _marked(text: str) -> str | None:
 
 def _program(text: str) -> str | None:
     """The last fenced block, or the whole reply if it is Python that does something."""
+    text = text.lstrip("\ufeff")  # a byte order mark is no Python
     fenced = [block for block in _FENCE.findall(text) if block.strip()]
     if fenced:
         return str(fenced[-1]).strip()

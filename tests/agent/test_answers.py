@@ -153,6 +153,7 @@ def test_text_needs_a_mark():
 def test_programs_and_grids():
     assert extract("program", "Try this:\n```python\nprint(1)\n```\nor\n```python\nprint(2)\n```") == "print(2)"
     assert extract("program", "x = 1\nprint(x)") == "x = 1\nprint(x)"
+    assert extract("program", "\ufeffx = 1\nprint(x)") == "x = 1\nprint(x)"
     assert extract("program", "I can't do that") is None
     assert extract("grid", "Answer: [[1, 2], [3, 4]]") == "[[1, 2], [3, 4]]"
     assert extract("grid", "Answer:\n1 2\n3 4") == "[[1, 2], [3, 4]]"
