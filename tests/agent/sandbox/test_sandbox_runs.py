@@ -148,3 +148,59 @@ async def test_descriptors_and_children_are_given_back(sandbox: Sandbox):
 async def test_a_program_that_ignores_much_input_does_no_harm(sandbox: Sandbox):
     execution = await sandbox.run("print('done')", stdin="x" * 2_000_000)
     assert execution.stdout == "done\n" and execution.ok
+
+
+EVERYDAY = """
+import asyncio, mmap, os, pathlib, random, select, selectors, shutil, signal, socket, sqlite3, sys, tarfile, time, uuid
+
+async def waits():
+    await asyncio.sleep(0.01)
+    try:
+        await asyncio.wait_for(asyncio.sleep(60), 0.01)
+    except TimeoutError:
+        print('timeout')
+    woken = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, woken.set)
+    os.kill(os.getpid(), signal.SIGUSR1)
+    await woken.wait()
+
+asyncio.run(waits())
+signal.signal(signal.SIGALRM, lambda *_: print('alarm'))
+signal.setitimer(signal.ITIMER_REAL, 0.01)
+signal.pause()
+
+folder = pathlib.Path('folder')
+folder.mkdir()
+(folder / 'a').write_text('text')
+(folder / 'a').touch()
+shutil.copytree(folder, 'copy')
+shutil.make_archive('archive', 'gztar', folder)
+tarfile.open('archive.tar.gz').extractall('extracted')
+(folder / 'a').rename('b')
+os.truncate('b', 2)
+shutil.rmtree('copy')
+print(sorted(os.listdir()), open('b').read())
+
+database = sqlite3.connect('a.db')
+database.execute('pragma journal_mode=wal')
+database.execute('create table t (x)')
+database.commit()
+memory = mmap.mmap(-1, 4096)
+memory.madvise(mmap.MADV_DONTNEED)
+one, other = socket.socketpair()
+one.send(b'x')
+ready = selectors.DefaultSelector()
+ready.register(other, selectors.EVENT_READ)
+print(len(ready.select(1)), other.recv(1), select.select([], [one], [], 0)[1] == [one])
+uuid.uuid1(), os.urandom(4), time.process_time(), os.nice(1), shutil.get_terminal_size(), shutil.disk_usage('.')
+print(sum(random.Random(1).random() < 2 for _ in range(200_000)), sys.stdin.isatty())
+"""
+
+
+@BOTH
+async def test_everyday_programs_meet_no_refusal(mode, opened):
+    execution = await opened(mode, cpu_seconds=30, wall_seconds=120).run(EVERYDAY)
+    assert execution.stderr == ""
+    assert execution.stdout == (
+        "timeout\nalarm\n['archive.tar.gz', 'b', 'extracted', 'folder', 'program.py'] te\n1 b'x' True\n200000 False\n"
+    )
