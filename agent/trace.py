@@ -11,7 +11,10 @@ TRACE_FORMAT = 1
 
 
 class Usage(BaseModel):
-    """Exact cost of one or more LLM calls. A call replayed from the response cache costs what it cost at first."""
+    """Cost of one or more LLM calls: exact, but for the calls of which `estimated_calls` says otherwise.
+
+    A call replayed from the response cache costs what it cost at first.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -21,6 +24,7 @@ class Usage(BaseModel):
     llm_calls: int = 0
     seconds: float = Field(0.0, description="wall-clock seconds spent in calls")
     replayed_calls: int = Field(0, description="calls answered by the response cache")
+    estimated_calls: int = Field(0, description="calls whose tokens are estimated, because no backend counted them")
 
     @property
     def total_tokens(self) -> int:
@@ -35,6 +39,7 @@ class Usage(BaseModel):
             llm_calls=self.llm_calls + other.llm_calls,
             seconds=self.seconds + other.seconds,
             replayed_calls=self.replayed_calls + other.replayed_calls,
+            estimated_calls=self.estimated_calls + other.estimated_calls,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 import sqlite3
 import threading
 import time
@@ -17,6 +18,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.errors import PilotageError, UsageError
+from agent.models.endings import CUT, WHOLE, ending
 from agent.models.reply import Reply, Request, UnusableReply
 
 CACHE_FORMAT = 1
@@ -64,8 +66,10 @@ class ResponseCache:
         text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
-    async def answer(self, key: str, call: Callable[[], Awaitable[Reply]]) -> Reply:
-        """The stored reply for `key`; otherwise the reply of `call`, stored before it is returned."""
+    async def answer(
+        self, key: str, call: Callable[[], Awaitable[Reply]], *, keep: Callable[[Reply], bool] = lambda reply: True
+    ) -> Reply:
+        """The stored reply for `key`; otherwise that of `call`, on disk before it is returned where it is kept."""
         while True:
             with self._flights_lock:
                 flight = self._flights.get(key)
@@ -74,7 +78,7 @@ class ResponseCache:
                     flight = self._flights[key] = Future()
                     flight.set_running_or_notify_cancel()  # so that a cancelled follower cannot cancel it
             if leads:
-                return await self._lead(key, flight, call)
+                return await self._lead(key, flight, call, keep)
             outcome = await asyncio.wrap_future(flight)
             if isinstance(outcome, Reply):
                 return outcome.replay()
@@ -89,6 +93,7 @@ class ResponseCache:
         key: str,
         flight: Future[Reply | PilotageError | None],
         call: Callable[[], Awaitable[Reply]],
+        keep: Callable[[Reply], bool],
     ) -> Reply:
         outcome: Reply | PilotageError | None = None
         try:
@@ -97,7 +102,8 @@ class ResponseCache:
                 outcome = stored
                 return stored.replay()
             reply = await call()
-            await asyncio.to_thread(self.put, key, reply)
+            if keep(reply):
+                await asyncio.to_thread(self.put, key, reply)
             outcome = reply
             return reply
         except PilotageError as error:
@@ -109,18 +115,19 @@ class ResponseCache:
             flight.set_result(outcome)
 
     def get(self, key: str) -> Reply | None:
-        """The stored reply, as it was when it was paid for."""
+        """The stored reply, as it was when it was paid for; None also where what is stored is no usable reply."""
         with self._read_lock, self._explained():
             if self._reader is None:
                 self._reader = self._open()
-            row = self._reader.execute("SELECT reply FROM responses WHERE key = ?", (key,)).fetchone()
-            return None if row is None else Reply.model_validate_json(row[0])
+            return _stored(self._reader, key)
 
     def put(self, key: str, reply: Reply) -> None:
-        """Stores a reply; it is on disk on return. The first one stored for a key stays."""
+        """Stores a reply; it is on disk on return. The first usable one stored for a key stays."""
         row = (key, reply.model, reply.model_dump_json(), time.time())
         with self._write() as writer:
-            writer.execute("INSERT OR IGNORE INTO responses VALUES (?, ?, ?, ?)", row)
+            writer.execute("BEGIN IMMEDIATE")
+            if _stored(writer, key) is None:
+                writer.execute("INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?)", row)
 
     def stats(self) -> CacheStats:
         """How many replies there are, and how large the file is."""
@@ -180,9 +187,23 @@ class ResponseCache:
         except (sqlite3.OperationalError, OSError) as error:
             advice = "check that the folder is writable and the disk is not full"
             raise UsageError(f"The response cache {self.path} cannot be used ({error}); {advice}.") from error
-        except (sqlite3.DatabaseError, ValidationError) as error:
+        except sqlite3.DatabaseError as error:
             text = str(error).splitlines()[0]
             raise UsageError(f"The response cache {self.path} is corrupt ({text}); delete it and run again.") from error
+
+
+def _stored(connection: sqlite3.Connection, key: str) -> Reply | None:
+    """The usable reply in a row. Others are as good as none: one that cannot be read, or that is no whole answer."""
+    # As bytes, because SQLite keeps what is no text, and would raise on it.
+    row = connection.execute("SELECT CAST(reply AS BLOB) FROM responses WHERE key = ?", (key,)).fetchone()
+    try:
+        reply = None if row is None else Reply.model_validate_json(row[0])
+    except ValidationError:
+        return None
+    if reply is None or not all(math.isfinite(count) and count >= 0 for count in reply.usage.model_dump().values()):
+        return None
+    ended = ending(reply.finish_reason)  # older versions kept the providers' own words
+    return reply.model_copy(update={"finish_reason": ended}) if ended in (WHOLE, CUT) else None
 
 
 def default_cache_path() -> Path:

@@ -9,12 +9,18 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from agent.errors import BadReply, ModelUnavailable, PilotageError
-from agent.models.collector import Collector, TokenRelay
+from agent.errors import ModelUnavailable, PilotageError
+from agent.models.collector import Attempt, Collector, ListenerFailed, TokenRelay
+from agent.models.counting import estimate
+from agent.models.deadline import within
 from agent.models.dialect import Dialect, native
+from agent.models.endings import UNFINISHED
+from agent.models.flaws import flaw_of
+from agent.models.guard import Overlong, Reading, byte_limit, current
 from agent.models.refusal import refused_features, without
 from agent.models.reply import Capabilities, Reply, Request, UnusableReply
-from agent.models.retry import Failure, RetryPolicy, diagnose
+from agent.models.retry import Failure, RetryPolicy, causes, diagnose
+from agent.text import carriable
 from agent.trace import Usage
 
 if TYPE_CHECKING:
@@ -25,7 +31,7 @@ if TYPE_CHECKING:
 
 # What client libraries raise on a body that is no chat completion: they parse it without checking first.
 GARBAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
-EMPTY_RETRIES = 1
+FLAWED_RETRIES = 1
 
 
 class ModelClient:
@@ -69,6 +75,7 @@ class ModelClient:
         self._dialect = dialect
         self._speaks_grammar = speaks_grammar
         self._refused: frozenset[str] = frozenset()
+        self._names_endings = _promises_endings(model)
 
     def load(self, *, quick: bool = False) -> None:
         """Loads weights into memory before the first call, where the model has any. Blocks: use a thread.
@@ -90,7 +97,9 @@ class ModelClient:
         if self.cache is None:
             return await self._call(request, on_token)
         key = self.cache.key(self.identity, request)
-        reply = await self.cache.answer(key, lambda: self._call(request, on_token))
+        reply = await self.cache.answer(
+            key, lambda: self._call(request, on_token), keep=lambda reply: _is_kept(request, reply)
+        )
         if reply.replayed and on_token is not None:
             on_token(reply.text)
         return reply
@@ -99,19 +108,19 @@ class ModelClient:
         """Tries until there is a usable reply; whatever was billed on the way is in its usage."""
         await self._prepare(request)
         relay = TokenRelay(on_token) if on_token is not None else None
-        billed, failures, empties = Usage(), 0, 0
+        billed, failures, flawed = Usage(), 0, 0
         refused = self._refused
         while True:
+            asked = without(request, refused)
+            collector, started = Collector(asked), time.perf_counter()
             try:
-                reply = await self._attempt(without(request, refused), relay)
-            except PilotageError:
-                raise
-            except Exception as error:  # every integration raises its own kinds; unknown ones surface
-                failure = diagnose(error)
-                if failure is None and isinstance(error, GARBAGE):
-                    raise self._unreadable(error, billed) from error
-                if failure is None:
-                    raise
+                await self._attempt(asked, collector, relay)
+            except ListenerFailed as failed:
+                raise failed.error from None
+            except Exception as error:  # every integration raises its own kinds
+                if collector.text:
+                    billed += _spent(collector, started)
+                failure = self._failure(error, asked, billed)
                 more = refused_features(request, failure) - refused
                 if more:
                     refused |= more
@@ -121,38 +130,47 @@ class ModelClient:
                 continue
             if refused - self._refused:  # the endpoint accepts the request without them: remember
                 self._remember(refused)
+            reply = collector.reply(self.name, time.perf_counter() - started)
             billed += reply.usage
-            if reply.text.strip():
+            flaw = flaw_of(reply, collector, asked)
+            if flaw is None:
                 return reply.model_copy(update={"usage": billed})
-            empties += 1
-            if reply.finish_reason == "length" or empties > EMPTY_RETRIES:
-                raise self._empty(reply, request, billed)
+            flawed += 1
+            if not flaw.passing or flawed > FLAWED_RETRIES:
+                raise UnusableReply(f"{self.where} ({self.name}) {flaw.what}.", billed)
             # Under the same seed a sampling backend would give the same nothing again.
             request = request.model_copy(update={"seed": request.backend_seed + 1, "sample": 0})
 
-    async def _attempt(self, request: Request, relay: TokenRelay | None) -> Reply:
-        messages = _messages(request)
-        options = self._dialect(request, self.capabilities)
-        collector = Collector()
-        started = time.perf_counter()
+    async def _attempt(self, request: Request, collector: Collector, relay: TokenRelay | None) -> None:
+        """One call, at most `timeout` seconds of it; what has come by then is in the collector."""
+        if relay is None:
+            await within(self.timeout, self._whole(request, collector))
+            return
+        shown, reading = relay.attempt(), Reading(byte_limit(request))
         try:
-            async with asyncio.timeout(self.timeout):
-                if relay is None:
-                    collector.add(await self.model.ainvoke(messages, **options))
-                else:
-                    await self._stream(messages, options, collector, relay)
-        except TimeoutError as error:
-            raise TimeoutError(f"no answer within {self.timeout} seconds") from error
-        return collector.reply(request, self.name, time.perf_counter() - started)
+            await within(self.timeout, self._stream(request, collector, shown, reading))
+        finally:
+            shown.end()
+        if collector.ending is not None:
+            self._names_endings = True
+        elif self._names_endings and not reading.done and not collector.overflowed:
+            collector.ending = UNFINISHED
 
-    async def _stream(
-        self, messages: list[BaseMessage], options: dict[str, Any], collector: Collector, relay: TokenRelay
-    ) -> None:
-        relay.restart()
+    async def _whole(self, request: Request, collector: Collector) -> None:
+        current.set(Reading(byte_limit(request)))
+        collector.add(await self.model.ainvoke(_messages(request), **self._dialect(request, self.capabilities)))
+        collector.finish()
+
+    async def _stream(self, request: Request, collector: Collector, shown: Attempt, reading: Reading) -> None:
+        current.set(reading)
+        stream = self.model.astream(_messages(request), **self._dialect(request, self.capabilities))
         # Closed at once on cancellation, so that the backend stops generating.
-        async with aclosing(self.model.astream(messages, **options)) as chunks:  # type: ignore[type-var]
+        async with aclosing(stream) as chunks:  # type: ignore[type-var]
             async for chunk in chunks:
-                relay.add(collector.add(chunk))
+                shown.add(collector.add(chunk))
+                if collector.overflowed:
+                    break
+        shown.add(collector.finish())
 
     async def _prepare(self, request: Request) -> None:
         if not getattr(self.model, "loaded", True):
@@ -173,26 +191,59 @@ class ModelClient:
             raise ModelUnavailable(_unavailable(self.where, self.name, failure, failures)) from error
         await asyncio.sleep(delay)
 
-    def _unreadable(self, error: Exception, billed: Usage) -> BadReply:
-        text = " ".join(str(error).split())[:200]
-        return UnusableReply(
-            f"{self.where} answered, but not with a chat completion ({type(error).__name__}: {text}); "
-            "check that the base URL is that of an OpenAI-compatible API (it often ends in /v1).",
-            billed,
-        )
+    def _failure(self, error: Exception, request: Request, billed: Usage) -> Failure:
+        """What kind of failure of the endpoint an error is.
 
-    def _empty(self, reply: Reply, request: Request, billed: Usage) -> BadReply:
-        if reply.finish_reason == "length":
-            why = f"all {request.max_tokens} tokens of the limit went before any text; raise max_tokens"
-        else:
-            why = "asked again it did the same; check the model and its chat template"
-        return UnusableReply(f"{self.where} ({self.name}) answered with empty text: {why}.", billed)
+        Raises:
+            PilotageError: it is no failure that another try could mend.
+        """
+        for cause in causes(error):
+            if isinstance(cause, UnusableReply):
+                raise UnusableReply(str(cause), billed + cause.usage) from error
+            if isinstance(cause, PilotageError):
+                raise cause
+            if isinstance(cause, Overlong):
+                what = f"answered with too much: {cause}, and {request.max_tokens} tokens were asked for"
+                raise UnusableReply(f"{self.where} ({self.name}) {what}.", billed or estimate(request, "")) from error
+        failure = diagnose(error)
+        if failure is None:
+            raise self._unreadable(error, billed) from error
+        return failure
+
+    def _unreadable(self, error: Exception, billed: Usage) -> UnusableReply:
+        text = " ".join(carriable(str(error)).split())[:200]
+        what = f"{type(error).__name__}: {text}" if text else type(error).__name__
+        if isinstance(error, GARBAGE):
+            return UnusableReply(
+                f"{self.where} answered, but not with a chat completion ({what}); "
+                "check that the base URL is that of an OpenAI-compatible API (it often ends in /v1).",
+                billed,
+            )
+        return UnusableReply(f"{self.where} ({self.name}) gave no reply, its client failed ({what}).", billed)
+
+
+def _spent(collector: Collector, started: float) -> Usage:
+    """What an attempt that failed has cost, as far as anybody knows."""
+    return collector.usage.model_copy(update={"seconds": time.perf_counter() - started})
 
 
 def _claims(model: BaseChatModel) -> Capabilities:
     """What a model of this package says about itself; plain text for any other."""
     claims = getattr(model, "capabilities", None)
     return claims if isinstance(claims, Capabilities) else Capabilities()
+
+
+def _promises_endings(model: BaseChatModel) -> bool:
+    """Whether a reply that does not say why it ended is known to be cut; of others it is known once they have said it.
+
+    OpenAI's protocol promises it. Matched by name, because importing the class would load a library nobody may use.
+    """
+    return any(kind.__name__ == "BaseChatOpenAI" for kind in type(model).__mro__)
+
+
+def _is_kept(request: Request, reply: Reply) -> bool:
+    """Whether the cache may keep a reply: it is whole, or its first tokens' probabilities are what was asked for."""
+    return not reply.cut or request.top_logprobs > 0
 
 
 def _identity(model: BaseChatModel) -> str:
@@ -206,7 +257,7 @@ def _messages(request: Request) -> list[BaseMessage]:
     from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
     kinds: dict[str, Any] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
-    return [kinds[message.role](content=message.content) for message in request.messages]
+    return [kinds[message.role](content=carriable(message.content)) for message in request.messages]
 
 
 def _unavailable(where: str, name: str, failure: Failure, failures: int) -> str:
@@ -214,6 +265,8 @@ def _unavailable(where: str, name: str, failure: Failure, failures: int) -> str:
     if failure.status is None:
         advice = "check that the server runs and that the URL is right"
         return f"{where} could not be reached after {tries} ({failure.detail}); {advice}."
+    if failure.status < 400:
+        return f"{where} answered with HTTP {failure.status} instead of a reply; check the base URL."
     advice = {
         401: "check the API key",
         403: "check the API key and its permissions",

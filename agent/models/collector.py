@@ -3,58 +3,130 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from agent.models.counting import Reports
+from agent.models.endings import CUT, REFUSED, TOOL, WHOLE, told_by
+from agent.models.guard import character_limit
 from agent.models.reply import Reply, Request, TokenLogprob
+from agent.text import carriable
 from agent.trace import Usage
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
-CHARACTERS_PER_TOKEN = 4
+SLACK = 1e-3
+"""How far above 0 rounding may take a log-probability."""
+
+
+class ListenerFailed(Exception):
+    """What gets the text as it comes raised `error`, which is none of the model's."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class Collector:
-    """Adds up text, token log-probabilities, usage and finish reason of one call."""
+    """Adds up text, token log-probabilities, usage and ending of one call.
 
-    def __init__(self) -> None:
+    Args:
+        request: what was asked, which tells how much may come.
+
+    Attributes:
+        ending: why the reply ended, as `agent.models.endings` names it; None while nobody has said.
+        refusal: what the model said instead of an answer, where the protocol keeps that apart.
+        tool: name of a tool that the model called.
+        overflowed: whether more text came than was asked for; the rest is left out, and the reply counts as cut.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.ending: str | None = None
+        self.refusal = ""
+        self.tool = ""
+        self.overflowed = False
+        self._request = request
+        self._room = character_limit(request)
         self._texts: list[str] = []
-        self._logprobs: list[TokenLogprob] = []
-        self._usage: Usage | None = None
-        self._finish_reason = ""
+        self._half = ""
+        self._logprobs: list[TokenLogprob] | None = []
+        self._reports = Reports()
 
     def add(self, message: BaseMessage) -> str:
         """Takes in one message or chunk; returns the text it brought."""
-        text = str(message.text)
-        self._texts.append(text)
         metadata = message.response_metadata
-        for entry in (metadata.get("logprobs") or {}).get("content") or ():
-            self._logprobs.append(_token(entry))
-        reason = metadata.get("finish_reason") or metadata.get("stop_reason") or metadata.get("done_reason")
-        self._finish_reason = str(reason) if reason else self._finish_reason
-        counted = getattr(message, "usage_metadata", None)
-        if counted:
-            details = counted.get("input_token_details") or {}
-            self._usage = (self._usage or Usage()) + Usage(
-                prompt_tokens=counted.get("input_tokens", 0),
-                completion_tokens=counted.get("output_tokens", 0),
-                cached_tokens=details.get("cache_read", 0) or 0,
-            )
+        self.ending = told_by(metadata) or self.ending
+        self._take_logprobs(metadata.get("logprobs"))
+        self._reports.add(getattr(message, "usage_metadata", None))
+        self._look_for_refusal(message)
+        for call in (*getattr(message, "tool_calls", ()), *getattr(message, "invalid_tool_calls", ())):
+            self.tool = self.tool or carriable(str(call.get("name") or "without a name"))
+        return self._take(str(message.text))
+
+    def finish(self) -> str:
+        """No more comes; returns what text was waiting for its other half."""
+        rest, self._half = carriable(self._half), ""
+        self._texts.append(rest)
+        return rest
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join(self._texts)
+
+    @property
+    def usage(self) -> Usage:
+        """What the call has cost so far, as far as anybody knows."""
+        return self._reports.usage(self._request, self.text + self.refusal)
+
+    def reply(self, model: str, seconds: float) -> Reply:
+        """The reply so far, as the result of one call that took `seconds`."""
+        usage = self.usage
+        return Reply(
+            text=self.text,
+            usage=usage.model_copy(update={"seconds": seconds}),
+            finish_reason=self._finish_reason,
+            model=model,
+            logprobs=tuple(self._logprobs or ()) or None,
+            estimated=usage.estimated_calls > 0,
+        )
+
+    @property
+    def _finish_reason(self) -> str:
+        if self.refusal:
+            return REFUSED
+        if self.tool:
+            return TOOL
+        return CUT if self.overflowed else self.ending or WHOLE
+
+    def _take(self, text: str) -> str:
+        """Keeps text as far as there is room; half a character at the end of a chunk waits for its other half."""
+        text, self._half = self._half + text, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._half = text[:-1], text[-1]
+        text = carriable(text)
+        if len(text) > self._room:
+            self.overflowed, self._half, text = True, "", text[: self._room]
+        self._room -= len(text)
+        self._texts.append(text)
         return text
 
-    def reply(self, request: Request, model: str, seconds: float) -> Reply:
-        """The reply so far, as the result of one call that took `seconds`."""
-        text = "".join(self._texts)
-        counted = self._usage or _estimate(request, text)
-        return Reply(
-            text=text,
-            usage=counted.model_copy(update={"llm_calls": 1, "seconds": seconds}),
-            finish_reason=self._finish_reason or "stop",
-            model=model,
-            logprobs=tuple(self._logprobs) or None,
-            estimated=self._usage is None,
-        )
+    def _take_logprobs(self, given: Any) -> None:
+        """Log-probabilities of a message. If one cannot be read, none of the reply can be trusted to fit its text."""
+        content = given.get("content") if isinstance(given, Mapping) else given
+        if content is None or self._logprobs is None:
+            return
+        tokens = [_token(entry) for entry in content] if isinstance(content, Sequence) else [None]
+        readable = [token for token in tokens if token is not None]
+        self._logprobs = [*self._logprobs, *readable] if len(readable) == len(tokens) else None
+
+    def _look_for_refusal(self, message: BaseMessage) -> None:
+        said = [message.additional_kwargs.get("refusal")]
+        if isinstance(message.content, list):
+            blocks = [block for block in message.content if isinstance(block, dict)]
+            said += [block.get("refusal") for block in blocks if block.get("type") == "refusal"]
+        self.refusal += "".join(carriable(text) for text in said if isinstance(text, str))
 
 
 class TokenRelay:
@@ -66,29 +138,79 @@ class TokenRelay:
     def __init__(self, on_token: Callable[[str], None]) -> None:
         self._on_token = on_token
         self._shown = ""
-        self._attempt = ""
+        self._fresh: list[str] = []
 
-    def restart(self) -> None:
+    def attempt(self) -> Attempt:
         """A new attempt begins."""
-        self._attempt = ""
+        self._shown += "".join(self._fresh)
+        self._fresh = []
+        return Attempt(self, self._shown)
+
+    def show(self, text: str) -> None:
+        """Passes on what nobody has seen yet.
+
+        Raises:
+            ListenerFailed: whoever gets it raised.
+        """
+        self._fresh.append(text)
+        try:
+            self._on_token(text)
+        except Exception as error:
+            raise ListenerFailed(error) from error
+
+
+class Attempt:
+    """One attempt's text on its way to the relay.
+
+    Args:
+        relay: passes it on.
+        shown: what earlier attempts have shown.
+    """
+
+    def __init__(self, relay: TokenRelay, shown: str) -> None:
+        self._relay: TokenRelay | None = relay
+        self._shown = shown
+        self._at = 0
 
     def add(self, text: str) -> None:
         """Shows the part of `text` that is new."""
-        self._attempt += text
-        fresh = self._attempt[len(self._shown) :]
-        if fresh and self._attempt.startswith(self._shown):
-            self._shown = self._attempt
-            self._on_token(fresh)
+        if self._relay is None:
+            return
+        known = min(len(text), len(self._shown) - self._at)
+        if not self._shown.startswith(text[:known], self._at):
+            self.end()
+            return
+        self._at += known
+        if known < len(text):
+            self._relay.show(text[known:])
+
+    def end(self) -> None:
+        """Nothing of this attempt is shown any more, whatever still comes of it."""
+        self._relay = None
 
 
-def _token(entry: dict[str, Any]) -> TokenLogprob:
-    top = tuple((other["token"], other["logprob"]) for other in entry.get("top_logprobs") or ())
-    return TokenLogprob(token=entry["token"], logprob=entry["logprob"], top=top)
+def _token(entry: Any) -> TokenLogprob | None:
+    """One token of OpenAI's form; None where it is not readable. Alternatives that cannot be drawn are left out."""
+    if not isinstance(entry, Mapping):
+        return None
+    logprob, token = _logprob(entry), entry.get("token")
+    others = entry.get("top_logprobs") or ()
+    if logprob is None or not isinstance(token, str) or not isinstance(others, Sequence):
+        return None
+    top: list[tuple[str, float]] = []
+    for other in others:
+        chance = _logprob(other) if isinstance(other, Mapping) else None
+        if chance is not None and isinstance(other.get("token"), str):
+            top.append((carriable(other["token"]), chance))
+    return TokenLogprob(token=carriable(token), logprob=logprob, top=tuple(top))
 
 
-def _estimate(request: Request, text: str) -> Usage:
-    prompt = sum(len(message.content) for message in request.messages)
-    return Usage(
-        prompt_tokens=math.ceil(prompt / CHARACTERS_PER_TOKEN),
-        completion_tokens=math.ceil(len(text) / CHARACTERS_PER_TOKEN),
-    )
+def _logprob(entry: Mapping[str, Any]) -> float | None:
+    value = entry.get("logprob")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        chance = float(value)
+    except OverflowError:
+        return None
+    return chance if math.isfinite(chance) and chance <= SLACK else None

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from agent.errors import PilotageError
+from agent.models.deadline import within
+from agent.models.guard import Overlong, hooks
+
 PROBE_SECONDS = 3.0
 
 
@@ -13,11 +17,18 @@ async def speaks_gbnf(base_url: str, api_key: str) -> bool:
     """
     import httpx
 
-    headers = {"Authorization": f"Bearer {api_key}"}
+    unusable = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, PilotageError, Overlong)
+    nonsense = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
     try:
-        async with httpx.AsyncClient(timeout=PROBE_SECONDS) as client:
-            answer = await client.get(f"{base_url.rstrip('/')}/models", headers=headers)
-            models = answer.json()["data"]
-            return bool(models) and models[0].get("owned_by") == "llamacpp"
-    except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError):
+        return await within(PROBE_SECONDS, _is_llamacpp(f"{base_url.rstrip('/')}/models", api_key))
+    except (*unusable, *nonsense):
         return False
+
+
+async def _is_llamacpp(url: str, api_key: str) -> bool:
+    import httpx
+
+    headers = {"Authorization": f"Bearer {api_key}"}
+    async with httpx.AsyncClient(timeout=PROBE_SECONDS, event_hooks=hooks()) as client:
+        models = (await client.get(url, headers=headers)).json()["data"]
+        return bool(models) and models[0].get("owned_by") == "llamacpp"

@@ -121,21 +121,24 @@ def _served(name: str, base_url: str, api_key: str | None) -> ModelClient:
         raise UsageError(f"The base URL must start with http:// or https://, not '{base_url}'.")
     if not name:
         raise UnknownModel(f"The model string is empty. Name a model that {base_url} serves.")
-    from langchain_openai import ChatOpenAI
-    from openai import Timeout
+    from openai import DefaultAsyncHttpxClient, Timeout
     from pydantic import SecretStr
 
     from agent.models.endpoint import speaks_gbnf
+    from agent.models.guard import hooks
+    from agent.models.served import ServedChat
 
     key = api_key or os.environ.get("OPENAI_API_KEY") or "none"
-    model = ChatOpenAI(
+    timeout = Timeout(None, connect=CONNECT_SECONDS)
+    model = ServedChat(
         model=name,
         base_url=base_url,
         api_key=SecretStr(key),
         default_headers=NO_POOLING,
         max_retries=0,
         stream_usage=True,
-        timeout=Timeout(None, connect=CONNECT_SECONDS),
+        timeout=timeout,
+        http_async_client=DefaultAsyncHttpxClient(timeout=timeout, event_hooks=hooks()),
     )
     return ModelClient(
         model,
@@ -155,7 +158,7 @@ def _integration(spec: str) -> ModelClient:
     provider = spec.partition(":")[0] if ":" in spec else ""
     options: dict[str, Any] = {"max_retries": 0} if provider in HAVE_RETRIES else {}
     if provider in OPENAI_CLIENTS:
-        options["default_headers"] = NO_POOLING
+        options |= _guarded()
     try:
         model: BaseChatModel = init_chat_model(spec, **options)
     except ImportError as error:
@@ -167,6 +170,17 @@ def _integration(spec: str) -> ModelClient:
         raise ModelError(f"'{spec}' could not be set up: {text}") from error
     speak, can = PROVIDERS.get(provider, (dialect.plain, Capabilities()))
     return ModelClient(model, name=spec, identity=spec, capabilities=can, dialect=speak, timeout=DEFAULT_TIMEOUT)
+
+
+def _guarded() -> dict[str, Any]:
+    """Settings of OpenAI's client classes under which no limit of ours is lost."""
+    from langchain_openai import ChatOpenAI
+    from openai import DefaultAsyncHttpxClient
+
+    from agent.models.guard import hooks
+
+    settings = {"default_headers": NO_POOLING, "http_async_client": DefaultAsyncHttpxClient(event_hooks=hooks())}
+    return settings | ({"stream_chunk_timeout": None} if "stream_chunk_timeout" in ChatOpenAI.model_fields else {})
 
 
 def _need_llama() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import zlib
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from agent.errors import BadReply
+from agent.models.endings import CUT
 from agent.trace import Usage
 
 
@@ -53,15 +54,16 @@ class TokenLogprob(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     token: str
-    logprob: float
-    top: tuple[tuple[str, float], ...] = ()
+    logprob: FiniteFloat
+    top: tuple[tuple[str, FiniteFloat], ...] = ()
 
 
 class Reply(BaseModel):
     """A usable answer of a model, with what it cost.
 
     `usage` includes attempts that were billed but gave no usable text. `estimated` is true where the backend
-    reported no usage and tokens were estimated at four characters each.
+    reported no usage that can be true, and tokens were estimated at four characters each. `finish_reason` is `stop`,
+    or `length` where the reply was cut (see `cut`): what ended in another way is no usable answer.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,6 +75,11 @@ class Reply(BaseModel):
     logprobs: tuple[TokenLogprob, ...] | None = None
     replayed: bool = False
     estimated: bool = False
+
+    @property
+    def cut(self) -> bool:
+        """Whether the text stops in the middle, at a limit: work to go on from, in which no answer is looked for."""
+        return self.finish_reason == CUT
 
     @property
     def mean_logprob(self) -> float | None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import email.utils
+import math
 import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from agent.text import carriable
 
 RETRYABLE_STATUS = frozenset({408, 409, 425, 429})
 # Matched by name over the class hierarchy: httpx, httpx2, openai, anthropic and aiohttp each bring their own,
@@ -47,10 +50,10 @@ class Failure:
 def diagnose(error: BaseException) -> Failure | None:
     """Reads status and Retry-After out of a library's exception; None for what is no endpoint failure."""
     detail = _first_line(error)
-    for cause in _chain(error):
+    for cause in causes(error):
         status = _status(cause)
         if status is not None:
-            retryable = status in RETRYABLE_STATUS or status >= 500
+            retryable = status in RETRYABLE_STATUS or 500 <= status < 600
             return Failure(status, retryable, _retry_after(cause), detail)
         names = {cls.__name__ for cls in type(cause).__mro__}
         # An `APIError` proper, without status, is an error event in the middle of a stream.
@@ -60,8 +63,11 @@ def diagnose(error: BaseException) -> Failure | None:
     return None
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it was raised from, step by step."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         error = error.__cause__
 
@@ -70,7 +76,7 @@ def _status(error: BaseException) -> int | None:
     for holder in (error, getattr(error, "response", None)):
         for field in ("status_code", "code"):
             value = getattr(holder, field, None)
-            if isinstance(value, int) and 400 <= value < 600:
+            if type(value) is int and 300 <= value < 1000:
                 return value
     return None
 
@@ -78,18 +84,19 @@ def _status(error: BaseException) -> int | None:
 def _retry_after(error: BaseException) -> float | None:
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
     value = headers.get("retry-after")
-    if value is None:
+    if not isinstance(value, str):
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     except ValueError:
         pass  # the other legal form is an HTTP date
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
 def _first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
+    text = carriable(str(error)).strip().splitlines()
     return f"{type(error).__name__}: {text[0][:300]}" if text else type(error).__name__

@@ -1,0 +1,49 @@
+"""Flaws: what makes a reply that arrived no answer, in words for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.models.collector import Collector
+from agent.models.endings import CUT, FAILED, FILTERED, REFUSED, TOOL, UNFINISHED
+from agent.models.reply import Reply, Request
+
+SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """Why a reply cannot be used.
+
+    Attributes:
+        what: the end of a sentence that begins with the model.
+        passing: whether it may be another time when it is asked again.
+    """
+
+    what: str
+    passing: bool = False
+
+
+def flaw_of(reply: Reply, collector: Collector, request: Request) -> Flaw | None:
+    """What is wrong with a reply; None where it is whole, or cut at a limit after some text."""
+    if reply.finish_reason == REFUSED:
+        return Flaw(f"refused to answer: {' '.join(collector.refusal.split())[:SHOWN] or reply.text[:SHOWN]!r}")
+    if reply.finish_reason == FILTERED:
+        return Flaw("did not finish its reply: a content filter stopped it; word the task differently")
+    if reply.finish_reason == TOOL:
+        return Flaw(
+            f"called a tool ({collector.tool[:SHOWN] or 'without a name'}) instead of answering; none was offered"
+        )
+    if reply.finish_reason == UNFINISHED:
+        what = "broke off its reply: the stream ended without a finish reason and without [DONE]"
+        return Flaw(f"{what}; check the server and what stands between", passing=True)
+    if reply.finish_reason == FAILED:
+        return Flaw("broke off its reply, and says that it failed; see the server's log", passing=True)
+    if reply.text.strip():
+        return None
+    if reply.finish_reason == CUT:
+        spent = f"all {request.max_tokens} tokens of the limit went before any text"
+        return Flaw(f"answered with empty text: {spent}; raise max_tokens")
+    return Flaw(
+        "answered with empty text: asked again it did the same; check the model and its chat template", passing=True
+    )
