@@ -143,7 +143,8 @@ class Kit:
             spent = unusable.usage
             raise
         except TimeoutError:
-            spent = Usage(prompt_tokens=prompt_tokens, llm_calls=1, seconds=time.monotonic() - started)
+            elapsed = time.monotonic() - started
+            spent = Usage(prompt_tokens=prompt_tokens, llm_calls=1, seconds=elapsed, estimated_calls=1)
             limit = self.meter.budget.max_seconds
             raise BudgetExceeded("max_seconds", f"the budget of {limit:g} seconds is used up") from None
         finally:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from agent.errors import ModelUnavailable, PilotageError
 from agent.models.collector import Attempt, Collector, ListenerFailed, TokenRelay
-from agent.models.counting import estimate
 from agent.models.deadline import within
 from agent.models.dialect import Dialect, native
 from agent.models.endings import UNFINISHED
@@ -118,7 +117,7 @@ class ModelClient:
             except ListenerFailed as failed:
                 raise failed.error from None
             except Exception as error:  # every integration raises its own kinds
-                if collector.text:
+                if collector.text or isinstance(error, Overlong):
                     billed += _spent(collector, started)
                 failure = self._failure(error, asked, billed)
                 more = refused_features(request, failure) - refused
@@ -204,7 +203,7 @@ class ModelClient:
                 raise cause
             if isinstance(cause, Overlong):
                 what = f"answered with too much: {cause}, and {request.max_tokens} tokens were asked for"
-                raise UnusableReply(f"{self.where} ({self.name}) {what}.", billed or estimate(request, "")) from error
+                raise UnusableReply(f"{self.where} ({self.name}) {what}.", billed) from error
         failure = diagnose(error)
         if failure is None:
             raise self._unreadable(error, billed) from error

@@ -27,7 +27,8 @@ class Flaw:
 def flaw_of(reply: Reply, collector: Collector, request: Request) -> Flaw | None:
     """What is wrong with a reply; None where it is whole, or cut at a limit after some text."""
     if reply.finish_reason == REFUSED:
-        return Flaw(f"refused to answer: {' '.join(collector.refusal.split())[:SHOWN] or reply.text[:SHOWN]!r}")
+        words = " ".join((collector.refusal or reply.text).split())[:SHOWN]
+        return Flaw(f"refused to answer: {words!r}" if words else "refused to answer")
     if reply.finish_reason == FILTERED:
         return Flaw("did not finish its reply: a content filter stopped it; word the task differently")
     if reply.finish_reason == TOOL:

@@ -95,8 +95,8 @@ def _stay(response: Any) -> None:
     asked, target = response.url, response.url.join(response.headers["location"])
     if (asked.scheme, asked.host, asked.port) != (target.scheme, target.host, target.port):
         raise ModelUnavailable(
-            f"{_origin(asked)} redirects to {_origin(target)}{target.path[:SHOWN]}, another address; the prompt was not "
-            "sent on; if it is the right one, give it as the base URL."
+            f"{_origin(asked)} redirects to {_origin(target)}{target.path[:SHOWN]}, another address; the prompt "
+            "was not sent on; if it is the right one, give it as the base URL."
         )
 
 

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -45,6 +46,8 @@ class Endpoint:
         self.plan: list[Callable[[BaseHTTPRequestHandler, dict], None]] = [self.ok()]
         self.bodies: list[dict] = []
         self.times: list[float] = []
+        self.sent = 0
+        self.left = threading.Event()
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -129,6 +132,39 @@ class Endpoint:
 
         return step
 
+    @staticmethod
+    def events(*events: dict | str | bytes, done: bool = True, pause: float = 0.0):
+        """An event stream without a length: chunks (or raw lines) one after the other, then `[DONE]` if it says so."""
+
+        def step(handler, body) -> None:
+            with stream(handler) as write:
+                for event in events:
+                    write(event if isinstance(event, bytes) else line(event))
+                    time.sleep(pause)
+                if done:
+                    write(b"data: [DONE]\n\n")
+
+        return step
+
+    def endless(self, piece: bytes, pause: float = 0.0, head: bytes = b"", kind: str = "text/event-stream"):
+        """The same bytes for ever, until the client goes away: then `self.left` is set."""
+
+        def step(handler, body) -> None:
+            with stream(handler, kind) as write:
+                write(head)
+                while True:
+                    write(piece)
+                    self.sent += len(piece)
+                    time.sleep(pause)
+
+        def watched(handler, body) -> None:
+            try:
+                step(handler, body)
+            finally:
+                self.left.set()
+
+        return watched
+
     @classmethod
     def slow(cls, seconds: float):
         def step(handler, body) -> None:
@@ -139,6 +175,36 @@ class Endpoint:
                 handler.close_connection = True
 
         return step
+
+
+@contextmanager
+def stream(handler, kind: str = "text/event-stream"):
+    """A body that ends with its connection; the client may go away at any time."""
+    handler.send_response(200)
+    handler.send_header("Content-Type", kind)
+    handler.send_header("Connection", "close")
+    handler.end_headers()
+    handler.close_connection = True
+
+    def write(content: bytes) -> None:
+        handler.wfile.write(content)
+        handler.wfile.flush()
+
+    with suppress(ConnectionError):
+        yield write
+
+
+def line(event: dict | str) -> bytes:
+    """A chunk of a chat completion as an event; text stands for a chunk that brings it."""
+    if isinstance(event, str):
+        event = {"choices": [{"index": 0, "delta": {"content": event}}]}
+    whole = {"id": "1", "created": 1, "model": "m", "object": "chat.completion.chunk"} | event
+    return f"data: {json.dumps(whole)}\n\n".encode()
+
+
+def ended(reason: str | None = "stop", **more) -> dict:
+    """The chunk that ends a reply."""
+    return {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]} | more
 
 
 def send(handler, code: int, content: bytes, kind: str, headers: dict[str, str] | None = None) -> None:
