@@ -2,7 +2,7 @@ r"""The answer in a reply: found where it was marked, never guessed, and brought
 
 A reply marks its answer by a last line `Answer: ...` (what the prompts ask for), `<answer>...</answer>`,
 `\boxed{...}` or GSM8K's `#### ...`; of several the last one counts. Without a mark only a reply that is nothing
-but an answer counts.
+but an answer counts. Of a reply that was cut at a limit, only what was marked and complete before the cut counts.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ _MARKS = (
     re.compile(r"(?:^|\n)####[ \t]*(?P<answer>.+)"),
     re.compile(r"\\boxed\{(?P<answer>(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"),
 )
+_CLOSED_MARKS = (_MARKS[1], _MARKS[3])
 # Marks stand near the end; reading no more than this keeps any text quick to read.
 _TAIL = 8_000
 _WRAPPERS = (("**", "**"), ("*", "*"), ("`", "`"), ('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"))
@@ -33,17 +34,20 @@ _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\n(.*?)(?:```|\Z)", re.S)
 _LETTER = re.compile(r"(?:option|choice)?\s*\(?([A-Za-z])(?:\)|[.:](?=\s|$)|$)[.:]?\s*(.*)", re.I | re.S)
 
 
-def extract(kind: Kind, text: str, choices: Sequence[str] = ()) -> str | None:
+def extract(kind: Kind, text: str, choices: Sequence[str] = (), *, cut: bool = False) -> str | None:
     """The candidate that a reply offers, None where it offers none that its kind of task can use.
 
     Args:
         kind: kind of the task.
         text: the model's reply, or what a program printed.
         choices: the task's choices, for kind `choice`.
+        cut: whether the text stops in the middle.
     """
     if kind == "program":
-        return _program(text)
-    marked = _marked(text)
+        return _program(text, cut=cut)
+    marked = _marked(_before_the_cut(text) if cut else text, cut=cut)
+    if cut and marked is None:
+        return None
     if kind == "numeric":
         answer = marked if marked is not None else text if is_bare_number(text) else None
         number = parse_number(answer) if answer is not None else None
@@ -111,8 +115,16 @@ def parse_grid(text: str) -> list[list[int]] | None:
     return rows
 
 
-def _marked(text: str) -> str | None:
-    """What stands at the last mark; for a mark at the end of its line, all that follows."""
+def _before_the_cut(text: str) -> str:
+    """What of a cut text stands as it was meant: its whole lines, and marks that were closed in the last one."""
+    tail = text[-_TAIL:]
+    whole = tail.rfind("\n") + 1
+    closed = [match.end() for mark in _CLOSED_MARKS for match in mark.finditer(tail)]
+    return tail[: max([whole, *closed])]
+
+
+def _marked(text: str, *, cut: bool = False) -> str | None:
+    """What stands at the last mark; where that ends its line, all that follows, or of a cut text a closed block."""
     text = text[-_TAIL:]
     last: re.Match[str] | None = None
     for pattern in _MARKS:
@@ -127,13 +139,17 @@ def _marked(text: str) -> str | None:
     if not answer:
         rest = text[last.end() :]
         fenced = _FENCE.match(rest.lstrip())
+        if cut and (fenced is None or not fenced[0].endswith("```")):
+            return None
         answer = fenced[1] if fenced else rest
     answer = answer.strip()
     return _marked(answer) or answer  # "Answer: the answer is B"
 
 
-def _program(text: str) -> str | None:
-    """The last fenced block, or the whole reply if it is Python that does something."""
+def _program(text: str, *, cut: bool = False) -> str | None:
+    """The last fenced block, or the whole reply if it is Python that does something; nothing of a block that is cut."""
+    if cut and (text.count("```") < 2 or text.count("```") % 2):
+        return None
     text = text.lstrip("\ufeff")  # a byte order mark is no Python
     fenced = [block for block in _FENCE.findall(text) if block.strip()]
     if fenced:

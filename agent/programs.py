@@ -22,11 +22,15 @@ class ProgramRun:
     result: str
 
 
-async def run_program(state: State, kit: Kit, reply: str) -> ProgramRun:
-    """Runs the program in a reply, on the task's worked examples where the answer is itself a program."""
-    source = extract("program", reply)
+async def run_program(state: State, kit: Kit, reply: str, *, cut: bool = False) -> ProgramRun:
+    """Runs the program in a reply, on the task's worked examples where the answer is itself a program.
+
+    The program of a reply that was `cut` in the middle of it is not run: what half of it prints is no answer.
+    """
+    source = extract("program", reply, cut=cut)
     if source is None:
-        return ProgramRun(None, None, Evidence(program="refused", note="the reply holds no Python program"), "")
+        why = "the reply was cut before its program was whole" if cut else "the reply holds no Python program"
+        return ProgramRun(None, None, Evidence(program="refused", note=why), "")
     if state.task.kind == "program":
         return await _try_on_examples(state, kit, source)
     execution = await kit.execute(source)

@@ -23,6 +23,8 @@ def summarise(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
             f"{key}_per_task": sum(result["usage"][key] for result in results) / n
             for key in ("prompt_tokens", "completion_tokens", "cached_tokens", "llm_calls", "seconds")
         },
+        # Files of older versions do not tell.
+        "estimated_calls_per_task": sum(result["usage"].get("estimated_calls", 0) for result in results) / n,
     }
 
 

@@ -18,7 +18,7 @@ async def reasoned(block: str, state: State, kit: Kit, asked: str, *, independen
         block,
         [reply],
         turns=[Turn(asked=asked, replied=reply.text)],
-        candidate=extract(state.task.kind, reply.text, state.task.choices),
+        candidate=extract(state.task.kind, reply.text, state.task.choices, cut=reply.cut),
         independent=independent,
     )
 
@@ -26,7 +26,7 @@ async def reasoned(block: str, state: State, kit: Kit, asked: str, *, independen
 async def programmed(block: str, state: State, kit: Kit, asked: str, *, independent: bool = False) -> Step:
     """One call whose reply is a program; it is run, and what it printed is the answer."""
     reply = await kit.ask(state, asked, max_tokens=MAX_TOKENS, independent=independent)
-    outcome = await run_program(state, kit, reply.text)
+    outcome = await run_program(state, kit, reply.text, cut=reply.cut)
     return kit.step(
         block,
         [reply],

@@ -31,6 +31,11 @@ class Usage(BaseModel):
         """Prompt and completion tokens together, what a budget counts."""
         return self.prompt_tokens + self.completion_tokens
 
+    @property
+    def about(self) -> str:
+        """`~` where a part of the tokens is estimated, to print before their number; else nothing."""
+        return "~" if self.estimated_calls else ""
+
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,

@@ -30,7 +30,7 @@ class Answer(Block):
             return kit.step(self.name, [], candidate=leader.text, evidence=Evidence(note=note))
         asked, max_tokens = DIRECT[state.task.kind]
         reply = await kit.ask(state, asked, max_tokens=max_tokens)
-        candidate = extract(state.task.kind, reply.text, state.task.choices)
-        if candidate is None and state.task.kind == "text":
+        candidate = extract(state.task.kind, reply.text, state.task.choices, cut=reply.cut)
+        if candidate is None and state.task.kind == "text" and not reply.cut:
             candidate = reply.text.strip() or None
         return kit.step(self.name, [reply], turns=[Turn(asked=asked, replied=reply.text)], candidate=candidate)

@@ -42,6 +42,6 @@ class Debate(Block):
             self.name,
             [proposed, chosen, carried],
             turns=turns,
-            candidate=extract(state.task.kind, carried.text, state.task.choices),
+            candidate=extract(state.task.kind, carried.text, state.task.choices, cut=carried.cut),
             independent=independent,
         )

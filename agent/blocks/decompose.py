@@ -29,6 +29,6 @@ class Decompose(Block):
             self.name,
             [questions, solution],
             turns=[split, Turn(asked=asked, replied=solution.text)],
-            candidate=extract(state.task.kind, solution.text, state.task.choices),
+            candidate=extract(state.task.kind, solution.text, state.task.choices, cut=solution.cut),
             independent=independent,
         )

@@ -65,7 +65,8 @@ def score(
         return
     console.print(
         f"{scored.new} of {scored.steps} steps scored, {scored.known} were there before, {scored.unknown} could not be "
-        f"told; {usage.llm_calls} calls, {usage.prompt_tokens} tokens in, {usage.completion_tokens} out",
+        f"told; {usage.llm_calls} calls, {usage.about}{usage.prompt_tokens} tokens in, "
+        f"{usage.about}{usage.completion_tokens} out",
         soft_wrap=True,
     )
     console.print(f"written to {file}; next: pilotage train --step-scores {file}", soft_wrap=True)

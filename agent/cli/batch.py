@@ -200,7 +200,10 @@ def _print_summary(console: Console, figures: dict[str, Any], out: Path | None) 
         low, high = figures["accuracy_interval_95"]
         table.add_row("accuracy", f"{figures['accuracy']:.1%} (95% interval {low:.1%} to {high:.1%})")
     table.add_row("unanswered", f"{figures['unanswered']}")
-    tokens = f"{figures['prompt_tokens_per_task']:.0f} in, {figures['completion_tokens_per_task']:.0f} out"
+    about = "~" if figures["estimated_calls_per_task"] else ""
+    tokens = (
+        f"{about}{figures['prompt_tokens_per_task']:.0f} in, {about}{figures['completion_tokens_per_task']:.0f} out"
+    )
     table.add_row("tokens per task", f"{tokens}, {figures['cached_tokens_per_task']:.0f} cached")
     table.add_row("LLM calls per task", f"{figures['llm_calls_per_task']:.2f}")
     table.add_row("LLM seconds per task", f"{figures['seconds_per_task']:.1f}")

@@ -199,7 +199,7 @@ def _report(collector: Collector, tasks: list[Assigned], out: Path, console: Con
     usage = tally.usage
     console.print(
         f"{tally.nodes} nodes recorded in {clock(tally.seconds)}, {tally.found} were there before; "
-        f"{usage.prompt_tokens} tokens in, {usage.completion_tokens} out; "
+        f"{usage.about}{usage.prompt_tokens} tokens in, {usage.about}{usage.completion_tokens} out; "
         f"{tally.tasks} of {len(tasks)} tasks are complete: {out}"
     )
     if tally.tasks < len(tasks):

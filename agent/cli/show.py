@@ -13,15 +13,13 @@ from agent.trace import Step, Usage
 
 
 def cost(usage: Usage) -> str:
-    """Tokens and time of a usage, for people."""
+    """Tokens and time of a usage, for people; `~` before counts of which a part is estimated."""
     if not usage.llm_calls:
         return "no LLM call"
     replayed = f", {usage.replayed_calls} replayed" if usage.replayed_calls else ""
     calls = f"{usage.llm_calls} call{'s' if usage.llm_calls > 1 else ''}{replayed}"
-    return (
-        f"{usage.prompt_tokens} tokens in ({usage.cached_tokens} cached), {usage.completion_tokens} out, "
-        f"{calls}, {usage.seconds:.1f} s"
-    )
+    tokens_in = f"{usage.about}{usage.prompt_tokens} tokens in ({usage.cached_tokens} cached)"
+    return f"{tokens_in}, {usage.about}{usage.completion_tokens} out, {calls}, {usage.seconds:.1f} s"
 
 
 class Show:

@@ -104,7 +104,7 @@ def train_on_live(
     spent = dynamics.spent
     console.print(
         f"{spent.nodes} nodes, {spent.fresh} of them run in this sitting, {spent.usage.llm_calls} LLM calls and "
-        f"{spent.usage.total_tokens:,} tokens in all; recorded in {folder}",
+        f"{spent.usage.about}{spent.usage.total_tokens:,} tokens in all; recorded in {folder}",
         soft_wrap=True,
     )
     if dynamics.stopped_by is not None:

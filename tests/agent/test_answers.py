@@ -106,6 +106,46 @@ def test_a_numeric_answer_is_found_or_missed_never_guessed(text: str, answer: st
     assert extract("numeric", text) == answer
 
 
+@pytest.mark.parametrize(
+    ("kind", "text", "answer"),
+    [
+        ("numeric", "3 + 4 is 7.\nAnswer: 7", None),
+        ("numeric", "3 + 4 is 7.\nAnswer: 7\n", "7"),
+        ("numeric", "Answer: 7\nLet me check: 3 +", "7"),
+        ("numeric", "So it is \\boxed{12} and", "12"),
+        ("numeric", "So it is \\boxed{12", None),
+        ("numeric", "<answer>5</answer>", "5"),
+        ("numeric", "<answer>5", None),
+        ("numeric", "3 * 6 = 18\n#### 18", None),
+        ("numeric", "18", None),
+        ("numeric", "18\n", None),
+        ("numeric", "Answer:\n18\n", None),
+        ("choice", "B", None),
+        ("choice", "Answer: B\nBecause", "B"),
+        ("text", "Answer: Mercury", None),
+        ("text", "Answer: Mercury\n", "Mercury"),
+        ("grid", "1 2\n3 4\n", None),
+        ("grid", "Answer:\n1 2\n3 4\n5", None),
+        ("grid", "Answer:\n```\n1 2\n3 4\n```\nThat is", "[[1, 2], [3, 4]]"),
+        ("grid", "Answer:\n```\n1 2\n3 4\n", None),
+        ("grid", "Answer: [[1, 2], [3, 4]]\n", "[[1, 2], [3, 4]]"),
+        ("program", "```python\nprint(1)\n```", "print(1)"),
+        ("program", "```python\nprint(1)\nprint(", None),
+        ("program", "```python\nprint(1)\n```\nBetter:\n```python\npri", None),
+        ("program", "x = 1\nprint(x)", None),
+    ],
+)
+def test_of_a_cut_reply_only_what_was_marked_and_complete_counts(kind, text: str, answer: str | None):
+    assert extract(kind, text, ("a dog", "a cat"), cut=True) == answer
+
+
+@given(st.text(alphabet=st.sampled_from("0123456789.AB`\\boxed{}<>answer:#\n "), max_size=60))
+def test_what_a_cut_reply_offers_does_not_depend_on_where_in_its_line_it_was_cut(text: str):
+    for kind in KINDS:
+        found = extract(kind, text, ("yes", "no"), cut=True)
+        assert found == extract(kind, text + "9 and", ("yes", "no"), cut=True)
+
+
 CHOICES = ("a dog", "a cat", "18", "both")
 
 

@@ -51,6 +51,18 @@ async def test_a_block_never_guesses_from_garbage(block, task, kit_for):
 
 
 @every_block
+async def test_a_reply_that_is_cut_in_the_middle_is_no_answer(block, task, kit_for):
+    """Half a program prints something, and half a number is one: both would be taken for answers."""
+    halves = ["```python\nprint(4)\nprint(42)" + " " * 10 + "\n# " + "word " * 500, "so 6 * 7 is 4\n" + "word " * 500]
+    for half in halves:
+        fresh = state_of(task)
+        if block.applicable(fresh):
+            done = await block.run(fresh, kit_for(ScriptedChatModel(lambda messages, half=half: half)))
+            assert done.candidate is None
+            assert done.program is None
+
+
+@every_block
 def test_a_block_describes_itself_in_one_line(block):
     first = (type(block).__doc__ or "").splitlines()[0]
     assert first.endswith(".")
