@@ -200,10 +200,20 @@ def _stored(connection: sqlite3.Connection, key: str) -> Reply | None:
         reply = None if row is None else Reply.model_validate_json(row[0])
     except ValidationError:
         return None
-    if reply is None or not all(math.isfinite(count) and count >= 0 for count in reply.usage.model_dump().values()):
+    return None if reply is None else _sound(reply)
+
+
+def _sound(reply: Reply) -> Reply | None:
+    """A stored reply as this version writes it; None where it cannot be true, or ended in the middle."""
+    # Older versions kept the providers' own words, and said of a reply only whether all of it was estimated.
+    ended = ending(reply.finish_reason)
+    usage = reply.usage
+    if reply.estimated and not usage.estimated_calls:
+        usage = usage.model_copy(update={"estimated_calls": usage.llm_calls})
+    possible = all(math.isfinite(count) and count >= 0 for count in usage.model_dump().values())
+    if ended not in (WHOLE, CUT) or not possible or not reply.text.strip():
         return None
-    ended = ending(reply.finish_reason)  # older versions kept the providers' own words
-    return reply.model_copy(update={"finish_reason": ended}) if ended in (WHOLE, CUT) else None
+    return reply.model_copy(update={"finish_reason": ended, "usage": usage})
 
 
 def default_cache_path() -> Path:

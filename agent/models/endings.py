@@ -14,19 +14,21 @@ FAILED = "error"
 UNFINISHED = "unfinished"
 """A stream that stopped without a word."""
 
-# The words of the providers' protocols, without the difference between cases; what none of them uses ends a reply
-# that is whole, such as `eos` or `end_turn`.
-_WORDS = {
-    **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "model_length", "incomplete"), CUT),
-    **dict.fromkeys(("model_context_window_exceeded", "max_length"), CUT),
-    **dict.fromkeys(("filter", "content_filter", "content_filtered", "safety", "recitation", "blocklist"), FILTERED),
-    **dict.fromkeys(("prohibited_content", "spii", "guardrail_intervened", "sensitive"), FILTERED),
-    "refusal": REFUSED,
-    **dict.fromkeys(("tool", "tool_calls", "tool_use", "tool_call", "function_call"), TOOL),
-    **dict.fromkeys(("malformed_function_call", "unexpected_tool_call"), TOOL),
-    **dict.fromkeys(("error", "failed", "cancelled", "aborted", "abort", "network_error", "timeout"), FAILED),
-    **dict.fromkeys(("insufficient_system_resource", "pause_turn"), FAILED),
+# The words of the providers' protocols, without the difference between cases. A word that none of them uses ends a
+# reply that is whole, as `eos` or `end_turn` do.
+_SAID = {
+    CUT: "length max_tokens max_output_tokens max_length model_length model_context_window_exceeded incomplete "
+    "error_limit truncated",
+    FILTERED: "filter content_filter content_filtered safety image_safety recitation blocklist prohibited_content spii "
+    "language guardrail_intervened sensitive error_toxic",
+    REFUSED: "refusal",
+    TOOL: "tool tool_calls tool_call tool_use function_call malformed_function_call unexpected_tool_call "
+    "too_many_tool_calls",
+    FAILED: "error failed cancelled canceled user_cancel aborted abort network_error timeout "
+    "insufficient_system_resource pause_turn malformed_response other",
+    UNFINISHED: "unfinished",
 }
+_WORDS = {word: ending for ending, words in _SAID.items() for word in words.split()}
 _UNSAID = frozenset({"", "null", "none", "finish_reason_unspecified", "in_progress"})
 _FIELDS = ("finish_reason", "stop_reason", "done_reason", "stopReason")
 

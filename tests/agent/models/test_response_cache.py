@@ -1,6 +1,8 @@
 """ResponseCache: free reruns, single flight, shared files, and survival of kill -9 and of damage."""
 
 import asyncio
+import json
+import math
 import os
 import signal
 import sqlite3
@@ -11,8 +13,9 @@ import threading
 import pytest
 
 from agent.errors import BadReply, UsageError
-from agent.models import Capabilities, ModelClient, ResponseCache, RetryPolicy, ScriptedChatModel, UnusableReply
+from agent.models import Capabilities, ModelClient, Reply, ResponseCache, RetryPolicy, ScriptedChatModel, UnusableReply
 from agent.models.cache import CACHE_FORMAT
+from agent.trace import Usage
 
 
 @pytest.fixture
@@ -177,6 +180,68 @@ async def test_a_damaged_cache_is_named(cache, ask_for):
     with pytest.raises(UsageError, match="responses.sqlite is corrupt"):
         for number in range(20):
             await client.ask(ask_for(f"question {number}", max_tokens=400))
+
+
+GOOD = json.loads(Reply(text="old", usage=Usage(llm_calls=1), finish_reason="stop", model="m").model_dump_json())
+
+
+def changed(**fields) -> str:
+    return json.dumps(GOOD | fields)
+
+
+BAD_ROWS = {
+    "null log-probability": changed(logprobs=[{"token": "x", "logprob": None, "top": []}]),
+    "infinite log-probability": changed(logprobs=[{"token": "x", "logprob": -math.inf, "top": []}]),
+    "null alternative": changed(logprobs=[{"token": "x", "logprob": -0.5, "top": [["y", None]]}]),
+    "negative usage": changed(usage={"prompt_tokens": -5}),
+    "infinite seconds": changed(usage={"seconds": math.inf}),
+    "filtered": changed(finish_reason="content_filter"),
+    "tool call": changed(finish_reason="tool_calls"),
+    "unfinished": changed(finish_reason="unfinished"),
+    "empty text": changed(text=" "),
+    "no text": changed(text=None),
+    "nested": "[" * 100_000,
+    "half": json.dumps(GOOD)[:30],
+    "nothing": "",
+    "null": "null",
+    "number": 5,
+    "blob": b"\xff\xfe\x00",
+    "halves of characters": '{"text": "\\ud83d", "usage": {}, "finish_reason": "stop", "model": "m"}',
+}
+
+
+@pytest.mark.parametrize("row", BAD_ROWS.values(), ids=BAD_ROWS)
+async def test_a_row_that_is_no_usable_reply_is_a_miss_and_is_replaced(cache, ask_for, row):
+    client = ModelClient(ScriptedChatModel(["fresh"]), cache=cache)
+    await client.ask(ask_for())
+    key = cache.key("scripted", ask_for())
+    with sqlite3.connect(cache.path) as connection:
+        connection.execute("UPDATE responses SET reply = ? WHERE key = ?", (row, key))
+    connection.close()
+    client = ModelClient(ScriptedChatModel(["replaced"]), cache=cache)
+    first, second = await client.ask(ask_for()), await client.ask(ask_for())
+    assert (first.text, first.replayed) == ("replaced", False)
+    assert (second.text, second.replayed) == ("replaced", True)
+
+
+@pytest.mark.parametrize(
+    ("reason", "cut"), [("stop", False), ("end_turn", False), ("eos", False), ("MAX_TOKENS", True)]
+)
+async def test_rows_of_older_versions_are_read(cache, ask_for, reason, cut):
+    await ModelClient(ScriptedChatModel(["fresh"]), cache=cache).ask(ask_for())
+    old = changed(finish_reason=reason, estimated=True)
+    with sqlite3.connect(cache.path) as connection:
+        connection.execute("UPDATE responses SET reply = ?", (old,))
+    connection.close()
+    reply = cache.get(cache.key("scripted", ask_for()))
+    assert (reply.text, reply.cut, reply.usage.estimated_calls) == ("old", cut, 1)
+
+
+async def test_a_usable_row_stays_when_another_process_was_slower(cache, ask_for):
+    key = cache.key("scripted", ask_for())
+    for text in ("first", "second"):
+        cache.put(key, Reply(text=text, usage=Usage(), finish_reason="stop", model="m"))
+    assert cache.get(key).text == "first"
 
 
 async def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path, ask_for):

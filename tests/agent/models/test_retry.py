@@ -39,6 +39,40 @@ def test_retry_after_may_be_seconds_or_a_date():
     assert diagnose(refusal(503, Retry_After="soon")).retry_after is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nan",
+        "inf",
+        "-inf",
+        "1e999",
+        "",
+        " ",
+        "1,5",
+        "0x10",
+        "Fri, 31 Dec 99999 23:59:59 GMT",
+        "Fri, 99 Foo 2030",
+        "1 2",
+    ],
+)
+def test_a_retry_after_that_is_no_time_is_none(text):
+    assert diagnose(refusal(429, Retry_After=text)).retry_after is None
+
+
+@given(st.text(alphabet=st.characters(codec="latin-1", exclude_characters="\r\n\0"), max_size=40))
+def test_no_retry_after_makes_reading_fail(text):
+    response = httpx.Response(429, headers={"Retry-After": text.encode("latin-1")})
+    error = httpx.HTTPStatusError("refused", request=httpx.Request("POST", "http://h.invalid"), response=response)
+    waited = diagnose(error).retry_after
+    assert waited is None or 0 <= waited < float("inf")
+
+
+def test_errors_that_are_raised_from_each_other_are_read_to_their_end():
+    one, other = ValueError("one"), ValueError("other")
+    one.__cause__, other.__cause__ = other, one
+    assert diagnose(one) is None
+
+
 @pytest.mark.parametrize("cause", [ConnectionResetError("reset"), TimeoutError(), httpx.ReadError("dropped")])
 def test_a_cause_further_down_counts(cause):
     try:
