@@ -15,7 +15,7 @@ from agent.models.deadline import within
 from agent.models.dialect import Dialect, native
 from agent.models.endings import UNFINISHED
 from agent.models.flaws import flaw_of
-from agent.models.guard import Overlong, Reading, byte_limit, current
+from agent.models.guard import Elsewhere, Overlong, Reading, byte_limit, current
 from agent.models.refusal import refused_features, without
 from agent.models.reply import Capabilities, Reply, Request, UnusableReply
 from agent.models.retry import Failure, RetryPolicy, causes, diagnose
@@ -201,6 +201,9 @@ class ModelClient:
                 raise UnusableReply(str(cause), billed + cause.usage) from error
             if isinstance(cause, PilotageError):
                 raise cause
+            if isinstance(cause, Elsewhere):
+                advice = "the prompt was not sent there; if it is the right one, give it as the base URL"
+                raise ModelUnavailable(f"{self.where} {cause}; {advice}.") from error
             if isinstance(cause, Overlong):
                 what = f"answered with too much: {cause}, and {request.max_tokens} tokens were asked for"
                 raise UnusableReply(f"{self.where} ({self.name}) {what}.", billed) from error

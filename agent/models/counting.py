@@ -40,8 +40,8 @@ class Reports:
             self._sound = False
             return
         details = metadata.get("input_token_details")
-        prompt, completion = _count(metadata.get("input_tokens")), _count(metadata.get("output_tokens"))
-        cached = _count(details.get("cache_read") or 0) if isinstance(details, Mapping) else 0
+        prompt, completion = token_count(metadata.get("input_tokens")), token_count(metadata.get("output_tokens"))
+        cached = token_count(details.get("cache_read") or 0) if isinstance(details, Mapping) else 0
         if prompt is None or completion is None or cached is None:
             self._sound = False
         else:
@@ -92,7 +92,8 @@ def _possible(request: Request, text: str, prompt: int, completion: int, cached:
     )
 
 
-def _count(value: Any) -> int | None:
+def token_count(value: Any) -> int | None:
+    """A number of tokens as a backend tells it; None where it is none."""
     return value if type(value) is int and value >= 0 else None
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from agent.errors import PilotageError
 from agent.models.deadline import within
-from agent.models.guard import Overlong, hooks
+from agent.models.guard import Elsewhere, Overlong, hooks
 
 PROBE_SECONDS = 3.0
 
@@ -17,7 +16,7 @@ async def speaks_gbnf(base_url: str, api_key: str) -> bool:
     """
     import httpx
 
-    unusable = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, PilotageError, Overlong)
+    unusable = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, Elsewhere, Overlong)
     nonsense = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
     try:
         return await within(PROBE_SECONDS, _is_llamacpp(f"{base_url.rstrip('/')}/models", api_key))

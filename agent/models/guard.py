@@ -12,12 +12,12 @@ from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from typing import Any
 
-from agent.errors import ModelUnavailable
 from agent.models.reply import Request
 
 READ_BYTES = 4 * 2**20
-BYTES_PER_TOKEN = 8 * 2**10
-"""An event of a stream, with the log-probabilities of twenty alternatives."""
+BYTES_PER_TOKEN = 2 * 2**10
+"""An event of a stream, with what servers add to each."""
+BYTES_PER_ALTERNATIVE = 512
 
 CHARACTERS_PER_TOKEN = 32
 SPARE_CHARACTERS = 4_000
@@ -31,6 +31,10 @@ _DONE = re.compile(rb"(?:^|[\r\n])data: ?\[DONE\]")
 
 class Overlong(Exception):
     """More came than the longest reply that was asked for can take; the connection is closed."""
+
+
+class Elsewhere(Exception):
+    """The endpoint wants what it was sent to be sent to another address; it was not."""
 
 
 class Garbled(ValueError):
@@ -62,7 +66,8 @@ current: ContextVar[Reading | None] = ContextVar("current", default=None)
 
 def byte_limit(request: Request) -> int:
     """Bytes that the body of a reply to this request may have."""
-    return READ_BYTES + BYTES_PER_TOKEN * request.max_tokens
+    event = BYTES_PER_TOKEN + BYTES_PER_ALTERNATIVE * request.top_logprobs
+    return READ_BYTES + event * request.max_tokens
 
 
 def character_limit(request: Request) -> int:
@@ -94,10 +99,7 @@ async def _watch(response: Any) -> None:
 def _stay(response: Any) -> None:
     asked, target = response.url, response.url.join(response.headers["location"])
     if (asked.scheme, asked.host, asked.port) != (target.scheme, target.host, target.port):
-        raise ModelUnavailable(
-            f"{_origin(asked)} redirects to {_origin(target)}{target.path[:SHOWN]}, another address; the prompt "
-            "was not sent on; if it is the right one, give it as the base URL."
-        )
+        raise Elsewhere(f"redirects to {_origin(target)}{target.path[:SHOWN]}, another address")
 
 
 def _origin(url: Any) -> str:

@@ -30,6 +30,9 @@ from urllib.parse import urlsplit
 
 from agent.collecting.record import counts
 from agent.errors import BadScores, ScorerUnavailable, UsageError
+from agent.models.counting import token_count
+from agent.models.deadline import within
+from agent.models.guard import Elsewhere, Overlong, hooks
 from agent.models.retry import RetryPolicy, diagnose
 from agent.prompting import describe
 from agent.scorers.base import ScoredStep, StepScorer
@@ -119,7 +122,8 @@ class RemoteScorer(StepScorer):
         import httpx
 
         key = os.environ.get(KEY)
-        return httpx.AsyncClient(timeout=self.timeout, headers={"Authorization": f"Bearer {key}"} if key else None)
+        headers = {"Authorization": f"Bearer {key}"} if key else None
+        return httpx.AsyncClient(timeout=self.timeout, headers=headers, event_hooks=hooks())
 
     def _body(self, task: str, texts: tuple[str, ...]) -> dict[str, Any]:
         named = {"model": self.model} if self.model else {}
@@ -132,11 +136,17 @@ class RemoteScorer(StepScorer):
         failures = 0
         while True:
             try:
-                answer = await self._client.post(self.url, json=body)
+                answer = await within(self.timeout, self._client.post(self.url, json=body))
                 answer.raise_for_status()
                 return answer.json()
-            except ValueError as error:  # no JSON
+            except (ValueError, RecursionError) as error:  # no JSON, or nested without end
                 raise self._nonsense("its answer is no JSON") from error
+            except Overlong as error:
+                raise self._nonsense(str(error)) from error
+            except Elsewhere as error:
+                raise ScorerUnavailable(
+                    f"the step scorer {self.url} {error}; give that if it is the right one"
+                ) from error
             except Exception as error:  # what is no failure of the endpoint surfaces
                 failure = diagnose(error)
                 if failure is None:
@@ -172,5 +182,4 @@ class RemoteScorer(StepScorer):
 
 def _prompt_tokens(said: Any) -> int:
     usage = said.get("usage") if isinstance(said, dict) else None
-    counted = usage.get("prompt_tokens") if isinstance(usage, dict) else None
-    return counted if isinstance(counted, int) else 0
+    return token_count(usage.get("prompt_tokens")) or 0 if isinstance(usage, dict) else 0

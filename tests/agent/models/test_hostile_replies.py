@@ -363,7 +363,9 @@ class TestRedirects:
         try:
             target = other.url.replace("http://", "http://user:secret@") + "/chat/completions?key=secret"
             endpoint.plan = [endpoint.status(status, Location=target)]
-            with pytest.raises(ModelUnavailable, match=rf"redirects to {other.url}/chat/completions, ") as caught:
+            with pytest.raises(
+                ModelUnavailable, match=rf"{endpoint.url} redirects to {other.url}/chat/completions, "
+            ) as caught:
                 await client_of(endpoint).ask(ask_for(), listener(streaming))
             assert "secret" not in str(caught.value)
             assert (len(endpoint.bodies), other.bodies) == (1, [])

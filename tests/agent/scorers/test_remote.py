@@ -144,3 +144,35 @@ def test_a_named_model_is_the_same_scorer_wherever_it_is_served():
     assert one.identity == other.identity and one.name == "remote-prm"
     assert RemoteScorer("http://a:1/pooling", model="prm", pooling=Pooling(good=0)).identity != one.identity
     assert RemoteScorer("http://a:1/s").identity != RemoteScorer("http://b:2/s").identity
+
+
+async def test_a_reply_that_never_ends_is_left(endpoint):
+    endpoint.plan = [endpoint.endless(b" " * 65536, kind="application/json")]
+    with pytest.raises(BadScores, match="more than"):
+        await ask(endpoint)
+    endpoint.plan = [endpoint.endless(b" ", 0.01, kind="application/json")]
+    with pytest.raises(ScorerUnavailable, match="no answer within"):
+        await ask(endpoint, timeout=0.2)
+
+
+async def test_a_redirect_to_another_host_is_not_followed(endpoint):
+    other = Endpoint()
+    try:
+        endpoint.plan = [endpoint.status(307, Location=f"{other.url}/score")]
+        with pytest.raises(ScorerUnavailable, match=f"redirects to {other.url}/score"):
+            await ask(endpoint)
+        assert other.bodies == []
+    finally:
+        other.close()
+
+
+@pytest.mark.parametrize("counted", [-5, True, "57", 1.5, None, [57]])
+async def test_a_count_that_cannot_be_true_is_not_believed(endpoint, counted):
+    endpoint.plan = [says(endpoint, {"scores": [0.9, 0.4], "usage": {"prompt_tokens": counted}})]
+    assert (await ask(endpoint)).usage["prompt_tokens"] == 0
+
+
+async def test_nesting_without_end_is_nonsense(endpoint):
+    endpoint.plan = [says(endpoint, b"[" * 100_000)]
+    with pytest.raises(BadScores):
+        await ask(endpoint)
