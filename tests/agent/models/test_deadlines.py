@@ -1,8 +1,13 @@
 """No limit on time depends on how an endpoint or a model behaves: the caller leaves when it is time, whatever comes."""
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from langchain_core.language_models import BaseChatModel
@@ -99,6 +104,25 @@ async def test_a_budget_of_seconds_holds_while_an_endpoint_streams(endpoint):
         await kit.send((Message(role="user", content="go"),), max_tokens=5000)
     assert time.monotonic() - started < SOON
     assert kit.usage.llm_calls == kit.usage.estimated_calls == 1
+
+
+@pytest.mark.parametrize("milliseconds", [1, 20])
+def test_the_first_interrupt_ends_the_command_while_an_endpoint_streams(endpoint, tmp_path, milliseconds):
+    endpoint.plan = [trickle(endpoint, milliseconds / 1000)]
+    places = {"PILOTAGE_HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = [str(Path(sys.executable).with_name("pilotage")), "solve", "What is 6*7?", "--model", "m"]
+    command += ["--base-url", endpoint.url, "--memory", "none", "--policy", "fixed:reason,answer"]
+    command += ["--max-tokens", "1000000"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, env={**os.environ, **places}, **quiet)
+    try:
+        while endpoint.sent < 10 * len(line("x")) and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(LONG) == 130
+    finally:
+        process.kill()
+        process.wait()
 
 
 class Stubborn(BaseChatModel):

@@ -384,6 +384,17 @@ class TestRedirects:
         assert "\n" not in str(caught.value)
 
 
+async def test_openais_own_models_are_read_under_the_same_rules(endpoint, ask_for, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    monkeypatch.setenv("OPENAI_BASE_URL", endpoint.url)
+    client = load_model("openai:gpt-4o-mini")
+    endpoint.plan = [endpoint.status(307, Location="http://127.0.0.1:9/v1"), endpoint.endless(b" " * 65536)]
+    with pytest.raises(ModelUnavailable, match="redirects to http://127.0.0.1:9/v1, another address"):
+        await client.ask(ask_for())
+    with pytest.raises(UnusableReply, match="too much"):
+        await client.ask(ask_for())
+
+
 class Own(BaseChatModel):
     """A user's own model object that raises whatever it is told to."""
 
