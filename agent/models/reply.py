@@ -75,6 +75,11 @@ class Reply(BaseModel):
     estimated: bool = False
 
     @property
+    def cut(self) -> bool:
+        """Whether it ended at its token limit; providers have two words for that."""
+        return self.finish_reason.lower() in ("length", "max_tokens")
+
+    @property
     def mean_logprob(self) -> float | None:
         """Mean token log-probability; None where the model gives none."""
         if not self.logprobs:
