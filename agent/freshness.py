@@ -19,6 +19,10 @@ from agent.state import State
 from agent.trace import Step
 
 
+ROUTES = "fresh"
+"""What a bank's header says of the blocks that recorded it. Banks of before say nothing."""
+
+
 def preparations(state: State) -> tuple[Step, ...]:
     """The steps that a route reads though it starts from the task.
 

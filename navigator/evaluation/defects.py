@@ -21,6 +21,11 @@ def defects(bank: Bank, records: Sequence[Record], found: Sequence[PolicyFigures
     """What is wrong or weak with an evaluation; empty where nothing is known."""
     sentences = []
     judged = len(records[0].tasks)
+    if bank.meta.has_earlier_routes:
+        sentences.append(
+            "The bank was recorded with earlier blocks: what follows a failed attempt had that attempt before its eyes, "
+            "which today's blocks have not."
+        )
     if judged < len(bank.tasks):
         sentences.append(
             f"{len(bank.tasks) - judged} of {len(bank.tasks)} tasks are not judged, for every policy alike: they are "
