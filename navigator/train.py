@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from navigator.bank import Bank
 from navigator.errors import PolicyError
+from navigator.policy_file import at_home
 from navigator.training.plan import ALGORITHMS, Plan, Progress, SeedResult, TrainingResult, live_plan
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def train(
     session = Session(
         bank if isinstance(bank, Bank) else Bank.open(bank),
         plan or Plan(),
-        resume=Path(resume) if resume is not None else None,
+        resume=at_home(resume) if resume is not None else None,
         work=Path(out).with_name(Path(out).name + ".work") if out is not None else None,
         tensorboard=Path(tensorboard) if tensorboard is not None else None,
         progress=progress,
@@ -101,7 +102,7 @@ def train_live(
         source,
         plan,
         episodes,
-        Path(resume) if resume is not None else None,
+        at_home(resume) if resume is not None else None,
         Path(tensorboard) if tensorboard is not None else None,
         progress,
         on_step,

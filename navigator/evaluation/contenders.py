@@ -197,10 +197,11 @@ class Trained(Plain):
         return walk(fold.forest, self.policy(fold, seed, trainings))
 
 
-def validation_reward(policy: LearnedPolicy) -> float:
-    """What the one training of a policy scored on its validation tasks."""
+def validation_reward(policy: LearnedPolicy) -> tuple[float, float]:
+    """What the one training of a policy scored on its validation tasks; of equals the cheaper is the greater."""
     training = policy.header.card["seeds"][0]
-    return float(training["curve"][training["kept"]]["reward"])
+    kept = training["curve"][training["kept"]]
+    return float(kept["reward"]), -float(kept["cost"])
 
 
 def sequence(blocks: Sequence[str], actions: ActionSpec, observations: ObservationSpec) -> FixedPolicy:

@@ -132,9 +132,7 @@ def standard(wishes: Wishes) -> tuple[list[Contender], list[str]]:
 
 def _given(policy: Policy, name: str, about: str) -> Given:
     if isinstance(policy, LearnedPolicy | NearestPolicy):
-        settings = policy.header.settings
-        weight = policy.cost_weight if isinstance(policy, LearnedPolicy) else float(settings["cost_weight"])
-        return Given(name, weight, "learned", about, policy=policy)
+        return Given(name, policy.cost_weight, "learned", about, policy=policy)
     return Given(name, about=about, policy=policy)
 
 

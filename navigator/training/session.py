@@ -82,7 +82,7 @@ class Session:
     def run(self) -> tuple[LearnedPolicy, tuple[SeedResult, ...]]:
         """Trains all seeds; returns the policy to keep, its card inside, and all trainings."""
         seeds = tuple(self._train(self.plan.seed + place) for place in range(self.plan.seeds))
-        best = max(seeds, key=lambda seed: seed.reward)
+        best = max(seeds, key=lambda seed: (seed.reward, -seed.curve[seed.best]["cost"]))
         layers = mean_network([seed.layers for seed in seeds]) if self.plan.ensemble else best.layers
         draft = self._policy(layers, best.output, {})
         by_part = {part: self._scored(draft, part) for part in self.tasks}
@@ -220,8 +220,8 @@ class _Log:
 
 
 def _best(curve: Any) -> int:
-    """Place of the best validation reward; of equals the last, which has seen most."""
-    return max(range(len(curve)), key=lambda place: (curve[place]["reward"], place))
+    """Place of the best validation reward; of equals the cheapest, and of those the last, which has seen most."""
+    return max(range(len(curve)), key=lambda place: (curve[place]["reward"], -curve[place]["cost"], place))
 
 
 def split(bank: Bank, plan: Plan) -> dict[str, list[str]]:
