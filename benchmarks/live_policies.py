@@ -45,6 +45,7 @@ from memory.errors import ConceptStoreError
 from navigator.errors import NavigatorError
 from navigator.evaluation.bootstrap import Resampler
 from navigator.policy_file import SUFFIX
+from navigator.provenance import provenance
 from navigator.statistics import holm, mcnemar_exact
 
 ENTRY = re.compile(rf"((?:epsilon=[^:]*:)?(?:.*{re.escape(SUFFIX)}|[^=@]*))(?:@([^=]*))?(?:=(.*))?", re.DOTALL)
@@ -91,6 +92,7 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int)
     parser.add_argument("--max-steps", type=int)
     parser.add_argument("--evaluation", type=Path, help="evaluation.json of `pilotage evaluate`")
+    parser.add_argument("--in-sample", action="store_true", help="also tasks that a policy was trained on; not to judge by")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     try:
@@ -133,12 +135,25 @@ async def solve(entries: list[Entry], given: argparse.Namespace) -> dict[str, di
         tasks = [one.task for one in assigned if grader_for(one.task, agents[0].parts.sandbox) is not None]
         if not tasks:
             raise UsageError("none of the tasks has an answer to compare with; give others")
+        if not given.in_sample:
+            require_fresh(entries, agents, tasks)
         await _in_turn(tasks, agents, places, given)
         wanted = {task.id for task in tasks}
         return {
             entry.label: {id: line for id, line in place.results.done.items() if id in wanted}
             for entry, place in zip(entries, places, strict=True)
         }
+
+
+def require_fresh(entries: list[Entry], agents: list[ReasoningAgent], tasks: list[Task]) -> None:
+    """Raises UsageError where a policy would be judged on a task that it was trained on."""
+    for entry, agent in zip(entries, agents, strict=True):
+        own = sorted(provenance(agent.parts.policy).tasks & {task.id for task in tasks})
+        if own:
+            raise UsageError(
+                f"{entry.label} was trained on {len(own)} of these tasks ({own[0]!r} for one), which cannot judge it: give "
+                "others, another seed of a gym say, or --in-sample for figures that say nothing of other tasks"
+            )
 
 
 async def _in_turn(

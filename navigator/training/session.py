@@ -18,6 +18,7 @@ from navigator.errors import BankError, PolicyError
 from navigator.inputs import LIMIT, Dial, Scaling, Support
 from navigator.learned import Layers, LearnedPolicy, Meaning
 from navigator.policy_file import Header, read_policy
+from navigator.provenance import tasks_of
 from navigator.step_rewards import rewards_from
 from navigator.training.card import about, behaviour, mean_reward, rounded, scores
 from navigator.training.ensemble import mean_network, members
@@ -44,6 +45,7 @@ class Session:
         self.tasks = split(bank, plan)
         self.tables = {part: Table.of(bank, ids) for part, ids in self.tasks.items()}
         self.start = _start_from(resume, bank, plan) if resume is not None else None
+        self._require_fresh_test()
         self._resumed_from = hashlib.sha256(resume.read_bytes()).hexdigest()[:16] if resume is not None else None
         train = self.tables["train"]
         self.support = self._support()
@@ -98,6 +100,7 @@ class Session:
             "shaping": self.plan.shaping,
             "step_scores": self.step_scores.about() if self.step_scores else None,
             "resumed_from": self._resumed_from,
+            **({"learned_before": sorted(learned)} if (learned := self._learned_before()) is not None else {}),
             "bank": about(self.bank, known),
             "tasks": self.tasks,
             "seeds": [{"seed": s.seed, "kept": s.best, "curve": rounded(s.curve)} for s in seeds],
@@ -150,6 +153,19 @@ class Session:
 
     def _look_again(self) -> None:
         """Takes in what the last piece has brought; a recorded bank stays as it is."""
+
+    def _learned_before(self) -> set[str] | None:
+        """Tasks that the policy to go on from had learned from; None without one, or where it does not say."""
+        return tasks_of(self.start.header) if self.start is not None else None
+
+    def _require_fresh_test(self) -> None:
+        """The test part says how good the policy is, so nothing in it may have learned from that."""
+        known = sorted((self._learned_before() or set()) & set(self.tasks.get("test", ())))
+        if known:
+            raise PolicyError(
+                f"the policy to go on from was trained on {len(known)} tasks of the test part ({known[0]!r} for one): split "
+                "as it was split (--split-seed, --parts), or leave the test part out"
+            )
 
     def _more_for_the_card(self) -> dict[str, Any]:
         return {}
