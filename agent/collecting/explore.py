@@ -142,7 +142,7 @@ def parse_mix(text: str, parts: Parts) -> Mix:
 def _weighted(entry: str) -> tuple[str, float]:
     """Name and weight of an entry; a share of exploring and a file may have a `=` of their own."""
     name, equals, written = entry.rpartition("=")
-    whole = entry.endswith((SUFFIX, ".toml")) or (entry.startswith(PREFIX) and name + equals == PREFIX)
+    whole = entry.endswith((SUFFIX, ".toml")) or (name + equals).endswith(PREFIX)
     return (entry, 1.0) if whole or not equals else (name.strip(), _weight(written, entry))
 
 
