@@ -18,7 +18,6 @@ from dataclasses import replace
 from agent.state import State
 from agent.trace import Step
 
-
 ROUTES = "fresh"
 """What a bank's header says of the blocks that recorded it. Banks of before say nothing."""
 
@@ -39,7 +38,7 @@ def is_apart(state: State) -> bool:
 
 
 def thread(state: State) -> tuple[Step, ...]:
-    """What a block reads that goes on with the last step: all steps, or, unanswered, the last attempt from its start."""
+    """What a block reads that goes on with the last step: all steps; unanswered, the last attempt from its start."""
     steps = state.trace.steps
     if state.candidates:
         return steps

@@ -1,8 +1,8 @@
 """Prompts as a conversation that only ever grows, so that a model's prefix cache serves all but the newest turn.
 
 Order: a fixed system sentence, what memory recalled, the task, then the earlier exchanges that are to be read, word for
-word, and last the new instruction. Which those are is told by `agent.freshness`. Reading a prompt is what costs a small machine most, so nothing stable ever stands behind something
-that changes.
+word (`agent.freshness` tells which), and last the new instruction. Reading a prompt is what costs a small machine most,
+so nothing stable ever stands behind something that changes.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def from_scratch(state: State, instruction: str, turns: Sequence[Turn] = ()) -> 
 
 
 def continued(state: State, instruction: str, turns: Sequence[Turn] = ()) -> tuple[Message, ...]:
-    """As `conversation`, and always with the attempt that the last step belongs to: to go on with it, or to repair it."""
+    """As `conversation`, and always with the attempt that the last step belongs to: to go on with or repair it."""
     return _messages(state, thread(state), turns, instruction)
 
 

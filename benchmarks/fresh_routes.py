@@ -101,7 +101,9 @@ async def reasoned(behind: dict[str, Came], given: argparse.Namespace) -> dict[s
                 break
             done[task.id] = await from_the_task_alone(stepwise, task)
             with given.out.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"task": task.id, "model": agent.parts.model.name, **asdict(done[task.id])}) + "\n")
+                file.write(
+                    json.dumps({"task": task.id, "model": agent.parts.model.name, **asdict(done[task.id])}) + "\n"
+                )
             print(f"{number} of {len(wanted)}: {task.id}", file=sys.stderr)
     return {task.id: done[task.id] for task in wanted if task.id in done}
 

@@ -92,7 +92,9 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int)
     parser.add_argument("--max-steps", type=int)
     parser.add_argument("--evaluation", type=Path, help="evaluation.json of `pilotage evaluate`")
-    parser.add_argument("--in-sample", action="store_true", help="also tasks that a policy was trained on; not to judge by")
+    parser.add_argument(
+        "--in-sample", action="store_true", help="also tasks that a policy was trained on; not to judge by"
+    )
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     try:
@@ -151,8 +153,8 @@ def require_fresh(entries: list[Entry], agents: list[ReasoningAgent], tasks: lis
         own = sorted(provenance(agent.parts.policy).tasks & {task.id for task in tasks})
         if own:
             raise UsageError(
-                f"{entry.label} was trained on {len(own)} of these tasks ({own[0]!r} for one), which cannot judge it: give "
-                "others, another seed of a gym say, or --in-sample for figures that say nothing of other tasks"
+                f"{entry.label} was trained on {len(own)} of these tasks ({own[0]!r} for one), which cannot judge it: "
+                "give others, another seed of a gym say, or --in-sample for figures that say nothing of other tasks"
             )
 
 

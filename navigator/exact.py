@@ -2,8 +2,8 @@
 
 No learning is involved: every state's outcome is recorded, so one pass from the leaves to the roots gives the truth
 that learned navigators are compared with. Where an action was recorded several times, its value is the mean of its
-samples. A value is what is still to come, `correct - cost_weight * cost`, without what was paid before. Among equals the
-cheaper is chosen, whatever the weight: at weight 0 cost has no say in the value, and tokens are wasted all the same.
+samples. A value is what is still to come, `correct - cost_weight * cost`, without what was paid before. Among equals
+the cheaper is chosen, whatever the weight: at weight 0 cost has no say in the value, and wasted tokens are wasted.
 """
 
 from __future__ import annotations

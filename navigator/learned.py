@@ -224,4 +224,3 @@ def _require_fit(header: Header, layers: Layers, scaling: Scaling, dial: Dial | 
             fits = size > 0 and reach < LARGEST
     if not fits or size != len(header.actions):
         raise PolicyError("the policy's layers do not fit its header: copy the file again, or train the policy anew")
-

@@ -1,4 +1,4 @@
-"""What a policy file's settings may be, checked: a file comes from anywhere, and what is odd is refused in a sentence."""
+"""What a policy file's settings may be: a file comes from anywhere, and what is odd is refused in a sentence."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def cost_weight_of(settings: Mapping[str, Any]) -> float | None:
 
 def neighbours_of(settings: Mapping[str, Any]) -> int:
     """The number of neighbours, `k`; raises PolicyError where it is none."""
-    given = settings.get("k")
+    given: Any = settings.get("k")
     if not _is_count(given) or given < 1:
         _refuse("k", given)
     return int(given)

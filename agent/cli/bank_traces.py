@@ -34,8 +34,8 @@ def add_traces(
     meta = read_meta(bank)
     if meta.has_earlier_routes:
         raise BankError(
-            f"the bank {bank} was recorded with earlier blocks, which went on from failed attempts: runs of today do not "
-            "belong in it; record a new one"
+            f"the bank {bank} was recorded with earlier blocks, which went on from failed attempts: runs of today do "
+            "not belong in it; record a new one"
         )
     assigned, defects = mixed(tasks)
     with BankWriter(bank, meta) as writer:

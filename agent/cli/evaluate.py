@@ -28,9 +28,8 @@ def evaluate(
         typer.Option(
             metavar="P",
             help="default, rules, random, best-fixed, best-fixed-per-family, always:<block>, fixed:<block>,..., "
-            "nearest, linear, an algorithm of `train`, rlot, random-matched:<P>, oracle, a policy file, or epsilon=0.1:<P>; "
-            "repeatable. "
-            "(default: the usual ones)",
+            "nearest, linear, an algorithm of `train`, rlot, random-matched:<P>, oracle, a policy file, or "
+            "epsilon=0.1:<P>; repeatable. (default: the usual ones)",
         ),
     ] = None,
     against: Annotated[

@@ -254,10 +254,11 @@ def judgeable(bank: Bank, contenders: Sequence[Contender]) -> set[str]:
     for tasks in trained.values():
         kept -= tasks
     if not kept:
-        names, several = " and ".join(trained), len(trained) > 1
+        several = len(trained) > 1
+        who = f"together, {' and '.join(trained)} were" if several else f"{next(iter(trained))} was"
+        advice = "judge them one at a time, judge" if several else "judge"
         raise PolicyError(
-            f"{'together, ' if several else ''}{names} {'were' if several else 'was'} trained on every task of {bank.path}, "
-            f"so none is left to judge: {'judge them one at a time, ' if several else ''}judge algorithms, which are then "
-            "trained on folds, or ask for figures on their own tasks (--in-sample)"
+            f"{who} trained on every task of {bank.path}, so none is left: {advice} algorithms, which are then trained "
+            "on folds, or ask for figures on their own tasks (--in-sample)"
         )
     return kept

@@ -21,8 +21,8 @@ def defects(bank: Bank, records: Sequence[Record], found: Sequence[PolicyFigures
     judged = len(records[0].tasks)
     if bank.meta.has_earlier_routes:
         sentences.append(
-            "The bank was recorded with earlier blocks: what follows a failed attempt had that attempt before its eyes, "
-            "which today's blocks have not."
+            "The bank was recorded with earlier blocks: what follows a failed attempt had that attempt before its "
+            "eyes, which today's blocks have not."
         )
     if judged < len(bank.tasks):
         sentences.append(

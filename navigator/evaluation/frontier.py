@@ -15,6 +15,7 @@ from navigator.forest import Forest
 from navigator.inputs import Dial
 from navigator.sequences import recorded_sequences
 
+
 @dataclass(frozen=True)
 class Point:
     """One setting.

@@ -155,7 +155,9 @@ def _exploring(name: str, wishes: Wishes) -> Given:
     if not isinstance(usual, Given) or usual.policy is None:
         raise PolicyError(f"{name!r}: what is made on the folds ({base}) cannot explore; name a policy that is there")
     policy = exploring.EpsilonPolicy(usual.policy, epsilon, wishes.bank.actions)
-    return _given(policy, exploring.named(epsilon, usual.name), f"Draws {epsilon:.0%} of its decisions, else: {usual.about}")
+    return _given(
+        policy, exploring.named(epsilon, usual.name), f"Draws {epsilon:.0%} of its decisions, else: {usual.about}"
+    )
 
 
 def _linear(name: str, weight: float) -> Linear:
@@ -205,8 +207,8 @@ def _file(name: str, wishes: Wishes) -> Given:
     if learned >= set(bank.tasks) and not wishes.in_sample:
         raise BankError(
             f"{name} was trained on every task of {bank.path}: train it with a test part "
-            "(--parts train=0.6,validation=0.2,test=0.2), judge its algorithm, which is then trained on folds, or ask for "
-            "figures on its own tasks (--in-sample)"
+            "(--parts train=0.6,validation=0.2,test=0.2), judge its algorithm, which is then trained on folds, or ask "
+            "for figures on its own tasks (--in-sample)"
         )
     used = len(learned & set(bank.tasks))
     about = f"The file {Path(name).name}, trained by {policy.header.algorithm}; {used} tasks of this bank were used."

@@ -102,7 +102,7 @@ def evaluate(
 
     Raises:
         BankError: too few tasks, banks that do not fit each other, or a policy file that was trained on every task.
-        PolicyError: a name or setting without sense, a library is missing, or policies whose own tasks are all there is.
+        PolicyError: a name or setting without sense, a library is missing, or policies were trained on all tasks.
         SpecMismatch: a policy does not fit the bank's actions and features.
     """
     protocol = protocol or Protocol()

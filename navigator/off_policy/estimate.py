@@ -137,8 +137,8 @@ def estimate(
     own = sorted(set() if isinstance(policy, np.ndarray) else provenance(policy).tasks & set(log.names))
     if own and not in_sample:
         raise LogError(
-            f"{named} was trained on {len(own)} of the {len(log.names)} logged tasks ({own[0]!r} for one), so these runs "
-            "cannot judge it: give runs on other tasks, or ask for figures on its own (--in-sample)"
+            f"{named} was trained on {len(own)} of the {len(log.names)} logged tasks ({own[0]!r} for one), so these "
+            "runs cannot judge it: give runs on other tasks, or ask for figures on its own (--in-sample)"
         )
     weights = Weights(log, policy if isinstance(policy, np.ndarray) else chances_of(policy, log))
     if values is None and len(log.names) > 1:

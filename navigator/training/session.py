@@ -163,8 +163,8 @@ class Session:
         known = sorted((self._learned_before() or set()) & set(self.tasks.get("test", ())))
         if known:
             raise PolicyError(
-                f"the policy to go on from was trained on {len(known)} tasks of the test part ({known[0]!r} for one): split "
-                "as it was split (--split-seed, --parts), or leave the test part out"
+                f"the policy to go on from was trained on {len(known)} tasks of the test part ({known[0]!r} for one): "
+                "split as it was split (--split-seed, --parts), or leave the test part out"
             )
 
     def _more_for_the_card(self) -> dict[str, Any]:

@@ -20,7 +20,9 @@ FAILED = {
     "debate": step("debate"),
 }
 PLAN = step("plan")
-HINTS = step("recall", turns=(), result="A concept: times", hints=(Hint(concept_id="c", title="times", similarity=0.8),))
+HINTS = step(
+    "recall", turns=(), result="A concept: times", hints=(Hint(concept_id="c", title="times", similarity=0.8),)
+)
 
 failed = pytest.mark.parametrize("failed", FAILED.values(), ids=FAILED.keys())
 routes = pytest.mark.parametrize("name", ["reason", "program", "decompose", "debate", "answer"])

@@ -85,7 +85,12 @@ ECHO = step("reflect", "6")
         ([PROGRAM, REASON], 1 / 2, 1, 2),
         ([PROGRAM, REASON, AGAIN], 2 / 3, 2, 2),
         ([PROGRAM, REASON, AGAIN, step("debate", "7", independent=True)], 2 / 4, 2, 3),
-        ([PROGRAM, REASON, AGAIN, step("verify", "10", independent=True), step("debate", "6", independent=True)], 3 / 5, 3, 2),
+        (
+            [PROGRAM, REASON, AGAIN, step("verify", "10", independent=True), step("debate", "6", independent=True)],
+            3 / 5,
+            3,
+            2,
+        ),
         ([REASON, ECHO], 1, 1, 1),  # it had seen the answer, so it is no route of its own
         ([PROGRAM, REASON, ECHO], 1 / 2, 1, 2),
         ([step("program"), REASON, AGAIN], 1, 2, 1),  # an attempt without an answer disagrees with nobody

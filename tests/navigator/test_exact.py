@@ -137,7 +137,11 @@ def test_a_sequence_that_is_not_known_everywhere_wins_only_where_it_is_better_on
 def test_sequences_are_compared_on_the_same_tasks(tmp_path):
     """The program was never tried on the hard task, which must not make it look better than reasoning."""
     easy = {
-        f"e{n}": [node(mask=ACTIONS.mask(BLOCKS).tolist()), node(["reason"], score=1, cost=100), node(["program"], score=1)]
+        f"e{n}": [
+            node(mask=ACTIONS.mask(BLOCKS).tolist()),
+            node(["reason"], score=1, cost=100),
+            node(["program"], score=1),
+        ]
         for n in range(9)
     }
     hard = {"hard": [node(), node(["reason"], score=0, cost=100)]}
@@ -168,7 +172,9 @@ def test_ties_go_to_the_cheaper_at_every_weight(tmp_path):
         values = exact_values(forest, weight)
         assert ACTIONS.names[values.best[0]] == "program"
         assert values.oracle.mean_cost == pytest.approx(0.11)
-    free = Forest.of(write_bank(tmp_path / "free", {"t": [node(score=1, stop_cost=0), node(["reason"], score=1, cost=0)]}))
+    free = Forest.of(
+        write_bank(tmp_path / "free", {"t": [node(score=1, stop_cost=0), node(["reason"], score=1, cost=0)]})
+    )
     assert ACTIONS.names[exact_values(free).best[0]] == "answer", "of equals in value and cost the one that ends"
 
 

@@ -152,7 +152,9 @@ def test_odd_settings_are_refused_in_a_sentence(path, changes):
     assert len(str(refused.value)) < 400
 
 
-@pytest.mark.parametrize("card", [{"bank": "mixed"}, {"bank": ["mixed"]}, {"bank": None}, {"tasks": 3}, {"tasks": {"train": 5}}])
+@pytest.mark.parametrize(
+    "card", [{"bank": "mixed"}, {"bank": ["mixed"]}, {"bank": None}, {"tasks": 3}, {"tasks": {"train": 5}}]
+)
 def test_a_card_of_another_make_is_no_obstacle_to_deciding(path, card):
     policy = load_policy(with_header(path, header_with(path, card=card)), ACTIONS, OBSERVATIONS)
     policy.decide(OBSERVATIONS.low, ACTIONS.mask(("reason",)))
@@ -160,7 +162,9 @@ def test_a_card_of_another_make_is_no_obstacle_to_deciding(path, card):
         policy.header.require(ActionSpec(("answer",)), OBSERVATIONS)
 
 
-@pytest.mark.parametrize("name", ["input.shift", "input.scale", "input.low", "input.high", "layer.0.bias", "layer.2.weight"])
+@pytest.mark.parametrize(
+    "name", ["input.shift", "input.scale", "input.low", "input.high", "layer.0.bias", "layer.2.weight"]
+)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_one_number_that_is_none_is_enough_to_refuse_a_file(path, name, value):
     def change(_, tensors):
@@ -208,7 +212,9 @@ def test_numbers_that_numpy_has_not_are_refused(path):
         load_policy(path, ACTIONS, OBSERVATIONS)
 
 
-@pytest.mark.parametrize("change", [{"k": None}, {"k": 0}, {"k": 1.5}, {"k": True}, {"tried": "all"}, {"cost_weight": []}])
+@pytest.mark.parametrize(
+    "change", [{"k": None}, {"k": 0}, {"k": 1.5}, {"k": True}, {"tried": "all"}, {"cost_weight": []}]
+)
 def test_odd_settings_of_neighbours_are_refused(tmp_path, change):
     bank = learnable_bank(tmp_path / "bank", tasks=9)
     path = tmp_path / "p.safetensors"

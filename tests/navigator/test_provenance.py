@@ -178,7 +178,9 @@ def test_names_that_hold_a_file_are_found_and_refused_as_the_file_is(bank, learn
     assert set(judged) == set(bank.tasks[12:])
 
 
-@pytest.mark.parametrize("place", ["C:\\runs\\p.safetensors", "a=b:c/p.safetensors", "~/p.safetensors", "with space/p.safetensors"])
+@pytest.mark.parametrize(
+    "place", ["C:\\runs\\p.safetensors", "a=b:c/p.safetensors", "~/p.safetensors", "with space/p.safetensors"]
+)
 def test_a_file_may_lie_wherever_files_lie(bank, tmp_path, monkeypatch, place):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
@@ -189,7 +191,9 @@ def test_a_file_may_lie_wherever_files_lie(bank, tmp_path, monkeypatch, place):
 
 @pytest.mark.parametrize("base", ["oracle", "best-fixed", "cql", "linear", "nonsense", ""])
 def test_what_cannot_explore_is_refused_in_a_sentence(bank, base):
-    with pytest.raises(NavigatorError, match="cannot explore|unknown policy|exploring policy is written|training needs"):
+    with pytest.raises(
+        NavigatorError, match="cannot explore|unknown policy|exploring policy is written|training needs"
+    ):
         evaluate(bank, [f"epsilon=0.1:{base}"], QUICK)
 
 
