@@ -42,13 +42,14 @@ from agent.settings import settings_from
 from agent.task import Task
 from agent.workers import at_once
 from memory.errors import ConceptStoreError
+from navigator import exploring
 from navigator.errors import NavigatorError
 from navigator.evaluation.bootstrap import Resampler
-from navigator.policy_file import SUFFIX
+from navigator.policy_file import SUFFIX, at_home
 from navigator.provenance import provenance
 from navigator.statistics import holm, mcnemar_exact
 
-ENTRY = re.compile(rf"((?:epsilon=[^:]*:)?(?:.*{re.escape(SUFFIX)}|[^=@]*))(?:@([^=]*))?(?:=(.*))?", re.DOTALL)
+ENTRY = re.compile(rf"((?:epsilon=[^:]*:)*(?:.*(?:{re.escape(SUFFIX)}|\.toml)|[^=@]*))(?:@([^=]*))?(?:=(.*))?", re.DOTALL)
 """Policy, effort, and what the evaluation calls it."""
 
 
@@ -64,16 +65,29 @@ class Entry:
     @classmethod
     def parse(cls, text: str) -> Entry:
         policy, effort, known_as = ENTRY.fullmatch(text).groups()
-        stem = Path(policy).name.removesuffix(SUFFIX) if policy.endswith(SUFFIX) else policy
-        return cls(policy, effort, policy_label(policy, effort), known_as or stem)
+        return cls(policy, effort, policy_label(policy, effort), known_as or evaluated_as(policy))
 
     @property
     def file(self) -> str:
         """Name of its results file; of a policy in a file with a hash of that, so that another version starts anew."""
         version = ""
-        if self.policy.endswith((SUFFIX, ".toml")) and Path(self.policy).is_file():
-            version = "-" + hashlib.sha256(Path(self.policy).read_bytes()).hexdigest()[:8]
+        held = at_home(within(self.policy))
+        if held.name.endswith((SUFFIX, ".toml")) and held.is_file():
+            version = "-" + hashlib.sha256(held.read_bytes()).hexdigest()[:8]
         return re.sub(r"[^\w.@-]+", "-", self.label) + version + ".jsonl"
+
+
+def within(policy: str) -> str:
+    """The policy that an exploring one follows; any other is itself."""
+    return within(exploring.parse(policy)[1]) if policy.startswith(exploring.PREFIX) else policy
+
+
+def evaluated_as(policy: str) -> str:
+    """What `pilotage evaluate` calls a policy: a file by its name without folders, within an exploring one too."""
+    if policy.startswith(exploring.PREFIX):
+        epsilon, base = exploring.parse(policy)
+        return exploring.named(epsilon, evaluated_as(base))
+    return Path(policy).name.removesuffix(SUFFIX) if policy.endswith(SUFFIX) else policy
 
 
 def main() -> None:

@@ -134,3 +134,26 @@ def test_a_policy_is_not_judged_on_tasks_that_it_was_trained_on(command):
         assert f"was trained on 1 of these tasks ({bank.tasks[0]!r} for one)" in str(code)
     code, out, _ = command("--json", "--in-sample", policies=("rules", "default"))
     assert code == 0 and json.loads(out)["tasks"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "known_as"),
+    [
+        ("epsilon=0:default", "epsilon=0:default"),
+        ("epsilon=0.5:runs/mine.safetensors", "epsilon=0.5:mine"),
+        ("runs/mine.safetensors", "mine"),
+        ("epsilon=0.5:epsilon=0.1:runs/mine.safetensors@low=other", "other"),
+    ],
+)
+def test_an_exploring_policy_is_known_as_the_evaluation_knows_it(text, known_as):
+    assert Entry.parse(text).known_as == known_as
+
+
+def test_results_of_another_version_of_a_file_begin_anew_wherever_it_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    names = ["~/mine.toml", "epsilon=0.5:~/mine.toml", f"epsilon=0.1:epsilon=0.5:{tmp_path}/mine.toml"]
+    files = []
+    for content in ("one", "another"):
+        (tmp_path / "mine.toml").write_text(content)
+        files.append([Entry.parse(name).file for name in names])
+    assert all(before != after for before, after in zip(*files, strict=True))
