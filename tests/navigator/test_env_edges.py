@@ -8,7 +8,7 @@ import pytest
 
 from navigator import EnvError, RecordedDynamics
 from navigator.forest import Forest
-from tests.navigator.banks import ACTIONS, learnable_bank, random_bank
+from tests.navigator.banks import ACTIONS, learnable_bank, node, random_bank, usage, write_bank
 
 gymnasium = pytest.importorskip("gymnasium")
 from navigator.env import ReasoningEnv, RecordedReasoningEnv  # noqa: E402 (needs gymnasium)
@@ -141,3 +141,13 @@ def test_step_scores_are_finite(tmp_path):
     for odd in (float("nan"), float("inf")):
         with pytest.raises(EnvError, match="not finite"):
             RecordedReasoningEnv(bank, step_scores=[*scores[1:], odd])
+
+
+def test_what_was_paid_before_the_first_decision_is_paid_once(tmp_path):
+    """Recalling cost 400 tokens; two blocks and an answer follow."""
+    recalled = node(usage=usage(400), stop_cost=10)
+    nodes = [recalled, node(["reason"], cost=100), node(["reason", "verify"], score=1, cost=200, stop_cost=0)]
+    env = RecordedReasoningEnv(write_bank(tmp_path, {"t": nodes}), cost_weight=0.5)
+    env.reset()
+    rewards = [env.step(ACTIONS.index(name))[1] for name in ("reason", "verify", "answer")]
+    assert rewards == pytest.approx([-0.5 * 0.5, -0.5 * 0.2, 1.0])
