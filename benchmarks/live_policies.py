@@ -49,7 +49,9 @@ from navigator.policy_file import SUFFIX, at_home
 from navigator.provenance import provenance
 from navigator.statistics import holm, mcnemar_exact
 
-ENTRY = re.compile(rf"((?:epsilon=[^:]*:)*(?:.*(?:{re.escape(SUFFIX)}|\.toml)|[^=@]*))(?:@([^=]*))?(?:=(.*))?", re.DOTALL)
+ENTRY = re.compile(
+    rf"((?:epsilon=[^:]*:)*(?:.*(?:{re.escape(SUFFIX)}|\.toml)|[^=@]*))(?:@([^=]*))?(?:=(.*))?", re.DOTALL
+)
 """Policy, effort, and what the evaluation calls it."""
 
 
