@@ -157,7 +157,7 @@ def _shown_to(state: State, concept_id: str) -> Sequence[Step]:
         return steps
     for place, step in enumerate(steps):
         if any(hint.concept_id == concept_id for hint in step.hints):
-            return [later for later in steps[place + 1 :] if not later.independent]
+            return steps[place + 1 :]
     return ()
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from agent.budget import Meter, estimate_tokens
 from agent.errors import BudgetExceeded, SandboxUnavailable
 from agent.models.reply import Message, Reply, Request, UnusableReply
-from agent.prompting import conversation, from_scratch
+from agent.prompting import continued, conversation, from_scratch
 from agent.state import State
 from agent.trace import Evidence, Hint, Recalled, Step, Turn, Usage, total
 
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 HINT_TOKENS = 160
 """What the hints that a run starts with may cost."""
+
+
+class Sought(Enum):
+    """Says of a step that it sought no answer, which is something else than seeking one and finding none."""
+
+    NOTHING = "nothing"
 
 
 class Recall(Protocol):
@@ -84,18 +91,22 @@ class Kit:
         max_tokens: int,
         turns: Sequence[Turn] = (),
         independent: bool = False,
+        continuing: bool = False,
         temperature: float = 0.0,
         grammar: str | None = None,
         sample: int = 0,
     ) -> Reply:
-        """Asks the model to go on from the run so far, or, if `independent`, from the task alone.
+        """Asks the model to go on from the run so far; attempts that came to nothing are left out of it.
+
+        While nothing has been answered, that is the task and what prepares for it; see `agent.freshness`.
 
         Args:
             state: the run so far.
             instruction: the newest user turn.
             max_tokens: completion tokens; fewer are granted when the budget is nearly used up.
             turns: exchanges of the block at work, which the run does not hold yet.
-            independent: leave out the steps so far.
+            independent: leave out every attempt so far, those that reached an answer too.
+            continuing: go on with, or repair, what the last step wrote, though it reached no answer.
             temperature: 0 decodes greedily.
             grammar: GBNF grammar for the reply, where the backend has grammars.
             sample: number of the repeat, for temperature above 0.
@@ -103,7 +114,8 @@ class Kit:
         Raises:
             BudgetExceeded: the call does not fit the budget, or ran past its time limit and was cancelled.
         """
-        messages = (from_scratch if independent else conversation)(state, instruction, turns)
+        tell = from_scratch if independent else continued if continuing else conversation
+        messages = tell(state, instruction, turns)
         return await self.send(messages, max_tokens=max_tokens, temperature=temperature, grammar=grammar, sample=sample)
 
     async def send(
@@ -170,21 +182,36 @@ class Kit:
         *,
         turns: Sequence[Turn] = (),
         result: str = "",
-        candidate: str | None = None,
+        candidate: str | None | Literal[Sought.NOTHING] = Sought.NOTHING,
         independent: bool = False,
         evidence: Evidence = Evidence(),  # noqa: B008 (frozen)
         program: str | None = None,
         hints: Sequence[Hint] = (),
     ) -> Step:
-        """The finished step: text and log-probabilities of the last reply, and the cost of all of them."""
+        """The finished step: text and log-probabilities of the last reply, and the cost of all of them.
+
+        Args:
+            block: name of the block.
+            replies: what the model said, in order.
+            turns: the exchanges, for later blocks to read.
+            result: what came from outside the model.
+            candidate: the answer; None where one was sought and none reached, which makes the step an attempt that came
+                to nothing. Left out, it says that none was sought: the step prepares, and later blocks read it.
+            independent: whether the attempts before it were left out.
+            evidence: what it showed.
+            program: source of the program that was run.
+            hints: what it recalled anew.
+        """
         last = replies[-1] if replies else None
         return Step(
             block=block,
             text=last.text if last else "",
             turns=tuple(turns),
             result=result,
-            candidate=candidate,
+            candidate=None if candidate is Sought.NOTHING else candidate,
             independent=independent,
+            prepares=candidate is Sought.NOTHING,
+            cut=last is not None and last.cut,
             evidence=evidence,
             mean_logprob=last.mean_logprob if last else None,
             min_logprob=last.min_logprob if last else None,

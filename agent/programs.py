@@ -35,8 +35,10 @@ async def run_program(state: State, kit: Kit, reply: str, *, cut: bool = False) 
         return await _try_on_examples(state, kit, source)
     execution = await kit.execute(source)
     if execution.exit_code != 0 or execution.stopped_by:
-        error = _last_line(execution.stderr) or f"stopped by its {execution.stopped_by} limit"
-        result = f"The program failed: {error}"
+        error = _last_line(execution.stderr) or None
+        if error is None and execution.stopped_by:
+            error = f"stopped by its {execution.stopped_by} limit"
+        result = f"The program failed: {error or f'it ended with exit code {execution.exit_code} and no message'}"
         return ProgramRun(source, None, Evidence(program="failed", error=error), result)
     printed = execution.stdout.strip()
     candidate = read_output(state, printed)

@@ -1,18 +1,19 @@
 """Prompts as a conversation that only ever grows, so that a model's prefix cache serves all but the newest turn.
 
-Order: a fixed system sentence, what memory recalled, the task, then every earlier exchange word for word, and last the
-new instruction. Reading a prompt is what costs a small machine most, so nothing stable ever stands behind something
-that changes.
+Order: a fixed system sentence, what memory recalled, the task, then the earlier exchanges that are to be read, word for
+word (`agent.freshness` tells which), and last the new instruction. Reading a prompt is what costs a small machine most,
+so nothing stable ever stands behind something that changes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agent.freshness import preparations, thread
 from agent.models.reply import Message
 from agent.state import State
 from agent.task import Task
-from agent.trace import Turn
+from agent.trace import Step, Turn
 
 SYSTEM = "You solve problems correctly and briefly."
 
@@ -51,21 +52,27 @@ def opening(state: State) -> str:
 
 
 def conversation(state: State, instruction: str, turns: Sequence[Turn] = ()) -> tuple[Message, ...]:
-    """All that was said so far, the turns of the block at work, then the instruction."""
-    return _messages(state, [(step.turns, step.result) for step in state.trace.steps], turns, instruction)
+    """What was said so far, the turns of the block at work, then the instruction.
+
+    While nothing has been answered, what was said are the preparations alone: an attempt that came to nothing misleads.
+    """
+    return _messages(state, state.trace.steps if state.candidates else preparations(state), turns, instruction)
 
 
 def from_scratch(state: State, instruction: str, turns: Sequence[Turn] = ()) -> tuple[Message, ...]:
-    """The task, the turns of the block at work and the instruction, without the steps before it."""
-    return _messages(state, [], turns, instruction)
+    """The task, what prepares for it, the turns of the block at work and the instruction, without any attempt."""
+    return _messages(state, preparations(state), turns, instruction)
 
 
-def _messages(
-    state: State, past: Sequence[tuple[Sequence[Turn], str]], turns: Sequence[Turn], instruction: str
-) -> tuple[Message, ...]:
+def continued(state: State, instruction: str, turns: Sequence[Turn] = ()) -> tuple[Message, ...]:
+    """As `conversation`, and always with the attempt that the last step belongs to: to go on with or repair it."""
+    return _messages(state, thread(state), turns, instruction)
+
+
+def _messages(state: State, past: Sequence[Step], turns: Sequence[Turn], instruction: str) -> tuple[Message, ...]:
     messages = [Message(role="system", content=SYSTEM)]
     pending = opening(state)
-    for said, result in (*past, (turns, "")):
+    for said, result in (*((step.turns, step.result) for step in past), (turns, "")):
         for turn in said:
             messages.append(Message(role="user", content=f"{pending}\n\n{turn.asked}".strip()))
             messages.append(Message(role="assistant", content=turn.replied))

@@ -16,7 +16,7 @@ from agent.stepwise import Ending, Moment, Stepwise
 from agent.task import Task
 from agent.trace import Usage
 from navigator.bank_records import cost_of
-from navigator.dynamics import Transition
+from navigator.dynamics import Transition, as_index
 from navigator.errors import EnvError
 from navigator.policy import Decision, require_legal
 from navigator.spaces import ActionSpec, ObservationSpec
@@ -86,12 +86,12 @@ class LiveDynamics:
 
         Raises:
             SpecMismatch: the action is not legal here.
-            EnvError: no run is under way.
+            EnvError: no run is under way, or the action is no whole number.
         """
         if self._running is None:
             raise EnvError("no episode is running; call reset first")
         task, before = self._running
-        name = require_legal(Decision(action), before.mask, self.actions)
+        name = require_legal(Decision(as_index(action)), before.mask, self.actions)
         if name == self.actions.terminal:
             return self._ended(task, before, spent=Usage())
         return self._arrived(task, self._take(task, before, name))

@@ -11,9 +11,11 @@ from agent.trace import Step, Turn
 MAX_TOKENS = 400
 
 
-async def reasoned(block: str, state: State, kit: Kit, asked: str, *, independent: bool = False) -> Step:
+async def reasoned(
+    block: str, state: State, kit: Kit, asked: str, *, independent: bool = False, continuing: bool = False
+) -> Step:
     """One call whose reply marks its answer at the end. An answer that is not marked is a miss."""
-    reply = await kit.ask(state, asked, max_tokens=MAX_TOKENS, independent=independent)
+    reply = await kit.ask(state, asked, max_tokens=MAX_TOKENS, independent=independent, continuing=continuing)
     return kit.step(
         block,
         [reply],
@@ -23,9 +25,11 @@ async def reasoned(block: str, state: State, kit: Kit, asked: str, *, independen
     )
 
 
-async def programmed(block: str, state: State, kit: Kit, asked: str, *, independent: bool = False) -> Step:
+async def programmed(
+    block: str, state: State, kit: Kit, asked: str, *, independent: bool = False, continuing: bool = False
+) -> Step:
     """One call whose reply is a program; it is run, and what it printed is the answer."""
-    reply = await kit.ask(state, asked, max_tokens=MAX_TOKENS, independent=independent)
+    reply = await kit.ask(state, asked, max_tokens=MAX_TOKENS, independent=independent, continuing=continuing)
     outcome = await run_program(state, kit, reply.text, cut=reply.cut)
     return kit.step(
         block,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 TRACE_FORMAT = 1
 
@@ -108,10 +108,19 @@ class Step(BaseModel):
 
     `turns` extends the conversation that later blocks continue, and `result`, what came from outside the model (a
     program's output), is told to them after it. An `independent` step was worked out from the task alone, without
-    sight of the steps before it, so that its agreement with them is evidence.
+    sight of the attempts before it, so that its agreement with them is evidence. See `agent.freshness` for who reads
+    what.
     """
 
     model_config = ConfigDict(frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_older_traces_mean(cls, data: Any) -> Any:
+        """Steps of older traces do not say whether they prepare; those of these two blocks did."""
+        if isinstance(data, dict) and "prepares" not in data and data.get("block") in ("plan", "recall"):
+            return {**data, "prepares": True}
+        return data
 
     block: str
     text: str = ""
@@ -119,6 +128,8 @@ class Step(BaseModel):
     result: str = ""
     candidate: str | None = None
     independent: bool = False
+    prepares: bool = Field(False, description="it sought no answer: what it wrote is for later blocks to read")
+    cut: bool = Field(False, description="its last reply ended at its token limit, so there is more to say")
     evidence: Evidence = Evidence()
     mean_logprob: float | None = None
     min_logprob: float | None = None

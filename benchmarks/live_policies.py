@@ -42,12 +42,16 @@ from agent.settings import settings_from
 from agent.task import Task
 from agent.workers import at_once
 from memory.errors import ConceptStoreError
+from navigator import exploring
 from navigator.errors import NavigatorError
 from navigator.evaluation.bootstrap import Resampler
-from navigator.policy_file import SUFFIX
+from navigator.policy_file import SUFFIX, at_home
+from navigator.provenance import provenance
 from navigator.statistics import holm, mcnemar_exact
 
-ENTRY = re.compile(rf"((?:epsilon=[^:]*:)?(?:.*{re.escape(SUFFIX)}|[^=@]*))(?:@([^=]*))?(?:=(.*))?", re.DOTALL)
+ENTRY = re.compile(
+    rf"((?:epsilon=[^:]*:)*(?:.*(?:{re.escape(SUFFIX)}|\.toml)|[^=@]*))(?:@([^=]*))?(?:=(.*))?", re.DOTALL
+)
 """Policy, effort, and what the evaluation calls it."""
 
 
@@ -63,16 +67,29 @@ class Entry:
     @classmethod
     def parse(cls, text: str) -> Entry:
         policy, effort, known_as = ENTRY.fullmatch(text).groups()
-        stem = Path(policy).name.removesuffix(SUFFIX) if policy.endswith(SUFFIX) else policy
-        return cls(policy, effort, policy_label(policy, effort), known_as or stem)
+        return cls(policy, effort, policy_label(policy, effort), known_as or evaluated_as(policy))
 
     @property
     def file(self) -> str:
         """Name of its results file; of a policy in a file with a hash of that, so that another version starts anew."""
         version = ""
-        if self.policy.endswith((SUFFIX, ".toml")) and Path(self.policy).is_file():
-            version = "-" + hashlib.sha256(Path(self.policy).read_bytes()).hexdigest()[:8]
+        held = at_home(within(self.policy))
+        if held.name.endswith((SUFFIX, ".toml")) and held.is_file():
+            version = "-" + hashlib.sha256(held.read_bytes()).hexdigest()[:8]
         return re.sub(r"[^\w.@-]+", "-", self.label) + version + ".jsonl"
+
+
+def within(policy: str) -> str:
+    """The policy that an exploring one follows; any other is itself."""
+    return within(exploring.parse(policy)[1]) if policy.startswith(exploring.PREFIX) else policy
+
+
+def evaluated_as(policy: str) -> str:
+    """What `pilotage evaluate` calls a policy: a file by its name without folders, within an exploring one too."""
+    if policy.startswith(exploring.PREFIX):
+        epsilon, base = exploring.parse(policy)
+        return exploring.named(epsilon, evaluated_as(base))
+    return Path(policy).name.removesuffix(SUFFIX) if policy.endswith(SUFFIX) else policy
 
 
 def main() -> None:
@@ -91,6 +108,9 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int)
     parser.add_argument("--max-steps", type=int)
     parser.add_argument("--evaluation", type=Path, help="evaluation.json of `pilotage evaluate`")
+    parser.add_argument(
+        "--in-sample", action="store_true", help="also tasks that a policy was trained on; not to judge by"
+    )
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     try:
@@ -133,12 +153,25 @@ async def solve(entries: list[Entry], given: argparse.Namespace) -> dict[str, di
         tasks = [one.task for one in assigned if grader_for(one.task, agents[0].parts.sandbox) is not None]
         if not tasks:
             raise UsageError("none of the tasks has an answer to compare with; give others")
+        if not given.in_sample:
+            require_fresh(entries, agents, tasks)
         await _in_turn(tasks, agents, places, given)
         wanted = {task.id for task in tasks}
         return {
             entry.label: {id: line for id, line in place.results.done.items() if id in wanted}
             for entry, place in zip(entries, places, strict=True)
         }
+
+
+def require_fresh(entries: list[Entry], agents: list[ReasoningAgent], tasks: list[Task]) -> None:
+    """Raises UsageError where a policy would be judged on a task that it was trained on."""
+    for entry, agent in zip(entries, agents, strict=True):
+        own = sorted(provenance(agent.parts.policy).tasks & {task.id for task in tasks})
+        if own:
+            raise UsageError(
+                f"{entry.label} was trained on {len(own)} of these tasks ({own[0]!r} for one), which cannot judge it: "
+                "give others, another seed of a gym say, or --in-sample for figures that say nothing of other tasks"
+            )
 
 
 async def _in_turn(

@@ -41,6 +41,7 @@ class BankInfo:
         actions: the action list.
         features: how many an observation has.
         created: when.
+        earlier_routes: whether it was recorded with earlier blocks, which went on from failed attempts.
         tasks: how many.
         nodes: how many.
         deepest: most blocks before a stop.
@@ -65,6 +66,7 @@ class BankInfo:
     actions: tuple[str, ...]
     features: int
     created: str
+    earlier_routes: bool
     tasks: int
     nodes: int
     deepest: int
@@ -103,6 +105,7 @@ def info(bank: Bank, cost_weight: float = 0.0) -> BankInfo:
         actions=bank.actions.names,
         features=len(bank.observations),
         created=bank.meta.created,
+        earlier_routes=bank.meta.has_earlier_routes,
         tasks=len(bank.tasks),
         nodes=len(nodes),
         deepest=int(forest.depth.max()),

@@ -176,6 +176,11 @@ class BankMeta:
     package_version: str = ""
     extras: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def has_earlier_routes(self) -> bool:
+        """Whether it was recorded with earlier blocks, which went on from failed attempts; they did not say so."""
+        return "model_identity" in self.extras and "routes" not in self.extras
+
     def differences(self, other: BankMeta) -> list[str]:
         """What keeps nodes of the two banks from standing in one tree; empty where nothing does."""
         found = [

@@ -71,6 +71,11 @@ class BankWriter(Sole):
             replace(file, encode(meta.to_json()))
             return meta
         there = read_meta(self.path)
+        if there.has_earlier_routes and not meta.has_earlier_routes:
+            raise BankError(
+                f"the bank {self.path} was recorded with earlier blocks, which went on from failed attempts: it can be "
+                "read, but not added to; record to another folder"
+            )
         if differ := there.differences(meta):
             raise BankError(
                 f"the bank {self.path} was recorded with other {' and '.join(differ)}: "

@@ -8,10 +8,14 @@ Example:
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+
+from navigator.errors import EnvError
 from navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
 
 
@@ -71,3 +75,17 @@ class Dynamics(Protocol):
     def close(self) -> None:
         """Releases what it holds."""
         ...
+
+
+def as_index(action: object) -> int:
+    """An action as the whole number that it must be, of Python or numpy; 3.0 and True are none.
+
+    Raises:
+        EnvError: it is something else.
+    """
+    if not isinstance(action, bool | np.bool_):
+        try:
+            return operator.index(action)  # type: ignore[arg-type]  # it says itself what it takes
+        except TypeError:
+            pass
+    raise EnvError(f"an action is a whole number, not {action!r}: give the index of a block in the action list")

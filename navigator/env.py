@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import gymnasium
 import numpy as np
@@ -12,11 +13,11 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from navigator.bank import Bank
-from navigator.dynamics import Dynamics, Transition
+from navigator.dynamics import Dynamics, Transition, as_index
 from navigator.errors import EnvError
 from navigator.exact import exact_values, uniform_values
 from navigator.forest import Forest
-from navigator.replay import RecordedDynamics
+from navigator.replay import RecordedDynamics, StateNumbers
 from navigator.reward import Potential, Reward, ScoredSteps, Shaping
 from navigator.spaces import ActionMask, Observation
 
@@ -87,17 +88,21 @@ class ReasoningEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
 
         Args:
             seed: makes what follows reproducible, as far as the dynamics is.
-            options: `{"task": id}` starts that task.
+            options: `{"task": id}` starts that task; there are no others.
+
+        Raises:
+            EnvError: an option is unknown, there is no such task, or it ends before its first decision.
         """
+        task = _task_of(options)
         super().reset(seed=seed)
         # An episode that ends before its first decision (no budget at all) teaches nothing: the next task is tried.
         for _ in range(1000):
-            start = self.dynamics.reset(seed=seed, task=(options or {}).get("task"))
+            start = self.dynamics.reset(seed=seed, task=task)
             if not start.done:
                 break
             seed = None
-            if options and "task" in options:
-                raise EnvError(f"task {options['task']!r} ends before its first decision: raise the budget")
+            if task is not None:
+                raise EnvError(f"task {task!r} ends before its first decision: raise the budget")
         else:
             raise EnvError("every task ends before its first decision: raise the budget")
         self._now, self._cost, self._owed = start, start.cost, start.cost
@@ -109,10 +114,11 @@ class ReasoningEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         """Does one action; raises EnvError where no episode is running or there is no such action."""
         if self._now is None or self._now.done:
             raise EnvError("no episode is running: call reset() first")
+        action = as_index(action)
         if not 0 <= action < len(self._now.action_mask):
             raise EnvError(f"there is no action {action}; there are {len(self._now.action_mask)}, counted from 0")
         legal = bool(self._now.action_mask[action])
-        now = self.dynamics.step(int(action) if legal else self._terminal)
+        now = self.dynamics.step(action if legal else self._terminal)
         reward = self.reward(now) - self.reward.cost_weight * self._owed
         if self._shaping is not None:
             reward += self._shaping.bonus(now.done)
@@ -179,14 +185,29 @@ class RecordedReasoningEnv(ReasoningEnv):
             if shaping not in ("exact", "uniform"):
                 raise EnvError(f"unknown shaping {shaping!r}; choose exact or uniform, or leave it out")
             valued = exact_values if shaping == "exact" else uniform_values
-            values = cast(list[float], valued(recorded.forest, cost_weight).value.tolist())
-            potential = lambda: values[recorded.state]  # noqa: E731 (a closure over this one list)
+            potential = StateNumbers(recorded, valued(recorded.forest, cost_weight).value.tolist())
         if step_scores is not None:
             scores = [float(score) for score in step_scores]
             if len(scores) != len(recorded.forest):
                 raise EnvError(f"there are {len(scores)} step scores for {len(recorded.forest)} states: give one each")
-            step_score = lambda: scores[recorded.state]  # noqa: E731 (as above)
+            if not all(map(math.isfinite, scores)):
+                raise EnvError("a step score is not finite: give numbers, 0 where nobody could tell")
+            step_score = StateNumbers(recorded, scores)
         super().__init__(recorded, cost_weight, potential, step_score)
 
     def _seen(self, transition: Transition) -> Observation:
         return transition.observation.copy()  # checked when the bank was read
+
+
+def _task_of(options: object) -> str | None:
+    """The task that reset options name; raises EnvError for any other option."""
+    if options is None:
+        return None
+    if not isinstance(options, dict):
+        raise EnvError(f'reset options are a dictionary, {{"task": id}}, not {options!r}')
+    if unknown := [name for name in options if name != "task"]:
+        raise EnvError(f'unknown reset option {unknown[0]!r}; there is one, {{"task": id}}')
+    task = options.get("task")
+    if not isinstance(task, str | None):
+        raise EnvError(f"a task is named by its id, a text, not by {task!r}")
+    return task

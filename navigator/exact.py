@@ -2,7 +2,8 @@
 
 No learning is involved: every state's outcome is recorded, so one pass from the leaves to the roots gives the truth
 that learned navigators are compared with. Where an action was recorded several times, its value is the mean of its
-samples. A value is what is still to come, `correct - cost_weight * cost`, without what was paid before.
+samples. A value is what is still to come, `correct - cost_weight * cost`, without what was paid before. Among equals
+the cheaper is chosen, whatever the weight: at weight 0 cost has no say in the value, and wasted tokens are wasted.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from navigator.forest import Floats, Forest, Integers
 from navigator.outcomes import Outcomes, one_hot, outcomes_of
 from navigator.reward import Reward
 
+TIE = 1e-9
+"""Values that differ by no more are equal: sums of the same numbers differ in the last bits by their order."""
+
 
 @dataclass(frozen=True)
 class Values:
@@ -28,6 +32,7 @@ class Values:
         stop: float (n,): value of the terminal action.
         q: float (n, a): value of each action; minus infinity where it is not playable.
         value: float (n,): value of the state.
+        price: float (n, a): thousands of tokens still to come after each action; infinity where it is not playable.
     """
 
     forest: Forest
@@ -35,11 +40,12 @@ class Values:
     stop: Floats
     q: Floats
     value: Floats
+    price: Floats
 
     @cached_property
     def best(self) -> Integers:
-        """The best action, int (n,); the terminal one among equals, so that nothing is done for nothing."""
-        return np.where(self.stop >= self.q.max(axis=1), self.forest.terminal, self.q.argmax(axis=1))
+        """The best action, int (n,); the cheapest among equals, and of those the terminal one."""
+        return _best(self.q, self.price, self.forest.terminal)
 
     @cached_property
     def go_on(self) -> Floats:
@@ -91,21 +97,33 @@ def _backward(forest: Forest, cost_weight: float, probabilities: Floats | None) 
     weight = Reward(cost_weight).cost_weight
     stop = forest.score - weight * forest.stop_cost
     q = np.where(forest.playable, 0.0, -np.inf)
-    q[:, forest.terminal] = stop
-    value = stop.copy()
+    price = np.where(forest.playable, 0.0, np.inf)
+    q[:, forest.terminal], price[:, forest.terminal] = stop, forest.stop_cost
+    value, paid = stop.copy(), forest.stop_cost.copy()
 
     def settle(states: Integers) -> None:
         if probabilities is None:
-            best = q[states].max(axis=1)
+            chances = np.zeros((len(states), q.shape[1]))
+            chances[np.arange(len(states)), _best(q[states], price[states], forest.terminal)] = 1.0
         else:
-            best = np.where(probabilities[states] > 0, q[states], 0.0)
-            best = (best * probabilities[states]).sum(axis=1)
-        value[states] = np.where(forest.ended[states], stop[states], best)
+            chances = probabilities[states]
+        for of, into, ending in ((q, value, stop), (price, paid, forest.stop_cost)):
+            expected = (np.where(chances > 0, of[states], 0.0) * chances).sum(axis=1)
+            into[states] = np.where(forest.ended[states], ending[states], expected)
 
     for level in reversed(forest.levels):
         settle(level)
         before, action = forest.parent[level], forest.action[level]
-        shares = (value[level] - weight * forest.cost[level]) / forest.samples[before, action]
-        np.add.at(q, (before, action), shares)
+        share = 1 / forest.samples[before, action]
+        np.add.at(q, (before, action), share * (value[level] - weight * forest.cost[level]))
+        np.add.at(price, (before, action), share * (paid[level] + forest.cost[level]))
     settle(forest.roots)
-    return Values(forest, weight, stop, q, value)
+    return Values(forest, weight, stop, q, value, price)
+
+
+def _best(q: Floats, price: Floats, terminal: int) -> Integers:
+    """Of each row the action with the greatest value, shape (n,); the cheapest of equals, of those the terminal one."""
+    among = q >= q.max(axis=1, keepdims=True) - TIE
+    prices = np.where(among, price, np.inf)
+    cheapest = prices <= prices.min(axis=1, keepdims=True) + TIE
+    return np.where(cheapest[:, terminal], terminal, cheapest.argmax(axis=1))

@@ -74,6 +74,12 @@ class Scaling:
         return cls(*(np.ascontiguousarray(array, dtype=np.float32) for array in (shift, scale, low, high)))
 
     @property
+    def is_sound(self) -> bool:
+        """Whether all of it is finite, and nothing is scaled by 0 or turned round."""
+        finite = all(np.isfinite(array).all() for array in (self.shift, self.scale, self.low, self.high))
+        return bool(finite and (self.scale > 0).all() and (self.low <= self.high).all())
+
+    @property
     def held(self) -> dict[int, float]:
         """Places of the features that never varied in training, and the values they had."""
         places = np.flatnonzero(self.low == self.high)

@@ -10,19 +10,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from numpy import matmul, maximum, minimum
 
 from navigator.errors import PolicyError, SpecMismatch
-from navigator.inputs import Dial, Floats, Scaling, Support
+from navigator.inputs import LIMIT, Dial, Floats, Scaling
 from navigator.policy import Decision
 from navigator.policy_file import Header, Tensors, read_policy, write_policy
+from navigator.policy_settings import cost_weight_of, dial_of, support_of
 from navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
 
 Layers = Sequence[tuple[Floats, Floats]]
 """Weights of shape (outputs, inputs) and biases of shape (outputs,), first layer first."""
+
+LARGEST = 1e30
+"""Bound on what a network may compute; float32 goes to 3e38."""
 
 Meaning = Literal["value", "preference"]
 """What an output is: the expected reward of an action, or only an order (a policy gradient's logits)."""
@@ -56,11 +60,10 @@ class LearnedPolicy:
         self.scaling = scaling
         settings = header.settings
         self.output: Meaning = settings.get("output", "value")
-        self.dial = Dial(**settings["dial"]) if settings.get("dial") else None
-        tried = settings.get("tried")
-        self.support = (
-            Support(header.observations, header.actions, {tuple(c): a for c, a in tried}) if tried is not None else None
-        )
+        if self.output not in get_args(Meaning):
+            raise PolicyError(f"the policy's outputs are said to be {self.output!r}: copy or train the policy anew")
+        self.dial, self.support = dial_of(settings), support_of(header)
+        self._trained_weight = cost_weight_of(settings)
         _require_fit(header, self.layers, scaling, self.dial)
         if self.dial is None and effort is not None:
             raise PolicyError("this policy was trained for one cost weight: for --effort train with --effort-input")
@@ -93,8 +96,7 @@ class LearnedPolicy:
         """The cost weight that its values are for: that of the dial, or the one it was trained for."""
         if self.dial is not None and self.effort is not None:
             return self.dial.weight(self.effort)
-        weight = self.header.settings.get("cost_weight")
-        return None if weight is None else float(weight)
+        return self._trained_weight
 
     def with_effort(self, effort: str | float) -> Self:
         """The same policy with its dial elsewhere."""
@@ -211,10 +213,14 @@ def _blockwise(weights: Floats) -> tuple[Floats, tuple[int, int, int] | None]:
 def _require_fit(header: Header, layers: Layers, scaling: Scaling, dial: Dial | None) -> None:
     features, size = len(header.observations), len(header.observations) + (dial is not None)
     fits = bool(layers) and all(getattr(scaling, n).shape == (features,) for n in ("shift", "scale", "low", "high"))
-    fits = fits and bool((scaling.scale > 0).all())
+    fits = fits and scaling.is_sound
+    reach = LIMIT  # the greatest number that can stand at a layer's inputs: beyond float32, a value would be none
     for weights, bias in layers:
         fits = fits and weights.ndim == 2 and weights.shape[1] == size and bias.shape == weights.shape[:1]
         fits = fits and bool(np.isfinite(weights).all() and np.isfinite(bias).all())
-        size = len(bias)
+        if fits:
+            size = len(bias)
+            reach = float((np.abs(weights.astype(float)).sum(axis=1) * reach + np.abs(bias)).max(initial=0.0))
+            fits = size > 0 and reach < LARGEST
     if not fits or size != len(header.actions):
         raise PolicyError("the policy's layers do not fit its header: copy the file again, or train the policy anew")

@@ -14,6 +14,7 @@ from navigator.bank import Bank
 from navigator.inputs import Dial, Floats, Scaling
 from navigator.learned import LearnedPolicy
 from navigator.policy_file import Header
+from navigator.reward import LEAST_WEIGHT
 from navigator.training.card import about
 from navigator.training.plan import LEAST_SUPPORT
 from navigator.training.table import Table
@@ -70,7 +71,7 @@ def _fit(table: Table, inputs: Floats, allowed: Any, dial: Dial | None, cost_wei
         extra = [np.full((len(inputs), 1), 1 - effort)] if dial is not None else []
         designs.append(np.hstack([inputs, *extra, np.ones((len(inputs), 1))]).astype(np.float64))
     per_edge = [dial.weight(float(effort)) if dial is not None else cost_weight for effort in efforts]
-    rewards = [table.correct - weight * table.cost for weight in per_edge]
+    rewards = [table.correct - max(weight, LEAST_WEIGHT) * table.cost for weight in per_edge]
     penalty = ridge * np.eye(size)
     penalty[-1, -1] = 1e-6  # the bias is free
     solvers = []

@@ -17,6 +17,8 @@ from navigator.errors import PolicyError
 from navigator.inputs import Floats, Scaling, Support
 from navigator.policy import Decision
 from navigator.policy_file import Header, Tensors, read_policy, write_policy
+from navigator.policy_settings import cost_weight_of, neighbours_of, support_of
+from navigator.reward import LEAST_WEIGHT
 from navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
 from navigator.training.card import about
 from navigator.training.plan import LEAST_SUPPORT
@@ -34,15 +36,23 @@ class NearestPolicy:
         scaling: of the features.
         states: scaled recorded states, shape (n, features).
         values: value of each action there, NaN where it was not recorded; shape (n, actions).
+
+    Raises:
+        PolicyError: these do not fit each other.
     """
 
     def __init__(self, header: Header, scaling: Scaling, states: Floats, values: Floats) -> None:
-        if states.shape != (len(values), len(header.observations)) or values.shape[1:] != (len(header.actions),):
+        features, actions = len(header.observations), len(header.actions)
+        fits = states.ndim == values.ndim == 2 and states.shape == (len(values), features) and len(states) > 0
+        fits = fits and values.shape[1] == actions and bool(np.isfinite(states).all()) and not np.isinf(values).any()
+        fits = fits and all(getattr(scaling, n).shape == (features,) for n in ("shift", "scale", "low", "high"))
+        if not fits or not scaling.is_sound:
             raise PolicyError("the policy's states do not fit its header: copy or train the policy anew")
         self.header, self.scaling, self.states, self.values = header, scaling, states, values
-        self.k = int(header.settings["k"])
+        self.k, self.cost_weight = neighbours_of(header.settings), cost_weight_of(header.settings)
         self.name = f"nearest:{self.k}"
-        self.support = Support(header.observations, header.actions, {tuple(c): a for c, a in header.settings["tried"]})
+        support = support_of(header)
+        self.support = Support(header.observations, header.actions, {}) if support is None else support
         self._recorded = np.isfinite(values)
 
     @classmethod
@@ -110,7 +120,7 @@ def _values(table: Table, states: Floats, allowed: Any, cost_weight: float, k: i
     near = _neighbours(table, states, k)
     counts = np.zeros(shape)
     np.add.at(counts, (table.source, table.action), 1)
-    reward = table.correct - cost_weight * table.cost
+    reward = table.correct - max(cost_weight, LEAST_WEIGHT) * table.cost
     goes_on, after = table.target >= 0, np.maximum(table.target, 0)
     future = np.zeros(len(states))
     values = np.full(shape, np.nan)

@@ -71,25 +71,27 @@ class Header:
             PolicyError: it is not one that this version reads.
         """
         try:
-            data = json.loads(text)
+            data = json.loads(text, parse_constant=_no_number)
             version = data["format"]
-            if version != POLICY_FORMAT:
+            if version != POLICY_FORMAT or isinstance(version, bool):
                 raise PolicyError(
                     f"{path} has policy format {version!r}, this version reads {POLICY_FORMAT}: train the policy anew"
                 )
+            features = tuple(Feature(_text(f["name"]), _number(f["low"]), _number(f["high"])) for f in data["features"])
             header = cls(
-                kind=data["kind"],
-                algorithm=data["algorithm"],
-                actions=ActionSpec(tuple(data["actions"]), data["terminal"]),
-                observations=ObservationSpec(tuple(Feature(f["name"], f["low"], f["high"]) for f in data["features"])),
-                settings=data["settings"],
-                card=data["card"],
+                kind=_text(data["kind"]),
+                algorithm=_text(data["algorithm"]),
+                actions=ActionSpec(tuple(_text(name) for name in data["actions"]), _text(data["terminal"])),
+                observations=ObservationSpec(features),
+                settings=_table(data["settings"]),
+                card=_table(data["card"]),
             )
             hashes = (data["actions_hash"], data["features_hash"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             if isinstance(error, PolicyError):
                 raise
-            raise PolicyError(f"the header of {path} is damaged ({error}): copy or train the policy anew") from error
+            why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise PolicyError(f"the header of {path} is damaged ({why}): copy or train the policy anew") from error
         if hashes != (header.actions.schema_hash, header.observations.schema_hash):
             raise PolicyError(f"the header of {path} was edited: its hashes do not fit its actions and features")
         return header
@@ -108,9 +110,37 @@ class Header:
             )
 
     @property
+    def bank(self) -> Mapping[str, Any]:
+        """What the card says of the bank it was trained on; empty where it says nothing."""
+        found = self.card.get("bank")
+        return found if isinstance(found, dict) else {}
+
+    @property
     def _preset(self) -> str:
-        preset = self.card.get("bank", {}).get("preset")
+        preset = self.bank.get("preset")
         return f" (preset {preset!r})" if preset else ""
+
+
+def _text(given: object) -> str:
+    if not isinstance(given, str):
+        raise TypeError(f"{str(given)[:40]!r} is no name")
+    return given
+
+
+def _number(given: object) -> float:
+    if not isinstance(given, int | float) or isinstance(given, bool) or not abs(given) < 1e30:
+        raise TypeError(f"{str(given)[:40]!r} is no number")
+    return given
+
+
+def _table(given: object) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise TypeError(f"{str(given)[:40]!r} is no table of names and values")
+    return given
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no finite number")
 
 
 def _difference(trained: ObservationSpec, used: ObservationSpec) -> str:
@@ -120,10 +150,16 @@ def _difference(trained: ObservationSpec, used: ObservationSpec) -> str:
     return "; ".join(parts) or "the same names with another order or other bounds"
 
 
+def at_home(path: str | Path) -> Path:
+    """A path with `~` for the user's folder; a user that there is not is left as it is written."""
+    return Path(os.path.expanduser(path))
+
+
 def write_policy(path: Path, header: Header, tensors: Tensors) -> None:
     """Writes a policy file at once: a reader sees the old one or the new one, never a part."""
     from safetensors.numpy import save
 
+    path = at_home(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     content = save({name: np.ascontiguousarray(t) for name, t in tensors.items()}, {_KEY: header.to_text()})
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -145,13 +181,14 @@ def read_policy(path: Path) -> tuple[Header, Tensors]:
     """
     from safetensors import SafetensorError, safe_open
 
+    path = at_home(path)
     if not path.is_file():
         raise PolicyError(f"there is no policy file {path}: train one with `pilotage train --bank BANK --out {path}`")
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no iterator)
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, TypeError, KeyError, ValueError) as error:  # the last three: of dtypes
         raise PolicyError(f"{path} is cut off or no policy file ({error}): copy or train it anew") from error
     if _KEY not in metadata:
         raise PolicyError(f"{path} holds tensors but no policy: give a file that `pilotage train` wrote")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 
 from navigator.bank import Bank
-from navigator.dynamics import Transition
+from navigator.dynamics import Transition, as_index
 from navigator.errors import EnvError, SpecMismatch
 from navigator.forest import Forest
 from navigator.spaces import ActionSpec, ObservationSpec
@@ -46,20 +46,7 @@ class RecordedDynamics:
         self._generator = np.random.default_rng(seed)
         self._queue: list[int] = []
         self._running = False
-        self._terminal = forest.terminal
-        self._roots = {task: int(root) for task, root in zip(forest.tasks, forest.roots, strict=True)}
-        # Plain lists and read-only rows: indexing an array element by element would cost more than the walk.
-        self._observations = _frozen_rows(forest.seen)
-        self._masks = _frozen_rows(forest.playable)
-        self._allowed = forest.playable.tolist()
-        self._costs = forest.cost.tolist()
-        self._stop_costs = forest.stop_cost.tolist()
-        self._scores = forest.score.tolist()
-        self._ended = forest.ended.tolist()
-        infos: list[Mapping[str, Any]] = [
-            {"task_id": task, "family": family} for task, family in zip(forest.tasks, forest.families, strict=True)
-        ]
-        self._infos = [infos[task] for task in forest.task.tolist()]
+        self._rows = _Rows(forest)
 
     @property
     def actions(self) -> ActionSpec:
@@ -77,52 +64,94 @@ class RecordedDynamics:
             self._generator = np.random.default_rng(seed)
             self._queue = []
         if task is not None:
-            if task not in self._roots:
-                raise EnvError(
-                    f"unknown task {task!r}; there are {len(self._roots)}, the first is {self.forest.tasks[0]!r}"
-                )
-            self.state = self._roots[task]
+            roots = self._rows.roots
+            if task not in roots:
+                raise EnvError(f"unknown task {task!r}; there are {len(roots)}, the first is {self.forest.tasks[0]!r}")
+            self.state = roots[task]
         else:
             if not self._queue:
                 self._queue = self._generator.permutation(self.forest.roots).tolist()
             self.state = self._queue.pop()
-        self._running = not self._ended[self.state]
-        return self._arrived(self._costs[self.state])
+        self._running = not self._rows.ended[self.state]
+        return self._arrived(self._rows.costs[self.state])
 
     def step(self, action: int) -> Transition:
         """Follows an action to a recorded state.
 
         Raises:
             SpecMismatch: the action is not allowed here.
-            EnvError: no episode is running.
+            EnvError: no episode is running, or the action is no whole number.
         """
-        state = self.state
+        state, rows, action = self.state, self._rows, as_index(action)
         if not self._running:
             raise EnvError("no episode is running: call reset() first")
-        allowed = self._allowed[state]
+        allowed = rows.allowed[state]
         if not (0 <= action < len(allowed) and allowed[action]):
             legal = [name for name, one in zip(self.actions.names, allowed, strict=True) if one]
             raise SpecMismatch(f"action {action} is not allowed here; recorded are {', '.join(legal)}")
-        if action == self._terminal:
+        if action == rows.terminal:
             self._running = False
-            return self._transition(True, self._stop_costs[state])
+            return self._transition(True, rows.stop_costs[state])
         samples = self.forest.children[state][action]
         self.state = samples[0] if len(samples) == 1 else samples[int(self._generator.integers(len(samples)))]
-        return self._arrived(self._costs[self.state])
+        return self._arrived(rows.costs[self.state])
 
     def close(self) -> None:
         """Nothing to release."""
 
     def _arrived(self, cost: float) -> Transition:
-        if not self._ended[self.state]:
+        if not self._rows.ended[self.state]:
             return self._transition(False, cost)
         self._running = False
-        return self._transition(True, cost + self._stop_costs[self.state])
+        return self._transition(True, cost + self._rows.stop_costs[self.state])
 
     def _transition(self, done: bool, cost: float) -> Transition:
-        state = self.state
-        correct = self._scores[state] if done else None
-        return Transition(self._observations[state], self._masks[state], done, correct, cost, self._infos[state])
+        state, rows = self.state, self._rows
+        correct = rows.scores[state] if done else None
+        return Transition(rows.observations[state], rows.masks[state], done, correct, cost, rows.infos[state])
+
+
+class StateNumbers:
+    """A number for each state of a forest, told for the state that a dynamics is in; a potential, or step scores.
+
+    An object and no closure, so that it goes with its dynamics where an environment is copied or pickled.
+    """
+
+    def __init__(self, dynamics: RecordedDynamics, numbers: Sequence[float]) -> None:
+        self._dynamics, self._numbers = dynamics, tuple(numbers)
+
+    def __call__(self) -> float:
+        """The number of the present state."""
+        return self._numbers[self._dynamics.state]
+
+
+class _Rows:
+    """A forest for walking: plain lists and read-only rows, since indexing arrays would cost more than the walk.
+
+    Nothing changes it, so copies of an environment share it, and a pickled one makes it anew.
+    """
+
+    def __init__(self, forest: Forest) -> None:
+        self.forest = forest
+        self.terminal = forest.terminal
+        self.roots = {task: int(root) for task, root in zip(forest.tasks, forest.roots, strict=True)}
+        self.observations = _frozen_rows(forest.seen)
+        self.masks = _frozen_rows(forest.playable)
+        self.allowed = forest.playable.tolist()
+        self.costs = forest.cost.tolist()
+        self.stop_costs = forest.stop_cost.tolist()
+        self.scores = forest.score.tolist()
+        self.ended = forest.ended.tolist()
+        infos: list[Mapping[str, Any]] = [
+            {"task_id": task, "family": family} for task, family in zip(forest.tasks, forest.families, strict=True)
+        ]
+        self.infos = [infos[task] for task in forest.task.tolist()]
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[type[_Rows], tuple[Forest]]:
+        return type(self), (self.forest,)
 
 
 def _frozen_rows(array: np.ndarray[Any, Any]) -> list[Any]:

@@ -18,6 +18,11 @@ Potential = Callable[[], float]
 """Gives the potential of the state that the dynamics is in."""
 
 
+LEAST_WEIGHT = 1e-5
+"""Cost weight at which values are fitted that are wanted for 0: too small to outweigh an answer, enough that of equals
+the cheaper is taken."""
+
+
 @dataclass(frozen=True)
 class Reward:
     """`correct - cost_weight * cost`.

@@ -10,6 +10,7 @@ import numpy as np
 from navigator.errors import NavigatorError
 from navigator.forest import Forest
 from navigator.outcomes import Outcomes
+from navigator.spaces import ActionMask
 
 MIN_COVERAGE = 0.9
 """Share of the tasks on which a sequence must be known to be compared, where a recording may still be going on."""
@@ -60,19 +61,18 @@ def best_fixed(
     Args:
         forest: the tasks.
         cost_weight: what a thousand tokens are worth, in right answers.
-        min_coverage: share of tasks on which a sequence must be known. At 1 all are compared on the same tasks;
-            answering at once always is.
+        min_coverage: share of tasks on which a sequence must be known; answering at once always is. Two sequences are
+            compared on the tasks on which both are known, those known on most tasks first.
         candidates: sequences to choose from; None for all that were recorded.
 
     Raises:
         NavigatorError: no candidate is known on enough tasks.
     """
     chosen = recorded_sequences(forest) if candidates is None else candidates
-    known = [one for one in (fixed_sequence(forest, c) for c in chosen) if one.outcomes.coverage >= min_coverage]
-    known = [one for one in known if one.outcomes.coverage > 0]
-    if not known:
+    best = _best_on_common_tasks([fixed_sequence(forest, one) for one in chosen], cost_weight, min_coverage)
+    if best is None:
         raise NavigatorError(f"no sequence is recorded on {min_coverage:.0%} of the tasks: lower min_coverage")
-    return max(known, key=lambda one: _rank(one, cost_weight))
+    return best
 
 
 def best_fixed_by_family(
@@ -83,14 +83,33 @@ def best_fixed_by_family(
     best: dict[str, FixedSequence] = {}
     for family in sorted(set(forest.families)):
         here = [FixedSequence(one.blocks, one.outcomes.only(family)) for one in every]
-        known = [one for one in here if one.outcomes.coverage >= min_coverage]
-        best[family] = max(known, key=lambda one: _rank(one, cost_weight))
+        found = _best_on_common_tasks(here, cost_weight, min_coverage)
+        assert found is not None  # answering at once is known everywhere
+        best[family] = found
     return best
 
 
-def _rank(one: FixedSequence, cost_weight: float) -> tuple[float, float, int]:
+def _best_on_common_tasks(
+    candidates: Sequence[FixedSequence], cost_weight: float, min_coverage: float
+) -> FixedSequence | None:
+    """The best of those that are known on enough tasks; one takes another's place by the tasks known for both."""
+    best: FixedSequence | None = None
+    for one in sorted(candidates, key=lambda one: (-one.outcomes.coverage, len(one.blocks))):
+        if one.outcomes.coverage == 0 or one.outcomes.coverage < min_coverage:
+            continue
+        if best is None:
+            best = one
+            continue
+        both = np.isfinite(one.outcomes.correct) & np.isfinite(best.outcomes.correct)
+        if both.any() and _rank(one, cost_weight, both) > _rank(best, cost_weight, both):
+            best = one
+    return best
+
+
+def _rank(one: FixedSequence, cost_weight: float, tasks: ActionMask) -> tuple[float, float, int]:
+    correct, cost = float(one.outcomes.correct[tasks].mean()), float(one.outcomes.cost[tasks].mean())
     # Rounded, so that a difference in the last bit does not decide between equals.
-    return (round(one.outcomes.value(cost_weight), 12), -round(one.outcomes.mean_cost, 12), -len(one.blocks))
+    return (round(correct - cost_weight * cost, 12), -round(cost, 12), -len(one.blocks))
 
 
 def _walk(forest: Forest, root: int, indices: Sequence[int]) -> tuple[float, float, float]:

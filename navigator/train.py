@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from navigator.bank import Bank
 from navigator.errors import PolicyError
+from navigator.policy_file import at_home
 from navigator.training.plan import ALGORITHMS, Plan, Progress, SeedResult, TrainingResult, live_plan
 
 if TYPE_CHECKING:
@@ -46,11 +47,12 @@ def train(
         from navigator.training.session import Session
     except ImportError as error:
         raise PolicyError(f"training needs {error.name}: install it with pip install 'pilotage[train]'") from error
+    out = at_home(out) if out is not None else None
     session = Session(
         bank if isinstance(bank, Bank) else Bank.open(bank),
         plan or Plan(),
-        resume=Path(resume) if resume is not None else None,
-        work=Path(out).with_name(Path(out).name + ".work") if out is not None else None,
+        resume=at_home(resume) if resume is not None else None,
+        work=out.with_name(out.name + ".work") if out is not None else None,
         tensorboard=Path(tensorboard) if tensorboard is not None else None,
         progress=progress,
     )
@@ -59,7 +61,7 @@ def train(
         if out is not None:
             policy.save(out)
             session.discard_work()
-    return TrainingResult(policy, seeds, session.tasks, Path(out) if out is not None else None)
+    return TrainingResult(policy, seeds, session.tasks, at_home(out) if out is not None else None)
 
 
 def train_live(
@@ -101,7 +103,7 @@ def train_live(
         source,
         plan,
         episodes,
-        Path(resume) if resume is not None else None,
+        at_home(resume) if resume is not None else None,
         Path(tensorboard) if tensorboard is not None else None,
         progress,
         on_step,
@@ -110,7 +112,7 @@ def train_live(
         policy, seeds = session.run()
         if out is not None:
             policy.save(out)
-    return TrainingResult(policy, seeds, session.tasks, Path(out) if out is not None else None)
+    return TrainingResult(policy, seeds, session.tasks, at_home(out) if out is not None else None)
 
 
 __all__ = ["ALGORITHMS", "Plan", "Progress", "SeedResult", "TrainingResult", "live_plan", "train", "train_live"]

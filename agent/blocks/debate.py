@@ -4,6 +4,7 @@ import re
 
 from agent.answers import extract
 from agent.blocks.base import Block
+from agent.freshness import is_apart
 from agent.kit import Kit
 from agent.prompting import ANSWER_FORM
 from agent.state import State
@@ -24,7 +25,7 @@ class Debate(Block):
         return not state.trace.has(self.name)
 
     async def run(self, state: State, kit: Kit) -> Step:
-        independent = bool(state.candidates)
+        independent = is_apart(state)
         proposed = await kit.ask(state, PROPOSE, max_tokens=240, independent=independent)
         turns = [Turn(asked=PROPOSE, replied=proposed.text)]
         chosen = await kit.ask(
@@ -34,7 +35,14 @@ class Debate(Block):
         numbers = set(re.findall(r"[123]", chosen.text))
         if len(numbers) != 1:
             evidence = Evidence(note=f"the choice {chosen.text!r} names no single approach")
-            return kit.step(self.name, [proposed, chosen], turns=turns, evidence=evidence)
+            return kit.step(
+                self.name,
+                [proposed, chosen],
+                turns=turns,
+                candidate=None,
+                independent=independent,
+                evidence=evidence,
+            )
         asked = CONTINUE.format(number=numbers.pop(), form=ANSWER_FORM[state.task.kind])
         carried = await kit.ask(state, asked, max_tokens=400, turns=turns, independent=independent)
         turns.append(Turn(asked=asked, replied=carried.text))

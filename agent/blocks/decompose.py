@@ -2,6 +2,7 @@
 
 from agent.answers import extract
 from agent.blocks.base import Block
+from agent.freshness import is_apart
 from agent.kit import Kit
 from agent.prompting import ANSWER_FORM
 from agent.state import State
@@ -20,7 +21,7 @@ class Decompose(Block):
         return not state.trace.has(self.name)
 
     async def run(self, state: State, kit: Kit) -> Step:
-        independent = bool(state.candidates)
+        independent = is_apart(state)
         questions = await kit.ask(state, SPLIT, max_tokens=120, independent=independent)
         split = Turn(asked=SPLIT, replied=questions.text)
         asked = SOLVE.format(form=ANSWER_FORM[state.task.kind])

@@ -1,6 +1,7 @@
 """Program: write Python, run it in the sandbox, read what it printed (PAL, Gao et al. 2023; PoT, Chen et al. 2023)."""
 
 from agent.blocks.base import Block
+from agent.freshness import is_apart, was_asked
 from agent.kit import Kit
 from agent.state import State
 from agent.steps import programmed
@@ -27,7 +28,11 @@ class Program(Block):
     name = "program"
 
     def applicable(self, state: State) -> bool:
-        return state.abilities.sandbox and not any(step.program for step in state.trace.steps)
+        return state.abilities.sandbox and not was_asked(state, self._asks)
+
+    def _asks(self, step: Step) -> bool:
+        """Whether a step asked for a program as this block does: itself, or a check by program."""
+        return step.block == self.name or (step.independent and step.evidence.program is not None)
 
     async def run(self, state: State, kit: Kit) -> Step:
-        return await programmed(self.name, state, kit, instruction(state), independent=bool(state.candidates))
+        return await programmed(self.name, state, kit, instruction(state), independent=is_apart(state))

@@ -1,6 +1,7 @@
 """Reason: one step of chain-of-thought (Wei et al. 2022; the 'reason one step' action of RL of Thoughts, section 3)."""
 
 from agent.blocks.base import Block
+from agent.freshness import is_apart, is_unfinished, was_asked
 from agent.kit import Kit
 from agent.prompting import ANSWER_FORM
 from agent.state import State
@@ -13,15 +14,17 @@ MAX_STEPS = 3
 
 
 class Reason(Block):
-    """Thinks on, step by step; the step that reaches the result states it. One LLM call."""
+    """Thinks step by step and states the result; goes on where its text was cut. One LLM call."""
 
     name = "reason"
 
     def applicable(self, state: State) -> bool:
-        last = state.last
-        finished = last is not None and last.block == self.name and last.candidate is not None
-        return not finished and state.trace.count(self.name) < MAX_STEPS
+        if state.trace.count(self.name) >= MAX_STEPS:
+            return False
+        return is_unfinished(state, self.name) or not was_asked(state, lambda step: step.block == self.name)
 
     async def run(self, state: State, kit: Kit) -> Step:
-        template = NEXT if state.trace.has(self.name) else PROMPT
-        return await reasoned(self.name, state, kit, template.format(form=ANSWER_FORM[state.task.kind]))
+        form = ANSWER_FORM[state.task.kind]
+        if is_unfinished(state, self.name):
+            return await reasoned(self.name, state, kit, NEXT.format(form=form), continuing=True)
+        return await reasoned(self.name, state, kit, PROMPT.format(form=form), independent=is_apart(state))

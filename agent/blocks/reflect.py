@@ -1,7 +1,8 @@
 """Reflect: criticise and repair the last step (Self-Refine, Madaan et al. 2023; the 'refine' action of RL of Thoughts).
 
 Self-criticism without evidence rarely changes anything for the better, so a failed program is repaired from its error
-message and its repair is run; only other steps are criticised from the text alone.
+message and its repair is run; where it left none (no program in the reply, nothing printed that is an answer) there is
+nothing to act on: of 17 such repairs one was right. Only other steps are criticised from the text alone.
 """
 
 from agent.blocks.base import Block
@@ -28,11 +29,14 @@ class Reflect(Block):
         last = state.last
         if last is None or last.block == "recall" or state.trace.count(self.name) >= MAX_REFLECTIONS:
             return False
+        if last.candidate is None and last.evidence.program is not None:
+            return last.evidence.error is not None
         return last.block != self.name or last.evidence.program == "failed"
 
     async def run(self, state: State, kit: Kit) -> Step:
         last = state.last
         failed = last is not None and (last.candidate is None or last.evidence.program == "failed")
         if last is not None and last.program is not None and failed:
-            return await programmed(self.name, state, kit, REPAIR_PROGRAM)
-        return await reasoned(self.name, state, kit, CRITICISE.format(form=ANSWER_FORM[state.task.kind]))
+            return await programmed(self.name, state, kit, REPAIR_PROGRAM, continuing=True)
+        asked = CRITICISE.format(form=ANSWER_FORM[state.task.kind])
+        return await reasoned(self.name, state, kit, asked, continuing=True)

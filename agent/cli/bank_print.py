@@ -20,6 +20,8 @@ def print_info(console: Console, found: BankInfo) -> None:
         f"{found.tasks} tasks, {found.nodes} nodes, {found.deepest} blocks deep, {found.tokens:,} tokens, "
         f"{found.seconds / 3600:.1f} h of calls; costs are in 1,000 tokens a task, weighed {found.cost_weight:g}"
     )
+    if found.earlier_routes:
+        console.print("recorded with earlier blocks, which went on from failed attempts: it is read, and not added to")
     table = Table("family", box=None, pad_edge=False)
     for name in ("tasks", "nodes", "at once"):
         table.add_column(name, justify="right")

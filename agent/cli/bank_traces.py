@@ -28,10 +28,17 @@ def add_traces(
     from agent.sandbox import open_sandbox
     from navigator.bank import BankWriter
     from navigator.bank_reader import read_meta
+    from navigator.errors import BankError
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
+    meta = read_meta(bank)
+    if meta.has_earlier_routes:
+        raise BankError(
+            f"the bank {bank} was recorded with earlier blocks, which went on from failed attempts: runs of today do "
+            "not belong in it; record a new one"
+        )
     assigned, defects = mixed(tasks)
-    with BankWriter(bank, read_meta(bank)) as writer:
+    with BankWriter(bank, meta) as writer:
         adder = TraceAdder(writer, assigned, installed(), open_sandbox(sandbox))
         added = asyncio.run(adder.add(result_lines(results)))
     for what in (*defects, *(f"{which}: {why}" for which, why in added.left_out)):

@@ -30,6 +30,9 @@ def estimate(
     folds: Annotated[int, typer.Option(min=2, help="Parts of the tasks; each is valued by a model of the others.")] = 5,
     resamples: Annotated[int, typer.Option(min=100, max=100_000, help="Of the bootstrap over tasks.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Of the parts and the bootstrap.")] = 0,
+    in_sample: Annotated[
+        bool, typer.Option("--in-sample", help="Judge policies on their own training tasks too, and say so.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Judge policies by logged runs, without any LLM call: importance sampling, a model, and both."""
@@ -46,7 +49,7 @@ def estimate(
     judged = []
     for name in policy:
         target = policy_for(name, log.actions, log.observations, effort=effort)
-        judged.append(judge(log, target, folds=folds, resamples=resamples, seed=seed))
+        judged.append(judge(log, target, folds=folds, resamples=resamples, seed=seed, in_sample=in_sample))
     if as_json:
         logged = {"policies": list(found.policies), "model": found.model, "left_out": len(found.left_out)}
         print_json({"logged": logged, "notes": notes, "policies": [one.to_json() for one in judged]})

@@ -28,8 +28,8 @@ def evaluate(
         typer.Option(
             metavar="P",
             help="default, rules, random, best-fixed, best-fixed-per-family, always:<block>, fixed:<block>,..., "
-            "nearest, linear, an algorithm of `train`, rlot, random-matched:<P>, oracle, or a policy file; repeatable. "
-            "(default: the usual ones)",
+            "nearest, linear, an algorithm of `train`, rlot, random-matched:<P>, oracle, a policy file, or "
+            "epsilon=0.1:<P>; repeatable. (default: the usual ones)",
         ),
     ] = None,
     against: Annotated[
@@ -61,6 +61,9 @@ def evaluate(
     hyper: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="As for train; repeatable.")] = None,
     bootstrap: Annotated[int, typer.Option(min=100, help="Draws for the intervals.")] = 10_000,
     jobs: Annotated[int, typer.Option(min=1, help="Trainings at once, each in a process of its own.")] = 1,
+    in_sample: Annotated[
+        bool, typer.Option("--in-sample", help="Judge policies on their own training tasks too, and say so.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for the report, figures, JSON and networks; a stopped run goes on there."),
@@ -74,18 +77,17 @@ def evaluate(
     from navigator.bank import Bank
     from navigator.evaluation import Protocol
     from navigator.evaluation import evaluate as run
-    from navigator.exploring import PREFIX
 
     opened = Bank.open(bank)
     plan: dict[str, Any] = {"steps": steps} if steps is not None else {}
     plan |= {"hyper": hyperparameters(hyper)} if hyper else {}
     protocol = Protocol(
         folds, part, _shares(parts), split_seed, seeds, cost_weight, _numbers(efforts), retrain, transfer, bootstrap,
-        plan=plan, jobs=jobs,
+        plan=plan, jobs=jobs, in_sample=in_sample,
     )  # fmt: skip
 
     def resolve(name: str) -> Policy | None:
-        if not name.endswith(".toml") and not name.startswith(PREFIX):
+        if not name.endswith(".toml"):
             return None
         return policy_for(name, opened.actions, opened.observations)
 

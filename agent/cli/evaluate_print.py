@@ -75,7 +75,7 @@ def _print_seeds(console: Console, found: Evaluation) -> None:
         middle = "" if one.iqm is None else f"{one.iqm.accuracy:.1%} {_percents(one.iqm.interval)}"
         table.add_row(_name(one.name), str(len(scores)), f"{min(scores):.1%}", f"{max(scores):.1%}", middle)
     console.print(table)
-    console.print("[dim]middle half: interquartile mean over seeds, with an interval over seeds[/]\n")
+    console.print("[dim]middle half: interquartile mean over all seeds and tasks, with an interval over seeds[/]\n")
 
 
 def _print_calibration(console: Console, found: Evaluation) -> None:

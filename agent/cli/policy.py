@@ -42,5 +42,11 @@ def show(
         print_json(described)
         return
     from agent.cli.policy_print import print_policy
+    from navigator.errors import PolicyError
+    from navigator.policy_settings import cost_weight_of, dial_of, support_of
 
-    print_policy(screen(), file, header, tensors)
+    dial_of(header.settings), cost_weight_of(header.settings), support_of(header)  # before anything is printed
+    try:
+        print_policy(screen(), file, header, tensors)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        raise PolicyError(f"the card of {file} is of another make ({error!r}): --json shows it as it stands") from error

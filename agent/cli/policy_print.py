@@ -22,7 +22,7 @@ def print_policy(console: Console, file: Path, header: Header, tensors: Tensors)
     console.print(f"[bold]{file.name}[/]  {header.algorithm}, {numbers:,} numbers", highlight=False)
     if settings.get("dial"):
         console.print("one policy for all cost weights: choose with --effort low, medium, high, or 0 to 1")
-    else:
+    elif settings.get("cost_weight") is not None:
         console.print(f"for a cost weight of {settings['cost_weight']:g}: right answers that 1,000 tokens are worth")
     console.print(f"\n[bold]actions[/]   {', '.join(header.actions.names)}", highlight=False)
     console.print(f"[bold]features[/]  {', '.join(header.observations.names)}", highlight=False)

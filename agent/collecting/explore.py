@@ -15,7 +15,9 @@ from agent.errors import UsageError
 from agent.parts import Parts
 from agent.policies import policy_for
 from agent.stepwise import Moment
+from navigator.exploring import PREFIX
 from navigator.policy import Policy, require_legal
+from navigator.policy_file import SUFFIX
 from navigator.spaces import ActionSpec
 
 DEFAULT_MIX = "uniform=1;uncertain=2"
@@ -124,8 +126,7 @@ def parse_mix(text: str, parts: Parts) -> Mix:
     for entry in (part.strip() for part in text.split(";")):
         if not entry:
             continue
-        name, equals, written = entry.rpartition("=")
-        name, weight = (name.strip(), _weight(written, entry)) if equals else (entry, 1.0)
+        name, weight = _weighted(entry)
         if name == Uniform.name:
             explorers.append(Uniform(actions))
         elif name == Uncertain.name:
@@ -136,6 +137,13 @@ def parse_mix(text: str, parts: Parts) -> Mix:
     if not explorers:
         raise UsageError(f"the policy mix {text!r} names nobody; write one as {DEFAULT_MIX!r}")
     return Mix(tuple(explorers), tuple(weights))
+
+
+def _weighted(entry: str) -> tuple[str, float]:
+    """Name and weight of an entry; a share of exploring and a file may have a `=` of their own."""
+    name, equals, written = entry.rpartition("=")
+    whole = entry.endswith((SUFFIX, ".toml")) or (name + equals).endswith(PREFIX)
+    return (entry, 1.0) if whole or not equals else (name.strip(), _weight(written, entry))
 
 
 def _weight(text: str, entry: str) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterable
 from importlib.metadata import version
 from types import ModuleType
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from agent import prompting, self_scores
 from agent.blocks import Registry
 from agent.errors import UsageError
+from agent.freshness import ROUTES
 from agent.parts import Parts
 from navigator.bank import BankMeta
 
@@ -30,6 +30,7 @@ def meta_of(parts: Parts, **extras: Any) -> BankMeta:
         package_version=version("pilotage"),
         extras={
             "model_identity": identity,
+            "routes": ROUTES,
             "seed": parts.seed,
             "sandbox": parts.abilities.sandbox,
             "memory": parts.abilities.memory,
@@ -51,14 +52,21 @@ def require_same_abilities(recorded: BankMeta, now: BankMeta) -> None:
 
 
 def prompt_hash(registry: Registry, *more: ModuleType) -> str:
-    """Changes with any prompt: the constants in capitals of the blocks' modules, of `agent.prompting` and of `more`."""
-    modules = {type(block).__module__: sys.modules[type(block).__module__] for block in registry}
-    modules |= {module.__name__: module for module in more}
-    said = {name: dict(_constants(module)) for name, module in sorted(modules.items())}
-    said[prompting.__name__] = dict(_constants(prompting))
-    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    """Changes with any prompt or limit of a block, with what all blocks share, and with what they read of a run.
+
+    It goes over the blocks' names and what their constants in capitals say, not over where these stand: a file that is
+    moved, or a constant that gets a better name, ends no recording.
+
+    Args:
+        registry: the blocks.
+        more: modules of what else the model is asked.
+    """
+    blocks = {block.name: _said(sys.modules[type(block).__module__]) for block in registry}
+    content = {"routes": ROUTES, "blocks": blocks, "shared": [_said(prompting), *map(_said, more)]}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _constants(module: ModuleType) -> Iterable[tuple[str, Any]]:
+def _said(module: ModuleType) -> list[str]:
     kinds = (str, int, float, dict)
-    return ((name, value) for name, value in vars(module).items() if name.isupper() and isinstance(value, kinds))
+    constants = (value for name, value in vars(module).items() if name.isupper() and isinstance(value, kinds))
+    return sorted(json.dumps(value, sort_keys=True, default=str) for value in constants)

@@ -9,9 +9,9 @@ Behind a `?` stands when an entry is worth its cost: `failed` (the step before r
 shows in a replay as what may be done next, so anything else, the score above all, would be told to a policy by the
 mask.
 
-Blocks that work from the task alone once there is a candidate (program, decompose, debate, and a check by program) ask
-there what they asked at the root, so such nodes cost nothing: the response cache has the reply. Hence the plans name
-them in many places.
+Routes are fresh (`agent.freshness`): behind another attempt, reason, program, decompose, debate and a check by program
+ask what they asked at the root, so such nodes cost nothing: the response cache has the reply. Hence the plans name them
+in many places.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ RLOT = (
     "reason; decompose; debate; reason/reason; reason/reflect; decompose/reflect; debate/reflect; reason/decompose; "
     "reason/debate; reason/decompose/debate"
 )
-"""For the preset `rlot`: nine nodes, a tenth where reasoning reached no answer. It has no conditions, since the seven
+"""For the preset `rlot`: nine nodes, a tenth where a limit cut the reasoning. It has no conditions, since the seven
 scores do not show what these read; only what is legal differs from task to task, as it does in use."""
 
 NAMED = {"standard": STANDARD, "small": SMALL, "wide": WIDE, "rlot": RLOT, "none": ""}

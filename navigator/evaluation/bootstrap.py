@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from navigator.errors import NavigatorError
-from navigator.forest import Floats
+from navigator.forest import Floats, Integers
 from navigator.statistics import wilson
 
 Interval = tuple[float, float]
@@ -94,26 +94,34 @@ def interval(draws: Floats) -> Interval:
 
 
 def interquartile_mean(values: Sequence[float] | Floats) -> float:
-    """Mean without the lowest and the highest quarter, each rounded down (Agarwal et al. 2021, section 4.3)."""
-    ordered = np.sort(np.asarray(values, dtype=float), axis=0)
+    """Mean of the middle half: without the lowest and the highest quarter of all values, each rounded down.
+
+    Of scores of shape (runs, tasks) all are put into one order, as Agarwal et al. (2021, section 4.3) have it: the
+    quarters that go are scores, not whole runs.
+    """
+    ordered = np.sort(np.asarray(values, dtype=float), axis=None)
     cut = len(ordered) // 4
     return float(ordered[cut : len(ordered) - cut].mean())
 
 
-def seeds_interval(scores: Floats, weights: Floats, *, resamples: int = 10_000, seed: int = 0) -> Interval:
-    """Interval of the interquartile mean over training seeds, by a stratified bootstrap (Agarwal et al. 2021).
+def runs_interval(scores: Floats, fold: Integers, *, resamples: int = 2000, seed: int = 0) -> Interval:
+    """Interval of the interquartile mean over runs and tasks, by a stratified bootstrap (Agarwal et al. 2021).
 
-    Seeds are drawn anew within every fold by itself, since each fold has trainings of its own. The interval says what
-    other seeds would have given on the same tasks; what other tasks would have given is another question.
+    Runs are drawn anew within each stratum by itself. Here a stratum is a fold, not a single task: what was trained for
+    a fold plays all of its tasks, so their scores come and go together. The interval says what other seeds would have
+    given on the same tasks; what other tasks would have given is another question.
 
     Args:
-        scores: of each seed in each fold, shape (seeds, folds).
-        weights: share of the tasks that each fold holds, shape (folds,).
+        scores: of each run on each task, shape (runs, tasks).
+        fold: number of the fold that each task belongs to, shape (tasks,).
         resamples: how many draws.
         seed: of the draws.
     """
-    count, folds = scores.shape
-    drawn = np.random.default_rng(seed).integers(count, size=(resamples, count, folds))
-    totals = np.sort((scores[drawn, np.arange(folds)] * weights).sum(axis=2), axis=1)
-    cut = count // 4
-    return interval(totals[:, cut : count - cut].mean(axis=1))
+    runs, tasks = scores.shape
+    numbers, stratum = np.unique(fold, return_inverse=True)
+    generator = np.random.default_rng(seed)
+    means = np.empty(resamples)
+    for place in range(resamples):
+        drawn = generator.integers(runs, size=(runs, len(numbers)))
+        means[place] = interquartile_mean(scores[drawn[:, stratum], np.arange(tasks)])
+    return interval(means)

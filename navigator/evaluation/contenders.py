@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from navigator.bank import Bank
+from navigator.errors import PolicyError
 from navigator.evaluation.folds import Fold
 from navigator.evaluation.trainings import Training, Trainings
 from navigator.evaluation.walk import Walk, walk, walk_of
@@ -17,6 +18,7 @@ from navigator.linear import fit_linear
 from navigator.nearest import NearestPolicy
 from navigator.outcomes import one_hot
 from navigator.policy import FixedPolicy, Policy
+from navigator.provenance import Provenance, provenance
 from navigator.sequences import MIN_COVERAGE, best_fixed, best_fixed_by_family
 from navigator.spaces import ActionSpec, ObservationSpec
 from navigator.training.ensemble import mean_network
@@ -197,10 +199,11 @@ class Trained(Plain):
         return walk(fold.forest, self.policy(fold, seed, trainings))
 
 
-def validation_reward(policy: LearnedPolicy) -> float:
-    """What the one training of a policy scored on its validation tasks."""
+def validation_reward(policy: LearnedPolicy) -> tuple[float, float]:
+    """What the one training of a policy scored on its validation tasks; of equals the cheaper is the greater."""
     training = policy.header.card["seeds"][0]
-    return float(training["curve"][training["kept"]]["reward"])
+    kept = training["curve"][training["kept"]]
+    return float(kept["reward"]), -float(kept["cost"])
 
 
 def sequence(blocks: Sequence[str], actions: ActionSpec, observations: ObservationSpec) -> FixedPolicy:
@@ -232,18 +235,30 @@ def at_weight(contender: Contender, weight: float) -> Contender | None:
     return None
 
 
-def tasks_learned(policy: LearnedPolicy | NearestPolicy) -> set[str] | None:
-    """Tasks that a policy file was trained or chosen on, by its card; None where it does not say."""
-    parts = policy.header.card.get("tasks")
-    if not isinstance(parts, dict) or "train" not in parts:
-        return None
-    return {str(task) for part in ("train", "validation") for task in parts.get(part, ())}
+def learned_from(contender: Contender) -> Provenance:
+    """What a given policy, or the one that a contender follows, has learned from; nothing of what is made here."""
+    followed = getattr(contender, "of", None)
+    if followed is not None:
+        return learned_from(followed)
+    return provenance(contender.policy) if isinstance(contender, Given) else Provenance()
 
 
 def judgeable(bank: Bank, contenders: Sequence[Contender]) -> set[str]:
-    """Tasks of the bank that no given policy was trained on."""
+    """Tasks of the bank that no given policy was trained on.
+
+    Raises:
+        PolicyError: there is none; the text names the policies.
+    """
     kept = set(bank.tasks)
-    for contender in contenders:
-        if isinstance(contender, Given) and isinstance(contender.policy, LearnedPolicy | NearestPolicy):
-            kept -= tasks_learned(contender.policy) or set()
+    trained = {one.name: found for one in contenders if kept & (found := learned_from(one).tasks)}
+    for tasks in trained.values():
+        kept -= tasks
+    if not kept:
+        several = len(trained) > 1
+        who = f"together, {' and '.join(trained)} were" if several else f"{next(iter(trained))} was"
+        advice = "judge them one at a time, judge" if several else "judge"
+        raise PolicyError(
+            f"{who} trained on every task of {bank.path}, so none is left: {advice} algorithms, which are then trained "
+            "on folds, or ask for figures on their own tasks (--in-sample)"
+        )
     return kept

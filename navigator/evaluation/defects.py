@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from navigator.bank import Bank
-from navigator.evaluation.contenders import Given, tasks_learned
+from navigator.evaluation.contenders import learned_from
 from navigator.evaluation.evaluation import PolicyFigures
 from navigator.evaluation.records import Record
-from navigator.learned import LearnedPolicy
-from navigator.nearest import NearestPolicy
 
 FEW_TASKS = 470
 """Tasks that show a difference of 5 points with a power of 80%, for policies that disagree on 15 tasks in 100."""
@@ -21,6 +19,11 @@ def defects(bank: Bank, records: Sequence[Record], found: Sequence[PolicyFigures
     """What is wrong or weak with an evaluation; empty where nothing is known."""
     sentences = []
     judged = len(records[0].tasks)
+    if bank.meta.has_earlier_routes:
+        sentences.append(
+            "The bank was recorded with earlier blocks: what follows a failed attempt had that attempt before its "
+            "eyes, which today's blocks have not."
+        )
     if judged < len(bank.tasks):
         sentences.append(
             f"{len(bank.tasks) - judged} of {len(bank.tasks)} tasks are not judged, for every policy alike: they are "
@@ -46,18 +49,20 @@ def defects(bank: Bank, records: Sequence[Record], found: Sequence[PolicyFigures
                 "was judged by its next choice."
             )
     for record in records:
-        contender = record.contender
-        if not isinstance(contender, Given) or not isinstance(contender.policy, LearnedPolicy | NearestPolicy):
-            continue
-        card = contender.policy.header.card
-        if tasks_learned(contender.policy) is None:
+        learned = learned_from(record.contender)
+        if own := len(learned.tasks & set(record.tasks)):
+            sentences.append(
+                f"{record.name} was trained on {own} of the judged tasks: its figures are in-sample, too good to be "
+                "compared with those of others."
+            )
+        if learned.unsaid:
             sentences.append(f"{record.name} does not say which tasks it was trained on; they may be judged here.")
-        if card.get("resumed_from"):
+        if learned.continued:
             sentences.append(
                 f"{record.name}: its training went on from another policy, whose tasks the file does not list; it may "
                 "have learned from tasks that are judged here."
             )
-        model = card.get("bank", {}).get("model")
-        if model is not None and model != bank.meta.model:
-            sentences.append(f"{record.name}: it was trained on a bank of {model!r}, not of {bank.meta.model!r}.")
+        for model in learned.models:
+            if model != bank.meta.model:
+                sentences.append(f"{record.name}: it was trained on a bank of {model!r}, not of {bank.meta.model!r}.")
     return sentences

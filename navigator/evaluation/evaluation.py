@@ -34,7 +34,7 @@ class SeedScore:
 
 @dataclass(frozen=True)
 class MiddleMean:
-    """Interquartile means over training seeds, with the 95% interval that other seeds would fall in."""
+    """Interquartile means over runs and tasks, with the 95% interval that other training seeds would fall in."""
 
     accuracy: float
     interval: Interval
@@ -59,7 +59,7 @@ class PolicyFigures:
         value: accuracy less weighted cost.
         unrecorded: share of decisions for which it preferred what was legal but not recorded, and took its next choice.
         seeds: its training seeds, where it has several.
-        iqm: over these; None for fewer than 3.
+        iqm: over these and the tasks; None for fewer than 3.
         calibration: of its predictions of success; None where it makes none.
         uses: mean times of each action a task.
     """

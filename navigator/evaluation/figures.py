@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from navigator.evaluation.bootstrap import Resampler, interquartile_mean, seeds_interval
+from navigator.evaluation.bootstrap import Resampler, interquartile_mean, runs_interval
 from navigator.evaluation.calibration import calibrate
 from navigator.evaluation.contenders import Trained
 from navigator.evaluation.evaluation import MiddleMean, PolicyFigures, SeedScore
@@ -122,17 +122,12 @@ def outcomes(records: Sequence[Record]) -> Mapping[str, Mapping[str, tuple[float
 
 
 def _iqm(one: Record, cost_weight: float, resampler: Resampler) -> MiddleMean:
-    numbers = sorted(set(one.fold[one.known].tolist()))
-    inside = [one.known & (one.fold == number) for number in numbers]
-    shares = np.array([fold.sum() for fold in inside]) / one.known.sum()
-    values = one.correct - cost_weight * one.cost
-    by_fold = [np.stack([table[:, fold].mean(axis=1) for fold in inside], axis=1) for table in (one.correct, values)]
-    middle = [interquartile_mean(table @ shares) for table in by_fold]
-    spread = [
-        seeds_interval(table, shares, resamples=min(resampler.resamples, 2000), seed=resampler.seed)
-        for table in by_fold
-    ]
-    return MiddleMean(middle[0], spread[0], middle[1], spread[1])
+    correct, cost, fold = one.correct[:, one.known], one.cost[:, one.known], one.fold[one.known]
+    found: list[Any] = []
+    for scores in (correct, correct - cost_weight * cost):
+        spread = runs_interval(scores, fold, resamples=min(resampler.resamples, 2000), seed=resampler.seed)
+        found += [interquartile_mean(scores), spread]
+    return MiddleMean(*found)
 
 
 def _mean(values: Floats) -> float:

@@ -15,9 +15,6 @@ from navigator.forest import Forest
 from navigator.inputs import Dial
 from navigator.sequences import recorded_sequences
 
-SEQUENCES = 0.9
-"""Share of the tasks on which a sequence must be known to stand in the frontier."""
-
 
 @dataclass(frozen=True)
 class Point:
@@ -111,11 +108,12 @@ def sequences(
 ) -> list[Line]:
     """The fixed sequences that no other one beats in both accuracy and cost, cheapest first.
 
-    They are picked on the very tasks that they are shown on, so they look somewhat better than they are.
+    They are picked on the very tasks that they are shown on, so they look somewhat better than they are. Only those
+    take part that are known on every task: others would stand beside them with the figures of other tasks.
     """
     routes = sorted({route for fold in folds for route in recorded_sequences(fold.forest)}, key=lambda r: (len(r), r))
     contenders = [_fixed(route, folds[0].forest) for route in routes]
-    known = [one for one in record(contenders, folds, trainings) if one.known.mean() >= SEQUENCES]
+    known = [one for one in record(contenders, folds, trainings) if one.known.all()]
     placed = sorted(((point(one, resampler), one.name) for one in known), key=lambda p: (p[0].cost, -p[0].accuracy))
     best, found = -1.0, []
     for place, name in placed:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from navigator import pretrained
+from navigator import exploring, pretrained
 from navigator.bank import Bank
 from navigator.errors import BankError, PolicyError, SpecMismatch
 from navigator.evaluation.contenders import (
@@ -21,7 +21,6 @@ from navigator.evaluation.contenders import (
     Oracle,
     Trained,
     sequence,
-    tasks_learned,
 )
 from navigator.evaluation.records import Matched
 from navigator.evaluation.trainings import require_training
@@ -31,6 +30,7 @@ from navigator.load import load_policy
 from navigator.nearest import NearestPolicy
 from navigator.policy import Policy, RandomPolicy
 from navigator.policy_file import SUFFIX
+from navigator.provenance import provenance, tasks_of
 from navigator.rules import RulePolicy
 from navigator.training.plan import ALGORITHMS, Plan
 
@@ -43,6 +43,7 @@ PAPERS = "rlot"
 KNOWN = (
     "default", "rules", "random", f"{MATCHED}:<policy>", "always:<block>", "fixed:<block>,<block>,...", "best-fixed",
     "best-fixed-per-family", "nearest", "linear", *ALGORITHMS, "rlot", "oracle", f"a policy file ({SUFFIX})",
+    f"{exploring.PREFIX}0.1:<policy>",
 )  # fmt: skip
 STANDARD = (
     "always:reason", "always:program", "best-fixed", "best-fixed-per-family", "rules", "linear", "nearest",
@@ -61,6 +62,7 @@ class Wishes:
         seeds: seeds of trainings.
         plan: settings of trainings but for the algorithm and the seed, as arguments of `Plan`.
         resolve: gives policies that are not known here.
+        in_sample: policies may be judged on tasks that they were trained on.
     """
 
     bank: Bank
@@ -68,6 +70,7 @@ class Wishes:
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     plan: dict[str, Any] = field(default_factory=dict)
     resolve: Resolve | None = None
+    in_sample: bool = False
 
 
 def contender(name: str | Policy, wishes: Wishes, others: Sequence[Contender] = ()) -> Contender:
@@ -86,6 +89,8 @@ def contender(name: str | Policy, wishes: Wishes, others: Sequence[Contender] = 
         return _given(name, name.name, f"{name.name}, as it was given")
     bank, weight = wishes.bank, wishes.cost_weight
     head, colon, rest = name.partition(":")
+    if name.startswith(exploring.PREFIX):
+        return _exploring(name, wishes)
     if name == "oracle":
         return Oracle(name, None, "oracle", "The best choice everywhere, in sight of every score.", weight=weight)
     if name == "best-fixed":
@@ -132,10 +137,8 @@ def standard(wishes: Wishes) -> tuple[list[Contender], list[str]]:
 
 def _given(policy: Policy, name: str, about: str) -> Given:
     if isinstance(policy, LearnedPolicy | NearestPolicy):
-        settings = policy.header.settings
-        weight = policy.cost_weight if isinstance(policy, LearnedPolicy) else float(settings["cost_weight"])
-        return Given(name, weight, "learned", about, policy=policy)
-    return Given(name, about=about, policy=policy)
+        return Given(name, policy.cost_weight, "learned", about, policy=policy)
+    return Given(name, None, "learned" if provenance(policy).is_learned else "baseline", about, policy=policy)
 
 
 def _rules(bank: Bank) -> RulePolicy:
@@ -143,6 +146,18 @@ def _rules(bank: Bank) -> RulePolicy:
         return RulePolicy(bank.actions, bank.observations)
     except SpecMismatch as error:
         raise SpecMismatch(f"the rules do not fit the bank's blocks: {error}") from error
+
+
+def _exploring(name: str, wishes: Wishes) -> Given:
+    """`epsilon=0.1:` before a policy that is there already."""
+    epsilon, base = exploring.parse(name)
+    usual = contender(base, wishes)
+    if not isinstance(usual, Given) or usual.policy is None:
+        raise PolicyError(f"{name!r}: what is made on the folds ({base}) cannot explore; name a policy that is there")
+    policy = exploring.EpsilonPolicy(usual.policy, epsilon, wishes.bank.actions)
+    return _given(
+        policy, exploring.named(epsilon, usual.name), f"Draws {epsilon:.0%} of its decisions, else: {usual.about}"
+    )
 
 
 def _linear(name: str, weight: float) -> Linear:
@@ -184,15 +199,16 @@ def _file(name: str, wishes: Wishes) -> Given:
     policy = load_policy(Path(name), bank.actions, bank.observations)
     if isinstance(policy, LearnedPolicy) and policy.dial is not None:
         policy = policy.with_effort(policy.dial.effort(wishes.cost_weight))
-    learned = tasks_learned(policy)
+    learned = tasks_of(policy.header)
     if learned is None:
         raise PolicyError(
             f"{name} does not say which tasks it was trained on, so none can be judged apart from them: train it anew"
         )
-    if learned >= set(bank.tasks):
+    if learned >= set(bank.tasks) and not wishes.in_sample:
         raise BankError(
             f"{name} was trained on every task of {bank.path}: train it with a test part "
-            "(--parts train=0.6,validation=0.2,test=0.2), or judge its algorithm, which is then trained on folds"
+            "(--parts train=0.6,validation=0.2,test=0.2), judge its algorithm, which is then trained on folds, or ask "
+            "for figures on its own tasks (--in-sample)"
         )
     used = len(learned & set(bank.tasks))
     about = f"The file {Path(name).name}, trained by {policy.header.algorithm}; {used} tasks of this bank were used."

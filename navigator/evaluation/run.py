@@ -47,6 +47,7 @@ class Protocol:
         resamples: draws of the bootstrap.
         bootstrap_seed: of these draws.
         plan: settings of trainings, as arguments of `navigator.train.Plan`: `{"steps": 2000}` say.
+        in_sample: judge given policies on tasks that they were trained on, too; the evaluation says so of each.
         jobs: trainings at once.
     """
 
@@ -63,6 +64,7 @@ class Protocol:
     bootstrap_seed: int = 0
     plan: Mapping[str, Any] = field(default_factory=dict)
     jobs: int = 1
+    in_sample: bool = False
 
     def __post_init__(self) -> None:
         Reward(self.cost_weight)
@@ -100,7 +102,7 @@ def evaluate(
 
     Raises:
         BankError: too few tasks, banks that do not fit each other, or a policy file that was trained on every task.
-        PolicyError: a name or setting without sense, or a library is missing.
+        PolicyError: a name or setting without sense, a library is missing, or policies were trained on all tasks.
         SpecMismatch: a policy does not fit the bank's actions and features.
     """
     protocol = protocol or Protocol()
@@ -123,7 +125,9 @@ class _Run:
         self.report, self.said = report, said
         self.nodes = sum(len(bank.tree(task)) for task in bank.tasks)  # read now, all parts of the bank share the trees
         plan = {"split_seed": protocol.split_seed, **protocol.plan}
-        self.wishes = Wishes(bank, protocol.cost_weight, tuple(range(protocol.seeds)), plan, resolve)
+        self.wishes = Wishes(
+            bank, protocol.cost_weight, tuple(range(protocol.seeds)), plan, resolve, protocol.in_sample
+        )
 
     def run(self, policies: Sequence[str | Policy] | None, against: Sequence[str], other: Bank | None) -> Evaluation:
         protocol, weight = self.protocol, self.protocol.cost_weight
@@ -199,12 +203,8 @@ class _Run:
         return min(self.protocol.folds, len(self.bank.tasks)) if self.protocol.part is not None else self.protocol.folds
 
     def _folds(self, contenders: Sequence[Contender]) -> list[Fold]:
-        protocol, judged = self.protocol, judgeable(self.bank, contenders)
-        if not judged:
-            raise PolicyError(
-                "no task of the bank is left that none of the policy files was trained on: judge them one at a time, "
-                "or judge their algorithms, which are then trained on folds"
-            )
+        protocol = self.protocol
+        judged = set(self.bank.tasks) if protocol.in_sample else judgeable(self.bank, contenders)
         if protocol.part is None:
             return cross_fit(self.bank, protocol.folds, protocol.split_seed, judged)
         return held_out(self.bank, protocol.part, protocol.parts, protocol.split_seed, judged)
@@ -240,4 +240,5 @@ class _Run:
             "bootstrap": protocol.resamples,
             "against": list(against),
             "plan": dict(protocol.plan),
+            "in_sample": protocol.in_sample,
         }

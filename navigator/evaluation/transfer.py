@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from navigator.evaluation.bootstrap import Interval, Resampler
-from navigator.evaluation.contenders import BestFixed, Contender, Given
+from navigator.evaluation.contenders import BestFixed, Contender, Given, learned_from
 from navigator.evaluation.folds import Fold
 from navigator.evaluation.records import Matched, Record, Said, record
 from navigator.evaluation.trainings import Trainings
@@ -59,13 +59,14 @@ class How:
 
 
 def movable(contenders: Sequence[Contender]) -> list[Contender]:
-    """Those worth moving: what learns or looks. A policy file has training tasks of its own; chance learns nothing."""
+    """Those worth moving: what learns or looks. A trained policy has tasks of its own; chance learns nothing."""
     return [
         one
         for one in contenders
         if not isinstance(one, Matched)
         and not (
-            isinstance(one, Given) and (one.strict or one.kind == "learned" or isinstance(one.policy, RandomPolicy))
+            isinstance(one, Given)
+            and (one.strict or learned_from(one).is_learned or isinstance(one.policy, RandomPolicy))
         )
     ]
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from navigator.errors import LogError
 from navigator.off_policy.behaviour import chances_of
 from navigator.off_policy.estimators import WITH_MODEL, WITHOUT_MODEL, Name, Terms, logged, terms
 from navigator.off_policy.log import PARTS, Floats, Log
 from navigator.off_policy.model import FOLDS, fitted_values
 from navigator.off_policy.weights import Weights
 from navigator.policy import Policy
+from navigator.provenance import provenance
 from navigator.statistics import wilson
 
 RESAMPLES = 2000
@@ -112,6 +114,7 @@ def estimate(
     folds: int = FOLDS,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    in_sample: bool = False,
 ) -> Estimates:
     """Judges a policy by runs that another one made.
 
@@ -124,12 +127,19 @@ def estimate(
         folds: parts of the tasks for fitting; see `fitted_values`.
         resamples: of the bootstrap over tasks.
         seed: of the folds and of the bootstrap. The same log and seed pair the resamples of several policies.
+        in_sample: judge it on tasks that it was trained on, too; a warning says so.
 
     Raises:
-        LogError: the chances of the logged actions are not known.
+        LogError: the chances of the logged actions are not known, or the policy was trained on logged tasks.
         SpecMismatch: the policy chooses what is not legal.
     """
     named = name or ("given" if isinstance(policy, np.ndarray) else policy.name)
+    own = sorted(set() if isinstance(policy, np.ndarray) else provenance(policy).tasks & set(log.names))
+    if own and not in_sample:
+        raise LogError(
+            f"{named} was trained on {len(own)} of the {len(log.names)} logged tasks ({own[0]!r} for one), so these "
+            "runs cannot judge it: give runs on other tasks, or ask for figures on its own (--in-sample)"
+        )
     weights = Weights(log, policy if isinstance(policy, np.ndarray) else chances_of(policy, log))
     if values is None and len(log.names) > 1:
         values = fitted_values(log, weights.target, folds, seed)
@@ -162,7 +172,10 @@ def estimate(
         mean_weight=float(weights.shared.sum()),
         agreeing=weights.agreeing,
         lost=weights.lost,
-        warnings=tuple(_warnings(weights, values is not None)),
+        warnings=(
+            *([f"{named} was trained on {len(own)} of the tasks: its figures are in-sample"] if own else ()),
+            *_warnings(weights, values is not None),
+        ),
     )
 
 

@@ -76,7 +76,7 @@ class Seed(Part):
 
 
 class MiddleMean(Part):
-    """Interquartile mean over training seeds (Agarwal et al. 2021, section 4.3)."""
+    """Interquartile mean over runs and tasks (Agarwal et al. 2021, section 4.3)."""
 
     accuracy: Share
     interval: Interval

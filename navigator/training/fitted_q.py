@@ -2,9 +2,11 @@
 
 Double Q-learning with duelling heads and a slowly following target network (Ernst et al. 2005; van Hasselt et al.
 2016), and the penalty of CQL(H) (Kumar et al. 2020) in a form that leaves recorded actions alone:
-`logsumexp over allowed - logsumexp over recorded`. It is 0 where all that is allowed was recorded, and pushes down what
-was not. The next state's best action is looked for among all that a policy may choose there, so that a state with few
-recorded actions is not taken for a dead end.
+`logsumexp over allowed - logsumexp over recorded`. It is 0 where all that is allowed was recorded. Conservatism means
+that actions outside the data's support are valued lower than the network by itself would value them: what they are
+worth there was never corrected by an outcome. Recorded actions keep their values. The next state's best action is
+looked for among all that a policy may choose there, so that a state with few recorded actions is not taken for a dead
+end.
 """
 
 from __future__ import annotations

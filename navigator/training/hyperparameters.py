@@ -26,7 +26,7 @@ class Hyperparameters:
         rollout: environment steps between updates (PPO).
         epochs: passes over a rollout (PPO).
         entropy: weight of the entropy bonus (PPO).
-        conservatism: weight of the penalty on actions that were not recorded (CQL).
+        conservatism: how much lower actions are valued that may be chosen and were not recorded (CQL); 0 for not.
         decay: weight decay (CQL).
         gamma: discount; anything but 1 pays for stalling or for haste.
         environments: episodes that run side by side.

@@ -18,6 +18,7 @@ from navigator.errors import BankError, PolicyError
 from navigator.inputs import LIMIT, Dial, Scaling, Support
 from navigator.learned import Layers, LearnedPolicy, Meaning
 from navigator.policy_file import Header, read_policy
+from navigator.provenance import tasks_of
 from navigator.step_rewards import rewards_from
 from navigator.training.card import about, behaviour, mean_reward, rounded, scores
 from navigator.training.ensemble import mean_network, members
@@ -44,6 +45,7 @@ class Session:
         self.tasks = split(bank, plan)
         self.tables = {part: Table.of(bank, ids) for part, ids in self.tasks.items()}
         self.start = _start_from(resume, bank, plan) if resume is not None else None
+        self._require_fresh_test()
         self._resumed_from = hashlib.sha256(resume.read_bytes()).hexdigest()[:16] if resume is not None else None
         train = self.tables["train"]
         self.support = self._support()
@@ -82,7 +84,7 @@ class Session:
     def run(self) -> tuple[LearnedPolicy, tuple[SeedResult, ...]]:
         """Trains all seeds; returns the policy to keep, its card inside, and all trainings."""
         seeds = tuple(self._train(self.plan.seed + place) for place in range(self.plan.seeds))
-        best = max(seeds, key=lambda seed: seed.reward)
+        best = max(seeds, key=lambda seed: (seed.reward, -seed.curve[seed.best]["cost"]))
         layers = mean_network([seed.layers for seed in seeds]) if self.plan.ensemble else best.layers
         draft = self._policy(layers, best.output, {})
         by_part = {part: self._scored(draft, part) for part in self.tasks}
@@ -98,6 +100,7 @@ class Session:
             "shaping": self.plan.shaping,
             "step_scores": self.step_scores.about() if self.step_scores else None,
             "resumed_from": self._resumed_from,
+            **({"learned_before": sorted(learned)} if (learned := self._learned_before()) is not None else {}),
             "bank": about(self.bank, known),
             "tasks": self.tasks,
             "seeds": [{"seed": s.seed, "kept": s.best, "curve": rounded(s.curve)} for s in seeds],
@@ -150,6 +153,19 @@ class Session:
 
     def _look_again(self) -> None:
         """Takes in what the last piece has brought; a recorded bank stays as it is."""
+
+    def _learned_before(self) -> set[str] | None:
+        """Tasks that the policy to go on from had learned from; None without one, or where it does not say."""
+        return tasks_of(self.start.header) if self.start is not None else None
+
+    def _require_fresh_test(self) -> None:
+        """The test part says how good the policy is, so nothing in it may have learned from that."""
+        known = sorted((self._learned_before() or set()) & set(self.tasks.get("test", ())))
+        if known:
+            raise PolicyError(
+                f"the policy to go on from was trained on {len(known)} tasks of the test part ({known[0]!r} for one): "
+                "split as it was split (--split-seed, --parts), or leave the test part out"
+            )
 
     def _more_for_the_card(self) -> dict[str, Any]:
         return {}
@@ -220,8 +236,8 @@ class _Log:
 
 
 def _best(curve: Any) -> int:
-    """Place of the best validation reward; of equals the last, which has seen most."""
-    return max(range(len(curve)), key=lambda place: (curve[place]["reward"], place))
+    """Place of the best validation reward; of equals the cheapest, and of those the last, which has seen most."""
+    return max(range(len(curve)), key=lambda place: (curve[place]["reward"], -curve[place]["cost"], place))
 
 
 def split(bank: Bank, plan: Plan) -> dict[str, list[str]]:

@@ -113,12 +113,12 @@ async def test_a_collection_in_sittings_gives_what_one_sitting_gives(tmp_path, s
 
 async def test_without_the_cache_the_state_comes_from_the_bank(tmp_path):
     bench = Bench(tmp_path)
-    await bench.collect(tasks_of(2), plan="program; reason")
+    await bench.collect(tasks_of(2), plan="plan; program")
     (tmp_path / "cache.sqlite").unlink()
     again = Bench(tmp_path)
-    await again.collect(tasks_of(2), plan="program/reason")
-    assert len(again.model.calls) <= 2 + 1  # the new nodes and, where one has no candidate, its direct answer
-    assert "oops" in again.model.calls[-1].text or "print(6 * 7)" in again.model.calls[-1].text
+    await again.collect(tasks_of(2), plan="plan/reason; program/reflect?failed")
+    plans = ["Write a numbered plan" in call.text for call in again.model.calls]
+    assert plans.count(True) == 2 and "print(oops)" in again.model.calls[-1].text
 
 
 async def test_the_score_has_no_say_in_what_is_recorded(tmp_path):

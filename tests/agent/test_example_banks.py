@@ -1,12 +1,13 @@
-"""The banks in `examples/`: whole, and recorded with the prompts, blocks and features of today."""
+"""The banks in `examples/`: whole, of today's actions and features, and marked as recorded with earlier blocks."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from agent import ReasoningAgent, ScriptedChatModel
 from agent.collecting.meta import meta_of
-from navigator import Bank
+from navigator import Bank, BankError, BankWriter
 from navigator.bank_verify import verify
 from tests.agent.states import always_right
 
@@ -14,12 +15,14 @@ BANKS = Path(__file__).parents[2] / "examples" / "banks"
 
 
 @pytest.mark.parametrize(("name", "preset", "tasks"), [("mixed", "free", 180), ("mixed-rlot", "rlot", 40)])
-def test_recording_could_go_on(name, preset, tasks):
+def test_they_are_read_and_say_that_earlier_blocks_recorded_them(name, preset, tasks, tmp_path):
     recorded = Bank.open(BANKS / name)
     assert len(recorded.headers) == tasks and not verify(BANKS / name)
     with ReasoningAgent(ScriptedChatModel(always_right), policy="random", observation=preset, memory="none") as agent:
         today = meta_of(agent.parts)
-    assert recorded.meta.prompt_hash == today.prompt_hash
+    assert recorded.meta.has_earlier_routes and not today.has_earlier_routes
+    with pytest.raises(BankError, match="recorded with earlier blocks.* record to another folder"):
+        BankWriter(shutil.copytree(BANKS / name, tmp_path / name), today)
     assert (recorded.meta.actions, recorded.meta.observations) == (today.actions, today.observations)
 
 

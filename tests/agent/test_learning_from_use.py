@@ -55,7 +55,10 @@ def test_a_navigator_learns_from_use(pilotage, tmp_path):
     assert code == 0, err
     lines = [json.loads(line) for line in Path("s.jsonl").read_text().splitlines()]
     assert {line["policy"] for line in lines} == {"epsilon=0.2:learned:q.safetensors"} and len(lines) == 6
-    code, out, err = pilotage("estimate", "--runs", "s.jsonl", "--policy", "q.safetensors", "--json")
+    estimate = ("estimate", "--runs", "s.jsonl", "--json", "--policy", "q.safetensors")
+    code, _, err = pilotage(*estimate)
+    assert code == 2 and "was trained on 5 of the 6 logged tasks" in err, "its own training tasks do not judge it"
+    code, out, err = pilotage(*estimate, "--in-sample")
     assert code == 0 and json.loads(out)["policies"][0]["agreeing"] > 0, err
 
 

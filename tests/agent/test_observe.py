@@ -70,6 +70,61 @@ def test_the_features_say_what_happened():
     assert {name: seen[name] for name in expected} == expected
 
 
+PROGRAM = step("program", "10", evidence=Evidence(program="ok"))
+REASON = step("reason", "6")
+AGAIN = step("decompose", "6", independent=True)
+ECHO = step("reflect", "6")
+
+
+@pytest.mark.parametrize(
+    ("done", "agreement", "routes", "candidates"),
+    [
+        ([], 0, 0, 0),
+        ([step("program")], 0, 0, 0),
+        ([PROGRAM], 1, 1, 1),
+        ([PROGRAM, REASON], 1 / 2, 1, 2),
+        ([PROGRAM, REASON, AGAIN], 2 / 3, 2, 2),
+        ([PROGRAM, REASON, AGAIN, step("debate", "7", independent=True)], 2 / 4, 2, 3),
+        (
+            [PROGRAM, REASON, AGAIN, step("verify", "10", independent=True), step("debate", "6", independent=True)],
+            3 / 5,
+            3,
+            2,
+        ),
+        ([REASON, ECHO], 1, 1, 1),  # it had seen the answer, so it is no route of its own
+        ([PROGRAM, REASON, ECHO], 1 / 2, 1, 2),
+        ([step("program"), REASON, AGAIN], 1, 2, 1),  # an attempt without an answer disagrees with nobody
+    ],
+)
+def test_agreement_is_the_share_of_all_routes_that_reached_the_leading_answer(done, agreement, routes, candidates):
+    seen = free_values(state_of(TASK, *done), Registry())
+    assert seen["agreement"] == pytest.approx(agreement)
+    assert (seen["leader_routes"], seen["candidates"]) == (routes, candidates)
+
+
+def test_the_newest_program_and_check_and_the_best_examples_count():
+    done = [
+        step("program", evidence=Evidence(program="failed", examples_passed=0.25, verdict="agrees")),
+        step("reflect", "1", evidence=Evidence(program="ok", examples_passed=0.75, verdict="disagrees")),
+        step("reflect", "2", evidence=Evidence(examples_passed=0.5)),
+    ]
+    seen = free_values(state_of(TASK, *done), Registry())
+    assert (seen["program"], seen["verdict"], seen["examples_passed"], seen["last_candidate"]) == (1, -1, 0.75, 1)
+    before = free_values(state_of(TASK, done[0]), Registry())
+    assert (before["program"], before["verdict"], before["last_candidate"]) == (-1, 1, 0)
+    nothing = free_values(state_of(TASK), Registry())
+    assert (nothing["program"], nothing["verdict"], nothing["examples_passed"]) == (0, 0, -1)
+
+
+def test_what_is_left_falls_with_what_was_spent():
+    from agent.budget import Budget
+    from agent.trace import Usage
+
+    spent = step("reason", usage=Usage(prompt_tokens=100, completion_tokens=150, llm_calls=1))
+    seen = free_values(state_of(TASK, spent, budget=Budget(max_tokens=1000, max_steps=5)), Registry())
+    assert (seen["budget_left"], seen["steps_left"], seen["steps_taken"]) == (0.75, 4, 1)
+
+
 def test_the_hidden_answer_cannot_enter_a_state():
     with pytest.raises(ValueError, match="the hidden answer stays with the grader"):
         state_of(TASK.model_copy(update={"gold": 42}))

@@ -1,4 +1,5 @@
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,9 +8,12 @@ from agent.blocks import installed
 from agent.errors import UsageError
 from agent.observe import PRESETS, Observer, spec_for
 from agent.policies import policy_for
+from agent.studying import StudyingNavigator
 from agent.task import KINDS, Example, Task
-from navigator import pretrained
+from navigator import Bank, EpsilonPolicy, NavigatorError, pretrained
+from navigator.evaluation import Protocol, evaluate
 from navigator.familiar import FamiliarPolicy
+from navigator.provenance import provenance
 from navigator.rules import RulePolicy
 from navigator.spaces import ActionSpec
 from tests.agent.states import state_of
@@ -100,3 +104,32 @@ async def test_every_kind_of_task_gets_a_legal_decision(shipped, kind):
     observation = Observer(REGISTRY).without_asking(state)
     mask = np.array(REGISTRY.mask(state))
     assert mask[shipped.decide(observation, mask).action]
+
+
+MIXED = Path(__file__).parents[2] / "examples" / "banks" / "mixed"
+
+
+@pytest.mark.parametrize("name", ["default", "epsilon=0:default", "epsilon=0.2:default", "random-matched:default"])
+def test_it_is_not_judged_on_the_bank_that_it_was_trained_on(name):
+    with pytest.raises(NavigatorError, match="trained on every task of .*--in-sample"):
+        evaluate(MIXED, [name])
+
+
+def test_nor_as_an_object_or_within_one(shipped):
+    class Mine:
+        name = "mine"
+
+        def decide(self, observation, mask):
+            return shipped.decide(observation, mask)
+
+    for policy in (shipped, EpsilonPolicy(shipped, 0.1, ACTIONS), Mine(), StudyingNavigator(shipped, shipped, "both")):
+        assert provenance(policy).tasks == set(Bank.open(MIXED).tasks)
+    for policy in (shipped, Mine()):
+        with pytest.raises(NavigatorError, match="trained on every task of .*--in-sample"):
+            evaluate(MIXED, [policy])
+
+
+def test_whoever_asks_for_figures_on_its_own_tasks_is_told_what_they_are():
+    found = evaluate(MIXED, ["default", "best-fixed"], Protocol(efforts=(), resamples=100, in_sample=True))
+    assert any(one.startswith("default was trained on 180 of the judged tasks") for one in found.defects)
+    assert sum("recorded with earlier blocks" in one for one in found.defects) == 1

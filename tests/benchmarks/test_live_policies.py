@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from live_policies import Entry, compared, text_of
 
+from navigator import Bank
+
 SCRIPT = f"scripted:{Path(__file__).parents[2] / 'examples' / 'script.json'}"
 TASKS = [{"id": f"q{n}", "prompt": f"Box {n}: what is 48 times 10?", "gold": 480 + n % 2} for n in range(4)]
 
@@ -121,3 +123,37 @@ def test_a_file_is_named_with_its_effort_and_what_the_evaluation_calls_it():
 def test_bad_input_is_one_sentence(command, arguments, options, said):
     code, out, _ = command(*arguments, **options)
     assert str(code).startswith("error: ") and said in str(code) and out == ""
+
+
+def test_a_policy_is_not_judged_on_tasks_that_it_was_trained_on(command):
+    """The shipped network knows this bank's tasks by their ids."""
+    bank = Bank.open(Path(__file__).parents[2] / "examples" / "banks" / "mixed")
+    Path("tasks.jsonl").write_text("".join(json.dumps(TASKS[0] | {"id": id}) + "\n" for id in ("new", bank.tasks[0])))
+    for named in ("default", "default@low", "epsilon=0:default"):
+        code, _, _ = command("--json", policies=("rules", named))
+        assert f"was trained on 1 of these tasks ({bank.tasks[0]!r} for one)" in str(code)
+    code, out, _ = command("--json", "--in-sample", policies=("rules", "default"))
+    assert code == 0 and json.loads(out)["tasks"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "known_as"),
+    [
+        ("epsilon=0:default", "epsilon=0:default"),
+        ("epsilon=0.5:runs/mine.safetensors", "epsilon=0.5:mine"),
+        ("runs/mine.safetensors", "mine"),
+        ("epsilon=0.5:epsilon=0.1:runs/mine.safetensors@low=other", "other"),
+    ],
+)
+def test_an_exploring_policy_is_known_as_the_evaluation_knows_it(text, known_as):
+    assert Entry.parse(text).known_as == known_as
+
+
+def test_results_of_another_version_of_a_file_begin_anew_wherever_it_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    names = ["~/mine.toml", "epsilon=0.5:~/mine.toml", f"epsilon=0.1:epsilon=0.5:{tmp_path}/mine.toml"]
+    files = []
+    for content in ("one", "another"):
+        (tmp_path / "mine.toml").write_text(content)
+        files.append([Entry.parse(name).file for name in names])
+    assert all(before != after for before, after in zip(*files, strict=True))

@@ -127,3 +127,16 @@ def test_matched_random_needs_routes_and_counts():
         MatchedPolicy.of([], ACTIONS, OBSERVATIONS)
     with pytest.raises(PolicyError, match="features"):
         MatchedPolicy.of([("program",)], ACTIONS, ObservationSpec((Feature("x", 0, 1),)))
+
+
+@pytest.mark.parametrize("fit", [NearestPolicy.fit, fit_linear], ids=["nearest", "linear"])
+def test_at_weight_0_fitted_values_still_tell_the_cheaper_of_equals(tmp_path, fit):
+    """Reasoning comes first in the action list; both end right, and a program costs a third."""
+    trees = {
+        f"t{n}": [node(cue=n / 20), node(["reason"], score=1, cost=300), node(["program"], score=1, cost=100)]
+        for n in range(20)
+    }
+    bank = write_bank(tmp_path, trees)
+    policy = fit(bank, cost_weight=0.0)
+    root = np.array(bank.tree("t3").root.observation, dtype=np.float32)
+    assert policy.decide(root, ACTIONS.mask(("reason", "program"))).action == ACTIONS.index("program")

@@ -112,16 +112,90 @@ def test_a_fixed_sequence_is_followed_or_unknown(forest, blocks):
 
 
 @relaxed
-@given(forests, weights, st.sampled_from([0.5, 1.0]))
-def test_the_best_fixed_sequence_is_the_best_of_all(forest, weight, coverage):
-    best = best_fixed(forest, weight, min_coverage=coverage)
+@given(forests, weights)
+def test_the_best_fixed_sequence_is_the_best_of_all(forest, weight):
+    best = best_fixed(forest, weight)
     every = [fixed_sequence(forest, blocks) for n in range(3) for blocks in product(BLOCKS, repeat=n)]
     recorded = set(recorded_sequences(forest))
-    known = [o for o in every if o.outcomes.coverage >= coverage and o.blocks in recorded]
+    known = [o for o in every if o.outcomes.coverage == 1 and o.blocks in recorded]
     assert best.outcomes.value(weight) == pytest.approx(max(one.outcomes.value(weight) for one in known))
     for family, one in best_fixed_by_family(forest, weight).items():
         assert one.outcomes.value(weight) >= best_fixed(forest, weight).outcomes.only(family).value(weight) - 1e-9
         assert set(one.outcomes.families) == {family}
+
+
+@relaxed
+@given(forests, weights)
+def test_a_sequence_that_is_not_known_everywhere_wins_only_where_it_is_better_on_the_same_tasks(forest, weight):
+    best, everywhere = best_fixed(forest, weight, min_coverage=0.5), best_fixed(forest, weight)
+    known = np.isfinite(best.outcomes.correct)
+    assert known.mean() >= 0.5
+    if known.all():
+        assert best.blocks == everywhere.blocks
+
+
+def test_sequences_are_compared_on_the_same_tasks(tmp_path):
+    """The program was never tried on the hard task, which must not make it look better than reasoning."""
+    easy = {
+        f"e{n}": [
+            node(mask=ACTIONS.mask(BLOCKS).tolist()),
+            node(["reason"], score=1, cost=100),
+            node(["program"], score=1),
+        ]
+        for n in range(9)
+    }
+    hard = {"hard": [node(), node(["reason"], score=0, cost=100)]}
+    dearer = {task: [*nodes[:2], node(["program"], score=1, cost=300)] for task, nodes in easy.items()}
+    forest = Forest.of(write_bank(tmp_path, dearer | hard))
+    assert fixed_sequence(forest, ["program"]).outcomes.accuracy > fixed_sequence(forest, ["reason"]).outcomes.accuracy
+    assert best_fixed(forest, min_coverage=0.9).blocks == ("reason",)
+    assert best_fixed(forest, min_coverage=1.0).blocks == ("reason",)
+
+
+def test_a_sequence_that_few_know_does_not_take_the_ground_from_under_the_others(tmp_path):
+    """It is known on two thirds: enough to be compared there at 0.6, and too little at 0.9."""
+    trees = {
+        "a": [node(), node(["reason"], score=1), node(["reason", "verify"], score=1)],
+        "b": [node(), node(["reason"], score=1)],
+        "c": [node(), node(["program"], score=1), node(["reason"], score=0), node(["reason", "verify"], score=1)],
+    }
+    forest = Forest.of(write_bank(tmp_path, trees))
+    assert best_fixed(forest, min_coverage=0.9).blocks == ("reason",)
+    assert best_fixed(forest, min_coverage=0.6).blocks == ("reason", "verify")
+
+
+def test_ties_go_to_the_cheaper_at_every_weight(tmp_path):
+    """Both ways end right; at weight 0 cost has no say in the value, and the oracle must not waste tokens for it."""
+    dear, cheap = node(["reason"], score=1, cost=900), node(["program"], score=1, cost=100)
+    forest = Forest.of(write_bank(tmp_path, {"t": [node(stop_cost=40), dear, cheap]}))
+    for weight in (0.0, 1e-12, 1e-9, 0.1):
+        values = exact_values(forest, weight)
+        assert ACTIONS.names[values.best[0]] == "program"
+        assert values.oracle.mean_cost == pytest.approx(0.11)
+    free = Forest.of(
+        write_bank(tmp_path / "free", {"t": [node(score=1, stop_cost=0), node(["reason"], score=1, cost=0)]})
+    )
+    assert ACTIONS.names[exact_values(free).best[0]] == "answer", "of equals in value and cost the one that ends"
+
+
+def test_a_tie_is_settled_by_all_that_is_still_to_come(tmp_path):
+    """The step that looks cheap leads to one that is dear."""
+    nodes = [
+        node(),
+        node(["program"], score=0, cost=10),
+        node(["program", "verify"], score=1, cost=800),
+        node(["reason"], score=1, cost=300),
+    ]
+    values = exact_values(Forest.of(write_bank(tmp_path, {"t": nodes})))
+    assert ACTIONS.names[values.best[0]] == "reason"
+    assert values.price[0, ACTIONS.index("program")] == pytest.approx(0.82)
+
+
+@relaxed
+@given(forests)
+def test_the_oracle_at_weight_0_is_that_of_a_weight_that_hardly_counts(forest):
+    free, nearly = exact_values(forest).oracle, exact_values(forest, 1e-6).oracle
+    assert free.accuracy == pytest.approx(nearly.accuracy) and free.mean_cost == pytest.approx(nearly.mean_cost)
 
 
 @relaxed

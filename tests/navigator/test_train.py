@@ -12,6 +12,7 @@ from navigator.errors import BankError, PolicyError, SpecMismatch
 from navigator.inputs import Scaling
 from navigator.learned import LearnedPolicy
 from navigator.load import load_policy
+from navigator.provenance import provenance
 from navigator.train import Plan, train
 from navigator.training.ensemble import mean_network
 from navigator.training.networks import Dueling, adopt_plain, dense, plain_layers
@@ -157,6 +158,16 @@ def test_a_training_can_start_from_a_policy(bank, tmp_path, algorithm):
     rows = observations(50)
     assert np.allclose(first.policy.outputs(rows), second.policy.outputs(rows), atol=1e-4)
     assert second.card["resumed_from"]
+
+
+def test_a_policy_that_went_on_from_another_has_learned_from_that_ones_tasks_too(bank, tmp_path):
+    half, rest = bank.only(bank.tasks[:30]), bank.only(bank.tasks[30:])
+    first = train(half, short(seeds=1, steps=20), out=tmp_path / "p.safetensors")
+    second = train(rest, short(seeds=1, steps=20), resume=tmp_path / "p.safetensors")
+    learned = {task for part in ("train", "validation") for task in (*first.tasks[part], *second.tasks[part])}
+    assert provenance(second.policy).tasks == learned and not provenance(second.policy).continued
+    with pytest.raises(PolicyError, match="was trained on .* tasks of the test part"):
+        train(half, short(seeds=1, steps=20, split_seed=9), resume=tmp_path / "p.safetensors")
 
 
 def test_what_does_not_go_on_from_a_policy_says_so(bank, tmp_path):

@@ -63,9 +63,33 @@ def test_a_mix_draws_by_weight():
 
 
 @pytest.mark.parametrize(
+    ("text", "names", "weights"),
+    [
+        ("epsilon=0.1:rules", ["epsilon=0.1:rules"], [1]),
+        ("epsilon=0.1:rules=2; uniform", ["epsilon=0.1:rules", "uniform"], [2, 1]),
+        ("epsilon=0.25:epsilon=0.5:random", ["epsilon=0.25:epsilon=0.5:random"], [1]),
+        ("runs/lr=0.1/mine.toml", ["rules:mine.toml"], [1]),
+        ("runs/lr=0.1/mine.toml=3", ["rules:mine.toml"], [3]),
+        ("epsilon=0:runs/lr=0.1/mine.toml=3", ["epsilon=0:rules:mine.toml"], [3]),
+        ("~/mine.toml", ["rules:mine.toml"], [1]),
+    ],
+)
+def test_a_mix_can_name_what_has_signs_of_its_own_in_its_name(tmp_path, monkeypatch, text, names, weights):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for place in ("mine.toml", "runs/lr=0.1/mine.toml"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text('[[rule]]\ndo = "program"\n')
+    mix = parse_mix(text, PARTS)
+    assert ([one.name for one in mix.explorers], list(mix.weights)) == (names, weights)
+
+
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("", "names nobody"),
+        ("epsilon=2:rules", "share from 0 to 1"),
+        ("epsilon=0.1", "exploring policy is written"),
         ("uniform=0", "no number above 0"),
         ("uniform=x", "no number above 0"),
         ("psychic=1", "unknown policy 'psychic'"),

@@ -1,9 +1,12 @@
 """What a bank's header holds, and how the time left is told."""
 
+import sys
+from types import ModuleType
+
 import pytest
 
 from agent import Budget, ReasoningAgent, ScriptedChatModel
-from agent.blocks import Registry, plan
+from agent.blocks import BUILT_IN, Registry, plan
 from agent.collecting.meta import meta_of, prompt_hash
 from agent.collecting.plan import NAMED
 from agent.collecting.tally import Tally, Walked, clock
@@ -25,6 +28,26 @@ def test_another_prompt_is_another_hash(monkeypatch):
     assert prompt_hash(Registry()) == before
     monkeypatch.setattr(plan, "PROMPT", "Think first.")
     assert prompt_hash(Registry()) != before
+
+
+def test_a_block_that_is_moved_to_another_file_keeps_its_hash(monkeypatch):
+    """Whatever the file and its constants are called: what counts is what is said, and by which block."""
+    hashes = []
+    for place, name, said in (("a", "PROMPT", "Go."), ("b.c", "ASKED", "Go."), ("b.c", "ASKED", "Stop.")):
+        module = ModuleType(place)
+        vars(module).update({name: said})
+        moved = type("Own", (plan.Plan,), {"name": "own", "__module__": place})
+        monkeypatch.setitem(sys.modules, place, module)
+        hashes.append(prompt_hash(Registry([*BUILT_IN[:-1], moved(), BUILT_IN[-1]])))
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_what_a_block_reads_of_a_run_is_part_of_the_hash_and_of_the_header(monkeypatch):
+    before = prompt_hash(Registry())
+    monkeypatch.setattr("agent.collecting.meta.ROUTES", "of another sort")
+    assert prompt_hash(Registry()) != before
+    parts = ReasoningAgent(ScriptedChatModel(always_right), sandbox="none").parts
+    assert meta_of(parts).extras["routes"] == "of another sort" and not meta_of(parts).has_earlier_routes
 
 
 def test_the_time_left_is_that_of_entries_that_are_not_on_disk():

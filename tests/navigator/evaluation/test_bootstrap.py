@@ -5,7 +5,7 @@ import pytest
 
 from navigator.errors import NavigatorError
 from navigator.evaluation import bootstrap
-from navigator.evaluation.bootstrap import Resampler, interquartile_mean, interval, seeds_interval
+from navigator.evaluation.bootstrap import Resampler, interquartile_mean, interval, runs_interval
 from navigator.statistics import wilson
 
 
@@ -14,6 +14,20 @@ def test_the_interquartile_mean_leaves_out_a_quarter_at_either_end():
     assert interquartile_mean([5, 1, 3, 2, 4]) == 3
     assert interquartile_mean([9, 0, 3]) == 4, "a quarter of three, rounded down, is none"
     assert interquartile_mean(np.arange(8)) == np.arange(2, 6).mean()
+
+
+def test_the_quarters_that_go_are_scores_of_runs_on_tasks_and_not_whole_runs():
+    """Agarwal et al. 2021: three runs of four tasks are twelve scores, of which the middle six count."""
+    scores = np.array([[0.0, 0.1, 0.9, 1.0], [0.0, 0.3, 0.8, 1.0], [0.2, 0.4, 0.7, 1.0]])
+    ordered = sorted(scores.ravel())
+    assert interquartile_mean(scores) == pytest.approx(np.mean(ordered[3:9]))
+    assert interquartile_mean(scores) != pytest.approx(np.sort(scores.mean(axis=1))[:].mean())
+
+
+def test_the_interquartile_mean_is_that_of_scipy():
+    stats = pytest.importorskip("scipy.stats")
+    scores = np.random.default_rng(4).random((5, 37))
+    assert interquartile_mean(scores) == pytest.approx(stats.trim_mean(scores, 0.25, axis=None))
 
 
 def test_an_interval_of_a_mean_is_about_that_of_the_normal_law():
@@ -64,16 +78,26 @@ def test_where_all_are_right_the_interval_is_not_a_point():
 
 
 def test_seeds_that_agree_leave_no_spread_and_those_that_differ_some():
-    weights = np.array([0.5, 0.5])
-    assert seeds_interval(np.full((5, 2), 0.7), weights) == (pytest.approx(0.7), pytest.approx(0.7))
-    low, high = seeds_interval(np.array([[0.1, 0.1], [0.5, 0.5], [0.6, 0.6], [0.9, 0.9]]), weights)
+    fold = np.array([0, 1])
+    assert runs_interval(np.full((5, 2), 0.7), fold) == (pytest.approx(0.7), pytest.approx(0.7))
+    low, high = runs_interval(np.array([[0.1, 0.1], [0.5, 0.5], [0.6, 0.6], [0.9, 0.9]]), fold)
     assert 0.1 < low < 0.55 < high < 0.9
 
 
 def test_seeds_are_drawn_within_each_fold():
     """One fold in which seeds differ, one in which they do not: the second keeps its level in every draw."""
-    low, high = seeds_interval(np.array([[0.0, 1.0], [1.0, 1.0]]), np.array([0.5, 0.5]))
+    scores = np.repeat([[0.0, 1.0], [1.0, 1.0]], 3, axis=1)  # two runs, two folds of three tasks
+    low, high = runs_interval(scores, np.repeat([4, 7], 3))
     assert low == pytest.approx(0.5) and high == pytest.approx(1)
+
+
+def test_tasks_of_one_fold_are_played_by_one_training_so_they_come_and_go_together():
+    """Drawn task by task, six runs that differ as a whole would look as if they hardly differed."""
+    scores = np.tile(np.linspace(0, 1, 6)[:, None], (1, 50))
+    low, high = runs_interval(scores, np.zeros(50, dtype=int))
+    assert high - low > 0.3
+    apart = runs_interval(scores, np.arange(50))
+    assert apart[1] - apart[0] < (high - low) / 2
 
 
 def test_an_interval_of_nothing_is_unknown_and_too_few_draws_are_refused():

@@ -1,0 +1,240 @@
+"""What a policy learned from travels with it, whatever it is wrapped in."""
+
+from dataclasses import dataclass
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+
+from navigator.errors import BankError, LogError, NavigatorError, PolicyError
+from navigator.evaluation import Protocol, evaluate
+from navigator.exploring import EpsilonPolicy
+from navigator.familiar import FamiliarPolicy
+from navigator.forest import Forest
+from navigator.linear import fit_linear
+from navigator.nearest import NearestPolicy
+from navigator.off_policy import Episode, Log, estimate
+from navigator.policy import FixedPolicy, RandomPolicy
+from navigator.provenance import Provenance, provenance
+from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank
+from tests.navigator.policies import network
+
+QUICK = Protocol(folds=3, seeds=2, efforts=(), resamples=200)
+PLAIN = FixedPolicy(["reason", "answer"], ACTIONS, OBSERVATIONS)
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory):
+    return learnable_bank(tmp_path_factory.mktemp("bank") / "b", tasks=24, depth=2)
+
+
+@pytest.fixture(scope="module")
+def learned(bank):
+    return fit_linear(bank)
+
+
+class Holds:
+    """A user's policy that asks another one."""
+
+    name = "holds"
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    def decide(self, observation, mask):
+        return self.inner.decide(observation, mask)
+
+
+class Slotted:
+    __slots__ = ("_base", "name")
+
+    def __init__(self, base):
+        self._base, self.name = base, "slotted"
+
+    def decide(self, observation, mask):
+        return self._base.decide(observation, mask)
+
+
+@dataclass(frozen=True)
+class Votes:
+    members: tuple
+    name: str = "votes"
+
+    def decide(self, observation, mask):
+        return self.members[0].decide(observation, mask)
+
+
+def closing_over(base):
+    class Closed:
+        name = "closed"
+
+        def decide(self, observation, mask):
+            return base.decide(observation, mask)
+
+    return Closed()
+
+
+def inheriting(base):
+    class Parent:
+        held = base
+
+        def decide(self, observation, mask):
+            return self.held.decide(observation, mask)
+
+    return type("Child", (Parent,), {"name": "child"})()
+
+
+AT_HAND = None
+
+
+class UsesItsModule:
+    name = "module"
+
+    def decide(self, observation, mask):
+        return AT_HAND.decide(observation, mask)
+
+
+WRAPPERS = {
+    "itself": lambda one: one,
+    "exploring": lambda one: EpsilonPolicy(one, 0.0, ACTIONS),
+    "exploring on a task": lambda one: EpsilonPolicy(one, 0.1, ACTIONS).for_task("t"),
+    "familiar": lambda one: FamiliarPolicy(one, PLAIN, "familiar"),
+    "exploring, familiar": lambda one: EpsilonPolicy(FamiliarPolicy(one, PLAIN, "familiar"), 0.0, ACTIONS),
+    "an attribute": Holds,
+    "two deep": lambda one: Holds(Holds(one)),
+    "a slot": Slotted,
+    "a tuple of a dataclass": lambda one: Votes((PLAIN, one)),
+    "a dictionary": lambda one: Holds({"best": [one]}),
+    "a closure": closing_over,
+    "a class attribute": inheriting,
+    "a bound method": lambda one: SimpleNamespace(name="bound", decide=one.decide),
+    "a partial": lambda one: SimpleNamespace(name="partial", decide=partial(Holds.decide, Holds(one))),
+    "a lambda": lambda one: SimpleNamespace(name="lambda", decide=lambda o, m: one.decide(o, m)),
+    "a default": lambda one: SimpleNamespace(name="default", decide=lambda o, m, by=one: by.decide(o, m)),
+}
+
+
+@pytest.mark.parametrize("wrapped", WRAPPERS.values(), ids=WRAPPERS.keys())
+def test_a_policy_is_not_judged_on_its_own_training_tasks_whatever_holds_it(bank, learned, wrapped):
+    policy = wrapped(learned)
+    assert provenance(policy).tasks == set(bank.tasks)
+    with pytest.raises(PolicyError, match=r"trained on every task of .*--in-sample"):
+        evaluate(bank, [policy, "best-fixed"], QUICK)
+
+
+def test_what_a_module_has_at_hand_counts(bank, learned, monkeypatch):
+    monkeypatch.setitem(globals(), "AT_HAND", learned)
+    assert provenance(UsesItsModule()).tasks == set(bank.tasks)
+
+
+def test_what_holds_itself_is_looked_through_once(learned):
+    loop = Holds(None)
+    loop.inner = [loop, Holds(loop)]
+    assert provenance(loop) == Provenance()
+    loop.inner.append(learned)
+    assert provenance(loop).is_learned
+
+
+def test_a_policy_of_ones_own_may_say_what_it_learned_from(bank):
+    own = Holds(PLAIN)
+    own.tasks_learned = bank.tasks[:10]
+    found = evaluate(bank, [own], QUICK)
+    assert set(found.outcomes["holds"]) == set(bank.tasks[10:])
+
+
+@pytest.mark.parametrize("policy", [PLAIN, RandomPolicy(ACTIONS), EpsilonPolicy(PLAIN, 0.2, ACTIONS), Holds(PLAIN)])
+def test_what_was_not_trained_has_learned_from_nothing(policy):
+    assert provenance(policy) == Provenance()
+
+
+def test_only_the_tasks_that_nobody_learned_from_are_judged(bank):
+    nearest = NearestPolicy.fit(bank, bank.tasks[:8])
+    linear = fit_linear(bank, bank.tasks[8:16])
+    found = evaluate(bank, [Holds(nearest), EpsilonPolicy(linear, 0.0, ACTIONS), "best-fixed"], QUICK)
+    assert all(set(judged) == set(bank.tasks[16:]) for judged in found.outcomes.values())
+    assert not any("in-sample" in one for one in found.defects)
+    together = [Holds(NearestPolicy.fit(bank, bank.tasks[:12])), Slotted(fit_linear(bank, bank.tasks[12:]))]
+    with pytest.raises(PolicyError, match="together, holds and slotted .* judge them one at a time"):
+        evaluate(bank, together, QUICK)
+
+
+def test_who_asks_for_it_gets_figures_that_say_that_they_are_in_sample(bank, learned, tmp_path):
+    learned.save(tmp_path / "mine.safetensors")
+    quick = Protocol(folds=3, efforts=(), resamples=200, in_sample=True)
+    found = evaluate(bank, [Holds(learned), str(tmp_path / "mine.safetensors"), "best-fixed"], quick)
+    said = [one for one in found.defects if "in-sample" in one]
+    assert [one.split()[0] for one in said] == ["holds", "mine"] and "24 of the judged tasks" in said[0]
+    assert found.protocol["in_sample"] and found.protocol["tasks"] == 24
+
+
+@pytest.mark.parametrize("name", ["epsilon=0:{}", "epsilon=0.25:{}", "random-matched:{}", "epsilon=0:epsilon=0:{}"])
+def test_names_that_hold_a_file_are_found_and_refused_as_the_file_is(bank, learned, tmp_path, name):
+    file = tmp_path / "mine.safetensors"
+    learned.save(file)
+    with pytest.raises(BankError, match="was trained on every task"):
+        evaluate(bank, [name.format(file)], QUICK)
+    fit_linear(bank, bank.tasks[:12]).save(file)
+    (judged,) = evaluate(bank, [name.format(file)], QUICK).outcomes.values()
+    assert set(judged) == set(bank.tasks[12:])
+
+
+@pytest.mark.parametrize(
+    "place", ["C:\\runs\\p.safetensors", "a=b:c/p.safetensors", "~/p.safetensors", "with space/p.safetensors"]
+)
+def test_a_file_may_lie_wherever_files_lie(bank, tmp_path, monkeypatch, place):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    fit_linear(bank, bank.tasks[:12]).save(place)
+    for name in (place, f"epsilon=0.5:{place}"):
+        assert evaluate(bank, [name], QUICK).protocol["tasks"] == 12
+
+
+@pytest.mark.parametrize("base", ["oracle", "best-fixed", "cql", "linear", "nonsense", ""])
+def test_what_cannot_explore_is_refused_in_a_sentence(bank, base):
+    with pytest.raises(
+        NavigatorError, match="cannot explore|unknown policy|exploring policy is written|training needs"
+    ):
+        evaluate(bank, [f"epsilon=0.1:{base}"], QUICK)
+
+
+def test_what_was_trained_is_not_moved_to_families_that_it_knows(bank):
+    half = fit_linear(bank, bank.tasks[:12])
+    quick = Protocol(folds=3, efforts=(), resamples=200, groups=2)
+    found = evaluate(bank, [Holds(half), "nearest"], quick)
+    assert {one.policy for one in found.transfer} == {"nearest"}
+
+
+def logged(bank, tasks):
+    """One run of each task that answers at once, with even chances of reasoning."""
+    forest = Forest.of(bank, tasks)
+    chances = (ACTIONS.mask(("reason",)) / 2.0)[None]
+    mask, answer = ACTIONS.mask(("reason",))[None], ACTIONS.index("answer")
+    runs = [
+        Episode(task, forest.seen[[root]], mask, [answer], [0.1], float(forest.score[root]), chances)
+        for task, root in zip(forest.tasks, forest.roots.tolist(), strict=True)
+    ]
+    return Log.of(runs, ACTIONS, OBSERVATIONS)
+
+
+@pytest.mark.parametrize("wrapped", [lambda one: one, Holds, lambda one: EpsilonPolicy(one, 0.2, ACTIONS)])
+def test_logged_runs_do_not_judge_a_policy_that_was_trained_on_their_tasks(bank, wrapped):
+    policy = wrapped(fit_linear(bank, bank.tasks[:12]))
+    estimate(logged(bank, bank.tasks[12:]), policy, resamples=100)
+    with pytest.raises(LogError, match="was trained on 2 of the 14 logged tasks .*--in-sample"):
+        estimate(logged(bank, bank.tasks[10:]), policy, resamples=100)
+    found = estimate(logged(bank, bank.tasks[10:]), policy, resamples=100, in_sample=True)
+    assert "in-sample" in found.warnings[0]
+
+
+def test_a_file_that_does_not_say_is_told_apart_from_one_that_learned_nothing():
+    found = provenance(Holds(network()))
+    assert found.is_learned and not found.tasks and found.unsaid == ("learned:made-up",)
+
+
+def test_the_tasks_of_a_policy_that_was_gone_on_from_are_learned_from_too(bank):
+    trained = fit_linear(bank, bank.tasks[:4])
+    card = {**trained.header.card, "resumed_from": "0123", "learned_before": bank.tasks[4:6]}
+    object.__setattr__(trained.header, "card", card)
+    assert provenance(trained).tasks == set(bank.tasks[:6]) and not provenance(trained).continued
+    del card["learned_before"]
+    assert provenance(trained).continued
