@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-
-
 def carriable(text: str) -> str:
     """The text with nothing in it that UTF-8 cannot write; any other text is returned as it is.
 

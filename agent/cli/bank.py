@@ -9,9 +9,10 @@ import typer
 
 from agent.cli.bank_score import score
 from agent.cli.bank_traces import add_traces
-from agent.cli.memory_open import AsJson, print_json, screen
+from agent.cli.memory_open import AsJson
+from agent.cli.terminal import App, plain, print_json, screen
 
-app = typer.Typer(
+app = App(
     help="Look at recorded reasoning trees, check them, put them together and carry them over.", no_args_is_help=True
 )
 
@@ -39,8 +40,6 @@ def info(bank: BankFolder, cost_weight: CostWeight = 0.0, as_json: AsJson = Fals
 @app.command()
 def verify(bank: BankFolder, as_json: AsJson = False) -> None:
     """List everything that is wrong with a bank; exit code 1 where something keeps it from being read."""
-    from rich.markup import escape
-
     from navigator.bank_verify import verify as check
 
     findings = check(bank)
@@ -51,7 +50,7 @@ def verify(bank: BankFolder, as_json: AsJson = False) -> None:
         console = screen()
         for one in findings:
             colour = "red" if one.level == "error" else "yellow"
-            console.print(f"[{colour}]{one.level}[/]  {escape(one.where)}  {escape(one.what)}", soft_wrap=True)
+            console.print(f"[{colour}]{one.level}[/]  {plain(one.where)}  {plain(one.what)}", soft_wrap=True)
         if not findings:
             console.print("[green]nothing is wrong with it[/]")
     if errors:
@@ -65,8 +64,6 @@ def merge(
     as_json: AsJson = False,
 ) -> None:
     """Put banks together that were recorded with the same model, blocks, features and budget."""
-    from rich.markup import escape
-
     from navigator.bank_merge import merge as put_together
 
     report = put_together(sources, out)
@@ -75,9 +72,9 @@ def merge(
         return
     console = screen()
     done = f"{report.added} nodes added, {report.known} were there already; {report.tasks} tasks in {out}"
-    console.print(escape(done), soft_wrap=True)
+    console.print(plain(done), soft_wrap=True)
     for conflict in report.conflicts:
-        console.print(f"[yellow]conflict[/]  {escape(conflict)}: other content here; the first is kept", soft_wrap=True)
+        console.print(f"[yellow]conflict[/]  {plain(conflict)}: other content here; the first is kept", soft_wrap=True)
 
 
 @app.command()
@@ -103,9 +100,9 @@ def split(
         return
     console = screen()
     for name, tasks in dealt.items():
-        console.print(f"{name}: {len(tasks)} tasks")
+        console.print(f"{plain(name)}: {len(tasks)} tasks")
     if out is not None:
-        console.print(f"[dim]written to {out}[/]", soft_wrap=True)
+        console.print(f"[dim]written to {plain(out)}[/]", soft_wrap=True)
 
 
 @app.command()
@@ -136,7 +133,9 @@ def export(
     if as_json:
         print_json({**vars(report), "path": str(report.path)})
     else:
-        screen().print(f"{report.episodes} episodes, {report.steps} steps written to {report.path}", soft_wrap=True)
+        screen().print(
+            f"{report.episodes} episodes, {report.steps} steps written to {plain(report.path)}", soft_wrap=True
+        )
 
 
 def shares(parts: str) -> dict[str, float]:

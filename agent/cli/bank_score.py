@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.memory_open import AsJson, print_json, screen
+from agent.cli.memory_open import AsJson
+from agent.cli.terminal import plain, print_json, progress, screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +69,7 @@ def score(
         f"told; {usage.llm_calls} calls, {usage.prompt_tokens} tokens in, {usage.completion_tokens} out",
         soft_wrap=True,
     )
-    console.print(f"written to {file}; next: pilotage train --step-scores {file}", soft_wrap=True)
+    console.print(f"written to {plain(file)}; next: pilotage train --step-scores {plain(file)}", soft_wrap=True)
 
 
 def _scorer(
@@ -101,10 +102,10 @@ def _scorer(
 
 @contextmanager
 def _shown(console: Console) -> Iterator[Callable[[Scored], None]]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with progress(console, *columns) as bar:
         task = bar.add_task("score", total=None)
 
         def on_step(so_far: Scored) -> None:

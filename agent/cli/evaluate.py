@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli.memory_open import AsJson, print_json, screen
+from agent.cli.memory_open import AsJson
+from agent.cli.terminal import plain, print_json, progress, screen
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -125,26 +126,27 @@ def _write(console: Console, found: Evaluation, out: Path) -> None:
 
         page = write_report(content, out)[0]
     except NavigatorError as error:
-        console.print(f"the numbers are in {out / 'evaluation.json'}; there is no report: {error}", soft_wrap=True)
+        console.print(
+            f"the numbers are in {plain(out / 'evaluation.json')}; there is no report: {plain(error)}", soft_wrap=True
+        )
     else:
-        console.print(f"written to {page}", soft_wrap=True)
+        console.print(f"written to {plain(page)}", soft_wrap=True)
 
 
 @contextmanager
 def _shown(console: Console) -> Iterator[tuple[Report, Callable[[str], None]]]:
     """Progress with the time left; without a terminal a line now and then."""
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    with progress(console, *columns, transient=True) as bar:
         shown = bar.add_task("starting", total=None)
         clock = _Clock()
 
         def report(done: int, total: int, what: str) -> None:
             bar.update(shown, total=total, completed=done, description=what)
             if (sentence := clock.tell(done, total)) and not console.is_terminal:
-                console.print(f"{sentence}; {what}")
+                console.print(f"{sentence}; {plain(what)}")
 
         def said(what: str) -> None:
             bar.update(shown, total=None, description=what)

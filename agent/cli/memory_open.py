@@ -1,20 +1,17 @@
-"""What all `pilotage memory` commands share: their options, opening the store, printing JSON."""
+"""What all `pilotage memory` commands share: their options and opening the store."""
 
 from __future__ import annotations
 
-import json
 import secrets
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from memory import ConceptStore
 
 Memory = Annotated[
@@ -104,19 +101,6 @@ def undo_command(run: str, memory: str | None, namespace: str) -> str:
     where = f" --memory {shlex.quote(memory)}" if memory is not None else ""
     where += f" --namespace {shlex.quote(namespace)}" if namespace != "default" else ""
     return f"pilotage memory undo --run {run}{where}"
-
-
-def print_json(data: Any) -> None:
-    """Print JSON that people can read too."""
-    print(json.dumps(data, indent=2, ensure_ascii=False))
-
-
-def screen(*, errors: bool = False) -> Console:
-    """Where to print; piped output is not broken into lines of 80."""
-    from rich.console import Console
-
-    console = Console(highlight=False, stderr=errors)
-    return console if console.is_terminal else Console(highlight=False, stderr=errors, width=200)
 
 
 def _own_embedder(key: str) -> str:

@@ -18,10 +18,9 @@ from agent.cli.memory_open import (
     named,
     new_run,
     open_store,
-    print_json,
-    screen,
     undo_command,
 )
+from agent.cli.terminal import plain, print_json, screen
 
 if TYPE_CHECKING:
     from memory import Concept
@@ -214,12 +213,10 @@ def _objects(file: str) -> list[Any]:
 
 
 def _line(concept: Concept, what: str, note: str = "") -> None:
-    from rich.markup import escape
-
     from agent.cli.memory_print import short
 
-    screen().print(f"[green]{what}[/]  {short(concept.id)}  {escape(concept.title)}{note}", soft_wrap=True)
+    screen().print(f"[green]{what}[/]  {plain(short(concept.id))}  {plain(concept.title)}{note}", soft_wrap=True)
 
 
 def _undo_hint(run: str, memory: str | None, namespace: str) -> None:
-    screen().print(f"[dim]{undo_command(run, memory, namespace)} takes it back[/]", soft_wrap=True)
+    screen().print(f"[dim]{plain(undo_command(run, memory, namespace))} takes it back[/]", soft_wrap=True)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.memory_open import AsJson, print_json, screen
+from agent.cli.memory_open import AsJson
+from agent.cli.terminal import plain, print_json, screen
 
 
 def report(
@@ -25,4 +26,4 @@ def report(
     if as_json:
         print_json([str(path) for path in written])
     else:
-        screen().print(f"{len(written)} files written; open {written[0]}", markup=False, soft_wrap=True)
+        screen().print(f"{len(written)} files written; open {plain(written[0])}", soft_wrap=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import sys
 from contextlib import ExitStack
@@ -12,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+
+from agent.cli.terminal import Command, print_json_line
 
 if TYPE_CHECKING:
     from agent.runner import ReasoningAgent
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LEARN_VALUE = re.compile(r"each|every=.*")
 
 
-class Solve(TyperCommand):
+class Solve(Command):
     """A command whose option `--learn` may stand without a value, which Typer's own options can't."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -157,7 +157,7 @@ def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: s
         if results is not None:
             results.append(result)
     if as_json:
-        print(json.dumps(result, ensure_ascii=False))
+        print_json_line(result)
 
 
 async def _stream(agent: ReasoningAgent, task: Task, thread: str | None, *, quiet: bool) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from agent.cli.memory_open import AsJson, print_json, screen
+from agent.cli.memory_open import AsJson
+from agent.cli.terminal import plain, print_json, progress, screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -189,7 +190,7 @@ def _fit_baseline(
     if as_json:
         print_json({"policy": str(out), **policy.header.card})
     else:
-        screen(errors=True).print(f"written to {out}, from {len(tasks)} tasks", soft_wrap=True)
+        screen(errors=True).print(f"written to {plain(out)}, from {len(tasks)} tasks", soft_wrap=True)
 
 
 def _require_preset(preset: str, bank: Path | None, live: bool) -> None:
@@ -247,7 +248,6 @@ def hyperparameters(given: list[str]) -> dict[str, Any]:
 @contextmanager
 def _shown(console: Console, plan: Plan) -> Iterator[Callable[[Progress], None]]:
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
 
     columns = (
         TextColumn("{task.description}"),
@@ -255,7 +255,7 @@ def _shown(console: Console, plan: Plan) -> Iterator[Callable[[Progress], None]]
         TimeRemainingColumn(),
         TextColumn("{task.fields[scores]}"),
     )
-    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+    with progress(console, *columns) as bar:
         task = bar.add_task("training", total=plan.seeds * plan.length, scores="")
 
         def on_piece(piece: Progress) -> None:
@@ -274,4 +274,4 @@ def _report(console: Console, result: TrainingResult) -> None:
     rewards = ", ".join(f"{seed.reward:.3f}" for seed in result.seeds)
     console.print(f"reward on the validation tasks, by seed: {rewards}")
     print_scores(console, result.card)
-    console.print(f"written to {result.path}; next: pilotage policy show {result.path}", soft_wrap=True)
+    console.print(f"written to {plain(result.path)}; next: pilotage policy show {plain(result.path)}", soft_wrap=True)

@@ -1,0 +1,85 @@
+"""Redaction: credentials never reach a screen, a file or a log.
+
+`redact` takes out the secrets that are known, and is safe on any text; `redact_message` also takes credentials out of
+every address, and is for messages about addresses: an answer may hold an address that somebody asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+HIDDEN = "***"
+
+_known: set[str] = set()
+
+# The last word of a name says what its value is: OPENAI_API_KEY, HF_TOKEN, `?api_key=`, `?sig=`.
+_SECRET_NAME = re.compile(
+    r"(?:^|[^a-z])(?:api|access|auth|id|private|refresh|secret|subscription)?[-_]?"
+    r"(?:key|token|secret|password|passwd|pwd|passphrase|credentials?|sig|signature|auth)$",
+    re.IGNORECASE,
+)
+_USERINFO = re.compile(r"(?<=://)[^\s/?#@\"'<>\\]+(?:@[^\s/?#@\"'<>\\]+)*(?=@)")
+_PARAMETER = re.compile(r"(?<=[?&;])([^\s=&;#?\"'<>\\]+)=([^\s&;#\"'<>\\]*)")
+# Where a text says that a credential comes, even one that could be an ordinary word is no ordinary word.
+_LABEL = r"(?i:bearer|basic|authorization|api[-_ ]?key|token|password|secret|credentials?)(?:\W+provided)?\W{1,4}"
+
+
+def remember(*secrets: str) -> None:
+    """Makes secrets known, to be taken out of everything that is written or printed from now on."""
+    _known.update(secret for secret in secrets if secret)
+
+
+def remember_address(address: str) -> None:
+    """Makes the credentials of an address known: its user, its password, and parameters that are keys."""
+    parts = urlsplit(address)
+    if parts.password:
+        remember(parts.password, f"{parts.username}:{parts.password}")
+    elif parts.username:
+        remember(parts.username)
+    remember(*(value for name, value in parse_qsl(parts.query) if _SECRET_NAME.search(name)))
+
+
+def redact(text: str) -> str:
+    """The text without the secrets that are known: those remembered, and those in the environment.
+
+    A secret that may well be an ordinary word (`x`, `EMPTY`, `none`, `password`) is taken out only where the text says
+    that a credential comes (`Bearer x`).
+    """
+    for secret in sorted(_secrets(), key=len, reverse=True):
+        if secret in text:
+            text = _pattern(secret).sub(lambda found: found["label"] + HIDDEN, text)
+    return text
+
+
+def redact_message(text: str) -> str:
+    """`redact`, and every address in the text without its credentials."""
+    return redact(public_address(text))
+
+
+def public_address(text: str) -> str:
+    """An address, or a text with addresses, without users, passwords and parameters that are keys."""
+    text = _USERINFO.sub(HIDDEN, text)
+    return _PARAMETER.sub(lambda found: f"{found[1]}={HIDDEN}" if _SECRET_NAME.search(found[1]) else found[0], text)
+
+
+def _secrets() -> Iterator[str]:
+    """Each secret, and the ways in which an address writes it."""
+    for secret in {*_known, *(value for name, value in os.environ.items() if _SECRET_NAME.search(name))}:
+        yield from {secret, quote(secret, safe=""), unquote(secret)} - {""}
+
+
+def _pattern(secret: str) -> re.Pattern[str]:
+    label = "" if _is_telling(secret) else _LABEL
+    return re.compile(rf"(?P<label>{label})(?<!\w){re.escape(secret)}(?!\w)")
+
+
+def _is_telling(secret: str) -> bool:
+    """Whether a text that holds this can only have it from the secret: it is long, or no word of a language."""
+    if secret.isalpha() and (secret.islower() or secret.istitle()):
+        return len(secret) >= 12
+    if secret.isdigit():
+        return len(secret) >= 12
+    return len(secret) >= (6 if any(map(str.isdigit, secret)) and any(map(str.isalpha, secret)) else 8)
