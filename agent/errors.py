@@ -60,6 +60,10 @@ class BadReply(ModelError):
     """The endpoint answered with something that is not a usable chat completion."""
 
 
+class Unforeseen(PilotageError):
+    """What no part of the program expected of one task; the text names it, and the others go on."""
+
+
 class SandboxUnavailable(PilotageError):
     """No isolation for generated code is available here and nobody opted in to a weaker one."""
 

@@ -6,6 +6,7 @@ every address, and is for messages about addresses: an answer may hold an addres
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from collections.abc import Iterator
@@ -36,7 +37,8 @@ def remember_address(address: str) -> None:
     """Makes the credentials of an address known: its user, its password, and parameters that are keys."""
     parts = urlsplit(address)
     if parts.password:
-        remember(parts.password, f"{parts.username}:{parts.password}")
+        pair = unquote(f"{parts.username}:{parts.password}")
+        remember(parts.password, pair, base64.b64encode(pair.encode()).decode())
     elif parts.username:
         remember(parts.username)
     remember(*(value for name, value in parse_qsl(parts.query) if _SECRET_NAME.search(name)))

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from agent.errors import PilotageError, UsageError
+from agent.redaction import redact
+from agent.text import json_line
 from navigator.bank_files import replace
 
 
@@ -142,4 +144,4 @@ class ResultsFile:
 
 
 def _lines(results: Iterable[dict[str, Any]]) -> bytes:
-    return b"".join(json.dumps(result, ensure_ascii=False).encode() + b"\n" for result in results)
+    return b"".join(redact(json_line(result)).encode() + b"\n" for result in results)

@@ -10,19 +10,7 @@ import json
 import re
 from typing import Any
 
-from memory.text import carriable
-
-
-def carriable_data(data: Any) -> Any:
-    """JSON data with every text in it made carriable, names of fields included."""
-    if isinstance(data, str):
-        return carriable(data)
-    if isinstance(data, dict):
-        return {carriable_data(name): carriable_data(value) for name, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [carriable_data(item) for item in data]
-    return data
-
+from memory.text import carriable, carriable_data
 
 # What a terminal obeys instead of showing it: control characters of both kinds, line ends that are none of ours, and
 # what changes the direction of the text around it. Marks of right-to-left languages and joiners are left alone: they

@@ -98,7 +98,9 @@ def screen(*, errors: bool = False, file: TextIO | None = None, quiet: bool = Fa
     from agent.cli.screen import Screen
 
     stream = unguarded(file or (sys.stderr if errors else sys.stdout))
-    return Screen(stream, quiet=quiet, soft_wrap=soft_wrap, width=None if stream.isatty() else PIPED_WIDTH)
+    # Its own styles pass; what the stream's encoding lacks is written as Python writes it here too.
+    passing = cast(TextIO, Guarded(stream, str))
+    return Screen(passing, quiet=quiet, soft_wrap=soft_wrap, width=None if stream.isatty() else PIPED_WIDTH)
 
 
 def progress(console: Console, *columns: ProgressColumn | str, transient: bool = False) -> Progress:

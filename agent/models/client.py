@@ -15,6 +15,7 @@ from agent.models.dialect import Dialect, native
 from agent.models.refusal import refused_features, without
 from agent.models.reply import Capabilities, Reply, Request, UnusableReply
 from agent.models.retry import Failure, RetryPolicy, diagnose
+from agent.redaction import public_address, redact, remember, remember_address
 from agent.trace import Usage
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ class ModelClient:
         self.cache = cache
         self.retry = retry or RetryPolicy()
         self.timeout = timeout
-        self.where = where or self.name
+        remember_address(where)
+        remember(*_keys(model))
+        self.where = public_address(where) or self.name
         self._dialect = dialect
         self._speaks_grammar = speaks_grammar
         self._refused: frozenset[str] = frozenset()
@@ -143,7 +146,7 @@ class ModelClient:
                     await self._stream(messages, options, collector, relay)
         except TimeoutError as error:
             raise TimeoutError(f"no answer within {self.timeout} seconds") from error
-        return collector.reply(request, self.name, time.perf_counter() - started)
+        return _without_keys(collector.reply(request, self.name, time.perf_counter() - started))
 
     async def _stream(
         self, messages: list[BaseMessage], options: dict[str, Any], collector: Collector, relay: TokenRelay
@@ -193,6 +196,19 @@ def _claims(model: BaseChatModel) -> Capabilities:
     """What a model of this package says about itself; plain text for any other."""
     claims = getattr(model, "capabilities", None)
     return claims if isinstance(claims, Capabilities) else Capabilities()
+
+
+def _keys(model: BaseChatModel) -> list[str]:
+    """The credentials that a LangChain object holds, which its endpoint may echo."""
+    from pydantic import SecretStr
+
+    return [value.get_secret_value() for value in vars(model).values() if isinstance(value, SecretStr)]
+
+
+def _without_keys(reply: Reply) -> Reply:
+    """A reply that echoes no credential, and then has no log-probabilities, whose tokens would spell it."""
+    text = redact(reply.text)
+    return reply if text == reply.text else reply.model_copy(update={"text": text, "logprobs": None})
 
 
 def _identity(model: BaseChatModel) -> str:

@@ -14,6 +14,7 @@ from agent.models.dialect import Dialect
 from agent.models.reply import Capabilities
 from agent.models.retry import RetryPolicy
 from agent.models.weights import find, path_of
+from agent.redaction import public_address
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -140,7 +141,7 @@ def _served(name: str, base_url: str, api_key: str | None) -> ModelClient:
     return ModelClient(
         model,
         name=name,
-        identity=f"{base_url.rstrip('/')}#{name}",
+        identity=f"{public_address(base_url).rstrip('/')}#{name}",
         capabilities=Capabilities(logprobs=True, json_schema=True, grammar=True),
         dialect=dialect.openai_compatible,
         timeout=DEFAULT_TIMEOUT,
