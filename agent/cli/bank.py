@@ -10,6 +10,7 @@ import typer
 from agent.cli.bank_score import score
 from agent.cli.bank_traces import add_traces
 from agent.cli.memory_open import AsJson
+from agent.cli.places import Force, file_to_write, folder_to_write, keep
 from agent.cli.terminal import App, plain, print_json, screen
 
 app = App(
@@ -66,6 +67,7 @@ def merge(
     """Put banks together that were recorded with the same model, blocks, features and budget."""
     from navigator.bank_merge import merge as put_together
 
+    folder_to_write(out)
     report = put_together(sources, out)
     if as_json:
         print_json(vars(report))
@@ -85,16 +87,20 @@ def split(
     ] = "train=0.7,test=0.3",
     seed: Annotated[int, typer.Option(help="Of the order in which tasks are dealt.")] = 0,
     out: Annotated[Path | None, typer.Option(help="JSON file to write the parts to.")] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Deal a bank's tasks into parts: whole tasks, every family in every part."""
     import json
 
     from navigator.bank import Bank
+    from navigator.files import replace
 
     dealt = Bank.open(bank).split(shares(parts), seed)
     if out is not None:
-        out.write_text(json.dumps(dealt, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        file_to_write(out)
+        keep(out, force)
+        replace(out, f"{json.dumps(dealt, indent=2, ensure_ascii=False)}\n".encode())
     if as_json:
         print_json(dealt)
         return
@@ -129,6 +135,7 @@ def export(
     from navigator.bank import Bank
     from navigator.bank_minari import export_minari
 
+    folder_to_write(minari, "--minari")
     report = export_minari(Bank.open(bank), minari, cost_weight, dataset)
     if as_json:
         print_json({**vars(report), "path": str(report.path)})

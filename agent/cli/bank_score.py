@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent.cli.memory_open import AsJson
-from agent.cli.terminal import plain, print_json, progress, screen
+from agent.cli.places import file_to_write
+from agent.cli.terminal import interruptible, plain, print_json, progress, screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +58,13 @@ def score(
     asked = _scorer(scorer, opened, model, base_url, step_tag, good_column, timeout)
     given = {each.task.id: each.task for each in mixed(tasks)[0]} if tasks else {}
     file = out if out is not None else default_file(bank, asked.name)
-    with StepScoreWriter(file, asked.name, asked.identity) as writer, _shown(console) as on_step:
+    file_to_write(file)
+    kept = f"interrupted; what was scored is kept in {file}; the same command scores the rest"
+    with (
+        interruptible(lambda: kept),
+        StepScoreWriter(file, asked.name, asked.identity) as writer,
+        _shown(console) as on_step,
+    ):
         scored = asyncio.run(score_bank(opened, asked, writer, given, concurrency=concurrency, on_step=on_step))
     usage = scored.usage
     if as_json:

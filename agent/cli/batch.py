@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from agent.assembly import assemble, memory_folder
+from agent.assembly import assemble, memory_place
 from agent.batch import Outcome, ResultsFile, solve_all
-from agent.cli.terminal import plain, print_json_line, progress, screen
+from agent.cli.terminal import interruptible, plain, print_json_line, progress, screen
 from agent.continual import memory_copy, shuffled, solve_continually
 from agent.errors import UsageError
 from agent.policies import policy_label
@@ -123,12 +123,10 @@ def _settings_of_order(plan: Plan, settings: Settings, seed: int | None) -> Sett
     """The settings with the memory of one order: where there are several, a copy, so that they do not meet."""
     if plan.orders is None or plan.out is None or settings.memory == "none":
         return settings
-    from agent.models.weights import data_dir
-
     copies = plan.out.with_name(plan.out.name + ".memory")
     if not plan.resume and (copies / f"order-{seed}").exists():
         raise UsageError(f"{copies} holds copies of an earlier run; remove it, add --resume, or choose another --out")
-    copy = memory_copy(memory_folder(settings, data_dir()), copies / f"order-{seed}")
+    copy = memory_copy(Path(memory_place(settings)), copies / f"order-{seed}")
     return settings.model_copy(update={"memory": str(copy)})
 
 
@@ -179,7 +177,17 @@ def _solve(
                     return await solve_continually(agent, tasks, every=settings.learn_every, on_done=on_done, **common)
                 return await solve_all(agent, tasks, on_done=on_done, **common)
 
-        return asyncio.run(everything())
+        with interruptible(lambda: _kept(results, settings)):
+            return asyncio.run(everything())
+
+
+def _kept(results: ResultsFile | None, settings: Settings) -> str:
+    """What Ctrl-C has left of a batch, and how to go on."""
+    if results is not None:
+        done = "1 result is" if len(results.done) == 1 else f"{len(results.done)} results are"
+        return f"interrupted; {done} kept in {results.path}; the same command with --resume goes on with the rest"
+    quick = "; the replies are cached, so that the same command is quick about them" if settings.cache else ""
+    return f"interrupted; no result is kept, since no --out was given{quick}"
 
 
 def memory_note(run: Run) -> str:

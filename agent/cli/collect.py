@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli.terminal import plain, print_json_line, progress, screen
+from agent.cli.places import folder_to_write
+from agent.cli.terminal import interruptible, plain, print_json_line, progress, screen
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,7 +83,10 @@ def collect(
     settings = settings.model_copy(update={"policy": "random", "effort": None})
     depths = {"episodes": episodes_per_task, "max_depth": max_depth, "samples": samples}
     study = depths | {"nodes_per_task": nodes_per_task, "plan": plan, "mix": policy_mix}
-    raise typer.Exit(_collect(tasks, out, settings, study, temperature, limit, limit_minutes, as_json))
+    folder_to_write(out)
+    with interruptible(lambda: f"interrupted; what was recorded is kept in {out}; the same command goes on from there"):
+        code = _collect(tasks, out, settings, study, temperature, limit, limit_minutes, as_json)
+    raise typer.Exit(code)
 
 
 def _collect(

@@ -21,8 +21,8 @@ def demo(
 ) -> None:
     """Solve three real tasks with the embedded model and learn from the first for the third."""
     from agent.assembly import assemble
-    from agent.models.weights import data_dir
     from agent.settings import Settings
+    from memory.home import data_dir
 
     folder = data_dir() / "demo"
     shutil.rmtree(folder, ignore_errors=True)  # the demo starts without memory, so that what it learns is seen

@@ -78,7 +78,7 @@ def _sandbox() -> Iterator[Finding]:
 
 
 def _memory() -> Iterator[Finding]:
-    from agent.models.weights import data_dir
+    from memory.home import data_dir
 
     folder = data_dir() / "memory"
     yield Finding("memory", True, str(folder) if folder.exists() else f"{folder} (created on first use)")

@@ -20,7 +20,9 @@ from agent.cli.memory_open import (
     open_store,
     undo_command,
 )
+from agent.cli.places import Force, file_to_write, keep
 from agent.cli.terminal import exact_json, plain, print_json, progress, screen
+from memory.home import expanded
 
 if TYPE_CHECKING:
     from memory.importing import ImportReport
@@ -35,10 +37,14 @@ def export(
     ] = "jsonl",
     memory: Memory = None,
     namespace: Namespace = "default",
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Write all concepts to a file, from which `import` makes an equal memory."""
     chosen: Any = _one_of(form, ("jsonl", "arcmemo"))
+    if file != "-":
+        file_to_write(expanded(file), "FILE")
+        keep(expanded(file), force)
     with open_store(memory, namespace) as store:
         try:
             with named(file):
@@ -72,7 +78,7 @@ def import_(
     chosen: Any = _one_of(form, ("auto", "jsonl", "arcmemo"))
     if file != "-":
         with named(file):
-            Path(file).open("rb").close()  # before a memory is made for nothing
+            expanded(file).open("rb").close()  # before a memory is made for nothing
     run, console = new_run("import"), screen(errors=True)
     columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (

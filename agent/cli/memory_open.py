@@ -70,14 +70,14 @@ def open_store(
 
 def locate(memory: str | None) -> str:
     """Folder or URL of the memory, from the flag, a variable, `pilotage.toml` or the default."""
+    from agent.assembly import memory_place
     from agent.errors import UsageError
-    from agent.models.weights import data_dir
     from agent.settings import settings_from
 
-    place = settings_from({"memory": memory}).memory
-    if place == "none":
+    settings = settings_from({"memory": memory})
+    if settings.memory == "none":
         raise UsageError("the memory is set to 'none': name a folder with --memory DIR")
-    return str(data_dir() / "memory") if place == "default" else place
+    return memory_place(settings)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +20,7 @@ from agent.cli.memory_open import (
     undo_command,
 )
 from agent.cli.terminal import plain, print_json, screen
+from memory.home import expanded
 
 if TYPE_CHECKING:
     from memory import Concept
@@ -207,7 +207,7 @@ def _objects(file: str) -> list[Any]:
     if file == "-":
         document = load_document(sys.stdin.buffer.read(MAX_BYTES + 1), "the input")
     else:
-        with named(file), Path(file).open("rb") as stream:
+        with named(file), expanded(file).open("rb") as stream:
             document = load_document(stream.read(MAX_BYTES + 1), file)
     return document if isinstance(document, list) else [document]
 

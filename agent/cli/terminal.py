@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
 import typer
@@ -18,6 +19,7 @@ from typer.core import TyperCommand
 from agent.errors import Interrupted
 from agent.redaction import redact_message
 from agent.text import json_line, one_line, printable, printable_json
+from memory.home import expanded
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -117,6 +119,11 @@ def progress(console: Console, *columns: ProgressColumn | str, transient: bool =
     )
 
 
+def say(sentence: str) -> None:
+    """Tells something on standard error, in a line of its own."""
+    print(safe(sentence), file=sys.stderr)
+
+
 def print_json(data: Any) -> None:
     """Prints JSON that people can read too."""
     import json
@@ -155,8 +162,16 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Runs it; Ctrl-C ends it as an error of its own, whatever it was doing."""
+        ctx.params = {name: _meant(value) for name, value in ctx.params.items()}
         with guarded(), interruptible(lambda: "interrupted"):
             return super().invoke(ctx)
+
+
+def _meant(value: Any) -> Any:
+    """An option's value with every path as it was meant."""
+    if isinstance(value, Path):
+        return expanded(value)
+    return [_meant(one) for one in value] if isinstance(value, list) else value
 
 
 Registered = Callable[[Callable[..., None]], Callable[..., None]]
@@ -165,7 +180,7 @@ Registered = Callable[[Callable[..., None]], Callable[..., None]]
 class App(typer.Typer):
     """A group of commands, all of them guarded."""
 
-    def command(self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **options: Any) -> Registered:
+    def command(self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **options: Any) -> Registered:  # type: ignore[override]
         """Registers a command."""
         return super().command(name, cls=cls or Command, **options)
 
@@ -182,6 +197,7 @@ __all__ = [
     "print_json_line",
     "progress",
     "safe",
+    "say",
     "screen",
     "unguarded",
 ]

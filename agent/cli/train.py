@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from agent.cli.memory_open import AsJson
-from agent.cli.terminal import plain, print_json, progress, screen
+from agent.cli.places import Force, file_to_write, keep
+from agent.cli.terminal import interruptible, plain, print_json, progress, screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,6 +96,7 @@ def train(
     ] = None,
     max_steps: Annotated[int | None, typer.Option(help="With --live: blocks of a run. (default: 8)")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="With --live: tokens of a run. (default: 6000)")] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a navigator on a bank, without any LLM call, or --live; split by task, every seed reported."""
@@ -108,6 +110,9 @@ def train(
 
     if out.suffix != SUFFIX:
         raise UsageError(f"--out {out} must end in {SUFFIX}, by which a policy file is known")
+    file_to_write(out)
+    if resume != out:
+        keep(out, force)
     if effort_input and cost_weight is not None:
         raise UsageError("give --cost-weight or --effort-input, which trains for all of them, not both")
     papers = preset == "rlot"
@@ -148,15 +153,17 @@ def train(
         "step_scores": None if step_scores == "none" else step_scores,
     }
     console = screen(errors=True)
+    kept = f"interrupted; the checkpoints beside {out} are kept; the same command goes on from there"
     if bank is None:
-        result = train_on_live(wanted, preset, algo, given, out, resume, tensorboard, console)
+        with interruptible(lambda: kept):
+            result = train_on_live(wanted, preset, algo, given, out, resume, tensorboard, console)
         if as_json:
             print_json({"policy": str(out), **result.card})
         else:
             _report(console, result)
         return
     plan = Plan(algo, **given)
-    with _shown(console, plan) as on_piece:
+    with interruptible(lambda: kept), _shown(console, plan) as on_piece:
         result = run(bank, plan, out=out, resume=resume, tensorboard=tensorboard, progress=on_piece)
     if as_json:
         print_json({"policy": str(out), **result.card})

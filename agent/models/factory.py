@@ -15,6 +15,7 @@ from agent.models.reply import Capabilities
 from agent.models.retry import RetryPolicy
 from agent.models.weights import find, path_of
 from agent.redaction import public_address
+from memory.home import expanded
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -85,13 +86,13 @@ def _named(spec: str, slots: int) -> ModelClient:
     if not spec:
         raise UnknownModel(f"The model string is empty. Use {FORMS}.")
     if spec.lower().endswith(".gguf"):
-        return _gguf(Path(spec).expanduser(), slots)
+        return _gguf(expanded(spec), slots)
     if kind == "embedded":
         return _embedded(rest or "default", slots)
     if kind == "scripted" and rest:
         from agent.models.scripted import ScriptedChatModel
 
-        return ModelClient(ScriptedChatModel.from_file(Path(rest)), name=spec)
+        return ModelClient(ScriptedChatModel.from_file(expanded(rest)), name=spec)
     return _integration(spec)
 
 
