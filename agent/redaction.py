@@ -19,7 +19,7 @@ _known: set[str] = set()
 # The last word of a name says what its value is: OPENAI_API_KEY, HF_TOKEN, `?api_key=`, `?sig=`.
 _SECRET_NAME = re.compile(
     r"(?:^|[^a-z])(?:api|access|auth|id|private|refresh|secret|subscription)?[-_]?"
-    r"(?:key|token|secret|password|passwd|pwd|passphrase|credentials?|sig|signature|auth)$",
+    r"(?:key|token|secret|password|passwd|passphrase|credentials?|sig|signature|auth)$",
     re.IGNORECASE,
 )
 _USERINFO = re.compile(r"(?<=://)[^\s/?#@\"'<>\\]+(?:@[^\s/?#@\"'<>\\]+)*(?=@)")
@@ -68,8 +68,9 @@ def public_address(text: str) -> str:
 
 
 def _secrets() -> Iterator[str]:
-    """Each secret, and the ways in which an address writes it."""
-    for secret in {*_known, *(value for name, value in os.environ.items() if _SECRET_NAME.search(name))}:
+    """Each secret, and the ways in which an address writes it. A variable may also name the file that has the key."""
+    named = (value for name, value in os.environ.items() if _SECRET_NAME.search(name))
+    for secret in {*_known, *(value for value in named if not value.startswith(("/", "~", ".")))}:
         yield from {secret, quote(secret, safe=""), unquote(secret)} - {""}
 
 

@@ -38,11 +38,13 @@ def keep(path: Path, force: bool) -> None:
 
 def _make(folder: Path, given: str) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except FileExistsError:  # as the system calls it where a file stands in the place of the folder
-        raise UsageError(f"{given} cannot be written: {folder} is a file; choose another place") from None
+        in_the_way = next((one for one in (folder, *folder.parents) if one.exists() and not one.is_dir()), None)
+        if in_the_way is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
     except (OSError, ValueError) as error:
         why = (getattr(error, "strerror", None) or str(error)).lower()
         raise UsageError(f"{given} cannot be written: {why}; choose another place") from None
+    if in_the_way is not None:
+        raise UsageError(f"{given} cannot be written: {in_the_way} is a file; name a folder")

@@ -111,7 +111,7 @@ def train(
     if out.suffix != SUFFIX:
         raise UsageError(f"--out {out} must end in {SUFFIX}, by which a policy file is known")
     file_to_write(out)
-    if resume != out:
+    if not live and resume != out:  # live training goes on where a limit ended it, by the same command
         keep(out, force)
     if effort_input and cost_weight is not None:
         raise UsageError("give --cost-weight or --effort-input, which trains for all of them, not both")

@@ -33,6 +33,12 @@ def test_keys_of_the_environment_are_known(monkeypatch):
     assert redact("it said correct-horse-7 twice") == "it said *** twice"
 
 
+def test_folders_and_key_files_are_no_secrets(monkeypatch):
+    monkeypatch.setenv("PWD", "/home/lab/project-1")
+    monkeypatch.setenv("TLS_PRIVATE_KEY", "/etc/lab/tls-1.pem")
+    assert redact("/home/lab/project-1 and /etc/lab/tls-1.pem") == "/home/lab/project-1 and /etc/lab/tls-1.pem"
+
+
 @pytest.mark.parametrize("weak", ["x", "sk", "EMPTY", "none", "password", "not", "1", "12345", "a b"])
 def test_a_key_that_is_an_ordinary_word_blanks_no_text(weak):
     remember(weak)
