@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 HIDDEN = "***"
@@ -54,6 +54,37 @@ def redact(text: str) -> str:
         if secret in text:
             text = _pattern(secret).sub(lambda found: found["label"] + HIDDEN, text)
     return text
+
+
+class Veil:
+    """Passes a text on as it comes, without the secrets in it: what may be the beginning of one waits for the rest.
+
+    Args:
+        on_text: gets the text.
+    """
+
+    def __init__(self, on_text: Callable[[str], None]) -> None:
+        self._on_text, self._waiting = on_text, ""
+        self._known = [secret for secret in _secrets() if _is_telling(secret)]
+
+    def __call__(self, text: str) -> None:
+        """Takes in what has come."""
+        self._waiting += text
+        self._pass_on(len(self._waiting) - max((_overlap(self._waiting, secret) for secret in self._known), default=0))
+
+    def end(self) -> None:
+        """Passes on what was waiting: nothing more comes."""
+        self._pass_on(len(self._waiting))
+
+    def _pass_on(self, end: int) -> None:
+        if end:
+            ready, self._waiting = self._waiting[:end], self._waiting[end:]
+            self._on_text(redact(ready))
+
+
+def _overlap(text: str, secret: str) -> int:
+    """How many characters at the end of a text may be the beginning of a secret."""
+    return next((n for n in range(min(len(text), len(secret)), 0, -1) if text.endswith(secret[:n])), 0)
 
 
 def redact_message(text: str) -> str:

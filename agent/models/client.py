@@ -15,7 +15,7 @@ from agent.models.dialect import Dialect, native
 from agent.models.refusal import refused_features, without
 from agent.models.reply import Capabilities, Reply, Request, UnusableReply
 from agent.models.retry import Failure, RetryPolicy, diagnose
-from agent.redaction import public_address, redact, remember, remember_address
+from agent.redaction import Veil, public_address, redact, remember, remember_address
 from agent.trace import Usage
 
 if TYPE_CHECKING:
@@ -91,12 +91,20 @@ class ModelClient:
             BadReply: it answered with something that is no usable completion.
         """
         if self.cache is None:
-            return await self._call(request, on_token)
+            return await self._answer(request, on_token)
         key = self.cache.key(self.identity, request)
-        reply = await self.cache.answer(key, lambda: self._call(request, on_token))
+        reply = await self.cache.answer(key, lambda: self._answer(request, on_token))
         if reply.replayed and on_token is not None:
             on_token(reply.text)
         return reply
+
+    async def _answer(self, request: Request, on_token: Callable[[str], None] | None) -> Reply:
+        """A reply, and its text as it comes, without any credential that the endpoint echoes."""
+        veil = Veil(on_token) if on_token is not None else None
+        reply = await self._call(request, veil)
+        if veil is not None:
+            veil.end()
+        return _without_keys(reply)
 
     async def _call(self, request: Request, on_token: Callable[[str], None] | None) -> Reply:
         """Tries until there is a usable reply; whatever was billed on the way is in its usage."""
@@ -146,7 +154,7 @@ class ModelClient:
                     await self._stream(messages, options, collector, relay)
         except TimeoutError as error:
             raise TimeoutError(f"no answer within {self.timeout} seconds") from error
-        return _without_keys(collector.reply(request, self.name, time.perf_counter() - started))
+        return collector.reply(request, self.name, time.perf_counter() - started)
 
     async def _stream(
         self, messages: list[BaseMessage], options: dict[str, Any], collector: Collector, relay: TokenRelay

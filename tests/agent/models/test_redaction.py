@@ -3,14 +3,18 @@
 import base64
 import json
 import sqlite3
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from agent import ReasoningAgent, load_model
 from agent import redaction as redacting
 from agent.errors import PilotageError, UsageError
-from agent.redaction import public_address, redact, redact_message, remember, remember_address
+from agent.events import Token
+from agent.redaction import Veil, public_address, redact, redact_message, remember, remember_address
 
 KEY = "sk-Zx81qTnotAWord"
 
@@ -113,6 +117,30 @@ async def test_a_server_that_refuses_with_the_key_in_its_message_is_quoted_witho
             await agent.asolve("What is 6 times 7?")
     assert "Incorrect API key provided: ***" in str(refused.value)
     assert "hunter-22" not in str(refused.value)
+
+
+@given(st.data())
+def test_text_that_comes_in_pieces_shows_no_key_and_nothing_less(data):
+    remember(KEY)
+    text = f"skip sk-Z {KEY}, and sk-Zx81 at the end {KEY[:9]}"
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=12)))
+    shown = []
+    veil = Veil(shown.append)
+    for begin, end in pairwise([0, *cuts, len(text)]):
+        veil(text[begin:end])
+    veil.end()
+    assert "".join(shown) == text.replace(KEY, "***")
+
+
+async def test_a_key_that_is_echoed_token_by_token_is_not_shown(endpoint):
+    endpoint.plan = [endpoint.ok("|".join(["Your ", "key is ", *KEY, ".\nAnswer: 42"]))]
+    shown = []
+    async with ReasoningAgent(
+        load_model("m", base_url=endpoint.url, api_key=KEY), policy="fixed:reason", sandbox="none"
+    ) as agent:
+        async for event in agent.astream("What is 6 times 7?"):
+            shown += [event.text] if isinstance(event, Token) else []
+    assert "".join(shown).startswith("Your key is ***.")
 
 
 def test_the_keys_of_a_users_own_model_object_are_known():
