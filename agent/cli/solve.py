@@ -108,6 +108,7 @@ def solve(
     """Solve a QUESTION, or the tasks of --tasks."""
     from agent.errors import UsageError
     from agent.settings import settings_from
+    from agent.text import carriable
 
     if tasks is None:
         question = asked(question)
@@ -129,6 +130,7 @@ def solve(
     assert question is not None
     if out is not None:
         file_to_write(out)
+    thread = None if thread is None else carriable(thread)
     if order is not None or orders is not None or settings.learn_every:
         raise UsageError("--order, --orders and --learn every=N are for the tasks of --tasks")
     _solve_one(question, settings, out=out, thread=thread, as_json=as_json)

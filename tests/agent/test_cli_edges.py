@@ -18,6 +18,7 @@ from tests.navigator.report.evaluations import evaluation
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = f"scripted:{ROOT / 'examples' / 'script.json'}"
+COMMAND = [str(Path(sys.executable).with_name("pilotage"))]
 QUESTION = "A crate holds 12 boxes of 8 pens. How many pens are in 5 crates?"
 SOLVE = ("--model", SCRIPT, "--memory", "none", "--policy", "fixed:reason", "--json")
 
@@ -166,6 +167,29 @@ def test_a_first_question_goes_on_without_the_memory_that_nobody_asked_for(comma
     assert named.code == 1 and "models pull" in named.err
 
 
+def test_json_goes_to_standard_output_also_while_a_bar_is_shown_on_a_terminal(tmp_path):
+    (tmp_path / "t.jsonl").write_text('{"id": "a", "prompt": "What is 480?", "gold": 480}\n')
+    screen, end = os.openpty()
+    done = subprocess.run(
+        [*COMMAND, "solve", "--tasks", "t.jsonl", *SOLVE],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=end,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PILOTAGE_HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "TERM": "xterm"},
+    )
+    os.close(end)
+    os.close(screen)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["answer"] == "480"
+
+
+@pytest.mark.parametrize("command", [["graph"], ["doctor"], ["models", "list"]], ids=" ".join)
+def test_what_is_told_is_told_as_json_too(command_line, command):
+    assert command_line(*command, "--json").json
+
+
 ENDLESS = ("solve", "--tasks", "t.jsonl", "--model", SCRIPT, "--memory", "none", "--policy", "fixed:reason")
 
 
@@ -200,7 +224,7 @@ def _solving(folder, *more):
     (folder / "t.jsonl").write_text("".join(json.dumps(task) + "\n" for task in tasks))
     home = {"PILOTAGE_HOME": str(folder / "home"), "XDG_CACHE_HOME": str(folder / "cache")}
     with subprocess.Popen(
-        [str(Path(sys.executable).with_name("pilotage")), *ENDLESS, *more],
+        [*COMMAND, *ENDLESS, *more],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
