@@ -35,13 +35,7 @@ def remember(*secrets: str) -> None:
 
 def remember_address(address: str) -> None:
     """Makes the credentials of an address known: its user, its password, and parameters that are keys."""
-    parts = urlsplit(address)
-    if parts.password:
-        pair = unquote(f"{parts.username}:{parts.password}")
-        remember(parts.password, pair, base64.b64encode(pair.encode()).decode())
-    elif parts.username:
-        remember(parts.username)
-    remember(*(value for name, value in parse_qsl(parts.query) if _SECRET_NAME.search(name)))
+    remember(*_credentials(address))
 
 
 def redact(text: str) -> str:
@@ -99,10 +93,32 @@ def public_address(text: str) -> str:
 
 
 def _secrets() -> Iterator[str]:
-    """Each secret, and the ways in which an address writes it. A variable may also name the file that has the key."""
-    named = (value for name, value in os.environ.items() if _SECRET_NAME.search(name))
-    for secret in {*_known, *(value for value in named if not value.startswith(("/", "~", ".")))}:
+    """Each secret, and the ways in which an address writes it."""
+    for secret in {*_known, *_of_environment()}:
         yield from {secret, quote(secret, safe=""), unquote(secret)} - {""}
+
+
+def _of_environment() -> Iterator[str]:
+    """The values of variables that are named like a secret, unless they name the file that has it; and of addresses."""
+    for name, value in os.environ.items():
+        if _SECRET_NAME.search(name) and not value.startswith(("/", "~", ".")):
+            yield value
+        elif "://" in value and "@" in value:
+            yield from _credentials(value)
+
+
+def _credentials(address: str) -> Iterator[str]:
+    try:
+        parts = urlsplit(address)
+        user, password = parts.username, parts.password
+    except ValueError:  # no address at all, as whoever wants to use it will say
+        return
+    if password:
+        pair = unquote(f"{user}:{password}")
+        yield from (password, pair, base64.b64encode(pair.encode()).decode())
+    elif user:
+        yield user
+    yield from (value for name, value in parse_qsl(parts.query) if _SECRET_NAME.search(name))
 
 
 def _pattern(secret: str) -> re.Pattern[str]:

@@ -41,8 +41,13 @@ def json_line(data: Any) -> str:
     return printable_json(json.dumps(data, ensure_ascii=False))
 
 
+def json_page(data: Any) -> str:
+    """The same on many lines, for people; without a line end."""
+    return printable_json(json.dumps(data, indent=2, ensure_ascii=False))
+
+
 def _shown(found: re.Match[str]) -> str:
     return found[0].encode("unicode_escape").decode("ascii")
 
 
-__all__ = ["carriable", "carriable_data", "json_line", "one_line", "printable", "printable_json"]
+__all__ = ["carriable", "carriable_data", "json_line", "json_page", "one_line", "printable", "printable_json"]

@@ -91,8 +91,7 @@ def split(
     as_json: AsJson = False,
 ) -> None:
     """Deal a bank's tasks into parts: whole tasks, every family in every part."""
-    import json
-
+    from agent.text import json_page
     from navigator.bank import Bank
     from navigator.files import replace
 
@@ -100,7 +99,7 @@ def split(
     if out is not None:
         file_to_write(out)
         keep(out, force)
-        replace(out, f"{json.dumps(dealt, indent=2, ensure_ascii=False)}\n".encode())
+        replace(out, f"{json_page(dealt)}\n".encode())
     if as_json:
         print_json(dealt)
         return

@@ -125,13 +125,12 @@ def _kept(out: Path | None) -> str:
 
 def _write(console: Console, found: Evaluation, out: Path) -> None:
     """The numbers first, so that they are there whatever becomes of the figures."""
-    import json
-
+    from agent.text import json_page
     from navigator.errors import NavigatorError
     from navigator.files import replace
 
     content = found.to_json()
-    replace(out / RESULT, f"{json.dumps(content, indent=2, ensure_ascii=False)}\n".encode())
+    replace(out / RESULT, f"{json_page(content)}\n".encode())
     replace(out / "outcomes.csv", found.outcomes_csv().encode())
     try:
         from navigator.report import write_report

@@ -18,7 +18,7 @@ from typer.core import TyperCommand
 
 from agent.errors import Interrupted
 from agent.redaction import redact_message
-from agent.text import json_line, one_line, printable, printable_json
+from agent.text import json_line, json_page, one_line, printable, printable_json
 from memory.home import expanded
 
 if TYPE_CHECKING:
@@ -126,9 +126,7 @@ def say(sentence: str) -> None:
 
 def print_json(data: Any) -> None:
     """Prints JSON that people can read too."""
-    import json
-
-    _print_exactly(printable_json(json.dumps(data, indent=2, ensure_ascii=False)))
+    _print_exactly(json_page(data))
 
 
 def print_json_line(data: Any) -> None:

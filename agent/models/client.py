@@ -67,7 +67,7 @@ class ModelClient:
         self.retry = retry or RetryPolicy()
         self.timeout = timeout
         remember_address(where)
-        remember(*_keys(model))
+        _remember_keys(model)
         self.where = public_address(where) or self.name
         self._dialect = dialect
         self._speaks_grammar = speaks_grammar
@@ -206,11 +206,15 @@ def _claims(model: BaseChatModel) -> Capabilities:
     return claims if isinstance(claims, Capabilities) else Capabilities()
 
 
-def _keys(model: BaseChatModel) -> list[str]:
-    """The credentials that a LangChain object holds, which its endpoint may echo."""
+def _remember_keys(model: BaseChatModel) -> None:
+    """Makes known what credentials a LangChain object holds, which its endpoint may echo."""
     from pydantic import SecretStr
 
-    return [value.get_secret_value() for value in vars(model).values() if isinstance(value, SecretStr)]
+    for value in vars(model).values():
+        if isinstance(value, SecretStr):
+            remember(value.get_secret_value())
+        elif isinstance(value, str) and "://" in value:
+            remember_address(value)
 
 
 def _without_keys(reply: Reply) -> Reply:

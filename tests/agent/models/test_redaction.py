@@ -34,7 +34,8 @@ def test_a_known_key_is_taken_out_of_any_text():
 
 def test_keys_of_the_environment_are_known(monkeypatch):
     monkeypatch.setenv("LAB_PASSWORD", "correct-horse-7")
-    assert redact("it said correct-horse-7 twice") == "it said *** twice"
+    monkeypatch.setenv("LAB_PROXY", "http://me:battery-8@proxy:3128")
+    assert redact("it said correct-horse-7 and battery-8") == "it said *** and ***"
 
 
 def test_folders_and_key_files_are_no_secrets(monkeypatch):
@@ -148,5 +149,10 @@ def test_the_keys_of_a_users_own_model_object_are_known():
 
     from agent.models import ModelClient
 
-    ModelClient(ChatOpenAI(model="m", api_key=SecretStr(KEY)))
-    assert redact(KEY) == "***"
+    ModelClient(ChatOpenAI(model="m", api_key=SecretStr(KEY), base_url="http://lab:hunter-22@host/v1"))
+    assert redact(f"{KEY} of hunter-22") == "*** of ***"
+
+
+def test_what_is_no_address_has_no_credentials():
+    remember_address("http://[::1")
+    assert redact("http://[::1") == "http://[::1"
