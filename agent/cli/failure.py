@@ -10,6 +10,8 @@ import sys
 import traceback
 from typing import Any
 
+import typer
+
 from agent.errors import Interrupted, PilotageError
 from memory.home import data_dir
 from navigator.errors import NavigatorError
@@ -30,7 +32,7 @@ def report_failure(error: BaseException) -> int:
     """Prints what became of a command that raised, on stderr, and returns its exit code."""
     from agent.cli.terminal import guarded
 
-    if isinstance(error, KeyboardInterrupt):
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
         error = Interrupted("interrupted")
     if isinstance(error, Interrupted):
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # who presses Ctrl-C again waits for nothing more
