@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.settings import Settings
+from memory.home import expanded
 
 if TYPE_CHECKING:
     from agent.models.client import ModelClient
@@ -36,14 +36,14 @@ def assemble(
         ConceptStoreError: the memory folder cannot be opened.
     """
     from agent.models import ResponseCache, load_model
-    from agent.models.weights import data_dir
+    from memory.home import data_dir
 
     if model is None:
         cache = ResponseCache() if settings.cache else None
         model = load_model(settings.model, base_url=settings.base_url, cache=cache, slots=settings.concurrency)
     loading = ThreadPoolExecutor(1, thread_name_prefix="load-model")
     loading.submit(model.load, quick=quick)  # a failure shows again at the first call, which loads what is not loaded
-    store = _open_store(settings, data_dir())
+    store = _open_store(settings)
     try:
         from agent.runner import ReasoningAgent
 
@@ -70,16 +70,20 @@ def assemble(
         loading.shutdown()
 
 
-def _open_store(settings: Settings, data: Path) -> ConceptStore | None:
+def _open_store(settings: Settings) -> ConceptStore | None:
     if settings.memory == "none":
         return None
     from memory import ConceptStore
 
-    store = ConceptStore.open(memory_folder(settings, data), embedder=settings.embedder)
+    store = ConceptStore.open(memory_place(settings), embedder=settings.embedder)
     store.warm()
     return store
 
 
-def memory_folder(settings: Settings, data: Path) -> Path:
-    """The memory's folder; `data` is the user's data folder, which holds the default one."""
-    return data / "memory" if settings.memory == "default" else Path(settings.memory)
+def memory_place(settings: Settings) -> str:
+    """The folder or the URL of the memory that the settings name; the default one lies in the user's data folder."""
+    from memory.home import data_dir
+
+    if settings.memory == "default":
+        return str(data_dir() / "memory")
+    return settings.memory if "://" in settings.memory else str(expanded(settings.memory))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from agent.errors import BadReply, UsageError
+from agent.errors import BadReply, PilotageError, Unforeseen, UsageError
 from agent.results import ResultsFile, key
 from agent.run import Run
 from agent.task import Task
+from memory.errors import ConceptStoreError
 
 if TYPE_CHECKING:
     from agent.runner import ReasoningAgent
@@ -101,9 +103,9 @@ async def solve_all(
 ) -> Outcome:
     """Solves tasks, `concurrency` at a time, leaving out those that `results` holds already.
 
-    A task whose reply was unusable gets a line that says so and what it cost, and the others go on; it is tried again
-    when the file is resumed. An endpoint that is down ends the batch, since every other task would meet it too. What a
-    task that a kill cut short has written to memory is undone before it is solved again.
+    A task whose reply was unusable, or that nothing was ready for, gets a line that says so and what it cost, and the
+    others go on; it is tried again when the file is resumed. An endpoint that is down ends the batch, since every other
+    task would meet it too. What a task that a kill cut short has written to memory is undone before it is solved again.
 
     Args:
         agent: solves.
@@ -159,6 +161,11 @@ async def solved(
             return task, await agent.asolve(task, run_id=run_id, learn_later=learn_later)
         except (BadReply, UsageError) as error:
             return task, agent.unsolved(task, error, run_id)
+        except (PilotageError, ConceptStoreError, OSError, MemoryError):
+            raise  # every other task would meet it too
+        except Exception as error:
+            logging.getLogger(__name__).warning("task %r", task.id, exc_info=error)
+            return task, agent.unsolved(task, Unforeseen(f"{type(error).__name__}: {error}"), run_id)
 
     at_work: set[asyncio.Task[tuple[Task, Run]]] = set()
     try:

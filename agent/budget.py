@@ -50,8 +50,8 @@ class Budget(BaseModel):
         needed = estimate_tokens(prompt) + MIN_COMPLETION
         if needed > self.max_tokens:
             raise UsageError(
-                f"a budget of {self.max_tokens} tokens is too small for one step on this task; "
-                f"give it at least {needed}"
+                f"a budget of {self.max_tokens} tokens is too small for one step on this task: give --max-tokens "
+                f"{needed} or more (in Python, Budget(max_tokens={needed}))"
             )
 
 

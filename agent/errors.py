@@ -1,10 +1,21 @@
-"""Every error that `agent` raises on purpose; each message says what to do next."""
+"""Every error that `agent` raises on purpose; each message says what to do next, and tells no credentials."""
+
+from agent.redaction import redact_message
 
 
 class PilotageError(Exception):
     """Base of all errors a caller may want to catch; the command line prints its text and exits with `exit_code`."""
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(redact_message(message))
+
+
+class Interrupted(PilotageError):
+    """Ctrl-C; the text says what is kept and how to go on."""
+
+    exit_code = 130
 
 
 class UsageError(PilotageError):
@@ -47,6 +58,10 @@ class ModelUnavailable(ModelError):
 
 class BadReply(ModelError):
     """The endpoint answered with something that is not a usable chat completion."""
+
+
+class Unforeseen(PilotageError):
+    """What no part of the program expected of one task; the text names it, and the others go on."""
 
 
 class SandboxUnavailable(PilotageError):

@@ -12,6 +12,7 @@ from agent.kit import Recall
 from agent.observe import Observer
 from agent.state import Abilities
 from agent.task import Task, infer_kind
+from agent.text import carriable
 
 if TYPE_CHECKING:
     from agent.credit import Creditor
@@ -60,5 +61,6 @@ class Parts:
     @staticmethod
     def question(text: str) -> Task:
         """A task from a bare question; its id is a hash of its text."""
+        text = carriable(text)
         name = "question-" + hashlib.sha256(text.encode()).hexdigest()[:8]
         return Task(id=name, prompt=text, kind=infer_kind(text))

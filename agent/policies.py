@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.errors import UsageError
+from memory.home import expanded
 from navigator import exploring
 from navigator.errors import NavigatorError
 from navigator.policy import FixedPolicy, Policy, RandomPolicy
@@ -47,7 +48,7 @@ def policy_for(
         if isinstance(name, str) and name.endswith(SUFFIX):
             from navigator.load import load_policy
 
-            policy = load_policy(Path(name), actions, observations, effort)
+            policy = load_policy(expanded(name), actions, observations, effort)
             policy.name = policy_label(name, effort)
             return policy
         if isinstance(name, str) and name in ("default", "rules") and "steps_taken" not in observations.names:
@@ -69,7 +70,7 @@ def policy_for(
             sequence = [entry.strip() for entry in name.removeprefix("fixed:").split(",") if entry.strip()]
             return FixedPolicy(sequence, actions, observations)
         if name.endswith(".toml"):
-            return load_rules(Path(name), actions, observations)
+            return load_rules(expanded(name), actions, observations)
     except NavigatorError as error:
         raise UsageError(str(error)) from error
     if name == "llm":

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from agent.errors import PilotageError, UsageError
-from navigator.bank_files import replace
+from agent.redaction import redact
+from agent.text import json_line
+from navigator.files import replace
 
 
 def key_of(result: dict[str, Any]) -> str:
@@ -43,6 +45,8 @@ class ResultsFile:
 
     def __init__(self, path: Path, *, resume: bool, settings: dict[str, Any], learning: str | None = None) -> None:
         self.path, self._learning = path, learning
+        if path.exists() and not path.is_file():
+            raise UsageError(f"cannot write results to {path}: it is no ordinary file; choose another --out")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
@@ -142,4 +146,4 @@ class ResultsFile:
 
 
 def _lines(results: Iterable[dict[str, Any]]) -> bytes:
-    return b"".join(json.dumps(result, ensure_ascii=False).encode() + b"\n" for result in results)
+    return b"".join(redact(json_line(result)).encode() + b"\n" for result in results)

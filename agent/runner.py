@@ -41,6 +41,7 @@ from agent.sandbox import open_sandbox
 from agent.state import State
 from agent.task import Task
 from agent.trace import Trace
+from memory.home import expanded
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
@@ -127,7 +128,7 @@ class ReasoningAgent:
             seed=seed,
         )
         self.memory = memory
-        self._checkpoints = Path(checkpoints) if checkpoints is not None else None
+        self._checkpoints = expanded(checkpoints) if checkpoints is not None else None
         self._resources = AsyncExitStack()
         self._threads = ExitStack()
         self._durable: tuple[CompiledStateGraph[Any, Any, Any, Any], AsyncSqliteSaver] | None = None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from agent.text import carriable_data
 
 Kind = Literal["numeric", "choice", "text", "program", "grid"]
 KINDS: tuple[Kind, ...] = ("numeric", "choice", "text", "program", "grid")
@@ -36,6 +38,11 @@ class Task(BaseModel):
     examples: tuple[Example, ...] = ()
     gold: Any = None
     metadata: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_kept(cls, given: Any) -> Any:
+        return carriable_data(given) if isinstance(given, dict) else given
 
     @field_validator("prompt")
     @classmethod

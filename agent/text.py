@@ -1,21 +1,53 @@
-"""Text at the edges of the program: everything that comes from outside passes `carriable` before it is used."""
+"""Text at the edges of the program: what comes in can be kept, what goes out can be printed.
+
+`carriable` is for everything that comes from outside (replies, task files, arguments), `printable` for everything
+that reaches a terminal.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
-from memory.text import carriable
+from memory.text import carriable, carriable_data
+
+# What a terminal obeys instead of showing it: control characters of both kinds, line ends that are none of ours, and
+# what changes the direction of the text around it. Marks of right-to-left languages and joiners are left alone: they
+# act on their neighbours only. Halves of characters are what no terminal's encoding can write.
+_COMMANDS = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_UNPRINTABLE = re.compile(rf"(?![\n\t])[{_COMMANDS}]")
+_UNPRINTABLE_IN_LINE = re.compile(rf"[{_COMMANDS}]")
+_UNPRINTABLE_IN_JSON = re.compile(rf"(?![\n])[{_COMMANDS}]")
 
 
-def carriable_data(data: Any) -> Any:
-    """JSON data with every text in it made carriable, names of fields included."""
-    if isinstance(data, str):
-        return carriable(data)
-    if isinstance(data, dict):
-        return {carriable_data(name): carriable_data(value) for name, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [carriable_data(item) for item in data]
-    return data
+def printable(text: str) -> str:
+    r"""The text with what a terminal would obey shown as Python writes it (`\x1b`); lines and tabs stay."""
+    return _UNPRINTABLE.sub(_shown, text.replace("\r\n", "\n"))
 
 
-__all__ = ["carriable", "carriable_data"]
+def one_line(text: str) -> str:
+    r"""A printable text that cannot pass for two lines: line ends inside it are shown as `\n`."""
+    return _UNPRINTABLE_IN_LINE.sub(_shown, text)
+
+
+def printable_json(text: str) -> str:
+    r"""JSON that says the same and holds nothing that a terminal would obey: such characters are written `\u001b`."""
+    return _UNPRINTABLE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def json_line(data: Any) -> str:
+    """Data as one line of JSON, readable in any language, exact, and printable."""
+    return printable_json(json.dumps(data, ensure_ascii=False))
+
+
+def json_page(data: Any) -> str:
+    """The same on many lines, for people; without a line end."""
+    return printable_json(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def _shown(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
+
+
+__all__ = ["carriable", "carriable_data", "json_line", "json_page", "one_line", "printable", "printable_json"]

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from memory.errors import InvalidConcept
+from memory.text import carriable_data
 
 CONCEPT_FORMAT = 1
 
@@ -123,7 +124,7 @@ class ConceptDraft(BaseModel):
             raise InvalidConcept(f"a concept is an object with named fields, not {_sort(data)}; nothing was stored")
         _refuse_null_characters(data)
         try:
-            return cls.model_validate(data)
+            return cls.model_validate(carriable_data(dict(data)))
         except ValidationError as error:
             raise InvalidConcept(_first_fault(error)) from None
 

@@ -14,6 +14,7 @@ from memory.errors import StaleConcept, UnknownConcept
 from memory.ledger import Action, By, Ledger
 from memory.lexical import KeywordIndex
 from memory.near_duplicates import NearDuplicates, twins_within
+from memory.text import carriable
 from memory.vectors import VectorStore
 
 
@@ -101,6 +102,7 @@ class Editor:
 
     def get(self, connection: Connection, id: str) -> Concept:
         """The concept with this id, also when it is retired."""
+        id = carriable(id)
         found = self._ledger.get(connection, self._namespace, [id])
         if id not in found:
             raise UnknownConcept(f"no concept '{id}' in namespace '{self._namespace}'")

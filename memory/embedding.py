@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory.errors import EmbedderError
+from memory.home import data_dir
 from memory.words import content_words
 
 Vectors = NDArray[np.float32]
@@ -123,13 +123,8 @@ def embed_checked(embedder: Embedder, texts: Sequence[str]) -> Vectors:
 
 
 def models_folder() -> Path:
-    """Where pulled models live: `$PILOTAGE_HOME/models`, or the user's data folder."""
-    home = os.environ.get("PILOTAGE_HOME")
-    if home:
-        return Path(home) / "models"
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("pilotage")) / "models"
+    """Where pulled models live: in the user's data folder."""
+    return data_dir() / "models"
 
 
 def resolve_embedder(spec: str | Embedder) -> Embedder:

@@ -18,6 +18,7 @@ from typing import IO, Any, Literal
 from sqlalchemy import func, select
 
 from memory.concept import CONCEPT_FORMAT, Concept, now
+from memory.home import expanded
 from memory.ledger import Ledger
 from memory.schema import WITHDRAWN_HASHES, concepts
 
@@ -75,7 +76,7 @@ def _opened(target: str | Path | IO[str]) -> Iterator[IO[str]]:
     if not isinstance(target, (str, Path)):
         yield target
         return
-    path = Path(target)
+    path = expanded(target)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:

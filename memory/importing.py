@@ -23,6 +23,7 @@ from memory.arcmemo import Defect
 from memory.bulk import NewConcept
 from memory.concept import Concept
 from memory.editor import Editor
+from memory.home import expanded
 from memory.ledger import By, Ledger
 from memory.lexical import KeywordIndex
 from memory.records import Record, Records, SourceFormat
@@ -97,7 +98,7 @@ class Importer:
         """Read, embed, then write."""
         with ExitStack() as stack:
             if isinstance(source, (str, Path)):
-                records = Records(stack.enter_context(Path(source).open("rb")), str(source), form, skip_bad)
+                records = Records(stack.enter_context(expanded(source).open("rb")), str(source), form, skip_bad)
             else:
                 records = Records(source, str(getattr(source, "name", "the input")), form, skip_bad)
             scratch = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8"))

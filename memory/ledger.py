@@ -22,6 +22,7 @@ from memory.database import Database
 from memory.errors import NewerSchema, StaleConcept
 from memory.migrations import prepare
 from memory.schema import concepts, events, meta, vectors
+from memory.text import carriable
 
 # Made once: to build it at every search takes five times as long as to run it.
 _STANDING = select(
@@ -42,6 +43,10 @@ class By:
     actor: str = "user"
     cause: str = ""
     run: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("actor", "cause", "run"):
+            object.__setattr__(self, name, carriable(getattr(self, name)))
 
 
 @dataclass(frozen=True)

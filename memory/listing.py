@@ -10,6 +10,7 @@ from memory.concept import Concept, ConceptKind, Status
 from memory.errors import InvalidConcept, UnknownConcept
 from memory.ledger import Ledger
 from memory.schema import WITHDRAWN_HASHES, concepts
+from memory.text import carriable
 
 Sort = Literal["added", "changed", "title", "seen", "recalled", "helped", "harmed", "posterior"]
 _COLUMNS = {"added": concepts.c.added_seq, "changed": concepts.c.changed_seq}
@@ -56,6 +57,7 @@ def find_id(ledger: Ledger, namespace: str, text: str) -> str:
     Raises:
         UnknownConcept: there is none, or more than one.
     """
+    text = carriable(text)
     mine = concepts.c.namespace == namespace
     query = select(concepts.c.id).where(mine, concepts.c.id.startswith(text, autoescape=True)).limit(_SHOWN + 1)
     with ledger.read() as connection:

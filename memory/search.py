@@ -13,6 +13,7 @@ from memory.ledger import Ledger
 from memory.lexical import KeywordIndex
 from memory.recall import Hit, fuse
 from memory.schema import concepts, vectors
+from memory.text import carriable
 from memory.vectors import VectorStore
 
 SHORTLIST = 20
@@ -52,6 +53,7 @@ class Finder:
         """The `limit` best by fused rank, best first, and their vectors by id."""
         if limit < 1 or self._is_bare():
             return [], {}
+        text = carriable(text)
         wide = max(2 * limit, SHORTLIST)
         query = self._vectors.embed([text])[0]
         with self._ledger.read() as connection:

@@ -22,6 +22,7 @@ from memory.database import Database
 from memory.editor import Editor
 from memory.embedding import Embedder, resolve_embedder
 from memory.errors import LedgerReadOnly
+from memory.home import expanded
 from memory.ledger import By, Ledger
 from memory.lexical import open_keyword_index
 from memory.merge import Merger
@@ -307,7 +308,7 @@ def _locate(path_or_url: str | Path) -> tuple[str, Path | None]:
     """Database URL, and the folder where a Chroma index may live."""
     if isinstance(path_or_url, str) and "://" in path_or_url:
         return path_or_url, None
-    folder = Path(path_or_url)
+    folder = expanded(path_or_url)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+from typing import Any
 
 
 def carriable(text: str) -> str:
@@ -16,3 +16,14 @@ def carriable(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text
+
+
+def carriable_data(data: Any) -> Any:
+    """JSON data with every text in it made carriable, names of fields included."""
+    if isinstance(data, str):
+        return carriable(data)
+    if isinstance(data, dict):
+        return {carriable_data(name): carriable_data(value) for name, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [carriable_data(item) for item in data]
+    return data

@@ -13,6 +13,7 @@ from memory.concept import Concept
 from memory.errors import UnknownEvent
 from memory.ledger import Event, event_of
 from memory.schema import concepts, events, withdrawn_hash
+from memory.text import carriable
 
 
 def event(connection: Connection, namespace: str, seq: int) -> Event:
@@ -29,7 +30,7 @@ def list_events(
     """Events, oldest first: the last `limit` of them or, with `since`, the first `limit` after that event."""
     query = _of(namespace)
     if run is not None:
-        query = query.where(events.c.run == run)
+        query = query.where(events.c.run == carriable(run))
     if since is not None:
         query = query.where(events.c.seq > since).order_by(events.c.seq)
     else:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from navigator.errors import BankError
+from navigator.files import replace, sync_folder
 
 META_FILE = "bank.json"
 TASKS_FOLDER = "tasks"
@@ -95,18 +96,7 @@ def append(path: Path, lines: bytes) -> None:
             os.truncate(path, end)
             raise BankError(f"cannot write to {path}: {error.strerror}; free some space and run again") from error
     if new:
-        _sync_folder(path.parent)
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Puts content in a file's place, durably, at one stroke."""
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def compress(path: Path) -> Path:
@@ -125,11 +115,3 @@ def decompress(path: Path) -> Path:
     replace(plain, b"".join(line + b"\n" for line in lines))
     path.unlink()
     return plain
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -18,13 +18,13 @@ from navigator.bank_files import (
     decompress,
     encode,
     read_whole_lines,
-    replace,
     safe_name,
     task_file,
 )
 from navigator.bank_reader import read_meta, read_nodes
 from navigator.bank_records import BankMeta, Node, TaskHeader
 from navigator.errors import BankError
+from navigator.files import replace
 from navigator.sole import Sole
 
 

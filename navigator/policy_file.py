@@ -7,8 +7,6 @@ safetensors format keeps several in no fixed order, and the same training must g
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navigator.errors import PolicyError, SpecMismatch
+from navigator.files import replace
 from navigator.spaces import ActionSpec, Feature, ObservationSpec
 
 POLICY_FORMAT = 1
@@ -159,18 +158,9 @@ def write_policy(path: Path, header: Header, tensors: Tensors) -> None:
     """Writes a policy file at once: a reader sees the old one or the new one, never a part."""
     from safetensors.numpy import save
 
-    path = at_home(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = save({name: np.ascontiguousarray(t) for name, t in tensors.items()}, {_KEY: header.to_text()})
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    replace(
+        at_home(path), save({name: np.ascontiguousarray(t) for name, t in tensors.items()}, {_KEY: header.to_text()})
+    )
 
 
 def read_policy(path: Path) -> tuple[Header, Tensors]:

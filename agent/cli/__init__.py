@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import typer
-
 from agent.cli import (
     bank,
     collect,
@@ -21,8 +19,9 @@ from agent.cli import (
     solve,
     train,
 )
+from agent.cli.terminal import App
 
-app = typer.Typer(
+app = App(
     name="pilotage",
     help="Solve tasks by a routed sequence of logic blocks, with a memory of what worked.",
     no_args_is_help=True,
@@ -47,19 +46,13 @@ app.command("graph")(graph.graph)
 
 def main() -> None:
     """Entry point: a known error is one sentence on stderr and its exit code, never a traceback."""
-    from agent.cli.failure import sentence_and_code
-
     try:
-        app()
-    except KeyboardInterrupt:
-        print("interrupted; what was finished is kept", file=sys.stderr)
-        sys.exit(130)
-    except Exception as error:
-        known = sentence_and_code(error)
-        if known is None:
-            raise
-        print(f"error: {known[0]}", file=sys.stderr)
-        sys.exit(known[1])
+        code = app(standalone_mode=False)
+    except BaseException as error:
+        from agent.cli.failure import report_failure
+
+        code = report_failure(error)
+    sys.exit(code)
 
 
 __all__ = ["app", "main"]

@@ -9,9 +9,11 @@ import typer
 
 from agent.cli.bank_score import score
 from agent.cli.bank_traces import add_traces
-from agent.cli.memory_open import AsJson, print_json, screen
+from agent.cli.memory_open import AsJson
+from agent.cli.places import Force, file_to_write, folder_to_write, keep
+from agent.cli.terminal import App, plain, print_json, screen
 
-app = typer.Typer(
+app = App(
     help="Look at recorded reasoning trees, check them, put them together and carry them over.", no_args_is_help=True
 )
 
@@ -39,8 +41,6 @@ def info(bank: BankFolder, cost_weight: CostWeight = 0.0, as_json: AsJson = Fals
 @app.command()
 def verify(bank: BankFolder, as_json: AsJson = False) -> None:
     """List everything that is wrong with a bank; exit code 1 where something keeps it from being read."""
-    from rich.markup import escape
-
     from navigator.bank_verify import verify as check
 
     findings = check(bank)
@@ -51,7 +51,7 @@ def verify(bank: BankFolder, as_json: AsJson = False) -> None:
         console = screen()
         for one in findings:
             colour = "red" if one.level == "error" else "yellow"
-            console.print(f"[{colour}]{one.level}[/]  {escape(one.where)}  {escape(one.what)}", soft_wrap=True)
+            console.print(f"[{colour}]{one.level}[/]  {plain(one.where)}  {plain(one.what)}", soft_wrap=True)
         if not findings:
             console.print("[green]nothing is wrong with it[/]")
     if errors:
@@ -65,19 +65,18 @@ def merge(
     as_json: AsJson = False,
 ) -> None:
     """Put banks together that were recorded with the same model, blocks, features and budget."""
-    from rich.markup import escape
-
     from navigator.bank_merge import merge as put_together
 
+    folder_to_write(out)
     report = put_together(sources, out)
     if as_json:
         print_json(vars(report))
         return
     console = screen()
     done = f"{report.added} nodes added, {report.known} were there already; {report.tasks} tasks in {out}"
-    console.print(escape(done), soft_wrap=True)
+    console.print(plain(done), soft_wrap=True)
     for conflict in report.conflicts:
-        console.print(f"[yellow]conflict[/]  {escape(conflict)}: other content here; the first is kept", soft_wrap=True)
+        console.print(f"[yellow]conflict[/]  {plain(conflict)}: other content here; the first is kept", soft_wrap=True)
 
 
 @app.command()
@@ -88,24 +87,27 @@ def split(
     ] = "train=0.7,test=0.3",
     seed: Annotated[int, typer.Option(help="Of the order in which tasks are dealt.")] = 0,
     out: Annotated[Path | None, typer.Option(help="JSON file to write the parts to.")] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Deal a bank's tasks into parts: whole tasks, every family in every part."""
-    import json
-
+    from agent.text import json_page
     from navigator.bank import Bank
+    from navigator.files import replace
 
     dealt = Bank.open(bank).split(shares(parts), seed)
     if out is not None:
-        out.write_text(json.dumps(dealt, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        file_to_write(out)
+        keep(out, force)
+        replace(out, f"{json_page(dealt)}\n".encode())
     if as_json:
         print_json(dealt)
         return
     console = screen()
     for name, tasks in dealt.items():
-        console.print(f"{name}: {len(tasks)} tasks")
+        console.print(f"{plain(name)}: {len(tasks)} tasks")
     if out is not None:
-        console.print(f"[dim]written to {out}[/]", soft_wrap=True)
+        console.print(f"[dim]written to {plain(out)}[/]", soft_wrap=True)
 
 
 @app.command()
@@ -132,11 +134,14 @@ def export(
     from navigator.bank import Bank
     from navigator.bank_minari import export_minari
 
+    folder_to_write(minari, "--minari")
     report = export_minari(Bank.open(bank), minari, cost_weight, dataset)
     if as_json:
         print_json({**vars(report), "path": str(report.path)})
     else:
-        screen().print(f"{report.episodes} episodes, {report.steps} steps written to {report.path}", soft_wrap=True)
+        screen().print(
+            f"{report.episodes} episodes, {report.steps} steps written to {plain(report.path)}", soft_wrap=True
+        )
 
 
 def shares(parts: str) -> dict[str, float]:

@@ -12,10 +12,13 @@ if TYPE_CHECKING:
 
 def print_info(console: Console, found: BankInfo) -> None:
     """What it holds, then a table of families and one of blocks."""
-    from rich.markup import escape
     from rich.table import Table
 
-    console.print(f"[bold]{escape(found.path)}[/]  {escape(found.model)}, preset {found.preset}, {found.created}")
+    from agent.cli.terminal import plain
+
+    console.print(
+        f"[bold]{plain(found.path)}[/]  {plain(found.model)}, preset {plain(found.preset)}, {plain(found.created)}"
+    )
     console.print(
         f"{found.tasks} tasks, {found.nodes} nodes, {found.deepest} blocks deep, {found.tokens:,} tokens, "
         f"{found.seconds / 3600:.1f} h of calls; costs are in 1,000 tokens a task, weighed {found.cost_weight:g}"
@@ -30,11 +33,11 @@ def print_info(console: Console, found: BankInfo) -> None:
         table.add_column(name, justify="right")
     for family, one in found.families.items():
         table.add_row(
-            escape(family), f"{one.tasks}", f"{one.nodes}", f"{one.at_once:.0%}", one.best_sequence,
+            plain(family), f"{one.tasks}", f"{one.nodes}", f"{one.at_once:.0%}", plain(one.best_sequence),
             f"{one.best_accuracy:.0%}", f"{one.best_cost:.2f}", f"{one.oracle_accuracy:.0%}", f"{one.oracle_cost:.2f}",
         )  # fmt: skip
     table.add_row(
-        "[bold]all[/]", f"{found.tasks}", f"{found.nodes}", f"{found.at_once:.0%}", found.best_sequence,
+        "[bold]all[/]", f"{found.tasks}", f"{found.nodes}", f"{found.at_once:.0%}", plain(found.best_sequence),
         f"{found.best_accuracy:.0%}", f"{found.best_cost:.2f}", f"{found.oracle_accuracy:.0%}",
         f"{found.oracle_cost:.2f}",
     )  # fmt: skip
@@ -44,7 +47,7 @@ def print_info(console: Console, found: BankInfo) -> None:
         blocks.add_column(name, justify="right")
     for name, value in found.blocks.items():
         blocks.add_row(
-            name, f"{value['nodes']}", _signed(value["gain"]), _share(value["helps"]), _share(value["chosen"]),
+            plain(name), f"{value['nodes']}", _signed(value["gain"]), _share(value["helps"]), _share(value["chosen"]),
             f"{value['loss_without']:.3f}",
         )  # fmt: skip
     console.print(blocks)

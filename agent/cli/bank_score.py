@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.memory_open import AsJson, print_json, screen
+from agent.cli.memory_open import AsJson
+from agent.cli.places import file_to_write
+from agent.cli.terminal import interruptible, plain, print_json, progress, screen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +58,13 @@ def score(
     asked = _scorer(scorer, opened, model, base_url, step_tag, good_column, timeout)
     given = {each.task.id: each.task for each in mixed(tasks)[0]} if tasks else {}
     file = out if out is not None else default_file(bank, asked.name)
-    with StepScoreWriter(file, asked.name, asked.identity) as writer, _shown(console) as on_step:
+    file_to_write(file)
+    kept = f"interrupted; what was scored is kept in {file}; the same command scores the rest"
+    with (
+        interruptible(lambda: kept),
+        StepScoreWriter(file, asked.name, asked.identity) as writer,
+        _shown(console) as on_step,
+    ):
         scored = asyncio.run(score_bank(opened, asked, writer, given, concurrency=concurrency, on_step=on_step))
     usage = scored.usage
     if as_json:
@@ -69,7 +77,7 @@ def score(
         f"{usage.about}{usage.completion_tokens} out",
         soft_wrap=True,
     )
-    console.print(f"written to {file}; next: pilotage train --step-scores {file}", soft_wrap=True)
+    console.print(f"written to {plain(file)}; next: pilotage train --step-scores {plain(file)}", soft_wrap=True)
 
 
 def _scorer(
@@ -102,10 +110,10 @@ def _scorer(
 
 @contextmanager
 def _shown(console: Console) -> Iterator[Callable[[Scored], None]]:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with progress(console, *columns) as bar:
         task = bar.add_task("score", total=None)
 
         def on_step(so_far: Scored) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from agent.cli.terminal import plain, print_json_line, screen
 
 
 def add_traces(
@@ -20,8 +21,6 @@ def add_traces(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON summary.")] = False,
 ) -> None:
     """Add the runs of a results file to a bank. Runs of another model, or with memory, are left out."""
-    from rich.console import Console
-
     from agent.blocks import installed
     from agent.collecting.sources import mixed
     from agent.collecting.traces import TraceAdder, result_lines
@@ -30,7 +29,7 @@ def add_traces(
     from navigator.bank_reader import read_meta
     from navigator.errors import BankError
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = screen(errors=True, soft_wrap=True)
     meta = read_meta(bank)
     if meta.has_earlier_routes:
         raise BankError(
@@ -42,8 +41,8 @@ def add_traces(
         adder = TraceAdder(writer, assigned, installed(), open_sandbox(sandbox))
         added = asyncio.run(adder.add(result_lines(results)))
     for what in (*defects, *(f"{which}: {why}" for which, why in added.left_out)):
-        console.print(f"[red]left out[/] {what}")
-    console.print(f"{added.nodes} nodes added, {added.known} were there before: {bank}")
+        console.print(f"[red]left out[/] {plain(what)}")
+    console.print(f"{added.nodes} nodes added, {added.known} were there before: {plain(bank)}")
     if as_json:
-        print(json.dumps({"nodes_added": added.nodes, "nodes_known": added.known, "left_out": len(added.left_out)}))
+        print_json_line({"nodes_added": added.nodes, "nodes_known": added.known, "left_out": len(added.left_out)})
     raise typer.Exit(1 if added.left_out else 0)

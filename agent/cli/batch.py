@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from agent.assembly import assemble, memory_folder
+from agent.assembly import assemble, memory_place
 from agent.batch import Outcome, ResultsFile, solve_all
+from agent.cli.terminal import interruptible, plain, print_json_line, progress, screen
 from agent.continual import memory_copy, shuffled, solve_continually
 from agent.errors import UsageError
 from agent.policies import policy_label
@@ -27,6 +26,8 @@ from agent.task import Task
 from agent.tasks import load_tasks
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from agent.models.client import ModelClient
     from agent.runner import ReasoningAgent
 
@@ -64,9 +65,9 @@ def solve_tasks(plan: Plan, settings: Settings, *, as_json: bool) -> int:
     _require_sense(plan, settings)
     source = load_tasks(plan.spec)
     tasks = list(islice(source, plan.limit))
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = screen(errors=True, soft_wrap=True)
     for defect in source.defects:
-        console.print(f"[red]left out[/] {defect}")
+        console.print(f"[red]left out[/] {plain(defect)}")
     common = {"policy": policy_label(settings.policy, settings.effort), "seed": settings.seed}
     with ExitStack() as stack:
         results = None
@@ -87,7 +88,7 @@ def solve_tasks(plan: Plan, settings: Settings, *, as_json: bool) -> int:
                     shared = agent.parts.model
                     outcome = _solve(agent, ordered, seed, own, results, console, as_json)
                 for task_id, why in outcome.failed:
-                    console.print(f"[red]not solved[/] {task_id}: {why}")
+                    console.print(f"[red]not solved[/] {plain(task_id)}: {plain(why)}")
                 made = [run.to_json() for run in (*outcome.runs, *outcome.unsolved)]
             else:
                 console.print(f"all {len(tasks)} tasks are done already")
@@ -122,12 +123,10 @@ def _settings_of_order(plan: Plan, settings: Settings, seed: int | None) -> Sett
     """The settings with the memory of one order: where there are several, a copy, so that they do not meet."""
     if plan.orders is None or plan.out is None or settings.memory == "none":
         return settings
-    from agent.models.weights import data_dir
-
     copies = plan.out.with_name(plan.out.name + ".memory")
     if not plan.resume and (copies / f"order-{seed}").exists():
         raise UsageError(f"{copies} holds copies of an earlier run; remove it, add --resume, or choose another --out")
-    copy = memory_copy(memory_folder(settings, data_dir()), copies / f"order-{seed}")
+    copy = memory_copy(Path(memory_place(settings)), copies / f"order-{seed}")
     return settings.model_copy(update={"memory": str(copy)})
 
 
@@ -155,21 +154,21 @@ def _solve(
         TimeRemainingColumn(),
     )
     right: list[float] = []
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with progress(console, *columns) as shown:
         done = len(tasks) - _waiting(results, tasks, order, settings)
-        bar = progress.add_task("solve", total=len(tasks), completed=done, right="")
+        bar = shown.add_task("solve", total=len(tasks), completed=done, right="")
 
         def on_done(run: Run) -> None:
             if run.score is not None:
                 right.append(run.score)
-            shown = f"{100 * sum(right) / len(right):.0f}% right" if right else ""
-            progress.update(bar, advance=1, right=shown)
+            share = f"{100 * sum(right) / len(right):.0f}% right" if right else ""
+            shown.update(bar, advance=1, right=share)
             if as_json:
                 line = run.to_json() | ({} if order is None else {"order": order})
-                print(json.dumps(line, ensure_ascii=False), flush=True)
+                print_json_line(line)
             elif not console.is_terminal and run.error is None:
                 score = "" if run.score is None else f" score {run.score:g}"
-                console.print(f"{run.task_id}: {' → '.join(run.route)}{score}{memory_note(run)}")
+                console.print(f"{plain(run.task_id)}: {' → '.join(run.route)}{score}{memory_note(run)}")
 
         async def everything() -> Outcome:
             common: dict[str, Any] = {"concurrency": settings.concurrency, "results": results, "order": order}
@@ -178,7 +177,17 @@ def _solve(
                     return await solve_continually(agent, tasks, every=settings.learn_every, on_done=on_done, **common)
                 return await solve_all(agent, tasks, on_done=on_done, **common)
 
-        return asyncio.run(everything())
+        with interruptible(lambda: _kept(results, settings)):
+            return asyncio.run(everything())
+
+
+def _kept(results: ResultsFile | None, settings: Settings) -> str:
+    """What Ctrl-C has left of a batch, and how to go on."""
+    if results is not None:
+        done = "1 result is" if len(results.done) == 1 else f"{len(results.done)} results are"
+        return f"interrupted; {done} kept in {results.path}; the same command with --resume goes on with the rest"
+    quick = "; the replies are cached, so that the same command is quick about them" if settings.cache else ""
+    return f"interrupted; no result is kept, since no --out was given{quick}"
 
 
 def memory_note(run: Run) -> str:
@@ -208,5 +217,5 @@ def _print_summary(console: Console, figures: dict[str, Any], out: Path | None) 
     table.add_row("LLM calls per task", f"{figures['llm_calls_per_task']:.2f}")
     table.add_row("LLM seconds per task", f"{figures['seconds_per_task']:.1f}")
     if out is not None:
-        table.add_row("results", str(out))
+        table.add_row("results", plain(out))
     console.print(table)

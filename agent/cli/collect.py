@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from agent.cli.places import folder_to_write
+from agent.cli.terminal import interruptible, plain, print_json_line, progress, screen
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,7 +83,10 @@ def collect(
     settings = settings.model_copy(update={"policy": "random", "effort": None})
     depths = {"episodes": episodes_per_task, "max_depth": max_depth, "samples": samples}
     study = depths | {"nodes_per_task": nodes_per_task, "plan": plan, "mix": policy_mix}
-    raise typer.Exit(_collect(tasks, out, settings, study, temperature, limit, limit_minutes, as_json))
+    folder_to_write(out)
+    with interruptible(lambda: f"interrupted; what was recorded is kept in {out}; the same command goes on from there"):
+        code = _collect(tasks, out, settings, study, temperature, limit, limit_minutes, as_json)
+    raise typer.Exit(code)
 
 
 def _collect(
@@ -94,8 +99,6 @@ def _collect(
     limit_minutes: float | None,
     as_json: bool,
 ) -> int:
-    from rich.console import Console
-
     from agent.assembly import assemble
     from agent.collect import Collector, unfit
     from agent.collecting.meta import meta_of, require_same_abilities
@@ -103,7 +106,7 @@ def _collect(
     from agent.stepwise import Stepwise
     from navigator.bank import BankWriter
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = screen(errors=True, soft_wrap=True)
     assigned, defects = mixed(specs, limit)
     deadline = None if limit_minutes is None else time.monotonic() + 60 * limit_minutes
     with assemble(settings) as agent:
@@ -113,7 +116,7 @@ def _collect(
         refused = {id for id, _ in left_out}
         chosen = [each for each in assigned if each.task.id not in refused]
         for what in (*defects, *(f"{id}: {why}" for id, why in left_out)):
-            console.print(f"[red]left out[/] {what}")
+            console.print(f"[red]left out[/] {plain(what)}")
         if not chosen:
             console.print("no task is left to record")
             return 1
@@ -155,7 +158,7 @@ def _study(wanted: dict[str, Any], parts: Parts) -> Any:
 
 def _run(collector: Collector, tasks: list[Assigned], concurrency: int, console: Console) -> bool:
     """Records the tasks; true where Ctrl-C ended it."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
     from agent.collecting.tally import clock
     from navigator.bank import Node, TaskHeader
@@ -167,12 +170,12 @@ def _run(collector: Collector, tasks: list[Assigned], concurrency: int, console:
         MofNCompleteColumn(),
         TextColumn("{task.fields[nodes]} nodes, {task.fields[left]} left"),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("record", total=None, nodes=0, left="?")
+    with progress(console, *columns) as shown:
+        bar = shown.add_task("record", total=None, nodes=0, left="?")
 
         def show() -> None:
             left = clock(tally.seconds_left)
-            progress.update(bar, total=tally.entries, completed=tally.done, nodes=tally.nodes, left=left)
+            shown.update(bar, total=tally.entries, completed=tally.done, nodes=tally.nodes, left=left)
 
         def on_node(header: TaskHeader, node: Node) -> None:
             show()
@@ -182,7 +185,7 @@ def _run(collector: Collector, tasks: list[Assigned], concurrency: int, console:
             nodes = len(collector.writer.nodes(header.task))
             if not console.is_terminal:
                 share = f"{tally.tasks} of {len(tasks)} tasks"
-                console.print(f"{header.task}: {nodes} nodes; {share}, {clock(tally.seconds_left)} left")
+                console.print(f"{plain(header.task)}: {nodes} nodes; {share}, {clock(tally.seconds_left)} left")
 
         collector.on_node, collector.on_task = on_node, on_task
         try:
@@ -200,7 +203,7 @@ def _report(collector: Collector, tasks: list[Assigned], out: Path, console: Con
     console.print(
         f"{tally.nodes} nodes recorded in {clock(tally.seconds)}, {tally.found} were there before; "
         f"{usage.about}{usage.prompt_tokens} tokens in, {usage.about}{usage.completion_tokens} out; "
-        f"{tally.tasks} of {len(tasks)} tasks are complete: {out}"
+        f"{tally.tasks} of {len(tasks)} tasks are complete: {plain(out)}"
     )
     if tally.tasks < len(tasks):
         console.print("what was recorded is kept; the same command goes on from here")
@@ -215,4 +218,4 @@ def _report(collector: Collector, tasks: list[Assigned], out: Path, console: Con
             "usage": usage.model_dump(mode="json"),
             "seconds": round(tally.seconds, 3),
         }
-        print(json.dumps(summary))
+        print_json_line(summary)

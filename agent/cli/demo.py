@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from agent.cli.terminal import print_json_line
+from agent.text import json_line
+from navigator.files import replace
 
 if TYPE_CHECKING:
     from agent.runner import ReasoningAgent
@@ -18,19 +21,24 @@ if TYPE_CHECKING:
 
 def demo(
     model: Annotated[str, typer.Option(help="The model to use.")] = "embedded",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a task.")] = False,
 ) -> None:
     """Solve three real tasks with the embedded model and learn from the first for the third."""
     from agent.assembly import assemble
-    from agent.models.weights import data_dir
     from agent.settings import Settings
+    from memory.home import data_dir
 
     folder = data_dir() / "demo"
     shutil.rmtree(folder, ignore_errors=True)  # the demo starts without memory, so that what it learns is seen
     settings = Settings(model=model, memory=str(folder / "memory"), policy="default", cache=False)
     with assemble(settings, quick=True) as agent:
-        runs = asyncio.run(_solve_all(agent))
+        runs = asyncio.run(_solve_all(agent, quiet=as_json))
     trace = folder / "trace.jsonl"
-    trace.write_text("".join(json.dumps(run) + "\n" for run in runs))
+    replace(trace, "".join(f"{json_line(run)}\n" for run in runs).encode())
+    if as_json:
+        for run in runs:
+            print_json_line(run)
+        return
     print(f"\n{sum(run['score'] == 1 for run in runs)} of {len(runs)} right.")
     print(f"The trace of every step is in {_short(trace)}")
     print(f"The memory is in {_short(folder / 'memory')}")
@@ -42,7 +50,7 @@ def _short(path: Path) -> str:
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
-async def _solve_all(agent: ReasoningAgent) -> list[dict[str, Any]]:
+async def _solve_all(agent: ReasoningAgent, *, quiet: bool) -> list[dict[str, Any]]:
     from agent import events
     from agent.cli.show import Show
 
@@ -50,8 +58,9 @@ async def _solve_all(agent: ReasoningAgent) -> list[dict[str, Any]]:
     tasks = _tasks()
     async with agent:
         for place, task in enumerate(tasks, 1):
-            print(f"\n--- task {place} of {len(tasks)}: {task.prompt}\n")
-            show = Show(sys.stdout)
+            if not quiet:
+                print(f"\n--- task {place} of {len(tasks)}: {task.prompt}\n")
+            show = Show(sys.stdout, quiet=quiet)
             async for event in agent.astream(task):
                 show(event)
                 if isinstance(event, events.Finished):

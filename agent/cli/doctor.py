@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Iterator
@@ -11,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
+
+from agent.cli.terminal import plain, print_json, screen
 
 EXTRAS = {
     "local": ("xllamacpp", "sentence-transformers", "torch"),
@@ -33,17 +34,15 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     """Show what is installed, what is missing, and how to get it."""
     findings = [*_machine(), *_extras(), *_weights(), *_sandbox(), *_memory()]
     if as_json:
-        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+        print_json([asdict(finding) for finding in findings])
         return
-    from rich.console import Console
-    from rich.markup import escape
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = screen(soft_wrap=True)
     width = max(len(finding.what) for finding in findings)
     for finding in findings:
         mark = "[green]ok[/]" if finding.ok else "[yellow]--[/]"
-        remedy = f"  [yellow]{escape(finding.remedy)}[/]" if not finding.ok else ""
-        console.print(f"{mark}  {finding.what:{width}}  {escape(finding.found)}{remedy}")
+        remedy = f"  [yellow]{plain(finding.remedy)}[/]" if not finding.ok else ""
+        console.print(f"{mark}  {finding.what:{width}}  {plain(finding.found)}{remedy}")
 
 
 def _machine() -> Iterator[Finding]:
@@ -79,7 +78,7 @@ def _sandbox() -> Iterator[Finding]:
 
 
 def _memory() -> Iterator[Finding]:
-    from agent.models.weights import data_dir
+    from memory.home import data_dir
 
     folder = data_dir() / "memory"
     yield Finding("memory", True, str(folder) if folder.exists() else f"{folder} (created on first use)")

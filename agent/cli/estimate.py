@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.memory_open import AsJson, print_json, screen
+from agent.cli.memory_open import AsJson
+from agent.cli.terminal import plain, print_json, screen
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,7 +45,7 @@ def estimate(
     log = _with_behaviour(found.log, behaviour)
     console = screen(errors=True)
     for where, why in found.left_out:
-        console.print(f"[red]left out[/] {where}: {why}", soft_wrap=True, highlight=False)
+        console.print(f"[red]left out[/] {plain(where)}: {plain(why)}", soft_wrap=True, highlight=False)
     notes = _notes(behaviour)
     judged = []
     for name in policy:
@@ -95,16 +96,17 @@ def _print(console: Console, found: LoggedRuns, judged: list[Estimates], notes: 
 
     log = found.log
     console.print(
-        f"{len(log)} runs on {len(log.names)} tasks, made by {', '.join(found.policies)} with {found.model}",
+        f"{len(log)} runs on {len(log.names)} tasks, made by {plain(', '.join(found.policies))} with "
+        f"{plain(found.model)}",
         soft_wrap=True,
         highlight=False,
     )
     for note in notes:
-        console.print(f"[yellow]note[/] {note}", soft_wrap=True, highlight=False)
+        console.print(f"[yellow]note[/] {plain(note)}", soft_wrap=True, highlight=False)
     for one in judged:
         console.print(
-            f"\n[bold]{one.policy}[/]: the runs are worth {one.effective_sample_size:.1f} of its own; {one.agreeing} "
-            f"of {one.runs} agree, the heaviest weighs {one.largest_weight:.1f}",
+            f"\n[bold]{plain(one.policy)}[/]: the runs are worth {one.effective_sample_size:.1f} of its own; "
+            f"{one.agreeing} of {one.runs} agree, the heaviest weighs {one.largest_weight:.1f}",
             soft_wrap=True,
             highlight=False,
         )
@@ -123,7 +125,7 @@ def _print(console: Console, found: LoggedRuns, judged: list[Estimates], notes: 
             table.add_row(*row, style="bold" if name == BEST else None)
         console.print(table)
         for warning in one.warnings:
-            console.print(f"[yellow]warning[/] {warning}", soft_wrap=True, highlight=False)
+            console.print(f"[yellow]warning[/] {plain(warning)}", soft_wrap=True, highlight=False)
     shown = {name: None for one in judged for name in one.by}
     console.print("\n" + "; ".join(f"{name}: {ABOUT[name]}" for name in shown), highlight=False)
 

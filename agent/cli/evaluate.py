@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli.memory_open import AsJson, print_json, screen
+from agent.cli.memory_open import AsJson
+from agent.cli.places import Force, folder_to_write, keep
+from agent.cli.terminal import interruptible, plain, print_json, progress, screen
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from navigator.evaluation import Evaluation
     from navigator.policy import Policy
 
+RESULT = "evaluation.json"
 Report = Callable[[int, int, str], None]
 
 
@@ -68,6 +71,7 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder for the report, figures, JSON and networks; a stopped run goes on there."),
     ] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare policies on a bank: accuracy and tokens on held-out tasks, with intervals and tests. No LLM call."""
@@ -79,6 +83,9 @@ def evaluate(
     from navigator.evaluation import evaluate as run
 
     opened = Bank.open(bank)
+    if out is not None:
+        folder_to_write(out)
+        keep(out / RESULT, force)
     plan: dict[str, Any] = {"steps": steps} if steps is not None else {}
     plan |= {"hyper": hyperparameters(hyper)} if hyper else {}
     protocol = Protocol(
@@ -92,7 +99,7 @@ def evaluate(
         return policy_for(name, opened.actions, opened.observations)
 
     console = screen(errors=True)
-    with _shown(console) as (report, said):
+    with interruptible(lambda: _kept(out)), _shown(console) as (report, said):
         found = run(
             opened,
             policy,
@@ -112,41 +119,45 @@ def evaluate(
         print_evaluation(screen(), found)
 
 
+def _kept(out: Path | None) -> str:
+    if out is None:
+        return "interrupted; nothing is kept, since no --out was given"
+    return f"interrupted; the networks trained so far are kept in {out}; the same command goes on from there"
+
+
 def _write(console: Console, found: Evaluation, out: Path) -> None:
     """The numbers first, so that they are there whatever becomes of the figures."""
-    import json
-
+    from agent.text import json_page
     from navigator.errors import NavigatorError
+    from navigator.files import replace
 
-    out.mkdir(parents=True, exist_ok=True)
     content = found.to_json()
-    (out / "evaluation.json").write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (out / "outcomes.csv").write_text(found.outcomes_csv(), encoding="utf-8")
+    replace(out / RESULT, f"{json_page(content)}\n".encode())
+    replace(out / "outcomes.csv", found.outcomes_csv().encode())
     try:
         from navigator.report import write_report
 
         page = write_report(content, out)[0]
     except NavigatorError as error:
-        console.print(f"the numbers are in {out / 'evaluation.json'}; there is no report: {error}", soft_wrap=True)
+        console.print(f"the numbers are in {plain(out / RESULT)}; there is no report: {plain(error)}", soft_wrap=True)
     else:
-        console.print(f"written to {page}", soft_wrap=True)
+        console.print(f"written to {plain(page)}", soft_wrap=True)
 
 
 @contextmanager
 def _shown(console: Console) -> Iterator[tuple[Report, Callable[[str], None]]]:
     """Progress with the time left; without a terminal a line now and then."""
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+    with progress(console, *columns, transient=True) as bar:
         shown = bar.add_task("starting", total=None)
         clock = _Clock()
 
         def report(done: int, total: int, what: str) -> None:
             bar.update(shown, total=total, completed=done, description=what)
             if (sentence := clock.tell(done, total)) and not console.is_terminal:
-                console.print(f"{sentence}; {what}")
+                console.print(f"{sentence}; {plain(what)}")
 
         def said(what: str) -> None:
             bar.update(shown, total=None, description=what)

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 def print_evaluation(console: Console, found: Evaluation) -> None:
     """What was judged, a table of all policies, what each is worth, seeds, transfer, and what to beware of."""
-    from rich.markup import escape
+    from agent.cli.terminal import plain
 
     protocol, bank = found.protocol, found.bank
     how = f"in {protocol['folds']} folds" if protocol["kind"] == "cross-fit" else f"of the part {protocol['part']}"
     console.print(
-        f"[bold]{escape(bank['name'])}[/]  {escape(bank['model'] or 'unnamed model')}, {bank['tasks']} tasks; "
+        f"[bold]{plain(bank['name'])}[/]  {plain(bank['model'] or 'unnamed model')}, {bank['tasks']} tasks; "
         f"{protocol['tasks']} judged {how}, by what was learned from the others"
     )
     console.print("intervals are 95%, over tasks; tokens are prompt and completion together, a task\n")
@@ -29,7 +29,7 @@ def print_evaluation(console: Console, found: Evaluation) -> None:
     _print_calibration(console, found)
     _print_transfer(console, found)
     for sentence in found.defects:
-        console.print(f"[yellow]note[/]  {escape(sentence)}")
+        console.print(f"[yellow]note[/]  {plain(sentence)}")
 
 
 def _print_accuracy(console: Console, found: Evaluation, against: str, figures: bool) -> None:
@@ -106,20 +106,21 @@ def _print_transfer(console: Console, found: Evaluation) -> None:
 
 
 def _table(first: str, *others: str) -> Table:
-    from rich.markup import escape
     from rich.table import Table
 
+    from agent.cli.terminal import plain
+
     table = Table(box=None, pad_edge=False, collapse_padding=True, padding=(0, 2))
-    table.add_column(escape(first), overflow="fold")
+    table.add_column(plain(first), overflow="fold")
     for name in others:
-        table.add_column(escape(name), justify="right")
+        table.add_column(plain(name), justify="right")
     return table
 
 
 def _name(name: str) -> str:
-    from rich.markup import escape
+    from agent.cli.terminal import plain
 
-    return escape(name)
+    return plain(name)
 
 
 def _right(one: PolicyFigures) -> str:

@@ -3,16 +3,51 @@
 from __future__ import annotations
 
 import errno
+import os
+import signal
+import sqlite3
+import sys
+import traceback
+from typing import Any
 
-from agent.errors import PilotageError
+import typer
+
+from agent.errors import Interrupted, PilotageError
+from memory.home import data_dir
 from navigator.errors import NavigatorError
 
-MACHINE_ERRORS = {
-    errno.ENOSPC: "the disk is full; free some space and run the same command again",
-    errno.EDQUOT: "the disk quota is used up; free some space and run the same command again",
-    errno.EACCES: "no permission; choose another place or change its permissions",
-    errno.EROFS: "the file system is read-only; choose another place",
+ELSEWHERE = "choose another place"
+REMEDIES = {
+    errno.ENOSPC: "free some space and run the same command again",
+    errno.EDQUOT: "free some space and run the same command again",
+    errno.EACCES: "choose another place or change its permissions",
+    errno.EPERM: "choose another place or change its permissions",
+    errno.EMFILE: "raise the limit with `ulimit -n 1024` and run the same command again",
+    errno.ENFILE: "close some programs and run the same command again",
+    errno.ENOMEM: "close some programs and run the same command again",
 }
+
+
+def report_failure(error: BaseException) -> int:
+    """Prints what became of a command that raised, on stderr, and returns its exit code."""
+    from agent.cli.terminal import guarded
+
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        error = Interrupted("interrupted")
+    if isinstance(error, Interrupted):
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # who presses Ctrl-C again waits for nothing more
+    if isinstance(error, SystemExit):
+        raise error
+    known = sentence_and_code(error)
+    with guarded():
+        if known is None:
+            traceback.print_exception(error)
+            return 1
+        sentence, code = known
+        if sentence:
+            label = "" if isinstance(error, Interrupted) else "error: "
+            print(label + " ".join(sentence.splitlines()), file=sys.stderr)
+        return code
 
 
 def sentence_and_code(error: BaseException) -> tuple[str, int] | None:
@@ -21,9 +56,30 @@ def sentence_and_code(error: BaseException) -> tuple[str, int] | None:
         return str(error), error.exit_code
     if isinstance(error, NavigatorError):
         return str(error), 2
-    if isinstance(error, OSError) and error.errno in MACHINE_ERRORS:
-        where = f"{error.filename}: " if error.filename else ""
-        return where + MACHINE_ERRORS[error.errno], 1
+    if isinstance(error, OSError) and error.errno is not None:
+        return about_file(error), 1
+    if isinstance(error, sqlite3.Error):  # the cache and the memory tell of their own files themselves
+        file = data_dir() / "checkpoints.sqlite"
+        advice = "free some space, move that file, or leave --thread out"
+        return f"the checkpoints in {file} cannot be used ({error}); {advice}", 1
+    if hasattr(error, "format_message"):
+        return _about_usage(error), 2
     from memory.errors import ConceptStoreError
 
     return (str(error), 1) if isinstance(error, ConceptStoreError) else None
+
+
+def about_file(error: OSError) -> str:
+    """What the machine refused and what to do, as one sentence."""
+    where = f"{error.filename}: " if error.filename is not None else ""
+    what = (error.strerror or os.strerror(error.errno or 0)).lower()
+    return f"{where}{what}; {REMEDIES.get(error.errno or 0, ELSEWHERE)}"
+
+
+def _about_usage(error: Any) -> str:
+    """An error of Typer, whose classes it does not export; empty where it has shown the help instead."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return ""
+    message = str(error.format_message()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    return message + (f"; see `{context.command_path} --help`" if context is not None else "")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import typer
-
 from agent.cli import memory_care, memory_files, memory_mcp, memory_read, memory_write
+from agent.cli.terminal import App
 
-app = typer.Typer(help="Look at, edit, carry over and check what was learnt.", no_args_is_help=True)
+app = App(help="Look at, edit, carry over and check what was learnt.", no_args_is_help=True)
 
 app.command("list")(memory_read.list_concepts)
 app.command("show")(memory_read.show)

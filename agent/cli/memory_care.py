@@ -7,18 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli.memory_open import (
-    AsJson,
-    Embedder,
-    Index,
-    Memory,
-    Namespace,
-    new_run,
-    open_store,
-    print_json,
-    screen,
-    undo_command,
-)
+from agent.cli.memory_open import AsJson, Embedder, Index, Memory, Namespace, new_run, open_store, undo_command
+from agent.cli.terminal import plain, print_json, progress, screen
 
 if TYPE_CHECKING:
     from memory.stats import StoreStats
@@ -32,24 +22,22 @@ def reindex(
     as_json: AsJson = False,
 ) -> None:
     """Rebuild the indexes from the ledger, and move to another embedder with --embedder. Go on after a stop."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     console = screen(errors=True)
     columns = (TextColumn("embedding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     keeps = embedder is None
     with (
         open_store(memory, namespace, index=index, embeds=keeps) as store,
-        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
+        progress(console, *columns, transient=True) as shown,
     ):
-        bar = progress.add_task("reindex", total=None)
-        done = store.reindex(
-            embedder, on_progress=lambda done, total: progress.update(bar, completed=done, total=total)
-        )
+        bar = shown.add_task("reindex", total=None)
+        done = store.reindex(embedder, on_progress=lambda done, total: shown.update(bar, completed=done, total=total))
         stats = store.stats()
     if as_json:
         print_json({"embedded": done, "embedder": stats.embedder})
     else:
-        screen().print(f"embedded with {stats.embedder}: {done}; the indexes are built anew", soft_wrap=True)
+        screen().print(f"embedded with {plain(stats.embedder)}: {done}; the indexes are built anew", soft_wrap=True)
 
 
 def prune(
@@ -88,7 +76,7 @@ def prune(
         console.print(f"[dim]{len(gone)} would be retired; nothing was changed[/]")
     else:
         console.print(
-            f"{len(gone)} retired; [dim]{undo_command(run, memory, namespace)} takes it back[/]", soft_wrap=True
+            f"{len(gone)} retired; [dim]{plain(undo_command(run, memory, namespace))} takes it back[/]", soft_wrap=True
         )
 
 
@@ -148,8 +136,6 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Check the ledger and its indexes; exit code 1 where something is wrong."""
-    from rich.markup import escape
-
     with open_store(memory, namespace, embedder, index=index, embeds=True) as store:
         findings = store.doctor(repair=repair)
     if as_json:
@@ -159,28 +145,26 @@ def doctor(
         for finding in findings:
             mark = "[green]ok[/]" if finding.ok else "[red]--[/]"
             mended = "  [green]repaired[/]" if finding.repaired and finding.ok else ""
-            remedy = f"  [yellow]{escape(finding.remedy)}[/]" if not finding.ok else ""
-            console.print(f"{mark}  {finding.what:13}  {escape(finding.found)}{mended}{remedy}", soft_wrap=True)
+            remedy = f"  [yellow]{plain(finding.remedy)}[/]" if not finding.ok else ""
+            console.print(f"{mark}  {finding.what:13}  {plain(finding.found)}{mended}{remedy}", soft_wrap=True)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 
 
 def _rows(found: StoreStats, spaces: dict[str, int] | None) -> list[tuple[str, Any]]:
-    from rich.markup import escape
-
     kinds = ", ".join(f"{count} {kind}" for kind, count in found.by_kind.items())
     states = ", ".join(f"{count} {status}" for status, count in found.by_status.items())
     rows = [
-        ("namespace", escape(found.namespace)),
+        ("namespace", plain(found.namespace)),
         ("concepts", f"{found.concepts}{f' ({kinds})' if kinds else ''}"),
         ("status", states or "nothing"),
         ("events", f"{found.events}"),
         ("last change", f"{found.last_event[:16].replace('T', ' ')} UTC" if found.last_event else "never"),
-        ("embedder", escape(found.embedder) or "none yet"),
+        ("embedder", plain(found.embedder) or "none yet"),
         ("vectors", f"{found.vectors}"),
-        ("ledger", f"{escape(found.ledger)}, schema {found.schema_version}, {found.ledger_bytes / 1e6:.1f} MB"),
+        ("ledger", f"{plain(found.ledger)}, schema {found.schema_version}, {found.ledger_bytes / 1e6:.1f} MB"),
         ("index", f"{found.index_bytes / 1e6:.1f} MB" if found.index_bytes else "none in the folder"),
     ]
     if spaces is not None:
-        rows.append(("namespaces", ", ".join(f"{escape(name)} {count}" for name, count in spaces.items()) or "none"))
+        rows.append(("namespaces", ", ".join(f"{plain(name)} {count}" for name, count in spaces.items()) or "none"))
     return rows

@@ -18,10 +18,11 @@ from agent.cli.memory_open import (
     named,
     new_run,
     open_store,
-    print_json,
-    screen,
     undo_command,
 )
+from agent.cli.places import Force, file_to_write, keep
+from agent.cli.terminal import exact_json, plain, print_json, progress, screen
+from memory.home import expanded
 
 if TYPE_CHECKING:
     from memory.importing import ImportReport
@@ -36,14 +37,18 @@ def export(
     ] = "jsonl",
     memory: Memory = None,
     namespace: Namespace = "default",
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Write all concepts to a file, from which `import` makes an equal memory."""
     chosen: Any = _one_of(form, ("jsonl", "arcmemo"))
+    if file != "-":
+        file_to_write(expanded(file), "FILE")
+        keep(expanded(file), force)
     with open_store(memory, namespace) as store:
         try:
             with named(file):
-                count = store.export(sys.stdout if file == "-" else file, form=chosen)
+                count = store.export(exact_json(sys.stdout) if file == "-" else file, form=chosen)
             sys.stdout.flush()
         except BrokenPipeError:  # the reader has seen enough
             sys.stderr.close()
@@ -53,7 +58,7 @@ def export(
     if as_json:
         print_json({"exported": count, "file": file, "format": form})
     else:
-        screen().print(f"{count} concepts written to {file}", soft_wrap=True)
+        screen().print(f"{count} concepts written to {plain(file)}", soft_wrap=True)
 
 
 def import_(
@@ -68,26 +73,26 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Add the concepts of an export or of an ArcMemo file, all or none."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 
     chosen: Any = _one_of(form, ("auto", "jsonl", "arcmemo"))
     if file != "-":
         with named(file):
-            Path(file).open("rb").close()  # before a memory is made for nothing
+            expanded(file).open("rb").close()  # before a memory is made for nothing
     run, console = new_run("import"), screen(errors=True)
     columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (
         open_store(memory, namespace, embedder, index=index, embeds=True, creates=True) as store,
-        Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress,
+        progress(console, *columns, transient=True) as shown,
     ):
-        bar = progress.add_task("import", total=None)
+        bar = shown.add_task("import", total=None)
         report = store.import_(
             sys.stdin.buffer if file == "-" else file,
             form=chosen,
             skip_bad=skip_bad,
             cause=cause or Path(file).name,
             run=run,
-            on_progress=lambda done, total: progress.update(bar, completed=done, total=total),
+            on_progress=lambda done, total: shown.update(bar, completed=done, total=total),
         )
     if as_json:
         from dataclasses import asdict
@@ -98,8 +103,6 @@ def import_(
 
 
 def _print_report(report: ImportReport, undo: str) -> None:
-    from rich.markup import escape
-
     console = screen()
     parts = [f"[green]{report.added} added[/]"]
     parts += [f"{report.unchanged} were here already"] if report.unchanged else []
@@ -110,14 +113,14 @@ def _print_report(report: ImportReport, undo: str) -> None:
     console.print(", ".join(parts))
     for conflict in report.conflicts[:_SHOWN]:
         what = f"{conflict.where}: id {conflict.id} has other content here, kept as it is ({conflict.title})"
-        console.print(f"  [red]conflict[/]  {escape(what)}", soft_wrap=True)
+        console.print(f"  [red]conflict[/]  {plain(what)}", soft_wrap=True)
     for defect in report.defects[:_SHOWN]:
-        console.print(f"  [yellow]defect[/]  {escape(str(defect))}", soft_wrap=True)
+        console.print(f"  [yellow]defect[/]  {plain(str(defect))}", soft_wrap=True)
     more = max(len(report.defects), len(report.conflicts)) - _SHOWN
     if more > 0:
         console.print(f"  [dim]and {more} more; --json has all[/]")
     if report.added:
-        console.print(f"[dim]{undo} takes it back[/]", soft_wrap=True)
+        console.print(f"[dim]{plain(undo)} takes it back[/]", soft_wrap=True)
 
 
 def _one_of(form: str, choices: tuple[str, ...]) -> str:

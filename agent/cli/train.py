@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from agent.cli.memory_open import AsJson, print_json, screen
+from agent.cli.memory_open import AsJson
+from agent.cli.places import Force, file_to_write, keep
+from agent.cli.terminal import interruptible, plain, print_json, progress, screen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,6 +96,7 @@ def train(
     ] = None,
     max_steps: Annotated[int | None, typer.Option(help="With --live: blocks of a run. (default: 8)")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="With --live: tokens of a run. (default: 6000)")] = None,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a navigator on a bank, without any LLM call, or --live; split by task, every seed reported."""
@@ -107,6 +110,9 @@ def train(
 
     if out.suffix != SUFFIX:
         raise UsageError(f"--out {out} must end in {SUFFIX}, by which a policy file is known")
+    file_to_write(out)
+    if not live and resume != out:  # live training goes on where a limit ended it, by the same command
+        keep(out, force)
     if effort_input and cost_weight is not None:
         raise UsageError("give --cost-weight or --effort-input, which trains for all of them, not both")
     papers = preset == "rlot"
@@ -147,15 +153,17 @@ def train(
         "step_scores": None if step_scores == "none" else step_scores,
     }
     console = screen(errors=True)
+    kept = f"interrupted; the checkpoints beside {out} are kept; the same command goes on from there"
     if bank is None:
-        result = train_on_live(wanted, preset, algo, given, out, resume, tensorboard, console)
+        with interruptible(lambda: kept):
+            result = train_on_live(wanted, preset, algo, given, out, resume, tensorboard, console)
         if as_json:
             print_json({"policy": str(out), **result.card})
         else:
             _report(console, result)
         return
     plan = Plan(algo, **given)
-    with _shown(console, plan) as on_piece:
+    with interruptible(lambda: kept), _shown(console, plan) as on_piece:
         result = run(bank, plan, out=out, resume=resume, tensorboard=tensorboard, progress=on_piece)
     if as_json:
         print_json({"policy": str(out), **result.card})
@@ -189,7 +197,7 @@ def _fit_baseline(
     if as_json:
         print_json({"policy": str(out), **policy.header.card})
     else:
-        screen(errors=True).print(f"written to {out}, from {len(tasks)} tasks", soft_wrap=True)
+        screen(errors=True).print(f"written to {plain(out)}, from {len(tasks)} tasks", soft_wrap=True)
 
 
 def _require_preset(preset: str, bank: Path | None, live: bool) -> None:
@@ -247,7 +255,6 @@ def hyperparameters(given: list[str]) -> dict[str, Any]:
 @contextmanager
 def _shown(console: Console, plan: Plan) -> Iterator[Callable[[Progress], None]]:
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
 
     columns = (
         TextColumn("{task.description}"),
@@ -255,7 +262,7 @@ def _shown(console: Console, plan: Plan) -> Iterator[Callable[[Progress], None]]
         TimeRemainingColumn(),
         TextColumn("{task.fields[scores]}"),
     )
-    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+    with progress(console, *columns) as bar:
         task = bar.add_task("training", total=plan.seeds * plan.length, scores="")
 
         def on_piece(piece: Progress) -> None:
@@ -274,4 +281,4 @@ def _report(console: Console, result: TrainingResult) -> None:
     rewards = ", ".join(f"{seed.reward:.3f}" for seed in result.seeds)
     console.print(f"reward on the validation tasks, by seed: {rewards}")
     print_scores(console, result.card)
-    console.print(f"written to {result.path}; next: pilotage policy show {result.path}", soft_wrap=True)
+    console.print(f"written to {plain(result.path)}; next: pilotage policy show {plain(result.path)}", soft_wrap=True)

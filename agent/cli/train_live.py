@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent.cli.terminal import plain, progress
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -82,7 +84,7 @@ def train_on_live(
     with assemble(settings) as agent:
         left_out = {each.task.id: why for each in assigned if (why := unfit(each.task, agent.parts)) is not None}
         for what in (*defects, *(f"{id}: {why}" for id, why in left_out.items())):
-            console.print(f"[red]left out[/] {what}", soft_wrap=True)
+            console.print(f"[red]left out[/] {plain(what)}", soft_wrap=True)
         chosen = [each for each in assigned if each.task.id not in left_out]
         if not chosen:
             raise UsageError("no task is left to train on: give tasks that have an answer")
@@ -104,7 +106,7 @@ def train_on_live(
     spent = dynamics.spent
     console.print(
         f"{spent.nodes} nodes, {spent.fresh} of them run in this sitting, {spent.usage.llm_calls} LLM calls and "
-        f"{spent.usage.about}{spent.usage.total_tokens:,} tokens in all; recorded in {folder}",
+        f"{spent.usage.about}{spent.usage.total_tokens:,} tokens in all; recorded in {plain(folder)}",
         soft_wrap=True,
     )
     if dynamics.stopped_by is not None:
@@ -118,7 +120,6 @@ def _shown(
     console: Console, plan: Plan, dynamics: RecordingDynamics
 ) -> Iterator[tuple[Callable[[], None], Callable[[Progress], None]]]:
     from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as Bar
 
     from agent.collecting.tally import clock
 
@@ -131,7 +132,7 @@ def _shown(
         spent = dynamics.spent
         return f"{spent.nodes} nodes, {spent.usage.llm_calls} calls, {clock(left)} left at this pace{scores}"
 
-    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+    with progress(console, *columns) as bar:
         task = bar.add_task("training", total=total, said="")
         dynamics.on_node = lambda node: bar.update(task, said=said())
 

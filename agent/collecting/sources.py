@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, zip_longest
-from pathlib import Path
 
 from agent.errors import UsageError
 from agent.task import Task
 from agent.tasks import load_tasks
 from agent.tasks.source import TaskDefect, TaskSource
+from memory.home import expanded
 from navigator.bank import TaskHeader
 
 
@@ -54,6 +54,6 @@ def header_of(task: Task, source: TaskSource) -> TaskHeader:
     family = task.metadata.get("family")
     if origin == "gym":
         return TaskHeader(task.id, str(family), task.kind, f"gym:{family};seed={spec.seed or 0}")
-    file = Path(spec.target)
+    file = expanded(spec.target)
     given = family if isinstance(family, str) and family else (origin if origin != "jsonl" else file.stem)
     return TaskHeader(task.id, given, task.kind, f"{origin}:{file.name}")

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from agent.errors import PilotageError, UsageError
 from agent.models.endings import CUT, WHOLE, ending
 from agent.models.reply import Reply, Request, UnusableReply
+from memory.home import expanded
 
 CACHE_FORMAT = 1
 BUSY_SECONDS = 30.0
@@ -49,7 +50,7 @@ class ResponseCache:
     """
 
     def __init__(self, path: Path | str | None = None) -> None:
-        self.path = Path(path) if path is not None else default_cache_path()
+        self.path = expanded(path) if path is not None else default_cache_path()
         self._flights: dict[str, Future[Reply | PilotageError | None]] = {}
         self._flights_lock = threading.Lock()
         # Two connections: a reader under WAL never waits for a writer's fsync, so a lookup is quick enough

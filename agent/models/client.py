@@ -19,6 +19,7 @@ from agent.models.guard import Elsewhere, Overlong, Reading, byte_limit, current
 from agent.models.refusal import refused_features, without
 from agent.models.reply import Capabilities, Reply, Request, UnusableReply
 from agent.models.retry import Failure, RetryPolicy, causes, diagnose
+from agent.redaction import Veil, public_address, redact, remember, remember_address
 from agent.text import carriable
 from agent.trace import Usage
 
@@ -70,7 +71,9 @@ class ModelClient:
         self.cache = cache
         self.retry = retry or RetryPolicy()
         self.timeout = timeout
-        self.where = where or self.name
+        remember_address(where)
+        _remember_keys(model)
+        self.where = public_address(where) or self.name
         self._dialect = dialect
         self._speaks_grammar = speaks_grammar
         self._refused: frozenset[str] = frozenset()
@@ -94,14 +97,22 @@ class ModelClient:
             BadReply: it answered with something that is no usable completion.
         """
         if self.cache is None:
-            return await self._call(request, on_token)
+            return await self._answer(request, on_token)
         key = self.cache.key(self.identity, request)
         reply = await self.cache.answer(
-            key, lambda: self._call(request, on_token), keep=lambda reply: _is_kept(request, reply)
+            key, lambda: self._answer(request, on_token), keep=lambda reply: _is_kept(request, reply)
         )
         if reply.replayed and on_token is not None:
             on_token(reply.text)
         return reply
+
+    async def _answer(self, request: Request, on_token: Callable[[str], None] | None) -> Reply:
+        """A reply, and its text as it comes, without any credential that the endpoint echoes."""
+        veil = Veil(on_token) if on_token is not None else None
+        reply = await self._call(request, veil)
+        if veil is not None:
+            veil.end()
+        return _without_keys(reply)
 
     async def _call(self, request: Request, on_token: Callable[[str], None] | None) -> Reply:
         """Tries until there is a usable reply; whatever was billed on the way is in its usage."""
@@ -246,6 +257,23 @@ def _promises_endings(model: BaseChatModel) -> bool:
 def _is_kept(request: Request, reply: Reply) -> bool:
     """Whether the cache may keep a reply: it is whole, or its first tokens' probabilities are what was asked for."""
     return not reply.cut or request.top_logprobs > 0
+
+
+def _remember_keys(model: BaseChatModel) -> None:
+    """Makes known what credentials a LangChain object holds, which its endpoint may echo."""
+    from pydantic import SecretStr
+
+    for value in vars(model).values():
+        if isinstance(value, SecretStr):
+            remember(value.get_secret_value())
+        elif isinstance(value, str) and "://" in value:
+            remember_address(value)
+
+
+def _without_keys(reply: Reply) -> Reply:
+    """A reply that echoes no credential, and then has no log-probabilities, whose tokens would spell it."""
+    text = redact(reply.text)
+    return reply if text == reply.text else reply.model_copy(update={"text": text, "logprobs": None})
 
 
 def _identity(model: BaseChatModel) -> str:

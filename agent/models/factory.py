@@ -14,6 +14,8 @@ from agent.models.dialect import Dialect
 from agent.models.reply import Capabilities
 from agent.models.retry import RetryPolicy
 from agent.models.weights import find, path_of
+from agent.redaction import public_address
+from memory.home import expanded
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -84,13 +86,13 @@ def _named(spec: str, slots: int) -> ModelClient:
     if not spec:
         raise UnknownModel(f"The model string is empty. Use {FORMS}.")
     if spec.lower().endswith(".gguf"):
-        return _gguf(Path(spec).expanduser(), slots)
+        return _gguf(expanded(spec), slots)
     if kind == "embedded":
         return _embedded(rest or "default", slots)
     if kind == "scripted" and rest:
         from agent.models.scripted import ScriptedChatModel
 
-        return ModelClient(ScriptedChatModel.from_file(Path(rest)), name=spec)
+        return ModelClient(ScriptedChatModel.from_file(expanded(rest)), name=spec)
     return _integration(spec)
 
 
@@ -143,7 +145,7 @@ def _served(name: str, base_url: str, api_key: str | None) -> ModelClient:
     return ModelClient(
         model,
         name=name,
-        identity=f"{base_url.rstrip('/')}#{name}",
+        identity=f"{public_address(base_url).rstrip('/')}#{name}",
         capabilities=Capabilities(logprobs=True, json_schema=True, grammar=True),
         dialect=dialect.openai_compatible,
         timeout=DEFAULT_TIMEOUT,

@@ -15,6 +15,7 @@ from pathlib import Path
 from agent.errors import WeightsError
 from agent.models import hub, parts
 from agent.models.weights import Progress, Weights, complete, place
+from navigator.files import replace
 
 SIDECAR = "weights.json"
 SIDECAR_FORMAT = 1
@@ -84,10 +85,7 @@ def _install(weights: Weights, stage: Path, home: Path, source: str) -> None:
         "source": source,
         "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    with (stage / "files" / SIDECAR).open("w", encoding="utf-8") as sidecar:
-        sidecar.write(json.dumps(record, indent=1) + "\n")
-        sidecar.flush()
-        os.fsync(sidecar.fileno())
+    replace(stage / "files" / SIDECAR, f"{json.dumps(record, indent=1)}\n".encode())
     if home.exists():
         shutil.rmtree(home)  # an incomplete or damaged copy
     os.replace(stage / "files", home)

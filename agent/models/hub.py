@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.models.weights import Progress, Weights
+from navigator.files import replace
 
 if TYPE_CHECKING:
     import httpx
@@ -57,11 +58,7 @@ def _get_all(client: httpx.Client, weights: Weights, stage: Path, report: Progre
     files = stage / "files"
     for file in weights.files[1:]:
         answer = client.get(url(weights, file)).raise_for_status()
-        (files / file).parent.mkdir(parents=True, exist_ok=True)
-        with (files / file).open("wb") as output:
-            output.write(answer.content)
-            output.flush()
-            os.fsync(output.fileno())
+        replace(files / file, answer.content)
     files.mkdir(exist_ok=True)
     os.replace(partial, files / weights.files[0])
 

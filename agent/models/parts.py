@@ -20,6 +20,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from agent.errors import WeightsError
 from agent.models.weights import Progress, Weights
+from navigator.files import replace
 
 CHUNK_BYTES = 1024 * 1024
 
@@ -116,9 +117,7 @@ def _whole_parts(joined: Path, journal: Path, weights: Weights) -> list[Part]:
 
 
 def _write_journal(journal: Path, parts: list[Part]) -> None:
-    draft = journal.with_suffix(".draft")
-    draft.write_text(json.dumps([part.model_dump() for part in parts]), encoding="utf-8")
-    os.replace(draft, journal)
+    replace(journal, json.dumps([part.model_dump() for part in parts]).encode())
 
 
 @contextmanager

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
 from agent.errors import UnknownModel, WeightsError
+from memory.home import data_dir
 
 Progress = Callable[[int, int, str], None]
 """Called with bytes done, bytes in all, and what is going on."""
@@ -120,14 +120,6 @@ def find(name: str) -> Weights:
             return weights
     known = ", ".join(" or ".join((weights.name, *weights.aliases)) for weights in WEIGHTS)
     raise UnknownModel(f"No weights are called '{name}'. There are: {known}.")
-
-
-def data_dir() -> Path:
-    """The user's data folder: $PILOTAGE_HOME, or the platform's usual place."""
-    import platformdirs
-
-    home = os.environ.get("PILOTAGE_HOME")
-    return Path(home).expanduser() if home else Path(platformdirs.user_data_dir("pilotage"))
 
 
 def models_dir() -> Path:

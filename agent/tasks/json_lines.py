@@ -15,6 +15,7 @@ from agent.errors import TaskError, UsageError
 from agent.task import Task
 from agent.tasks.source import TaskDefect
 from agent.tasks.spec import Spec
+from memory.home import expanded
 
 # From an object and the name to give it if it brings none; raises TaskError or ValidationError.
 Build = Callable[[dict[str, Any], str], Task]
@@ -26,7 +27,7 @@ def read_json_lines(spec: Spec, build: Build) -> Iterator[Task | TaskDefect]:
     Raises:
         UsageError: the file can't be read.
     """
-    path = Path(spec.target)
+    path = expanded(spec.target)
     try:
         path.open("rb").close()
     except OSError as error:

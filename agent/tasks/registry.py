@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib.metadata import entry_points
-from pathlib import Path
 
 from agent.errors import UsageError
 from agent.tasks.gsm8k import GSM8K
@@ -11,6 +10,7 @@ from agent.tasks.gym import GYM
 from agent.tasks.jsonl import JSONL
 from agent.tasks.source import Source, TaskSource
 from agent.tasks.spec import did_you_mean, parse_spec
+from memory.home import expanded
 
 SOURCES: dict[str, Source] = {source.name: source for source in (JSONL, GSM8K, GYM)}
 
@@ -27,7 +27,7 @@ def load_tasks(spec: str) -> TaskSource:
     """
     sources = SOURCES | _installed()
     parsed = parse_spec(spec, sources)
-    if parsed.source is None and not Path(parsed.target).exists() and ":" in parsed.target:
+    if parsed.source is None and not expanded(parsed.target).exists() and ":" in parsed.target:
         name = parsed.target.partition(":")[0]
         forms = ", ".join(source.usage for source in sources.values())
         raise UsageError(f"unknown task source {name!r}{did_you_mean(name, sources)}: use {forms}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from navigator.errors import ReportError
+from navigator.files import replace
 from navigator.report.schema import EvaluationData, as_json, parse
 
 FIGURES = ("frontier", "comparisons", "families", "route-map", "calibration", "learning-curves")
@@ -45,7 +46,7 @@ def write_report(evaluation: dict[str, Any], folder: Path) -> list[Path]:
     for stale in (f"{name}.{kind}" for name in FIGURES if name not in pictures for kind in ("svg", "png")):
         (folder / stale).unlink(missing_ok=True)
     for name, written in files.items():
-        (folder / name).write_bytes(written)
+        replace(folder / name, written)
     return [folder / name for name in files]
 
 

@@ -193,3 +193,31 @@ async def test_what_a_killed_task_wrote_to_memory_is_undone_before_it_is_solved_
         assert line["recalled"] == [id]
         assert store.get(id).outcomes.helped == 1
         assert store.count() == before
+
+
+async def test_one_bad_task_stops_no_other(tmp_path, caplog):
+    def answer(messages):
+        if "1 plus" in "".join(message.text for message in messages):
+            raise RecursionError("nested too deeply")
+        return "Answer: 0"
+
+    asked = [*tasks(2), Task(id="half \ud83d", prompt="What is 0 plus 0 \ud83d?", gold="\udcff")]
+    with ResultsFile(tmp_path / "r.jsonl", resume=False, settings={}) as results:
+        async with ReasoningAgent(ScriptedChatModel(answer), policy="fixed:reason", sandbox="none") as agent:
+            outcome = await solve_all(agent, asked, results=results)
+    assert len(outcome.runs) == 2 and [id for id, _ in outcome.failed] == ["t1"]
+    lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert {line["task_id"]: line.get("error") for line in lines} == {
+        "t0": None,
+        "t1": "RecursionError: nested too deeply",
+        "half \ufffd": None,
+    }
+    assert "RecursionError" in caplog.text  # where a person who mends it finds the place
+
+
+def test_a_result_that_no_file_can_carry_is_written_and_read_again(tmp_path):
+    path = tmp_path / "r.jsonl"
+    with ResultsFile(path, resume=False, settings={}) as results:
+        results.append({"task_id": "a", "answer": "\ud83d \x9b \u2028"})
+    with ResultsFile(path, resume=True, settings={}) as results:
+        assert results.done["a"]["answer"] == "\ud83d \x9b \u2028"

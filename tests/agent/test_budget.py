@@ -60,7 +60,7 @@ def test_settling_charges_what_was_used_and_frees_the_rest():
 def test_a_budget_too_small_for_one_step_says_how_much_it_needs():
     prompt = "How much is one and one? " * 10
     needed = estimate_tokens(prompt) + MIN_COMPLETION
-    with pytest.raises(UsageError, match=f"give it at least {needed}"):
+    with pytest.raises(UsageError, match=f"give --max-tokens {needed} or more"):
         Budget(max_tokens=30).require_room_for(prompt)
     Budget(max_tokens=needed).require_room_for(prompt)
 

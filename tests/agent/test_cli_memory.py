@@ -191,7 +191,7 @@ def test_namespaces_do_not_see_each_other(memory, filled):
         (["import", "missing.jsonl"], 2, "missing.jsonl: no such file"),
         (["import", "bad.jsonl"], 1, "bad.jsonl line 2"),
         (["import", "bad.jsonl", "--format", "xml"], 2, "unknown format 'xml'"),
-        (["export", "no/such/folder.jsonl"], 2, "no such file"),
+        (["export", "bad.jsonl/x.jsonl"], 2, "bad.jsonl is a file"),
         (["prune", "--certainty", "2"], 2, "between 0.5 and 1"),
         (["search", "x", "--embedder", "hash", "--memory", "postgresql://127.0.0.1:1/x"], 1, "postgresql"),
     ],

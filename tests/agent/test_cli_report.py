@@ -52,7 +52,7 @@ def test_bad_input_is_one_sentence(pilotage, tmp_path, content, said):
 
 def test_a_file_is_no_folder(pilotage):
     code, _, err = pilotage("report", "e.json", "--out", "e.json")
-    assert code == 2 and err == "error: --out e.json is a file: name a folder\n"
+    assert code == 2 and err == "error: --out e.json cannot be written: e.json is a file; name a folder\n"
 
 
 def test_without_matplotlib_the_sentence_says_what_to_install(pilotage, monkeypatch):

@@ -1,12 +1,13 @@
 """Text at the edges: carriable, whatever comes in."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.text import carriable, carriable_data
+from agent.text import carriable, carriable_data, json_line, one_line, printable
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()) | st.sampled_from("\ud83d\ude00"))
 
@@ -42,3 +43,25 @@ def test_data_is_made_carriable_all_the_way_down():
     made = carriable_data(data)
     assert made == {"\ufffd": ["a\ufffd", {"b": "\N{GRINNING FACE}", "n": 1.5, "z": None}]}
     json.dumps(made, ensure_ascii=False).encode()
+
+
+def test_what_a_terminal_would_obey_is_shown_and_the_rest_stays():
+    assert printable("a\tb\nc\r\nd \N{GRINNING FACE} é עברית\u200f") == "a\tb\nc\nd \N{GRINNING FACE} é עברית\u200f"
+    assert printable("\x1b]0;title\x07") == r"\x1b]0;title\x07"
+    assert printable("done\rfake") == r"done\rfake"
+    assert printable("\u202e\x9b\ud83d") == r"\u202e\x9b\ud83d"
+
+
+@given(ANY_TEXT)
+def test_no_text_gives_a_terminal_a_command(text):
+    for shown in (printable(text), one_line(text)):
+        shown.encode()
+        assert not re.search(r"(?![\n\t])[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]", shown)
+    assert len(one_line(text).splitlines()) <= 1
+
+
+@given(st.recursive(ANY_TEXT, lambda data: st.lists(data) | st.dictionaries(ANY_TEXT, data)))
+def test_json_for_a_terminal_is_printable_and_says_the_same(data):
+    line = json_line(data)
+    assert printable(line) == line and len(line.splitlines()) == 1
+    assert json.loads(line) == data

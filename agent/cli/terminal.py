@@ -1,0 +1,201 @@
+"""Terminal: the one place where text reaches a screen, so that text from outside is only ever shown, never obeyed.
+
+Within a command both standard streams are guarded: whatever is printed to them, by whomever, is made printable and
+loses its credentials. A `Screen` does the same for what it styles and then writes past the guard, since its own
+colours and progress bars are commands to the terminal.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TextIO, cast
+
+import typer
+from typer.core import TyperCommand
+
+from agent.errors import Interrupted
+from agent.redaction import redact_message
+from agent.text import json_line, json_page, one_line, printable, printable_json
+from memory.home import expanded
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, ProgressColumn
+
+    from agent.cli.screen import Screen
+
+PIPED_WIDTH = 200
+
+
+def safe(text: str) -> str:
+    """Text as it may be shown: printable, and without credentials."""
+    return printable(redact_message(text))
+
+
+def plain(value: object) -> str:
+    """A value within a line of a screen: none of it is taken for a style, and it cannot pass for another line."""
+    from rich.markup import escape
+
+    return escape(one_line(str(value)))
+
+
+class Guarded:
+    """A text stream that makes everything safe on its way to another; all but text goes to that one as it is.
+
+    Args:
+        stream: where to write.
+        make: what makes a text safe.
+    """
+
+    def __init__(self, stream: TextIO, make: Callable[[str], str] = safe) -> None:
+        self.stream, self._make = stream, make
+
+    def write(self, text: str) -> int:
+        """Writes what is safe of a text."""
+        self.stream.write(_encodable(self._make(text), self.stream))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Writes several."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Guards standard output and error until it ends."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (cast(TextIO, Guarded(unguarded(stream))) for stream in before)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def unguarded(stream: TextIO | Guarded) -> TextIO:
+    """The stream behind a guard."""
+    return stream.stream if isinstance(stream, Guarded) else stream
+
+
+def exact_json(stream: TextIO) -> IO[str]:
+    """Standard output for JSON that somebody else writes: it reaches the terminal escaped, and says the same."""
+    return cast(IO[str], Guarded(unguarded(stream), printable_json))
+
+
+def screen(*, errors: bool = False, file: TextIO | None = None, quiet: bool = False, soft_wrap: bool = False) -> Screen:
+    """Where to print text with styles; piped output is not broken into lines of 80.
+
+    Args:
+        errors: standard error instead of standard output.
+        file: another stream.
+        quiet: print nothing.
+        soft_wrap: leave it to the terminal to break lines.
+    """
+    from agent.cli.screen import Screen
+
+    stream = unguarded(file or (sys.stderr if errors else sys.stdout))
+    # Its own styles pass; what the stream's encoding lacks is written as Python writes it here too.
+    passing = cast(TextIO, Guarded(stream, str))
+    return Screen(passing, quiet=quiet, soft_wrap=soft_wrap, width=None if stream.isatty() else PIPED_WIDTH)
+
+
+def progress(console: Console, *columns: ProgressColumn | str, transient: bool = False) -> Progress:
+    """A bar on a terminal, and nothing elsewhere. What is printed meanwhile to the standard streams stays there."""
+    from rich.progress import Progress
+
+    return Progress(
+        *columns,
+        console=console,
+        transient=transient,
+        disable=not console.is_terminal,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+
+
+def say(sentence: str) -> None:
+    """Tells something on standard error, in a line of its own."""
+    print(safe(sentence), file=sys.stderr)
+
+
+def print_json(data: Any) -> None:
+    """Prints JSON that people can read too."""
+    _print_exactly(json_page(data))
+
+
+def print_json_line(data: Any) -> None:
+    """Prints one line of JSON at once."""
+    _print_exactly(json_line(data))
+
+
+def _print_exactly(text: str) -> None:
+    """Prints what is safe already, and must stay as it is."""
+    stream = unguarded(sys.stdout)
+    print(_encodable(text, stream), file=stream, flush=True)
+
+
+def _encodable(text: str, stream: TextIO) -> str:
+    """The text with what the stream's encoding lacks written as Python writes it."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+@contextmanager
+def interruptible(sentence: Callable[[], str]) -> Iterator[None]:
+    """Ctrl-C within it ends the command with a sentence that says what is kept and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(sentence()) from None
+
+
+class Command(TyperCommand):
+    """A command whose standard streams are guarded while it runs."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs it; Ctrl-C ends it as an error of its own, whatever it was doing."""
+        ctx.params = {name: _meant(value) for name, value in ctx.params.items()}
+        with guarded(), interruptible(lambda: "interrupted"):
+            return super().invoke(ctx)
+
+
+def _meant(value: Any) -> Any:
+    """An option's value with every path as it was meant."""
+    if isinstance(value, Path):
+        return expanded(value)
+    return [_meant(one) for one in value] if isinstance(value, list) else value
+
+
+Registered = Callable[[Callable[..., None]], Callable[..., None]]
+
+
+class App(typer.Typer):
+    """A group of commands, all of them guarded."""
+
+    def command(self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **options: Any) -> Registered:  # type: ignore[override]
+        """Registers a command."""
+        return super().command(name, cls=cls or Command, **options)
+
+
+__all__ = [
+    "App",
+    "Command",
+    "Guarded",
+    "exact_json",
+    "guarded",
+    "interruptible",
+    "plain",
+    "print_json",
+    "print_json_line",
+    "progress",
+    "safe",
+    "say",
+    "screen",
+    "unguarded",
+]

@@ -1,0 +1,135 @@
+"""Redaction: credentials never reach a screen, a file or a log.
+
+`redact` takes out the secrets that are known, and is safe on any text; `redact_message` also takes credentials out of
+every address, and is for messages about addresses: an answer may hold an address that somebody asked for.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from collections.abc import Callable, Iterator
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+HIDDEN = "***"
+
+_known: set[str] = set()
+
+# The last word of a name says what its value is: OPENAI_API_KEY, HF_TOKEN, `?api_key=`, `?sig=`.
+_SECRET_NAME = re.compile(
+    r"(?:^|[^a-z])(?:api|access|auth|id|private|refresh|secret|subscription)?[-_]?"
+    r"(?:key|token|secret|password|passwd|passphrase|credentials?|sig|signature|auth)$",
+    re.IGNORECASE,
+)
+_USERINFO = re.compile(r"(?<=://)[^\s/?#@\"'<>\\]+(?:@[^\s/?#@\"'<>\\]+)*(?=@)")
+_PARAMETER = re.compile(r"(?<=[?&;])([^\s=&;#?\"'<>\\]+)=([^\s&;#\"'<>\\]*)")
+# Where a text says that a credential comes, even one that could be an ordinary word is no ordinary word.
+_LABEL = r"(?i:bearer|basic|authorization|api[-_ ]?key|token|password|secret|credentials?)(?:\W+provided)?\W{1,4}"
+
+
+def remember(*secrets: str) -> None:
+    """Makes secrets known, to be taken out of everything that is written or printed from now on."""
+    _known.update(secret for secret in secrets if secret)
+
+
+def remember_address(address: str) -> None:
+    """Makes the credentials of an address known: its user, its password, and parameters that are keys."""
+    remember(*_credentials(address))
+
+
+def redact(text: str) -> str:
+    """The text without the secrets that are known: those remembered, and those in the environment.
+
+    A secret that may well be an ordinary word (`x`, `EMPTY`, `none`, `password`) is taken out only where the text says
+    that a credential comes (`Bearer x`).
+    """
+    for secret in sorted(_secrets(), key=len, reverse=True):
+        if secret in text:
+            text = _pattern(secret).sub(lambda found: found["label"] + HIDDEN, text)
+    return text
+
+
+class Veil:
+    """Passes a text on as it comes, without the secrets in it: what may be the beginning of one waits for the rest.
+
+    Args:
+        on_text: gets the text.
+    """
+
+    def __init__(self, on_text: Callable[[str], None]) -> None:
+        self._on_text, self._waiting = on_text, ""
+        self._known = [secret for secret in _secrets() if _is_telling(secret)]
+
+    def __call__(self, text: str) -> None:
+        """Takes in what has come."""
+        self._waiting += text
+        self._pass_on(len(self._waiting) - max((_overlap(self._waiting, secret) for secret in self._known), default=0))
+
+    def end(self) -> None:
+        """Passes on what was waiting: nothing more comes."""
+        self._pass_on(len(self._waiting))
+
+    def _pass_on(self, end: int) -> None:
+        if end:
+            ready, self._waiting = self._waiting[:end], self._waiting[end:]
+            self._on_text(redact(ready))
+
+
+def _overlap(text: str, secret: str) -> int:
+    """How many characters at the end of a text may be the beginning of a secret."""
+    return next((n for n in range(min(len(text), len(secret)), 0, -1) if text.endswith(secret[:n])), 0)
+
+
+def redact_message(text: str) -> str:
+    """`redact`, and every address in the text without its credentials."""
+    return redact(public_address(text))
+
+
+def public_address(text: str) -> str:
+    """An address, or a text with addresses, without users, passwords and parameters that are keys."""
+    text = _USERINFO.sub(HIDDEN, text)
+    return _PARAMETER.sub(lambda found: f"{found[1]}={HIDDEN}" if _SECRET_NAME.search(found[1]) else found[0], text)
+
+
+def _secrets() -> Iterator[str]:
+    """Each secret, and the ways in which an address writes it."""
+    for secret in {*_known, *_of_environment()}:
+        yield from {secret, quote(secret, safe=""), unquote(secret)} - {""}
+
+
+def _of_environment() -> Iterator[str]:
+    """The values of variables that are named like a secret, unless they name the file that has it; and of addresses."""
+    for name, value in os.environ.items():
+        if _SECRET_NAME.search(name) and not value.startswith(("/", "~", ".")):
+            yield value
+        elif "://" in value and "@" in value:
+            yield from _credentials(value)
+
+
+def _credentials(address: str) -> Iterator[str]:
+    try:
+        parts = urlsplit(address)
+        user, password = parts.username, parts.password
+    except ValueError:  # no address at all, as whoever wants to use it will say
+        return
+    if password:
+        pair = unquote(f"{user}:{password}")
+        yield from (password, pair, base64.b64encode(pair.encode()).decode())
+    elif user:
+        yield user
+    yield from (value for name, value in parse_qsl(parts.query) if _SECRET_NAME.search(name))
+
+
+def _pattern(secret: str) -> re.Pattern[str]:
+    label = "" if _is_telling(secret) else _LABEL
+    return re.compile(rf"(?P<label>{label})(?<!\w){re.escape(secret)}(?!\w)")
+
+
+def _is_telling(secret: str) -> bool:
+    """Whether a text that holds this can only have it from the secret: it is long, or no word of a language."""
+    if secret.isalpha() and (secret.islower() or secret.istitle()):
+        return len(secret) >= 12
+    if secret.isdigit():
+        return len(secret) >= 12
+    return len(secret) >= (6 if any(map(str.isdigit, secret)) and any(map(str.isalpha, secret)) else 8)

@@ -1,0 +1,158 @@
+"""Redaction: credentials are taken out wherever they come from, and ordinary text stays."""
+
+import base64
+import json
+import sqlite3
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from agent import ReasoningAgent, load_model
+from agent import redaction as redacting
+from agent.errors import PilotageError, UsageError
+from agent.events import Token
+from agent.redaction import Veil, public_address, redact, redact_message, remember, remember_address
+
+KEY = "sk-Zx81qTnotAWord"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_known(monkeypatch):
+    monkeypatch.setattr(redacting, "_known", set())
+    for name in ("OPENAI_API_KEY", "LAB_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_known_key_is_taken_out_of_any_text():
+    remember(KEY)
+    assert redact(f"Incorrect API key provided: {KEY}.") == "Incorrect API key provided: ***."
+    assert redact("ask-Zx81qTnotAWordy") == "ask-Zx81qTnotAWordy"
+
+
+def test_keys_of_the_environment_are_known(monkeypatch):
+    monkeypatch.setenv("LAB_PASSWORD", "correct-horse-7")
+    monkeypatch.setenv("LAB_PROXY", "http://me:battery-8@proxy:3128")
+    assert redact("it said correct-horse-7 and battery-8") == "it said *** and ***"
+
+
+def test_folders_and_key_files_are_no_secrets(monkeypatch):
+    monkeypatch.setenv("PWD", "/home/lab/project-1")
+    monkeypatch.setenv("TLS_PRIVATE_KEY", "/etc/lab/tls-1.pem")
+    assert redact("/home/lab/project-1 and /etc/lab/tls-1.pem") == "/home/lab/project-1 and /etc/lab/tls-1.pem"
+
+
+@pytest.mark.parametrize("weak", ["x", "sk", "EMPTY", "none", "password", "not", "1", "12345", "a b"])
+def test_a_key_that_is_an_ordinary_word_blanks_no_text(weak):
+    remember(weak)
+    text = f"{weak}: the box is EMPTY, none of the 12345 skis is, not a b password"
+    assert redact(text) == text
+
+
+@pytest.mark.parametrize("weak", ["x", "EMPTY", "password", "12345"])
+def test_even_such_a_key_is_taken_out_behind_its_label(weak):
+    remember(weak)
+    assert redact(f"refused: Authorization: Bearer {weak}") == "refused: Authorization: Bearer ***"
+    assert redact(f'{{"api_key": "{weak}"}}') == '{"api_key": "***"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://user:pass@host/v1", "http://***@host/v1"),
+        ("http://user:p@ss@host:8000/v1 refused", "http://***@host:8000/v1 refused"),
+        ("postgresql+psycopg://me:secret@/db?host=/tmp", "postgresql+psycopg://***@/db?host=/tmp"),
+        ("https://h/v1?api_key=abc&model=m", "https://h/v1?api_key=***&model=m"),
+        ("https://h/v1?model=m&access-token=abc#top", "https://h/v1?model=m&access-token=***#top"),
+        ("https://h/v1?sortkeys=up&monkey=3", "https://h/v1?sortkeys=up&monkey=3"),
+        ("write to me@host.org about http://host/a", "write to me@host.org about http://host/a"),
+    ],
+)
+def test_addresses_lose_their_credentials_and_nothing_else(text, shown):
+    assert public_address(text) == shown
+
+
+def test_the_credentials_of_a_used_address_are_known_in_every_spelling():
+    remember_address("https://lab:p%40ss-w0rd@host/v1?key=k3y-of-lab")
+    for secret in ("p@ss-w0rd", "p%40ss-w0rd", "k3y-of-lab"):
+        assert redact(f"<{secret}>") == "<***>"
+    basic = base64.b64encode(b"lab:p@ss-w0rd").decode()
+    assert redact(f"Authorization: Basic {basic}") == "Authorization: Basic ***"
+
+
+def test_an_answer_that_holds_somebody_elses_address_stays_as_it_is():
+    answer = "requests.get('https://user:pass@example.com/?token=abc')"
+    assert redact(answer) == answer
+    assert redact_message(answer) != answer
+
+
+def test_every_error_tells_no_credentials():
+    remember(KEY)
+    assert KEY not in str(PilotageError(f"the server said {KEY}"))
+    assert "pass" not in str(UsageError("http://user:pass@host is no address"))
+
+
+async def test_a_server_that_echoes_the_key_gets_it_into_no_reply_checkpoint_or_result(endpoint, tmp_path):
+    endpoint.plan = [endpoint.ok(f"Your key is {KEY}.\nAnswer: 42")]
+    address = endpoint.url.replace("http://", "http://lab:hunter-22@")
+    model = load_model("m", base_url=address, api_key=KEY)
+    kept = tmp_path / "checkpoints.sqlite"
+    async with ReasoningAgent(model, policy="fixed:reason", sandbox="none", checkpoints=kept) as agent:
+        run = await agent.asolve("What is 6 times 7?", thread_id="t")
+    assert run.answer == "42"
+    written = json.dumps(run.to_json()) + model.name + model.where + model.identity
+    with sqlite3.connect(kept) as database:
+        written += "\n".join(database.iterdump())
+    everything = written.encode() + kept.read_bytes()
+    for secret in (KEY, "hunter-22"):
+        assert secret.encode() not in everything and secret.encode().hex().upper().encode() not in everything
+
+
+async def test_a_server_that_refuses_with_the_key_in_its_message_is_quoted_without(endpoint):
+    endpoint.plan = [endpoint.status(401, f"Incorrect API key provided: {KEY}")]
+    model = load_model("m", base_url=endpoint.url.replace("http://", "http://lab:hunter-22@"), api_key=KEY, retries=0)
+    async with ReasoningAgent(model, policy="fixed:reason", sandbox="none") as agent:
+        with pytest.raises(PilotageError) as refused:
+            await agent.asolve("What is 6 times 7?")
+    assert "Incorrect API key provided: ***" in str(refused.value)
+    assert "hunter-22" not in str(refused.value)
+
+
+@given(st.data())
+def test_text_that_comes_in_pieces_shows_no_key_and_nothing_less(data):
+    remember(KEY)
+    text = f"skip sk-Z {KEY}, and sk-Zx81 at the end {KEY[:9]}"
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=12)))
+    shown = []
+    veil = Veil(shown.append)
+    for begin, end in pairwise([0, *cuts, len(text)]):
+        veil(text[begin:end])
+    veil.end()
+    assert "".join(shown) == text.replace(KEY, "***")
+
+
+async def test_a_key_that_is_echoed_token_by_token_is_not_shown(endpoint):
+    endpoint.plan = [endpoint.ok("|".join(["Your ", "key is ", *KEY, ".\nAnswer: 42"]))]
+    shown = []
+    async with ReasoningAgent(
+        load_model("m", base_url=endpoint.url, api_key=KEY), policy="fixed:reason", sandbox="none"
+    ) as agent:
+        async for event in agent.astream("What is 6 times 7?"):
+            shown += [event.text] if isinstance(event, Token) else []
+    assert "".join(shown).startswith("Your key is ***.")
+
+
+def test_the_keys_of_a_users_own_model_object_are_known():
+    from langchain_openai import ChatOpenAI
+
+    from agent.models import ModelClient
+
+    ModelClient(ChatOpenAI(model="m", api_key=SecretStr(KEY), base_url="http://lab:hunter-22@host/v1"))
+    assert redact(f"{KEY} of hunter-22") == "*** of ***"
+
+
+def test_what_is_no_address_has_no_credentials():
+    remember_address("http://[::1")
+    assert redact("http://[::1") == "http://[::1"
