@@ -7,6 +7,11 @@ import secrets
 from pathlib import Path
 
 
+def at_home(path: str | Path) -> Path:
+    """A path with `~` for the user's folder; a user that there is not is left as it is written."""
+    return Path(os.path.expanduser(path))
+
+
 def replace(path: Path, content: bytes) -> None:
     """Puts content in a file's place, durably, at one stroke; the folder is made where it is not there.
 

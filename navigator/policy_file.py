@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navigator.errors import PolicyError, SpecMismatch
-from navigator.files import replace
+from navigator.files import at_home, replace
 from navigator.spaces import ActionSpec, Feature, ObservationSpec
 
 POLICY_FORMAT = 1
@@ -147,11 +147,6 @@ def _difference(trained: ObservationSpec, used: ObservationSpec) -> str:
     parts = [f"not in use: {', '.join(gone)}"] if gone else []
     parts += [f"unknown to it: {', '.join(new)}"] if new else []
     return "; ".join(parts) or "the same names with another order or other bounds"
-
-
-def at_home(path: str | Path) -> Path:
-    """A path with `~` for the user's folder; a user that there is not is left as it is written."""
-    return Path(os.path.expanduser(path))
 
 
 def write_policy(path: Path, header: Header, tensors: Tensors) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from navigator.errors import PolicyError, SpecMismatch
-from navigator.policy_file import at_home
+from navigator.files import at_home
 from navigator.rules import Rule, RulePolicy, View
 from navigator.spaces import ActionSpec, ObservationSpec
 

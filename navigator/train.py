@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from navigator.bank import Bank
 from navigator.errors import PolicyError
-from navigator.policy_file import at_home
+from navigator.files import at_home
 from navigator.training.plan import ALGORITHMS, Plan, Progress, SeedResult, TrainingResult, live_plan
 
 if TYPE_CHECKING:
