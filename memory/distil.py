@@ -14,10 +14,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from memory.commands import is_instruction
-from memory.compress import compress
 from memory.concept import ConceptDraft, Provenance
 from memory.errors import InvalidConcept
 from memory.lint import faults, keywords, masked
+from memory.same_text import distinct
 from memory.sketch import Sketch, sketch
 from memory.words import content_words
 from memory.writer import Writer, WritingRequest, read_object, schema
@@ -165,12 +165,12 @@ def _draft(
     words = keywords(trace.task_prompt, trace.answer)
     title = written.get("title") or _plain_title(program, words)
     try:
-        draft = ConceptDraft.parse(
+        return ConceptDraft.parse(
             {
                 "kind": "lesson" if program is None else "routine",
                 "title": title,
                 "cues": [written["when"]] if "when" in written else [],
-                "implementation": written["steps"] if program is None else program.lines,
+                "implementation": distinct(written["steps"]) if program is None else program.lines,
                 "parameters": program.parameters if program is not None else (),
                 "output_typing": trace.kind,
                 "keywords": words,
@@ -179,7 +179,6 @@ def _draft(
     except InvalidConcept as error:
         rejected.append(str(error))
         return None
-    return compress(draft)
 
 
 def _plain_title(program: Sketch | None, words: list[str]) -> str:

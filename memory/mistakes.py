@@ -13,7 +13,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from memory.commands import is_instruction
-from memory.compress import compress
 from memory.concept import ConceptDraft, Provenance
 from memory.errors import InvalidConcept
 from memory.lint import faults, keywords, masked
@@ -133,4 +132,4 @@ def _draft(misstep: Misstep, fields: dict[str, str], rejected: list[str]) -> War
         )
     except InvalidConcept as error:
         return Warned(None, (*rejected, str(error)))
-    return Warned(compress(lesson), tuple(rejected))
+    return Warned(lesson, tuple(rejected))

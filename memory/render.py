@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from memory.commands import is_instruction
-from memory.compress import is_program
 from memory.concept import Concept
+from memory.programs import is_program
 
 # With the right sketch before the task, the 1.5B model solved 6 of 12 trial tasks when that was called notes, 11 when
 # it was called what solved similar tasks, and 3 without it (`benchmarks/hints.py`).

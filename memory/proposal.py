@@ -1,0 +1,29 @@
+"""Proposed: what became of a draft that was handed to the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from memory.concept import ConceptDraft
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """What the store made of a draft.
+
+    Attributes:
+        id: the concept that holds it now.
+        outcome: `added`; `known`, where exactly this is stored; `same text`, where the stored text differs in case,
+            blanks or punctuation only. Then the draft's own spelling is kept in the concept's history and nowhere else.
+        draft: what was proposed.
+    """
+
+    id: str
+    outcome: Literal["added", "known", "same text"]
+    draft: ConceptDraft
+
+    @property
+    def dropped(self) -> bool:
+        """Whether its spelling is not what is stored now."""
+        return self.outcome == "same text"
