@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from memory.concept import Concept, ConceptDraft
 from memory.programs import is_program, same_method
+from memory.quoting import quoted
 from memory.recall import Hit
 from memory.same_text import distinct, says_the_same
 from memory.writer import Writer, WritingRequest, read_object, schema
@@ -141,7 +142,7 @@ def _read(reply: str, concepts: Sequence[Concept]) -> Decision:
 def _shown(draft: ConceptDraft) -> str:
     """Title, cues and steps in one line, as far as there is room: enough to compare, too little to follow."""
     text = "; ".join((draft.title, *draft.cues, *(line.strip() for line in draft.implementation)))
-    return " ".join(text.replace("<", "(").replace(">", ")").split())[:_NOTE_CHARS]
+    return " ".join(quoted(text).replace("<", "(").replace(">", ")").split())[:_NOTE_CHARS]
 
 
 def _by_similarity(near: Sequence[Hit]) -> list[Hit]:

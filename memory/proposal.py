@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from memory.commands import HeldBack, held_back
 from memory.concept import ConceptDraft
 
 
@@ -27,3 +28,8 @@ class Proposed:
     def dropped(self) -> bool:
         """Whether its spelling is not what is stored now."""
         return self.outcome == "same text"
+
+    @property
+    def held_back(self) -> tuple[HeldBack, ...]:
+        """What of it reads as a command to a model: it is stored, and never shown to one."""
+        return held_back(self.draft)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _COLOURS = {"trusted": "green", "provisional": "yellow", "retired": "dim"}
 _SHORT = 8
 _TAIL = 5  # events shown with a concept
+HELD = "{} reads as a command to a model; it is kept and never shown to one"
 
 
 def print_concepts(
@@ -45,9 +46,13 @@ def print_concept(console: Console, concept: Concept, history: Sequence[Event]) 
     """One concept: as a prompt shows it, then what is known of it."""
     from rich.markup import escape
 
+    from memory.commands import held_back
     from memory.render import render
 
-    console.print(escape(render([concept], 100_000).text), soft_wrap=True)
+    shown = render([concept], 100_000).text
+    console.print(escape(shown) if shown else "[yellow]never shown to a model[/]", soft_wrap=True)
+    for part in held_back(concept):
+        console.print(f"[yellow]held back[/]  {escape(HELD.format(part))}", soft_wrap=True)
     outcomes, origin = concept.outcomes, concept.provenance
     counts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in outcomes.model_dump().items() if count)
     colour = _COLOURS[concept.status]
@@ -97,6 +102,15 @@ def short(id: str) -> str:
 def concept_json(concept: Concept) -> dict[str, Any]:
     """A concept as its export has it."""
     return concept.model_dump(mode="json")
+
+
+def held_json(concept: Concept) -> dict[str, Any]:
+    """What of a concept is never shown to a model, field and text."""
+    from dataclasses import asdict
+
+    from memory.commands import held_back
+
+    return {"held_back": [asdict(part) for part in held_back(concept)]}
 
 
 def _credit(concept: Concept) -> str:

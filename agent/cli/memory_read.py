@@ -49,13 +49,13 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a concept as a prompt would, and what is known of it: credit, provenance, history."""
-    from agent.cli.memory_print import concept_json, event_json, print_concept
+    from agent.cli.memory_print import concept_json, event_json, held_json, print_concept
 
     with open_store(memory, namespace) as store:
         concept = store.get(store.find_id(id))
         history = store.history(concept.id)
     if as_json:
-        print_json({**concept_json(concept), "history": [event_json(event) for event in history]})
+        print_json({**concept_json(concept), **held_json(concept), "history": [event_json(event) for event in history]})
     else:
         print_concept(screen(), concept, history)
 
