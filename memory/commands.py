@@ -55,7 +55,7 @@ _OTHERS: tuple[tuple[str, str], ...] = (
     (r"(?:تجاهل|انس)", r"تعليمات"),
 )
 _BASE64 = re.compile(r"(?<![\w+/])[A-Za-z0-9+/]{16,}={0,2}(?![\w+/])")
-_SPACED = re.compile(r"(?<!\w)(?:\w[ .\-_*·]){3,}\w(?!\w)")
+_SPACED = re.compile(r"(?<!\w)(?:\w[ .\-_*·]){2,}\w(?!\w)")
 _LEET = str.maketrans("013457@$", "oieastas")
 # Letters of other scripts that pass for Latin ones.
 _LOOKALIKES = str.maketrans("аеорсухіјѕԁԛһкмтпвΑΒΕΖΗΙΚΜΝΟΡΤΥΧαινορυ", "aeopcyxijsdqhkmtnbABEZHIKMNOPTYXaivopu")
@@ -117,7 +117,8 @@ def readings(text: str) -> set[str]:
     spoken = re.sub(r"[_\-*~`]+", " ", bare)
     found = {bare, re.sub(r"\s+", " ", spoken), re.sub(r"(?<=[a-z])(?=[A-Z])", " ", spoken)}
     found.add(re.sub(r"[^\W\d_]+", lambda word: word.group().translate(_LOOKALIKES), bare))
-    found.add(_SPACED.sub(lambda run: re.sub(r"\W|_", "", run.group()), re.sub(r"[ \t]{2,}", " | ", bare)))
+    spaced = _SPACED.sub(lambda run: re.sub(r"\W|_", "", run.group()), re.sub(r"[ \t]{2,}", " | ", bare))
+    found.add(spaced.replace(" | ", " "))
     found.add(re.sub(r"\b(?=\w*[a-z])[\w@$]+", lambda word: word.group().translate(_LEET), bare))
     found |= set(_decoded(bare))
     return found

@@ -6,7 +6,6 @@ ArcMemo's followers found that a rule against copying task-specific values cut l
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from collections import Counter
@@ -18,7 +17,7 @@ from memory.words import content_words
 
 _KEYWORDS = 16
 _STEM = 5
-_LONGEST, _MOST_GIVEN = 15, 40  # digits of a number, and numbers of a task, that are calculated with
+_LONGEST, _MOST_GIVEN, _PLACES = 15, 40, 6  # digits of a number, numbers of a task, and decimals to calculate with
 # A reply that refuses, or that a service sent in place of one, begins so; a note on refusals or time-outs does not.
 _REFUSAL = re.compile(
     r"^\W*(?:i'?m sorry\b|sorry, (?:but )?i\b|i apologi[sz]e|i (?:can(?:no|'|’)?t|cannot|am (?:unable|not able)|"
@@ -116,24 +115,29 @@ def names(prompt: str) -> frozenset[str]:
     return frozenset({word.lower() for word in found} - small - _NO_NAMES)
 
 
-def _on_the_way(prompt: str, answer: str) -> frozenset[str]:
-    """Numbers that one operation makes of two of a task's own: what came out on the way to the answer."""
+def _on_the_way(prompt: str, answer: str) -> frozenset[float]:
+    """Values that one operation makes of two of a task's own numbers: what came out on the way to the answer."""
     written = {number.replace(",", "") for number in _NUMBER.findall(f"{prompt} {answer}") if len(number) < _LONGEST}
-    given = sorted({float(number) for number in written if math.isfinite(float(number))})[:_MOST_GIVEN]
+    given = sorted(map(float, written))[:_MOST_GIVEN]
     made = {
         value
         for one in given
         for other in given
         for value in (one + other, one - other, one * other, one / other if other else 0.0)
     }
-    return frozenset(f"{value:.10g}" for value in made) - {f"{value:.10g}" for value in range(10)}
+    return frozenset(round(value, _PLACES) for value in made if not (value.is_integer() and value < 10))
+
+
+def _value(number: str) -> float:
+    return round(float(number), _PLACES)
 
 
 def leaks(text: str, prompt: str, answer: str) -> list[str]:
     """What of the task or its answer stands in the text; empty when it is general."""
     words = set(re.findall(r"[^\W\d_]+", text.lower()))
     found = sorted((constants(prompt) | constants(answer)) & constants(text))
-    found += sorted((constants(text) & _on_the_way(prompt, answer)) - _COMMON - set(found))
+    made = _on_the_way(prompt, answer)
+    found += sorted(number for number in constants(text) - _COMMON - set(found) if _value(number) in made)
     found += [worked.group() for worked in _WORKED.finditer(text)] if not found else []
     found += sorted(names(prompt) & words)
     plain = answer.strip().lower()

@@ -16,7 +16,7 @@ _HIDDEN = re.compile(
 )
 _OWN = re.compile(r"<[\s/]*notes\b[^<>]*>?|</?\s*notes\b", re.IGNORECASE)
 _TAG = re.compile(
-    r"<\s*([/!?]?\s*[A-Za-z][\w:.-]*(?:\s+[\w:.-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s<>\"']+))*\s*/?)\s*>|<\s*(/\s*\w*)"
+    r"<((?:\s*/\s*|[!?]?)[A-Za-z][\w:.-]*(?:\s+[\w:.-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s<>\"']+))*\s*/?)\s*>|<\s*(/\s*\w*)"
 )
 _TEMPLATE = re.compile(r"<+\s*[|\uff5c]|[|\uff5c]\s*>+|<<+(?=\s*/?\s*SYS)|(?<=SYS)\s*>>+")
 _BRACKETED = re.compile(

@@ -59,9 +59,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add a concept from options, or one or more from a file."""
-    from rich.markup import escape
-
-    from agent.cli.memory_print import HELD, concept_json, held_json
+    from agent.cli.memory_print import concept_json, held_json, print_held
     from agent.errors import UsageError
     from memory import ConceptDraft
 
@@ -82,8 +80,7 @@ def add(
         return
     for concept, one in zip(stored, made, strict=True):
         _line(concept, *_TOLD[one.outcome])
-        for part in one.held_back:
-            screen().print(f"  [yellow]held back[/]  {escape(HELD.format(part))}", soft_wrap=True)
+        print_held(screen(), one.draft)
 
 
 def edit(
@@ -102,7 +99,7 @@ def edit(
 ) -> None:
     """Change a concept: by --set, from a file, or in $EDITOR."""
     from agent.cli.memory_edit import changes_from_editor, changes_from_flags
-    from agent.cli.memory_print import concept_json
+    from agent.cli.memory_print import concept_json, held_json, print_held
     from agent.errors import UsageError
 
     if set_ and file is not None:
@@ -122,11 +119,12 @@ def edit(
         if changes:
             after = store.revise(before.id, changes, cause=cause, expected_version=before.version)
     if as_json:
-        print_json(concept_json(after))
+        print_json(concept_json(after) | held_json(after))
     elif after.version == before.version:
         screen().print("nothing was changed")
     else:
         _line(after, "changed", f"  [dim]version {after.version}[/]")
+        print_held(screen(), after)
 
 
 def merge(

@@ -158,7 +158,7 @@ async def test_a_client_sees_its_namespace_and_no_other(folder, filled):
     async with connected(folder, "--namespace", "other") as session:
         assert (await session.call("list", status="retired"))["concepts"] == []
         assert (await session.call("search", query=COST.search_text))["concepts"] == []
-        assert (await session.call("recall", task=COST.search_text)) == {"text": "", "ids": []}
+        assert (await session.call("recall", task=COST.search_text)) == {"text": "", "ids": [], "left_out": []}
         id = filled["cost"]
         for tool, more in (("get", {}), ("forget", {}), ("history", {}), ("revise", {"changes": {"title": "x"}})):
             assert "no concept" in await session.refusal(tool, id=id, **more)
