@@ -44,7 +44,7 @@ _WORDED = {
 _COMMON = frozenset("10 12 24 26 28 30 31 52 60 90 100 180 360 365 366 1000 1440 3600".split())
 _WORKED = re.compile(r"\d\s*[-*+/×÷x]\s*[$€£]?\d[\d,.]*\s*=|=\s*[$€£]?\d{2}|\banswer (?:is|was|=|equals) \d")
 _STATED = re.compile(
-    r"\b(?:answer|result|output|solution|reply)s? (?:is|are|equals?|(?:must|should|will|shall) be) "
+    r"\b(?:answer|result|solution|reply)s? (?:is|are|equals?|(?:must|should|will|shall) be) "
     r"(?:always |just |only )?"
     r"(?:[\"'“‘]|(?!(?:a|an|the|as|at|in|to|for|from|by|that|what|which|how|one|its|their|this|then|not|found|given|asked|"
     r"obtained|computed|calculated|determined|wanted|needed|required|expected|printed|returned|reached|rounded|correct|"
