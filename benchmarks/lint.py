@@ -3,9 +3,9 @@
 Usage: python benchmarks/lint.py GSM8K.jsonl|- [FAMILY_TASKS]
 
 GSM8K.jsonl has `question` and `answer` (with the worked solution) in each line; - leaves it out. Beside 30 general
-sentences on methods, every line of `ordinary_concepts.txt` is checked against each task, as a note on it. FAMILY_TASKS is how many tasks of each
-reasoning-gym family to add (6; 0 for none). Names are taken for found against the words that the whole file writes with
-a capital only.
+sentences on methods, every line of `ordinary_concepts.txt` is checked as a note on each tenth task. FAMILY_TASKS is how
+many tasks of each reasoning-gym family to add (6; 0 for none). Names are taken for found against the words that the
+whole file writes with a capital only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Asides: what a task says beside its numbers and its question.
 
-No list of phrases knows every way to say 'write this down'. But a note on a method has no need of a word that stands neither in the problem nor in its solution, and
-a poison has to put its words somewhere. So such words are told apart, however they are wrapped.
+No list of phrases knows every way to say 'write this down'. But a note on a method has no need of a word that stands
+neither in the problem nor in its solution, and a poison has to put its words somewhere. So such words are told apart,
+however they are wrapped.
 """
 
 from __future__ import annotations
