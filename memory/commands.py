@@ -54,8 +54,16 @@ _OTHERS: tuple[tuple[str, str], ...] = (
     (r"(?:निर्देश)", r"(?:अनदेखा|भूल)"),
     (r"(?:تجاهل|انس)", r"تعليمات"),
 )
+_KEYS = (
+    *("instruct", "prompt", "directive", "guideline", "rules", "commands", "orders", "told", "above", "message"),
+    *("you are n", "future", "later ", "subsequent", "other ", "from now on", "note ", "attention ", "hint "),
+    *("anweisung", "instruktion", "vorgabe", "consignes", "indicacion", "instruccion", "istruzioni", "instrucoes"),
+    *("regras", "инструкц", "指令", "指示", "提示", "命令", "지시", "명령", "निर्देश", "تعليمات"),
+)
 _BASE64 = re.compile(r"(?<![\w+/])[A-Za-z0-9+/]{16,}={0,2}(?![\w+/])")
 _SPACED = re.compile(r"(?<!\w)(?:\w[ .\-_*·]){2,}\w(?!\w)")
+_APART = "\n|\n"  # no pattern reaches across it
+_DIGITS = frozenset("013457@$")  # that pass for letters
 _LEET = str.maketrans("013457@$", "oieastas")
 # Letters of other scripts that pass for Latin ones.
 _LOOKALIKES = str.maketrans("аеорсухіјѕԁԛһкмтпвΑΒΕΖΗΙΚΜΝΟΡΤΥΧαινορυ", "aeopcyxijsdqhkmtnbABEZHIKMNOPTYXaivopu")
@@ -75,12 +83,16 @@ class HeldBack:
 
 def held_back(draft: ConceptDraft) -> tuple[HeldBack, ...]:
     """Every text of a concept that reads as a command; all of a list where only its lines together do."""
-    return tuple(HeldBack(field, text) for field, texts in _fields(draft) for text in _commands(texts))
+    fields = [(field, texts) for field, texts in _fields(draft) if any(texts)]
+    everything = _APART.join("\n".join(texts) for _, texts in fields)
+    if not is_instruction(everything):  # one look is enough for nearly all
+        return ()
+    return tuple(HeldBack(field, text) for field, texts in fields for text in _commands(texts))
 
 
 def is_instruction(text: str) -> bool:
     """Whether text tells its reader to give up its instructions, also through look-alike letters, spacing or base64."""
-    return any(_pattern().search(reading) for reading in readings(text))
+    return any(_pattern().search(reading) for reading in readings(text) if _may_command(reading))
 
 
 def _fields(draft: ConceptDraft) -> Iterator[tuple[str, Sequence[str]]]:
@@ -100,6 +112,12 @@ def _commands(texts: Sequence[str]) -> list[str]:
     return found
 
 
+def _may_command(text: str) -> bool:
+    """Whether the text has a word without which no pattern matches: a hundred times faster than to try them all."""
+    small = text.lower()
+    return any(key in small for key in _KEYS)
+
+
 @cache
 def _pattern() -> re.Pattern[str]:
     others = (f"{verb}.{{0,40}}{noun}" for verb, noun in _OTHERS)
@@ -108,20 +126,28 @@ def _pattern() -> re.Pattern[str]:
 
 def readings(text: str) -> set[str]:
     """What the text says to somebody who reads past the usual disguises."""
-    flat = unicodedata.normalize("NFKC", text)
-    visible = "".join(mark for mark in flat if unicodedata.category(mark) != "Cf")
-    # Accents go; the parts of other scripts' letters, such as Hangul, stay together.
-    bare = re.sub(
-        r"[\u00c0-\u024f\u1e00-\u1eff]", lambda letter: unicodedata.normalize("NFKD", letter.group())[0], visible
-    )
+    bare = text if text.isascii() else _bare(text)
     spoken = re.sub(r"[_\-*~`]+", " ", bare)
-    found = {bare, re.sub(r"\s+", " ", spoken), re.sub(r"(?<=[a-z])(?=[A-Z])", " ", spoken)}
-    found.add(re.sub(r"[^\W\d_]+", lambda word: word.group().translate(_LOOKALIKES), bare))
+    found = {bare, re.sub(r"[ \t]+", " ", spoken), re.sub(r"\s+", " ", spoken)}
+    found.add(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", spoken))
+    if not bare.isascii():
+        found.add(re.sub(r"[^\W\d_]+", lambda word: word.group().translate(_LOOKALIKES), bare))
     spaced = _SPACED.sub(lambda run: re.sub(r"\W|_", "", run.group()), re.sub(r"[ \t]{2,}", " | ", bare))
     found.add(spaced.replace(" | ", " "))
-    found.add(re.sub(r"\b(?=\w*[a-z])[\w@$]+", lambda word: word.group().translate(_LEET), bare))
+    if not _DIGITS.isdisjoint(bare):
+        found.add(re.sub(r"\b(?=\w*[a-z])[\w@$]+", lambda word: word.group().translate(_LEET), bare))
     found |= set(_decoded(bare))
     return found
+
+
+def _bare(text: str) -> str:
+    """The text in plain letters: no compatibility forms, invisible characters or accents."""
+    flat = unicodedata.normalize("NFKC", text)
+    visible = "".join(mark for mark in flat if unicodedata.category(mark) != "Cf")
+    # The parts of other scripts' letters, such as Hangul, stay together.
+    return re.sub(
+        r"[\u00c0-\u024f\u1e00-\u1eff]", lambda letter: unicodedata.normalize("NFKD", letter.group())[0], visible
+    )
 
 
 def _decoded(text: str) -> Iterator[str]:
