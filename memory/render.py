@@ -107,8 +107,8 @@ def without(concept: Concept, parts: Sequence[HeldBack]) -> Concept | None:
     if "title" in fields:
         return None
     texts = {part.text for part in parts}
-    changes: dict[str, Any] = {name: "" for name in fields & {"description", "output_typing"}}
-    for name in fields & {"cues", "implementation"}:
+    changes: dict[str, Any] = {name: "" for name in fields & {"description", "subtype", "output_typing"}}
+    for name in fields & {"cues", "implementation", "keywords"}:
         kept = tuple(line for line in getattr(concept, name) if line not in texts)
         changes[name] = kept if kept != getattr(concept, name) else ()  # only its lines together are a command
     if "parameters" in fields:
