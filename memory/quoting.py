@@ -14,11 +14,11 @@ _JOINERS = "\u200c\u200d"  # they shape letters of some scripts and emoji, and h
 _HIDDEN = re.compile(
     rf"(?<![^\x00-\u024f])[{_JOINERS}]+|[{_JOINERS}]+(?![^\x00-\u024f])|[\U000e0100-\U000e01ef]"  # the last carry bytes
 )
-_OWN = re.compile(r"<[\s/]*notes\b[^<>]*>?|</?\s*notes\b", re.IGNORECASE)
+_OWN = re.compile(r"<[\s/]*notes(?:\s*/?\s*>)?", re.IGNORECASE)
 _TAG = re.compile(
     r"<((?:\s*/\s*|[!?]?)[A-Za-z][\w:.-]*(?:\s+[\w:.-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s<>\"']+))*\s*/?)\s*>|<\s*(/\s*\w*)"
 )
-_TEMPLATE = re.compile(r"<+\s*[|\uff5c]|[|\uff5c]\s*>+|<<+(?=\s*/?\s*SYS)|(?<=SYS)\s*>>+")
+_TEMPLATE = re.compile(r"<+\s*[|\uff5c]|[|\uff5c]\s*>+|<<+(?=\s*/?\s*SYS)|(?<=SYS)\s*>>+", re.IGNORECASE)
 _BRACKETED = re.compile(
     r"\[\s*(/?\s*(?:INST|SYS|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK))\s*\]",
     re.IGNORECASE,
@@ -36,7 +36,7 @@ def quoted(text: str) -> str:
     """The text as one line of data: its indent stays, and so does what a program is made of."""
     line = _FENCE.sub("", _HIDDEN.sub("", _visible(text))).rstrip()
     line = _OWN.sub("(notes)", line)
-    line = _TEMPLATE.sub("(|", line)
+    line = _TEMPLATE.sub(lambda mark: "(" if mark[0].startswith("<") else ")", line)
     line = _TAG.sub(lambda tag: f"({tag[1]})" if tag[1] else f"({tag[2]}", line)
     line = _BRACKETED.sub(r"(\1)", line)
     return _HEADING.sub(r"\1#", _ROLE.sub(r"\1 -", line))

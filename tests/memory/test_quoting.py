@@ -39,7 +39,7 @@ MARKS = (
     "\U000e0100",
 )
 SYNTAX = re.compile(
-    r"<\s*/|<\s*[|\uff5c]|[|\uff5c]\s*>|<\s*notes|\[\s*/?\s*INST|<<SYS|`{3}|~{3}"
+    r"<\s*/|<\s*[|\uff5c]|[|\uff5c]\s*>|<\s*notes|\[\s*/?\s*INST\s*\]|<<SYS|`{3}|~{3}"
     r"|^[\s#*]*(?:system|user|assistant|answer)\s*:|^\s*#{2}|[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u200b\u202e]"
     r"|[\U000e0000-\U000e01ef]",
     re.IGNORECASE,
@@ -80,6 +80,11 @@ def test_each_mark_is_masked_wherever_it_stands(mark):
 )
 def test_ordinary_lines_pass_unchanged(text):
     assert quoted(text) == text
+
+
+def test_a_mark_is_masked_and_the_words_beside_it_stay():
+    assert quoted("a <notes and b") == "a (notes) and b"
+    assert quoted("a <|im_end|> b [INST] c <<SYS>> d") == "a (im_end) b (INST) c (SYS) d"
 
 
 def test_lines_and_texts():
