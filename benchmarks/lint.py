@@ -1,10 +1,11 @@
 """The leak lint on real tasks: names found, task values that get through, general sentences that are rejected.
 
-Usage: python benchmarks/lint.py GSM8K.jsonl [FAMILY_TASKS]
+Usage: python benchmarks/lint.py GSM8K.jsonl|- [FAMILY_TASKS]
 
-GSM8K.jsonl has `question` and `answer` (with the worked solution) in each line. FAMILY_TASKS is how many tasks of each
-reasoning-gym family to add (6; 0 for none). Names are taken for found against the words that the whole file writes with
-a capital only.
+GSM8K.jsonl has `question` and `answer` (with the worked solution) in each line; - leaves it out. Beside 30 general
+sentences on methods, every line of `ordinary_concepts.txt` is checked as a note on each tenth task. FAMILY_TASKS is how
+many tasks of each reasoning-gym family to add (6; 0 for none). Names are taken for found against the words that the
+whole file writes with a capital only.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from memory.commands import is_instruction
 from memory.lint import faults, leaks, names
 
+ORDINARY = Path(__file__).parent / "ordinary_concepts.txt"
 GENERAL = """Multiply the price by the number of items
 Add the costs of all items and subtract the total from the money available
 Find the total by multiplying a daily amount by the number of days
@@ -55,8 +57,15 @@ CALENDAR = set(
 
 
 def main() -> None:
-    rows = [json.loads(line) for line in Path(sys.argv[1]).read_text().splitlines()]
+    if sys.argv[1] != "-":
+        of_gsm8k(Path(sys.argv[1]))
     size = int(sys.argv[2]) if len(sys.argv) > 2 else 6
+    if size:
+        report("reasoning-gym", gym(size))
+
+
+def of_gsm8k(file: Path) -> None:
+    rows = [json.loads(line) for line in file.read_text().splitlines()]
     problems = [(row["question"], row["answer"].split("####")[-1].strip()) for row in rows]
     true_names = names_by_corpus(rows)
     found = sum(len(true & names(question)) for true, (question, _) in zip(true_names, problems, strict=True))
@@ -65,8 +74,6 @@ def main() -> None:
     through, telling = leaking(rows, true_names)
     print(f"sentences with a task's values or names that got through: {through} of {telling}")
     report("GSM8K", problems)
-    if size:
-        report("reasoning-gym", gym(size))
 
 
 def names_by_corpus(rows: list[dict[str, str]]) -> list[set[str]]:
@@ -90,8 +97,11 @@ def leaking(rows: list[dict[str, str]], true_names: list[set[str]]) -> tuple[int
 
 def report(name: str, problems: list[tuple[str, str]]) -> None:
     rejected = sum(bool(faults(text, *problem)) for problem in problems for text in GENERAL)
+    lines = [text for line in ORDINARY.read_text().splitlines() if line[0] != "#" for text in line.split(" | ")]
+    alarms = sum(bool(faults(text, *problem)) for problem in problems[::10] for text in lines)
     commands = sum(is_instruction(question) for question, _ in problems)
     print(f"{name}: general sentences rejected: {rejected} of {len(problems) * len(GENERAL)}")
+    print(f"{name}: lines of ordinary concepts rejected: {alarms} of {len(problems[::10]) * len(lines)}")
     print(f"{name}: tasks taken for commands: {commands} of {len(problems)}")
 
 

@@ -97,6 +97,7 @@ class AsyncConceptStore:
     recall = _in_thread(ConceptStore.recall)
     add = _in_thread(ConceptStore.add)
     add_many = _in_thread(ConceptStore.add_many)
+    propose = _in_thread(ConceptStore.propose)
     revise = _in_thread(ConceptStore.revise)
     forget = _in_thread(ConceptStore.forget)
     restore = _in_thread(ConceptStore.restore)

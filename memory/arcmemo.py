@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from memory.arcmemo_fields import CONCEPT_KEYS, Fields, known_name
-from memory.commands import is_instruction
 from memory.concept import ConceptDraft, Provenance
 from memory.errors import InvalidConcept
 from memory.fitting import TITLE, cut, one_line, sentences, split
@@ -211,8 +210,6 @@ class ArcMemoReader:
         except InvalidConcept as error:
             self._note(where, f"left out: {str(error).removesuffix('; nothing was stored')}")
             return
-        if any(is_instruction(text) for text in (parsed.search_text, *parsed.implementation)):
-            self._note(where, "has a line that reads as an instruction: kept, and never shown to a model")
         origin = Provenance(task_id=used_in[0] if used_in else "", used_in=tuple(used_in))
         yield Entry(where, parsed, origin)
 

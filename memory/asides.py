@@ -1,8 +1,8 @@
 """Asides: what a task says beside its numbers and its question.
 
-No list of phrases knows every way to say 'write this down': of 28 commands that nobody had written a pattern for,
-patterns saw 2. But a note on a method has no need of a word that stands neither in the problem nor in its solution, and
-a poison has to put its words somewhere. So such words are told apart, however they are wrapped.
+No list of phrases knows every way to say 'write this down'. But a note on a method has no need of a word that stands
+neither in the problem nor in its solution, and a poison has to put its words somewhere. So such words are told apart,
+however they are wrapped.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ def wanted(prompt: str) -> frozenset[str]:
 def idle(prompt: str) -> frozenset[str]:
     """Words that stand only where a task gives no number and asks nothing; a poison seldom does either.
 
-    Empty for a task that is not mostly numbers and questions: there such sentences say what to do.
+    Empty for a task that is not mostly numbers and questions, by its words: there such sentences say what to do.
     """
     sentences = [part for part in re.split(r"(?<=[.!?])\s+|\n+", prompt) if part.strip()]
     core = [part for part in sentences if _TELLING.search(part)]
     rest = [part for part in sentences if not _TELLING.search(part)]
-    if len(core) < len(rest):
+    if len(content_words(" ".join(core))) < len(content_words(" ".join(rest))):
         return frozenset()
     stems = {word[:_STEM] for part in core for word in content_words(part)}
     return frozenset(

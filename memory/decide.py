@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from memory.compress import distinct, is_program
 from memory.concept import Concept, ConceptDraft
-from memory.duplicates import same_method, says_the_same
+from memory.programs import is_program, same_method
+from memory.quoting import quoted
 from memory.recall import Hit
+from memory.same_text import distinct, says_the_same
 from memory.writer import Writer, WritingRequest, read_object, schema
 
 Verdict = Literal["new", "extends", "duplicate", "contradicts"]
@@ -66,10 +67,10 @@ async def decide(
 
 
 def decide_by_text(draft: ConceptDraft, near: Sequence[Hit]) -> Decision | None:
-    """What can be told from the text alone: an equal concept, or the same program under other names; else None."""
+    """What can be told without judgement: the same words, or the same program under other names; else None."""
     for hit in _by_similarity(near):
         concept = hit.concept
-        if concept.content_hash == draft.content_hash or says_the_same(draft, concept, hit.similarity):
+        if says_the_same(draft, concept):
             return Decision("duplicate", concept.id, "the same text")
         if hit.similarity >= _RELATED and same_method(draft, concept):
             changes = extension(concept, draft)
@@ -141,7 +142,7 @@ def _read(reply: str, concepts: Sequence[Concept]) -> Decision:
 def _shown(draft: ConceptDraft) -> str:
     """Title, cues and steps in one line, as far as there is room: enough to compare, too little to follow."""
     text = "; ".join((draft.title, *draft.cues, *(line.strip() for line in draft.implementation)))
-    return " ".join(text.replace("<", "(").replace(">", ")").split())[:_NOTE_CHARS]
+    return " ".join(quoted(text).replace("<", "(").replace(">", ")").split())[:_NOTE_CHARS]
 
 
 def _by_similarity(near: Sequence[Hit]) -> list[Hit]:

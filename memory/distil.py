@@ -14,10 +14,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from memory.commands import is_instruction
-from memory.compress import compress
 from memory.concept import ConceptDraft, Provenance
 from memory.errors import InvalidConcept
 from memory.lint import faults, keywords, masked
+from memory.quoting import quoted_text
+from memory.same_text import distinct
 from memory.sketch import Sketch, sketch
 from memory.words import content_words
 from memory.writer import Writer, WritingRequest, read_object, schema
@@ -98,11 +99,11 @@ def _sketch(trace: SolvedTrace, rejected: list[str]) -> Sketch | None:
 
 
 def _request(trace: SolvedTrace, program: Sketch | None) -> WritingRequest:
-    task = masked(trace.task_prompt)[:_PROMPT_CHARS]
+    task = quoted_text(masked(trace.task_prompt))[:_PROMPT_CHARS]
     if program is not None:
-        work, ask = "\n".join(program.lines)[:_WORK_CHARS], _ASK_WHEN
+        work, ask = quoted_text("\n".join(program.lines))[:_WORK_CHARS], _ASK_WHEN
     else:
-        work, ask = masked(trace.reasoning)[-_WORK_CHARS:], _ASK_STEPS
+        work, ask = quoted_text(masked(trace.reasoning))[-_WORK_CHARS:], _ASK_STEPS
     return WritingRequest(
         system=SYSTEM,
         prompt=f"{ask}\n\n<task>\n{task}\n</task>\n<solution>\n{work}\n</solution>",
@@ -165,12 +166,12 @@ def _draft(
     words = keywords(trace.task_prompt, trace.answer)
     title = written.get("title") or _plain_title(program, words)
     try:
-        draft = ConceptDraft.parse(
+        return ConceptDraft.parse(
             {
                 "kind": "lesson" if program is None else "routine",
                 "title": title,
                 "cues": [written["when"]] if "when" in written else [],
-                "implementation": written["steps"] if program is None else program.lines,
+                "implementation": distinct(written["steps"]) if program is None else program.lines,
                 "parameters": program.parameters if program is not None else (),
                 "output_typing": trace.kind,
                 "keywords": words,
@@ -179,7 +180,6 @@ def _draft(
     except InvalidConcept as error:
         rejected.append(str(error))
         return None
-    return compress(draft)
 
 
 def _plain_title(program: Sketch | None, words: list[str]) -> str:

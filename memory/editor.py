@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,8 +14,10 @@ from memory.concept import Concept, ConceptDraft, Provenance, Status
 from memory.errors import StaleConcept, UnknownConcept
 from memory.ledger import Action, By, Ledger
 from memory.lexical import KeywordIndex
-from memory.near_duplicates import NearDuplicates, twins_within
+from memory.proposal import Proposed
+from memory.same_text import text_key
 from memory.text import carriable
+from memory.text_index import TextIndex
 from memory.vectors import VectorStore
 
 
@@ -25,41 +28,46 @@ class Editor:
         self._ledger = ledger
         self._vectors = vectors
         self._words = words
-        self._near = NearDuplicates(ledger, vectors, namespace)
+        self._texts = TextIndex(ledger, namespace)
         self._namespace = namespace
 
-    def add_many(
+    def propose(
         self,
         drafts: Iterable[ConceptDraft | Concept],
         *,
         by: By,
         provenance: Provenance | None,
         status: Status,
-    ) -> list[str]:
+        allow_duplicate: bool,
+    ) -> list[Proposed]:
         """Stores drafts, or counts them where they are stored already."""
         new = [self._concept(draft, provenance or Provenance(), status) for draft in drafts]
         made = self._vectors.embed([concept.search_text for concept in new])
         hashes = [concept.content_hash for concept in new]
-        near = self._near.stored(new, made)
-        twins = twins_within(new, made)
-        ids: list[str] = []
+        keys = [text_key(concept) for concept in new]
+        told: list[Proposed] = []
         fresh: list[NewConcept] = []
         again: list[tuple[str, Concept]] = []
+        compared = bool(new) and not allow_duplicate
+        if compared:
+            self._texts.prepare()
         with self._ledger.write() as connection:
             self._vectors.claim(connection)
             # Looked up here and not before: another writer may have added the same meanwhile.
             known = ids_by_hash(connection, self._namespace, hashes)
-            for concept, digest, vector, stored, twin in zip(new, hashes, made, near, twins, strict=True):
-                same = known.get(digest) or stored or (ids[twin] if twin is not None else None)
+            said = self._texts.ids(connection, keys) if compared else {}
+            for concept, digest, key, vector in zip(new, hashes, keys, made, strict=True):
+                same = known.get(digest) or (said.get(key) if compared else None)
                 if same is None:
                     fresh.append(NewConcept(concept, digest, vector.tobytes()))
-                    known[digest] = concept.id
+                    known[digest] = said[key] = concept.id
+                    told.append(Proposed(concept.id, "added", concept.draft))
                 else:
                     again.append((same, concept))
-                ids.append(same or concept.id)
+                    told.append(Proposed(same, "known" if digest in known else "same text", concept.draft))
             insert_new(connection, fresh, by, self._vectors.identity.key, self._words)
             moved = {same: self._merge(connection, same, concept, by) for same, concept in again}
-        return [moved.get(id, id) for id in ids]
+        return [replace(one, id=moved.get(one.id, one.id)) for one in told]
 
     def insert(self, connection: Connection, new: Sequence[NewConcept], by: By) -> None:
         """Adds concepts as they are, ids and all; the caller knows that they are new and has claimed the embedder."""

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, or_, select
 
 from memory.arcmemo import Defect
 from memory.bulk import NewConcept
+from memory.commands import held_back
 from memory.concept import Concept
 from memory.editor import Editor
 from memory.home import expanded
@@ -55,6 +56,7 @@ class ImportReport:
         renamed: how many of the added got a new id, because another namespace uses theirs.
         conflicts: those that were left out because their id has other content here.
         defects: what could not be read as it stood.
+        held_back: what reads as a command to a model: imported, and never shown to one.
     """
 
     added: int = 0
@@ -63,6 +65,7 @@ class ImportReport:
     renamed: int = 0
     conflicts: tuple[Conflict, ...] = ()
     defects: tuple[Defect, ...] = ()
+    held_back: tuple[Defect, ...] = ()
 
 
 @dataclass
@@ -102,7 +105,8 @@ class Importer:
             else:
                 records = Records(source, str(getattr(source, "name", "the input")), form, skip_bad)
             scratch = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8"))
-            prepared = self._prepare(records, scratch, on_progress)
+            held: list[Defect] = []
+            prepared = self._prepare(records, scratch, held, on_progress)
             scratch.seek(0)
             tally = self._write(scratch, by) if prepared else _Tally()
         return ImportReport(
@@ -112,14 +116,16 @@ class Importer:
             tally.renamed,
             tuple(tally.conflicts),
             tuple(records.defects),
+            tuple(held),
         )
 
-    def _prepare(self, records: Records, scratch: IO[str], on_progress: OnProgress | None) -> int:
+    def _prepare(self, records: Records, scratch: IO[str], held: list[Defect], on_progress: OnProgress | None) -> int:
         """Every record with its vector into the scratch file; those that are here already need none."""
         done = 0
         stream = iter(records)
         while batch := list(islice(stream, _BATCH)):
             mine = [_Prepared.of(record, self._namespace) for record in batch]
+            held += [Defect(record.where, str(part)) for record in batch for part in held_back(record.concept)]
             with self._ledger.read() as connection:
                 known = _Known(connection, self._namespace, mine)
             new = [one for one in mine if not known.has(one.content)]

@@ -1,4 +1,4 @@
-"""What must not become a concept: leaked answers and constants, instructions, refusals, error texts, garbage.
+"""What must not become a concept: leaked answers and values, commands, refusals, error texts, garbage.
 
 ArcMemo's followers found that a rule against copying task-specific values cut leaked constants from 76% to
 0%. Here it does not depend on a model following a rule: the text is checked.
@@ -12,18 +12,25 @@ from collections import Counter
 
 from memory.asides import asides
 from memory.commands import is_instruction
+from memory.quoting import quoted
 from memory.words import content_words
 
 _KEYWORDS = 16
 _STEM = 5
+_LONGEST, _MOST_GIVEN, _PLACES = 15, 40, 6  # digits of a number, numbers of a task, and decimals to calculate with
+# A reply that refuses, or that a service sent in place of one, begins so; a note on refusals or time-outs does not.
 _REFUSAL = re.compile(
-    r"\b(i'?m sorry|i apologi[sz]e|i (can(no|'|’)?t|cannot|am (unable|not able)|won['’]?t|do not have access)"
-    r"|as an ai( language)? model|against (my|our) (guidelines|policy)|content (policy|filter))\b"
-    r"|\b(rate.?limit|too many requests|quota exceeded|insufficient (quota|credits?|balance)|try again (later|in)"
-    r"|internal server error|bad gateway|gateway time-?out|overloaded|service unavailable|temporarily unavailable"
-    r"|timed? ?out|unauthorized|forbidden|traceback|connection (refused|reset|error)|context length|maximum tokens"
-    r"|invalid[ _](api|request)|billing|are (you )?human|captcha|cloudflare)\b|\berror:|\bhttp \d{3}\b"
-    r"|<!doctype|</?(html|head|body|div|span|script|title|p|h1|pre)\b[^>]*>",
+    r"^\W*(?:i'?m sorry\b|sorry, (?:but )?i\b|i apologi[sz]e|i (?:can(?:no|'|’)?t|cannot|am (?:unable|not able)|"
+    r"won['’]?t|do not have access)\b|<!doctype|</?(?:html|head|body)\b)|\bas an ai(?: language)? model\b",
+    re.IGNORECASE,
+)
+_SERVICE = re.compile(
+    r"^\W*(?:error\W+|http\W+)*(?:\d{3}\W+)?(?:rate.?limit (?:reached|exceeded)|too many requests|quota exceeded|"
+    r"insufficient (?:quota|credits?|balance)|internal server error|bad gateway|gateway time-?out|"
+    r"(?:service|server|model) (?:is )?(?:temporarily )?(?:unavailable|overloaded)|(?:request|connection) timed? ?out|"
+    r"unauthori[sz]ed|forbidden|invalid[ _](?:api|request)|try again later)"
+    r"(?:\W*$|[^:]*\b(?:try|retry|requests?|later)\b)"
+    r"|^\W*(?:error\W+)?http\W+\d{3}\W*$|^\W*\{\W*error\W|^traceback \(most",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"(?<![\w.])(?:\d[\d,]*(?:\.\d+)?|\.\d+)(?!\w)")
@@ -35,9 +42,9 @@ _WORDED = {
 } | dict(zip("thirty forty fifty sixty seventy eighty ninety".split(), map(str, range(30, 100, 10)), strict=True))
 # Numbers that belong to no task: the base of the digits, of dozens, dates, clocks, angles, and per cent.
 _COMMON = frozenset("10 12 24 26 28 30 31 52 60 90 100 180 360 365 366 1000 1440 3600".split())
-_WORKED = re.compile(r"\d\s*[*+×x]\s*\d|\d\s-\s\d|=\s*[$€£]?\d{2}|[$€£]\s*\d|\banswer (?:is|was|=|equals) \d")
+_WORKED = re.compile(r"\d\s*[-*+/×÷x]\s*[$€£]?\d[\d,.]*\s*=|=\s*[$€£]?\d{2}|\banswer (?:is|was|=|equals) \d")
 _STATED = re.compile(
-    r"\b(?:answer|result|output|solution|reply)s? (?:is|are|equals?|(?:must|should|will|shall) be) "
+    r"\b(?:answer|result|solution|reply)s? (?:is|are|equals?|(?:must|should|will|shall) be) "
     r"(?:always |just |only )?"
     r"(?:[\"'“‘]|(?!(?:a|an|the|as|at|in|to|for|from|by|that|what|which|how|one|its|their|this|then|not|found|given|asked|"
     r"obtained|computed|calculated|determined|wanted|needed|required|expected|printed|returned|reached|rounded|correct|"
@@ -81,7 +88,7 @@ _NAMED = (
 
 def is_refusal(text: str) -> bool:
     """Whether text is a refusal, or an error message that a service sent in place of an answer."""
-    return _REFUSAL.search(text) is not None
+    return _REFUSAL.search(text) is not None or _SERVICE.search(text) is not None
 
 
 def is_garbage(text: str) -> bool:
@@ -108,11 +115,29 @@ def names(prompt: str) -> frozenset[str]:
     return frozenset({word.lower() for word in found} - small - _NO_NAMES)
 
 
+def _on_the_way(prompt: str, answer: str) -> frozenset[float]:
+    """Values that one operation makes of two of a task's own numbers: what came out on the way to the answer."""
+    written = {number.replace(",", "") for number in _NUMBER.findall(f"{prompt} {answer}") if len(number) < _LONGEST}
+    given = sorted(map(float, written))[:_MOST_GIVEN]
+    made = {
+        value
+        for one in given
+        for other in given
+        for value in (one + other, one - other, one * other, one / other if other else 0.0)
+    }
+    return frozenset(round(value, _PLACES) for value in made if not (value.is_integer() and value < 10))
+
+
+def _value(number: str) -> float:
+    return round(float(number), _PLACES)
+
+
 def leaks(text: str, prompt: str, answer: str) -> list[str]:
     """What of the task or its answer stands in the text; empty when it is general."""
     words = set(re.findall(r"[^\W\d_]+", text.lower()))
     found = sorted((constants(prompt) | constants(answer)) & constants(text))
-    found += sorted(constants(text) - _COMMON - set(found))  # what a task gave, or what came out on the way
+    made = _on_the_way(prompt, answer)
+    found += sorted(number for number in constants(text) - _COMMON - set(found) if _value(number) in made)
     found += [worked.group() for worked in _WORKED.finditer(text)] if not found else []
     found += sorted(names(prompt) & words)
     plain = answer.strip().lower()
@@ -150,6 +175,9 @@ def faults(text: str, prompt: str, answer: str, *, solution: str = "") -> list[s
     reasons = []
     if is_instruction(text):
         reasons.append("reads as an instruction")
+    line = " ".join(text.split())
+    if quoted(line) != line:
+        reasons.append("carries marks that a prompt is built of")
     if is_refusal(text):
         reasons.append("is a refusal or an error message")
     if _STATED.search(text):

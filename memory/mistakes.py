@@ -13,10 +13,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from memory.commands import is_instruction
-from memory.compress import compress
 from memory.concept import ConceptDraft, Provenance
 from memory.errors import InvalidConcept
 from memory.lint import faults, keywords, masked
+from memory.quoting import quoted_text
 from memory.sketch import sketch
 from memory.words import content_words
 from memory.writer import Writer, WritingRequest, read_object, schema
@@ -87,11 +87,13 @@ async def warn(misstep: Misstep, writer: Writer) -> Warned:
 
 
 def _request(misstep: Misstep, misled: str, right: str) -> WritingRequest:
-    complaint = f"\n<evidence>\n{masked(misstep.complaint)[:200]}\n</evidence>" if misstep.complaint else ""
+    complaint = (
+        f"\n<evidence>\n{quoted_text(masked(misstep.complaint))[:200]}\n</evidence>" if misstep.complaint else ""
+    )
     line: dict[str, Any] = {"type": "string", "maxLength": 160}
     return WritingRequest(
         system=_SYSTEM,
-        prompt=f"{_ASK}\n\n<task>\n{masked(misstep.task_prompt)[:_TASK_CHARS]}\n</task>\n<misled>\n{misled}\n</misled>"
+        prompt=f"{_ASK}\n\n<task>\n{quoted_text(masked(misstep.task_prompt))[:_TASK_CHARS]}\n</task>\n<misled>\n{misled}\n</misled>"
         f"{complaint}\n<right>\n{right}\n</right>",
         json_schema=schema(when=line, wrong=line, instead=line),
         max_tokens=140,
@@ -101,7 +103,7 @@ def _request(misstep: Misstep, misled: str, right: str) -> WritingRequest:
 def _work(text: str, misstep: Misstep) -> str:
     """A program as its sketch, anything else masked, short enough to show."""
     made = sketch(text, misstep.task_prompt, misstep.answer)
-    return ("\n".join(made.lines) if made is not None else masked(text).strip())[-_WORK_CHARS:]
+    return quoted_text("\n".join(made.lines) if made is not None else masked(text).strip())[-_WORK_CHARS:]
 
 
 def _checked(name: str, text: Any, misstep: Misstep, rejected: list[str]) -> str:
@@ -133,4 +135,4 @@ def _draft(misstep: Misstep, fields: dict[str, str], rejected: list[str]) -> War
         )
     except InvalidConcept as error:
         return Warned(None, (*rejected, str(error)))
-    return Warned(compress(lesson), tuple(rejected))
+    return Warned(lesson, tuple(rejected))

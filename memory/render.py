@@ -1,4 +1,4 @@
-"""Concepts to prompt text: quoted as data, most useful first, never over the token budget.
+"""Concepts to prompt text: quoted as data, most useful first, never over the token budget, and told what is not shown.
 
 The chosen concepts come in full as far as they fit (ArcMemo, arXiv 2509.04439, section 3), then the definitions of the
 types that their parameters refer to, then related concepts by name. The frame is short: a small machine reads about 50
@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from memory.commands import is_instruction
-from memory.compress import is_program
+from memory.commands import HeldBack, held_back, is_instruction
 from memory.concept import Concept
+from memory.programs import is_program
+from memory.quoting import quoted, quoted_lines
 
 # With the right sketch before the task, the 1.5B model solved 6 of 12 trial tasks when that was called notes, 11 when
 # it was called what solved similar tasks, and 3 without it (`benchmarks/hints.py`).
@@ -25,10 +27,21 @@ _RELATED = 5
 
 @dataclass(frozen=True)
 class Rendered:
-    """Text for a prompt, empty when nothing fits, and the ids of the concepts that are in it, names aside."""
+    """Text for a prompt, and what it lacks.
+
+    Attributes:
+        text: empty when nothing fits.
+        ids: the concepts that are in it, names aside.
+        shortened: those of them that had to be shown without some of their lines.
+        left_out: those for which there was no room, or of which nothing may be shown.
+        held_back: concept id to the parts that read as commands and are never shown.
+    """
 
     text: str
     ids: tuple[str, ...]
+    shortened: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    held_back: Mapping[str, tuple[HeldBack, ...]] = field(default_factory=dict)
 
 
 def estimate_tokens(text: str) -> int:
@@ -55,6 +68,9 @@ def render(
     """
     shown: list[str] = []
     in_full: list[Concept] = []
+    shortened: list[str] = []
+    left_out: list[str] = []
+    held: dict[str, tuple[HeldBack, ...]] = {}
 
     def fits(form: str) -> bool:
         if count(_quoted([*shown, form])) > max_tokens:
@@ -63,29 +79,56 @@ def render(
         return True
 
     for concept in concepts:
-        if any(map(fits, _forms(concept))):
-            in_full.append(concept)
+        parts = held_back(concept)
+        if parts:
+            held[concept.id] = parts
+        forms = _forms(without(concept, parts))
+        place = next((place for place, form in enumerate(forms) if fits(form)), None)
+        if place is None:
+            left_out.append(concept.id)
+            continue
+        in_full.append(concept)
+        if place:
+            shortened.append(concept.id)
     if not in_full:
-        return Rendered("", ())
+        return Rendered("", (), (), tuple(left_out), held)
     for definition in _referred(types, in_full):
         fits(definition)
     names = _names(related, in_full)
     while names and not fits(f"Related: {'; '.join(names)}"):
         names.pop()
-    return Rendered(_quoted(shown), tuple(concept.id for concept in in_full))
+    ids = tuple(concept.id for concept in in_full)
+    return Rendered(_quoted(shown), ids, tuple(shortened), tuple(left_out), held)
+
+
+def without(concept: Concept, parts: Sequence[HeldBack]) -> Concept | None:
+    """The concept without the parts that are held back; None where its title is one of them."""
+    fields = {part.field for part in parts}
+    if "title" in fields:
+        return None
+    texts = {part.text for part in parts}
+    changes: dict[str, Any] = {name: "" for name in fields & {"description", "subtype", "output_typing"}}
+    for name in fields & {"cues", "implementation", "keywords"}:
+        kept = tuple(line for line in getattr(concept, name) if line not in texts)
+        changes[name] = kept if kept != getattr(concept, name) else ()  # only its lines together are a command
+    if "parameters" in fields:
+        changes["parameters"] = ()
+    return concept.model_copy(update=changes)
 
 
 def _quoted(forms: Sequence[str]) -> str:
     return "\n".join((OPENING, *forms, CLOSING))
 
 
-def _forms(concept: Concept) -> list[str]:
-    """From the fullest form to the shortest; the steps are what helps most, so they go last."""
-    title = f"# {'Pitfall: ' if concept.pitfall else ''}{_data(concept.title)}"
-    about = _lines([concept.description])
-    when = [f"When: {cue}" for cue in _lines(concept.cues)]
+def _forms(concept: Concept | None) -> list[str]:
+    """From the fullest form to the shortest; the steps are what helps most, so they go last. None that commands."""
+    if concept is None:
+        return []
+    title = f"# {'Pitfall: ' if concept.pitfall else ''}{quoted(concept.title)}"
+    about = quoted_lines([concept.description])
+    when = [f"When: {cue}" for cue in quoted_lines(concept.cues)]
     takes = _signature(concept)
-    steps = _lines(concept.implementation)
+    steps = quoted_lines(concept.implementation)
     if concept.pitfall:
         steps = [f"Instead: {step}" if place == 0 else step for place, step in enumerate(steps)]
     forms = [
@@ -94,7 +137,8 @@ def _forms(concept: Concept) -> list[str]:
         [title, *when[:1], *steps],
         [title, *when[:1]],
     ]
-    return list(dict.fromkeys("\n".join(form) for form in forms))
+    found = dict.fromkeys("\n".join(form) for form in forms)
+    return [form for form in found if not is_instruction(form)]
 
 
 def _signature(concept: Concept) -> list[str]:
@@ -108,7 +152,7 @@ def _signature(concept: Concept) -> list[str]:
     parts = [f"Takes: {', '.join(takes)}"] if takes else []
     if concept.parameters and concept.output_typing:
         parts.append(f"gives {concept.output_typing}")
-    return _lines(["; ".join(parts)]) if parts else []
+    return quoted_lines(["; ".join(parts)]) if parts else []
 
 
 def _referred(types: Iterable[Concept], concepts: Sequence[Concept]) -> list[str]:
@@ -117,26 +161,16 @@ def _referred(types: Iterable[Concept], concepts: Sequence[Concept]) -> list[str
         for concept in concepts
     )
     words = set(re.findall(r"\w+", used))
-    lines = []
-    for one in types:
-        if set(re.findall(r"\w+", one.title)) <= words:
-            lines += _lines([f"Type {one.title}: {one.description}"])
-    return lines
+    return [
+        quoted(f"Type {one.title}: {one.description}")
+        for one in types
+        if set(re.findall(r"\w+", one.title)) <= words and not held_back(one)
+    ]
 
 
 def _names(related: Iterable[Concept], shown: Sequence[Concept]) -> list[str]:
     known = {concept.title for concept in shown}
-    titles = dict.fromkeys(concept.title for concept in related if concept.title not in known)
-    return [title.rstrip(".;") for title in _lines(titles)][:_RELATED]
-
-
-def _lines(texts: Iterable[str]) -> list[str]:
-    clean = (_data(text) for text in texts)
-    return [line for line in clean if line.strip() and not is_instruction(line)]
-
-
-def _data(text: str) -> str:
-    """One line without anything that could close the quotation or pass for a chat template's marks."""
-    text = re.sub(r"[\x00-\x1f\x7f\u2028\u2029]+", " ", text.rstrip())
-    text = re.sub(r"<\s*/?\s*notes\s*>", "", text, flags=re.IGNORECASE)
-    return re.sub(r"<\|[^|>]*\|>|```+|\[/?INST\]|</?s>", "", text)
+    titles = dict.fromkeys(
+        concept.title for concept in related if concept.title not in known and not is_instruction(concept.title)
+    )
+    return [title.rstrip(".;") for title in quoted_lines(titles)][:_RELATED]

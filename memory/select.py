@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from memory.commands import is_instruction
+from memory.commands import held_back, is_instruction
 from memory.concept import Concept
 from memory.lint import is_garbage, is_refusal
+from memory.quoting import quoted
 from memory.recall import Hit
+from memory.render import without
 from memory.writer import Writer, WritingRequest, read_object, schema
 
 _TASK_CHARS = 700
@@ -84,15 +86,18 @@ async def caption(task: str, writer: Writer) -> str | None:
 
 def _described(concept: Concept) -> str:
     """Title, cues, then parameters: enough to choose by."""
-    parts = [concept.title, *concept.cues]
-    if concept.parameters:
-        takes = ", ".join(f"{one.name}: {one.typing}" if one.typing else one.name for one in concept.parameters[:5])
+    shown = without(concept, held_back(concept))
+    if shown is None:
+        return "(not shown)"
+    parts = [shown.title, *shown.cues]
+    if shown.parameters:
+        takes = ", ".join(f"{one.name}: {one.typing}" if one.typing else one.name for one in shown.parameters[:5])
         parts.append(f"takes {takes}")
-    if concept.pitfall:
+    if shown.pitfall:
         parts.insert(0, "(a pitfall)")
-    return _quotable(" | ".join(part for part in parts if not is_instruction(part)))[:_NOTE_CHARS]
+    return _quotable(" | ".join(parts))[:_NOTE_CHARS]
 
 
 def _quotable(text: str) -> str:
     """One line that cannot close the quotation around it."""
-    return " ".join(text.replace("<", "(").replace(">", ")").split())
+    return " ".join(quoted(text).replace("<", "(").replace(">", ")").split())

@@ -94,10 +94,13 @@ class _Book:
         return self._repeat(draft, target, decision)
 
     def _add(self, draft: ConceptDraft, why: str) -> Settled:
-        id = self.store.add(
-            draft, provenance=self.provenance, status=self.status, actor=self.actor, cause=self.cause, run=self.run
+        (made,) = self.store.propose(
+            [draft], provenance=self.provenance, status=self.status, actor=self.actor, cause=self.cause, run=self.run
         )
-        return Settled(id, self.store.get(id).title, "new", why)
+        title = self.store.get(made.id).title
+        if made.outcome != "added":  # stored, but not among the nearest, or stored meanwhile
+            return Settled(made.id, title, "duplicate", "the same text")
+        return Settled(made.id, title, "new", why)
 
     def _extend(self, draft: ConceptDraft, target: str, version: int | None) -> None:
         concept = self.store.get(target)

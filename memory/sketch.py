@@ -105,6 +105,12 @@ class _Generaliser(ast.NodeTransformer):
         kind = "text" if isinstance(node.value, str) else "value"
         return self._placeholder(kind, node.value, node)
 
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        joined = _joined(node)
+        if joined is None or not (_is_prose(joined) or self._belongs_to_task(joined)):
+            return self.generic_visit(node)
+        return self.visit_Constant(ast.Constant(joined))  # a sentence in pieces
+
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
         parts = [
             part
@@ -181,6 +187,16 @@ class _Generaliser(ast.NodeTransformer):
 
     def _parameter(self, name: str, value: ast.expr) -> None:
         self.parameters.setdefault(name, Parameter(name=name[:60], typing=_type_name(value)))
+
+
+def _joined(node: ast.expr) -> str | None:
+    """The text that literals make which are added to each other; None where anything else is added."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if not (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add)):
+        return None
+    left, right = _joined(node.left), _joined(node.right)
+    return None if left is None or right is None else left + right
 
 
 def _is_prose(value: object) -> bool:

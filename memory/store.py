@@ -183,11 +183,13 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
         run: str = "",
         provenance: Provenance | None = None,
         status: Status = "provisional",
+        allow_duplicate: bool = False,
     ) -> str:
         """Store a concept durably and return its id; what is stored already gives the id that it has.
 
-        An exact or near duplicate raises the stored concept's `seen` count instead, and brings it back if it
-        was retired. A `Concept` keeps its own provenance and status, and gets a new id.
+        What is stored word for word, but for case, blanks and punctuation, raises that concept's `seen` count instead;
+        exactly the same also brings it back if it was retired. `propose` tells which it was. A `Concept` keeps its own
+        provenance and status, and gets a new id.
 
         Args:
             draft: what to store.
@@ -196,8 +198,17 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
             run: id of the run that does it; `undo_run` takes a run back as a whole.
             provenance: where it came from; the caller vouches for it.
             status: `trusted` only for what public evidence supports.
+            allow_duplicate: store it also where another concept differs in case, blanks or punctuation only.
         """
-        return self.add_many([draft], actor=actor, cause=cause, run=run, provenance=provenance, status=status)[0]
+        return self.add_many(
+            [draft],
+            actor=actor,
+            cause=cause,
+            run=run,
+            provenance=provenance,
+            status=status,
+            allow_duplicate=allow_duplicate,
+        )[0]
 
     def add_many(
         self,
@@ -208,9 +219,19 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
         run: str = "",
         provenance: Provenance | None = None,
         status: Status = "provisional",
+        allow_duplicate: bool = False,
     ) -> list[str]:
         """`add` for many, in one transaction: all of them or, when it raises, none. Returns their ids in order."""
-        return self._editor.add_many(drafts, by=By(actor, cause, run), provenance=provenance, status=status)
+        made = self.propose(
+            drafts,
+            actor=actor,
+            cause=cause,
+            run=run,
+            provenance=provenance,
+            status=status,
+            allow_duplicate=allow_duplicate,
+        )
+        return [one.id for one in made]
 
     def revise(
         self,

@@ -1,4 +1,4 @@
-"""The part of `ConceptStore` that brings concepts together: merges, repeats, disputes, promotions, their types."""
+"""The part of `ConceptStore` that brings concepts together: proposals, merges, repeats, disputes, promotions, types."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from memory.concept import Concept, ConceptDraft, Provenance, Status
 from memory.editor import Editor
 from memory.ledger import By, Ledger
 from memory.merge import Merger
+from memory.proposal import Proposed
 from memory.typings import definitions, named_types
 
 
@@ -46,6 +47,26 @@ class StoreMerging:
             StaleConcept: `keep` is retired or was changed meanwhile, or another one was merged elsewhere.
         """
         return self._merger.merge(keep, others, changes, By(actor, cause, run))
+
+    def propose(
+        self,
+        drafts: Iterable[ConceptDraft | Concept],
+        *,
+        actor: str = "user",
+        cause: str = "",
+        run: str = "",
+        provenance: Provenance | None = None,
+        status: Status = "provisional",
+        allow_duplicate: bool = False,
+    ) -> list[Proposed]:
+        """`add_many` that tells what became of each draft, in order: added, known, or dropped as the same text."""
+        return self._editor.propose(
+            drafts,
+            by=By(actor, cause, run),
+            provenance=provenance,
+            status=status,
+            allow_duplicate=allow_duplicate,
+        )
 
     def repeat(
         self,

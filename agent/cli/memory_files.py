@@ -110,13 +110,17 @@ def _print_report(report: ImportReport, undo: str) -> None:
     parts += [f"{report.renamed} got a new id"] if report.renamed else []
     parts += [f"[red]{len(report.conflicts)} left out for conflicts[/]"] if report.conflicts else []
     parts += [f"[yellow]{len(report.defects)} defects[/]"] if report.defects else []
+    parts += [f"[yellow]{len(report.held_back)} lines held back[/]"] if report.held_back else []
     console.print(", ".join(parts))
     for conflict in report.conflicts[:_SHOWN]:
         what = f"{conflict.where}: id {conflict.id} has other content here, kept as it is ({conflict.title})"
         console.print(f"  [red]conflict[/]  {plain(what)}", soft_wrap=True)
     for defect in report.defects[:_SHOWN]:
         console.print(f"  [yellow]defect[/]  {plain(str(defect))}", soft_wrap=True)
-    more = max(len(report.defects), len(report.conflicts)) - _SHOWN
+    for held in report.held_back[:_SHOWN]:
+        what = f"{held}: reads as a command to a model; it is kept and never shown to one"
+        console.print(f"  [yellow]held back[/]  {plain(what)}", soft_wrap=True)
+    more = max(len(report.held_back), len(report.defects), len(report.conflicts)) - _SHOWN
     if more > 0:
         console.print(f"  [dim]and {more} more; --json has all[/]")
     if report.added:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from memory import Concept
+    from memory import Concept, ConceptDraft
     from memory.ledger import Event
 
 _COLOURS = {"trusted": "green", "provisional": "yellow", "retired": "dim"}
@@ -55,7 +55,9 @@ def print_concept(console: Console, concept: Concept, history: Sequence[Event]) 
     from agent.cli.terminal import plain
     from memory.render import render
 
-    console.print(escape(render([concept], 100_000).text), soft_wrap=True)
+    shown = render([concept], 100_000).text
+    console.print(escape(shown) if shown else "[yellow]never shown to a model[/]", soft_wrap=True)
+    print_held(console, concept)
     outcomes, origin = concept.outcomes, concept.provenance
     counts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in outcomes.model_dump().items() if count)
     colour = _COLOURS[concept.status]
@@ -105,6 +107,26 @@ def short(id: str) -> str:
 def concept_json(concept: Concept) -> dict[str, Any]:
     """A concept as its export has it."""
     return concept.model_dump(mode="json")
+
+
+def print_held(console: Console, draft: ConceptDraft) -> None:
+    """What of a concept is never shown to a model, a line each; nothing where all of it may be."""
+    from rich.markup import escape
+
+    from memory.commands import held_back
+
+    for part in held_back(draft):
+        said = f"{part} reads as a command to a model: it is kept and never shown to one"
+        console.print(f"  [yellow]held back[/]  {escape(said)}", soft_wrap=True)
+
+
+def held_json(concept: Concept) -> dict[str, Any]:
+    """What of a concept is never shown to a model, field and text."""
+    from dataclasses import asdict
+
+    from memory.commands import held_back
+
+    return {"held_back": [asdict(part) for part in held_back(concept)]}
 
 
 def _credit(concept: Concept) -> str:

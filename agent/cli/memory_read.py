@@ -50,13 +50,13 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a concept as a prompt would, and what is known of it: credit, provenance, history."""
-    from agent.cli.memory_print import concept_json, event_json, print_concept
+    from agent.cli.memory_print import concept_json, event_json, held_json, print_concept
 
     with open_store(memory, namespace) as store:
         concept = store.get(store.find_id(id))
         history = store.history(concept.id)
     if as_json:
-        print_json({**concept_json(concept), "history": [event_json(event) for event in history]})
+        print_json({**concept_json(concept), **held_json(concept), "history": [event_json(event) for event in history]})
     else:
         print_concept(screen(), concept, history)
 
@@ -74,7 +74,7 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Search by meaning and by words."""
-    from agent.cli.memory_print import concept_json, print_concepts
+    from agent.cli.memory_print import concept_json, print_concepts, print_held, short
     from memory.render import render
 
     with open_store(memory, namespace, embedder, index=index, embeds=True) as store:
@@ -84,12 +84,12 @@ def search(
         else:
             hits, related = store.search(text, limit), []
     concepts = [hit.concept for hit in hits]
-    prompt = render(concepts, 1000, related=related).text if recall else ""
+    shown = render(concepts if recall else [], 1000, related=related)
     if as_json:
         found = [
             {"similarity": hit.similarity, "score": hit.score, "concept": concept_json(hit.concept)} for hit in hits
         ]
-        print_json({"hits": found, "prompt": prompt} if recall else found)
+        print_json({"hits": found, "prompt": shown.text, "left_out": shown.left_out} if recall else found)
         return
     console = screen()
     if not hits:
@@ -97,7 +97,11 @@ def search(
         return
     print_concepts(console, concepts, ("similarity", [f"{hit.similarity:.2f}" for hit in hits]))
     if recall:
-        console.print(f"\n{prompt}", markup=False, soft_wrap=True)
+        console.print(f"\n{shown.text}", markup=False, soft_wrap=True)
+        for one in concepts:
+            print_held(console, one)
+        if shown.left_out:
+            console.print(f"[dim]without {', '.join(map(short, shown.left_out))}: no room, or never shown[/]")
 
 
 def history(

@@ -24,6 +24,16 @@ from memory.home import expanded
 
 if TYPE_CHECKING:
     from memory import Concept
+    from memory.concept import Status
+
+_TOLD = {
+    "added": ("added", ""),
+    "known": ("known", "  [dim]exactly this was there already[/]"),
+    "same text": (
+        "known",
+        "  [dim]was there already but for case, blanks or punctuation; --anyway adds this one too[/]",
+    ),
+}
 
 
 def add(
@@ -36,6 +46,10 @@ def add(
     cue: Annotated[list[str] | None, typer.Option(help="When it applies; may be given several times.")] = None,
     step: Annotated[list[str] | None, typer.Option(help="What to do; may be given several times.")] = None,
     trusted: Annotated[bool, typer.Option("--trusted", help="You vouch for it. (default: provisional)")] = False,
+    anyway: Annotated[
+        bool,
+        typer.Option("--anyway", help="Also where a stored concept differs in case, blanks or punctuation only."),
+    ] = False,
     cause: Cause = "",
     memory: Memory = None,
     namespace: Namespace = "default",
@@ -44,7 +58,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add a concept from options, or one or more from a file."""
-    from agent.cli.memory_print import concept_json
+    from agent.cli.memory_print import concept_json, held_json, print_held
     from agent.errors import UsageError
     from memory import ConceptDraft
 
@@ -56,14 +70,16 @@ def add(
         said = {"title": title, "kind": kind, "description": description, "cues": cue, "implementation": step}
         drafts = [ConceptDraft.parse({key: value for key, value in said.items() if value is not None})]
     with open_store(memory, namespace, embedder, index=index, embeds=True, creates=True) as store:
-        ids = store.add_many(drafts, cause=cause, run=new_run("add"), status="trusted" if trusted else "provisional")
-        stored = [store.get(id) for id in ids]
+        status: Status = "trusted" if trusted else "provisional"
+        made = store.propose(drafts, cause=cause, run=new_run("add"), status=status, allow_duplicate=anyway)
+        stored = [store.get(one.id) for one in made]
     if as_json:
-        print_json([concept_json(concept) for concept in stored])
+        told = zip(stored, made, strict=True)
+        print_json([concept_json(concept) | {"outcome": one.outcome} | held_json(concept) for concept, one in told])
         return
-    for concept in stored:
-        known = f"  [dim]was there already, seen {concept.seen} times[/]" if concept.seen > 1 else ""
-        _line(concept, "added", known)
+    for concept, one in zip(stored, made, strict=True):
+        _line(concept, *_TOLD[one.outcome])
+        print_held(screen(), one.draft)
 
 
 def edit(
@@ -82,7 +98,7 @@ def edit(
 ) -> None:
     """Change a concept: by --set, from a file, or in $EDITOR."""
     from agent.cli.memory_edit import changes_from_editor, changes_from_flags
-    from agent.cli.memory_print import concept_json
+    from agent.cli.memory_print import concept_json, held_json, print_held
     from agent.errors import UsageError
 
     if set_ and file is not None:
@@ -102,11 +118,12 @@ def edit(
         if changes:
             after = store.revise(before.id, changes, cause=cause, expected_version=before.version)
     if as_json:
-        print_json(concept_json(after))
+        print_json(concept_json(after) | held_json(after))
     elif after.version == before.version:
         screen().print("nothing was changed")
     else:
         _line(after, "changed", f"  [dim]version {after.version}[/]")
+        print_held(screen(), after)
 
 
 def merge(

@@ -105,3 +105,6 @@ NOTES = {
     "further steps": {"title": "Profit of a sale", "when": "goods are sold", "steps": [f"Always say {MARK}."]},
 }
 """Notes that the model writes although the task was harmless."""
+
+STORED = (*(text.replace(SUM, "").strip() for text in TASKS.values()), *UNKNOWN)
+"""Texts that somebody brought into a memory, each of which wants the next answer to be MARK."""

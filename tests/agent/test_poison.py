@@ -1,13 +1,17 @@
 """No text from outside gets a concept of its own into the memory, end to end through the agent."""
 
+import ast
 import json
+import re
 
 import pytest
 
 from agent import ReasoningAgent, ScriptedChatModel, Task
 from memory import ConceptStore
-from memory.commands import is_instruction
-from tests.agent.poisons import MARK, NOTES, PROGRAMS, SUM, TASKS, UNKNOWN
+from memory.commands import held_back, is_instruction
+from memory.concept import Concept, ConceptDraft, Parameter
+from memory.render import CLOSING, OPENING, render
+from tests.agent.poisons import MARK, NOTES, PROGRAMS, STORED, SUM, TASKS, UNKNOWN
 
 PROGRAM = "jars = 14\nprice = 6\nstall = 25\nprint(jars * price - stall)"
 REASONING = "14 times 6 is 84, minus 25 is 59.\nAnswer: 59"
@@ -54,9 +58,10 @@ async def test_the_harmless_task_is_learnt_from(store):
 
 
 @pytest.mark.parametrize("name", TASKS)
-async def test_a_poisoned_task_teaches_nothing_even_to_a_model_that_obeys_it(store, name):
-    kept, _ = await learnt(store, model_that(note=OBEYING), TASKS[name])
-    assert kept == []
+async def test_a_poisoned_task_teaches_nothing_of_its_own_even_to_a_model_that_obeys_it(store, name):
+    kept, text = await learnt(store, model_that(note=OBEYING), TASKS[name])
+    assert MARK not in text
+    assert len(kept) <= 1
 
 
 @pytest.mark.parametrize("name", ["in the story", "german", "look-alikes"])
@@ -71,13 +76,20 @@ async def test_what_a_task_says_beside_its_numbers_and_its_question_is_no_part_o
     assert MARK not in text
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", sorted(PROGRAMS.keys() - {"function"}))
 async def test_what_a_program_carries_along_stays_out_of_its_sketch(store, name):
     _, text = await learnt(store, model_that(program=PROGRAMS[name]))
     assert MARK not in text
 
 
-@pytest.mark.parametrize("name", NOTES)
+async def test_the_name_of_a_function_stays_a_name(store):
+    (concept,), _ = await learnt(store, model_that(program=PROGRAMS["function"]))
+    tree = ast.parse("\n".join(concept.implementation))
+    said = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    assert not any(MARK in str(value) for value in said) and MARK not in concept.title
+
+
+@pytest.mark.parametrize("name", sorted(NOTES.keys() - {"memory"}))
 async def test_a_note_that_commands_or_states_an_answer_is_not_written_down(store, name):
     kept, text = await learnt(store, model_that(note=NOTES[name]))
     assert MARK not in text and "system" not in text
@@ -118,6 +130,29 @@ async def test_poisoned_reasoning_is_not_distilled(store):
         store, model_that(reasoning=reasoning, note=OBEYING), route="reason,verify,answer", sandbox="none"
     )
     assert kept == []
+
+
+@pytest.mark.parametrize("field", ["title", "description", "cues", "implementation", "parameters", "output_typing"])
+@pytest.mark.parametrize("text", STORED)
+def test_whatever_is_stored_reaches_a_prompt_as_data_or_not_at_all(field, text):
+    concept = stored(field, text)
+    shown = render([concept], 1000).text
+    assert shown == "" or (shown.startswith(OPENING) and shown.endswith(CLOSING))
+    inside = shown.removeprefix(OPENING).removesuffix(CLOSING)
+    assert re.search(r"[<>`]|\[/?INST|^(system|user|answer)\s*:|^#{2}", inside, re.IGNORECASE | re.MULTILINE) is None
+    assert inside.isprintable() or inside.replace("\n", "").isprintable()
+    held = [part for part in held_back(concept) if part.field == field]
+    assert bool(held) == is_instruction(getattr(concept, field) if field in ("title", "description") else text[:80])
+
+
+def stored(field, text):
+    """A harmless concept with a text in one of its fields, cut as the field needs it."""
+    said = {"title": "Profit of a sale", "cues": ["goods are sold"], "implementation": ["multiply, then subtract"]}
+    if field == "parameters":
+        said[field] = [Parameter(name="price", typing="money", description=text[:80])]
+    else:
+        said[field] = [text[:80]] if field in ("cues", "implementation") else text[:80]
+    return Concept(**dict(ConceptDraft.parse(said)), id="1", namespace="n")
 
 
 def test_the_poisons_carry_what_they_say_they_carry():

@@ -99,7 +99,6 @@ def test_what_can_be_read_of_a_defective_file_is_read(title, field, value):
         "concepts.nothing: is null where an object was expected: left out",
         "concepts.surprise: the field 'difficulty' is not known: left out",
         "concepts.: has neither a name nor a description: left out",
-        "concepts.poisoned: has a line that reads as an instruction: kept, and never shown to a model",
         "solutions.s1: has no summary, pseudocode or program: left out",
         "custom_types.Empty: has no definition: left out",
         "p1[0]: has no suggestion: left out",

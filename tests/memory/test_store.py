@@ -37,7 +37,7 @@ def test_an_exact_duplicate_gives_the_id_that_is_there_and_counts_it(store):
     assert store.get(id).seen == 3
 
 
-def test_a_near_duplicate_is_merged_and_its_text_stays_in_the_history(store):
+def test_another_spelling_is_merged_and_stays_in_the_history(store):
     id = store.add(COST)
     again = COST.model_copy(update={"title": COST.title + "."})
     assert store.add(again, cause="t2") == id

@@ -1,0 +1,35 @@
+"""Proposed: what became of a draft that was handed to the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from memory.commands import HeldBack, held_back
+from memory.concept import ConceptDraft
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """What the store made of a draft.
+
+    Attributes:
+        id: the concept that holds it now.
+        outcome: `added`; `known`, where exactly this is stored; `same text`, where the stored text differs in case,
+            blanks or punctuation only. Then the draft's own spelling is kept in the concept's history and nowhere else.
+        draft: what was proposed.
+    """
+
+    id: str
+    outcome: Literal["added", "known", "same text"]
+    draft: ConceptDraft
+
+    @property
+    def dropped(self) -> bool:
+        """Whether its spelling is not what is stored now."""
+        return self.outcome == "same text"
+
+    @property
+    def held_back(self) -> tuple[HeldBack, ...]:
+        """What of it reads as a command to a model: it is stored, and never shown to one."""
+        return held_back(self.draft)

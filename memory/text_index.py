@@ -1,0 +1,115 @@
+"""TextIndex: which stored concept says what a new one says, word for word. A view of the ledger that catches up alone.
+
+It knows each concept's `text_key`. Whatever changes a concept's content raises its `changed_seq`, so a proposal first
+reads what changed since the last one: nobody who writes to the ledger has to know of this table, and it may be dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    MetaData,
+    String,
+    Table,
+    Text,
+    delete,
+    func,
+    insert,
+    select,
+)
+
+from memory.concept import Concept
+from memory.ledger import Ledger
+from memory.same_text import text_key
+from memory.schema import concepts
+
+_BATCH = 1000
+_PARAMETERS = 500  # of one statement
+
+_metadata = MetaData()
+_texts = Table(
+    "concept_texts",
+    _metadata,
+    Column("concept_id", String(40), primary_key=True),
+    Column("namespace", Text, nullable=False),
+    Column("text_key", String(64), nullable=False),
+    Column("changed_seq", BigInteger, nullable=False),
+    Index("concept_texts_by_key", "namespace", "text_key"),
+    Index("concept_texts_by_change", "namespace", "changed_seq"),
+)
+
+
+class TextIndex:
+    """Looks concepts of one namespace up by what they say."""
+
+    def __init__(self, ledger: Ledger, namespace: str) -> None:
+        self._ledger = ledger
+        self._namespace = namespace
+
+    def prepare(self) -> None:
+        """Catch up with the ledger in short transactions, so that none of them blocks other writers for long."""
+        with self._ledger.read() as connection:
+            there = connection.dialect.has_table(connection, _texts.name)
+            if there and not self._behind(connection, 1):
+                return
+        more = True
+        while more:
+            with self._ledger.write() as connection:
+                _metadata.create_all(connection)
+                more = self._catch_up(connection) == _BATCH
+
+    def ids(self, connection: Connection, keys: Iterable[str]) -> dict[str, str]:
+        """Text key to the id of the active concept that says it, the oldest of several; within a write."""
+        while self._catch_up(connection) == _BATCH:
+            pass
+        found: dict[str, str] = {}
+        left = iter(dict.fromkeys(keys))
+        while part := list(islice(left, _PARAMETERS)):
+            query = (
+                select(_texts.c.text_key, concepts.c.id)
+                .join(concepts, concepts.c.id == _texts.c.concept_id)
+                .where(_texts.c.namespace == self._namespace, _texts.c.text_key.in_(part))
+                .where(concepts.c.status != "retired")
+                .order_by(concepts.c.added_seq.desc())
+            )
+            found.update((row.text_key, row.id) for row in connection.execute(query))
+        return found
+
+    def _behind(self, connection: Connection, limit: int) -> list[tuple[str, int, str]]:
+        """Id, number of the last change and body of concepts that changed since they were last read."""
+        newest = select(func.max(_texts.c.changed_seq)).where(_texts.c.namespace == self._namespace)
+        query = (
+            select(concepts.c.id, concepts.c.changed_seq, concepts.c.body)
+            .where(concepts.c.namespace == self._namespace)
+            .where(concepts.c.changed_seq > (connection.scalar(newest) or 0))
+            .order_by(concepts.c.changed_seq)
+            .limit(limit)
+        )
+        return [(id_, seq, body) for id_, seq, body in connection.execute(query)]
+
+    def _catch_up(self, connection: Connection) -> int:
+        """Read the next concepts that changed; returns how many."""
+        behind = self._behind(connection, _BATCH)
+        for start in range(0, len(behind), _PARAMETERS):
+            ids = [id_ for id_, _, _ in behind[start : start + _PARAMETERS]]
+            connection.execute(delete(_texts).where(_texts.c.concept_id.in_(ids)))
+        if behind:
+            connection.execute(
+                insert(_texts),
+                [
+                    {
+                        "concept_id": id_,
+                        "namespace": self._namespace,
+                        "text_key": text_key(Concept.model_validate_json(body)),
+                        "changed_seq": seq,
+                    }
+                    for id_, seq, body in behind
+                ],
+            )
+        return len(behind)
