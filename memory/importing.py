@@ -23,6 +23,7 @@ from memory.arcmemo import Defect
 from memory.bulk import NewConcept
 from memory.concept import Concept
 from memory.editor import Editor
+from memory.errors import MalformedImport
 from memory.ledger import By, Ledger
 from memory.lexical import KeywordIndex
 from memory.records import Record, Records, SourceFormat
@@ -102,6 +103,8 @@ class Importer:
                 records = Records(source, str(getattr(source, "name", "the input")), form, skip_bad)
             scratch = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8"))
             prepared = self._prepare(records, scratch, on_progress)
+            if not prepared and records.total != 0:
+                raise MalformedImport(_nothing(records))
             scratch.seek(0)
             tally = self._write(scratch, by) if prepared else _Tally()
         return ImportReport(
@@ -169,6 +172,11 @@ class Importer:
             if self._words is not None:
                 self._words.put(connection, concept)
         return None
+
+
+def _nothing(records: Records) -> str:
+    why = f" (the first of {len(records.defects)} defects: {records.defects[0]})" if records.defects else ""
+    return f"{records.name} holds no concept that can be read{why}: nothing was imported"
 
 
 @dataclass(frozen=True)

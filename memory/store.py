@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from memory.concept import Concept, ConceptDraft, Provenance, Status
-from memory.credit import Credit, CreditReport, Outcome
+from memory.credit import Credit, CreditReport, Outcome, check_outcomes
 from memory.database import Database
 from memory.editor import Editor
 from memory.embedding import Embedder, resolve_embedder
@@ -250,7 +250,9 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
 
         Raises:
             UnknownConcept: one of them does not exist; then none is counted.
+            InvalidConcept: there is no such outcome.
         """
+        check_outcomes([outcome])  # also where there is nobody to count it for
         self._credit.record({id: [outcome] for id in ids}, by=By(actor, cause, run), once=False)
 
     def record_outcomes(
