@@ -138,7 +138,12 @@ class PilotageStore(BaseStore):
 
         Args:
             sweep_interval_minutes: taken from the settings when it is not given, else 5.
+
+        Raises:
+            StoreClosed: the store was closed.
         """
+        with self._ledger.read():
+            pass  # to be told now, and not in the thread
         self._sweeper.start(sweep_interval_minutes or (self.ttl_config or {}).get("sweep_interval_minutes") or 5)
 
     def stop_ttl_sweeper(self) -> None:

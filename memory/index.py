@@ -125,11 +125,15 @@ class ChromaIndex:
     def _open(self) -> None:
         self._collection, self._seq = self._open_collection()
         self._catch_up()
-        for _ in range(_ROUNDS if self._shared else 1):
+        for _ in range(_ROUNDS):
             found = drift(self._collection, self._ledger, self._namespace, self._identity.key)
             if not found:
                 return
-            # On a server it may be what another process is just writing, and no fault: so it is compared again.
+            before = self._seq
+            self._catch_up()
+            if self._seq != before:
+                continue  # what another process has just written is no fault: so it is compared again
+            # On a server the other process may also have written to the collection first.
             level = logging.DEBUG if self._shared else logging.WARNING
             _log.log(level, "the vector index of namespace '%s' differed from the ledger: %s", self._namespace, found)
             self._repair(found)

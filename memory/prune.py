@@ -57,7 +57,7 @@ def probability_of_harm(outcomes: Outcomes) -> float:
         for heads in range(most):
             term = term * (n - heads) // (heads + 1)
             total += term
-        return total / 2**n
+        return float(total / 2**n)
     distance = (most - outcomes.helped) / 2 + 0.01 * (1 / (most + 1) - 1 / (outcomes.helped + 1))
     share = (2 * most + 1) / n  # of the heads that are to be expected
     deviation = math.sqrt((n + 1 / 6) / 4 / (1 + (_skew(share) + _skew(2 - share)) / 2))

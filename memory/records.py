@@ -130,6 +130,8 @@ def _object(line: bytes) -> dict[str, Any]:
         raise InvalidConcept(f"is not valid JSON (column {error.colno}: {error.msg})") from None
     except RecursionError:
         raise InvalidConcept("is nested too deeply") from None
+    except InvalidConcept:
+        raise
     except ValueError:
         raise InvalidConcept(LONG_NUMBER) from None
     if not isinstance(data, dict):
