@@ -116,7 +116,7 @@ class Database:
         try:
             with self._engine.connect() as connection:
                 yield connection
-                if connection.info.get(FRESH):
+                if not connection.invalidated and connection.info.get(FRESH):
                     connection.invalidate()
         except DBAPIError as error:
             raise sentence(self.name, error) from error
