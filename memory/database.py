@@ -120,3 +120,8 @@ class Database:
                     connection.invalidate()
         except DBAPIError as error:
             raise sentence(self.name, error) from error
+        except UnicodeEncodeError as error:
+            raise LedgerError(
+                f"a text holds half a character (at {error.start}, a lone surrogate), which no database can look up or "
+                "store: leave it out; nothing was written"
+            ) from None

@@ -175,7 +175,7 @@ class Importer:
 
 
 def _nothing(records: Records) -> str:
-    why = f" (the first of {len(records.defects)} defects: {records.defects[0]})" if records.defects else ""
+    why = f" (the last of {len(records.defects)} defects: {records.defects[-1]})" if records.defects else ""
     return f"{records.name} holds no concept that can be read{why}: nothing was imported"
 
 

@@ -14,7 +14,7 @@ from langgraph.store.base import GetOp, PutOp
 from memory import database_postgres
 from memory.aio import AsyncConceptStore
 from memory.basestore import PilotageStore
-from memory.errors import LedgerError, LedgerLocked, LedgerReadOnly, StoreClosed, WriteUnknown
+from memory.errors import ConceptStoreError, LedgerError, LedgerLocked, LedgerReadOnly, StoreClosed, WriteUnknown
 from memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 from tests.memory.postgres_proxy import Proxy
@@ -296,6 +296,12 @@ class TestClosedStores:
         ):
             with pytest.raises(StoreClosed, match="was closed"):
                 act()
+
+
+@pytest.mark.parametrize("act", ["get", "history", "forget"])
+def test_half_a_character_in_an_id_is_a_typed_error(store, act):
+    with pytest.raises(ConceptStoreError):
+        getattr(store, act)("x \ud83d")
 
 
 def test_what_another_process_adds_while_the_index_opens_is_no_difference(folder, caplog, monkeypatch):

@@ -135,7 +135,6 @@ GOOD = json.dumps({"title": "Good", "cues": ["a"]})
         ('{"title": "a", "seen": ' + "9" * 5000 + "}", "more than 4,300 digits"),
         ('{"title": ' * 2000 + "1" + "}" * 2000, "nested too deeply"),
         ('{"title": "a", "description": NaN}', "the number NaN, which JSON does not know"),
-        ('{"title": "a \\ud83d"}', "'title'"),
         *(
             (json.dumps({"title": "a", "namespace": "n", "id": bad}), "'id'")
             for bad in ("a\nb", "a\x1b[31m", "../a", "a/b", "a\\b", "a b", ".", "-x", "a\u202eb", "a\n")
@@ -168,7 +167,7 @@ def test_malformed_lines_can_be_skipped_and_are_reported(other):
         (b"{}", "holds no concept"),
         (b"[]", "holds no concept"),
         (b'{"concepts": {}}', "holds no concept"),
-        (b'{"p1": {"name": {"Colour": "red"}}}', "holds no concept.*the first of"),
+        (b'{"p1": {"name": {"Colour": "red"}}}', "holds no concept.*the last of"),
         (b"{oops\n", "not valid JSON"),
         (gzip.compress(b'{"title": "a"}'), "is compressed .gzip.: unpack it with `gunzip`"),
         (b"PK\x03\x04 a zip file", "is compressed .zip."),
