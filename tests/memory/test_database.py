@@ -248,7 +248,7 @@ class TestClosedStores:
         "undo": lambda store: store.undo(1),
         "undo_run": lambda store: store.undo_run("x"),
         "namespaces": lambda store: store.namespaces(),
-        "types_of": lambda store: store.types_of([COST.model_copy(update={"output_typing": "Grid"})]),
+        "types_of": lambda store: store.types_of([COST.model_copy(update={"output_typing": "Rotor"})]),
         "repeat": lambda store: store.repeat("x", COST),
         "dispute": lambda store: store.dispute("x", "y"),
         "promote": lambda store: store.promote(["x"]),
