@@ -182,7 +182,7 @@ def test_a_file_from_which_nothing_is_read_is_an_error_of_one_sentence(other, da
 
 
 def test_lines_that_are_all_bad_are_an_error_also_where_bad_ones_are_skipped(other):
-    with pytest.raises(MalformedImport, match="holds no concept.*line 1"):
+    with pytest.raises(MalformedImport, match="holds no concept.*line 2"):
         imported(other, "{oops\n[1]\n", form="jsonl", skip_bad=True)
 
 
