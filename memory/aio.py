@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from memory.embedding import Embedder
+from memory.errors import StoreClosed
 from memory.store import ConceptStore
 
 _P = ParamSpec("_P")
@@ -48,6 +49,7 @@ class AsyncConceptStore:
 
     def __init__(self, store: ConceptStore, *, threads: int = THREADS) -> None:
         self.store = store
+        self._closed = False
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="memory")
 
     @classmethod
@@ -124,10 +126,13 @@ class AsyncConceptStore:
 
     async def close(self) -> None:
         """Wait for the calls under way, then close the store."""
+        self._closed = True
         await asyncio.to_thread(self._pool.shutdown)
         await asyncio.to_thread(self.store.close)
 
     async def _run(self, call: Callable[[], _T]) -> _T:
+        if self._closed:
+            raise StoreClosed("this memory was closed: open it again to use it")
         context = contextvars.copy_context()  # as asyncio.to_thread does, for tracing
         return await asyncio.get_running_loop().run_in_executor(self._pool, context.run, call)
 

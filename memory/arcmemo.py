@@ -1,7 +1,8 @@
 """ArcMemo's files (arXiv 2509.04439), read as concepts: both of its forms, with the defects that real ones have.
 
 The program-synthesis form is `{concepts: {name: {...}}, solutions: {puzzle: {...}}, custom_types: {name: text}}`,
-the open-ended form `{puzzle: [{situation, suggestion}]}`; lists of either and annotations by puzzle are read too.
+the open-ended form `{puzzle: [{situation, suggestion}]}`; lists of either, annotations by puzzle and concepts by puzzle
+and name are read too.
 What can be read is read. Everything else is named in a `Defect`, and nothing here raises.
 """
 
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from memory.arcmemo_fields import CONCEPT_KEYS, Fields, known_name
+from memory.arcmemo_fields import CONCEPT_KEYS, Fields, known_name, with_known_keys
 from memory.concept import ConceptDraft, Provenance
 from memory.errors import InvalidConcept
 from memory.fitting import TITLE, cut, one_line, sentences, split
@@ -21,6 +22,8 @@ SOLUTION = "solution"  # subtype of a routine that tells how one puzzle was solv
 _KINDS = {"structure": "structure", "routine": "routine", "lesson": "lesson", "type": "type", "types": "type"}
 _TYPEDEF = re.compile(r"^\s*([^:=\s][^:=]{0,59}?)\s*:=\s*(.+)$", re.DOTALL)
 _LESSON_KEYS = {"situation", "suggestion"}
+_KNOWN_KEYS = CONCEPT_KEYS | _LESSON_KEYS | {"pseudocode", "concepts"}
+_MAX_GROUPS = 4  # one within the other
 _STORE_KEYS = ("concepts", "solutions", "custom_types", "lessons", "categories")
 
 
@@ -60,8 +63,8 @@ class ArcMemoReader:
             self._note("file", "holds no memory: an object or a list was expected")
         elif "concepts" in document or "custom_types" in document:
             yield from self._store(document)
-        elif _LESSON_KEYS & document.keys() or known_name(document):
-            yield from self._item("", document, "")
+        elif _LESSON_KEYS & (one := with_known_keys(document, _KNOWN_KEYS)).keys() or known_name(one):
+            yield from self._item("", one, "")
         else:
             for key, value in document.items():
                 yield from self._by_key(str(key), value)
@@ -87,9 +90,13 @@ class ArcMemoReader:
             yield from self._by_key(puzzle, value)
 
     def _by_key(self, key: str, value: Any) -> Iterator[Entry]:
-        """One entry of an object without `concepts`: lessons or annotations of a puzzle, or a concept by its name."""
+        """One entry of an object without `concepts`: what is known of a puzzle, or a concept by its name."""
+        if isinstance(value, Mapping):
+            value = with_known_keys(value, _KNOWN_KEYS)
         if isinstance(value, list):
             yield from self._list(key, value, key)
+        elif _is_group(value):
+            yield from self._group(key, value, key)
         elif isinstance(value, Mapping) and ("concepts" in value or "pseudocode" in value):
             concepts = value.get("concepts")
             yield from self._list(f"{key}.concepts", concepts if isinstance(concepts, list) else [concepts], key)
@@ -100,12 +107,24 @@ class ArcMemoReader:
         else:
             yield from self._item(key, value, "", key)
 
-    def _list(self, where: str, values: list[Any], puzzle: str) -> Iterator[Entry]:
+    def _list(self, where: str, values: list[Any], puzzle: str, depth: int = 0) -> Iterator[Entry]:
         for place, value in enumerate(values):
-            yield from self._item(f"{where}[{place}]", value, puzzle)
+            yield from self._item(f"{where}[{place}]", value, puzzle, depth=depth)
 
-    def _item(self, where: str, value: Any, puzzle: str, name: str = "") -> Iterator[Entry]:
-        if not isinstance(value, Mapping):
+    def _group(self, where: str, values: Mapping[Any, Any], puzzle: str, depth: int = 0) -> Iterator[Entry]:
+        """Concepts by their names, or lists of them."""
+        for name, value in values.items():
+            if isinstance(value, list):
+                yield from self._list(f"{where}.{name}", value, puzzle, depth + 1)
+            else:
+                yield from self._item(f"{where}.{name}", value, puzzle, str(name), depth + 1)
+
+    def _item(self, where: str, value: Any, puzzle: str, name: str = "", depth: int = 0) -> Iterator[Entry]:
+        if isinstance(value, Mapping):
+            value = with_known_keys(value, _KNOWN_KEYS)
+        if _is_group(value) and depth < _MAX_GROUPS:
+            yield from self._group(where, value, puzzle, depth)
+        elif not isinstance(value, Mapping):
             shown = "null" if value is None else f"{type(value).__name__} {cut(str(value), 40)!r}"
             self._note(where, f"is {shown} where an object was expected: left out")
         elif _LESSON_KEYS & value.keys():
@@ -210,6 +229,9 @@ class ArcMemoReader:
         except InvalidConcept as error:
             self._note(where, f"left out: {str(error).removesuffix('; nothing was stored')}")
             return
+        if not any((parsed.description, parsed.parameters, parsed.output_typing, parsed.cues, parsed.implementation)):
+            self._note(where, "says nothing but its name: left out")
+            return
         origin = Provenance(task_id=used_in[0] if used_in else "", used_in=tuple(used_in))
         yield Entry(where, parsed, origin)
 
@@ -223,3 +245,13 @@ class ArcMemoReader:
 
     def _note(self, where: str, what: str) -> None:
         self.defects.append(Defect(cut(where, 80) or "file", what))
+
+
+def _is_group(value: Any) -> bool:
+    """Whether an object holds concepts rather than being one: no key is a concept's, and each value holds something."""
+    return (
+        isinstance(value, Mapping)
+        and bool(value)
+        and not _KNOWN_KEYS & value.keys()
+        and all(isinstance(one, (Mapping, list)) for one in value.values())
+    )

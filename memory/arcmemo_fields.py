@@ -11,6 +11,7 @@ CONCEPT_KEYS = frozenset(
     "name concept title kind routine_subtype subtype output_typing output description summary parameters cues "
     "relevance_cues implementation notes used_in usage".split()
 )
+_PARAMETER_KEYS = frozenset(("name", "typing", "type", "description"))
 _NAMES = ("name", "concept", "title")
 _MAX_DEPTH = 4
 
@@ -23,6 +24,13 @@ def known_name(value: Mapping[Any, Any]) -> str:
         if isinstance(value.get(key), (str, int, float)) and one_line(str(value[key])):
             return one_line(str(value[key]))
     return ""
+
+
+def with_known_keys(value: Mapping[Any, Any], known: Collection[str]) -> Mapping[Any, Any]:
+    """The same object, with the keys that mean a known one spelled as it is: `Output Typing` is `output_typing`."""
+    spelled = {key: "_".join(str(key).lower().replace("-", " ").split()) for key in value}
+    meant = {key: name if name in known and name not in value else key for key, name in spelled.items()}
+    return {meant[key]: one for key, one in value.items()}
 
 
 class Fields:
@@ -121,6 +129,7 @@ class Fields:
             self._note(f"parameters[{place}] is {_sort(item)}: read as name and typing")
             name, _, typing = _plain(item).partition(":")
             item = {"name": name, "typing": typing}
+        item = with_known_keys(item, _PARAMETER_KEYS)
         name = one_line(_plain(item.get("name") or ""))
         if not name:
             name = f"p{place + 1}"

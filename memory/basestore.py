@@ -33,19 +33,21 @@ from langgraph.store.base import (
 
 from memory.concept_items import ConceptItems
 from memory.embedding import Embedder
-from memory.errors import InvalidItem
+from memory.errors import InvalidItem, LedgerReadOnly
 from memory.item_filter import check_filter, passes, path_matches
 from memory.item_search import ItemHit, ItemSearch
 from memory.items import CONCEPTS, ItemDraft, ItemTable, Path, StoredItem, to_json
 from memory.store import ConceptStore
 from memory.sweeper import Sweeper
 
+_LONGEST_TTL = 1e12  # minutes; what is longer is for ever
+
 
 class PilotageStore(BaseStore):
     """Behaves as LangGraph's `InMemoryStore` does, except where that loses data or repeats items.
 
     In one batch all reads see the state before its writes, and of two writes to one key the last counts. Everything is
-    checked before anything is written; the writes to items are one transaction, each write to a concept is its own.
+    checked before anything is written, and all writes are one transaction.
 
     Args:
         store: the concept store; closing this closes it.
@@ -126,14 +128,22 @@ class PilotageStore(BaseStore):
     def sweep_ttl(self) -> int:
         """Delete expired items; returns how many."""
         with self._ledger.write() as connection:
-            return self._table.sweep(connection, self._clock())
+            gone = self._table.sweep(connection, self._clock())
+            if gone:
+                self._table.next_version(connection)
+        return gone
 
     def start_ttl_sweeper(self, sweep_interval_minutes: float | None = None) -> None:
         """Sweep every so many minutes in a thread, until the store is closed.
 
         Args:
             sweep_interval_minutes: taken from the settings when it is not given, else 5.
+
+        Raises:
+            StoreClosed: the store was closed.
         """
+        with self._ledger.read():
+            pass  # to be told now, and not in the thread
         self._sweeper.start(sweep_interval_minutes or (self.ttl_config or {}).get("sweep_interval_minutes") or 5)
 
     def stop_ttl_sweeper(self) -> None:
@@ -167,8 +177,7 @@ class PilotageStore(BaseStore):
             return [SearchItem(**_fields_of(item), score=score) for item, score in pairs]
         alive_at = self._alive_at()
         if op.query and self._search.embedder is not None:
-            hits = self._search.rank(op.query, op.namespace_prefix, op.filter, alive_at)
-            page = hits[op.offset : op.offset + op.limit]
+            page = self._search.rank(op.query, op.namespace_prefix, op.filter, alive_at, op.limit, op.offset)
             with self._ledger.read() as connection:
                 items = self._table.load(connection, [hit.id for hit in page])
         else:
@@ -204,31 +213,35 @@ class PilotageStore(BaseStore):
         with self._ledger.read() as connection:
             if not self._table.any_expiring(connection, ids):
                 return
-        with self._ledger.write() as connection:
-            self._table.touch(connection, ids, self._clock())
+        try:
+            with self._ledger.write() as connection:
+                self._table.touch(connection, ids, self._clock(), self._table.next_version(connection))
+        except LedgerReadOnly:
+            return  # who may only read is no reason for an item to live longer, and may read it all the same
 
     def _prepare(self, ops: list[PutOp]) -> Callable[[], None]:
         """Check and embed what is to be written; the result writes it."""
-        changes = [
-            self._view.prepare(op.namespace, str(op.key), op.value) for op in ops if op.namespace[:1] == (CONCEPTS,)
-        ]
+        changes = self._view.prepare(
+            [(op.namespace, str(op.key), op.value) for op in ops if op.namespace[:1] == (CONCEPTS,)]
+        )
         ours = [op for op in ops if op.namespace[:1] != (CONCEPTS,)]
         drafts = [self._draft(op) for op in ours if op.value is not None]
         vectors = self._search.embed(drafts)
         embedder = self._search.embedder
 
         def write() -> None:
-            for change in changes:
-                change()
-            if ours:
-                with self._ledger.write() as connection:
-                    for op in ours:
-                        if op.value is None:
-                            self._table.delete(connection, op.namespace, str(op.key))
-                    ids = [self._table.put(connection, draft, self._clock()) for draft in drafts]
-                    if embedder is not None:
-                        made = {id_: data for id_, data in zip(ids, vectors, strict=True) if data is not None}
-                        self._table.put_vectors(connection, made, embedder)
+            if not ops:
+                return
+            with self._ledger.write() as connection:
+                version = self._table.next_version(connection)
+                self._view.write(connection, changes, version)
+                for op in ours:
+                    if op.value is None:
+                        self._table.delete(connection, op.namespace, str(op.key))
+                ids = [self._table.put(connection, draft, self._clock(), version) for draft in drafts]
+                if embedder is not None:
+                    made = {id_: data for id_, data in zip(ids, vectors, strict=True) if data is not None}
+                    self._table.put_vectors(connection, made, embedder)
 
         return write
 
@@ -247,8 +260,10 @@ def _check(op: Op) -> None:
         check_filter(op.filter)
     if isinstance(op, SearchOp | ListNamespacesOp) and (op.limit < 0 or op.offset < 0):
         raise InvalidItem(f"limit {op.limit} and offset {op.offset} must not be negative")
-    if isinstance(op, PutOp) and op.ttl is not None and op.ttl <= 0:
-        raise InvalidItem(f"a time to live of {op.ttl} minutes is over at once: give more than 0, or None for no end")
+    if isinstance(op, PutOp) and op.ttl is not None and not 0 < op.ttl < _LONGEST_TTL:
+        raise InvalidItem(
+            f"a time to live of {op.ttl} minutes is over at once, or no number: give more than 0, or None for no end"
+        )
 
 
 def _fields_of(item: StoredItem) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from memory.errors import InvalidConcept
 from memory.text import carriable_data
 
 CONCEPT_FORMAT = 1
+MOST_COUNTED = 10**9  # where counters stop, and what an import may claim; a run a second takes thirty years
 
 ConceptKind = Literal["structure", "routine", "lesson", "type"]
 Status = Literal["provisional", "trusted", "retired"]
@@ -84,8 +85,13 @@ class Outcomes(BaseModel):
             return None
         return self.recalled_solved / self.recalled - self.withheld_solved / self.withheld
 
+    def counted(self, names: Iterable[str]) -> Outcomes:
+        """One more of each of these."""
+        return self + Outcomes(**dict.fromkeys(names, 1))
+
     def __add__(self, other: Outcomes) -> Outcomes:
-        return Outcomes(**{name: getattr(self, name) + getattr(other, name) for name in Outcomes.model_fields})
+        sums = {name: getattr(self, name) + getattr(other, name) for name in Outcomes.model_fields}
+        return Outcomes(**{name: min(total, MOST_COUNTED) for name, total in sums.items()})
 
 
 class ConceptDraft(BaseModel):

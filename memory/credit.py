@@ -51,7 +51,7 @@ class Uplift:
         """Difference of the two shares, -1 to 1; None before both were tried."""
         if not self.shown or not self.withheld:
             return None
-        return self.shown_solved / self.shown - self.withheld_solved / self.withheld
+        return _share(self.shown_solved, self.shown) - _share(self.withheld_solved, self.withheld)
 
     @property
     def interval_95(self) -> tuple[float, float]:
@@ -59,7 +59,7 @@ class Uplift:
         estimate = self.estimate
         if estimate is None:
             return -1.0, 1.0
-        p, q = self.shown_solved / self.shown, self.withheld_solved / self.withheld
+        p, q = _share(self.shown_solved, self.shown), _share(self.withheld_solved, self.withheld)
         (p_low, p_high), (q_low, q_high) = _wilson(p, self.shown), _wilson(q, self.withheld)
         return estimate - math.hypot(p - p_low, q_high - q), estimate + math.hypot(p_high - p, q - q_low)
 
@@ -115,23 +115,32 @@ class Credit:
         Returns:
             whether anything was counted.
         """
-        unknown = sorted({name for names in counts.values() for name in names} - set(OUTCOMES))
-        if unknown:
-            raise InvalidConcept(f"there is no outcome '{unknown[0]}': use {', '.join(OUTCOMES)}")
+        for names in counts.values():
+            check_outcomes(names)
+        if not counts:
+            return False
+        with self._ledger.read() as connection:
+            self._known(connection, counts)
         if not any(counts.values()):
             return False
         with self._ledger.write() as connection:
             if once and by.run and self._outcomes_by_run(connection, by.run):
                 return False
-            found = self._ledger.get(connection, self._namespace, list(counts))
+            found = self._known(connection, counts)
             for id_, names in counts.items():
-                if id_ not in found:
-                    raise UnknownConcept(f"no concept '{id_}' in namespace '{self._namespace}'")
                 if names:
                     outcomes = [name for name in OUTCOMES if name in names]
                     changed = _counted(found[id_], outcomes)
                     self._ledger.append(connection, changed, "outcome", by, {"outcomes": outcomes})
         return True
+
+    def _known(self, connection: Connection, ids: Collection[str]) -> dict[str, Concept]:
+        """All of these concepts. Raises UnknownConcept."""
+        found = self._ledger.get(connection, self._namespace, list(ids))
+        for id_ in ids:
+            if id_ not in found:
+                raise UnknownConcept(f"no concept '{id_}' in namespace '{self._namespace}'")
+        return found
 
     def report(self) -> CreditReport:
         """What is known so far."""
@@ -181,12 +190,23 @@ class Credit:
         return found
 
 
+def check_outcomes(names: Collection[str]) -> None:
+    """Raise InvalidConcept for an outcome that there is not."""
+    unknown = sorted(str(name) for name in names if name not in OUTCOMES)
+    if unknown:
+        raise InvalidConcept(f"there is no outcome '{unknown[0]}': use {', '.join(OUTCOMES)}")
+
+
 def _counted(concept: Concept, names: Collection[Outcome]) -> Concept:
-    counts: dict[str, int] = {name: getattr(concept.outcomes, name) + 1 for name in names}
-    update: dict[str, Any] = {"outcomes": concept.outcomes.model_copy(update=counts)}
+    update: dict[str, Any] = {"outcomes": concept.outcomes.counted(names)}
     if "helped" in names and concept.status == "provisional":
         update["status"] = "trusted"
     return concept.model_copy(update=update)
+
+
+def _share(some: int, of: int) -> float:
+    """At most 1: counters can be recorded alone, so there may be more solved runs than runs."""
+    return min(1.0, some / of)
 
 
 def _wilson(share: float, n: int) -> tuple[float, float]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from sqlalchemy.exc import DBAPIError
 
-from memory.errors import LedgerError, LedgerLocked, LedgerReadOnly
+from memory.errors import LedgerError, LedgerLocked, LedgerReadOnly, WriteUnknown
 
 # SQLSTATE classes of PostgreSQL (its manual, appendix A). A failed connection carries no code, only words.
 _LOCKED = {"55P03", "40P01", "40001"}
 _READ_ONLY = {"25006", "42501"}
 _FULL = {"53100"}
+_CROWDED = {"53300"}
+_NOT_READY = {"57P01", "57P02", "57P03"}
+_CANCELLED = {"57014"}
 
 
 def sentence(name: str, error: DBAPIError) -> LedgerError:
@@ -44,12 +47,43 @@ def sentence(name: str, error: DBAPIError) -> LedgerError:
         return LedgerError(f"{name} did not let this user in ({reason}): check user name and password in the URL")
     if code == "3D000" or (said("database ") and said("does not exist")):
         return LedgerError(f"{name} has no such database ({reason}): create it with `createdb`, then try again")
-    if error.connection_invalidated or said("connection", "resolve host", "translate host", "timeout"):
+    if code in _CROWDED or said("too many clients", "too many connections", "connection slots are reserved"):
+        return LedgerError(
+            f"the database server of {name} has no connection left for this program ({reason}): close others that use "
+            "it, or raise its max_connections, then try again; nothing was written"
+        )
+    if code in _CANCELLED:
+        return LedgerLocked(
+            f"{name} did not answer within its time limit ({reason}): wait until it has less to do, then try again; "
+            "nothing was written"
+        )
+    if code in _NOT_READY or said("is starting up", "is shutting down", "in recovery mode"):
+        return LedgerError(
+            f"the database server of {name} is starting or stopping ({reason}): try again in a moment; nothing was "
+            "written"
+        )
+    if error.connection_invalidated:
+        return LedgerError(f"the connection to {name} was lost ({reason}): try again; nothing was written")
+    if said("connection", "resolve host", "translate host", "timeout"):
         return LedgerError(
             f"the database server of {name} cannot be reached ({reason}): check host and port in the URL, and that "
             "the server runs; nothing was written"
         )
     return LedgerError(f"the concept ledger {name} could not be used: {reason}")
+
+
+def not_committed(name: str, error: DBAPIError, outcome: str) -> LedgerError:
+    """The error to raise for a connection that was lost while a write was committed, unless it was committed."""
+    reason = _first_line(str(error.orig))
+    if outcome == "aborted":
+        return LedgerError(
+            f"the connection to {name} was lost while a write was committed ({reason}), and the server has undone it: "
+            "try again; nothing was written"
+        )
+    return WriteUnknown(
+        f"the connection to {name} was lost while a write was committed ({reason}), and the server cannot be asked: it "
+        "is not known whether it was written; look at the memory before you write the same again"
+    )
 
 
 def _first_line(reason: str) -> str:

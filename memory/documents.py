@@ -11,6 +11,14 @@ from memory.errors import MalformedImport
 MAX_BYTES = 32 * 1024 * 1024
 _MAX_NODES = 2_000_000  # after every YAML alias has been followed: a few lines of them can stand for billions
 _MAX_DEPTH = 100
+LONG_NUMBER = "has a number of more than 4,300 digits: no field of a concept is one"
+_PACKED = (
+    (b"\x1f\x8b", "gzip", "gunzip"),
+    (b"PK\x03\x04", "zip", "unzip"),
+    (b"BZh", "bzip2", "bunzip2"),
+    (b"\xfd7zXZ\x00", "xz", "unxz"),
+    (b"\x28\xb5\x2f\xfd", "zstd", "unzstd"),
+)
 
 
 def load_document(data: bytes, name: str) -> Any:
@@ -34,7 +42,16 @@ def load_document(data: bytes, name: str) -> Any:
     except json.JSONDecodeError as error:
         if not name.endswith((".yaml", ".yml")):
             raise MalformedImport(f"{name} is not valid JSON: line {error.lineno}: {error.msg}") from None
+    except ValueError:
+        raise MalformedImport(f"{name} {LONG_NUMBER}") from None
     return _yaml(text, name)
+
+
+def refuse_packed(start: bytes, name: str) -> None:
+    """Raise MalformedImport for the first bytes of a compressed file."""
+    for magic, kind, tool in _PACKED:
+        if start.startswith(magic):
+            raise MalformedImport(f"{name} is compressed ({kind}): unpack it with `{tool}`, then import what comes out")
 
 
 def _yaml(text: str, name: str) -> Any:

@@ -94,19 +94,37 @@ class Editor:
             same = self._ledger.by_hash(connection, self._namespace, draft.content_hash)
             if same is not None and same.id != id:
                 raise StaleConcept(f"concept '{same.id}' says exactly this already: forget one of the two")
-            update = {**dict(draft), "version": current.version + 1, "status": status or current.status}
-            revised = current.model_copy(update=update)
             self._vectors.claim(connection)
-            self.record(connection, revised, "revised", by)
-            self._ledger.put_vector(connection, id, self._vectors.identity.key, vector.tobytes())
+            return self.rewrite(connection, current, draft, vector.tobytes(), by, status=status)
+
+    def rewrite(
+        self,
+        connection: Connection,
+        current: Concept,
+        draft: ConceptDraft,
+        vector: bytes,
+        by: By,
+        *,
+        status: Status | None = None,
+    ) -> Concept:
+        """Changes a concept's content within the caller's transaction, who has claimed the embedder."""
+        update = {**dict(draft), "version": current.version + 1, "status": status or current.status}
+        revised = current.model_copy(update=update)
+        self.record(connection, revised, "revised", by)
+        self._ledger.put_vector(connection, current.id, self._vectors.identity.key, vector)
         return revised
 
     def set_status(self, id: str, status: Status, action: Action, by: By) -> None:
         """Moves a concept to another status."""
         with self._ledger.write() as connection:
-            update = {"status": status} if status == "retired" else {"status": status, "replaced_by": ""}
-            changed = self.get(connection, id).model_copy(update=update)
-            self.record(connection, changed, action, by)
+            self.change_status(connection, id, status, action, by)
+
+    def change_status(self, connection: Connection, id: str, status: Status, action: Action, by: By) -> Concept:
+        """`set_status` within the caller's transaction; returns the concept as it is now."""
+        update = {"status": status} if status == "retired" else {"status": status, "replaced_by": ""}
+        changed = self.get(connection, id).model_copy(update=update)
+        self.record(connection, changed, action, by)
+        return changed
 
     def get(self, connection: Connection, id: str) -> Concept:
         """The concept with this id, also when it is retired."""

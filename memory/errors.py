@@ -47,6 +47,14 @@ class LedgerLocked(LedgerError):
     """Another process held the ledger for longer than the time-out."""
 
 
+class StoreClosed(LedgerError):
+    """The store was closed before it was asked."""
+
+
+class WriteUnknown(LedgerError):
+    """The connection was lost while a write was committed, and the server cannot be asked what became of it."""
+
+
 class NewerSchema(LedgerError):
     """The ledger was written by a newer version; this one would misread it."""
 

@@ -24,6 +24,7 @@ from memory.bulk import NewConcept
 from memory.commands import held_back
 from memory.concept import Concept
 from memory.editor import Editor
+from memory.errors import MalformedImport
 from memory.home import expanded
 from memory.ledger import By, Ledger
 from memory.lexical import KeywordIndex
@@ -107,6 +108,8 @@ class Importer:
             scratch = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8"))
             held: list[Defect] = []
             prepared = self._prepare(records, scratch, held, on_progress)
+            if not prepared and records.total != 0:
+                raise MalformedImport(_nothing(records))
             scratch.seek(0)
             tally = self._write(scratch, by) if prepared else _Tally()
         return ImportReport(
@@ -176,6 +179,11 @@ class Importer:
             if self._words is not None:
                 self._words.put(connection, concept)
         return None
+
+
+def _nothing(records: Records) -> str:
+    why = f" (the last of {len(records.defects)} defects: {records.defects[-1]})" if records.defects else ""
+    return f"{records.name} holds no concept that can be read{why}: nothing was imported"
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ INDEX_FORMAT = 2
 _EF_SEARCH = 250
 _ENOUGH_UP_TO = 100_000  # concepts
 _ROUNDS = 3
+_PATIENCE = 10  # comparisons, while others write
 _log = logging.getLogger(__name__)
 
 
@@ -103,8 +104,7 @@ class ChromaIndex:
     def check(self, *, repair: bool = False) -> Drift:
         """Where the index differs from the ledger, every vector compared; with `repair` it is brought in line."""
         with self._lock, self._guard():
-            self._catch_up()
-            found = drift(self._collection, self._ledger, self._namespace, self._identity.key, vectors=True)
+            found = self._drift(vectors=True)
             if repair:
                 self._repair(found)
         return found
@@ -124,15 +124,27 @@ class ChromaIndex:
 
     def _open(self) -> None:
         self._collection, self._seq = self._open_collection()
-        self._catch_up()
         for _ in range(_ROUNDS if self._shared else 1):
-            found = drift(self._collection, self._ledger, self._namespace, self._identity.key)
+            found = self._drift()
             if not found:
                 return
-            # On a server it may be what another process is just writing, and no fault: so it is compared again.
+            # On a server it may be what another process is just writing to the collection, and no fault.
             level = logging.DEBUG if self._shared else logging.WARNING
             _log.log(level, "the vector index of namespace '%s' differed from the ledger: %s", self._namespace, found)
             self._repair(found)
+
+    def _drift(self, *, vectors: bool = False) -> Drift:
+        """Where the index differs from the ledger; what others write while the two are compared is no difference."""
+        self._catch_up()
+        found = Drift()
+        for _ in range(_PATIENCE):
+            before = self._seq
+            found = drift(self._collection, self._ledger, self._namespace, self._identity.key, vectors=vectors)
+            if found:
+                self._catch_up()
+            if self._seq == before:
+                break
+        return found
 
     def _open_collection(self) -> tuple[Any, int]:
         """The collection and the event it stands at; a new one unless it is of this ledger and embedder."""

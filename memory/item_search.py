@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
 
-import numpy as np
-
-from memory.errors import EmbedderError
+from memory.errors import EmbedderError, LedgerReadOnly
 from memory.item_filter import passes
+from memory.item_matrix import ItemMatrix
 from memory.items import ItemDraft, ItemTable, Path
 from memory.ledger import Ledger
 from memory.vectors import VectorStore
 
 _BATCH = 256
+_MOST_VECTORS = 200_000  # kept in memory over all paths, 300 MB at 384 dimensions; one path alone may have more
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class ItemSearch:
         self._ledger = ledger
         self._vectors = vectors
         self._table = table
+        self._lock = threading.Lock()
+        self._matrices: dict[tuple[str, Path], ItemMatrix] = {}
 
     @property
     def embedder(self) -> str | None:
@@ -55,56 +58,71 @@ class ItemSearch:
             return [None] * len(texts)
         return self._embed(texts)
 
-    def rank(self, query: str, prefix: Path, wanted: dict[str, object] | None, alive_at: float | None) -> list[ItemHit]:
-        """Every item below the path that passes the filter: the nearest first, then those that no search sees."""
+    def rank(
+        self,
+        query: str,
+        prefix: Path,
+        wanted: dict[str, object] | None,
+        alive_at: float | None,
+        limit: int,
+        offset: int,
+    ) -> list[ItemHit]:
+        """A page of the items below the path that pass the filter: the nearest first, then those no search sees."""
+        vector = self._vectors.embed([query])[0]
+        with self._lock:
+            ids, scores = self._current(prefix, len(vector)).ranked(vector, alive_at)
+        page = slice(offset, offset + limit)
+        if not wanted:
+            return [ItemHit(id_, score) for id_, score in zip(ids[page], scores[page], strict=True)]
+        hits = [ItemHit(id_, score) for id_, score in zip(ids, scores, strict=True)]
+        return list(islice(self._passing(hits, wanted), page.start, page.stop))
+
+    def _passing(self, hits: Sequence[ItemHit], wanted: dict[str, object]) -> Iterator[ItemHit]:
+        for start in range(0, len(hits), _BATCH):
+            part = hits[start : start + _BATCH]
+            with self._ledger.read() as connection:
+                values = self._table.values_of(connection, [hit.id for hit in part])
+            yield from (hit for hit in part if hit.id in values and passes(values[hit.id], wanted))
+
+    def _current(self, prefix: Path, dimensions: int) -> ItemMatrix:
+        """The matrix of a path as of now, every item that has texts with its vectors."""
         embedder = self.embedder
         assert embedder is not None, "a store without an embedder is listed, not ranked"
-        vector = self._vectors.embed([query])[0]
-        rows = self._rows(prefix, alive_at, embedder)
-        missing = [id_ for id_, fields, data in rows if fields is not None and data is None]
-        if missing:
-            self._complete(missing, embedder)
-            rows = self._rows(prefix, alive_at, embedder)
-        ids = [id_ for id_, _, _ in rows]
-        if wanted:
-            with self._ledger.read() as connection:
-                values = self._table.values(connection, prefix, alive_at)
-                passing = {id_ for id_, value in values if passes(value, wanted)}
-            ids = [id_ for id_ in ids if id_ in passing]
-        among = set(ids)
-        known = [(id_, data) for id_, _, data in rows if data and id_ in among]
-        scores: dict[int, float] = {}
-        if known:
-            matrix = np.frombuffer(b"".join(data for _, data in known), dtype="<f4").reshape(-1, len(vector))
-            size = len(vector) * 4
-            starts = np.cumsum([0] + [len(data) // size for _, data in known[:-1]])
-            # An item with several texts counts as its best one.
-            best = np.clip(np.maximum.reduceat(matrix @ vector, starts), -1.0, 1.0)
-            scores = {id_: float(score) for (id_, _), score in zip(known, best, strict=True)}
-        ranked = sorted((id_ for id_ in ids if id_ in scores), key=lambda id_: -scores[id_])
-        return [ItemHit(id_, scores[id_]) for id_ in ranked] + [ItemHit(id_, None) for id_ in ids if id_ not in scores]
+        matrix = self._matrices.pop((embedder, prefix), None) or ItemMatrix(prefix, dimensions)
+        self._catch_up(matrix, embedder)
+        if matrix.lacking:
+            unstored = self._complete(matrix.lacking, embedder)
+            self._catch_up(matrix, embedder)
+            matrix.give({id_: data for id_, data in unstored.items() if id_ in matrix.lacking})
+        self._matrices[embedder, prefix] = matrix  # as the last one used
+        while len(self._matrices) > 1 and sum(held.size for held in self._matrices.values()) > _MOST_VECTORS:
+            del self._matrices[next(iter(self._matrices))]
+        return matrix
 
-    def _rows(self, prefix: Path, alive_at: float | None, embedder: str) -> Sequence[Any]:
+    def _catch_up(self, matrix: ItemMatrix, embedder: str) -> None:
         with self._ledger.read() as connection:
             self._vectors.check(connection)
-            return self._table.vectors(connection, prefix, alive_at, embedder)
+            matrix.catch_up(connection, self._table, embedder)
 
-    def _complete(self, missing: Sequence[int], embedder: str) -> None:
-        """Embed what was put while the store had no embedder, or another one."""
+    def _complete(self, missing: Sequence[int], embedder: str) -> dict[int, bytes]:
+        """Embed what was put while the store had no embedder, or another one; returns what could not be stored."""
+        unstored: dict[int, bytes] = {}
         for start in range(0, len(missing), _BATCH):
             ids = missing[start : start + _BATCH]
             with self._ledger.read() as connection:
                 before = self._table.fields(connection, ids)
             made = self._embed([_texts(value, fields) for value, fields in before.values()])
-            with self._ledger.write() as connection:
-                present = self._table.fields(connection, ids)
-                # An item that was put anew meanwhile has vectors of its own.
-                fresh = {
-                    id_: data
-                    for id_, data in zip(before, made, strict=True)
-                    if data is not None and present.get(id_) == before[id_]
-                }
-                self._table.put_vectors(connection, fresh, embedder)
+            new = {id_: data for id_, data in zip(before, made, strict=True) if data is not None}
+            try:
+                with self._ledger.write() as connection:
+                    present = self._table.fields(connection, ids)
+                    # An item that was put anew meanwhile has vectors of its own.
+                    fresh = {id_: data for id_, data in new.items() if present.get(id_) == before[id_]}
+                    self._table.mark(connection, fresh, self._table.next_version(connection))
+                    self._table.put_vectors(connection, fresh, embedder)
+            except LedgerReadOnly:  # who may only read can still search
+                unstored |= new
+        return unstored
 
     def _embed(self, texts: Sequence[list[str] | None]) -> list[bytes | None]:
         """Vectors of lists of texts. Equal texts are embedded once."""

@@ -2,6 +2,9 @@
 
 This is the table side of the LangGraph store (`memory.basestore`). Items have no history and no credit. A path is
 LangGraph's namespace, a tuple of labels; the store's own namespace, the tenant, is fixed for one `ItemTable`.
+
+Every transaction that changes items takes the next number of the ledger's item counter and leaves it in each row that
+it touches. So a reader that remembers the counter knows at once whether anything changed, and what.
 """
 
 from __future__ import annotations
@@ -13,16 +16,22 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, insert, or_, select, update
 
 from memory.concept import now
 from memory.errors import InvalidItem
-from memory.schema import item_vectors, items
+from memory.schema import item_vectors, items, meta
 
 Path = tuple[str, ...]
 
 # Paths under this label show the concepts. Rows there are other names for concepts and never show as items.
 CONCEPTS = "concepts"
+
+BEFORE_ALL = -1  # a version that every item is later than
+_COUNTER = "items_version"
+_MAX_DEPTH = 200  # of a value: a reader deep in calls of its own must still be able to parse it
+_MAX_DIGITS = 4000  # of a whole number: Python refuses to read more than 4,300
+_TOO_LARGE = 10**_MAX_DIGITS
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ class ItemTable:
 
     def get(self, connection: Connection, path: Path, key: str, alive_at: float | None) -> StoredItem | None:
         """The item with this key; items that expired before `alive_at` are left out where it is given."""
-        query = select(items).where(self._mine(alive_at), items.c.path == _path(path), items.c.key == _key(key))
+        query = select(items).where(self._mine(alive_at), *self.place(path, key))
         row = connection.execute(query).one_or_none()
         return _stored(row) if row is not None else None
 
@@ -96,7 +105,20 @@ class ItemTable:
         query = self._below(select(items.c.path), (), alive_at).distinct()
         return [_labels(path) for path in connection.scalars(query)]
 
-    def put(self, connection: Connection, draft: ItemDraft, now_seconds: float) -> int:
+    def version(self, connection: Connection) -> int:
+        """The ledger's item counter: it has grown if any item of any tenant has changed."""
+        return int(connection.scalar(_VERSION) or 0)
+
+    def next_version(self, connection: Connection) -> int:
+        """Count the transaction that is under way; writers take turns, so numbers grow in the order of commits."""
+        number = self.version(connection) + 1
+        if number == 1:
+            connection.execute(insert(meta).values(key=_COUNTER, value="1"))
+        else:
+            connection.execute(update(meta).where(meta.c.key == _COUNTER).values(value=str(number)))
+        return number
+
+    def put(self, connection: Connection, draft: ItemDraft, now_seconds: float, version: int) -> int:
         """Store an item, in place of the one with its key; when that one was first put stays known. Its number."""
         here = {"in": self._namespace, "at": _path(draft.path), "named": _key(draft.key)}
         at = now().isoformat()
@@ -104,6 +126,7 @@ class ItemTable:
             "value": draft.value,
             "fields": json.dumps(draft.fields) if draft.fields is not None else None,
             "updated_at": at,
+            "version": version,
             "ttl_minutes": draft.ttl_minutes,
             "expires_at": now_seconds + draft.ttl_minutes * 60 if draft.ttl_minutes is not None else None,
         }
@@ -122,18 +145,14 @@ class ItemTable:
 
     def delete(self, connection: Connection, path: Path, key: str) -> None:
         """Delete an item; nothing when there is none."""
-        connection.execute(
-            delete(items).where(
-                items.c.namespace == self._namespace, items.c.path == _path(path), items.c.key == _key(key)
-            )
-        )
+        connection.execute(delete(items).where(*self.place(path, key)))
 
-    def touch(self, connection: Connection, ids: Iterable[int], now_seconds: float) -> None:
+    def touch(self, connection: Connection, ids: Iterable[int], now_seconds: float, version: int) -> None:
         """Start the time to live of these items anew; items without one are left alone."""
         connection.execute(
             update(items)
             .where(items.c.id.in_(list(ids)), items.c.ttl_minutes.is_not(None))
-            .values(expires_at=now_seconds + items.c.ttl_minutes * 60)
+            .values(expires_at=now_seconds + items.c.ttl_minutes * 60, version=version)
         )
 
     def any_expiring(self, connection: Connection, ids: Sequence[int]) -> bool:
@@ -146,16 +165,26 @@ class ItemTable:
         dead = (items.c.namespace == self._namespace, items.c.expires_at <= now_seconds)
         return connection.execute(delete(items).where(*dead)).rowcount
 
-    def vectors(
-        self, connection: Connection, prefix: Path, alive_at: float | None, embedder: str
-    ) -> Sequence[Row[tuple[int, str | None, bytes | None]]]:
-        """`id`, `fields` and `data` of all items below a path, in the order in which they were first put.
+    def count(self, connection: Connection, prefix: Path) -> int:
+        """How many items there are below a path, expired ones included."""
+        return int(connection.scalar(self._below(select(func.count()).select_from(items), prefix, None)) or 0)
+
+    def changed(self, connection: Connection, prefix: Path, embedder: str, since: int) -> Sequence[Row[Any]]:
+        """`id`, `expires_at`, `fields` and `data` of the items below a path that changed after version `since`, by id.
 
         `data` are an item's vectors, None where they are still to be made or `fields` is None.
         """
         join = (item_vectors.c.item_id == items.c.id) & (item_vectors.c.embedder == embedder)
-        query = select(items.c.id, items.c.fields, item_vectors.c.data).outerjoin(item_vectors, join)
-        return sorted(connection.execute(self._below(query, prefix, alive_at)).all(), key=itemgetter(0))
+        wanted = (items.c.id, items.c.expires_at, items.c.fields, item_vectors.c.data)
+        query = select(*wanted).outerjoin(item_vectors, join)
+        if since > BEFORE_ALL:
+            query = query.where(items.c.version > since)
+        return sorted(connection.execute(self._below(query, prefix, None)).all(), key=itemgetter(0))
+
+    def values_of(self, connection: Connection, ids: Sequence[int]) -> dict[int, Any]:
+        """The values of the items with these numbers."""
+        rows = connection.execute(select(items.c.id, items.c.value).where(items.c.id.in_(ids)))
+        return {row.id: json.loads(row.value) for row in rows}
 
     def fields(self, connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, tuple[str, ...]]]:
         """JSON text of the value, and the paths into it that a search sees, of those of these items that have any."""
@@ -164,12 +193,21 @@ class ItemTable:
         )
         return {row.id: (row.value, tuple(json.loads(row.fields))) for row in connection.execute(query)}
 
+    def mark(self, connection: Connection, ids: Iterable[int], version: int) -> None:
+        """Say that these items have changed."""
+        connection.execute(update(items).where(items.c.id.in_(list(ids))).values(version=version))
+
     def put_vectors(self, connection: Connection, data: Mapping[int, bytes], embedder: str) -> None:
-        """Give items their vectors, in place of those by another embedder."""
+        """Give items their vectors, in place of those by another embedder; the caller has marked them as changed."""
         if data:
             connection.execute(_DROP_VECTORS, [{"of": id_} for id_ in data])
             rows = [{"item_id": id_, "embedder": embedder, "data": vectors} for id_, vectors in data.items()]
             connection.execute(insert(item_vectors), rows)
+
+    def place(self, path: Path, key: str | None = None) -> list[ColumnElement[bool]]:
+        """Conditions that rows at a path, or of one key there, meet."""
+        here = [items.c.namespace == self._namespace, items.c.path == _path(path)]
+        return here if key is None else [*here, items.c.key == _key(key)]
 
     def _mine(self, alive_at: float | None) -> ColumnElement[bool]:
         mine = items.c.namespace == self._namespace
@@ -192,6 +230,7 @@ _KNOWN = select(items.c.id, items.c.expires_at).where(
     items.c.namespace == bindparam("in"), items.c.path == bindparam("at"), items.c.key == bindparam("named")
 )
 _ADD = insert(items)
+_VERSION = select(meta.c.value).where(meta.c.key == _COUNTER)
 _DROP_VECTORS = delete(item_vectors).where(item_vectors.c.item_id == bindparam("of"))
 
 
@@ -202,24 +241,31 @@ def to_json(value: Mapping[str, Any], where: str) -> str:
         InvalidItem: it is not an object of JSON values with text keys. Nothing is converted silently, so what is
             read is what was put.
     """
-    _check(value, where)
-    return json.dumps(dict(value), ensure_ascii=True, allow_nan=False)
+    if not isinstance(value, Mapping):
+        raise InvalidItem(f"{where} is of type {type(value).__name__}: an item's value is an object with text keys")
+    _check(value, where, 0)
+    return json.dumps(value if isinstance(value, dict) else dict(value), ensure_ascii=True, allow_nan=False)
 
 
-def _check(value: object, where: str) -> None:
-    if value is None or isinstance(value, str | bool | int):
+def _check(value: object, where: str, depth: int) -> None:
+    if value is None or isinstance(value, str | bool):
         return
-    if isinstance(value, float):
+    if depth > _MAX_DEPTH:
+        raise InvalidItem(f"{where[:60]}... is nested more than {_MAX_DEPTH} deep: flatten it, or write it as text")
+    if isinstance(value, int):
+        if abs(value) >= _TOO_LARGE:
+            raise InvalidItem(f"{where} has more than {_MAX_DIGITS:,} digits: write it as text")
+    elif isinstance(value, float):
         if value != value or value in (float("inf"), float("-inf")):
             raise InvalidItem(f"{where} is {value}, which JSON cannot hold: leave it out or write it as text")
     elif isinstance(value, Mapping):
         for key, part in value.items():
             if not isinstance(key, str):
                 raise InvalidItem(f"{where} has the key {key!r}, which is not text: JSON objects have text keys")
-            _check(part, f"{where}.{key}")
+            _check(part, f"{where}.{key}", depth + 1)
     elif isinstance(value, list | tuple):
         for place, part in enumerate(value):
-            _check(part, f"{where}[{place}]")
+            _check(part, f"{where}[{place}]", depth + 1)
     else:
         raise InvalidItem(
             f"{where} is of type {type(value).__name__}, which JSON cannot hold: convert it to text, numbers, lists or "

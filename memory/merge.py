@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from memory.concept import Concept, ConceptDraft, Outcomes
+from memory.concept import MOST_COUNTED, Concept, ConceptDraft, Outcomes
 from memory.decide import extension
 from memory.editor import Editor
 from memory.errors import InvalidConcept, StaleConcept
@@ -98,7 +98,7 @@ def _joined(concept: Concept, draft: ConceptDraft, others: Sequence[Concept]) ->
         update={
             **dict(draft),
             "outcomes": sum((other.outcomes for other in others), concept.outcomes or Outcomes()),
-            "seen": concept.seen + sum(other.seen for other in others),
+            "seen": min(concept.seen + sum(other.seen for other in others), MOST_COUNTED),
             "status": "trusted" if trusted else concept.status,
             "version": concept.version + (draft != concept.draft),
         }

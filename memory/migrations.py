@@ -13,7 +13,7 @@ from collections.abc import Callable
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, text, update
+from sqlalchemy import Connection, bindparam, insert, inspect, select, text, update
 
 from memory import schema
 from memory.changes import difference, flatten
@@ -121,5 +121,13 @@ def _replay(history: list[Any]) -> list[dict[str, Any]]:
     return found
 
 
-STEPS: dict[int, Callable[[Connection], None]] = {1: _add_runs_and_changes}
+def _add_item_versions(connection: Connection) -> None:
+    """2 -> 3: items tell when they changed, so that a search keeps their vectors instead of reading all of them."""
+    if "version" in {column["name"] for column in inspect(connection).get_columns("items")}:
+        return  # the step from 1 to 2 made the table as it is today
+    connection.execute(text("ALTER TABLE items ADD COLUMN version BIGINT NOT NULL DEFAULT 0"))
+    connection.execute(text("CREATE INDEX items_by_version ON items (namespace, version)"))
+
+
+STEPS: dict[int, Callable[[Connection], None]] = {1: _add_runs_and_changes, 2: _add_item_versions}
 """Version to the step that leads to the next one. A step that was released never changes."""

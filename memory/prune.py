@@ -11,6 +11,8 @@ from memory.credit import Uplift
 from memory.ledger import By, Ledger
 from memory.lexical import KeywordIndex
 
+_EXACT = 1000  # throws
+
 
 @dataclass(frozen=True)
 class PruneRule:
@@ -45,10 +47,29 @@ class PruneRule:
 def probability_of_harm(outcomes: Outcomes) -> float:
     """Posterior probability, from a uniform prior, that it harms more often than it helps.
 
-    The Beta distribution's tail below one half, which for whole numbers is a binomial sum.
+    The Beta distribution's tail below one half, which for whole numbers is the chance of at most `harmed` heads in
+    `helped + harmed + 1` throws. Exact for a thousand throws, beyond that by Peizer and Pratt's normal approximation
+    (1968), which is off by less than a millionth there.
     """
-    n = outcomes.helped + outcomes.harmed + 1
-    return sum(math.comb(n, k) for k in range(outcomes.helped + 1, n + 1)) / float(2**n)
+    n, most = outcomes.helped + outcomes.harmed + 1, outcomes.harmed
+    if n <= _EXACT:
+        term = total = 1
+        for heads in range(most):
+            term = term * (n - heads) // (heads + 1)
+            total += term
+        return float(total / 2**n)
+    distance = (most - outcomes.helped) / 2 + 0.01 * (1 / (most + 1) - 1 / (outcomes.helped + 1))
+    share = (2 * most + 1) / n  # of the heads that are to be expected
+    deviation = math.sqrt((n + 1 / 6) / 4 / (1 + (_skew(share) + _skew(2 - share)) / 2))
+    return 0.5 * math.erfc(-distance / deviation / math.sqrt(2))
+
+
+def _skew(x: float) -> float:
+    """Peizer and Pratt's g on [0, 2]; its series near 1, where the closed form loses all digits."""
+    e = x - 1
+    if abs(e) < 0.05:
+        return sum(2 * (-e) ** k / ((k + 1) * (k + 2)) for k in range(1, 12))
+    return (1 - x * x + (2 * x * math.log(x) if x > 0 else 0.0)) / (e * e)
 
 
 def prune(

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from memory.arcmemo import ArcMemoReader, Defect
-from memory.concept import CONCEPT_FORMAT, Concept, ConceptDraft
-from memory.documents import MAX_BYTES, load_document
+from memory.concept import CONCEPT_FORMAT, MOST_COUNTED, Concept, ConceptDraft
+from memory.documents import LONG_NUMBER, MAX_BYTES, load_document, refuse_packed
 from memory.errors import InvalidConcept, MalformedImport
 from memory.exchange import EXPORT_FORMAT, HEADER
 
@@ -48,6 +48,7 @@ class Records:
     def __iter__(self) -> Iterator[Record]:
         """Each record; raises MalformedImport at the first line that cannot be read, unless `skip_bad`."""
         first = self.stream.readline(_MAX_LINE + 1)
+        refuse_packed(first, self.name)
         if self._is_lines(first):
             yield from self._lines(first)
             return
@@ -95,7 +96,7 @@ class Records:
             return None
         where = f"line {number}"
         if "id" in data:
-            return Record(where, Concept.parse(data))
+            return Record(where, _believable(Concept.parse(data)))
         return Record(where, _stored(ConceptDraft.parse(data)))
 
     def _header(self, data: dict[str, Any]) -> None:
@@ -122,13 +123,17 @@ class Records:
 
 def _object(line: bytes) -> dict[str, Any]:
     try:
-        data = json.loads(line)
+        data = json.loads(line, parse_constant=_no_number)
     except UnicodeDecodeError:
         raise InvalidConcept("is not UTF-8 text") from None
     except json.JSONDecodeError as error:
         raise InvalidConcept(f"is not valid JSON (column {error.colno}: {error.msg})") from None
     except RecursionError:
         raise InvalidConcept("is nested too deeply") from None
+    except InvalidConcept:
+        raise
+    except ValueError:
+        raise InvalidConcept(LONG_NUMBER) from None
     if not isinstance(data, dict):
         raise InvalidConcept("is not a JSON object")
     return data
@@ -136,3 +141,29 @@ def _object(line: bytes) -> dict[str, Any]:
 
 def _stored(draft: ConceptDraft, **known: Any) -> Concept:
     return Concept(**dict(draft), id=secrets.token_hex(8), namespace="", **known)
+
+
+def _no_number(name: str) -> float:
+    raise InvalidConcept(f"has the number {name}, which JSON does not know")
+
+
+def _believable(concept: Concept) -> Concept:
+    """A concept with an id and counts from a file, which anybody may have written.
+
+    Raises:
+        InvalidConcept: the id could not be typed or printed as one word, or a count is beyond what can be counted.
+    """
+    for name in ("id", "replaced_by"):
+        if not _is_word(getattr(concept, name)):
+            raise InvalidConcept(
+                f"the concept's field '{name}' is not valid: an id is one word of printable characters without slashes"
+            )
+    counts = {f"outcomes.{name}": count for name, count in concept.outcomes.model_dump().items()}
+    for name, count in {**counts, "seen": concept.seen, "version": concept.version}.items():
+        if count > MOST_COUNTED:
+            raise InvalidConcept(f"the concept's field '{name}' is not valid: it counts beyond {MOST_COUNTED:,}")
+    return concept
+
+
+def _is_word(id: str) -> bool:
+    return not id or (id.isprintable() and not any(c.isspace() or c in "/\\" for c in id) and id[0] not in ".-")

@@ -22,7 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # SQLite only numbers rows by itself when the key's type is exactly INTEGER.
 _Sequence = BigInteger().with_variant(Integer, "sqlite")
@@ -110,7 +110,10 @@ items = Table(
     Column("updated_at", String(40), nullable=False),
     Column("ttl_minutes", Float),
     Column("expires_at", Float),  # seconds since 1970
+    # Number of the transaction that last touched the item or its vectors: what a search has to read again.
+    Column("version", _Sequence, nullable=False, server_default="0"),
     UniqueConstraint("namespace", "path", "key"),
+    Index("items_by_version", "namespace", "version"),
     sqlite_autoincrement=True,
 )
 

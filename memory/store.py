@@ -17,15 +17,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from memory.concept import Concept, ConceptDraft, Provenance, Status
-from memory.credit import Credit, CreditReport, Outcome
+from memory.credit import Credit, CreditReport, Outcome, check_outcomes
 from memory.database import Database
 from memory.editor import Editor
 from memory.embedding import Embedder, resolve_embedder
-from memory.errors import LedgerReadOnly
-from memory.home import expanded
 from memory.ledger import By, Ledger
 from memory.lexical import open_keyword_index
 from memory.merge import Merger
+from memory.places import locate
 from memory.prune import PruneRule, prune
 from memory.recall import Hit, Recollection, choose
 from memory.reindex import OnProgress
@@ -79,14 +78,14 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
             namespace: whose concepts; namespaces never see each other.
             index: URL of a Chroma server. None: an index in the folder, for one process at a time; the others, and
                 stores by URL, compare every vector.
-            busy_seconds: how long a write waits for another process's.
+            busy_seconds: how long to wait for another process's write.
 
         Raises:
             LedgerError: the ledger cannot be opened, or a newer version wrote it.
             EmbedderError: the embedder is unknown, missing, or not the one the store was embedded with.
         """
         resolved = resolve_embedder(embedder) if embedder is not None else None
-        url, folder = _locate(path_or_url)
+        url, folder = locate(path_or_url)
         database = Database(url, busy_seconds=busy_seconds)
         try:
             ledger = Ledger(database)
@@ -272,7 +271,9 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
 
         Raises:
             UnknownConcept: one of them does not exist; then none is counted.
+            InvalidConcept: there is no such outcome.
         """
+        check_outcomes([outcome])  # also where there is nobody to count it for
         self._credit.record({id: [outcome] for id in ids}, by=By(actor, cause, run), once=False)
 
     def record_outcomes(
@@ -323,17 +324,3 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
         if self._words is not None:
             self._words.rebuild()
         return done
-
-
-def _locate(path_or_url: str | Path) -> tuple[str, Path | None]:
-    """Database URL, and the folder where a Chroma index may live."""
-    if isinstance(path_or_url, str) and "://" in path_or_url:
-        return path_or_url, None
-    folder = expanded(path_or_url)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LedgerReadOnly(
-            f"the memory folder {folder} cannot be made ({error.strerror}): choose another one"
-        ) from None
-    return f"sqlite:///{folder.absolute() / 'ledger.sqlite'}", folder

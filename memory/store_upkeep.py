@@ -92,7 +92,7 @@ class StoreUpkeep:
             on_progress: called with how many were prepared, and how many there are if the file says so.
 
         Raises:
-            MalformedImport: a line cannot be read; nothing was imported.
+            MalformedImport: a line cannot be read, or there is no concept in the file; nothing was imported.
         """
         from memory.importing import Importer
 

@@ -122,6 +122,52 @@ def test_what_is_too_long_is_cut_or_split_and_said():
         assert any(part in defect for defect in defects), part
 
 
+KIND = {"Kind": "Structure", "Output Typing": "Grid", "Cues": ["two colours"], "Parameters": [{"Name": "grid"}]}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"p1": {"checkerboard": KIND, "spiral": {**KIND, "Description": "inwards"}}, "p2": {"mirror": KIND}},
+        {"p1": {"checkerboard": [KIND | {"Name": "checkerboard"}], "spiral": KIND, "mirror": KIND}},
+        {"concepts": {"shapes": {"checkerboard": KIND, "spiral": KIND}, "mirror": KIND}},
+        {"checkerboard": KIND, "spiral": KIND, "mirror": KIND},
+        [KIND | {"Concept": name} for name in ("checkerboard", "spiral", "mirror")],
+    ],
+)
+def test_concepts_are_read_by_puzzle_and_name_and_however_their_fields_are_spelled(document):
+    reader = ArcMemoReader()
+    found = {entry.draft.title: entry for entry in reader.read(document)}
+    assert sorted(found) == ["checkerboard", "mirror", "spiral"]
+    for entry in found.values():
+        assert (entry.draft.kind, entry.draft.output_typing, entry.draft.cues) == (
+            "structure",
+            "Grid",
+            ("two colours",),
+        )
+        assert [parameter.name for parameter in entry.draft.parameters] == ["grid"]
+    if isinstance(document, dict) and "p2" in document:
+        assert found["mirror"].provenance.used_in == ("p2",) and found["spiral"].provenance.task_id == "p1"
+    assert reader.defects == []
+
+
+def test_a_concept_that_says_nothing_but_its_name_is_left_out_and_named():
+    reader = ArcMemoReader()
+    document = {"p1": {"empty": {"kind": "routine"}, "blank": {}, "unknown": {"colour": "red", "size": 3}}}
+    assert list(reader.read(document)) == []
+    said = [str(defect) for defect in reader.defects]
+    assert [line for line in said if "says nothing but its name" in line or "neither" in line]
+    assert any(line.startswith("p1.empty: says nothing but its name: left out") for line in said)
+
+
+def test_groups_within_groups_end_somewhere():
+    document = {"name": "x", "cues": ["a"]}
+    for _ in range(400):
+        document = {"g": document}
+    reader = ArcMemoReader()
+    assert list(reader.read(document)) == [] and reader.defects
+
+
 _keys = st.sampled_from(
     "concepts solutions custom_types lessons name concept kind cues implementation parameters output description "
     "situation suggestion summary pseudocode used_in typing p1".split()

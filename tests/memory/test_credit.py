@@ -1,13 +1,16 @@
 """Outcome counters: from evidence, once a run, taken back with it; and what they say of the memory's worth."""
 
+import math
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memory import ConceptStore
-from memory.concept import Outcomes
+from memory.concept import MOST_COUNTED, Outcomes
 from memory.credit import OUTCOMES, Uplift
 from memory.errors import InvalidConcept, UnknownConcept
+from memory.ledger import By
 from memory.prune import PruneRule, probability_of_harm
 from tests.memory.conftest import COST, GRID, SPELL
 
@@ -158,3 +161,56 @@ def test_every_counter_can_be_recorded_alone(store):
     for name in OUTCOMES:
         store.record_outcome([id], name)
     assert store.get(id).outcomes.model_dump() == dict.fromkeys(OUTCOMES, 1)
+
+
+def exact_probability(helped, harmed):
+    n = helped + harmed + 1
+    return sum(math.comb(n, heads) for heads in range(harmed + 1)) / 2**n
+
+
+@pytest.mark.parametrize(("helped", "harmed"), [(0, 0), (1, 5), (0, 3), (500, 499), (499, 501), (620, 700), (1023, 0)])
+def test_the_probability_of_harm_is_exact_or_nearly_so(helped, harmed):
+    counted = probability_of_harm(Outcomes(helped=helped, harmed=harmed))
+    assert counted == pytest.approx(exact_probability(helped, harmed), abs=1e-6)
+
+
+@given(st.integers(0, 2**62), st.integers(0, 2**62))
+@settings(deadline=None)
+def test_no_counter_is_too_large_for_it(helped, harmed):
+    one = probability_of_harm(Outcomes(helped=helped, harmed=harmed))
+    other = probability_of_harm(Outcomes(helped=harmed, harmed=helped))
+    assert one + other == pytest.approx(1, abs=1e-6)
+    assert probability_of_harm(Outcomes(helped=helped, harmed=harmed + 1 + harmed // 100)) >= one - 1e-9
+
+
+def test_pruning_survives_any_counters_that_a_ledger_may_hold(store):
+    id, other = store.add_many([COST, SPELL])
+    huge = Outcomes(recalled=2**62, recalled_solved=2**62, helped=2**62, harmed=2**61)
+    odd = Outcomes(recalled=1, recalled_solved=5, withheld=2, withheld_solved=9, helped=1023)
+    with store._ledger.write() as connection:
+        for concept, outcomes in zip(map(store.get, (id, other)), (huge, odd), strict=True):
+            store._ledger.append(connection, concept.model_copy(update={"outcomes": outcomes}), "outcome", By())
+    assert store.prune() == []
+    assert store.credit().concepts[1].id == other
+
+
+def test_counters_stop_where_nobody_could_count_on(store):
+    most = Outcomes(**dict.fromkeys(Outcomes.model_fields, MOST_COUNTED))
+    assert most + most == most and most.counted(["helped"]) == most
+
+
+def test_nonsense_is_refused_also_where_there_is_nothing_to_count(store):
+    id = store.add(COST)
+    for act in (
+        lambda: store.record_outcome([], "nonsense"),
+        lambda: store.record_outcome([id], ["helped"]),
+        lambda: store.record_outcomes({id: ["helped", "nonsense"]}),
+        lambda: store.record_outcomes({id: "helped"}),
+    ):
+        with pytest.raises(InvalidConcept, match="there is no outcome"):
+            act()
+    for act in (lambda: store.record_outcomes({"gone": []}), lambda: store.record_outcome(["gone"], "helped")):
+        with pytest.raises(UnknownConcept, match="'gone'"):
+            act()
+    store.record_outcome([], "helped")
+    assert store.get(id).outcomes == Outcomes()

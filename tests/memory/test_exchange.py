@@ -1,3 +1,4 @@
+import gzip
 import io
 import json
 import tracemalloc
@@ -131,6 +132,16 @@ GOOD = json.dumps({"title": "Good", "cues": ["a"]})
         ("[1]", "not a JSON object"),
         ("[" * 100_000, "nested too deeply"),
         ('"' + "x" * 2_000_000 + '"', "longer than 1 MB"),
+        ('{"title": "a", "seen": ' + "9" * 5000 + "}", "more than 4,300 digits"),
+        ('{"title": ' * 2000 + "1" + "}" * 2000, "nested too deeply"),
+        ('{"title": "a", "description": NaN}', "the number NaN, which JSON does not know"),
+        *(
+            (json.dumps({"title": "a", "namespace": "n", "id": bad}), "'id'")
+            for bad in ("a\nb", "a\x1b[31m", "../a", "a/b", "a\\b", "a b", ".", "-x", "a\u202eb", "a\n")
+        ),
+        (json.dumps({"title": "a", "namespace": "n", "id": "1", "replaced_by": "../x"}), "'replaced_by'"),
+        (json.dumps({"title": "a", "namespace": "n", "id": "1", "outcomes": {"helped": 2**62}}), "'outcomes.helped'"),
+        (json.dumps({"title": "a", "namespace": "n", "id": "1", "seen": 10**12}), "'seen'"),
     ],
 )
 def test_a_malformed_line_is_named_and_nothing_is_written(other, line, said):
@@ -146,6 +157,52 @@ def test_malformed_lines_can_be_skipped_and_are_reported(other):
     report = imported(other, f'{GOOD}\n{{oops\n{{"title": ""}}\n', form="jsonl", skip_bad=True)
     assert report.added == 1
     assert [defect.where for defect in report.defects] == ["line 2", "line 3"]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "holds no concept"),
+        (b"\n\n", "holds no concept"),
+        (b"{}", "holds no concept"),
+        (b"[]", "holds no concept"),
+        (b'{"concepts": {}}', "holds no concept"),
+        (b'{"p1": {"name": {"Colour": "red"}}}', "holds no concept.*the last of"),
+        (b"{oops\n", "not valid JSON"),
+        (gzip.compress(b'{"title": "a"}'), "is compressed .gzip.: unpack it with `gunzip`"),
+        (b"PK\x03\x04 a zip file", "is compressed .zip."),
+        (b'{"concepts": {"a": {"kind": ' + b"9" * 5000 + b"}}}", "more than 4,300 digits"),
+        (b'{"a":' * 2000 + b"1" + b"}" * 2000, "nested too deeply"),
+    ],
+)
+def test_a_file_from_which_nothing_is_read_is_an_error_of_one_sentence(other, data, said):
+    with pytest.raises(MalformedImport, match=said) as caught:
+        other.import_(io.BytesIO(data))
+    assert "\n" not in str(caught.value) and other.events() == []
+
+
+def test_lines_that_are_all_bad_are_an_error_also_where_bad_ones_are_skipped(other):
+    with pytest.raises(MalformedImport, match="holds no concept.*line 2"):
+        imported(other, "{oops\n[1]\n", form="jsonl", skip_bad=True)
+
+
+def test_an_export_of_an_empty_memory_is_no_error(store, other):
+    assert imported(other, exported(store)).added == 0
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("form", ["auto", "jsonl"])
+def test_a_byte_order_mark_and_other_line_ends_change_nothing(lived_in, other, ending, form):
+    data = b"\xef\xbb\xbf" + exported(lived_in).replace("\n", ending).encode()
+    assert other.import_(io.BytesIO(data), form=form).added == 4
+    assert other.all(retired=True) == lived_in.all(retired=True)
+
+
+def test_an_id_that_comes_twice_with_other_content_is_a_conflict(other):
+    lines = [json.dumps({"title": title, "cues": ["a"], "id": "x1", "namespace": "n"}) for title in ("One", "Two")]
+    report = imported(other, "\n".join([*lines, lines[0]]) + "\n", form="jsonl")
+    assert (report.added, report.unchanged) == (1, 1)
+    assert [(conflict.where, conflict.title) for conflict in report.conflicts] == [("line 2", "Two")]
 
 
 def test_bytes_that_are_not_text_are_named(other):

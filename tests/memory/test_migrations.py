@@ -180,7 +180,7 @@ def test_a_migrated_ledger_has_the_tables_of_a_new_one(old_ledger, tmp_path):
 def test_a_read_only_ledger_of_schema_1_is_a_sentence_and_stays_as_it_is(old_ledger):
     file = old_ledger / "ledger.sqlite"
     before = file.read_bytes()
-    with pytest.raises(LedgerReadOnly, match="has schema 1 and must be brought to schema 2.*make the file"):
+    with pytest.raises(LedgerReadOnly, match="has schema 1 and must be brought to schema 3.*make the file"):
         ConceptStore.open(f"sqlite:///file:{file}?mode=ro&uri=true", embedder="hash")
     assert file.read_bytes() == before
 
@@ -232,3 +232,20 @@ def test_processes_that_open_it_at_once_move_it_once(old_ledger):
 
 def test_there_is_a_step_from_every_earlier_schema():
     assert sorted(migrations.STEPS) == list(range(1, schema.SCHEMA_VERSION))
+
+
+def test_items_of_schema_2_are_kept_and_searched_and_tell_their_changes(folder):
+    from memory.basestore import PilotageStore
+
+    with PilotageStore.open(folder, embedder="hash", fields=["text"]) as store:
+        store.put(("a",), "k", {"text": "red apples"})
+    with sqlite3.connect(folder / "ledger.sqlite") as connection:
+        connection.execute("DROP INDEX items_by_version")
+        connection.execute("ALTER TABLE items DROP COLUMN version")
+        connection.execute("DELETE FROM meta WHERE key = 'items_version'")
+        connection.execute("UPDATE meta SET value = '2' WHERE key = 'schema_version'")
+    connection.close()
+    with PilotageStore.open(folder, embedder="hash", fields=["text"]) as store:
+        assert store.search(("a",), query="red apples")[0].score == pytest.approx(1.0)
+        store.put(("a",), "k", {"text": "old ships"})
+        assert store.search(("a",), query="red apples")[0].score < 0.9
