@@ -42,7 +42,11 @@ def extract(kind: Kind, text: str, choices: Sequence[str] = (), *, cut: bool = F
         text: the model's reply, or what a program printed.
         choices: the task's choices, for kind `choice`.
         cut: whether the text stops in the middle.
+
+    No part of a reply answers an `open` task: the whole of one does, which the block `answer` asks for.
     """
+    if kind == "open":
+        return None
     if kind == "program":
         return _program(text, cut=cut)
     marked = _marked(_before_the_cut(text) if cut else text, cut=cut)
@@ -72,6 +76,8 @@ def normal_form(kind: Kind, answer: str, choices: Sequence[str] = ()) -> str:
         return json.dumps(grid)
     if kind == "program":
         return "\n".join(line.rstrip() for line in answer.strip().splitlines())
+    if kind == "open":
+        return answer.strip()
     text = _unwrap(unicodedata.normalize("NFKC", answer))
     text = _unwrap(text.rstrip(".,;:!") or text)
     return " ".join(text.casefold().split())

@@ -57,7 +57,12 @@ class Candidate:
 
 
 def candidates(task: Task, steps: Sequence[Step]) -> tuple[Candidate, ...]:
-    """Distinct answers, the strongest first; of equals, the one that was reached first."""
+    """Distinct answers, the strongest first; of equals, the one that was reached first.
+
+    None for an open task: its replies are alike or not as texts are, which is evidence of nothing.
+    """
+    if task.kind == "open":
+        return ()
     reached: dict[str, list[Step]] = {}
     routes: dict[str, int] = {}
     for step in steps:

@@ -50,6 +50,8 @@ class Grader(Protocol):
 def grader_for(task: Task, sandbox: Sandbox | None = None) -> Grader | None:
     """The grader named by `task.metadata["grader"]`, else the one of its kind; None if nothing says what is right.
 
+    A text to compare with says nothing of an open task's answer: another reply may be as good. It needs a grader.
+
     Args:
         task: the task with its hidden part.
         sandbox: where the hidden tests of `program` tasks run; by default the isolated one of this machine.
@@ -66,7 +68,7 @@ def grader_for(task: Task, sandbox: Sandbox | None = None) -> Grader | None:
         return _installed(str(name), task)
     if task.kind == "program":
         return ProgramGrader(sandbox) if task.metadata.get("tests") else None
-    if task.gold is None:
+    if task.gold is None or task.kind == "open":
         return None
     return _BY_KIND[task.kind]()
 

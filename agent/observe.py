@@ -19,9 +19,11 @@ from agent.self_scores import FEATURES as SELF_SCORES
 from agent.self_scores import self_scores
 from agent.self_scores import unknown as unknown_scores
 from agent.state import State
-from agent.task import KINDS
 from agent.wording import FEATURES, wording
 from navigator.spaces import Feature, Observation, ObservationSpec
+
+KINDS_TOLD = ("numeric", "choice", "text", "program", "grid")
+"""Kinds with a feature of their own. An open task has none of them: a policy file knows it as what it never met."""
 
 PRESETS = ("free", "probe", "rlot", "rlot+free")
 NO_LOGPROB = -20.0
@@ -59,7 +61,7 @@ def free_spec(registry: Registry) -> ObservationSpec:
             Feature("recalled", 0, MAX_COUNT, "concepts recalled"),
             Feature("recall_similarity", 0, 1, "greatest similarity among them"),
             Feature("recall_posterior", 0, 1, "greatest posterior among them; 0.5 knows nothing"),
-            *(Feature(f"kind_{kind}", 0, 1, f"1 for a {kind} task") for kind in KINDS),
+            *(Feature(f"kind_{kind}", 0, 1, f"1 for a {kind} task") for kind in KINDS_TOLD),
             *FEATURES,
             Feature("examples", 0, MAX_COUNT, "worked examples that the task shows"),
             Feature("sandbox", 0, 1, "1 if programs can be run"),
@@ -152,7 +154,7 @@ def free_values(state: State, registry: Registry) -> dict[str, float]:
         "recalled": len(recalled),
         "recall_similarity": max((hint.similarity for hint in recalled), default=0.0),
         "recall_posterior": max((hint.posterior for hint in recalled), default=0.5),
-        **{f"kind_{kind}": float(state.task.kind == kind) for kind in KINDS},
+        **{f"kind_{kind}": float(state.task.kind == kind) for kind in KINDS_TOLD},
         **wording(state.task.prompt),
         "examples": len(state.task.examples),
         "sandbox": float(state.abilities.sandbox),

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from agent.blocks import Registry
 from agent.budget import Budget
+from agent.kinds import infer_kind
 from agent.kit import Recall
 from agent.observe import Observer
 from agent.state import Abilities
-from agent.task import Task, infer_kind
+from agent.task import Task
 from agent.text import carriable
 
 if TYPE_CHECKING:
@@ -63,4 +64,4 @@ class Parts:
         """A task from a bare question; its id is a hash of its text."""
         text = carriable(text)
         name = "question-" + hashlib.sha256(text.encode()).hexdigest()[:8]
-        return Task(id=name, prompt=text, kind=infer_kind(text))
+        return Task(id=name, prompt=text, kind=infer_kind(text), inferred=True)

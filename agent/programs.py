@@ -42,7 +42,8 @@ async def run_program(state: State, kit: Kit, reply: str, *, cut: bool = False) 
         return ProgramRun(source, None, Evidence(program="failed", error=error), result)
     printed = execution.stdout.strip()
     candidate = read_output(state, printed)
-    note = None if candidate is not None else "what the program printed is no answer"
+    unread = candidate is None and state.task.kind != "open"
+    note = "what the program printed is no answer" if unread else None
     result = f"The program printed:\n{printed[:SHOWN_OUTPUT] or '(nothing)'}"
     return ProgramRun(source, candidate, Evidence(program="ok", note=note), result)
 
@@ -52,6 +53,8 @@ def read_output(state: State, printed: str) -> str | None:
     if not printed:
         return None
     task = state.task
+    if task.kind == "open":  # what a program printed is material for the reply
+        return None
     if task.kind in ("numeric", "choice"):
         last = printed.splitlines()[-1]
         return extract(task.kind, last, task.choices)

@@ -16,6 +16,7 @@ from agent.task import Task
 from agent.trace import Step, Turn
 
 SYSTEM = "You solve problems correctly and briefly."
+SYSTEM_OPEN = "You reply to what you are asked, completely and in the language of the request."
 
 ANSWER_FORM = {
     "numeric": "Then write a last line 'Answer: ' followed by the number alone.",
@@ -23,6 +24,7 @@ ANSWER_FORM = {
     "text": "Then write a last line 'Answer: ' followed by the answer alone.",
     "program": "Then write the complete program in one ```python block.",
     "grid": "Then write a last line 'Answer: ' followed by the grid as a JSON list of rows.",
+    "open": "Then write the reply itself.",
 }
 """How a block's instruction ends. Small models skip the work and answer at once unless the work is asked for first."""
 
@@ -35,6 +37,11 @@ def describe(task: Task) -> str:
     for example in task.examples:
         parts.append(f"Example input:\n{example.input}\nExample output:\n{example.output}")
     return "\n\n".join(parts)
+
+
+def system(task: Task) -> str:
+    """What the model is told to be: a solver of problems, or one that replies to a request as it stands."""
+    return SYSTEM_OPEN if task.kind == "open" else SYSTEM
 
 
 def letter(place: int) -> str:
@@ -55,8 +62,10 @@ def conversation(state: State, instruction: str, turns: Sequence[Turn] = ()) -> 
     """What was said so far, the turns of the block at work, then the instruction.
 
     While nothing has been answered, what was said are the preparations alone: an attempt that came to nothing misleads.
+    On an open task nothing is an attempt: all that was said is material for the reply.
     """
-    return _messages(state, state.trace.steps if state.candidates else preparations(state), turns, instruction)
+    reads_all = state.candidates or state.task.kind == "open"
+    return _messages(state, state.trace.steps if reads_all else preparations(state), turns, instruction)
 
 
 def from_scratch(state: State, instruction: str, turns: Sequence[Turn] = ()) -> tuple[Message, ...]:
@@ -70,7 +79,7 @@ def continued(state: State, instruction: str, turns: Sequence[Turn] = ()) -> tup
 
 
 def _messages(state: State, past: Sequence[Step], turns: Sequence[Turn], instruction: str) -> tuple[Message, ...]:
-    messages = [Message(role="system", content=SYSTEM)]
+    messages = [Message(role="system", content=system(state.task))]
     pending = opening(state)
     for said, result in (*((step.turns, step.result) for step in past), (turns, "")):
         for turn in said:

@@ -50,6 +50,11 @@ class Run(BaseModel):
         return self.trace.route
 
     @property
+    def cut(self) -> bool:
+        """Whether the answer is a reply that a limit of tokens cut short: give the run a greater budget."""
+        return bool(self.trace.steps) and self.trace.steps[-1].cut
+
+    @property
     def usage(self) -> Usage:
         """All that the run cost, self-assessment and writing to memory included."""
         return self.trace.usage
@@ -71,6 +76,7 @@ class Run(BaseModel):
             "run": self.id,
             "task_id": self.task_id,
             "answer": self.answer,
+            "cut": self.cut,
             "score": self.score,
             "verified": self.verified,
             "route": list(self.route),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from agent.text import carriable_data
 
-Kind = Literal["numeric", "choice", "text", "program", "grid"]
-KINDS: tuple[Kind, ...] = ("numeric", "choice", "text", "program", "grid")
+Kind = Literal["numeric", "choice", "text", "program", "grid", "open"]
+KINDS: tuple[Kind, ...] = ("numeric", "choice", "text", "program", "grid", "open")
+"""What an answer is: one number, a letter, a word or phrase, a program, a grid, or (`open`) the reply itself."""
 
 
 class Example(BaseModel):
@@ -27,6 +27,9 @@ class Task(BaseModel):
 
     `gold` and `metadata` are seen by graders only: they never reach a prompt, a retry, an observation or the
     decision to write to memory. `public()` is the view that everything else works with.
+
+    An `inferred` kind was told from the prompt alone (`agent.kinds`): where no answer of that kind is reached, the
+    run answers in the model's own words instead of not at all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +37,7 @@ class Task(BaseModel):
     id: str = Field(min_length=1)
     prompt: str
     kind: Kind = "text"
+    inferred: bool = False
     choices: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
     gold: Any = None
@@ -54,15 +58,3 @@ class Task(BaseModel):
     def public(self) -> Task:
         """This task without its hidden answer and without metadata."""
         return self.model_copy(update={"gold": None, "metadata": {}})
-
-
-ASKS_FOR_A_NUMBER = re.compile(
-    r"\b(how (many|much|far|long|old|tall|fast|big)|calculate|compute|evaluate|find the (sum|product|value|number)"
-    r"|what is the (sum|product|difference|total|value|number|average|remainder|probability))\b|=\s*\??\s*$",
-    re.IGNORECASE,
-)
-
-
-def infer_kind(prompt: str) -> Kind:
-    """Kind of a bare question: numeric where it gives numbers and asks for one, else text."""
-    return "numeric" if re.search(r"\d", prompt) and ASKS_FOR_A_NUMBER.search(prompt) else "text"

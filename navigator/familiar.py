@@ -17,6 +17,7 @@ class FamiliarPolicy:
     """Asks the trained policy where the features that tell one task from another are as they were in training.
 
     Only those count that never varied there: a policy that has met tasks with and without worked examples knows both.
+    A task of none of the kinds that have a feature is one that no policy was trained on.
 
     Args:
         trained: the policy to ask where it can be.
@@ -29,6 +30,7 @@ class FamiliarPolicy:
         self.trained = trained
         self.elsewhere = elsewhere
         names, held = trained.header.observations.names, trained.scaling.held
+        self._kinds = np.array([place for place, name in enumerate(names) if name.startswith(KIND)], dtype=np.intp)
         tells = {place: held[place] for place in held if names[place].startswith(KIND) or names[place] in OF_THE_TASK}
         self._places = np.array(list(tells), dtype=np.intp)
         whole = np.rint(list(tells.values())) + 0.0  # flags and counts; the sum makes a zero of a negative one
@@ -36,7 +38,8 @@ class FamiliarPolicy:
 
     def is_familiar(self, observation: Observation) -> bool:
         """Whether tasks like this one were trained on; observation of shape (features,)."""
-        return observation[self._places].tobytes() == self._known
+        of_no_kind = len(self._kinds) > 0 and not observation[self._kinds].any()
+        return not of_no_kind and observation[self._places].tobytes() == self._known
 
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:
         """What the one policy or the other takes."""

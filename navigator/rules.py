@@ -48,7 +48,13 @@ def is_short_question(o: View) -> bool:
     return o.candidates == 0 and o.kind_text == 1 and material == 0 and o.prompt_length < SHORT_QUESTION
 
 
+def is_open(o: View) -> bool:
+    """A request whose reply is the answer, as a whole: it is of none of the kinds that have a feature."""
+    return not (o.kind_numeric or o.kind_choice or o.kind_text or o.kind_program or o.kind_grid)
+
+
 DEFAULT_RULES: tuple[Rule, ...] = (
+    Rule("a request to reply to", is_open, "answer"),
     Rule("all worked examples pass", lambda o: o.examples_passed == 1, "answer"),
     Rule("two independent routes agree", lambda o: o.leader_routes >= 2, "answer"),
     Rule("a short question with nothing to compute", is_short_question, "answer"),

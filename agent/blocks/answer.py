@@ -1,4 +1,4 @@
-"""Answer: ends the run. With candidates it chooses by evidence, with none it asks for a short direct answer."""
+"""Answer: ends the run. With candidates it chooses by evidence, with none it asks for a direct answer."""
 
 from agent.answers import extract
 from agent.blocks.base import Block
@@ -13,10 +13,15 @@ DIRECT = {
     "program": ("Reply with the complete Python program in one ```python block.", 512),
     "grid": ("Reply with the grid alone, as a JSON list of rows.", 512),
 }
+OPEN = ""
+"""An open task is sent as it stands."""
+AFTER_WORK = "Now reply to the task itself."
+OPEN_TOKENS = 4096
+"""A reply to an open task may be as long as the budget has room for, up to what most models can write."""
 
 
 class Answer(Block):
-    """Ends: chooses among candidates by evidence without an LLM call, or asks for a short direct answer."""
+    """Ends: chooses among candidates by evidence without an LLM call, or asks for a direct answer."""
 
     name = "answer"
 
@@ -28,9 +33,30 @@ class Answer(Block):
         if leader is not None:
             note = f"reached by {leader.routes} of {sum(c.routes for c in state.candidates)} routes"
             return kit.step(self.name, [], candidate=leader.text, evidence=Evidence(note=note))
+        if state.task.kind == "open":
+            return await self._reply(state, kit)
+        if state.task.inferred and state.trace.steps:
+            return await self._reply(state, kit)  # its routes found no answer of the kind that it was taken for
         asked, max_tokens = DIRECT[state.task.kind]
         reply = await kit.ask(state, asked, max_tokens=max_tokens)
         candidate = extract(state.task.kind, reply.text, state.task.choices, cut=reply.cut)
+        if candidate is None and state.task.inferred:
+            return await self._reply(state, kit)
         if candidate is None and state.task.kind == "text" and not reply.cut:
             candidate = reply.text.strip() or None
         return kit.step(self.name, [reply], turns=[Turn(asked=asked, replied=reply.text)], candidate=candidate)
+
+    async def _reply(self, state: State, kit: Kit) -> Step:
+        """The whole reply as the answer; no token is parsed out of it, and one that is cut says so.
+
+        What the steps of an open task brought is material for it. Steps that sought an answer of another kind and
+        found none are not: they would mislead.
+        """
+        material = state.task.kind == "open" and bool(state.trace.steps)
+        asked = AFTER_WORK if material else OPEN
+        reply = await kit.ask(state, asked, max_tokens=OPEN_TOKENS, independent=not material)
+        cut = reply.cut
+        step = kit.step(self.name, [reply], turns=[Turn(asked=asked, replied=reply.text)])
+        note = "the reply is cut: it reached its limit of tokens" if cut else None
+        answered = {"candidate": reply.text.strip() or None, "cut": cut, "evidence": Evidence(note=note)}
+        return step.model_copy(update=answered)

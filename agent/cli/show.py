@@ -80,4 +80,5 @@ class Show:
         self._line(f"\n[bold]Answer:[/] {answer}")
         graded = f" · score {run.score:g}" if run.score is not None else ""
         stopped = f" · stopped by {run.stopped_by}" if run.stopped_by != "answer" else ""
+        stopped += " · the reply is cut: raise --max-tokens" if run.cut else ""
         self._line(f"[dim]{' → '.join(run.route)} · {cost(run.usage)} · {run.seconds:.1f} s in all{graded}{stopped}[/]")

@@ -3,7 +3,7 @@
 Fields: `prompt` (or `question`), and as wanted `id`, `kind`, `choices`, `examples` ({input, output}), `gold` (or
 `answer`), `metadata`. Other fields go to the metadata, which graders alone see. Without `kind`, a task with choices
 is `choice`, one with `tests` in its metadata `program`, one whose gold is a number `numeric`, a list of rows `grid`,
-and everything else `text`.
+any other gold or worked examples `text`; a bare prompt is what its form says (`agent.kinds`), which most often is `open`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from agent.answers import parse_grid, resolve_choice
 from agent.errors import TaskError
+from agent.kinds import infer_kind
 from agent.numbers import parse_number
 from agent.task import KINDS, Kind, Task
 from agent.tasks.json_lines import read_json_lines
@@ -45,10 +46,13 @@ def task_from(record: dict[str, Any], name: str) -> Task:
     metadata = {key: value for key, value in record.items() if key not in _FIELDS} | metadata
     choices = record.get("choices") or ()
     given_id = record.get("id")
+    kind = _kind(record.get("kind"), gold, bool(choices), metadata)
+    bare = kind is None and not record.get("examples")
     task = Task(
         id=name if given_id is None else str(given_id),
         prompt=prompt,
-        kind=_kind(record.get("kind"), gold, bool(choices), metadata),
+        kind=infer_kind(str(prompt)) if bare else kind or "text",
+        inferred=bare,
         choices=choices,
         examples=record.get("examples") or (),
         gold=gold,
@@ -64,7 +68,8 @@ def _one_of(record: dict[str, Any], first: str, second: str) -> Any:
     return record[first] if record.get(first) is not None else record.get(second)
 
 
-def _kind(given: Any, gold: Any, has_choices: bool, metadata: dict[str, Any]) -> Kind:
+def _kind(given: Any, gold: Any, has_choices: bool, metadata: dict[str, Any]) -> Kind | None:
+    """The kind that the fields tell, None where they tell none."""
     if given is not None:
         if given not in KINDS:
             raise TaskError(f"unknown kind {given!r}{did_you_mean(str(given), KINDS)}: use {', '.join(KINDS)}")
@@ -76,7 +81,9 @@ def _kind(given: Any, gold: Any, has_choices: bool, metadata: dict[str, Any]) ->
         return "program"
     if isinstance(gold, list):
         return "grid"
-    if isinstance(gold, bool) or gold is None:
+    if gold is None:
+        return "text" if "grader" in metadata else None
+    if isinstance(gold, bool):
         return "text"
     if "####" in str(gold):
         raise TaskError("this looks like a line of GSM8K: load the file as `gsm8k:FILE`")
