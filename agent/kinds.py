@@ -1,0 +1,72 @@
+"""Kinds: what sort of answer a bare question wants. What is in doubt is `open`: the reply itself is the answer.
+
+Taking a problem for open costs little, since the model still solves it in its own words; taking a request for prose
+for a problem loses the reply. So a question is numeric only where its form says so: it is nothing but arithmetic, or
+it is one paragraph that gives quantities and ends by asking for another one. Words tell at certain places alone: at
+the head of the clause that asks.
+"""
+
+from __future__ import annotations
+
+import re
+
+from agent.task import Kind
+
+_NUMBER = r"[$€£¥]?\d[\d,]*(?:\.\d+)?%?"
+_SPOKEN = r"times|plus|minus|divided by|multiplied by|modulo|mod|to the power of|(?:percent )?of"
+_OPERATION = rf"(?:\s*[*+^×·÷%]\s*|\s*\*\*\s*|\s+[-−–/:]\s+|\s+(?:{_SPOKEN})\s+)"
+_ARITHMETIC = re.compile(
+    rf"(?:[^\W\d]+(?:['’]\w+)?\s+){{0,3}}\(*-?{_NUMBER}\)*(?:{_OPERATION}\(*-?{_NUMBER}\)*)+\s*(?:=\s*)?[?.]?", re.I
+)
+"""Up to three words of any language, then numbers joined by operations, and nothing else."""
+_BARE = re.compile(r"(?=.*\d\s*(?:[*+^×·÷]|\s[-−/]\s|[-−/].*=))[\s\d.,()*+^×·÷/%−-]+(?:=\s*)?\??", re.S)
+"""Digits and operators alone, written as tightly as one likes; but `2024-05-06` and `16/9` are dates and names."""
+_QUANTITY = re.compile(
+    rf"(?<![\w.-]){_NUMBER}(?:/\d+)?(?!\w*-\w|[.]\d)(?:[a-z]{{1,3}}\b)?(?!\w)"
+    r"|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|hundred|dozen"
+    r"|half|twice|double|triple|third|quarter)\b",
+    re.I,
+)
+_CLAUSE = r"(?:^|,\s+(?:and\s+|then\s+)?)(?:together,?\s+|in total,?\s+)?"
+_COUNT = re.compile(rf"{_CLAUSE}how many\b", re.I)
+_AMOUNT = re.compile(
+    rf"{_CLAUSE}(?:how (?:much|far|long|old|tall|fast|heavy|wide|deep)\b"
+    r"|(?:what(?:[’']s| is| was| are| were| will be| would be)|calculate|compute|find)"
+    r"(?: [\w’']+){0,3}? (?:total|sum|average|number|product|remainder|percentage|probability|fraction|price|costs?"
+    r"|profit|revenue|balance|amount|ages?|weight|speed|distance|area|volume|perimeter)\b"
+    r"|what (?:percentage|fraction)\b)",
+    re.I,
+)
+_SENTENCE_END = re.compile(r"(?<=[.?!])\s+(?=[^\W\d_]|[\"'$\d])")
+_MATERIAL = re.compile(r"\n|```|:\s|[\"“”«»„]|(?<!\w)['‘][^'’]+\s[^'’]+['’](?!\w)")
+"""What sets text to work on apart from the request itself: lines, code, a colon, quotes."""
+
+
+def infer_kind(prompt: str) -> Kind:
+    """Kind of a bare question: `numeric` where its form leaves no doubt, else `open`."""
+    text = prompt.strip()
+    return "numeric" if is_arithmetic(text) or is_word_problem(text) else "open"
+
+
+def is_arithmetic(text: str) -> bool:
+    """Whether a text is a sum and nothing else: `6*7`, `(3 + 4) * 2 = ?`, `What is 6 times 7?`."""
+    return len(text) <= 200 and bool(_BARE.fullmatch(text) or _ARITHMETIC.fullmatch(text))
+
+
+def is_word_problem(text: str) -> bool:
+    """Whether a text gives at least two quantities and its last sentence asks for another.
+
+    A count may be asked for in the sentence that gives them. An amount (`how much`, `what is`) may as well be one of
+    love, or of difference: it counts only behind sentences or clauses that give quantities.
+    """
+    if _MATERIAL.search(text):
+        return False
+    *before, last = _SENTENCE_END.split(text)
+    if len(_QUANTITY.findall(text)) < 2:
+        return False
+    asks = _COUNT.search(last)
+    if asks and last.endswith("?"):
+        return True
+    asks = asks or _AMOUNT.search(last)
+    given = " ".join(before) + " " + last[: asks.start()] if asks else ""
+    return len(_QUANTITY.findall(given)) >= 2
