@@ -45,7 +45,7 @@ def kit_for(
     """Tools for the next thing to do in a run, with what is left of its budget; `make` builds a kit of another sort."""
     return make(
         parts.model,
-        Meter(now.budget, now.trace.usage, now.trace.seconds),
+        Meter(now.budget, now.trace.usage, max(now.elapsed, now.trace.seconds)),
         sandbox=parts.sandbox,
         recall=parts.recall,
         on_token=on_token,

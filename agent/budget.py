@@ -35,7 +35,8 @@ class Budget(BaseModel):
         max_tokens: prompt and completion tokens together.
         max_calls: LLM calls.
         max_steps: blocks, the answer included.
-        max_seconds: wall-clock time; a call in flight at the limit is cancelled.
+        max_seconds: time since the run began, in its steps and between them; a call in flight at the limit is
+            cancelled. Time before a kill counts when the run is resumed, the time until then does not.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,18 +1,18 @@
-"""The LangGraph graph: recall -> observe -> navigate -> <block> -> observe -> ... -> answer -> learn.
+"""The LangGraph graph: begin -> observe -> navigate -> <block> -> observe -> ... -> answer -> learn.
 
-The graph's state is plain JSON, so that any checkpointer can store it, and it holds the task's public view only: no
-hidden answer can travel in it. Each node reads it as a `State`, does one thing, and returns what is new.
+The graph's state (`agent.run_state`) is plain JSON, so that any checkpointer can store it, and it holds the task's
+public view only: no hidden answer can travel in it. Each node reads it as a `State`, does one thing, and returns what
+is new.
 """
 
 from __future__ import annotations
 
-import operator
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import RunnableConfig, RunnableLambda
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command
@@ -21,11 +21,15 @@ from agent import events
 from agent.advance import abilities, kit_for, observe, remember, run_block
 from agent.blocks.base import Block
 from agent.budget import Budget
+from agent.clock import Clock
 from agent.errors import BadReply
+from agent.heard import hear
 from agent.kit import Kit
 from agent.navigation import decided
 from agent.navigators import choose
 from agent.parts import Parts
+from agent.portal import Portal
+from agent.run_state import RunInput, RunOutput, RunState, anew, as_message, as_task, question_in, trace_of
 from agent.state import State
 from agent.task import Task
 from agent.trace import Charge, Trace, Usage
@@ -41,27 +45,21 @@ STREAM_TOKENS = "pilotage_stream_tokens"
 LEARN_LATER = "pilotage_learn_later"
 """Key of `config["configurable"]`: true leaves memory as it is; `Nodes.conclude` credits and learns afterwards."""
 
+RUN_ID = "pilotage_run"
+"""Key of `config["configurable"]`: names the run in memory's history, which counts what came of it once."""
 
-class RunState(TypedDict, total=False):
-    """What the graph carries from node to node, as plain JSON.
+WITHOUT_MESSAGE = "pilotage_without_message"
+"""Key of `config["configurable"]`: true keeps the answer out of LangGraph's stream of messages."""
 
-    Give `task`: a `Task` as a dictionary, or just the question as text. Read `answer`, and `steps` for how it came.
-    Memory counts what came of a run once for each `run`, an id that is made up where none is given.
-    """
+ACCOUNT = ("run", "answer", "recalled", "steps", "charges", "decisions", "learned", "followed", "stopped_by")
+"""What the graph's output `pilotage` tells of a run."""
 
-    task: dict[str, Any] | str
-    run: str
-    budget: dict[str, Any]
-    recalled: dict[str, Any]
-    steps: Annotated[list[dict[str, Any]], operator.add]
-    charges: Annotated[list[dict[str, Any]], operator.add]
-    observation: list[float]
-    decision: dict[str, str]
-    decisions: Annotated[list[dict[str, Any]], operator.add]
-    answer: str | None
-    stopped_by: str
-    learned: list[str]
-    followed: list[str]
+GOTO = "goto"
+"""Where in its changes the work of a node names the node to go to."""
+
+Change = dict[str, Any] | Command[str]
+Node = RunnableLambda[RunState, Change]
+Work = Callable[[RunState, State, RunnableConfig], Awaitable[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -81,120 +79,166 @@ class UnusableRun(BadReply):
         self.trace = trace
 
 
-def trace_of(run: RunState) -> Trace:
-    """The trace that a graph state holds."""
-    kept = {key: run[key] for key in ("recalled", "steps", "charges", "decisions") if key in run}
-    return Trace.model_validate(kept)
-
-
 def build_graph(
-    parts: Parts, checkpointer: BaseCheckpointSaver[str] | None = None
-) -> CompiledStateGraph[RunState, None, RunState, RunState]:
-    """Compiles the graph of an agent. Use it as it is, or as a node of your own graph."""
-    nodes = Nodes(parts)
-    graph = StateGraph(RunState)
+    parts: Parts, checkpointer: BaseCheckpointSaver[str] | bool | None = None, portal: Portal | None = None
+) -> CompiledStateGraph[RunState, None, RunInput, RunOutput]:
+    """Compiles the graph of an agent. Use it as it is, or as a node of your own graph.
+
+    Args:
+        parts: what the agent is made of.
+        checkpointer: keeps runs; as a node of another graph it shares that one's by default, and with True it has a
+            state of its own throughout a thread.
+        portal: where its coroutines run for callers without an event loop.
+    """
+    nodes = Nodes(parts, portal or Portal())
+    graph = StateGraph(RunState, input_schema=RunInput, output_schema=RunOutput)
     names = parts.registry.actions.names
-    graph.add_node("navigate", nodes.navigate, destinations=tuple(names))
-    graph.add_node("observe", nodes.observe)
-    graph.add_node("learn", nodes.learn)
+    graph.add_node("begin", nodes.both("begin", nodes.begin))
+    graph.add_node("navigate", nodes.timed("navigate", nodes.navigate), destinations=tuple(names))
+    graph.add_node("observe", nodes.timed("observe", nodes.observe))
+    graph.add_node("learn", nodes.timed("learn", nodes.learn))
     for block in parts.registry:
-        graph.add_node(block.name, nodes.running(block))
+        graph.add_node(block.name, nodes.timed(block.name, nodes.running(block)))
         graph.add_edge(block.name, "learn" if block.name == parts.registry.actions.terminal else "observe")
-    if "recall" not in names:
-        graph.add_node("recall", nodes.recall)
-        graph.add_edge("recall", "observe")
-    graph.add_edge(START, "recall")
+    graph.add_edge(START, "begin")
+    graph.add_edge("begin", "observe")
     graph.add_edge("observe", "navigate")
     graph.add_edge("learn", END)
     return graph.compile(checkpointer=checkpointer, name="pilotage")
 
 
 class Nodes:
-    """The graph's nodes over one agent's parts. Every node is a coroutine from a graph state to what changes in it."""
+    """The graph's nodes over one agent's parts: coroutines from a graph state to what changes in it.
 
-    def __init__(self, parts: Parts) -> None:
+    Args:
+        parts: what the agent is made of.
+        portal: where they run for callers without an event loop.
+    """
+
+    def __init__(self, parts: Parts, portal: Portal) -> None:
         self.parts = parts
+        self.portal = portal
 
-    async def recall(self, state: RunState) -> dict[str, Any]:
-        """Asks memory about the task, before anything else."""
-        now = self._view(state)
-        update: dict[str, Any] = {"task": now.task.model_dump(), "budget": now.budget.model_dump()}
-        update["run"] = state.get("run") or secrets.token_hex(8)
+    def both(self, name: str, node: Callable[[RunState, RunnableConfig], Awaitable[Change]]) -> Node:
+        """A node for `ainvoke` and for `invoke`: the latter runs the coroutine in the portal."""
+
+        async def awaited(state: RunState, config: RunnableConfig) -> Change:
+            self.parts.process.enter()
+            return await node(state, config)
+
+        def waited(state: RunState, config: RunnableConfig) -> Change:
+            self.parts.process.enter()
+            return self.portal.call(lambda: awaited(state, config))
+
+        return RunnableLambda(waited, awaited, name=name)
+
+    def timed(self, name: str, work: Work) -> Node:
+        """A node that does some work on the run as it stands, and keeps the run's clock."""
+
+        async def node(state: RunState, config: RunnableConfig) -> Change:
+            clock = Clock.read(state.get("clock"), config.get("configurable", {}))
+            change = await work(state, self._view(state, clock), config)
+            goto = change.pop(GOTO, None)
+            change["clock"] = clock.keep()
+            return change if goto is None else Command(update=change, goto=goto)
+
+        return self.both(name, node)
+
+    async def begin(self, state: RunState, config: RunnableConfig) -> dict[str, Any]:
+        """Sets the state for a new run, and asks memory about the task before anything else."""
+        clock, configurable = Clock.start(), config.get("configurable", {})
+        given = state.get("task")
+        task = self._task(given or question_in(state))
+        now = State(task, Trace(), self.parts.budget, self.parts.abilities)
+        update: dict[str, Any] = {
+            **anew(),
+            "working": task.model_dump(),
+            "conversing": not given,
+            "budget": now.budget.model_dump(),
+            "run": configurable.get(RUN_ID) or secrets.token_hex(8),
+        }
         if self.parts.recall is not None:
             kit = kit_for(self.parts, now)
             recalled = await remember(self.parts, now, kit)
-            update |= _charged("recall", kit)
-            update["recalled"] = recalled.model_dump()
+            update |= {"charges": _charged("recall", kit), "recalled": recalled.model_dump()}
             get_stream_writer()(events.Recalled(recalled.hints, recalled.withheld))
-        return update
+        return update | {"clock": clock.keep()}
 
-    async def observe(self, state: RunState) -> dict[str, Any]:
+    async def observe(self, state: RunState, now: State, config: RunnableConfig) -> dict[str, Any]:
         """Computes what the navigator sees."""
-        now = self._view(state)
         kit = kit_for(self.parts, now)
         try:
             seen = await observe(self.parts.observer, now, kit)
         except BadReply as unusable:
             raise _unusable(now, kit, self.parts.observer.preset, unusable) from unusable
-        update = {"observation": seen.observation.tolist(), **_charged(self.parts.observer.preset, kit)}
+        charges = [*state["charges"], *_charged(self.parts.observer.preset, kit)]
+        update = {"observation": seen.observation.tolist(), "charges": charges}
         return update if seen.stopped_by is None else {**update, "stopped_by": seen.stopped_by}
 
-    async def navigate(self, state: RunState) -> Command[str]:
+    async def navigate(self, state: RunState, now: State, config: RunnableConfig) -> dict[str, Any]:
         """Lets the policy choose the next block among the applicable ones."""
-        parts, now = self.parts, self._view(state)
-        actions = parts.registry.actions
+        parts, actions = self.parts, self.parts.registry.actions
         update: dict[str, Any] = {}
         kit = kit_for(parts, now)
-        if state.get("stopped_by"):
+        if state["stopped_by"]:
             decision = {"block": actions.terminal, "why": f"the budget's {state['stopped_by']} is reached"}
         else:
             observation, mask = parts.observer.vector(state["observation"]), parts.registry.mask(now)
             chosen = await choose(parts.policy, now, observation, mask, kit)
             decision = {"block": require_legal(chosen, mask, actions), "why": chosen.why}
-            update["decisions"] = [decided(chosen, observation, mask, actions, now.trace).model_dump()]
-            update |= _charged("navigate", kit)
+            taken = decided(chosen, observation, mask, actions, now.trace).model_dump()
+            update["decisions"] = [*state["decisions"], taken]
+            update["charges"] = [*state["charges"], *_charged("navigate", kit)]
         update["decision"] = decision
-        if decision["block"] == actions.terminal and not state.get("stopped_by"):
+        if decision["block"] == actions.terminal and not state["stopped_by"]:
             update["stopped_by"] = "max_steps" if now.steps_left <= 1 else "answer"
         get_stream_writer()(events.Chosen(decision["block"], decision["why"]))
-        return Command(update=update, goto=decision["block"])
+        return {**update, GOTO: decision["block"]}
 
-    def running(self, block: Block) -> Any:
-        """The node that runs one block. The node `recall` is also where a run starts, before any decision."""
+    def running(self, block: Block) -> Work:
+        """The node that runs one block."""
 
-        async def node(state: RunState, config: RunnableConfig) -> dict[str, Any]:
-            if "decision" not in state:
-                return await self.recall(state)
-            return await self._run(block, state, config)
+        async def work(state: RunState, now: State, config: RunnableConfig) -> dict[str, Any]:
+            write, configurable = get_stream_writer(), config.get("configurable", {})
+            streaming = configurable.get(STREAM_TOKENS, False)
+            kit = kit_for(self.parts, now, (lambda text: write(events.Token(block.name, text))) if streaming else None)
+            heard = hear()
+            try:
+                ran = await run_block(block, now, kit)
+            except BadReply as unusable:
+                raise _unusable(now, kit, block.name, unusable) from unusable
+            update: dict[str, Any] = {} if ran.stopped_by is None else {"stopped_by": ran.stopped_by}
+            update["steps"] = [*state["steps"], ran.step.model_dump()]
+            write(events.Stepped(ran.step))
+            if block.name == self.parts.registry.actions.terminal:
+                update["answer"] = ran.step.candidate
+                if not configurable.get(WITHOUT_MESSAGE, False):
+                    spent = now.trace.usage + ran.step.usage
+                    stopped_by = ran.stopped_by or state["stopped_by"]
+                    id = heard.id_of(ran.step.candidate)
+                    update["reply"] = as_message(ran.step.candidate, spent, stopped_by, cut=ran.step.cut, id=id)
+            return update
 
-        return node
+        return work
 
-    async def _run(self, block: Block, state: RunState, config: RunnableConfig) -> dict[str, Any]:
-        now, write = self._view(state), get_stream_writer()
-        streaming = config.get("configurable", {}).get(STREAM_TOKENS, False)
-        kit = kit_for(self.parts, now, (lambda text: write(events.Token(block.name, text))) if streaming else None)
-        try:
-            ran = await run_block(block, now, kit)
-        except BadReply as unusable:
-            raise _unusable(now, kit, block.name, unusable) from unusable
-        update: dict[str, Any] = {} if ran.stopped_by is None else {"stopped_by": ran.stopped_by}
-        write(events.Stepped(ran.step))
-        if block.name == self.parts.registry.actions.terminal:
-            update["answer"] = ran.step.candidate
-        return {"steps": [ran.step.model_dump()], **update}
-
-    async def learn(self, state: RunState, config: RunnableConfig) -> dict[str, Any]:
-        """Writes to memory what came of its hints, and what public evidence says has worked."""
-        if config.get("configurable", {}).get(LEARN_LATER, False):
-            return {"learned": []}
-        concluded = await self.conclude(self._view(state))
-        if self.parts.learner is not None:
-            get_stream_writer()(events.Learned(concluded.titles, concluded.usage))
-        return {
+    async def learn(self, state: RunState, now: State, config: RunnableConfig) -> dict[str, Any]:
+        """Writes to memory what came of its hints and what public evidence says has worked, and ends the run."""
+        concluded = Conclusion({}, (), Usage())
+        if not config.get("configurable", {}).get(LEARN_LATER, False):
+            concluded = await self.conclude(now)
+            if self.parts.learner is not None:
+                get_stream_writer()(events.Learned(concluded.titles, concluded.usage))
+        update: dict[str, Any] = {
             "learned": list(concluded.titles),
             "followed": list(concluded.followed),
-            "charges": [charge.model_dump() for charge in learning_charges(concluded)],
+            "charges": [*state["charges"], *(charge.model_dump() for charge in learning_charges(concluded))],
         }
+        ended = {**state, **update}
+        update["pilotage"] = {key: ended[key] for key in ACCOUNT}
+        reply = state.get("reply")
+        if state["conversing"] and reply is not None:
+            update["messages"] = [reply]
+        return update
 
     async def conclude(self, now: State) -> Conclusion:
         """Credits the concepts that a finished run was shown, then learns from it."""
@@ -208,16 +252,18 @@ class Nodes:
             titles = {}
         return Conclusion(titles, followed, kit.usage)
 
-    def _view(self, state: RunState) -> State:
-        given = state["task"]
-        task = self.parts.question(given) if isinstance(given, str) else Task.model_validate(given).public()
+    def _task(self, given: Any) -> Task:
+        return self.parts.question(given) if isinstance(given, str) else as_task(given)
+
+    def _view(self, state: RunState, clock: Clock) -> State:
         trace = trace_of(state)
         return State(
-            task=task,
+            task=Task.model_validate(state["working"]),
             trace=trace,
-            budget=Budget.model_validate(state["budget"]) if "budget" in state else self.parts.budget,
+            budget=Budget.model_validate(state["budget"]),
             abilities=abilities(self.parts, trace.recalled),
-            run=state.get("run", ""),
+            run=state["run"],
+            elapsed=clock.elapsed,
         )
 
 
@@ -231,5 +277,5 @@ def _unusable(now: State, kit: Kit, by: str, error: BadReply) -> UnusableRun:
     return UnusableRun(str(error), now.trace.model_copy(update={"charges": (*now.trace.charges, spent)}))
 
 
-def _charged(by: str, kit: Kit) -> dict[str, Any]:
-    return {"charges": [Charge(by=by, usage=kit.usage).model_dump()]} if kit.usage.llm_calls else {}
+def _charged(by: str, kit: Kit) -> list[dict[str, Any]]:
+    return [Charge(by=by, usage=kit.usage).model_dump()] if kit.usage.llm_calls else []

@@ -11,6 +11,7 @@ from agent.budget import Budget
 from agent.kinds import infer_kind
 from agent.kit import Recall
 from agent.observe import Observer
+from agent.portal import OneProcess
 from agent.state import Abilities
 from agent.task import Task
 from agent.text import carriable
@@ -40,6 +41,7 @@ class Parts:
         creditor: finds what came of the concepts recalled; None for no memory.
         holdout: share of the tasks that run without hints, so that their worth is measured.
         seed: sampling seed, which also chooses the tasks held out.
+        process: where these parts may be used: the first process that does.
     """
 
     model: ModelClient
@@ -53,6 +55,7 @@ class Parts:
     creditor: Creditor | None = None
     holdout: float = 0.0
     seed: int = 0
+    process: OneProcess = field(default_factory=lambda: OneProcess("agent"))
 
     @property
     def abilities(self) -> Abilities:

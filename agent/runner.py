@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -20,23 +20,26 @@ from agent.feedback import give_feedback
 from agent.grading import grader_for
 from agent.graph import (
     LEARN_LATER,
+    RUN_ID,
     STREAM_TOKENS,
+    WITHOUT_MESSAGE,
     Nodes,
-    RunState,
     UnusableRun,
     build_graph,
     learning_charges,
-    trace_of,
 )
 from agent.learning import Learner
 from agent.navigation import Navigation
 from agent.navigators import Navigator, navigator_for
 from agent.observe import Observer
+from agent.outside import alone, alone_each, own_config
 from agent.parts import Parts
+from agent.portal import Portal
 from agent.prompting import SYSTEM, describe
 from agent.recalling import Selection, recall_from
 from agent.rlot import max_steps_for, registry_for
 from agent.run import Run
+from agent.run_state import RunInput, trace_of
 from agent.sandbox import open_sandbox
 from agent.state import State
 from agent.task import Task
@@ -44,9 +47,9 @@ from agent.trace import Trace
 from memory.home import expanded
 
 if TYPE_CHECKING:
-    from anyio.from_thread import BlockingPortal
     from langchain_core.language_models import BaseChatModel
     from langchain_core.runnables import RunnableConfig
+    from langchain_core.tools import BaseTool
     from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
     from langgraph.graph.state import CompiledStateGraph
 
@@ -55,6 +58,10 @@ if TYPE_CHECKING:
     from navigator.policy import Policy
 
 SUPERSTEPS_PER_BLOCK = 3
+TOOL = (
+    "Works a question out by reasoning and by running programs, and checks the result. Give it the whole question, with "
+    "every fact that it needs; it knows nothing of the conversation."
+)
 
 
 class ReasoningAgent:
@@ -130,16 +137,36 @@ class ReasoningAgent:
         self.memory = memory
         self._checkpoints = expanded(checkpoints) if checkpoints is not None else None
         self._resources = AsyncExitStack()
-        self._threads = ExitStack()
+        self._portal = Portal()
         self._durable: tuple[CompiledStateGraph[Any, Any, Any, Any], AsyncSqliteSaver] | None = None
 
     @cached_property
     def graph(self) -> CompiledStateGraph[Any, Any, Any, Any]:
-        """The compiled graph without checkpoints, to run as it is or to embed as a node of another graph."""
-        return build_graph(self.parts)
+        """The compiled graph without checkpoints, to run as it is or to embed as a node of another graph.
+
+        It reads `task`, or `messages` where no task is given, and writes `answer`, and a message where it read them.
+        """
+        return build_graph(self.parts, portal=self._portal)
+
+    def as_tool(self, name: str = "solve", description: str = TOOL) -> BaseTool:
+        """A LangChain tool: a question in, the answer out; its artifact is the run as `--json` prints it.
+
+        Args:
+            name: what a model calls it by.
+            description: what a model is told of it.
+        """
+        from agent.tool import tool_of
+
+        return tool_of(self, name, description)
 
     async def asolve(
-        self, task: Task | str, *, thread_id: str | None = None, run_id: str = "", learn_later: bool = False
+        self,
+        task: Task | str,
+        *,
+        thread_id: str | None = None,
+        run_id: str = "",
+        learn_later: bool = False,
+        config: RunnableConfig | None = None,
     ) -> Run:
         """Solves one task. With a `thread_id`, an unfinished run of that name goes on where it stopped.
 
@@ -148,19 +175,19 @@ class ReasoningAgent:
             thread_id: name under which the run is kept; needs `checkpoints`.
             run_id: names the run in memory's history, which counts what came of it once; made up if empty.
             learn_later: leave memory as it is; `alearn` then learns from the run.
+            config: callbacks, tags, metadata and run name, which reach every call of the model.
         """
         started = time.perf_counter()
         task = self._accept(task)
-        graph, start, config = await self._start(task, thread_id, tokens=False)
-        if start is not None and run_id:
-            start["run"] = run_id
-        config["configurable"][LEARN_LATER] = learn_later
-        return await self._finish(task, await graph.ainvoke(start, config), started)
+        settings = {STREAM_TOKENS: False, LEARN_LATER: learn_later, RUN_ID: run_id}
+        graph, start, config = await self._start(task, thread_id, settings, config)
+        final = await alone(lambda: graph.ainvoke(start, config))
+        return await self._finish(task, final["pilotage"], started)
 
     async def alearn(self, task: Task, run: Run) -> Run:
         """Credits and learns from a run that was solved with `learn_later`; returns it with what that gave and cost."""
         state = State(task.public(), run.trace, self.parts.budget, self.parts.abilities, run.id)
-        concluded = await Nodes(self.parts).conclude(state)
+        concluded = await Nodes(self.parts, self._portal).conclude(state)
         charges = (*run.trace.charges, *learning_charges(concluded))
         return run.model_copy(
             update={
@@ -176,6 +203,7 @@ class ReasoningAgent:
 
     def feedback(self, run: Run, *, helped: bool) -> None:
         """`afeedback` for callers without an event loop."""
+        self.parts.process.enter()
         self._portal.call(lambda: self.afeedback(run, helped=helped))
 
     def unsolved(self, task: Task, error: PilotageError, run_id: str = "") -> Run:
@@ -196,60 +224,68 @@ class ReasoningAgent:
             navigation=Navigation.of(self.parts.observer, trace),
         )
 
-    async def astream(self, task: Task | str, *, thread_id: str | None = None) -> AsyncIterator[events.Event]:
+    async def astream(
+        self, task: Task | str, *, thread_id: str | None = None, config: RunnableConfig | None = None
+    ) -> AsyncIterator[events.Event]:
         """Solves one task and yields what happens as it happens, each token included; `Finished` comes last."""
         started = time.perf_counter()
         task = self._accept(task)
-        graph, start, config = await self._start(task, thread_id, tokens=True)
-        final: RunState = {}
-        async for mode, data in graph.astream(start, config, stream_mode=["custom", "values"]):
+        graph, start, config = await self._start(task, thread_id, {STREAM_TOKENS: True}, config)
+        final: dict[str, Any] = {}
+        async for mode, data in alone_each(graph.astream(start, config, stream_mode=["custom", "values"])):
             if mode == "custom":
                 yield data
             else:
                 final = data
-        yield events.Finished(await self._finish(task, final, started))
+        yield events.Finished(await self._finish(task, final["pilotage"], started))
 
-    def solve(self, task: Task | str, *, thread_id: str | None = None) -> Run:
+    def solve(
+        self, task: Task | str, *, thread_id: str | None = None, config: RunnableConfig | None = None
+    ) -> Run:
         """`asolve` for callers without an event loop."""
-        return self._portal.call(lambda: self.asolve(task, thread_id=thread_id))
+        self.parts.process.enter()
+        return self._portal.call(lambda: self.asolve(task, thread_id=thread_id, config=config))
 
     def _accept(self, given: Task | str) -> Task:
         task = Parts.question(given) if isinstance(given, str) else given
         self.parts.budget.require_room_for(SYSTEM + describe(task))
         return task
 
-    async def _start(self, task: Task, thread_id: str | None, *, tokens: bool) -> tuple[Any, RunState | None, Any]:
+    async def _start(
+        self, task: Task, thread_id: str | None, settings: dict[str, Any], config: RunnableConfig | None
+    ) -> tuple[Any, RunInput | None, RunnableConfig]:
+        self.parts.process.enter()
         limit = SUPERSTEPS_PER_BLOCK * (self.parts.budget.max_steps + 2)
-        config: RunnableConfig = {"recursion_limit": limit, "configurable": {STREAM_TOKENS: tokens}}
-        start: RunState = {"task": task.public().model_dump(), "steps": [], "charges": []}
+        own = own_config(config, {**settings, WITHOUT_MESSAGE: True}, limit)
+        start: RunInput = {"task": task.public().model_dump()}
         if self._checkpoints is None or thread_id is None:
-            return self.graph, start, config
+            return self.graph, start, own
         graph, saver = await self._durable_graph()
-        config["configurable"]["thread_id"] = thread_id
-        snapshot = await graph.aget_state(config)
-        unfinished = bool(snapshot.next) and snapshot.values.get("task") == start["task"]
+        own["configurable"]["thread_id"] = thread_id
+        snapshot = await graph.aget_state(own)
+        unfinished = bool(snapshot.next) and _works_on(snapshot.values, task)
         if not unfinished and snapshot.values:
             await saver.adelete_thread(thread_id)
-        return graph, None if unfinished else start, config
+        return graph, None if unfinished else start, own
 
-    async def _finish(self, task: Task, final: RunState, started: float) -> Run:
-        answer = final.get("answer")
+    async def _finish(self, task: Task, final: dict[str, Any], started: float) -> Run:
+        answer = final["answer"]
         grader = grader_for(task, self.parts.sandbox)
         trace = trace_of(final)
         reached = candidates(task, trace.steps)
         return Run(
-            id=final.get("run", ""),
+            id=final["run"],
             task_id=task.id,
             answer=answer,
             score=(await grader.grade(task, answer)).score if grader is not None else None,
             trace=trace,
             verified=bool(reached) and reached[0].verified,
-            learned=tuple(final.get("learned", ())),
-            followed=tuple(final.get("followed", ())),
+            learned=tuple(final["learned"]),
+            followed=tuple(final["followed"]),
             model=self.parts.model.name,
             policy=self.parts.policy.name,
             seed=self.parts.seed,
-            stopped_by=final.get("stopped_by", "answer"),
+            stopped_by=final["stopped_by"],
             seconds=time.perf_counter() - started,
             navigation=Navigation.of(self.parts.observer, trace),
         )
@@ -261,14 +297,8 @@ class ReasoningAgent:
             assert self._checkpoints is not None
             self._checkpoints.parent.mkdir(parents=True, exist_ok=True)
             saver = await self._resources.enter_async_context(AsyncSqliteSaver.from_conn_string(str(self._checkpoints)))
-            self._durable = build_graph(self.parts, saver), saver
+            self._durable = build_graph(self.parts, saver, self._portal), saver
         return self._durable
-
-    @cached_property
-    def _portal(self) -> BlockingPortal:
-        from anyio.from_thread import start_blocking_portal
-
-        return self._threads.enter_context(start_blocking_portal())
 
     async def aclose(self) -> None:
         """Releases the checkpoint file."""
@@ -277,10 +307,9 @@ class ReasoningAgent:
 
     def close(self) -> None:
         """Releases the checkpoint file and the thread behind `solve`."""
-        if "_portal" in self.__dict__:
+        if self._portal.open:
             self._portal.call(self.aclose)
-            self._threads.close()
-            del self._portal
+            self._portal.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -297,6 +326,11 @@ class ReasoningAgent:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _works_on(kept: dict[str, Any], task: Task) -> bool:
+    """Whether a kept run is one on this task; one that another version kept, which cannot be read, is not."""
+    return kept.get("working") == task.public().model_dump()
 
 
 def _client(model: str | ModelClient | BaseChatModel) -> ModelClient:

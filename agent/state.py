@@ -21,13 +21,19 @@ class Abilities:
 
 @dataclass(frozen=True)
 class State:
-    """A read-only view of a run between two steps. What the run writes to memory carries its id, `run`."""
+    """A read-only view of a run between two steps.
+
+    Attributes:
+        run: id that what the run writes to memory carries.
+        elapsed: seconds since it began, what passed between its steps included.
+    """
 
     task: Task
     trace: Trace
     budget: Budget
     abilities: Abilities = Abilities()
     run: str = ""
+    elapsed: float = 0.0
 
     def __post_init__(self) -> None:
         if self.task.gold is not None or self.task.metadata:
