@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from pilotage_command import require_own_packages
+
 if TYPE_CHECKING:
     from agent.blocks import Block, Registry
     from agent.budget import Budget
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from agent.task import Task
     from agent.tasks import load_tasks
     from agent.trace import Step, Trace, Usage
+
+require_own_packages()  # now, and with a sentence: later it would fail on a name that the user's own file lacks
 
 _HOME = {
     "Block": "agent.blocks",

@@ -55,7 +55,7 @@ class Parts:
     creditor: Creditor | None = None
     holdout: float = 0.0
     seed: int = 0
-    process: OneProcess = field(default_factory=lambda: OneProcess("agent"))
+    process: OneProcess = field(default_factory=lambda: OneProcess("the agent"))
 
     @property
     def abilities(self) -> Abilities:

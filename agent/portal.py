@@ -19,10 +19,12 @@ class OneProcess:
 
     Args:
         what: what belongs to it, for the message.
+        remedy: what to do instead.
     """
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, remedy: str = "make a new one in every process") -> None:
         self._what = what
+        self._remedy = remedy
         self._pid: int | None = None
 
     def enter(self) -> None:
@@ -32,13 +34,13 @@ class OneProcess:
             self._pid = pid
         if self._pid != pid:
             raise UsageError(
-                f"this {self._what} was in use in process {self._pid} before that forked this one, and its threads and "
-                f"connections stayed there: make a new {self._what} in every process, or start the processes by 'spawn'"
+                f"{self._what} was in use in process {self._pid} before that forked this one, and its threads and "
+                f"connections stayed there: {self._remedy}, or start the processes by 'spawn'"
             )
 
 
 class Portal:
-    """Runs coroutines for synchronous callers, from any thread, all on one loop: clients are bound to the loop they met.
+    """Runs coroutines for synchronous callers, from any thread, all on one loop, to which clients are bound.
 
     The thread starts at the first call and is a daemon, so that a program which forgets `close` ends all the same.
     """
@@ -63,7 +65,9 @@ class Portal:
         with self._starting:
             loop = self._running()
         if threading.current_thread() is self._thread:
-            raise UsageError("a synchronous call from within the agent's own event loop would wait for itself: await it")
+            raise UsageError(
+                "a synchronous call from within the agent's own event loop would wait for itself: await it"
+            )
         context = contextvars.copy_context()
 
         async def work() -> T:
@@ -87,7 +91,9 @@ class Portal:
     def _running(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
             ready = threading.Event()
-            self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), daemon=True, name="pilotage")
+            self._thread = threading.Thread(
+                target=lambda: asyncio.run(self._serve(ready)), daemon=True, name="pilotage"
+            )
             self._thread.start()
             ready.wait()
         assert self._loop is not None

@@ -59,8 +59,8 @@ if TYPE_CHECKING:
 
 SUPERSTEPS_PER_BLOCK = 3
 TOOL = (
-    "Works a question out by reasoning and by running programs, and checks the result. Give it the whole question, with "
-    "every fact that it needs; it knows nothing of the conversation."
+    "Works a question out by reasoning and by running programs, and checks the result. Give it the whole question "
+    "with every fact that it needs; it knows nothing of the conversation."
 )
 
 
@@ -239,9 +239,7 @@ class ReasoningAgent:
                 final = data
         yield events.Finished(await self._finish(task, final["pilotage"], started))
 
-    def solve(
-        self, task: Task | str, *, thread_id: str | None = None, config: RunnableConfig | None = None
-    ) -> Run:
+    def solve(self, task: Task | str, *, thread_id: str | None = None, config: RunnableConfig | None = None) -> Run:
         """`asolve` for callers without an event loop."""
         self.parts.process.enter()
         return self._portal.call(lambda: self.asolve(task, thread_id=thread_id, config=config))

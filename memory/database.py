@@ -5,6 +5,7 @@ What each of the two needs stands in `memory.database_sqlite` and `memory.databa
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,6 +31,7 @@ class Database:
 
     def __init__(self, url: str, *, busy_seconds: float = 30.0) -> None:
         self._busy_seconds = busy_seconds
+        self._pid = os.getpid()
         try:
             parsed = make_url(url)
         except (ArgumentError, ValueError):  # not quoted: it may hold a password
@@ -90,10 +92,23 @@ class Database:
         if self._limits is not None:
             self._limits.lock_for_setup(connection)
 
+    @property
+    def inherited(self) -> bool:
+        """Whether this process is a fork of the one that opened the database, to which the connections belong."""
+        return os.getpid() != self._pid
+
+    def require_own_process(self) -> None:
+        """Raise LedgerError in a fork: its threads and connections stayed behind, and using them would hang or harm."""
+        if self.inherited:
+            raise LedgerError(
+                f"{self.name} was opened in process {self._pid} before that forked this one: open the store anew in "
+                "every process, or start the processes by 'spawn'"
+            )
+
     def close(self) -> None:
-        """Close every connection; whoever asks for another one is refused."""
+        """Close every connection; whoever asks for another one is refused. A fork leaves those of its parent alone."""
         self._closed = True
-        self._engine.dispose()
+        self._engine.dispose(close=not self.inherited)
 
     def _commit(self, connection: Connection, transaction: RootTransaction, ticket: Ticket | None) -> None:
         if self._limits is None or ticket is None:
@@ -113,6 +128,7 @@ class Database:
     def _connected(self) -> Iterator[Connection]:
         if self._closed:
             raise StoreClosed(f"the memory {self.name} was closed: open it again to use it")
+        self.require_own_process()
         try:
             with self._engine.connect() as connection:
                 yield connection

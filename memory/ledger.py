@@ -132,6 +132,15 @@ class Ledger:
         """File or database, for messages."""
         return self._database.name
 
+    @property
+    def inherited(self) -> bool:
+        """Whether this process is a fork of the one that opened the ledger."""
+        return self._database.inherited
+
+    def require_own_process(self) -> None:
+        """Raise LedgerError in a fork of the process that opened the ledger."""
+        self._database.require_own_process()
+
     def close(self) -> None:
         """Close every connection."""
         self._database.close()

@@ -19,6 +19,7 @@ from agent.models.guard import Elsewhere, Overlong, Reading, byte_limit, current
 from agent.models.refusal import refused_features, without
 from agent.models.reply import Capabilities, Reply, Request, UnusableReply
 from agent.models.retry import Failure, RetryPolicy, causes, diagnose
+from agent.portal import OneProcess
 from agent.redaction import Veil, public_address, redact, remember, remember_address
 from agent.text import carriable
 from agent.trace import Usage
@@ -78,6 +79,7 @@ class ModelClient:
         self._speaks_grammar = speaks_grammar
         self._refused: frozenset[str] = frozenset()
         self._names_endings = _promises_endings(model)
+        self._process = OneProcess(f"the model {self.name}")
 
     def load(self, *, quick: bool = False) -> None:
         """Loads weights into memory before the first call, where the model has any. Blocks: use a thread.
@@ -96,6 +98,7 @@ class ModelClient:
             ModelUnavailable: the endpoint could not be reached, or refused, after every retry.
             BadReply: it answered with something that is no usable completion.
         """
+        self._process.enter()
         if self.cache is None:
             return await self._answer(request, on_token)
         key = self.cache.key(self.identity, request)

@@ -12,6 +12,7 @@ from typing import Any
 
 from agent.errors import ModelError, WeightsError
 from agent.models.llama_library import load_library
+from agent.portal import OneProcess
 
 DEFAULT_CONTEXT = 8192
 # Prompts are read in batches of this many tokens, and a call can be cancelled between batches. Larger ones
@@ -22,6 +23,9 @@ PROMPT_CACHE_MIB = 1024
 # Generating for several requests at once reads the weights once for all of them. On two cores four requests came to 17
 # tokens/s together where one alone had 7, and 16 were no faster; each slot takes memory for a whole context.
 MOST_SLOTS = 8
+
+LIBRARY = OneProcess("llama.cpp", "load no embedded model before the fork")
+"""OpenMP's threads do not outlive a fork, and no new engine brings them back."""
 
 Chunk = dict[str, Any]
 
@@ -82,6 +86,7 @@ class LlamaEngine:
             MissingExtra: llama.cpp is not installed.
             WeightsError: the file is missing, or no GGUF that llama.cpp can run.
         """
+        LIBRARY.enter()
         with self._load_lock:
             if self._server is None:
                 self._check_file()
@@ -92,6 +97,7 @@ class LlamaEngine:
 
         Setting `stop` ends it at the next chunk. The future fails with ModelError where llama.cpp refuses.
         """
+        LIBRARY.enter()
         return self._at_work.submit(self._run, body, on_chunk, stop)
 
     def _run(self, body: dict[str, Any], on_chunk: Callable[[Chunk], None], stop: threading.Event) -> None:

@@ -33,7 +33,7 @@ def entries(wanted: Sequence[tuple[str, int]], size: int, seed: int) -> Iterator
     """
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    command = [sys.executable, "-c", "from agent.tasks.gym_entries import serve; serve()"]
+    command = [sys.executable, "-P", "-c", "from agent.tasks.gym_entries import serve; serve()"]
     child = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | FIXED | {"PYTHONPATH": path}
     )

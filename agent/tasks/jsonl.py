@@ -3,7 +3,7 @@
 Fields: `prompt` (or `question`), and as wanted `id`, `kind`, `choices`, `examples` ({input, output}), `gold` (or
 `answer`), `metadata`. Other fields go to the metadata, which graders alone see. Without `kind`, a task with choices
 is `choice`, one with `tests` in its metadata `program`, one whose gold is a number `numeric`, a list of rows `grid`,
-any other gold or worked examples `text`; a bare prompt is what its form says (`agent.kinds`), which most often is `open`.
+any other gold or worked examples `text`; a bare prompt is what its form says (`agent.kinds`), most often `open`.
 """
 
 from __future__ import annotations

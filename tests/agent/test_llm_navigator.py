@@ -101,7 +101,7 @@ async def test_the_reason_is_told():
     agent = ReasoningAgent(ModelClient(directing("psychic", "", "", "answer")), policy="llm")
     update, why = {"task": TASK.public().model_dump()}, []
     async for change in agent.graph.astream(update, stream_mode="updates"):
-        why += [node["decision"]["why"] for node in change.values() if node and "decision" in node]
+        why += [node["decision"]["why"] for node in change.values() if node and node.get("decision")]
     assert why[0] == "the model named no legal block ('psychic'); by rule: nothing was computed yet"
     assert why[1].startswith("the model gave no usable reply; by rule: ")
 

@@ -27,9 +27,15 @@ def test_the_drawn_graph_shows_every_block_and_the_way_between(scripted):
     drawn = agent_over(scripted).graph.get_graph()
     names = set(drawn.nodes)
     blocks = set(agent_over(scripted).parts.registry.actions.names)
-    assert names == blocks | {"__start__", "__end__", "observe", "navigate", "learn"}
+    assert names == blocks | {"__start__", "__end__", "begin", "observe", "navigate", "learn"}
     arrows = {(edge.source, edge.target) for edge in drawn.edges}
-    assert {("__start__", "recall"), ("observe", "navigate"), ("answer", "learn"), ("learn", "__end__")} <= arrows
+    assert {
+        ("__start__", "begin"),
+        ("begin", "observe"),
+        ("observe", "navigate"),
+        ("answer", "learn"),
+        ("learn", "__end__"),
+    } <= arrows
     for block in blocks:
         assert ("navigate", block) in arrows
         assert (block, "learn" if block == "answer" else "observe") in arrows

@@ -35,7 +35,7 @@ async def test_a_route_gives_what_the_graph_gives(route, preset, tmp_path):
     async with ReasoningAgent(model, policy="fixed:" + ",".join(route), observation=preset) as agent:
         seen = []
         async for update in agent.graph.astream({"task": TASK.public().model_dump()}, stream_mode="updates"):
-            seen += [change["observation"] for change in update.values() if change and "observation" in change]
+            seen += [change["observation"] for change in update.values() if change and change.get("observation")]
         run = await agent.asolve(TASK)
         stepwise = Stepwise(agent.parts)
         now = await stepwise.start(TASK)

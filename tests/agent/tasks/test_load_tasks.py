@@ -43,7 +43,7 @@ def test_fields_and_their_other_names(write):
         "grid",
         "numeric",
         "text",
-        "text",
+        "open",
     ]
     assert [task.id for task in tasks[:3]] == ["tasks-1", "7", "tasks-3"]
     assert tasks[1].metadata == {"level": 3} and tasks[1].choices == ("yes", "no")

@@ -1,0 +1,56 @@
+"""The `pilotage` command's first step, and the check that `agent`, `memory` and `navigator` are those of this package.
+
+They have names that users' own files have, too. A file of that name which Python finds first would be imported in
+their place, and fail on something that the user never wrote.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+PACKAGES = ("agent", "memory", "navigator")
+HOME = Path(__file__).resolve().parent
+
+
+def stranger() -> str | None:
+    """A sentence that names the file which is imported in place of one of the packages; None where all are found."""
+    for name in PACKAGES:
+        found = _found(name)
+        if found is not None and found.parent != HOME:
+            return (
+                f"{found} is found before pilotage's own package {name!r}: rename it, or start Python where it is not "
+                "on the path (PYTHONPATH, or the folder of the script)"
+            )
+    return None
+
+
+def require_own_packages() -> None:
+    """Raises ImportError with that sentence."""
+    told = stranger()
+    if told is not None:
+        raise ImportError(told)
+
+
+def main() -> None:
+    """The command."""
+    told = stranger()
+    if told is not None:
+        sys.exit(f"error: {told}")
+    from agent.cli import main as command
+
+    command()
+
+
+def _found(name: str) -> Path | None:
+    """The file or folder that `import name` takes; None where there is none."""
+    module = sys.modules.get(name)
+    spec = module.__spec__ if module is not None else find_spec(name)
+    places = list(spec.submodule_search_locations or ()) if spec is not None else []
+    place = places[0] if places else spec.origin if spec is not None else getattr(module, "__file__", None)
+    return Path(place).resolve() if place else None
+
+
+if __name__ == "__main__":
+    main()
