@@ -38,8 +38,22 @@ _AMOUNT = re.compile(
     re.I,
 )
 _SENTENCE_END = re.compile(r"(?<=[.?!])\s+(?=[^\W\d_]|[\"'$\d])")
-_MATERIAL = re.compile(r"\n|```|:\s|[\"“”«»„]|(?<!\w)['‘][^'’]+\s[^'’]+['’](?!\w)")
-"""What sets text to work on apart from the request itself: lines, code, a colon, quotes."""
+_MATERIAL = re.compile(r"\n|```|:\s|[\"“”«»„。！？：；؟]|(?<!\w)['‘][^'’]+\s[^'’]+['’](?!\w)")
+"""What sets text to work on apart from the request itself: lines, code, a colon, quotes; or another script's stops."""
+
+_TO_THE_READER = re.compile(r"\b(?:you|your|me|us|please)\b", re.I)
+_REQUEST = re.compile(
+    r"(?!(?:all|both|each|every|from|for|to|of|in|on|at|by|with|after|before|if|when|while|as|and|but|so|over|under|out"
+    r"|among|during|until|between|there|here|what|how)\b)[^\W\d_]+\s(?-i:the|an?|this|that|these|those|my|our|it|to|into"
+    r"|for|about|as|how)\b",
+    re.I,
+)
+"""A sentence that begins with a verb and its object: `Translate the ...`, `Turn this into ...`."""
+_WORD = re.compile(r"[^\W\d_]+")
+_COMMON = frozenset(
+    "the a an of and to in is has have had for on at with his her he she it that if there are was were from by each "
+    "per they their as be than more will can all".split()
+)
 
 
 def infer_kind(prompt: str) -> Kind:
@@ -59,9 +73,9 @@ def is_word_problem(text: str) -> bool:
     A count may be asked for in the sentence that gives them. An amount (`how much`, `what is`) may as well be one of
     love, or of difference: it counts only behind sentences or clauses that give quantities.
     """
-    if _MATERIAL.search(text):
-        return False
     *before, last = _SENTENCE_END.split(text)
+    if _MATERIAL.search(text) or _TO_THE_READER.search(text) or any(map(_is_request, before)):
+        return False
     if len(_QUANTITY.findall(text)) < 2:
         return False
     asks = _COUNT.search(last)
@@ -70,3 +84,14 @@ def is_word_problem(text: str) -> bool:
     asks = asks or _AMOUNT.search(last)
     given = " ".join(before) + " " + last[: asks.start()] if asks else ""
     return len(_QUANTITY.findall(given)) >= 2
+
+
+def _is_request(sentence: str) -> bool:
+    """Whether a sentence ahead of the last one may ask for something: then that one is only material.
+
+    It asks, or tells someone to do something, or gives no quantity in a language that the rest is not in.
+    """
+    if sentence.endswith("?") or _REQUEST.match(sentence):
+        return True
+    words = {word.casefold() for word in _WORD.findall(sentence)}
+    return len(words) >= 4 and not words & _COMMON and not _QUANTITY.search(sentence)
