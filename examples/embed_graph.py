@@ -3,7 +3,6 @@
 python examples/embed_graph.py [MODEL]
 """
 
-import asyncio
 import sys
 from typing import TypedDict
 
@@ -31,5 +30,5 @@ graph.add_edge(START, "think")
 graph.add_edge("think", "speak")
 graph.add_edge("speak", END)
 
-final = asyncio.run(graph.compile().ainvoke({"task": "How many minutes are there in 3 hours and 20 minutes?"}))
+final = graph.compile().invoke({"task": "How many minutes are there in 3 hours and 20 minutes?"})
 print(final["reply"])

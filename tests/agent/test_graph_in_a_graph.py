@@ -2,6 +2,11 @@
 
 import asyncio
 import operator
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import pytest
@@ -17,6 +22,8 @@ from agent.errors import PilotageError, UsageError
 from agent.graph import build_graph
 from agent.models import ModelClient
 from agent.run_state import NO_ANSWER, trace_of
+
+ROOT = Path(__file__).parents[2]
 
 
 def works_it_out(messages):
@@ -436,3 +443,55 @@ def test_a_dead_endpoint_is_an_error_of_the_tool():
     client = ModelClient(ScriptedChatModel(lambda _: Fault(status=401)), retry=RetryPolicy(retries=0))
     with ReasoningAgent(client, sandbox="none") as agent, pytest.raises(PilotageError):
         agent.as_tool().invoke({"question": "6*7"})
+
+
+# --- leaving early
+
+
+WAITING = """
+from agent import ReasoningAgent, ScriptedChatModel
+from agent.models import ModelClient
+
+def script(messages):
+    print("asked", flush=True)
+    return "x"
+
+agent = ReasoningAgent(ModelClient(ScriptedChatModel(script, latency=120)), sandbox="none")
+{call}
+"""
+
+
+@pytest.mark.parametrize(
+    "call", ['agent.solve("Who are you?")', 'agent.graph.invoke({"task": "Who are you?"})'], ids=["solve", "invoke"]
+)
+def test_an_interrupt_ends_a_synchronous_call_at_once(call):
+    code = WAITING.replace("{call}", call)
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
+    assert child.stdout.readline() == b"asked\n"
+    started = time.monotonic()
+    child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=110)
+    assert time.monotonic() - started < 100
+    assert b"KeyboardInterrupt" in said and child.returncode != 0
+
+
+@pytest.mark.parametrize("way", ["broken off", "closed", "cancelled"])
+async def test_a_run_that_nobody_waits_for_makes_no_more_calls(way):
+    model = ScriptedChatModel(lambda _: "a b c", latency=0.05)
+    agent = ReasoningAgent(ModelClient(model), policy="fixed:plan,debate,reason,reason,reason", sandbox="none")
+    if way == "broken off":
+        async for _ in agent.astream("Who are you?"):
+            break
+    elif way == "closed":
+        stream = agent.astream("Who are you?")
+        await anext(stream)
+        await stream.aclose()
+    else:
+        solving = asyncio.create_task(agent.asolve("Who are you?"))
+        await asyncio.sleep(0.02)
+        solving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await solving
+    made = len(model.calls)
+    await asyncio.sleep(0.5)
+    assert len(model.calls) <= made <= 2
