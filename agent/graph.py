@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command
@@ -58,7 +58,6 @@ GOTO = "goto"
 """Where in its changes the work of a node names the node to go to."""
 
 Change = dict[str, Any] | Command[str]
-Node = RunnableLambda[RunState, Change]
 Work = Callable[[RunState, State, RunnableConfig], Awaitable[dict[str, Any]]]
 
 
@@ -93,18 +92,41 @@ def build_graph(
     nodes = Nodes(parts, portal or Portal())
     graph = StateGraph(RunState, input_schema=RunInput, output_schema=RunOutput)
     names = parts.registry.actions.names
-    graph.add_node("begin", nodes.both("begin", nodes.begin))
-    graph.add_node("navigate", nodes.timed("navigate", nodes.navigate), destinations=tuple(names))
-    graph.add_node("observe", nodes.timed("observe", nodes.observe))
-    graph.add_node("learn", nodes.timed("learn", nodes.learn))
+    graph.add_node("begin", Node(nodes, nodes.begin))
+    graph.add_node("navigate", nodes.timed(nodes.navigate), destinations=tuple(names))
+    graph.add_node("observe", nodes.timed(nodes.observe))
+    graph.add_node("learn", nodes.timed(nodes.learn))
     for block in parts.registry:
-        graph.add_node(block.name, nodes.timed(block.name, nodes.running(block)))
+        graph.add_node(block.name, nodes.timed(nodes.running(block)))
         graph.add_edge(block.name, "learn" if block.name == parts.registry.actions.terminal else "observe")
     graph.add_edge(START, "begin")
     graph.add_edge("begin", "observe")
     graph.add_edge("observe", "navigate")
     graph.add_edge("learn", END)
     return graph.compile(checkpointer=checkpointer, name="pilotage")
+
+
+class Node(Runnable[RunState, Change]):
+    """A node for `ainvoke` and for `invoke`: the latter runs the coroutine in the portal.
+
+    Args:
+        nodes: whose node it is.
+        work: what it does.
+    """
+
+    def __init__(self, nodes: Nodes, work: Callable[[RunState, RunnableConfig], Awaitable[Change]]) -> None:
+        self._nodes = nodes
+        self._work = work
+
+    async def ainvoke(self, input: RunState, config: RunnableConfig | None = None, **_: Any) -> Change:
+        """Does it on this event loop."""
+        self._nodes.parts.process.enter()
+        return await self._work(input, config or {})
+
+    def invoke(self, input: RunState, config: RunnableConfig | None = None, **_: Any) -> Change:
+        """Does it on the portal's."""
+        self._nodes.parts.process.enter()
+        return self._nodes.portal.call(lambda: self.ainvoke(input, config))
 
 
 class Nodes:
@@ -119,20 +141,7 @@ class Nodes:
         self.parts = parts
         self.portal = portal
 
-    def both(self, name: str, node: Callable[[RunState, RunnableConfig], Awaitable[Change]]) -> Node:
-        """A node for `ainvoke` and for `invoke`: the latter runs the coroutine in the portal."""
-
-        async def awaited(state: RunState, config: RunnableConfig) -> Change:
-            self.parts.process.enter()
-            return await node(state, config)
-
-        def waited(state: RunState, config: RunnableConfig) -> Change:
-            self.parts.process.enter()
-            return self.portal.call(lambda: awaited(state, config))
-
-        return RunnableLambda(waited, awaited, name=name)
-
-    def timed(self, name: str, work: Work) -> Node:
+    def timed(self, work: Work) -> Node:
         """A node that does some work on the run as it stands, and keeps the run's clock."""
 
         async def node(state: RunState, config: RunnableConfig) -> Change:
@@ -142,7 +151,7 @@ class Nodes:
             change["clock"] = clock.keep()
             return change if goto is None else Command(update=change, goto=goto)
 
-        return self.both(name, node)
+        return Node(self, node)
 
     async def begin(self, state: RunState, config: RunnableConfig) -> dict[str, Any]:
         """Sets the state for a new run, and asks memory about the task before anything else."""
@@ -202,7 +211,8 @@ class Nodes:
             write, configurable = get_stream_writer(), config.get("configurable", {})
             streaming = configurable.get(STREAM_TOKENS, False)
             kit = kit_for(self.parts, now, (lambda text: write(events.Token(block.name, text))) if streaming else None)
-            heard = hear()
+            last = block.name == self.parts.registry.actions.terminal
+            heard = hear() if last and not configurable.get(WITHOUT_MESSAGE, False) else None
             try:
                 ran = await run_block(block, now, kit)
             except BadReply as unusable:
@@ -210,13 +220,13 @@ class Nodes:
             update: dict[str, Any] = {} if ran.stopped_by is None else {"stopped_by": ran.stopped_by}
             update["steps"] = [*state["steps"], ran.step.model_dump()]
             write(events.Stepped(ran.step))
-            if block.name == self.parts.registry.actions.terminal:
+            if last:
                 update["answer"] = ran.step.candidate
-                if not configurable.get(WITHOUT_MESSAGE, False):
-                    spent = now.trace.usage + ran.step.usage
-                    stopped_by = ran.stopped_by or state["stopped_by"]
-                    id = heard.id_of(ran.step.candidate)
-                    update["reply"] = as_message(ran.step.candidate, spent, stopped_by, cut=ran.step.cut, id=id)
+            if heard is not None:
+                spent = now.trace.usage + ran.step.usage
+                stopped_by = ran.stopped_by or state["stopped_by"]
+                id = heard.id_of(ran.step.candidate)
+                update["reply"] = as_message(ran.step.candidate, spent, stopped_by, cut=ran.step.cut, id=id)
             return update
 
         return work

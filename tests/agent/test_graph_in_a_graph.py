@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
@@ -16,6 +17,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command, Send, interrupt
+from pydantic import BaseModel
 
 from agent import Budget, ReasoningAgent, ScriptedChatModel, Task
 from agent.errors import PilotageError, UsageError
@@ -108,12 +110,35 @@ def test_keys_of_the_parent_are_left_alone_whatever_they_are_called(agent):
 
 
 def test_a_parent_can_have_the_account_of_the_run(agent):
-    state = TypedDict("State", {"task": str, "pilotage": dict[str, Any]})
-    final = parent_of(agent.graph, state).invoke({"task": "6*7"})
+    class Curious(TypedDict):
+        task: str
+        pilotage: dict[str, Any]
+
+    final = parent_of(agent.graph, Curious).invoke({"task": "6*7"})
     trace = trace_of(final["pilotage"])
     assert trace.route == ("reason", "answer")
     assert trace.usage.llm_calls == 1
     assert final["pilotage"]["stopped_by"] == "answer"
+
+
+class Checked(BaseModel):
+    task: str = ""
+    answer: str | None = None
+    steps: list[str] = []
+
+
+@dataclass
+class Plain:
+    task: str = ""
+    answer: str | None = None
+    steps: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize("state", [Checked, Plain])
+async def test_a_state_may_be_an_object(agent, state):
+    graph = parent_of(agent.graph, state)
+    for final in (graph.invoke(state(task="6*7")), await graph.ainvoke(state(task="6*7"))):
+        assert final == {"task": "6*7", "answer": "42", "steps": state().steps}
 
 
 def test_two_nodes_of_one_graph(agent):
@@ -295,9 +320,12 @@ def test_messages_of_every_form_are_read_and_one_is_added(agent, message):
 
 
 def test_messages_stay_as_they_are_where_the_task_came_otherwise(agent):
-    state = TypedDict("State", {"messages": Annotated[list[Any], operator.add], "task": str, "answer": str})
+    class Both(Listed):
+        task: str
+        answer: str
+
     said = [HumanMessage("hello")]
-    assert parent_of(agent.graph, state).invoke({"messages": said, "task": "6*7"})["messages"] == said
+    assert parent_of(agent.graph, Both).invoke({"messages": said, "task": "6*7"})["messages"] == said
 
 
 def test_a_run_without_an_answer_says_so_in_its_message(model):
