@@ -131,7 +131,7 @@ class AsyncConceptStore:
         await asyncio.to_thread(self.store.close)
 
     async def _run(self, call: Callable[[], _T]) -> _T:
-        self.store.require_own_process()  # the pool's threads stayed with the parent
+        self.store._ledger.database.require_own_process()  # the pool's threads stayed with the parent
         if self._closed:
             raise StoreClosed("this memory was closed: open it again to use it")
         context = contextvars.copy_context()  # as asyncio.to_thread does, for tracing

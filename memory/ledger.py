@@ -99,7 +99,7 @@ class Ledger:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
         prepare(database)
         with database.read() as connection:
             self.id = self.meta(connection, "ledger_id") or ""
@@ -107,17 +107,17 @@ class Ledger:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent snapshot of the ledger."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One durable transaction. Writers take turns, so event numbers grow in the order of commits."""
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             version = connection.scalar(select(meta.c.value).where(meta.c.key == "schema_version").with_for_update())
             if version != str(schema.SCHEMA_VERSION):
                 raise NewerSchema(
-                    f"the concept ledger {self._database.name} was moved to schema {version} by another pilotage while "
+                    f"the concept ledger {self.database.name} was moved to schema {version} by another pilotage while "
                     "it was open here: close it, upgrade pilotage, and open it again"
                 )
             yield connection
@@ -125,25 +125,16 @@ class Ledger:
     @property
     def dialect(self) -> str:
         """Kind of database: `sqlite`, `postgresql`, ..."""
-        return self._database.dialect
+        return self.database.dialect
 
     @property
     def name(self) -> str:
         """File or database, for messages."""
-        return self._database.name
-
-    @property
-    def inherited(self) -> bool:
-        """Whether this process is a fork of the one that opened the ledger."""
-        return self._database.inherited
-
-    def require_own_process(self) -> None:
-        """Raise LedgerError in a fork of the process that opened the ledger."""
-        self._database.require_own_process()
+        return self.database.name
 
     def close(self) -> None:
         """Close every connection."""
-        self._database.close()
+        self.database.close()
 
     def meta(self, connection: Connection, key: str) -> str | None:
         """A fact about the whole ledger, None when it was never set."""

@@ -113,16 +113,12 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
     ) -> None:
         self.close()
 
-    def require_own_process(self) -> None:
-        """Raise LedgerError in a fork of the process that opened the store, in which every other call does so too."""
-        self._ledger.require_own_process()
-
     def close(self) -> None:
         """Release the index and the ledger. Everything acknowledged is on disk already.
 
         In a fork of the process that opened it, nothing is released but what the fork itself holds.
         """
-        if self._ledger.inherited:
+        if self._ledger.database.inherited:
             self._ledger.close()
             return
         if self._warming is not None:

@@ -110,7 +110,7 @@ class VectorStore:
         Raises:
             EmbedderError: the embedder did not return that.
         """
-        self._ledger.require_own_process()
+        self._ledger.database.require_own_process()
         return embed_checked(self.embedder, texts)
 
     def nearest(self, vector: NDArray[np.float32], limit: int, last: int | None = None) -> list[Neighbour]:

@@ -127,3 +127,22 @@ store.close()
 """,
     )
     assert said == "in the child: Speed of a train\nin the parent: 2 Speed of a train\n"
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("use", ["agent", "ReasoningAgent(model, sandbox='none')", "fresh()"])
+def test_an_embedded_model_that_was_loaded_says_so_in_a_fork(tmp_path, use):
+    said = forked(
+        tmp_path,
+        """
+from agent import ReasoningAgent
+from agent.models import load_model
+model = load_model("embedded:smollm2")
+def fresh():
+    return ReasoningAgent("embedded:smollm2", policy="fixed:answer", sandbox="none")
+agent = ReasoningAgent(model, policy="fixed:answer", sandbox="none")
+agent.solve("Say hi.")
+""",
+        f'in_a_child(lambda: {use}.solve("Say hi.").answer)',
+    )
+    assert said.startswith("in the child: UsageError") and "'spawn'" in said
