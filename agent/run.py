@@ -52,7 +52,7 @@ class Run(BaseModel):
     @property
     def cut(self) -> bool:
         """Whether the answer is a reply that a limit of tokens cut short: give the run a greater budget."""
-        return bool(self.trace.steps) and self.trace.steps[-1].cut
+        return self.answer is not None and bool(self.trace.steps) and self.trace.steps[-1].cut
 
     @property
     def usage(self) -> Usage:

@@ -133,7 +133,6 @@ class Step(BaseModel):
     evidence: Evidence = Evidence()
     mean_logprob: float | None = None
     min_logprob: float | None = None
-    cut: bool = Field(False, description="the limit of tokens cut the candidate, which is a whole reply, short")
     program: str | None = Field(None, description="source of the program that was run, if one was")
     hints: tuple[Hint, ...] = Field((), description="concepts that this step recalled anew")
     usage: Usage = Usage()

@@ -55,8 +55,6 @@ class Answer(Block):
         material = state.task.kind == "open" and bool(state.trace.steps)
         asked = AFTER_WORK if material else OPEN
         reply = await kit.ask(state, asked, max_tokens=OPEN_TOKENS, independent=not material)
-        cut = reply.cut
-        step = kit.step(self.name, [reply], turns=[Turn(asked=asked, replied=reply.text)])
-        note = "the reply is cut: it reached its limit of tokens" if cut else None
-        answered = {"candidate": reply.text.strip() or None, "cut": cut, "evidence": Evidence(note=note)}
-        return step.model_copy(update=answered)
+        turns = [Turn(asked=asked, replied=reply.text)]
+        evidence = Evidence(note="the reply is cut: it reached its limit of tokens" if reply.cut else None)
+        return kit.step(self.name, [reply], turns=turns, candidate=reply.text.strip() or None, evidence=evidence)
