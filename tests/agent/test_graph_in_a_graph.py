@@ -20,9 +20,10 @@ from langgraph.types import Command, Send, interrupt
 from pydantic import BaseModel
 
 from agent import Budget, ReasoningAgent, ScriptedChatModel, Task
-from agent.errors import PilotageError, UsageError
+from agent.errors import ModelUnavailable, PilotageError, UsageError
 from agent.graph import build_graph
 from agent.models import ModelClient
+from agent.models.scripted import Fault
 from agent.run_state import NO_ANSWER, trace_of
 
 ROOT = Path(__file__).parents[2]
@@ -217,14 +218,14 @@ async def test_a_run_that_broke_off_goes_on_where_it_stood(agent):
     def once(messages):
         if "Go on from there" in messages[-1].text and broken:
             broken.clear()
-            raise RuntimeError("the machine went away")
+            return Fault(status=401)
         return "thinking" if "Go on" not in messages[-1].text else "Answer: 42"
 
     model = ScriptedChatModel(once)
     parts = ReasoningAgent(ModelClient(model), policy="fixed:reason,reason,answer", sandbox="none").parts
     graph = parent_of(build_graph(parts), checkpointer=InMemorySaver())
     thread = {"configurable": {"thread_id": "a"}}
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ModelUnavailable):
         await graph.ainvoke({"task": "6*7"}, thread)
     assert (await graph.ainvoke(None, thread))["answer"] == "42"
     assert len(model.calls) == 3, "the first step is not repeated"
@@ -237,7 +238,7 @@ async def test_a_run_that_broke_off_decides_nothing_for_another_task(agent, own)
     def once(messages):
         if broken and "Go on" in messages[-1].text:
             broken.clear()
-            raise RuntimeError("the machine went away")
+            return Fault(status=401)
         return works_it_out(messages)
 
     def fails_to_say(messages):
@@ -247,7 +248,7 @@ async def test_a_run_that_broke_off_decides_nothing_for_another_task(agent, own)
     parts = ReasoningAgent(model, policy="fixed:reason,reason,answer", sandbox="none").parts
     graph = parent_of(build_graph(parts, own), checkpointer=InMemorySaver())
     thread = {"configurable": {"thread_id": "a"}}
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ModelUnavailable):
         await graph.ainvoke({"task": "6*7"}, thread)
     assert (await graph.ainvoke({"task": "8*8"}, thread))["answer"] == "64"
 
@@ -466,7 +467,6 @@ def test_what_cannot_be_asked_comes_back_to_the_model_as_a_sentence(model):
 
 def test_a_dead_endpoint_is_an_error_of_the_tool():
     from agent.models import RetryPolicy
-    from agent.models.scripted import Fault
 
     client = ModelClient(ScriptedChatModel(lambda _: Fault(status=401)), retry=RetryPolicy(retries=0))
     with ReasoningAgent(client, sandbox="none") as agent, pytest.raises(PilotageError):
