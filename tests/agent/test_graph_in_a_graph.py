@@ -216,13 +216,13 @@ async def test_a_run_that_broke_off_goes_on_where_it_stood(agent):
     broken = [True]
 
     def once(messages):
-        if "Go on from there" in messages[-1].text and broken:
+        if "step by step" in messages[-1].text and broken:
             broken.clear()
             return Fault(status=401)
-        return "thinking" if "Go on" not in messages[-1].text else "Answer: 42"
+        return "1. Multiply." if "plan" in messages[-1].text else "Answer: 42"
 
     model = ScriptedChatModel(once)
-    parts = ReasoningAgent(ModelClient(model), policy="fixed:reason,reason,answer", sandbox="none").parts
+    parts = ReasoningAgent(ModelClient(model), policy="fixed:plan,reason,answer", sandbox="none").parts
     graph = parent_of(build_graph(parts), checkpointer=InMemorySaver())
     thread = {"configurable": {"thread_id": "a"}}
     with pytest.raises(ModelUnavailable):
@@ -236,16 +236,13 @@ async def test_a_run_that_broke_off_decides_nothing_for_another_task(agent, own)
     broken = [True]
 
     def once(messages):
-        if broken and "Go on" in messages[-1].text:
+        if broken and "step by step" in messages[-1].text:
             broken.clear()
             return Fault(status=401)
-        return works_it_out(messages)
+        return "1. Multiply." if "numbered plan" in messages[-1].text else works_it_out(messages)
 
-    def fails_to_say(messages):
-        return "hm" if broken and "Go on" not in messages[-1].text else once(messages)
-
-    model = ModelClient(ScriptedChatModel(fails_to_say))
-    parts = ReasoningAgent(model, policy="fixed:reason,reason,answer", sandbox="none").parts
+    model = ModelClient(ScriptedChatModel(once))
+    parts = ReasoningAgent(model, policy="fixed:plan,reason,answer", sandbox="none").parts
     graph = parent_of(build_graph(parts, own), checkpointer=InMemorySaver())
     thread = {"configurable": {"thread_id": "a"}}
     with pytest.raises(ModelUnavailable):
