@@ -207,7 +207,9 @@ async def test_an_endpoint_that_goes_down_keeps_what_was_recorded(tmp_path):
     bench = Bench(tmp_path, script=["Answer: 42"] * 5)
     with pytest.raises(ModelError, match="5 replies"):
         await bench.collect(tasks_of(4), plan="reason", concurrency=2)
-    assert 2 <= sum(map(len, bench.nodes().values())) <= 5
+    # Which of two calls meets the end first is chance: the task of the other may have its header alone.
+    trees = [file.read_text().splitlines()[1:] for file in (tmp_path / "bank" / "tasks").glob("*.jsonl")]
+    assert 2 <= sum(map(len, trees)) <= 5
 
 
 def test_what_cannot_be_recorded_is_told_beforehand(tmp_path):
