@@ -155,18 +155,17 @@ class TestEveryProvider:
 
         assert [asyncio.run(ask()) for _ in range(3)] == ["fine"] * 3
 
-    async def test_a_reply_that_never_ends_is_left_and_its_connection_closed(self, provider, wires, ask_for, streaming):
-        if not streaming:
-            pytest.skip("nothing comes before its end")
-        wires.say = Say("fine", endless=True)
-        call = asyncio.create_task(client_of(provider, wires).ask(ask_for(max_tokens=4000), lambda text: None))
-        while not wires.bodies:
-            await asyncio.sleep(0.02)
-        await asyncio.sleep(0.1)
-        call.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await call
-        assert await asyncio.to_thread(wires.left.wait, 20)
+
+async def test_a_reply_that_never_ends_is_left_and_its_connection_closed(provider, wires, ask_for):
+    wires.say = Say("fine", endless=True)
+    call = asyncio.create_task(client_of(provider, wires).ask(ask_for(max_tokens=4000), lambda text: None))
+    while not wires.bodies:
+        await asyncio.sleep(0.02)
+    await asyncio.sleep(0.1)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert await asyncio.to_thread(wires.left.wait, 20)
 
 
 async def test_what_cannot_be_left_out_is_one_clear_sentence(provider, wires, ask_for):
