@@ -26,6 +26,7 @@ def estimate_tokens(text: str) -> int:
 Count = Annotated[int, Field(gt=0)]
 Steps = Annotated[int, Field(gt=0, le=32)]
 Seconds = Annotated[float, Field(gt=0)]
+ReplyTokens = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class Budget(BaseModel):
@@ -37,6 +38,8 @@ class Budget(BaseModel):
         max_steps: blocks, the answer included.
         max_seconds: time since the run began, in its steps and between them; a call in flight at the limit is
             cancelled. Time before a kill counts when the run is resumed, the time until then does not.
+        reply_tokens: what every reply may have at least, whatever its block needs; for models that think or write at
+            length. 0 leaves each block its own limit.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,6 +48,7 @@ class Budget(BaseModel):
     max_calls: Count = 24
     max_steps: Steps = 8
     max_seconds: Seconds = 600.0
+    reply_tokens: ReplyTokens = 0
 
     def require_room_for(self, prompt: str) -> None:
         """Raises UsageError where not even one step on this prompt fits."""
@@ -95,6 +99,12 @@ class Meter:
         self._reserved_tokens += prompt_tokens + granted
         self._reserved_calls += 1
         return granted
+
+    def affords(self, prompt_tokens: int, completion_tokens: int) -> bool:
+        """Whether a call of this size fits what is left."""
+        calls = self.spent.llm_calls + self._reserved_calls
+        fits = prompt_tokens + completion_tokens <= self.tokens_left
+        return fits and calls < self.budget.max_calls and self.seconds_left > 0
 
     def settle(self, prompt_tokens: int, granted: int, actual: Usage) -> None:
         """Replaces a reservation by what the call really cost."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from agent.budget import Meter, estimate_tokens
 from agent.errors import BudgetExceeded, SandboxUnavailable
-from agent.models.reply import Message, Reply, Request, UnusableReply
+from agent.models.reply import LimitUsedUp, Message, Reply, Request, UnusableReply
 from agent.prompting import continued, conversation, from_scratch
 from agent.state import State
 from agent.trace import Evidence, Hint, Recalled, Step, Turn, Usage, total
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from agent.models.client import ModelClient
     from agent.sandbox import Execution, Sandbox
 
+
+THINKING_TOKENS = 2048
+"""Room beside the answer for a model that turns out to think."""
 
 HINT_TOKENS = 160
 """What the hints that a run starts with may cost."""
@@ -130,12 +133,14 @@ class Kit:
         sample: int = 0,
         silent: bool = False,
     ) -> Reply:
-        """Sends messages as they are; `silent` keeps the reply out of the token stream."""
-        prompt_tokens = estimate_tokens("".join(message.content for message in messages))
-        granted = self.meter.reserve(prompt_tokens, max_tokens)
+        """Sends messages as they are; `silent` keeps the reply out of the token stream.
+
+        The limit is at least the budget's `reply_tokens`. A model that thinks gets room for that besides: one that used
+        up its limit by thinking is asked once more with room for more, if the budget has it, and gets it from then on.
+        """
         request = Request(
             messages=messages,
-            max_tokens=granted,
+            max_tokens=max(max_tokens, self.meter.budget.reply_tokens),
             temperature=temperature,
             grammar=grammar,
             json_schema=json_schema,
@@ -144,11 +149,37 @@ class Kit:
             seed=self._seed,
             sample=sample,
         )
+        on_token = None if silent else self._on_token
+        first: Reply | LimitUsedUp
+        try:
+            first = await self._call(request, self.model.thinking_tokens, on_token)
+            if not first.thought_away:
+                return first
+        except LimitUsedUp as used_up:
+            first = used_up
+        room = max(THINKING_TOKENS, 2 * self.model.thinking_tokens)
+        if self._affords_more(request, room):
+            reply = await self._call(request, room, on_token)
+            self.model.thinking_tokens = max(self.model.thinking_tokens, room)
+            return reply
+        if isinstance(first, LimitUsedUp):
+            raise first
+        return first
+
+    def _affords_more(self, request: Request, room: int) -> bool:
+        """Whether the budget has a call with noticeably more room than the one before."""
+        return self.meter.affords(_prompt_tokens(request), request.max_tokens + self.model.thinking_tokens + room // 4)
+
+    async def _call(self, request: Request, room: int, on_token: Callable[[str], None] | None) -> Reply:
+        """One call within the budget, with `room` tokens beside the limit of the request for thinking."""
+        prompt_tokens = _prompt_tokens(request)
+        granted = self.meter.reserve(prompt_tokens, request.max_tokens + room)
+        request = request.model_copy(update={"max_tokens": granted})
         spent = Usage(llm_calls=1)
         started = time.monotonic()
         try:
             async with asyncio.timeout(self.meter.seconds_left):
-                reply = await self.model.ask(request, None if silent else self._on_token)
+                reply = await self.model.ask(request, on_token)
             spent = reply.usage
             return reply
         except UnusableReply as unusable:
@@ -219,3 +250,7 @@ class Kit:
             hints=tuple(hints),
             usage=self.usage,
         )
+
+
+def _prompt_tokens(request: Request) -> int:
+    return estimate_tokens("".join(message.content for message in request.messages))

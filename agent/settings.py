@@ -12,7 +12,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from agent.budget import Budget, Count, Seconds, Steps
+from agent.budget import Budget, Count, ReplyTokens, Seconds, Steps
 from agent.errors import UsageError
 
 FILE = "pilotage.toml"
@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     max_calls: Count = DEFAULT.max_calls
     max_steps: Steps = DEFAULT.max_steps
     max_seconds: Seconds = DEFAULT.max_seconds
+    reply_tokens: ReplyTokens = Field(DEFAULT.reply_tokens, description="least limit of a reply; 0: each block's own")
     seed: int = 0
     concurrency: int = Field(1, ge=1, le=1024)
     cache: bool = True
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
             max_calls=self.max_calls,
             max_steps=self.max_steps if "max_steps" in self.model_fields_set else max_steps_for(self.observation),
             max_seconds=self.max_seconds,
+            reply_tokens=self.reply_tokens,
         )
 
 

@@ -66,6 +66,10 @@ def collect(
     max_steps: Annotated[int | None, typer.Option(help="Blocks of a run. (default: 8; with --preset rlot: 6)")] = None,
     max_calls: Annotated[int | None, typer.Option(help="LLM calls of a run. (default: 24)")] = None,
     max_seconds: Annotated[float, typer.Option(help="Seconds of a run.")] = MAX_SECONDS,
+    reply_tokens: Annotated[
+        int | None,
+        typer.Option(help="Least limit of every reply, for models that think. (default: each block's own)"),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of sampling and exploring. (default: 0)")] = None,
     cache: Annotated[
         bool | None, typer.Option("--cache/--no-cache", help="Reuse recorded replies. (default: cache)")
@@ -77,7 +81,7 @@ def collect(
 
     given = locals()
     names = ("model", "base_url", "concurrency", "memory", "sandbox", "max_tokens", "max_steps", "max_calls")
-    flags = {name: given[name] for name in (*names, "max_seconds", "seed", "cache")}
+    flags = {name: given[name] for name in (*names, "max_seconds", "reply_tokens", "seed", "cache")}
     settings = settings_from(flags | {"observation": preset, "learn": False})
     # The policy has no say here, and one that a settings file names need not fit.
     settings = settings.model_copy(update={"policy": "random", "effort": None})

@@ -96,6 +96,10 @@ def solve(
     ] = None,
     max_calls: Annotated[int | None, typer.Option(help="LLM calls of a task. (default: 24)")] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Seconds of a task. (default: 600)")] = None,
+    reply_tokens: Annotated[
+        int | None,
+        typer.Option(help="Least limit of every reply, for models that think. (default: each block's own)"),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Sampling seed. (default: 0)")] = None,
     cache: Annotated[
         bool | None, typer.Option("--cache/--no-cache", help="Reuse recorded replies. (default: cache)")
@@ -118,7 +122,7 @@ def solve(
         name: value
         for name, value in locals().items()
         if name in {"model", "base_url", "policy", "memory", "observation", "sandbox", "cache", "seed", "holdout"}
-        or name in {"effort", "max_tokens", "max_steps", "max_calls", "max_seconds", "concurrency"}
+        or name in {"effort", "max_tokens", "max_steps", "max_calls", "max_seconds", "reply_tokens", "concurrency"}
     }
     flags |= learning(learn, no_learn)
     settings = with_a_memory_that_opens(settings_from(flags))

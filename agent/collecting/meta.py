@@ -11,6 +11,7 @@ from typing import Any
 
 from agent import prompting, self_scores
 from agent.blocks import Registry
+from agent.budget import Budget
 from agent.errors import UsageError
 from agent.freshness import ROUTES
 from agent.parts import Parts
@@ -25,7 +26,7 @@ def meta_of(parts: Parts, **extras: Any) -> BankMeta:
         observations=parts.observer.spec,
         preset=parts.observer.preset,
         model=parts.model.name,
-        budget=parts.budget.model_dump(mode="json"),
+        budget=recorded(parts.budget),
         prompt_hash=prompt_hash(parts.registry, *([self_scores] if "rlot" in parts.observer.preset else [])),
         package_version=version("pilotage"),
         extras={
@@ -37,6 +38,12 @@ def meta_of(parts: Parts, **extras: Any) -> BankMeta:
             **extras,
         },
     )
+
+
+def recorded(budget: Budget) -> dict[str, Any]:
+    """A budget as banks keep it: without a limit that it does not set, so that banks from before that limit go on."""
+    limits = budget.model_dump(mode="json")
+    return limits if budget.reply_tokens else {name: limits[name] for name in limits if name != "reply_tokens"}
 
 
 def require_same_abilities(recorded: BankMeta, now: BankMeta) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -12,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 from agent.errors import ModelUnavailable, PilotageError
 from agent.models.collector import Attempt, Collector, ListenerFailed, TokenRelay
 from agent.models.deadline import within
-from agent.models.dialect import Dialect, native
-from agent.models.endings import UNFINISHED
+from agent.models.dialect import NO_TERMS, Dialect, Terms
+from agent.models.endings import UNFINISHED, WHOLE
 from agent.models.flaws import flaw_of
 from agent.models.guard import Elsewhere, Overlong, Reading, byte_limit, current
-from agent.models.refusal import refused_features, without
+from agent.models.pooling import met_another_loop
+from agent.models.refusal import refusal_in
 from agent.models.reply import Capabilities, Reply, Request, UnusableReply
 from agent.models.retry import Failure, RetryPolicy, causes, diagnose
+from agent.models.speaker import Speaker, Spoken
 from agent.portal import OneProcess
 from agent.redaction import Veil, public_address, redact, remember, remember_address
 from agent.text import carriable
@@ -27,38 +28,44 @@ from agent.trace import Usage
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import BaseMessage
+    from langchain_core.runnables import Runnable
 
     from agent.models.cache import ResponseCache
 
 # What client libraries raise on a body that is no chat completion: they parse it without checking first.
 GARBAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
 FLAWED_RETRIES = 1
+STRANGER_RETRIES = 100
+"""More than the connections that client libraries keep open."""
 
 
 class ModelClient:
     """Asks one chat model; safe to share by any number of asyncio tasks.
 
     Args:
-        model: any LangChain chat model.
+        model: any LangChain chat model, also behind `.bind()`, `.with_retry()`, `.with_fallbacks()` and the like.
         name: what traces and reports call it; the model's own type by default.
         identity: what the response cache knows it by; made from the model's parameters by default.
-        capabilities: what the backend can do; read from `model.capabilities` where it has them.
-        dialect: how a request becomes keyword arguments of the integration.
+        capabilities: what the backend can do; by default what the model or its class says.
+        dialect: how a request becomes keyword arguments of the integration; by default in the names of its own fields.
         cache: answers repeated requests without a call.
         retry: backoff for failures that may pass.
         timeout: seconds for one attempt; None waits as long as it takes.
         where: the endpoint's URL, for messages to people.
         speaks_grammar: asks the endpoint whether it knows GBNF grammars, once, before the first one is sent.
+
+    Attributes:
+        thinking_tokens: what each reply needs beside its answer, for thinking; whoever asks adds it to the limit.
     """
 
     def __init__(
         self,
-        model: BaseChatModel,
+        model: Runnable[Any, Any],
         *,
         name: str | None = None,
         identity: str | None = None,
         capabilities: Capabilities | None = None,
-        dialect: Dialect = native,
+        dialect: Dialect | None = None,
         cache: ResponseCache | None = None,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
@@ -66,20 +73,23 @@ class ModelClient:
         speaks_grammar: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self.model = model
-        self.name = name or model._llm_type
-        self.identity = identity or _identity(model)
-        self.capabilities = capabilities or _claims(model)
+        self._speaker = Speaker(model, dialect)
+        self.name = name or self._speaker.main._llm_type
+        self.identity = identity or self._speaker.identity
+        self.capabilities = capabilities or self._speaker.capabilities
         self.cache = cache
         self.retry = retry or RetryPolicy()
         self.timeout = timeout
         remember_address(where)
-        _remember_keys(model)
+        for leaf in self._speaker.leaves:
+            _remember_keys(leaf)
         self.where = public_address(where) or self.name
-        self._dialect = dialect
-        self._speaks_grammar = speaks_grammar
-        self._refused: frozenset[str] = frozenset()
-        self._names_endings = _promises_endings(model)
         self._process = OneProcess(f"the model {self.name}")
+        self.thinking_tokens = self._speaker.thinking_tokens
+        self._speaks_grammar = speaks_grammar
+        self._terms = NO_TERMS
+        self._begins_in_thought = False
+        self._names_endings = all(map(_promises_endings, self._speaker.leaves))
 
     def load(self, *, quick: bool = False) -> None:
         """Loads weights into memory before the first call, where the model has any. Blocks: use a thread.
@@ -87,9 +97,10 @@ class ModelClient:
         Args:
             quick: be ready sooner, at the price of some speed later.
         """
-        load = getattr(self.model, "load", None)
-        if load is not None:
-            load(quick=quick)
+        for model in self._speaker.leaves:
+            load = getattr(model, "load", None)
+            if load is not None:
+                load(quick=quick)
 
     async def ask(self, request: Request, on_token: Callable[[str], None] | None = None) -> Reply:
         """Answers a request, from the cache or by a call; `on_token` gets the text as it comes.
@@ -121,82 +132,95 @@ class ModelClient:
         """Tries until there is a usable reply; whatever was billed on the way is in its usage."""
         await self._prepare(request)
         relay = TokenRelay(on_token) if on_token is not None else None
-        billed, failures, flawed = Usage(), 0, 0
-        refused = self._refused
+        billed, failures, flawed, strangers = Usage(), 0, 0, 0
+        terms = self._terms
         while True:
-            asked = without(request, refused)
-            collector, started = Collector(asked), time.perf_counter()
+            spoken = self._say(request, terms, streaming=relay is not None)
+            collector = Collector(request, begins_in_thought=self._begins_in_thought)
+            started = time.perf_counter()
             try:
-                await self._attempt(asked, collector, relay)
+                await self._attempt(request, spoken, collector, relay)
             except ListenerFailed as failed:
                 raise failed.error from None
             except Exception as error:  # every integration raises its own kinds
                 if collector.text or isinstance(error, Overlong):
                     billed += _spent(collector, started)
-                failure = self._failure(error, asked, billed)
-                more = refused_features(request, failure) - refused
-                if more:
-                    refused |= more
+                wanted = refusal_in(error, spoken.said, terms.limit_of(request))
+                if (more := terms.also(wanted.features, wanted.most_tokens)) != terms:
+                    terms = more
                     continue
+                if met_another_loop(error) and strangers < STRANGER_RETRIES:
+                    strangers += 1  # the library drops the connection that it found, and takes another
+                    continue
+                failure = self._failure(error, request, billed)
                 failures += 1
                 await self._back_off(failure, failures, error)
                 continue
-            if refused - self._refused:  # the endpoint accepts the request without them: remember
-                self._remember(refused)
+            self._remember(terms)  # the endpoint accepts the request on these
+            self._begins_in_thought |= collector.began_in_thought
             reply = collector.reply(self.name, time.perf_counter() - started)
             billed += reply.usage
-            flaw = flaw_of(reply, collector, asked)
+            flaw = flaw_of(reply, collector, request)
             if flaw is None:
                 return reply.model_copy(update={"usage": billed})
             flawed += 1
             if not flaw.passing or flawed > FLAWED_RETRIES:
-                raise UnusableReply(f"{self.where} ({self.name}) {flaw.what}.", billed)
+                raise flaw.kind(f"{self.where} ({self.name}) {flaw.what}.", billed)
             # Under the same seed a sampling backend would give the same nothing again.
             request = request.model_copy(update={"seed": request.backend_seed + 1, "sample": 0})
 
-    async def _attempt(self, request: Request, collector: Collector, relay: TokenRelay | None) -> None:
+    def _say(self, request: Request, terms: Terms, *, streaming: bool) -> Spoken:
+        can = self.capabilities.less(terms.refused)
+        return self._speaker.say(request, can, terms, streaming=streaming and "stream" not in terms.refused)
+
+    async def _attempt(self, request: Request, spoken: Spoken, collector: Collector, relay: TokenRelay | None) -> None:
         """One call, at most `timeout` seconds of it; what has come by then is in the collector."""
         if relay is None:
-            await within(self.timeout, self._whole(request, collector))
+            await within(self.timeout, self._whole(request, spoken, collector))
             return
         shown, reading = relay.attempt(), Reading(byte_limit(request))
         try:
-            await within(self.timeout, self._stream(request, collector, shown, reading))
+            if spoken.streaming:
+                await within(self.timeout, self._stream(request, spoken, collector, shown, reading))
+            else:
+                shown.add(await within(self.timeout, self._whole(request, spoken, collector)))
         finally:
             shown.end()
         if collector.ending is not None:
             self._names_endings = True
-        elif self._names_endings and not reading.done and not collector.overflowed:
+        elif self._names_endings and spoken.streaming and not reading.done and not collector.overflowed:
             collector.ending = UNFINISHED
 
-    async def _whole(self, request: Request, collector: Collector) -> None:
+    async def _whole(self, request: Request, spoken: Spoken, collector: Collector) -> str:
         current.set(Reading(byte_limit(request)))
-        collector.add(await self.model.ainvoke(_messages(request), **self._dialect(request, self.capabilities)))
-        collector.finish()
+        messages = _messages(request, one_role=spoken.one_role)
+        shown = collector.add(_message(await spoken.model.ainvoke(messages, **spoken.options)))
+        return shown + collector.finish()
 
-    async def _stream(self, request: Request, collector: Collector, shown: Attempt, reading: Reading) -> None:
+    async def _stream(
+        self, request: Request, spoken: Spoken, collector: Collector, shown: Attempt, reading: Reading
+    ) -> None:
         current.set(reading)
-        stream = self.model.astream(_messages(request), **self._dialect(request, self.capabilities))
+        stream = spoken.model.astream(_messages(request, one_role=spoken.one_role), **spoken.options)
         # Closed at once on cancellation, so that the backend stops generating.
         async with aclosing(stream) as chunks:  # type: ignore[type-var]
             async for chunk in chunks:
-                shown.add(collector.add(chunk))
+                shown.add(collector.add(_message(chunk)))
                 if collector.overflowed:
                     break
         shown.add(collector.finish())
 
     async def _prepare(self, request: Request) -> None:
-        if not getattr(self.model, "loaded", True):
+        if not all(getattr(model, "loaded", True) for model in self._speaker.leaves):
             await asyncio.to_thread(self.load)  # before the clock of the first call starts
         if request.grammar and self.capabilities.grammar and self._speaks_grammar is not None:
             probe, self._speaks_grammar = self._speaks_grammar, None
             if not await probe():
-                self._remember(frozenset({"grammar"}))
+                self._remember(self._terms.also({"grammar"}))
 
-    def _remember(self, refused: frozenset[str]) -> None:
-        self._refused |= refused
-        missing = {feature: False for feature in refused}
-        self.capabilities = self.capabilities.model_copy(update=missing)
+    def _remember(self, terms: Terms) -> None:
+        self._terms = self._terms.also(terms.refused, terms.most_tokens)
+        self.capabilities = self.capabilities.less(self._terms.refused)
 
     async def _back_off(self, failure: Failure, failures: int, error: Exception) -> None:
         delay = self.retry.delay(failures, failure.retry_after)
@@ -243,12 +267,6 @@ def _spent(collector: Collector, started: float) -> Usage:
     return collector.usage.model_copy(update={"seconds": time.perf_counter() - started})
 
 
-def _claims(model: BaseChatModel) -> Capabilities:
-    """What a model of this package says about itself; plain text for any other."""
-    claims = getattr(model, "capabilities", None)
-    return claims if isinstance(claims, Capabilities) else Capabilities()
-
-
 def _promises_endings(model: BaseChatModel) -> bool:
     """Whether a reply that does not say why it ended is known to be cut; of others it is known once they have said it.
 
@@ -279,18 +297,28 @@ def _without_keys(reply: Reply) -> Reply:
     return reply if text == reply.text else reply.model_copy(update={"text": text, "logprobs": None})
 
 
-def _identity(model: BaseChatModel) -> str:
-    """What sets this model apart: what it says itself, or what LangChain knows to decide its answers."""
-    own = getattr(model, "identity", None)
-    parameters = json.dumps(model._identifying_params, sort_keys=True, default=str)
-    return own if isinstance(own, str) else f"{model._llm_type}:{parameters}"
-
-
-def _messages(request: Request) -> list[BaseMessage]:
+def _messages(request: Request, *, one_role: bool = False) -> list[BaseMessage]:
+    """LangChain's messages; with `one_role` the system's stands at the beginning of the user's first."""
     from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
     kinds: dict[str, Any] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
-    return [kinds[message.role](content=carriable(message.content)) for message in request.messages]
+    said = [(message.role, carriable(message.content)) for message in request.messages]
+    if one_role and len(said) > 1 and (said[0][0], said[1][0]) == ("system", "user"):
+        said[:2] = [("user", f"{said[0][1]}\n\n{said[1][1]}")]
+    return [kinds[role](content=content) for role, content in said]
+
+
+def _message(output: Any) -> BaseMessage:
+    """What a chat model or a chain around one gave back, as a message."""
+    from langchain_core.messages import AIMessage, BaseMessage
+
+    if isinstance(output, BaseMessage):
+        return output
+    if isinstance(output, str):  # a chain that ends in a parser of text, which takes away why the reply ended
+        return AIMessage(output, response_metadata={"finish_reason": WHOLE})
+    raise UnusableReply(
+        f"The model gave back a {type(output).__name__} and no message; give the chat model without a parser behind it."
+    )
 
 
 def _unavailable(where: str, name: str, failure: Failure, failures: int) -> str:

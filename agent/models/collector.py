@@ -10,6 +10,7 @@ from agent.models.counting import Reports
 from agent.models.endings import CUT, REFUSED, TOOL, WHOLE, told_by
 from agent.models.guard import character_limit
 from agent.models.reply import Reply, Request, TokenLogprob
+from agent.models.thinking import Veil, opens, part, thoughts_in
 from agent.text import carriable
 from agent.trace import Usage
 
@@ -29,23 +30,29 @@ class ListenerFailed(Exception):
 
 
 class Collector:
-    """Adds up text, token log-probabilities, usage and ending of one call.
+    """Adds up text, token log-probabilities, usage and ending of one call; thinking is kept apart from the answer.
 
     Args:
         request: what was asked, which tells how much may come.
+        begins_in_thought: this model's replies are known to begin in the middle of its thinking.
 
     Attributes:
         ending: why the reply ended, as `agent.models.endings` names it; None while nobody has said.
         refusal: what the model said instead of an answer, where the protocol keeps that apart.
         tool: name of a tool that the model called.
         overflowed: whether more text came than was asked for; the rest is left out, and the reply counts as cut.
+        began_in_thought: whether this reply turned out to begin so.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, *, begins_in_thought: bool = False) -> None:
         self.ending: str | None = None
         self.refusal = ""
         self.tool = ""
         self.overflowed = False
+        self.began_in_thought = False
+        self._begins_in_thought = begins_in_thought
+        self._veil = Veil(begins_in_thought)
+        self._thoughts: list[str] = []
         self._request = request
         self._room = character_limit(request)
         self._texts: list[str] = []
@@ -54,7 +61,7 @@ class Collector:
         self._reports = Reports()
 
     def add(self, message: BaseMessage) -> str:
-        """Takes in one message or chunk; returns the text it brought."""
+        """Takes in one message or chunk; returns what of its text may be shown as answer."""
         metadata = message.response_metadata
         self.ending = told_by(metadata) or self.ending
         self._take_logprobs(metadata.get("logprobs"))
@@ -62,35 +69,49 @@ class Collector:
         self._look_for_refusal(message)
         for call in (*getattr(message, "tool_calls", ()), *getattr(message, "invalid_tool_calls", ())):
             self.tool = self.tool or carriable(str(call.get("name") or "without a name"))
-        return self._take(str(message.text))
+        self._thoughts.append(self._fit(carriable(thoughts_in(message))))
+        return self._veil.add(self._take(str(message.text)))
 
     def finish(self) -> str:
-        """No more comes; returns what text was waiting for its other half."""
+        """No more comes; returns what of the answer is still to be shown."""
         rest, self._half = carriable(self._half), ""
         self._texts.append(rest)
-        return rest
+        return self._veil.add(rest) + self._veil.rest(self._answer()[0])
 
     @property
     def text(self) -> str:
-        """The text so far."""
+        """The text so far, with thinking that stands in it."""
         return "".join(self._texts)
 
     @property
     def usage(self) -> Usage:
         """What the call has cost so far, as far as anybody knows."""
-        return self._reports.usage(self._request, self.text + self.refusal)
+        return self._reports.usage(self._request, "".join([*self._thoughts, self.text, self.refusal]))
 
     def reply(self, model: str, seconds: float) -> Reply:
         """The reply so far, as the result of one call that took `seconds`."""
         usage = self.usage
+        answer, thinking = self._answer()
+        logprobs = self._logprobs or []
         return Reply(
-            text=self.text,
+            text=answer,
+            thinking=thinking,
             usage=usage.model_copy(update={"seconds": seconds}),
             finish_reason=self._finish_reason,
             model=model,
-            logprobs=tuple(self._logprobs or ()) or None,
+            logprobs=tuple(_of_answer(logprobs, answer) if thinking else logprobs) or None,
             estimated=usage.estimated_calls > 0,
         )
+
+    def _answer(self) -> tuple[str, str]:
+        """The answer, and what was thought before it."""
+        text, cut = self.text, self._finish_reason == CUT
+        parted = part(text, cut=cut)
+        self.began_in_thought = bool(parted.thinking) and not opens(text)
+        beside = "".join(self._thoughts)
+        if cut and self._begins_in_thought and not parted.thinking and not beside:
+            return "", text
+        return parted.answer, "\n".join(filter(None, [beside, parted.thinking]))
 
     @property
     def _finish_reason(self) -> str:
@@ -105,11 +126,15 @@ class Collector:
         text, self._half = self._half + text, ""
         if text and "\ud800" <= text[-1] <= "\udbff":
             text, self._half = text[:-1], text[-1]
-        text = carriable(text)
+        text = self._fit(carriable(text))
+        self._texts.append(text)
+        return text
+
+    def _fit(self, text: str) -> str:
+        """As much of a text as there is room for."""
         if len(text) > self._room:
             self.overflowed, self._half, text = True, "", text[: self._room]
         self._room -= len(text)
-        self._texts.append(text)
         return text
 
     def _take_logprobs(self, given: Any) -> None:
@@ -187,6 +212,19 @@ class Attempt:
     def end(self) -> None:
         """Nothing of this attempt is shown any more, whatever still comes of it."""
         self._relay = None
+
+
+def _of_answer(tokens: list[TokenLogprob], answer: str) -> list[TokenLogprob]:
+    """The tokens that make up the answer, where they can be told from those of the thinking before it."""
+    start = "".join(token.token for token in tokens).rfind(answer)
+    if not answer or start < 0:
+        return tokens
+    at, kept = 0, []
+    for token in tokens:
+        at += len(token.token)
+        if at > start:
+            kept.append(token)
+    return kept
 
 
 def _token(entry: Any) -> TokenLogprob | None:

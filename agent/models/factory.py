@@ -10,7 +10,6 @@ from agent.errors import MissingExtra, ModelError, UnknownModel, UsageError, Wei
 from agent.models import dialect
 from agent.models.cache import ResponseCache
 from agent.models.client import ModelClient
-from agent.models.dialect import Dialect
 from agent.models.reply import Capabilities
 from agent.models.retry import RetryPolicy
 from agent.models.weights import find, path_of
@@ -27,18 +26,6 @@ FORMS = (
 DEFAULT_TIMEOUT = 300.0
 CONNECT_SECONDS = 10.0
 
-# What is known about LangChain's integrations; others get the standard parameters and plain text.
-PROVIDERS: dict[str, tuple[Dialect, Capabilities]] = {
-    "openai": (dialect.openai, Capabilities(logprobs=True, json_schema=True)),
-    "azure_openai": (dialect.openai, Capabilities(logprobs=True, json_schema=True)),
-    "deepseek": (dialect.openai, Capabilities(logprobs=True)),
-    "ollama": (dialect.ollama, Capabilities(json_schema=True)),
-    "google_genai": (dialect.google, Capabilities()),
-    "google_vertexai": (dialect.google, Capabilities()),
-}
-# A pooled connection belongs to the event loop that opened it, and would break the first call under the next
-# `asyncio.run`. Beside the seconds of a model call a handshake does not count, so none is kept.
-NO_POOLING = {"Connection": "close"}
 OPENAI_CLIENTS = frozenset({"openai", "azure_openai", "deepseek"})
 # Their own retries would multiply with ours, and hide Retry-After.
 HAVE_RETRIES = frozenset({"openai", "azure_openai", "deepseek", "anthropic", "groq", "mistralai", "google_genai"})
@@ -136,7 +123,6 @@ def _served(name: str, base_url: str, api_key: str | None) -> ModelClient:
         model=name,
         base_url=base_url,
         api_key=SecretStr(key),
-        default_headers=NO_POOLING,
         max_retries=0,
         stream_usage=True,
         timeout=timeout,
@@ -170,8 +156,7 @@ def _integration(spec: str) -> ModelClient:
         if "provider" in text.lower():
             raise UnknownModel(f"'{spec}' names no model. Use {FORMS}.") from error
         raise ModelError(f"'{spec}' could not be set up: {text}") from error
-    speak, can = PROVIDERS.get(provider, (dialect.plain, Capabilities()))
-    return ModelClient(model, name=spec, identity=spec, capabilities=can, dialect=speak, timeout=DEFAULT_TIMEOUT)
+    return ModelClient(model, name=spec, identity=spec, timeout=DEFAULT_TIMEOUT)
 
 
 def _guarded() -> dict[str, Any]:
@@ -181,7 +166,7 @@ def _guarded() -> dict[str, Any]:
 
     from agent.models.guard import hooks
 
-    settings = {"default_headers": NO_POOLING, "http_async_client": DefaultAsyncHttpxClient(event_hooks=hooks())}
+    settings = {"http_async_client": DefaultAsyncHttpxClient(event_hooks=hooks())}
     return settings | ({"stream_chunk_timeout": None} if "stream_chunk_timeout" in ChatOpenAI.model_fields else {})
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agent.models.collector import Collector
 from agent.models.endings import CUT, FAILED, FILTERED, REFUSED, TOOL, UNFINISHED
-from agent.models.reply import Reply, Request
+from agent.models.reply import LimitUsedUp, Reply, Request, UnusableReply
 
 SHOWN = 200
 
@@ -18,10 +18,12 @@ class Flaw:
     Attributes:
         what: the end of a sentence that begins with the model.
         passing: whether it may be another time when it is asked again.
+        kind: the error that tells it.
     """
 
     what: str
     passing: bool = False
+    kind: type[UnusableReply] = UnusableReply
 
 
 def flaw_of(reply: Reply, collector: Collector, request: Request) -> Flaw | None:
@@ -43,8 +45,11 @@ def flaw_of(reply: Reply, collector: Collector, request: Request) -> Flaw | None
     if reply.text.strip():
         return None
     if reply.finish_reason == CUT:
-        spent = f"all {request.max_tokens} tokens of the limit went before any text"
-        return Flaw(f"answered with empty text: {spent}; raise max_tokens")
+        spent = (
+            f"all {request.max_tokens} tokens of the reply's limit went before any answer, most likely into thinking"
+        )
+        advice = "raise --reply-tokens (Budget.reply_tokens), and --max-tokens where the budget was too small for it"
+        return Flaw(f"answered with empty text: {spent}; {advice}", kind=LimitUsedUp)
     return Flaw(
         "answered with empty text: asked again it did the same; check the model and its chat template", passing=True
     )

@@ -1,39 +1,207 @@
-"""Refusals: an endpoint rejects a request for a feature it lacks; find out which, and go on without it."""
+"""Refusals: an endpoint rejects a request for a parameter it does not take; find out which, and go on without it.
+
+Three parties refuse: the endpoint by an HTTP status, a client library whose method has no such argument, and one that
+validates what it sends. What an error's own fields name (`param`, `loc`, `field`) decides; then its text, searched for
+the names that were sent. A refusal that names nothing may still be about a parameter, so the least needed go first.
+"""
 
 from __future__ import annotations
 
-from agent.models.reply import Request
-from agent.models.retry import Failure
+import inspect
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agent.models.dialect import LIMIT_NAMES, Said
+from agent.models.retry import diagnose
 
 REFUSED_STATUS = frozenset({400, 404, 422, 501})
+UNNAMED_STATUS = frozenset({400, 422})
+READ_CHARACTERS = 4_000
+READ_DEPTH = 8
 
-# How endpoints name the features in their error messages.
-OPTIONAL_FEATURES: dict[str, tuple[str, ...]] = {
-    "logprobs": ("logprob",),
-    "json_schema": ("response_format", "json_schema", "json schema", "structured output"),
+_LIMIT_WORDS = (*LIMIT_NAMES, "maxOutputTokens", "maxTokens")
+WORDS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(LIMIT_NAMES, _LIMIT_WORDS),
+    "temperature": ("temperature",),
+    "seed": ("seed", "random_seed", "randomSeed"),
+    "stop": ("stop", "stop_sequences", "stopSequences"),
+    "logprobs": ("logprobs", "top_logprobs", "logprob", "log_probs", "responseLogprobs"),
+    "json_schema": (
+        "response_format",
+        "json_schema",
+        "json schema",
+        "structured output",
+        "structured outputs",
+        "format",
+    ),
     "grammar": ("grammar",),
+    "stream_options": ("stream_options", "include_usage"),
+    "stream": ("stream",),
+    "system": ("system",),
+    "extra_headers": ("extra_headers",),
 }
+"""How endpoints name each feature in their errors."""
+
+GUESSES = (
+    frozenset({"logprobs", "json_schema", "grammar"}),
+    frozenset({"temperature", "seed", "stop", "stream_options"}),
+)
+"""What to leave out after a refusal that names nothing, the least needed first."""
+
+_UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
+_NAMING_KEYS = frozenset({"param", "loc", "field", "parameter"})
+_CODE_KEYS = frozenset({"code", "type"})
+_ECHOING_KEYS = frozenset({"input", "request", "body"})
 
 
-def refused_features(request: Request, failure: Failure) -> frozenset[str]:
-    """Features of this request to leave out after a refusal; empty where the refusal is about something else.
+@dataclass(frozen=True)
+class Refusal:
+    """What to do otherwise after an error.
 
-    A message that names one of the features used decides. HTTP 400 and 422 that name none may still be about
-    them (some servers only say 'invalid request'), so then all go; if it was something else, the next attempt
-    is refused as well.
+    Args:
+        features: what to leave out from now on, in the words of `agent.models.dialect.Terms`.
+        most_tokens: a token limit that the endpoint takes.
     """
+
+    features: frozenset[str] = frozenset()
+    most_tokens: int | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.features) or self.most_tokens is not None
+
+
+def refusal_in(error: BaseException, said: Said, limit: int) -> Refusal:
+    """What an error refuses of a request; nothing where it is about something else.
+
+    Args:
+        error: what the call raised.
+        said: what was sent.
+        limit: the token limit in it.
+    """
+    carries = said.carries
+    unexpected = _UNEXPECTED.search(str(error)) if isinstance(error, TypeError) else None
+    if unexpected is not None:
+        unknown = _named_by([unexpected[1]], carries)
+        return Refusal(frozenset({"arguments"}) if unknown & said.movable else unknown)
+    failure = diagnose(error)
+    if failure is None:
+        return Refusal(frozenset(_named_by(_forbidden_fields(error), carries)))
     if failure.status not in REFUSED_STATUS:
+        return Refusal()
+    complaint = _Complaint.of(error)
+    named = _named_by(complaint.fields, carries) or _mentioned(complaint.text, carries)
+    limits = named & frozenset(LIMIT_NAMES)
+    if limits and not complaint.about_parameters and (numbers := complaint.numbers):
+        # It knows the parameter and complains about its value; that a conversation is too long is not mended here.
+        most = max((number for number in numbers if number < limit), default=None)
+        named -= limits
+        return Refusal(frozenset(named), None if named else most)
+    if named:
+        return Refusal(frozenset(named))
+    if failure.status in UNNAMED_STATUS and not complaint.fields:
+        return Refusal(next((found for guess in GUESSES if (found := guess & carries)), frozenset()))
+    return Refusal()
+
+
+@dataclass(frozen=True)
+class _Complaint:
+    """What an error says: the fields it names as such, and all its text."""
+
+    fields: frozenset[str]
+    codes: frozenset[str]
+    text: str
+
+    @classmethod
+    def of(cls, error: BaseException) -> _Complaint:
+        fields: set[str] = set()
+        codes: set[str] = set()
+        texts = [str(error)]
+        for body in _bodies(error):
+            for key, value in _entries(body):
+                if key in _NAMING_KEYS:
+                    fields.add(value)
+                elif key in _CODE_KEYS:
+                    codes.add(value)
+                texts.append(value)
+        return cls(frozenset(fields), frozenset(codes), "\n".join(texts)[:READ_CHARACTERS])
+
+    @property
+    def about_parameters(self) -> bool:
+        """Whether it says itself that a parameter is the matter, and not its value."""
+        return any("parameter" in code or code == "extra_forbidden" for code in self.codes)
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """Numbers of two digits and more, beside those that are part of a name or the status."""
+        found = re.findall(r"(?<![\w.-])(\d[\d,]{1,8})(?![\w-])(?!\.\d)", self.text)
+        numbers = {int(number.replace(",", "")) for number in found}
+        return frozenset(numbers - REFUSED_STATUS)
+
+
+def _bodies(error: BaseException) -> Iterator[Any]:
+    """The parsed bodies that client libraries keep in their errors."""
+    seen: BaseException | None = error
+    while seen is not None:
+        for name in ("body", "details"):
+            if isinstance(body := getattr(seen, name, None), dict | list):
+                yield body
+        response = getattr(seen, "response", None)
+        if callable(parse := getattr(response, "json", None)) and not inspect.iscoroutinefunction(parse):
+            try:
+                yield parse()
+            except (ValueError, RuntimeError, TypeError):  # no JSON, or a stream that was not read
+                pass
+        seen = seen.__cause__ or seen.__context__
+
+
+def _entries(body: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """All text in a body, with the key that it stands under; places such as `["body", "seed"]` as their last name."""
+    if depth > READ_DEPTH:
+        return
+    if isinstance(body, str):
+        yield key, body
+    elif isinstance(body, Mapping):
+        for name, value in body.items():
+            if name not in _ECHOING_KEYS:
+                yield from _entries(value, str(name), depth + 1)
+    elif isinstance(body, list | tuple):
+        if key in _NAMING_KEYS and body and isinstance(body[-1], str):
+            yield key, body[-1]
+        else:
+            for value in body:
+                yield from _entries(value, key, depth + 1)
+
+
+def _forbidden_fields(error: BaseException) -> frozenset[str]:
+    """Fields that a client library's own model of the request does not have."""
+    errors = getattr(error, "errors", None)
+    if not callable(errors):
         return frozenset()
-    used = {feature for feature in OPTIONAL_FEATURES if getattr(request, feature)}
-    text = failure.detail.lower()
-    named = {feature for feature in used if any(word in text for word in OPTIONAL_FEATURES[feature])}
-    return frozenset(named or (used if failure.status in (400, 422) else ()))
+    found = errors()
+    if not isinstance(found, list):
+        return frozenset()
+    entries = [entry for entry in found if isinstance(entry, Mapping) and entry.get("type") == "extra_forbidden"]
+    return frozenset(str(place[-1]) for entry in entries if (place := entry.get("loc")))
 
 
-def without(request: Request, features: frozenset[str]) -> Request:
-    """The request with these features left out."""
-    if not features:
-        return request
-    plain: dict[str, object] = {"logprobs": False, "json_schema": None, "grammar": None}
-    dropped = {feature: plain[feature] for feature in features}
-    return request.model_copy(update=dropped)
+def _named_by(fields: Iterable[str], carries: frozenset[str]) -> frozenset[str]:
+    """Features that an error's fields name: `temperature`, `response_format.json_schema`, `messages[0].role`."""
+    names: set[str] = set()
+    for field in fields:
+        names.update(part for part in re.split(r"[^\w]+", field) if part)
+        if field.startswith("messages") and field.endswith("role"):
+            names.add("system")
+    return frozenset(feature for feature in carries & WORDS.keys() if names & set(WORDS[feature]))
+
+
+def _mentioned(text: str, carries: frozenset[str]) -> frozenset[str]:
+    """Features whose name stands in a text as a word of its own."""
+    found = set()
+    for feature in carries & WORDS.keys():
+        if any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.I) for word in WORDS[feature]):
+            found.add(feature)
+    if "system" in found and re.search(r"(?<!\w)roles?(?!\w)", text, re.I) is None:
+        found.discard("system")  # every other sentence speaks of a system
+    return frozenset(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
@@ -63,7 +64,8 @@ class Reply(BaseModel):
 
     `usage` includes attempts that were billed but gave no usable text. `estimated` is true where the backend
     reported no usage that can be true, and tokens were estimated at four characters each. `finish_reason` is `stop`,
-    or `length` where the reply was cut (see `cut`): what ended in another way is no usable answer.
+    or `length` where the reply was cut (see `cut`): what ended in another way is no usable answer. `thinking` is what a
+    reasoning model wrote before its answer, as far as the backend shows it: it is in `usage`, and in no later prompt.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -75,6 +77,12 @@ class Reply(BaseModel):
     logprobs: tuple[TokenLogprob, ...] | None = None
     replayed: bool = False
     estimated: bool = False
+    thinking: str = ""
+
+    @property
+    def thought_away(self) -> bool:
+        """Whether thinking left its limit too little room for the answer."""
+        return self.cut and len(self.thinking) > len(self.text)
 
     @property
     def cut(self) -> bool:
@@ -108,6 +116,10 @@ class Capabilities(BaseModel):
     json_schema: bool = False
     grammar: bool = False
 
+    def less(self, refused: Iterable[str]) -> Capabilities:
+        """These without some."""
+        return self.model_copy(update=dict.fromkeys(Capabilities.model_fields.keys() & set(refused), False))
+
 
 class UnusableReply(BadReply):
     """A reply without usable text that was billed nevertheless; `usage` is to be charged."""
@@ -115,3 +127,7 @@ class UnusableReply(BadReply):
     def __init__(self, message: str, usage: Usage | None = None) -> None:
         super().__init__(message)
         self.usage = usage or Usage()
+
+
+class LimitUsedUp(UnusableReply):
+    """The reply's token limit was used up before any answer, as by thinking; a larger one may bring it."""

@@ -14,7 +14,7 @@ from agent.models.counting import UNREADABLE
 
 
 class ServedChat(ChatOpenAI):
-    """Keeps a reply whose account cannot be read, and a refusal that comes in a stream; `ChatOpenAI` loses both."""
+    """Keeps what `ChatOpenAI` loses: a reply whose account cannot be read, a refusal in a stream, and thinking."""
 
     # On Python 3.11 a wait for a chunk that has a time-out loses cancellations, and every call has a time-out anyway.
     stream_chunk_timeout: float | None = None
@@ -36,6 +36,9 @@ class ServedChat(ChatOpenAI):
         if not readable:
             for generation in result.generations:
                 generation.message.usage_metadata = UNREADABLE  # type: ignore[attr-defined]
+        said = response if isinstance(response, dict) else response.model_dump(warnings=False)
+        for generation in result.generations[:1]:
+            generation.message.additional_kwargs |= _thinking(said, "message")
         return result
 
     def _convert_chunk_to_generation_chunk(
@@ -48,6 +51,7 @@ class ServedChat(ChatOpenAI):
         if converted is not None:
             if refusal := _refusal(chunk):
                 converted.message.additional_kwargs["refusal"] = refusal
+            converted.message.additional_kwargs |= _thinking(chunk, "delta")
             if not readable:
                 converted.message.usage_metadata = UNREADABLE  # type: ignore[attr-defined]
         return converted
@@ -98,6 +102,16 @@ def _is_readable(usage: Any) -> bool:
             return False
         counts += (detail or {}).values()
     return all(count is None or type(count) is int for count in counts)
+
+
+def _thinking(said: Mapping[str, Any], part: str) -> dict[str, str]:
+    """What a server sent beside the text of its first choice, under either name that servers have for it."""
+    choices = said.get("choices")
+    message = choices[0].get(part) if choices else None
+    if not isinstance(message, Mapping):
+        return {}
+    thoughts = (message.get(name) for name in ("reasoning_content", "reasoning"))
+    return next(({"reasoning_content": thought} for thought in thoughts if isinstance(thought, str)), {})
 
 
 def _refusal(chunk: dict[str, Any]) -> str | None:

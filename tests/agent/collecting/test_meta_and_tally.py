@@ -7,7 +7,7 @@ import pytest
 
 from agent import Budget, ReasoningAgent, ScriptedChatModel
 from agent.blocks import BUILT_IN, Registry, plan
-from agent.collecting.meta import meta_of, prompt_hash
+from agent.collecting.meta import meta_of, prompt_hash, recorded
 from agent.collecting.plan import NAMED
 from agent.collecting.tally import Tally, Walked, clock
 from agent.models import ModelClient
@@ -88,3 +88,8 @@ def test_the_docs_name_every_plan():
 
     text = (Path(__file__).parents[3] / "docs" / "collecting.md").read_text()
     assert all(f"| `{name}` |" in text for name in NAMED)
+
+
+def test_a_bank_from_before_reply_tokens_goes_on_and_one_with_them_is_another():
+    assert set(recorded(Budget())) == {"max_tokens", "max_calls", "max_steps", "max_seconds"}
+    assert recorded(Budget(reply_tokens=900))["reply_tokens"] == 900

@@ -143,7 +143,7 @@ async def test_lasting_emptiness_is_a_bad_reply_that_carries_its_cost(endpoint, 
 
 async def test_a_limit_used_up_before_any_text_is_not_tried_again(endpoint, ask_for):
     endpoint.plan = [endpoint.ok("", finish="length")]
-    with pytest.raises(UnusableReply, match="raise max_tokens"):
+    with pytest.raises(UnusableReply, match="raise --reply-tokens"):
         await client_of(endpoint).ask(ask_for())
     assert len(endpoint.bodies) == 1
 

@@ -7,7 +7,7 @@ import pytest
 from langchain_openai import ChatOpenAI
 
 from agent.errors import MissingExtra, ModelError, PilotageError, UnknownModel, UsageError, WeightsError
-from agent.models import Capabilities, ModelClient, ResponseCache, dialect, load_model
+from agent.models import ModelClient, ResponseCache, load_model
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def _bare_environment(monkeypatch, tmp_path):
         ("embedded:minilm", UnknownModel, "cannot chat"),
         ("embedded", WeightsError, "pilotage models pull qwen2.5-coder-1.5b"),
         ("missing.gguf", WeightsError, "no model file missing.gguf"),
-        ("ollama:qwen2.5", MissingExtra, "langchain-ollama"),
+        ("cohere:command-r", MissingExtra, "langchain-cohere"),
         ("openai:gpt-4o-mini", ModelError, "OPENAI_API_KEY"),
     ],
 )
@@ -68,26 +68,6 @@ async def test_a_langchain_string_reaches_its_provider(endpoint, ask_for, monkey
     assert body["response_format"]["json_schema"]["schema"] == {"type": "object"}
     assert "grammar" not in body
     assert len(endpoint.bodies) == 2
-
-
-@pytest.mark.parametrize(
-    ("speak", "expected"),
-    [
-        (dialect.plain, {"max_tokens": 9, "temperature": 0.5, "stop": ["x"]}),
-        (dialect.google, {"max_output_tokens": 9, "temperature": 0.5, "stop": ["x"]}),
-        (
-            dialect.ollama,
-            {
-                "options": {"num_predict": 9, "temperature": 0.5, "seed": 1, "stop": ["x"]},
-                "format": {"type": "object"},
-            },
-        ),
-    ],
-)
-def test_other_providers_get_the_names_they_know(ask_for, speak, expected):
-    everything = Capabilities(logprobs=True, json_schema=True, grammar=True)
-    request = ask_for(max_tokens=9, temperature=0.5, stop=("x",), json_schema={"type": "object"})
-    assert speak(request, everything) == expected
 
 
 def test_models_that_differ_are_told_apart(tmp_path):

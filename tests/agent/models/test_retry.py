@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.models import RetryPolicy
-from agent.models.refusal import refused_features
-from agent.models.retry import Failure, diagnose
+from agent.models.retry import diagnose
 
 
 def refusal(status: int, **headers: str) -> Exception:
@@ -85,18 +84,3 @@ def test_a_cause_further_down_counts(cause):
 def test_a_bug_is_no_endpoint_failure():
     assert diagnose(KeyError("choices")) is None
     assert diagnose(ValueError("no")) is None
-
-
-@pytest.mark.parametrize(
-    ("status", "text", "dropped"),
-    [
-        (400, "top_logprobs is unknown", {"logprobs"}),
-        (422, "extra inputs", {"logprobs", "grammar"}),
-        (404, "no such model", set()),
-        (404, "grammar: not found", {"grammar"}),
-        (500, "logprobs", set()),
-    ],
-)
-def test_a_refusal_is_blamed_on_what_was_used(ask_for, status, text, dropped):
-    request = ask_for(logprobs=True, grammar="root ::= [0-9]")
-    assert refused_features(request, Failure(status, False, None, text)) == dropped

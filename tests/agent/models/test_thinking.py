@@ -1,0 +1,109 @@
+"""Thinking is kept apart from the answer in every shape it comes in, and text about the tags survives."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessage
+
+from agent.models.thinking import Veil, part, thoughts_in
+
+REMOVER = 'import re\n\nprint(re.sub(r"<think>.*?</think>", "", text))'
+LITERAL = 'text = """\n<think>\nno\n</think>\n"""\nprint(text)'
+FENCED = f"Here it is:\n\n```python\n{REMOVER}\n```"
+
+
+@pytest.mark.parametrize(
+    ("text", "thinking", "answer"),
+    [
+        ("<think>6*7 is 42.</think>Answer: 42", "6*7 is 42.", "Answer: 42"),
+        ("\n<think>\nhm\n</think>\n\nAnswer: 42", "hm", "Answer: 42"),
+        ("<THINK>hm</THINK>Answer: 42", "hm", "Answer: 42"),
+        ("<thinking>hm</thinking>Answer: 42", "hm", "Answer: 42"),
+        ("[THINK]hm[/THINK]Answer: 42", "hm", "Answer: 42"),
+        ("◁think▷hm◁/think▷Answer: 42", "hm", "Answer: 42"),
+        ("<think></think>Answer: 42", "", "Answer: 42"),
+        ("<think>one</think>\n<think>two</think>\nAnswer: 42", "one\ntwo", "Answer: 42"),
+        ("<think>never closed, Answer: 41", "never closed, Answer: 41", ""),
+        ("I should multiply.\n</think>\n\nAnswer: 42", "I should multiply.", "Answer: 42"),
+        ("I multiply.</think>Answer: 42", "I multiply.", "Answer: 42"),
+        ('I multiply.</think>"Paris"', "I multiply.", '"Paris"'),
+        ("Let me see. <think>6*7</think>Answer: 42", "6*7", "Let me see. Answer: 42"),
+        ("<think>They want '</think>' in it.</think>\n" + FENCED, "They want '</think>' in it.", FENCED),
+        ("<think>plan</think>\n" + FENCED, "plan", FENCED),
+        (FENCED, "", FENCED),
+        (REMOVER, "", REMOVER),
+        (LITERAL, "", LITERAL),
+        ('{"said": "<think>no</think> yes"}', "", '{"said": "<think>no</think> yes"}'),
+        ("It ends with `</think>`, see below.", "", "It ends with `</think>`, see below."),
+        ('DeepSeek writes "<think>...</think>" first.', "", 'DeepSeek writes "<think>...</think>" first.'),
+        ("No tags, only a < b.", "", "No tags, only a < b."),
+        ("", "", ""),
+    ],
+)
+def test_thinking_and_answer_are_parted(text, thinking, answer):
+    parted = part(text)
+    assert (parted.thinking, parted.answer) == (thinking, answer)
+
+
+def test_a_tag_further_down_that_was_cut_is_thinking_and_one_that_was_not_is_text():
+    text = "Models write <think> before they answer"
+    assert part(text, cut=True).answer == "Models write "
+    assert part(text).answer == text
+
+
+@given(st.text(alphabet="ab <>/think\n`'\"", max_size=60), st.booleans())
+def test_any_text_is_parted_without_an_error_and_nothing_is_invented(text, cut):
+    parted = part(text, cut=cut)
+    assert set(parted.answer) <= set(text)
+    assert not parted.answer.lstrip().startswith("<think>") or parted.answer == text
+
+
+@given(st.text(alphabet="xy\n", min_size=1), st.text(alphabet="AB: 4\n", min_size=1))
+def test_a_thought_never_reaches_the_answer(thought, answer):
+    assert part(f"<think>{thought}</think>{answer}").answer == answer.lstrip()
+
+
+def streamed(text, size, hidden=False):
+    veil = Veil(hidden)
+    shown = "".join(veil.add(text[at : at + size]) for at in range(0, len(text), size))
+    return shown + veil.rest(part(text).answer)
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 100])
+@pytest.mark.parametrize(
+    "text",
+    ["<think>hm, 42?</think>\n\nAnswer: 42", "Answer: 42", "<b>42</b>", "<th", "<think>cut off", FENCED, " \n42"],
+)
+def test_a_stream_shows_the_answer_alone(text, size):
+    assert streamed(text, size).strip() == part(text).answer.strip()
+
+
+@pytest.mark.parametrize("size", [1, 4, 100])
+def test_a_model_known_to_begin_in_its_thinking_shows_nothing_before_the_closing_tag(size):
+    assert streamed("I multiply.\n</think>\n\nAnswer: 42", size, hidden=True) == "Answer: 42"
+    assert streamed("Answer: 42", size, hidden=True) == "Answer: 42"
+
+
+def test_text_without_tags_streams_piece_by_piece():
+    veil = Veil()
+    assert [veil.add(piece) for piece in ("Ans", "wer", ": 42")] == ["Ans", "wer", ": 42"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        AIMessage("42", additional_kwargs={"reasoning_content": "hm"}),
+        AIMessage("42", additional_kwargs={"reasoning": "hm"}),
+        AIMessage([{"type": "thinking", "thinking": "hm", "signature": "x"}, {"type": "text", "text": "42"}]),
+        AIMessage([{"type": "reasoning", "reasoning": "hm"}, {"type": "text", "text": "42"}]),
+        AIMessage([{"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]}, "42"]),
+        AIMessage([{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}, {"type": "text", "text": "42"}]),
+    ],
+)
+def test_thinking_sent_beside_the_text_is_found(message):
+    assert thoughts_in(message) == "hm"
+    assert str(message.text) == "42"
+
+
+def test_a_plain_message_holds_no_thinking():
+    assert thoughts_in(AIMessage("42", additional_kwargs={"reasoning": {"id": "x"}})) == ""
