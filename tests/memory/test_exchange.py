@@ -169,7 +169,7 @@ def test_malformed_lines_can_be_skipped_and_are_reported(other):
         (b'{"concepts": {}}', "holds no concept"),
         (b'{"p1": {"name": {"Colour": "red"}}}', "holds no concept.*the last of"),
         (b"{oops\n", "not valid JSON"),
-        (gzip.compress(b'{"title": "a"}'), "is compressed .gzip.: unpack it with `gunzip`"),
+        (gzip.compress(b'{"title": "a"}', mtime=0), "is compressed .gzip.: unpack it with `gunzip`"),
         (b"PK\x03\x04 a zip file", "is compressed .zip."),
         (b'{"concepts": {"a": {"kind": ' + b"9" * 5000 + b"}}}", "more than 4,300 digits"),
         (b'{"a":' * 2000 + b"1" + b"}" * 2000, "nested too deeply"),
