@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
+
+import typer
 
 from agent.cli import (
     bank,
@@ -42,6 +45,23 @@ app.add_typer(policy.app, name="policy")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("graph")(graph.graph)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"pilotage {version('pilotage')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options of the command itself."""
 
 
 def main() -> None:

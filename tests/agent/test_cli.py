@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -145,3 +146,8 @@ def test_help_and_import_stay_light():
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
     code = code.replace("import agent,", "import agent.cli,")
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_the_version_is_told(pilotage):
+    done = pilotage("--version")
+    assert (done.returncode, done.stderr) == (0, "") and re.fullmatch(r"pilotage \d+\.\d+\.\d+\n", done.stdout)
