@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent import Budget, ReasoningAgent
+from agent import Budget, ReasoningAgent, Task
 from agent.budget import Meter
 from agent.kit import THINKING_TOKENS, Kit
 from agent.models import ModelClient, ScriptedChatModel
@@ -99,7 +99,7 @@ def test_a_program_about_the_tags_survives():
         return f"<think>Easy.</think>\n```python\n{program}\n```"
 
     with ReasoningAgent(ScriptedChatModel(write), policy="fixed:program,answer", sandbox="subprocess") as agent:
-        run = agent.solve("How many characters are there in the text? Give the number.")
+        run = agent.solve(Task(id="count", prompt="How many characters are there in the text?", kind="numeric"))
     assert run.trace.steps[0].program == program
     assert "17" in (run.answer or "")
 

@@ -9,6 +9,7 @@ from memory.concept import Concept, Outcomes, Parameter, Provenance
 _text = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=20)
 _word = _text.filter(lambda text: text.strip() != "")
 _count = st.integers(0, 1000)
+_ids = st.uuids().map(lambda id: id.hex[:16])
 
 parameters = st.builds(Parameter, name=_word, typing=_text, description=_text)
 provenances = st.builds(
@@ -23,7 +24,7 @@ provenances = st.builds(
 outcomes = st.builds(Outcomes, **dict.fromkeys(Outcomes.model_fields, _count))
 concepts = st.builds(
     Concept,
-    id=st.uuids().map(lambda id: id.hex[:16]),
+    id=_ids,
     namespace=st.just("default"),
     kind=st.sampled_from(("structure", "routine", "lesson", "type")),
     subtype=_text,
@@ -40,6 +41,6 @@ concepts = st.builds(
     outcomes=outcomes,
     seen=st.integers(1, 1000),
     version=st.integers(1, 1000),
-    replaced_by=_text,
+    replaced_by=st.one_of(st.just(""), _ids),
 )
 memories = st.lists(concepts, max_size=5, unique_by=(lambda concept: concept.id, lambda concept: concept.content_hash))

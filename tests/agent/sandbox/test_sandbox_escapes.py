@@ -59,11 +59,11 @@ def gone_soon(pids: set[int], seconds: float = 60) -> bool:
     return not alive(pids)
 
 
-async def started(task: "asyncio.Task[object]", count: int) -> set[int]:
-    """The processes of a run that is under way, once there are `count` of them."""
+async def started(task: "asyncio.Task[object]", count: int, before: set[int]) -> set[int]:
+    """The processes of a run that is under way, once there are `count` of them beside those that were there before."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not task.done():
-        below = descendants(os.getpid())
+        below = descendants(os.getpid()) - before
         if len(below) >= count:
             return below
         await asyncio.sleep(0.001)
@@ -318,13 +318,14 @@ async def test_signalling_the_host(sandbox: Sandbox):
 
 @pytest.mark.parametrize("processes", [1, 2, 3], ids=["launcher", "namespace", "program"])
 async def test_cancelling_kills_the_program_however_far_it_has_come(sandbox: Sandbox, processes: int):
+    before = descendants(os.getpid())
     for _ in range(5):
         run = asyncio.create_task(sandbox.run("import time; time.sleep(60)"))
-        below = await started(run, processes)
+        below = await started(run, processes, before)
         run.cancel()
         with pytest.raises(asyncio.CancelledError):
             await run
-        assert gone_soon(below | descendants(os.getpid()))
+        assert gone_soon(below | (descendants(os.getpid()) - before))
 
 
 AGENT = """
