@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent.models.counting import Reports
-from agent.models.endings import CUT, REFUSED, TOOL, WHOLE, told_by
+from agent.models.endings import CUT, REFUSED, TOOL, WHOLE, told_by, worse
 from agent.models.guard import character_limit
 from agent.models.reply import Reply, Request, TokenLogprob
 from agent.models.thinking import part, thoughts_in
@@ -64,7 +64,7 @@ class Collector:
     def add(self, message: BaseMessage) -> str:
         """Takes in one message or chunk; returns what of its text may be shown as answer."""
         metadata = message.response_metadata
-        self.ending = told_by(metadata) or self.ending
+        self.ending = worse(self.ending, told_by(metadata))
         self._take_logprobs(metadata.get("logprobs"))
         self._reports.add(getattr(message, "usage_metadata", None))
         self._look_for_refusal(message)
