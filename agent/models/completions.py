@@ -6,7 +6,6 @@ with status 200, nor a whole completion where a stream was asked for.
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
@@ -34,14 +33,42 @@ class FirstChoice:
             return _first_of(answer)
         return _Stream(answer)
 
+    @property
+    def with_raw_response(self) -> _Raw:
+        """The same, with the response that holds the answer."""
+        return _Raw(self._completions.with_raw_response)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._completions, name)
+
+
+class _Raw:
+    """Chat completions that give the response, and the answer when they are asked to parse it."""
+
+    def __init__(self, completions: Any) -> None:
+        self._completions = completions
+
+    async def create(self, **payload: Any) -> Any:
+        return _Response(await self._completions.create(**payload), streaming=bool(payload.get("stream")))
+
+
+class _Response:
+    def __init__(self, response: Any, *, streaming: bool) -> None:
+        self._response = response
+        self._streaming = streaming
+
+    def parse(self) -> Any:
+        answer = self._response.parse()
+        return _Stream(answer) if self._streaming else _first_of(answer)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._response, name)
 
 
 def read_first_choice(model: BaseChatModel) -> dict[str, Any]:
     """Fields to set on a copy of a model, so that it reads its first choice alone; none where it has no such client."""
     completions = getattr(model, "async_client", None)
-    if isinstance(completions, FirstChoice) or not inspect.iscoroutinefunction(getattr(completions, "create", None)):
+    if isinstance(completions, FirstChoice) or not callable(getattr(completions, "create", None)):
         return {}
     return {"async_client": FirstChoice(completions)}
 
