@@ -47,6 +47,7 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 GUESSES = (
     frozenset({"logprobs", "json_schema", "grammar"}),
     frozenset({"temperature", "seed", "stop", "stream_options"}),
+    frozenset(LIMIT_NAMES[:1]),
 )
 """What to leave out after a refusal that names nothing, the least needed first."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import json
 import math
 import random
 import re
@@ -121,9 +122,18 @@ def _retry_after(error: BaseException) -> float | None:
 
 
 def _first_line(error: BaseException) -> str:
-    """An error's kind and words; with the body that it holds, where that is text which its words leave out."""
-    said = str(error)
-    bodies = [body for cause in causes(error) if isinstance(body := getattr(cause, "body", None), str)]
-    said += "".join(f" - {body}" for body in bodies[:1] if body.strip() and body.strip()[:40] not in said)
-    text = carriable(said).strip().splitlines()
+    """An error's kind and words; with what the server said, where its words leave that out."""
+    text = carriable(str(error) + _unsaid(error)).strip().splitlines()
     return f"{type(error).__name__}: {text[0][:300]}" if text else type(error).__name__
+
+
+def _unsaid(error: BaseException) -> str:
+    body = next((body for cause in causes(error) if (body := getattr(cause, "body", None))), None)
+    if not isinstance(body, str | Mapping):
+        return ""
+    said = str(error)
+    texts = [body] if isinstance(body, str) else [text for text in body.values() if isinstance(text, str)]
+    if any(text.strip()[:40] in said for text in texts):
+        return ""
+    whole = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, default=str)
+    return f" - {' '.join(whole.split())}"
