@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -14,7 +15,7 @@ from agent.models.deadline import within
 from agent.models.dialect import NO_TERMS, Dialect, Terms, is_providers, speaks_openai
 from agent.models.endings import UNFINISHED, WHOLE
 from agent.models.flaws import flaw_of
-from agent.models.guard import Elsewhere, Overlong, Reading, byte_limit, current
+from agent.models.guard import Elsewhere, Garbled, Overlong, Reading, byte_limit, current
 from agent.models.pooling import met_another_loop
 from agent.models.refusal import refusal_in
 from agent.models.reply import Capabilities, Reply, Request, UnusableReply
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 # What client libraries raise on a body that is no chat completion: they parse it without checking first.
 GARBAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
+TELLING = (ValueError, Garbled, json.JSONDecodeError)
+"""Those of them whose words are about the body, and not about the inside of a library."""
 FLAWED_RETRIES = 1
 GRACE_SECONDS = 2.0
 """How long a stream that has said why it ended may take to say what it cost."""
@@ -272,6 +275,7 @@ class ModelClient:
         text = " ".join(carriable(str(error)).split())[:200]
         what = f"{type(error).__name__}: {text}" if text else type(error).__name__
         if isinstance(error, GARBAGE):
+            what = what if type(error) in TELLING else type(error).__name__
             return UnusableReply(
                 f"{self.where} answered, but not with a chat completion ({what}); check that the base URL is that of "
                 f"{self._protocol}.",

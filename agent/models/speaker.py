@@ -16,6 +16,7 @@ from agent.errors import UsageError
 from agent.models import pooling
 from agent.models.completions import read_first_choice
 from agent.models.dialect import LIMIT_NAMES, Dialect, Said, Terms, capabilities_of, is_providers, of, speaks_openai
+from agent.models.refusal import WORDS
 from agent.models.reply import Capabilities, Request
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Speaker:
         told: Runnable[Any, Any]
         options: dict[str, Any]
         if wrapped:
-            told, options = _rebuilt(self._model, put, {})[0], {}
+            told, options = _rebuilt(self._model, put, {}, _parameters(terms.refused))[0], {}
         else:
             told, options = put(self.main, {})
         said = Said({}, {}, frozenset(carries - terms.refused), frozenset(movable))
@@ -125,18 +126,27 @@ class Spoken:
     one_role: bool = False
 
 
+SAMPLING = frozenset({"temperature", "seed", "stop", "logprobs"})
 _ADDRESS_FIELDS = ("openai_api_base", "base_url", "anthropic_api_url", "groq_api_base", "endpoint")
 
 Put = Callable[["BaseChatModel", Mapping[str, Any]], tuple["BaseChatModel", dict[str, Any]]]
 
 
-def _rebuilt(model: Any, put: Put, bound: Mapping[str, Any]) -> tuple[Runnable[Any, Any], frozenset[str]]:
+def _parameters(refused: frozenset[str]) -> frozenset[str]:
+    """Names of the arguments that features go by which an endpoint refused."""
+    return frozenset(word for feature in refused & SAMPLING for word in WORDS[feature])
+
+
+def _rebuilt(
+    model: Any, put: Put, bound: Mapping[str, Any], refused: frozenset[str]
+) -> tuple[Runnable[Any, Any], frozenset[str]]:
     """The wrapping around what `put` makes of the chat models inside, and the arguments that those were given.
 
     Args:
         model: a wrapping, or a chat model.
         put: says the request to a chat model.
         bound: arguments bound further outside.
+        refused: arguments that the endpoint does not take, whoever bound them.
     """
     if _is_chat_model(model):
         leaf, options = put(model, bound)
@@ -149,13 +159,13 @@ def _rebuilt(model: Any, put: Put, bound: Mapping[str, Any]) -> tuple[Runnable[A
         one_by_one = list(inner) if isinstance(inner, list | tuple) else [inner]
         told = []
         for one in one_by_one:
-            rebuilt, names = _rebuilt(one, put, {**own, **bound}) if _holds_model(one) else (one, frozenset())
+            rebuilt, names = _rebuilt(one, put, {**own, **bound}, refused) if _holds_model(one) else (one, frozenset())
             told.append(rebuilt)
             given |= names
         changed[name] = told if isinstance(inner, list | tuple) else told[0]
     if own:  # an argument of the wrapping goes over that of the same name inside, where it was heeded already
         heeded = given | (frozenset(LIMIT_NAMES) if given & {*LIMIT_NAMES, "extra_body"} else frozenset())
-        changed["kwargs"] = {name: value for name, value in own.items() if name not in heeded}
+        changed["kwargs"] = {name: value for name, value in own.items() if name not in heeded | refused}
     return model.model_copy(update=changed), given
 
 
@@ -218,7 +228,7 @@ def _identity(model: BaseChatModel) -> str:
     told = dict(model._identifying_params)
     if is_providers(model) or not told:
         told |= {name: value for name in _own_fields(model) if _is_plain(value := getattr(model, name, None))}
-    told["addresses"] = list(_addresses(model))
+    told |= {"addresses": found} if (found := list(_addresses(model))) else {}
     named = getattr(model, "model_name", None) or getattr(model, "model", None)
     text = json.dumps(told, sort_keys=True, default=str)
     return f"{model._llm_type}:{named or ''}:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
@@ -233,7 +243,9 @@ def _own_fields(model: BaseChatModel) -> list[str]:
 
 
 def _addresses(model: BaseChatModel) -> Iterator[str]:
-    """Where a model's clients send its requests, also where the environment told them and no field does."""
+    """Where a provider's clients send requests, also where the environment told them so and no field does."""
+    if not is_providers(model):  # to be asked for its address may start a server
+        return
     fields = [getattr(model, name, None) for name in _ADDRESS_FIELDS]
     held = [*vars(model).values(), *(getattr(model, "__pydantic_private__", None) or {}).values()]
     clients = [getattr(holder, "base_url", None) for one in held for holder in (one, getattr(one, "_client", None))]

@@ -264,6 +264,16 @@ async def test_a_bound_temperature_stays_until_a_block_samples_and_a_bound_limit
     assert [(body["temperature"], body["max_tokens"]) for body in wires.bodies] == [(0.2, 77), (0.9, 77)]
 
 
+async def test_a_bound_parameter_that_the_endpoint_refuses_is_left_out_as_well(wires, ask_for):
+    from langchain_openai import ChatOpenAI
+
+    error = {"error": {"message": "'temperature' is not supported with this model.", "param": "temperature"}}
+    wires.refusals = [Refuse(error, when=lambda body: "temperature" in body)]
+    model = ChatOpenAI(model="m", base_url=f"{wires.url}/v1", api_key="k", max_retries=0).bind(temperature=0.7)
+    assert (await ModelClient(model, retry=FAST).ask(ask_for())).text == "fine"
+    assert len(wires.bodies) == 2
+
+
 async def test_a_fallback_of_another_provider_is_asked_in_its_own_words(wires, ask_for):
     broken = PROVIDERS[0].make("http://127.0.0.1:9", max_retries=0)
     client = ModelClient(broken.with_fallbacks([PROVIDERS[2].make(wires.url), PROVIDERS[5].make(wires.url)]))
