@@ -274,7 +274,7 @@ class ModelClient:
     def _unreadable(self, error: Exception, billed: Usage) -> UnusableReply:
         text = " ".join(carriable(str(error)).split())[:200]
         what = f"{type(error).__name__}: {text}" if text else type(error).__name__
-        if isinstance(error, GARBAGE):
+        if isinstance(error, GARBAGE) and is_providers(self._speaker.main):
             what = what if type(error) in TELLING else type(error).__name__
             return UnusableReply(
                 f"{self.where} answered, but not with a chat completion ({what}); check that the base URL is that of "
