@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from agent.errors import ModelUnavailable, PilotageError
 from agent.models.collector import Attempt, Collector, ListenerFailed, TokenRelay
 from agent.models.deadline import within
-from agent.models.dialect import NO_TERMS, Dialect, Terms
+from agent.models.dialect import NO_TERMS, Dialect, Terms, is_providers, speaks_openai
 from agent.models.endings import UNFINISHED, WHOLE
 from agent.models.flaws import flaw_of
-from agent.models.guard import Elsewhere, Overlong, Reading, byte_limit, current
+from agent.models.guard import Elsewhere, Garbled, Overlong, Reading, byte_limit, current
 from agent.models.pooling import met_another_loop
 from agent.models.refusal import refusal_in
 from agent.models.reply import Capabilities, Reply, Request, UnusableReply
@@ -34,7 +35,11 @@ if TYPE_CHECKING:
 
 # What client libraries raise on a body that is no chat completion: they parse it without checking first.
 GARBAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
+TELLING = (ValueError, Garbled, json.JSONDecodeError)
+"""Those of them whose words are about the body, and not about the inside of a library."""
 FLAWED_RETRIES = 1
+GRACE_SECONDS = 2.0
+"""How long a stream that has said why it ended may take to say what it cost."""
 STRANGER_RETRIES = 100
 """More than the connections that client libraries keep open."""
 
@@ -80,6 +85,7 @@ class ModelClient:
         self.cache = cache
         self.retry = retry or RetryPolicy()
         self.timeout = timeout
+        where = where or self._speaker.address
         remember_address(where)
         for leaf in self._speaker.leaves:
             _remember_keys(leaf)
@@ -89,7 +95,7 @@ class ModelClient:
         self._speaks_grammar = speaks_grammar
         self._terms = NO_TERMS
         self._begins_in_thought = False
-        self._names_endings = all(map(_promises_endings, self._speaker.leaves))
+        self._names_endings = all(map(is_providers, self._speaker.leaves))  # of others it is known once they do
 
     def load(self, *, quick: bool = False) -> None:
         """Loads weights into memory before the first call, where the model has any. Blocks: use a thread.
@@ -133,9 +139,9 @@ class ModelClient:
         await self._prepare(request)
         relay = TokenRelay(on_token) if on_token is not None else None
         billed, failures, flawed, strangers = Usage(), 0, 0, 0
-        terms = self._terms
+        terms, room = self._terms, None
         while True:
-            spoken = self._say(request, terms, streaming=relay is not None)
+            spoken = self._say(request, terms.also(most_tokens=room), streaming=relay is not None)
             collector = Collector(request, begins_in_thought=self._begins_in_thought)
             started = time.perf_counter()
             try:
@@ -145,7 +151,10 @@ class ModelClient:
             except Exception as error:  # every integration raises its own kinds
                 if collector.text or isinstance(error, Overlong):
                     billed += _spent(collector, started)
-                wanted = refusal_in(error, spoken.said, terms.limit_of(request))
+                wanted = refusal_in(error, spoken.said, terms.also(most_tokens=room).limit_of(request))
+                if wanted.room is not None:
+                    room = wanted.room  # beside this prompt; another one leaves more
+                    continue
                 if (more := terms.also(wanted.features, wanted.most_tokens)) != terms:
                     terms = more
                     continue
@@ -177,6 +186,7 @@ class ModelClient:
         """One call, at most `timeout` seconds of it; what has come by then is in the collector."""
         if relay is None:
             await within(self.timeout, self._whole(request, spoken, collector))
+            self._judge_ending(collector)
             return
         shown, reading = relay.attempt(), Reading(byte_limit(request))
         try:
@@ -186,9 +196,13 @@ class ModelClient:
                 shown.add(await within(self.timeout, self._whole(request, spoken, collector)))
         finally:
             shown.end()
+        self._judge_ending(collector, done=reading.done)
+
+    def _judge_ending(self, collector: Collector, *, done: bool = False) -> None:
+        """A reply of a model that says why its replies end is cut if it does not say so."""
         if collector.ending is not None:
             self._names_endings = True
-        elif self._names_endings and spoken.streaming and not reading.done and not collector.overflowed:
+        elif self._names_endings and not done and not collector.overflowed:
             collector.ending = UNFINISHED
 
     async def _whole(self, request: Request, spoken: Spoken, collector: Collector) -> str:
@@ -204,10 +218,11 @@ class ModelClient:
         stream = spoken.model.astream(_messages(request, one_role=spoken.one_role), **spoken.options)
         # Closed at once on cancellation, so that the backend stops generating.
         async with aclosing(stream) as chunks:  # type: ignore[type-var]
-            async for chunk in chunks:
-                shown.add(collector.add(_message(chunk)))
-                if collector.overflowed:
+            while not collector.overflowed:
+                chunk = await _next(chunks, ended=collector.ending is not None)
+                if chunk is None:
                     break
+                shown.add(collector.add(_message(chunk)))
         shown.add(collector.finish())
 
     async def _prepare(self, request: Request) -> None:
@@ -250,29 +265,42 @@ class ModelClient:
             raise self._unreadable(error, billed) from error
         return failure
 
+    @property
+    def _protocol(self) -> str:
+        if all(map(speaks_openai, self._speaker.leaves)):
+            return "an OpenAI-compatible API (it often ends in /v1)"
+        return f"an API that {type(self._speaker.main).__name__} speaks"
+
     def _unreadable(self, error: Exception, billed: Usage) -> UnusableReply:
         text = " ".join(carriable(str(error)).split())[:200]
         what = f"{type(error).__name__}: {text}" if text else type(error).__name__
-        if isinstance(error, GARBAGE):
+        if isinstance(error, GARBAGE) and is_providers(self._speaker.main):
+            what = what if type(error) in TELLING else type(error).__name__
             return UnusableReply(
-                f"{self.where} answered, but not with a chat completion ({what}); "
-                "check that the base URL is that of an OpenAI-compatible API (it often ends in /v1).",
+                f"{self.where} answered, but not with a chat completion ({what}); check that the base URL is that of "
+                f"{self._protocol}.",
                 billed,
             )
         return UnusableReply(f"{self.where} ({self.name}) gave no reply, its client failed ({what}).", billed)
 
 
+async def _next(chunks: AsyncIterator[Any], *, ended: bool) -> Any:
+    """The next chunk; None after the last one. After an ending that is what comes soon: some servers never hang up."""
+
+    async def following() -> Any:
+        return await anext(chunks, None)
+
+    if not ended:
+        return await following()
+    try:
+        return await within(GRACE_SECONDS, following())
+    except TimeoutError:
+        return None
+
+
 def _spent(collector: Collector, started: float) -> Usage:
     """What an attempt that failed has cost, as far as anybody knows."""
     return collector.usage.model_copy(update={"seconds": time.perf_counter() - started})
-
-
-def _promises_endings(model: BaseChatModel) -> bool:
-    """Whether a reply that does not say why it ended is known to be cut; of others it is known once they have said it.
-
-    OpenAI's protocol promises it. Matched by name, because importing the class would load a library nobody may use.
-    """
-    return any(kind.__name__ == "BaseChatOpenAI" for kind in type(model).__mro__)
 
 
 def _is_kept(request: Request, reply: Reply) -> bool:
@@ -323,6 +351,8 @@ def _message(output: Any) -> BaseMessage:
 
 def _unavailable(where: str, name: str, failure: Failure, failures: int) -> str:
     tries = "1 try" if failures == 1 else f"{failures} tries"
+    if failure.answered:
+        return f"{where} answered with an error after {tries} ({failure.detail}); see the server's message and its log."
     if failure.status is None:
         advice = "check that the server runs and that the URL is right"
         return f"{where} could not be reached after {tries} ({failure.detail}); {advice}."

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent.models.counting import Reports
-from agent.models.endings import CUT, REFUSED, TOOL, WHOLE, told_by
+from agent.models.endings import CUT, REFUSED, TOOL, WHOLE, told_by, worse
 from agent.models.guard import character_limit
 from agent.models.reply import Reply, Request, TokenLogprob
-from agent.models.thinking import Veil, opens, part, thoughts_in
+from agent.models.thinking import part, thoughts_in
+from agent.models.veil import Veil
 from agent.text import carriable
 from agent.trace import Usage
 
@@ -63,7 +64,7 @@ class Collector:
     def add(self, message: BaseMessage) -> str:
         """Takes in one message or chunk; returns what of its text may be shown as answer."""
         metadata = message.response_metadata
-        self.ending = told_by(metadata) or self.ending
+        self.ending = worse(self.ending, told_by(metadata))
         self._take_logprobs(metadata.get("logprobs"))
         self._reports.add(getattr(message, "usage_metadata", None))
         self._look_for_refusal(message)
@@ -107,7 +108,7 @@ class Collector:
         """The answer, and what was thought before it."""
         text, cut = self.text, self._finish_reason == CUT
         parted = part(text, cut=cut)
-        self.began_in_thought = bool(parted.thinking) and not opens(text)
+        self.began_in_thought = parted.headless
         beside = "".join(self._thoughts)
         if cut and self._begins_in_thought and not parted.thinking and not beside:
             return "", text

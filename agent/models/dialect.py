@@ -52,6 +52,7 @@ class Terms:
 
 
 NO_TERMS = Terms()
+_GENERAL_PACKAGES = frozenset({"langchain_core", "langchain_community", "langchain_classic"})
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,12 @@ def capabilities_of(model: BaseChatModel) -> Capabilities:
 def speaks_openai(model: BaseChatModel) -> bool:
     """Whether a class writes OpenAI's chat completions and passes on what it does not know."""
     return {"extra_body", "openai_api_base", "logprobs"} <= field_names(model)
+
+
+def is_providers(model: BaseChatModel) -> bool:
+    """Whether a class is of a provider's package for LangChain, or made from one: those tell why a reply ended."""
+    packages = {kind.__module__.partition(".")[0] for kind in type(model).__mro__}
+    return any(name.startswith("langchain_") for name in packages - _GENERAL_PACKAGES)
 
 
 def field_names(model: BaseChatModel) -> frozenset[str]:

@@ -156,7 +156,7 @@ def _integration(spec: str) -> ModelClient:
         if "provider" in text.lower():
             raise UnknownModel(f"'{spec}' names no model. Use {FORMS}.") from error
         raise ModelError(f"'{spec}' could not be set up: {text}") from error
-    return ModelClient(model, name=spec, identity=spec, timeout=DEFAULT_TIMEOUT)
+    return ModelClient(model, name=spec, timeout=DEFAULT_TIMEOUT)
 
 
 def _guarded() -> dict[str, Any]:

@@ -38,7 +38,7 @@ def flaw_of(reply: Reply, collector: Collector, request: Request) -> Flaw | None
             f"called a tool ({collector.tool[:SHOWN] or 'without a name'}) instead of answering; none was offered"
         )
     if reply.finish_reason == UNFINISHED:
-        what = "broke off its reply: the stream ended without a finish reason and without [DONE]"
+        what = "broke off its reply: it came without a finish reason, or with one that nobody knows"
         return Flaw(f"{what}; check the server and what stands between", passing=True)
     if reply.finish_reason == FAILED:
         return Flaw("broke off its reply, and says that it failed; see the server's log", passing=True)

@@ -47,10 +47,13 @@ WORDS: Mapping[str, tuple[str, ...]] = {
 GUESSES = (
     frozenset({"logprobs", "json_schema", "grammar"}),
     frozenset({"temperature", "seed", "stop", "stream_options"}),
+    frozenset(LIMIT_NAMES[:1]),
 )
 """What to leave out after a refusal that names nothing, the least needed first."""
 
 _UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
+# What shares the context with the reply; a sentence about the most that a model ever writes speaks of none of it.
+_SHARED = re.compile(r"\b(?:context|prompt|inputs?|messages)\b", re.I)
 _NAMING_KEYS = frozenset({"param", "loc", "field", "parameter"})
 _CODE_KEYS = frozenset({"code", "type"})
 _ECHOING_KEYS = frozenset({"input", "request", "body"})
@@ -63,13 +66,15 @@ class Refusal:
     Args:
         features: what to leave out from now on, in the words of `agent.models.dialect.Terms`.
         most_tokens: a token limit that the endpoint takes.
+        room: the tokens that the model's context has left beside this one prompt.
     """
 
     features: frozenset[str] = frozenset()
     most_tokens: int | None = None
+    room: int | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.features) or self.most_tokens is not None
+        return bool(self.features) or self.most_tokens is not None or self.room is not None
 
 
 def refusal_in(error: BaseException, said: Said, limit: int) -> Refusal:
@@ -88,16 +93,19 @@ def refusal_in(error: BaseException, said: Said, limit: int) -> Refusal:
     failure = diagnose(error)
     if failure is None:
         return Refusal(frozenset(_named_by(_forbidden_fields(error), carries)))
-    if failure.status not in REFUSED_STATUS:
+    if failure.status not in REFUSED_STATUS and not failure.answered:
         return Refusal()
     complaint = _Complaint.of(error)
     named = _named_by(complaint.fields, carries) or _mentioned(complaint.text, carries)
     limits = named & frozenset(LIMIT_NAMES)
     if limits and not complaint.about_parameters and (numbers := complaint.numbers):
-        # It knows the parameter and complains about its value; that a conversation is too long is not mended here.
-        most = max((number for number in numbers if number < limit), default=None)
+        # It knows the parameter and complains about its value.
         named -= limits
-        return Refusal(frozenset(named), None if named else most)
+        if named:
+            return Refusal(frozenset(named))
+        if (room := complaint.room(limit)) is not None:
+            return Refusal(room=room)
+        return Refusal(most_tokens=max((number for number in numbers if number < limit), default=None))
     if named:
         return Refusal(frozenset(named))
     if failure.status in UNNAMED_STATUS and not complaint.fields:
@@ -135,9 +143,27 @@ class _Complaint:
     @property
     def numbers(self) -> frozenset[int]:
         """Numbers of two digits and more, beside those that are part of a name or the status."""
+        return frozenset(self._each_number())
+
+    def room(self, limit: int) -> int | None:
+        """What the model's context has left beside this prompt, below a limit; None where it is not about that.
+
+        Such an error names the context's length, the prompt's, and maybe the sum of what was asked for.
+        """
+        if _SHARED.search(self.text) is None:
+            return None
+        numbers = self._each_number()
+        sums = {number for number in numbers if number - limit in numbers}
+        lengths = {number for number in numbers if number != limit or numbers.count(limit) > 1} - sums
+        prompts = {number - limit for number in sums} or lengths - {max(lengths, default=0)}
+        if not prompts:
+            return None
+        left = max(lengths) - max(prompts)
+        return left if 0 < left < limit else None
+
+    def _each_number(self) -> list[int]:
         found = re.findall(r"(?<![\w.-])(\d[\d,]{1,8})(?![\w-])(?!\.\d)", self.text)
-        numbers = {int(number.replace(",", "")) for number in found}
-        return frozenset(numbers - REFUSED_STATUS)
+        return [number for text in found if (number := int(text.replace(",", ""))) not in REFUSED_STATUS]
 
 
 def _bodies(error: BaseException) -> Iterator[Any]:
@@ -145,7 +171,7 @@ def _bodies(error: BaseException) -> Iterator[Any]:
     seen: BaseException | None = error
     while seen is not None:
         for name in ("body", "details"):
-            if isinstance(body := getattr(seen, name, None), dict | list):
+            if isinstance(body := getattr(seen, name, None), dict | list | str):
                 yield body
         response = getattr(seen, "response", None)
         if callable(parse := getattr(response, "json", None)) and not inspect.iscoroutinefunction(parse):

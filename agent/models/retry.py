@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import email.utils
+import json
 import math
 import random
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from agent.text import carriable
 
+_STATUS = re.compile(r"[3-5][0-9]{2}")
 RETRYABLE_STATUS = frozenset({408, 409, 425, 429})
 # Matched by name over the class hierarchy: httpx, httpx2, openai, anthropic and aiohttp each bring their own,
 # and importing them all to compare classes would load libraries that nobody uses.
@@ -37,14 +41,32 @@ class RetryPolicy:
         return backoff * random.uniform(0.5, 1.5)
 
 
+class ServerError(Exception):
+    """An error that a server sent where a reply should stand, with a status that says that all is well.
+
+    Args:
+        body: what it sent.
+    """
+
+    def __init__(self, body: Any) -> None:
+        said = body.get("message") if isinstance(body, Mapping) else body
+        super().__init__(str(said or body))
+        self.body = body
+        self.code = body.get("code") if isinstance(body, Mapping) else None
+
+
 @dataclass(frozen=True)
 class Failure:
-    """A failed call, in terms that do not depend on the client library."""
+    """A failed call, in terms that do not depend on the client library.
+
+    `answered` is true where no status tells of the failure but a message of the server does.
+    """
 
     status: int | None
     retryable: bool
     retry_after: float | None
     detail: str
+    answered: bool = False
 
 
 def diagnose(error: BaseException) -> Failure | None:
@@ -57,8 +79,9 @@ def diagnose(error: BaseException) -> Failure | None:
             return Failure(status, retryable, _retry_after(cause), detail)
         names = {cls.__name__ for cls in type(cause).__mro__}
         # An `APIError` proper, without status, is an error event in the middle of a stream.
-        dropped = isinstance(cause, TimeoutError | ConnectionError) or type(cause).__name__ == "APIError"
-        if dropped or names & TRANSPORT_ERRORS:
+        if isinstance(cause, ServerError) or type(cause).__name__ == "APIError":
+            return Failure(None, True, None, detail, answered=True)
+        if isinstance(cause, TimeoutError | ConnectionError) or names & TRANSPORT_ERRORS:
             return Failure(None, True, None, detail)
     return None
 
@@ -76,6 +99,7 @@ def _status(error: BaseException) -> int | None:
     for holder in (error, getattr(error, "response", None)):
         for field in ("status_code", "code"):
             value = getattr(holder, field, None)
+            value = int(value) if isinstance(value, str) and _STATUS.fullmatch(value) else value
             if type(value) is int and 300 <= value < 1000:
                 return value
     return None
@@ -98,5 +122,18 @@ def _retry_after(error: BaseException) -> float | None:
 
 
 def _first_line(error: BaseException) -> str:
-    text = carriable(str(error)).strip().splitlines()
+    """An error's kind and words; with what the server said, where its words leave that out."""
+    text = carriable(str(error) + _unsaid(error)).strip().splitlines()
     return f"{type(error).__name__}: {text[0][:300]}" if text else type(error).__name__
+
+
+def _unsaid(error: BaseException) -> str:
+    body = next((body for cause in causes(error) if (body := getattr(cause, "body", None))), None)
+    if not isinstance(body, str | Mapping):
+        return ""
+    said = str(error)
+    texts = [body] if isinstance(body, str) else [text for text in body.values() if isinstance(text, str)]
+    if any(text.strip()[:40] in said for text in texts):
+        return ""
+    whole = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, default=str)
+    return f" - {' '.join(whole.split())}"

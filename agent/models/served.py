@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
@@ -10,6 +10,7 @@ from langchain_openai import ChatOpenAI
 from openai import BaseModel as ServerReply
 from pydantic import model_validator
 
+from agent.models.completions import FirstChoice
 from agent.models.counting import UNREADABLE
 
 
@@ -21,7 +22,7 @@ class ServedChat(ChatOpenAI):
 
     @model_validator(mode="after")
     def _read_quietly(self) -> Self:
-        self.async_client = QuietCompletions(self.async_client)
+        self.async_client = FirstChoice(self.async_client)
         return self
 
     def _create_chat_result(
@@ -55,38 +56,6 @@ class ServedChat(ChatOpenAI):
             if not readable:
                 converted.message.usage_metadata = UNREADABLE  # type: ignore[attr-defined]
         return converted
-
-
-class QuietCompletions:
-    """OpenAI's chat completions, whose chunks are plain data: a chunk of wrong types would print a warning each."""
-
-    def __init__(self, completions: Any) -> None:
-        self._completions = completions
-
-    async def create(self, **payload: Any) -> Any:
-        """What the endpoint answers; chunks as dictionaries."""
-        answer = await self._completions.create(**payload)
-        return QuietStream(answer) if payload.get("stream") else answer
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._completions, name)
-
-
-class QuietStream:
-    """A stream of chunks as dictionaries; closes the connection when it is left."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._stream.close()
-
-    async def __aiter__(self) -> AsyncIterator[Any]:
-        async for chunk in self._stream:
-            yield chunk.model_dump(warnings=False) if isinstance(chunk, ServerReply) else chunk
 
 
 def _is_readable(usage: Any) -> bool:

@@ -6,6 +6,7 @@ the model inside, in its own dialect, and the wrapping is laid around it again, 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from agent.errors import UsageError
 from agent.models import pooling
-from agent.models.dialect import LIMIT_NAMES, Dialect, Said, Terms, capabilities_of, of, speaks_openai
+from agent.models.completions import read_first_choice
+from agent.models.dialect import LIMIT_NAMES, Dialect, Said, Terms, capabilities_of, is_providers, of, speaks_openai
+from agent.models.refusal import WORDS
 from agent.models.reply import Capabilities, Request
 
 if TYPE_CHECKING:
@@ -65,6 +68,11 @@ class Speaker:
         return max((about.get("budget_tokens", 0) for about in budgets if isinstance(about, dict)), default=0)
 
     @property
+    def address(self) -> str:
+        """Where the model that is asked first sends its requests; empty where that cannot be seen."""
+        return next(_addresses(self.main), "")
+
+    @property
     def identity(self) -> str:
         """What sets the answers of this model apart, for the response cache."""
         return "|".join([*map(_identity, self.leaves), *_wrappings(self._model)])
@@ -84,6 +92,9 @@ class Speaker:
             if pooling.takes_headers(leaf) and "extra_headers" not in terms.refused:
                 options["extra_headers"] = {**(bound.get("extra_headers") or {}), **pooling.CLOSE}
                 carries.add("extra_headers")
+            fields |= read_first_choice(leaf)
+            if (bound.get("n") or getattr(leaf, "n", None) or 1) != 1:
+                fields, options = fields | {"n": 1}, options | ({"n": 1} if "n" in bound else {})
             if streaming and speaks_openai(leaf):
                 fields["stream_usage"] = "stream_options" not in terms.refused
                 carries.add("stream_options")
@@ -94,7 +105,7 @@ class Speaker:
         told: Runnable[Any, Any]
         options: dict[str, Any]
         if wrapped:
-            told, options = _rebuilt(self._model, put, {})[0], {}
+            told, options = _rebuilt(self._model, put, {}, _parameters(terms.refused))[0], {}
         else:
             told, options = put(self.main, {})
         said = Said({}, {}, frozenset(carries - terms.refused), frozenset(movable))
@@ -115,16 +126,27 @@ class Spoken:
     one_role: bool = False
 
 
+SAMPLING = frozenset({"temperature", "seed", "stop", "logprobs"})
+_ADDRESS_FIELDS = ("openai_api_base", "base_url", "anthropic_api_url", "groq_api_base", "endpoint")
+
 Put = Callable[["BaseChatModel", Mapping[str, Any]], tuple["BaseChatModel", dict[str, Any]]]
 
 
-def _rebuilt(model: Any, put: Put, bound: Mapping[str, Any]) -> tuple[Runnable[Any, Any], frozenset[str]]:
+def _parameters(refused: frozenset[str]) -> frozenset[str]:
+    """Names of the arguments that features go by which an endpoint refused."""
+    return frozenset(word for feature in refused & SAMPLING for word in WORDS[feature])
+
+
+def _rebuilt(
+    model: Any, put: Put, bound: Mapping[str, Any], refused: frozenset[str]
+) -> tuple[Runnable[Any, Any], frozenset[str]]:
     """The wrapping around what `put` makes of the chat models inside, and the arguments that those were given.
 
     Args:
         model: a wrapping, or a chat model.
         put: says the request to a chat model.
         bound: arguments bound further outside.
+        refused: arguments that the endpoint does not take, whoever bound them.
     """
     if _is_chat_model(model):
         leaf, options = put(model, bound)
@@ -137,13 +159,13 @@ def _rebuilt(model: Any, put: Put, bound: Mapping[str, Any]) -> tuple[Runnable[A
         one_by_one = list(inner) if isinstance(inner, list | tuple) else [inner]
         told = []
         for one in one_by_one:
-            rebuilt, names = _rebuilt(one, put, {**own, **bound}) if _holds_model(one) else (one, frozenset())
+            rebuilt, names = _rebuilt(one, put, {**own, **bound}, refused) if _holds_model(one) else (one, frozenset())
             told.append(rebuilt)
             given |= names
         changed[name] = told if isinstance(inner, list | tuple) else told[0]
     if own:  # an argument of the wrapping goes over that of the same name inside, where it was heeded already
         heeded = given | (frozenset(LIMIT_NAMES) if given & {*LIMIT_NAMES, "extra_body"} else frozenset())
-        changed["kwargs"] = {name: value for name, value in own.items() if name not in heeded}
+        changed["kwargs"] = {name: value for name, value in own.items() if name not in heeded | refused}
     return model.model_copy(update=changed), given
 
 
@@ -195,19 +217,39 @@ def _wrappings(model: Any) -> Iterator[str]:
 
 
 def _identity(model: BaseChatModel) -> str:
-    """What sets a chat model apart: what it says itself, or what LangChain knows to decide its answers.
+    """What sets a chat model apart: what it says itself, or its parameters and whom it asks.
 
-    A class that tells LangChain nothing is known by its fields, but for secrets and what is no plain value.
+    A class of one's own is known by what it tells LangChain of itself, if it does. Of others every field counts that is
+    plain and no matter of LangChain's own; they are hashed, because headers and addresses may hold credentials.
     """
     own = getattr(model, "identity", None)
     if isinstance(own, str):
         return own
-    parameters = dict(model._identifying_params) or {
-        name: value for name in sorted(type(model).model_fields) if _is_plain(value := getattr(model, name, None))
-    }
-    base = getattr(model, "openai_api_base", None) or getattr(model, "base_url", None)
-    where = {"base": base} if isinstance(base, str) and "base" not in parameters else {}
-    return f"{model._llm_type}:{json.dumps(parameters | where, sort_keys=True, default=str)}"
+    told = dict(model._identifying_params)
+    if is_providers(model) or not told:
+        told |= {name: value for name in _own_fields(model) if _is_plain(value := getattr(model, name, None))}
+    told |= {"addresses": found} if (found := list(_addresses(model))) else {}
+    named = getattr(model, "model_name", None) or getattr(model, "model", None)
+    text = json.dumps(told, sort_keys=True, default=str)
+    return f"{model._llm_type}:{named or ''}:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def _own_fields(model: BaseChatModel) -> list[str]:
+    """Fields of a class beside those of every chat model, and those that only say how long to try."""
+    from langchain_core.language_models import BaseChatModel
+
+    names = type(model).model_fields.keys() - BaseChatModel.model_fields.keys()
+    return sorted(name for name in names if not name.endswith(("timeout", "retries")))
+
+
+def _addresses(model: BaseChatModel) -> Iterator[str]:
+    """Where a provider's clients send requests, also where the environment told them so and no field does."""
+    if not is_providers(model):  # to be asked for its address may start a server
+        return
+    fields = [getattr(model, name, None) for name in _ADDRESS_FIELDS]
+    held = [*vars(model).values(), *(getattr(model, "__pydantic_private__", None) or {}).values()]
+    clients = [getattr(holder, "base_url", None) for one in held for holder in (one, getattr(one, "_client", None))]
+    yield from sorted({str(found) for found in (*fields, *clients) if found and "://" in str(found)})
 
 
 def _is_plain(value: Any) -> bool:

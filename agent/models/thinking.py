@@ -1,17 +1,21 @@
 """Thinking: what a reasoning model writes before its answer, kept apart from the answer.
 
-It comes in two shapes. Providers with a protocol for it send it beside the text, as content blocks or as a field of
+It comes in three shapes. Providers with a protocol for it send it beside the text, as content blocks or as a field of
 their own. Others leave it in the text between tags, where three things happen: the limit cuts it before the closing
 tag, a chat template writes the opening tag itself so that only the closing one is seen, and an answer may speak about
 the tags, as a program that removes them does. Structure tells these apart: tags that a reply's program, JSON, code
-fence or quotation marks hold are content.
+fence or quotation marks hold are content. Harmony, at last, writes messages on channels.
+
+Whatever a reply holds, it is read in time linear in its length.
 """
 
 from __future__ import annotations
 
 import ast
+import bisect
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,21 +23,43 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
-# How chat templates write it: DeepSeek, Qwen and most others; Seed; Mistral; Kimi.
-_NAMES = r"think|thinking|seed:think"
-_OPEN = re.compile(rf"<(?:{_NAMES})>|\[THINK\]|◁think▷", re.I)
-_CLOSE = re.compile(rf"</(?:{_NAMES})>|\[/THINK\]|◁/think▷", re.I)
-_LONGEST_TAG = 16
-_QUOTES = "'\"`“”‘’«»"
-_FENCED = re.compile(r"^ {0,3}(?P<fence>```+|~~~+)[^\n]*\n.*?^ {0,3}(?P=fence)[ \t]*$", re.M | re.S)
+# How chat templates write it: DeepSeek, Qwen and most others; Seed; Mistral; Kimi; OpenThoughts.
+_NAMES = r"(?:think|thinking|seed:think)"
+OPEN = re.compile(rf"<{_NAMES}(?:\s[^<>]{{0,80}})?(?<!/)>|\[THINK\]|◁think▷|<\|begin_of_thought\|>", re.I)
+_CLOSE = re.compile(rf"</{_NAMES}\s{{0,8}}>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>", re.I)
+TAG = re.compile(f"(?P<open>{OPEN.pattern})|(?P<close>{_CLOSE.pattern})", re.I)
+_BLANK = re.compile(r"[\s\ufeff\u200b]*")
+
+# Names that a document may well use: thinking only where such an element begins the reply and an answer follows it.
+ELEMENT = re.compile(r"<(?P<name>thought|reasoning)(?:\s[^<>]{0,80})?(?<!/)>", re.I)
+_SOLUTION = re.compile(r"\s*<\|begin_of_solution\|>(.*?)(?:<\|end_of_solution\|>\s*)?", re.S)
+
+_HARMONY = re.compile(r"(?:<\|start\|>\w{1,40})?<\|channel\|>")
+_CHANNEL = re.compile(r"<\|channel\|>(?P<name>\w+)[^<]{0,200}(?:<\|constrain\|>\w+)?<\|message\|>")
+_MESSAGE_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
+QUOTES = "'\"`“”‘’«»"
+_CLOSING_QUOTES = "”’»"
+_FENCE = re.compile(r"^ {0,3}(?P<fence>```+|~~~+)(?P<info>[^\n]*)$", re.M)
 
 
 @dataclass(frozen=True)
 class Parted:
-    """A reply's text in two: what was thought, and what was answered."""
+    """A reply's text in two: what was thought, and what was answered.
+
+    `headless` is true where the thinking had no opening tag, because the chat template had written it.
+    """
 
     thinking: str
     answer: str
+    headless: bool = False
+
+
+@dataclass(frozen=True)
+class _Tag:
+    start: int
+    end: int
+    opening: bool
+    quoted: bool
 
 
 def part(text: str, *, cut: bool = False) -> Parted:
@@ -43,34 +69,42 @@ def part(text: str, *, cut: bool = False) -> Parted:
         text: the whole reply.
         cut: the reply ended at its limit, so a tag that was not closed yet was going to be.
     """
-    if _OPEN.search(text) is None and _CLOSE.search(text) is None:
-        return Parted("", text)
-    if not opens(text) and _is_code_or_data(text):
-        return Parted("", text)
+    begin = begin_of(text)
+    if _HARMONY.match(text, begin) is not None:
+        return _channels(text)
     thoughts: list[str] = []
-    rest = text
-    while (opened := _OPEN.match(rest.lstrip())) is not None:
-        thought, rest = _until_closed(rest.lstrip()[opened.end() :])
-        thoughts.append(thought)
+    element = _leading_element(text, begin)
+    if element is not None:
+        thoughts.append(text[element[0] : element[1]])
+        begin = begin_of(text, element[2])
+    if TAG.search(text, begin) is None or (OPEN.match(text, begin) is None and _is_code_or_data(text[begin:])):
+        return _parted(thoughts, text[begin:] if thoughts else text)
+    tags = _tags(text, begin)
+    closings = _Closings([tag for tag in tags if not tag.quoted], tags)
+    at = begin
+    while (opened := closings.opened_at(at)) is not None:
+        closing = closings.of(opened)
+        thoughts.append(text[opened.end : len(text) if closing is None else closing.start])
+        at = len(text) if closing is None else begin_of(text, closing.end)
+    fences = _fences(text)
+    bare = [tag for tag in tags if tag.start >= at and not tag.quoted and not _within(fences, tag.start)]
+    headless = not thoughts and bool(bare) and not bare[0].opening
+    headless = headless and not any(tag.opening and tag.start < bare[0].start for tag in tags)
+    if headless:
+        thoughts.append(text[: bare[0].start])
+        at = bare[0].end
+    elif not thoughts:
+        at = 0
+    rest = "".join(_without_later(text, at, bare, thoughts, cut))
+    return _parted(thoughts, rest, headless)
+
+
+def _parted(thoughts: list[str], rest: str, headless: bool = False) -> Parted:
     if not thoughts:
-        headless = _closing_without_opening(rest)
-        if headless is not None:
-            thoughts.append(rest[: headless.start()])
-            rest = rest[headless.end() :]
-    rest = "".join(_without_later(rest, thoughts, cut))
-    return Parted("\n".join(filter(None, map(str.strip, thoughts))), rest.lstrip() if thoughts else rest)
-
-
-def opens(text: str) -> bool:
-    """Whether the text begins with thinking."""
-    return _OPEN.match(text.lstrip()) is not None
-
-
-def may_open(text: str) -> bool:
-    """Whether the text may still turn out to begin with an opening tag, as far as it has come."""
-    start = text.lstrip()
-    tags = ("<think>", "<thinking>", "<seed:think>", "[think]", "◁think▷")
-    return len(start) < _LONGEST_TAG and any(tag.startswith(start.lower()) for tag in tags)
+        return Parted("", rest)
+    solution = _SOLUTION.fullmatch(rest)
+    answer = solution[1] if solution is not None else rest
+    return Parted("\n".join(filter(None, map(str.strip, thoughts))), answer[begin_of(answer) :], headless)
 
 
 def thoughts_in(message: BaseMessage) -> str:
@@ -95,50 +129,123 @@ def _block_thought(block: dict[Any, Any]) -> str:
     return "".join(parts)
 
 
-def _until_closed(text: str) -> tuple[str, str]:
-    """The thought that begins here and what follows it; a thought that is never closed has nothing after it."""
-    closings = list(_CLOSE.finditer(text))
-    closing = next((found for found in closings if not _quoted(text, found)), closings[0] if closings else None)
-    return (text, "") if closing is None else (text[: closing.start()], text[closing.end() :])
+def begin_of(text: str, at: int = 0) -> int:
+    """Where text begins that is not blank."""
+    found = _BLANK.match(text, at)
+    return at if found is None else found.end()
 
 
-def _closing_without_opening(text: str) -> re.Match[str] | None:
-    """The closing tag of thinking whose opening tag the chat template wrote."""
-    for closing in _bare(_CLOSE, text):
-        return closing if _OPEN.search(text, 0, closing.start()) is None else None
-    return None
+def _leading_element(text: str, begin: int) -> tuple[int, int, int] | None:
+    """Begin and end of what an element at the beginning holds, and its own end; None where no answer follows it."""
+    opened = ELEMENT.match(text, begin)
+    closed = opened and re.compile(rf"</{opened['name']}\s{{0,8}}>", re.I).search(text, opened.end())
+    if opened is None or closed is None or begin_of(text, closed.end()) == len(text):
+        return None
+    return opened.end(), closed.start(), closed.end()
 
 
-def _without_later(text: str, thoughts: list[str], cut: bool) -> Iterator[str]:
-    """The text without thinking further down; what is taken out joins the thoughts."""
-    at = 0
-    for opened in _bare(_OPEN, text):
-        if opened.start() < at:
+def _channels(text: str) -> Parted:
+    """Harmony's messages: what is on the final channel is the answer."""
+    thoughts: list[str] = []
+    answers: list[str] = []
+    for channel in _CHANNEL.finditer(text):
+        end = _MESSAGE_END.search(text, channel.end())
+        message = text[channel.end() : len(text) if end is None else end.start()]
+        (answers if channel["name"] == "final" else thoughts).append(message)
+    return Parted("\n".join(map(str.strip, thoughts)), "".join(answers))
+
+
+def _tags(text: str, begin: int) -> list[_Tag]:
+    """All tags in order. Quotation marks hold one if they stand right before it, or after it and close another."""
+    tags: list[_Tag] = []
+    at, marks = begin, Counter[str]()
+    for found in TAG.finditer(text, begin):
+        line = text.rfind("\n", at, found.start()) + 1
+        if line:
+            at, marks = line, Counter()
+        marks.update({mark: text.count(mark, at, found.start()) for mark in QUOTES})
+        at = found.start()
+        before, after = text[max(at - 1, 0) : at], text[found.end() : found.end() + 1]
+        held = bool(before) and before in QUOTES
+        closed = bool(after) and after in QUOTES and (after in _CLOSING_QUOTES or marks[after] % 2 == 1)
+        tags.append(_Tag(found.start(), found.end(), found["open"] is not None, held or closed))
+    return tags
+
+
+class _Closings:
+    """Which closing tag ends a thought: the one that balances its opening, else the next one.
+
+    Args:
+        tags: those that count, in order.
+        others: all there are, the last resort.
+    """
+
+    def __init__(self, tags: list[_Tag], others: list[_Tag]) -> None:
+        self._balancing: dict[int, _Tag] = {}
+        waiting: list[_Tag] = []
+        for tag in tags:
+            if tag.opening:
+                waiting.append(tag)
+            elif waiting:
+                self._balancing[waiting.pop().start] = tag
+        self._opened = {tag.start: tag for tag in others if tag.opening}
+        self._each = [[tag for tag in some if not tag.opening] for some in (tags, others)]
+        self._starts = [[tag.start for tag in closings] for closings in self._each]
+
+    def opened_at(self, place: int) -> _Tag | None:
+        """The opening tag that stands at a place."""
+        return self._opened.get(place)
+
+    def of(self, opened: _Tag) -> _Tag | None:
+        """What closes the thought that a tag opens; None where nothing does."""
+        if opened.start in self._balancing:
+            return self._balancing[opened.start]
+        for closings, starts in zip(self._each, self._starts, strict=True):
+            following = bisect.bisect_left(starts, opened.end)
+            if following < len(closings):
+                return closings[following]
+        return None
+
+
+def _without_later(text: str, at: int, bare: list[_Tag], thoughts: list[str], cut: bool) -> Iterator[str]:
+    """The text from a place on without thinking further down; what is taken out joins the thoughts."""
+    closings = _Closings(bare, bare)
+    for opened in bare:
+        if not opened.opening or opened.start < at:
             continue
-        closing = next((found for found in _bare(_CLOSE, text) if found.start() >= opened.end()), None)
+        closing = closings.of(opened)
         if closing is None and not cut:
             continue
-        yield text[at : opened.start()]
-        at = len(text) if closing is None else closing.end()
-        thoughts.append(text[opened.end() : len(text) if closing is None else closing.start()])
+        yield text[at : opened.start]
+        at = len(text) if closing is None else closing.end
+        thoughts.append(text[opened.end : len(text) if closing is None else closing.start])
     yield text[at:]
 
 
-def _bare(tag: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
-    """Tags that stand in the text itself, neither in a code fence nor quoted."""
-    fences = [fence.span() for fence in _FENCED.finditer(text)]
-    for found in tag.finditer(text):
-        if not _quoted(text, found) and not any(start <= found.start() < end for start, end in fences):
-            yield found
+def _fences(text: str) -> list[tuple[int, int]]:
+    """Where code fences begin and end, in order; one that nothing closes is none."""
+    lines = list(_FENCE.finditer(text))
+    longest = [Counter[str]()]  # of the fences that can close one, from each line on
+    for line in reversed(lines):
+        mark, size = line["fence"][0], 0 if line["info"].strip(" \t") else len(line["fence"])
+        longest.append(Counter(longest[-1] | Counter({mark: size})))
+    longest.reverse()
+    fences: list[tuple[int, int]] = []
+    opened: re.Match[str] | None = None
+    for number, line in enumerate(lines, start=1):
+        mark, size = line["fence"][0], len(line["fence"])
+        if opened is None:
+            opened = line if longest[number][mark] >= size else None
+        elif opened["fence"][0] == mark and size >= len(opened["fence"]) and not line["info"].strip(" \t"):
+            fences.append((opened.start(), line.end()))
+            opened = None
+    return fences
 
 
-def _quoted(text: str, tag: re.Match[str]) -> bool:
-    """Whether quotation marks hold the tag: one right before it, or one right after it that closes an earlier one."""
-    before, after = text[max(tag.start() - 1, 0) : tag.start()], text[tag.end() : tag.end() + 1]
-    if before and before in _QUOTES:
-        return True
-    line = text[text.rfind("\n", 0, tag.start()) + 1 : tag.start()]
-    return bool(after) and after in _QUOTES and (after in "”’»" or line.count(after) % 2 == 1)
+def _within(spans: list[tuple[int, int]], place: int) -> bool:
+    """Whether one of these spans, which are in order, holds a place."""
+    before = bisect.bisect_right(spans, (place, len(spans) and spans[-1][1])) - 1
+    return before >= 0 and spans[before][0] <= place < spans[before][1]
 
 
 def _is_code_or_data(text: str) -> bool:
@@ -152,47 +259,3 @@ def _is_code_or_data(text: str) -> bool:
         return bool(ast.parse(text).body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-
-
-class Veil:
-    """Keeps thinking out of a stream of text: gives out what is answer as soon as that is sure.
-
-    Args:
-        hidden: the model is known to begin in the middle of its thinking, so nothing shows before a closing tag.
-    """
-
-    def __init__(self, hidden: bool = False) -> None:
-        self._hidden = hidden
-        self._undecided = True
-        self._held: list[str] = []
-        self._tail = ""
-
-    def add(self, text: str) -> str:
-        """Takes in the next piece; returns what may be shown now."""
-        if not self._undecided:
-            return text
-        self._held.append(text)
-        self._tail = (self._tail + text)[-(2 * _LONGEST_TAG + len(text)) :]
-        if self._hidden:
-            if _CLOSE.search(self._tail) is None:
-                return ""
-            answer = part("".join(self._held)).answer
-        else:
-            held = "".join(self._held)
-            if may_open(held) or not held.strip():
-                return ""
-            if opens(held):
-                self._hidden = True
-                self._tail = held
-                return self.add("")
-            answer = held
-        if not answer:
-            return ""
-        self._undecided = False
-        self._held.clear()
-        return answer
-
-    def rest(self, answer: str) -> str:
-        """What is still to be shown once the reply is whole and its answer known; empty where all was shown."""
-        shown, self._undecided = not self._undecided, False
-        return "" if shown else answer

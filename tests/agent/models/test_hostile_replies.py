@@ -483,3 +483,130 @@ class TestErrors:
 def test_what_is_not_finite_cannot_be_part_of_a_reply():
     with pytest.raises(ValueError, match="finite"):
         TokenLogprob(token="x", logprob=-math.inf)
+
+
+def answer_of(text: str, reason: str | None = "stop", index: int = 0) -> dict:
+    return {"choices": [{"index": index, "delta": {"content": text}, "finish_reason": reason}]}
+
+
+class TestHowRepliesEnd:
+    @STREAMING
+    @pytest.mark.parametrize(
+        "reason",
+        ["time_limit", "token_limit", "max_new_tokens", "context_length_exceeded", "length-limit", "maxTokens"],
+    )
+    async def test_words_for_a_limit_are_a_limit(self, endpoint, ask_for, cache, reason, streaming):
+        endpoint.plan = [endpoint.ok("Answer: 4", finish=reason)]
+        assert (await client_of(endpoint, cache=cache).ask(ask_for(), listener(streaming))).cut
+        assert cache.stats().entries == 0
+
+    @STREAMING
+    @pytest.mark.parametrize("reason", ["not_finished", "unload", "interrupted", "preempted", "sunspots"])
+    async def test_a_word_that_nobody_knows_ends_no_whole_reply(self, endpoint, ask_for, cache, reason, streaming):
+        endpoint.plan = [endpoint.ok("Answer: 4", finish=reason)]
+        with pytest.raises(UnusableReply, match="broke off"):
+            await client_of(endpoint, cache=cache).ask(ask_for(), listener(streaming))
+        assert cache.stats().entries == 0
+
+    @pytest.mark.parametrize(
+        "reason", ["stop", "eos_token", "COMPLETE", "endTurn", "FinishReason.STOP", "stop-sequence"]
+    )
+    async def test_the_known_words_for_a_whole_reply_are_one(self, endpoint, ask_for, reason):
+        endpoint.plan = [endpoint.ok("Answer: 42", finish=reason)]
+        assert (await client_of(endpoint).ask(ask_for())).finish_reason == "stop"
+
+    async def test_a_later_stop_does_not_mend_a_cut(self, endpoint, ask_for):
+        endpoint.plan = [endpoint.events("Answer: 4", ended("length"), ended("stop"))]
+        assert (await client_of(endpoint).ask(ask_for(), listener(True))).cut
+
+    async def test_a_whole_reply_that_does_not_say_why_it_ended_is_none(self, endpoint, ask_for):
+        endpoint.plan = [whole(said("Answer: 4", None))]
+        with pytest.raises(UnusableReply, match="broke off"):
+            await client_of(endpoint).ask(ask_for())
+
+    async def test_a_finished_reply_counts_though_the_connection_stays_open(self, endpoint, ask_for):
+        endpoint.plan = [endpoint.endless(b": still here\n\n", 0.05, head=line("Answer: 42") + line(ended()))]
+        reply = await client_of(endpoint, timeout=60).ask(ask_for(), listener(True))
+        assert (reply.text, reply.finish_reason) == ("Answer: 42", "stop")
+        assert await asyncio.to_thread(endpoint.left.wait, 20)
+
+
+class TestChoices:
+    @pytest.mark.parametrize("own", [False, True], ids=["served", "object"])
+    async def test_only_the_first_choice_of_a_stream_counts(self, endpoint, ask_for, own):
+        pieces = [("Ans", "I say "), ("wer: ", "it is "), ("42", "77")]
+        chunks = [answer_of(text, None, index) for both in pieces for index, text in enumerate(both)]
+        chunks += [answer_of("", "length", 1), answer_of("", "stop", 0)]
+        endpoint.plan = [endpoint.events(*chunks)]
+        client = own_client(endpoint) if own else client_of(endpoint)
+        reply = await client.ask(ask_for(), listener(True))
+        assert (reply.text, reply.finish_reason) == ("Answer: 42", "stop")
+
+    @pytest.mark.parametrize("own", [False, True], ids=["served", "object"])
+    async def test_only_the_first_choice_of_a_list_counts(self, endpoint, ask_for, own):
+        choices = [said("Answer: 77", "length") | {"index": 1}, said("Answer: 42") | {"index": 0}]
+        endpoint.plan = [whole({}, choices=choices)]
+        client = own_client(endpoint) if own else client_of(endpoint)
+        reply = await client.ask(ask_for())
+        assert (reply.text, reply.finish_reason) == ("Answer: 42", "stop")
+
+    @STREAMING
+    async def test_an_owner_who_asked_for_several_gets_one(self, endpoint, ask_for, streaming):
+        await own_client(endpoint, n=2).ask(ask_for(), listener(streaming))
+        client = ModelClient(own_client(endpoint).model.bind(n=2), retry=FAST)
+        await client.ask(ask_for(), listener(streaming))
+        assert [sent.get("n", 1) for sent in endpoint.bodies] == [1, 1]
+
+
+def own_client(endpoint, **own) -> ModelClient:
+    from langchain_openai import ChatOpenAI
+
+    model = ChatOpenAI(model="m", base_url=endpoint.url, api_key="k", max_retries=0, **own)
+    return ModelClient(model, retry=FAST)
+
+
+class TestErrorsThatComeWithStatus200:
+    ERRORS = (
+        b'event: error\ndata: {"message":"boom"}\n\n',
+        b'data: {"object":"error","message":"boom"}\n\n',
+        b'data: {"error":{"message":"boom"}}\n\n',
+        b'data: {"error":"boom"}\n\n',
+    )
+
+    @pytest.mark.parametrize("event", ERRORS)
+    async def test_in_a_stream_they_end_the_reply(self, endpoint, ask_for, cache, event):
+        endpoint.plan = [endpoint.events("Answer: 4", event)]
+        with pytest.raises(ModelUnavailable, match="answered with an error") as caught:
+            await client_of(endpoint, cache=cache).ask(ask_for(), listener(True))
+        assert "could not be reached" not in str(caught.value)
+        assert cache.stats().entries == 0
+
+    @STREAMING
+    @pytest.mark.parametrize("content", [{"error": {"message": "boom"}}, {"object": "error", "message": "boom"}])
+    async def test_as_a_body_they_are_told(self, endpoint, ask_for, content, streaming):
+        endpoint.plan = [endpoint.raw(json.dumps(content).encode(), "application/json")]
+        with pytest.raises(ModelUnavailable, match="answered with an error.*boom"):
+            await client_of(endpoint).ask(ask_for(), listener(streaming))
+
+    @pytest.mark.parametrize("code", [400, "400", None])
+    @pytest.mark.parametrize("kind", ["event", "body"])
+    @STREAMING
+    async def test_a_refused_parameter_is_learned(self, endpoint, ask_for, kind, code, streaming):
+        error = {"error": {"message": "seed is not supported", "param": "seed", "code": code}}
+
+        def step(handler, asked):
+            if "seed" not in asked:
+                return endpoint.ok()(handler, asked)
+            if streaming and kind == "event":
+                return endpoint.events(error)(handler, asked)
+            return endpoint.raw(json.dumps(error).encode(), "application/json")(handler, asked)
+
+        endpoint.plan = [step]
+        assert (await client_of(endpoint).ask(ask_for(), listener(streaming))).text == "fine"
+        assert len(endpoint.bodies) == 2
+
+    async def test_a_whole_completion_where_a_stream_was_asked_for_is_read(self, endpoint, ask_for):
+        shown: list[str] = []
+        endpoint.plan = [whole(said("Answer: 42"))]
+        reply = await client_of(endpoint).ask(ask_for(), shown.append)
+        assert (reply.text, "".join(shown), reply.usage.completion_tokens) == ("Answer: 42", "Answer: 42", 2)

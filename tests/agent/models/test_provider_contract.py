@@ -7,7 +7,7 @@ import pytest
 
 from agent import Budget, ReasoningAgent
 from agent.errors import PilotageError, UsageError
-from agent.models import ModelClient, RetryPolicy, load_model
+from agent.models import ModelClient, ResponseCache, RetryPolicy, load_model
 from tests.agent.models.wires import CACHED, COMPLETION, PROMPT, PROVIDERS, Refuse, Say, Wires
 
 # Client libraries leave connections in their pools when an event loop ends, and Google's one warns about itself.
@@ -71,6 +71,16 @@ class TestEveryProvider:
         wires.say = Say("half a th", cut=True)
         reply = await client_of(provider, wires).ask(ask_for(), (lambda text: None) if streaming else None)
         assert (reply.text, reply.finish_reason, reply.cut) == ("half a th", "length", True)
+
+    async def test_a_reply_that_does_not_say_why_it_ended_is_no_answer_and_not_cached(
+        self, provider, wires, ask_for, streaming, tmp_path
+    ):
+        wires.say = Say("Answer: 4", broken=True)
+        client = client_of(provider, wires)
+        with ResponseCache(tmp_path / "responses.sqlite") as client.cache:
+            with pytest.raises(PilotageError):
+                await client.ask(ask_for(), (lambda text: None) if streaming else None)
+            assert client.cache.stats().entries == 0
 
     async def test_thinking_is_kept_apart(self, provider, wires, ask_for, streaming):
         shown: list[str] = []
@@ -183,6 +193,36 @@ async def test_models_of_one_class_are_told_apart_by_the_cache(provider, wires):
     assert identity() == identity() != identity(model="gemini-2.5-pro")
 
 
+async def test_servers_of_one_model_are_told_apart_by_the_cache(provider, wires):
+    identity = client_of(provider, wires).identity
+    assert ModelClient(provider.make("http://127.0.0.1:9")).identity != identity
+    headers = {"default_headers", "default_query", "additional_headers", "client_kwargs"}
+    for name in headers & type(provider.make(wires.url)).model_fields.keys():
+        secret = f"{name}-value-7301"
+        own = {"headers": {"x-route": secret}} if name == "client_kwargs" else {"x-route": secret}
+        routed = client_of(provider, wires, **{name: own}).identity
+        assert routed != identity
+        assert secret not in routed
+
+
+def test_model_strings_at_two_addresses_are_told_apart_by_the_cache(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    identities = set()
+    for port in (1, 2):
+        monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{port}/v1")
+        monkeypatch.setenv("OLLAMA_HOST", f"http://127.0.0.1:{port}")
+        identities |= {load_model("openai:m").identity, load_model("ollama:m").identity}
+    assert len(identities) == 4
+
+
+async def test_faults_name_the_address_and_no_other_protocol(provider, wires, ask_for):
+    wires.refusals = [Refuse("<html>welcome</html>", status=200)]
+    with pytest.raises(PilotageError) as caught:
+        await client_of(provider, wires).ask(ask_for())
+    assert wires.url in str(caught.value)
+    assert provider.name in ("openai", "groq") or "OpenAI-compatible" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("spec", "variables"),
     [
@@ -222,6 +262,16 @@ async def test_a_bound_temperature_stays_until_a_block_samples_and_a_bound_limit
     await client.ask(ask_for(max_tokens=77))
     await client.ask(ask_for(max_tokens=77, temperature=0.9))
     assert [(body["temperature"], body["max_tokens"]) for body in wires.bodies] == [(0.2, 77), (0.9, 77)]
+
+
+async def test_a_bound_parameter_that_the_endpoint_refuses_is_left_out_as_well(wires, ask_for):
+    from langchain_openai import ChatOpenAI
+
+    error = {"error": {"message": "'temperature' is not supported with this model.", "param": "temperature"}}
+    wires.refusals = [Refuse(error, when=lambda body: "temperature" in body)]
+    model = ChatOpenAI(model="m", base_url=f"{wires.url}/v1", api_key="k", max_retries=0).bind(temperature=0.7)
+    assert (await ModelClient(model, retry=FAST).ask(ask_for())).text == "fine"
+    assert len(wires.bodies) == 2
 
 
 async def test_a_fallback_of_another_provider_is_asked_in_its_own_words(wires, ask_for):

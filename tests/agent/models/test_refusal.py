@@ -9,6 +9,7 @@ from agent.errors import ModelUnavailable
 from agent.models import ModelClient, RetryPolicy, load_model
 from agent.models.dialect import Said
 from agent.models.refusal import Refusal, refusal_in
+from tests.agent.models.wires import answer
 
 EVERYTHING = frozenset(
     {"max_tokens", "temperature", "seed", "stop", "logprobs", "json_schema", "stream", "stream_options", "system"}
@@ -102,6 +103,81 @@ def test_a_limit_that_is_too_large_is_lowered_to_what_the_error_names(asked, mos
         "max_tokens is too large: 100000. This model supports at most 16384 completion tokens.", "max_tokens"
     )
     assert refusal_in(error(400, too_large), Said(carries=EVERYTHING), asked) == Refusal(most_tokens=most)
+
+
+VLLM = (
+    "'max_tokens' or 'max_completion_tokens' is too large: 4096. This model's maximum context length is 4096 tokens "
+    "and your request has 58 input tokens (4096 > 4096 - 58)."
+)
+OLDER = (
+    "This model's maximum context length is 4096 tokens. However, you requested 4154 tokens (58 in the messages, 4096 "
+    "in the completion). Please reduce max_tokens."
+)
+TGI = "`inputs` tokens + `max_new_tokens` must be <= 4096. Given: 58 `inputs` tokens and 4096 `max_new_tokens`"
+OTHER = "maximum context length is 4096 tokens, your messages have 58 tokens; max_tokens 4096 too large"
+
+
+@pytest.mark.parametrize("message", [VLLM, OLDER, TGI, OTHER])
+def test_what_a_context_has_left_is_for_this_prompt_only(message):
+    found = refusal_in(error(400, openai(message, "max_tokens")), Said(carries=EVERYTHING), 4096)
+    assert found == Refusal(room=4096 - 58)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "max_tokens must be at most 8192, got 100000",
+        "max_tokens: 100000 > 8192, which is the maximum allowed number of output tokens",
+        "`max_tokens` must be less than or equal to `8192`, the maximum value is less than the `context_window`",
+        "Invalid input: max_tokens must be at most 8192",
+    ],
+)
+def test_a_models_own_maximum_is_for_good(message):
+    found = refusal_in(error(400, openai(message, "max_tokens")), Said(carries=EVERYTHING), 100_000)
+    assert found == Refusal(most_tokens=8192)
+
+
+async def test_a_shorter_prompt_gets_its_whole_limit_again(endpoint, ask_for):
+    def crowded(handler, body):
+        prompt = body["messages"][0]["content"]
+        if len(prompt) > 50 and body["max_tokens"] > 4096 - 58:
+            return endpoint.status(400, VLLM)(handler, body)
+        return endpoint.ok()(handler, body)
+
+    endpoint.plan = [crowded]
+    client = client_of(endpoint)
+    await client.ask(ask_for("x" * 60, max_tokens=4096))
+    await client.ask(ask_for("x", max_tokens=4096))
+    assert [body["max_tokens"] for body in endpoint.bodies] == [4096, 4038, 4096]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_a_refusal_in_plain_text_is_learned(endpoint, ask_for, streaming):
+    def plain(handler, body):
+        if "max_tokens" not in body:
+            return endpoint.ok()(handler, body)
+        return answer(handler, 400, b"max_tokens: unknown field", "text/plain")
+
+    endpoint.plan = [plain]
+    assert (await client_of(endpoint).ask(ask_for(), (lambda text: None) if streaming else None)).text == "fine"
+    assert "max_completion_tokens" in endpoint.bodies[-1]
+    assert len(endpoint.bodies) == 2
+
+
+@pytest.mark.parametrize("status", [401, 403, 422, 500])
+async def test_what_a_server_says_in_plain_text_or_as_detail_is_shown(endpoint, ask_for, status):
+    for content, kind in ((b"the moon is full", "text/plain"), (b'{"detail": "the moon is full"}', "application/json")):
+        endpoint.plan = [lambda handler, body, said=(content, kind): answer(handler, status, *said)]
+        with pytest.raises(ModelUnavailable, match="the moon is full"):
+            await client_of(endpoint).ask(ask_for())
+
+
+async def test_a_limit_that_is_refused_without_a_word_goes_by_its_other_name(endpoint, ask_for):
+    def mute(handler, body):
+        return answer(handler, 400, b"", "text/plain") if "max_tokens" in body else endpoint.ok()(handler, body)
+
+    endpoint.plan = [mute]
+    assert (await client_of(endpoint).ask(ask_for())).text == "fine"
 
 
 def test_a_library_that_has_no_such_argument_refuses_it():

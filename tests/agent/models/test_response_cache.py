@@ -9,12 +9,15 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
 from agent.errors import BadReply, UsageError
 from agent.models import Capabilities, ModelClient, Reply, ResponseCache, RetryPolicy, ScriptedChatModel, UnusableReply
 from agent.models.cache import CACHE_FORMAT
+from agent.models.factory import load_model
+from agent.models.reply import LimitUsedUp
 from agent.trace import Usage
 
 
@@ -91,6 +94,19 @@ async def test_a_failed_call_fails_for_all_who_wait_is_charged_once_and_is_not_k
     assert all(isinstance(failure, UnusableReply | BadReply) for failure in failures)
     assert sum(failure.usage.llm_calls for failure in failures) == script.counted.llm_calls == 2
     assert (await client.ask(ask_for())).text == "good"
+
+
+async def test_whoever_waits_for_a_reply_that_thought_its_limit_away_is_told_as_much(cache, endpoint, ask_for):
+    def thinks(handler, body):
+        time.sleep(0.3)
+        endpoint.ok("", finish="length")(handler, body)
+
+    endpoint.plan = [thinks]
+    client = load_model("m", base_url=endpoint.url, cache=cache)
+    outcomes = await asyncio.gather(*(client.ask(ask_for()) for _ in range(3)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [LimitUsedUp] * 3
+    assert len(endpoint.bodies) == 1
+    assert sum(outcome.usage.llm_calls for outcome in outcomes) == 1
 
 
 def test_event_loops_in_threads_share_one_cache(cache, ask_for):

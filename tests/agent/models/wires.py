@@ -25,6 +25,7 @@ class Say:
     text: str = "fine"
     thinking: str = ""
     cut: bool = False
+    broken: bool = False  # it stops without saying why
     endless: bool = False
 
 
@@ -126,7 +127,7 @@ def openai(say: Say, streaming: bool) -> tuple[list[str], str]:
         "total_tokens": PROMPT + COMPLETION,
         "prompt_tokens_details": {"cached_tokens": CACHED},
     }
-    finish = "length" if say.cut else "stop"
+    finish = None if say.broken else "length" if say.cut else "stop"
     common = {"id": "1", "created": 1, "model": "m"}
     if not streaming:
         message = {"role": "assistant", "content": say.text}
@@ -143,12 +144,12 @@ def openai(say: Say, streaming: bool) -> tuple[list[str], str]:
     chunks.append(
         common | {"object": "chat.completion.chunk", "choices": [ending], "usage": usage, "x_groq": {"usage": usage}}
     )
-    return events(chunks, last="data: [DONE]\n\n"), SSE
+    return events(chunks, last="" if say.broken else "data: [DONE]\n\n"), SSE
 
 
 def anthropic(say: Say, streaming: bool) -> tuple[list[str], str]:
     fresh = {"input_tokens": PROMPT - CACHED, "cache_read_input_tokens": CACHED, "cache_creation_input_tokens": 0}
-    reason = "max_tokens" if say.cut else "end_turn"
+    reason = None if say.broken else "max_tokens" if say.cut else "end_turn"
     common = {"id": "1", "type": "message", "role": "assistant", "model": "m", "stop_sequence": None}
     blocks = [{"type": "thinking", "thinking": say.thinking, "signature": "s"}] if say.thinking else []
     blocks += [{"type": "text", "text": say.text}] if say.text else []
@@ -165,6 +166,8 @@ def anthropic(say: Say, streaming: bool) -> tuple[list[str], str]:
         entries.append({"type": "content_block_delta", "index": index, "delta": delta})
         entries.append({"type": "content_block_stop", "index": index})
     ended = {"stop_reason": reason, "stop_sequence": None}
+    if say.broken:
+        return events(entries, named=True), SSE
     entries.append({"type": "message_delta", "delta": ended, "usage": fresh | {"output_tokens": COMPLETION}})
     return events([*entries, {"type": "message_stop"}], named=True), SSE
 
@@ -173,6 +176,8 @@ def ollama(say: Say, streaming: bool) -> tuple[list[str], str]:
     common = {"model": "m", "created_at": "2026-01-01T00:00:00Z"}
     message = {"role": "assistant", "content": say.text} | ({"thinking": say.thinking} if say.thinking else {})
     ended = {"done": True, "done_reason": "length" if say.cut else "stop"}
+    if say.broken:
+        return [json.dumps(common | {"done": False, "message": message}) + "\n"], "application/x-ndjson"
     ended |= {"prompt_eval_count": PROMPT, "eval_count": COMPLETION}
     if not streaming:
         return [json.dumps(common | ended | {"message": message})], JSON
@@ -192,6 +197,8 @@ def google(say: Say, streaming: bool) -> tuple[list[str], str]:
     }
     content = {"role": "model", "parts": parts}
     candidate = {"index": 0, "content": content, "finishReason": "MAX_TOKENS" if say.cut else "STOP"}
+    if say.broken:
+        del candidate["finishReason"]
     reply = {"candidates": [candidate], "usageMetadata": usage, "modelVersion": "m"}
     return (events([reply]), SSE) if streaming else ([json.dumps(reply)], JSON)
 
