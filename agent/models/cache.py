@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from agent.errors import PilotageError, UsageError
 from agent.models.endings import CUT, WHOLE, ending
-from agent.models.reply import Reply, Request, UnusableReply
+from agent.models.reply import Reply, Request
 from memory.home import expanded
 
 CACHE_FORMAT = 1
@@ -83,10 +83,8 @@ class ResponseCache:
             outcome = await asyncio.wrap_future(flight)
             if isinstance(outcome, Reply):
                 return outcome.replay()
-            if isinstance(outcome, UnusableReply):
-                raise UnusableReply(str(outcome))  # its cost is charged once, to the task that made the call
             if outcome is not None:
-                raise type(outcome)(str(outcome))
+                raise type(outcome)(str(outcome))  # its cost is charged once, to the task that made the call
             # The leader was cancelled: somebody else has to make the call.
 
     async def _lead(

@@ -17,7 +17,7 @@ from agent.models.flaws import flaw_of
 from agent.models.guard import Elsewhere, Overlong, Reading, byte_limit, current
 from agent.models.pooling import met_another_loop
 from agent.models.refusal import refusal_in
-from agent.models.reply import Capabilities, Reply, Request, UnusableReply
+from agent.models.reply import Capabilities, Reply, Request, RequestRefused, UnusableReply
 from agent.models.retry import Failure, RetryPolicy, causes, diagnose
 from agent.models.speaker import Speaker, Spoken
 from agent.portal import OneProcess
@@ -106,7 +106,8 @@ class ModelClient:
         """Answers a request, from the cache or by a call; `on_token` gets the text as it comes.
 
         Raises:
-            ModelUnavailable: the endpoint could not be reached, or refused, after every retry.
+            ModelUnavailable: the endpoint could not be reached, or refused, after every retry; a `RequestRefused`
+                where another request may fare better.
             BadReply: it answered with something that is no usable completion.
         """
         self._process.enter()
@@ -154,7 +155,7 @@ class ModelClient:
                     continue
                 failure = self._failure(error, request, billed)
                 failures += 1
-                await self._back_off(failure, failures, error)
+                await self._back_off(failure, failures, billed, error)
                 continue
             self._remember(terms)  # the endpoint accepts the request on these
             self._begins_in_thought |= collector.began_in_thought
@@ -222,10 +223,11 @@ class ModelClient:
         self._terms = self._terms.also(terms.refused, terms.most_tokens)
         self.capabilities = self.capabilities.less(self._terms.refused)
 
-    async def _back_off(self, failure: Failure, failures: int, error: Exception) -> None:
+    async def _back_off(self, failure: Failure, failures: int, billed: Usage, error: Exception) -> None:
         delay = self.retry.delay(failures, failure.retry_after)
         if not failure.retryable or failures > self.retry.retries or delay > self.retry.longest_wait:
-            raise ModelUnavailable(_unavailable(self.where, self.name, failure, failures)) from error
+            what = _unavailable(self.where, self.name, failure, failures)
+            raise (ModelUnavailable(what) if failure.of_endpoint else _refused(what, billed)) from error
         await asyncio.sleep(delay)
 
     def _failure(self, error: Exception, request: Request, billed: Usage) -> Failure:
@@ -241,7 +243,7 @@ class ModelClient:
                 raise cause
             if isinstance(cause, Elsewhere):
                 advice = "the prompt was not sent there; if it is the right one, give it as the base URL"
-                raise ModelUnavailable(f"{self.where} {cause}; {advice}.") from error
+                raise _refused(f"{self.where} {cause}; {advice}.", billed) from error
             if isinstance(cause, Overlong):
                 what = f"answered with too much: {cause}, and {request.max_tokens} tokens were asked for"
                 raise UnusableReply(f"{self.where} ({self.name}) {what}.", billed) from error
@@ -265,6 +267,11 @@ class ModelClient:
 def _spent(collector: Collector, started: float) -> Usage:
     """What an attempt that failed has cost, as far as anybody knows."""
     return collector.usage.model_copy(update={"seconds": time.perf_counter() - started})
+
+
+def _refused(what: str, billed: Usage) -> RequestRefused:
+    """A refusal counts as a call, as it does in an endpoint's own limits, also where it costs no tokens."""
+    return RequestRefused(what, billed if billed.llm_calls else Usage(llm_calls=1))
 
 
 def _promises_endings(model: BaseChatModel) -> bool:
