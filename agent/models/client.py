@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.errors import ModelUnavailable, PilotageError
 from agent.models.collector import Attempt, Collector, ListenerFailed, TokenRelay
+from agent.models.credentials import remember_keys, without_keys
 from agent.models.deadline import within
 from agent.models.dialect import NO_TERMS, Dialect, Terms
 from agent.models.endings import UNFINISHED, WHOLE
@@ -21,7 +22,7 @@ from agent.models.reply import Capabilities, Reply, Request, RequestRefused, Unu
 from agent.models.retry import Failure, RetryPolicy, causes, diagnose
 from agent.models.speaker import Speaker, Spoken
 from agent.portal import OneProcess
-from agent.redaction import Veil, public_address, redact, remember, remember_address
+from agent.redaction import Veil, public_address, redact_message, remember_address
 from agent.text import carriable
 from agent.trace import Usage
 
@@ -81,8 +82,9 @@ class ModelClient:
         self.retry = retry or RetryPolicy()
         self.timeout = timeout
         remember_address(where)
+        remember_keys(model)
         for leaf in self._speaker.leaves:
-            _remember_keys(leaf)
+            remember_keys(leaf)
         self.where = public_address(where) or self.name
         self._process = OneProcess(f"the model {self.name}")
         self.thinking_tokens = self._speaker.thinking_tokens
@@ -114,8 +116,10 @@ class ModelClient:
         if self.cache is None:
             return await self._answer(request, on_token)
         key = self.cache.key(self.identity, request)
-        reply = await self.cache.answer(
-            key, lambda: self._answer(request, on_token), keep=lambda reply: _is_kept(request, reply)
+        reply = without_keys(
+            await self.cache.answer(
+                key, lambda: self._answer(request, on_token), keep=lambda reply: _is_kept(request, reply)
+            )
         )
         if reply.replayed and on_token is not None:
             on_token(reply.text)
@@ -127,7 +131,7 @@ class ModelClient:
         reply = await self._call(request, veil)
         if veil is not None:
             veil.end()
-        return _without_keys(reply)
+        return without_keys(reply)
 
     async def _call(self, request: Request, on_token: Callable[[str], None] | None) -> Reply:
         """Tries until there is a usable reply; whatever was billed on the way is in its usage."""
@@ -253,7 +257,7 @@ class ModelClient:
         return failure
 
     def _unreadable(self, error: Exception, billed: Usage) -> UnusableReply:
-        text = " ".join(carriable(str(error)).split())[:200]
+        text = " ".join(redact_message(carriable(str(error))).split())[:200]
         what = f"{type(error).__name__}: {text}" if text else type(error).__name__
         if isinstance(error, GARBAGE):
             return UnusableReply(
@@ -285,23 +289,6 @@ def _promises_endings(model: BaseChatModel) -> bool:
 def _is_kept(request: Request, reply: Reply) -> bool:
     """Whether the cache may keep a reply: it is whole, or its first tokens' probabilities are what was asked for."""
     return not reply.cut or request.top_logprobs > 0
-
-
-def _remember_keys(model: BaseChatModel) -> None:
-    """Makes known what credentials a LangChain object holds, which its endpoint may echo."""
-    from pydantic import SecretStr
-
-    for value in vars(model).values():
-        if isinstance(value, SecretStr):
-            remember(value.get_secret_value())
-        elif isinstance(value, str) and "://" in value:
-            remember_address(value)
-
-
-def _without_keys(reply: Reply) -> Reply:
-    """A reply that echoes no credential, and then has no log-probabilities, whose tokens would spell it."""
-    text = redact(reply.text)
-    return reply if text == reply.text else reply.model_copy(update={"text": text, "logprobs": None})
 
 
 def _messages(request: Request, *, one_role: bool = False) -> list[BaseMessage]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from agent.redaction import redact_message
 from agent.text import carriable
 
 RETRYABLE_STATUS = frozenset({408, 409, 425, 429})
@@ -116,5 +117,5 @@ def _retry_after(error: BaseException) -> float | None:
 
 
 def _first_line(error: BaseException) -> str:
-    text = carriable(str(error)).strip().splitlines()
+    text = redact_message(carriable(str(error))).strip().splitlines()
     return f"{type(error).__name__}: {text[0][:300]}" if text else type(error).__name__
