@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 # What client libraries raise on a body that is no chat completion: they parse it without checking first.
 GARBAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
+Repeats = Callable[[Usage, str], bool]
 FLAWED_RETRIES = 1
 STRANGER_RETRIES = 100
 """More than the connections that client libraries keep open."""
@@ -104,8 +105,19 @@ class ModelClient:
             if load is not None:
                 load(quick=quick)
 
-    async def ask(self, request: Request, on_token: Callable[[str], None] | None = None) -> Reply:
-        """Answers a request, from the cache or by a call; `on_token` gets the text as it comes.
+    async def ask(
+        self,
+        request: Request,
+        on_token: Callable[[str], None] | None = None,
+        repeats: Repeats = lambda billed, trouble: True,
+    ) -> Reply:
+        """Answers a request, from the cache or by a call.
+
+        Args:
+            request: what to ask.
+            on_token: gets the text as it comes.
+            repeats: asked before each further attempt, with what those so far have billed and why the last one came
+                to nothing; false makes that the end.
 
         Raises:
             ModelUnavailable: the endpoint could not be reached, or refused, after every retry; a `RequestRefused`
@@ -114,26 +126,26 @@ class ModelClient:
         """
         self._process.enter()
         if self.cache is None:
-            return await self._answer(request, on_token)
+            return await self._answer(request, on_token, repeats)
         key = self.cache.key(self.identity, request)
         reply = without_keys(
             await self.cache.answer(
-                key, lambda: self._answer(request, on_token), keep=lambda reply: _is_kept(request, reply)
+                key, lambda: self._answer(request, on_token, repeats), keep=lambda reply: _is_kept(request, reply)
             )
         )
         if reply.replayed and on_token is not None:
             on_token(reply.text)
         return reply
 
-    async def _answer(self, request: Request, on_token: Callable[[str], None] | None) -> Reply:
+    async def _answer(self, request: Request, on_token: Callable[[str], None] | None, repeats: Repeats) -> Reply:
         """A reply, and its text as it comes, without any credential that the endpoint echoes."""
         veil = Veil(on_token) if on_token is not None else None
-        reply = await self._call(request, veil)
+        reply = await self._call(request, veil, repeats)
         if veil is not None:
             veil.end()
         return without_keys(reply)
 
-    async def _call(self, request: Request, on_token: Callable[[str], None] | None) -> Reply:
+    async def _call(self, request: Request, on_token: Callable[[str], None] | None, repeats: Repeats) -> Reply:
         """Tries until there is a usable reply; whatever was billed on the way is in its usage."""
         await self._prepare(request)
         relay = TokenRelay(on_token) if on_token is not None else None
@@ -159,7 +171,8 @@ class ModelClient:
                     continue
                 failure = self._failure(error, request, billed)
                 failures += 1
-                await self._back_off(failure, failures, billed, error)
+                again = repeats(billed, failure.detail)
+                await self._back_off(failure if again else failure.final, failures, billed, error)
                 continue
             self._remember(terms)  # the endpoint accepts the request on these
             self._begins_in_thought |= collector.began_in_thought
@@ -169,7 +182,7 @@ class ModelClient:
             if flaw is None:
                 return reply.model_copy(update={"usage": billed})
             flawed += 1
-            if not flaw.passing or flawed > FLAWED_RETRIES:
+            if not flaw.passing or flawed > FLAWED_RETRIES or not repeats(billed, flaw.what):
                 raise flaw.kind(f"{self.where} ({self.name}) {flaw.what}.", billed)
             # Under the same seed a sampling backend would give the same nothing again.
             request = request.model_copy(update={"seed": request.backend_seed + 1, "sample": 0})

@@ -7,7 +7,7 @@ import math
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.redaction import redact_message
 from agent.text import carriable
@@ -51,6 +51,11 @@ class Failure:
     retry_after: float | None
     detail: str
     reached: bool = True
+
+    @property
+    def final(self) -> Failure:
+        """This, after which nothing is tried again."""
+        return replace(self, retryable=False)
 
     @property
     def of_endpoint(self) -> bool:
