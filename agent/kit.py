@@ -191,7 +191,8 @@ class Kit:
             spent = allowance.charged + last
             limit = self.meter.budget.max_seconds
             after = f", the last try having failed: {allowance.trouble}" if allowance.trouble else ""
-            raise BudgetExceeded("max_seconds", f"the budget of {limit:g} seconds is used up{after}") from None
+            what = f"the budget of {limit:g} seconds is used up{after}"
+            raise BudgetExceeded("max_seconds", what, failing=bool(after)) from None
         finally:
             self._usages.append(spent)
             allowance.settle(spent)

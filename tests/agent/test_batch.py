@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent import ReasoningAgent, ScriptedChatModel, Task
+from agent import Budget, ReasoningAgent, ScriptedChatModel, Task
 from agent.batch import ResultsFile, solve_all
 from agent.errors import ModelUnavailable, PilotageError, UsageError
 from agent.models import ModelClient
@@ -139,6 +139,16 @@ async def test_a_task_that_the_endpoint_refuses_stops_no_other_and_is_tried_agai
                 assert set(results.done) == {f"t{i}" for i in range(6)}
         assert set(refused) == {f"t{number}" for number in bad}
         assert all(f"HTTP {status}" in why or status is None for why in refused.values())
+
+
+async def test_a_task_whose_time_goes_by_while_its_endpoint_fails_says_so(tmp_path):
+    client = refusing([1], Fault())
+    client.retry = RetryPolicy(first_delay=60)
+    agent = ReasoningAgent(client, policy="fixed:reason", sandbox="none", budget=Budget(max_seconds=3))
+    outcome = await solve_all(agent, tasks(3))
+    assert len(outcome.runs) == 2
+    ((id, why),) = outcome.failed
+    assert id == "t1" and "3 seconds is used up" in why and "the script drops the connection" in why
 
 
 async def test_several_refused_tasks_one_after_another_end_the_batch(tmp_path):
