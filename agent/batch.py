@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import traceback
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agent.errors import BadReply, ModelUnavailable, PilotageError, Unforeseen, UsageError
+from agent.redaction import redact_message
 from agent.refusals import Refusals
 from agent.results import ResultsFile, key
 from agent.run import Run
@@ -187,7 +189,8 @@ async def solved(
         except (PilotageError, ConceptStoreError, OSError, MemoryError):
             raise  # every other task would meet it too
         except Exception as error:
-            logging.getLogger(__name__).warning("task %r", task.id, exc_info=error)
+            where = redact_message("".join(traceback.format_exception(error)))
+            logging.getLogger(__name__).warning("task %r\n%s", task.id, where)
             return task, agent.unsolved(task, Unforeseen(f"{type(error).__name__}: {error}"), run_id)
 
     at_work: set[asyncio.Task[tuple[Task, Run]]] = set()

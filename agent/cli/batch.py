@@ -187,7 +187,8 @@ def _solve(
 def _kept(results: ResultsFile | None, settings: Settings) -> str:
     """What there is of a batch that has come to no end, and how to go on."""
     if results is not None:
-        done = "1 result is" if len(results.done) == 1 else f"{len(results.done)} results are"
+        solved = sum("error" not in line for line in results.done.values())
+        done = "1 result is" if solved == 1 else f"{solved} results are"
         return f"{done} kept in {results.path}; the same command with --resume goes on with the rest"
     quick = "; the replies are cached, so that the same command is quick about them" if settings.cache else ""
     return f"no result is kept, since no --out was given{quick}"
