@@ -15,6 +15,7 @@ from agent.budget import Meter
 from agent.credit import is_held_out
 from agent.errors import BudgetExceeded
 from agent.kit import HINT_TOKENS, Kit
+from agent.models.reply import RequestRefused
 from agent.observe import Observer
 from agent.parts import Parts
 from agent.state import Abilities, State
@@ -81,13 +82,16 @@ async def run_block(block: Block, now: State, kit: Kit) -> Ran:
     """Runs one block; where the budget ends it, its step has no candidate and what it cost until then.
 
     Raises:
-        BadReply: the model's reply stayed unusable; `kit` has what it cost.
+        BadReply: the model's reply stayed unusable, or its endpoint failed until the time was up and nothing was
+            answered before; `kit` has what it cost.
     """
     started = time.monotonic()
     stopped_by = None
     try:
         step = await block.run(now, kit)
     except BudgetExceeded as limit:
+        if limit.failing and now.leader is None:
+            raise RequestRefused(str(limit)) from limit
         step = Step(block=block.name, evidence=Evidence(note=str(limit)), usage=kit.usage)
         stopped_by = limit.limit
     return Ran(step.model_copy(update={"seconds": time.monotonic() - started}), stopped_by)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import traceback
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from agent.errors import BadReply, PilotageError, Unforeseen, UsageError
+from agent.errors import BadReply, ModelUnavailable, PilotageError, Unforeseen, UsageError
+from agent.redaction import redact_message
+from agent.refusals import Refusals
 from agent.results import ResultsFile, key
 from agent.run import Run
 from agent.task import Task
@@ -103,9 +106,10 @@ async def solve_all(
 ) -> Outcome:
     """Solves tasks, `concurrency` at a time, leaving out those that `results` holds already.
 
-    A task whose reply was unusable, or that nothing was ready for, gets a line that says so and what it cost, and the
-    others go on; it is tried again when the file is resumed. An endpoint that is down ends the batch, since every other
-    task would meet it too. What a task that a kill cut short has written to memory is undone before it is solved again.
+    A task that the endpoint refused, whose reply was unusable, or that nothing was ready for, gets a line that says so
+    and what it cost, and the others go on; it is tried again when the file is resumed. An endpoint that is down, or
+    refuses one task after another, ends the batch, since every other task would meet it too; those at work are
+    finished. What a task that a kill cut short has written to memory is undone before it is solved again.
 
     Args:
         agent: solves.
@@ -152,38 +156,65 @@ async def solved(
     concurrency: int,
     learn_later: bool = False,
     until: Callable[[], bool] = lambda: False,
+    refusals: Refusals | None = None,
 ) -> AsyncGenerator[tuple[Task, Run], None]:
-    """Runs as they come, `concurrency` tasks at a time; a task without a usable reply is a run with an error."""
+    """Runs as they come, `concurrency` tasks at a time; a task without a usable reply is a run with an error.
+
+    Once every other task would fail too, none is begun any more, and those at work are finished.
+
+    Args:
+        agent: solves.
+        tasks: what to solve.
+        place: where the runs belong.
+        concurrency: how many at once.
+        learn_later: leave memory as it is.
+        until: asked before each task; true leaves the rest.
+        refusals: those so far, where these tasks follow others.
+
+    Raises:
+        PilotageError: what every other task would meet.
+    """
+    refusals = refusals or Refusals()
 
     async def solve(task: Task) -> tuple[Task, Run]:
         run_id = place.run_id(task)
         try:
-            return task, await agent.asolve(task, run_id=run_id, learn_later=learn_later)
+            run = await agent.asolve(task, run_id=run_id, learn_later=learn_later)
+            refusals.answered()
+            return task, run
         except (BadReply, UsageError) as error:
+            if isinstance(error, ModelUnavailable):
+                refusals.refused(error)
             return task, agent.unsolved(task, error, run_id)
         except (PilotageError, ConceptStoreError, OSError, MemoryError):
             raise  # every other task would meet it too
         except Exception as error:
-            logging.getLogger(__name__).warning("task %r", task.id, exc_info=error)
+            where = redact_message("".join(traceback.format_exception(error)))
+            logging.getLogger(__name__).warning("task %r\n%s", task.id, where)
             return task, agent.unsolved(task, Unforeseen(f"{type(error).__name__}: {error}"), run_id)
 
     at_work: set[asyncio.Task[tuple[Task, Run]]] = set()
+    failure: BaseException | None = None
     try:
         while True:
-            while len(at_work) < max(1, concurrency) and not until():
+            while failure is None and len(at_work) < max(1, concurrency) and not until():
                 task = next(tasks, None)
                 if task is None:
                     break
                 at_work.add(asyncio.create_task(solve(task)))
             if not at_work:
-                return
+                break
             done, at_work = await asyncio.wait(at_work, return_when=asyncio.FIRST_COMPLETED)
-            for finished in sorted(done, key=lambda one: one.exception() is not None):  # keep what is done, then raise
-                yield finished.result()
+            for finished in done:
+                if (error := finished.exception()) is None:
+                    yield finished.result()
+                failure = failure or error
     finally:
         for left in at_work:
             left.cancel()
         await asyncio.gather(*at_work, return_exceptions=True)
+    if failure is not None:
+        raise failure
 
 
 __all__ = ["Outcome", "Place", "ResultsFile", "solve_all", "solved"]

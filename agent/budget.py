@@ -106,8 +106,52 @@ class Meter:
         fits = prompt_tokens + completion_tokens <= self.tokens_left
         return fits and calls < self.budget.max_calls and self.seconds_left > 0
 
+    def extend(self, billed: Usage) -> bool:
+        """Charges what a reserved call has billed and keeps its reservation for another attempt, if that fits."""
+        calls = self.spent.llm_calls + billed.llm_calls + self._reserved_calls
+        fits = billed.total_tokens <= self.tokens_left and calls <= self.budget.max_calls
+        if fits:
+            self.spent += billed
+        return fits
+
     def settle(self, prompt_tokens: int, granted: int, actual: Usage) -> None:
         """Replaces a reservation by what the call really cost."""
         self._reserved_tokens -= prompt_tokens + granted
         self._reserved_calls -= 1
         self.spent += actual
+
+
+class Allowance:
+    """What one call may spend of a meter, with all the attempts that it takes.
+
+    Args:
+        meter: the run's.
+        prompt_tokens: of its prompt, as estimated.
+        completion_tokens: what it would write at most.
+
+    Attributes:
+        granted: completion tokens that each attempt may write.
+        charged: what its attempts before the last one have cost.
+        trouble: why its last attempt came to nothing; empty where none did.
+
+    Raises:
+        BudgetExceeded: no useful call fits any more.
+    """
+
+    def __init__(self, meter: Meter, prompt_tokens: int, completion_tokens: int) -> None:
+        self.granted = meter.reserve(prompt_tokens, completion_tokens)
+        self.trouble = ""
+        self.charged = Usage()
+        self._meter, self._prompt_tokens = meter, prompt_tokens
+
+    def repeats(self, billed: Usage, trouble: str) -> bool:
+        """Whether the budget has another attempt, after those so far have billed so much and come to nothing."""
+        self.trouble = trouble
+        fits = self._meter.extend(billed - self.charged)
+        if fits:
+            self.charged = billed
+        return fits
+
+    def settle(self, actual: Usage) -> None:
+        """Ends the call: all its attempts cost so much."""
+        self._meter.settle(self._prompt_tokens, self.granted, actual - self.charged)

@@ -19,8 +19,10 @@ from agent.collecting.sources import Assigned
 from agent.collecting.tally import Tally, Walked
 from agent.errors import UsageError
 from agent.grading import grader_for
+from agent.models.reply import RequestRefused
 from agent.parts import Parts
 from agent.prompting import SYSTEM, describe
+from agent.refusals import Refusals
 from agent.stepwise import Stepwise
 from agent.task import Task
 from agent.workers import at_once
@@ -79,6 +81,7 @@ class Collector:
         on_node: called with each node once it is on disk.
         on_task: called with each task that is complete.
         tally: how far it is.
+        refused: tasks that the endpoint refused a request of in this sitting, and why.
     """
 
     stepwise: Stepwise
@@ -88,12 +91,14 @@ class Collector:
     on_node: Callable[[TaskHeader, Node], None] = lambda header, node: None
     on_task: Callable[[TaskHeader], None] = lambda header: None
     tally: Tally = field(default_factory=Tally)
+    refused: dict[str, str] = field(default_factory=dict)
+    _refusals: Refusals = field(default_factory=Refusals)
 
     async def collect(self, tasks: Sequence[Assigned], concurrency: int = 1) -> None:
         """Records all tasks, `concurrency` at a time.
 
         Raises:
-            ModelUnavailable: the endpoint is down; what was recorded is on disk.
+            ModelUnavailable: the endpoint is down, or refuses one task after another; what was recorded is on disk.
             BankError: the bank does not take a node.
         """
         self.tally.entries = self.study.entries * len(tasks)
@@ -105,9 +110,19 @@ class Collector:
             for assigned in waiting:
                 if self.until():
                     return
-                await self._record(assigned)
+                await self._try(assigned)
 
         await at_once(work, min(concurrency, len(tasks)))
+
+    async def _try(self, assigned: Assigned) -> None:
+        """Records a task; one that the endpoint refuses is left as far as it came, for another sitting."""
+        try:
+            await self._record(assigned)
+        except RequestRefused as error:
+            self.refused[assigned.header.task] = str(error)
+            self._refusals.refused(error)
+        else:
+            self._refusals.answered()
 
     def _known(self, task: str) -> int:
         """How many entries of a task are on disk, as far as that can be told without walking its tree."""

@@ -14,10 +14,11 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent.batch import Outcome, Place, anything, solved, take_back
 from agent.errors import UsageError
+from agent.refusals import Refusals
 from agent.results import ResultsFile
 from agent.run import Run
 from agent.task import Task
@@ -57,7 +58,7 @@ async def solve_continually(
     Raises:
         PilotageError: the model is unavailable or a result could not be written; batches so far are kept.
     """
-    outcome, place = Outcome(), Place.of(results, order)
+    outcome, place, refusals = Outcome(), Place.of(results, order), Refusals()
     for start in range(0, len(tasks), every):
         batch = tasks[start : start + every]
         if all(map(place.is_done, batch)):
@@ -68,7 +69,8 @@ async def solve_continually(
             place.drop(batch)
             await asyncio.to_thread(take_back, agent.memory, [place.run_id(task) for task in batch])
         runs = {}
-        async with aclosing(solved(agent, iter(batch), place, concurrency=concurrency, learn_later=True)) as solving:
+        common: dict[str, Any] = {"concurrency": concurrency, "learn_later": True, "refusals": refusals}
+        async with aclosing(solved(agent, iter(batch), place, **common)) as solving:
             async for task, run in solving:
                 runs[task.id] = run
         finished = [await _learnt(agent, task, runs[task.id]) for task in batch]

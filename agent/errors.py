@@ -29,11 +29,17 @@ class TaskError(UsageError):
 
 
 class BudgetExceeded(PilotageError):
-    """A hard limit of the run's budget does not allow the next call. It stops the run; it is not a failure."""
+    """A hard limit of the run's budget does not allow the next call. It stops the run; it is not a failure.
 
-    def __init__(self, limit: str, message: str) -> None:
+    Attributes:
+        limit: name of the limit.
+        failing: whether the call that it ended had got nothing but failures.
+    """
+
+    def __init__(self, limit: str, message: str, *, failing: bool = False) -> None:
         super().__init__(message)
         self.limit = limit
+        self.failing = failing
 
 
 class ModelError(PilotageError):

@@ -22,7 +22,7 @@ from agent.advance import abilities, kit_for, observe, remember, run_block
 from agent.blocks.base import Block
 from agent.budget import Budget
 from agent.clock import Clock
-from agent.errors import BadReply
+from agent.errors import BadReply, ModelUnavailable
 from agent.heard import hear
 from agent.kit import Kit
 from agent.navigation import decided
@@ -76,6 +76,10 @@ class UnusableRun(BadReply):
     def __init__(self, message: str, trace: Trace) -> None:
         super().__init__(message)
         self.trace = trace
+
+
+class RefusedRun(UnusableRun, ModelUnavailable):
+    """The endpoint would not answer a request of this run; other runs it may well answer."""
 
 
 def build_graph(
@@ -284,7 +288,8 @@ def learning_charges(concluded: Conclusion) -> list[Charge]:
 
 def _unusable(now: State, kit: Kit, by: str, error: BadReply) -> UnusableRun:
     spent = Charge(by=by, usage=kit.usage)
-    return UnusableRun(str(error), now.trace.model_copy(update={"charges": (*now.trace.charges, spent)}))
+    kind = RefusedRun if isinstance(error, ModelUnavailable) else UnusableRun
+    return kind(str(error), now.trace.model_copy(update={"charges": (*now.trace.charges, spent)}))
 
 
 def _charged(by: str, kit: Kit) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from agent.budget import Meter, estimate_tokens
+from agent.budget import Allowance, Meter, estimate_tokens
 from agent.errors import BudgetExceeded, SandboxUnavailable
 from agent.models.reply import LimitUsedUp, Message, Reply, Request, UnusableReply
 from agent.prompting import continued, conversation, from_scratch
@@ -173,13 +173,13 @@ class Kit:
     async def _call(self, request: Request, room: int, on_token: Callable[[str], None] | None) -> Reply:
         """One call within the budget, with `room` tokens beside the limit of the request for thinking."""
         prompt_tokens = _prompt_tokens(request)
-        granted = self.meter.reserve(prompt_tokens, request.max_tokens + room)
-        request = request.model_copy(update={"max_tokens": granted})
+        allowance = Allowance(self.meter, prompt_tokens, request.max_tokens + room)
+        request = request.model_copy(update={"max_tokens": allowance.granted})
         spent = Usage(llm_calls=1)
         started = time.monotonic()
         try:
             async with asyncio.timeout(self.meter.seconds_left):
-                reply = await self.model.ask(request, on_token)
+                reply = await self.model.ask(request, on_token, allowance.repeats)
             spent = reply.usage
             return reply
         except UnusableReply as unusable:
@@ -187,12 +187,15 @@ class Kit:
             raise
         except TimeoutError:
             elapsed = time.monotonic() - started
-            spent = Usage(prompt_tokens=prompt_tokens, llm_calls=1, seconds=elapsed, estimated_calls=1)
+            last = Usage(prompt_tokens=prompt_tokens, llm_calls=1, seconds=elapsed, estimated_calls=1)
+            spent = allowance.charged + last
             limit = self.meter.budget.max_seconds
-            raise BudgetExceeded("max_seconds", f"the budget of {limit:g} seconds is used up") from None
+            after = f", the last try having failed: {allowance.trouble}" if allowance.trouble else ""
+            what = f"the budget of {limit:g} seconds is used up{after}"
+            raise BudgetExceeded("max_seconds", what, failing=bool(after)) from None
         finally:
             self._usages.append(spent)
-            self.meter.settle(prompt_tokens, granted, spent)
+            allowance.settle(spent)
 
     async def execute(self, code: str, stdin: str = "") -> Execution:
         """Runs generated code in the sandbox; raises SandboxUnavailable where there is none."""

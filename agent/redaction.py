@@ -7,12 +7,19 @@ every address, and is for messages about addresses: an answer may hold an addres
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
 from collections.abc import Callable, Iterator
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from functools import lru_cache
+from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 HIDDEN = "***"
+
+UNMISTAKABLE = 8
+"""Characters of a secret that is no word from which on it is taken out also where other characters touch it."""
+ENCODED = 12
+"""Characters of Base64 from which on they can only come from the secret."""
 
 _known: set[str] = set()
 
@@ -21,6 +28,9 @@ _SECRET_NAME = re.compile(
     r"(?:^|[^a-z])(?:api|access|auth|id|private|refresh|secret|subscription)?[-_]?"
     r"(?:key|token|secret|password|passwd|passphrase|credentials?|sig|signature|auth)$",
     re.IGNORECASE,
+)
+_CREDENTIAL = re.compile(
+    r"(?:^|[^a-z])(?:authorization|(?:api|access|auth|subscription|security|session)[-_]?(?:key|token))$", re.IGNORECASE
 )
 _USERINFO = re.compile(r"(?<=://)[^\s/?#@\"'<>\\]+(?:@[^\s/?#@\"'<>\\]+)*(?=@)")
 _PARAMETER = re.compile(r"(?<=[?&;])([^\s=&;#?\"'<>\\]+)=([^\s&;#\"'<>\\]*)")
@@ -41,11 +51,16 @@ def remember_address(address: str) -> None:
 def redact(text: str) -> str:
     """The text without the secrets that are known: those remembered, and those in the environment.
 
+    They are found as they are, and as addresses, JSON and Base64 write them, whatever stands around them.
     A secret that may well be an ordinary word (`x`, `EMPTY`, `none`, `password`) is taken out only where the text says
     that a credential comes (`Bearer x`).
     """
     for secret in sorted(_secrets(), key=len, reverse=True):
-        if secret in text:
+        if secret not in text:
+            continue
+        if len(secret) >= UNMISTAKABLE and _is_telling(secret):
+            text = text.replace(secret, HIDDEN)
+        else:
             text = _pattern(secret).sub(lambda found: found["label"] + HIDDEN, text)
     return text
 
@@ -59,12 +74,12 @@ class Veil:
 
     def __init__(self, on_text: Callable[[str], None]) -> None:
         self._on_text, self._waiting = on_text, ""
-        self._known = [secret for secret in _secrets() if _is_telling(secret)]
 
     def __call__(self, text: str) -> None:
         """Takes in what has come."""
         self._waiting += text
-        self._pass_on(len(self._waiting) - max((_overlap(self._waiting, secret) for secret in self._known), default=0))
+        known = filter(_is_telling, _secrets())
+        self._pass_on(len(self._waiting) - max((_overlap(self._waiting, secret) for secret in known), default=0))
 
     def end(self) -> None:
         """Passes on what was waiting: nothing more comes."""
@@ -92,10 +107,35 @@ def public_address(text: str) -> str:
     return _PARAMETER.sub(lambda found: f"{found[1]}={HIDDEN}" if _SECRET_NAME.search(found[1]) else found[0], text)
 
 
+def is_credential(name: str, *, anywhere: bool = False) -> bool:
+    """Whether a header of this name lets its sender in; `anywhere` for what need be none of the usual names."""
+    return _CREDENTIAL.search(name) is not None or (anywhere and _SECRET_NAME.search(name) is not None)
+
+
 def _secrets() -> Iterator[str]:
-    """Each secret, and the ways in which an address writes it."""
+    """Each secret, in all its spellings."""
     for secret in {*_known, *_of_environment()}:
-        yield from {secret, quote(secret, safe=""), unquote(secret)} - {""}
+        yield from _spellings(secret)
+
+
+@lru_cache(maxsize=1024)
+def _spellings(secret: str) -> frozenset[str]:
+    """A secret, and how addresses, JSON and Base64 write it."""
+    written = {secret, quote(secret, safe=""), quote_plus(secret), unquote(secret)}
+    written |= {json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False)}
+    if len(secret) >= UNMISTAKABLE and _is_telling(secret):
+        written.update(_in_base64(secret.encode("utf-8", "surrogatepass")))
+    return frozenset(written - {""})
+
+
+def _in_base64(secret: bytes) -> Iterator[str]:
+    """What Base64 makes of a secret wherever it begins in the bytes, as far as it does not depend on those around."""
+    for before in range(3):
+        first, end = -(-before * 8 // 6), (before + len(secret)) * 8 // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            text = encode(bytes(before) + secret).decode()[first:end]
+            if len(text) >= ENCODED:
+                yield text
 
 
 def _of_environment() -> Iterator[str]:

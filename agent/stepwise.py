@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from agent.advance import abilities, kit_for, observe, remember, run_block
-from agent.errors import BadReply, UsageError
+from agent.errors import BadReply, ModelUnavailable, UsageError
 from agent.grading import grader_for
 from agent.kit import Kit
 from agent.models.reply import Reply
@@ -82,7 +82,8 @@ class Stepwise:
         kit = kit_for(parts, state)
         try:
             recalled = await remember(parts, state, kit)
-        except BadReply:
+        except BadReply as unusable:
+            _require_reply(unusable)
             return self._unusable(extended(state, charges=_charges("recall", kit.usage)), kit.usage)
         trace = Trace(recalled=recalled, charges=_charges("recall", kit.usage))
         return await self._observed(self.opened(task, trace), kit.usage, None)
@@ -96,7 +97,7 @@ class Stepwise:
 
         Raises:
             UsageError: the action is not legal here, or is the terminal one, which is `stop`.
-            ModelUnavailable: the endpoint is down; nothing happened.
+            ModelUnavailable: the endpoint is down, or refused the request; nothing happened.
         """
         actions = self.parts.registry.actions
         if action == actions.terminal or not now.mask[actions.index(action)]:
@@ -106,6 +107,7 @@ class Stepwise:
         try:
             ran = await run_block(self.parts.registry[action], now.state, kit)
         except BadReply as unusable:
+            _require_reply(unusable)
             step = Step(block=action, evidence=Evidence(note=str(unusable)), usage=kit.usage)
             return self._unusable(extended(now.state, step), kit.usage)
         return await self._observed(extended(now.state, ran.step), ran.step.usage, ran.stopped_by)
@@ -129,6 +131,7 @@ class Stepwise:
         try:
             ran = await run_block(self.parts.registry[self.parts.registry.actions.terminal], now.state, kit)
         except BadReply as unusable:
+            _require_reply(unusable)
             return Ending(None, 0.0, kit.usage, str(unusable))
         grade = await grader.grade(task, ran.step.candidate)
         return Ending(ran.step.candidate, grade.score, ran.step.usage, ran.step.evidence.note)
@@ -138,7 +141,8 @@ class Stepwise:
         kit = kit_for(self.parts, state)
         try:
             seen = await observe(observer, state, kit)
-        except BadReply:
+        except BadReply as unusable:
+            _require_reply(unusable)
             return self._unusable(extended(state, charges=_charges(observer.preset, kit.usage)), usage + kit.usage)
         state = extended(state, charges=_charges(observer.preset, seen.usage))
         stopped_by = seen.stopped_by or stopped_by
@@ -172,6 +176,12 @@ class RepeatingKit(Kit):
         """As `Kit.send`, sampled."""
         number = self._repeat * self.APART + sample
         return await super().send(*messages, temperature=max(temperature, self._at_least), sample=number, **options)
+
+
+def _require_reply(unusable: BadReply) -> None:
+    """Raises it again where there was no reply at all: that is no step, and tells nothing of the block."""
+    if isinstance(unusable, ModelUnavailable):
+        raise unusable
 
 
 def extended(state: State, *steps: Step, charges: Sequence[Charge] = ()) -> State:

@@ -47,6 +47,9 @@ class Usage(BaseModel):
             estimated_calls=self.estimated_calls + other.estimated_calls,
         )
 
+    def __sub__(self, other: Usage) -> Usage:
+        return self + Usage(**{name: -count for name, count in other})
+
 
 def total(usages: Iterable[Usage]) -> Usage:
     """Sum of usages; zero for none."""

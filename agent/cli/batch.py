@@ -16,7 +16,7 @@ from agent.assembly import assemble, memory_place
 from agent.batch import Outcome, ResultsFile, solve_all
 from agent.cli.terminal import interruptible, plain, print_json_line, progress, screen
 from agent.continual import memory_copy, shuffled, solve_continually
-from agent.errors import UsageError
+from agent.errors import ModelUnavailable, UsageError
 from agent.policies import policy_label
 from agent.results import key
 from agent.run import Run
@@ -87,8 +87,6 @@ def solve_tasks(plan: Plan, settings: Settings, *, as_json: bool) -> int:
                 with assemble(own, model=shared) as agent:
                     shared = agent.parts.model
                     outcome = _solve(agent, ordered, seed, own, results, console, as_json)
-                for task_id, why in outcome.failed:
-                    console.print(f"[red]not solved[/] {plain(task_id)}: {plain(why)}")
                 made = [run.to_json() for run in (*outcome.runs, *outcome.unsolved)]
             else:
                 console.print(f"all {len(tasks)} tasks are done already")
@@ -163,6 +161,8 @@ def _solve(
                 right.append(run.score)
             share = f"{100 * sum(right) / len(right):.0f}% right" if right else ""
             shown.update(bar, advance=1, right=share)
+            if run.error is not None:
+                console.print(f"[red]not solved[/] {plain(run.task_id)}: {plain(run.error)}")
             if as_json:
                 line = run.to_json() | ({} if order is None else {"order": order})
                 print_json_line(line)
@@ -177,17 +177,21 @@ def _solve(
                     return await solve_continually(agent, tasks, every=settings.learn_every, on_done=on_done, **common)
                 return await solve_all(agent, tasks, on_done=on_done, **common)
 
-        with interruptible(lambda: _kept(results, settings)):
-            return asyncio.run(everything())
+        try:
+            with interruptible(lambda: f"interrupted; {_kept(results, settings)}"):
+                return asyncio.run(everything())
+        except ModelUnavailable as error:
+            raise ModelUnavailable(f"{error} The batch ends here; {_kept(results, settings)}") from error
 
 
 def _kept(results: ResultsFile | None, settings: Settings) -> str:
-    """What Ctrl-C has left of a batch, and how to go on."""
+    """What there is of a batch that has come to no end, and how to go on."""
     if results is not None:
-        done = "1 result is" if len(results.done) == 1 else f"{len(results.done)} results are"
-        return f"interrupted; {done} kept in {results.path}; the same command with --resume goes on with the rest"
+        solved = sum("error" not in line for line in results.done.values())
+        done = "1 result is" if solved == 1 else f"{solved} results are"
+        return f"{done} kept in {results.path}; the same command with --resume goes on with the rest"
     quick = "; the replies are cached, so that the same command is quick about them" if settings.cache else ""
-    return f"interrupted; no result is kept, since no --out was given{quick}"
+    return f"no result is kept, since no --out was given{quick}"
 
 
 def memory_note(run: Run) -> str:

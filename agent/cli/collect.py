@@ -134,10 +134,12 @@ def _collect(
                 until=lambda: deadline is not None and time.monotonic() >= deadline,
             )
             interrupted = _run(collector, chosen, settings.concurrency, console)
+    for id, why in collector.refused.items():
+        console.print(f"[red]not complete[/] {plain(id)}: {plain(why)}")
     _report(collector, chosen, out, console, as_json)
     if interrupted:
         return 130
-    return 1 if defects or left_out else 0
+    return 1 if defects or left_out or collector.refused else 0
 
 
 def _study(wanted: dict[str, Any], parts: Parts) -> Any:

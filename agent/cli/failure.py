@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from agent.errors import Interrupted, PilotageError
+from agent.redaction import redact_message
 from memory.home import data_dir
 from navigator.errors import NavigatorError
 
@@ -41,7 +42,7 @@ def report_failure(error: BaseException) -> int:
     known = sentence_and_code(error)
     with guarded():
         if known is None:
-            traceback.print_exception(error)
+            print(redact_message("".join(traceback.format_exception(error))), end="", file=sys.stderr)
             return 1
         sentence, code = known
         if sentence:

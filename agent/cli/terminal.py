@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperCommand
 
 from agent.errors import Interrupted
-from agent.redaction import redact_message
+from agent.redaction import redact, redact_message
 from agent.text import json_line, json_page, one_line, printable, printable_json
 from memory.home import expanded
 
@@ -131,7 +131,7 @@ def print_json(data: Any) -> None:
 
 def print_json_line(data: Any) -> None:
     """Prints one line of JSON at once."""
-    _print_exactly(json_line(data))
+    _print_exactly(redact(json_line(data)))
 
 
 def _print_exactly(text: str) -> None:

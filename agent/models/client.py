@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent.errors import ModelUnavailable, PilotageError
 from agent.models.collector import Attempt, Collector, ListenerFailed, TokenRelay
+from agent.models.credentials import remember_keys, without_keys
 from agent.models.deadline import within
 from agent.models.dialect import NO_TERMS, Dialect, Terms, is_providers, speaks_openai
 from agent.models.endings import UNFINISHED, WHOLE
@@ -18,16 +19,15 @@ from agent.models.flaws import flaw_of
 from agent.models.guard import Elsewhere, Garbled, Overlong, Reading, byte_limit, current
 from agent.models.pooling import met_another_loop
 from agent.models.refusal import refusal_in
-from agent.models.reply import Capabilities, Reply, Request, UnusableReply
+from agent.models.reply import Capabilities, Reply, Request, RequestRefused, UnusableReply
 from agent.models.retry import Failure, RetryPolicy, causes, diagnose
 from agent.models.speaker import Speaker, Spoken
 from agent.portal import OneProcess
-from agent.redaction import Veil, public_address, redact, remember, remember_address
+from agent.redaction import Veil, public_address, redact_message, remember_address
 from agent.text import carriable
 from agent.trace import Usage
 
 if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import BaseMessage
     from langchain_core.runnables import Runnable
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 # What client libraries raise on a body that is no chat completion: they parse it without checking first.
 GARBAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
+Repeats = Callable[[Usage, str], bool]
 TELLING = (ValueError, Garbled, json.JSONDecodeError)
 """Those of them whose words are about the body, and not about the inside of a library."""
 FLAWED_RETRIES = 1
@@ -87,8 +88,9 @@ class ModelClient:
         self.timeout = timeout
         where = where or self._speaker.address
         remember_address(where)
+        remember_keys(model)
         for leaf in self._speaker.leaves:
-            _remember_keys(leaf)
+            remember_keys(leaf)
         self.where = public_address(where) or self.name
         self._process = OneProcess(f"the model {self.name}")
         self.thinking_tokens = self._speaker.thinking_tokens
@@ -108,33 +110,47 @@ class ModelClient:
             if load is not None:
                 load(quick=quick)
 
-    async def ask(self, request: Request, on_token: Callable[[str], None] | None = None) -> Reply:
-        """Answers a request, from the cache or by a call; `on_token` gets the text as it comes.
+    async def ask(
+        self,
+        request: Request,
+        on_token: Callable[[str], None] | None = None,
+        repeats: Repeats = lambda billed, trouble: True,
+    ) -> Reply:
+        """Answers a request, from the cache or by a call.
+
+        Args:
+            request: what to ask.
+            on_token: gets the text as it comes.
+            repeats: asked before each further attempt, with what those so far have billed and why the last one came
+                to nothing; false makes that the end.
 
         Raises:
-            ModelUnavailable: the endpoint could not be reached, or refused, after every retry.
+            ModelUnavailable: the endpoint could not be reached, or refused, after every retry; a `RequestRefused`
+                where another request may fare better.
             BadReply: it answered with something that is no usable completion.
         """
         self._process.enter()
         if self.cache is None:
-            return await self._answer(request, on_token)
+            return await self._answer(request, on_token, repeats)
         key = self.cache.key(self.identity, request)
-        reply = await self.cache.answer(
-            key, lambda: self._answer(request, on_token), keep=lambda reply: _is_kept(request, reply)
+        reply = without_keys(
+            await self.cache.answer(
+                key, lambda: self._answer(request, on_token, repeats), keep=lambda reply: _is_kept(request, reply)
+            )
         )
         if reply.replayed and on_token is not None:
             on_token(reply.text)
         return reply
 
-    async def _answer(self, request: Request, on_token: Callable[[str], None] | None) -> Reply:
+    async def _answer(self, request: Request, on_token: Callable[[str], None] | None, repeats: Repeats) -> Reply:
         """A reply, and its text as it comes, without any credential that the endpoint echoes."""
         veil = Veil(on_token) if on_token is not None else None
-        reply = await self._call(request, veil)
+        reply = await self._call(request, veil, repeats)
         if veil is not None:
             veil.end()
-        return _without_keys(reply)
+        return without_keys(reply)
 
-    async def _call(self, request: Request, on_token: Callable[[str], None] | None) -> Reply:
+    async def _call(self, request: Request, on_token: Callable[[str], None] | None, repeats: Repeats) -> Reply:
         """Tries until there is a usable reply; whatever was billed on the way is in its usage."""
         await self._prepare(request)
         relay = TokenRelay(on_token) if on_token is not None else None
@@ -163,7 +179,8 @@ class ModelClient:
                     continue
                 failure = self._failure(error, request, billed)
                 failures += 1
-                await self._back_off(failure, failures, error)
+                again = repeats(billed, failure.detail)
+                await self._back_off(failure if again else failure.final, failures, billed, error)
                 continue
             self._remember(terms)  # the endpoint accepts the request on these
             self._begins_in_thought |= collector.began_in_thought
@@ -173,7 +190,7 @@ class ModelClient:
             if flaw is None:
                 return reply.model_copy(update={"usage": billed})
             flawed += 1
-            if not flaw.passing or flawed > FLAWED_RETRIES:
+            if not flaw.passing or flawed > FLAWED_RETRIES or not repeats(billed, flaw.what):
                 raise flaw.kind(f"{self.where} ({self.name}) {flaw.what}.", billed)
             # Under the same seed a sampling backend would give the same nothing again.
             request = request.model_copy(update={"seed": request.backend_seed + 1, "sample": 0})
@@ -237,10 +254,11 @@ class ModelClient:
         self._terms = self._terms.also(terms.refused, terms.most_tokens)
         self.capabilities = self.capabilities.less(self._terms.refused)
 
-    async def _back_off(self, failure: Failure, failures: int, error: Exception) -> None:
+    async def _back_off(self, failure: Failure, failures: int, billed: Usage, error: Exception) -> None:
         delay = self.retry.delay(failures, failure.retry_after)
         if not failure.retryable or failures > self.retry.retries or delay > self.retry.longest_wait:
-            raise ModelUnavailable(_unavailable(self.where, self.name, failure, failures)) from error
+            what = _unavailable(self.where, self.name, failure, failures)
+            raise (ModelUnavailable(what) if failure.of_endpoint else _refused(what, billed)) from error
         await asyncio.sleep(delay)
 
     def _failure(self, error: Exception, request: Request, billed: Usage) -> Failure:
@@ -256,7 +274,7 @@ class ModelClient:
                 raise cause
             if isinstance(cause, Elsewhere):
                 advice = "the prompt was not sent there; if it is the right one, give it as the base URL"
-                raise ModelUnavailable(f"{self.where} {cause}; {advice}.") from error
+                raise _refused(f"{self.where} {cause}; {advice}.", billed) from error
             if isinstance(cause, Overlong):
                 what = f"answered with too much: {cause}, and {request.max_tokens} tokens were asked for"
                 raise UnusableReply(f"{self.where} ({self.name}) {what}.", billed) from error
@@ -272,7 +290,7 @@ class ModelClient:
         return f"an API that {type(self._speaker.main).__name__} speaks"
 
     def _unreadable(self, error: Exception, billed: Usage) -> UnusableReply:
-        text = " ".join(carriable(str(error)).split())[:200]
+        text = " ".join(redact_message(carriable(str(error))).split())[:200]
         what = f"{type(error).__name__}: {text}" if text else type(error).__name__
         if isinstance(error, GARBAGE) and is_providers(self._speaker.main):
             what = what if type(error) in TELLING else type(error).__name__
@@ -303,26 +321,14 @@ def _spent(collector: Collector, started: float) -> Usage:
     return collector.usage.model_copy(update={"seconds": time.perf_counter() - started})
 
 
+def _refused(what: str, billed: Usage) -> RequestRefused:
+    """A refusal counts as a call, as it does in an endpoint's own limits, also where it costs no tokens."""
+    return RequestRefused(what, billed if billed.llm_calls else Usage(llm_calls=1))
+
+
 def _is_kept(request: Request, reply: Reply) -> bool:
     """Whether the cache may keep a reply: it is whole, or its first tokens' probabilities are what was asked for."""
     return not reply.cut or request.top_logprobs > 0
-
-
-def _remember_keys(model: BaseChatModel) -> None:
-    """Makes known what credentials a LangChain object holds, which its endpoint may echo."""
-    from pydantic import SecretStr
-
-    for value in vars(model).values():
-        if isinstance(value, SecretStr):
-            remember(value.get_secret_value())
-        elif isinstance(value, str) and "://" in value:
-            remember_address(value)
-
-
-def _without_keys(reply: Reply) -> Reply:
-    """A reply that echoes no credential, and then has no log-probabilities, whose tokens would spell it."""
-    text = redact(reply.text)
-    return reply if text == reply.text else reply.model_copy(update={"text": text, "logprobs": None})
 
 
 def _messages(request: Request, *, one_role: bool = False) -> list[BaseMessage]:

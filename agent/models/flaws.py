@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from agent.models.collector import Collector
 from agent.models.endings import CUT, FAILED, FILTERED, REFUSED, TOOL, UNFINISHED
 from agent.models.reply import LimitUsedUp, Reply, Request, UnusableReply
+from agent.redaction import redact
 
 SHOWN = 200
 
@@ -29,14 +30,13 @@ class Flaw:
 def flaw_of(reply: Reply, collector: Collector, request: Request) -> Flaw | None:
     """What is wrong with a reply; None where it is whole, or cut at a limit after some text."""
     if reply.finish_reason == REFUSED:
-        words = " ".join((collector.refusal or reply.text).split())[:SHOWN]
+        words = " ".join(redact(collector.refusal or reply.text).split())[:SHOWN]
         return Flaw(f"refused to answer: {words!r}" if words else "refused to answer")
     if reply.finish_reason == FILTERED:
         return Flaw("did not finish its reply: a content filter stopped it; word the task differently")
     if reply.finish_reason == TOOL:
-        return Flaw(
-            f"called a tool ({collector.tool[:SHOWN] or 'without a name'}) instead of answering; none was offered"
-        )
+        tool = redact(collector.tool)[:SHOWN] or "without a name"
+        return Flaw(f"called a tool ({tool}) instead of answering; none was offered")
     if reply.finish_reason == UNFINISHED:
         what = "broke off its reply: it came without a finish reason, or with one that nobody knows"
         return Flaw(f"{what}; check the server and what stands between", passing=True)

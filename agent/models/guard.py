@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from agent.models.reply import Request
+from agent.redaction import redact
 
 READ_BYTES = 4 * 2**20
 BYTES_PER_TOKEN = 2 * 2**10
@@ -90,7 +91,7 @@ async def _watch(response: Any) -> None:
         _stay(response)
     encoding = response.headers.pop("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "", "gzip", "x-gzip", "deflate"):
-        raise Garbled(f"the body is packed as '{encoding[:40]}', which nobody asked for")
+        raise Garbled(f"the body is packed as '{redact(encoding)[:40]}', which nobody asked for")
     packed = encoding not in ("identity", "")
     reading = current.get() or Reading()
     response.stream = _stream_like(response.stream, _pieces(response.stream, packed, reading))
@@ -99,7 +100,7 @@ async def _watch(response: Any) -> None:
 def _stay(response: Any) -> None:
     asked, target = response.url, response.url.join(response.headers["location"])
     if (asked.scheme, asked.host, asked.port) != (target.scheme, target.host, target.port):
-        raise Elsewhere(f"redirects to {_origin(target)}{target.path[:SHOWN]}, another address")
+        raise Elsewhere(f"redirects to {_origin(target)}{redact(target.path)[:SHOWN]}, another address")
 
 
 def _origin(url: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from agent.errors import BadReply
+from agent.errors import BadReply, ModelUnavailable
 from agent.models.endings import CUT
 from agent.trace import Usage
 
@@ -127,6 +127,10 @@ class UnusableReply(BadReply):
     def __init__(self, message: str, usage: Usage | None = None) -> None:
         super().__init__(message)
         self.usage = usage or Usage()
+
+
+class RequestRefused(UnusableReply, ModelUnavailable):
+    """The endpoint would not answer this request, nor when it was asked again; it may well answer others."""
 
 
 class LimitUsedUp(UnusableReply):

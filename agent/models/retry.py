@@ -9,15 +9,20 @@ import random
 import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from agent.redaction import redact_message
 from agent.text import carriable
 
 _STATUS = re.compile(r"[3-5][0-9]{2}")
 RETRYABLE_STATUS = frozenset({408, 409, 425, 429})
 # Matched by name over the class hierarchy: httpx, httpx2, openai, anthropic and aiohttp each bring their own,
 # and importing them all to compare classes would load libraries that nobody uses.
+UNREACHED = frozenset({"ConnectError", "ConnectTimeout", "ClientConnectorError", "ConnectionRefusedError", "gaierror"})
+"""Nobody was there to read the request."""
+OF_ENDPOINT = frozenset({401, 402, 403, 404, 405, 407, 410, 429})
+"""Statuses that every other request would meet too: the key, the model's name, the address, the quota."""
 TRANSPORT_ERRORS = frozenset({"TransportError", "APIConnectionError", "ClientConnectionError"})
 
 
@@ -66,7 +71,18 @@ class Failure:
     retryable: bool
     retry_after: float | None
     detail: str
+    reached: bool = True
     answered: bool = False
+
+    @property
+    def final(self) -> Failure:
+        """This, after which nothing is tried again."""
+        return replace(self, retryable=False)
+
+    @property
+    def of_endpoint(self) -> bool:
+        """Whether every other request would meet it too; of other failures this request may be the cause."""
+        return not self.reached or self.status in OF_ENDPOINT
 
 
 def diagnose(error: BaseException) -> Failure | None:
@@ -77,12 +93,11 @@ def diagnose(error: BaseException) -> Failure | None:
         if status is not None:
             retryable = status in RETRYABLE_STATUS or 500 <= status < 600
             return Failure(status, retryable, _retry_after(cause), detail)
-        names = {cls.__name__ for cls in type(cause).__mro__}
         # An `APIError` proper, without status, is an error event in the middle of a stream.
         if isinstance(cause, ServerError) or type(cause).__name__ == "APIError":
             return Failure(None, True, None, detail, answered=True)
-        if isinstance(cause, TimeoutError | ConnectionError) or names & TRANSPORT_ERRORS:
-            return Failure(None, True, None, detail)
+        if isinstance(cause, TimeoutError | ConnectionError) or _kinds(cause) & TRANSPORT_ERRORS:
+            return Failure(None, True, None, detail, reached=not any(map(_is_unreached, causes(error))))
     return None
 
 
@@ -93,6 +108,15 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = error.__cause__
+
+
+def _kinds(error: BaseException) -> set[str]:
+    return {kind.__name__ for kind in type(error).__mro__}
+
+
+def _is_unreached(error: BaseException) -> bool:
+    # Some libraries make a bare `ConnectionError` of it, and none of a connection that breaks later.
+    return bool(_kinds(error) & UNREACHED) or type(error) is ConnectionError
 
 
 def _status(error: BaseException) -> int | None:
@@ -123,7 +147,8 @@ def _retry_after(error: BaseException) -> float | None:
 
 def _first_line(error: BaseException) -> str:
     """An error's kind and words; with what the server said, where its words leave that out."""
-    text = carriable(str(error) + _unsaid(error)).strip().splitlines()
+    """An error's kind and words; with what the server said, where its words leave that out."""
+    text = redact_message(carriable(str(error) + _unsaid(error))).strip().splitlines()
     return f"{type(error).__name__}: {text[0][:300]}" if text else type(error).__name__
 
 

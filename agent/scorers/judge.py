@@ -13,7 +13,7 @@ import re
 from agent.collecting.record import counts
 from agent.digits import expected_digit
 from agent.models.client import ModelClient
-from agent.models.reply import Message, Reply, Request, UnusableReply
+from agent.models.reply import Message, Reply, Request, RequestRefused, UnusableReply
 from agent.prompting import describe
 from agent.scorers.base import ScoredStep, StepScorer
 from navigator.step_score_file import StepScore
@@ -52,7 +52,7 @@ class Judge(StepScorer):
         """The model's score; unknown, with its cost, where the reply holds none. A silent step is not asked about.
 
         Raises:
-            ModelUnavailable: the endpoint is down.
+            ModelUnavailable: the endpoint is down, or refused the request.
         """
         if not step.node.text.strip() or step.task is None:
             return StepScore(None)
@@ -66,6 +66,8 @@ class Judge(StepScorer):
         )
         try:
             reply = await self.model.ask(request)
+        except RequestRefused:
+            raise
         except UnusableReply as unusable:
             return StepScore(None, counts(unusable.usage))
         return StepScore(read_score(reply), counts(reply.usage))

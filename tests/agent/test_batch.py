@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent import ReasoningAgent, ScriptedChatModel, Task
+from agent import Budget, ReasoningAgent, ScriptedChatModel, Task
 from agent.batch import ResultsFile, solve_all
 from agent.errors import ModelUnavailable, PilotageError, UsageError
 from agent.models import ModelClient
@@ -110,12 +110,72 @@ async def test_an_unusable_reply_costs_its_task_only():
 
 
 async def test_an_endpoint_that_is_down_ends_the_batch_and_keeps_what_is_done(tmp_path):
-    script = ["Answer: 0", "Answer: 1", Fault(), Fault()]
+    script = ["Answer: 0", "Answer: 1", Fault(status=401)]
     model = ModelClient(ScriptedChatModel(script), retry=RetryPolicy(retries=1, first_delay=0.01))
     with ResultsFile(tmp_path / "r.jsonl", resume=False, settings={}) as results:
         with pytest.raises(ModelUnavailable):
             await solve_all(ReasoningAgent(model, policy="fixed:reason,answer"), tasks(5), results=results)
         assert set(results.done) == {"t0", "t1"}
+
+
+def refusing(bad, fault):
+    """A model that every request about these tasks fails with a fault, once more when it is asked again."""
+    texts = [f"What is {number} plus" for number in bad]
+    script = ScriptedChatModel(
+        lambda messages: fault if any(text in messages[1].text for text in texts) else "Answer: 1"
+    )
+    return ModelClient(script, retry=RetryPolicy(retries=1, first_delay=0.01))
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("status", [400, 413, 422, 500, 503, None])
+async def test_a_task_that_the_endpoint_refuses_stops_no_other_and_is_tried_again(tmp_path, status, concurrency):
+    path = tmp_path / "r.jsonl"
+    for resume, bad in ((False, [1]), (True, [1]), (True, [])):
+        async with ReasoningAgent(refusing(bad, Fault(status=status)), policy="fixed:reason", sandbox="none") as agent:
+            with ResultsFile(path, resume=resume, settings={}) as results:
+                await solve_all(agent, tasks(6), concurrency=concurrency, results=results)
+                refused = {id: line["error"] for id, line in results.done.items() if "error" in line}
+                assert set(results.done) == {f"t{i}" for i in range(6)}
+        assert set(refused) == {f"t{number}" for number in bad}
+        assert all(f"HTTP {status}" in why or status is None for why in refused.values())
+
+
+async def test_a_task_whose_time_goes_by_while_its_endpoint_fails_says_so(tmp_path):
+    client = refusing([1], Fault())
+    client.retry = RetryPolicy(first_delay=60)
+    agent = ReasoningAgent(client, policy="fixed:reason", sandbox="none", budget=Budget(max_seconds=3))
+    outcome = await solve_all(agent, tasks(3))
+    assert len(outcome.runs) == 2
+    ((id, why),) = outcome.failed
+    assert id == "t1" and "3 seconds is used up" in why and "the script drops the connection" in why
+
+
+async def test_several_refused_tasks_one_after_another_end_the_batch(tmp_path):
+    agent = ReasoningAgent(refusing(range(2, 9), Fault(status=500)), policy="fixed:reason", sandbox="none")
+    with ResultsFile(tmp_path / "r.jsonl", resume=False, settings={}) as results:
+        with pytest.raises(ModelUnavailable, match="HTTP 500.*3 tasks in a row met such a refusal"):
+            await solve_all(agent, tasks(9), results=results)
+        assert {id for id, line in results.done.items() if "error" not in line} == {"t0", "t1"}
+        assert set(results.done) == {"t0", "t1", "t2", "t3"}
+
+
+async def test_refused_tasks_with_answers_between_them_end_no_batch():
+    agent = ReasoningAgent(refusing([0, 1, 3, 4, 6, 7], Fault(status=400)), policy="fixed:reason", sandbox="none")
+    outcome = await solve_all(agent, tasks(9))
+    assert [run.task_id for run in outcome.runs] == ["t2", "t5", "t8"]
+
+
+async def test_what_is_at_work_when_a_batch_ends_is_finished(tmp_path):
+    """One task meets a key that is no longer good while three others are waiting for their replies."""
+    model = TogetherChatModel(
+        lambda messages: Fault(status=401) if "What is 0 plus" in messages[1].text else "Answer: 1", parties=4
+    )
+    agent = ReasoningAgent(ModelClient(model, retry=RetryPolicy(retries=0)), policy="fixed:reason", sandbox="none")
+    with ResultsFile(tmp_path / "r.jsonl", resume=False, settings={}) as results:
+        with pytest.raises(ModelUnavailable, match="HTTP 401"):
+            await solve_all(agent, tasks(9), concurrency=4, results=results)
+        assert set(results.done) == {"t1", "t2", "t3"}
 
 
 def test_a_killed_batch_resumes_without_loss_double_or_repeated_call(tmp_path):
@@ -196,14 +256,15 @@ async def test_what_a_killed_task_wrote_to_memory_is_undone_before_it_is_solved_
 
 
 async def test_one_bad_task_stops_no_other(tmp_path, caplog):
-    def answer(messages):
-        if "1 plus" in "".join(message.text for message in messages):
-            raise RecursionError("nested too deeply")
-        return "Answer: 0"
+    class Deep(ReasoningAgent):
+        async def asolve(self, task, **options):
+            if "1 plus" in task.prompt:
+                raise RecursionError("nested too deeply")
+            return await super().asolve(task, **options)
 
     asked = [*tasks(2), Task(id="half \ud83d", prompt="What is 0 plus 0 \ud83d?", gold="\udcff")]
     with ResultsFile(tmp_path / "r.jsonl", resume=False, settings={}) as results:
-        async with ReasoningAgent(ScriptedChatModel(answer), policy="fixed:reason", sandbox="none") as agent:
+        async with Deep(ScriptedChatModel(lambda _: "Answer: 0"), policy="fixed:reason", sandbox="none") as agent:
             outcome = await solve_all(agent, asked, results=results)
     assert len(outcome.runs) == 2 and [id for id, _ in outcome.failed] == ["t1"]
     lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]

@@ -17,7 +17,8 @@ from agent.collecting.explore import parse_mix
 from agent.collecting.meta import meta_of
 from agent.collecting.plan import parse_plan
 from agent.collecting.sources import Assigned
-from agent.models import ModelClient, ResponseCache
+from agent.errors import ModelUnavailable
+from agent.models import Fault, ModelClient, ResponseCache
 from agent.stepwise import Stepwise
 from navigator.bank import Bank, BankWriter, TaskHeader
 from tests.agent.states import always_right
@@ -53,7 +54,7 @@ class Bench:
         ways = parse_plan(plan, self.parts.registry.actions, study.get("max_depth", 4))
         with BankWriter(self.folder, meta_of(self.parts)) as writer:
             planned = Study(ways, parse_mix(mix, self.parts), **study)
-            collector = Collector(Stepwise(self.parts), writer, planned)
+            collector = self.collector = Collector(Stepwise(self.parts), writer, planned)
             if stop_after is not None:
                 collector.until = lambda: collector.tally.nodes >= stop_after
             await collector.collect(tasks, concurrency)
@@ -210,6 +211,31 @@ async def test_an_endpoint_that_goes_down_keeps_what_was_recorded(tmp_path):
     # Which of two calls meets the end first is chance: the task of the other may have its header alone.
     trees = [file.read_text().splitlines()[1:] for file in (tmp_path / "bank" / "tasks").glob("*.jsonl")]
     assert 2 <= sum(map(len, trees)) <= 5
+
+
+def refusing(*bad, status=400):
+    """A script by which every request about these tasks is refused."""
+
+    def script(messages):
+        about_a_bad_one = any(f"Task {number}:" in messages[1].text for number in bad)
+        return Fault(status=status) if about_a_bad_one else half_right(messages)
+
+    return script
+
+
+async def test_a_task_that_the_endpoint_refuses_stops_no_other_and_is_no_step(tmp_path):
+    bench = Bench(tmp_path, refusing(1))
+    assert (await bench.collect(tasks_of(4), plan="reason")).tasks == 3
+    assert set(bench.collector.refused) == {"t1"} and "HTTP 400" in bench.collector.refused["t1"]
+    again = Bench(tmp_path)
+    assert (await again.collect(tasks_of(4), plan="reason")).tasks == 4
+    assert not again.collector.refused
+
+
+async def test_several_refused_tasks_one_after_another_end_the_collection(tmp_path):
+    bench = Bench(tmp_path, refusing(0, 1, 2, status=422))
+    with pytest.raises(ModelUnavailable, match="3 tasks in a row"):
+        await bench.collect(tasks_of(6), plan="reason")
 
 
 def test_what_cannot_be_recorded_is_told_beforehand(tmp_path):

@@ -114,7 +114,7 @@ async def test_an_endpoint_that_fails_in_a_batch_leaves_memory_and_file_at_the_b
 
     def failing(messages):
         calls.append(1)
-        return Fault() if "are 26 apples" in messages[1].text else adder(messages)
+        return Fault(status=401) if "are 26 apples" in messages[1].text else adder(messages)
 
     with (
         ConceptStore.open(tmp_path / "m", embedder="hash") as store,

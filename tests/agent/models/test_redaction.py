@@ -4,19 +4,25 @@ import base64
 import json
 import sqlite3
 from itertools import pairwise
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from agent import ReasoningAgent, load_model
 from agent import redaction as redacting
 from agent.errors import PilotageError, UsageError
 from agent.events import Token
+from agent.models import Message, ModelClient, Request, ResponseCache
+from agent.models.collector import Collector
+from agent.models.flaws import flaw_of
 from agent.redaction import Veil, public_address, redact, redact_message, remember, remember_address
 
 KEY = "sk-Zx81qTnotAWord"
+ASKED = Request(messages=(Message(role="user", content="What is 6 times 7?"),), max_tokens=100)
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +35,28 @@ def _nothing_known(monkeypatch):
 def test_a_known_key_is_taken_out_of_any_text():
     remember(KEY)
     assert redact(f"Incorrect API key provided: {KEY}.") == "Incorrect API key provided: ***."
-    assert redact("ask-Zx81qTnotAWordy") == "ask-Zx81qTnotAWordy"
+
+
+@pytest.mark.parametrize("around", ["f_{}", "x{}_y", "Bearer%20{}", "{}{}", "\\n{}"])
+def test_a_key_is_taken_out_whatever_stands_around_it(around):
+    remember(KEY)
+    assert redact(around.format(KEY, KEY)) == around.format("***", "***")
+
+
+@pytest.mark.parametrize("before", ["", ":", "u:", "Bearer ", "user:"])
+def test_a_key_is_taken_out_of_base64_wherever_it_begins_there(before):
+    remember(KEY)
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        whole = encode(f"{before}{KEY} and more".encode()).decode()
+        head, _, tail = redact(whole).partition("***")
+        assert tail and len(whole) - len(head) - len(tail) >= len(KEY) * 8 // 6 - 2
+
+
+@pytest.mark.parametrize("key", ['p"a\\ss-w0rd', "clé-d'accès-1", "a b+c/d=1"])
+def test_a_key_is_taken_out_of_json_and_of_forms(key):
+    remember(key)
+    for text in (json.dumps(key), json.dumps(key, ensure_ascii=False), quote_plus(key), quote(key, safe="")):
+        assert redact(text).strip('"') == "***"
 
 
 def test_keys_of_the_environment_are_known(monkeypatch):
@@ -120,6 +147,62 @@ async def test_a_server_that_refuses_with_the_key_in_its_message_is_quoted_witho
     assert "hunter-22" not in str(refused.value)
 
 
+@pytest.mark.parametrize("padding", range(150, 330, 7))
+async def test_a_key_where_a_message_is_cut_is_taken_out_before(endpoint, padding):
+    endpoint.plan = [endpoint.status(401, "p" * padding + KEY)]
+    client = load_model("m", base_url=endpoint.url, api_key=KEY, retries=0)
+    with pytest.raises(PilotageError) as refused:
+        await client.ask(ASKED)
+    assert KEY[:5] not in str(refused.value)
+
+
+def test_what_a_flaw_quotes_is_cut_after_the_key_is_taken_out():
+    remember(KEY)
+    for padding in range(180, 202):
+        collector = Collector(ASKED)
+        collector.refusal = "r" * padding + KEY
+        assert KEY[:5] not in flaw_of(collector.reply("m", 0.0), collector, ASKED).what
+        collector = Collector(ASKED)
+        collector.tool = "f" * padding + KEY
+        assert KEY[:5] not in flaw_of(collector.reply("m", 0.0), collector, ASKED).what
+
+
+async def test_a_key_that_is_echoed_in_thinking_is_not_kept(endpoint, tmp_path):
+    endpoint.plan = [endpoint.ok(f"<think>the key is {KEY}</think>Answer: 42")]
+    with ResponseCache(tmp_path / "c.sqlite") as cache:
+        reply = await load_model("m", base_url=endpoint.url, api_key=KEY, cache=cache).ask(ASKED)
+    assert reply.thinking == "the key is ***"
+    assert KEY.encode() not in (tmp_path / "c.sqlite").read_bytes()
+
+
+def _key():
+    return KEY
+
+
+async def _key_later():
+    return KEY
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda **where: ChatOpenAI(api_key="none", default_headers={"Authorization": f"Bearer {KEY}"}, **where),
+        lambda **where: ChatOpenAI(api_key="none", default_headers={"X-Lab-Key": KEY}, **where),
+        lambda **where: ChatOpenAI(api_key="none", **where).bind(extra_headers={"Authorization": f"Bearer {KEY}"}),
+        lambda **where: ChatOpenAI(api_key="none", model_kwargs={"extra_headers": {"api-key": KEY}}, **where),
+        lambda **where: ChatOpenAI(api_key=_key, **where),
+        lambda **where: ChatOpenAI(api_key=_key_later, **where),
+    ],
+)
+async def test_a_key_is_known_however_a_users_own_model_sends_it(endpoint, made):
+    endpoint.plan = [endpoint.ok(f"You sent {KEY}.")] * 2
+    client = ModelClient(made(model="m", base_url=endpoint.url))
+    shown = []
+    replies = [await client.ask(ASKED), await client.ask(ASKED, shown.append)]
+    assert [reply.text for reply in replies] == ["You sent ***."] * 2
+    assert "".join(shown) == "You sent ***."
+
+
 @given(st.data())
 def test_text_that_comes_in_pieces_shows_no_key_and_nothing_less(data):
     remember(KEY)
@@ -145,10 +228,6 @@ async def test_a_key_that_is_echoed_token_by_token_is_not_shown(endpoint):
 
 
 def test_the_keys_of_a_users_own_model_object_are_known():
-    from langchain_openai import ChatOpenAI
-
-    from agent.models import ModelClient
-
     ModelClient(ChatOpenAI(model="m", api_key=SecretStr(KEY), base_url="http://lab:hunter-22@host/v1"))
     assert redact(f"{KEY} of hunter-22") == "*** of ***"
 
