@@ -24,6 +24,10 @@ class UsageError(PilotageError):
     exit_code = 2
 
 
+class AgentClosed(PilotageError):
+    """The agent was closed, by another thread, while the caller still waited for what it had asked."""
+
+
 class TaskError(UsageError):
     """A task source is malformed; the text names the file and line."""
 
