@@ -27,6 +27,7 @@ from agent.heard import hear
 from agent.kit import Kit
 from agent.navigation import decided
 from agent.navigators import choose
+from agent.newest import asks_since
 from agent.parts import Parts
 from agent.portal import Portal
 from agent.run_state import RunInput, RunOutput, RunState, anew, as_message, as_task, question_in, trace_of
@@ -157,6 +158,8 @@ class Nodes:
         """Sets the state for a new run, and asks memory about the task before anything else."""
         clock, configurable = Clock.start(), config.get("configurable", {})
         given = state.get("task")
+        if given and await asks_since(given, state.get("messages"), config):
+            given = None
         task = self._task(given or question_in(state))
         now = State(task, Trace(), self.parts.budget, self.parts.abilities)
         update: dict[str, Any] = {

@@ -3,6 +3,7 @@
 from agent.answers import extract
 from agent.blocks.base import Block
 from agent.kit import Kit
+from agent.outside import quiet
 from agent.state import State
 from agent.trace import Evidence, Step, Turn
 
@@ -38,7 +39,8 @@ class Answer(Block):
         if state.task.inferred and state.trace.steps:
             return await self._reply(state, kit)  # its routes found no answer of the kind that it was taken for
         asked, max_tokens = DIRECT[state.task.kind]
-        reply = await kit.ask(state, asked, max_tokens=max_tokens)
+        with quiet():  # the answer is what is read from this reply
+            reply = await kit.ask(state, asked, max_tokens=max_tokens)
         candidate = extract(state.task.kind, reply.text, state.task.choices, cut=reply.cut)
         if candidate is None and state.task.inferred:
             return await self._reply(state, kit)
