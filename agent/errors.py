@@ -35,9 +35,11 @@ class TaskError(UsageError):
 class BudgetExceeded(PilotageError):
     """A hard limit of the run's budget does not allow the next call. It stops the run; it is not a failure."""
 
-    def __init__(self, limit: str, message: str) -> None:
+    def __init__(self, limit: str, message: str, said: str = "") -> None:
         super().__init__(message)
         self.limit = limit
+        self.said = said
+        """What of the reply had been streamed by then."""
 
 
 class ModelError(PilotageError):

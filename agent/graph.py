@@ -19,6 +19,7 @@ from langgraph.types import Command
 
 from agent import events
 from agent.advance import abilities, kit_for, observe, remember, run_block
+from agent.blocks.answer import shortest_prompt
 from agent.blocks.base import Block
 from agent.budget import Budget
 from agent.clock import Clock
@@ -161,6 +162,7 @@ class Nodes:
         if given and await asks_since(given, state.get("messages"), config):
             given = None
         task = self._task(given or question_in(state))
+        self.parts.budget.require_room_for(shortest_prompt(task))
         now = State(task, Trace(), self.parts.budget, self.parts.abilities)
         update: dict[str, Any] = {
             **anew(),

@@ -17,8 +17,9 @@ _SPOKEN = r"times|plus|minus|divided by|multiplied by|modulo|mod|to the power of
 _OPERATION = rf"(?:\s*[*+^×·÷%]\s*|\s*\*\*\s*|(?<=\d)\s?x\s?(?=\d)|\s+x\s+|\s+[-−–/:]\s+|\s+(?:{_SPOKEN})\s+)"
 _OPERAND = rf"\(*-?{_NUMBER}(?:\s?/\s?\d+(?=\s+of\b))?\)*"
 _ASKED = (
-    r"(?:what(?:[’']s| is| are| does)|how much (?:is|are)|calculate|compute|evaluate|combien (?:font|fait)|(?:was|wie ?viel)"
-    r" (?:ist|sind|ergibt)|cu[aá]nto (?:es|son)|quanto (?:fa|fanno|é)|hoeveel is|ile to(?: jest)?|сколько будет)\s+"
+    r"(?:what(?:[’']s| is| are| does)|how much (?:is|are)|calculate|compute|evaluate|combien (?:font|fait)"
+    r"|(?:was|wie ?viel) (?:ist|sind|ergibt)|cu[aá]nto (?:es|son)|quanto (?:fa|fanno|é)|hoeveel is"
+    r"|ile to(?: jest)?|сколько будет)\s+"
 )
 _ARITHMETIC = re.compile(rf"(?:{_ASKED})?{_OPERAND}(?:{_OPERATION}{_OPERAND})+\s*(?:=\s*)?[?.]?", re.I)
 """Numbers joined by operations and nothing else, but for the words that ask for their value.

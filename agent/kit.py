@@ -177,9 +177,16 @@ class Kit:
         request = request.model_copy(update={"max_tokens": granted})
         spent = Usage(llm_calls=1)
         started = time.monotonic()
+        said: list[str] = []
+
+        def relay(text: str) -> None:
+            said.append(text)
+            if on_token is not None:
+                on_token(text)
+
         try:
             async with asyncio.timeout(self.meter.seconds_left):
-                reply = await self.model.ask(request, on_token)
+                reply = await self.model.ask(request, relay if on_token is not None else None)
             spent = reply.usage
             return reply
         except UnusableReply as unusable:
@@ -189,7 +196,8 @@ class Kit:
             elapsed = time.monotonic() - started
             spent = Usage(prompt_tokens=prompt_tokens, llm_calls=1, seconds=elapsed, estimated_calls=1)
             limit = self.meter.budget.max_seconds
-            raise BudgetExceeded("max_seconds", f"the budget of {limit:g} seconds is used up") from None
+            message = f"the budget of {limit:g} seconds is used up"
+            raise BudgetExceeded("max_seconds", message, "".join(said)) from None
         finally:
             self._usages.append(spent)
             self.meter.settle(prompt_tokens, granted, spent)

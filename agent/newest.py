@@ -34,7 +34,8 @@ async def asks_since(task: Any, messages: Sequence[Any] | None, config: Runnable
     stored = await _stored(saver, configurable["thread_id"], *parent)
     if stored is None:
         return True
-    values, versions = stored.checkpoint["channel_values"], stored.checkpoint["channel_versions"]
+    values: dict[str, Any] = stored.checkpoint["channel_values"]
+    versions: dict[str, Any] = {**stored.checkpoint["channel_versions"]}
     if "task" not in versions or "messages" not in versions or values.get("task") != task:
         return False  # the task does not come from the parent's state
     return bool(versions["messages"] > versions["task"])

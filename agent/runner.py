@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from agent import events
 from agent.blocks import Registry
+from agent.blocks.answer import shortest_prompt
 from agent.budget import Budget
 from agent.candidates import candidates
 from agent.credit import Creditor
@@ -37,7 +38,6 @@ from agent.observe import Observer
 from agent.outside import alone, alone_each, own_config
 from agent.parts import Parts
 from agent.portal import Portal
-from agent.prompting import SYSTEM, describe
 from agent.recalling import Selection, recall_from
 from agent.rlot import max_steps_for, registry_for
 from agent.run import Run
@@ -244,7 +244,7 @@ class ReasoningAgent:
 
     def _accept(self, given: Task | str) -> Task:
         task = Parts.question(given) if isinstance(given, str) else given
-        self.parts.budget.require_room_for(SYSTEM + describe(task))
+        self.parts.budget.require_room_for(shortest_prompt(task))
         return task
 
     async def _start(

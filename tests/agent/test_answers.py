@@ -62,7 +62,18 @@ def test_one_number_is_read_exactly(text: str, value: Fraction):
 @pytest.mark.parametrize(
     "text",
     ["", "none", "5 or 6", "3+4", "2^3", "√2", "12,34", "1,234,56", "5k", "5m", "$5 m", "H2O", "18:30", "1/0", "3 5/2"]
-    + ["3 100", "3 2/3 4", "3 x^2", "3 x/y", "3/pi", "3π", "2 m 3 cm", "5 million or 5", "5 hundred thousand", "x^2 = 4"]
+    + [
+        "3 100",
+        "3 2/3 4",
+        "3 x^2",
+        "3 x/y",
+        "3/pi",
+        "3π",
+        "2 m 3 cm",
+        "5 million or 5",
+        "5 hundred thousand",
+        "x^2 = 4",
+    ]
     + [
         "1e999999999",
         "9" * 5000,
@@ -124,6 +135,12 @@ def test_long_nonsense_is_read_quickly(kind, text: str):
         ("Answer: unknown", None),
         ("First 3, then 4.\nThat makes 7", None),
         ("Answer: 7\nAnswer: I am not sure", None),
+        ("Answer：35", "35"),
+        ("答案：35", "35"),
+        ("Réponse : 35", "35"),
+        (r"\boxed{35\text{ m}}", "35"),
+        ("Answer: 3½ cups", "3.5"),
+        ("Answer: 2^10", None),
     ],
 )
 def test_a_numeric_answer_is_found_or_missed_never_guessed(text: str, answer: str | None):
