@@ -9,11 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from inspect import isawaitable
 
-from agent.blocks.base import Block
+from agent.blocks.base import Block, CutShort
 from agent.budget import Meter
 from agent.credit import is_held_out
-from agent.errors import BudgetExceeded
+from agent.errors import BudgetExceeded, UsageError
 from agent.kit import HINT_TOKENS, Kit
 from agent.models.reply import RequestRefused
 from agent.observe import Observer
@@ -79,19 +80,37 @@ async def observe(observer: Observer, now: State, kit: Kit) -> Seen:
 
 
 async def run_block(block: Block, now: State, kit: Kit) -> Ran:
-    """Runs one block; where the budget ends it, its step has no candidate and what it cost until then.
+    """Runs one block; where the budget ends it, its step has what it cost until then, and seldom a candidate.
 
     Raises:
         BadReply: the model's reply stayed unusable, or its endpoint failed until the time was up and nothing was
             answered before; `kit` has what it cost.
+        UsageError: the block is not written as one.
     """
     started = time.monotonic()
     stopped_by = None
     try:
-        step = await block.run(now, kit)
+        step = await _step_of(block, now, kit)
+    except CutShort as limit:
+        step, stopped_by = limit.step, limit.limit
     except BudgetExceeded as limit:
         if limit.failing and now.leader is None:
             raise RequestRefused(str(limit)) from limit
         step = Step(block=block.name, evidence=Evidence(note=str(limit)), usage=kit.usage)
         stopped_by = limit.limit
     return Ran(step.model_copy(update={"seconds": time.monotonic() - started}), stopped_by)
+
+
+async def _step_of(block: Block, now: State, kit: Kit) -> Step:
+    running = block.run(now, kit)
+    if not isawaitable(running):
+        raise UsageError(
+            f"the block {block.name!r} does not run as a coroutine: write `async def run(self, state, kit)`"
+        )
+    step = await running
+    if not isinstance(step, Step):
+        raise UsageError(
+            f"the block {block.name!r} returned {type(step).__name__} where a Step is wanted: end its `run` with "
+            "`return kit.step(self.name, ...)`"
+        )
+    return step

@@ -19,7 +19,7 @@ from agent.task import Kind
 _MARKS = (
     re.compile(
         r"(?:^|\n)[ \t*_#>-]*(?:\d+[.)][ \t*]*)?"  # markdown, or the number of the last step
-        r"(?:the\s+)?(?:final\s+)?answer[ \t*]*(?::|\bis\b:?)\**[ \t]*(?P<answer>.*)",
+        r"(?:the\s+)?(?:final\s+)?answer[ \t*]*(?:[:：]|\bis\b:?)\**[ \t]*(?P<answer>.*)",
         re.I,
     ),
     re.compile(r"<answer>(?P<answer>.*?)</answer>", re.I | re.S),

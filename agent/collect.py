@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
+from agent.blocks.answer import shortest_prompt
 from agent.collecting.explore import Mix
 from agent.collecting.plan import Way
 from agent.collecting.recorder import Enough, Recorder, Spot
@@ -21,7 +22,6 @@ from agent.errors import UsageError
 from agent.grading import grader_for
 from agent.models.reply import RequestRefused
 from agent.parts import Parts
-from agent.prompting import SYSTEM, describe
 from agent.refusals import Refusals
 from agent.stepwise import Stepwise
 from agent.task import Task
@@ -202,7 +202,7 @@ def unfit(task: Task, parts: Parts) -> str | None:
     if grader_for(task, parts.sandbox) is None:
         return "it has no gold answer, so stopping has no score"
     try:
-        parts.budget.require_room_for(SYSTEM + describe(task))
+        parts.budget.require_room_for(shortest_prompt(task))
     except UsageError as error:
         return str(error)
     return None

@@ -24,6 +24,10 @@ class UsageError(PilotageError):
     exit_code = 2
 
 
+class AgentClosed(PilotageError):
+    """The agent was closed, by another thread, while the caller still waited for what it had asked."""
+
+
 class TaskError(UsageError):
     """A task source is malformed; the text names the file and line."""
 
@@ -34,12 +38,14 @@ class BudgetExceeded(PilotageError):
     Attributes:
         limit: name of the limit.
         failing: whether the call that it ended had got nothing but failures.
+        said: what of the reply had been streamed by then.
     """
 
-    def __init__(self, limit: str, message: str, *, failing: bool = False) -> None:
+    def __init__(self, limit: str, message: str, *, failing: bool = False, said: str = "") -> None:
         super().__init__(message)
         self.limit = limit
         self.failing = failing
+        self.said = said
 
 
 class ModelError(PilotageError):

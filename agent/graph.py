@@ -19,6 +19,7 @@ from langgraph.types import Command
 
 from agent import events
 from agent.advance import abilities, kit_for, observe, remember, run_block
+from agent.blocks.answer import shortest_prompt
 from agent.blocks.base import Block
 from agent.budget import Budget
 from agent.clock import Clock
@@ -27,6 +28,7 @@ from agent.heard import hear
 from agent.kit import Kit
 from agent.navigation import decided
 from agent.navigators import choose
+from agent.newest import asks_since
 from agent.parts import Parts
 from agent.portal import Portal
 from agent.run_state import RunInput, RunOutput, RunState, anew, as_message, as_task, question_in, trace_of
@@ -161,7 +163,10 @@ class Nodes:
         """Sets the state for a new run, and asks memory about the task before anything else."""
         clock, configurable = Clock.start(), config.get("configurable", {})
         given = state.get("task")
+        if given and await asks_since(given, state.get("messages"), config):
+            given = None
         task = self._task(given or question_in(state))
+        self.parts.budget.require_room_for(shortest_prompt(task))
         now = State(task, Trace(), self.parts.budget, self.parts.abilities)
         update: dict[str, Any] = {
             **anew(),

@@ -14,15 +14,27 @@ from agent.task import Kind
 
 _NUMBER = r"[$€£¥]?\d[\d,]*(?:\.\d+)?%?"
 _SPOKEN = r"times|plus|minus|divided by|multiplied by|modulo|mod|to the power of|(?:percent )?of"
-_OPERATION = rf"(?:\s*[*+^×·÷%]\s*|\s*\*\*\s*|\s+[-−–/:]\s+|\s+(?:{_SPOKEN})\s+)"
-_ARITHMETIC = re.compile(
-    rf"(?:[^\W\d]+(?:['’]\w+)?\s+){{0,3}}\(*-?{_NUMBER}\)*(?:{_OPERATION}\(*-?{_NUMBER}\)*)+\s*(?:=\s*)?[?.]?", re.I
+_OPERATION = rf"(?:\s*[*+^×·÷%]\s*|\s*\*\*\s*|(?<=\d)\s?x\s?(?=\d)|\s+x\s+|\s+[-−–/:]\s+|\s+(?:{_SPOKEN})\s+)"
+_OPERAND = rf"\(*-?{_NUMBER}(?:\s?/\s?\d+(?=\s+of\b))?\)*"
+_ASKED = (
+    r"(?:what(?:[’']s| is| are| does)|how much (?:is|are)|calculate|compute|evaluate|combien (?:font|fait)"
+    r"|(?:was|wie ?viel) (?:ist|sind|ergibt)|cu[aá]nto (?:es|son)|quanto (?:fa|fanno|é)|hoeveel is"
+    r"|ile to(?: jest)?|сколько будет)\s+"
 )
-"""Up to three words of any language, then numbers joined by operations, and nothing else."""
+_ARITHMETIC = re.compile(rf"(?:{_ASKED})?{_OPERAND}(?:{_OPERATION}{_OPERAND})+\s*(?:=\s*)?[?.]?", re.I)
+"""Numbers joined by operations and nothing else, but for the words that ask for their value.
+
+Behind any other word they may be anything: `Explain 2 + 2`, `May 5 - 9`, `Apollo 11 - 12`.
+"""
+_PART_OF = re.compile(r"\d[\d,]*\s+of\s", re.I)
+"""`2 of 3`, where neither a percentage nor a fraction stands before `of`: a place in a row."""
+_MEASURE = r"\d[\d,]*(?:\.\d+)?\s?[a-zµ]{1,2}"
+_MEASURES = re.compile(rf"(?:{_ASKED})?{_MEASURE}(?:\s\+\s{_MEASURE})+\s*(?:=\s*)?[?.]?", re.I)
 _BARE = re.compile(r"(?=.*\d\s*(?:[*+^×·÷]|\s[-−/]\s|[-−/].*=))[\s\d.,()*+^×·÷/%−-]+(?:=\s*)?\??", re.S)
 """Digits and operators alone, written as tightly as one likes; but `2024-05-06` and `16/9` are dates and names."""
+_DATE = re.compile(r"\b(?:\d{4}([-/.])\d\d?\1\d\d?|\d\d?([-/.])\d\d?\2\d{4})\b")
 _QUANTITY = re.compile(
-    rf"(?<![\w.-]){_NUMBER}(?:/\d+)?(?!\w*-\w|[.]\d)(?:[a-z]{{1,3}}\b)?(?!\w)"
+    rf"(?<![\w.-])-?{_NUMBER}(?:/\d+)?(?!\w*-\w|[.]\d)(?:[a-z]{{1,3}}\b)?(?!\w)"
     r"|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|hundred|dozen"
     r"|half|twice|double|triple|third|quarter)\b",
     re.I,
@@ -34,7 +46,7 @@ _AMOUNT = re.compile(
     r"|(?:what(?:[’']s| is| was| are| were| will be| would be)|calculate|compute|find)"
     r"(?: [\w’']+){0,3}? (?:total|sum|average|number|product|remainder|percentage|probability|fraction|price|costs?"
     r"|profit|revenue|balance|amount|ages?|weight|speed|distance|area|volume|perimeter)\b"
-    r"|what (?:percentage|fraction)\b)",
+    r"|what (?:percentage|fraction)\b|what(?:[’']s| is| will be) the \w+ (?:now|then|in the end|at the end)\b)",
     re.I,
 )
 _SENTENCE_END = re.compile(r"(?<=[.?!])\s+(?=[^\W\d_]|[\"'$\d])")
@@ -42,6 +54,8 @@ _MATERIAL = re.compile(r"\n|```|:\s|[\"“”«»„。！？：；؟]|(?<!\w)['
 """What sets text to work on apart from the request itself: lines, code, a colon, quotes; or another script's stops."""
 
 _TO_THE_READER = re.compile(r"\b(?:you|your|me|us|please)\b", re.I)
+_TO_THE_WORLD = re.compile(r"\b(?:should (?:i|we)|(?:can|could|would|should|may|must) an?)\b", re.I)
+"""Asks for advice, or of anybody: `How many hours should I study?`, `How much can a man bear?`."""
 _REQUEST = re.compile(
     r"(?!(?:all|both|each|every|from|for|to|of|in|on|at|by|with|after|before|if|when|while|as|and|but|so|over|under|out"
     r"|among|during|until|between|there|here|what|how)\b)[^\W\d_]+\s(?-i:the|an?|this|that|these|those|my|our|it|to|into"
@@ -64,7 +78,9 @@ def infer_kind(prompt: str) -> Kind:
 
 def is_arithmetic(text: str) -> bool:
     """Whether a text is a sum and nothing else: `6*7`, `(3 + 4) * 2 = ?`, `What is 6 times 7?`."""
-    return len(text) <= 200 and bool(_BARE.fullmatch(text) or _ARITHMETIC.fullmatch(text))
+    if len(text) > 200 or _DATE.search(text) or (_PART_OF.search(text) and not re.search(r"[%/]|percent", text)):
+        return False
+    return any(form.fullmatch(text) for form in (_BARE, _ARITHMETIC, _MEASURES))
 
 
 def is_word_problem(text: str) -> bool:
@@ -77,6 +93,8 @@ def is_word_problem(text: str) -> bool:
     if _MATERIAL.search(text) or _TO_THE_READER.search(text) or any(map(_is_request, before)):
         return False
     if len(_QUANTITY.findall(text)) < 2:
+        return False
+    if _TO_THE_WORLD.search(last):
         return False
     asks = _COUNT.search(last)
     if asks and last.endswith("?"):

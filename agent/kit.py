@@ -177,9 +177,16 @@ class Kit:
         request = request.model_copy(update={"max_tokens": allowance.granted})
         spent = Usage(llm_calls=1)
         started = time.monotonic()
+        said: list[str] = []
+
+        def relay(text: str) -> None:
+            said.append(text)
+            if on_token is not None:
+                on_token(text)
+
         try:
             async with asyncio.timeout(self.meter.seconds_left):
-                reply = await self.model.ask(request, on_token, allowance.repeats)
+                reply = await self.model.ask(request, relay if on_token is not None else None, allowance.repeats)
             spent = reply.usage
             return reply
         except UnusableReply as unusable:
@@ -192,7 +199,7 @@ class Kit:
             limit = self.meter.budget.max_seconds
             after = f", the last try having failed: {allowance.trouble}" if allowance.trouble else ""
             what = f"the budget of {limit:g} seconds is used up{after}"
-            raise BudgetExceeded("max_seconds", what, failing=bool(after)) from None
+            raise BudgetExceeded("max_seconds", what, failing=bool(after), said="".join(said)) from None
         finally:
             self._usages.append(spent)
             allowance.settle(spent)

@@ -7,6 +7,7 @@ which was stopped goes on as it would have.
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Protocol, runtime_checkable
 
 from agent.blocks import Registry
@@ -37,10 +38,21 @@ class Navigator(Protocol):
 
 
 async def choose(by: Policy | Navigator, now: State, observation: Observation, mask: ActionMask, kit: Kit) -> Decision:
-    """What a policy or a navigator decides."""
+    """What a policy or a navigator decides.
+
+    Raises:
+        UsageError: it returned something else than a decision.
+    """
     if isinstance(by, Navigator):
-        return await by.navigate(now, observation, mask, kit)
-    return for_task(by, now.task.id).decide(observation, mask)
+        decision = await by.navigate(now, observation, mask, kit)
+    else:
+        decision = for_task(by, now.task.id).decide(observation, mask)
+    if not isinstance(decision, Decision) or not isinstance(decision.action, Integral):
+        raise UsageError(
+            f"the policy {by.name!r} decided {decision!r:.80}: return navigator.Decision(action), with the place "
+            "of the action in the mask"
+        )
+    return decision
 
 
 def navigator_for(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from agent.blocks import Registry
 from agent.budget import Budget
+from agent.errors import UsageError
 from agent.kinds import infer_kind
 from agent.kit import Recall
 from agent.observe import Observer
@@ -64,7 +65,13 @@ class Parts:
 
     @staticmethod
     def question(text: str) -> Task:
-        """A task from a bare question; its id is a hash of its text."""
+        """A task from a bare question; its id is a hash of its text.
+
+        Raises:
+            UsageError: the question is empty.
+        """
         text = carriable(text)
+        if not text.strip():
+            raise UsageError("the question is empty: give one with some text")
         name = "question-" + hashlib.sha256(text.encode()).hexdigest()[:8]
         return Task(id=name, prompt=text, kind=infer_kind(text), inferred=True)

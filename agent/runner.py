@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from pydantic import ValidationError
+
 from agent import events
 from agent.blocks import Registry
+from agent.blocks.answer import shortest_prompt
 from agent.budget import Budget
 from agent.candidates import candidates
 from agent.credit import Creditor
+from agent.durable import DurableGraph, thread_name
 from agent.errors import PilotageError
 from agent.feedback import give_feedback
 from agent.grading import grader_for
@@ -35,7 +38,6 @@ from agent.observe import Observer
 from agent.outside import alone, alone_each, own_config
 from agent.parts import Parts
 from agent.portal import Portal
-from agent.prompting import SYSTEM, describe
 from agent.recalling import Selection, recall_from
 from agent.rlot import max_steps_for, registry_for
 from agent.run import Run
@@ -44,13 +46,11 @@ from agent.sandbox import open_sandbox
 from agent.state import State
 from agent.task import Task
 from agent.trace import Trace
-from memory.home import expanded
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.runnables import RunnableConfig
     from langchain_core.tools import BaseTool
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
     from langgraph.graph.state import CompiledStateGraph
 
     from agent.models.client import ModelClient
@@ -135,10 +135,8 @@ class ReasoningAgent:
             seed=seed,
         )
         self.memory = memory
-        self._checkpoints = expanded(checkpoints) if checkpoints is not None else None
-        self._resources = AsyncExitStack()
         self._portal = Portal()
-        self._durable: tuple[CompiledStateGraph[Any, Any, Any, Any], AsyncSqliteSaver] | None = None
+        self._durable = DurableGraph(checkpoints, self.parts, self._portal) if checkpoints is not None else None
 
     @cached_property
     def graph(self) -> CompiledStateGraph[Any, Any, Any, Any]:
@@ -246,7 +244,7 @@ class ReasoningAgent:
 
     def _accept(self, given: Task | str) -> Task:
         task = Parts.question(given) if isinstance(given, str) else given
-        self.parts.budget.require_room_for(SYSTEM + describe(task))
+        self.parts.budget.require_room_for(shortest_prompt(task))
         return task
 
     async def _start(
@@ -256,10 +254,10 @@ class ReasoningAgent:
         limit = SUPERSTEPS_PER_BLOCK * (self.parts.budget.max_steps + 2)
         own = own_config(config, {**settings, WITHOUT_MESSAGE: True}, limit)
         start: RunInput = {"task": task.public().model_dump()}
-        if self._checkpoints is None or thread_id is None:
+        if self._durable is None or thread_id is None:
             return self.graph, start, own
-        graph, saver = await self._durable_graph()
-        own["configurable"]["thread_id"] = thread_id
+        own["configurable"]["thread_id"] = thread_id = thread_name(thread_id)
+        graph, saver = await self._durable.here()
         snapshot = await graph.aget_state(own)
         unfinished = bool(snapshot.next) and _works_on(snapshot.values, task)
         if not unfinished and snapshot.values:
@@ -288,26 +286,19 @@ class ReasoningAgent:
             navigation=Navigation.of(self.parts.observer, trace),
         )
 
-    async def _durable_graph(self) -> tuple[CompiledStateGraph[Any, Any, Any, Any], AsyncSqliteSaver]:
-        if self._durable is None:
-            from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
-            assert self._checkpoints is not None
-            self._checkpoints.parent.mkdir(parents=True, exist_ok=True)
-            saver = await self._resources.enter_async_context(AsyncSqliteSaver.from_conn_string(str(self._checkpoints)))
-            self._durable = build_graph(self.parts, saver, self._portal), saver
-        return self._durable
-
     async def aclose(self) -> None:
-        """Releases the checkpoint file."""
-        self._durable = None
-        await self._resources.aclose()
+        """Releases the checkpoint file, in the process that the agent belongs to."""
+        if self._durable is not None and not self.parts.process.elsewhere:
+            await self._durable.aclose()
 
     def close(self) -> None:
-        """Releases the checkpoint file and the thread behind `solve`."""
-        if self._portal.open:
-            self._portal.call(self.aclose)
-            self._portal.close()
+        """Releases the checkpoint file and the thread behind `solve`; who still waits for that gets an `AgentClosed`.
+
+        It may be called twice, from several threads at once, and in a forked child, where there is nothing to release.
+        The next call of the agent opens them again.
+        """
+        if not self.parts.process.elsewhere:
+            self._portal.close(self.aclose)
 
     async def __aenter__(self) -> Self:
         return self
@@ -328,7 +319,10 @@ class ReasoningAgent:
 
 def _works_on(kept: dict[str, Any], task: Task) -> bool:
     """Whether a kept run is one on this task; one that another version kept, which cannot be read, is not."""
-    return kept.get("working") == task.public().model_dump()
+    try:
+        return Task.model_validate(kept.get("working")) == task.public()
+    except ValidationError:
+        return False
 
 
 def _client(model: str | ModelClient | BaseChatModel) -> ModelClient:

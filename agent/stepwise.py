@@ -12,12 +12,12 @@ from functools import partial
 from typing import Any
 
 from agent.advance import abilities, kit_for, observe, remember, run_block
+from agent.blocks.answer import shortest_prompt
 from agent.errors import BadReply, ModelUnavailable, UsageError
 from agent.grading import grader_for
 from agent.kit import Kit
 from agent.models.reply import Reply
 from agent.parts import Parts
-from agent.prompting import SYSTEM, describe
 from agent.state import State
 from agent.task import Task
 from agent.trace import Charge, Evidence, Step, Trace, Usage
@@ -75,7 +75,7 @@ class Stepwise:
             UsageError: the budget has no room for one step on this task.
         """
         parts = self.parts
-        parts.budget.require_room_for(SYSTEM + describe(task))
+        parts.budget.require_room_for(shortest_prompt(task))
         state = self.opened(task, Trace())
         if parts.recall is None:
             return await self._observed(state, Usage(), None)

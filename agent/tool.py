@@ -9,14 +9,12 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import BaseModel, Field
 
 from agent.errors import UsageError
+from agent.outside import QUIET
 from agent.run_state import NO_ANSWER
 
 if TYPE_CHECKING:
     from agent.run import Run
     from agent.runner import ReasoningAgent
-
-QUIET = "nostream"
-"""Tag by which LangGraph keeps a model's tokens out of its stream of messages: this is working, not a reply."""
 
 
 class Question(BaseModel):

@@ -6,6 +6,7 @@ the order of their names, and `answer` stays last.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from importlib.metadata import entry_points
 
@@ -39,6 +40,12 @@ MIN_TOKENS_FOR_A_BLOCK = 64
 """With fewer tokens left than this, no block that asks the model could finish."""
 
 
+GRAPH_NODES = ("begin", "observe", "navigate", "learn")
+"""What the graph calls its own nodes, beside which those of the blocks stand."""
+
+NAME = re.compile(r"[^\W_][\w-]*")
+
+
 class Registry:
     """The blocks of an agent, in order; the terminal one last.
 
@@ -46,7 +53,7 @@ class Registry:
         blocks: blocks with unique names, `answer` among them.
 
     Raises:
-        UsageError: two blocks share a name, or `answer` is missing.
+        UsageError: two blocks share a name, one cannot be a node of the graph, or `answer` is missing.
     """
 
     def __init__(self, blocks: Iterable[Block] = BUILT_IN) -> None:
@@ -54,6 +61,12 @@ class Registry:
         self._blocks = {block.name: block for block in given}
         if len(self._blocks) != len(given):
             raise UsageError(f"block names must be unique, but these were given: {[b.name for b in given]}")
+        for name in self._blocks:
+            if name in GRAPH_NODES or not NAME.fullmatch(str(name)):
+                raise UsageError(
+                    f"no block can be called {name!r}: use letters, digits, - and _, and none of "
+                    f"{', '.join(GRAPH_NODES)}, which are the graph's own nodes"
+                )
         if Answer.name not in self._blocks:
             raise UsageError("the registry needs the block 'answer', which ends every run")
         self.actions = ActionSpec(tuple(self._blocks), terminal=Answer.name)

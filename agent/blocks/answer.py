@@ -1,9 +1,13 @@
 """Answer: ends the run. With candidates it chooses by evidence, with none it asks for a direct answer."""
 
 from agent.answers import extract
-from agent.blocks.base import Block
+from agent.blocks.base import Block, CutShort
+from agent.errors import BudgetExceeded
 from agent.kit import Kit
+from agent.outside import quiet
+from agent.prompting import describe, system
 from agent.state import State
+from agent.task import Task
 from agent.trace import Evidence, Step, Turn
 
 DIRECT = {
@@ -18,6 +22,12 @@ OPEN = ""
 AFTER_WORK = "Now reply to the task itself."
 OPEN_TOKENS = 4096
 """A reply to an open task may be as long as the budget has room for, up to what most models can write."""
+
+
+def shortest_prompt(task: Task) -> str:
+    """The least that a run sends: the task, with what asks for its answer at once."""
+    asked = OPEN if task.kind == "open" else DIRECT[task.kind][0]
+    return system(task) + f"{describe(task)}\n\n{asked}".strip()
 
 
 class Answer(Block):
@@ -38,7 +48,8 @@ class Answer(Block):
         if state.task.inferred and state.trace.steps:
             return await self._reply(state, kit)  # its routes found no answer of the kind that it was taken for
         asked, max_tokens = DIRECT[state.task.kind]
-        reply = await kit.ask(state, asked, max_tokens=max_tokens)
+        with quiet():  # the answer is what is read from this reply
+            reply = await kit.ask(state, asked, max_tokens=max_tokens)
         candidate = extract(state.task.kind, reply.text, state.task.choices, cut=reply.cut)
         if candidate is None and state.task.inferred:
             return await self._reply(state, kit)
@@ -54,7 +65,15 @@ class Answer(Block):
         """
         material = state.task.kind == "open" and bool(state.trace.steps)
         asked = AFTER_WORK if material else OPEN
-        reply = await kit.ask(state, asked, max_tokens=OPEN_TOKENS, independent=not material)
+        try:
+            reply = await kit.ask(state, asked, max_tokens=OPEN_TOKENS, independent=not material)
+        except BudgetExceeded as limit:
+            said = limit.said.strip()
+            if not said:
+                raise
+            evidence = Evidence(note=f"the reply is cut: {limit}")
+            step = kit.step(self.name, [], candidate=said, evidence=evidence)
+            raise CutShort(limit, step.model_copy(update={"text": said, "cut": True})) from None
         turns = [Turn(asked=asked, replied=reply.text)]
         evidence = Evidence(note="the reply is cut: it reached its limit of tokens" if reply.cut else None)
         return kit.step(self.name, [reply], turns=turns, candidate=reply.text.strip() or None, evidence=evidence)

@@ -5,9 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+from agent.errors import BudgetExceeded
 from agent.kit import Kit
 from agent.state import State
 from agent.trace import Step
+
+
+class CutShort(BudgetExceeded):
+    """A limit of the budget ended a block's run, which has something to show all the same."""
+
+    def __init__(self, limit: BudgetExceeded, step: Step) -> None:
+        super().__init__(limit.limit, str(limit), limit.said)
+        self.step = step
 
 
 class Block(ABC):

@@ -30,6 +30,29 @@ KINDS = ["numeric", "choice", "text", "program", "grid"]
         (".5", Fraction(1, 2)),
         ("18kg", 18),
         ("18 and again 18.0", 18),
+        ("3 1/2", Fraction(7, 2)),
+        ("-3½", Fraction(-7, 2)),
+        (r"3\frac{1}{2}", Fraction(7, 2)),
+        ("½", Fraction(1, 2)),
+        ("35 m²", 35),
+        ("35m2", 35),
+        ("35 cm^2", 35),
+        (r"35\text{ m}^2", 35),
+        (r"35\text{ m}", 35),
+        ("60 km/h", 60),
+        ("9.8 m/s^2", Fraction("9.8")),
+        ("$120/week", 120),
+        ("~35", 35),
+        ("≈ 35", 35),
+        ("¥35", 35),
+        ("₹35", 35),
+        ("5 million", 5_000_000),
+        ("$2.5 billion", 2_500_000_000),
+        ("1 000 000", 1_000_000),
+        ("35\u202f500", 35_500),
+        ("35 000 km", 35_000),
+        ("35 (thirty-five)", 35),
+        ("35 Äpfel", 35),
     ],
 )
 def test_one_number_is_read_exactly(text: str, value: Fraction):
@@ -38,7 +61,19 @@ def test_one_number_is_read_exactly(text: str, value: Fraction):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "none", "5 or 6", "3+4", "2^3", "√2", "12,34", "1,234,56", "5 million", "5k", "H2O", "18:30", "1/0", "3 1/2"]
+    ["", "none", "5 or 6", "3+4", "2^3", "√2", "12,34", "1,234,56", "5k", "5m", "$5 m", "H2O", "18:30", "1/0", "3 5/2"]
+    + [
+        "3 100",
+        "3 2/3 4",
+        "3 x^2",
+        "3 x/y",
+        "3/pi",
+        "3π",
+        "2 m 3 cm",
+        "5 million or 5",
+        "5 hundred thousand",
+        "x^2 = 4",
+    ]
     + [
         "1e999999999",
         "9" * 5000,
@@ -100,6 +135,12 @@ def test_long_nonsense_is_read_quickly(kind, text: str):
         ("Answer: unknown", None),
         ("First 3, then 4.\nThat makes 7", None),
         ("Answer: 7\nAnswer: I am not sure", None),
+        ("Answer：35", "35"),
+        ("答案：35", "35"),
+        ("Réponse : 35", "35"),
+        (r"\boxed{35\text{ m}}", "35"),
+        ("Answer: 3½ cups", "3.5"),
+        ("Answer: 2^10", None),
     ],
 )
 def test_a_numeric_answer_is_found_or_missed_never_guessed(text: str, answer: str | None):

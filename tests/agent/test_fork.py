@@ -80,6 +80,18 @@ def test_an_agent_that_was_not_in_use_works_in_every_child(tmp_path):
     assert said == "in the child: 42\n"
 
 
+@pytest.mark.parametrize("way", ["agent.close()", "agent.__exit__(None, None, None)", "asyncio.run(agent.aclose())"])
+def test_closing_what_stayed_in_the_parent_does_nothing_in_the_child(tmp_path, way):
+    said = forked(
+        tmp_path,
+        AGENT,
+        'agent.solve("6*7"); agent.solve("8*8", thread_id="b")',
+        f"in_a_child(lambda: {way})",
+        'print("in the parent:", agent.solve("6*7", thread_id="b").answer)\nagent.close()',
+    )
+    assert said == "in the child: None\nin the parent: 42\n"
+
+
 def test_a_new_agent_works_in_the_child(tmp_path):
     said = forked(tmp_path, AGENT, 'agent.solve("6*7"); in_a_child(lambda: fresh().solve("6*7").answer)')
     assert said == "in the child: 42\n"

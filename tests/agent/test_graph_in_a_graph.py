@@ -424,6 +424,44 @@ async def test_a_reply_that_is_streamed_token_by_token_is_not_repeated(model):
     assert joined(chunks) == [("answer", "I say: Write a limerick about tea")]
 
 
+@pytest.mark.parametrize("direct", ["It is easy.\nAnswer: 42", "I cannot tell"])
+async def test_what_the_answer_is_read_from_is_not_streamed_beside_it(direct):
+    told = iter([direct, "Forty-two it is."])
+    model = ScriptedChatModel(lambda _: next(told))
+    with ReasoningAgent(ModelClient(model), policy="fixed:answer", sandbox="none") as agent:
+        graph, asked = parent_of(agent.graph, MessagesState), {"messages": [HumanMessage("6*7")]}
+        chunks = [pair async for _, pair in graph.astream(asked, stream_mode="messages", subgraphs=True)]
+    streamed = "".join(str(message.content) for message, about in chunks if about["langgraph_node"] == "answer")
+    assert streamed == ("42" if "Answer" in direct else "Forty-two it is.")
+
+
+class TaskAndMessages(MessagesState, total=False):
+    task: Any
+    answer: str | None
+
+
+@pytest.mark.parametrize("sync", [True, False])
+async def test_a_message_is_newer_than_a_task_of_an_earlier_turn(agent, tmp_path, sync):
+    thread = {"configurable": {"thread_id": "a"}}
+    turns = ({"task": "6*7"}, {"messages": [HumanMessage("8*8")]}, {"task": "9*9", "messages": [HumanMessage("6*7")]})
+    with SqliteSaver.from_conn_string(str(tmp_path / "c.sqlite")) as kept:
+        graph = parent_of(agent.graph, TaskAndMessages, kept if sync else InMemorySaver())
+        ends = [graph.invoke(turn, thread) if sync else await graph.ainvoke(turn, thread) for turn in turns]
+    assert [end["answer"] for end in ends] == ["42", "64", "81"]
+    assert ends[1]["messages"][-1].text == "64"
+
+
+def test_a_task_that_a_node_made_of_the_message_is_the_newest(agent):
+    graph = StateGraph(TaskAndMessages)
+    graph.add_node("prepare", lambda state: {"task": "8*8"})
+    graph.add_node("think", agent.graph)
+    graph.add_edge(START, "prepare")
+    graph.add_edge("prepare", "think")
+    asked, thread = {"messages": [HumanMessage("6*7")]}, {"configurable": {"thread_id": "a"}}
+    assert graph.compile(checkpointer=InMemorySaver()).invoke(asked, thread)["answer"] == "64"
+    assert graph.compile().invoke(asked)["answer"] == "64"
+
+
 # --- as a tool
 
 

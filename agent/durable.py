@@ -1,0 +1,104 @@
+"""Durable: the graph over a SQLite file of checkpoints, opened once for every event loop that it is used on.
+
+A connection and its locks belong to the loop that opened them, and end with it (`asyncio.run` closes what is left of
+one). So an agent that is used under one loop after another opens its file again under each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agent.errors import UsageError
+from agent.graph import build_graph
+from agent.parts import Parts
+from agent.portal import Portal
+from memory.home import expanded
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+    from langgraph.graph.state import CompiledStateGraph
+
+    Durable = tuple[CompiledStateGraph[Any, Any, Any, Any], AsyncSqliteSaver]
+
+
+@dataclass
+class _Opened:
+    """What one event loop has of the file."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    durable: Durable | None = None
+
+
+class DurableGraph:
+    """An agent's graph whose runs are kept in a file.
+
+    Args:
+        path: the SQLite file; it and its folder are made where they are missing.
+        parts: what the agent is made of.
+        portal: where its coroutines run for callers without an event loop.
+
+    Raises:
+        UsageError: the path names no file.
+    """
+
+    def __init__(self, path: str | Path, parts: Parts, portal: Portal) -> None:
+        if not str(path).strip():
+            raise UsageError("checkpoints= is empty: name a SQLite file, which is made if it is missing")
+        self._path = expanded(path)
+        self._parts = parts
+        self._portal = portal
+        self._opened: dict[asyncio.AbstractEventLoop, _Opened] = {}
+
+    async def here(self) -> Durable:
+        """The graph and its saver for the running loop.
+
+        Raises:
+            UsageError: the file cannot be opened, or is none of SQLite's.
+        """
+        self._opened = {loop: opened for loop, opened in self._opened.items() if not loop.is_closed()}
+        opened = self._opened.setdefault(asyncio.get_running_loop(), _Opened())
+        async with opened.lock:
+            if opened.durable is None:
+                opened.durable = await self._open(opened.stack)
+            return opened.durable
+
+    async def _open(self, stack: AsyncExitStack) -> Durable:
+        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            saver = await stack.enter_async_context(AsyncSqliteSaver.from_conn_string(str(self._path)))
+            await saver.setup()
+        except (OSError, sqlite3.Error, ValueError) as error:
+            await stack.aclose()
+            raise UsageError(
+                f"checkpoints cannot be kept in {str(self._path)!r} ({error}): name a SQLite file that can be written, "
+                "or one that does not exist yet"
+            ) from error
+        return build_graph(self._parts, saver, self._portal), saver
+
+    async def aclose(self) -> None:
+        """Releases what the running loop has of the file; what another has of it is released where that one ends."""
+        opened = self._opened.pop(asyncio.get_running_loop(), None)
+        if opened is not None:
+            await opened.stack.aclose()
+
+
+def thread_name(given: object) -> str:
+    """A thread id as it can be kept.
+
+    Raises:
+        UsageError: it is no text that can be written.
+    """
+    name = str(given)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"the thread id {name!a} holds half a character and cannot be kept: give another") from None
+    return name
