@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,15 +14,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.table import Table
 
 from agent.assembly import assemble, memory_place
-from agent.batch import Outcome, ResultsFile, solve_all
+from agent.batch import ResultsFile, solve_all
 from agent.cli.terminal import interruptible, plain, print_json_line, progress, screen
 from agent.continual import memory_copy, shuffled, solve_continually
 from agent.errors import UsageError
-from agent.policies import policy_label
+from agent.policies import policy_file, policy_label
 from agent.results import key
 from agent.run import Run
 from agent.settings import Settings
-from agent.statistics import summarise
+from agent.statistics import Figures
 from agent.task import Task
 from agent.tasks import load_tasks
 
@@ -30,6 +31,13 @@ if TYPE_CHECKING:
 
     from agent.models.client import ModelClient
     from agent.runner import ReasoningAgent
+
+
+DECIDING = (
+    *("memory_selection", "memory_caption", "memory_related", "keep_unverified", "holdout"),
+    *("observation", "sandbox"),
+)
+"""Settings, beside the model, the policy and the limits of a run, that decide answers: a file has one of each."""
 
 
 @dataclass(frozen=True)
@@ -71,36 +79,37 @@ def solve_tasks(plan: Plan, settings: Settings, *, as_json: bool) -> int:
     common = {"policy": policy_label(settings.policy, settings.effort), "seed": settings.seed}
     with ExitStack() as stack:
         results = None
+        model = model_of(settings)
         if plan.out is not None:
-            file = ResultsFile(plan.out, resume=plan.resume, settings=common, learning=_learning(settings))
+            file = ResultsFile(plan.out, resume=plan.resume, settings=common, conditions=_conditions(settings, model))
             results = stack.enter_context(file)
+            _say_what_is_untold(results, console)
         if not tasks and not (results and results.done):
             console.print("no task to solve")
             return 1
-        lines: list[dict[str, Any]] = []
-        shared: ModelClient | None = None
+        total = Figures()
         for seed in plan.seeds:
             ordered = tasks if seed is None else shuffled(tasks, seed)
-            made: list[dict[str, Any]] = []
-            if _waiting(results, ordered, seed, settings):
+            if results is not None:
+                _say_what_changed(results, ordered, seed, settings, console)
+            made = Batch(ordered, seed, results)
+            if made.waiting(settings):
                 own = _settings_of_order(plan, settings, seed)
-                with assemble(own, model=shared) as agent:
-                    shared = agent.parts.model
-                    outcome = _solve(agent, ordered, seed, own, results, console, as_json)
-                for task_id, why in outcome.failed:
-                    console.print(f"[red]not solved[/] {plain(task_id)}: {plain(why)}")
-                made = [run.to_json() for run in (*outcome.runs, *outcome.unsolved)]
+                with assemble(own, model=model) as agent:
+                    made.solve(agent, own, console, as_json)
             else:
                 console.print(f"all {len(tasks)} tasks are done already")
+            figures = made.figures
             if results is not None:
-                keys = (key(task.id, seed) for task in ordered)
-                made = [results.done[name] for name in keys if name in results.done]
+                for name in (key(task.id, seed) for task in ordered):
+                    if name in results.done:
+                        figures.add(results.done[name])
             if plan.orders is not None:
-                right = summarise(made)["accuracy"]
-                console.print(f"order {seed}: {len(made)} tasks" + ("" if right is None else f", {right:.0%} right"))
-            lines += made
-    _print_summary(console, summarise(lines), plan.out)
-    return 1 if source.defects or any("error" in line for line in lines) else 0
+                right = figures.summary()["accuracy"]
+                console.print(f"order {seed}: {figures.tasks} tasks" + ("" if right is None else f", {right:.0%} right"))
+            total += figures
+    _print_summary(console, total.summary(), plan.out)
+    return 1 if source.defects or total.failed else 0
 
 
 def _require_sense(plan: Plan, settings: Settings) -> None:
