@@ -86,7 +86,7 @@ async def solve_continually(
 
 
 def _require_same_batches(tasks: Sequence[Task], every: int, results: ResultsFile, order: int | None) -> None:
-    """Raises UsageError where a batch is not done as it stands now and one after it is: memory cannot go back so far."""
+    """Raises UsageError where a batch is not done as it stands and one after it is: memory cannot go back so far."""
     whole = True
     for start in range(0, len(tasks), every):
         batch = tasks[start : start + every]

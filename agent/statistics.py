@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
 from navigator.statistics import clustered_difference, holm, mcnemar_exact, paired_difference, sign_flip, wilson
-
 
 SUMMED = ("prompt_tokens", "completion_tokens", "cached_tokens", "llm_calls", "seconds")
 
@@ -38,6 +37,16 @@ class Figures:
             self._usage[name] += result["usage"][name]
         # Files of older versions do not tell.
         self._usage["estimated_calls"] += result["usage"].get("estimated_calls", 0)
+
+    def __iadd__(self, other: Figures) -> Self:
+        """Counts all that another has counted."""
+        self.tasks += other.tasks
+        self.failed += other.failed
+        self._graded += other._graded
+        self._unanswered += other._unanswered
+        self._right += other._right
+        self._usage.update(other._usage)
+        return self
 
     def summary(self) -> dict[str, Any]:
         """The figures; those of tokens and time are means."""

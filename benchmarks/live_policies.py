@@ -146,8 +146,8 @@ async def solve(entries: list[Entry], given: argparse.Namespace) -> dict[str, di
             settings = settings_from(flags | {"policy": entry.policy, "effort": entry.effort, "memory": memory})
             agent = stack.enter_context(assemble(settings, model=agents[0].parts.model if agents else None))
             same = {"policy": entry.label, "seed": settings.seed, "model": agent.parts.model.name}
-            learning = "each" if given.learn else "no"
-            file = ResultsFile(given.out / entry.file, resume=True, settings=same, learning=learning)
+            conditions = {"learning": "each" if given.learn else "no"}
+            file = ResultsFile(given.out / entry.file, resume=True, settings=same, conditions=conditions)
             agents.append(agent)
             places.append(Place.of(stack.enter_context(file)))
         tasks = [one.task for one in assigned if grader_for(one.task, agents[0].parts.sandbox) is not None]
