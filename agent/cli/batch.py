@@ -169,7 +169,7 @@ def _say_what_is_untold(results: ResultsFile, console: Console) -> None:
     """Says what a file of an older version leaves open, and what is made of it."""
     if results.untold:
         console.print(
-            f"{plain(results.path)} does not tell all the settings it was made with: the present ones are taken for them"
+            f"{plain(results.path)} does not tell all settings it was made with: the present ones are taken for them"
         )
     if older := sum(line.asked is None for line in results.done.lines.values()):
         console.print(f"{older} of its results do not tell what they were asked: they are taken for those of their ids")
