@@ -76,7 +76,8 @@ class ResultsFile:
         resume: keep what is there and go on. Without it, a file that holds anything is refused.
         settings: what every line must agree on (`model`, `policy`, `seed`), so that two experiments never mix.
         conditions: what else the answers depend on and no line tells (`learning`, `max_tokens`, `sandbox`, ...), plain
-            values by name, on which a resumed file must agree too. They are kept in the small file beside it.
+            values by name, on which a resumed file that holds an answer must agree too. They are kept in the small file
+            beside it.
 
     Attributes:
         done: results by key (`key_of`).
@@ -100,7 +101,8 @@ class ResultsFile:
                 raise UsageError(f"{path} holds results already; add --resume to go on, or choose another --out")
             self.done, end = self._read(settings)
             self._label, before = self._read_label() if resume else (None, {})
-            self._require_same(before, self._conditions)
+            if any(not line.failed for line in self.done.lines.values()):
+                self._require_same(before, self._conditions)
             self.untold = [name for name in self._conditions if name not in before] if self.done else []
             # A last line without its end was torn by a kill in the middle of a write: its task is not done yet.
             os.truncate(path, end)

@@ -202,7 +202,7 @@ async def _in_turn(
 async def _solve(task: Task, agent: ReasoningAgent, place: Place) -> None:
     async with aclosing(solved(agent, iter([task]), place, concurrency=1)) as runs:
         async for _, run in runs:
-            place.write(run)
+            place.write((task, run))
             if run.error is not None:
                 print(f"not solved {task.id} by {run.policy}: {run.error}", file=sys.stderr)
 

@@ -179,6 +179,8 @@ def _say_what_changed(
     results: ResultsFile, tasks: list[Task], order: int | None, settings: Settings, console: Console
 ) -> None:
     """Says which results do not answer the tasks as they are now, after grading those anew that do."""
+    if not results.done:
+        return
     changed = results.changed(tasks, order)
     if changed and not settings.learn_every:
         console.print(

@@ -134,6 +134,18 @@ def test_a_script_or_policy_of_the_same_name_that_says_something_else_is_another
     assert done.returncode == 2 and "was made with model 'scripted:s.json (" in done.stderr
 
 
+def test_settings_may_be_mended_where_nothing_was_answered_yet(tmp_path):
+    path = tmp_path / "r.jsonl"
+    with ResultsFile(path, resume=False, settings={}, conditions={"model": "wrong"}) as results:
+        assert results.label
+        results.append({"task_id": "a", "answer": None, "error": "no such model"})
+    for model, answer in (("right", "4"), ("right", "5")):
+        with ResultsFile(path, resume=True, settings={}, conditions={"model": model}) as results:
+            results.append({"task_id": answer, "answer": answer})
+    with pytest.raises(UsageError, match="was made with model 'right', not 'wrong'"):
+        ResultsFile(path, resume=True, settings={}, conditions={"model": "wrong"})
+
+
 def test_a_file_of_an_older_version_goes_on_by_id_and_that_is_said(pilotage, tmp_path):
     assert pilotage([TWO]).returncode == 0
     row = rows(tmp_path / "r.jsonl")["t-1"]
