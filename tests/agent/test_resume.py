@@ -154,7 +154,7 @@ def test_a_file_of_an_older_version_goes_on_by_id_and_that_is_said(pilotage, tmp
     (tmp_path / "r.jsonl.run").write_text("0123456789ab no")
     done = pilotage([TWO, THREE], "--resume")
     assert done.returncode == 0, done.stderr
-    assert "does not tell all the settings" in done.stderr and "taken for those of their ids" in done.stderr
+    assert "does not tell all settings" in done.stderr and "taken for those of their ids" in done.stderr
     assert rows(tmp_path / "r.jsonl")["t-1"] == row and len(rows(tmp_path / "r.jsonl")) == 2
     again = pilotage([TWO, THREE], "--resume", "--max-steps", "3")
     assert again.returncode == 2 and "max_steps 8, not 3" in again.stderr
