@@ -56,20 +56,20 @@ class Place:
 
     def is_done(self, task: Task) -> bool:
         """Whether the file has this task's result."""
-        return self.results is not None and key(task.id, self.order) in self.results.done
+        return self.results is not None and self.results.holds(task, self.order)
 
     def run_id(self, task: Task) -> str:
         """Id of the run of a task: memory counts what came of it once, however often it is begun."""
         return f"{self.label}/{key(task.id, self.order)}"
 
-    def line(self, run: Run) -> dict[str, Any]:
-        """The result line of a run."""
-        return run.to_json() | ({} if self.order is None else {"order": self.order})
+    def line(self, task: Task, run: Run) -> dict[str, Any]:
+        """The result line of a task's run."""
+        return run.to_json() | {"asked": task.asked} | ({} if self.order is None else {"order": self.order})
 
-    def write(self, *runs: Run) -> None:
+    def write(self, *solved: tuple[Task, Run]) -> None:
         """Writes result lines, all at one stroke."""
         if self.results is not None:
-            self.results.append(*map(self.line, runs))
+            self.results.append(*(self.line(task, run) for task, run in solved))
 
     def drop(self, tasks: Iterable[Task]) -> None:
         """Takes results out, for their tasks to be solved anew."""
@@ -103,6 +103,7 @@ async def solve_all(
     order: int | None = None,
     on_done: Callable[[Run], None] = anything,
     until: Callable[[], bool] = lambda: False,
+    keep: bool = True,
 ) -> Outcome:
     """Solves tasks, `concurrency` at a time, leaving out those that `results` holds already.
 
@@ -119,21 +120,24 @@ async def solve_all(
         order: number of this order of the tasks, where the file holds several.
         on_done: called with each run, also with those that have an error.
         until: asked before each task; true leaves the rest for another time.
+        keep: hold the runs for the outcome. Of many thousands, what `on_done` and `results` are given may do.
 
     Raises:
         PilotageError: the model is unavailable or a result could not be written; results so far are kept.
     """
     outcome, place = Outcome(), Place.of(results, order)
     if results is not None:
-        results.drop([name for name, done in results.done.items() if "error" in done and done.get("order") == order])
+        results.drop(results.failed(tasks, order))
+        results.set_aside(results.changed(tasks, order))
     if results is not None and results.resumed:
         begun = [place.run_id(task) for task in tasks if not place.is_done(task)]
         await asyncio.to_thread(_take_back_loosely, agent.memory, begun)
     waiting: Iterator[Task] = (task for task in tasks if not place.is_done(task))
     async with aclosing(solved(agent, waiting, place, concurrency=concurrency, until=until)) as runs:
-        async for _, run in runs:
-            place.write(run)
-            outcome.add(run)
+        async for task, run in runs:
+            place.write((task, run))
+            if keep:
+                outcome.add(run)
             on_done(run)
     return outcome
 

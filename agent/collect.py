@@ -199,9 +199,9 @@ def _id(way: Way, sample: int) -> str:
 
 def unfit(task: Task, parts: Parts) -> str | None:
     """Why a task cannot be recorded, in a sentence; None for one that can."""
-    if grader_for(task, parts.sandbox) is None:
-        return "it has no gold answer, so stopping has no score"
     try:
+        if grader_for(task, parts.sandbox) is None:
+            return "it has no gold answer, so stopping has no score"
         parts.budget.require_room_for(shortest_prompt(task))
     except UsageError as error:
         return str(error)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from agent.batch import Outcome, Place, anything, solved, take_back
 from agent.errors import UsageError
 from agent.refusals import Refusals
-from agent.results import ResultsFile
+from agent.results import ResultsFile, key
 from agent.run import Run
 from agent.task import Task
 
@@ -39,6 +39,7 @@ async def solve_continually(
     order: int | None = None,
     on_done: Callable[[Run], None] = anything,
     until: Callable[[], bool] = lambda: False,
+    keep: bool = True,
 ) -> Outcome:
     """Solves tasks in their order, and lets memory learn after every `every` of them.
 
@@ -54,11 +55,15 @@ async def solve_continually(
         order: number of this order of the tasks, where the file holds several.
         on_done: called with each run, once its batch is learnt.
         until: asked before each batch; true leaves the rest for another time.
+        keep: hold the runs for the outcome.
 
     Raises:
         PilotageError: the model is unavailable or a result could not be written; batches so far are kept.
+        UsageError: `results` is of other tasks, or of these in other batches, and memory has learnt from them since.
     """
     outcome, place, refusals = Outcome(), Place.of(results, order), Refusals()
+    if results is not None and agent.memory is not None:
+        _require_same_batches(tasks, every, results, order)
     for start in range(0, len(tasks), every):
         batch = tasks[start : start + every]
         if all(map(place.is_done, batch)):
@@ -74,11 +79,25 @@ async def solve_continually(
             async for task, run in solving:
                 runs[task.id] = run
         finished = [await _learnt(agent, task, runs[task.id]) for task in batch]
-        place.write(*finished)
+        place.write(*zip(batch, finished, strict=True))
         for run in finished:
-            outcome.add(run)
+            if keep:
+                outcome.add(run)
             on_done(run)
     return outcome
+
+
+def _require_same_batches(tasks: Sequence[Task], every: int, results: ResultsFile, order: int | None) -> None:
+    """Raises UsageError where a batch is not done as it stands and one after it is: memory cannot go back so far."""
+    whole = True
+    for start in range(0, len(tasks), every):
+        batch = tasks[start : start + every]
+        if not whole and any(key(task.id, order) in results.done for task in batch):
+            raise UsageError(
+                f"{results.path} is of other tasks, or of these in another order, and memory has learnt from them "
+                "batch by batch: give the same tasks, with new ones after them, or choose another --out"
+            )
+        whole = whole and all(results.holds(task, order) for task in batch)
 
 
 async def _learnt(agent: ReasoningAgent, task: Task, run: Run) -> Run:

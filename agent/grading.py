@@ -9,12 +9,15 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol
 
 from agent.answers import normal_form, parse_grid, resolve_choice
-from agent.errors import SandboxUnavailable, TaskError
+from agent.errors import SandboxUnavailable, TaskError, UsageError
 from agent.numbers import parse_number
 from agent.task import Kind, Task
 
 if TYPE_CHECKING:
     from agent.sandbox import Sandbox
+
+GROUP = "pilotage.graders"
+"""Entry points by which third parties add graders."""
 
 # How far two numbers that are not both whole may differ, relative to the expected one.
 TOLERANCE = 1e-6
@@ -73,11 +76,50 @@ def grader_for(task: Task, sandbox: Sandbox | None = None) -> Grader | None:
     return _BY_KIND[task.kind]()
 
 
+async def score_of(task: Task, answer: str | None, sandbox: Sandbox | None = None) -> float | None:
+    """The score of an answer; None if nothing says what is right.
+
+    Raises:
+        UsageError: the task's grader is not there, or could not grade; the text says why.
+    """
+    try:
+        grader = grader_for(task, sandbox)
+        return None if grader is None else (await grader.grade(task, answer)).score
+    except UsageError:
+        raise
+    except Exception as error:  # a grader may be anybody's
+        why = str(error) if isinstance(error, SandboxUnavailable) else f"{type(error).__name__}: {error}"
+        raise TaskError(f"task {task.id}: its answer can't be graded: {why}") from error
+
+
+def is_graded(task: Task) -> bool:
+    """Whether something says what is right of a task, or should: its grader may still not be there."""
+    if task.metadata.get("grader") is not None:
+        return True
+    return bool(task.metadata.get("tests")) if task.kind == "program" else task.gold is not None and task.kind != "open"
+
+
+def require_grader(task: Task) -> None:
+    """Raises TaskError where the grader that a task names is not there, or lacks what it grades by."""
+    name = task.metadata.get("grader")
+    if name == "gym":
+        missing = [field for field in ("family", "entry") if field not in task.metadata]
+        if missing:
+            raise TaskError(f"task {task.id}: the grader 'gym' needs {' and '.join(map(repr, missing))} in `metadata`")
+    elif name is not None and not entry_points(group=GROUP, name=str(name)):
+        raise _no_grader(task)
+
+
+def _no_grader(task: Task) -> TaskError:
+    name = task.metadata["grader"]
+    return TaskError(f"task {task.id}: no grader is called {name!r}; leave `grader` out, or install what brings it")
+
+
 def _installed(name: str, task: Task) -> Grader:
-    for entry in entry_points(group="pilotage.graders", name=name):
+    for entry in entry_points(group=GROUP, name=name):
         grader: Grader = entry.load()()
         return grader
-    raise TaskError(f"task {task.id}: no grader is called {name!r}; leave `grader` out, or install what brings it")
+    raise _no_grader(task)
 
 
 class NumericGrader:

@@ -88,6 +88,13 @@ def _reads_the_run(name: str) -> UsageError:
     )
 
 
+def policy_file(name: str) -> Path | None:
+    """The file that a policy of that name is read from, if it is."""
+    if name.startswith(exploring.PREFIX):
+        return policy_file(exploring.parse(name)[1])
+    return expanded(name) if name.endswith((".toml", SUFFIX)) else None
+
+
 def policy_label(name: str, effort: Effort = None) -> str:
     """What results call the policy of that name: of a file its name without folders, with the effort if one is set."""
     if name.startswith(exploring.PREFIX):

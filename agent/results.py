@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, NamedTuple, Self
 
 from agent.errors import PilotageError, UsageError
 from agent.redaction import redact
+from agent.task import Task
 from agent.text import json_line
 from navigator.files import replace
 
@@ -25,6 +26,48 @@ def key(task_id: str, order: int | None = None) -> str:
     return task_id if order is None else f"{order}/{task_id}"
 
 
+class Line(NamedTuple):
+    """What is held of a result: where its line begins, what was asked (`Task.asked`, if told), and whether in vain."""
+
+    start: int
+    asked: str | None
+    failed: bool
+
+
+class Rows(Mapping[str, dict[str, Any]]):
+    """Results by key, each read from the file when it is asked for, so that a long file takes little memory."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.lines: dict[str, Line] = {}
+
+    def note(self, result: dict[str, Any], start: int) -> None:
+        """Notes that a result's line begins at a place of the file."""
+        self.lines[key_of(result)] = Line(start, result.get("asked"), "error" in result)
+
+    def raw(self, names: Iterable[str]) -> Iterator[bytes]:
+        """The lines of some results as they stand, ends included."""
+        with self._path.open("rb") as file:
+            for name in names:
+                file.seek(self.lines[name].start)
+                yield file.readline()
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        if name not in self.lines:
+            raise KeyError(name)
+        result: dict[str, Any] = json.loads(next(self.raw([name])))
+        return result
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.lines
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.lines)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+
 class ResultsFile:
     """A JSON-Lines file of runs: a line is on disk once `append` returns.
 
@@ -32,60 +75,85 @@ class ResultsFile:
         path: the file; created with its folder.
         resume: keep what is there and go on. Without it, a file that holds anything is refused.
         settings: what every line must agree on (`model`, `policy`, `seed`), so that two experiments never mix.
-        learning: when memory learns from the runs (`no`, `each`, `every=N`), on which a resumed file must agree too:
-            batches cut in other places would take finished runs for unfinished ones. None where it does not matter.
+        conditions: what else the answers depend on and no line tells (`learning`, `max_tokens`, `sandbox`, ...), plain
+            values by name, on which a resumed file that holds an answer must agree too. They are kept in the small file
+            beside it.
 
     Attributes:
         done: results by key (`key_of`).
         resumed: whether runs with ids of this file may have been begun before.
+        untold: conditions that a resumed file, of an older version, says nothing of.
 
     Raises:
         UsageError: the file cannot be written, holds results already, or holds those of other settings.
     """
 
-    def __init__(self, path: Path, *, resume: bool, settings: dict[str, Any], learning: str | None = None) -> None:
-        self.path, self._learning = path, learning
+    def __init__(
+        self, path: Path, *, resume: bool, settings: dict[str, Any], conditions: Mapping[str, Any] | None = None
+    ) -> None:
+        self.path, self._conditions = path, dict(conditions or {})
         if path.exists() and not path.is_file():
             raise UsageError(f"cannot write results to {path}: it is no ordinary file; choose another --out")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-            before = path.read_bytes()
-            if before and not resume:
+            if path.stat().st_size and not resume:
                 raise UsageError(f"{path} holds results already; add --resume to go on, or choose another --out")
+            self.done, end = self._read(settings)
+            self._label, before = self._read_label() if resume else (None, {})
+            if any(not line.failed for line in self.done.lines.values()):
+                self._require_same(before, self._conditions)
+            self.untold = [name for name in self._conditions if name not in before] if self.done else []
             # A last line without its end was torn by a kill in the middle of a write: its task is not done yet.
-            whole = before[: before.rfind(b"\n") + 1]
-            self.done = self._read(whole, settings)
-            os.truncate(path, len(whole))
+            os.truncate(path, end)
             self._file: IO[bytes] = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
-            self._label, learnt = self._read_label() if resume else (None, None)
-            if learning is not None and learnt is not None and learnt != learning:
-                self.close()
-                raise UsageError(
-                    f"{path} was made with learning {learnt!r}, not {learning!r}; resume with the same --learn or "
-                    "choose another --out"
-                )
             self.resumed = self._label is not None
+            if self._label is not None and before != before | self._conditions:
+                self._keep_label(self._label, before | self._conditions)
         except OSError as error:
             raise UsageError(f"cannot write results to {path}: {error.strerror}; choose another --out") from error
 
-    def _read(self, content: bytes, settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        done = {}
-        for number, line in enumerate(content.splitlines(), 1):
-            try:
-                result = json.loads(line)
-                done[key_of(result)] = result
-            except (ValueError, TypeError, KeyError) as error:
-                raise UsageError(
-                    f"{self.path}, line {number} is no result of pilotage; choose another --out"
-                ) from error
-            for name, value in settings.items():
-                if result.get(name) != value:
+    def _read(self, settings: Mapping[str, Any]) -> tuple[Rows, int]:
+        """The results, and where the last whole line ends."""
+        done, start = Rows(self.path), 0
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    break
+                try:
+                    result = json.loads(line)
+                    done.note(result, start)
+                except (ValueError, TypeError, KeyError, AttributeError) as error:
                     raise UsageError(
-                        f"{self.path} was made with {name} {result.get(name)!r}, not {value!r}; resume with the same "
-                        "settings or choose another --out"
-                    )
-        return done
+                        f"{self.path}, line {number} is no result of pilotage; choose another --out"
+                    ) from error
+                self._require_same({name: result.get(name) for name in settings}, settings)
+                start += len(line)
+        return done, start
+
+    def _require_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        both = [name for name in now if name in before]
+        differing = [f"{name} {before[name]!r}, not {now[name]!r}" for name in both if before[name] != now[name]]
+        if differing:
+            raise UsageError(
+                f"{self.path} was made with {' and '.join(differing)}; resume with the same settings or choose "
+                "another --out"
+            )
+
+    def holds(self, task: Task, order: int | None = None) -> bool:
+        """Whether the result of a task is there. One of an older version, which does not tell what was asked, is."""
+        line = self.done.lines.get(key(task.id, order))
+        return line is not None and line.asked in (None, task.asked)
+
+    def changed(self, tasks: Iterable[Task], order: int | None = None) -> list[str]:
+        """Keys of results that have the id of one of the tasks and answer another question."""
+        names = {key(task.id, order): task for task in tasks}
+        return [name for name, task in names.items() if name in self.done and not self.holds(task, order)]
+
+    def failed(self, tasks: Iterable[Task], order: int | None = None) -> list[str]:
+        """Keys of results of the tasks that had no usable reply."""
+        names = (key(task.id, order) for task in tasks)
+        return [name for name in names if name in self.done and self.done.lines[name].failed]
 
     @property
     def label(self) -> str:
@@ -96,32 +164,61 @@ class ResultsFile:
         """
         if self._label is None:
             self._label = secrets.token_hex(6)
-            replace(self._label_path, " ".join(filter(None, (self._label, self._learning))).encode())
+            self._keep_label(self._label, self._conditions)
         return self._label
 
     def append(self, *results: dict[str, Any]) -> None:
         """Writes results durably; raises PilotageError, the file left whole, where the disk will not take them."""
         end = self.path.stat().st_size
-        lines = _lines(results)
+        lines = [_line(result) for result in results]
+        rest = b"".join(lines)
         try:
-            while lines:  # a disk that is nearly full takes a part
-                lines = lines[self._file.write(lines) :]
+            while rest:  # a disk that is nearly full takes a part
+                rest = rest[self._file.write(rest) :]
             os.fsync(self._file.fileno())
         except OSError as error:
             os.truncate(self.path, end)
             raise PilotageError(
                 f"cannot write to {self.path}: {error.strerror}; free some space, then run again with --resume"
             ) from error
-        self.done.update((key_of(result), result) for result in results)
+        for result, line in zip(results, lines, strict=True):
+            self.done.note(result, end)
+            end += len(line)
 
-    def drop(self, keys: Collection[str]) -> None:
+    def drop(self, names: Collection[str]) -> None:
         """Takes results out again, because their tasks are to be solved anew. All of them or, after a kill, none."""
-        if not self.done.keys() & set(keys):
+        gone = set(names)
+        if self.done.keys() & gone:
+            self._rewrite(self.done.raw([name for name in self.done if name not in gone]))
+
+    def set_aside(self, names: Sequence[str]) -> None:
+        """Moves results, because they answer other questions, to the end of the file `aside`."""
+        if not names:
             return
-        self.done = {name: result for name, result in self.done.items() if name not in keys}
+        with self.aside.open("ab") as file:
+            file.writelines(self.done.raw(names))
+            file.flush()
+            os.fsync(file.fileno())
+        self.drop(names)
+
+    @property
+    def aside(self) -> Path:
+        """Where results go that answered other questions."""
+        return self.path.with_name(self.path.name + ".replaced")
+
+    def rescore(self, scores: Mapping[str, float | None]) -> None:
+        """Gives results, by key, other scores. All of them or, after a kill, none."""
+        if scores:
+            rows = ((name, self.done[name]) for name in self.done)
+            self._rewrite(_line(row | {"score": scores[name]} if name in scores else row) for name, row in rows)
+
+    def _rewrite(self, lines: Iterable[bytes]) -> None:
         self._file.close()
-        replace(self.path, _lines(self.done.values()))
-        self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
+        try:
+            replace(self.path, lines)
+        finally:
+            self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
+        self.done, _ = self._read({})
 
     def close(self) -> None:
         """Closes the file."""
@@ -137,13 +234,24 @@ class ResultsFile:
     def _label_path(self) -> Path:
         return self.path.with_name(self.path.name + ".run")
 
-    def _read_label(self) -> tuple[str | None, str | None]:
+    def _keep_label(self, label: str, conditions: Mapping[str, Any]) -> None:
+        replace(self._label_path, json_line({"label": label, "conditions": dict(conditions)}).encode() + b"\n")
+
+    def _read_label(self) -> tuple[str | None, dict[str, Any]]:
+        """The label and the conditions; an older version wrote `LABEL` or `LABEL LEARNING`."""
         try:
-            label, _, learning = self._label_path.read_text(encoding="utf-8").strip().partition(" ")
-            return label or None, learning or None
+            content = self._label_path.read_text(encoding="utf-8").strip()
         except FileNotFoundError:
-            return None, None
+            return None, {}
+        if content.startswith("{"):
+            try:
+                kept = json.loads(content)
+                return str(kept["label"]), dict(kept["conditions"])
+            except (ValueError, TypeError, KeyError) as error:
+                raise UsageError(f"{self._label_path} is damaged; choose another --out") from error
+        label, _, learning = content.partition(" ")
+        return label or None, {"learning": learning} if learning else {}
 
 
-def _lines(results: Iterable[dict[str, Any]]) -> bytes:
-    return b"".join(redact(json_line(result)).encode() + b"\n" for result in results)
+def _line(result: dict[str, Any]) -> bytes:
+    return redact(json_line(result)).encode() + b"\n"

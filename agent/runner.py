@@ -18,9 +18,9 @@ from agent.budget import Budget
 from agent.candidates import candidates
 from agent.credit import Creditor
 from agent.durable import DurableGraph, thread_name
-from agent.errors import PilotageError
+from agent.errors import PilotageError, TaskError, UsageError
 from agent.feedback import give_feedback
-from agent.grading import grader_for
+from agent.grading import is_graded, score_of
 from agent.graph import (
     LEARN_LATER,
     RUN_ID,
@@ -62,6 +62,14 @@ TOOL = (
     "Works a question out by reasoning and by running programs, and checks the result. Give it the whole question "
     "with every fact that it needs; it knows nothing of the conversation."
 )
+
+
+class UngradedRun(TaskError):
+    """The run's answer could not be graded; `trace` holds what it cost."""
+
+    def __init__(self, message: str, trace: Trace) -> None:
+        super().__init__(message)
+        self.trace = trace
 
 
 class ReasoningAgent:
@@ -206,12 +214,12 @@ class ReasoningAgent:
 
     def unsolved(self, task: Task, error: PilotageError, run_id: str = "") -> Run:
         """A task that could not be solved, as a run without an answer: what it cost is not forgotten."""
-        trace = error.trace if isinstance(error, UnusableRun) else Trace()
+        trace = error.trace if isinstance(error, UnusableRun | UngradedRun) else Trace()
         return Run(
             id=run_id,
             task_id=task.id,
             answer=None,
-            score=0.0 if grader_for(task, self.parts.sandbox) is not None else None,
+            score=0.0 if is_graded(task) else None,
             trace=trace,
             model=self.parts.model.name,
             policy=self.parts.policy.name,
@@ -266,14 +274,13 @@ class ReasoningAgent:
 
     async def _finish(self, task: Task, final: dict[str, Any], started: float) -> Run:
         answer = final["answer"]
-        grader = grader_for(task, self.parts.sandbox)
         trace = trace_of(final)
         reached = candidates(task, trace.steps)
         return Run(
             id=final["run"],
             task_id=task.id,
             answer=answer,
-            score=(await grader.grade(task, answer)).score if grader is not None else None,
+            score=await self._score(task, answer, trace),
             trace=trace,
             verified=bool(reached) and reached[0].verified,
             learned=tuple(final["learned"]),
@@ -285,6 +292,12 @@ class ReasoningAgent:
             seconds=time.perf_counter() - started,
             navigation=Navigation.of(self.parts.observer, trace),
         )
+
+    async def _score(self, task: Task, answer: str | None, trace: Trace) -> float | None:
+        try:
+            return await score_of(task, answer, self.parts.sandbox)
+        except UsageError as error:
+            raise UngradedRun(str(error), trace) from error
 
     async def aclose(self) -> None:
         """Releases the checkpoint file, in the process that the agent belongs to."""

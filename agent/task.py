@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -54,6 +56,13 @@ class Task(BaseModel):
         if not prompt.strip():
             raise ValueError("the prompt is empty; a task needs a question to answer")
         return prompt
+
+    @property
+    def asked(self) -> str:
+        """A hash of what is asked, which tells two questions under one id apart; nothing hidden has a part in it."""
+        examples = [[example.input, example.output] for example in self.examples]
+        content = [self.prompt, self.kind, self.inferred, self.choices, examples]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
     def public(self) -> Task:
         """This task without its hidden answer and without metadata."""

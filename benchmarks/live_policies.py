@@ -146,8 +146,8 @@ async def solve(entries: list[Entry], given: argparse.Namespace) -> dict[str, di
             settings = settings_from(flags | {"policy": entry.policy, "effort": entry.effort, "memory": memory})
             agent = stack.enter_context(assemble(settings, model=agents[0].parts.model if agents else None))
             same = {"policy": entry.label, "seed": settings.seed, "model": agent.parts.model.name}
-            learning = "each" if given.learn else "no"
-            file = ResultsFile(given.out / entry.file, resume=True, settings=same, learning=learning)
+            conditions = {"learning": "each" if given.learn else "no"}
+            file = ResultsFile(given.out / entry.file, resume=True, settings=same, conditions=conditions)
             agents.append(agent)
             places.append(Place.of(stack.enter_context(file)))
         tasks = [one.task for one in assigned if grader_for(one.task, agents[0].parts.sandbox) is not None]
@@ -202,7 +202,7 @@ async def _in_turn(
 async def _solve(task: Task, agent: ReasoningAgent, place: Place) -> None:
     async with aclosing(solved(agent, iter([task]), place, concurrency=1)) as runs:
         async for _, run in runs:
-            place.write(run)
+            place.write((task, run))
             if run.error is not None:
                 print(f"not solved {task.id} by {run.policy}: {run.error}", file=sys.stderr)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -12,8 +13,12 @@ def at_home(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))
 
 
-def replace(path: Path, content: bytes) -> None:
+def replace(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Puts content in a file's place, durably, at one stroke; the folder is made where it is not there.
+
+    Args:
+        path: the file.
+        content: all of it, or piece by piece, which may still be read from the file that is replaced.
 
     Raises:
         OSError: it cannot be written; what was there before is there still.
@@ -22,7 +27,7 @@ def replace(path: Path, content: bytes) -> None:
     unfinished = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.partial")
     try:
         with unfinished.open("wb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
@@ -13,15 +14,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.table import Table
 
 from agent.assembly import assemble, memory_place
-from agent.batch import Outcome, ResultsFile, solve_all
+from agent.batch import ResultsFile, solve_all
 from agent.cli.terminal import interruptible, plain, print_json_line, progress, screen
 from agent.continual import memory_copy, shuffled, solve_continually
 from agent.errors import ModelUnavailable, UsageError
-from agent.policies import policy_label
+from agent.policies import policy_file, policy_label
+from agent.regrading import regrade
 from agent.results import key
 from agent.run import Run
+from agent.sandbox import open_sandbox
 from agent.settings import Settings
-from agent.statistics import summarise
+from agent.statistics import Figures
 from agent.task import Task
 from agent.tasks import load_tasks
 
@@ -30,6 +33,13 @@ if TYPE_CHECKING:
 
     from agent.models.client import ModelClient
     from agent.runner import ReasoningAgent
+
+
+DECIDING = (
+    *("memory_selection", "memory_caption", "memory_related", "keep_unverified", "holdout"),
+    *("observation", "sandbox"),
+)
+"""Settings, beside the model, the policy and the limits of a run, that decide answers: a file has one of each."""
 
 
 @dataclass(frozen=True)
@@ -70,35 +80,37 @@ def solve_tasks(plan: Plan, settings: Settings, *, as_json: bool) -> int:
         console.print(f"[red]left out[/] {plain(defect)}")
     common = {"policy": policy_label(settings.policy, settings.effort), "seed": settings.seed}
     with ExitStack() as stack:
-        results = None
+        results = model = None
         if plan.out is not None:
-            file = ResultsFile(plan.out, resume=plan.resume, settings=common, learning=_learning(settings))
+            model = _model_of(settings)
+            file = ResultsFile(plan.out, resume=plan.resume, settings=common, conditions=_conditions(settings, model))
             results = stack.enter_context(file)
+            _say_what_is_untold(results, console)
         if not tasks and not (results and results.done):
             console.print("no task to solve")
             return 1
-        lines: list[dict[str, Any]] = []
-        shared: ModelClient | None = None
+        total = Figures()
         for seed in plan.seeds:
             ordered = tasks if seed is None else shuffled(tasks, seed)
-            made: list[dict[str, Any]] = []
+            if results is not None:
+                _say_what_changed(results, ordered, seed, settings, console)
+            figures = Figures()
             if _waiting(results, ordered, seed, settings):
                 own = _settings_of_order(plan, settings, seed)
-                with assemble(own, model=shared) as agent:
-                    shared = agent.parts.model
-                    outcome = _solve(agent, ordered, seed, own, results, console, as_json)
-                made = [run.to_json() for run in (*outcome.runs, *outcome.unsolved)]
+                with assemble(own, model=model) as agent:
+                    figures = _solve(agent, ordered, seed, own, results, console, as_json)
             else:
                 console.print(f"all {len(tasks)} tasks are done already")
             if results is not None:
-                keys = (key(task.id, seed) for task in ordered)
-                made = [results.done[name] for name in keys if name in results.done]
+                figures = _figures(results, ordered, seed)
             if plan.orders is not None:
-                right = summarise(made)["accuracy"]
-                console.print(f"order {seed}: {len(made)} tasks" + ("" if right is None else f", {right:.0%} right"))
-            lines += made
-    _print_summary(console, summarise(lines), plan.out)
-    return 1 if source.defects or any("error" in line for line in lines) else 0
+                right = figures.summary()["accuracy"]
+                console.print(
+                    f"order {seed}: {figures.tasks} tasks" + ("" if right is None else f", {right:.0%} right")
+                )
+            total += figures
+    _print_summary(console, total.summary(), plan.out)
+    return 1 if source.defects or total.failed else 0
 
 
 def _require_sense(plan: Plan, settings: Settings) -> None:
@@ -128,11 +140,85 @@ def _settings_of_order(plan: Plan, settings: Settings, seed: int | None) -> Sett
     return settings.model_copy(update={"memory": str(copy)})
 
 
+def _model_of(settings: Settings) -> ModelClient:
+    """The model, which need not be loaded yet for a file to know it by."""
+    from agent.models import ResponseCache, load_model
+
+    cache = ResponseCache() if settings.cache else None
+    return load_model(settings.model, base_url=settings.base_url, cache=cache, slots=settings.concurrency)
+
+
+def _conditions(settings: Settings, model: ModelClient) -> dict[str, Any]:
+    """What the answers of a results file depend on, by the names of the settings; see `ResultsFile`."""
+    file = policy_file(settings.policy)
+    return {
+        "learning": _learning(settings),
+        "model": f"{model.name} ({_short_hash(model.identity.encode())})",
+        **({"policy file": _short_hash(file.read_bytes())} if file is not None and file.is_file() else {}),
+        **settings.budget.model_dump(mode="json"),
+        "memory": settings.memory != "none",
+        **{name: getattr(settings, name) for name in DECIDING},
+    }
+
+
+def _short_hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:8]
+
+
+def _say_what_is_untold(results: ResultsFile, console: Console) -> None:
+    """Says what a file of an older version leaves open, and what is made of it."""
+    if results.untold:
+        console.print(
+            f"{plain(results.path)} does not tell all settings it was made with: the present ones are taken for them"
+        )
+    if older := sum(line.asked is None for line in results.done.lines.values()):
+        console.print(f"{older} of its results do not tell what they were asked: they are taken for those of their ids")
+
+
+def _say_what_changed(
+    results: ResultsFile, tasks: list[Task], order: int | None, settings: Settings, console: Console
+) -> None:
+    """Says which results do not answer the tasks as they are now, after grading those anew that do."""
+    if not results.done:
+        return
+    changed = results.changed(tasks, order)
+    if changed and not settings.learn_every:
+        console.print(
+            f"{_several(changed)} answered another question under the same id: solved anew, and what was there goes to "
+            f"{plain(results.aside)}"
+        )
+    sandbox = open_sandbox(settings.sandbox) if any(task.kind == "program" for task in tasks) else None
+    with interruptible(lambda: _kept(results, settings)):
+        regraded = asyncio.run(regrade(results, tasks, order, sandbox))
+    if regraded:
+        console.print(f"{_several(regraded)} graded otherwise than before: the task's answer or grader has changed")
+
+
+def _several(names: list[str]) -> str:
+    """A few names out of many, and how many there are."""
+    shown = ", ".join(plain(name) for name in names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+
+
+def _figures(results: ResultsFile, tasks: list[Task], order: int | None) -> Figures:
+    """Figures of what the file holds of the tasks."""
+    figures = Figures()
+    for name in (key(task.id, order) for task in tasks):
+        if name in results.done:
+            figures.add(results.done[name])
+    return figures
+
+
 def _waiting(results: ResultsFile | None, tasks: list[Task], order: int | None, settings: Settings) -> int:
     """How many tasks are still to be solved. Without batches, one without a usable reply is tried again."""
-    done = {} if results is None else results.done
-    found = [done.get(key(task.id, order)) for task in tasks]
-    return sum(one is None or ("error" in one and not settings.learn_every) for one in found)
+    if results is None:
+        return len(tasks)
+    again = (
+        0
+        if settings.learn_every
+        else len(results.failed(filter(lambda task: results.holds(task, order), tasks), order))
+    )
+    return sum(not results.holds(task, order) for task in tasks) + again
 
 
 def _solve(
@@ -143,7 +229,7 @@ def _solve(
     results: ResultsFile | None,
     console: Console,
     as_json: bool,
-) -> Outcome:
+) -> Figures:
     columns = (
         TextColumn("solving" if order is None else f"order {order}"),
         BarColumn(),
@@ -151,37 +237,39 @@ def _solve(
         TextColumn("{task.fields[right]}"),
         TimeRemainingColumn(),
     )
-    right: list[float] = []
+    figures = Figures()
     with progress(console, *columns) as shown:
         done = len(tasks) - _waiting(results, tasks, order, settings)
         bar = shown.add_task("solve", total=len(tasks), completed=done, right="")
 
         def on_done(run: Run) -> None:
-            if run.score is not None:
-                right.append(run.score)
-            share = f"{100 * sum(right) / len(right):.0f}% right" if right else ""
-            shown.update(bar, advance=1, right=share)
+            line = run.to_json() | ({} if order is None else {"order": order})
+            figures.add(line)
+            accuracy = figures.summary()["accuracy"]
+            shown.update(bar, advance=1, right="" if accuracy is None else f"{100 * accuracy:.0f}% right")
             if run.error is not None:
                 console.print(f"[red]not solved[/] {plain(run.task_id)}: {plain(run.error)}")
             if as_json:
-                line = run.to_json() | ({} if order is None else {"order": order})
                 print_json_line(line)
             elif not console.is_terminal and run.error is None:
                 score = "" if run.score is None else f" score {run.score:g}"
                 console.print(f"{plain(run.task_id)}: {' → '.join(run.route)}{score}{memory_note(run)}")
 
-        async def everything() -> Outcome:
+        async def everything() -> None:
             common: dict[str, Any] = {"concurrency": settings.concurrency, "results": results, "order": order}
+            common |= {"on_done": on_done, "keep": False}
             async with agent:
                 if settings.learn_every and settings.learn:
-                    return await solve_continually(agent, tasks, every=settings.learn_every, on_done=on_done, **common)
-                return await solve_all(agent, tasks, on_done=on_done, **common)
+                    await solve_continually(agent, tasks, every=settings.learn_every, **common)
+                else:
+                    await solve_all(agent, tasks, **common)
 
         try:
             with interruptible(lambda: f"interrupted; {_kept(results, settings)}"):
-                return asyncio.run(everything())
+                asyncio.run(everything())
         except ModelUnavailable as error:
             raise ModelUnavailable(f"{error} The batch ends here; {_kept(results, settings)}") from error
+    return figures
 
 
 def _kept(results: ResultsFile | None, settings: Settings) -> str:

@@ -88,14 +88,17 @@ class ScriptedChatModel(BaseChatModel):
         latency: seconds that each call takes.
         capabilities: what it claims to support; log-probabilities by default.
         identity: what the response cache knows this script by.
+        keeps_calls: remember every call, to be looked at; a script from a file does not, however many there are.
     """
 
     script: Any
     latency: float = 0.0
     capabilities: Capabilities = Capabilities(logprobs=True)
     identity: str = "scripted"
+    keeps_calls: bool = True
 
     _calls: list[ScriptedCall] = PrivateAttr(default_factory=list)
+    _taken: int = PrivateAttr(default=0)
     _counted: Usage = PrivateAttr(default_factory=Usage)
     _lock: Any = PrivateAttr(default_factory=threading.Lock)
 
@@ -122,7 +125,7 @@ class ScriptedChatModel(BaseChatModel):
         if not isinstance(latency, int | float) or latency < 0:
             raise UsageError(f"The latency in the script {path} must be a number of seconds, not {latency!r}.")
         identity = f"scripted:{json.dumps(content, sort_keys=True)}"
-        return cls(script, latency=latency, identity=identity)
+        return cls(script, latency=latency, identity=identity, keeps_calls=False)
 
     @property
     def _llm_type(self) -> str:
@@ -194,8 +197,10 @@ class ScriptedChatModel(BaseChatModel):
         """Records the call and takes its line of the script."""
         call = ScriptedCall(messages=tuple(messages), options={**options, "stop": stop})
         with self._lock:
-            self._calls.append(call)
-            return call, self._line(call, len(self._calls))
+            if self.keeps_calls:
+                self._calls.append(call)
+            self._taken += 1
+            return call, self._line(call, self._taken)
 
     def _chunks(self, call: ScriptedCall, line: Line, whole: bool = False) -> Iterator[ChatGenerationChunk]:
         """The reply word by word, or whole; the last chunk has usage and finish reason."""

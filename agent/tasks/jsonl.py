@@ -14,6 +14,7 @@ from typing import Any
 
 from agent.answers import parse_grid, resolve_choice
 from agent.errors import TaskError
+from agent.grading import require_grader
 from agent.kinds import infer_kind
 from agent.numbers import parse_number
 from agent.task import KINDS, Kind, Task
@@ -33,7 +34,7 @@ def task_from(record: dict[str, Any], name: str) -> Task:
     """A task from one object.
 
     Raises:
-        TaskError: it lacks its prompt, or its gold does not fit its kind.
+        TaskError: it lacks its prompt, its gold does not fit its kind, or its grader is not there.
         ValidationError: a field has the wrong type.
     """
     prompt = _one_of(record, "prompt", "question")
@@ -59,6 +60,7 @@ def task_from(record: dict[str, Any], name: str) -> Task:
         metadata=metadata,
     )
     _check_gold(task)
+    require_grader(task)
     return task
 
 
