@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from agent.errors import PilotageError, UsageError
 from agent.redaction import redact
 from agent.task import Task
 from agent.text import json_line
+from memory.json_text import read_json
 from navigator.files import replace
 
 
@@ -55,7 +55,7 @@ class Rows(Mapping[str, dict[str, Any]]):
     def __getitem__(self, name: str) -> dict[str, Any]:
         if name not in self.lines:
             raise KeyError(name)
-        result: dict[str, Any] = json.loads(next(self.raw([name])))
+        result: dict[str, Any] = read_json(next(self.raw([name])))
         return result
 
     def __contains__(self, name: object) -> bool:
@@ -121,7 +121,7 @@ class ResultsFile:
                 if not line.endswith(b"\n"):
                     break
                 try:
-                    result = json.loads(line)
+                    result = read_json(line)
                     done.note(result, start)
                 except (ValueError, TypeError, KeyError, AttributeError) as error:
                     raise UsageError(
@@ -245,7 +245,7 @@ class ResultsFile:
             return None, {}
         if content.startswith("{"):
             try:
-                kept = json.loads(content)
+                kept = read_json(content)
                 return str(kept["label"]), dict(kept["conditions"])
             except (ValueError, TypeError, KeyError) as error:
                 raise UsageError(f"{self._label_path} is damaged; choose another --out") from error
