@@ -15,6 +15,7 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 from numpy import matmul, maximum, minimum
 
+from navigator.asked import tell
 from navigator.errors import PolicyError, SpecMismatch
 from navigator.inputs import LIMIT, Dial, Floats, Scaling
 from navigator.policy import Decision
@@ -108,6 +109,7 @@ class LearnedPolicy:
         Raises:
             SpecMismatch: the observation has another shape, or a value that is not finite.
         """
+        tell(self)
         if observation.shape != self._shape or not math.isfinite(observation.dot(observation)):
             self.header.observations.check(observation)
         shift, low, high = self._clip
@@ -144,6 +146,7 @@ class LearnedPolicy:
             observations: in natural units.
             efforts: one for all or one for each row; where the dial stands if None.
         """
+        tell(self)
         x = self.scaling(observations)
         if self.dial is not None:
             effort = np.asarray(self.effort if efforts is None else efforts, dtype=np.float32)

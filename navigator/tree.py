@@ -42,6 +42,12 @@ class Tree:
         """The state before any block."""
         return self.nodes[ROOT]
 
+    @property
+    def prompt(self) -> str:
+        """Fingerprint of what the task shows, by which it is known under another id; empty where nobody noted it."""
+        noted = self.root.extras.get("prompt")
+        return noted if isinstance(noted, str) else ""
+
     @cached_property
     def children(self) -> dict[str, dict[str, tuple[Node, ...]]]:
         """Node id -> action -> the states it led to, one a sample; only what was recorded."""
