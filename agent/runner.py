@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -15,7 +16,7 @@ from agent.blocks import Registry
 from agent.budget import Budget
 from agent.candidates import candidates
 from agent.credit import Creditor
-from agent.errors import PilotageError
+from agent.errors import PilotageError, UsageError
 from agent.feedback import give_feedback
 from agent.grading import grader_for
 from agent.graph import (
@@ -113,6 +114,8 @@ class ReasoningAgent:
         checkpoints: str | Path | None = None,
         seed: int = 0,
     ) -> None:
+        if isinstance(memory, str | os.PathLike):
+            raise UsageError(f"memory is a ConceptStore: give memory=ConceptStore.open({os.fspath(memory)!r})")
         client = _client(model)
         registry = registry or registry_for(observation)
         observer = Observer(registry, observation)

@@ -111,6 +111,8 @@ class Bank:
         """
         if tasks is None:
             return self.tasks
+        if isinstance(tasks, str) or not isinstance(tasks, Iterable):
+            raise BankError(f"tasks are chosen by a list of their ids, not by {tasks!r}")
         chosen = set(tasks)
         if unknown := sorted(chosen - self.headers.keys()):
             raise BankError(f"the bank {self.path} has no task {unknown[0]!r}; `pilotage bank info` lists what it has")

@@ -217,6 +217,8 @@ def _require_fit(header: Header, layers: Layers, scaling: Scaling, dial: Dial | 
     features, size = len(header.observations), len(header.observations) + (dial is not None)
     fits = bool(layers) and all(getattr(scaling, n).shape == (features,) for n in ("shift", "scale", "low", "high"))
     fits = fits and scaling.is_sound
+    if fits and layers[0][0].ndim == 2 and layers[0][0].shape[1] == size:  # the scale goes into the first weights
+        fits = bool((np.abs(layers[0][0][:, :features].astype(float)) * scaling.scale < LARGEST).all())
     reach = LIMIT  # the greatest number that can stand at a layer's inputs: beyond float32, a value would be none
     for weights, bias in layers:
         fits = fits and weights.ndim == 2 and weights.shape[1] == size and bias.shape == weights.shape[:1]

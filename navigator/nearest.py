@@ -27,6 +27,8 @@ from navigator.training.table import Table
 
 SWEEPS = 16
 _ROWS = 512
+_LARGEST = 1e15
+"""Bound on states and values, so that a distance and a mean of them is a float32."""
 
 
 class NearestPolicy:
@@ -45,7 +47,8 @@ class NearestPolicy:
     def __init__(self, header: Header, scaling: Scaling, states: Floats, values: Floats) -> None:
         features, actions = len(header.observations), len(header.actions)
         fits = states.ndim == values.ndim == 2 and states.shape == (len(values), features) and len(states) > 0
-        fits = fits and values.shape[1] == actions and bool(np.isfinite(states).all()) and not np.isinf(values).any()
+        fits = fits and values.shape[1] == actions and bool((np.abs(states) < _LARGEST).all())
+        fits = fits and not (np.abs(values) >= _LARGEST).any()  # what was not recorded is NaN
         fits = fits and all(getattr(scaling, n).shape == (features,) for n in ("shift", "scale", "low", "high"))
         if not fits or not scaling.is_sound:
             raise PolicyError("the policy's states do not fit its header: copy or train the policy anew")

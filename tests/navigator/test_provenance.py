@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, PydanticUserError
 
+from navigator.bank_merge import merge
 from navigator.errors import BankError, LogError, NavigatorError, PolicyError
 from navigator.evaluation import Protocol, evaluate
 from navigator.exploring import EpsilonPolicy
@@ -28,7 +29,7 @@ from navigator.nearest import NearestPolicy
 from navigator.off_policy import Episode, Log, estimate
 from navigator.policy import Decision, FixedPolicy, RandomPolicy
 from navigator.provenance import Provenance, provenance
-from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank
+from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank, write_bank
 from tests.navigator.policies import network
 
 QUICK = Protocol(folds=3, seeds=2, efforts=(), resamples=200)
@@ -396,3 +397,33 @@ def test_the_tasks_of_a_policy_that_was_gone_on_from_are_learned_from_too(bank):
     assert provenance(trained).tasks == set(bank.tasks[:6]) and not provenance(trained).continued
     del card["learned_before"]
     assert provenance(trained).continued
+
+
+def renamed(path, bank, prefix):
+    """The bank's tasks under other ids, with what each shows noted as a recorder does."""
+    made = {}
+    for task in bank.tasks:
+        root, *others = bank.tree(task)
+        made[prefix + task, bank.headers[task].family] = [replace(root, extras={"prompt": f"shows {task}"}), *others]
+    return write_bank(path, made)
+
+
+def test_a_copy_of_the_tasks_under_other_ids_is_known_again(bank, tmp_path):
+    first, second = renamed(tmp_path / "a", bank, ""), renamed(tmp_path / "b", bank, "copy of ")
+    for policy in (fit_linear(first), NearestPolicy.fit(first)):
+        with pytest.raises(PolicyError, match="trained on every task"):
+            evaluate(second, [policy], QUICK)
+        policy.save(tmp_path / "mine.safetensors")
+        with pytest.raises(BankError, match="was trained on every task"):
+            evaluate(second, [str(tmp_path / "mine.safetensors")], QUICK)
+        with pytest.raises(PolicyError, match="trained on 24 of the judged tasks"):
+            evaluate(second, [Asks(lambda policy=policy: policy)], QUICK)
+
+
+def test_an_evaluation_says_how_many_tasks_are_there_twice(bank, tmp_path):
+    renamed(tmp_path / "a", bank, "")
+    renamed(tmp_path / "b", bank.only(bank.tasks[:4]), "copy of ")
+    merge([tmp_path / "a", tmp_path / "b"], tmp_path / "both")
+    found = evaluate(tmp_path / "both", ["nearest"], QUICK)
+    assert any(one.startswith("8 of the bank's tasks show the same as another") for one in found.defects)
+    assert not any("show the same" in one for one in evaluate(bank, ["nearest"], QUICK).defects)
