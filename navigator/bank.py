@@ -150,17 +150,17 @@ class Bank:
         """Tasks that show the same under several ids: the first id, and the others of each."""
         groups: dict[str, list[str]] = {}
         for task in self.headers:
-            groups.setdefault(self.tree(task).prompt or task, []).append(task)
+            groups.setdefault(self.tree(task).shows or task, []).append(task)
         return {first: others for first, *others in groups.values() if others}
 
     def marks(self, tasks: Iterable[str]) -> set[str]:
         """What these tasks are known by: their ids, and the fingerprints of what they show."""
-        return {mark for task in tasks for mark in (task, self.tree(task).prompt) if mark}
+        return {mark for task in tasks for mark in (task, self.tree(task).shows) if mark}
 
     def among(self, marks: Iterable[str]) -> set[str]:
         """Tasks of this bank that are known by one of these marks."""
         known = set(marks)
-        return {task for task in self.headers if known & {task, self.tree(task).prompt}}
+        return {task for task in self.headers if known & {task, self.tree(task).shows}}
 
 
 __all__ = [

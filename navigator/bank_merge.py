@@ -71,7 +71,9 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> MergeReport:
                 added += len(new)
                 known += len(nodes) - len(new) - len(clashing)
                 conflicts += [
-                    f"{header.task}: {_named(nodes[id], there[id])}" for id in clashing if nodes[id].parent not in clashing
+                    f"{header.task}: {_named(nodes[id], there[id])}"
+                    for id in clashing
+                    if nodes[id].parent not in clashing
                 ]
     return MergeReport(len(tasks), added, known, tuple(conflicts))
 

@@ -18,8 +18,14 @@ FORMAT = 1
 """Version of the files. A reader refuses another one."""
 
 ROOT = "r"
+SHOWS = "shows"
+"""Under which a root's `extras` keep the fingerprint of what its task shows, whatever the task's id."""
+
 TOKENS_PER_COST = 1000.0
 """Costs are in thousands of tokens, prompt and completion together."""
+
+EARLIER = "recorded with earlier blocks, which went on from failed attempts"
+"""What is said of a bank that has earlier routes (`BankMeta.has_earlier_routes`)."""
 
 
 def child_id(parent: str, action: str, sample: int = 0) -> str:

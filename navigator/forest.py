@@ -44,7 +44,7 @@ class Forest:
         stop_cost: float (n,): cost of the terminal action there.
         score: float (n,): score of stopping there, 0 to 1.
         ended: bool (n,): the run ended on reaching it, without a decision.
-        prompts: fingerprint of what each of the m tasks shows; empty text where the bank does not tell.
+        shows: fingerprint of what each of the m tasks shows; empty text where the bank does not tell.
     """
 
     actions: ActionSpec
@@ -63,7 +63,7 @@ class Forest:
     stop_cost: Floats
     score: Floats
     ended: ActionMask
-    prompts: tuple[str, ...]
+    shows: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -118,18 +118,18 @@ class Forest:
             stop_cost=np.array([n.stop_cost for n in nodes]),
             score=np.array([n.score for n in nodes], dtype=float),
             ended=ended,
-            prompts=tuple(tree.prompt for tree in trees),
+            shows=tuple(tree.shows for tree in trees),
         )
 
     def among(self, marks: Iterable[str]) -> set[str]:
         """Tasks of these marks: ids, or fingerprints of what they show."""
         known = frozenset(marks)
-        return {task for task, prompt in zip(self.tasks, self.prompts, strict=True) if known & {task, prompt}}
+        return {task for task, shows in zip(self.tasks, self.shows, strict=True) if known & {task, shows}}
 
     @property
     def marks(self) -> set[str]:
         """What its tasks are known by: their ids, and the fingerprints of what they show."""
-        return {*self.tasks, *self.prompts} - {""}
+        return {*self.tasks, *self.shows} - {""}
 
     @property
     def terminal(self) -> int:

@@ -91,6 +91,7 @@ class Heard:
         self._known = WeakSet[Any]()
 
     def __call__(self, policy: Trained) -> None:
+        """Takes note of one that was asked; each counts once."""
         if policy not in self._known:
             self._known.add(policy)
             self.learned |= _of(policy)
@@ -118,7 +119,7 @@ def tasks_of(header: Header) -> set[str] | None:
     return {str(task) for marks in said for task in marks}
 
 
-_MORE = ("learned_before", "prompts")
+_MORE = ("learned_before", "shows")
 
 
 def _of(policy: Trained) -> Provenance:

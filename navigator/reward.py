@@ -39,7 +39,11 @@ class Reward:
 
     def __post_init__(self) -> None:
         given: object = self.cost_weight
-        if isinstance(given, bool | np.bool_) or not isinstance(given, int | float | np.number) or not 0 <= given < 1e30:
+        if (
+            isinstance(given, bool | np.bool_)
+            or not isinstance(given, int | float | np.number)
+            or not 0 <= given < 1e30
+        ):
             raise EnvError(f"the cost weight is a number of 0 or more, not {given!r}")
 
     def __call__(self, transition: Transition) -> float:

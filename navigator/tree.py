@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from navigator.bank_records import ROOT, Node, TaskHeader
+from navigator.bank_records import ROOT, SHOWS, Node, TaskHeader
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Tree:
         return self.nodes[ROOT]
 
     @property
-    def prompt(self) -> str:
+    def shows(self) -> str:
         """Fingerprint of what the task shows, by which it is known under another id; empty where nobody noted it."""
-        noted = self.root.extras.get("prompt")
+        noted = self.root.extras.get(SHOWS)
         return noted if isinstance(noted, str) else ""
 
     @cached_property

@@ -269,7 +269,9 @@ def judgeable(bank: Bank, contenders: Sequence[Contender]) -> set[str]:
 def require_said(name: str, learned: Provenance) -> None:
     """Raises PolicyError where something in a policy was trained and does not say on which tasks."""
     if learned.unsaid:
-        what = f"{name} does not say" if name in learned.unsaid else f"{name} asks {learned.unsaid[0]}, which does not say"
+        what = (
+            f"{name} does not say" if name in learned.unsaid else f"{name} asks {learned.unsaid[0]}, which does not say"
+        )
         raise PolicyError(
             f"{what} which tasks it was trained on, so none can be judged apart from them: train it anew, or ask for "
             "figures that may be in-sample (--in-sample)"

@@ -55,7 +55,9 @@ def defects(bank: Bank, records: Sequence[Record], found: Sequence[PolicyFigures
                 "was judged by its next choice."
             )
     for record in records:
-        learned = learned_from(record.contender) | (record.asked if isinstance(record.contender, Given) else Provenance())
+        learned = learned_from(record.contender) | (
+            record.asked if isinstance(record.contender, Given) else Provenance()
+        )
         if own := len(record.own | bank.among(learned.tasks) & set(record.tasks)):
             sentences.append(
                 f"{record.name} was trained on {own} of the judged tasks: its figures are in-sample, too good to be "

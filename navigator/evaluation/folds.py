@@ -108,8 +108,8 @@ def family_folds(bank: Bank, groups: int, seed: int = 0) -> list[Fold]:
 def other_bank(bank: Bank, other: Bank, count: int, seed: int = 0) -> list[Fold]:
     """Learned on one bank, judged on another: what a task taught there is not used on the same task here.
 
-    Tasks that both hold (by id, or by what they show) are judged in the fold in which the first bank holds them out; tasks that the first one
-    has never seen are dealt among the folds.
+    Tasks that both hold (by id, or by what they show) are judged in the fold in which the first bank holds them out;
+    tasks that the first one has never seen are dealt among the folds.
 
     Raises:
         BankError: the banks have other actions or features, or too few tasks.
@@ -125,9 +125,7 @@ def other_bank(bank: Bank, other: Bank, count: int, seed: int = 0) -> list[Fold]
     unseen = [task for tasks in other.families.values() for task in tasks if task not in places]
     places |= {task: number % count for number, task in enumerate(unseen)}
     judged = [[task for task in other.tasks if places[task] == number] for number in range(count)]
-    return [
-        _fold(bank, group, Forest.of(other, tasks)) for group, tasks in zip(groups, judged, strict=True) if tasks
-    ]
+    return [_fold(bank, group, Forest.of(other, tasks)) for group, tasks in zip(groups, judged, strict=True) if tasks]
 
 
 def _fold(bank: Bank, group: Collection[str], judged: Forest) -> Fold:

@@ -72,7 +72,9 @@ def movable(contenders: Sequence[Contender], records: Sequence[Record] = ()) -> 
         if not isinstance(one, Matched)
         and not (
             isinstance(one, Given)
-            and (one.strict or one.name in asked or learned_from(one).is_learned or isinstance(one.policy, RandomPolicy))
+            and (
+                one.strict or one.name in asked or learned_from(one).is_learned or isinstance(one.policy, RandomPolicy)
+            )
         )
     ]
 

@@ -97,7 +97,7 @@ def learned_from(bank: Bank, tasks: Mapping[str, Sequence[str]]) -> dict[str, An
     The test part is named, but nothing was learned from it.
     """
     learned = [task for part, ids in tasks.items() if part != "test" for task in ids]
-    return {"tasks": dict(tasks), "prompts": sorted(bank.marks(learned) - set(learned))}
+    return {"tasks": dict(tasks), "shows": sorted(bank.marks(learned) - set(learned))}
 
 
 def rounded(curve: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:

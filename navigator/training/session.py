@@ -155,7 +155,7 @@ class Session:
         """Takes in what the last piece has brought; a recorded bank stays as it is."""
 
     def _learned_before(self) -> set[str] | None:
-        """Marks of the tasks that the policy to go on from had learned from; None without one, or where it does not say."""
+        """Marks of the tasks that the policy to go on from had learned from; None without one, or without a word."""
         return tasks_of(self.start.header) if self.start is not None else None
 
     def _require_fresh_test(self) -> None:

@@ -192,8 +192,8 @@ async def test_no_route_of_four_blocks_reads_an_attempt_that_failed_unless_it_re
             done = await registry[name].run(state_of(task, *steps), kit)
             prompts = all_said(model)
             working_on = gone_on_with(steps) if name == "reflect" else []
-            for place, step in enumerate(steps):
-                if step.candidate is None and not step.prepares and place not in working_on:
+            for place, earlier in enumerate(steps):
+                if earlier.candidate is None and not earlier.prepares and place not in working_on:
                     assert f"<step {place}>" not in prompts, [one.block for one in steps] + [name]
             if name == "reflect" and steps[-1].evidence.program is not None and steps[-1].candidate is None:
                 assert steps[-1].evidence.error

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from navigator import Bank, BankError, BankMeta
-from navigator.bank_verify import verify
 from navigator.bank_files import safe_name
+from navigator.bank_records import SHOWS
 from navigator.bank_split import stratified
+from navigator.bank_verify import verify
 from tests.navigator.banks import META, node, random_bank, random_nodes, write_bank
 
 
@@ -263,7 +264,7 @@ def alike(bank_path, twins, tasks=12):
     made = {}
     for number in range(tasks):
         shown = twins.get(f"t{number}", f"t{number}")
-        made[f"t{number}", f"f{number % 2}"] = [node(extras={"prompt": f"shows {shown}"})]
+        made[f"t{number}", f"f{number % 2}"] = [node(extras={SHOWS: f"shows {shown}"})]
     return write_bank(bank_path, made)
 
 
@@ -279,6 +280,6 @@ def test_tasks_that_show_the_same_are_never_parted(tmp_path):
 
 
 def test_tasks_are_chosen_by_a_list_of_ids(bank):
-    for given in ("t1", 5):
+    for odd in ("t1", 5):
         with pytest.raises(BankError, match="list of their ids"):
-            bank.select(given)
+            bank.select(odd)

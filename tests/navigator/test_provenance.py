@@ -1,6 +1,7 @@
 """What a policy learned from travels with it, whatever it is wrapped in."""
 
 import itertools
+import operator
 import pickle
 import time
 import weakref
@@ -17,6 +18,7 @@ import pytest
 from pydantic import BaseModel, PydanticUserError
 
 from navigator.bank_merge import merge
+from navigator.bank_records import SHOWS
 from navigator.errors import BankError, LogError, NavigatorError, PolicyError
 from navigator.evaluation import Protocol, evaluate
 from navigator.exploring import EpsilonPolicy
@@ -185,15 +187,15 @@ MODULE = ModuleType("of_ones_own")
 KEPT = ContextVar("kept")
 REACHED = {
     "a helper function": lambda one: by_helper,
-    "a dictionary": lambda one: lambda d={"best": one}: d["best"],
-    "a deque": lambda one: lambda d=deque([one]): d[0],
-    "an array": lambda one: lambda a=np.array([one], dtype=object): a[0],
-    "a key": lambda one: lambda d={one: 1}: next(iter(d)),
+    "a dictionary": lambda one: partial(dict.get, {"best": one}, "best"),
+    "a deque": lambda one: partial(operator.itemgetter(0), deque([one])),
+    "an array": lambda one: np.array([one], dtype=object).item,
+    "a key": lambda one: lambda: next(iter({one: 1})),
     "a weak reference": weakref.ref,
     "a context variable": lambda one: KEPT.set(one) and KEPT.get,
     "a module": lambda one: setattr(MODULE, "policy", one) or (lambda: MODULE.policy),
-    "a generator": lambda one: (lambda g=itertools.cycle([one]): next(g)),
-    "bytes": lambda one: lambda b=pickle.dumps(one): pickle.loads(b),
+    "a generator": lambda one: itertools.cycle([one]).__next__,
+    "bytes": lambda one: partial(pickle.loads, pickle.dumps(one)),
     "a file, loaded when asked": lambda one: lambda: LOADS.policy,
     "a cache": lambda one: lru_cache(lambda: load_policy(FILE, ACTIONS, OBSERVATIONS)),
     "a mangled slot": lambda one: Mangled(one).get,
@@ -404,7 +406,7 @@ def renamed(path, bank, prefix):
     made = {}
     for task in bank.tasks:
         root, *others = bank.tree(task)
-        made[prefix + task, bank.headers[task].family] = [replace(root, extras={"prompt": f"shows {task}"}), *others]
+        made[prefix + task, bank.headers[task].family] = [replace(root, extras={SHOWS: f"shows {task}"}), *others]
     return write_bank(path, made)
 
 
