@@ -14,7 +14,7 @@ HIDDEN = frozenset({"gold", "gold_answer", "hidden_answer", "hidden_tests"})
 
 
 PAID = ("prompt_tokens", "completion_tokens")
-"""What a usage tells at the least: costs are made of it."""
+"""Of these a usage tells one at the least: costs are made of them."""
 
 MOST = 1e12
 """Tokens, calls or seconds of one step that can be meant."""
@@ -41,8 +41,8 @@ def faults(node: Node, parent: Node | None, meta: BankMeta) -> Iterator[str]:
         wrong = [key for key, value in usage.items() if not _is_amount(value)]
         if wrong:
             yield f"its {name} has no amount for {wrong[0]!r}: {usage[wrong[0]]!r}"
-        if missing := [key for key in PAID if key not in usage]:
-            yield f"its {name} tells no {missing[0]!r}"
+        if not usage.keys() & set(PAID):
+            yield f"its {name} tells neither {' nor '.join(PAID)}, and what a step costs is made of them"
     for name, data in (("evidence", node.evidence), ("extras", node.extras)):
         if leaked := sorted(HIDDEN & set(_keys(data))):
             yield f"its {name} holds a hidden answer under {leaked[0]!r}; banks hold scores only"

@@ -44,7 +44,7 @@ class Reward:
             or not isinstance(given, int | float | np.number)
             or not 0 <= given < 1e30
         ):
-            raise EnvError(f"the cost weight is a number of 0 or more, not {given!r}")
+            raise EnvError(f"the cost weight must be 0 or more, not {given!r}")
 
     def __call__(self, transition: Transition) -> float:
         """The reward of one step."""

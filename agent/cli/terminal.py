@@ -163,10 +163,9 @@ class Command(TyperCommand):
         rest = super().parse_args(ctx, list(args))
         written, _, _ = self.make_parser(ctx).parse_args(args=list(args))
         for param in self.params:
-            text, path = written.get(param.name), ctx.params.get(param.name)
-            several = isinstance(text, list | tuple)
-            if "" in (text if several else [text]) and isinstance(path[0] if several and path else path, Path):
-                name = param.opts[0] if param.opts[0].startswith("-") else param.name.upper()
+            texts, paths = _listed(written.get(param.name)), _listed(ctx.params.get(param.name))
+            if "" in texts and any(isinstance(path, Path) for path in paths):
+                name = param.opts[0] if param.opts[0].startswith("-") else str(param.name).upper()
                 raise UsageError(f"{name} is empty: name a file or a folder, . for the current one")
         return rest
 
@@ -175,6 +174,10 @@ class Command(TyperCommand):
         ctx.params = {name: _meant(value) for name, value in ctx.params.items()}
         with guarded(), interruptible(lambda: "interrupted"):
             return super().invoke(ctx)
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _meant(value: Any) -> Any:

@@ -160,5 +160,5 @@ def test_what_was_paid_before_the_first_decision_is_paid_once(tmp_path):
     ids=str,
 )
 def test_arguments_that_mean_nothing_are_refused_in_a_sentence(bank, given):
-    with pytest.raises(NavigatorError, match="list of their ids|number of 0 or more|whole number from 0 on"):
+    with pytest.raises(NavigatorError, match="list of their ids|cost weight must be 0 or more|whole number from 0 on"):
         RecordedReasoningEnv(bank, **given)
