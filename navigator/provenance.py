@@ -153,7 +153,7 @@ def _held(one: object) -> Iterator[object]:
     if type(one) is dict:
         yield from one.values()
     elif type(one) in (list, tuple, set, frozenset):
-        yield from one  # type: ignore[attr-defined]
+        yield from one  # type: ignore[misc]  # the type was looked at
     elif isinstance(one, partial):
         yield from (one.func, *one.args, *one.keywords.values())
     elif isinstance(one, MethodType):
