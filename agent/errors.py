@@ -1,5 +1,7 @@
 """Every error that `agent` raises on purpose; each message says what to do next, and tells no credentials."""
 
+from typing import Any
+
 from agent.redaction import redact_message
 
 
@@ -10,6 +12,10 @@ class PilotageError(Exception):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(redact_message(message))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As it is, whatever its class is made from: an error of a worker process comes back whole."""
+        return type(self).__new__, (type(self), *self.args), self.__dict__
 
 
 class Interrupted(PilotageError):

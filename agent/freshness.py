@@ -38,13 +38,19 @@ def is_apart(state: State) -> bool:
 
 
 def thread(state: State) -> tuple[Step, ...]:
-    """What a block reads that goes on with the last step: all steps; unanswered, the last attempt from its start."""
+    """What a block reads that goes on with the last step: what prepares, what answered, and that step's attempt.
+
+    The attempt is read from its start, whether it came to anything or not. Where the last step prepares, it is no
+    attempt that is gone on with, and none that failed is read.
+    """
     steps = state.trace.steps
-    if state.candidates:
-        return steps
     attempts = [place for place, step in enumerate(steps) if not step.prepares]
     start = next((place for place in reversed(attempts) if steps[place].independent or place == attempts[0]), 0)
-    return tuple(step for place, step in enumerate(steps) if step.prepares or place >= start)
+    if not steps or steps[-1].prepares:
+        start = len(steps)
+    return tuple(
+        step for place, step in enumerate(steps) if step.prepares or step.candidate is not None or place >= start
+    )
 
 
 def is_unfinished(state: State, block: str) -> bool:

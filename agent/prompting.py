@@ -74,8 +74,9 @@ def from_scratch(state: State, instruction: str, turns: Sequence[Turn] = ()) -> 
 
 
 def continued(state: State, instruction: str, turns: Sequence[Turn] = ()) -> tuple[Message, ...]:
-    """As `conversation`, and always with the attempt that the last step belongs to: to go on with or repair it."""
-    return _messages(state, thread(state), turns, instruction)
+    """What was said so far with the attempt that the last step belongs to, to go on with or repair it."""
+    past = state.trace.steps if state.task.kind == "open" else thread(state)
+    return _messages(state, past, turns, instruction)
 
 
 def _messages(state: State, past: Sequence[Step], turns: Sequence[Turn], instruction: str) -> tuple[Message, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -122,6 +123,8 @@ class ReasoningAgent:
         checkpoints: str | Path | None = None,
         seed: int = 0,
     ) -> None:
+        if isinstance(memory, str | os.PathLike):
+            raise UsageError(f"memory is a ConceptStore: give memory=ConceptStore.open({os.fspath(memory)!r})")
         client = _client(model)
         registry = registry or registry_for(observation)
         observer = Observer(registry, observation)

@@ -45,7 +45,8 @@ from memory.errors import ConceptStoreError
 from navigator import exploring
 from navigator.errors import NavigatorError
 from navigator.evaluation.bootstrap import Resampler
-from navigator.policy_file import SUFFIX, at_home
+from navigator.files import expanded
+from navigator.policy_file import SUFFIX
 from navigator.provenance import provenance
 from navigator.statistics import holm, mcnemar_exact
 
@@ -73,7 +74,7 @@ class Entry:
     def file(self) -> str:
         """Name of its results file; of a policy in a file with a hash of that, so that another version starts anew."""
         version = ""
-        held = at_home(within(self.policy))
+        held = expanded(within(self.policy))
         if held.name.endswith((SUFFIX, ".toml")) and held.is_file():
             version = "-" + hashlib.sha256(held.read_bytes()).hexdigest()[:8]
         return re.sub(r"[^\w.@-]+", "-", self.label) + version + ".jsonl"

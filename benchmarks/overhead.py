@@ -19,7 +19,7 @@ from agent import ReasoningAgent, ScriptedChatModel, Task
 from agent.models import ModelClient
 from navigator import Decision
 
-ROUTE = "fixed:plan,reason,reason,reason,answer"
+ROUTE = "fixed:plan,reason,reflect,program,answer"
 STEPS = 5
 TASK = Task(id="t", prompt="How many days are there in 14 weeks and 3 days?", kind="numeric")
 HEAVY = ("torch", "chromadb", "transformers", "langgraph")

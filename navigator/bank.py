@@ -111,6 +111,8 @@ class Bank:
         """
         if tasks is None:
             return self.tasks
+        if isinstance(tasks, str) or not isinstance(tasks, Iterable):
+            raise BankError(f"tasks are chosen by a list of their ids, not by {tasks!r}")
         chosen = set(tasks)
         if unknown := sorted(chosen - self.headers.keys()):
             raise BankError(f"the bank {self.path} has no task {unknown[0]!r}; `pilotage bank info` lists what it has")
@@ -131,13 +133,34 @@ class Bank:
     def split(self, fractions: Mapping[str, float], seed: int = 0) -> dict[str, list[str]]:
         """Tasks by the name of their part, `{"train": 0.7, "test": 0.3}` say.
 
-        Whole tasks, never single nodes; every family in every part as evenly as its size allows. The same tasks,
+        Whole tasks, never single nodes; every family in every part as evenly as its size allows. Tasks that show the
+        same under several ids stay together. The same tasks,
         fractions and seed give the same split.
 
         Raises:
             BankError: the fractions do not sum to 1, or a part would be empty.
         """
-        return stratified(self.families, fractions, seed)
+        later = {other for others in self.twins.values() for other in others}
+        firsts = {family: kept for family, ids in self.families.items() if (kept := [i for i in ids if i not in later])}
+        parts = stratified(firsts, fractions, seed)
+        return {name: sorted(one for id in ids for one in (id, *self.twins.get(id, ()))) for name, ids in parts.items()}
+
+    @cached_property
+    def twins(self) -> dict[str, list[str]]:
+        """Tasks that show the same under several ids: the first id, and the others of each."""
+        groups: dict[str, list[str]] = {}
+        for task in self.headers:
+            groups.setdefault(self.tree(task).shows or task, []).append(task)
+        return {first: others for first, *others in groups.values() if others}
+
+    def marks(self, tasks: Iterable[str]) -> set[str]:
+        """What these tasks are known by: their ids, and the fingerprints of what they show."""
+        return {mark for task in tasks for mark in (task, self.tree(task).shows) if mark}
+
+    def among(self, marks: Iterable[str]) -> set[str]:
+        """Tasks of this bank that are known by one of these marks."""
+        known = set(marks)
+        return {task for task in self.headers if known & {task, self.tree(task).shows}}
 
 
 __all__ = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +11,13 @@ from navigator.bank_records import ROOT, BankMeta, Node, child_id
 
 HIDDEN = frozenset({"gold", "gold_answer", "hidden_answer", "hidden_tests"})
 """Keys under which a hidden answer would travel; none may stand in a bank."""
+
+
+PAID = ("prompt_tokens", "completion_tokens")
+"""Of these a usage tells one at the least: costs are made of them."""
+
+MOST = 1e12
+"""Tokens, calls or seconds of one step that can be meant."""
 
 
 def faults(node: Node, parent: Node | None, meta: BankMeta) -> Iterator[str]:
@@ -29,12 +35,14 @@ def faults(node: Node, parent: Node | None, meta: BankMeta) -> Iterator[str]:
         yield f"its mask has {len(node.mask)} entries, the bank {len(actions)} actions"
     elif not node.mask[actions.index(actions.terminal)]:
         yield f"its mask forbids the terminal action {actions.terminal!r}"
-    if not 0 <= node.score <= 1:  # NaN too
+    if isinstance(node.score, bool) or not 0 <= node.score <= 1:  # NaN too
         yield f"its score {node.score} is not between 0 and 1"
     for name, usage in (("usage", node.usage), ("answer_usage", node.answer_usage)):
         wrong = [key for key, value in usage.items() if not _is_amount(value)]
         if wrong:
             yield f"its {name} has no amount for {wrong[0]!r}: {usage[wrong[0]]!r}"
+        if not usage.keys() & set(PAID):
+            yield f"its {name} tells neither {' nor '.join(PAID)}, and what a step costs is made of them"
     for name, data in (("evidence", node.evidence), ("extras", node.extras)):
         if leaked := sorted(HIDDEN & set(_keys(data))):
             yield f"its {name} holds a hidden answer under {leaked[0]!r}; banks hold scores only"
@@ -67,7 +75,12 @@ def _observation(node: Node, meta: BankMeta) -> Iterator[str]:
     if len(node.observation) != len(spec):
         yield f"its observation has {len(node.observation)} numbers, the bank {len(spec)} features"
         return
-    seen = np.asarray(node.observation, dtype=np.float32)
+    try:
+        with np.errstate(over="ignore"):  # what is too great is told below
+            seen = np.asarray(node.observation, dtype=np.float32)
+    except (OverflowError, TypeError, ValueError) as error:
+        yield f"its observation holds what is no such number: {error}"
+        return
     for place in np.flatnonzero(~np.isfinite(seen)):
         yield f"its observation is not finite: {spec.names[place]} = {seen[place]}"
     for place in np.flatnonzero((seen < spec.low) | (seen > spec.high)):
@@ -76,7 +89,7 @@ def _observation(node: Node, meta: BankMeta) -> Iterator[str]:
 
 
 def _is_amount(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST
 
 
 def _keys(data: Any) -> Iterator[str]:

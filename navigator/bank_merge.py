@@ -22,7 +22,7 @@ class MergeReport:
         added: nodes written.
         known: nodes that were there already, with the same content.
         conflicts: `task: node` of nodes that were there with other content. The first is kept, and what follows from
-            the other is left out.
+            the other is left out. Where it is the root, another problem has the task's id, and all of it is left out.
     """
 
     tasks: int
@@ -70,7 +70,11 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> MergeReport:
                     writer.add(header.task, *new)
                 added += len(new)
                 known += len(nodes) - len(new) - len(clashing)
-                conflicts += [f"{header.task}: {id}" for id in clashing if nodes[id].parent not in clashing]
+                conflicts += [
+                    f"{header.task}: {_named(nodes[id], there[id])}"
+                    for id in clashing
+                    if nodes[id].parent not in clashing
+                ]
     return MergeReport(len(tasks), added, known, tuple(conflicts))
 
 
@@ -103,6 +107,16 @@ def _compare(nodes: dict[str, Node], there: dict[str, Node]) -> tuple[list[Node]
     return new, clashing
 
 
+def _named(node: Node, other: Node) -> str:
+    return node.id if _shows_the_same(node, other) else f"{node.id} (another problem under the same id)"
+
+
+def _shows_the_same(one: Node, other: Node) -> bool:
+    shown = [node.extras.get("prompt") for node in (one, other)]  # of roots, and not of the oldest
+    return None in shown or shown[0] == shown[1]
+
+
 def _same(one: Node, other: Node) -> bool:
     # Seconds and cached tokens differ from run to run of the very same reasoning.
-    return (one.text, one.candidate, one.answer, one.score) == (other.text, other.candidate, other.answer, other.score)
+    told = [(node.text, node.candidate, node.answer, node.score) for node in (one, other)]
+    return told[0] == told[1] and _shows_the_same(one, other)

@@ -18,8 +18,14 @@ FORMAT = 1
 """Version of the files. A reader refuses another one."""
 
 ROOT = "r"
+SHOWS = "shows"
+"""Under which a root's `extras` keep the fingerprint of what its task shows, whatever the task's id."""
+
 TOKENS_PER_COST = 1000.0
 """Costs are in thousands of tokens, prompt and completion together."""
+
+EARLIER = "recorded with earlier blocks, which went on from failed attempts"
+"""What is said of a bank that has earlier routes (`BankMeta.has_earlier_routes`)."""
 
 
 def child_id(parent: str, action: str, sample: int = 0) -> str:
@@ -93,13 +99,20 @@ class Node:
         """The node of a line; raises BankError where a field is missing, unknown or of the wrong type."""
         values = _known(cls, data, "node")
         expected = _NODE_TYPES.items()
-        wrong = [name for name, types in expected if name in values and not isinstance(values[name], types)]
+        wrong = [name for name, types in expected if name in values and not _is(values[name], types)]
         if wrong:
             raise BankError(f"the node's {wrong[0]} is of the wrong type: {values[wrong[0]]!r}")
-        if not all(isinstance(value, int | float) for value in [*values["observation"], *values["mask"]]):
-            raise BankError("the node's observation and mask must be lists of numbers")
+        if not all(_is(value, int | float) for value in values["observation"]):
+            raise BankError("the node's observation must be a list of numbers")
+        if not all(isinstance(value, int) and value in (0, 1) for value in values["mask"]):
+            raise BankError("the node's mask must be a list of 0 and 1")
         values["mask"] = [bool(allowed) for allowed in values["mask"]]
         return cls(**values)
+
+
+def _is(value: object, types: Any) -> bool:
+    """Whether a value of a JSON file is of these types; true and false are no numbers there."""
+    return isinstance(value, types) and (types is bool or not isinstance(value, bool))
 
 
 _NODE_TYPES: dict[str, Any] = {
@@ -216,23 +229,56 @@ class BankMeta:
         Raises:
             BankError: another format version, a missing field, or a schema hash that does not fit its names.
         """
-        if data.get("format") != FORMAT:
+        if data.get("format") != FORMAT or isinstance(data["format"], bool):
             raise BankError(
                 f"the bank has format version {data.get('format')!r}, this version reads {FORMAT}: "
                 "record it anew, or use the version of pilotage that wrote it"
             )
         try:
-            features = [Feature(f["name"], f["low"], f["high"], f.get("about", "")) for f in data["features"]]
+            odd = [name for name, types in _META_TYPES.items() if name in data and not _is(data[name], types)]
+            odd += ["actions"] if not all(isinstance(name, str) for name in data["actions"]) else []
+            if odd:
+                raise TypeError(f"its {odd[0]} is {str(data[odd[0]])[:60]!r}")
+            features = [_feature(f) for f in data["features"]]
             actions = ActionSpec(tuple(data["actions"]), data["terminal"])
             observations = ObservationSpec(tuple(features))
             kept = {name: data[name] for name in ("preset", "model", "budget", "prompt_hash")}
             hashes = (data["actions_hash"], data["observations_hash"])
         except (KeyError, TypeError, SpecMismatch) as error:
-            raise BankError(f"bank.json is damaged ({error}): restore it from a copy of the bank") from error
+            why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+            raise BankError(f"bank.json is damaged ({why}): restore it from a copy of the bank") from error
         if hashes != (actions.schema_hash, observations.schema_hash):
             raise BankError("bank.json was edited: its schema hashes do not fit its actions and features; restore it")
         optional = {name: data[name] for name in ("created", "package_version", "extras") if name in data}
         return cls(actions, observations, **kept, **optional)
+
+
+_META_TYPES: dict[str, Any] = {
+    "actions": list,
+    "terminal": str,
+    "features": list,
+    "preset": str,
+    "model": str,
+    "budget": dict,
+    "prompt_hash": str,
+    "created": str,
+    "package_version": str,
+    "extras": dict,
+}
+
+
+def _feature(data: Mapping[str, Any]) -> Feature:
+    feature = Feature(data["name"], data["low"], data["high"], data.get("about", ""))
+    texts, bounds = (feature.name, feature.about), (feature.low, feature.high)
+    if not all(isinstance(text, str) for text in texts) or not all(
+        _is(bound, int | float) and abs(bound) < _LARGEST_BOUND for bound in bounds
+    ):
+        raise TypeError(f"a feature is {str(dict(data))[:60]!r}")
+    return feature
+
+
+_LARGEST_BOUND = 1e30
+"""A float32 goes to 3e38."""
 
 
 def _known(cls: type, data: Mapping[str, Any], what: str) -> dict[str, Any]:

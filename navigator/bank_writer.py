@@ -22,7 +22,7 @@ from navigator.bank_files import (
     task_file,
 )
 from navigator.bank_reader import read_meta, read_nodes
-from navigator.bank_records import BankMeta, Node, TaskHeader
+from navigator.bank_records import EARLIER, BankMeta, Node, TaskHeader
 from navigator.errors import BankError
 from navigator.files import replace
 from navigator.sole import Sole
@@ -73,8 +73,7 @@ class BankWriter(Sole):
         there = read_meta(self.path)
         if there.has_earlier_routes and not meta.has_earlier_routes:
             raise BankError(
-                f"the bank {self.path} was recorded with earlier blocks, which went on from failed attempts: it can be "
-                "read, but not added to; record to another folder"
+                f"the bank {self.path} was {EARLIER}: it can be read, but not added to; record to another folder"
             )
         if differ := there.differences(meta):
             raise BankError(

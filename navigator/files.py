@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def at_home(path: str | Path) -> Path:
+def expanded(path: str | Path) -> Path:
     """A path with `~` for the user's folder; a user that there is not is left as it is written."""
     return Path(os.path.expanduser(path))
 

@@ -44,6 +44,7 @@ class Forest:
         stop_cost: float (n,): cost of the terminal action there.
         score: float (n,): score of stopping there, 0 to 1.
         ended: bool (n,): the run ended on reaching it, without a decision.
+        shows: fingerprint of what each of the m tasks shows; empty text where the bank does not tell.
     """
 
     actions: ActionSpec
@@ -62,6 +63,7 @@ class Forest:
     stop_cost: Floats
     score: Floats
     ended: ActionMask
+    shows: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -116,7 +118,18 @@ class Forest:
             stop_cost=np.array([n.stop_cost for n in nodes]),
             score=np.array([n.score for n in nodes], dtype=float),
             ended=ended,
+            shows=tuple(tree.shows for tree in trees),
         )
+
+    def among(self, marks: Iterable[str]) -> set[str]:
+        """Tasks of these marks: ids, or fingerprints of what they show."""
+        known = frozenset(marks)
+        return {task for task, shows in zip(self.tasks, self.shows, strict=True) if known & {task, shows}}
+
+    @property
+    def marks(self) -> set[str]:
+        """What its tasks are known by: their ids, and the fingerprints of what they show."""
+        return {*self.tasks, *self.shows} - {""}
 
     @property
     def terminal(self) -> int:

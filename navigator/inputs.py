@@ -25,6 +25,10 @@ COUNTS = "count_"
 """Prefix of the features that count how often a block was run."""
 
 
+_LARGEST = 1e15
+"""Bound on what a scaling may hold, so that what is scaled by it, and its square, is a float32."""
+
+
 @dataclass(frozen=True)
 class Scaling:
     """Observation to network input: `clip((x - shift) * scale, low, high)`; every array has shape (features,).
@@ -75,9 +79,11 @@ class Scaling:
 
     @property
     def is_sound(self) -> bool:
-        """Whether all of it is finite, and nothing is scaled by 0 or turned round."""
-        finite = all(np.isfinite(array).all() for array in (self.shift, self.scale, self.low, self.high))
-        return bool(finite and (self.scale > 0).all() and (self.low <= self.high).all())
+        """Whether all of it can be computed with, and nothing is scaled by 0 or turned round."""
+        arrays = (self.shift, self.scale, self.low, self.high)
+        if not all(np.isfinite(array).all() and (np.abs(array) < _LARGEST).all() for array in arrays):
+            return False
+        return bool((self.scale > 1 / _LARGEST).all() and (self.low <= self.high).all())
 
     @property
     def held(self) -> dict[int, float]:

@@ -15,6 +15,7 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 from numpy import matmul, maximum, minimum
 
+from navigator.asked import tell
 from navigator.errors import PolicyError, SpecMismatch
 from navigator.inputs import LIMIT, Dial, Floats, Scaling
 from navigator.policy import Decision
@@ -108,6 +109,7 @@ class LearnedPolicy:
         Raises:
             SpecMismatch: the observation has another shape, or a value that is not finite.
         """
+        tell(self)
         if observation.shape != self._shape or not math.isfinite(observation.dot(observation)):
             self.header.observations.check(observation)
         shift, low, high = self._clip
@@ -144,6 +146,7 @@ class LearnedPolicy:
             observations: in natural units.
             efforts: one for all or one for each row; where the dial stands if None.
         """
+        tell(self)
         x = self.scaling(observations)
         if self.dial is not None:
             effort = np.asarray(self.effort if efforts is None else efforts, dtype=np.float32)
@@ -214,6 +217,8 @@ def _require_fit(header: Header, layers: Layers, scaling: Scaling, dial: Dial | 
     features, size = len(header.observations), len(header.observations) + (dial is not None)
     fits = bool(layers) and all(getattr(scaling, n).shape == (features,) for n in ("shift", "scale", "low", "high"))
     fits = fits and scaling.is_sound
+    if fits and layers[0][0].ndim == 2 and layers[0][0].shape[1] == size:  # the scale goes into the first weights
+        fits = bool((np.abs(layers[0][0][:, :features].astype(float)) * scaling.scale < LARGEST).all())
     reach = LIMIT  # the greatest number that can stand at a layer's inputs: beyond float32, a value would be none
     for weights, bias in layers:
         fits = fits and weights.ndim == 2 and weights.shape[1] == size and bias.shape == weights.shape[:1]

@@ -15,7 +15,7 @@ from navigator.inputs import Dial, Floats, Scaling
 from navigator.learned import LearnedPolicy
 from navigator.policy_file import Header
 from navigator.reward import LEAST_WEIGHT
-from navigator.training.card import about
+from navigator.training.card import about, learned_from
 from navigator.training.plan import LEAST_SUPPORT
 from navigator.training.table import Table
 
@@ -57,7 +57,7 @@ def fit_linear(
         "cost_weight": None if dial else cost_weight,
         "tried": support.to_json(),
     }
-    card = {"algorithm": "linear", "bank": about(bank, table), "tasks": {"train": list(table.tasks)}}
+    card = {"algorithm": "linear", "bank": about(bank, table), **learned_from(bank, {"train": list(table.tasks)})}
     header = Header("network", "linear", bank.actions, bank.observations, settings=settings, card=card)
     return LearnedPolicy(header, [(weights[:, :-1], weights[:, -1])], scaling)
 

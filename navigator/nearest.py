@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from navigator.asked import tell
 from navigator.bank import Bank
 from navigator.errors import PolicyError
 from navigator.inputs import Floats, Scaling, Support
@@ -20,12 +21,14 @@ from navigator.policy_file import Header, Tensors, read_policy, write_policy
 from navigator.policy_settings import cost_weight_of, neighbours_of, support_of
 from navigator.reward import LEAST_WEIGHT
 from navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
-from navigator.training.card import about
+from navigator.training.card import about, learned_from
 from navigator.training.plan import LEAST_SUPPORT
 from navigator.training.table import Table
 
 SWEEPS = 16
 _ROWS = 512
+_LARGEST = 1e15
+"""Bound on states and values, so that a distance and a mean of them is a float32."""
 
 
 class NearestPolicy:
@@ -44,7 +47,8 @@ class NearestPolicy:
     def __init__(self, header: Header, scaling: Scaling, states: Floats, values: Floats) -> None:
         features, actions = len(header.observations), len(header.actions)
         fits = states.ndim == values.ndim == 2 and states.shape == (len(values), features) and len(states) > 0
-        fits = fits and values.shape[1] == actions and bool(np.isfinite(states).all()) and not np.isinf(values).any()
+        fits = fits and values.shape[1] == actions and bool((np.abs(states) < _LARGEST).all())
+        fits = fits and not (np.abs(values) >= _LARGEST).any()  # what was not recorded is NaN
         fits = fits and all(getattr(scaling, n).shape == (features,) for n in ("shift", "scale", "low", "high"))
         if not fits or not scaling.is_sound:
             raise PolicyError("the policy's states do not fit its header: copy or train the policy anew")
@@ -71,12 +75,13 @@ class NearestPolicy:
         allowed = (table.legal & support.masks(table.observations)) | table.recorded
         states = scaling(table.observations)
         settings = {"k": k, "cost_weight": cost_weight, "tried": support.to_json()}
-        card = {"algorithm": "nearest", "bank": about(bank, table), "tasks": {"train": list(table.tasks)}}
+        card = {"algorithm": "nearest", "bank": about(bank, table), **learned_from(bank, {"train": list(table.tasks)})}
         header = Header("nearest", "nearest", bank.actions, bank.observations, settings=settings, card=card)
         return cls(header, scaling, states, _values(table, states, allowed, cost_weight, k))
 
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:
         """The legal, tried action with the greatest mean value nearby; raises SpecMismatch for a bad observation."""
+        tell(self)
         self.header.observations.check(observation)
         legal = np.flatnonzero(mask & self.support.mask(observation))
         distances = ((self.states - self.scaling(observation)) ** 2).sum(axis=1)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from navigator.errors import PolicyError, SpecMismatch
-from navigator.files import at_home, replace
+from navigator.files import expanded, replace
 from navigator.spaces import ActionSpec, Feature, ObservationSpec
 
 POLICY_FORMAT = 1
@@ -154,7 +154,7 @@ def write_policy(path: Path, header: Header, tensors: Tensors) -> None:
     from safetensors.numpy import save
 
     replace(
-        at_home(path), save({name: np.ascontiguousarray(t) for name, t in tensors.items()}, {_KEY: header.to_text()})
+        expanded(path), save({name: np.ascontiguousarray(t) for name, t in tensors.items()}, {_KEY: header.to_text()})
     )
 
 
@@ -166,7 +166,7 @@ def read_policy(path: Path) -> tuple[Header, Tensors]:
     """
     from safetensors import SafetensorError, safe_open
 
-    path = at_home(path)
+    path = expanded(path)
     if not path.is_file():
         raise PolicyError(f"there is no policy file {path}: train one with `pilotage train --bank BANK --out {path}`")
     try:

@@ -42,6 +42,8 @@ class RecordedDynamics:
         else:
             self.forest = Forest.of(bank, tasks)
         forest = self.forest
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0):
+            raise EnvError(f"a seed is a whole number from 0 on, not {seed!r}")
         self.state = int(forest.roots[0])
         self._generator = np.random.default_rng(seed)
         self._queue: list[int] = []

@@ -7,9 +7,10 @@ with the potential 0 after the end, adds up to the same constant on every way th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
+
+import numpy as np
 
 from navigator.dynamics import Transition
 from navigator.errors import EnvError
@@ -37,8 +38,13 @@ class Reward:
     cost_weight: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.cost_weight) and self.cost_weight >= 0):
-            raise EnvError(f"the cost weight must be 0 or more, not {self.cost_weight}")
+        given: object = self.cost_weight
+        if (
+            isinstance(given, bool | np.bool_)
+            or not isinstance(given, int | float | np.number)
+            or not 0 <= given < 1e30
+        ):
+            raise EnvError(f"the cost weight must be 0 or more, not {given!r}")
 
     def __call__(self, transition: Transition) -> float:
         """The reward of one step."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from navigator.errors import PolicyError, SpecMismatch
-from navigator.files import at_home
+from navigator.files import expanded
 from navigator.rules import Rule, RulePolicy, View
 from navigator.spaces import ActionSpec, ObservationSpec
 
@@ -41,7 +41,7 @@ def load_rules(path: Path, actions: ActionSpec, observations: ObservationSpec) -
         PolicyError: the file cannot be read, or a rule of it is wrong; the text names the rule.
     """
     try:
-        content = tomllib.loads(at_home(path).read_text(encoding="utf-8"))
+        content = tomllib.loads(expanded(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise PolicyError(f"cannot read the policy file {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from navigator.bank import Bank
 from navigator.errors import PolicyError
-from navigator.files import at_home
+from navigator.files import expanded
 from navigator.training.plan import ALGORITHMS, Plan, Progress, SeedResult, TrainingResult, live_plan
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ def train(
         from navigator.training.session import Session
     except ImportError as error:
         raise PolicyError(f"training needs {error.name}: install it with pip install 'pilotage[train]'") from error
-    out = at_home(out) if out is not None else None
+    out = expanded(out) if out is not None else None
     session = Session(
         bank if isinstance(bank, Bank) else Bank.open(bank),
         plan or Plan(),
-        resume=at_home(resume) if resume is not None else None,
+        resume=expanded(resume) if resume is not None else None,
         work=out.with_name(out.name + ".work") if out is not None else None,
         tensorboard=Path(tensorboard) if tensorboard is not None else None,
         progress=progress,
@@ -61,7 +61,7 @@ def train(
         if out is not None:
             policy.save(out)
             session.discard_work()
-    return TrainingResult(policy, seeds, session.tasks, at_home(out) if out is not None else None)
+    return TrainingResult(policy, seeds, session.tasks, expanded(out) if out is not None else None)
 
 
 def train_live(
@@ -103,7 +103,7 @@ def train_live(
         source,
         plan,
         episodes,
-        at_home(resume) if resume is not None else None,
+        expanded(resume) if resume is not None else None,
         Path(tensorboard) if tensorboard is not None else None,
         progress,
         on_step,
@@ -112,7 +112,7 @@ def train_live(
         policy, seeds = session.run()
         if out is not None:
             policy.save(out)
-    return TrainingResult(policy, seeds, session.tasks, at_home(out) if out is not None else None)
+    return TrainingResult(policy, seeds, session.tasks, expanded(out) if out is not None else None)
 
 
 __all__ = ["ALGORITHMS", "Plan", "Progress", "SeedResult", "TrainingResult", "live_plan", "train", "train_live"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from navigator.bank_records import ROOT, Node, TaskHeader
+from navigator.bank_records import ROOT, SHOWS, Node, TaskHeader
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,12 @@ class Tree:
     def root(self) -> Node:
         """The state before any block."""
         return self.nodes[ROOT]
+
+    @property
+    def shows(self) -> str:
+        """Fingerprint of what the task shows, by which it is known under another id; empty where nobody noted it."""
+        noted = self.root.extras.get(SHOWS)
+        return noted if isinstance(noted, str) else ""
 
     @cached_property
     def children(self) -> dict[str, dict[str, tuple[Node, ...]]]:

@@ -15,6 +15,7 @@ def print_info(console: Console, found: BankInfo) -> None:
     from rich.table import Table
 
     from agent.cli.terminal import plain
+    from navigator.bank_records import EARLIER
 
     console.print(
         f"[bold]{plain(found.path)}[/]  {plain(found.model)}, preset {plain(found.preset)}, {plain(found.created)}"
@@ -24,7 +25,7 @@ def print_info(console: Console, found: BankInfo) -> None:
         f"{found.seconds / 3600:.1f} h of calls; costs are in 1,000 tokens a task, weighed {found.cost_weight:g}"
     )
     if found.earlier_routes:
-        console.print("recorded with earlier blocks, which went on from failed attempts: it is read, and not added to")
+        console.print(f"{EARLIER}: it is read, and not added to")
     table = Table("family", box=None, pad_edge=False)
     for name in ("tasks", "nodes", "at once"):
         table.add_column(name, justify="right")

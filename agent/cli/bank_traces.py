@@ -27,15 +27,13 @@ def add_traces(
     from agent.sandbox import open_sandbox
     from navigator.bank import BankWriter
     from navigator.bank_reader import read_meta
+    from navigator.bank_records import EARLIER
     from navigator.errors import BankError
 
     console = screen(errors=True, soft_wrap=True)
     meta = read_meta(bank)
     if meta.has_earlier_routes:
-        raise BankError(
-            f"the bank {bank} was recorded with earlier blocks, which went on from failed attempts: runs of today do "
-            "not belong in it; record a new one"
-        )
+        raise BankError(f"the bank {bank} was {EARLIER}: runs of today do not belong in it; record a new one")
     assigned, defects = mixed(tasks)
     with BankWriter(bank, meta) as writer:
         adder = TraceAdder(writer, assigned, installed(), open_sandbox(sandbox))

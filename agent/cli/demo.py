@@ -13,7 +13,6 @@ import typer
 
 from agent.cli.terminal import print_json_line
 from agent.text import json_line
-from navigator.files import replace
 
 if TYPE_CHECKING:
     from agent.runner import ReasoningAgent
@@ -28,6 +27,7 @@ def demo(
     from agent.assembly import assemble
     from agent.settings import Settings
     from memory.home import data_dir
+    from navigator.files import replace
 
     folder = data_dir() / "demo"
     shutil.rmtree(folder, ignore_errors=True)  # the demo starts without memory, so that what it learns is seen

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 import typer
 from typer.core import TyperCommand
 
-from agent.errors import Interrupted
+from agent.errors import Interrupted, UsageError
 from agent.redaction import redact, redact_message
 from agent.text import json_line, json_page, one_line, printable, printable_json
 from memory.home import expanded
@@ -164,11 +164,26 @@ def interruptible(sentence: Callable[[], str]) -> Iterator[None]:
 class Command(TyperCommand):
     """A command whose standard streams are guarded while it runs."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Reads the arguments; raises UsageError for a path of no text, which would be taken for the current folder."""
+        rest = super().parse_args(ctx, list(args))
+        written, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        for param in self.params:
+            texts, paths = _listed(written.get(param.name)), _listed(ctx.params.get(param.name))
+            if "" in texts and any(isinstance(path, Path) for path in paths):
+                name = param.opts[0] if param.opts[0].startswith("-") else str(param.name).upper()
+                raise UsageError(f"{name} is empty: name a file or a folder, . for the current one")
+        return rest
+
     def invoke(self, ctx: Any) -> Any:
         """Runs it; Ctrl-C ends it as an error of its own, whatever it was doing."""
         ctx.params = {name: _meant(value) for name, value in ctx.params.items()}
         with guarded(), interruptible(lambda: "interrupted"):
             return super().invoke(ctx)
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def _meant(value: Any) -> Any:

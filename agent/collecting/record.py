@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from agent.errors import UsageError
+from agent.prompting import describe
 from agent.state import State
 from agent.stepwise import Ending, Moment, Stepwise, extended
 from agent.task import Task
 from agent.trace import Charge, Recalled, Step, Trace, Usage
 from navigator.bank import ROOT, Node, child_id
+from navigator.bank_records import SHOWS
 
 TOLD_BY_NODE = {"block", "text", "candidate", "evidence"}
 """Fields of a step that have a place of their own in a node."""
@@ -20,7 +22,7 @@ TOLD_BY_NODE = {"block", "text", "candidate", "evidence"}
 
 def root_node(task: Task, now: Moment, ending: Ending) -> Node:
     """The node of a task before any block."""
-    extras: dict[str, Any] = {"prompt": fingerprint(task)}
+    extras: dict[str, Any] = {"prompt": fingerprint(task), SHOWS: shown(task)}
     recalled = now.state.trace.recalled
     if recalled != Recalled():
         extras["recalled"] = recalled.model_dump(mode="json", exclude_defaults=True)
@@ -76,8 +78,13 @@ def counts(usage: Usage) -> dict[str, float]:
 
 
 def fingerprint(task: Task) -> str:
-    """Changes with what a task shows."""
+    """Changes with what a task shows, and with its id."""
     return hashlib.sha256(task.public().model_dump_json().encode()).hexdigest()[:16]
+
+
+def shown(task: Task) -> str:
+    """The same for tasks that a model is told the same of, whatever their ids: a copy of a file has ids of its own."""
+    return hashlib.sha256(describe(task).encode()).hexdigest()[:16]
 
 
 def root_moment(stepwise: Stepwise, task: Task, node: Node) -> Moment:

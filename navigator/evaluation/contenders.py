@@ -244,13 +244,15 @@ def learned_from(contender: Contender) -> Provenance:
 
 
 def judgeable(bank: Bank, contenders: Sequence[Contender]) -> set[str]:
-    """Tasks of the bank that no given policy was trained on.
+    """Tasks of the bank that no given policy was trained on, as far as a look at the policies tells.
 
     Raises:
-        PolicyError: there is none; the text names the policies.
+        PolicyError: there is none, or a policy does not say which those are; the text names it.
     """
+    for one in contenders:
+        require_said(one.name, learned_from(one))
     kept = set(bank.tasks)
-    trained = {one.name: found for one in contenders if kept & (found := learned_from(one).tasks)}
+    trained = {one.name: found for one in contenders if (found := bank.among(learned_from(one).tasks))}
     for tasks in trained.values():
         kept -= tasks
     if not kept:
@@ -262,3 +264,15 @@ def judgeable(bank: Bank, contenders: Sequence[Contender]) -> set[str]:
             "on folds, or ask for figures on their own tasks (--in-sample)"
         )
     return kept
+
+
+def require_said(name: str, learned: Provenance) -> None:
+    """Raises PolicyError where something in a policy was trained and does not say on which tasks."""
+    if learned.unsaid:
+        what = (
+            f"{name} does not say" if name in learned.unsaid else f"{name} asks {learned.unsaid[0]}, which does not say"
+        )
+        raise PolicyError(
+            f"{what} which tasks it was trained on, so none can be judged apart from them: train it anew, or ask for "
+            "figures that may be in-sample (--in-sample)"
+        )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from navigator.bank import Bank
-from navigator.evaluation.contenders import learned_from
+from navigator.evaluation.contenders import Given, learned_from
 from navigator.evaluation.evaluation import PolicyFigures
 from navigator.evaluation.records import Record
+from navigator.provenance import Provenance
 
 FEW_TASKS = 470
 """Tasks that show a difference of 5 points with a power of 80%, for policies that disagree on 15 tasks in 100."""
@@ -29,6 +30,11 @@ def defects(bank: Bank, records: Sequence[Record], found: Sequence[PolicyFigures
             f"{len(bank.tasks) - judged} of {len(bank.tasks)} tasks are not judged, for every policy alike: they are "
             "outside the judged part, or a policy file was trained on them."
         )
+    if alike := len(bank.twins) + sum(map(len, bank.twins.values())):
+        sentences.append(
+            f"{alike} of the bank's tasks show the same as another one under another id: they are never judged by what "
+            "their like taught, but each counts as a task of its own."
+        )
     if judged < FEW_TASKS:
         points = 5 * (FEW_TASKS / judged) ** 0.5
         sentences.append(
@@ -49,8 +55,10 @@ def defects(bank: Bank, records: Sequence[Record], found: Sequence[PolicyFigures
                 "was judged by its next choice."
             )
     for record in records:
-        learned = learned_from(record.contender)
-        if own := len(learned.tasks & set(record.tasks)):
+        learned = learned_from(record.contender) | (
+            record.asked if isinstance(record.contender, Given) else Provenance()
+        )
+        if own := len(record.own | bank.among(learned.tasks) & set(record.tasks)):
             sentences.append(
                 f"{record.name} was trained on {own} of the judged tasks: its figures are in-sample, too good to be "
                 "compared with those of others."

@@ -34,7 +34,7 @@ class Fold:
         return Forest.of(self.training)
 
     def __post_init__(self) -> None:
-        if shared := sorted(set(self.training.tasks) & set(self.forest.tasks)):
+        if shared := sorted(self.training.among(self.forest.marks)):
             raise BankError(f"task {shared[0]!r} would be judged by what was learned from it: leave it out of one side")
 
 
@@ -53,7 +53,7 @@ def cross_fit(bank: Bank, count: int, seed: int = 0, judged: Collection[str] | N
     groups = deal(bank, count, seed)
     chosen = set(bank.tasks if judged is None else judged)
     return [
-        Fold(bank.only(set(bank.tasks) - set(group)), Forest.of(bank, kept))
+        _fold(bank, group, Forest.of(bank, kept))
         for group in groups
         if (kept := [task for task in group if task in chosen])
     ]
@@ -63,11 +63,11 @@ def deal(bank: Bank, count: int, seed: int = 0) -> list[list[str]]:
     """The tasks of each fold; raises BankError where there are too few."""
     if count < 2:
         raise BankError(f"cross-fitting needs at least 2 folds, not {count}: one to judge and one to learn from")
-    tasks = len(bank.tasks)
+    tasks = len(bank.tasks) - sum(map(len, bank.twins.values()))
     if tasks < count:
         advice = f"give --folds {tasks}, or record more tasks" if tasks > 1 else "record more tasks"
         raise BankError(f"the bank has {tasks} task{'s' if tasks > 1 else ''}, too few for {count} folds: {advice}")
-    return list(stratified(bank.families, {str(n): 1 / count for n in range(count)}, seed).values())
+    return list(bank.split({str(n): 1 / count for n in range(count)}, seed).values())
 
 
 def held_out(
@@ -84,7 +84,7 @@ def held_out(
     kept = [task for task in tasks if judged is None or task in judged]
     if not kept:
         raise BankError(f"no task of the part {part!r} is left to judge: every one was learned from")
-    return [Fold(bank.only(set(bank.tasks) - set(tasks)), Forest.of(bank, kept))]
+    return [_fold(bank, tasks, Forest.of(bank, kept))]
 
 
 def family_folds(bank: Bank, groups: int, seed: int = 0) -> list[Fold]:
@@ -102,14 +102,14 @@ def family_folds(bank: Bank, groups: int, seed: int = 0) -> list[Fold]:
         )
     dealt = stratified(families, {str(n): 1 / groups for n in range(groups)}, seed)
     tasks = [[task for family in names for task in bank.families[family]] for names in dealt.values()]
-    return [Fold(bank.only(set(bank.tasks) - set(group)), Forest.of(bank, group)) for group in tasks]
+    return [_fold(bank, group, Forest.of(bank, group)) for group in tasks]
 
 
 def other_bank(bank: Bank, other: Bank, count: int, seed: int = 0) -> list[Fold]:
     """Learned on one bank, judged on another: what a task taught there is not used on the same task here.
 
-    Tasks that both hold (by id) are judged in the fold in which the first bank holds them out; tasks that the first one
-    has never seen are dealt among the folds.
+    Tasks that both hold (by id, or by what they show) are judged in the fold in which the first bank holds them out;
+    tasks that the first one has never seen are dealt among the folds.
 
     Raises:
         BankError: the banks have other actions or features, or too few tasks.
@@ -120,12 +120,14 @@ def other_bank(bank: Bank, other: Bank, count: int, seed: int = 0) -> list[Fold]
                 f"{other.path} has other {name} than {bank.path}: record both with the same version, blocks and preset"
             )
     groups = deal(bank, count, seed)
-    places = {task: number for number, group in enumerate(groups) for task in group}
+    known = {mark: number for number, group in enumerate(groups) for mark in bank.marks(group)}
+    places = {task: known[mark] for task in other.tasks for mark in sorted(other.marks([task])) if mark in known}
     unseen = [task for tasks in other.families.values() for task in tasks if task not in places]
     places |= {task: number % count for number, task in enumerate(unseen)}
     judged = [[task for task in other.tasks if places[task] == number] for number in range(count)]
-    return [
-        Fold(bank.only(set(bank.tasks) - set(group)), Forest.of(other, tasks))
-        for group, tasks in zip(groups, judged, strict=True)
-        if tasks
-    ]
+    return [_fold(bank, group, Forest.of(other, tasks)) for group, tasks in zip(groups, judged, strict=True) if tasks]
+
+
+def _fold(bank: Bank, group: Collection[str], judged: Forest) -> Fold:
+    """A group's tasks are held out, and with them every other task that shows what one of them or the judged shows."""
+    return Fold(bank.only(set(bank.tasks) - bank.among(bank.marks(group) | judged.marks)), judged)

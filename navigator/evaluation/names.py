@@ -200,17 +200,17 @@ def _file(name: str, wishes: Wishes) -> Given:
     if isinstance(policy, LearnedPolicy) and policy.dial is not None:
         policy = policy.with_effort(policy.dial.effort(wishes.cost_weight))
     learned = tasks_of(policy.header)
-    if learned is None:
+    if learned is None and not wishes.in_sample:
         raise PolicyError(
             f"{name} does not say which tasks it was trained on, so none can be judged apart from them: train it anew"
         )
-    if learned >= set(bank.tasks) and not wishes.in_sample:
+    used = len(bank.among(learned or ()))
+    if used == len(bank.tasks) and not wishes.in_sample:
         raise BankError(
             f"{name} was trained on every task of {bank.path}: train it with a test part "
             "(--parts train=0.6,validation=0.2,test=0.2), judge its algorithm, which is then trained on folds, or ask "
             "for figures on its own tasks (--in-sample)"
         )
-    used = len(learned & set(bank.tasks))
     about = f"The file {Path(name).name}, trained by {policy.header.algorithm}; {used} tasks of this bank were used."
     return _given(policy, Path(name).name.removesuffix(SUFFIX), about)
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 
 import numpy as np
 
 from navigator.errors import NavigatorError, PolicyError
 from navigator.evaluation.calibration import Claims
-from navigator.evaluation.contenders import Contender, Plain
+from navigator.evaluation.contenders import Contender, Plain, require_said
 from navigator.evaluation.folds import Fold
 from navigator.evaluation.trainings import Trainings
 from navigator.evaluation.walk import Walk, walk
 from navigator.forest import Floats, Integers
 from navigator.inputs import COUNTS
 from navigator.matched import MatchedPolicy
+from navigator.provenance import Provenance
 
 Frequencies = Mapping[tuple[int, ...], tuple[float, ...]]
 Said = Callable[[str], None]
@@ -40,6 +42,8 @@ class Record:
         strayed: expected decisions that would have gone where nothing is recorded, float (m,), mean over seeds.
         claims: predictions of success, of a contender that makes them.
         frequencies: expected times of each action by the counts of blocks run before, for a matched random policy.
+        asked: what the trained policies that decided for it had learned from.
+        own: judged tasks that these had learned from; none where nobody asked for figures on them.
     """
 
     contender: Contender
@@ -54,6 +58,8 @@ class Record:
     strayed: Floats
     claims: Claims | None
     frequencies: Frequencies
+    asked: Provenance = Provenance()
+    own: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -152,7 +158,21 @@ def _record(contender: Contender, folds: Sequence[Fold], trainings: Trainings, m
         mean("strayed"),
         None if weight is None else Claims.together([Claims.of(w, weight) for w in every]),
         _frequencies(every),
+        reduce(or_, (w.asked for w in every)),
+        frozenset(task for w in every for task in w.forest.among(w.asked.tasks)),
     )
+
+
+def require_apart(records: Sequence[Record]) -> None:
+    """Raises PolicyError where a policy that decided had learned from what it was judged on, or does not say so."""
+    for one in records:
+        require_said(one.name, one.asked)
+        if one.own:
+            raise PolicyError(
+                f"{one.name} asked a policy that was trained on {len(one.own)} of the judged tasks ({min(one.own)!r} "
+                "for one): give it an attribute `tasks_learned` with the ids of those tasks, which are then left out, "
+                "or ask for figures on its own tasks (--in-sample)"
+            )
 
 
 def _frequencies(walks: Sequence[Walk]) -> Frequencies:

@@ -20,7 +20,7 @@ from navigator.evaluation.evaluation import Evaluation
 from navigator.evaluation.folds import Fold, cross_fit, family_folds, held_out, other_bank
 from navigator.evaluation.frontier import lines, sequences, variants
 from navigator.evaluation.names import Resolve, Wishes, contender, standard
-from navigator.evaluation.records import Matched, record
+from navigator.evaluation.records import Matched, record, require_apart
 from navigator.evaluation.trainings import Report, Trainings
 from navigator.inputs import Dial
 from navigator.policy import Policy
@@ -142,6 +142,9 @@ class _Run:
         self._train(moving, [*by_family, *elsewhere])
 
         records = record(contenders, folds, self.trainings, self.said)
+        if not protocol.in_sample:
+            require_apart(records)
+        moving = transfer.movable(moving, records)
         resampler = Resampler(len(records[0].tasks), protocol.resamples, protocol.bootstrap_seed)
         named = {one.name: one for one in records}
         oracle = next((one for one in records if one.contender.kind == "oracle"), None)

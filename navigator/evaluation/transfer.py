@@ -58,15 +58,23 @@ class How:
     seed: int
 
 
-def movable(contenders: Sequence[Contender]) -> list[Contender]:
-    """Those worth moving: what learns or looks. A trained policy has tasks of its own; chance learns nothing."""
+def movable(contenders: Sequence[Contender], records: Sequence[Record] = ()) -> list[Contender]:
+    """Those worth moving: what learns or looks. A trained policy has tasks of its own; chance learns nothing.
+
+    Args:
+        contenders: who could.
+        records: what they did, where that is known: some turn out to have asked a trained policy.
+    """
+    asked = {one.name for one in records if one.asked.is_learned}
     return [
         one
         for one in contenders
         if not isinstance(one, Matched)
         and not (
             isinstance(one, Given)
-            and (one.strict or learned_from(one).is_learned or isinstance(one.policy, RandomPolicy))
+            and (
+                one.strict or one.name in asked or learned_from(one).is_learned or isinstance(one.policy, RandomPolicy)
+            )
         )
     ]
 

@@ -17,6 +17,7 @@ from navigator.errors import SpecMismatch
 from navigator.forest import Floats, Forest
 from navigator.outcomes import Outcomes, outcomes_of
 from navigator.policy import FixedPolicy, Policy, require_legal
+from navigator.provenance import Provenance, heard
 from navigator.spaces import ActionMask
 
 
@@ -32,6 +33,7 @@ class Walk:
         lost: chance that a task's episode takes what was not recorded, float (m,); 0 throughout unless strict.
         strayed: expected decisions of a task for which an action was preferred that is legal but not recorded, float
             (m,). It had to be left out.
+        asked: what the trained policies that decided, whoever asked them, had learned from.
     """
 
     forest: Forest
@@ -40,6 +42,7 @@ class Walk:
     claims: Floats
     lost: Floats
     strayed: Floats
+    asked: Provenance = Provenance()
 
     @cached_property
     def outcomes(self) -> Outcomes:
@@ -85,24 +88,25 @@ def walk(forest: Forest, policies: Policy | Sequence[Policy], *, strict: bool = 
     chances, claims = np.zeros(forest.playable.shape), np.full(len(forest), np.nan)
     visits, lost, strayed = np.zeros(len(forest)), np.zeros(len(forest.tasks)), np.zeros(len(forest.tasks))
     visits[forest.roots] = 1.0
-    for number, states in enumerate((forest.roots, *forest.levels)):
-        if number:
-            before, action = forest.parent[states], forest.action[states]
-            visits[states] = visits[before] * chances[before, action] / forest.samples[before, action]
-        for state in states[(visits[states] > 0) & ~forest.ended[states]].tolist():
-            task = int(forest.task[state])
-            policy = policies[task] if isinstance(policies, Sequence) else policies
-            free, claim = _act(policy, forest, state, forest.legal[state])
-            away = float(free[~forest.playable[state]].sum())
-            if away > 0:
-                strayed[task] += visits[state] * away
-                if strict:
-                    lost[task] += visits[state] * away
-                    free = free * forest.playable[state]
-                else:
-                    free, claim = _act(policy, forest, state, forest.playable[state])
-            chances[state], claims[state] = free, claim
-    return Walk(forest, chances, visits, claims, lost, strayed)
+    with heard() as listener:
+        for number, states in enumerate((forest.roots, *forest.levels)):
+            if number:
+                before, action = forest.parent[states], forest.action[states]
+                visits[states] = visits[before] * chances[before, action] / forest.samples[before, action]
+            for state in states[(visits[states] > 0) & ~forest.ended[states]].tolist():
+                task = int(forest.task[state])
+                policy = policies[task] if isinstance(policies, Sequence) else policies
+                free, claim = _act(policy, forest, state, forest.legal[state])
+                away = float(free[~forest.playable[state]].sum())
+                if away > 0:
+                    strayed[task] += visits[state] * away
+                    if strict:
+                        lost[task] += visits[state] * away
+                        free = free * forest.playable[state]
+                    else:
+                        free, claim = _act(policy, forest, state, forest.playable[state])
+                chances[state], claims[state] = free, claim
+    return Walk(forest, chances, visits, claims, lost, strayed, listener.learned)
 
 
 def walk_of(forest: Forest, chances: Floats) -> Walk:

@@ -16,7 +16,7 @@ from navigator.off_policy.log import PARTS, Floats, Log
 from navigator.off_policy.model import FOLDS, fitted_values
 from navigator.off_policy.weights import Weights
 from navigator.policy import Policy
-from navigator.provenance import provenance
+from navigator.provenance import Provenance, heard, provenance
 from navigator.statistics import wilson
 
 RESAMPLES = 2000
@@ -134,13 +134,16 @@ def estimate(
         SpecMismatch: the policy chooses what is not legal.
     """
     named = name or ("given" if isinstance(policy, np.ndarray) else policy.name)
-    own = sorted(set() if isinstance(policy, np.ndarray) else provenance(policy).tasks & set(log.names))
-    if own and not in_sample:
-        raise LogError(
-            f"{named} was trained on {len(own)} of the {len(log.names)} logged tasks ({own[0]!r} for one), so these "
-            "runs cannot judge it: give runs on other tasks, or ask for figures on its own (--in-sample)"
-        )
-    weights = Weights(log, policy if isinstance(policy, np.ndarray) else chances_of(policy, log))
+    learned = Provenance() if isinstance(policy, np.ndarray) else provenance(policy)
+    if not in_sample:
+        _require_apart(named, learned, log)
+    with heard() as listener:
+        chances = policy if isinstance(policy, np.ndarray) else chances_of(policy, log)
+    learned |= listener.learned
+    if not in_sample:
+        _require_apart(named, learned, log)
+    own = learned.tasks & set(log.names)
+    weights = Weights(log, chances)
     if values is None and len(log.names) > 1:
         values = fitted_values(log, weights.target, folds, seed)
     wanted: tuple[Name, ...] = WITHOUT_MODEL if values is None else (*WITHOUT_MODEL, *WITH_MODEL)
@@ -174,9 +177,23 @@ def estimate(
         lost=weights.lost,
         warnings=(
             *([f"{named} was trained on {len(own)} of the tasks: its figures are in-sample"] if own else ()),
+            *([f"{named} does not say which tasks it was trained on: they may be these"] if learned.unsaid else ()),
             *_warnings(weights, values is not None),
         ),
     )
+
+
+def _require_apart(name: str, learned: Provenance, log: Log) -> None:
+    if own := learned.tasks & set(log.names):
+        raise LogError(
+            f"{name} was trained on {len(own)} of the {len(log.names)} logged tasks ({min(own)!r} for one), so these "
+            "runs cannot judge it: give runs on other tasks, or ask for figures on its own (--in-sample)"
+        )
+    if learned.unsaid:
+        raise LogError(
+            f"{name} does not say which tasks it was trained on, so nothing tells whether these runs can judge it: "
+            "train it anew, or ask for figures that may be in-sample (--in-sample)"
+        )
 
 
 def _resampled(log: Log, made: Mapping[str, Terms], resamples: int, seed: int) -> dict[str, Floats]:

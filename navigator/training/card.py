@@ -91,6 +91,15 @@ def about(bank: Bank, table: Table) -> dict[str, Any]:
     }
 
 
+def learned_from(bank: Bank, tasks: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Which tasks a policy was trained and chosen on, by part, and what these show: a copy has another id.
+
+    The test part is named, but nothing was learned from it.
+    """
+    learned = [task for part, ids in tasks.items() if part != "test" for task in ids]
+    return {"tasks": dict(tasks), "shows": sorted(bank.marks(learned) - set(learned))}
+
+
 def rounded(curve: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
     """A learning curve with the digits that matter."""
     return [{name: _round(value) for name, value in point.items()} for point in curve]

@@ -20,7 +20,7 @@ from navigator.learned import Layers, LearnedPolicy, Meaning
 from navigator.policy_file import Header, read_policy
 from navigator.provenance import tasks_of
 from navigator.step_rewards import rewards_from
-from navigator.training.card import about, behaviour, mean_reward, rounded, scores
+from navigator.training.card import about, behaviour, learned_from, mean_reward, rounded, scores
 from navigator.training.ensemble import mean_network, members
 from navigator.training.learner import Learner, Setting
 from navigator.training.learners import learner_for
@@ -102,7 +102,7 @@ class Session:
             "resumed_from": self._resumed_from,
             **({"learned_before": sorted(learned)} if (learned := self._learned_before()) is not None else {}),
             "bank": about(self.bank, known),
-            "tasks": self.tasks,
+            **learned_from(self.bank, self.tasks),
             "seeds": [{"seed": s.seed, "kept": s.best, "curve": rounded(s.curve)} for s in seeds],
             "chosen_seed": None if self.plan.ensemble else best.seed,
             "scores": by_part,
@@ -155,12 +155,12 @@ class Session:
         """Takes in what the last piece has brought; a recorded bank stays as it is."""
 
     def _learned_before(self) -> set[str] | None:
-        """Tasks that the policy to go on from had learned from; None without one, or where it does not say."""
+        """Marks of the tasks that the policy to go on from had learned from; None without one, or without a word."""
         return tasks_of(self.start.header) if self.start is not None else None
 
     def _require_fresh_test(self) -> None:
         """The test part says how good the policy is, so nothing in it may have learned from that."""
-        known = sorted((self._learned_before() or set()) & set(self.tasks.get("test", ())))
+        known = sorted(self.bank.among(self._learned_before() or ()) & set(self.tasks.get("test", ())))
         if known:
             raise PolicyError(
                 f"the policy to go on from was trained on {len(known)} tasks of the test part ({known[0]!r} for one): "

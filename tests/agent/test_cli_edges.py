@@ -233,3 +233,18 @@ def _solving(folder, *more):
     ) as process:
         assert any(line.startswith("t0: ") for line in process.stderr)
         yield process
+
+
+@pytest.mark.parametrize("out", [["--out", ""], ["--out="]])
+def test_an_empty_place_is_not_taken_for_the_current_folder(command_line, tmp_path, out):
+    learnable_bank(tmp_path / "bank", tasks=6)
+    (tmp_path / "t.jsonl").write_text('{"id": "a", "question": "2+2?", "answer": "4"}\n')
+    for command in (
+        ["evaluate", "--bank", "bank", "--policy", "best-fixed", *out],
+        ["collect", "--tasks", "t.jsonl", "--model", SCRIPT, *out],
+        ["train", "--bank", "bank", *out],
+        ["bank", "info", ""],
+    ):
+        said = command_line(*command)
+        assert said.code == 2 and "is empty: name a file or a folder" in said.err, said
+    assert not (tmp_path / "evaluation.json").exists() and not (tmp_path / "bank.json").exists()

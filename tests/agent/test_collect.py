@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from agent.errors import ModelUnavailable
 from agent.models import Fault, ModelClient, ResponseCache
 from agent.stepwise import Stepwise
 from navigator.bank import Bank, BankWriter, TaskHeader
+from navigator.evaluation.folds import cross_fit
 from tests.agent.states import always_right
 from tests.together import TogetherChatModel
 
@@ -291,3 +293,22 @@ def test_kill_9_at_any_moment_loses_nothing_and_doubles_nothing(tmp_path):
     assert Bench(tmp_path).nodes() == Bench(whole).nodes()
     made = (tmp_path / "calls.txt").read_text().splitlines()
     assert len(made) - len(set(made)) <= 2 * kills  # two tasks at a time: those in flight had no reply yet
+
+
+async def test_copies_of_a_task_are_known_by_what_they_show(tmp_path):
+    """A copied file has ids of its own: what is learned from one is never judged on the other."""
+    tasks = tasks_of(4)
+    copies = [
+        Assigned(
+            one.task.model_copy(update={"id": f"copy/{one.task.id}"}), replace(one.header, task=f"copy/{one.task.id}")
+        )
+        for one in tasks
+    ]
+    bench = Bench(tmp_path)
+    await bench.collect([*tasks, *copies], plan="reason")
+    bank = Bank.open(bench.folder)
+    assert bank.twins == {f"copy/t{n}": [f"t{n}"] for n in range(4)}
+    for fold in cross_fit(bank, 2):
+        assert {task.removeprefix("copy/") for task in fold.training.tasks}.isdisjoint(
+            task.removeprefix("copy/") for task in fold.forest.tasks
+        )

@@ -18,7 +18,7 @@ BANKS = Path(__file__).parents[2] / "examples" / "banks"
 def test_they_are_read_and_say_that_earlier_blocks_recorded_them(name, preset, tasks, tmp_path):
     recorded = Bank.open(BANKS / name)
     assert len(recorded.headers) == tasks and not verify(BANKS / name)
-    with ReasoningAgent(ScriptedChatModel(always_right), policy="random", observation=preset, memory="none") as agent:
+    with ReasoningAgent(ScriptedChatModel(always_right), policy="random", observation=preset) as agent:
         today = meta_of(agent.parts)
     assert recorded.meta.has_earlier_routes and not today.has_earlier_routes
     with pytest.raises(BankError, match="recorded with earlier blocks.* record to another folder"):

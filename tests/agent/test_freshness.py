@@ -3,7 +3,9 @@
 import pytest
 
 from agent.blocks import BUILT_IN, Block, Registry
-from agent.models import ScriptedChatModel
+from agent.budget import Budget, Meter
+from agent.kit import Kit
+from agent.models import ModelClient, ScriptedChatModel
 from agent.trace import Evidence, Hint, Step, Turn
 from tests.agent.states import PROGRAM_TASK, always_right, state_of, step
 
@@ -140,6 +142,73 @@ async def test_a_repair_reads_the_failure_that_it_repairs_and_no_other(task, kit
     assert "plan says" in said and "program says" in said and "The program failed" in said
     assert "reason says" not in said
     assert done.candidate == "42" and not done.independent
+
+
+CODE = "```python\n{}\n```"
+BLUNT = "I would rather not."
+SAID = {
+    "no answers": (BLUNT, BLUNT),
+    "crashes": (CODE.format("raise ValueError('boom')"), BLUNT),
+    "prints nothing": (CODE.format("x = 1"), BLUNT),
+    "ends without a word": (CODE.format("import sys\nsys.exit(3)"), BLUNT),
+    "crashes where it does not reason": (CODE.format("raise ValueError('boom')"), "Answer: 42"),
+    "computes where it cannot reason": (CODE.format("print(42)"), BLUNT),
+    "mends what crashed": (CODE.format("raise ValueError('boom')"), BLUNT, CODE.format("print(42)")),
+}
+"""What a model replies where a program is asked for, where anything else is, and where a program is to be repaired."""
+
+
+class Once:
+    """The real sandbox, which runs each program one time however often it is given."""
+
+    def __init__(self, sandbox):
+        self._sandbox, self._done = sandbox, {}
+
+    async def run(self, code, stdin=""):
+        if (code, stdin) not in self._done:
+            self._done[code, stdin] = await self._sandbox.run(code, stdin=stdin)
+        return self._done[code, stdin]
+
+
+def gone_on_with(steps):
+    """Places of the steps that `reflect` works on: the last one, and what that one was repairing itself."""
+    places = []
+    if steps and not steps[-1].prepares:
+        places = [len(steps) - 1]
+        while steps[places[-1]].block == "reflect" and places[-1]:
+            places.append(places[-1] - 1)
+    return places
+
+
+@pytest.mark.parametrize("said", SAID.values(), ids=SAID.keys())
+async def test_no_route_of_four_blocks_reads_an_attempt_that_failed_unless_it_repairs_it(said, task, sandbox):
+    registry, once, seen = Registry(), Once(sandbox), 0
+
+    async def walk(steps):
+        nonlocal seen
+        for name in legal(task, *steps):
+            model = ScriptedChatModel(lambda messages: reply(messages, len(steps)))
+            kit = Kit(ModelClient(model), Meter(Budget()), sandbox=once)
+            done = await registry[name].run(state_of(task, *steps), kit)
+            prompts = all_said(model)
+            working_on = gone_on_with(steps) if name == "reflect" else []
+            for place, earlier in enumerate(steps):
+                if earlier.candidate is None and not earlier.prepares and place not in working_on:
+                    assert f"<step {place}>" not in prompts, [one.block for one in steps] + [name]
+            if name == "reflect" and steps[-1].evidence.program is not None and steps[-1].candidate is None:
+                assert steps[-1].evidence.error
+            seen += 1
+            if name != "answer" and len(steps) < 3:
+                await walk([*steps, done])
+
+    def reply(messages, place):
+        asked = messages[-1].text
+        code, words, *repaired = said
+        kind = repaired[0] if repaired and "corrected program" in asked else code if "```python" in asked else words
+        return f"<step {place}>\n{kind}"
+
+    await walk([])
+    assert seen > 100
 
 
 class Sketch(Block):

@@ -551,7 +551,8 @@ async def test_a_run_that_nobody_waits_for_makes_no_more_calls(way):
         await stream.aclose()
     else:
         solving = asyncio.create_task(agent.asolve("Who are you?"))
-        await asyncio.sleep(0.02)
+        while not model.calls:
+            await asyncio.sleep(0.01)
         solving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await solving

@@ -219,3 +219,9 @@ def test_a_run_prints_as_the_documented_object(scripted):
     counted = {"prompt_tokens", "completion_tokens", "cached_tokens", "llm_calls", "seconds"}
     assert counted <= shown["usage"].keys()
     assert shown["usage"]["llm_calls"] == sum(step["usage"]["llm_calls"] for step in shown["steps"])
+
+
+@pytest.mark.parametrize("memory", ["a/folder", Path("a/folder"), "postgresql://localhost/memory"])
+def test_a_memory_that_is_no_store_is_refused_at_once(scripted, memory):
+    with pytest.raises(UsageError, match="ConceptStore.open"):
+        ReasoningAgent(ModelClient(scripted), memory=memory)

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from navigator import Bank, BankError, BankMeta
 from navigator.bank_files import safe_name
+from navigator.bank_records import SHOWS
 from navigator.bank_split import stratified
+from navigator.bank_verify import verify
 from tests.navigator.banks import META, node, random_bank, random_nodes, write_bank
 
 
@@ -93,6 +95,22 @@ def test_an_empty_bank_is_refused(tmp_path):
         ({"features": [{"name": "x", "low": 0, "high": 1}]}, "was edited"),
         ({"actions": ["reason"]}, "damaged"),
         ({"features": [{"name": "x"}]}, "damaged"),
+        ({"features": "x"}, "damaged"),
+        ({"features": [["name", "low", "high"]]}, "damaged"),
+        ({"features": [{"name": "x", "low": 0, "high": 10**400}]}, "damaged"),
+        ({"features": [{"name": "x", "low": False, "high": True}]}, "damaged"),
+        ({"features": [{"name": 3, "low": 0, "high": 1}]}, "damaged"),
+        ({"actions": "answer"}, "damaged"),
+        ({"actions": [1, 2]}, "damaged"),
+        ({"terminal": 4}, "damaged"),
+        ({"format": True}, "format version True"),
+        ({"model": [1]}, "its model is"),
+        ({"budget": "x"}, "its budget is"),
+        ({"preset": 5}, "its preset is"),
+        ({"prompt_hash": None}, "its prompt_hash is"),
+        ({"created": 5}, "its created is"),
+        ({"extras": []}, "its extras is"),
+        ({"extras": None}, "its extras is"),
     ],
 )
 def test_another_header_is_refused(bank, change, complaint):
@@ -100,6 +118,7 @@ def test_another_header_is_refused(bank, change, complaint):
     file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
     with pytest.raises(BankError, match=complaint):
         Bank.open(bank.path)
+    assert [one.level for one in verify(bank.path)] == ["error"]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +128,12 @@ def test_another_header_is_refused(bank, change, complaint):
         ({"observation": [99] + [0] * 7}, "out of bounds: steps_taken = 99.0, not 0 to 8"),
         ({"observation": [0]}, "has 1 numbers, the bank 8 features"),
         ({"observation": "none"}, "observation is of the wrong type"),
-        ({"observation": ["a"] * 8}, "must be lists of numbers"),
+        ({"observation": ["a"] * 8}, "observation must be a list of numbers"),
+        ({"observation": [True] * 8}, "observation must be a list of numbers"),
+        ({"observation": [10**400] * 8}, "observation holds what is no such number"),
+        ({"observation": [1e300] + [0] * 7}, "observation is not finite"),
+        ({"mask": [-1, 1, 1, 1]}, "mask must be a list of 0 and 1"),
+        ({"mask": [1, 1, 1, 1.0]}, "mask must be a list of 0 and 1"),
         ({"mask": [1, 1, 1, 0]}, "forbids the terminal action 'answer'"),
         ({"mask": [1, 1, 1]}, "mask has 3 entries, the bank 4 actions"),
         ({"action": "guess"}, "action 'guess' is not in the bank's action list"),
@@ -120,6 +144,16 @@ def test_another_header_is_refused(bank, change, complaint):
         ({"parent": None}, "must be the root"),
         ({"score": 2}, "score 2 is not between 0 and 1"),
         ({"score": None}, "score is of the wrong type"),
+        ({"score": True}, "score is of the wrong type"),
+        ({"score": 10**400}, "is not between 0 and 1"),
+        ({"sample": False}, "sample is of the wrong type"),
+        ({"terminal": 1}, "terminal is of the wrong type"),
+        ({"extras": None}, "extras is of the wrong type"),
+        ({"usage": {}}, "its usage tells neither prompt_tokens nor completion_tokens"),
+        ({"answer_usage": {"seconds": 1}}, "its answer_usage tells neither"),
+        ({"usage": {"prompt_tokens": 10**400, "completion_tokens": 0}}, "usage has no amount for 'prompt_tokens'"),
+        ({"usage": {"prompt_tokens": 10**30, "completion_tokens": 0}}, "usage has no amount for 'prompt_tokens'"),
+        ({"usage": {"prompt_tokens": True, "completion_tokens": 0}}, "usage has no amount for 'prompt_tokens'"),
         ({"usage": {"prompt_tokens": -1}}, "no amount for 'prompt_tokens'"),
         ({"evidence": {"deep": [{"gold": "42"}]}}, "holds a hidden answer under 'gold'"),
         ({"gold": "42"}, "unknown field 'gold'"),
@@ -130,6 +164,7 @@ def test_a_wrong_node_is_refused_with_file_and_line(bank, change, complaint):
     with pytest.raises(BankError, match=complaint) as refusal:
         Bank.open(bank.path).tree("t1")
     assert f"{file_of(bank)}, line 3" in str(refusal.value)
+    assert any(f"{file_of(bank)}:3" == one.where for one in verify(bank.path))
 
 
 def test_an_action_that_was_not_legal_is_refused(bank):
@@ -222,3 +257,29 @@ def test_parts_must_make_a_whole(bank, fractions):
 
 def test_a_header_keeps_its_features_word_for_word():
     assert BankMeta.from_json(json.loads(json.dumps(META.to_json()))) == META
+
+
+def alike(bank_path, twins, tasks=12):
+    """A bank of the tasks t0, t1, ...; those of `twins` show what the task that each names shows."""
+    made = {}
+    for number in range(tasks):
+        shown = twins.get(f"t{number}", f"t{number}")
+        made[f"t{number}", f"f{number % 2}"] = [node(extras={SHOWS: f"shows {shown}"})]
+    return write_bank(bank_path, made)
+
+
+def test_tasks_that_show_the_same_are_never_parted(tmp_path):
+    bank = alike(tmp_path / "b", {"t7": "t2", "t9": "t2", "t5": "t0"})
+    assert bank.twins == {"t0": ["t5"], "t2": ["t7", "t9"]}
+    assert bank.among({"shows t2"}) == bank.among(bank.marks(["t9"])) == {"t2", "t7", "t9"}
+    for seed in range(8):
+        parts = bank.split({"train": 0.5, "test": 0.5}, seed)
+        assert sorted([*parts["train"], *parts["test"]]) == bank.tasks
+        for together in ({"t2", "t7", "t9"}, {"t0", "t5"}):
+            assert together <= set(parts["train"]) or together <= set(parts["test"])
+
+
+def test_tasks_are_chosen_by_a_list_of_ids(bank):
+    for odd in ("t1", 5):
+        with pytest.raises(BankError, match="list of their ids"):
+            bank.select(odd)

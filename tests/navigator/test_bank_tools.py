@@ -85,6 +85,16 @@ def test_what_follows_from_other_content_is_left_out(tmp_path):
     assert list(Bank.open(tmp_path / "c").tree("t").nodes) == ["r", "r/reason", "r/program"]
 
 
+def test_two_problems_of_one_id_are_not_joined_into_one_tree(tmp_path):
+    for name, shown, block in (("a", "one", "reason"), ("b", "another", "program"), ("old", None, "verify")):
+        extras = {} if shown is None else {"prompt": shown}
+        write_bank(tmp_path / name, {"t": [node(extras=extras), node([block])]})
+    report = merge([tmp_path / "a", tmp_path / "b"], tmp_path / "c")
+    assert report.conflicts == ("t: r (another problem under the same id)",)
+    assert list(Bank.open(tmp_path / "c").tree("t").nodes) == ["r", "r/reason"]
+    assert merge([tmp_path / "a", tmp_path / "old"], tmp_path / "d").conflicts == ()
+
+
 def test_banks_of_two_models_stay_apart(tmp_path):
     write_bank(tmp_path / "a", {"t": [node()]})
     write_bank(tmp_path / "b", {"t": [node()]}, dataclasses.replace(META, model="other"))

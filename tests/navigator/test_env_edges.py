@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from navigator import EnvError, RecordedDynamics
+from navigator import EnvError, NavigatorError, RecordedDynamics
 from navigator.forest import Forest
 from tests.navigator.banks import ACTIONS, learnable_bank, node, random_bank, usage, write_bank
 
@@ -151,3 +151,14 @@ def test_what_was_paid_before_the_first_decision_is_paid_once(tmp_path):
     env.reset()
     rewards = [env.step(ACTIONS.index(name))[1] for name in ("reason", "verify", "answer")]
     assert rewards == pytest.approx([-0.5 * 0.5, -0.5 * 0.2, 1.0])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"tasks": "t1"}, {"tasks": 5}, {"cost_weight": "a"}, {"cost_weight": True}, {"cost_weight": None}]
+    + [{"cost_weight": 10**400}, {"seed": "a"}, {"seed": -1}, {"seed": 1.5}, {"seed": True}],
+    ids=str,
+)
+def test_arguments_that_mean_nothing_are_refused_in_a_sentence(bank, given):
+    with pytest.raises(NavigatorError, match="list of their ids|cost weight must be 0 or more|whole number from 0 on"):
+        RecordedReasoningEnv(bank, **given)

@@ -1,4 +1,5 @@
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -253,3 +254,24 @@ def test_a_failed_write_leaves_the_old_file(path, monkeypatch):
         network(5).save(path)
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("kind", ["network", "nearest"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("input.shift", 3e38), ("input.shift", -3e38), ("input.scale", 3e38), ("input.scale", 1e-40)]
+    + [("input.low", -3e38), ("input.high", 3e38), ("states", 3e38), ("values", -3e38)],
+)
+def test_numbers_that_cannot_be_computed_with_are_refused_without_a_warning(path, tmp_path, kind, name, value):
+    if kind == "nearest":
+        NearestPolicy.fit(learnable_bank(tmp_path / "bank", tasks=6)).save(path)
+    elif not name.startswith("input"):
+        pytest.skip("a network has no such tensor")
+
+    def change(_, tensors):
+        tensors[name] = tensors[name].copy()
+        tensors[name].flat[0] = value
+
+    with warnings.catch_warnings(), pytest.raises(PolicyError, match="do not fit"):
+        warnings.simplefilter("error")
+        load_policy(rewritten(path, change), ACTIONS, OBSERVATIONS)

@@ -1,22 +1,37 @@
 """What a policy learned from travels with it, whatever it is wrapped in."""
 
-from dataclasses import dataclass
-from functools import partial
-from types import SimpleNamespace
+import itertools
+import operator
+import pickle
+import time
+import weakref
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache, partial
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
+from pydantic import BaseModel, PydanticUserError
 
+from navigator.bank_merge import merge
+from navigator.bank_records import SHOWS
 from navigator.errors import BankError, LogError, NavigatorError, PolicyError
 from navigator.evaluation import Protocol, evaluate
 from navigator.exploring import EpsilonPolicy
 from navigator.familiar import FamiliarPolicy
 from navigator.forest import Forest
+from navigator.learned import LearnedPolicy
 from navigator.linear import fit_linear
+from navigator.load import load_policy
 from navigator.nearest import NearestPolicy
 from navigator.off_policy import Episode, Log, estimate
-from navigator.policy import FixedPolicy, RandomPolicy
+from navigator.policy import Decision, FixedPolicy, RandomPolicy
 from navigator.provenance import Provenance, provenance
-from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank
+from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank, write_bank
 from tests.navigator.policies import network
 
 QUICK = Protocol(folds=3, seeds=2, efforts=(), resamples=200)
@@ -84,16 +99,6 @@ def inheriting(base):
     return type("Child", (Parent,), {"name": "child"})()
 
 
-AT_HAND = None
-
-
-class UsesItsModule:
-    name = "module"
-
-    def decide(self, observation, mask):
-        return AT_HAND.decide(observation, mask)
-
-
 WRAPPERS = {
     "itself": lambda one: one,
     "exploring": lambda one: EpsilonPolicy(one, 0.0, ACTIONS),
@@ -112,19 +117,175 @@ WRAPPERS = {
     "a lambda": lambda one: SimpleNamespace(name="lambda", decide=lambda o, m: one.decide(o, m)),
     "a default": lambda one: SimpleNamespace(name="default", decide=lambda o, m, by=one: by.decide(o, m)),
 }
+SEEN = [name for name in WRAPPERS if name not in ("a closure", "a class attribute", "a lambda", "a default")]
 
 
 @pytest.mark.parametrize("wrapped", WRAPPERS.values(), ids=WRAPPERS.keys())
 def test_a_policy_is_not_judged_on_its_own_training_tasks_whatever_holds_it(bank, learned, wrapped):
-    policy = wrapped(learned)
-    assert provenance(policy).tasks == set(bank.tasks)
-    with pytest.raises(PolicyError, match=r"trained on every task of .*--in-sample"):
-        evaluate(bank, [policy, "best-fixed"], QUICK)
+    with pytest.raises(PolicyError, match=r"trained on (every task|24 of the judged tasks).*--in-sample"):
+        evaluate(bank, [wrapped(learned), "best-fixed"], QUICK)
 
 
-def test_what_a_module_has_at_hand_counts(bank, learned, monkeypatch):
+@pytest.mark.parametrize("wrapped", [WRAPPERS[name] for name in SEEN], ids=SEEN)
+def test_what_a_look_can_tell_is_told_before_anything_is_asked(bank, learned, wrapped):
+    assert provenance(wrapped(learned)).tasks == set(bank.tasks)
+
+
+class Asks:
+    """A policy whose code reaches another one in a way of its own."""
+
+    def __init__(self, reach, name="asks"):
+        self.name = name
+        Asks.reach = staticmethod(reach)  # not an attribute of the object
+
+    def decide(self, observation, mask):
+        return Asks.reach().decide(observation, mask)
+
+
+def by_helper():
+    return AT_HAND
+
+
+class Loads:
+    @cached_property
+    def policy(self):
+        return load_policy(FILE, ACTIONS, OBSERVATIONS)
+
+
+class Mangled:
+    __slots__ = ("__hidden",)
+
+    def __init__(self, hidden):
+        self.__hidden = hidden
+
+    def get(self):
+        return self.__hidden
+
+
+def elsewhere(policy):
+    """Asks it in a thread that nobody told anything."""
+
+    def decide(observation, mask):
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(policy.decide, observation, mask).result()
+
+    return SimpleNamespace(decide=decide)
+
+
+def by_numbers(policy):
+    """Uses its values, and not what it decides."""
+
+    def decide(observation, mask):
+        return Decision(int(policy.choose(observation[None], mask[None])[0]))
+
+    return SimpleNamespace(decide=decide)
+
+
+AT_HAND = FILE = None
+LOADS = Loads()
+MODULE = ModuleType("of_ones_own")
+KEPT = ContextVar("kept")
+REACHED = {
+    "a helper function": lambda one: by_helper,
+    "a dictionary": lambda one: partial(dict.get, {"best": one}, "best"),
+    "a deque": lambda one: partial(operator.itemgetter(0), deque([one])),
+    "an array": lambda one: np.array([one], dtype=object).item,
+    "a key": lambda one: lambda: next(iter({one: 1})),
+    "a weak reference": weakref.ref,
+    "a context variable": lambda one: KEPT.set(one) and KEPT.get,
+    "a module": lambda one: setattr(MODULE, "policy", one) or (lambda: MODULE.policy),
+    "a generator": lambda one: itertools.cycle([one]).__next__,
+    "bytes": lambda one: partial(pickle.loads, pickle.dumps(one)),
+    "a file, loaded when asked": lambda one: lambda: LOADS.policy,
+    "a cache": lambda one: lru_cache(lambda: load_policy(FILE, ACTIONS, OBSERVATIONS)),
+    "a mangled slot": lambda one: Mangled(one).get,
+    "another thread": lambda one: lambda: elsewhere(one),
+    "its values": lambda one: lambda: by_numbers(one),
+}
+
+
+@pytest.fixture
+def at_hand(learned, monkeypatch, tmp_path):
+    learned.save(tmp_path / "mine.safetensors")
     monkeypatch.setitem(globals(), "AT_HAND", learned)
-    assert provenance(UsesItsModule()).tasks == set(bank.tasks)
+    monkeypatch.setitem(globals(), "FILE", tmp_path / "mine.safetensors")
+
+
+@pytest.mark.parametrize("reach", REACHED.values(), ids=REACHED.keys())
+def test_however_a_policy_is_reached_it_says_that_it_was_asked(bank, learned, at_hand, reach):
+    with pytest.raises(PolicyError, match=r"asks asked a policy that was trained on 24 of the judged tasks"):
+        evaluate(bank, [Asks(reach(learned)), "best-fixed"], QUICK)
+    with pytest.raises(LogError, match="asks was trained on 24 of the 24 logged tasks"):
+        estimate(logged(bank, bank.tasks), Asks(reach(learned)), resamples=100)
+
+
+def test_what_is_asked_at_last_counts_as_in_sample_where_that_is_wanted(bank, learned, at_hand):
+    quick = Protocol(folds=3, efforts=(), resamples=200, in_sample=True, groups=2)
+    found = evaluate(bank, [Asks(by_helper), "nearest"], quick)
+    assert any(one.startswith("asks was trained on 24 of the judged tasks") for one in found.defects)
+    assert {one.policy for one in found.transfer} == {"nearest"}
+
+
+def test_tasks_that_a_policy_names_are_left_out_and_what_it_asks_may_be_asked(bank, monkeypatch):
+    monkeypatch.setitem(globals(), "AT_HAND", fit_linear(bank, bank.tasks[:12]))
+    own = Asks(by_helper)
+    with pytest.raises(PolicyError, match="12 of the judged tasks.*tasks_learned"):
+        evaluate(bank, [own], QUICK)
+    own.tasks_learned = bank.tasks[:12]
+    assert evaluate(bank, [own], QUICK).protocol["tasks"] == 12
+
+
+def test_two_evaluations_in_threads_of_their_own_hear_their_own_policies(bank, learned):
+    def judged(of):
+        quick = Protocol(folds=3, efforts=(), resamples=100, in_sample=of is learned)
+        return evaluate(bank, [Holds(of)], quick)
+
+    with ThreadPoolExecutor(2) as pool:
+        own, plain = pool.submit(judged, learned), pool.submit(judged, PLAIN)
+        assert any("in-sample" in one for one in own.result().defects)
+        assert not any("in-sample" in one for one in plain.result().defects)
+
+
+class Strict(BaseModel):
+    name: str = "strict"
+    inner: Any = None
+
+    def __getattr__(self, name):
+        raise PydanticUserError(f"no {name}", code="decorator-missing-field")
+
+    def decide(self, observation, mask):
+        return self.inner.decide(observation, mask)
+
+
+def test_an_object_that_answers_no_question_is_looked_at_all_the_same(bank, learned):
+    assert provenance(Holds(Strict())) == Provenance()
+    assert provenance(Strict(inner=learned)).tasks == set(bank.tasks)
+    assert evaluate(bank, [Strict(inner=PLAIN)], QUICK).protocol["tasks"] == 24
+
+
+def test_a_look_ends_however_much_a_policy_holds(learned):
+    reads = []
+
+    class Counted(list):
+        def __iter__(self):
+            reads.append(1)
+            return super().__iter__()
+
+    rows = [{"n": number} for number in range(300_000)]
+    began = time.process_time()
+    assert provenance(Holds([rows, Counted(rows)])) == Provenance()
+    assert time.process_time() - began < 5 and not reads
+
+
+@pytest.mark.parametrize("wrapped", [lambda one: one, Holds, lambda one: Asks(lambda: one)])
+def test_a_policy_whose_card_says_nothing_is_refused_as_its_file_is(bank, learned, wrapped):
+    bare = LearnedPolicy(replace(learned.header, card={}), learned.layers, learned.scaling)
+    with pytest.raises(PolicyError, match="does not say which tasks it was trained on.*--in-sample"):
+        evaluate(bank, [wrapped(bare)], QUICK)
+    with pytest.raises(LogError, match="does not say which tasks it was trained on.*--in-sample"):
+        estimate(logged(bank, bank.tasks), wrapped(bare), resamples=100)
+    quick = Protocol(folds=3, efforts=(), resamples=100, in_sample=True)
+    assert any("does not say which tasks" in one for one in evaluate(bank, [wrapped(bare)], quick).defects)
 
 
 def test_what_holds_itself_is_looked_through_once(learned):
@@ -238,3 +399,33 @@ def test_the_tasks_of_a_policy_that_was_gone_on_from_are_learned_from_too(bank):
     assert provenance(trained).tasks == set(bank.tasks[:6]) and not provenance(trained).continued
     del card["learned_before"]
     assert provenance(trained).continued
+
+
+def renamed(path, bank, prefix):
+    """The bank's tasks under other ids, with what each shows noted as a recorder does."""
+    made = {}
+    for task in bank.tasks:
+        root, *others = bank.tree(task)
+        made[prefix + task, bank.headers[task].family] = [replace(root, extras={SHOWS: f"shows {task}"}), *others]
+    return write_bank(path, made)
+
+
+def test_a_copy_of_the_tasks_under_other_ids_is_known_again(bank, tmp_path):
+    first, second = renamed(tmp_path / "a", bank, ""), renamed(tmp_path / "b", bank, "copy of ")
+    for policy in (fit_linear(first), NearestPolicy.fit(first)):
+        with pytest.raises(PolicyError, match="trained on every task"):
+            evaluate(second, [policy], QUICK)
+        policy.save(tmp_path / "mine.safetensors")
+        with pytest.raises(BankError, match="was trained on every task"):
+            evaluate(second, [str(tmp_path / "mine.safetensors")], QUICK)
+        with pytest.raises(PolicyError, match="trained on 24 of the judged tasks"):
+            evaluate(second, [Asks(lambda policy=policy: policy)], QUICK)
+
+
+def test_an_evaluation_says_how_many_tasks_are_there_twice(bank, tmp_path):
+    renamed(tmp_path / "a", bank, "")
+    renamed(tmp_path / "b", bank.only(bank.tasks[:4]), "copy of ")
+    merge([tmp_path / "a", tmp_path / "b"], tmp_path / "both")
+    found = evaluate(tmp_path / "both", ["nearest"], QUICK)
+    assert any(one.startswith("8 of the bank's tasks show the same as another") for one in found.defects)
+    assert not any("show the same" in one for one in evaluate(bank, ["nearest"], QUICK).defects)

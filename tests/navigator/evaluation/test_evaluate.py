@@ -172,8 +172,10 @@ def test_a_policy_of_ones_own_takes_part(bank):
     assert found.policy("fixed:reason,answer").accuracy == found.policy("always:reason").accuracy
 
 
-def test_a_given_policy_that_does_not_say_what_it_learned_from_is_noted(bank):
-    found = evaluate(bank, [network(), "best-fixed"], QUICK)
+def test_a_given_policy_that_does_not_say_what_it_learned_from_is_refused_or_noted(bank):
+    with pytest.raises(PolicyError, match="does not say which tasks it was trained on"):
+        evaluate(bank, [network(), "best-fixed"], QUICK)
+    found = evaluate(bank, [network(), "best-fixed"], replace(QUICK, in_sample=True))
     assert any("does not say which tasks it was trained on" in one for one in found.defects)
 
 

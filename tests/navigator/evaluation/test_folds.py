@@ -3,6 +3,7 @@ from collections import Counter
 import pytest
 
 from navigator.bank import Bank
+from navigator.bank_records import SHOWS
 from navigator.errors import BankError
 from navigator.evaluation.folds import Fold, cross_fit, family_folds, held_out, other_bank
 from navigator.forest import Forest
@@ -98,3 +99,28 @@ def test_what_cannot_be_dealt_says_why(bank, make, said):
     assert isinstance(bank, Bank)
     with pytest.raises(BankError, match=said):
         make(bank)
+
+
+def copied(path, tasks=12):
+    """A bank in which t0 to t3 are there again in another family, under other ids."""
+    made = {(f"t{n}", "first"): [node(extras={SHOWS: f"p{n}"})] for n in range(tasks)}
+    made |= {(f"copy/{n}", "second"): [node(extras={SHOWS: f"p{n}"})] for n in range(4)}
+    made |= {(f"more/{n}", "second"): [node(extras={SHOWS: f"more {n}"})] for n in range(4)}
+    return write_bank(path, made)
+
+
+def test_a_copy_of_a_judged_task_is_not_learned_from_whatever_its_id_or_family(tmp_path):
+    bank, other = copied(tmp_path / "a"), copied(tmp_path / "b")
+    parts = {"train": 0.5, "test": 0.5}
+    elsewhere = write_bank(tmp_path / "c", {"renamed": [node(extras={SHOWS: "p1"})], "new": [node()]})
+    for folds in (
+        cross_fit(bank, 4),
+        held_out(bank, "test", parts),
+        family_folds(bank, 2),
+        other_bank(bank, other, 3),
+        other_bank(bank, elsewhere, 3),
+    ):
+        for fold in folds:
+            learned = {fold.training.tree(task).shows for task in fold.training.tasks}
+            assert not learned & set(fold.forest.shows) - {""}
+    assert sorted(task for fold in cross_fit(bank, 4) for task in fold.forest.tasks) == bank.tasks
