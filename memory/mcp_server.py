@@ -199,7 +199,10 @@ class _Writer:
         parameters: Annotated[list[Parameter], Field(description="what varies between uses")] = [],  # noqa: B006
         output_typing: str = "",
         anyway: Annotated[
-            bool, Field(description="store it also where a stored one differs in case, blanks or punctuation only")
+            bool,
+            Field(
+                description="store it also where a stored one differs in a first capital, blanks or a full stop only"
+            ),
         ] = False,
         reason: Reason = "",
     ) -> Written:

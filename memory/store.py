@@ -192,7 +192,7 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
     ) -> str:
         """Store a concept durably and return its id; what is stored already gives the id that it has.
 
-        What is stored word for word, but for case, blanks and punctuation, raises that concept's `seen` count instead;
+        What is stored already, but for the few marks that `memory.same_text` names, raises that concept's `seen` count instead;
         exactly the same also brings it back if it was retired. `propose` tells which it was. A `Concept` keeps its own
         provenance and status, and gets a new id.
 
@@ -203,7 +203,7 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
             run: id of the run that does it; `undo_run` takes a run back as a whole.
             provenance: where it came from; the caller vouches for it.
             status: `trusted` only for what public evidence supports.
-            allow_duplicate: store it also where another concept differs in case, blanks or punctuation only.
+            allow_duplicate: store it also where another concept says the same already.
         """
         return self.add_many(
             [draft],

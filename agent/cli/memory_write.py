@@ -31,7 +31,7 @@ _TOLD = {
     "known": ("known", "  [dim]exactly this was there already[/]"),
     "same text": (
         "known",
-        "  [dim]was there already but for case, blanks or punctuation; --anyway adds this one too[/]",
+        "  [dim]was there already but for a first capital, blanks or a full stop; --anyway adds this one too[/]",
     ),
 }
 
@@ -48,7 +48,7 @@ def add(
     trusted: Annotated[bool, typer.Option("--trusted", help="You vouch for it. (default: provisional)")] = False,
     anyway: Annotated[
         bool,
-        typer.Option("--anyway", help="Also where a stored concept differs in case, blanks or punctuation only."),
+        typer.Option("--anyway", help="Also where a stored one differs in a first capital, blanks or a full stop."),
     ] = False,
     cause: Cause = "",
     memory: Memory = None,
