@@ -16,7 +16,7 @@ from typing import Any
 from memory.commands import HeldBack, held_back, is_instruction
 from memory.concept import Concept
 from memory.programs import is_program
-from memory.quoting import quoted, quoted_lines
+from memory.quoting import quoted, quoted_lines, quoted_text
 
 # With the right sketch before the task, the 1.5B model solved 6 of 12 trial tasks when that was called notes, 11 when
 # it was called what solved similar tasks, and 3 without it (`benchmarks/hints.py`).
@@ -128,7 +128,7 @@ def _forms(concept: Concept | None) -> list[str]:
     about = quoted_lines([concept.description])
     when = [f"When: {cue}" for cue in quoted_lines(concept.cues)]
     takes = _signature(concept)
-    steps = quoted_lines(concept.implementation)
+    steps = [step for step in map(quoted_text, concept.implementation) if step.strip()]
     if concept.pitfall:
         steps = [f"Instead: {step}" if place == 0 else step for place, step in enumerate(steps)]
     forms = [

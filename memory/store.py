@@ -192,9 +192,9 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
     ) -> str:
         """Store a concept durably and return its id; what is stored already gives the id that it has.
 
-        What is stored already, but for the few marks that `memory.same_text` names, raises that concept's `seen` count instead;
-        exactly the same also brings it back if it was retired. `propose` tells which it was. A `Concept` keeps its own
-        provenance and status, and gets a new id.
+        What is stored already, but for the few marks that `memory.same_text` names, raises that concept's `seen` count
+        instead; exactly the same also brings it back if it was retired. `propose` tells which it was. A `Concept` keeps
+        its own provenance and status, and gets a new id.
 
         Args:
             draft: what to store.
