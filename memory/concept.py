@@ -173,6 +173,7 @@ class Concept(ConceptDraft):
     seen: int = Field(1, ge=1, description="how many times it was proposed, duplicates included")
     version: int = Field(1, ge=1, description="counts revisions of the content")
     replaced_by: str = Field("", description="id of the concept that it was merged into")
+    vouched: bool = Field(False, description="a person has read it: models are shown it whatever it reads like")
     format: int = CONCEPT_FORMAT
 
     @property

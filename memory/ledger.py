@@ -33,7 +33,9 @@ _STANDING = select(
     .label("last"),
 )
 
-Action = Literal["added", "revised", "merged", "retired", "restored", "promoted", "disputed", "outcome", "undone"]
+Action = Literal[
+    "added", "revised", "merged", "retired", "restored", "promoted", "vouched", "disputed", "outcome", "undone"
+]
 
 
 @dataclass(frozen=True)

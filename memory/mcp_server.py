@@ -310,7 +310,7 @@ def _shown(concept: Concept) -> Shown:
 
 
 def _line(concept: Concept, similarity: float | None = None) -> Line:
-    title = _HELD if is_instruction(concept.title) else concept.title
+    title = _HELD if is_instruction(concept.title) and not concept.vouched else concept.title
     return Line(id=concept.id, title=title, kind=concept.kind, status=concept.status, similarity=similarity)
 
 

@@ -162,7 +162,7 @@ def _believable(concept: Concept) -> Concept:
     for name, count in {**counts, "seen": concept.seen, "version": concept.version}.items():
         if count > MOST_COUNTED:
             raise InvalidConcept(f"the concept's field '{name}' is not valid: it counts beyond {MOST_COUNTED:,}")
-    return concept
+    return concept.model_copy(update={"vouched": False})  # nobody here has read it
 
 
 def _is_word(id: str) -> bool:

@@ -261,6 +261,13 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
         by = By(actor, cause, run)
         return self._editor.revise(id, changes, by=by, expected_version=expected_version, status=status)
 
+    def vouch(self, id: str, *, actor: str = "user", cause: str = "", run: str = "") -> Concept:
+        """Record that a person has read a concept, so that nothing of it is held back. Raises UnknownConcept.
+
+        It holds for the content as it is: a revision or a merge needs it anew, and so does an import.
+        """
+        return self._editor.vouch(id, By(actor, cause, run))
+
     def forget(self, id: str, *, actor: str = "user", cause: str = "", run: str = "") -> None:
         """Retire a concept: searches skip it, history keeps it, `restore` brings it back. Raises UnknownConcept."""
         self._editor.set_status(id, "retired", "retired", By(actor, cause, run))
