@@ -19,8 +19,10 @@ from functools import cache
 
 from memory.concept import Concept, ConceptDraft
 
-_OVERRULE = r"(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?|"
-    r"(?:do not|don't|stop|no longer|never) (?:follow|obey)(?:ing)?)"
+_OVERRULE = (
+    r"(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?"
+    r"|(?:do not|don't|stop|no longer|never) (?:follow|obey)(?:ing)?)"
+)
 _EARLIER = r"(?:previous|prior|above|earlier|preceding|original|initial|system)"
 _GIVEN = r"(?:instructions?|prompts?|directives?)"
 _RULES = rf"(?:{_GIVEN}|rules|guidelines|commands|orders|instructed)"

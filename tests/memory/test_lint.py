@@ -151,7 +151,7 @@ def test_a_command_in_pieces_is_held_back_with_all_fields_that_it_stands_in(chan
     draft = ConceptDraft.parse({"title": "Profit of a sale", **change})
     assert {part.field for part in held_back(draft)} == set(change)
     shown = render([Concept(**dict(draft), id="1", namespace="n")], 1000).text
-    assert "ignore" not in shown and "instructions" not in shown
+    assert "ignore" not in shown and "previous" not in shown
 
 
 def test_what_a_person_vouches_for_is_shown_until_it_changes(store, tmp_path):
