@@ -172,6 +172,7 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
             exclude: ids of concepts that were shown already.
         """
         if limit < 1:
+            self.is_empty()  # to be told of a store that was closed
             return Recollection((), query, abstained=True)
         hits, vectors = self._finder.shortlist(query, max(limit + len(exclude), SHORTLIST))
         if not hits:

@@ -113,7 +113,7 @@ class TextIndex:
                     {
                         "concept_id": id_,
                         "namespace": self._namespace,
-                        "text_key": text_key(Concept.model_validate_json(body)),
+                        "text_key": text_key(Concept.stored(body)),
                         "changed_seq": seq,
                     }
                     for id_, seq, body in behind
