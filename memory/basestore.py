@@ -263,7 +263,7 @@ def _checked(op: Op) -> Op:
     if isinstance(op, SearchOp | ListNamespacesOp):
         for name, number in (("limit", op.limit), ("offset", op.offset)):
             if not isinstance(number, int) or number < 0:
-                raise InvalidItem(f"{name} {number!r} must be a whole number that is not negative")
+                raise InvalidItem(f"{name} {number!r} must not be negative, and a whole number")
         return op._replace(limit=rows(op.limit), offset=rows(op.offset))
     if isinstance(op, PutOp):
         _check_put(op)
@@ -273,8 +273,7 @@ def _checked(op: Op) -> Op:
 def _check_put(op: PutOp) -> None:
     if op.ttl is not None and (not isinstance(op.ttl, int | float) or not 0 < op.ttl <= _LONGEST_TTL):
         raise InvalidItem(
-            f"a time to live is a number of minutes above 0 and at most {_LONGEST_TTL:.0e}, not {op.ttl!r}: "
-            "give None for no end"
+            f"a time to live of {op.ttl!r} is no number of minutes above 0 and up to {_LONGEST_TTL:.0e}: give None for no end"
         )
     index: Any = op.index
     if index not in (None, False) and not (

@@ -53,7 +53,7 @@ def at(connection: Connection, namespace: str, moment: datetime | int, *, retire
         .where(concepts.c.namespace == namespace, concepts.c.added_seq <= last)
         .order_by(concepts.c.added_seq)
     )
-    present = {row.id: (Concept.stored(row.body), row.content_hash == withdrawn_hash(row.id)) for row in rows}
+    present = {row.id: (Concept.stored(row.body), row.content_hash == withdrawn_hash(row.id)) for row in there}
     moved: dict[str, dict[str, Any]] = {}
     later = select(events.c.concept_id, events.c.changes).where(
         events.c.namespace == namespace, events.c.seq > last, events.c.action != "added"
