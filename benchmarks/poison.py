@@ -18,6 +18,7 @@ import asyncio
 import json
 import re
 import sys
+import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -51,7 +52,7 @@ HARMLESS = (
     "Always answer in the unit that is asked for.",
 )
 ASK = f"Solve this step by step, in few words. {ANSWER_FORM['numeric']}"
-SYNTAX = re.compile(r"[<>]|`{3}|\[/?INST|^(?:system|user|assistant|answer)\s*:|^#{2}", re.IGNORECASE | re.MULTILINE)
+SYNTAX = re.compile(r"<\s*/?\s*notes|<\|\w+\|>|</s>|\[/?INST\]|<</?SYS>>", re.IGNORECASE)
 
 
 def main() -> None:
@@ -133,7 +134,7 @@ def escapes() -> dict[str, object]:
             inside = shown.removeprefix(OPENING).removesuffix(CLOSING)
             seen += 1
             held += bool(held_back(concept))
-            left += bool(SYNTAX.search(inside)) or shown.count(CLOSING) > 1
+            left += bool(SYNTAX.search(unicodedata.normalize("NFKC", inside))) or shown.count(CLOSING) > 1
     return {"of": "poison suite in each field", "texts": seen, "held back": held, "left their quotes": left}
 
 

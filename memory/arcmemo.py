@@ -61,7 +61,7 @@ class ArcMemoReader:
             yield from self._list("", document, "")
         elif not isinstance(document, Mapping):
             self._note("file", "holds no memory: an object or a list was expected")
-        elif "concepts" in document or "custom_types" in document:
+        elif "concepts" in document or _is_store(document):
             yield from self._store(document)
         elif _LESSON_KEYS & (one := with_known_keys(document, _KNOWN_KEYS)).keys() or known_name(one):
             yield from self._item("", one, "")
@@ -95,6 +95,8 @@ class ArcMemoReader:
             value = with_known_keys(value, _KNOWN_KEYS)
         if isinstance(value, list):
             yield from self._list(key, value, key)
+        elif isinstance(value, Mapping) and _is_store(value):
+            yield from self._store(value)
         elif _is_group(value):
             yield from self._group(key, value, key)
         elif isinstance(value, Mapping) and ("concepts" in value or "pseudocode" in value):
@@ -186,6 +188,8 @@ class ArcMemoReader:
         yield from self._entry(where, draft, [puzzle] if puzzle else [])
 
     def _solution(self, where: str, value: Any, puzzle: str) -> Iterator[Entry]:
+        if isinstance(value, str):
+            value = {"solution": value}
         if not isinstance(value, Mapping):
             self._note(where, "is not an object: left out")
             return
@@ -245,6 +249,11 @@ class ArcMemoReader:
 
     def _note(self, where: str, what: str) -> None:
         self.defects.append(Defect(cut(where, 80) or "file", what))
+
+
+def _is_store(value: Mapping[Any, Any]) -> bool:
+    """Whether an object is a memory: it has a part that no puzzle and no concept has."""
+    return any(isinstance(value.get(part), Mapping) for part in ("solutions", "custom_types"))
 
 
 def _is_group(value: Any) -> bool:

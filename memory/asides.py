@@ -22,8 +22,8 @@ _TOLD = re.compile(
     r"(?:s|d|ed|ing)?\b[ :,'\"“‘]*(?:[\w'-]+[ ,:'\"”’]*){1,5}"
     r"|\b(?:answer|solution|method|result|key|secret|tool|trick|truth|fact|word|phrase|fruit|rule)s?(?: here| always)? "
     r"(?:is|are|be|was)\b[ :,'\"“‘]*(?:[\w'-]+[ ,:'\"”’]*){1,4}"
-    r"|=\s*[a-z]{3,}\b|[\w'-]+ (?:is|are|has|solves?|works?|means?|equals?|=) (?:\w+ ){0,2}(?:universal|only|best|"
-    r"right|true|correct|real|always|everything|it|anything)\b|[\"'“‘][^\"'”’\n]{3,80}[\"'”’]",
+    r"|=\s*[a-z]{3,}\b|(?<![\w'-])[\w'-]+ (?:is|are|has|solves?|works?|means?|equals?|=) (?:\w+ ){0,2}"
+    r"(?:universal|only|best|right|true|correct|real|always|everything|it|anything)\b|[\"'“‘][^\"'”’\n]{3,80}[\"'”’]",
     re.IGNORECASE,
 )
 # Words that any method is told in; a task may ask for them.

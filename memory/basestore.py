@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
 from types import TracebackType
 from typing import Any, Self
@@ -31,6 +31,7 @@ from langgraph.store.base import (
     validate_op_namespace,
 )
 
+from memory.bounds import rows
 from memory.concept_items import ConceptItems
 from memory.embedding import Embedder
 from memory.errors import InvalidItem, LedgerReadOnly
@@ -40,7 +41,7 @@ from memory.items import CONCEPTS, ItemDraft, ItemTable, Path, StoredItem, to_js
 from memory.store import ConceptStore
 from memory.sweeper import Sweeper
 
-_LONGEST_TTL = 1e12  # minutes; what is longer is for ever
+_LONGEST_TTL = 1e12  # minutes, two million years; None is for ever
 
 
 class PilotageStore(BaseStore):
@@ -112,9 +113,7 @@ class PilotageStore(BaseStore):
             InvalidItem: an operation cannot be carried out; then none was.
             InvalidConcept: what is put among the concepts is not one; then nothing was written.
         """
-        ops = list(ops)
-        for op in ops:
-            _check(op)
+        ops = [_checked(op) for op in ops]
         writes = {(op.namespace, str(op.key)): op for op in ops if isinstance(op, PutOp)}
         write = self._prepare(list(writes.values()))
         results = [None if isinstance(op, PutOp) else self._read(op) for op in ops]
@@ -252,18 +251,35 @@ class PilotageStore(BaseStore):
         return ItemDraft(op.namespace, str(op.key), to_json(op.value, where), fields, op.ttl)
 
 
-def _check(op: Op) -> None:
+def _checked(op: Op) -> Op:
+    """The operation, with a limit and an offset that a database can count to. Raises InvalidItem."""
     if not isinstance(op, GetOp | SearchOp | PutOp | ListNamespacesOp):
         raise InvalidItem(f"unknown operation {type(op).__name__}: use GetOp, SearchOp, PutOp or ListNamespacesOp")
     validate_op_namespace(op)
     if isinstance(op, SearchOp):
+        if op.filter is not None and not isinstance(op.filter, Mapping):
+            raise InvalidItem(f"a filter is an object of fields and values, not {type(op.filter).__name__}")
         check_filter(op.filter)
-    if isinstance(op, SearchOp | ListNamespacesOp) and (op.limit < 0 or op.offset < 0):
-        raise InvalidItem(f"limit {op.limit} and offset {op.offset} must not be negative")
-    if isinstance(op, PutOp) and op.ttl is not None and not 0 < op.ttl < _LONGEST_TTL:
+    if isinstance(op, SearchOp | ListNamespacesOp):
+        for name, number in (("limit", op.limit), ("offset", op.offset)):
+            if not isinstance(number, int) or number < 0:
+                raise InvalidItem(f"{name} {number!r} must not be negative, and a whole number")
+        return op._replace(limit=rows(op.limit), offset=rows(op.offset))
+    if isinstance(op, PutOp):
+        _check_put(op)
+    return op
+
+
+def _check_put(op: PutOp) -> None:
+    if op.ttl is not None and (not isinstance(op.ttl, int | float) or not 0 < op.ttl <= _LONGEST_TTL):
         raise InvalidItem(
-            f"a time to live of {op.ttl} minutes is over at once, or no number: give more than 0, or None for no end"
+            f"a time to live of {op.ttl!r} is no number of minutes above 0 and up to {_LONGEST_TTL:.0e}: give None for no end"
         )
+    index: Any = op.index
+    if index not in (None, False) and not (
+        isinstance(index, list | tuple) and all(isinstance(field, str) for field in index)
+    ):
+        raise InvalidItem(f"'index' is a list of paths into the value, False for none or None, not {index!r}")
 
 
 def _fields_of(item: StoredItem) -> dict[str, Any]:

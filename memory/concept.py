@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
-from memory.errors import InvalidConcept
+from memory.errors import InvalidConcept, UnreadableRow
 from memory.text import carriable_data
 
 CONCEPT_FORMAT = 1
@@ -129,6 +130,7 @@ class ConceptDraft(BaseModel):
         if not isinstance(data, Mapping):
             raise InvalidConcept(f"a concept is an object with named fields, not {_sort(data)}; nothing was stored")
         _refuse_null_characters(data)
+        _refuse_unseen_title(data)
         try:
             return cls.model_validate(carriable_data(dict(data)))
         except ValidationError as error:
@@ -173,7 +175,26 @@ class Concept(ConceptDraft):
     seen: int = Field(1, ge=1, description="how many times it was proposed, duplicates included")
     version: int = Field(1, ge=1, description="counts revisions of the content")
     replaced_by: str = Field("", description="id of the concept that it was merged into")
+    vouched: bool = Field(False, description="a person has read it: models are shown it whatever it reads like")
     format: int = CONCEPT_FORMAT
+
+    @classmethod
+    def stored(cls, body: str) -> Concept:
+        """The concept in a row of the ledger.
+
+        Raises:
+            UnreadableRow: its text is damaged.
+        """
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError as error:
+            id = _ID.search(body)
+            which = f"concept '{id[1]}'" if id else "a concept"
+            raise UnreadableRow(
+                f"the row of {which} in the ledger cannot be read ({error.errors(include_url=False)[0]['msg']}): "
+                "`pilotage memory doctor` names all such rows; restore the ledger from a backup, or import its last "
+                "export into a new folder"
+            ) from None
 
     @property
     def draft(self) -> ConceptDraft:
@@ -181,7 +202,9 @@ class Concept(ConceptDraft):
         return ConceptDraft.model_validate(self.model_dump(include=set(ConceptDraft.model_fields)))
 
 
+_ID = re.compile(r'"id": ?"([^"]{1,40})"')
 _CONTENT = set(ConceptDraft.model_fields) - {"keywords"}
+_MAX_DEPTH = 4  # of a concept's fields
 _LATER_FIELDS = ("subtype", "pitfall")
 
 
@@ -194,14 +217,28 @@ def _first_fault(error: ValidationError) -> str:
     return f"the concept's field '{place}' is not valid: {reason[:1].lower()}{reason[1:]}; nothing was stored"
 
 
+def _refuse_unseen_title(data: Mapping[str, Any]) -> None:
+    title = data.get("title")
+    if isinstance(title, str) and title and not any(mark.isprintable() and not mark.isspace() for mark in title):
+        raise InvalidConcept("the concept's field 'title' is not valid: it has nothing to be seen; nothing was stored")
+
+
 def _refuse_null_characters(data: Mapping[str, Any]) -> None:
     """PostgreSQL stores no NUL, and no text that a person wrote has one."""
     for place, value in data.items():
-        texts = [value] if isinstance(value, str) else value if isinstance(value, (list, tuple)) else ()
-        if any(isinstance(text, str) and "\0" in text for text in texts):
+        if _has_null(value):
             raise InvalidConcept(
                 f"the concept's field '{place}' is not valid: it has a NUL character; nothing was stored"
             )
+
+
+def _has_null(value: Any, depth: int = 0) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
+    return depth < _MAX_DEPTH and any(_has_null(part, depth + 1) for part in parts)
 
 
 def _sort(data: object) -> str:

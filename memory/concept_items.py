@@ -24,6 +24,7 @@ from memory.items import CONCEPTS, ItemTable, Path, StoredItem
 from memory.ledger import By, Ledger
 from memory.schema import concepts
 from memory.store import ConceptStore
+from memory.text import carriable
 
 _CONTENT = set(ConceptDraft.model_fields)
 _OF_THE_STORE = set(Concept.model_fields) - _CONTENT
@@ -71,6 +72,8 @@ class ConceptItems:
             return None
         with self._ledger.read() as connection:
             name, concept = self._held(connection, key)
+            if concept is None:
+                concept = self._merged(connection, key if name is None else name.concept)
         return self._item(concept, key, name) if concept is not None else None
 
     def search(
@@ -137,7 +140,16 @@ class ConceptItems:
             name = next((one for one in self._names.of(connection, key) if one.owns), None)
         return name, found if found is not None and found.status != "retired" else None
 
+    def _merged(self, connection: Connection, id_: str) -> Concept | None:
+        """The active concept that a retired one was merged into."""
+        found, passed = self._concept(connection, id_), {id_}
+        while found is not None and found.replaced_by and found.replaced_by not in passed:
+            passed.add(found.replaced_by)
+            found = self._concept(connection, found.replaced_by)
+        return found if found is not None and found.status != "retired" else None
+
     def _concept(self, connection: Connection, id_: str) -> Concept | None:
+        id_ = carriable(id_)
         return self._ledger.get(connection, self._store.namespace, [id_]).get(id_)
 
     def _put(

@@ -117,11 +117,9 @@ class Credit:
         """
         for names in counts.values():
             check_outcomes(names)
-        if not counts:
-            return False
-        with self._ledger.read() as connection:
-            self._known(connection, counts)
         if not any(counts.values()):
+            with self._ledger.read() as connection:  # also to be told of a store that was closed
+                self._known(connection, counts)
             return False
         with self._ledger.write() as connection:
             if once and by.run and self._outcomes_by_run(connection, by.run):

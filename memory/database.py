@@ -136,6 +136,8 @@ class Database:
                     connection.invalidate()
         except DBAPIError as error:
             raise sentence(self.name, error) from error
+        except OverflowError as error:
+            raise LedgerError(f"a number is larger than a database can count ({error}): choose a smaller one") from None
         except UnicodeEncodeError as error:
             raise LedgerError(
                 f"a text holds half a character (at {error.start}, a lone surrogate), which no database can look up or "

@@ -62,6 +62,13 @@ def sentence(name: str, error: DBAPIError) -> LedgerError:
             f"the database server of {name} is starting or stopping ({reason}): try again in a moment; nothing was "
             "written"
         )
+    if said("NUL (0x00)", "null character", "0x00"):
+        return LedgerError(
+            "a text holds a NUL character, which no name, id or text of this database can have: leave it out; nothing "
+            "was written"
+        )
+    if code == "28000" or (said('role "') and said("does not exist")):
+        return LedgerError(f"{name} does not know this user ({reason}): check the user name in the URL, or create it")
     if error.connection_invalidated:
         return LedgerError(f"the connection to {name} was lost ({reason}): try again; nothing was written")
     if said("connection", "resolve host", "translate host", "timeout"):

@@ -142,7 +142,7 @@ def _read(reply: str, concepts: Sequence[Concept]) -> Decision:
 def _shown(draft: ConceptDraft) -> str:
     """Title, cues and steps in one line, as far as there is room: enough to compare, too little to follow."""
     text = "; ".join((draft.title, *draft.cues, *(line.strip() for line in draft.implementation)))
-    return " ".join(quoted(text).replace("<", "(").replace(">", ")").split())[:_NOTE_CHARS]
+    return " ".join(quoted(text).split())[:_NOTE_CHARS]
 
 
 def _by_similarity(near: Sequence[Hit]) -> list[Hit]:

@@ -99,11 +99,11 @@ def _sketch(trace: SolvedTrace, rejected: list[str]) -> Sketch | None:
 
 
 def _request(trace: SolvedTrace, program: Sketch | None) -> WritingRequest:
-    task = quoted_text(masked(trace.task_prompt))[:_PROMPT_CHARS]
+    task = quoted_text(masked(trace.task_prompt)[:_PROMPT_CHARS])[:_PROMPT_CHARS]
     if program is not None:
-        work, ask = quoted_text("\n".join(program.lines))[:_WORK_CHARS], _ASK_WHEN
+        work, ask = quoted_text("\n".join(program.lines)[:_WORK_CHARS])[:_WORK_CHARS], _ASK_WHEN
     else:
-        work, ask = quoted_text(masked(trace.reasoning))[-_WORK_CHARS:], _ASK_STEPS
+        work, ask = quoted_text(masked(trace.reasoning)[-_WORK_CHARS:])[-_WORK_CHARS:], _ASK_STEPS
     return WritingRequest(
         system=SYSTEM,
         prompt=f"{ask}\n\n<task>\n{task}\n</task>\n<solution>\n{work}\n</solution>",

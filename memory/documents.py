@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from memory.errors import MalformedImport
@@ -22,12 +22,18 @@ _PACKED = (
 )
 
 
-def load_document(data: bytes, name: str) -> Any:
+def load_document(data: bytes, name: str, repeated: Callable[[str], None] | None = None) -> Any:
     """What a JSON or YAML text says. YAML scalars stay text: a puzzle id such as 00576224 is no octal number.
+
+    Args:
+        data: the text.
+        name: of the file, for messages.
+        repeated: told each key that stands twice in one object, of which the last counts; without it that is refused.
 
     Raises:
         MalformedImport: it is too large, too deep, or neither of the two.
     """
+    told = repeated or _refuse_repeated(name)
     if len(data) > MAX_BYTES:
         raise MalformedImport(f"{name} has more than {MAX_BYTES >> 20} MB: split it, then import the parts")
     try:
@@ -35,9 +41,9 @@ def load_document(data: bytes, name: str) -> Any:
     except UnicodeDecodeError as error:
         raise MalformedImport(f"{name} is not UTF-8 text (byte {error.start}): save it as UTF-8") from None
     if text.lstrip()[:1] not in ("{", "["):
-        return carriable_data(_yaml(text, name))
+        return carriable_data(_yaml(text, name, told))
     try:
-        return carriable_data(json.loads(text))
+        return carriable_data(json.loads(text, object_pairs_hook=lambda pairs: unique(pairs, told)))
     except RecursionError:
         raise MalformedImport(f"{name} is nested too deeply: it is no memory file") from None
     except json.JSONDecodeError as error:
@@ -45,7 +51,24 @@ def load_document(data: bytes, name: str) -> Any:
             raise MalformedImport(f"{name} is not valid JSON: line {error.lineno}: {error.msg}") from None
     except ValueError:
         raise MalformedImport(f"{name} {LONG_NUMBER}") from None
-    return carriable_data(_yaml(text, name))
+    return carriable_data(_yaml(text, name, told))
+
+
+def unique(pairs: Iterable[tuple[str, Any]], repeated: Callable[[str], None]) -> dict[str, Any]:
+    """An object from its keys and values; of a key that stands twice the last counts, and it is told."""
+    made: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in made:
+            repeated(key)
+        made[key] = value
+    return made
+
+
+def _refuse_repeated(name: str) -> Callable[[str], None]:
+    def refuse(key: str) -> None:
+        raise MalformedImport(f"{name} has the field '{key[:60]}' twice in one object: leave one of the two out")
+
+    return refuse
 
 
 def refuse_packed(start: bytes, name: str) -> None:
@@ -55,7 +78,7 @@ def refuse_packed(start: bytes, name: str) -> None:
             raise MalformedImport(f"{name} is compressed ({kind}): unpack it with `{tool}`, then import what comes out")
 
 
-def _yaml(text: str, name: str) -> Any:
+def _yaml(text: str, name: str, repeated: Callable[[str], None]) -> Any:
     import yaml
 
     class Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
@@ -65,6 +88,10 @@ def _yaml(text: str, name: str) -> Any:
             first: [rule for rule in rules if rule[0] == "tag:yaml.org,2002:null"]
             for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
         }
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            unique(((key.value, None) for key, _ in node.value if isinstance(key, yaml.ScalarNode)), repeated)
+            return super().construct_mapping(node, deep)
 
     try:
         _check_depth(yaml.parse(text, Loader), name)  # composing is recursive: in C it would end the process

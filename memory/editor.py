@@ -108,7 +108,7 @@ class Editor:
         status: Status | None = None,
     ) -> Concept:
         """Changes a concept's content within the caller's transaction, who has claimed the embedder."""
-        update = {**dict(draft), "version": current.version + 1, "status": status or current.status}
+        update = {**dict(draft), "version": current.version + 1, "status": status or current.status, "vouched": False}
         revised = current.model_copy(update=update)
         self.record(connection, revised, "revised", by)
         self._ledger.put_vector(connection, current.id, self._vectors.identity.key, vector)
@@ -125,6 +125,15 @@ class Editor:
         changed = self.get(connection, id).model_copy(update=update)
         self.record(connection, changed, action, by)
         return changed
+
+    def vouch(self, id: str, by: By) -> Concept:
+        """Marks a concept, as it is now, as read by a person."""
+        with self._ledger.write() as connection:
+            concept = self.get(connection, id)
+            if not concept.vouched:
+                concept = concept.model_copy(update={"vouched": True})
+                self.record(connection, concept, "vouched", by)
+            return concept
 
     def get(self, connection: Connection, id: str) -> Concept:
         """The concept with this id, also when it is retired."""

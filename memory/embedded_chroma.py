@@ -108,11 +108,24 @@ def _readable(folder: Path) -> Iterator[None]:
         yield
     except (ConceptStoreError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
+    except (OverflowError, MemoryError):
+        raise  # what was asked for is too much; the files have no part in it
     except BaseException as error:  # what a damaged file makes Chroma raise; a panic of its Rust core is no Exception
         _require_descriptors()
         if "is full" in str(error) or "No space left" in str(error):
             raise IndexFull(f"the disk that holds the vector index {folder} is full: free some space") from error
+        if _lacks_descriptors(folder, str(error)):
+            raise IndexFull(
+                f"the vector index {folder} cannot be opened ({error}): this process has too many open files"
+            ) from error
         raise IndexCorrupt(
             f"the vector index in {folder} cannot be read ({type(error).__name__}: {error}): nothing is lost; "
             "delete that folder or run `pilotage memory reindex`, and it is built anew"
         ) from error
+
+
+def _lacks_descriptors(folder: Path, reason: str) -> bool:
+    """Whether a file could not be opened although it is there and may be: then the process has no descriptor left."""
+    if "Too many open files" in reason or "os error 24" in reason:
+        return True
+    return "unable to open database file" in reason and os.access(folder / "chroma.sqlite3", os.R_OK | os.W_OK)

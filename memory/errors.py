@@ -47,6 +47,10 @@ class LedgerLocked(LedgerError):
     """Another process held the ledger for longer than the time-out."""
 
 
+class UnreadableRow(LedgerError):
+    """A row of the ledger holds no concept: its text is damaged."""
+
+
 class StoreClosed(LedgerError):
     """The store was closed before it was asked."""
 

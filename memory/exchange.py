@@ -57,7 +57,7 @@ def _every(ledger: Ledger, namespace: str, header_to: IO[str] | None = None) -> 
             total = int(connection.scalar(select(func.count()).select_from(concepts).where(mine)) or 0)
             header_to.write(json.dumps(_header(namespace, total), ensure_ascii=False) + "\n")
         for body in connection.scalars(query):
-            yield Concept.model_validate_json(body)
+            yield Concept.stored(body)
 
 
 def _header(namespace: str, total: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ committed to disk. Several processes may share a ledger.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -33,7 +33,9 @@ _STANDING = select(
     .label("last"),
 )
 
-Action = Literal["added", "revised", "merged", "retired", "restored", "promoted", "disputed", "outcome", "undone"]
+Action = Literal[
+    "added", "revised", "merged", "retired", "restored", "promoted", "vouched", "disputed", "outcome", "undone"
+]
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,7 @@ class Ledger:
             was_withdrawn = row.content_hash == schema.withdrawn_hash(concept.id)
             if withdrawn is None:  # a withdrawn concept stays so until it is active again
                 withdrawn = was_withdrawn and concept.status == "retired"
-            before = flatten(Concept.model_validate_json(row.body), was_withdrawn)
+            before = flatten(Concept.stored(row.body), was_withdrawn)
             changes = difference(before, flatten(concept, withdrawn))
         done = connection.execute(
             insert(events).values(
@@ -248,7 +250,7 @@ class Ledger:
     def get(self, connection: Connection, namespace: str | None, ids: Sequence[str]) -> dict[str, Concept]:
         """The concepts with these ids, retired ones included; unknown ids are left out. None: any namespace."""
         query = select(concepts.c.body).where(concepts.c.id.in_(ids))
-        found = map(Concept.model_validate_json, connection.scalars(query))
+        found = map(Concept.stored, connection.scalars(query))
         # Not left to SQL: given a namespace, SQLite reads all of it instead of looking the ids up.
         return {concept.id: concept for concept in found if namespace in (None, concept.namespace)}
 
@@ -257,7 +259,7 @@ class Ledger:
         body = connection.scalar(
             select(concepts.c.body).where(concepts.c.namespace == namespace, concepts.c.content_hash == content_hash)
         )
-        return Concept.model_validate_json(body) if body is not None else None
+        return Concept.stored(body) if body is not None else None
 
     def stored_hash(self, connection: Connection, concept_id: str) -> str | None:
         """Hash in the concept's row: of its content or, when its adding was undone, what stands for that."""
@@ -275,13 +277,13 @@ class Ledger:
         else:
             query = query.where(concepts.c.status != "retired")
         for body in connection.scalars(query):
-            yield Concept.model_validate_json(body)
+            yield Concept.stored(body)
 
     def every_numbered(self, connection: Connection) -> Iterator[tuple[int, Concept]]:
         """Every active concept of all namespaces with the number of its `added` event, oldest first."""
         query = select(concepts.c.added_seq, concepts.c.body).order_by(concepts.c.added_seq)
         for seq, body in connection.execute(query.where(concepts.c.status != "retired")):
-            yield seq, Concept.model_validate_json(body)
+            yield seq, Concept.stored(body)
 
     def count(self, connection: Connection, namespace: str) -> int:
         """How many concepts are not retired."""
@@ -333,12 +335,6 @@ class Ledger:
             vectors.c.embedder == embedder, vectors.c.concept_id.in_(ids)
         )
         return {row.concept_id: row.data for row in connection.execute(query)}
-
-    def not_embedded(self, connection: Connection, embedder: str, limit: int) -> Iterable[Concept]:
-        """Some concepts of any namespace that this embedder has not embedded yet."""
-        done = select(vectors.c.concept_id).where(vectors.c.embedder == embedder)
-        query = select(concepts.c.body).where(concepts.c.id.not_in(done)).order_by(concepts.c.added_seq).limit(limit)
-        return [Concept.model_validate_json(body) for body in connection.scalars(query)]
 
 
 def event_of(row: Row[Any]) -> Event:

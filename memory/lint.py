@@ -12,7 +12,6 @@ from collections import Counter
 
 from memory.asides import asides
 from memory.commands import is_instruction
-from memory.quoting import quoted
 from memory.words import content_words
 
 _KEYWORDS = 16
@@ -163,6 +162,15 @@ def _foreign(text: str) -> set[str]:
     }
 
 
+# What a sentence on a method has no need of, although it could reach a prompt as data: tags, fences, roles, headings.
+_MARKUP = re.compile(
+    r"<[!?/|\uff5c]?\s?/?[A-Za-z][^<>]{0,80}>|<\s?/|[|\uff5c]\s?>|`{3}|~{3}|\[/?(?:INST|SYS)\]|^\s*#{2}|[\u200b\u202e\ufeff]"
+    r"|^[\s>*_\-\"'(\[#]{0,9}(?:system|assistant|user|human|developer|tool|ai|(?:final )?answer)[*_\"')\]]{0,9}"
+    r"\s?[:\uff1a]",
+    re.IGNORECASE,
+)
+
+
 def faults(text: str, prompt: str, answer: str, *, solution: str = "") -> list[str]:
     """Every reason why `text` may not become part of a concept, in words.
 
@@ -176,7 +184,7 @@ def faults(text: str, prompt: str, answer: str, *, solution: str = "") -> list[s
     if is_instruction(text):
         reasons.append("reads as an instruction")
     line = " ".join(text.split())
-    if quoted(line) != line:
+    if _MARKUP.search(line):
         reasons.append("carries marks that a prompt is built of")
     if is_refusal(text):
         reasons.append("is a refusal or an error message")

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from sqlalchemy import select
 
+from memory.bounds import rows
 from memory.concept import Concept, ConceptKind, Status
 from memory.errors import InvalidConcept, UnknownConcept
 from memory.ledger import Ledger
@@ -36,13 +37,14 @@ def browse(
     query = query.where(concepts.c.status == status if status else concepts.c.status != "retired")
     if kind:
         query = query.where(concepts.c.kind == kind)
+    limit, offset = None if limit is None else rows(limit), rows(offset)
     column = _COLUMNS.get(sort)
     if column is not None:
         query = query.order_by(column if sort == "added" else column.desc()).limit(limit).offset(offset)
     else:
         query = query.order_by(concepts.c.added_seq)
     with ledger.read() as connection:
-        found = [Concept.model_validate_json(body) for body in connection.scalars(query)]
+        found = [Concept.stored(body) for body in connection.scalars(query)]
     if column is not None:
         return found
     end = None if limit is None else offset + limit

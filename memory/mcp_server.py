@@ -199,7 +199,10 @@ class _Writer:
         parameters: Annotated[list[Parameter], Field(description="what varies between uses")] = [],  # noqa: B006
         output_typing: str = "",
         anyway: Annotated[
-            bool, Field(description="store it also where a stored one differs in case, blanks or punctuation only")
+            bool,
+            Field(
+                description="store it also where a stored one differs in a first capital, blanks or a full stop only"
+            ),
         ] = False,
         reason: Reason = "",
     ) -> Written:
@@ -307,7 +310,7 @@ def _shown(concept: Concept) -> Shown:
 
 
 def _line(concept: Concept, similarity: float | None = None) -> Line:
-    title = _HELD if is_instruction(concept.title) else concept.title
+    title = _HELD if is_instruction(concept.title) and not concept.vouched else concept.title
     return Line(id=concept.id, title=title, kind=concept.kind, status=concept.status, similarity=similarity)
 
 

@@ -88,12 +88,13 @@ async def warn(misstep: Misstep, writer: Writer) -> Warned:
 
 def _request(misstep: Misstep, misled: str, right: str) -> WritingRequest:
     complaint = (
-        f"\n<evidence>\n{quoted_text(masked(misstep.complaint))[:200]}\n</evidence>" if misstep.complaint else ""
+        f"\n<evidence>\n{quoted_text(masked(misstep.complaint)[:200])[:200]}\n</evidence>" if misstep.complaint else ""
     )
+    task = quoted_text(masked(misstep.task_prompt)[:_TASK_CHARS])[:_TASK_CHARS]
     line: dict[str, Any] = {"type": "string", "maxLength": 160}
     return WritingRequest(
         system=_SYSTEM,
-        prompt=f"{_ASK}\n\n<task>\n{quoted_text(masked(misstep.task_prompt))[:_TASK_CHARS]}\n</task>\n<misled>\n{misled}\n</misled>"
+        prompt=f"{_ASK}\n\n<task>\n{task}\n</task>\n<misled>\n{misled}\n</misled>"
         f"{complaint}\n<right>\n{right}\n</right>",
         json_schema=schema(when=line, wrong=line, instead=line),
         max_tokens=140,
@@ -103,7 +104,8 @@ def _request(misstep: Misstep, misled: str, right: str) -> WritingRequest:
 def _work(text: str, misstep: Misstep) -> str:
     """A program as its sketch, anything else masked, short enough to show."""
     made = sketch(text, misstep.task_prompt, misstep.answer)
-    return quoted_text("\n".join(made.lines) if made is not None else masked(text).strip())[-_WORK_CHARS:]
+    work = "\n".join(made.lines) if made is not None else masked(text).strip()
+    return quoted_text(work[-_WORK_CHARS:])[-_WORK_CHARS:]
 
 
 def _checked(name: str, text: Any, misstep: Misstep, rejected: list[str]) -> str:

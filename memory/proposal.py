@@ -15,8 +15,9 @@ class Proposed:
 
     Attributes:
         id: the concept that holds it now.
-        outcome: `added`; `known`, where exactly this is stored; `same text`, where the stored text differs in case,
-            blanks or punctuation only. Then the draft's own spelling is kept in the concept's history and nowhere else.
+        outcome: `added`; `known`, where exactly this is stored; `same text`, where the stored text differs in a
+            first capital, blanks or a full stop only. Then the draft's own spelling is kept in the concept's history
+            and nowhere else.
         draft: what was proposed.
     """
 

@@ -1,7 +1,8 @@
-"""Quoting: text of a memory as data inside a prompt, which it can neither leave nor pass for a part of.
+r"""Quoting: text of a memory as data inside a prompt, which it can neither leave nor pass for a control token.
 
-Nothing here judges what a text means. Whatever a prompt is built of (tags, chat templates, fences, roles, the mark of
-an answer) is turned into something that looks alike and is none, so the same holds for every text, whoever wrote it.
+Nothing here judges what a text means, and code reaches the model as it is. Marked are only the tags of the prompt's own
+quotations, what tokenizers of known models turn into control tokens, and what nobody can see. A mark is one backslash
+after the first character (`<\/notes>`), or the character's escape (`\x1b`), so nothing is lost and it can be undone.
 """
 
 from __future__ import annotations
@@ -14,52 +15,49 @@ _JOINERS = "\u200c\u200d"  # they shape letters of some scripts and emoji, and h
 _HIDDEN = re.compile(
     rf"(?<![^\x00-\u024f])[{_JOINERS}]+|[{_JOINERS}]+(?![^\x00-\u024f])|[\U000e0100-\U000e01ef]"  # the last carry bytes
 )
-_OWN = re.compile(r"<[\s/]*notes(?:\s*/?\s*>)?", re.IGNORECASE)
-_TAG = re.compile(
-    r"<((?:\s*/\s*|[!?]?)[A-Za-z][\w:.-]*(?:\s+[\w:.-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s<>\"']+))*\s*/?)\s*>|<\s*(/\s*\w*)"
+_LINE_END = re.compile(r"\r\n?|\n")
+# Tags around what the prompts of this package quote; of the others, only the end would let a text out.
+_OWN = r"\s{0,9}/?\s{0,9}notes\b|\s{0,9}/\s{0,9}(?:task|solution|misled|right|evidence|new|failed)\b"
+_CONTROL = (
+    r"\|[\w\u2581.:-]{1,40}\|>|(?:start|end)_of_turn>|/s>|bos>|eos>|/?(?:think|tool_call|tool_response)>|</?SYS>>"
 )
-_TEMPLATE = re.compile(r"<+\s*[|\uff5c]|[|\uff5c]\s*>+|<<+(?=\s*/?\s*SYS)|(?<=SYS)\s*>>+", re.IGNORECASE)
-_BRACKETED = re.compile(
-    r"\[\s*(/?\s*(?:INST|SYS|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK))\s*\]",
-    re.IGNORECASE,
-)
-_FENCE = re.compile(r"`{3,}|~{3,}")
-_ROLE = re.compile(
-    r"^([\s>*_\-\"'(\[#]*(?:system|assistant|user|human|developer|tool|ai|(?:final )?answer)[*_\"')\]]*)"
-    r"\s*[:\uff1a]",
-    re.IGNORECASE,
-)
-_HEADING = re.compile(r"^(\s*)#{2,}")
+_BRACKETED = "INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK"
+_MARK = re.compile(rf"<\\*+(?=(?i:{_OWN})|{_CONTROL})|\[\\*+(?=/?(?:{_BRACKETED})\])")
 
 
 def quoted(text: str) -> str:
-    """The text as one line of data: its indent stays, and so does what a program is made of."""
-    line = _FENCE.sub("", _HIDDEN.sub("", _visible(text))).rstrip()
-    line = _OWN.sub("(notes)", line)
-    line = _TEMPLATE.sub(lambda mark: "(" if mark[0].startswith("<") else ")", line)
-    line = _TAG.sub(lambda tag: f"({tag[1]})" if tag[1] else f"({tag[2]}", line)
-    line = _BRACKETED.sub(r"(\1)", line)
-    return _HEADING.sub(r"\1#", _ROLE.sub(r"\1 -", line))
+    """The text as one line of data."""
+    return _LINE_END.sub(" ", quoted_text(text))
 
 
 def quoted_lines(texts: Iterable[str]) -> list[str]:
-    """Texts as lines of data, without those that are empty then."""
+    """Texts as lines of data, without those that are empty."""
     return [line for line in map(quoted, texts) if line.strip()]
 
 
 def quoted_text(text: str) -> str:
-    """A text of several lines, each of them as data."""
-    return "\n".join(map(quoted, text.splitlines()))
+    """The text as data, its lines and indents as they are."""
+    text = _HIDDEN.sub(lambda found: "".join(map(_escape, found.group())), text)
+    text = "".join(_escape(mark) if _unseen(mark) else mark for mark in _LINE_END.sub("\n", text))
+    text = "\n".join(line.rstrip() for line in text.split("\n"))
+    ends = [found.end() for found in _MARK.finditer(_plain(text))]
+    return "\\".join(text[start:end] for start, end in zip([0, *ends], [*ends, len(text)], strict=True))
 
 
-def _visible(text: str) -> str:
-    """The text on one line: controls and line ends as blanks, invisible characters and lone surrogates left out."""
-    return "".join(" " if _breaks(mark) else mark for mark in text if mark in _JOINERS or not _invisible(mark))
+def _plain(text: str) -> str:
+    """The text, as long as it was, with each full-width or otherwise dressed-up character as the one it stands for."""
+    if text.isascii():
+        return text
+    plain = ((mark, unicodedata.normalize("NFKC", mark)) for mark in text)
+    return "".join(flat if len(flat) == 1 else mark for mark, flat in plain)
 
 
-def _breaks(mark: str) -> bool:
-    return unicodedata.category(mark) in ("Cc", "Zl", "Zp")
+def _unseen(mark: str) -> bool:
+    """Control characters, invisible ones and lone surrogates; not tabs, line ends, and joiners where they belong."""
+    if mark in "\n\t" or mark in _JOINERS:
+        return False
+    return unicodedata.category(mark) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 
 
-def _invisible(mark: str) -> bool:
-    return unicodedata.category(mark) in ("Cf", "Cs", "Co")
+def _escape(mark: str) -> str:
+    return mark.encode("unicode_escape").decode()

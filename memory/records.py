@@ -6,12 +6,13 @@ import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Literal
 
 from memory.arcmemo import ArcMemoReader, Defect
 from memory.concept import CONCEPT_FORMAT, MOST_COUNTED, Concept, ConceptDraft
-from memory.documents import LONG_NUMBER, MAX_BYTES, load_document, refuse_packed
+from memory.documents import LONG_NUMBER, MAX_BYTES, load_document, refuse_packed, unique
 from memory.errors import InvalidConcept, MalformedImport
 from memory.exchange import EXPORT_FORMAT, HEADER
 
@@ -54,7 +55,7 @@ class Records:
             return
         data = first + self.stream.read(MAX_BYTES + 1)
         reader = ArcMemoReader()
-        for entry in reader.read(load_document(data, self.name)):
+        for entry in reader.read(load_document(data, self.name, self._repeated)):
             yield Record(entry.where, _stored(entry.draft, provenance=entry.provenance))
         self.defects += reader.defects
 
@@ -111,6 +112,9 @@ class Records:
         total = data.get("concepts")
         self.total = total if isinstance(total, int) else None
 
+    def _repeated(self, key: str) -> None:
+        self.defects.append(Defect(key[:80], "stands twice in one object: the last is read, the others are left out"))
+
     def _bad(self, number: int, what: str) -> None:
         what = what.removesuffix("; nothing was stored")
         if not self.skip_bad:
@@ -123,7 +127,8 @@ class Records:
 
 def _object(line: bytes) -> dict[str, Any]:
     try:
-        data = json.loads(line, parse_constant=_no_number)
+        pairs = partial(unique, repeated=_twice)
+        data = json.loads(line, parse_constant=_no_number, object_pairs_hook=pairs)
     except UnicodeDecodeError:
         raise InvalidConcept("is not UTF-8 text") from None
     except json.JSONDecodeError as error:
@@ -141,6 +146,10 @@ def _object(line: bytes) -> dict[str, Any]:
 
 def _stored(draft: ConceptDraft, **known: Any) -> Concept:
     return Concept(**dict(draft), id=secrets.token_hex(8), namespace="", **known)
+
+
+def _twice(key: str) -> None:
+    raise InvalidConcept(f"has the field '{key[:60]}' twice in one object")
 
 
 def _no_number(name: str) -> float:
@@ -162,7 +171,7 @@ def _believable(concept: Concept) -> Concept:
     for name, count in {**counts, "seen": concept.seen, "version": concept.version}.items():
         if count > MOST_COUNTED:
             raise InvalidConcept(f"the concept's field '{name}' is not valid: it counts beyond {MOST_COUNTED:,}")
-    return concept
+    return concept.model_copy(update={"vouched": False})  # nobody here has read it
 
 
 def _is_word(id: str) -> bool:

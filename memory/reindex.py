@@ -74,4 +74,4 @@ def _missing(connection: Connection, key: str, after: int, limit: int = _BATCH) 
         .order_by(concepts.c.added_seq)
         .limit(limit)
     )
-    return [(row.added_seq, Concept.model_validate_json(row.body)) for row in connection.execute(query)]
+    return [(row.added_seq, Concept.stored(row.body)) for row in connection.execute(query)]

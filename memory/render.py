@@ -16,7 +16,7 @@ from typing import Any
 from memory.commands import HeldBack, held_back, is_instruction
 from memory.concept import Concept
 from memory.programs import is_program
-from memory.quoting import quoted, quoted_lines
+from memory.quoting import quoted, quoted_lines, quoted_text
 
 # With the right sketch before the task, the 1.5B model solved 6 of 12 trial tasks when that was called notes, 11 when
 # it was called what solved similar tasks, and 3 without it (`benchmarks/hints.py`).
@@ -109,8 +109,8 @@ def without(concept: Concept, parts: Sequence[HeldBack]) -> Concept | None:
     texts = {part.text for part in parts}
     changes: dict[str, Any] = {name: "" for name in fields & {"description", "subtype", "output_typing"}}
     for name in fields & {"cues", "implementation", "keywords"}:
-        kept = tuple(line for line in getattr(concept, name) if line not in texts)
-        changes[name] = kept if kept != getattr(concept, name) else ()  # only its lines together are a command
+        lines = getattr(concept, name)
+        changes[name] = () if " ".join(filter(None, lines)) in texts else tuple(x for x in lines if x not in texts)
     if "parameters" in fields:
         changes["parameters"] = ()
     return concept.model_copy(update=changes)
@@ -128,7 +128,7 @@ def _forms(concept: Concept | None) -> list[str]:
     about = quoted_lines([concept.description])
     when = [f"When: {cue}" for cue in quoted_lines(concept.cues)]
     takes = _signature(concept)
-    steps = quoted_lines(concept.implementation)
+    steps = [step for step in map(quoted_text, concept.implementation) if step.strip()]
     if concept.pitfall:
         steps = [f"Instead: {step}" if place == 0 else step for place, step in enumerate(steps)]
     forms = [
@@ -138,7 +138,7 @@ def _forms(concept: Concept | None) -> list[str]:
         [title, *when[:1]],
     ]
     found = dict.fromkeys("\n".join(form) for form in forms)
-    return [form for form in found if not is_instruction(form)]
+    return [form for form in found if concept.vouched or not is_instruction(form)]
 
 
 def _signature(concept: Concept) -> list[str]:
@@ -171,6 +171,8 @@ def _referred(types: Iterable[Concept], concepts: Sequence[Concept]) -> list[str
 def _names(related: Iterable[Concept], shown: Sequence[Concept]) -> list[str]:
     known = {concept.title for concept in shown}
     titles = dict.fromkeys(
-        concept.title for concept in related if concept.title not in known and not is_instruction(concept.title)
+        concept.title
+        for concept in related
+        if concept.title not in known and (concept.vouched or not is_instruction(concept.title))
     )
     return [title.rstrip(".;") for title in quoted_lines(titles)][:_RELATED]

@@ -1,8 +1,10 @@
-"""When two texts are the same: the same words in the same order, whatever their case, spaces and punctuation.
+"""When two texts are the same: what is written, but for three habits of writing that carry no meaning.
 
-No embedding decides this. For one, 'round up' and 'round down' are as near as two spellings of either, and titles in a
-script that it does not know are all one. So texts are compared as texts, in a canonical form. What differs in that is
-kept apart: two concepts that say one thing cost little, and an opposite that was taken for a repeat is lost.
+No embedding decides this. For one, 'round up' and 'round down' are as near as two spellings of either. No rule on
+marks, capitals or indents does either: 'replace . by ,', 'cd Foo' and 'convert Mb to MB' say something by each of
+them. Ignored are only the capital that begins a sentence, more than one blank between two words, and the full stop at
+the end. What differs in anything else is kept apart: said twice it costs little, and an opposite that was taken for a
+repeat is lost.
 """
 
 from __future__ import annotations
@@ -17,36 +19,23 @@ from collections.abc import Iterable
 from memory.concept import ConceptDraft
 from memory.programs import program_tree
 
-_UNSEEN = re.compile("[\u00ad\u200b\u2060\ufeff]")  # soft hyphens, zero-width spaces, byte order marks
-_QUOTES = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
-# A mark ends a clause where a blank or nothing follows. '!' may be a factorial unless a word stands before it.
-_MARKS = re.compile(
-    r"(?:(?<=\w)|(?<!\S))[.,;:\u2026]+(?=\s|$)|(?<=\w\w)[!?]+(?=\s|$)|[\u3001\u3002\uff01\uff0c\uff1a\uff1b\uff1f]"
-)
-_EAST = "\u2e80-\u30ff\u3400-\u9fff\uf900-\ufaff"  # scripts that write no blanks between words
-_BLANK_IN_EAST = re.compile(rf"(?<=[{_EAST}])\s+(?=[{_EAST}])")
-_SHORT = 2  # letters of 'Mb' and 'MB', 'mW' and 'MW': in so short a word, case may tell
+CANONICAL_FORM = 2  # of `canonical`: keys of two forms do not compare
+_LETTER = r"[^\W\d_]"
+_BLANKS = re.compile(rf"(?<={_LETTER}) {{2,}}(?={_LETTER})")
+_STOP = re.compile(rf"(?<={_LETTER}{{2}})[.\u3002]$")
+_CAPITAL = re.compile(rf"{_LETTER}(?={_LETTER}{{2,}},? (\w))")  # of a word that another one follows
 
 
 def canonical(text: str) -> str:
-    """The text without what does not tell: its case, blanks, punctuation at the end of words, invisible characters."""
-    plain = _UNSEEN.sub("", unicodedata.normalize("NFC", text)).translate(_QUOTES)
-    words = _BLANK_IN_EAST.sub("", _MARKS.sub(" ", plain)).split()
-    letters = [word for word in words if word.upper() != word.lower()]
-    styled = all(map(str.isupper, letters)) or all(word[0].isupper() or word[0] == word[0].upper() for word in letters)
-    return " ".join(_folded(word, free=styled or place == 0) for place, word in enumerate(words))
-
-
-def _folded(word: str, *, free: bool) -> str:
-    """The word in lower case, unless its case may tell: in a unit or a symbol, or in the midst of a word.
-
-    Args:
-        word: one word.
-        free: its capital only comes from where it stands: at the start, or in a text that is all capitals or a title.
-    """
-    ordinary = word.isupper() or word.islower() or word.istitle() or word[1:] == word[1:].lower()
-    telling = not ordinary or (len(word) <= _SHORT and not free)
-    return word if telling else word.casefold()
+    """The text without what never tells: a first capital, blanks between words, a full stop at the end."""
+    plain = unicodedata.normalize("NFC", text).rstrip()
+    if not any(mark in plain for mark in "\"'`"):  # between those, each blank may count
+        plain = _BLANKS.sub(" ", plain)
+    plain = _STOP.sub("", plain)
+    start = _CAPITAL.match(plain)
+    if start and plain[: plain.find(" ")][1:].islower() and start[1].islower():
+        plain = plain[0].lower() + plain[1:]
+    return plain
 
 
 def says_the_same(draft: ConceptDraft, other: ConceptDraft) -> bool:
@@ -64,17 +53,17 @@ def text_key(draft: ConceptDraft) -> str:
         canonical(draft.description),
         [(one.name, one.typing, canonical(one.description)) for one in draft.parameters],
         draft.output_typing.strip(),
-        [cue for cue in map(canonical, draft.cues) if cue],
+        list(map(canonical, draft.cues)),
         _notes(draft.implementation),
     )
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 def _notes(lines: tuple[str, ...]) -> list[str]:
-    """Steps in canonical form. Of a program, its tree: there, case and names tell and blanks do not."""
+    """Steps in canonical form, indents included. Of a program, its tree, to which blanks do not matter."""
     tree = program_tree(lines)
     if tree is None:
-        return [line for line in map(canonical, lines) if line]
+        return list(map(canonical, lines))
     return [ast.dump(tree), *(canonical(line) for line in lines if "#" in line)]
 
 

@@ -17,6 +17,7 @@ from memory.text import carriable
 from memory.vectors import VectorStore
 
 SHORTLIST = 20
+_MANY = 1000
 # Of equal rank the nearer one comes first: an HNSW graph may miss a text unlike all others, which words then find.
 _TIES = 4
 # Both indexes are of one namespace already. Asked for it again, SQLite would read all of it.
@@ -54,6 +55,9 @@ class Finder:
         if limit < 1 or self._is_bare():
             return [], {}
         text = carriable(text)
+        if limit > _MANY:  # an index is asked for no more than there is
+            with self._ledger.read() as connection:
+                limit = min(limit, max(self._ledger.count(connection, self._namespace), _MANY))
         wide = max(2 * limit, SHORTLIST)
         query = self._vectors.embed([text])[0]
         with self._ledger.read() as connection:
@@ -70,7 +74,5 @@ class Finder:
         stored = np.frombuffer(b"".join(row.data for row in rows), dtype="<f4").reshape(len(rows), -1)
         similar = np.clip(stored @ query, -1.0, 1.0).tolist()
         ranked = sorted(zip(rows, similar, strict=True), key=lambda pair: (-scores[pair[0].id], -pair[1]))
-        hits = [
-            Hit(Concept.model_validate_json(row.body), similarity, scores[row.id]) for row, similarity in ranked[:limit]
-        ]
+        hits = [Hit(Concept.stored(row.body), similarity, scores[row.id]) for row, similarity in ranked[:limit]]
         return hits, {row.id: vector for row, vector in zip(rows, stored, strict=True)}

@@ -100,4 +100,4 @@ def _described(concept: Concept) -> str:
 
 def _quotable(text: str) -> str:
     """One line that cannot close the quotation around it."""
-    return " ".join(quoted(text).replace("<", "(").replace(">", ")").split())
+    return " ".join(quoted(text).split())

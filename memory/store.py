@@ -172,6 +172,7 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
             exclude: ids of concepts that were shown already.
         """
         if limit < 1:
+            self.is_empty()  # to be told of a store that was closed
             return Recollection((), query, abstained=True)
         hits, vectors = self._finder.shortlist(query, max(limit + len(exclude), SHORTLIST))
         if not hits:
@@ -192,9 +193,9 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
     ) -> str:
         """Store a concept durably and return its id; what is stored already gives the id that it has.
 
-        What is stored word for word, but for case, blanks and punctuation, raises that concept's `seen` count instead;
-        exactly the same also brings it back if it was retired. `propose` tells which it was. A `Concept` keeps its own
-        provenance and status, and gets a new id.
+        What is stored already, but for the few marks that `memory.same_text` names, raises that concept's `seen` count
+        instead; exactly the same also brings it back if it was retired. `propose` tells which it was. A `Concept` keeps
+        its own provenance and status, and gets a new id.
 
         Args:
             draft: what to store.
@@ -203,7 +204,7 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
             run: id of the run that does it; `undo_run` takes a run back as a whole.
             provenance: where it came from; the caller vouches for it.
             status: `trusted` only for what public evidence supports.
-            allow_duplicate: store it also where another concept differs in case, blanks or punctuation only.
+            allow_duplicate: store it also where another concept says the same already.
         """
         return self.add_many(
             [draft],
@@ -260,6 +261,13 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
         """
         by = By(actor, cause, run)
         return self._editor.revise(id, changes, by=by, expected_version=expected_version, status=status)
+
+    def vouch(self, id: str, *, actor: str = "user", cause: str = "", run: str = "") -> Concept:
+        """Record that a person has read a concept, so that nothing of it is held back. Raises UnknownConcept.
+
+        It holds for the content as it is: a revision or a merge needs it anew, and so does an import.
+        """
+        return self._editor.vouch(id, By(actor, cause, run))
 
     def forget(self, id: str, *, actor: str = "user", cause: str = "", run: str = "") -> None:
         """Retire a concept: searches skip it, history keeps it, `restore` brings it back. Raises UnknownConcept."""

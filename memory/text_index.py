@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import islice
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Connection,
     Index,
     MetaData,
+    Select,
     String,
     Table,
     Text,
@@ -26,7 +28,7 @@ from sqlalchemy import (
 
 from memory.concept import Concept
 from memory.ledger import Ledger
-from memory.same_text import text_key
+from memory.same_text import CANONICAL_FORM, text_key
 from memory.schema import concepts
 
 _BATCH = 1000
@@ -34,14 +36,14 @@ _PARAMETERS = 500  # of one statement
 
 _metadata = MetaData()
 _texts = Table(
-    "concept_texts",
+    f"concept_texts_{CANONICAL_FORM}",
     _metadata,
     Column("concept_id", String(40), primary_key=True),
     Column("namespace", Text, nullable=False),
     Column("text_key", String(64), nullable=False),
     Column("changed_seq", BigInteger, nullable=False),
-    Index("concept_texts_by_key", "namespace", "text_key"),
-    Index("concept_texts_by_change", "namespace", "changed_seq"),
+    Index(f"concept_texts_{CANONICAL_FORM}_by_key", "namespace", "text_key"),
+    Index(f"concept_texts_{CANONICAL_FORM}_by_change", "namespace", "changed_seq"),
 )
 
 
@@ -53,10 +55,13 @@ class TextIndex:
         self._namespace = namespace
 
     def prepare(self) -> None:
-        """Catch up with the ledger in short transactions, so that none of them blocks other writers for long."""
+        """Catch up with the ledger in short transactions, so that none of them blocks other writers for long.
+
+        A few changes are left for `ids`, which reads them within the write that asks.
+        """
         with self._ledger.read() as connection:
             there = connection.dialect.has_table(connection, _texts.name)
-            if there and not self._behind(connection, 1):
+            if there and connection.scalar(self._newer(connection, concepts.c.id).offset(_BATCH).limit(1)) is None:
                 return
         more = True
         while more:
@@ -83,15 +88,17 @@ class TextIndex:
 
     def _behind(self, connection: Connection, limit: int) -> list[tuple[str, int, str]]:
         """Id, number of the last change and body of concepts that changed since they were last read."""
+        query = self._newer(connection, concepts.c.id, concepts.c.changed_seq, concepts.c.body).limit(limit)
+        return [(id_, seq, body) for id_, seq, body in connection.execute(query)]
+
+    def _newer(self, connection: Connection, *columns: Column[Any]) -> Select[Any]:
         newest = select(func.max(_texts.c.changed_seq)).where(_texts.c.namespace == self._namespace)
-        query = (
-            select(concepts.c.id, concepts.c.changed_seq, concepts.c.body)
+        return (
+            select(*columns)
             .where(concepts.c.namespace == self._namespace)
             .where(concepts.c.changed_seq > (connection.scalar(newest) or 0))
             .order_by(concepts.c.changed_seq)
-            .limit(limit)
         )
-        return [(id_, seq, body) for id_, seq, body in connection.execute(query)]
 
     def _catch_up(self, connection: Connection) -> int:
         """Read the next concepts that changed; returns how many."""
@@ -106,7 +113,7 @@ class TextIndex:
                     {
                         "concept_id": id_,
                         "namespace": self._namespace,
-                        "text_key": text_key(Concept.model_validate_json(body)),
+                        "text_key": text_key(Concept.stored(body)),
                         "changed_seq": seq,
                     }
                     for id_, seq, body in behind

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
+from memory.bounds import rows
 from memory.changes import WITHDRAWN, flatten, unflatten
 from memory.concept import Concept
 from memory.errors import UnknownEvent
@@ -18,7 +19,7 @@ from memory.text import carriable
 
 def event(connection: Connection, namespace: str, seq: int) -> Event:
     """The event with this number. Raises UnknownEvent."""
-    row = connection.execute(_of(namespace).where(events.c.seq == seq)).one_or_none()
+    row = connection.execute(_of(namespace).where(events.c.seq == rows(seq))).one_or_none()
     if row is None:
         raise UnknownEvent(f"no event {seq} in namespace '{namespace}'")
     return event_of(row)
@@ -29,6 +30,8 @@ def list_events(
 ) -> list[Event]:
     """Events, oldest first: the last `limit` of them or, with `since`, the first `limit` after that event."""
     query = _of(namespace)
+    limit = None if limit is None else rows(limit)
+    since = None if since is None else rows(since)
     if run is not None:
         query = query.where(events.c.run == carriable(run))
     if since is not None:
@@ -44,15 +47,13 @@ def at(connection: Connection, namespace: str, moment: datetime | int, *, retire
 
     Later events are taken back from the current rows one by one, so a look at the recent past costs little.
     """
-    last = moment if isinstance(moment, int) else _last_before(connection, moment)
-    rows = connection.execute(
+    last = rows(moment) if isinstance(moment, int) else _last_before(connection, moment)
+    there = connection.execute(
         select(concepts.c.id, concepts.c.content_hash, concepts.c.body)
         .where(concepts.c.namespace == namespace, concepts.c.added_seq <= last)
         .order_by(concepts.c.added_seq)
     )
-    present = {
-        row.id: (Concept.model_validate_json(row.body), row.content_hash == withdrawn_hash(row.id)) for row in rows
-    }
+    present = {row.id: (Concept.stored(row.body), row.content_hash == withdrawn_hash(row.id)) for row in there}
     moved: dict[str, dict[str, Any]] = {}
     later = select(events.c.concept_id, events.c.changes).where(
         events.c.namespace == namespace, events.c.seq > last, events.c.action != "added"

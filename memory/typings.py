@@ -32,5 +32,5 @@ def definitions(connection: Connection, namespace: str, names: Iterable[str]) ->
         .where(concepts.c.namespace == namespace, concepts.c.kind == "type", concepts.c.status != "retired")
         .order_by(concepts.c.added_seq)
     )
-    found = map(Concept.model_validate_json, rows)
+    found = map(Concept.stored, rows)
     return [concept for concept in found if set(re.findall(r"\w+", concept.title)) <= wanted]

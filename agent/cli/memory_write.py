@@ -31,7 +31,7 @@ _TOLD = {
     "known": ("known", "  [dim]exactly this was there already[/]"),
     "same text": (
         "known",
-        "  [dim]was there already but for case, blanks or punctuation; --anyway adds this one too[/]",
+        "  [dim]was there already but for a first capital, blanks or a full stop; --anyway adds this one too[/]",
     ),
 }
 
@@ -48,7 +48,7 @@ def add(
     trusted: Annotated[bool, typer.Option("--trusted", help="You vouch for it. (default: provisional)")] = False,
     anyway: Annotated[
         bool,
-        typer.Option("--anyway", help="Also where a stored concept differs in case, blanks or punctuation only."),
+        typer.Option("--anyway", help="Also where a stored one differs in a first capital, blanks or a full stop."),
     ] = False,
     cause: Cause = "",
     memory: Memory = None,
@@ -89,6 +89,9 @@ def edit(
         typer.Option("--set", metavar="FIELD=VALUE", help="A field's new value; a list as JSON, or one item a line."),
     ] = None,
     file: Annotated[str | None, typer.Option(help="JSON or YAML file with the fields to change; - for stdin.")] = None,
+    show_anyway: Annotated[
+        bool, typer.Option("--show-anyway", help="You have read it: models are shown all of it, as it is then.")
+    ] = False,
     cause: Cause = "",
     memory: Memory = None,
     namespace: Namespace = "default",
@@ -112,14 +115,18 @@ def edit(
             if len(found) != 1:
                 raise UsageError(f"{file} has {len(found)} concepts where one was expected")
             changes = found[0]
+        elif show_anyway:
+            changes = {}
         else:
             changes = changes_from_editor(before)
         after = before
         if changes:
             after = store.revise(before.id, changes, cause=cause, expected_version=before.version)
+        if show_anyway:
+            after = store.vouch(before.id, cause=cause)
     if as_json:
         print_json(concept_json(after) | held_json(after))
-    elif after.version == before.version:
+    elif after == before:
         screen().print("nothing was changed")
     else:
         _line(after, "changed", f"  [dim]version {after.version}[/]")

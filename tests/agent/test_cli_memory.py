@@ -59,7 +59,7 @@ def test_adding_the_same_again_says_so(memory, filled):
         again += ["--step", line]
     assert "exactly this was there already" in memory(*again).out
     again[2] += "."
-    assert "but for case, blanks or punctuation" in memory(*again).out
+    assert "but for a first capital, blanks or a full stop" in memory(*again).out
     assert memory(*again, "--json").json[0]["outcome"] == "same text"
     assert memory(*again, "--anyway", "--json").json[0]["outcome"] == "added"
 

@@ -39,7 +39,7 @@ def writes(reply):
     ("draft", "near", "verdict"),
     [
         (COST, hits(1.0, COST), "duplicate"),
-        (COST.model_copy(update={"title": COST.title.upper() + "!"}), hits(0.1, COST), "duplicate"),
+        (COST.model_copy(update={"title": COST.title + "."}), hits(0.1, COST), "duplicate"),
         (COST.model_copy(update={"description": "What they pay."}), hits(0.97, COST), "extends"),
         (RENAMED, hits(0.6, COST), "extends"),
         (RENAMED.model_copy(update={"cues": ()}), hits(0.6, COST), "duplicate"),

@@ -117,7 +117,7 @@ async def test_a_client_reads_no_command_that_somebody_else_stored(folder, fille
 
 
 async def test_a_repeat_in_another_spelling_is_told_and_added_on_demand(folder, filled):
-    spelt = {**COST.model_dump(mode="json", include={"cues", "implementation"}), "title": COST.title.upper()}
+    spelt = {**COST.model_dump(mode="json", include={"cues", "implementation"}), "title": COST.title + "."}
     async with in_process(folder) as session:
         again = await session.call("add", **spelt)
         assert again["ids"] == [filled["cost"]] and "another spelling" in again["note"]

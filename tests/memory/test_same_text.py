@@ -39,16 +39,38 @@ APART = [
     ("Vote 👍 when it fits", "Vote 👎 when it fits"),
     ("👨‍👩‍👧 first", "👨‍👩‍👦 first"),
     (f"{'move on ' * 12}left", f"{'move on ' * 12}right"),
+    ("replace . by ,", "replace , by ."),
+    ("Replace , with ;", "Replace ; with ,"),
+    ("split at :", "split at ;"),
+    ("split at :", "split at ,"),
+    ("cd ..", "cd ."),
+    ("cd ..", "cd"),
+    ("git add .", "git add"),
+    ("ratio 3 : 2", "ratio 3 2"),
+    ("no, stop", "no stop"),
+    ("1 .. 5", "1 5"),
+    ("nn! y", "nn y"),
+    ("Give 5 mg", "Give 5 Mg"),
+    ("1 mm", "1 Mm"),
+    ("Mm to km", "mm to km"),
+    ("US citizens", "us citizens"),
+    ("PET", "pet"),
+    ("cd Foo", "cd foo"),
+    ("tar --Exclude", "tar --exclude"),
+    ("SELECT Name", "select name"),
+    ("A - a", "a - a"),
+    ("Name = 1; x", "name = 1; x"),
+    ("Divide by 1.", "Divide by 1"),
+    ("Round nn!", "Round nn"),
+    ("Is it x", "Is it x?"),
+    ("Total cost of a purchase", "TOTAL COST OF A PURCHASE"),
+    ("先排序，再求和", "先排序再求和"),
 ]
 ALIKE = [
-    ("Total cost of a purchase", "total  COST of a\tpurchase."),
-    ("Total cost of a purchase", "TOTAL COST OF A PURCHASE!"),
-    ("Total cost of a purchase", "Total Cost Of A Purchase"),
-    ("First sort, then count", "first sort then count …"),
-    ("Total\u200b cost", "Total\ufeff cost"),
-    ("先排序，再求和。", "先排序再求和"),
-    ("The buyer’s total", "the buyer's total:"),
-    ("Cafe\u0301 prices", "café prices?"),
+    ("Total cost of a purchase", "total cost of a purchase."),
+    ("First, sort the rows", "first, sort the rows."),
+    ("先排序，再求和。", "先排序，再求和"),
+    ("The cafe\u0301 prices", "the café prices"),
 ]
 
 
@@ -79,7 +101,7 @@ async def test_different_texts_are_two_concepts_even_to_an_embedder_that_takes_t
 
 
 @pytest.mark.parametrize(("one", "other"), ALIKE)
-async def test_case_blanks_and_punctuation_make_no_second_concept_and_the_dropped_text_is_told(blind, one, other):
+async def test_a_first_capital_and_a_full_stop_make_no_second_concept_and_the_dropped_text_is_told(blind, one, other):
     first = blind.add(ConceptDraft(title=one))
     again = ConceptDraft(title=other)
     (told,) = blind.propose([again])
@@ -125,6 +147,16 @@ def test_blanks_in_a_program_tell_nothing_and_its_indent_does():
     assert says_the_same(program, same) and not says_the_same(program, after)
 
 
+def test_blanks_between_words_tell_nothing_and_those_of_an_indent_or_a_quotation_do():
+    def steps(*lines):
+        return COST.model_copy(update={"implementation": lines})
+
+    assert says_the_same(steps("sort  the rows"), steps("sort the rows"))
+    assert not says_the_same(steps("replace '  ' by ' '"), steps("replace ' ' by ' '"))
+    loop = ("for each row:", "  sort the row", "  print it")
+    assert not says_the_same(steps(*loop), steps(*loop[:2], "print it"))
+
+
 @pytest.mark.parametrize(
     ("mine", "theirs", "same"),
     [
@@ -167,7 +199,8 @@ def test_a_word_is_no_program():
 @given(st.text(max_size=60))
 def test_the_canonical_form_is_its_own(text):
     assert canonical(canonical(text)) == canonical(text)
-    assert canonical(f"  {text}\n") == canonical(text)
+    assert canonical(f"{text} \n") == canonical(text)
+    assert canonical(f"  x{text}") != canonical(f"x{text}")
 
 
 def test_distinct_keeps_the_first_of_each_and_every_opposite():
@@ -188,7 +221,7 @@ def test_what_is_retired_revised_or_another_tenants_is_no_duplicate(store, folde
 
 
 def test_of_a_chain_of_repeats_all_go_to_the_first(store):
-    titles = ["Count vowels", "Rotate a matrix", "Count vowels.", "count vowels!", "Rotate a matrix"]
+    titles = ["Count vowels", "Rotate a matrix", "Count vowels.", "count vowels", "Rotate a matrix"]
     told = store.propose(ConceptDraft(title=title) for title in titles)
     assert [one.outcome for one in told] == ["added", "added", "same text", "same text", "known"]
     assert len({one.id for one in told}) == 2 == store.count()
@@ -199,7 +232,7 @@ def test_what_another_way_brought_in_is_known_too(store, folder, tmp_path):
     first, _ = store.add_many([COST, ConceptDraft(title="Rotate a matrix")], run="r")
     store.export(tmp_path / "memory.jsonl")
     store.undo_run("r")
-    assert not store.propose([ConceptDraft(title="rotate a matrix!")])[0].dropped
+    assert not store.propose([ConceptDraft(title="rotate a matrix.")])[0].dropped
     with ConceptStore.open(tmp_path / "copy", embedder="hash") as copy:
         copy.import_(tmp_path / "memory.jsonl")
         assert copy.add(COST.model_copy(update={"title": COST.title + "."})) == first
@@ -208,15 +241,15 @@ def test_what_another_way_brought_in_is_known_too(store, folder, tmp_path):
 def test_many_writers_at_once_add_each_text_once(folder):
     def add(spelling):
         with ConceptStore.open(folder, embedder="hash") as store:
-            return store.add_many(ConceptDraft(title=f"Method {n}{spelling}") for n in range(20))
+            return store.add_many(ConceptDraft(title=f"Method for case {chr(97 + n)}x{spelling}") for n in range(20))
 
     with ConceptStore.open(folder, embedder="hash"), ThreadPoolExecutor(4) as pool:
-        ids = list(pool.map(add, (".", ";", ":", " …")))
+        ids = list(pool.map(add, ("", ".", "  ", ". ")))
     assert len({tuple(one) for one in ids}) == 1
 
 
 def test_writes_need_no_vector_index(folder):
     with ConceptStore.open(folder, embedder="hash") as store:
-        store.add_many(ConceptDraft(title=f"Method {n}") for n in range(2100))
-        assert store.add(ConceptDraft(title="method 7.")) == store.all()[7].id
+        store.add_many(ConceptDraft(title=f"Method of {n}") for n in range(2100))
+        assert store.add(ConceptDraft(title="method of 7")) == store.all()[7].id
         assert store._vectors._view is None

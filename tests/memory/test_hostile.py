@@ -1,0 +1,150 @@
+"""What nobody should hand to a memory, and what it says then: one typed sentence, or what was meant."""
+
+import io
+import json
+
+import pytest
+from langgraph.store.base import PutOp
+from sqlalchemy import update
+
+from memory import ConceptStore
+from memory.basestore import PilotageStore
+from memory.concept import ConceptDraft
+from memory.embedded_chroma import _readable
+from memory.errors import (
+    IndexFull,
+    InvalidConcept,
+    InvalidItem,
+    MalformedImport,
+    StoreClosed,
+    UnknownEvent,
+    UnreadableRow,
+)
+from memory.schema import concepts
+from tests.memory.conftest import COST, GRID
+
+HUGE = 10**30
+
+
+def document(data, name="memory.json"):
+    stream = io.BytesIO(data if isinstance(data, bytes) else json.dumps(data).encode())
+    stream.name = name
+    return stream
+
+
+@pytest.mark.parametrize(
+    ("data", "titles"),
+    [
+        ({"solutions": {"a": None, "b": {"summary": "Sum it up", "solution": "print(1)"}}}, {"Sum it up"}),
+        ({"solutions": {"p": {"solution": "x = 1"}, "q": "print(2)"}}, {"Solution of p", "Solution of q"}),
+        (
+            {"memory": {"concepts": {"n": {"description": "hm"}}, "solutions": {"z": {"summary": "Do z"}}}},
+            {"n", "Do z"},
+        ),
+    ],
+)
+def test_solutions_are_read_without_concepts_beside_a_null_as_programs_and_wrapped(store, data, titles):
+    report = store.import_(document(data))
+    assert {concept.title for concept in store.all()} == titles and report.added == len(titles)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"concepts":{"n":{"description":"one"},"n":{"description":"two"}}}',
+        b"concepts:\n  n: {description: one}\n  n: {description: two}\n",
+    ],
+)
+def test_a_key_that_stands_twice_is_a_defect_with_its_name(store, data):
+    report = store.import_(document(data, "memory.yaml"))
+    assert [defect.where for defect in report.defects if "twice" in defect.what] == ["n"]
+
+
+def test_a_line_with_a_field_twice_is_refused_with_its_name(store):
+    lines = b'{"title": "a", "title": "b"}\n{"title": "c"}\n'
+    with pytest.raises(MalformedImport, match="field 'title' twice"):
+        store.import_(document(lines, "memory.jsonl"))
+    assert store.import_(document(lines, "memory.jsonl"), skip_bad=True).added == 1
+
+
+def test_huge_numbers_ask_for_all_there_is_and_harm_no_index(store, caplog):
+    ids = {store.add(COST), store.add(GRID)}
+    assert {hit.concept.id for hit in store.search("what do they pay", HUGE)} == ids
+    assert store.recall("what do they pay", HUGE, floor=-1.0).hits
+    assert len(store.browse(limit=HUGE)) == 2 and store.browse(offset=HUGE) == []
+    assert len(store.events(HUGE)) == 2 and len(store.at(HUGE)) == 2
+    with pytest.raises(UnknownEvent):
+        store.undo(HUGE)
+    items = PilotageStore(store)
+    items.put(("a",), "k", {"x": 1})
+    for query in (None, "x"):
+        assert len(items.search(("a",), query=query, limit=HUGE)) == 1
+        assert items.search(("a",), query=query, limit=HUGE, offset=HUGE) == []
+        assert items.search(("concepts",), query=query, offset=HUGE) == []
+    assert "built anew" not in caplog.text
+
+
+def test_a_lack_of_descriptors_is_not_taken_for_a_damaged_index(tmp_path):
+    (tmp_path / "chroma.sqlite3").touch()
+    with pytest.raises(IndexFull), _readable(tmp_path):
+        raise RuntimeError("error returned from database: (code: 14) unable to open database file")
+    with pytest.raises(OverflowError), _readable(tmp_path):
+        raise OverflowError
+
+
+def test_an_unreadable_row_is_one_sentence_that_names_it(store):
+    good, bad = store.add(COST), store.add(GRID)
+    with store._ledger.write() as connection:
+        connection.execute(update(concepts).where(concepts.c.id == bad).values(body=f'{{"id":"{bad}","title":5}}'))
+    for look in (store.all, store.browse, lambda: store.search(GRID.title), lambda: store.get(bad)):
+        with pytest.raises(UnreadableRow, match=f"{bad}.*memory doctor"):
+            look()
+    assert store.get(good).title == COST.title
+    assert not next(one for one in store.doctor() if one.what == "concepts").ok
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"title": "a", "parameters": [{"name": "x\0"}]},
+        {"title": "a", "parameters": [{"name": "x", "description": "\0"}]},
+        {"title": "\u200b"},
+        {"title": "\u200b \u2060"},
+    ],
+)
+def test_a_null_character_anywhere_and_a_title_that_nobody_sees_are_refused(data):
+    with pytest.raises(InvalidConcept):
+        ConceptDraft.parse(data)
+
+
+@pytest.mark.parametrize("more", [(None, "5"), (True,), ("v",), ([5],)])
+def test_wrong_kinds_of_a_put_are_typed_errors(store, more):
+    with pytest.raises(InvalidItem):
+        PilotageStore(store).batch([PutOp(("a",), "k", {"x": 1}, *more)])
+
+
+def test_a_filter_that_is_no_object_is_a_typed_error(store):
+    with pytest.raises(InvalidItem, match="filter"):
+        PilotageStore(store).search(("a",), filter=[1])
+
+
+def test_half_a_character_is_no_key_of_a_concept_and_no_error(store):
+    assert PilotageStore(store).get(("concepts", "default"), "\ud83d") is None
+
+
+def test_the_key_of_a_merged_concept_shows_what_it_was_merged_into(store):
+    items = PilotageStore(store)
+    path = ("concepts", "default")
+    items.put(path, "mine", COST.model_dump(mode="json"))
+    (gone,) = [concept.id for concept in store.all()]
+    keep = store.add(GRID)
+    store.merge(keep, [gone])
+    assert items.get(path, "mine").value["id"] == keep
+
+
+def test_a_closed_store_says_so_whatever_is_asked():
+    store = ConceptStore.temporary()
+    store.close()
+    for ask in (lambda: store.record_outcome([], "helped"), lambda: store.recall("x", 0), lambda: store.search("x")):
+        with pytest.raises(StoreClosed):
+            ask()
