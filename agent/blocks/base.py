@@ -15,7 +15,7 @@ class CutShort(BudgetExceeded):
     """A limit of the budget ended a block's run, which has something to show all the same."""
 
     def __init__(self, limit: BudgetExceeded, step: Step) -> None:
-        super().__init__(limit.limit, str(limit), limit.said)
+        super().__init__(limit.limit, str(limit), failing=limit.failing, said=limit.said)
         self.step = step
 
 

@@ -188,7 +188,7 @@ def _say_what_changed(
             f"{plain(results.aside)}"
         )
     sandbox = open_sandbox(settings.sandbox) if any(task.kind == "program" for task in tasks) else None
-    with interruptible(lambda: _kept(results, settings)):
+    with interruptible(lambda: f"interrupted; {_kept(results, settings)}"):
         regraded = asyncio.run(regrade(results, tasks, order, sandbox))
     if regraded:
         console.print(f"{_several(regraded)} graded otherwise than before: the task's answer or grader has changed")
@@ -275,7 +275,7 @@ def _solve(
 def _kept(results: ResultsFile | None, settings: Settings) -> str:
     """What there is of a batch that has come to no end, and how to go on."""
     if results is not None:
-        solved = sum("error" not in line for line in results.done.values())
+        solved = sum(not line.failed for line in results.done.lines.values())
         done = "1 result is" if solved == 1 else f"{solved} results are"
         return f"{done} kept in {results.path}; the same command with --resume goes on with the rest"
     quick = "; the replies are cached, so that the same command is quick about them" if settings.cache else ""
