@@ -9,6 +9,7 @@ import builtins
 import os
 import resource
 import sys
+from _sitebuiltins import _Helper, _Printer
 from types import ModuleType, TracebackType
 
 
@@ -50,10 +51,12 @@ def run(path: str) -> None:
     sys.modules["__main__"] = main
     sys.argv = [path]
     sys.path.insert(0, "")
-    # `site` is off, and with it these two names that programs like to end with.
-    vars(builtins).update(exit=sys.exit, quit=sys.exit)
+    # `site` is off, and with it these names that programs like to use.
+    vars(builtins).update(exit=sys.exit, quit=sys.exit, help=_Helper(), copyright=_Printer("copyright", sys.copyright))
+    vars(builtins).update(license=_Printer("license", "See https://docs.python.org/3/license.html"))
     sys.excepthook = show_error
-    os.environ.clear()
+    os.environ.pop("MALLOC_ARENA_MAX", None)
+    os.environ.update(HOME=os.getcwd(), USER="nobody")
     with open(path, encoding="utf-8") as file:
         source = file.read().lstrip("\ufeff")  # some models begin their files with a byte order mark
     exec(compile(source, path, "exec", dont_inherit=True), main.__dict__)

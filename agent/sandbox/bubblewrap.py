@@ -24,12 +24,14 @@ from typing import IO
 
 from agent.sandbox.execution import Limits
 from agent.sandbox.interpreter import base_interpreter
-from agent.sandbox.launch import PROGRAM, WORK_FOLDER, Launch, python_command
+from agent.sandbox.launch import PROGRAM, WORK_FOLDER, Launch, bootstrap, handed_on, python, supervised
 from agent.sandbox.seccomp import assemble
 
 _PYTHON = "/python"
 _LIBRARIES = "/libraries"
 _NOBODY = "65534"
+# What the standard library reads beside its own files: time zones, and the one locale that every program may ask for.
+_DATA = ("/usr/share/zoneinfo", "/usr/lib/locale/C.utf8", "/usr/lib/locale/C.UTF-8")
 
 
 def find_bwrap() -> list[Path]:
@@ -49,30 +51,31 @@ def bubblewrap(bwrap: Path, code: str, limits: Limits) -> Iterator[Launch]:
     Raises:
         SandboxUnavailable: this machine lacks a part that the sandbox needs.
     """
-    python = base_interpreter()
+    python_files = base_interpreter()
     with ExitStack() as files:
-        seccomp = files.enter_context(_readable(assemble(platform.machine()))).fileno()
-        program = files.enter_context(_readable(code.encode(errors="replace"))).fileno()
-        null = files.enter_context(_readable(b"")).fileno()
-        notes = files.enter_context(_readable(b""))
-        # bwrap closes its own descriptor of the notes; the bootstrap, which goes on after it, needs another.
-        begun = os.dup(notes.fileno())
-        files.callback(os.close, begun)
-        command = [str(bwrap), "--info-fd", str(notes.fileno()), *_world()]
-        command += ["--perms", "0666", "--bind-data", str(null), "/dev/null"]
-        command += ["--size", str(limits.file_mb << 20), "--tmpfs", WORK_FOLDER, "--chdir", WORK_FOLDER]
-        command += ["--file", str(program), f"{WORK_FOLDER}/{PROGRAM}"]
+        seccomp = handed_on(files.enter_context(_readable(assemble(platform.machine()))).fileno(), files)
+        program = handed_on(files.enter_context(_readable(code.encode(errors="replace"))).fileno(), files)
+        null = handed_on(files.enter_context(_readable(b"")).fileno(), files)
+        world = [str(bwrap), *_world(), "--perms", "0666", "--bind-data", str(null), "/dev/null"]
+        world += ["--size", str(limits.file_mb << 20), "--tmpfs", WORK_FOLDER, "--chdir", WORK_FOLDER]
+        world += ["--file", str(program), f"{WORK_FOLDER}/{PROGRAM}"]
         # Last of the mounts, so that nothing but the work folder can be written to.
-        command += ["--remount-ro", "/", "--seccomp", str(seccomp), "--"]
-        command += python_command(f"{_PYTHON}/bin/{python.executable.name}", begun, limits)
-        yield Launch(tuple(command), (seccomp, program, null, notes.fileno(), begun), notes=notes.fileno())
+        world += ["--remount-ro", "/", "--seccomp", str(seccomp), "--"]
+        world += python(f"{_PYTHON}/bin/{python_files.executable.name}")
+
+        def command(notes: int) -> tuple[str, ...]:
+            # The namespace's first process counts too.
+            return (*world, *bootstrap(notes, limits.resources(limits.threads + 1)))
+
+        with supervised(command, limits, files, descriptors=(seccomp, program, null)) as launch:
+            yield launch
 
 
 @functools.cache
 def _world() -> tuple[str, ...]:
     """The part of the command line that no run changes: namespaces and the interpreter's files, read-only."""
-    python = base_interpreter()
-    stdlib = Path(_PYTHON) / python.stdlib_place
+    python_files = base_interpreter()
+    stdlib = Path(_PYTHON) / python_files.stdlib_place
     arguments = [
         "--unshare-all",
         "--unshare-user",
@@ -84,20 +87,25 @@ def _world() -> tuple[str, ...]:
         "sandbox",
     ]
     arguments += ["--cap-drop", "ALL", "--die-with-parent", "--new-session", "--clearenv"]
-    arguments += ["--ro-bind", str(python.executable), f"{_PYTHON}/bin/{python.executable.name}"]
-    arguments += ["--ro-bind", str(python.stdlib), str(stdlib)]
+    arguments += ["--ro-bind", str(python_files.executable), f"{_PYTHON}/bin/{python_files.executable.name}"]
+    arguments += ["--ro-bind", str(python_files.stdlib), str(stdlib)]
     for packages in (
         "site-packages",
         "dist-packages",
     ):  # installed ones lie inside the standard library's folder
-        if (python.stdlib / packages).is_dir():
+        if (python_files.stdlib / packages).is_dir():
             arguments += ["--tmpfs", str(stdlib / packages), "--remount-ro", str(stdlib / packages)]
-    if python.loader:
-        arguments += ["--ro-bind", str(python.loader), str(python.loader)]
-    for library in python.libraries:
+    if python_files.loader:
+        arguments += ["--ro-bind", str(python_files.loader), str(python_files.loader)]
+    for library in python_files.libraries:
         arguments += ["--ro-bind", str(library), f"{_LIBRARIES}/{library.name}"]
-    # The dynamic loader needs this one variable; the bootstrap removes it before the program starts.
-    arguments += ["--setenv", "LD_LIBRARY_PATH", _LIBRARIES]
+    for place in _DATA:
+        if Path(place).is_dir():
+            arguments += ["--ro-bind", place, place]
+    arguments += ["--symlink", WORK_FOLDER, "/tmp"]
+    # The dynamic loader needs the first, also where the program starts the interpreter anew. Without the second each
+    # thread would reserve 64 MB of the address space.
+    arguments += ["--setenv", "LD_LIBRARY_PATH", _LIBRARIES, "--setenv", "MALLOC_ARENA_MAX", "1"]
     return tuple(arguments)
 
 

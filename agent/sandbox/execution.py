@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-StoppedBy = Literal["time", "memory", "output", "files"]
+StoppedBy = Literal["time", "memory", "output", "files", "threads"]
+LIMITS: tuple[StoppedBy, ...] = get_args(StoppedBy)
 
 _STOPPED = {
     "time": "the program took too long and was stopped",
     "output": "the program printed too much and was stopped",
     "files": "the program made too many files and was stopped",
+    "threads": "the program started too many threads and was stopped",
 }
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Hard limits of one run. The program is always one process with one thread.
+    """Hard limits of one run. The program is always one process.
 
     Attributes:
         cpu_seconds: processor time.
         wall_seconds: time on the clock, from start to end.
-        memory_mb: address space of the process.
+        memory_mb: address space of the process. With its page tables it may take 16 MB more; that, the threads and
+            the files are counted now and then, so that a program is stopped a moment after it has passed the limit.
         file_mb: size of one file, and in bubblewrap of the whole work folder.
         open_files: open file descriptors.
-        files: files and folders in bubblewrap's work folder, which are memory. They are counted now and then, so
-            that a program is stopped some thousands later.
+        files: files and folders in bubblewrap's work folder, which are memory.
+        threads: threads of the process in bubblewrap; in the weaker mode it has one, unless root runs it.
         output_bytes: bytes of stdout, and of stderr; the program is stopped when it prints more.
     """
 
@@ -35,17 +38,18 @@ class Limits:
     file_mb: int = 16
     open_files: int = 64
     files: int = 4096
+    threads: int = 64
     output_bytes: int = 65536
 
-    def resources(self) -> list[str]:
-        """`NAME=soft:hard` for each setrlimit resource, as the bootstrap reads them."""
+    def resources(self, processes: int) -> list[str]:
+        """`NAME=soft:hard` for each setrlimit resource, as the bootstrap reads them; a thread counts as a process."""
         memory, file = self.memory_mb << 20, self.file_mb << 20
         return [
             f"RLIMIT_CPU={self.cpu_seconds}:{self.cpu_seconds + 1}",
             f"RLIMIT_AS={memory}:{memory}",
             f"RLIMIT_FSIZE={file}:{file}",
             f"RLIMIT_NOFILE={self.open_files}:{self.open_files}",
-            "RLIMIT_NPROC=1:1",
+            f"RLIMIT_NPROC={processes}:{processes}",
             "RLIMIT_CORE=0:0",
             "RLIMIT_MEMLOCK=0:0",
             "RLIMIT_MSGQUEUE=0:0",

@@ -11,25 +11,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+from agent.sandbox.launch import RunFolder
+
 _PREFIX = "pilotage-run-"
-
-
-@dataclass(frozen=True)
-class RunFolder:
-    """A locked folder.
-
-    Attributes:
-        path: the folder as a whole.
-        work: the program's working directory in it.
-        lock: open descriptor that holds the lock.
-    """
-
-    path: Path
-    work: Path
-    lock: int
 
 
 @contextmanager

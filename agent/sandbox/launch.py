@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import marshal
 import os
-import re
-import signal
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
-from agent.sandbox.execution import Limits
+from agent.sandbox.execution import LIMITS, Limits, StoppedBy
+from agent.sandbox.interpreter import base_executable
 
 PROGRAM = "program.py"
 # Where bubblewrap's program works.
@@ -26,48 +26,29 @@ class Launch:
     Attributes:
         command: executable and arguments.
         descriptors: open files that the command must inherit.
-        notes: file in which bwrap notes the process that it started, and the bootstrap that it was reached.
+        notes: file in which the bootstrap notes that it was reached, and the supervisor which limit was passed.
+        lifeline: end of a pipe that the supervisor watches: a byte, or its end, bids it to end all.
         folder: working directory to start in, None for any.
-        lifeline: end of a pipe that a supervisor watches: a byte, or its end, bids it to end all; None without one.
     """
 
     command: tuple[str, ...]
     descriptors: tuple[int, ...]
     notes: int
+    lifeline: int
     folder: str | None = None
-    lifeline: int | None = None
-
-    def inner_pid(self) -> int | None:
-        """First process of the new namespaces, whose end takes all others along; None as long as there is none."""
-        noted = re.search(rb'"child-pid": (\d+)', self._noted())
-        return int(noted[1]) if noted else None
 
     def end(self) -> None:
-        """Ends what was launched where that takes more than killing its process group; may be said twice."""
-        if self.lifeline is not None:
-            os.write(self.lifeline, b"x")
-        # While bwrap sets up its child, that child has left the group and does not yet die with its parent: it has
-        # to be killed by its number. bwrap notes the number before it lets the child go that far.
-        inner = self.inner_pid()
-        if inner is not None:
-            with suppress(ProcessLookupError):
-                os.kill(inner, signal.SIGKILL)
+        """Bids the supervisor end all; may be said twice."""
+        os.write(self.lifeline, b"x")
 
     def begun(self) -> bool:
         """Whether the interpreter was reached; before that, a failure is none of the program's."""
         return b"begun" in self._noted()
 
-    def files(self) -> int:
-        """Files and folders in bubblewrap's work folder; 0 without one."""
-        inner = self.inner_pid()
-        root = f"/proc/{inner}/root"
-        try:
-            if inner is None or os.path.samefile(root, "/"):  # still the host's
-                return 0
-            folder = os.statvfs(root + WORK_FOLDER)
-        except OSError:  # not made yet, or gone with its process
-            return 0
-        return folder.f_files - folder.f_ffree
+    def passed(self) -> StoppedBy | None:
+        """The limit that the supervisor noted."""
+        noted = self._noted()
+        return next((limit for limit in LIMITS if f"\npassed {limit}\n".encode() in noted), None)
 
     def _noted(self) -> bytes:
         return os.pread(self.notes, 4096, 0)
@@ -77,13 +58,73 @@ class Launch:
 Launcher = Callable[[str, Limits], AbstractContextManager[Launch]]
 
 
-def python_command(executable: str, notes: int, limits: Limits) -> tuple[str, ...]:
-    """Python, isolated (-I), without installed packages (-S), lowering its limits to run the program."""
-    return (*python(executable), code_of("bootstrap.py"), PROGRAM, str(notes), *limits.resources())
+@dataclass(frozen=True)
+class RunFolder:
+    """A locked folder.
+
+    Attributes:
+        path: the folder as a whole.
+        work: the program's working directory in it.
+        lock: open descriptor that holds the lock.
+    """
+
+    path: Path
+    work: Path
+    lock: int
+
+
+@contextmanager
+def supervised(
+    command: Callable[[int], tuple[str, ...]],
+    limits: Limits,
+    files: ExitStack,
+    *,
+    descriptors: tuple[int, ...] = (),
+    folder: RunFolder | None = None,
+) -> Iterator[Launch]:
+    """A launch of a command under the supervisor.
+
+    Args:
+        command: what the supervisor starts (see there), from the descriptor of the notes.
+        limits: what the program may use.
+        files: closes what the run needs.
+        descriptors: what the command must inherit besides.
+        folder: the run's folder; without one the program has a world of its own.
+    """
+    notes = handed_on(files.enter_context(TemporaryFile(buffering=0)).fileno(), files)
+    ends = os.pipe()
+    for end in ends:
+        files.callback(os.close, end)
+    watched, lock = handed_on(ends[0], files), -1 if folder is None else handed_on(folder.lock, files)
+    arguments = [watched, notes, lock, "" if folder is None else folder.path, limits.wall_seconds, limits.cpu_seconds]
+    arguments += [limits.memory_mb << 20, limits.threads, limits.files, WORK_FOLDER if folder is None else ""]
+    yield Launch(
+        (*python(str(base_executable())), code_of("supervisor.py"), *map(str, arguments), *command(notes)),
+        (watched, notes, *descriptors, *(() if folder is None else (lock,))),
+        notes=notes,
+        lifeline=ends[1],
+        folder=None if folder is None else str(folder.work),
+    )
+
+
+def handed_on(descriptor: int, files: ExitStack) -> int:
+    """The same as a command can inherit it under its number: none of the standard streams, even where they are closed."""
+    if descriptor > 2:
+        return descriptor
+    import fcntl  # not on every system that can import this package
+
+    copy = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+    files.callback(os.close, copy)
+    return copy
+
+
+def bootstrap(notes: int, resources: list[str]) -> tuple[str, ...]:
+    """Python that lowers its limits and runs the program, with its arguments."""
+    return (code_of("bootstrap.py"), PROGRAM, str(notes), *resources)
 
 
 def python(executable: str) -> tuple[str, ...]:
-    """What every interpreter of a sandbox begins with; Python to execute follows."""
+    """What every interpreter of a sandbox begins with: isolated, without packages; Python to execute follows."""
     return (executable, "-I", "-S", "-X", "utf8", "-c")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import re
 import signal
 import time
 from contextlib import suppress
@@ -15,9 +16,11 @@ from agent.sandbox.launch import Launch
 
 _STDOUT, _STDERR = 1, 2
 # What was told to end has ended within this time, unless the program has stopped its supervisor (weaker mode).
-_DRAIN_SECONDS = 2
-# How often the files that a program has made are counted.
-_COUNT_SECONDS = 0.05
+_DRAIN_SECONDS = 5
+# Without it each thread would reserve 64 MB of the address space. The program itself does not see it.
+_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
+# How a traceback of the interpreter's ends: a line of the program, and the error that nobody caught.
+_OUT_OF_MEMORY = re.compile(r"^Traceback .*\n[ \t][^\n]*\nMemoryError\b[^\n]*\n?\Z", re.DOTALL | re.MULTILINE)
 
 
 class _Watcher(asyncio.SubprocessProtocol):
@@ -27,7 +30,7 @@ class _Watcher(asyncio.SubprocessProtocol):
         self.exited = asyncio.Event()
         self.closed = asyncio.Event()
         self.streams = {_STDOUT: bytearray(), _STDERR: bytearray()}
-        self.passed: StoppedBy | None = None
+        self.truncated = False
         self._launch = launch
         self._output_bytes = output_bytes
         self._process_group = 0
@@ -41,7 +44,8 @@ class _Watcher(asyncio.SubprocessProtocol):
         room = self._output_bytes - len(stream)
         stream += data[:room]
         if len(data) > room:
-            self._pass("output")
+            self.truncated = True
+            self.end()
 
     def process_exited(self) -> None:
         self.exited.set()
@@ -50,23 +54,10 @@ class _Watcher(asyncio.SubprocessProtocol):
         """Called when the process has ended and all its pipes are closed."""
         self.closed.set()
 
-    async def finish(self, files: int) -> None:
-        """Waits until the process has ended, and ends it when there are more files than that."""
-        while not await _set_within(_COUNT_SECONDS, self.exited):
-            if self._launch.files() > files:
-                self._pass("files")
-
-    def _pass(self, limit: StoppedBy) -> None:
-        if self.passed is None:
-            self.passed = limit
-            self.end()
-
     def end(self) -> None:
         """Ends the process and whatever it left behind, without waiting for that."""
         if not self.exited.is_set():
             self._launch.end()
-        if self._launch.lifeline is None:
-            self._kill_group()
 
     async def clear(self) -> None:
         """Ends all, and waits until it has ended and its streams are closed."""
@@ -100,7 +91,7 @@ async def _started(
 
 
 async def run_command(launch: Launch, limits: Limits, *, stdin: str = "") -> Execution:
-    """Runs the command with an empty environment until it ends or passes a limit.
+    """Runs the command with no environment of the caller's until it ends or passes a limit.
 
     Cancelling the awaiting task kills the process tree too.
 
@@ -113,7 +104,7 @@ async def run_command(launch: Launch, limits: Limits, *, stdin: str = "") -> Exe
         loop.subprocess_exec(
             lambda: _Watcher(launch, limits.output_bytes),
             *launch.command,
-            env={},
+            env=_ENVIRONMENT,
             cwd=launch.folder,
             pass_fds=launch.descriptors,
             start_new_session=True,
@@ -127,10 +118,11 @@ async def run_command(launch: Launch, limits: Limits, *, stdin: str = "") -> Exe
         assert isinstance(pipe, asyncio.WriteTransport)
         pipe.write(stdin.encode(errors="replace"))
         pipe.close()
-        async with asyncio.timeout(limits.wall_seconds):
-            await watcher.finish(limits.files)
+        # The supervisor ends it earlier, unless it was stopped itself.
+        async with asyncio.timeout(limits.wall_seconds + _DRAIN_SECONDS):
+            await watcher.exited.wait()
     except TimeoutError:
-        timed_out = True
+        timed_out = not watcher.exited.is_set()  # both may have happened while the event loop was busy
     finally:
         transport, watcher = await _started(starting, launch)
         seconds = time.monotonic() - started
@@ -139,26 +131,22 @@ async def run_command(launch: Launch, limits: Limits, *, stdin: str = "") -> Exe
     status = transport.get_returncode()
     exit_code = 128 + signal.SIGKILL if status is None else status if status >= 0 else 128 - status
     stderr = watcher.text(_STDERR)
-    if not timed_out and not launch.begun():
+    passed = _limit_passed(launch, watcher, timed_out)
+    if passed is None and not launch.begun():
         reason = (stderr.strip().splitlines() or [f"it ended with exit code {exit_code}"])[-1]
         raise SandboxUnavailable(f"the sandbox could not start a program: {reason}")
-    passed = watcher.passed or _limit_passed(exit_code, timed_out, seconds, stderr, limits)
     return Execution(
         stdout=watcher.text(_STDOUT),
         stderr=stderr,
         exit_code=exit_code,
         seconds=seconds,
-        stopped_by=passed,
-        truncated=watcher.passed == "output",
+        stopped_by=passed or ("memory" if exit_code == 1 and _OUT_OF_MEMORY.search(stderr) else None),
+        truncated=watcher.truncated,
     )
 
 
-def _limit_passed(exit_code: int, timed_out: bool, seconds: float, stderr: str, limits: Limits) -> StoppedBy | None:
-    """Which limit ended the process, judged by how it ended."""
-    if timed_out or exit_code == 128 + signal.SIGXCPU:
-        return "time"
-    if exit_code == 128 + signal.SIGKILL:
-        # Nobody here killed it: the kernel did, for processor time (SIGXCPU can be ignored) or for memory.
-        return "time" if seconds >= limits.cpu_seconds else "memory"
-    last_line = stderr.rstrip().rpartition("\n")[2]
-    return "memory" if exit_code == 1 and last_line.startswith("MemoryError") else None
+def _limit_passed(launch: Launch, watcher: _Watcher, timed_out: bool) -> StoppedBy | None:
+    """Which limit ended the process."""
+    if watcher.truncated:
+        return "output"
+    return "time" if timed_out else launch.passed()

@@ -15,6 +15,9 @@ from agent.sandbox.process import run_command
 # Open files that the start of one program takes at most, twice over.
 _DESCRIPTORS = 32
 
+# Of the room for its files, how much a program itself may take.
+_SHARE = 0.9
+
 SandboxMode = Literal["bubblewrap", "subprocess"]
 
 
@@ -51,6 +54,10 @@ class Sandbox:
         Raises:
             SandboxUnavailable: the program could not be started; the text says what this machine lacks.
         """
+        size = len(code.encode(errors="replace"))
+        if size > _SHARE * (self.limits.file_mb << 20):
+            told = f"the program has {size >> 20} MB, and its files may have {self.limits.file_mb} MB together"
+            return Execution("", f"{told}\n", exit_code=1, seconds=0.0)
         slots = self._slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._max_parallel))
         async with slots:
             try:

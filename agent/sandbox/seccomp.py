@@ -3,7 +3,7 @@
 Namespaces hide the host's files and network, but some doors stay open: RLIMIT_NPROC does not bind the host's root,
 memory can be taken past RLIMIT_AS, locks reach the host's files through read-only mounts, and kernel interfaces with
 a history of holes can be reached. So a program makes the calls in syscalls.py, and no others. Those are answered with
-EPERM, which Python raises as `PermissionError` (or `RuntimeError: can't start new thread`), newer ones with ENOSYS.
+EPERM, which Python raises as `PermissionError`, newer ones with ENOSYS.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import struct
 import sys
 
 from agent.errors import SandboxUnavailable
-from agent.sandbox.syscalls import ALLOWED, GRANTED, LAST_DENIED, NOT_SUPPORTED, RULES, Rule, Verdict
+from agent.sandbox.syscalls import ALLOWED, GRANTED, LAST_DENIED, MISSING, NOT_SUPPORTED, RULES, Rule, Verdict
 
 # machine name -> AUDIT_ARCH constant, and the machine's place in the table
 MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
@@ -35,6 +35,7 @@ def verdicts(machine: str) -> dict[int, Verdict]:
         (ALLOWED, Verdict.ALLOW),
         (GRANTED, Verdict.GRANT),
         (NOT_SUPPORTED, Verdict.NOT_SUPPORTED),
+        (MISSING, Verdict.UNKNOWN),
     ):
         found |= {number: verdict for numbers in calls.values() if (number := numbers[place]) is not None}
     return found

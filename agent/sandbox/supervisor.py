@@ -1,19 +1,27 @@
-"""Runs first in the weaker mode: starts the program as its child, and ends whatever that leaves behind.
+"""Runs first in every mode: starts the program, holds it to its limits, and ends whatever it leaves behind.
 
-Never imported: its code is handed to `python -I -S -c`. Its arguments are a descriptor to watch (`lifeline`), the
-lock and the path of the run's folder, and what the program's interpreter is then given: the bootstrap, its arguments.
+Never imported: its code is handed to `python -I -S -c`. It is a process of its own so that the limits hold whatever the
+agent does: its event loop may be busy, and it may be stopped or gone. Its arguments are those of `run`.
 
-The program's end, a byte in the lifeline, or the lifeline's own end (the agent is gone, however it went) makes it kill
-every process below it. On Linux that includes those that left the session or whose parent has ended, since orphans
-are given to it; elsewhere it is their process group.
+The program's end, a limit that is passed, a byte in the lifeline, or the lifeline's own end (the agent is gone, however
+it went) makes it kill every process below it. On Linux that includes those that left the session or whose parent has
+ended, since orphans are given to it; elsewhere it is their process group.
 """
 
 import os
 import select
 import sys
+import time
 
 # Every run waits for this file's imports: `signal` and `ctypes` take longer than a whole interpreter's start.
-from _signal import SIG_DFL, SIGCHLD, SIGKILL, set_wakeup_fd, signal  # type: ignore[import-not-found]
+from _signal import SIG_DFL, SIGCHLD, SIGKILL, SIGXCPU, set_wakeup_fd, signal  # type: ignore[import-not-found]
+
+# How often it looks at what the program has used, in seconds.
+PAUSE = 0.02
+# Memory beyond the limit of the address space that is no fault: page tables of a program that fills it.
+TABLES = 16 << 20
+# Of the processor time that is allowed, how much a program that the kernel ended must have had for that to be why.
+USED_UP = 0.8
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 LINUX = sys.platform == "linux"
@@ -47,6 +55,83 @@ def descendants() -> set[int]:
     return found
 
 
+def below() -> list[int]:
+    """The same without those whose parent was a thread: cheap enough to be asked often."""
+    found = [os.getpid()]
+    for pid in found:
+        try:
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+                found += map(int, file.read().split())
+        except FileNotFoundError:  # it ended meanwhile, or this kernel has no such file
+            if pid == found[0]:
+                return list(descendants())
+        except OSError:
+            continue
+    return found[1:]
+
+
+class Watch:
+    """What a program may use that no resource limit of the kernel's counts.
+
+    Args:
+        seconds: time on the clock, from now on.
+        memory: bytes of each process, with its page tables: mappings far apart need three times their size.
+        threads: of each process.
+        files: files and folders in `work`.
+        work: the work folder in a world of the program's own; empty where it has none.
+    """
+
+    def __init__(self, seconds: float, memory: int, threads: int, files: int, work: str) -> None:
+        self.deadline = time.monotonic() + seconds
+        self.memory, self.threads, self.files, self.work = memory + TABLES, threads, files, work
+
+    def passed(self) -> str:
+        """The limit that is passed; empty as long as none is."""
+        if time.monotonic() >= self.deadline:
+            return "time"
+        for pid in below() if LINUX else ():
+            try:
+                if self.work and self.made(pid) > self.files:
+                    return "files"
+                memory, threads = used(pid)
+            except OSError:  # it ended meanwhile
+                continue
+            if memory > self.memory:
+                return "memory"
+            if threads > self.threads:
+                return "threads"
+        return ""
+
+    def made(self, pid: int) -> int:
+        """Files and folders in the work folder of a process; 0 where it is still in the host's world."""
+        root = f"/proc/{pid}/root"
+        try:
+            if os.path.samefile(root, "/"):
+                return 0
+            folder = os.statvfs(root + self.work)
+        except OSError:  # not made yet
+            return 0
+        return folder.f_files - folder.f_ffree
+
+
+def used(pid: int) -> tuple[int, int]:
+    """Bytes of memory with page tables, and threads."""
+    facts = {"VmRSS": 0, "VmPTE": 0, "Threads": 0}
+    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            name, _, value = line.partition(":")
+            if name in facts:
+                facts[name] = int(value.split()[0])
+    return (facts["VmRSS"] + facts["VmPTE"]) << 10, facts["Threads"]
+
+
+def used_up(code: int, cpu_seconds: int) -> bool:
+    """Whether the kernel ended the program for its processor time. SIGXCPU can be ignored; SIGKILL comes after it."""
+    spent = os.times()
+    killed = code in (128 + SIGXCPU, 128 + SIGKILL)
+    return killed and spent.children_user + spent.children_system >= USED_UP * cpu_seconds
+
+
 def end_descendants() -> None:
     """Kills all below, and again those that were made meanwhile, until there is nobody left."""
     try:
@@ -73,35 +158,59 @@ def ended(program: int) -> int | None:
             return None
 
 
-def supervise(program: int, lifeline: int, wake: int) -> tuple[int, bool]:
-    """Waits for the program or for the word to end it: its exit code, and whether the agent is still there."""
+def supervise(program: int, lifeline: int, wake: int, watch: Watch) -> tuple[int, str, bool]:
+    """Waits for the end: the program's exit code, the limit that it passed, and whether the agent is still there."""
     while True:
-        ready, _, _ = select.select([lifeline, wake], [], [])
+        ready, _, _ = select.select([lifeline, wake], [], [], PAUSE)
         if lifeline in ready:
             word = os.read(lifeline, 1)
-            return 128 + SIGKILL, word != b""
-        os.read(wake, 4096)
-        code = ended(program)
-        if code is not None:
-            return code, True
+            return 128 + SIGKILL, "", word != b""
+        if wake in ready:
+            os.read(wake, 4096)
+            code = ended(program)
+            if code is not None:
+                return code, "", True
+        limit = watch.passed()
+        if limit:
+            return 128 + SIGKILL, limit, True
 
 
-def become_program(bootstrap: str, arguments: list[str], parent: int, descriptors: list[int]) -> None:
-    """Goes on as the program, which dies with its supervisor and has nothing of it but the standard streams."""
+def become_program(command: list[str], parent: int, descriptors: list[int]) -> None:
+    """Goes on as the program, which dies with its supervisor and has nothing of it but what it was meant to have.
+
+    A command that is not the path of an executable is Python for this interpreter, with its arguments.
+    """
     set_wakeup_fd(-1)
     signal(SIGCHLD, SIG_DFL)
     for descriptor in descriptors:
-        os.close(descriptor)
+        if descriptor >= 0:
+            os.close(descriptor)
     if LINUX:
         prctl(_PR_SET_PDEATHSIG, SIGKILL)
         if os.getppid() != parent:  # it died before that was said
             os.kill(os.getpid(), SIGKILL)
-    sys.argv = ["-c", *arguments]
-    exec(bootstrap, {"__name__": "__main__"})
+    if command[0].startswith("/"):
+        try:
+            os.execv(command[0], command)
+        except OSError as error:
+            os.write(2, f"{error.strerror}: {command[0]}\n".encode(errors="replace"))
+            os._exit(1)
+    sys.argv = ["-c", *command[1:]]
+    exec(command[0], {"__name__": "__main__"})
 
 
-def run(lifeline: int, lock: int, folder: str, bootstrap: str, arguments: list[str]) -> None:
-    """Starts the program, waits, and leaves neither a process nor, where the agent can't clear up, a folder."""
+def run(lifeline: int, notes: int, lock: int, folder: str, cpu_seconds: int, watch: Watch, command: list[str]) -> None:
+    """Starts the program, waits, and leaves neither a process nor, where the agent can't clear up, a folder.
+
+    Args:
+        lifeline: descriptor to watch.
+        notes: descriptor in which to note the limit that the program passed.
+        lock: descriptor of the run's folder, or -1.
+        folder: path of the run's folder; empty without one.
+        cpu_seconds: processor time that the program may use.
+        watch: its other limits.
+        command: see `become_program`.
+    """
     if LINUX:
         prctl(_PR_SET_CHILD_SUBREAPER, 1)
     wake, waker = os.pipe()
@@ -111,17 +220,23 @@ def run(lifeline: int, lock: int, folder: str, bootstrap: str, arguments: list[s
     supervisor = os.getpid()
     program = os.fork()
     if program == 0:
-        become_program(bootstrap, arguments, supervisor, [lifeline, lock, wake, waker])
+        become_program(command, supervisor, [lifeline, lock, wake, waker])
         return
-    code, agent_lives = supervise(program, lifeline, wake)
+    code, limit, agent_lives = supervise(program, lifeline, wake, watch)
     end_descendants()
+    if not limit and used_up(code, cpu_seconds):
+        limit = "time"
+    os.write(notes, f"\npassed {limit}\n".encode())
     if not agent_lives:
-        import shutil
+        if folder:
+            import shutil
 
-        shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
         os.killpg(0, SIGKILL)
     os._exit(code)
 
 
 if __name__ == "__main__":
-    run(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4], sys.argv[5:])
+    _lifeline, _notes, _lock, _folder, _seconds, _cpu, _memory, _threads, _files, _work = sys.argv[1:11]
+    _watch = Watch(float(_seconds), int(_memory), int(_threads), int(_files), _work)
+    run(int(_lifeline), int(_notes), int(_lock), _folder, int(_cpu), _watch, sys.argv[11:])

@@ -107,7 +107,7 @@ async def test_the_weaker_mode_hides_the_environment_and_takes_its_children_alon
         "if child == 0:\n    import time; time.sleep(600)\n"
     )
     first, folder = execution.stdout.split("\n")[:2]
-    assert first == "{}"
+    assert set(eval(first)) <= {"HOME", "LC_CTYPE", "USER"} and "CANARY" not in first
     assert execution.stopped_by is None
     assert not Path(folder).exists()
 

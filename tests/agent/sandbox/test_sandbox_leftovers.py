@@ -244,7 +244,35 @@ async def test_a_sandbox_that_breaks_later_is_no_failure_of_the_program(tmp_path
 
 def test_notes_tell_a_start_from_a_failure():
     with tempfile.TemporaryFile(buffering=0) as notes:
-        launch = Launch((), (), notes.fileno())
-        assert not launch.begun() and launch.inner_pid() is None and launch.files() == 0
-        notes.write(b'{\n    "child-pid": 12\n}\nbegun\n')
-        assert launch.begun() and launch.inner_pid() == 12
+        launch = Launch((), (), notes.fileno(), -1)
+        assert not launch.begun() and launch.passed() is None
+        notes.write(b"\nbegun\n")
+        assert launch.begun() and launch.passed() is None
+        notes.write(b"\npassed files\n")
+        assert launch.begun() and launch.passed() == "files"
+
+
+CLOSED = """
+import asyncio, os, sys
+for descriptor in {closed}:
+    os.close(descriptor)
+from agent.sandbox import open_sandbox
+sandbox = open_sandbox({mode!r})
+execution = asyncio.run(sandbox.run('print(input())', stdin='42'))
+assert execution.stdout == '42\\n', execution
+os._exit(7)
+"""
+
+
+@pytest.mark.parametrize("mode", ["bubblewrap", "subprocess"])
+@pytest.mark.parametrize("closed", [(0,), (0, 1), (0, 1, 2)])
+def test_closed_standard_streams_are_no_descriptors_to_hand_on(mode: str, closed: tuple[int, ...]):
+    code = CLOSED.format(closed=closed, mode=mode)
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert run.returncode == 7, run.stderr
+
+
+@pytest.mark.parametrize("mode", ["bubblewrap", "subprocess"])
+async def test_a_program_larger_than_its_files_may_be_is_a_failure_of_its_own(opened, mode: str):
+    execution = await opened(mode).run("#" * (20 << 20))
+    assert execution.error == "the program has 20 MB, and its files may have 16 MB together"

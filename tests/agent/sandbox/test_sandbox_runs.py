@@ -204,3 +204,68 @@ async def test_everyday_programs_meet_no_refusal(mode, opened):
     assert execution.stdout == (
         "timeout\nalarm\n['archive.tar.gz', 'b', 'extracted', 'folder', 'program.py'] te\n1 b'x' True\n200000 False\n"
     )
+
+
+USUAL = """
+import copy, getpass, locale, os, sys, tempfile, threading, zoneinfo
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+def depth(n):
+    return 0 if n == 0 else 1 + depth(n - 1)
+
+def main():
+    print(depth(20_000))
+
+sys.setrecursionlimit(30_000)
+threading.stack_size(128 << 20)
+thread = threading.Thread(target=main)
+thread.start()
+thread.join()
+threading.stack_size(0)
+with ThreadPoolExecutor(32) as pool:
+    print(sum(pool.map(abs, range(-100, 0))))
+print(getpass.getuser(), Path.home() == Path.cwd(), str(copyright)[:4], callable(help), callable(license))
+locale.setlocale(locale.LC_ALL, 'C.UTF-8')
+"""
+
+
+@BOTH
+async def test_what_programs_usually_begin_with_meets_no_refusal(mode, opened):
+    if mode == "subprocess" and os.getuid() != 0:
+        pytest.skip("RLIMIT_NPROC forbids threads to all but root")
+    execution = await opened(mode, cpu_seconds=30, wall_seconds=120).run(USUAL)
+    assert (execution.stdout, execution.stderr) == ("20000\n5050\nnobody True Copy True True\n", "")
+
+
+async def test_the_interpreter_can_be_started_anew(sandbox: Sandbox):
+    execution = await sandbox.run("import os, sys\nos.execv(sys.executable, [sys.executable, '-c', 'print(6 * 7)'])")
+    assert execution.stdout == "42\n", execution.stderr
+
+
+async def test_temporary_files_lie_in_the_work_folder(sandbox: Sandbox):
+    execution = await sandbox.run(
+        "import os\nopen('/tmp/note', 'w').write('kept')\nprint(open('note').read(), os.path.realpath('/tmp'))"
+    )
+    assert execution.stdout == "kept /box\n", execution.stderr
+
+
+@pytest.mark.skipif(not os.path.isdir("/usr/share/zoneinfo"), reason="this machine has no time zones")
+async def test_time_zones_are_those_of_the_machine(sandbox: Sandbox):
+    execution = await sandbox.run("import zoneinfo; print(zoneinfo.ZoneInfo('Europe/Berlin'))")
+    assert execution.stdout == "Europe/Berlin\n", execution.stderr
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("code", "exit_code"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", 137),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)", 152),
+        ("import sys; print('MemoryError', file=sys.stderr); sys.exit(1)", 1),
+    ],
+    ids=["kills itself", "signals itself", "says so"],
+)
+async def test_a_limit_is_named_only_where_one_was_passed(mode, opened, code: str, exit_code: int):
+    execution = await opened(mode).run(code)
+    assert (execution.exit_code, execution.stopped_by) == (exit_code, None), execution
