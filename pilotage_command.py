@@ -6,11 +6,14 @@ their place, and fail on something that the user never wrote.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGES = ("agent", "memory", "navigator")
+_INTERRUPTED = 130  # exit code
 HOME = Path(__file__).resolve().parent
 
 
@@ -35,12 +38,28 @@ def require_own_packages() -> None:
 
 def main() -> None:
     """The command."""
+    interrupt = signal.getsignal(signal.SIGINT)
+    if interrupt is signal.default_int_handler:  # until the command answers Ctrl-C itself, there is nothing to tell
+        signal.signal(signal.SIGINT, lambda number, frame: os._exit(_INTERRUPTED))
+    _open_missing_streams()
     told = stranger()
     if told is not None:
         sys.exit(f"error: {told}")
     from agent.cli import main as command
 
+    signal.signal(signal.SIGINT, interrupt)
     command()
+
+
+def _open_missing_streams() -> None:
+    """Gives a command that was started without a standard stream (`>&-`) an empty one.
+
+    What it opens next would otherwise get that number, and be read from or written to as the stream.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)  # the lowest free number: this stream's, unless somebody has it
+            setattr(sys, name, open(opened, "w" if descriptor else "r", encoding="utf-8", closefd=False))
 
 
 def _found(name: str) -> Path | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig, ensure_config
@@ -48,7 +48,7 @@ async def alone(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return await asyncio.create_task(make(), context=_outside())
 
 
-async def alone_each(items: AsyncIterator[T]) -> AsyncIterator[T]:
+async def alone_each(items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
     """The items of an iterator that does not know which node it is called in; closed when this one is."""
     context = _outside()
 
@@ -63,5 +63,6 @@ async def alone_each(items: AsyncIterator[T]) -> AsyncIterator[T]:
                 return
     finally:
         close = getattr(items, "aclose", None)
-        if close is not None:
+        # Where nobody closed this one, the event loop's end closes all that is open, and may have begun with the items.
+        if close is not None and not getattr(items, "ag_running", False):
             await asyncio.create_task(close(), context=context)

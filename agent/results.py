@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 from collections.abc import Collection, Iterable
@@ -12,6 +11,7 @@ from typing import IO, Any, Self
 from agent.errors import PilotageError, UsageError
 from agent.redaction import redact
 from agent.text import json_line
+from memory.json_text import read_json
 from navigator.files import replace
 
 
@@ -73,7 +73,7 @@ class ResultsFile:
         done = {}
         for number, line in enumerate(content.splitlines(), 1):
             try:
-                result = json.loads(line)
+                result = read_json(line)
                 done[key_of(result)] = result
             except (ValueError, TypeError, KeyError) as error:
                 raise UsageError(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -226,17 +226,19 @@ class ReasoningAgent:
 
     async def astream(
         self, task: Task | str, *, thread_id: str | None = None, config: RunnableConfig | None = None
-    ) -> AsyncIterator[events.Event]:
+    ) -> AsyncGenerator[events.Event, None]:
         """Solves one task and yields what happens as it happens, each token included; `Finished` comes last."""
         started = time.perf_counter()
         task = self._accept(task)
         graph, start, config = await self._start(task, thread_id, {STREAM_TOKENS: True}, config)
         final: dict[str, Any] = {}
-        async for mode, data in alone_each(graph.astream(start, config, stream_mode=["custom", "values"])):
-            if mode == "custom":
-                yield data
-            else:
-                final = data
+        happening = alone_each(graph.astream(start, config, stream_mode=["custom", "values"]))
+        async with aclosing(happening):
+            async for mode, data in happening:
+                if mode == "custom":
+                    yield data
+                else:
+                    final = data
         yield events.Finished(await self._finish(task, final["pilotage"], started))
 
     def solve(self, task: Task | str, *, thread_id: str | None = None, config: RunnableConfig | None = None) -> Run:

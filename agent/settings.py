@@ -86,5 +86,5 @@ def settings_from(flags: dict[str, Any]) -> Settings:
         raise UsageError(
             f"setting {name!r}: {first['msg']} (from a flag, PILOTAGE_{name.upper()} or {FILE})"
         ) from error
-    except ValueError as error:  # tomllib.TOMLDecodeError
+    except (ValueError, RecursionError) as error:  # tomllib.TOMLDecodeError, or nested without end
         raise UsageError(f"{FILE} cannot be read: {error}") from error

@@ -14,8 +14,12 @@ from memory.text import carriable, carriable_data
 
 # What a terminal obeys instead of showing it: control characters of both kinds, line ends that are none of ours, and
 # what changes the direction of the text around it. Marks of right-to-left languages and joiners are left alone: they
-# act on their neighbours only. Halves of characters are what no terminal's encoding can write.
-_COMMANDS = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+# act on their neighbours only. Halves of characters are what no terminal's encoding can write. Spaces without width,
+# invisible operators and tags are not shown at all, so that two texts could look the same, or one hide another.
+_COMMANDS = (
+    r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+    r"\u200b\u2060-\u2064\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+)
 _UNPRINTABLE = re.compile(rf"(?![\n\t])[{_COMMANDS}]")
 _UNPRINTABLE_IN_LINE = re.compile(rf"[{_COMMANDS}]")
 _UNPRINTABLE_IN_JSON = re.compile(rf"(?![\n])[{_COMMANDS}]")
@@ -33,7 +37,7 @@ def one_line(text: str) -> str:
 
 def printable_json(text: str) -> str:
     r"""JSON that says the same and holds nothing that a terminal would obey: such characters are written `\u001b`."""
-    return _UNPRINTABLE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _UNPRINTABLE_IN_JSON.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def json_line(data: Any) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from memory.errors import MalformedImport
+from memory.text import carriable_data
 
 MAX_BYTES = 32 * 1024 * 1024
 _MAX_NODES = 2_000_000  # after every YAML alias has been followed: a few lines of them can stand for billions
@@ -34,9 +35,9 @@ def load_document(data: bytes, name: str) -> Any:
     except UnicodeDecodeError as error:
         raise MalformedImport(f"{name} is not UTF-8 text (byte {error.start}): save it as UTF-8") from None
     if text.lstrip()[:1] not in ("{", "["):
-        return _yaml(text, name)
+        return carriable_data(_yaml(text, name))
     try:
-        return json.loads(text)
+        return carriable_data(json.loads(text))
     except RecursionError:
         raise MalformedImport(f"{name} is nested too deeply: it is no memory file") from None
     except json.JSONDecodeError as error:
@@ -44,7 +45,7 @@ def load_document(data: bytes, name: str) -> Any:
             raise MalformedImport(f"{name} is not valid JSON: line {error.lineno}: {error.msg}") from None
     except ValueError:
         raise MalformedImport(f"{name} {LONG_NUMBER}") from None
-    return _yaml(text, name)
+    return carriable_data(_yaml(text, name))
 
 
 def refuse_packed(start: bytes, name: str) -> None:

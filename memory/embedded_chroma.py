@@ -20,6 +20,8 @@ from memory.errors import ConceptStoreError, IndexCorrupt, IndexFull
 from memory.index import ChromaIndex, collection_name
 from memory.ledger import Ledger
 
+_FILES = 8  # that an index has open at once, and what its runtime needs
+
 
 class IndexLock:
     """The right to use the index folder, held by one process at a time and freed by its death."""
@@ -89,6 +91,17 @@ def _open_client(folder: Path) -> Any:
         raise
 
 
+def _require_descriptors() -> None:
+    """Raises OSError where this process may not open as many files as an index has: SQLite does not say so."""
+    opened: list[int] = []
+    try:
+        while len(opened) < _FILES:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
 @contextmanager
 def _readable(folder: Path) -> Iterator[None]:
     try:
@@ -96,6 +109,7 @@ def _readable(folder: Path) -> Iterator[None]:
     except (ConceptStoreError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # what a damaged file makes Chroma raise; a panic of its Rust core is no Exception
+        _require_descriptors()
         if "is full" in str(error) or "No space left" in str(error):
             raise IndexFull(f"the disk that holds the vector index {folder} is full: free some space") from error
         raise IndexCorrupt(

@@ -183,7 +183,7 @@ def read_json(file: Path) -> dict[str, Any]:
     try:
         data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return data
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise EmbedderError(
             f"the embedding model's file {file} cannot be read ({error}): "
             "pull it again with `pilotage models pull minilm`"

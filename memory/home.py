@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -12,8 +13,17 @@ def expanded(path: str | os.PathLike[str]) -> Path:
 
 
 def data_dir() -> Path:
-    """The user's data folder: $PILOTAGE_HOME, or the platform's usual place."""
+    """The user's data folder: $PILOTAGE_HOME, or the platform's usual place.
+
+    Raises:
+        NotADirectoryError: the variable names something else.
+    """
     import platformdirs
 
     home = os.environ.get("PILOTAGE_HOME")
-    return expanded(home) if home else Path(platformdirs.user_data_dir("pilotage"))
+    if not home:
+        return Path(platformdirs.user_data_dir("pilotage"))
+    folder = expanded(home)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "PILOTAGE_HOME names no folder", str(folder))
+    return folder

@@ -64,7 +64,7 @@ def parse(line: bytes, path: Path, number: int) -> dict[str, Any]:
     """One line as an object; raises BankError, naming the place, where it is none."""
     try:
         data = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BankError(
             f"{path}, line {number} is damaged: copy the file again, or delete it to record its task anew"
         ) from error

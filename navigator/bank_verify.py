@@ -84,7 +84,7 @@ def _file(file: Path, meta: BankMeta, seen: dict[str, Path]) -> Iterator[Finding
 def _leak(line: bytes) -> str:
     try:
         data = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     leaked = sorted(HIDDEN & data.keys()) if isinstance(data, dict) else []
     return f"; {leaked[0]!r} is a hidden answer and must not be in a bank" if leaked else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,10 +62,11 @@ async def _solve_all(agent: ReasoningAgent, *, quiet: bool) -> list[dict[str, An
             if not quiet:
                 print(f"\n--- task {place} of {len(tasks)}: {task.prompt}\n")
             show = Show(sys.stdout, quiet=quiet)
-            async for event in agent.astream(task):
-                show(event)
-                if isinstance(event, events.Finished):
-                    runs.append(event.run.to_json())
+            async with aclosing(agent.astream(task)) as happening:
+                async for event in happening:
+                    show(event)
+                    if isinstance(event, events.Finished):
+                        runs.append(event.run.to_json())
     return runs
 
 

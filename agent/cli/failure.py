@@ -30,7 +30,7 @@ REMEDIES = {
 
 def report_failure(error: BaseException) -> int:
     """Prints what became of a command that raised, on stderr, and returns its exit code."""
-    from agent.cli.terminal import guarded
+    from agent.cli.terminal import SENTENCE, guarded, shortened
 
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         error = Interrupted("interrupted")
@@ -46,7 +46,7 @@ def report_failure(error: BaseException) -> int:
         sentence, code = known
         if sentence:
             label = "" if isinstance(error, Interrupted) else "error: "
-            print(label + " ".join(sentence.splitlines()), file=sys.stderr)
+            print(label + shortened(" ".join(sentence.splitlines()), SENTENCE), file=sys.stderr)
         return code
 
 

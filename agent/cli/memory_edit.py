@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ def changes_from_flags(assignments: list[str]) -> dict[str, Any]:
     """Fields to values; a list is JSON, or one item a line."""
     from agent.errors import UsageError
     from memory import ConceptDraft
+    from memory.json_text import NotJson, read_json
 
     changes: dict[str, Any] = {}
     for assignment in assignments:
@@ -30,9 +30,9 @@ def changes_from_flags(assignments: list[str]) -> dict[str, Any]:
             changes[field] = value
         elif value.lstrip().startswith("["):
             try:
-                changes[field] = json.loads(value)
-            except json.JSONDecodeError as error:
-                raise UsageError(f"--set {field}: not valid JSON ({error.msg})") from None
+                changes[field] = read_json(value)
+            except NotJson as error:
+                raise UsageError(f"--set {field}: not valid JSON ({error})") from None
         else:
             changes[field] = [line for line in value.splitlines() if line.strip()]
     return changes

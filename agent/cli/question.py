@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import IO
 
 from agent.errors import UsageError
 
 NO_QUESTION = "give either a question or --tasks; - reads the question from standard input, @FILE from a file"
+
+_MOST = 10 << 20  # bytes of a question
 
 
 def asked(given: str | None) -> str:
@@ -28,7 +31,7 @@ def asked(given: str | None) -> str:
 
 
 def _piped() -> str:
-    return _text(sys.stdin.buffer.read(), "standard input")
+    return _text(sys.stdin.buffer, "standard input")
 
 
 def _of_file(name: str) -> str:
@@ -36,13 +39,17 @@ def _of_file(name: str) -> str:
 
     path: Path = expanded(name)
     try:
-        return _text(path.read_bytes(), str(path))
+        with path.open("rb") as file:
+            return _text(file, str(path))
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise UsageError(f"the question @{name} names a file that cannot be read: {why}") from None
 
 
-def _text(content: bytes, where: str) -> str:
+def _text(file: IO[bytes], where: str) -> str:
+    content = file.read(_MOST + 1)  # not all of it: it may have no end
+    if len(content) > _MOST:
+        raise UsageError(f"{where} has more than {_MOST >> 20} MB, which no model reads as one question")
     try:
         return content.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, aclosing
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -180,8 +180,8 @@ def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: s
 
     task = Parts.question(question)
     with ExitStack() as stack:
-        results = stack.enter_context(ResultsFile(out, resume=True, settings={})) if out is not None else None
         agent = stack.enter_context(assemble(settings, checkpoints=thread is not None, quick=True))
+        results = stack.enter_context(ResultsFile(out, resume=True, settings={})) if out is not None else None
         with interruptible(lambda: _left_of(thread)):
             result = asyncio.run(_stream(agent, task, thread, quiet=as_json))
         if results is not None:
@@ -202,8 +202,10 @@ async def _stream(agent: ReasoningAgent, task: Task, thread: str | None, *, quie
 
     show = Show(sys.stderr if quiet else sys.stdout, quiet=quiet)
     async with agent:
-        async for event in agent.astream(task, thread_id=thread):
-            show(event)
-            if isinstance(event, events.Finished):
-                return event.run.to_json()
+        # Closed here, whatever becomes of the output: left to the event loop's end, its parts would be closed at once.
+        async with aclosing(agent.astream(task, thread_id=thread)) as happening:
+            async for event in happening:
+                show(event)
+                if isinstance(event, events.Finished):
+                    return event.run.to_json()
     raise AssertionError("a run always finishes or raises")

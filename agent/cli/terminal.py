@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from agent.cli.screen import Screen
 
 PIPED_WIDTH = 200
+SENTENCE = 4000  # characters of one that is told at most
 
 
 def safe(text: str) -> str:
@@ -36,10 +37,16 @@ def safe(text: str) -> str:
 
 
 def plain(value: object) -> str:
-    """A value within a line of a screen: none of it is taken for a style, and it cannot pass for another line."""
+    """A value within a line of a screen: none of it is taken for a style, it cannot pass for another line, and one that
+    would fill the screen is shortened."""
     from rich.markup import escape
 
-    return escape(one_line(str(value)))
+    return escape(shortened(one_line(str(value))))
+
+
+def shortened(text: str, most: int = 1000) -> str:
+    """The text as it is told to people; its middle is left out where it is longer than any that people write."""
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 4 :]}"
 
 
 class Guarded:
@@ -121,7 +128,7 @@ def progress(console: Console, *columns: ProgressColumn | str, transient: bool =
 
 def say(sentence: str) -> None:
     """Tells something on standard error, in a line of its own."""
-    print(safe(sentence), file=sys.stderr)
+    print(shortened(safe(sentence), SENTENCE), file=sys.stderr)
 
 
 def print_json(data: Any) -> None:
@@ -197,5 +204,6 @@ __all__ = [
     "safe",
     "say",
     "screen",
+    "shortened",
     "unguarded",
 ]

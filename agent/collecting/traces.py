@@ -7,7 +7,6 @@ stopping gives is known where a candidate was at hand, and at the end; elsewhere
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ from agent.state import Abilities, State
 from agent.stepwise import UNUSABLE, Ending, Moment, extended
 from agent.task import Task
 from agent.trace import Step, Trace, Usage
+from memory.json_text import read_json
 from navigator.bank import ROOT, BankWriter, Node, child_id
 from navigator.errors import BankError
 
@@ -53,7 +53,7 @@ def result_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise UsageError(f"the results file {path} can't be read: {error.strerror}") from error
     for number, line in enumerate(content[: content.rfind(b"\n") + 1].splitlines(), 1):
         try:
-            result = json.loads(line)
+            result = read_json(line)
             if not isinstance(result["task_id"], str) or not isinstance(result["steps"], list):
                 raise TypeError
         except (ValueError, TypeError, KeyError) as error:

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr
 from agent.errors import ModelError, UsageError
 from agent.models.reply import Capabilities
 from agent.trace import Usage
+from memory.json_text import read_json
 
 
 class Fault(BaseModel):
@@ -110,7 +111,7 @@ class ScriptedChatModel(BaseChatModel):
             UsageError: the file cannot be read, or is neither.
         """
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path.read_bytes())
         except (OSError, ValueError) as error:
             raise UsageError(f"The script {path} cannot be read as JSON ({error}).") from error
         whole: dict[str, Any] = content if isinstance(content, dict) else {"rules": content}

@@ -108,7 +108,7 @@ def supervised(
 
 
 def handed_on(descriptor: int, files: ExitStack) -> int:
-    """The same as a command can inherit it under its number: none of the standard streams, even where they are closed."""
+    """The same as a command can inherit it: none of the standard streams, even where those are closed."""
     if descriptor > 2:
         return descriptor
     import fcntl  # not on every system that can import this package

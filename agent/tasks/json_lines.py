@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -16,6 +15,7 @@ from agent.task import Task
 from agent.tasks.source import TaskDefect
 from agent.tasks.spec import Spec
 from memory.home import expanded
+from memory.json_text import NotJson, read_json
 
 # From an object and the name to give it if it brings none; raises TaskError or ValidationError.
 Build = Callable[[dict[str, Any], str], Task]
@@ -65,13 +65,9 @@ def _chosen(path: Path, spec: Spec) -> Iterator[tuple[int, bytes]]:
 
 def _object(line: bytes) -> dict[str, Any]:
     try:
-        parsed = json.loads(line.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise TaskError("the line is not UTF-8 text") from None
-    except json.JSONDecodeError as error:
-        raise TaskError(f"malformed JSON: {error.msg} at column {error.colno}") from None
-    except RecursionError:
-        raise TaskError("malformed JSON: nested too deeply") from None
+        parsed = read_json(line)
+    except NotJson as error:
+        raise TaskError(f"malformed JSON: {error}") from None
     if not isinstance(parsed, dict):
         raise TaskError(f"a task is a JSON object, not a {type(parsed).__name__}")
     return parsed

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 
 from agent.errors import UsageError
 
+_DIGITS = 18  # more than any file has lines
 OPTIONS = ("size", "seed", "offset")
 
 
@@ -49,8 +50,9 @@ def parse_spec(text: str, sources: Collection[str]) -> Spec:
             raise UsageError(f"unknown option {key!r} in {text!r}{did_you_mean(key, OPTIONS)}: use {_OPTIONS_HELP}")
         if key in options:
             raise UsageError(f"the option {key!r} stands twice in {text!r}")
-        if not value.isdecimal() or (key == "size" and int(value) == 0):
-            raise UsageError(f"the option {key!r} in {text!r} needs a whole number, not {value!r}")
+        if not value.isdecimal() or len(value) > _DIGITS or (key == "size" and int(value) == 0):
+            shown = value if len(value) <= _DIGITS else f"{value[:_DIGITS]}..."
+            raise UsageError(f"the option {key!r} in {text[:200]!r} needs a whole number, not {shown!r}")
         options[key] = int(value)
     return Spec(
         source=source or None,

@@ -1,0 +1,54 @@
+"""JSON from outside: whatever is wrong with it is one kind of error, with the reason in a few words."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+# Deeper than anything that people or programs write on purpose, and far from where recursive functions end.
+_DEEPEST = 200
+
+
+class NotJson(ValueError):
+    """A text that is no JSON that this program reads."""
+
+
+def read_json(text: str | bytes) -> Any:
+    """What a JSON text says.
+
+    Raises:
+        NotJson: it is not valid, not UTF-8, nested too deeply, or has a number of more digits than Python reads.
+    """
+    try:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8-sig")
+        data = json.loads(text)
+        if text.count("[") + text.count("{") > _DEEPEST:
+            _require_shallow(data)
+    except UnicodeDecodeError:
+        raise NotJson("not UTF-8 text") from None
+    except json.JSONDecodeError as error:
+        line = f"line {error.lineno} " if error.lineno > 1 else ""
+        raise NotJson(f"{error.msg} at {line}column {error.colno}") from None
+    except RecursionError:
+        raise NotJson("nested too deeply") from None
+    except ValueError as error:
+        if isinstance(error, NotJson):
+            raise
+        raise NotJson("a number of more than 4,300 digits") from None
+    return data
+
+
+def _require_shallow(data: Any) -> None:
+    level = [data]
+    for _ in range(_DEEPEST):
+        level = [
+            part
+            for value in level
+            if isinstance(value, dict | list)
+            for part in (value.values() if isinstance(value, dict) else value)
+            if isinstance(part, dict | list)
+        ]
+        if not level:
+            return
+    raise NotJson("nested too deeply")
