@@ -6,22 +6,25 @@ their place, and fail on something that the user never wrote.
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-from importlib.util import find_spec
-from pathlib import Path
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Other imports are where they are used: until `main` has begun, Ctrl-C is answered by Python with a traceback.
 PACKAGES = ("agent", "memory", "navigator")
 _INTERRUPTED = 130  # exit code
-HOME = Path(__file__).resolve().parent
 
 
 def stranger() -> str | None:
     """A sentence that names the file which is imported in place of one of the packages; None where all are found."""
+    from pathlib import Path
+
+    home = Path(__file__).resolve().parent
     for name in PACKAGES:
         found = _found(name)
-        if found is not None and found.parent != HOME:
+        if found is not None and found.parent != home:
             return (
                 f"{found} is found before pilotage's own package {name!r}: rename it, or start Python where it is not "
                 "on the path (PYTHONPATH, or the folder of the script)"
@@ -38,6 +41,9 @@ def require_own_packages() -> None:
 
 def main() -> None:
     """The command."""
+    import os
+    import signal
+
     interrupt = signal.getsignal(signal.SIGINT)
     if interrupt is signal.default_int_handler:  # until the command answers Ctrl-C itself, there is nothing to tell
         signal.signal(signal.SIGINT, lambda number, frame: os._exit(_INTERRUPTED))
@@ -56,6 +62,8 @@ def _open_missing_streams() -> None:
 
     What it opens next would otherwise get that number, and be read from or written to as the stream.
     """
+    import os
+
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             opened = os.open(os.devnull, os.O_RDWR)  # the lowest free number: this stream's, unless somebody has it
@@ -64,6 +72,9 @@ def _open_missing_streams() -> None:
 
 def _found(name: str) -> Path | None:
     """The file or folder that `import name` takes; None where there is none."""
+    from importlib.util import find_spec
+    from pathlib import Path
+
     module = sys.modules.get(name)
     spec = module.__spec__ if module is not None else find_spec(name)
     places = list(spec.submodule_search_locations or ()) if spec is not None else []

@@ -25,5 +25,5 @@ def data_dir() -> Path:
         return Path(platformdirs.user_data_dir("pilotage"))
     folder = expanded(home)
     if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "PILOTAGE_HOME names no folder", str(folder))
+        raise NotADirectoryError(errno.ENOTDIR, "this is no folder for the data of pilotage", str(folder))
     return folder

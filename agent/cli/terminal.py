@@ -37,8 +37,7 @@ def safe(text: str) -> str:
 
 
 def plain(value: object) -> str:
-    """A value within a line of a screen: none of it is taken for a style, it cannot pass for another line, and one that
-    would fill the screen is shortened."""
+    """A value within a line of a screen: it is no style, cannot pass for another line, and does not fill the screen."""
     from rich.markup import escape
 
     return escape(shortened(one_line(str(value))))

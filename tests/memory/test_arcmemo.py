@@ -209,3 +209,11 @@ def test_an_exported_lesson_is_read_again(store, tmp_path):
     store.import_(FILES / "lessons.json")
     store.export(tmp_path / "out.json", form="arcmemo")
     assert store.import_(tmp_path / "out.json").duplicates == 3
+
+
+def test_half_a_character_in_a_name_is_replaced():
+    lesson = {"situation": "s \ud800", "suggestion": "try \udfff"}
+    document = load_document(json.dumps({"puzzle \ud800": [lesson]}).encode(), "lessons.json")
+    (entry,) = ArcMemoReader().read(document)
+    assert entry.provenance.used_in == ("puzzle \ufffd",)
+    assert entry.draft.model_dump_json().encode()
