@@ -224,7 +224,7 @@ async def test_limits_hold_while_the_agent_is_busy(opened, mode: str, limit: str
     sandbox = opened(mode, cpu_seconds=60, wall_seconds=3 if limit == "time" else 60, memory_mb=64)
     before = descendants(os.getpid())
     run = asyncio.create_task(sandbox.run(code))
-    await started(run, len(before) + 1)
+    await started(run, 1, before)
     assert gone_soon(descendants(os.getpid()) - before, 45)  # without giving the event loop a turn
     execution = await run
     assert execution.stopped_by == limit, execution
@@ -389,6 +389,21 @@ sandbox = open_sandbox('bubblewrap', Limits(wall_seconds=60))
 print('ready', flush=True)
 asyncio.run(sandbox.run('import time; time.sleep(60)'))
 """
+
+
+@pytest.mark.parametrize("mode", ["bubblewrap", "subprocess"])
+def test_limits_hold_while_the_agent_is_stopped(mode: str):
+    code = AGENT.replace("'bubblewrap', Limits(wall_seconds=60)", f"{mode!r}, Limits(wall_seconds=5)")
+    agent = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[3], stdout=subprocess.PIPE)
+    assert agent.stdout is not None
+    with agent, agent.stdout:
+        agent.stdout.readline()
+        deadline = time.monotonic() + 60
+        while not (processes := descendants(agent.pid)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        agent.send_signal(signal.SIGSTOP)
+        assert processes and gone_soon(processes | descendants(agent.pid))
+        agent.kill()
 
 
 def test_killing_the_agent_kills_its_programs():
