@@ -97,6 +97,8 @@ def _require_descriptors() -> None:
     try:
         while len(opened) < _FILES:
             opened.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror) from None  # that file has nothing to do with it
     finally:
         for descriptor in opened:
             os.close(descriptor)

