@@ -273,7 +273,8 @@ def _checked(op: Op) -> Op:
 def _check_put(op: PutOp) -> None:
     if op.ttl is not None and (not isinstance(op.ttl, int | float) or not 0 < op.ttl <= _LONGEST_TTL):
         raise InvalidItem(
-            f"a time to live of {op.ttl!r} is no number of minutes above 0 and up to {_LONGEST_TTL:.0e}: give None for no end"
+            f"a time to live of {op.ttl!r} is no number of minutes above 0 and up to {_LONGEST_TTL:.0e}: "
+            "give None for no end"
         )
     index: Any = op.index
     if index not in (None, False) and not (
