@@ -215,9 +215,7 @@ FULL = "import os\nos.makedirs('d')\nn = 0\nwhile True:\n    open(f'd/{n}', 'x')
 
 
 @pytest.mark.parametrize("mode", ["bubblewrap", "subprocess"])
-@pytest.mark.parametrize(
-    ("limit", "code"), [("time", "while True: print(end='')"), ("files", FULL), ("memory", TABLES)]
-)
+@pytest.mark.parametrize(("limit", "code"), [("time", "while True: pass"), ("files", FULL), ("memory", TABLES)])
 async def test_limits_hold_while_the_agent_is_busy(opened, mode: str, limit: str, code: str):
     if (mode, limit) == ("subprocess", "files"):
         pytest.skip("the weaker mode counts no files")
