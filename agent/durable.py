@@ -11,7 +11,7 @@ import sqlite3
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from agent.errors import UsageError
 from agent.graph import build_graph
@@ -102,3 +102,8 @@ def thread_name(given: object) -> str:
     except UnicodeEncodeError:
         raise UsageError(f"the thread id {name!a} holds half a character and cannot be kept: give another") from None
     return name
+
+
+def durability_of(graph: CompiledStateGraph[Any, Any, Any, Any]) -> Literal["sync"] | None:
+    """How to keep what a graph does: before the next block begins, so that a kill costs no finished call."""
+    return "sync" if graph.checkpointer else None

@@ -6,8 +6,17 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from agent.errors import TaskError
 from agent.navigation import Navigation
 from agent.trace import TRACE_FORMAT, Trace, Usage
+
+
+class UngradedRun(TaskError):
+    """The run's answer could not be graded; `trace` holds what it cost."""
+
+    def __init__(self, message: str, trace: Trace) -> None:
+        super().__init__(message)
+        self.trace = trace
 
 
 class Run(BaseModel):

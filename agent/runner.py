@@ -19,8 +19,8 @@ from agent.blocks.answer import shortest_prompt
 from agent.budget import Budget
 from agent.candidates import candidates
 from agent.credit import Creditor
-from agent.durable import DurableGraph, thread_name
-from agent.errors import PilotageError, TaskError, UsageError
+from agent.durable import DurableGraph, durability_of, thread_name
+from agent.errors import PilotageError, UsageError
 from agent.feedback import give_feedback
 from agent.grading import is_graded, score_of
 from agent.graph import (
@@ -42,7 +42,7 @@ from agent.parts import Parts
 from agent.portal import Portal
 from agent.recalling import Selection, recall_from
 from agent.rlot import max_steps_for, registry_for
-from agent.run import Run
+from agent.run import Run, UngradedRun
 from agent.run_state import RunInput, trace_of
 from agent.sandbox import open_sandbox
 from agent.state import State
@@ -64,14 +64,6 @@ TOOL = (
     "Works a question out by reasoning and by running programs, and checks the result. Give it the whole question "
     "with every fact that it needs; it knows nothing of the conversation."
 )
-
-
-class UngradedRun(TaskError):
-    """The run's answer could not be graded; `trace` holds what it cost."""
-
-    def __init__(self, message: str, trace: Trace) -> None:
-        super().__init__(message)
-        self.trace = trace
 
 
 class ReasoningAgent:
@@ -191,7 +183,7 @@ class ReasoningAgent:
         task = self._accept(task)
         settings = {STREAM_TOKENS: False, LEARN_LATER: learn_later, RUN_ID: run_id}
         graph, start, config = await self._start(task, thread_id, settings, config)
-        final = await alone(lambda: graph.ainvoke(start, config))
+        final = await alone(lambda: graph.ainvoke(start, config, durability=durability_of(graph)))
         return await self._finish(task, final["pilotage"], started)
 
     async def alearn(self, task: Task, run: Run) -> Run:
@@ -242,7 +234,8 @@ class ReasoningAgent:
         task = self._accept(task)
         graph, start, config = await self._start(task, thread_id, {STREAM_TOKENS: True}, config)
         final: dict[str, Any] = {}
-        happening = alone_each(graph.astream(start, config, stream_mode=["custom", "values"]))
+        stream = graph.astream(start, config, stream_mode=["custom", "values"], durability=durability_of(graph))
+        happening = alone_each(stream)
         async with aclosing(happening):
             async for mode, data in happening:
                 if mode == "custom":

@@ -101,6 +101,7 @@ class AsyncConceptStore:
     add_many = _in_thread(ConceptStore.add_many)
     propose = _in_thread(ConceptStore.propose)
     revise = _in_thread(ConceptStore.revise)
+    vouch = _in_thread(ConceptStore.vouch)
     forget = _in_thread(ConceptStore.forget)
     restore = _in_thread(ConceptStore.restore)
     history = _in_thread(ConceptStore.history)

@@ -14,9 +14,10 @@ from agent.models.collector import Attempt, Collector, ListenerFailed, TokenRela
 from agent.models.credentials import remember_keys, without_keys
 from agent.models.deadline import within
 from agent.models.dialect import NO_TERMS, Dialect, Terms, is_providers, speaks_openai
-from agent.models.endings import UNFINISHED, WHOLE
+from agent.models.endings import UNFINISHED
 from agent.models.flaws import flaw_of
 from agent.models.guard import Elsewhere, Garbled, Overlong, Reading, byte_limit, current
+from agent.models.messages import message_of, messages_of
 from agent.models.pooling import met_another_loop
 from agent.models.refusal import refusal_in
 from agent.models.reply import Capabilities, Reply, Request, RequestRefused, UnusableReply
@@ -28,7 +29,6 @@ from agent.text import carriable
 from agent.trace import Usage
 
 if TYPE_CHECKING:
-    from langchain_core.messages import BaseMessage
     from langchain_core.runnables import Runnable
 
     from agent.models.cache import ResponseCache
@@ -224,22 +224,22 @@ class ModelClient:
 
     async def _whole(self, request: Request, spoken: Spoken, collector: Collector) -> str:
         current.set(Reading(byte_limit(request)))
-        messages = _messages(request, one_role=spoken.one_role)
-        shown = collector.add(_message(await spoken.model.ainvoke(messages, **spoken.options)))
+        messages = messages_of(request, one_role=spoken.one_role)
+        shown = collector.add(message_of(await spoken.model.ainvoke(messages, **spoken.options)))
         return shown + collector.finish()
 
     async def _stream(
         self, request: Request, spoken: Spoken, collector: Collector, shown: Attempt, reading: Reading
     ) -> None:
         current.set(reading)
-        stream = spoken.model.astream(_messages(request, one_role=spoken.one_role), **spoken.options)
+        stream = spoken.model.astream(messages_of(request, one_role=spoken.one_role), **spoken.options)
         # Closed at once on cancellation, so that the backend stops generating.
         async with aclosing(stream) as chunks:  # type: ignore[type-var]
             while not collector.overflowed:
                 chunk = await _next(chunks, ended=collector.ending is not None)
                 if chunk is None:
                     break
-                shown.add(collector.add(_message(chunk)))
+                shown.add(collector.add(message_of(chunk)))
         shown.add(collector.finish())
 
     async def _prepare(self, request: Request) -> None:
@@ -329,30 +329,6 @@ def _refused(what: str, billed: Usage) -> RequestRefused:
 def _is_kept(request: Request, reply: Reply) -> bool:
     """Whether the cache may keep a reply: it is whole, or its first tokens' probabilities are what was asked for."""
     return not reply.cut or request.top_logprobs > 0
-
-
-def _messages(request: Request, *, one_role: bool = False) -> list[BaseMessage]:
-    """LangChain's messages; with `one_role` the system's stands at the beginning of the user's first."""
-    from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
-
-    kinds: dict[str, Any] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
-    said = [(message.role, carriable(message.content)) for message in request.messages]
-    if one_role and len(said) > 1 and (said[0][0], said[1][0]) == ("system", "user"):
-        said[:2] = [("user", f"{said[0][1]}\n\n{said[1][1]}")]
-    return [kinds[role](content=content) for role, content in said]
-
-
-def _message(output: Any) -> BaseMessage:
-    """What a chat model or a chain around one gave back, as a message."""
-    from langchain_core.messages import AIMessage, BaseMessage
-
-    if isinstance(output, BaseMessage):
-        return output
-    if isinstance(output, str):  # a chain that ends in a parser of text, which takes away why the reply ended
-        return AIMessage(output, response_metadata={"finish_reason": WHOLE})
-    raise UnusableReply(
-        f"The model gave back a {type(output).__name__} and no message; give the chat model without a parser behind it."
-    )
 
 
 def _unavailable(where: str, name: str, failure: Failure, failures: int) -> str:

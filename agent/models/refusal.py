@@ -109,7 +109,8 @@ def refusal_in(error: BaseException, said: Said, limit: int) -> Refusal:
     if named:
         return Refusal(frozenset(named))
     if failure.status in UNNAMED_STATUS and not complaint.fields:
-        return Refusal(next((found for guess in GUESSES if (found := guess & carries)), frozenset()))
+        guessed_at = carries - (frozenset(LIMIT_NAMES) & said.movable)  # a field of its class has no other name to try
+        return Refusal(next((found for guess in GUESSES if (found := guess & guessed_at)), frozenset()))
     return Refusal()
 
 

@@ -122,7 +122,7 @@ def test_what_a_task_shows_of_its_answer_tells_its_kind():
     assert kind_of(prompt="Name a colour.") == ("open", True)
     assert kind_of(gold="red") == ("text", False)
     assert kind_of(examples=[{"input": "a", "output": "b"}]) == ("text", False)
-    assert kind_of(metadata={"grader": "mine"}) == ("text", False)
+    assert kind_of(metadata={"grader": "gym", "family": "gcd", "entry": {}}) == ("text", False)
     assert kind_of(choices=["a", "b"]) == ("choice", False)
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from memory.concept import Concept, Outcomes, Parameter, Provenance
 
 _text = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=20)
-_word = _text.filter(lambda text: text.strip() != "")
+_word = _text.filter(lambda text: any(mark.isprintable() and not mark.isspace() for mark in text))
 _count = st.integers(0, 1000)
 _ids = st.uuids().map(lambda id: id.hex[:16])
 

@@ -260,6 +260,7 @@ class TestClosedStores:
         "reindex": lambda store: store.reindex(),
         "propose": lambda store: store.propose([COST]),
         "stats": lambda store: store.stats(),
+        "vouch": lambda store: store.vouch("a"),
         "doctor": lambda store: store.doctor(),
         "warm": lambda store: store.warm(),
     }
