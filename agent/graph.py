@@ -31,7 +31,7 @@ from agent.navigators import choose
 from agent.newest import asks_since
 from agent.parts import Parts
 from agent.portal import Portal
-from agent.run_state import RunInput, RunOutput, RunState, anew, as_message, as_task, question_in, trace_of
+from agent.run_state import RunInput, RunOutput, RunState, anew, as_message, messages_in, question_in, trace_of
 from agent.state import State
 from agent.task import Task
 from agent.trace import Charge, Trace, Usage
@@ -162,15 +162,16 @@ class Nodes:
     async def begin(self, state: RunState, config: RunnableConfig) -> dict[str, Any]:
         """Sets the state for a new run, and asks memory about the task before anything else."""
         clock, configurable = Clock.start(), config.get("configurable", {})
-        given = state.get("task")
-        if given and await asks_since(given, state.get("messages"), config):
+        given, messages = state.get("task"), messages_in(state)
+        if given and await asks_since(given, messages, config):
             given = None
-        task = self._task(given or question_in(state))
+        task = Parts.task(given or question_in(messages)).public()
         self.parts.budget.require_room_for(shortest_prompt(task))
         now = State(task, Trace(), self.parts.budget, self.parts.abilities)
         update: dict[str, Any] = {
             **anew(),
             "working": task.model_dump(),
+            "worker": self.parts.identity,
             "conversing": not given,
             "budget": now.budget.model_dump(),
             "run": configurable.get(RUN_ID) or secrets.token_hex(8),
@@ -270,9 +271,6 @@ class Nodes:
         except BadReply:  # the task is solved all the same; its trace shows a charge for nothing learnt
             titles = {}
         return Conclusion(titles, followed, kit.usage)
-
-    def _task(self, given: Any) -> Task:
-        return self.parts.question(given) if isinstance(given, str) else as_task(given)
 
     def _view(self, state: RunState, clock: Clock) -> State:
         trace = trace_of(state)

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import convert_to_messages
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 
 if TYPE_CHECKING:
@@ -19,33 +19,36 @@ _CHECKPOINTER = "__pregel_checkpointer"
 """Where in `configurable` LangGraph hands a checkpointer to the nodes of a graph that has one."""
 
 
-async def asks_since(task: Any, messages: Sequence[Any] | None, config: RunnableConfig) -> bool:
+async def asks_since(task: Any, messages: Sequence[BaseMessage], config: RunnableConfig) -> bool:
     """Whether the last message is a human one that came after the task, which then is one of an earlier turn.
 
     Without checkpoints nothing is of an earlier turn. Where the parent has not stored this turn yet, which came last
-    cannot be known, and the message that nobody has answered is taken.
+    cannot be known, and the message that nobody has answered is taken. A graph that was itself handed both at once
+    does not know either: the one around it is asked.
     """
-    if not messages or convert_to_messages([*messages])[-1].type != "human":
+    if not messages or messages[-1].type != "human":
         return False
     configurable = config.get("configurable", {})
-    saver, parent = configurable.get(_CHECKPOINTER), _parent_of(configurable)
-    if saver is None or parent is None:
+    saver = configurable.get(_CHECKPOINTER)
+    if saver is None:
         return False
-    stored = await _stored(saver, configurable["thread_id"], *parent)
-    if stored is None:
-        return True
-    values: dict[str, Any] = stored.checkpoint["channel_values"]
-    versions: dict[str, Any] = {**stored.checkpoint["channel_versions"]}
-    if "task" not in versions or "messages" not in versions or values.get("task") != task:
-        return False  # the task does not come from the parent's state
-    return bool(versions["messages"] > versions["task"])
+    for parent in _around(configurable):
+        stored = await _stored(saver, configurable["thread_id"], *parent)
+        if stored is None:
+            return True
+        values: dict[str, Any] = stored.checkpoint["channel_values"]
+        versions: dict[str, Any] = {**stored.checkpoint["channel_versions"]}
+        if "task" not in versions or "messages" not in versions or values.get("task") != task:
+            return False  # the task does not come from the parent's state
+        if versions["messages"] != versions["task"]:
+            return bool(versions["messages"] > versions["task"])
+    return False
 
 
-def _parent_of(configurable: dict[str, Any]) -> tuple[str, str] | None:
-    """Namespace and id of the checkpoint of the graph around the one whose node is given; None around an outer one."""
+def _around(configurable: dict[str, Any]) -> list[tuple[str, str]]:
+    """Namespaces and ids of the checkpoints of the graphs around the one whose node is given, the innermost first."""
     own = str(configurable.get("checkpoint_ns", "")).rpartition("|")[0]
-    around = [place for place in (configurable.get("checkpoint_map") or {}).items() if own and place[0] != own]
-    return around[-1] if around else None
+    return [place for place in (configurable.get("checkpoint_map") or {}).items() if own and place[0] != own][::-1]
 
 
 async def _stored(saver: BaseCheckpointSaver[Any], thread: str, ns: str, id: str) -> CheckpointTuple | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from agent.blocks import Registry
 from agent.budget import Budget
@@ -63,6 +66,19 @@ class Parts:
         """What a run can do besides asking the model."""
         return Abilities(sandbox=self.sandbox is not None, memory=self.recall is not None)
 
+    @property
+    def identity(self) -> str:
+        """A hash of what decides a run: one that another agent began is none to go on with."""
+        content = [
+            self.model.identity,
+            self.policy.name,
+            self.observer.preset,
+            self.registry.actions.schema_hash,
+            self.budget.model_dump(mode="json"),
+            [self.abilities.sandbox, self.abilities.memory, self.holdout, self.seed],
+        ]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
     @staticmethod
     def question(text: str) -> Task:
         """A task from a bare question; its id is a hash of its text.
@@ -75,3 +91,21 @@ class Parts:
             raise UsageError("the question is empty: give one with some text")
         name = "question-" + hashlib.sha256(text.encode()).hexdigest()[:8]
         return Task(id=name, prompt=text, kind=infer_kind(text), inferred=True)
+
+    @staticmethod
+    def task(given: Any) -> Task:
+        """A task as a caller gives it: a question, a `Task`, or one as a dictionary; what is hidden of it stays.
+
+        Raises:
+            UsageError: it is none.
+        """
+        if isinstance(given, str):
+            return Parts.question(given)
+        try:
+            return Task.model_validate(given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"])) or "task"
+            raise UsageError(
+                f"`task` is no task ({place}: {first['msg']}): give a question as text, or a Task"
+            ) from None

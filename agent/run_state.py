@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
-from langchain_core.messages import AIMessage, AnyMessage, convert_to_messages
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, convert_to_messages
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langgraph.channels import EphemeralValue
+from typing_extensions import TypedDict  # of `typing` pydantic makes no JSON schema before Python 3.12
 
 from agent.errors import UsageError
-from agent.task import Task
 from agent.trace import Trace, Usage
 
 NO_ANSWER = "No answer was reached."
@@ -40,10 +40,12 @@ class RunState(RunInput, RunOutput, total=False):
     """The graph's own state. What is neither read nor written above is private: no parent's key of that name meets it.
 
     It is set anew when a run begins, so that nothing of an earlier run decides a later one, also where a checkpointer
-    keeps the state between them. `working` holds the task as the run works on it.
+    keeps the state between them. `working` holds the task as the run works on it,
+    `worker` tells the agent (`Parts.identity`).
     """
 
     working: dict[str, Any]
+    worker: str
     conversing: bool
     run: str
     clock: dict[str, Any]
@@ -84,13 +86,29 @@ def trace_of(run: Mapping[str, Any]) -> Trace:
     return Trace.model_validate(kept)
 
 
-def question_in(state: RunState) -> str:
+def messages_in(state: RunState) -> list[BaseMessage]:
+    """The messages, in every form in which LangGraph's own states take them; one that stands alone is a list too.
+
+    Raises:
+        UsageError: they are none.
+    """
+    given: Any = state.get("messages") or []
+    of_a_role = isinstance(given, tuple) and all(isinstance(part, str) for part in given)
+    try:
+        alone = of_a_role or isinstance(given, str | Mapping | BaseMessage)
+        return convert_to_messages([given] if alone else given)
+    except (ValueError, TypeError, NotImplementedError) as error:
+        why = str(error).splitlines()[0]
+        raise UsageError(f"`messages` holds what is no message ({why}): give LangChain messages, or text") from error
+
+
+def question_in(messages: Sequence[BaseMessage]) -> str:
     """The last human message's text.
 
     Raises:
         UsageError: there is neither a task nor a question.
     """
-    for message in reversed(convert_to_messages(state.get("messages") or [])):
+    for message in reversed(messages):
         if message.type == "human" and message.text.strip():
             return str(message.text)
     raise UsageError(
@@ -112,21 +130,3 @@ def as_message(answer: str | None, usage: Usage, stopped_by: str, *, cut: bool, 
         response_metadata={"stopped_by": stopped_by, "cut": cut, "answered": answer is not None},
     )
 
-
-def as_task(given: Any) -> Task:
-    """The public view of a task as a caller gives it.
-
-    Raises:
-        UsageError: it is none.
-    """
-    from pydantic import ValidationError
-
-    if isinstance(given, Task):
-        return given.public()
-    try:
-        return Task.model_validate(given).public()
-    except ValidationError as error:
-        place = ".".join(map(str, error.errors()[0]["loc"])) or "task"
-        raise UsageError(
-            f"`task` is no task ({place}: {error.errors()[0]['msg']}): give a question as text, or a Task"
-        ) from None

@@ -174,7 +174,8 @@ class ReasoningAgent:
 
         Args:
             task: the task, or a bare question.
-            thread_id: name under which the run is kept; needs `checkpoints`.
+            thread_id: name under which the run is kept; needs `checkpoints`. It goes on if its task and agent are the
+                same; else it begins anew.
             run_id: names the run in memory's history, which counts what came of it once; made up if empty.
             learn_later: leave memory as it is; `alearn` then learns from the run.
             config: callbacks, tags, metadata and run name, which reach every call of the model.
@@ -250,7 +251,7 @@ class ReasoningAgent:
         return self._portal.call(lambda: self.asolve(task, thread_id=thread_id, config=config))
 
     def _accept(self, given: Task | str) -> Task:
-        task = Parts.question(given) if isinstance(given, str) else given
+        task = Parts.task(given)
         self.parts.budget.require_room_for(shortest_prompt(task))
         return task
 
@@ -261,12 +262,17 @@ class ReasoningAgent:
         limit = SUPERSTEPS_PER_BLOCK * (self.parts.budget.max_steps + 2)
         own = own_config(config, {**settings, WITHOUT_MESSAGE: True}, limit)
         start: RunInput = {"task": task.public().model_dump()}
-        if self._durable is None or thread_id is None:
+        if thread_id is None:
             return self.graph, start, own
+        if self._durable is None:
+            raise UsageError(
+                f"no run is kept under the thread id {thread_id!r}: give the agent checkpoints=, or leave thread_id out"
+            )
         own["configurable"]["thread_id"] = thread_id = thread_name(thread_id)
         graph, saver = await self._durable.here()
         snapshot = await graph.aget_state(own)
-        unfinished = bool(snapshot.next) and _works_on(snapshot.values, task)
+        same = snapshot.values.get("worker") == self.parts.identity and _works_on(snapshot.values, task)
+        unfinished = bool(snapshot.next) and same
         if not unfinished and snapshot.values:
             await saver.adelete_thread(thread_id)
         return graph, None if unfinished else start, own
