@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 import traceback
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from agent.errors import BadReply, ModelUnavailable, PilotageError, Unforeseen, UsageError
 from agent.redaction import redact_message
 from agent.refusals import Refusals
+from agent.regrading import regrade
 from agent.results import ResultsFile, key
 from agent.run import Run
 from agent.task import Task
@@ -77,6 +79,21 @@ class Place:
             self.results.drop({key(task.id, self.order) for task in tasks})
 
 
+def ready(given: Iterable[Task | str]) -> list[Task]:
+    """The tasks of a batch, bare questions made ones.
+
+    Raises:
+        UsageError: one is none, or two have one id, by which their results could not be told apart.
+    """
+    from agent.parts import Parts
+
+    tasks = [Parts.task(one) for one in given]
+    double = [id for id, count in Counter(task.id for task in tasks).items() if count > 1]
+    if double:
+        raise UsageError(f"the id {double[0]!r} is that of several tasks: give each an id of its own")
+    return tasks
+
+
 def take_back(memory: ConceptStore | None, runs: Sequence[str]) -> None:
     """Undoes what runs that were cut short wrote to memory, the last one first.
 
@@ -96,7 +113,7 @@ def anything(run: Run) -> None:
 
 async def solve_all(
     agent: ReasoningAgent,
-    tasks: Sequence[Task],
+    tasks: Iterable[Task | str],
     *,
     concurrency: int = 1,
     results: ResultsFile | None = None,
@@ -104,8 +121,11 @@ async def solve_all(
     on_done: Callable[[Run], None] = anything,
     until: Callable[[], bool] = lambda: False,
     keep: bool = True,
+    graded: bool = False,
 ) -> Outcome:
     """Solves tasks, `concurrency` at a time, leaving out those that `results` holds already.
+
+    What it holds of them is graded anew first: what is right may have changed since.
 
     A task that the endpoint refused, whose reply was unusable, or that nothing was ready for, gets a line that says so
     and what it cost, and the others go on; it is tried again when the file is resumed. An endpoint that is down, or
@@ -114,19 +134,23 @@ async def solve_all(
 
     Args:
         agent: solves.
-        tasks: the tasks, each with an id of its own.
+        tasks: the tasks, each with an id of its own, or bare questions.
         concurrency: how many at once.
         results: where each result goes as soon as it is there.
         order: number of this order of the tasks, where the file holds several.
         on_done: called with each run, also with those that have an error.
         until: asked before each task; true leaves the rest for another time.
         keep: hold the runs for the outcome. Of many thousands, what `on_done` and `results` are given may do.
+        graded: the results held have just been graded anew.
 
     Raises:
+        UsageError: two tasks have one id, or `results` has answers of another model, policy or seed.
         PilotageError: the model is unavailable or a result could not be written; results so far are kept.
     """
+    tasks = ready(tasks)
     outcome, place = Outcome(), Place.of(results, order)
     if results is not None:
+        await prepare(agent, tasks, results, order, graded=graded)
         results.drop(results.failed(tasks, order))
         results.set_aside(results.changed(tasks, order))
     if results is not None and results.resumed:
@@ -140,6 +164,16 @@ async def solve_all(
                 outcome.add(run)
             on_done(run)
     return outcome
+
+
+async def prepare(
+    agent: ReasoningAgent, tasks: Sequence[Task], results: ResultsFile, order: int | None, *, graded: bool
+) -> None:
+    """Holds what a file has already against the agent that goes on with it, and against the tasks as they are now."""
+    parts = agent.parts
+    results.require({"model": parts.model.name, "policy": parts.policy.name, "seed": parts.seed})
+    if not graded:
+        await regrade(results, tasks, order, parts.sandbox)
 
 
 def _take_back_loosely(memory: ConceptStore | None, runs: Sequence[str]) -> None:

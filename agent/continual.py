@@ -11,12 +11,12 @@ import asyncio
 import random
 import shutil
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.batch import Outcome, Place, anything, solved, take_back
+from agent.batch import Outcome, Place, anything, prepare, ready, solved, take_back
 from agent.errors import UsageError
 from agent.refusals import Refusals
 from agent.results import ResultsFile, key
@@ -31,7 +31,7 @@ LEDGER = "ledger.sqlite"
 
 async def solve_continually(
     agent: ReasoningAgent,
-    tasks: Sequence[Task],
+    tasks: Iterable[Task | str],
     *,
     every: int,
     concurrency: int = 1,
@@ -40,6 +40,7 @@ async def solve_continually(
     on_done: Callable[[Run], None] = anything,
     until: Callable[[], bool] = lambda: False,
     keep: bool = True,
+    graded: bool = False,
 ) -> Outcome:
     """Solves tasks in their order, and lets memory learn after every `every` of them.
 
@@ -56,14 +57,21 @@ async def solve_continually(
         on_done: called with each run, once its batch is learnt.
         until: asked before each batch; true leaves the rest for another time.
         keep: hold the runs for the outcome.
+        graded: the results held have just been graded anew.
 
     Raises:
         PilotageError: the model is unavailable or a result could not be written; batches so far are kept.
-        UsageError: `results` is of other tasks, or of these in other batches, and memory has learnt from them since.
+        UsageError: `results` is of other tasks, or of these in other batches, and memory has learnt from them since;
+            or it has answers of another model, policy or seed; or two tasks have one id.
     """
+    if every < 1:
+        raise UsageError(f"every={every} makes no batches: give at least 1")
+    tasks = ready(tasks)
     outcome, place, refusals = Outcome(), Place.of(results, order), Refusals()
     if results is not None and agent.memory is not None:
         _require_same_batches(tasks, every, results, order)
+    if results is not None:
+        await prepare(agent, tasks, results, order, graded=graded)
     for start in range(0, len(tasks), every):
         batch = tasks[start : start + every]
         if all(map(place.is_done, batch)):

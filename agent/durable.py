@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from contextlib import AsyncExitStack
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
-from agent.errors import UsageError
+from pydantic import ValidationError
+
+from agent.errors import AgentClosed, UsageError
 from agent.graph import build_graph
 from agent.parts import Parts
 from agent.portal import Portal
+from agent.task import Task
 from memory.home import expanded
 
 if TYPE_CHECKING:
@@ -33,6 +38,24 @@ class _Opened:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     durable: Durable | None = None
+    closed: bool = False
+
+
+class InUse(AbstractAsyncContextManager[None]):
+    """Tells a run that the file it is kept in was closed under it, which the connection says in words of its own."""
+
+    def __init__(self, opened: _Opened | None) -> None:
+        self._opened = opened
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Raises AgentClosed in place of what a closed connection raises."""
+        if isinstance(error, ValueError | sqlite3.Error) and self._opened is not None and self._opened.closed:
+            raise AgentClosed(
+                "the agent was closed while this run was being kept: close it once all calls are back; the same thread "
+                "id goes on from there"
+            ) from error
 
 
 class DurableGraph:
@@ -54,6 +77,10 @@ class DurableGraph:
         self._parts = parts
         self._portal = portal
         self._opened: dict[asyncio.AbstractEventLoop, _Opened] = {}
+
+    def in_use(self) -> InUse:
+        """Stands around a run that is kept under the running loop, and tells it that the file was closed meanwhile."""
+        return InUse(self._opened.get(asyncio.get_running_loop()))
 
     async def here(self) -> Durable:
         """The graph and its saver for the running loop.
@@ -87,7 +114,16 @@ class DurableGraph:
         """Releases what the running loop has of the file; what another has of it is released where that one ends."""
         opened = self._opened.pop(asyncio.get_running_loop(), None)
         if opened is not None:
+            opened.closed = True
             await opened.stack.aclose()
+
+
+def goes_on(kept: Mapping[str, Any], task: Task, worker: str) -> bool:
+    """Whether a kept run is one of this agent on this task; one of another version, which cannot be read, is not."""
+    try:
+        return kept.get("worker") == worker and Task.model_validate(kept.get("working")) == task.public()
+    except ValidationError:
+        return False
 
 
 def thread_name(given: object) -> str:

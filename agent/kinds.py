@@ -30,8 +30,11 @@ _PART_OF = re.compile(r"\d[\d,]*\s+of\s", re.I)
 """`2 of 3`, where neither a percentage nor a fraction stands before `of`: a place in a row."""
 _MEASURE = r"\d[\d,]*(?:\.\d+)?\s?[a-zµ]{1,2}"
 _MEASURES = re.compile(rf"(?:{_ASKED})?{_MEASURE}(?:\s\+\s{_MEASURE})+\s*(?:=\s*)?[?.]?", re.I)
-_BARE = re.compile(r"(?=.*\d\s*(?:[*+^×·÷]|\s[-−/]\s|[-−/].*=))[\s\d.,()*+^×·÷/%−-]+(?:=\s*)?\??", re.S)
-"""Digits and operators alone, written as tightly as one likes; but `2024-05-06` and `16/9` are dates and names."""
+_BARE = re.compile(
+    r"(?!.*\d\.\d+\.\d)(?=.*\d\s*(?:[*+^×·÷]|\s[-−/]\s|[-−/].*=))[\s\d.,()*+^×·÷/%−-]+(?:=\s*)?\??", re.S
+)
+"""Digits and operators alone, written as tightly as one likes; but `2024-05-06`, `16/9` and
+`10.0.0.1 - 10.0.0.9` are dates, names and addresses."""
 _DATE = re.compile(r"\b(?:\d{4}([-/.])\d\d?\1\d\d?|\d\d?([-/.])\d\d?\2\d{4})\b")
 _QUANTITY = re.compile(
     rf"(?<![\w.-])-?{_NUMBER}(?:/\d+)?(?!\w*-\w|[.]\d)(?:[a-z]{{1,3}}\b)?(?!\w)"

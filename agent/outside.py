@@ -64,21 +64,34 @@ async def alone(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return await asyncio.create_task(make(), context=_outside())
 
 
-async def alone_each(items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
-    """The items of an iterator that does not know which node it is called in; closed when this one is."""
-    context = _outside()
+class AloneEach(AsyncIterator[T]):
+    """The items of an iterator that does not know which node it is called in.
 
-    async def following() -> T:
-        return await anext(items)
+    It is no generator, because the end of an event loop closes every generator that is open, all of them at once.
 
-    try:
-        while True:
-            try:
-                yield await asyncio.create_task(following(), context=context)
-            except StopAsyncIteration:
-                return
-    finally:
-        close = getattr(items, "aclose", None)
-        # Where nobody closed this one, the event loop's end closes all that is open, and may have begun with the items.
-        if close is not None and not getattr(items, "ag_running", False):
-            await asyncio.create_task(close(), context=context)
+    Args:
+        items: the iterator, which `aclose` closes.
+    """
+
+    def __init__(self, items: AsyncIterator[T]) -> None:
+        self._items = items
+        self._context = _outside()
+
+    async def __anext__(self) -> T:
+        async def following() -> T:
+            return await anext(self._items)
+
+        return await asyncio.create_task(following(), context=self._context)
+
+    async def aclose(self) -> None:
+        """Closes the items, unless somebody else is at it, as the end of an event loop is."""
+
+        async def close() -> None:
+            if isinstance(self._items, AsyncGenerator):
+                try:
+                    await self._items.aclose()
+                except RuntimeError:
+                    if not getattr(self._items, "ag_running", False):
+                        raise
+
+        await asyncio.create_task(close(), context=self._context)

@@ -10,8 +10,10 @@ from typing import IO, Any, NamedTuple, Self
 
 from agent.errors import PilotageError, UsageError
 from agent.redaction import redact
+from agent.statistics import SUMMED
 from agent.task import Task
 from agent.text import json_line
+from memory.home import expanded
 from memory.json_text import read_json
 from navigator.files import replace
 
@@ -58,6 +60,11 @@ class Rows(Mapping[str, dict[str, Any]]):
         result: dict[str, Any] = read_json(next(self.raw([name])))
         return result
 
+    @property
+    def answered(self) -> str | None:
+        """The key of a result that is no failure; None where there is none."""
+        return next((name for name, line in self.lines.items() if not line.failed), None)
+
     def __contains__(self, name: object) -> bool:
         return name in self.lines
 
@@ -89,9 +96,10 @@ class ResultsFile:
     """
 
     def __init__(
-        self, path: Path, *, resume: bool, settings: dict[str, Any], conditions: Mapping[str, Any] | None = None
+        self, path: str | Path, *, resume: bool, settings: dict[str, Any], conditions: Mapping[str, Any] | None = None
     ) -> None:
-        self.path, self._conditions = path, dict(conditions or {})
+        self.path = path = expanded(path)
+        self._conditions = dict(conditions or {})
         if path.exists() and not path.is_file():
             raise UsageError(f"cannot write results to {path}: it is no ordinary file; choose another --out")
         try:
@@ -101,7 +109,7 @@ class ResultsFile:
                 raise UsageError(f"{path} holds results already; add --resume to go on, or choose another --out")
             self.done, end = self._read(settings)
             self._label, before = self._read_label() if resume else (None, {})
-            if any(not line.failed for line in self.done.lines.values()):
+            if self.done.answered is not None:
                 self._require_same(before, self._conditions)
             self.untold = [name for name in self._conditions if name not in before] if self.done else []
             # A last line without its end was torn by a kill in the middle of a write: its task is not done yet.
@@ -122,6 +130,7 @@ class ResultsFile:
                     break
                 try:
                     result = read_json(line)
+                    _require_whole(result)
                     done.note(result, start)
                 except (ValueError, TypeError, KeyError, AttributeError) as error:
                     raise UsageError(
@@ -139,6 +148,12 @@ class ResultsFile:
                 f"{self.path} was made with {' and '.join(differing)}; resume with the same settings or choose "
                 "another --out"
             )
+
+    def require(self, settings: Mapping[str, Any]) -> None:
+        """Raises UsageError where an answer that is held was made with other settings, as every line tells them."""
+        if (name := self.done.answered) is not None:
+            result = self.done[name]
+            self._require_same({setting: result[setting] for setting in settings if setting in result}, settings)
 
     def holds(self, task: Task, order: int | None = None) -> bool:
         """Whether the result of a task is there. One of an older version, which does not tell what was asked, is."""
@@ -251,6 +266,15 @@ class ResultsFile:
                 raise UsageError(f"{self._label_path} is damaged; choose another --out") from error
         label, _, learning = content.partition(" ")
         return label or None, {"learning": learning} if learning else {}
+
+
+def _require_whole(result: dict[str, Any]) -> None:
+    """Raises TypeError or KeyError where a result lacks what is read of it again."""
+    answer, score, usage = result["answer"], result["score"], result["usage"]
+    if not isinstance(answer, str | None) or not isinstance(score, int | float | None):
+        raise TypeError
+    if not all(isinstance(usage[name], int | float) for name in SUMMED):
+        raise TypeError
 
 
 def _line(result: dict[str, Any]) -> bytes:

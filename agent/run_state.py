@@ -129,4 +129,3 @@ def as_message(answer: str | None, usage: Usage, stopped_by: str, *, cut: bool, 
         ),
         response_metadata={"stopped_by": stopped_by, "cut": cut, "answered": answer is not None},
     )
-

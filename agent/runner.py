@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-
-from pydantic import ValidationError
 
 from agent import events
 from agent.blocks import Registry
@@ -19,7 +17,7 @@ from agent.blocks.answer import shortest_prompt
 from agent.budget import Budget
 from agent.candidates import candidates
 from agent.credit import Creditor
-from agent.durable import DurableGraph, durability_of, thread_name
+from agent.durable import DurableGraph, durability_of, goes_on, thread_name
 from agent.errors import PilotageError, UsageError
 from agent.feedback import give_feedback
 from agent.grading import is_graded, score_of
@@ -37,7 +35,7 @@ from agent.learning import Learner
 from agent.navigation import Navigation
 from agent.navigators import Navigator, navigator_for
 from agent.observe import Observer
-from agent.outside import alone, alone_each, own_config
+from agent.outside import AloneEach, alone, own_config
 from agent.parts import Parts
 from agent.portal import Portal
 from agent.recalling import Selection, recall_from
@@ -184,7 +182,8 @@ class ReasoningAgent:
         task = self._accept(task)
         settings = {STREAM_TOKENS: False, LEARN_LATER: learn_later, RUN_ID: run_id}
         graph, start, config = await self._start(task, thread_id, settings, config)
-        final = await alone(lambda: graph.ainvoke(start, config, durability=durability_of(graph)))
+        async with self._in_use(thread_id):
+            final = await alone(lambda: graph.ainvoke(start, config, durability=durability_of(graph)))
         return await self._finish(task, final["pilotage"], started)
 
     async def alearn(self, task: Task, run: Run) -> Run:
@@ -236,8 +235,7 @@ class ReasoningAgent:
         graph, start, config = await self._start(task, thread_id, {STREAM_TOKENS: True}, config)
         final: dict[str, Any] = {}
         stream = graph.astream(start, config, stream_mode=["custom", "values"], durability=durability_of(graph))
-        happening = alone_each(stream)
-        async with aclosing(happening):
+        async with self._in_use(thread_id), aclosing(AloneEach(stream)) as happening:
             async for mode, data in happening:
                 if mode == "custom":
                     yield data
@@ -271,11 +269,13 @@ class ReasoningAgent:
         own["configurable"]["thread_id"] = thread_id = thread_name(thread_id)
         graph, saver = await self._durable.here()
         snapshot = await graph.aget_state(own)
-        same = snapshot.values.get("worker") == self.parts.identity and _works_on(snapshot.values, task)
-        unfinished = bool(snapshot.next) and same
+        unfinished = bool(snapshot.next) and goes_on(snapshot.values, task, self.parts.identity)
         if not unfinished and snapshot.values:
             await saver.adelete_thread(thread_id)
         return graph, None if unfinished else start, own
+
+    def _in_use(self, thread_id: str | None) -> AbstractAsyncContextManager[None]:
+        return nullcontext() if self._durable is None or thread_id is None else self._durable.in_use()
 
     async def _finish(self, task: Task, final: dict[str, Any], started: float) -> Run:
         answer = final["answer"]
@@ -333,14 +333,6 @@ class ReasoningAgent:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _works_on(kept: dict[str, Any], task: Task) -> bool:
-    """Whether a kept run is one on this task; one that another version kept, which cannot be read, is not."""
-    try:
-        return Task.model_validate(kept.get("working")) == task.public()
-    except ValidationError:
-        return False
 
 
 def _client(model: str | ModelClient | BaseChatModel) -> ModelClient:

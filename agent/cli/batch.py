@@ -257,7 +257,7 @@ def _solve(
 
         async def everything() -> None:
             common: dict[str, Any] = {"concurrency": settings.concurrency, "results": results, "order": order}
-            common |= {"on_done": on_done, "keep": False}
+            common |= {"on_done": on_done, "keep": False, "graded": True}  # before the model was loaded
             async with agent:
                 if settings.learn_every and settings.learn:
                     await solve_continually(agent, tasks, every=settings.learn_every, **common)

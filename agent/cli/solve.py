@@ -129,14 +129,16 @@ def solve(
     if tasks is not None:
         from agent.cli.batch import Plan, solve_tasks
 
+        if thread is not None:
+            raise UsageError("--thread names the run of one question; --out and --resume keep those of --tasks")
         plan = Plan(tasks, out=out, limit=limit, resume=resume, order=order, orders=orders)
         raise typer.Exit(solve_tasks(plan, settings, as_json=as_json))
     assert question is not None
     if out is not None:
         file_to_write(out)
     thread = None if thread is None else carriable(thread)
-    if order is not None or orders is not None or settings.learn_every:
-        raise UsageError("--order, --orders and --learn every=N are for the tasks of --tasks")
+    if limit is not None or order is not None or orders is not None or settings.learn_every:
+        raise UsageError("--limit, --order, --orders and --learn every=N are for the tasks of --tasks")
     _solve_one(question, settings, out=out, thread=thread, as_json=as_json)
 
 
