@@ -16,6 +16,7 @@ from agent.errors import ModelUnavailable, PilotageError, UsageError
 from agent.models import ModelClient
 from agent.models.retry import RetryPolicy
 from agent.models.scripted import Fault
+from tests.agent.states import row
 from tests.together import TogetherChatModel
 
 SETTINGS = {"policy": "default", "seed": 0}
@@ -26,7 +27,7 @@ def tasks(n):
 
 
 def result(task_id, **more):
-    return {"task_id": task_id, "score": 1.0, "policy": "default", "seed": 0, **more}
+    return row(task_id, policy="default", seed=0, **more)
 
 
 def test_results_are_kept_and_found_again(tmp_path):
@@ -279,6 +280,6 @@ async def test_one_bad_task_stops_no_other(tmp_path, caplog):
 def test_a_result_that_no_file_can_carry_is_written_and_read_again(tmp_path):
     path = tmp_path / "r.jsonl"
     with ResultsFile(path, resume=False, settings={}) as results:
-        results.append({"task_id": "a", "answer": "\ud83d \x9b \u2028"})
+        results.append(row("a", answer="\ud83d \x9b \u2028"))
     with ResultsFile(path, resume=True, settings={}) as results:
         assert results.done["a"]["answer"] == "\ud83d \x9b \u2028"

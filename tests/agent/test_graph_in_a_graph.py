@@ -317,6 +317,24 @@ def test_messages_of_every_form_are_read_and_one_is_added(agent, message):
     assert [getattr(one, "content", None) for one in final["messages"]][3:] == ["42"]
 
 
+@pytest.mark.parametrize(
+    "given", ["6*7", HumanMessage("6*7"), ("user", "6*7"), {"role": "user", "content": "6*7"}, (HumanMessage("6*7"),)]
+)
+def test_a_message_that_stands_alone_is_read_whole(agent, given):
+    assert agent.graph.invoke({"messages": given})["answer"] == "42"
+
+
+@pytest.mark.parametrize("given", [7, [7], [object()], {"text": "6*7"}])
+def test_messages_that_are_none_are_one_sentence(agent, given):
+    with pytest.raises(UsageError, match="`messages` holds what is no message"):
+        agent.graph.invoke({"messages": given})
+
+
+def test_the_graph_tells_its_schemas(agent):
+    assert set(agent.graph.get_input_jsonschema()["properties"]) == {"task", "messages"}
+    assert set(agent.graph.get_output_jsonschema()["properties"]) == {"answer", "messages", "pilotage"}
+
+
 def test_messages_stay_as_they_are_where_the_task_came_otherwise(agent):
     class Both(Listed):
         task: str
@@ -449,6 +467,15 @@ async def test_a_message_is_newer_than_a_task_of_an_earlier_turn(agent, tmp_path
         ends = [graph.invoke(turn, thread) if sync else await graph.ainvoke(turn, thread) for turn in turns]
     assert [end["answer"] for end in ends] == ["42", "64", "81"]
     assert ends[1]["messages"][-1].text == "64"
+
+
+@pytest.mark.parametrize("deep", [1, 2, 3])
+async def test_a_message_is_newer_than_a_task_however_deep_the_graph_lies(agent, deep):
+    graph, thread = agent.graph, {"configurable": {"thread_id": "a"}}
+    for level in range(deep):
+        graph = parent_of(graph, TaskAndMessages, InMemorySaver() if level == deep - 1 else None)
+    turns = ({"task": "6*7"}, {"messages": "8*8"}, {"messages": "9*9"}, {"task": "6*7", "messages": "8*8"})
+    assert [(await graph.ainvoke(turn, thread))["answer"] for turn in turns] == ["42", "64", "81", "42"]
 
 
 def test_a_task_that_a_node_made_of_the_message_is_the_newest(agent):

@@ -72,6 +72,7 @@ OPEN = [
     "Call me on 555-1234",
     "Brazil won 4-1",
     "16/9",
+    "10.0.0.1 - 10.0.0.9",
     "How much has changed between Python 3.11 and 3.12?",
     "How far along is the EU with its 2030 and 2050 goals?",
     "I am 25 years old and earn 3000 dollars. What is the best way to invest?",

@@ -16,6 +16,7 @@ from agent.continual import solve_continually
 from agent.errors import UsageError
 from agent.regrading import regrade
 from memory import ConceptStore
+from tests.agent.states import row
 
 SCRIPT = {"rules": {r"2 plus 2": "Answer: 4", r"3 plus 3": "Answer: 6", r"": "Answer: 7"}}
 ARGUMENTS = ("solve", "--tasks", "t.jsonl", "--out", "r.jsonl", "--memory", "none", "--policy", "fixed:reason,answer")
@@ -138,10 +139,10 @@ def test_settings_may_be_mended_where_nothing_was_answered_yet(tmp_path):
     path = tmp_path / "r.jsonl"
     with ResultsFile(path, resume=False, settings={}, conditions={"model": "wrong"}) as results:
         assert results.label
-        results.append({"task_id": "a", "answer": None, "error": "no such model"})
+        results.append(row("a", answer=None, error="no such model"))
     for model, answer in (("right", "4"), ("right", "5")):
         with ResultsFile(path, resume=True, settings={}, conditions={"model": model}) as results:
-            results.append({"task_id": answer, "answer": answer})
+            results.append(row(answer, answer=answer))
     with pytest.raises(UsageError, match="was made with model 'right', not 'wrong'"):
         ResultsFile(path, resume=True, settings={}, conditions={"model": "wrong"})
 
@@ -239,7 +240,7 @@ def test_a_long_file_is_read_row_by_row(tmp_path):
     path = tmp_path / "r.jsonl"
     with path.open("w") as file:
         for i in range(500):
-            file.write(json.dumps({"task_id": f"t{i}", "score": 1.0, "answer": "x" * 20_000}) + "\n")
+            file.write(json.dumps(row(f"t{i}", answer="x" * 20_000)) + "\n")
     tracemalloc.start()
     try:
         with ResultsFile(path, resume=True, settings={}) as results:
