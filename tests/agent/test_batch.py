@@ -220,7 +220,8 @@ async def test_an_unusable_reply_shows_its_cost_and_is_tried_again(tmp_path):
     assert lines["t1"]["usage"]["prompt_tokens"] > 0 and lines["t1"]["usage"]["llm_calls"] == 2
     assert (lines["t1"]["score"], lines["t1"]["stopped_by"]) == (0.0, "error")
     assert "empty text" in lines["t1"]["error"] and "error" not in lines["t0"]
-    mended = ReasoningAgent(ModelClient(ScriptedChatModel(lambda messages: "Answer: 1")), policy="fixed:reason,answer")
+    model = ScriptedChatModel(lambda messages: "Answer: 1")
+    mended = ReasoningAgent(ModelClient(model), policy="fixed:plan,reason,answer")
     with ResultsFile(path, resume=True, settings={}) as results:
         await solve_all(mended, tasks(2), results=results)
     again = [json.loads(line) for line in path.read_text().splitlines()]

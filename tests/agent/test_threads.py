@@ -88,3 +88,12 @@ def test_a_stream_that_is_left_open_ends_quietly_with_its_loop(tmp_path):
 
     asyncio.run(leave())
     assert not complaints
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [(["--tasks", "t.jsonl", "--thread", "a"], "--thread names"), (["6*7", "--limit", "3"], "--limit, --order")],
+)
+def test_flags_that_would_do_nothing_are_refused(command_line, flags, named):
+    said = command_line("solve", *flags, "--memory", "none")
+    assert said.code == 2 and named in said.err and said.err.count("\n") == 1
