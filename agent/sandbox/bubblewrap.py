@@ -111,7 +111,11 @@ def _world() -> tuple[str, ...]:
 
 def _readable(content: bytes) -> IO[bytes]:
     """A nameless file at its start; by such files bwrap and its caller exchange data."""
-    file = TemporaryFile(buffering=0)
-    file.write(content)
-    file.seek(0)
+    file = TemporaryFile()
+    try:
+        file.write(content)  # buffered, since a disk that is nearly full takes a part of a write without an error
+        file.seek(0)
+    except OSError:
+        file.close()
+        raise
     return file
