@@ -96,6 +96,28 @@ async def test_whoever_left_the_session_ends_with_the_run(opened, tmp_path: Path
 
 @LINUX
 @ROOT_ONLY
+async def test_many_processes_are_many_threads(opened):
+    code = "import os, time\nfor _ in range(100):\n    if os.fork() == 0: time.sleep(600)\ntime.sleep(600)"
+    execution = await opened("subprocess", wall_seconds=120).run(code)
+    assert execution.stopped_by == "threads"
+
+
+@LINUX
+@ROOT_ONLY
+async def test_a_killed_supervisor_leaves_nobody_of_the_programs_group(opened, tmp_path: Path):
+    note = tmp_path / "pids"
+    code = (
+        "import os, signal, time\nsupervisor, child = os.getppid(), os.fork()\n"
+        f"if child: print(os.getpid(), child, file=open({str(note)!r}, 'w'), flush=True)\n"
+        "if child: os.kill(supervisor, signal.SIGKILL)\ntime.sleep(600)"
+    )
+    execution = await opened("subprocess").run(code)
+    assert execution.exit_code == 137
+    assert all_gone(noted(note, 2))
+
+
+@LINUX
+@ROOT_ONLY
 async def test_cancelling_ends_whoever_left_the_session(opened, tmp_path: Path):
     note = tmp_path / "pids"
     code = CHILD.format(note=str(note), closes=True) + "time.sleep(600)"
