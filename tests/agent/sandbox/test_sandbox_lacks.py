@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.errors import UsageError
+from agent.sandbox import Execution, Limits
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -35,3 +38,41 @@ except PilotageError as error:
 @pytest.mark.parametrize("mode", ["bubblewrap", "subprocess"])
 def test_half_of_a_program_is_never_run(mode: str):
     assert told(SHORT, mode).startswith("SandboxUnavailable the sandbox could not start a program: File too large")
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"cpu_seconds": -1},
+        {"cpu_seconds": 1.5},
+        {"wall_seconds": 0},
+        {"wall_seconds": float("nan")},
+        {"wall_seconds": float("inf")},
+        {"memory_mb": 1},
+        {"memory_mb": 1 << 50},
+        {"file_mb": 0},
+        {"open_files": 3},
+        {"threads": 0},
+        {"files": "many"},
+        {"output_bytes": None},
+    ],
+    ids=str,
+)
+def test_a_limit_under_which_no_program_runs_is_refused(limit):
+    (name,) = limit
+    with pytest.raises(UsageError, match=f"the sandbox's limit {name} is .*: give a"):
+        Limits(**limit)
+
+
+@pytest.mark.parametrize("mode", ["bubblewrap", "subprocess"])
+async def test_a_program_runs_under_the_least_of_every_limit(opened, mode: str):
+    least = opened(mode, memory_mb=32, file_mb=1, open_files=8, files=16, threads=1, output_bytes=3)
+    execution = await least.run("print(42)")
+    assert (execution.stdout, execution.stderr) == ("42\n", "")
+
+
+async def test_memory_that_page_tables_took_is_named(opened):
+    told = Execution("", "", 137, 1.0, stopped_by="memory").error
+    assert told == "the program needed more memory than it may have"
+    execution = await opened("bubblewrap").run("x = bytearray(1 << 40)")
+    assert (execution.stopped_by, execution.error) == ("memory", told)
