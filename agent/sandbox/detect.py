@@ -76,7 +76,7 @@ def detect() -> SandboxReport:
 def _failure(bwrap: Path) -> str | None:
     """Why `bwrap` does not isolate here, None if it does; raises OSError where this process lacks what that takes."""
     try:
-        with bubblewrap(bwrap, _PROBE, Limits()) as launch:
+        with bubblewrap(bwrap, _PROBE, "", Limits()) as launch:
             probe = subprocess.run(
                 launch.command,
                 pass_fds=launch.descriptors,

@@ -10,9 +10,9 @@ from agent.errors import UsageError
 StoppedBy = Literal["time", "memory", "output", "files", "threads"]
 LIMITS: tuple[StoppedBy, ...] = get_args(StoppedBy)
 
-_STOPPED = {
+_STOPPED: dict[StoppedBy, str] = {
     "time": "the program took too long and was stopped",
-    "memory": "the program needed more memory than it may have",
+    "memory": "the program took more memory than it may have and was stopped",
     "output": "the program printed too much and was stopped",
     "files": "the program made too many files and was stopped",
     "threads": "the program started too many threads and was stopped",
@@ -105,7 +105,7 @@ class Execution:
         """One line on what went wrong, None if nothing did."""
         if self.ok:
             return None
-        if self.stopped_by in _STOPPED:
-            return _STOPPED[self.stopped_by]
         lines = self.stderr.strip().splitlines()
-        return lines[-1] if lines else f"the program ended with exit code {self.exit_code}"
+        last = lines[-1] if lines else f"the program ended with exit code {self.exit_code}"
+        # Python's own error says as much, and is what the program saw.
+        return last if self.stopped_by is None or last == "MemoryError" else _STOPPED[self.stopped_by]

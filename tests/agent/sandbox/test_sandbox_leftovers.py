@@ -176,7 +176,7 @@ def test_a_start_clears_up_what_nobody_holds_any_more(own_temporary_folder: Path
 
 @LINUX
 def test_a_folder_is_in_use_as_long_as_its_supervisor_is(own_temporary_folder: Path):
-    with plain("import time; time.sleep(600)", Limits()) as launch:
+    with plain("import time; time.sleep(600)", "", Limits()) as launch:
         held = os.dup(launch.descriptors[1])  # what the supervisor inherits
         (path,) = folders()
         probe = os.open(path, os.O_RDONLY)
@@ -254,8 +254,8 @@ async def test_a_sandbox_that_breaks_later_is_no_failure_of_the_program(tmp_path
     broken.chmod(0o755)
     from agent.sandbox.bubblewrap import bubblewrap
 
-    def launch(code: str, limits: Limits):
-        return bubblewrap(broken, code, limits)
+    def launch(code: str, stdin: str, limits: Limits):
+        return bubblewrap(broken, code, stdin, limits)
 
     with pytest.raises(SandboxUnavailable, match="could not start a program: bwrap: No space left on device"):
         await Sandbox("bubblewrap", launch).run("print(1)")

@@ -285,3 +285,12 @@ async def test_daemon_threads_that_outlive_the_program_do_not_fail_it(mode, open
     )
     execution = await opened(mode, cpu_seconds=30, wall_seconds=120).run(code)
     assert (execution.exit_code, execution.stdout, execution.stderr) == (0, "42\n", "")
+
+
+@BOTH
+async def test_the_input_can_be_read_by_its_path(mode, opened):
+    sandbox = opened(mode, cpu_seconds=30, wall_seconds=120)
+    for read in ("open('/dev/stdin').read()", "open(0).read()", "__import__('sys').stdin.read()"):
+        execution = await sandbox.run(f"print(repr({read}))", stdin="zwölf\n12")
+        assert (execution.stdout, execution.stderr) == ("'zwölf\\n12'\n", ""), read
+    assert (await sandbox.run("print(open('/dev/stdin').read() == '')")).stdout == "True\n"
