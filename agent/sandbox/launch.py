@@ -61,7 +61,7 @@ class Launch:
         return os.pread(self.notes, 4096, 0)
 
 
-# From a program's text, input and limits to its launch; what it needs of files and folders lives as long as the context.
+# From a program's text, input and limits to its launch; files and folders that it needs live as long as the context.
 Launcher = Callable[[str, str, Limits], AbstractContextManager[Launch]]
 
 

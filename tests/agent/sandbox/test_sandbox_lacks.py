@@ -41,6 +41,23 @@ def test_half_of_a_program_is_never_run(mode: str):
     assert told(SHORT, mode).startswith("SandboxUnavailable the sandbox could not start a program: File too large")
 
 
+NO_FILE = """
+import resource
+from agent.sandbox import open_sandbox
+from agent.errors import PilotageError
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+try:
+    open_sandbox("subprocess")
+except PilotageError as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_no_temporary_folder_is_one_sentence():
+    said = told(NO_FILE)
+    assert said.startswith("SandboxUnavailable no program can be run: No usable temporary directory found"), said
+
+
 @pytest.mark.parametrize(
     "limit",
     [
