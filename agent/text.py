@@ -15,8 +15,8 @@ from memory.text import carriable, carriable_data
 # What a terminal obeys instead of showing it: control characters of both kinds, line ends that are none of ours, and
 # what changes the direction of the text around it. Marks of right-to-left languages and joiners are left alone: they
 # act on their neighbours only. Halves of characters are what no terminal's encoding can write. Spaces without width,
-# fillers, invisible operators and tags are not shown at all, so that two texts could look the same, or one hide another.
-# The same is true of selectors of a character's variant, of which each character takes one.
+# fillers, invisible operators and tags are not shown at all, so that two texts could look the same, or one hide
+# another; nor are selectors of a character's variant, of which each character takes one.
 _COMMANDS = (
     r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
     r"\u200b\u2060-\u2065\ufeff\ufff0-\ufffb\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"
