@@ -35,7 +35,7 @@ def print_evaluation(console: Console, found: Evaluation) -> None:
 def _print_accuracy(console: Console, found: Evaluation, against: str, figures: bool) -> None:
     pairs = {one.policy: one for one in found.comparisons if one.against == against}
     columns = ["right", "tokens"] if figures else ["tasks"]
-    table = _table("policy", *columns, f"points over {plain(against)}", "p")
+    table = _table("policy", *columns, f"points over {against}", "p")
     for one in found.policies:
         pair = pairs.get(one.name)
         if not figures and pair is None:
@@ -53,7 +53,7 @@ def _print_value(console: Console, found: Evaluation, against: str) -> None:
     if not pairs:
         return
     gap = any(one.gap_closed is not None for one in pairs)
-    table = _table("policy", f"value over {plain(against)}", "times its tokens", *(["gap closed"] if gap else []))
+    table = _table("policy", f"value over {against}", "times its tokens", *(["gap closed"] if gap else []))
     for one in pairs:
         ratio = (
             "" if one.cost_ratio_interval is None else f"{one.cost_ratio:.2f} {_span(one.cost_ratio_interval, '.2f')}"
