@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agent.answers import extract, normal_form
 from agent.kit import Kit
 from agent.state import State
 from agent.trace import Evidence
+
+if TYPE_CHECKING:
+    from agent.sandbox import Execution
 
 SHOWN_OUTPUT = 400
 
@@ -35,9 +39,7 @@ async def run_program(state: State, kit: Kit, reply: str, *, cut: bool = False) 
         return await _try_on_examples(state, kit, source)
     execution = await kit.execute(source)
     if execution.exit_code != 0 or execution.stopped_by:
-        error = _last_line(execution.stderr) or None
-        if error is None and execution.stopped_by:
-            error = f"stopped by its {execution.stopped_by} limit"
+        error = _complaint(execution) or None
         result = f"The program failed: {error or f'it ended with exit code {execution.exit_code} and no message'}"
         return ProgramRun(source, None, Evidence(program="failed", error=error), result)
     printed = execution.stdout.strip()
@@ -66,15 +68,20 @@ async def _try_on_examples(state: State, kit: Kit, source: str) -> ProgramRun:
     for example in state.task.examples:
         execution = await kit.execute(source, example.input)
         same = normal_form("text", execution.stdout) == normal_form("text", example.output)
-        passed += execution.exit_code == 0 and same
-        if not same and not complaint:
-            seen = _last_line(execution.stderr) or execution.stdout.strip()[:SHOWN_OUTPUT]
+        right = execution.ok and same
+        passed += right
+        if not right and not complaint:
+            seen = _complaint(execution) or execution.stdout.strip()[:SHOWN_OUTPUT]
             complaint = f"On the input\n{example.input}\nit gave\n{seen}\ninstead of\n{example.output}"
     share = passed / len(state.task.examples) if state.task.examples else None
     evidence = Evidence(program="ok" if not complaint else "failed", examples_passed=share)
     return ProgramRun(source, source, evidence, complaint)
 
 
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1].strip()[:SHOWN_OUTPUT] if lines else ""
+def _complaint(execution: Execution) -> str:
+    """What a program ended with: the limit that stopped it, whatever it had printed, else its last line of errors."""
+    lines = execution.stderr.strip().splitlines()
+    last = lines[-1].strip()[:SHOWN_OUTPUT] if lines else ""
+    if execution.stopped_by and last != "MemoryError":  # which says as much
+        return f"stopped by its {execution.stopped_by} limit"
+    return last

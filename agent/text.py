@@ -15,14 +15,18 @@ from memory.text import carriable, carriable_data
 # What a terminal obeys instead of showing it: control characters of both kinds, line ends that are none of ours, and
 # what changes the direction of the text around it. Marks of right-to-left languages and joiners are left alone: they
 # act on their neighbours only. Halves of characters are what no terminal's encoding can write. Spaces without width,
-# invisible operators and tags are not shown at all, so that two texts could look the same, or one hide another.
+# fillers, invisible operators and tags are not shown at all, so that two texts could look the same, or one hide
+# another; nor are selectors of a character's variant, of which each character takes one.
 _COMMANDS = (
     r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
-    r"\u200b\u2060-\u2064\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+    r"\u200b\u2060-\u2065\ufeff\ufff0-\ufffb\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"
+    r"\u034f\u115f\u1160\u17b4\u17b5\u206a-\u206f\u3164\uffa0\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
 )
-_UNPRINTABLE = re.compile(rf"(?![\n\t])[{_COMMANDS}]")
-_UNPRINTABLE_IN_LINE = re.compile(rf"[{_COMMANDS}]")
-_UNPRINTABLE_IN_JSON = re.compile(rf"(?![\n])[{_COMMANDS}]")
+_SELECTORS = r"[\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+_HIDDEN = rf"[{_COMMANDS}]|(?<={_SELECTORS}){_SELECTORS}"
+_UNPRINTABLE = re.compile(rf"(?![\n\t])(?:{_HIDDEN})")
+_UNPRINTABLE_IN_LINE = re.compile(_HIDDEN)
+_UNPRINTABLE_IN_JSON = re.compile(rf"(?!\n)(?:{_HIDDEN})")
 
 
 def printable(text: str) -> str:

@@ -53,13 +53,14 @@ def _print_data(console: Console, card: Mapping[str, Any]) -> None:
     if live := card.get("live"):
         tokens = live["prompt_tokens"] + live["completion_tokens"]
         console.print(
-            f"live, on {plain('; '.join(live['tasks']))}: {live['episodes']} episodes, {live['nodes']} nodes, "
-            f"{live['llm_calls']} LLM calls, {tokens:,} tokens",
+            f"live, on {plain('; '.join(live['tasks']))}: {plain(live['episodes'])} episodes, "
+            f"{plain(live['nodes'])} nodes, {plain(live['llm_calls'])} LLM calls, {tokens:,} tokens",
             highlight=False,
         )
     if "seeds" in card:
         kept = "the mean of all" if card["ensemble"] else f"seed {card['chosen_seed']}"
-        console.print(f"{len(card['seeds'])} seeds of {card['steps']:,} {card.get('unit', 'steps')}; kept: {kept}")
+        unit = plain(card.get("unit", "steps"))
+        console.print(f"{len(card['seeds'])} seeds of {card['steps']:,} {unit}; kept: {plain(kept)}")
 
 
 def print_scores(console: Console, card: Mapping[str, Any]) -> None:

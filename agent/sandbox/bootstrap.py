@@ -63,6 +63,6 @@ def run(path: str) -> None:
 
 
 if __name__ == "__main__":
-    note_begin(int(sys.argv[2]))
     lower_limits(sys.argv[3:])
+    note_begin(int(sys.argv[2]))
     run(sys.argv[1])

@@ -45,29 +45,33 @@ def find_bwrap() -> list[Path]:
 
 
 @contextmanager
-def bubblewrap(bwrap: Path, code: str, limits: Limits) -> Iterator[Launch]:
-    """Prepares a run of `code` under `bwrap`.
+def bubblewrap(bwrap: Path, code: str, stdin: str, limits: Limits) -> Iterator[Launch]:
+    """Prepares a run of `code` under `bwrap`; `stdin` is what `/dev/stdin` holds, beside the program's real input.
 
     Raises:
         SandboxUnavailable: this machine lacks a part that the sandbox needs.
     """
     python_files = base_interpreter()
     with ExitStack() as files:
-        seccomp = handed_on(files.enter_context(_readable(assemble(platform.machine()))).fileno(), files)
-        program = handed_on(files.enter_context(_readable(code.encode(errors="replace"))).fileno(), files)
-        null = handed_on(files.enter_context(_readable(b"")).fileno(), files)
-        world = [str(bwrap), *_world(), "--perms", "0666", "--bind-data", str(null), "/dev/null"]
+        given: list[int] = []
+
+        def give(content: bytes) -> str:
+            given.append(handed_on(files.enter_context(_readable(content)).fileno(), files))
+            return str(given[-1])
+
+        world = [str(bwrap), *_world(), "--perms", "0666", "--bind-data", give(b""), "/dev/null"]
+        world += ["--ro-bind-data", give(stdin.encode(errors="replace")), "/dev/stdin"]
         world += ["--size", str(limits.file_mb << 20), "--tmpfs", WORK_FOLDER, "--chdir", WORK_FOLDER]
-        world += ["--file", str(program), f"{WORK_FOLDER}/{PROGRAM}"]
+        world += ["--file", give(code.encode(errors="replace")), f"{WORK_FOLDER}/{PROGRAM}"]
         # Last of the mounts, so that nothing but the work folder can be written to.
-        world += ["--remount-ro", "/", "--seccomp", str(seccomp), "--"]
+        world += ["--remount-ro", "/", "--seccomp", give(assemble(platform.machine())), "--"]
         world += python(f"{_PYTHON}/bin/{python_files.executable.name}")
 
         def command(notes: int) -> tuple[str, ...]:
             # The namespace's first process counts too.
             return (*world, *bootstrap(notes, limits.resources(limits.threads + 1)))
 
-        with supervised(command, limits, files, descriptors=(seccomp, program, null)) as launch:
+        with supervised(command, limits, files, descriptors=tuple(given)) as launch:
             yield launch
 
 
@@ -111,7 +115,11 @@ def _world() -> tuple[str, ...]:
 
 def _readable(content: bytes) -> IO[bytes]:
     """A nameless file at its start; by such files bwrap and its caller exchange data."""
-    file = TemporaryFile(buffering=0)
-    file.write(content)
-    file.seek(0)
+    file = TemporaryFile()
+    try:
+        file.write(content)  # buffered, since a disk that is nearly full takes a part of a write without an error
+        file.seek(0)
+    except OSError:
+        file.close()
+        raise
     return file

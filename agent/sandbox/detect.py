@@ -76,7 +76,7 @@ def detect() -> SandboxReport:
 def _failure(bwrap: Path) -> str | None:
     """Why `bwrap` does not isolate here, None if it does; raises OSError where this process lacks what that takes."""
     try:
-        with bubblewrap(bwrap, _PROBE, Limits()) as launch:
+        with bubblewrap(bwrap, _PROBE, "", Limits()) as launch:
             probe = subprocess.run(
                 launch.command,
                 pass_fds=launch.descriptors,
@@ -118,7 +118,10 @@ def open_sandbox(mode: str = "auto", limits: Limits | None = None) -> Sandbox | 
             "sandbox mode `subprocess`: the model's programs run with your files and your network in reach; "
             "only limits on time, memory and output hold them"
         )
-        _sweep_once()
+        try:
+            _sweep_once()
+        except OSError as error:
+            raise SandboxUnavailable(f"no program can be run: {error.strerror}; {LACKING}") from error
         return Sandbox("subprocess", plain, limits)
     report = detect()
     if report.bwrap is not None:

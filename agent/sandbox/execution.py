@@ -5,20 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from agent.errors import UsageError
+
 StoppedBy = Literal["time", "memory", "output", "files", "threads"]
 LIMITS: tuple[StoppedBy, ...] = get_args(StoppedBy)
 
-_STOPPED = {
+_STOPPED: dict[StoppedBy, str] = {
     "time": "the program took too long and was stopped",
+    "memory": "the program took more memory than it may have and was stopped",
     "output": "the program printed too much and was stopped",
     "files": "the program made too many files and was stopped",
     "threads": "the program started too many threads and was stopped",
 }
 
+# With less of these the interpreter does not start; a limit is a whole number where it has no entry.
+_LEAST = {"wall_seconds": 0.001, "memory_mb": 32, "open_files": 8}
+_MOST = 1 << 31
+
 
 @dataclass(frozen=True)
 class Limits:
-    """Hard limits of one run. The program is always one process.
+    """Hard limits of one run. In bubblewrap the program is one process.
 
     Attributes:
         cpu_seconds: processor time.
@@ -28,8 +35,11 @@ class Limits:
         file_mb: size of one file, and in bubblewrap of the whole work folder.
         open_files: open file descriptors.
         files: files and folders in bubblewrap's work folder, which are memory.
-        threads: threads of the process in bubblewrap; in the weaker mode it has one, unless root runs it.
+        threads: threads of all its processes; in the weaker mode it has one, unless root runs it.
         output_bytes: bytes of stdout, and of stderr; the program is stopped when it prints more.
+
+    Raises:
+        UsageError: a limit is no number, or one that no program could run under.
     """
 
     cpu_seconds: int = 5
@@ -40,6 +50,14 @@ class Limits:
     files: int = 4096
     threads: int = 64
     output_bytes: int = 65536
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            least = _LEAST.get(name, 1)
+            kinds = (int, float) if isinstance(least, float) else int
+            if not isinstance(value, kinds) or not least <= value <= _MOST:
+                kind = "a number" if isinstance(least, float) else "a whole number"
+                raise UsageError(f"the sandbox's limit {name} is {value!r}: give {kind} from {least} to {_MOST}")
 
     def resources(self, processes: int) -> list[str]:
         """`NAME=soft:hard` for each setrlimit resource, as the bootstrap reads them; a thread counts as a process."""
@@ -87,7 +105,7 @@ class Execution:
         """One line on what went wrong, None if nothing did."""
         if self.ok:
             return None
-        if self.stopped_by in _STOPPED:
-            return _STOPPED[self.stopped_by]
         lines = self.stderr.strip().splitlines()
-        return lines[-1] if lines else f"the program ended with exit code {self.exit_code}"
+        last = lines[-1] if lines else f"the program ended with exit code {self.exit_code}"
+        # Python's own error says as much, and is what the program saw.
+        return last if self.stopped_by is None or last == "MemoryError" else _STOPPED[self.stopped_by]

@@ -25,6 +25,10 @@ for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
             ctypes.CDLL(os.path.join(folder, name))
         except OSError:
             pass  # its library is missing on the host too, so nobody can import it
+try:
+    ctypes.CDLL("libgcc_s.so.1")  # the C library loads it where a daemon thread outlives the program
+except OSError:
+    pass  # another C library needs none
 names = []
 visit = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Info), ctypes.c_size_t, ctypes.py_object)
 def note(info, size, found):

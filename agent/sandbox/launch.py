@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import marshal
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ class Launch:
     Attributes:
         command: executable and arguments.
         descriptors: open files that the command must inherit.
-        notes: file in which the bootstrap notes that it was reached, and the supervisor which limit was passed.
+        notes: file in which the bootstrap notes that it was reached, and the supervisor the process that it started
+            and, at the end, which limit was passed.
         lifeline: end of a pipe that the supervisor watches: a byte, or its end, bids it to end all.
         folder: working directory to start in, None for any.
     """
@@ -50,12 +52,17 @@ class Launch:
         noted = self._noted()
         return next((limit for limit in LIMITS if f"\npassed {limit}\n".encode() in noted), None)
 
+    def abandoned(self) -> int | None:
+        """The process, and group, of a program whose supervisor was ended before its work was done."""
+        started = re.search(rb"\nprogram (\d+)\n", self._noted())
+        return None if started is None or b"\npassed " in self._noted() else int(started[1])
+
     def _noted(self) -> bytes:
         return os.pread(self.notes, 4096, 0)
 
 
-# From a program's text and limits to its launch; files and folders that it needs live as long as the context.
-Launcher = Callable[[str, Limits], AbstractContextManager[Launch]]
+# From a program's text, input and limits to its launch; files and folders that it needs live as long as the context.
+Launcher = Callable[[str, str, Limits], AbstractContextManager[Launch]]
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,9 @@ def supervised(
         files.callback(os.close, end)
     watched, lock = handed_on(ends[0], files), -1 if folder is None else handed_on(folder.lock, files)
     arguments = [watched, notes, lock, "" if folder is None else folder.path, limits.wall_seconds, limits.cpu_seconds]
-    arguments += [limits.memory_mb << 20, limits.threads, limits.files, WORK_FOLDER if folder is None else ""]
+    # In a world of its own, two processes of bubblewrap's count too.
+    threads, work = (limits.threads + 2, WORK_FOLDER) if folder is None else (limits.threads, "")
+    arguments += [limits.memory_mb << 20, threads, limits.files, work]
     yield Launch(
         (*python(str(base_executable())), code_of("supervisor.py"), *map(str, arguments), *command(notes)),
         (watched, notes, *descriptors, *(() if folder is None else (lock,))),

@@ -16,7 +16,7 @@ from agent.sandbox.launch import PROGRAM, Launch, bootstrap, supervised
 
 
 @contextmanager
-def plain(code: str, limits: Limits) -> Iterator[Launch]:
+def plain(code: str, stdin: str, limits: Limits) -> Iterator[Launch]:
     """Prepares a run of `code` in a temporary folder, which is removed afterwards."""
     with run_folder() as folder, ExitStack() as files:
         (folder.work / PROGRAM).write_text(code, encoding="utf-8", errors="replace")

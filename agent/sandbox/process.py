@@ -62,12 +62,17 @@ class _Watcher(asyncio.SubprocessProtocol):
     async def clear(self) -> None:
         """Ends all, and waits until it has ended and its streams are closed."""
         self.end()
+        if not await _set_within(_DRAIN_SECONDS, self.exited):
+            self._kill(self._process_group)
+            await _set_within(_DRAIN_SECONDS, self.exited)
+        abandoned = self._launch.abandoned()
+        if abandoned is not None:
+            self._kill(abandoned)
         await _set_within(_DRAIN_SECONDS, self.closed)
-        self._kill_group()
 
-    def _kill_group(self) -> None:
+    def _kill(self, group: int) -> None:
         with suppress(ProcessLookupError):
-            os.killpg(self._process_group, signal.SIGKILL)
+            os.killpg(group, signal.SIGKILL)
 
     def text(self, fd: int) -> str:
         return self.streams[fd].decode(errors="replace")

@@ -63,7 +63,7 @@ class Sandbox:
         slots = self._slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._max_parallel))
         async with slots:
             try:
-                with self._launch(code, self.limits) as launch:
+                with self._launch(code, stdin, self.limits) as launch:
                     return await run_command(launch, self.limits, stdin=stdin)
             except OSError as error:
                 raise SandboxUnavailable(

@@ -55,10 +55,12 @@ def descendants() -> set[int]:
     return found
 
 
-def below() -> list[int]:
-    """The same without those whose parent was a thread: cheap enough to be asked often."""
+def below(most: int) -> list[int]:
+    """The same without those whose parent was a thread, and little more than `most`: cheap enough to be asked often."""
     found = [os.getpid()]
     for pid in found:
+        if len(found) > most + 1:
+            break
         try:
             with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
                 found += map(int, file.read().split())
@@ -76,7 +78,7 @@ class Watch:
     Args:
         seconds: time on the clock, from now on.
         memory: bytes of each process, with its page tables: mappings far apart need three times their size.
-        threads: of each process.
+        threads: of all processes together, so that a storm of them ends too where root is under no limit.
         files: files and folders in `work`.
         work: the work folder in a world of the program's own; empty where it has none.
     """
@@ -89,7 +91,8 @@ class Watch:
         """The limit that is passed; empty as long as none is."""
         if time.monotonic() >= self.deadline:
             return "time"
-        for pid in below() if LINUX else ():
+        all_threads = 0
+        for pid in below(self.threads) if LINUX else ():
             try:
                 if self.work and self.made(pid) > self.files:
                     return "files"
@@ -98,7 +101,8 @@ class Watch:
                 continue
             if memory > self.memory:
                 return "memory"
-            if threads > self.threads:
+            all_threads += threads
+            if all_threads > self.threads:
                 return "threads"
         return ""
 
@@ -132,19 +136,29 @@ def used_up(code: int, cpu_seconds: int) -> bool:
     return killed and spent.children_user + spent.children_system >= USED_UP * cpu_seconds
 
 
-def end_descendants() -> None:
-    """Kills all below, and again those that were made meanwhile, until there is nobody left."""
+def end_descendants(program: int) -> None:
+    """Kills all below, and again those that were made meanwhile, until there is nobody left.
+
+    First the program's group, at once and as a whole: who makes processes faster than they can be listed is in it.
+    """
+    kill(-program)
     try:
         while LINUX:
-            os.waitpid(-1, os.WNOHANG)  # who has no child has no descendant, since orphans would be its children
+            while os.waitpid(-1, os.WNOHANG)[0]:  # who has no child has no descendant: orphans would be its children
+                pass
             for pid in descendants():
-                try:
-                    os.kill(pid, SIGKILL)
-                except ProcessLookupError:
-                    pass
+                kill(pid)
             os.waitpid(-1, 0)
     except ChildProcessError:
         return
+
+
+def kill(whom: int) -> None:
+    """Kills a process, or below 0 a group, if it is still there."""
+    try:
+        os.kill(whom, SIGKILL)
+    except (ProcessLookupError, PermissionError):  # the second where macOS has only the ended left of a group
+        pass
 
 
 def ended(program: int) -> int | None:
@@ -180,6 +194,7 @@ def become_program(command: list[str], parent: int, descriptors: list[int]) -> N
 
     A command that is not the path of an executable is Python for this interpreter, with its arguments.
     """
+    os.setpgid(0, 0)
     set_wakeup_fd(-1)
     signal(SIGCHLD, SIG_DFL)
     for descriptor in descriptors:
@@ -204,7 +219,7 @@ def run(lifeline: int, notes: int, lock: int, folder: str, cpu_seconds: int, wat
 
     Args:
         lifeline: descriptor to watch.
-        notes: descriptor in which to note the limit that the program passed.
+        notes: descriptor in which to note the program's process, and at the end the limit that it passed.
         lock: descriptor of the run's folder, or -1.
         folder: path of the run's folder; empty without one.
         cpu_seconds: processor time that the program may use.
@@ -222,8 +237,9 @@ def run(lifeline: int, notes: int, lock: int, folder: str, cpu_seconds: int, wat
     if program == 0:
         become_program(command, supervisor, [lifeline, lock, wake, waker])
         return
+    os.write(notes, f"\nprogram {program}\n".encode())
     code, limit, agent_lives = supervise(program, lifeline, wake, watch)
-    end_descendants()
+    end_descendants(program)
     if not limit and used_up(code, cpu_seconds):
         limit = "time"
     os.write(notes, f"\npassed {limit}\n".encode())

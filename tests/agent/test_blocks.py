@@ -232,3 +232,22 @@ def test_a_third_party_block_joins_before_the_answer(task):
     registry = Registry([*BUILT_IN[:-1], Guess(), BUILT_IN[-1]])
     assert registry.actions.names[-2:] == ("guess", "answer")
     assert registry.mask(state_of(task))[registry.actions.index("guess")]
+
+
+SLEEPS = "import sys, time\nprint({shown!r}, flush=True)\nprint('10%', file=sys.stderr, flush=True)\ntime.sleep(600)"
+
+
+async def test_a_limit_is_told_whatever_the_program_had_printed(task, kit_for, registry):
+    kit = kit_for(ScriptedChatModel(lambda messages: f"```python\n{SLEEPS.format(shown=42)}\n```"))
+    done = await registry["program"].run(state_of(task), kit)
+    assert done.evidence.error == "stopped by its time limit" and done.candidate is None
+    assert "stopped by its time limit" in done.result
+
+
+async def test_a_program_that_prints_what_is_wanted_and_then_fails_has_not_passed(kit_for, registry):
+    for ending in ("sys.exit(3)", "raise ValueError('late')"):
+        program = f"import sys\nprint(int(input()) * 2)\n{ending}"
+        kit = kit_for(ScriptedChatModel(lambda messages, program=program: f"```python\n{program}\n```"))
+        done = await registry["program"].run(state_of(PROGRAM_TASK), kit)
+        assert (done.evidence.program, done.evidence.examples_passed) == ("failed", 0.0)
+        assert ("late" if "late" in ending else "instead of") in done.result

@@ -52,6 +52,14 @@ def test_what_a_terminal_would_obey_is_shown_and_the_rest_stays():
     assert printable("\u202e\x9b\ud83d") == r"\u202e\x9b\ud83d"
 
 
+def test_no_character_that_shows_nothing_hides_in_a_text():
+    for hidden in "\u200b\u034f\u1160\u2065\u206a\u3164\uffa0\U0001d173\U000e0041\U000e0fff":
+        assert printable(f"a{hidden}b") == "a" + hidden.encode("unicode_escape").decode() + "b"
+    one = "\N{HEAVY BLACK HEART}\ufe0f and \u845b\U000e0100"
+    assert printable(one) == one
+    assert printable("x\ufe0f\ufe01\U000e0101\U000e0102") == "x\ufe0f" + r"\ufe01\U000e0101\U000e0102"
+
+
 @given(ANY_TEXT)
 def test_no_text_gives_a_terminal_a_command(text):
     for shown in (printable(text), one_line(text)):

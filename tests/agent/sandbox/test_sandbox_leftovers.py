@@ -96,6 +96,28 @@ async def test_whoever_left_the_session_ends_with_the_run(opened, tmp_path: Path
 
 @LINUX
 @ROOT_ONLY
+async def test_many_processes_are_many_threads(opened):
+    code = "import os, time\nfor _ in range(100):\n    if os.fork() == 0: time.sleep(600)\ntime.sleep(600)"
+    execution = await opened("subprocess", wall_seconds=120).run(code)
+    assert execution.stopped_by == "threads"
+
+
+@LINUX
+@ROOT_ONLY
+async def test_a_killed_supervisor_leaves_nobody_of_the_programs_group(opened, tmp_path: Path):
+    note = tmp_path / "pids"
+    code = (
+        "import os, signal, time\nsupervisor, child = os.getppid(), os.fork()\n"
+        f"if child: print(os.getpid(), child, file=open({str(note)!r}, 'w'), flush=True)\n"
+        "if child: os.kill(supervisor, signal.SIGKILL)\ntime.sleep(600)"
+    )
+    execution = await opened("subprocess").run(code)
+    assert execution.exit_code == 137
+    assert all_gone(noted(note, 2))
+
+
+@LINUX
+@ROOT_ONLY
 async def test_cancelling_ends_whoever_left_the_session(opened, tmp_path: Path):
     note = tmp_path / "pids"
     code = CHILD.format(note=str(note), closes=True) + "time.sleep(600)"
@@ -154,7 +176,7 @@ def test_a_start_clears_up_what_nobody_holds_any_more(own_temporary_folder: Path
 
 @LINUX
 def test_a_folder_is_in_use_as_long_as_its_supervisor_is(own_temporary_folder: Path):
-    with plain("import time; time.sleep(600)", Limits()) as launch:
+    with plain("import time; time.sleep(600)", "", Limits()) as launch:
         held = os.dup(launch.descriptors[1])  # what the supervisor inherits
         (path,) = folders()
         probe = os.open(path, os.O_RDONLY)
@@ -232,8 +254,8 @@ async def test_a_sandbox_that_breaks_later_is_no_failure_of_the_program(tmp_path
     broken.chmod(0o755)
     from agent.sandbox.bubblewrap import bubblewrap
 
-    def launch(code: str, limits: Limits):
-        return bubblewrap(broken, code, limits)
+    def launch(code: str, stdin: str, limits: Limits):
+        return bubblewrap(broken, code, stdin, limits)
 
     with pytest.raises(SandboxUnavailable, match="could not start a program: bwrap: No space left on device"):
         await Sandbox("bubblewrap", launch).run("print(1)")

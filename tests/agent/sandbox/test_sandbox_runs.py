@@ -269,3 +269,28 @@ async def test_time_zones_are_those_of_the_machine(sandbox: Sandbox):
 async def test_a_limit_is_named_only_where_one_was_passed(mode, opened, code: str, exit_code: int):
     execution = await opened(mode).run(code)
     assert (execution.exit_code, execution.stopped_by) == (exit_code, None), execution
+
+
+@BOTH
+async def test_daemon_threads_that_outlive_the_program_do_not_fail_it(mode, opened):
+    if mode == "subprocess" and os.getuid() != 0:
+        pytest.skip("RLIMIT_NPROC forbids threads to all but root")
+    code = (
+        "import threading, time\n"
+        "def work():\n    while True: sum(range(100))\n"
+        "for _ in range(4): threading.Thread(target=work, daemon=True).start()\n"
+        # Goes on while the interpreter ends, so that the threads meet the end.
+        "class Last:\n    def __del__(self): time.sleep(0.5)\n"
+        "last = Last()\nprint(42)\n"
+    )
+    execution = await opened(mode, cpu_seconds=30, wall_seconds=120).run(code)
+    assert (execution.exit_code, execution.stdout, execution.stderr) == (0, "42\n", "")
+
+
+@BOTH
+async def test_the_input_can_be_read_by_its_path(mode, opened):
+    sandbox = opened(mode, cpu_seconds=30, wall_seconds=120)
+    for read in ("open('/dev/stdin').read()", "open(0).read()", "__import__('sys').stdin.read()"):
+        execution = await sandbox.run(f"print(repr({read}))", stdin="zwölf\n12")
+        assert (execution.stdout, execution.stderr) == ("'zwölf\\n12'\n", ""), read
+    assert (await sandbox.run("print(open('/dev/stdin').read() == '')")).stdout == "True\n"
