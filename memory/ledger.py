@@ -242,7 +242,8 @@ class Ledger:
     def get(self, connection: Connection, namespace: str | None, ids: Sequence[str]) -> dict[str, Concept]:
         """The concepts with these ids, retired ones included; unknown ids are left out. None: any namespace."""
         query = select(concepts.c.body)
-        rows = (body for part in parts(ids) for body in connection.scalars(query.where(concepts.c.id.in_(part))))
+        there = (id_ for id_ in ids if "\0" not in id_)  # which PostgreSQL cannot even be asked for
+        rows = (body for part in parts(there) for body in connection.scalars(query.where(concepts.c.id.in_(part))))
         found = map(Concept.stored, rows)
         # Not left to SQL: given a namespace, SQLite reads all of it instead of looking the ids up.
         return {concept.id: concept for concept in found if namespace in (None, concept.namespace)}

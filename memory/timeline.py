@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from memory.bounds import rows
+from memory.bounds import amount, rows
 from memory.changes import WITHDRAWN, flatten, unflatten
 from memory.concept import Concept
 from memory.errors import UnknownEvent
@@ -31,7 +31,7 @@ def list_events(
 ) -> list[Event]:
     """Events, oldest first: the last `limit` of them or, with `since`, the first `limit` after that event."""
     query = _of(namespace)
-    limit = None if limit is None else rows(limit)
+    limit = None if limit is None else amount("limit", limit)
     since = None if since is None else rows(since)
     if run is not None:
         query = query.where(events.c.run == carriable(run))
