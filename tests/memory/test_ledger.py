@@ -99,7 +99,7 @@ OTHER_PLACES = (
     ("url", "said"),
     [
         ("nonsense://me:secret@x/y", "'nonsense://me:\\*\\*\\*@x/y' is no place for a memory: give a folder"),
-        ("sqlite+nothing://x", "not a database URL"),
+        ("sqlite+nothing://x/y", "not a database URL"),
         ("postgresql+nodriver://h/db", "not a database URL"),
         ("postgresql://me:secret@h:port/db", "cannot be read: write it as postgresql"),
         *((url, "is no place for a memory: give a folder, .* or postgresql://") for url in OTHER_PLACES),
