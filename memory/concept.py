@@ -129,12 +129,11 @@ class ConceptDraft(BaseModel):
         """
         if not isinstance(data, Mapping):
             raise InvalidConcept(f"a concept is an object with named fields, not {_sort(data)}; nothing was stored")
-        _refuse_null_characters(data)
-        _refuse_unseen_title(data)
+        check_text(data)
         try:
             return cls.model_validate(carriable_data(dict(data)))
         except ValidationError as error:
-            raise InvalidConcept(_first_fault(error)) from None
+            raise InvalidConcept(first_fault(error)) from None
 
     @classmethod
     def lesson(cls, situation: str, suggestion: Iterable[str], *, title: str = "") -> Self:
@@ -208,13 +207,20 @@ _MAX_DEPTH = 4  # of a concept's fields
 _LATER_FIELDS = ("subtype", "pitfall")
 
 
-def _first_fault(error: ValidationError) -> str:
+def first_fault(error: ValidationError) -> str:
+    """What is wrong with the first field that is, as a sentence."""
     fault = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in fault["loc"]) or "concept"
     reason = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "string_too_long":
         reason += f" and has {len(fault['input']):,}"
     return f"the concept's field '{place}' is not valid: {reason[:1].lower()}{reason[1:]}; nothing was stored"
+
+
+def check_text(data: Mapping[str, Any]) -> None:
+    """Raise InvalidConcept for fields that no store can keep, or nobody could read."""
+    _refuse_null_characters(data)
+    _refuse_unseen_title(data)
 
 
 def _refuse_unseen_title(data: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Opening the ledger's database: SQLite in WAL mode by default, PostgreSQL (or another SQL database) by URL.
+"""Opening the ledger's database: SQLite in WAL mode by default, PostgreSQL by URL.
 
 What each of the two needs stands in `memory.database_sqlite` and `memory.database_postgres`.
 """
@@ -18,6 +18,7 @@ from memory.database_postgres import CONNECT, PostgresLimits, Ticket
 from memory.database_sqlite import FRESH, WRITE, prepare_sqlite
 from memory.errors import LedgerError, StoreClosed
 
+_KINDS = ("sqlite", "postgresql")
 _DRIVERS = {"psycopg": "pilotage[postgres]"}
 
 
@@ -41,6 +42,14 @@ class Database:
         if parsed.drivername in ("postgresql", "postgres"):
             parsed = parsed.set(drivername="postgresql+psycopg")
         shown = parsed.render_as_string(hide_password=True)
+        if parsed.drivername.partition("+")[0] not in _KINDS or (
+            parsed.drivername.startswith("sqlite") and parsed.database in (None, "", ":memory:")
+        ):
+            raise LedgerError(
+                f"'{shown}' is no place for a memory: give a folder, sqlite:////PATH/TO/FILE or "
+                "postgresql://USER:PASSWORD@HOST:PORT/DATABASE (a Chroma server goes to `index`); a memory that is "
+                "gone when it is closed is `ConceptStore.temporary()`"
+            )
         try:
             self.dialect = parsed.get_backend_name()
             self.name = (parsed.database if self.dialect == "sqlite" else None) or shown

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from memory.bulk import NewConcept, ids_by_hash, insert_new
-from memory.concept import Concept, ConceptDraft, Provenance, Status
-from memory.errors import StaleConcept, UnknownConcept
+from memory.concept import Concept, ConceptDraft, Provenance, Status, check_text, first_fault
+from memory.errors import InvalidConcept, StaleConcept, UnknownConcept
 from memory.ledger import Action, By, Ledger
 from memory.lexical import KeywordIndex
 from memory.proposal import Proposed
@@ -196,10 +197,14 @@ class Editor:
     def _concept(self, draft: ConceptDraft | Concept, provenance: Provenance, status: Status) -> Concept:
         if isinstance(draft, Concept):
             provenance, status, draft = draft.provenance, draft.status, draft.draft
-        return Concept(
-            **dict(draft),
-            id=secrets.token_hex(8),
-            namespace=self._namespace,
-            status=status,
-            provenance=provenance,
-        )
+        check_text(dict(draft))  # a draft that was built and not parsed
+        try:
+            return Concept(
+                **dict(draft),
+                id=secrets.token_hex(8),
+                namespace=self._namespace,
+                status=status,
+                provenance=provenance,
+            )
+        except ValidationError as error:
+            raise InvalidConcept(first_fault(error)) from None

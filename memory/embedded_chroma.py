@@ -70,11 +70,13 @@ def open_embedded(folder: Path, ledger: Ledger, namespace: str, identity: Embedd
 def delete_index(folder: Path) -> None:
     """Remove the index; the next search builds it anew. The caller holds the `IndexLock`."""
     try:
-        if folder.exists():
+        if folder.is_dir() and not folder.is_symlink():
             shutil.rmtree(folder)
+        else:  # a file, or a link, in its place
+            folder.unlink(missing_ok=True)
     except OSError as error:
         raise IndexCorrupt(
-            f"the vector index in {folder} cannot be replaced ({error.strerror}): delete that folder; nothing is lost"
+            f"the vector index in {folder} cannot be replaced ({error.strerror}): delete it; nothing is lost"
         ) from error
 
 

@@ -20,7 +20,8 @@ from typing import IO
 from sqlalchemy import Connection, or_, select
 
 from memory.arcmemo import Defect
-from memory.bulk import NewConcept
+from memory.bulk import NewConcept, Step, append_all, fields_of
+from memory.changes import flatten
 from memory.commands import held_back
 from memory.concept import Concept
 from memory.editor import Editor
@@ -148,12 +149,25 @@ class Importer:
             prepared = map(_Prepared.read, scratch)
             while batch := list(islice(prepared, _BATCH)):
                 known = _Known(connection, self._namespace, batch)
-                placed = [self._place(connection, one, known, tally, by) for one in batch]
-                self._editor.insert(connection, [new for new in placed if new is not None], by)
+                placed = [new for one in batch if (new := self._place(one, known, tally)) is not None]
+                self._editor.insert(connection, [new for new in placed if new.concept.id not in known.withdrawn], by)
+                self._bring_back(connection, [new for new in placed if new.concept.id in known.withdrawn], by)
         return tally
 
-    def _place(self, connection: Connection, one: _Prepared, known: _Known, tally: _Tally, by: By) -> NewConcept | None:
-        """What has to be inserted for one record: nothing if it is here already. A withdrawn one is brought back."""
+    def _bring_back(self, connection: Connection, withdrawn: Sequence[NewConcept], by: By) -> None:
+        """Concepts whose adding was undone, as the file has them."""
+        before = fields_of(connection, [one.concept.id for one in withdrawn])
+        after = {one.concept.id: flatten(one.concept, withdrawn=False) for one in withdrawn}
+        steps = [
+            Step.between("restored", before[one.concept.id], after[one.concept.id], one.concept.model_dump(mode="json"))
+            for one in withdrawn
+        ]
+        append_all(connection, steps, by, self._words)
+        made = {one.concept.id: one.vector for one in withdrawn}
+        self._ledger.put_vectors(connection, self._vectors.identity.key, made)
+
+    def _place(self, one: _Prepared, known: _Known, tally: _Tally) -> NewConcept | None:
+        """What has to be written for one record: nothing if it is here already."""
         concept = one.concept
         withdrawn = known.is_withdrawn(concept.id)
         there = None if withdrawn else known.content_of(concept.id)
@@ -172,12 +186,7 @@ class Importer:
                 vector = self._vectors.embed([concept.search_text])[0].tobytes()
             known.note(concept.id, one.content)
             tally.added += 1
-            if not withdrawn:
-                return NewConcept(concept, one.content, vector)
-            self._ledger.append(connection, concept, "restored", by, withdrawn=False)
-            self._ledger.put_vector(connection, concept.id, self._vectors.identity.key, vector)
-            if self._words is not None:
-                self._words.put(connection, concept)
+            return NewConcept(concept, one.content, vector)
         return None
 
 
@@ -212,7 +221,7 @@ class _Prepared:
 
 
 class _Known:
-    """Which ids and contents of some concepts the ledger has."""
+    """Which ids and contents of some concepts the ledger has; `withdrawn` are those that it had withdrawn at first."""
 
     def __init__(self, connection: Connection, namespace: str, asked: Sequence[_Prepared]) -> None:
         mine = concepts.c.namespace == namespace
@@ -224,6 +233,7 @@ class _Known:
         ).all()
         self._mine = {row.id: row.content_hash for row in rows if row.namespace == namespace}
         self._contents = set(self._mine.values())
+        self.withdrawn = frozenset(id for id, content in self._mine.items() if content == withdrawn_hash(id))
         self._foreign = {row.id for row in rows if row.namespace != namespace}
 
     def content_of(self, id: str) -> str | None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, insert, or_, select, update
 
+from memory.bounds import parts
 from memory.concept import now
 from memory.errors import InvalidItem
 from memory.schema import item_vectors, items, meta
@@ -83,8 +84,11 @@ class ItemTable:
 
     def load(self, connection: Connection, ids: Sequence[int]) -> dict[int, StoredItem]:
         """The items with these numbers."""
-        rows = connection.execute(select(items).where(items.c.id.in_(ids)))
-        return {row.id: _stored(row) for row in rows}
+        return {
+            row.id: _stored(row)
+            for part in parts(ids)
+            for row in connection.execute(select(items).where(items.c.id.in_(part)))
+        }
 
     def page(
         self, connection: Connection, prefix: Path, alive_at: float | None, limit: int, offset: int
@@ -149,16 +153,15 @@ class ItemTable:
 
     def touch(self, connection: Connection, ids: Iterable[int], now_seconds: float, version: int) -> None:
         """Start the time to live of these items anew; items without one are left alone."""
-        connection.execute(
-            update(items)
-            .where(items.c.id.in_(list(ids)), items.c.ttl_minutes.is_not(None))
-            .values(expires_at=now_seconds + items.c.ttl_minutes * 60, version=version)
-        )
+        values = {"expires_at": now_seconds + items.c.ttl_minutes * 60, "version": version}
+        for part in parts(ids):
+            mine = items.c.id.in_(part), items.c.ttl_minutes.is_not(None)
+            connection.execute(update(items).where(*mine).values(**values))
 
     def any_expiring(self, connection: Connection, ids: Sequence[int]) -> bool:
         """Whether one of these items has a time to live."""
-        query = select(items.c.id).where(items.c.id.in_(ids), items.c.ttl_minutes.is_not(None)).limit(1)
-        return connection.scalar(query) is not None
+        query = select(items.c.id).where(items.c.ttl_minutes.is_not(None)).limit(1)
+        return any(connection.scalar(query.where(items.c.id.in_(part))) is not None for part in parts(ids))
 
     def sweep(self, connection: Connection, now_seconds: float) -> int:
         """Delete this tenant's expired items; returns how many there were."""
@@ -183,19 +186,26 @@ class ItemTable:
 
     def values_of(self, connection: Connection, ids: Sequence[int]) -> dict[int, Any]:
         """The values of the items with these numbers."""
-        rows = connection.execute(select(items.c.id, items.c.value).where(items.c.id.in_(ids)))
-        return {row.id: json.loads(row.value) for row in rows}
+        query = select(items.c.id, items.c.value)
+        return {
+            row.id: json.loads(row.value)
+            for part in parts(ids)
+            for row in connection.execute(query.where(items.c.id.in_(part)))
+        }
 
     def fields(self, connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, tuple[str, ...]]]:
         """JSON text of the value, and the paths into it that a search sees, of those of these items that have any."""
-        query = select(items.c.id, items.c.value, items.c.fields).where(
-            items.c.id.in_(ids), items.c.fields.is_not(None)
-        )
-        return {row.id: (row.value, tuple(json.loads(row.fields))) for row in connection.execute(query)}
+        query = select(items.c.id, items.c.value, items.c.fields).where(items.c.fields.is_not(None))
+        return {
+            row.id: (row.value, tuple(json.loads(row.fields)))
+            for part in parts(ids)
+            for row in connection.execute(query.where(items.c.id.in_(part)))
+        }
 
     def mark(self, connection: Connection, ids: Iterable[int], version: int) -> None:
         """Say that these items have changed."""
-        connection.execute(update(items).where(items.c.id.in_(list(ids))).values(version=version))
+        for part in parts(ids):
+            connection.execute(update(items).where(items.c.id.in_(part)).values(version=version))
 
     def put_vectors(self, connection: Connection, data: Mapping[int, bytes], embedder: str) -> None:
         """Give items their vectors, in place of those by another embedder; the caller has marked them as changed."""

@@ -28,6 +28,14 @@ class KeywordTable(ABC):
         """Build the index from the ledger's current rows."""
         self._build(anew=True)
 
+    def put(self, connection: Connection, concept: Concept) -> None:
+        """Bring one concept up to date, within the transaction that changes it."""
+        self.put_all(connection, [concept])
+
+    @abstractmethod
+    def put_all(self, connection: Connection, changed: Sequence[Concept]) -> None:
+        """`put` for many, none of them twice, in a few statements."""
+
     @abstractmethod
     def put_new(self, connection: Connection, new: Sequence[tuple[int, Concept]]) -> None:
         """Add concepts that the index does not hold, each with the number of its `added` event."""

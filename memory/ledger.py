@@ -7,7 +7,7 @@ committed to disk. Several processes may share a ledger.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select,
 from sqlalchemy.exc import IntegrityError
 
 from memory import schema
+from memory.bounds import parts
 from memory.changes import Changes, difference, flatten, touches_search
 from memory.concept import Concept, now
 from memory.database import Database
@@ -154,11 +155,8 @@ class Ledger:
         action: Action,
         by: By,
         body: dict[str, Any] | None = None,
-        *,
-        withdrawn: bool | None = None,
-        settled: bool = True,
     ) -> int:
-        """Record an event and make `concept` the current row; returns the event's number.
+        """Record an event and make `concept` the current row; returns the event's number. `memory.bulk` does many.
 
         Args:
             connection: from `write()`.
@@ -166,21 +164,18 @@ class Ledger:
             action: what happened.
             by: who did it, and why.
             body: what the event carries, when that is not the whole concept.
-            withdrawn: whether it counts as never added; None leaves that as it is.
-            settled: false where another event of the same concept follows in this transaction: what it says in between
-                may be what another one says.
 
         Raises:
             StaleConcept: another concept has this content.
         """
         changes: Changes = {}
+        withdrawn = False
         if action != "added":
             row = connection.execute(
                 select(concepts.c.body, concepts.c.content_hash).where(concepts.c.id == concept.id)
             ).one()
             was_withdrawn = row.content_hash == schema.withdrawn_hash(concept.id)
-            if withdrawn is None:  # a withdrawn concept stays so until it is active again
-                withdrawn = was_withdrawn and concept.status == "retired"
+            withdrawn = was_withdrawn and concept.status == "retired"  # it stays so until it is active again
             before = flatten(Concept.stored(row.body), was_withdrawn)
             changes = difference(before, flatten(concept, withdrawn))
         done = connection.execute(
@@ -199,13 +194,10 @@ class Ledger:
         key = done.inserted_primary_key
         assert key is not None, "an insert of one row returns its key"
         seq = int(key[0])
-        claim = concept.content_hash if settled else schema.unsettled_hash(concept.id)
-        if withdrawn:
-            claim = schema.withdrawn_hash(concept.id)
         values: dict[str, Any] = {
             "kind": concept.kind,
             "status": concept.status,
-            "content_hash": claim,
+            "content_hash": schema.withdrawn_hash(concept.id) if withdrawn else concept.content_hash,
             "body": concept.model_dump_json(),
         }
         if action == "added":
@@ -222,16 +214,16 @@ class Ledger:
             ) from error
         return seq
 
-    def unsettle(self, connection: Connection, ids: Collection[str]) -> None:
-        """Let go of what concepts say: events of each follow in this transaction, and the last one settles it."""
-        for id in ids:
-            row = concepts.c.id == id, concepts.c.content_hash != schema.withdrawn_hash(id)
-            connection.execute(update(concepts).where(*row).values(content_hash=schema.unsettled_hash(id)))
-
     def put_vector(self, connection: Connection, concept_id: str, embedder: str, data: bytes) -> None:
         """Replace every vector of a concept by this one: older ones described an older text."""
-        connection.execute(delete(vectors).where(vectors.c.concept_id == concept_id))
-        connection.execute(insert(vectors).values(concept_id=concept_id, embedder=embedder, data=data))
+        self.put_vectors(connection, embedder, {concept_id: data})
+
+    def put_vectors(self, connection: Connection, embedder: str, data: Mapping[str, bytes]) -> None:
+        """`put_vector` for many, by concept id."""
+        for part in parts(data):
+            connection.execute(delete(vectors).where(vectors.c.concept_id.in_(part)))
+            lines = [{"concept_id": id_, "embedder": embedder, "data": data[id_]} for id_ in part]
+            connection.execute(insert(vectors), lines)
 
     def add_vectors(self, connection: Connection, embedder: str, data: dict[str, bytes]) -> None:
         """Add vectors of another embedder beside the present ones, while a reindex is under way."""
@@ -249,8 +241,10 @@ class Ledger:
 
     def get(self, connection: Connection, namespace: str | None, ids: Sequence[str]) -> dict[str, Concept]:
         """The concepts with these ids, retired ones included; unknown ids are left out. None: any namespace."""
-        query = select(concepts.c.body).where(concepts.c.id.in_(ids))
-        found = map(Concept.stored, connection.scalars(query))
+        query = select(concepts.c.body)
+        there = (id_ for id_ in ids if "\0" not in id_)  # which PostgreSQL cannot even be asked for
+        rows = (body for part in parts(there) for body in connection.scalars(query.where(concepts.c.id.in_(part))))
+        found = map(Concept.stored, rows)
         # Not left to SQL: given a namespace, SQLite reads all of it instead of looking the ids up.
         return {concept.id: concept for concept in found if namespace in (None, concept.namespace)}
 
@@ -260,10 +254,6 @@ class Ledger:
             select(concepts.c.body).where(concepts.c.namespace == namespace, concepts.c.content_hash == content_hash)
         )
         return Concept.stored(body) if body is not None else None
-
-    def stored_hash(self, connection: Connection, concept_id: str) -> str | None:
-        """Hash in the concept's row: of its content or, when its adding was undone, what stands for that."""
-        return connection.scalar(select(concepts.c.content_hash).where(concepts.c.id == concept_id))
 
     def every(
         self, connection: Connection, namespace: str | None = None, *, retired: bool = False
@@ -297,12 +287,16 @@ class Ledger:
 
     def history(self, connection: Connection, namespace: str, concept_id: str) -> list[Event]:
         """Every event of a concept, oldest first."""
-        query = (
-            select(events)
-            .where(events.c.namespace == namespace, events.c.concept_id == concept_id)
-            .order_by(events.c.seq)
-        )
-        return [event_of(row) for row in connection.execute(query)]
+        return self.histories(connection, namespace, [concept_id])[concept_id]
+
+    def histories(self, connection: Connection, namespace: str, ids: Iterable[str]) -> dict[str, list[Event]]:
+        """Every event of these concepts by concept id, oldest first."""
+        found: dict[str, list[Event]] = {id_: [] for id_ in ids}
+        query = select(events).where(events.c.namespace == namespace).order_by(events.c.seq)
+        for part in parts(found):
+            for row in connection.execute(query.where(events.c.concept_id.in_(part))):
+                found[row.concept_id].append(event_of(row))
+        return found
 
     def standing(self, connection: Connection, namespace: str) -> Standing:
         """What a search has to know of the ledger, in one statement."""
@@ -331,10 +325,12 @@ class Ledger:
 
     def vectors(self, connection: Connection, embedder: str, ids: Sequence[str]) -> dict[str, bytes]:
         """Stored vectors of these concepts by this embedder."""
-        query = select(vectors.c.concept_id, vectors.c.data).where(
-            vectors.c.embedder == embedder, vectors.c.concept_id.in_(ids)
-        )
-        return {row.concept_id: row.data for row in connection.execute(query)}
+        query = select(vectors.c.concept_id, vectors.c.data).where(vectors.c.embedder == embedder)
+        return {
+            row.concept_id: row.data
+            for part in parts(ids)
+            for row in connection.execute(query.where(vectors.c.concept_id.in_(part)))
+        }
 
 
 def event_of(row: Row[Any]) -> Event:

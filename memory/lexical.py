@@ -30,6 +30,10 @@ class KeywordIndex(Protocol):
         """Bring one concept up to date, within the transaction that changes it."""
         ...
 
+    def put_all(self, connection: Connection, changed: Sequence[Concept]) -> None:
+        """`put` for many, none of them twice, in a few statements."""
+        ...
+
     def put_new(self, connection: Connection, new: Sequence[tuple[int, Concept]]) -> None:
         """Add concepts that the index does not hold, each with the number of its `added` event."""
         ...

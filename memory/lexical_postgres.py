@@ -51,12 +51,12 @@ class PostgresKeywords(KeywordTable):
         )
         connection.execute(text("CREATE INDEX concept_words_gin ON concept_words USING GIN (words)"))
 
-    def put(self, connection: Connection, concept: Concept) -> None:
-        """Bring one concept up to date, within the transaction that changes it."""
-        if concept.status == "retired":
-            connection.execute(text("DELETE FROM concept_words WHERE concept_id = :id"), {"id": concept.id})
-            return
-        self.put_new(connection, [(0, concept)])
+    def put_all(self, connection: Connection, changed: Sequence[Concept]) -> None:
+        """Bring concepts up to date, within the transaction that changes them."""
+        retired = [{"id": concept.id} for concept in changed if concept.status == "retired"]
+        if retired:
+            connection.execute(text("DELETE FROM concept_words WHERE concept_id = :id"), retired)
+        self.put_new(connection, [(0, concept) for concept in changed])
 
     def put_new(self, connection: Connection, new: Sequence[tuple[int, Concept]]) -> None:
         """Add concepts, or replace their words."""

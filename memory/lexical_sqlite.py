@@ -13,6 +13,11 @@ from memory.rare_words import RareWords
 from memory.words import content_words
 
 _INSERT = text("INSERT INTO concept_words (rowid, concept_id, namespace, body) VALUES (:seq, :id, :namespace, :body)")
+_DELETE = text("DELETE FROM concept_words WHERE rowid = (SELECT added_seq FROM concepts WHERE id = :id)")
+_REPLACE = text(
+    "INSERT INTO concept_words (rowid, concept_id, namespace, body) "
+    "SELECT added_seq, id, namespace, :body FROM concepts WHERE id = :id"
+)
 _BEST = text(
     "WITH best AS MATERIALIZED (SELECT rowid AS seq, rank AS score FROM concept_words "
     "WHERE concept_words MATCH :match ORDER BY rank LIMIT :limit) "
@@ -43,20 +48,12 @@ class SqliteKeywords(KeywordTable):
             )
         )
 
-    def put(self, connection: Connection, concept: Concept) -> None:
-        """Bring one concept up to date, within the transaction that changes it."""
-        connection.execute(
-            text("DELETE FROM concept_words WHERE rowid = (SELECT added_seq FROM concepts WHERE id = :id)"),
-            {"id": concept.id},
-        )
-        if concept.status != "retired":
-            connection.execute(
-                text(
-                    "INSERT INTO concept_words (rowid, concept_id, namespace, body) "
-                    "SELECT added_seq, id, namespace, :body FROM concepts WHERE id = :id"
-                ),
-                {"id": concept.id, "body": concept.search_text},
-            )
+    def put_all(self, connection: Connection, changed: Sequence[Concept]) -> None:
+        """Bring concepts up to date, within the transaction that changes them."""
+        connection.execute(_DELETE, [{"id": concept.id} for concept in changed])
+        active = [concept for concept in changed if concept.status != "retired"]
+        if active:
+            connection.execute(_REPLACE, [{"id": concept.id, "body": concept.search_text} for concept in active])
 
     def put_new(self, connection: Connection, new: Sequence[tuple[int, Concept]]) -> None:
         """Add concepts that the index does not hold, each with the number of its `added` event."""

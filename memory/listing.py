@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from sqlalchemy import select
 
-from memory.bounds import rows
+from memory.bounds import amount
 from memory.concept import Concept, ConceptKind, Status
 from memory.errors import InvalidConcept, UnknownConcept
 from memory.ledger import Ledger
@@ -37,7 +37,7 @@ def browse(
     query = query.where(concepts.c.status == status if status else concepts.c.status != "retired")
     if kind:
         query = query.where(concepts.c.kind == kind)
-    limit, offset = None if limit is None else rows(limit), rows(offset)
+    limit, offset = None if limit is None else amount("limit", limit), amount("offset", offset)
     column = _COLUMNS.get(sort)
     if column is not None:
         query = query.order_by(column if sort == "added" else column.desc()).limit(limit).offset(offset)
@@ -60,6 +60,8 @@ def find_id(ledger: Ledger, namespace: str, text: str) -> str:
         UnknownConcept: there is none, or more than one.
     """
     text = carriable(text)
+    if "\0" in text:  # PostgreSQL cannot even be asked
+        raise UnknownConcept(f"no concept {text!r} in namespace '{namespace}'")
     mine = concepts.c.namespace == namespace
     query = select(concepts.c.id).where(mine, concepts.c.id.startswith(text, autoescape=True)).limit(_SHOWN + 1)
     with ledger.read() as connection:

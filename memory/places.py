@@ -31,12 +31,19 @@ def locate(path_or_url: str | Path) -> tuple[str, Path | None]:
 
 
 def _refuse_lost(folder: Path) -> None:
-    """An index without the ledger that it is a view of: to open it would begin anew as if nothing had been learnt."""
+    """What a memory leaves, without its ledger: to open it would begin anew as if nothing had been learnt."""
     ledger, index = folder / LEDGER, folder / INDEX
     there = ledger.exists()
-    if (there and ledger.stat().st_size) or not index.is_dir() or not any(index.iterdir()):
+    if there and ledger.stat().st_size:
+        return
+    left = [index] if index.is_dir() and any(index.iterdir()) else []
+    if there:  # an opening that was killed leaves an empty ledger, but none of these
+        log, lock = folder / f"{LEDGER}-wal", folder / f"{INDEX}.lock"
+        left += [file for file in (log, lock) if file.is_file() and (file == lock or file.stat().st_size)]
+    if not left:
         return
     raise LedgerError(
-        f"{ledger} is {'empty' if there else 'gone'}, although the index of a memory is beside it: restore the file "
-        f"from a backup, or import its last export into another folder; to begin anew here, delete {index}"
+        f"{ledger} is {'empty' if there else 'gone'}, although other files of a memory are beside it: restore it "
+        f"from a backup, or import its last export into another folder; to begin anew here, delete "
+        f"{' and '.join(map(str, left))}"
     )

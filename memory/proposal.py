@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict
 
 from memory.commands import HeldBack, held_back
-from memory.concept import ConceptDraft
+from memory.concept import ConceptDraft, Provenance, Status
+
+
+class Adding(TypedDict, total=False):
+    """What may be said of an addition; `ConceptStore.propose` documents it."""
+
+    actor: str
+    cause: str
+    run: str
+    provenance: Provenance | None
+    status: Status
+    allow_duplicate: bool
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ import math
 import secrets
 from dataclasses import dataclass
 
+from memory.bulk import Step, append_all
+from memory.changes import flatten
 from memory.concept import Concept, Outcomes
 from memory.credit import Uplift
 from memory.ledger import By, Ledger
@@ -84,14 +86,14 @@ def prune(
     with ledger.write() as connection:
         # Read again: what another process credited meanwhile may have saved one.
         present = ledger.get(connection, namespace, [concept.id for concept in condemned])
-        gone = []
-        for concept in present.values():
-            why = rule.reason(concept.outcomes)
-            if why is None or concept.status == "retired":
-                continue
-            retired = concept.model_copy(update={"status": "retired"})
-            ledger.append(connection, retired, "retired", By(by.actor, by.cause or why, by.run))
-            if words is not None:
-                words.put(connection, retired)
-            gone.append(concept)
-    return gone
+        gone = {c: why for c in present.values() if c.status != "retired" and (why := rule.reason(c.outcomes))}
+        for why in dict.fromkeys(gone.values()):
+            steps = [_retirement(concept) for concept in gone if gone[concept] == why]
+            append_all(connection, steps, By(by.actor, by.cause or why, by.run), words)
+    return list(gone)
+
+
+def _retirement(concept: Concept) -> Step:
+    retired = concept.model_copy(update={"status": "retired"})
+    body = retired.model_dump(mode="json")
+    return Step.between("retired", flatten(concept, False), flatten(retired, False), body)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import bindparam, select
 
+from memory.bounds import parts
 from memory.concept import Concept
 from memory.ledger import Ledger
 from memory.lexical import KeywordIndex
@@ -67,7 +68,12 @@ class Finder:
             words = self._words.search(connection, self._namespace, text, wide) if self._words else []
             scores = fuse([neighbour.id for neighbour in near.result()], words)
             best = sorted(scores, key=lambda id_: -scores[id_])[: limit + _TIES]
-            rows = connection.execute(_CANDIDATES, {"ids": best, "embedder": self._vectors.identity.key}).all()
+            key = self._vectors.identity.key
+            rows = [
+                row
+                for part in parts(best)
+                for row in connection.execute(_CANDIDATES, {"ids": part, "embedder": key}).all()
+            ]
         rows = [row for row in rows if row.status != "retired"]
         if not rows:
             return [], {}

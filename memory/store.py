@@ -14,9 +14,9 @@ from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
-from memory.concept import Concept, ConceptDraft, Provenance, Status
+from memory.concept import Concept, ConceptDraft, Status
 from memory.credit import Credit, CreditReport, Outcome, check_outcomes
 from memory.database import Database
 from memory.editor import Editor
@@ -25,6 +25,7 @@ from memory.ledger import By, Ledger
 from memory.lexical import open_keyword_index
 from memory.merge import Merger
 from memory.places import locate
+from memory.proposal import Adding
 from memory.prune import PruneRule, prune
 from memory.recall import Hit, Recollection, choose
 from memory.reindex import OnProgress
@@ -180,64 +181,18 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
         floor = self._vectors.embedder.similarity_floor if floor is None else floor
         return choose(query, [hit for hit in hits if hit.concept.id not in exclude], vectors, limit, floor)
 
-    def add(
-        self,
-        draft: ConceptDraft | Concept,
-        *,
-        actor: str = "user",
-        cause: str = "",
-        run: str = "",
-        provenance: Provenance | None = None,
-        status: Status = "provisional",
-        allow_duplicate: bool = False,
-    ) -> str:
+    def add(self, draft: ConceptDraft | Concept, **how: Unpack[Adding]) -> str:
         """Store a concept durably and return its id; what is stored already gives the id that it has.
 
         What is stored already, but for the few marks that `memory.same_text` names, raises that concept's `seen` count
-        instead; exactly the same also brings it back if it was retired. `propose` tells which it was. A `Concept` keeps
-        its own provenance and status, and gets a new id.
-
-        Args:
-            draft: what to store.
-            actor: who stores it.
-            cause: why, for example a task id.
-            run: id of the run that does it; `undo_run` takes a run back as a whole.
-            provenance: where it came from; the caller vouches for it.
-            status: `trusted` only for what public evidence supports.
-            allow_duplicate: store it also where another concept says the same already.
+        instead; exactly the same also brings it back if it was retired. `propose` tells which it was, and documents
+        what may be said besides. A `Concept` keeps its own provenance and status, and gets a new id.
         """
-        return self.add_many(
-            [draft],
-            actor=actor,
-            cause=cause,
-            run=run,
-            provenance=provenance,
-            status=status,
-            allow_duplicate=allow_duplicate,
-        )[0]
+        return self.add_many([draft], **how)[0]
 
-    def add_many(
-        self,
-        drafts: Iterable[ConceptDraft | Concept],
-        *,
-        actor: str = "user",
-        cause: str = "",
-        run: str = "",
-        provenance: Provenance | None = None,
-        status: Status = "provisional",
-        allow_duplicate: bool = False,
-    ) -> list[str]:
+    def add_many(self, drafts: Iterable[ConceptDraft | Concept], **how: Unpack[Adding]) -> list[str]:
         """`add` for many, in one transaction: all of them or, when it raises, none. Returns their ids in order."""
-        made = self.propose(
-            drafts,
-            actor=actor,
-            cause=cause,
-            run=run,
-            provenance=provenance,
-            status=status,
-            allow_duplicate=allow_duplicate,
-        )
-        return [one.id for one in made]
+        return [one.id for one in self.propose(drafts, **how)]
 
     def revise(
         self,

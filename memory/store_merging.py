@@ -59,7 +59,20 @@ class StoreMerging:
         status: Status = "provisional",
         allow_duplicate: bool = False,
     ) -> list[Proposed]:
-        """`add_many` that tells what became of each draft, in order: added, known, or dropped as the same text."""
+        """`add_many` that tells what became of each draft, in order: added, known, or dropped as the same text.
+
+        Args:
+            drafts: what to store.
+            actor: who stores it.
+            cause: why, for example a task id.
+            run: id of the run that does it; `undo_run` takes a run back as a whole.
+            provenance: where it came from; the caller vouches for it.
+            status: `trusted` only for what public evidence supports.
+            allow_duplicate: store it also where another concept says the same already.
+
+        Raises:
+            InvalidConcept: a draft has what no store can keep; then none was stored.
+        """
         return self._editor.propose(
             drafts,
             by=By(actor, cause, run),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from memory.bounds import rows
+from memory.bounds import amount, rows
 from memory.changes import WITHDRAWN, flatten, unflatten
 from memory.concept import Concept
 from memory.errors import UnknownEvent
@@ -30,7 +31,7 @@ def list_events(
 ) -> list[Event]:
     """Events, oldest first: the last `limit` of them or, with `since`, the first `limit` after that event."""
     query = _of(namespace)
-    limit = None if limit is None else rows(limit)
+    limit = None if limit is None else amount("limit", limit)
     since = None if since is None else rows(since)
     if run is not None:
         query = query.where(events.c.run == carriable(run))
@@ -42,21 +43,33 @@ def list_events(
     return found if since is not None else found[::-1]
 
 
+def last(connection: Connection) -> int:
+    """Number of the last event of all namespaces."""
+    return int(connection.scalar(select(func.max(events.c.seq))) or 0)
+
+
+def touched_since(connection: Connection, namespace: str, seq: int) -> Iterator[tuple[str, str]]:
+    """Concept id and run of every event after this one."""
+    query = select(events.c.concept_id, events.c.run).where(events.c.namespace == namespace, events.c.seq > seq)
+    for row in connection.execute(query):
+        yield row.concept_id, row.run
+
+
 def at(connection: Connection, namespace: str, moment: datetime | int, *, retired: bool) -> list[Concept]:
     """The concepts as they were right after an event, or at a time; oldest first.
 
     Later events are taken back from the current rows one by one, so a look at the recent past costs little.
     """
-    last = rows(moment) if isinstance(moment, int) else _last_before(connection, moment)
+    end = rows(moment) if isinstance(moment, int) else _last_before(connection, moment)
     there = connection.execute(
         select(concepts.c.id, concepts.c.content_hash, concepts.c.body)
-        .where(concepts.c.namespace == namespace, concepts.c.added_seq <= last)
+        .where(concepts.c.namespace == namespace, concepts.c.added_seq <= end)
         .order_by(concepts.c.added_seq)
     )
     present = {row.id: (Concept.stored(row.body), row.content_hash == withdrawn_hash(row.id)) for row in there}
     moved: dict[str, dict[str, Any]] = {}
     later = select(events.c.concept_id, events.c.changes).where(
-        events.c.namespace == namespace, events.c.seq > last, events.c.action != "added"
+        events.c.namespace == namespace, events.c.seq > end, events.c.action != "added"
     )
     for row in connection.execute(later.order_by(events.c.seq.desc())):
         if row.concept_id not in present:  # it was added later still

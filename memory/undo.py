@@ -7,18 +7,20 @@ it back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
 from memory import timeline
-from memory.changes import WITHDRAWN, difference, flatten, is_content, is_counter, unflatten
-from memory.concept import Concept, Status
+from memory.bounds import MOST_ROWS
+from memory.bulk import Step, append_all, fields_of, ids_by_hash, unsettle
+from memory.changes import WITHDRAWN, difference, is_content, is_counter, unflatten
+from memory.concept import Status
 from memory.errors import StaleConcept, UnknownEvent
 from memory.ledger import By, Event, Ledger
 from memory.lexical import KeywordIndex
-from memory.schema import withdrawn_hash
 from memory.vectors import VectorStore
 
 REDO = "undo:"
@@ -27,8 +29,32 @@ REDO = "undo:"
 _RETIRED: Status = "retired"
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What taking some events back comes to, as of an event of the ledger.
+
+    Attributes:
+        as_of: the last event that was known.
+        targets: the events, in the order in which they are taken back.
+        steps: what takes each of them back.
+        texts: what is embedded anew, by concept id.
+    """
+
+    as_of: int
+    targets: Sequence[Event]
+    steps: Sequence[Step]
+    texts: Mapping[str, str]
+
+
+_Find = Callable[[Connection], list[Event]]
+
+
 class Undo:
-    """Takes back events of one namespace. A call is one transaction: all of it or, when it raises, nothing."""
+    """Takes back events of one namespace. A call is one transaction: all of it or, when it raises, nothing.
+
+    What takes time, reading histories and embedding, comes before it; it is done again within only where one of the
+    concepts was changed meanwhile.
+    """
 
     def __init__(self, ledger: Ledger, vectors: VectorStore, words: KeywordIndex | None, namespace: str) -> None:
         self._ledger = ledger
@@ -38,85 +64,89 @@ class Undo:
 
     def event(self, seq: int, by: By) -> list[Event]:
         """Take one event back."""
-        with self._ledger.read() as connection:
-            self._prepare([timeline.event(connection, self._namespace, seq)])
-        with self._ledger.write() as connection:
-            return self._take_back(connection, [timeline.event(connection, self._namespace, seq)], by)
+        return self._carry_out(lambda connection: [timeline.event(connection, self._namespace, seq)], by)
 
     def run(self, run: str, by: By) -> list[Event]:
         """Take back every event of a run that still counts, the last one first."""
-        with self._ledger.read() as connection:
-            self._prepare(self._of_run(connection, run))
-        with self._ledger.write() as connection:
-            mine = self._of_run(connection, run)
-            left = self._still_counting(connection, mine)
-            if not left:
-                raise StaleConcept(f"run '{run}' was undone already: undo run '{REDO}{run}' to bring it back")
-            return self._take_back(connection, left, By(by.actor, by.cause, by.run or REDO + run))
-
-    def _still_counting(self, connection: Connection, mine: Sequence[Event]) -> list[Event]:
-        """Those that make a difference, the last one first: without what was undone, by the run itself or later."""
-        ids = {event.concept_id for event in mine}
-        undone = {seq for id in ids for seq in taken_back(self._history(connection, id))}
-        own = {event.seq for event in mine}
-        return [event for event in reversed(mine) if event.seq not in undone and event.undoes not in own]
+        by = By(by.actor, by.cause, by.run or REDO + run)
+        return self._carry_out(lambda connection: self._of_run(connection, run), by)
 
     def _of_run(self, connection: Connection, run: str) -> list[Event]:
-        found = timeline.list_events(connection, self._namespace, limit=None, run=run, since=None) if run else []
-        if not found:
+        """Those that make a difference, the last one first: without what was undone, by the run itself or later."""
+        mine = timeline.list_events(connection, self._namespace, limit=None, run=run, since=None) if run else []
+        if not mine:
             raise UnknownEvent(f"no event of a run '{run}' in namespace '{self._namespace}'")
-        return found
+        undone = {seq for history in self._histories(connection, mine).values() for seq in taken_back(history)}
+        own = {event.seq for event in mine}
+        left = [event for event in reversed(mine) if event.seq not in undone and event.undoes not in own]
+        if not left:
+            raise StaleConcept(f"run '{run}' was undone already: undo run '{REDO}{run}' to bring it back")
+        return left
 
-    def _prepare(self, events: Sequence[Event]) -> None:
-        """Load the embedder before the ledger is locked, if a text may change."""
-        if any(is_content(field) for event in events for field in event.changes):
-            self._vectors.embedder.warm()
+    def _carry_out(self, find: _Find, by: By) -> list[Event]:
+        with self._ledger.read() as connection:
+            plan = self._plan(connection, find)
+        vectors = self._embedded(plan)
+        with self._ledger.write() as connection:
+            if self._is_outdated(connection, plan):
+                plan = self._plan(connection, find)
+                vectors = self._embedded(plan)
+            unsettle(connection, plan.steps)
+            self._refuse_twins(connection, plan)
+            done = append_all(connection, plan.steps, by, self._words)
+            if vectors:
+                self._vectors.claim(connection)
+                self._ledger.put_vectors(connection, self._vectors.identity.key, vectors)
+            return done
 
-    def _take_back(self, connection: Connection, targets: Sequence[Event], by: By) -> list[Event]:
-        """Take events back in this order. Only what a concept says in the end must not be what another one says."""
-        done: list[Event] = []
-        last = {target.concept_id: target.seq for target in targets}
-        self._ledger.unsettle(connection, last)
-        histories: dict[str, list[Event]] = {}
-        texts: dict[str, str] = {}
-        for target in targets:
+    def _plan(self, connection: Connection, find: _Find) -> _Plan:
+        targets = find(connection)
+        histories = self._histories(connection, targets)
+        fields = fields_of(connection, histories)
+        before = {id: unflatten(one).search_text for id, one in fields.items()}
+        steps: list[Step] = []
+        for number, target in enumerate(targets):
             id = target.concept_id
-            history = histories.setdefault(id, self._history(connection, id))
-            fields = self._fields(connection, id)
-            before = unflatten(fields).search_text
-            fields.update(_opposite(target, history, fields))
-            concept = unflatten(fields)
-            withdrawn, settled = fields[WITHDRAWN], target.seq == last[id]
-            if settled and not withdrawn:
-                self._refuse_twin(connection, target, concept)
-            body = {"undoes": target.seq, "action": target.action}
-            seq = self._ledger.append(connection, concept, "undone", by, body, withdrawn=withdrawn, settled=settled)
-            if self._words is not None:
-                self._words.put(connection, concept)
-            if concept.search_text != before:
-                texts[id] = concept.search_text
-            done.append(timeline.event(connection, self._namespace, seq))
-            history.append(done[-1])
-        if texts:
-            self._vectors.claim(connection)
-            for id, vector in zip(texts, self._vectors.embed(list(texts.values())), strict=True):
-                self._ledger.put_vector(connection, id, self._vectors.identity.key, vector.tobytes())
-        return done
+            after = {**fields[id], **_opposite(target, histories[id], fields[id])}
+            step = Step.between("undone", fields[id], after, {"undoes": target.seq, "action": target.action})
+            # Its number is not known yet, only that it is higher than all others.
+            histories[id].append(Event(MOST_ROWS + number, "", "", "", id, "undone", step.body, "", step.changes))
+            fields[id] = after
+            steps.append(step)
+        texts = {step.concept.id: step.concept.search_text for step in steps}
+        texts = {id: text for id, text in texts.items() if text != before[id]}
+        return _Plan(timeline.last(connection), targets, steps, texts)
 
-    def _history(self, connection: Connection, id: str) -> list[Event]:
-        return self._ledger.history(connection, self._namespace, id)
+    def _is_outdated(self, connection: Connection, plan: _Plan) -> bool:
+        """Whether something has happened since to one of its concepts, or in a run that it takes back."""
+        ids = {target.concept_id for target in plan.targets}
+        runs = {target.run for target in plan.targets} - {""}
+        later = timeline.touched_since(connection, self._namespace, plan.as_of)
+        return any(id in ids or run in runs for id, run in later)
 
-    def _fields(self, connection: Connection, id: str) -> dict[str, Any]:
-        concept = self._ledger.get(connection, self._namespace, [id])[id]
-        return flatten(concept, self._ledger.stored_hash(connection, id) == withdrawn_hash(id))
+    def _embedded(self, plan: _Plan) -> dict[str, bytes]:
+        if not plan.texts:
+            return {}
+        made = self._vectors.embed(list(plan.texts.values()))
+        return {id: vector.tobytes() for id, vector in zip(plan.texts, made, strict=True)}
 
-    def _refuse_twin(self, connection: Connection, target: Event, concept: Concept) -> None:
-        twin = self._ledger.by_hash(connection, self._namespace, concept.content_hash)
-        if twin is not None and twin.id != concept.id:
-            last = self._ledger.history(connection, self._namespace, twin.id)[-1]
+    def _histories(self, connection: Connection, events: Sequence[Event]) -> dict[str, list[Event]]:
+        ids = dict.fromkeys(event.concept_id for event in events)
+        return self._ledger.histories(connection, self._namespace, ids)
+
+    def _refuse_twins(self, connection: Connection, plan: _Plan) -> None:
+        """Only what a concept says in the end must not be what another one says."""
+        last = {step.concept.id: (target, step) for target, step in zip(plan.targets, plan.steps, strict=True)}
+        says = {id: step.concept.content_hash for id, (_, step) in last.items() if not step.withdrawn}
+        known = ids_by_hash(connection, self._namespace, says.values())
+        for id, content in says.items():
+            twin = known.setdefault(content, id)
+            if twin == id:
+                continue
+            event = self._ledger.history(connection, self._namespace, twin)[-1]
             raise StaleConcept(
-                f"event {target.seq} cannot be undone: concept '{twin.id}' says exactly the same by now (event "
-                f"{last.seq}, {last.action}): undo what made it so, or merge the two"
+                f"event {last[id][0].seq} cannot be undone: concept '{twin}' says exactly the same by now (event "
+                f"{event.seq}, {event.action}): undo what made it so, or merge the two"
             )
 
 

@@ -4,6 +4,7 @@ import textwrap
 
 import pytest
 
+from memory.basestore import PilotageStore
 from memory.concept import ConceptDraft
 from memory.store import ConceptStore
 from tests.servers import chroma_url, postgres, postgres_url  # noqa: F401  (fixtures)
@@ -34,6 +35,23 @@ def folder(tmp_path):
 def store(folder):
     with ConceptStore.open(folder, embedder="hash") as store:
         yield store
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request, folder):
+    """Where a memory may be: a folder, and a database of a real server."""
+    return folder if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+def lite(folder):
+    """A store of items on SQLite alone, for what no database has a part in."""
+    with PilotageStore.open(folder, embedder="hash", fields=["text"]) as store:
+        yield store
+
+
+def keys(items):
+    return [item.key for item in items]
 
 
 @pytest.fixture

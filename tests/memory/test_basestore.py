@@ -15,7 +15,7 @@ from langgraph.store.base import GetOp, InvalidNamespaceError, PutOp, SearchOp
 from memory.basestore import PilotageStore
 from memory.errors import InvalidConcept, InvalidItem
 from memory.store import ConceptStore
-from tests.memory.conftest import COST, SPELL
+from tests.memory.conftest import COST, SPELL, keys
 
 ADA = ("users", "ada")
 BOB = ("users", "bob")
@@ -32,11 +32,6 @@ class Clock:
         self.now += minutes * 60
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request, tmp_path):
-    return tmp_path / "memory" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-
-
 @pytest.fixture
 def store(place):
     with PilotageStore.open(place, embedder="hash", fields=["text"]) as store:
@@ -44,19 +39,8 @@ def store(place):
 
 
 @pytest.fixture
-def lite(tmp_path):
-    """A store on SQLite alone, for what no database has a part in."""
-    with PilotageStore.open(tmp_path / "memory", embedder="hash", fields=["text"]) as store:
-        yield store
-
-
-@pytest.fixture
 def clock():
     return Clock()
-
-
-def keys(items):
-    return [item.key for item in items]
 
 
 def test_what_was_put_is_read_back_by_a_store_opened_later(place):

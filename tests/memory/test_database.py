@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -198,7 +199,7 @@ class TestLostLedgers:
     def test_an_index_without_its_ledger_is_not_opened_as_an_empty_memory(self, indexed, lose, said):
         file = indexed / "ledger.sqlite"
         file.write_bytes(b"") if lose == "empty" else file.unlink()
-        with pytest.raises(LedgerError, match=f"{said}.*restore the file from a backup.*delete .*index"):
+        with pytest.raises(LedgerError, match=f"{said}.*restore it from a backup.*delete .*index"):
             ConceptStore.open(indexed, embedder="hash")
 
     def test_an_empty_file_alone_is_a_new_memory(self, folder):
@@ -206,6 +207,22 @@ class TestLostLedgers:
         (folder / "ledger.sqlite").touch()
         with ConceptStore.open(folder, embedder="hash") as store:
             assert store.is_empty()
+
+    def test_an_empty_ledger_of_a_memory_that_was_searched_is_not_opened_as_new_even_without_its_index(self, indexed):
+        shutil.rmtree(indexed / "index")
+        (indexed / "ledger.sqlite").write_bytes(b"")
+        with pytest.raises(LedgerError, match=r"is empty.*delete \S*index\.lock$"):
+            ConceptStore.open(indexed, embedder="hash")
+
+    @pytest.mark.parametrize("kind", ["file", "link"])
+    def test_what_stands_where_the_index_belongs_is_replaced(self, folder, kind):
+        folder.mkdir()
+        place = folder / "index"
+        place.write_text("no index") if kind == "file" else place.symlink_to(folder / "nowhere")
+        with ConceptStore.open(folder, embedder="hash") as store:
+            id = store.add(COST)
+            assert [hit.concept.id for hit in store.search("total cost")] == [id]
+        assert place.is_dir() and not place.is_symlink()
 
     def test_a_home_folder_is_expanded(self, tmp_path, monkeypatch):
         monkeypatch.setenv("HOME", str(tmp_path))

@@ -86,14 +86,23 @@ def test_a_full_disk_is_a_sentence_and_writes_nothing(folder, ledger_file):
         assert store.count() == 1
 
 
+OTHER_PLACES = (
+    "mysql://me:secret@h/db",
+    "mariadb+pymysql://me:secret@h/db",
+    "http://localhost:8000",
+    "sqlite://",
+    "sqlite:///:memory:",
+)
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("nonsense://me:secret@x/y", "'nonsense://me:\\*\\*\\*@x/y' is not a database URL that can be opened"),
-        ("sqlite+nothing://x", "not a database URL"),
+        ("nonsense://me:secret@x/y", "'nonsense://me:\\*\\*\\*@x/y' is no place for a memory: give a folder"),
+        ("sqlite+nothing://x/y", "not a database URL"),
         ("postgresql+nodriver://h/db", "not a database URL"),
         ("postgresql://me:secret@h:port/db", "cannot be read: write it as postgresql"),
-        ("mysql://me:secret@h/db", "needs the driver 'MySQLdb': install it with `pip install"),
+        *((url, "is no place for a memory: give a folder, .* or postgresql://") for url in OTHER_PLACES),
     ],
 )
 def test_a_url_that_cannot_be_opened_is_a_sentence(url, said):

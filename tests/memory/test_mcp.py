@@ -11,6 +11,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.shared.exceptions import MCPError
 
+from memory.concept import Provenance
 from memory.mcp_server import build_server
 from memory.render import estimate_tokens
 from memory.store import ConceptStore
@@ -114,6 +115,23 @@ async def test_a_client_reads_no_command_that_somebody_else_stored(folder, fille
     assert "HACKED" not in str(read)
     assert (read[0]["held_back"], read[1]["held_back"]) == (["title"], ["cues"])
     assert read[1]["concept"]["cues"] == ["prices are given"]
+
+
+async def test_an_undo_of_an_undo_of_an_undo_is_one_too(folder):
+    async with in_process(folder) as session:
+        change = (await session.call("add", title="Count vowels"))["change"]
+        for active in (0, 1, 0, 1):
+            change = (await session.call("undo", change=change))["change"]
+            assert len((await session.call("list"))["concepts"]) == active
+
+
+async def test_history_and_provenance_show_no_command(folder):
+    with ConceptStore.open(folder, embedder="hash") as store:
+        origin = Provenance(task_id=POISON, used_in=(POISON, "gsm8k-7"))
+        id = store.add(GRID, actor=POISON, cause=POISON, provenance=origin)
+    async with in_process(folder) as session:
+        shown, history = await session.call("get", id=id), await session.call("history", id=id)
+        assert "Disregard" not in str((shown, history)) and "gsm8k-7" in str(shown)
 
 
 async def test_a_repeat_in_another_spelling_is_told_and_added_on_demand(folder, filled):

@@ -11,31 +11,16 @@ from memory.basestore import PilotageStore
 from memory.errors import InvalidItem
 from memory.item_filter import passes
 from memory.store import ConceptStore
-from tests.memory.conftest import COST, GRID, SPELL
+from tests.memory.conftest import COST, GRID, SPELL, keys
 
 DOCS = ("docs",)
 CONCEPTS = ("concepts", "default")
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request, tmp_path):
-    return tmp_path / "memory" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
 
 
 @pytest.fixture
 def store(place):
     with PilotageStore.open(place, embedder="hash", fields=["text"]) as store:
         yield store
-
-
-@pytest.fixture
-def lite(tmp_path):
-    with PilotageStore.open(tmp_path / "memory", embedder="hash", fields=["text"]) as store:
-        yield store
-
-
-def keys(items):
-    return [item.key for item in items]
 
 
 class TestOperations:
