@@ -236,7 +236,11 @@ def test_unknown_tasks_are_left_out_and_said_to_be(tmp_path):
         (["linear"], {"folds": 61}, BankError, "60 tasks, too few for 61 folds"),
         (["linear"], {"cost_weight": -1.0}, EnvError, "cost weight must be 0 or more"),
         (["linear"], {"efforts": (2.0,)}, PolicyError, "number from 0 to 1"),
-        (["linear"], {"seeds": 0}, PolicyError, "at least 1 seed"),
+        (["linear"], {"seeds": 0}, PolicyError, "evaluation's seeds is a whole number from 1 on, not 0"),
+        (["linear"], {"split_seed": -1}, PolicyError, "split_seed is a whole number from 0 on"),
+        (["linear"], {"bootstrap_seed": -1}, PolicyError, "bootstrap_seed is a whole number from 0 on"),
+        (["linear"], {"jobs": 1.5}, PolicyError, "jobs is a whole number"),
+        (["cql"], {"plan": {"speed": 1}}, PolicyError, "no setting 'speed'"),
         (["cql"], {"plan": {"hyper": {"speed": 1}}}, PolicyError, "unknown hyperparameter 'speed'"),
     ],
 )
