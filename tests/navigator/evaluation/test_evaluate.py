@@ -249,6 +249,15 @@ def test_bad_input_is_one_clear_sentence(bank, names, changes, error, said):
         evaluate(bank, names, replace(QUICK, **changes))
 
 
+def test_chance_follows_a_policy_that_is_never_asked(tmp_path):
+    """Where every run ends before its first decision, there is nothing to match, and nothing is missing."""
+    over = [node(terminal=True, mask=META.actions.mask(()).tolist())]
+    found = evaluate(
+        write_bank(tmp_path / "over", {f"f/{n}": over for n in range(4)}), ["linear", "random-matched:linear"], QUICK
+    )
+    assert found.policy("random-matched:linear").blocks == 0
+
+
 def test_banks_that_are_too_small_say_so(tmp_path):
     with pytest.raises(BankError, match="there is no bank"):
         evaluate(tmp_path / "none", ["linear"], QUICK)
