@@ -179,3 +179,8 @@ def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path):
         writer.begin(TaskHeader("after", "f"))
         writer.add("after", node())
     assert ACTIONS.names == Bank.open(tmp_path).actions.names
+
+
+def test_half_a_character_in_a_task_id_has_a_file_as_any_other(tmp_path):
+    bank = write_bank(tmp_path / "b", {("half \ud800", "f"): [node()]})
+    assert bank.tasks == ["half \ud800"] and not verify(tmp_path / "b").errors
