@@ -37,7 +37,8 @@ def listening(told: Told) -> Iterator[None]:
     """Has `told` called with each trained policy that decides meanwhile, as often as it does.
 
     Two who listen in threads of their own hear their own policies only. A thread that a policy has started itself is
-    known to neither, so both hear of what is asked there: too much rather than too little.
+    known to neither, and one that was started for a listener who has ended (a worker or an event loop that a policy
+    keeps) may by now serve another; so all hear of what is asked there: too much rather than too little.
     """
     token = _HERE.set((*(_HERE.get() or ()), told))
     _ALL.append(told)
@@ -51,6 +52,6 @@ def listening(told: Told) -> Iterator[None]:
 def tell(policy: Trained) -> None:
     """Says that this policy is being asked; costs nothing worth measuring where nobody listens."""
     if _ALL:
-        here = _HERE.get()
-        for told in tuple(_ALL) if here is None else here:
+        here, everyone = _HERE.get(), tuple(_ALL)
+        for told in here if here is not None and all(told in everyone for told in here) else everyone:
             told(policy)

@@ -25,7 +25,7 @@ def safe_name(task: str) -> str:
     plain = re.sub(r"[^a-z0-9._-]+", "_", task.lower()).lstrip(".")[:_LONGEST]
     if plain == task:
         return plain
-    return f"{plain}-{hashlib.sha256(task.encode()).hexdigest()[:10]}"
+    return f"{plain}-{hashlib.sha256(task.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
 
 
 def task_file(bank: Path, task: str) -> Path | None:

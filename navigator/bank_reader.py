@@ -24,9 +24,9 @@ def read_meta(path: Path) -> BankMeta:
 
 
 def read_header(file: Path) -> TaskHeader | None:
-    """First line of a task's file; None where it was never finished. Raises BankError where it is no header."""
+    """First line of a task's file; None where no node follows it yet. Raises BankError where it is no header."""
     lines = read_whole_lines(file)
-    return _header(lines, file) if lines else None
+    return _header(lines, file) if len(lines) > 1 else None
 
 
 def read_nodes(file: Path, meta: BankMeta) -> tuple[TaskHeader, dict[str, Node]]:

@@ -63,6 +63,9 @@ def _file(file: Path, meta: BankMeta, seen: dict[str, Path]) -> Iterator[Finding
     seen[header.task] = file
     if file.name.removesuffix(PACKED).removesuffix(PLAIN) != safe_name(header.task):
         yield Finding("error", str(file), f"task {header.task!r} belongs in {safe_name(header.task)}{PLAIN}: rename it")
+    if len(lines) == 1:
+        yield Finding("note", str(file), "it holds no node yet; its task is recorded when recording goes on")
+        return
     nodes: dict[str, Node] = {}
     for number, line in enumerate(lines[1:], 2):
         where = f"{file}:{number}"

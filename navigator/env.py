@@ -187,7 +187,10 @@ class RecordedReasoningEnv(ReasoningEnv):
             valued = exact_values if shaping == "exact" else uniform_values
             potential = StateNumbers(recorded, valued(recorded.forest, cost_weight).value.tolist())
         if step_scores is not None:
-            scores = [float(score) for score in step_scores]
+            try:
+                scores = [float(score) for score in step_scores]
+            except (TypeError, ValueError) as error:
+                raise EnvError(f"step scores are numbers, one a state ({error})") from error
             if len(scores) != len(recorded.forest):
                 raise EnvError(f"there are {len(scores)} step scores for {len(recorded.forest)} states: give one each")
             if not all(map(math.isfinite, scores)):

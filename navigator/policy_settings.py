@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from navigator.errors import PolicyError
 from navigator.inputs import COUNTS, Dial, Support
+from navigator.reward import LARGEST_WEIGHT
 
 if TYPE_CHECKING:
     from navigator.policy_file import Header
@@ -66,7 +67,7 @@ def _is_count(given: Any) -> bool:
 
 
 def _is_number(given: Any) -> bool:
-    return isinstance(given, int | float) and not isinstance(given, bool) and abs(given) < 1e9
+    return isinstance(given, int | float) and not isinstance(given, bool) and abs(given) < LARGEST_WEIGHT
 
 
 def _is_positive(given: Any) -> bool:

@@ -39,12 +39,14 @@ class Provenance:
             they show where the card tells them (`Bank.among` finds a bank's tasks by these).
         unsaid: names of trained policies in it that do not say on which.
         continued: names of those that went on from another one and do not say what that one had learned from.
+        by_id: names of those whose cards know tasks by their ids alone, so that a copy under another id is not known.
         models: of the banks that they were trained on.
     """
 
     tasks: frozenset[str] = frozenset()
     unsaid: tuple[str, ...] = ()
     continued: tuple[str, ...] = ()
+    by_id: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
 
     @property
@@ -58,7 +60,7 @@ class Provenance:
             self.tasks | other.tasks,
             *(
                 tuple(dict.fromkeys((*getattr(self, name), *getattr(other, name))))
-                for name in ("unsaid", "continued", "models")
+                for name in ("unsaid", "continued", "by_id", "models")
             ),
         )
 
@@ -114,9 +116,10 @@ def tasks_of(header: Header) -> set[str] | None:
     if not isinstance(parts, dict) or "train" not in parts:
         return None
     said = [parts.get("train"), parts.get("validation", []), *(header.card.get(name, []) for name in _MORE)]
-    if not all(isinstance(marks, list | tuple) for marks in said):
+    if not said[0] or not all(isinstance(marks, list | tuple) for marks in said):  # nothing is trained on no task
         return None
-    return {str(task) for marks in said for task in marks}
+    marks = [mark for given in said for mark in given]
+    return set(marks) if all(isinstance(mark, str) for mark in marks) else None
 
 
 _MORE = ("learned_before", "shows")
@@ -129,6 +132,7 @@ def _of(policy: Trained) -> Provenance:
         frozenset(learned or ()),
         (policy.name,) if learned is None else (),
         (policy.name,) if card.get("resumed_from") and "learned_before" not in card else (),
+        (policy.name,) if learned is not None and not card.get("shows") else (),
         () if model is None else (str(model),),
     )
 

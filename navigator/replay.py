@@ -12,6 +12,7 @@ from navigator.dynamics import Transition, as_index
 from navigator.errors import EnvError, SpecMismatch
 from navigator.forest import Forest
 from navigator.spaces import ActionSpec, ObservationSpec
+from navigator.whole import require_whole
 
 
 class RecordedDynamics:
@@ -35,6 +36,8 @@ class RecordedDynamics:
     """
 
     def __init__(self, bank: Bank | Forest, tasks: Iterable[str] | None = None, seed: int | None = None) -> None:
+        if not isinstance(bank, Bank | Forest):
+            raise EnvError(f"a bank is its folder, a Bank or a Forest, not {bank!r}")
         if isinstance(bank, Forest):
             if tasks is not None:
                 raise EnvError("tasks cannot be chosen from a Forest: build it with Forest.of(bank, tasks)")
@@ -42,8 +45,8 @@ class RecordedDynamics:
         else:
             self.forest = Forest.of(bank, tasks)
         forest = self.forest
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0):
-            raise EnvError(f"a seed is a whole number from 0 on, not {seed!r}")
+        if seed is not None:
+            require_whole("a seed", seed, 0, error=EnvError)
         self.state = int(forest.roots[0])
         self._generator = np.random.default_rng(seed)
         self._queue: list[int] = []

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from navigator.dynamics import Transition
-from navigator.errors import EnvError
+from navigator.errors import EnvError, NavigatorError
 
 Potential = Callable[[], float]
 """Gives the potential of the state that the dynamics is in."""
@@ -22,6 +22,16 @@ Potential = Callable[[], float]
 LEAST_WEIGHT = 1e-5
 """Cost weight at which values are fitted that are wanted for 0: too small to outweigh an answer, enough that of equals
 the cheaper is taken."""
+
+LARGEST_WEIGHT = 1e9
+"""Bound on cost weights, of policy files too: far beyond any use, and values under it fit a float32."""
+
+
+def require_weight(given: object, error: type[NavigatorError] = EnvError) -> None:
+    """Raises `error` for what is no cost weight."""
+    number = isinstance(given, int | float | np.number) and not isinstance(given, bool)
+    if not number or not 0 <= given < LARGEST_WEIGHT:  # type: ignore[operator]  # looked at just before
+        raise error(f"the cost weight must be 0 or more and below {LARGEST_WEIGHT:g}, not {given!r}")
 
 
 @dataclass(frozen=True)
@@ -32,19 +42,13 @@ class Reward:
         cost_weight: what a thousand tokens are worth, in answers: at 0.1, 10,000 tokens cost one right answer.
 
     Raises:
-        EnvError: the weight is negative or not finite.
+        EnvError: the weight is negative, too large or not finite.
     """
 
     cost_weight: float = 0.0
 
     def __post_init__(self) -> None:
-        given: object = self.cost_weight
-        if (
-            isinstance(given, bool | np.bool_)
-            or not isinstance(given, int | float | np.number)
-            or not 0 <= given < 1e30
-        ):
-            raise EnvError(f"the cost weight must be 0 or more, not {given!r}")
+        require_weight(self.cost_weight)
 
     def __call__(self, transition: Transition) -> float:
         """The reward of one step."""

@@ -70,6 +70,11 @@ def defects(bank: Bank, records: Sequence[Record], found: Sequence[PolicyFigures
                 f"{record.name}: its training went on from another policy, whose tasks the file does not list; it may "
                 "have learned from tasks that are judged here."
             )
+        if learned.by_id and not bank.among(learned.tasks):
+            sentences.append(
+                f"{record.name}: its file knows the tasks that it was trained on by their ids alone, and no task here "
+                "has one of these; tasks of its training that are here under other ids would not be noticed."
+            )
         for model in learned.models:
             if model != bank.meta.model:
                 sentences.append(f"{record.name}: it was trained on a bank of {model!r}, not of {bank.meta.model!r}.")

@@ -128,7 +128,7 @@ def _record(contender: Contender, folds: Sequence[Fold], trainings: Trainings, m
         if matched is None:
             return contender.walk(fold, seed, trainings)
         forest = fold.forest
-        if not matched.frequencies:
+        if not any(name.startswith(COUNTS) for name in forest.observations.names):
             raise PolicyError(f"{contender.name} needs {COUNTS}<block> features, and the bank's observations have none")
         return walk(forest, MatchedPolicy(forest.actions, forest.observations, matched.frequencies, 0, contender.name))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ from navigator.evaluation.records import Matched, record, require_apart
 from navigator.evaluation.trainings import Report, Trainings
 from navigator.inputs import Dial
 from navigator.policy import Policy
-from navigator.reward import Reward
+from navigator.reward import require_weight
+from navigator.training.plan import Plan
+from navigator.whole import require_whole
 
 EFFORTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Where the frontier is measured by default."""
@@ -67,9 +69,11 @@ class Protocol:
     in_sample: bool = False
 
     def __post_init__(self) -> None:
-        Reward(self.cost_weight)
-        if self.seeds < 1 or self.jobs < 1:
-            raise PolicyError(f"an evaluation needs at least 1 seed and 1 job, not {self.seeds} and {self.jobs}")
+        require_weight(self.cost_weight)
+        for name, least in (("seeds", 1), ("jobs", 1), ("split_seed", 0), ("bootstrap_seed", 0)):
+            require_whole(f"an evaluation's {name}", getattr(self, name), least)
+        if unknown := sorted(self.plan.keys() - {one.name for one in fields(Plan)}):
+            raise PolicyError(f"a plan of trainings has no setting {unknown[0]!r}; navigator.train.Plan lists them")
         for effort in self.efforts:
             Dial.parse(effort)
 

@@ -109,6 +109,8 @@ def _against_fixed(
     fixed = BestFixed("best-fixed", weight=how.cost_weight)
     others = [one for one in contenders if one.name != fixed.name]
     base, *records = record([fixed, *others], folds, trainings, said)
+    still = {one.name for one in movable(others, records)}
+    records = [one for one in records if one.name in still]
     resampler = Resampler(len(base.tasks), how.resamples, how.seed)
     return [_one(one, base, resampler, where) for one in records if (one.known & base.known).any()]
 

@@ -178,6 +178,11 @@ def estimate(
         warnings=(
             *([f"{named} was trained on {len(own)} of the tasks: its figures are in-sample"] if own else ()),
             *([f"{named} does not say which tasks it was trained on: they may be these"] if learned.unsaid else ()),
+            *(
+                [f"{named} went on from another policy, whose tasks its file does not list: they may be these"]
+                if learned.continued
+                else ()
+            ),
             *_warnings(weights, values is not None),
         ),
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from navigator.errors import PolicyError
+from navigator.whole import require_whole
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,18 @@ class Hyperparameters:
     environments: int = 8
 
     def __post_init__(self) -> None:
-        if not self.hidden or min(self.hidden) < 1:
-            raise PolicyError(f"hidden layers need at least one unit each, for example 64,64; got {self.hidden}")
-        if not 0 < self.gamma <= 1:
-            raise PolicyError(f"gamma must be above 0 and at most 1, not {self.gamma}")
+        sizes: Any = self.hidden
+        if not isinstance(sizes, tuple | list) or not sizes:
+            raise PolicyError(f"hidden layers are sizes, at least one, for example 64,64; got {sizes!r}")
+        for size in sizes:
+            require_whole("a hidden layer's size", size, 1, _LARGEST_LAYER)
+        object.__setattr__(self, "hidden", tuple(sizes))
+        for name, least in _COUNTS.items():
+            require_whole(name, getattr(self, name), least)
+        for name, (low, high) in _RANGES.items():
+            given = getattr(self, name)
+            if not isinstance(given, int | float) or isinstance(given, bool) or not low <= given <= high:
+                raise PolicyError(f"{name} must be a number from {low:g} to {high:g}, not {given!r}")
 
     def with_values(self, values: Mapping[str, Any]) -> Hyperparameters:
         """A copy with some values changed; raises PolicyError for a name that there is not."""
@@ -62,6 +71,25 @@ class Hyperparameters:
             raise PolicyError(f"unknown hyperparameter {unknown[0]!r}; there are {', '.join(names)}")
         return replace(self, **values)
 
+
+_LARGEST_LAYER = 16_384
+_COUNTS: Mapping[str, int] = {
+    "batch": 1, "buffer": 1, "target_every": 1, "gradient_every": 1, "quantiles": 1, "rollout": 2, "epochs": 1,
+    "environments": 1,
+}  # fmt: skip
+"""Whole numbers, and the least that each may be."""
+
+_LEAST = 1e-30
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "learning_rate": (_LEAST, 1.0),
+    "exploration": (0.0, 1.0),
+    "exploration_end": (0.0, 1.0),
+    "entropy": (0.0, 1e6),
+    "conservatism": (0.0, 1e6),
+    "decay": (0.0, 1e6),
+    "gamma": (_LEAST, 1.0),
+}
+"""Bounds of the other numbers; beyond them a training diverges or stands still."""
 
 RLOT = Hyperparameters(
     hidden=(32, 32),

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from navigator.errors import PolicyError
 from navigator.learned import Layers, LearnedPolicy, Meaning
+from navigator.reward import require_weight
 from navigator.training.hyperparameters import DEFAULTS, RLOT, Hyperparameters
+from navigator.whole import require_whole
 
 ALGORITHMS: Mapping[str, int] = {"double-dueling-dqn": 50_000, "qr-dqn": 50_000, "maskable-ppo": 50_000, "cql": 8_000}
 """Names, and how many steps a training has by default: environment steps, of cql gradient steps."""
@@ -68,10 +70,12 @@ class Plan:
                 f"unknown algorithm {self.algorithm!r}; choose from {', '.join(ALGORITHMS)}, or in `pilotage train` "
                 "also from linear and nearest, which need no plan"
             )
-        if not 0 <= self.cost_weight < float("inf"):
-            raise PolicyError(f"the cost weight must be 0 or more, not {self.cost_weight}")
-        if self.seeds < 1 or (self.steps is not None and self.steps < PIECES):
-            raise PolicyError(f"a training needs at least 1 seed and {PIECES} steps")
+        require_weight(self.cost_weight, PolicyError)
+        require_whole("the number of seeds", self.seeds, 1)
+        require_whole("the first seed", self.seed, 0)
+        require_whole("the split's seed", self.split_seed, 0)
+        if self.steps is not None:
+            require_whole("the number of steps", self.steps, PIECES)
         if self.base not in ("default", "rlot"):
             raise PolicyError(f"hyperparameters start from default or rlot, not {self.base!r}")
         if self.shaping is not None and (self.effort_input or self.algorithm == "cql"):

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,3 +58,18 @@ def test_holm_adjusts_the_smallest_most_and_keeps_the_order():
     adjusted = holm({"a": 0.01, "b": 0.04, "c": 0.03})
     assert adjusted == pytest.approx({"a": 0.03, "c": 0.06, "b": 0.06})
     assert holm({"a": 0.9, "b": 0.8}) == {"a": 1.0, "b": 1.0}
+
+
+def test_intervals_of_differences_are_about_those_of_the_normal_law():
+    """95%, neither 90 nor 99: half a width is 1.96 standard errors."""
+    drawn = np.random.default_rng(0).normal(0.2, 1.0, 400)
+    half = 1.96 * drawn.std() / 20
+    alone = {str(number): [value] for number, value in enumerate(drawn)}
+    for mean, low, high in (paired_difference(drawn, np.zeros(400)), clustered_difference(alone)):
+        assert mean == pytest.approx(drawn.mean())
+        assert (mean - low, high - mean) == pytest.approx((half, half), rel=0.08)
+
+
+def test_a_sampled_sign_flip_is_never_certain():
+    """No sample of 1,000 is as extreme as 40 wins; that they are one more sample themselves keeps p above 0."""
+    assert sign_flip([1.0] * 40, resamples=1000) == pytest.approx(1 / 1001)

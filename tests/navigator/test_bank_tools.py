@@ -46,7 +46,7 @@ def test_verify_lists_everything_at_once(tmp_path):
         "error /a.jsonl:5 the node has an unknown field 'gold'; 'gold' is a hidden answer",
         "error /a.jsonl:6",
         "error /other.jsonl task 'b' belongs in b.jsonl",
-        "error /c.jsonl it has no root",
+        "note /c.jsonl it holds no node yet",
         "note /d.jsonl it is empty",
         "note /e.jsonl.gz the plain file beside it is the newer one",
         f"error /x.jsonl.gz {folder}/x.jsonl.gz is cut off or damaged",

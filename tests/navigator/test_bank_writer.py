@@ -12,6 +12,7 @@ import pytest
 
 from navigator import Bank, BankError, BankWriter, TaskHeader
 from navigator.bank_merge import pack
+from navigator.bank_verify import verify
 from tests.navigator.banks import ACTIONS, META, node, write_bank
 
 HEADER = TaskHeader("t", "sums")
@@ -179,3 +180,21 @@ def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path):
         writer.begin(TaskHeader("after", "f"))
         writer.add("after", node())
     assert ACTIONS.names == Bank.open(tmp_path).actions.names
+
+
+def test_half_a_character_in_a_task_id_has_a_file_as_any_other(tmp_path):
+    bank = write_bank(tmp_path / "b", {("half \ud800", "f"): [node()]})
+    assert bank.tasks == ["half \ud800"] and not verify(tmp_path / "b")
+
+
+def test_a_task_that_was_killed_before_its_first_node_does_not_end_the_bank(tmp_path):
+    bank = write_bank(tmp_path / "b", {"f/a": [node()]})
+    with BankWriter(tmp_path / "b", META) as writer:
+        writer.begin(TaskHeader("f/b", "f", "numeric", "made up"))
+    again = Bank.open(tmp_path / "b")
+    assert again.tasks == bank.tasks and len(again.twins) == 0  # what reads every tree
+    assert [one.level for one in verify(tmp_path / "b")] == ["note"]
+    with BankWriter(tmp_path / "b", META) as writer:
+        writer.begin(TaskHeader("f/b", "f", "numeric", "made up"))
+        writer.add("f/b", node())
+    assert Bank.open(tmp_path / "b").tasks == ["f/a", "f/b"]

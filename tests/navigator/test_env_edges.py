@@ -156,9 +156,12 @@ def test_what_was_paid_before_the_first_decision_is_paid_once(tmp_path):
 @pytest.mark.parametrize(
     "given",
     [{"tasks": "t1"}, {"tasks": 5}, {"cost_weight": "a"}, {"cost_weight": True}, {"cost_weight": None}]
-    + [{"cost_weight": 10**400}, {"seed": "a"}, {"seed": -1}, {"seed": 1.5}, {"seed": True}],
+    + [{"cost_weight": 10**400}, {"seed": "a"}, {"seed": -1}, {"seed": 1.5}, {"seed": True}]
+    + [{"bank": None}, {"bank": 3}, {"step_scores": "abc"}, {"step_scores": 1}],
     ids=str,
 )
 def test_arguments_that_mean_nothing_are_refused_in_a_sentence(bank, given):
-    with pytest.raises(NavigatorError, match="list of their ids|cost weight must be 0 or more|whole number from 0 on"):
-        RecordedReasoningEnv(bank, **given)
+    with pytest.raises(
+        NavigatorError, match="list of their ids|weight must be 0|whole number from 0|its folder|are numbers"
+    ):
+        RecordedReasoningEnv(**{"bank": bank, **given})

@@ -7,7 +7,7 @@ import time
 import weakref
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from types import ModuleType, SimpleNamespace
@@ -30,7 +30,7 @@ from navigator.load import load_policy
 from navigator.nearest import NearestPolicy
 from navigator.off_policy import Episode, Log, estimate
 from navigator.policy import Decision, FixedPolicy, RandomPolicy
-from navigator.provenance import Provenance, provenance
+from navigator.provenance import Provenance, heard, provenance
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank, write_bank
 from tests.navigator.policies import network
 
@@ -429,3 +429,47 @@ def test_an_evaluation_says_how_many_tasks_are_there_twice(bank, tmp_path):
     found = evaluate(tmp_path / "both", ["nearest"], QUICK)
     assert any(one.startswith("8 of the bank's tasks show the same as another") for one in found.defects)
     assert not any("show the same" in one for one in evaluate(bank, ["nearest"], QUICK).defects)
+
+
+def test_a_worker_that_was_started_in_an_earlier_evaluation_is_heard_in_the_next(bank, learned):
+    """An event loop or a worker that a policy keeps runs in the context of the evaluation that first asked it."""
+    with heard():
+        earlier = copy_context()
+    kept = SimpleNamespace(name="kept", decide=lambda o, m: earlier.run(learned.decide, o, m))
+    with pytest.raises(PolicyError, match="trained on 24 of the judged tasks"):
+        evaluate(bank, [kept, "best-fixed"], QUICK)
+
+
+@pytest.mark.parametrize("marks", [[], [1, 2], [None], [["easy/0"]]], ids=str)
+def test_a_card_that_names_no_task_or_something_else_says_nothing(bank, learned, marks):
+    card = {**learned.header.card, "tasks": {"train": marks}}
+    odd = LearnedPolicy(replace(learned.header, card=card), learned.layers, learned.scaling)
+    assert provenance(odd).is_learned
+    with pytest.raises(PolicyError, match="does not say which tasks it was trained on"):
+        evaluate(bank, [odd, "best-fixed"], QUICK)
+
+
+def test_what_asks_a_trained_policy_on_another_bank_alone_is_not_moved_there(bank, tmp_path):
+    other = learnable_bank(tmp_path / "other", tasks=12, depth=2, seed=5)
+    trained, seen = fit_linear(other), set(Forest.of(bank).seen[:, -2].tolist())
+
+    def decide(observation, mask):
+        return (PLAIN if observation[-2].item() in seen else trained).decide(observation, mask)
+
+    found = evaluate(bank, [SimpleNamespace(name="here", decide=decide), "nearest"], QUICK, other=other)
+    assert [one.policy for one in found.transfer] == ["nearest"]
+
+
+def test_a_file_that_knows_ids_alone_is_judged_on_other_ids_with_a_note(bank, learned, tmp_path):
+    copies = renamed(tmp_path / "copies", bank, "copy of ")
+    said = "its file knows the tasks that it was trained on by their ids alone"
+    assert any(said in one for one in evaluate(copies, [learned], QUICK).defects)
+    known = fit_linear(renamed(tmp_path / "first", bank.only(bank.tasks[:4]), ""))
+    assert not any(said in one for one in evaluate(copies, [known], QUICK).defects)
+
+
+def test_runs_are_judged_with_a_warning_by_a_policy_that_went_on_from_one_whose_tasks_nobody_knows(bank):
+    trained = fit_linear(bank, bank.tasks[:4])
+    object.__setattr__(trained.header, "card", {**trained.header.card, "resumed_from": "0123"})
+    found = estimate(logged(bank, bank.tasks[10:]), trained, resamples=100)
+    assert any("went on from another policy" in one for one in found.warnings)

@@ -15,6 +15,7 @@ from navigator.load import load_policy
 from navigator.provenance import provenance
 from navigator.train import Plan, train
 from navigator.training.ensemble import mean_network
+from navigator.training.hyperparameters import Hyperparameters
 from navigator.training.networks import Dueling, adopt_plain, dense, plain_layers
 from navigator.training.play import play
 from navigator.training.table import Table
@@ -190,8 +191,15 @@ def test_what_does_not_go_on_from_a_policy_says_so(bank, tmp_path):
         ({"algorithm": "magic"}, "unknown algorithm 'magic'"),
         ({"cost_weight": -1}, "cost weight must be 0 or more"),
         ({"cost_weight": float("nan")}, "cost weight must be 0 or more"),
-        ({"seeds": 0}, "at least 1 seed"),
-        ({"steps": 3}, "at least 1 seed and 20 steps"),
+        ({"cost_weight": 1e9}, "0 or more and below 1e.09"),  # a file would say that it makes no sense
+        ({"cost_weight": "x"}, "cost weight must be 0 or more"),
+        ({"seeds": 0}, "number of seeds is a whole number from 1 on, not 0"),
+        ({"seeds": 1.5}, "number of seeds is a whole number"),
+        ({"seed": -1}, "first seed is a whole number from 0 on, not -1"),
+        ({"seed": 2**40}, "first seed is a whole number"),
+        ({"split_seed": -1}, "split's seed is a whole number from 0 on"),
+        ({"steps": 3}, "number of steps is a whole number from 20 on, not 3"),
+        ({"steps": 20.5}, "number of steps is a whole number"),
         ({"base": "paper"}, "default or rlot"),
         ({"shaping": "exact"}, "nor for cql"),
         ({"fractions": {"train": 1.0}}, "train, validation and test"),
@@ -205,8 +213,24 @@ def test_a_plan_without_sense_is_refused(changes, said):
 def test_unknown_hyperparameters_are_refused(bank):
     with pytest.raises(PolicyError, match="unknown hyperparameter 'speed'"):
         train(bank, Plan("cql", hyper={"speed": 1}))
-    with pytest.raises(PolicyError, match="at least one unit"):
-        train(bank, Plan("cql", hyper={"hidden": ()}))
+
+
+ODD = {
+    "hidden": [(), "8", 8, (0,), (2.5,), (10**6,)],
+    **dict.fromkeys(("batch", "target_every", "gradient_every", "quantiles", "environments"), [0, -1, 1.5, "x", True]),
+    **dict.fromkeys(("buffer", "rollout", "epochs"), [0, -1, 1.5]),
+    "learning_rate": [0, -1, float("nan"), float("inf"), 1e30, "x"],
+    "gamma": [0, 1.5, float("nan")],
+    **dict.fromkeys(("exploration", "exploration_end"), [-1, 2, float("nan")]),
+    **dict.fromkeys(("entropy", "conservatism", "decay"), [-1, float("nan"), float("inf")]),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, odd in ODD.items() for value in odd])
+def test_a_hyperparameter_without_sense_is_refused_before_anything_is_trained(name, value):
+    """Unchecked, most ended in an error of torch or numpy, and a batch of none "trained" nothing at all."""
+    with pytest.raises(PolicyError, match=r"must be a number from|is a whole number|at least one"):
+        Hyperparameters().with_values({name: value})
 
 
 def test_a_bank_of_one_task_cannot_be_split(tmp_path):

@@ -13,7 +13,7 @@ def found(tmp_path_factory):
     kinds = [{"program"}] * 12 + [{"reason"}] * 3 + [{"program", "reason"}] * 15 + [set()] * 10
     bank = flat_bank(tmp_path_factory.mktemp("b") / "b", {f"f/{n:02}": kind for n, kind in enumerate(kinds)})
     names = ["always:reason", "always:program", "always:verify", "best-fixed", "random", "oracle"]
-    return evaluate(bank, names, QUICK, against=["always:reason", "best-fixed"])
+    return evaluate(bank, names, QUICK, against=["always:reason", "best-fixed", "random"])
 
 
 def test_a_pair_is_counted_as_it_was_made(found):
@@ -38,7 +38,8 @@ def test_p_values_are_adjusted_for_their_number(found):
 def test_being_right_by_chance_one_time_in_two_or_less_is_not_being_right(found):
     """Random is right with a chance of 1/4 or 1/2: never more than half, so it wins no task."""
     pair = found.comparison("random", "always:reason")
-    assert (pair.better, pair.worse) == (0, 18)
+    turned = found.comparison("always:reason", "random")
+    assert (pair.better, pair.worse) == (0, 18) == (turned.worse, turned.better)
     assert found.policy("random").accuracy == pytest.approx((15 * 1 / 4 + 15 * 2 / 4) / 40)
 
 

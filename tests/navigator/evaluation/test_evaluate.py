@@ -236,13 +236,26 @@ def test_unknown_tasks_are_left_out_and_said_to_be(tmp_path):
         (["linear"], {"folds": 61}, BankError, "60 tasks, too few for 61 folds"),
         (["linear"], {"cost_weight": -1.0}, EnvError, "cost weight must be 0 or more"),
         (["linear"], {"efforts": (2.0,)}, PolicyError, "number from 0 to 1"),
-        (["linear"], {"seeds": 0}, PolicyError, "at least 1 seed"),
+        (["linear"], {"seeds": 0}, PolicyError, "evaluation's seeds is a whole number from 1 on, not 0"),
+        (["linear"], {"split_seed": -1}, PolicyError, "split_seed is a whole number from 0 on"),
+        (["linear"], {"bootstrap_seed": -1}, PolicyError, "bootstrap_seed is a whole number from 0 on"),
+        (["linear"], {"jobs": 1.5}, PolicyError, "jobs is a whole number"),
+        (["cql"], {"plan": {"speed": 1}}, PolicyError, "no setting 'speed'"),
         (["cql"], {"plan": {"hyper": {"speed": 1}}}, PolicyError, "unknown hyperparameter 'speed'"),
     ],
 )
 def test_bad_input_is_one_clear_sentence(bank, names, changes, error, said):
     with pytest.raises(error, match=said):
         evaluate(bank, names, replace(QUICK, **changes))
+
+
+def test_chance_follows_a_policy_that_is_never_asked(tmp_path):
+    """Where every run ends before its first decision, there is nothing to match, and nothing is missing."""
+    over = [node(terminal=True, mask=META.actions.mask(()).tolist())]
+    found = evaluate(
+        write_bank(tmp_path / "over", {f"f/{n}": over for n in range(4)}), ["linear", "random-matched:linear"], QUICK
+    )
+    assert found.policy("random-matched:linear").blocks == 0
 
 
 def test_banks_that_are_too_small_say_so(tmp_path):
