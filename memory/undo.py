@@ -64,7 +64,9 @@ class Undo:
     def _of_run(self, connection: Connection, run: str) -> list[Event]:
         found = timeline.list_events(connection, self._namespace, limit=None, run=run, since=None) if run else []
         if not found:
-            raise UnknownEvent(f"no event of a run '{run}' in namespace '{self._namespace}'")
+            raise UnknownEvent(
+                f"no event of a run '{run}' in namespace '{self._namespace}': its history names the runs that there are"
+            )
         return found
 
     def _prepare(self, events: Sequence[Event]) -> None:

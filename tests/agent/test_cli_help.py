@@ -23,3 +23,19 @@ def test_a_help_page_fits_a_terminal(command_line, path):
     assert "…" not in page  # a word that was too long for its column is cut
     assert not re.search(r"<(bool|int|float|str|path|list)", page)  # a Python type in place of a word
     assert "{" not in page and "[[" not in page
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["slove"], "error: No such command 'slove'. Did you mean 'solve'? See `pilotage --help`\n"),
+        (["graph", "x"], "error: Got unexpected extra argument(s) (x); see `pilotage graph --help`\n"),
+        (
+            ["policy", "show", "rules"],
+            "there is no policy file rules: give one that `pilotage train` wrote, or default\n",
+        ),
+    ],
+)
+def test_a_wrong_command_is_told_where_to_look(command_line, words, sentence):
+    said = command_line(*words)
+    assert said.code == 2 and said.err.endswith(sentence)
