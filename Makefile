@@ -9,8 +9,11 @@ BIN := .venv/bin
 STAMP := .venv/.pilotage-setup
 LOG := .venv/setup.log
 FAILED := .venv/setup-failed
-PROGRESS = /^Collecting/ { if (++found % 25 == 0) { print "  " found " packages found"; fflush() } } \
-  /^Installing collected/ { print "  installing " NF - 3 " packages"; fflush() }
+# Each line as it comes, which some awks do not take.
+PROGRESS = found=0; while IFS= read -r line; do case "$$line" in \
+  Collecting*) found=$$((found + 1)); test $$((found % 25)) -ne 0 || echo "  $$found packages found" ;; \
+  "Installing collected"*) set -f; set -- $$line; echo "  installing $$(($$\# - 3)) packages" ;; \
+  esac; done
 
 .PHONY: setup demo format check test docs clean
 
@@ -25,7 +28,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || { echo "creating .venv"; "$(PYTHON)" -m venv .venv; }
 	@echo "installing pilotage and its dependencies into .venv (a few minutes the first time)"
 	@{ $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev,docs]' 2>&1 || touch $(FAILED); } \
-	  | tee $(LOG) | awk '$(PROGRESS)'
+	  | tee $(LOG) | { $(PROGRESS); }
 	@if rm $(FAILED) 2>/dev/null; then tail -n 20 $(LOG) >&2; echo "set-up failed; all that pip said is in $(LOG)" >&2; exit 1; fi
 	@touch $(STAMP)
 

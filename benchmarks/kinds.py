@@ -10,9 +10,9 @@ the packages that are installed here, and the questions in those descriptions as
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import distributions
 from pathlib import Path
@@ -56,14 +56,17 @@ AROUND_A_PROBLEM = (
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("gsm8k", metavar="GSM8K.jsonl", type=Path, nargs="?")
+    given = parser.parse_args()
     found = list(paragraphs())
     with_numbers = [text for text in found if len(re.findall(r"\d+", text)) >= 2]
-    if len(sys.argv) > 1:
-        lines = Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()
+    lines = given.gsm8k.read_text(encoding="utf-8").splitlines() if given.gsm8k else []
+    if lines:
         tell("GSM8K questions, numeric", [json.loads(line)["question"] for line in lines], "numeric")
     for name, prompts in gym():
         tell(f"reasoning-gym prompts, {name}", prompts, "numeric" if name == "a number is right" else "open")
-    for request in AROUND_A_PROBLEM if len(sys.argv) > 1 else ():
+    for request in AROUND_A_PROBLEM if lines else ():
         tell(f"{request!r} around GSM8K", [request.format(json.loads(line)["question"]) for line in lines], "open")
     for request in REQUESTS:
         tell(f"{request[:40]!r}", [request.format(text) for text in with_numbers], "open")

@@ -10,9 +10,9 @@ whole file writes with a capital only.
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -57,11 +57,14 @@ CALENDAR = set(
 
 
 def main() -> None:
-    if sys.argv[1] != "-":
-        of_gsm8k(Path(sys.argv[1]))
-    size = int(sys.argv[2]) if len(sys.argv) > 2 else 6
-    if size:
-        report("reasoning-gym", gym(size))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("gsm8k", metavar="GSM8K.jsonl|-")
+    parser.add_argument("family_tasks", metavar="FAMILY_TASKS", type=int, nargs="?", default=6)
+    given = parser.parse_args()
+    if given.gsm8k != "-":
+        of_gsm8k(Path(given.gsm8k))
+    if given.family_tasks:
+        report("reasoning-gym", gym(given.family_tasks))
 
 
 def of_gsm8k(file: Path) -> None:

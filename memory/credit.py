@@ -137,7 +137,7 @@ class Credit:
         found = self._ledger.get(connection, self._namespace, list(ids))
         for id_ in ids:
             if id_ not in found:
-                raise UnknownConcept(f"no concept '{id_}' in namespace '{self._namespace}'")
+                raise UnknownConcept.called(id_, self._namespace)
         return found
 
     def report(self) -> CreditReport:

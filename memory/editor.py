@@ -141,7 +141,7 @@ class Editor:
         id = carriable(id)
         found = self._ledger.get(connection, self._namespace, [id])
         if id not in found:
-            raise UnknownConcept(f"no concept '{id}' in namespace '{self._namespace}'")
+            raise UnknownConcept.called(id, self._namespace)
         return found[id]
 
     def promote(self, ids: Iterable[str], by: By) -> None:

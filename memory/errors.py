@@ -20,6 +20,11 @@ class MalformedImport(ConceptStoreError, ValueError):
 class UnknownConcept(ConceptStoreError, KeyError):
     """No concept has this id in this namespace."""
 
+    @classmethod
+    def called(cls, id: str, namespace: str) -> "UnknownConcept":
+        """The error that says so."""
+        return cls(f"no concept '{id}' in namespace '{namespace}': list or search for the ids that there are")
+
     def __str__(self) -> str:
         return str(self.args[0])
 

@@ -73,7 +73,7 @@ def find_id(ledger: Ledger, namespace: str, text: str) -> str:
     if found:
         shown = ", ".join(found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
         raise UnknownConcept(f"'{text}' is the start of several ids ({shown}): give more of it")
-    raise UnknownConcept(f"no concept '{text}' in namespace '{namespace}'")
+    raise UnknownConcept.called(text, namespace)
 
 
 def _figure(concept: Concept, sort: Sort) -> float:

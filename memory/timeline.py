@@ -22,7 +22,7 @@ def event(connection: Connection, namespace: str, seq: int) -> Event:
     """The event with this number. Raises UnknownEvent."""
     row = connection.execute(_of(namespace).where(events.c.seq == rows(seq))).one_or_none()
     if row is None:
-        raise UnknownEvent(f"no event {seq} in namespace '{namespace}'")
+        raise UnknownEvent(f"no event {seq} in namespace '{namespace}': its history has the numbers that there are")
     return event_of(row)
 
 

@@ -75,7 +75,9 @@ class Undo:
         """Those that make a difference, the last one first: without what was undone, by the run itself or later."""
         mine = timeline.list_events(connection, self._namespace, limit=None, run=run, since=None) if run else []
         if not mine:
-            raise UnknownEvent(f"no event of a run '{run}' in namespace '{self._namespace}'")
+            raise UnknownEvent(
+                f"no event of a run '{run}' in namespace '{self._namespace}': its history names the runs that there are"
+            )
         undone = {seq for history in self._histories(connection, mine).values() for seq in taken_back(history)}
         own = {event.seq for event in mine}
         left = [event for event in reversed(mine) if event.seq not in undone and event.undoes not in own]

@@ -60,7 +60,7 @@ def verify(bank: BankFolder, as_json: AsJson = False) -> None:
 
 @app.command()
 def merge(
-    sources: Annotated[list[Path], typer.Argument(metavar="BANK...", help="Banks of one make.")],
+    sources: Annotated[list[Path], typer.Argument(metavar="BANK", help="Banks of one make.")],
     out: Annotated[Path, typer.Option(help="Folder to write to: a new bank, or one of the same make.")],
     as_json: AsJson = False,
 ) -> None:

@@ -28,7 +28,7 @@ MAX_SECONDS = 3600.0
 def collect(
     tasks: Annotated[
         list[str],
-        typer.Option(help="FILE.jsonl, gsm8k:FILE, or gym:FAMILY,...;size=20;seed=1. Give several, to mix them."),
+        typer.Option(help="FILE.jsonl, gsm8k:FILE or gym:FAMILY,... (as for `solve`); several are mixed."),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the bank; an existing one is added to.")],
     model: Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sys
 from contextlib import aclosing
@@ -43,7 +44,13 @@ def demo(
     print(f"\n{sum(run['score'] == 1 for run in runs)} of {len(runs)} right.")
     print(f"The trace of every step is in {_short(trace)}")
     print(f"The memory is in {_short(folder / 'memory')}")
-    print('Next: pilotage solve "your own question"    pilotage solve --help    pilotage doctor')
+    me = own_name()
+    print(f'Next: {me} solve "your own question"    {me} solve --help    {me} doctor')
+
+
+def own_name() -> str:
+    """How the command is called from here: `make demo` runs it where it is not on the path."""
+    return "pilotage" if shutil.which("pilotage") else os.path.relpath(sys.argv[0])
 
 
 def _short(path: Path) -> str:

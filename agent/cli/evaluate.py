@@ -30,9 +30,9 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="P",
-            help="default, rules, random, best-fixed, best-fixed-per-family, always:<block>, fixed:<block>,..., "
-            "nearest, linear, an algorithm of `train`, rlot, random-matched:<P>, oracle, a policy file, or "
-            "epsilon=0.1:<P>; repeatable. (default: the usual ones)",
+            help="default, rules, random, best-fixed, best-fixed-per-family, always:BLOCK, fixed:BLOCK,..., "
+            "nearest, linear, an algorithm of `train`, rlot, random-matched:P, oracle, a policy file, or "
+            "epsilon=0.1:P; repeatable. (default: the usual ones)",
         ),
     ] = None,
     against: Annotated[

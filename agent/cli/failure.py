@@ -83,4 +83,6 @@ def _about_usage(error: Any) -> str:
         return ""
     message = str(error.format_message()).rstrip(".")
     context = getattr(error, "ctx", None)
-    return message + (f"; see `{context.command_path} --help`" if context is not None else "")
+    if context is None:
+        return message
+    return f"{message}{' See' if message.endswith('?') else '; see'} `{context.command_path} --help`"

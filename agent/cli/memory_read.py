@@ -106,7 +106,7 @@ def search(
 
 def history(
     id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="A concept. (default: all of them)", show_default=False)
+        str | None, typer.Argument(metavar="ID", help="A concept. (default: all of them)", show_default=False)
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="The last so many events.")] = 20,
     run: Annotated[str | None, typer.Option(help="Only the events of this run.")] = None,

@@ -135,7 +135,7 @@ def edit(
 
 def merge(
     keep: Annotated[str, typer.Argument(metavar="KEEP", help="The concept that stays.")],
-    others: Annotated[list[str], typer.Argument(metavar="OTHER...", help="Those that become part of it.")],
+    others: Annotated[list[str], typer.Argument(metavar="OTHER", help="Those that become part of it.")],
     cause: Cause = "",
     memory: Memory = None,
     namespace: Namespace = "default",
@@ -160,7 +160,7 @@ def merge(
 
 
 def forget(
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids, or their starts.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids, or their starts.")],
     cause: Cause = "",
     memory: Memory = None,
     namespace: Namespace = "default",
@@ -171,7 +171,7 @@ def forget(
 
 
 def restore(
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids, or their starts.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids, or their starts.")],
     cause: Cause = "",
     memory: Memory = None,
     namespace: Namespace = "default",
@@ -183,7 +183,7 @@ def restore(
 
 def undo(
     event: Annotated[
-        int | None, typer.Argument(metavar="[EVENT]", help="Number of an event; see `history`.", show_default=False)
+        int | None, typer.Argument(metavar="EVENT", help="Number of an event; see `history`.", show_default=False)
     ] = None,
     run: Annotated[str | None, typer.Option(help="Undo everything that this run did.")] = None,
     cause: Cause = "",

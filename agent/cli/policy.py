@@ -23,12 +23,15 @@ def show(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A policy file, or default.")], as_json: AsJson = False
 ) -> None:
     """What a policy sees, what it was trained on, how it scored, and which blocks it uses when."""
+    from agent.errors import UsageError
     from navigator.policy_file import read_policy
 
     if str(file) == "default":
         from navigator.pretrained import FILE
 
         file = FILE
+    if not file.exists():
+        raise UsageError(f"there is no policy file {file}: give one that `pilotage train` wrote, or default")
     header, tensors = read_policy(file)
     if as_json:
         described = {

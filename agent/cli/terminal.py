@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 import typer
 from typer.core import TyperCommand
 
+from agent.cli.page import Group, ShortPage
 from agent.errors import Interrupted, UsageError
 from agent.redaction import redact, redact_message
 from agent.text import json_line, json_page, one_line, printable, printable_json
@@ -161,7 +162,7 @@ def interruptible(sentence: Callable[[], str]) -> Iterator[None]:
         raise Interrupted(sentence()) from None
 
 
-class Command(TyperCommand):
+class Command(ShortPage, TyperCommand):
     """A command whose standard streams are guarded while it runs."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -198,6 +199,9 @@ Registered = Callable[[Callable[..., None]], Callable[..., None]]
 
 class App(typer.Typer):
     """A group of commands, all of them guarded."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(cls=Group, **options)
 
     def command(self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **options: Any) -> Registered:  # type: ignore[override]
         """Registers a command."""

@@ -55,8 +55,8 @@ def train(
     step_scores: Annotated[
         str | None,
         typer.Option(
-            metavar="values|FILE|none",
-            help="Pay each step for how good it is: the bank's values, or scores of `pilotage bank score`. "
+            metavar="SCORES",
+            help="Pay each step for how good it is: values (the bank's), a FILE of `pilotage bank score`, or none. "
             "(default: none; with --preset rlot: values)",
         ),
     ] = None,
@@ -68,7 +68,7 @@ def train(
         str | None,
         typer.Option(
             metavar="NAME=SHARE,...",
-            help="Split of the tasks; test may be left out. (default: train=0.6,validation=0.2,test=0.2, "
+            help="Split of the tasks; test may be left out. (default: train=0.6,validation=0.2,test=0.2; "
             "with --live train=0.7,validation=0.3)",
         ),
     ] = None,

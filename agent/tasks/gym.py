@@ -52,7 +52,8 @@ def _read(spec: Spec) -> Iterator[Task | TaskDefect]:
     known = families()
     for name in names:
         if name not in known:
-            raise UsageError(f"reasoning-gym has no family {name!r}{did_you_mean(name, known)}")
+            hint = did_you_mean(name, known) or f"; it has {', '.join(known)}"
+            raise UsageError(f"reasoning-gym has no family {name!r}{hint}")
     if not names or len(set(names)) != len(names):
         raise UsageError(f"name each reasoning-gym family once, not {spec.target!r}")
     return _generate(names, spec)

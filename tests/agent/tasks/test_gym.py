@@ -137,6 +137,7 @@ async def test_an_answer_never_runs_as_code(family: str, tmp_path):
     ("spec", "sentence"),
     [
         ("gym:chain_sums", "did you mean chain_sum"),
+        ("gym:zzzz", "chain_sum, "),
         ("gym:composite", "no family 'composite'"),
         ("gym:gcd,gcd", "once"),
         ("gym:,", "once"),

@@ -1,0 +1,41 @@
+"""Every help page: whole words and a usage line that can be read, on a terminal of 80 columns."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+
+from agent.cli import app
+
+
+def commands(command: Any, *path: str) -> Iterator[tuple[str, ...]]:
+    yield path
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, *path, name)
+
+
+@pytest.mark.parametrize("path", list(commands(typer.main.get_command(app))), ids=" ".join)
+def test_a_help_page_fits_a_terminal(command_line, path):
+    page = command_line(*path, "--help", columns=80).out
+    assert "Usage:" in page and max(map(len, page.splitlines())) <= 80
+    assert "…" not in page  # a word that was too long for its column is cut
+    assert not re.search(r"<(bool|int|float|str|path|list)", page)  # a Python type in place of a word
+    assert "{" not in page and "[[" not in page
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["slove"], "error: No such command 'slove'. Did you mean 'solve'? See `pilotage --help`\n"),
+        (["graph", "x"], "error: Got unexpected extra argument(s) (x); see `pilotage graph --help`\n"),
+        (
+            ["policy", "show", "rules"],
+            "there is no policy file rules: give one that `pilotage train` wrote, or default\n",
+        ),
+    ],
+)
+def test_a_wrong_command_is_told_where_to_look(command_line, words, sentence):
+    said = command_line(*words)
+    assert said.code == 2 and said.err.endswith(sentence)
