@@ -90,5 +90,9 @@ class ScorerUnavailable(PilotageError):
     """A step scorer could not be reached, or refused after every retry; what was scored before is kept."""
 
 
+class StepRefused(ScorerUnavailable):
+    """A step scorer would not score this step, nor when it was asked again; it may well score others."""
+
+
 class BadScores(PilotageError):
     """A step scorer answered with something that is not a score for every step."""
