@@ -34,6 +34,10 @@ class AgentClosed(PilotageError):
     """The agent was closed, by another thread, while the caller still waited for what it had asked."""
 
 
+class CacheUnusable(UsageError):
+    """The response cache cannot be read or written; the text names the file."""
+
+
 class TaskError(UsageError):
     """A task source is malformed; the text names the file and line."""
 
