@@ -12,7 +12,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from agent.errors import BadReply, ModelUnavailable, PilotageError, Unforeseen, UsageError
+from agent.errors import BadReply, CacheUnusable, ModelUnavailable, PilotageError, Unforeseen, UsageError
 from agent.redaction import redact_message
 from agent.refusals import Refusals
 from agent.regrading import regrade
@@ -220,6 +220,8 @@ async def solved(
             run = await agent.asolve(task, run_id=run_id, learn_later=learn_later)
             refusals.answered()
             return task, run
+        except CacheUnusable:
+            raise  # every other task would meet it too, maybe after its reply was paid for
         except (BadReply, UsageError) as error:
             if isinstance(error, ModelUnavailable):
                 refusals.refused(error)

@@ -34,6 +34,10 @@ class AgentClosed(PilotageError):
     """The agent was closed, by another thread, while the caller still waited for what it had asked."""
 
 
+class CacheUnusable(UsageError):
+    """The response cache cannot be read or written; the text names the file."""
+
+
 class TaskError(UsageError):
     """A task source is malformed; the text names the file and line."""
 
@@ -88,6 +92,10 @@ class SandboxUnavailable(PilotageError):
 
 class ScorerUnavailable(PilotageError):
     """A step scorer could not be reached, or refused after every retry; what was scored before is kept."""
+
+
+class StepRefused(ScorerUnavailable):
+    """A step scorer would not score this step, nor when it was asked again; it may well score others."""
 
 
 class BadScores(PilotageError):

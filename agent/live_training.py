@@ -10,6 +10,8 @@ from typing import Any
 
 from agent.collecting.recorder import Recorder, Spot
 from agent.collecting.sources import Assigned
+from agent.errors import ModelUnavailable
+from agent.models.reply import RequestRefused
 from agent.parts import Parts
 from agent.rollout import LiveDynamics
 from agent.stepwise import Ending, Moment
@@ -102,6 +104,7 @@ class RecordingDynamics(LiveDynamics):
         self._writer, self._limits, self._sources = writer, limits, tuple(sources)
         self._reached: dict[str, dict[str, Node]] = {}
         self._spot: Spot | None = None
+        self._task = ""
         self._known_only = False
         self.spent = Spent()
         self.stopped_by: str | None = None
@@ -145,6 +148,7 @@ class RecordingDynamics(LiveDynamics):
                 f"the limit {self.stopped_by} is used up before each of the {len(self.tasks)} tasks was begun: "
                 "raise it, or give fewer tasks"
             )
+        self._task = task.id
         recorder = self._recorders[task.id]
         return self._at(task, recorder.walked(ROOT) or self._do(recorder.root))
 
@@ -175,6 +179,15 @@ class RecordingDynamics(LiveDynamics):
     def _is_used_up(self) -> bool:
         self.stopped_by = self.stopped_by or self.spent.used_up(self._limits)
         return self.stopped_by is not None
+
+    def _do(self, what: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return super()._do(what, *arguments)
+        except RequestRefused as refused:
+            raise ModelUnavailable(
+                f"task {self._task}: {refused} The same command goes on where this ended; leave the task out if it is "
+                "refused again."
+            ) from refused
 
     def _ran(self, header: TaskHeader, node: Node) -> None:
         self.spent.fresh += 1

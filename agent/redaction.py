@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
+from agent.spelling import Undone, without_begun
+
 HIDDEN = "***"
 
 UNMISTAKABLE = 8
@@ -51,18 +53,42 @@ def remember_address(address: str) -> None:
 def redact(text: str) -> str:
     """The text without the secrets that are known: those remembered, and those in the environment.
 
-    They are found as they are, and as addresses, JSON and Base64 write them, whatever stands around them.
+    They are found as they are, and as addresses, JSON, HTML, Base64 and hexadecimal digits write them, whatever stands
+    around them, also where a line ends within.
     A secret that may well be an ordinary word (`x`, `EMPTY`, `none`, `password`) is taken out only where the text says
     that a credential comes (`Bearer x`).
     """
-    for secret in sorted(_secrets(), key=len, reverse=True):
+    for secret in _secrets():
         if secret not in text:
             continue
         if len(secret) >= UNMISTAKABLE and _is_telling(secret):
             text = text.replace(secret, HIDDEN)
         else:
             text = _pattern(secret).sub(lambda found: found["label"] + HIDDEN, text)
-    return text
+    return _without_escaped(text)
+
+
+def _without_escaped(text: str) -> str:
+    """The text without the unmistakable secrets that are seen once its escapes are undone."""
+    undone = Undone(text)
+    if undone.text == text:
+        return text
+    found = [undone.span(*place.span()) for secret in _unmistakable() for place in _each(secret, undone.text)]
+    at, kept = 0, []
+    for start, end in sorted(found):
+        if start >= at:
+            kept += [text[at:start], HIDDEN]
+        at = max(at, end)
+    return "".join([*kept, text[at:]])
+
+
+def _each(secret: str, text: str) -> Iterator[re.Match[str]]:
+    if secret in text:
+        yield from re.finditer(re.escape(secret), text)
+
+
+def _unmistakable() -> Iterator[str]:
+    return (secret for secret in _secrets() if len(secret) >= UNMISTAKABLE and _is_telling(secret))
 
 
 class Veil:
@@ -78,8 +104,15 @@ class Veil:
     def __call__(self, text: str) -> None:
         """Takes in what has come."""
         self._waiting += text
-        known = filter(_is_telling, _secrets())
-        self._pass_on(len(self._waiting) - max((_overlap(self._waiting, secret) for secret in known), default=0))
+        known = [*filter(_is_telling, _secrets())]
+        end = len(self._waiting) - max((_overlap(self._waiting, secret) for secret in known), default=0)
+        begun = without_begun(self._waiting)
+        undone = Undone(begun)
+        surely = without_begun(undone.text)
+        over = max((_overlap(surely, secret) for secret in known), default=0)
+        held = over or len(undone.text) - len(surely)
+        start = undone.span(len(surely) - over, len(undone.text))[0] if held else len(begun)
+        self._pass_on(min(end, start if known else end))
 
     def end(self) -> None:
         """Passes on what was waiting: nothing more comes."""
@@ -112,10 +145,15 @@ def is_credential(name: str, *, anywhere: bool = False) -> bool:
     return _CREDENTIAL.search(name) is not None or (anywhere and _SECRET_NAME.search(name) is not None)
 
 
-def _secrets() -> Iterator[str]:
-    """Each secret, in all its spellings."""
-    for secret in {*_known, *_of_environment()}:
-        yield from _spellings(secret)
+def _secrets() -> tuple[str, ...]:
+    """Each secret, in all its spellings, the longest first."""
+    return _spelled(frozenset(_known), tuple(os.environ.items()))
+
+
+@lru_cache(maxsize=8)
+def _spelled(known: frozenset[str], environment: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    secrets = {*known, *_of_environment(environment)}
+    return tuple(sorted({one for secret in secrets for one in _spellings(secret)}, key=len, reverse=True))
 
 
 @lru_cache(maxsize=1024)
@@ -124,7 +162,8 @@ def _spellings(secret: str) -> frozenset[str]:
     written = {secret, quote(secret, safe=""), quote_plus(secret), unquote(secret)}
     written |= {json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False)}
     if len(secret) >= UNMISTAKABLE and _is_telling(secret):
-        written.update(_in_base64(secret.encode("utf-8", "surrogatepass")))
+        code = secret.encode("utf-8", "surrogatepass")
+        written.update(_in_base64(code), {code.hex(), code.hex().upper()})
     return frozenset(written - {""})
 
 
@@ -138,9 +177,9 @@ def _in_base64(secret: bytes) -> Iterator[str]:
                 yield text
 
 
-def _of_environment() -> Iterator[str]:
+def _of_environment(environment: tuple[tuple[str, str], ...]) -> Iterator[str]:
     """The values of variables that are named like a secret, unless they name the file that has it; and of addresses."""
-    for name, value in os.environ.items():
+    for name, value in environment:
         if _SECRET_NAME.search(name) and not value.startswith(("/", "~", ".")):
             yield value
         elif "://" in value and "@" in value:

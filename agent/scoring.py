@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from agent.collecting.record import fingerprint
-from agent.errors import UsageError
+from agent.errors import StepRefused, UsageError
+from agent.refusals import Refusals
 from agent.scorers.base import ScoredStep, StepScorer
 from agent.task import Task
 from agent.trace import Usage
@@ -18,13 +19,17 @@ from navigator.step_score_file import StepScore, StepScoreWriter, step_hash
 
 @dataclass
 class Scored:
-    """How far a scoring is: steps in all, those that had a score before, new ones, unknown ones, and the cost."""
+    """How far a scoring is: steps in all, those that had a score before, new ones, unknown ones, and the cost.
+
+    `refused` are the steps that the scorer would not score, as task and node, and why; they have no score yet.
+    """
 
     steps: int = 0
     known: int = 0
     new: int = 0
     unknown: int = 0
     usage: Usage = field(default_factory=Usage)
+    refused: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def add(self, score: StepScore) -> None:
         """Counts one more score."""
@@ -44,6 +49,8 @@ async def score_bank(
 ) -> Scored:
     """Scores every step of a bank that the file holds no score of, `concurrency` at a time.
 
+    A step that the scorer refuses is left for another time, and the others go on, until it refuses one after another.
+
     Args:
         bank: the bank.
         scorer: who scores.
@@ -62,11 +69,17 @@ async def score_bank(
     so_far = Scored()
     waiting = list(_missing(bank, writer, shown, so_far))
     on_step(so_far)
-    steps = iter(waiting)
+    steps, refusals = iter(waiting), Refusals("steps")
 
     async def work() -> None:
         for step, digest in steps:
-            score = await scorer.score(step)
+            try:
+                score = await scorer.score(step)
+            except StepRefused as error:
+                so_far.refused[step.tree.task, step.node.id] = str(error)
+                refusals.refused(error)
+                continue
+            refusals.answered()
             await asyncio.to_thread(writer.add, step.tree.task, step.node.id, digest, score)
             so_far.add(score)
             on_step(so_far)

@@ -17,6 +17,7 @@ from typing import Any
 
 from memory.embedding import EmbedderIdentity
 from memory.errors import ConceptStoreError, IndexCorrupt, IndexFull
+from memory.home import require_descriptors
 from memory.index import ChromaIndex, collection_name
 from memory.ledger import Ledger
 
@@ -93,19 +94,6 @@ def _open_client(folder: Path) -> Any:
         raise
 
 
-def _require_descriptors() -> None:
-    """Raises OSError where this process may not open as many files as an index has: SQLite does not say so."""
-    opened: list[int] = []
-    try:
-        while len(opened) < _FILES:
-            opened.append(os.open(os.devnull, os.O_RDONLY))
-    except OSError as error:
-        raise OSError(error.errno, error.strerror) from None  # that file has nothing to do with it
-    finally:
-        for descriptor in opened:
-            os.close(descriptor)
-
-
 @contextmanager
 def _readable(folder: Path) -> Iterator[None]:
     try:
@@ -115,7 +103,7 @@ def _readable(folder: Path) -> Iterator[None]:
     except (OverflowError, MemoryError):
         raise  # what was asked for is too much; the files have no part in it
     except BaseException as error:  # what a damaged file makes Chroma raise; a panic of its Rust core is no Exception
-        _require_descriptors()
+        require_descriptors(_FILES)
         if "is full" in str(error) or "No space left" in str(error):
             raise IndexFull(f"the disk that holds the vector index {folder} is full: free some space") from error
         if _lacks_descriptors(folder, str(error)):

@@ -27,3 +27,16 @@ def data_dir() -> Path:
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "this is no folder for the data of pilotage", str(folder))
     return folder
+
+
+def require_descriptors(files: int) -> None:
+    """Raises OSError where this process may not open so many files more: SQLite does not say so."""
+    opened: list[int] = []
+    try:
+        while len(opened) < files:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror) from None  # that file has nothing to do with it
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)

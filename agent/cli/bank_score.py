@@ -66,10 +66,19 @@ def score(
         _shown(console) as on_step,
     ):
         scored = asyncio.run(score_bank(opened, asked, writer, given, concurrency=concurrency, on_step=on_step))
+    for (task, node), why in scored.refused.items():
+        console.print(f"[red]no score[/] {plain(task)} {plain(node)}: {plain(why)}", soft_wrap=True)
+    _report(scored, asked.name, file, console, as_json)
+    if scored.refused:
+        raise typer.Exit(1)
+
+
+def _report(scored: Scored, scorer: str, file: Path, console: Console, as_json: bool) -> None:
     usage = scored.usage
     if as_json:
         counted = {"steps": scored.steps, "known": scored.known, "new": scored.new, "unknown": scored.unknown}
-        print_json({"file": str(file), "scorer": asked.name, **counted, "usage": usage.model_dump(mode="json")})
+        counted["refused"] = len(scored.refused)
+        print_json({"file": str(file), "scorer": scorer, **counted, "usage": usage.model_dump(mode="json")})
         return
     console.print(
         f"{scored.new} of {scored.steps} steps scored, {scored.known} were there before, {scored.unknown} could not be "

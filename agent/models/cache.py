@@ -17,13 +17,15 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from agent.errors import PilotageError, UsageError
+from agent.errors import CacheUnusable, PilotageError
 from agent.models.endings import CUT, WHOLE, ending
 from agent.models.reply import Reply, Request
-from memory.home import expanded
+from memory.home import expanded, require_descriptors
 
 CACHE_FORMAT = 1
 BUSY_SECONDS = 30.0
+FILES = 4
+"""That a connection has open at once: the database, its log, and what SQLite needs on the way."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS responses (
@@ -132,7 +134,7 @@ class ResponseCache:
         """How many replies there are, and how large the file is."""
         with self._write() as writer:
             (entries,) = writer.execute("SELECT count(*) FROM responses").fetchone()
-        return CacheStats(path=self.path, entries=entries, file_bytes=self.path.stat().st_size)
+            return CacheStats(path=self.path, entries=entries, file_bytes=self.path.stat().st_size)
 
     def clear(self) -> int:
         """Forgets every reply; returns how many there were."""
@@ -168,7 +170,13 @@ class ResponseCache:
         try:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version > CACHE_FORMAT:
-                raise UsageError(f"{self.path} was written by a newer pilotage; upgrade, or name another cache file.")
+                raise CacheUnusable(
+                    f"{self.path} was written by a newer pilotage; upgrade, or name another cache file."
+                )
+            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
+                connection.execute(
+                    "SELECT key, model, reply, created FROM responses LIMIT 0"
+                )  # it is no other database
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(_SCHEMA)
@@ -184,11 +192,29 @@ class ResponseCache:
         try:
             yield
         except (sqlite3.OperationalError, OSError) as error:
-            advice = "check that the folder is writable and the disk is not full"
-            raise UsageError(f"The response cache {self.path} cannot be used ({error}); {advice}.") from error
+            raise CacheUnusable(
+                f"The response cache {self.path} cannot be used ({error}); {_remedy(error)}."
+            ) from error
         except sqlite3.DatabaseError as error:
             text = str(error).splitlines()[0]
-            raise UsageError(f"The response cache {self.path} is corrupt ({text}); delete it and run again.") from error
+            raise CacheUnusable(
+                f"The response cache {self.path} is corrupt ({text}); delete it and run again."
+            ) from error
+
+
+def _remedy(error: sqlite3.OperationalError | OSError) -> str:
+    try:
+        require_descriptors(FILES)
+    except OSError:
+        return (
+            "this process may open no more files: raise the limit with `ulimit -n 1024` and run the same command again"
+        )
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # beyond that it says where in SQLite it was
+    if code == sqlite3.SQLITE_ERROR:
+        return "it is some other database, so name another file"
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return f"another process has kept it locked for {BUSY_SECONDS:g} seconds: wait for it, or end it"
+    return "check that the folder is writable and the disk is not full"
 
 
 def _stored(connection: sqlite3.Connection, key: str) -> Reply | None:

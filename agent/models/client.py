@@ -21,7 +21,7 @@ from agent.models.messages import message_of, messages_of
 from agent.models.pooling import met_another_loop
 from agent.models.refusal import refusal_in
 from agent.models.reply import Capabilities, Reply, Request, RequestRefused, UnusableReply
-from agent.models.retry import Failure, RetryPolicy, causes, diagnose
+from agent.models.retry import Failure, RetryPolicy, causes, diagnose, is_no_stream
 from agent.models.speaker import Speaker, Spoken
 from agent.portal import OneProcess
 from agent.redaction import Veil, public_address, redact_message, remember_address
@@ -292,8 +292,8 @@ class ModelClient:
     def _unreadable(self, error: Exception, billed: Usage) -> UnusableReply:
         text = " ".join(redact_message(carriable(str(error))).split())[:200]
         what = f"{type(error).__name__}: {text}" if text else type(error).__name__
-        if isinstance(error, GARBAGE) and is_providers(self._speaker.main):
-            what = what if type(error) in TELLING else type(error).__name__
+        if (isinstance(error, GARBAGE) or is_no_stream(error)) and is_providers(self._speaker.main):
+            what = what if type(error) in TELLING or is_no_stream(error) else type(error).__name__
             return UnusableReply(
                 f"{self.where} answered, but not with a chat completion ({what}); check that the base URL is that of "
                 f"{self._protocol}.",

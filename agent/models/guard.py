@@ -10,6 +10,7 @@ import re
 import zlib
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
+from functools import cache
 from typing import Any
 
 from agent.models.reply import Request
@@ -136,13 +137,22 @@ async def _unpacked(stream: Any) -> AsyncIterator[bytes]:
 
 def _stream_like(original: Any, pieces: AsyncIterator[bytes]) -> Any:
     """A body of the class that the client's library wants, over other bytes."""
-    base: Any = next(kind for kind in type(original).__mro__ if kind.__name__ == "AsyncByteStream")
+    base = next(kind for kind in type(original).__mro__ if kind.__name__ == "AsyncByteStream")
+    return _watched(base)(original, pieces)
+
+
+@cache
+def _watched(base: Any) -> Any:
+    """The class of such bodies for one library."""
 
     class Watched(base):  # type: ignore[misc]
+        def __init__(self, original: Any, pieces: AsyncIterator[bytes]) -> None:
+            self._original, self._pieces = original, pieces
+
         def __aiter__(self) -> AsyncIterator[bytes]:
-            return pieces
+            return self._pieces
 
         async def aclose(self) -> None:
-            await original.aclose()
+            await self._original.aclose()
 
-    return Watched()
+    return Watched

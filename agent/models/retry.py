@@ -23,6 +23,8 @@ UNREACHED = frozenset({"ConnectError", "ConnectTimeout", "ClientConnectorError",
 """Nobody was there to read the request."""
 OF_ENDPOINT = frozenset({401, 402, 403, 404, 405, 407, 410, 429})
 """Statuses that every other request would meet too: the key, the model's name, the address, the quota."""
+NO_STREAM = frozenset({"SSEError"})
+"""Of httpx-sse: a class of the transport's errors for a body that did arrive."""
 TRANSPORT_ERRORS = frozenset({"TransportError", "APIConnectionError", "ClientConnectionError"})
 
 
@@ -96,9 +98,16 @@ def diagnose(error: BaseException) -> Failure | None:
         # An `APIError` proper, without status, is an error event in the middle of a stream.
         if isinstance(cause, ServerError) or type(cause).__name__ == "APIError":
             return Failure(None, True, None, detail, answered=True)
+        if is_no_stream(cause):
+            return None
         if isinstance(cause, TimeoutError | ConnectionError) or _kinds(cause) & TRANSPORT_ERRORS:
             return Failure(None, True, None, detail, reached=not any(map(_is_unreached, causes(error))))
     return None
+
+
+def is_no_stream(error: BaseException) -> bool:
+    """Whether something else came where a stream of events was asked for."""
+    return bool(_kinds(error) & NO_STREAM)
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:

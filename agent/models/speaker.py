@@ -248,8 +248,17 @@ def _addresses(model: BaseChatModel) -> Iterator[str]:
         return
     fields = [getattr(model, name, None) for name in _ADDRESS_FIELDS]
     held = [*vars(model).values(), *(getattr(model, "__pydantic_private__", None) or {}).values()]
-    clients = [getattr(holder, "base_url", None) for one in held for holder in (one, getattr(one, "_client", None))]
-    yield from sorted({str(found) for found in (*fields, *clients) if found and "://" in str(found)})
+    yield from sorted({str(found) for found in (*fields, *map(_address, held)) if found and "://" in str(found)})
+
+
+def _address(holder: Any) -> Any:
+    """Where an object that a model holds sends requests; what it has inside is asked only where it does not say.
+
+    The HTTP client in it may be one that the library made for another address, and shares.
+    """
+    google = getattr(getattr(holder, "_api_client", None), "_http_options", None)
+    places = (holder, getattr(holder, "_client", None), google)
+    return next((found for one in places if (found := getattr(one, "base_url", None))), None)
 
 
 def _is_plain(value: Any) -> bool:

@@ -48,7 +48,10 @@ class Veil:
     def rest(self, answer: str) -> str:
         """What is still to be shown once the reply is whole and its answer known; empty where all was shown."""
         shown, self._unsure = "".join(self._shown), True
-        return answer.removeprefix(shown)
+        if answer.startswith(shown):
+            return answer[len(shown) :]
+        # An answer that is parted from thinking has no blanks before it.
+        return answer[begin_of(answer) :].removeprefix(shown[begin_of(shown) :])
 
     def _pieces(self, text: str) -> Iterator[str]:
         """What of a text may be shown; what cannot be judged before more has come is kept ahead."""

@@ -52,6 +52,7 @@ class StepScorer(ABC):
         """How good a step is after those before it, 0 to 1, and what finding out cost.
 
         Raises:
+            StepRefused: this step gets no answer; others may.
             PilotageError: nobody can be asked, or the answer makes no sense; nothing is to be kept.
         """
 

@@ -12,6 +12,7 @@ import re
 
 from agent.collecting.record import counts
 from agent.digits import expected_digit
+from agent.errors import StepRefused
 from agent.models.client import ModelClient
 from agent.models.reply import Message, Reply, Request, RequestRefused, UnusableReply
 from agent.prompting import describe
@@ -52,7 +53,8 @@ class Judge(StepScorer):
         """The model's score; unknown, with its cost, where the reply holds none. A silent step is not asked about.
 
         Raises:
-            ModelUnavailable: the endpoint is down, or refused the request.
+            ModelUnavailable: the endpoint is down.
+            StepRefused: it refused the request.
         """
         if not step.node.text.strip() or step.task is None:
             return StepScore(None)
@@ -66,8 +68,8 @@ class Judge(StepScorer):
         )
         try:
             reply = await self.model.ask(request)
-        except RequestRefused:
-            raise
+        except RequestRefused as refused:
+            raise StepRefused(str(refused)) from refused
         except UnusableReply as unusable:
             return StepScore(None, counts(unusable.usage))
         return StepScore(read_score(reply), counts(reply.usage))

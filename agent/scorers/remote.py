@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from agent.collecting.record import counts
-from agent.errors import BadScores, ScorerUnavailable, UsageError
+from agent.errors import BadScores, ScorerUnavailable, StepRefused, UsageError
 from agent.models.counting import token_count
 from agent.models.deadline import within
 from agent.models.guard import Elsewhere, Overlong, hooks
@@ -99,7 +99,7 @@ class RemoteScorer(StepScorer):
         """The reward model's score. A silent step is not asked about.
 
         Raises:
-            ScorerUnavailable: the endpoint could not be reached, or refused.
+            ScorerUnavailable: the endpoint could not be reached, or refused; a `StepRefused` where it may score others.
             BadScores: it answered with something else than a score for each step.
         """
         if not step.node.text.strip() or step.task is None:
@@ -154,7 +154,8 @@ class RemoteScorer(StepScorer):
                 failures += 1
                 delay = self.retry.delay(failures, failure.retry_after)
                 if not failure.retryable or failures > self.retry.retries or delay > self.retry.longest_wait:
-                    raise ScorerUnavailable(
+                    kind = ScorerUnavailable if failure.of_endpoint else StepRefused
+                    raise kind(
                         f"the step scorer {self.url} failed after {failures} tries ({failure.detail}); check that it "
                         "runs and run the same command again: what was scored is kept"
                     ) from error

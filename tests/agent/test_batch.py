@@ -3,17 +3,19 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from agent import Budget, ReasoningAgent, ScriptedChatModel, Task
 from agent.batch import ResultsFile, solve_all
-from agent.errors import ModelUnavailable, PilotageError, UsageError
-from agent.models import ModelClient
+from agent.errors import CacheUnusable, ModelUnavailable, PilotageError, UsageError
+from agent.models import ModelClient, ResponseCache
 from agent.models.retry import RetryPolicy
 from agent.models.scripted import Fault
 from tests.agent.states import row
@@ -28,6 +30,23 @@ def tasks(n):
 
 def result(task_id, **more):
     return row(task_id, policy="default", seed=0, **more)
+
+
+async def test_a_cache_that_takes_no_reply_ends_the_batch_and_not_each_task(tmp_path, monkeypatch):
+    monkeypatch.setattr("agent.models.cache.BUSY_SECONDS", 0.1)
+    model = ScriptedChatModel(lambda messages: "Answer: 1")
+    with (
+        ResponseCache(tmp_path / "cache.sqlite") as cache,
+        closing(sqlite3.connect(cache.path, isolation_level=None)) as other,
+    ):
+        cache.stats()
+        cache.close()
+        other.execute("BEGIN IMMEDIATE")
+        agent = ReasoningAgent(ModelClient(model, cache=cache), policy="fixed:answer")
+        with pytest.raises(CacheUnusable, match="locked"):
+            await solve_all(agent, tasks(9))
+        other.execute("ROLLBACK")
+    assert len(model.calls) <= 1
 
 
 def test_results_are_kept_and_found_again(tmp_path):

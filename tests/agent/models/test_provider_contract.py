@@ -206,19 +206,26 @@ async def test_servers_of_one_model_are_told_apart_by_the_cache(provider, wires)
 
 
 def test_model_strings_at_two_addresses_are_told_apart_by_the_cache(monkeypatch):
+    monkeypatch.setenv("GOOGLE_API_KEY", "k")
+    monkeypatch.setenv("MISTRAL_API_KEY", "k")
     monkeypatch.setenv("OPENAI_API_KEY", "k")
     identities = set()
     for port in (1, 2):
         monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{port}/v1")
         monkeypatch.setenv("OLLAMA_HOST", f"http://127.0.0.1:{port}")
-        identities |= {load_model("openai:m").identity, load_model("ollama:m").identity}
-    assert len(identities) == 4
+        monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", f"http://127.0.0.1:{port}")
+        monkeypatch.setenv("MISTRAL_BASE_URL", f"http://127.0.0.1:{port}/v1")
+        specs = ("openai:m", "ollama:m", "google_genai:m", "mistralai:m")
+        identities |= {load_model(spec).identity for spec in specs}
+    assert len(identities) == 8
 
 
-async def test_faults_name_the_address_and_no_other_protocol(provider, wires, ask_for):
+@STREAMING
+async def test_faults_name_the_address_and_no_other_protocol(provider, wires, ask_for, streaming):
     wires.refusals = [Refuse("<html>welcome</html>", status=200)]
     with pytest.raises(PilotageError) as caught:
-        await client_of(provider, wires).ask(ask_for())
+        await client_of(provider, wires).ask(ask_for(), (lambda text: None) if streaming else None)
+    assert "could not be reached" not in str(caught.value)
     assert wires.url in str(caught.value)
     assert provider.name in ("openai", "groq") or "OpenAI-compatible" not in str(caught.value)
 
@@ -230,6 +237,8 @@ async def test_faults_name_the_address_and_no_other_protocol(provider, wires, as
         ("groq:m", {"GROQ_API_KEY": "k", "GROQ_API_BASE": "{url}"}),
         ("ollama:m", {"OLLAMA_HOST": "{url}"}),
         ("openai:m", {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "{url}/v1"}),
+        ("mistralai:m", {"MISTRAL_API_KEY": "k", "MISTRAL_BASE_URL": "{url}/v1"}),
+        ("google_genai:m", {"GOOGLE_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": "{url}"}),
     ],
 )
 async def test_model_strings_reach_their_providers(spec, variables, wires, monkeypatch, ask_for):
@@ -240,6 +249,10 @@ async def test_model_strings_reach_their_providers(spec, variables, wires, monke
     assert (await client.ask(ask_for(max_tokens=77))).text == "fine"
     assert "77" in str(wires.bodies[-1])
     assert len(wires.bodies) == 1
+    wires.refusals = [Refuse({"error": {"message": "later", "code": 503}}, status=503)]
+    with pytest.raises(PilotageError, match=wires.url):
+        await client.ask(ask_for())
+    assert len(wires.bodies) == 3, "the library's own tries would multiply ours"
 
 
 async def test_what_the_owner_of_an_openai_object_set_is_kept(wires, ask_for):

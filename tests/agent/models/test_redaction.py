@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import sqlite3
 from itertools import pairwise
 from urllib.parse import quote, quote_plus
@@ -50,6 +51,45 @@ def test_a_key_is_taken_out_of_base64_wherever_it_begins_there(before):
         whole = encode(f"{before}{KEY} and more".encode()).decode()
         head, _, tail = redact(whole).partition("***")
         assert tail and len(whole) - len(head) - len(tail) >= len(KEY) * 8 // 6 - 2
+
+
+TELLING = "sk-Zx81/qT+notA_Word="
+ESCAPED = {
+    "percent": re.sub("%..", lambda found: found[0].lower(), quote(TELLING, safe="")),
+    "percent, in part": quote(TELLING),
+    "percent, all of it": "".join(f"%{byte:02X}" for byte in TELLING.encode()),
+    "percent, twice": quote(quote(TELLING, safe=""), safe=""),
+    "json": "".join(f"\\u{ord(character):04x}" for character in TELLING),
+    "json, its slashes": TELLING.replace("/", "\\/"),
+    "html": TELLING.replace("/", "&#x2F;").replace("+", "&#43;"),
+    "hexadecimal": TELLING.encode().hex(),
+    "on two lines": f"{TELLING[:9]}\n    {TELLING[9:]}",
+    "on two lines, in json": json.dumps(f"{TELLING[:9]}\r\n{TELLING[9:]}")[1:-1],
+    "base64 on two lines": base64.encodebytes(f"{'x' * 51}{TELLING}{'y' * 30}".encode()).decode(),
+}
+
+
+@pytest.mark.parametrize("written", ESCAPED.values(), ids=ESCAPED)
+def test_a_key_is_taken_out_however_it_is_escaped_also_in_pieces(written):
+    remember(TELLING)
+    text = f"100% sure, \\ & more:\n{written}\nand &amp; 5%2 the rest\\"
+    told = redact(text)
+    before, hidden, after = told.partition("***")
+    assert hidden and len(before) + len(after) <= len(text) - len(TELLING)
+    assert text.startswith(before) and text.endswith(after)
+    for size in (1, 2, 7):
+        shown = []
+        veil = Veil(shown.append)
+        for at in range(0, len(text), size):
+            veil(text[at : at + size])
+        veil.end()
+        assert "".join(shown) == told
+
+
+def test_text_that_is_escaped_and_holds_no_key_stays_as_it_is():
+    remember(TELLING)
+    text = 'print("100%25\\n")\n&amp;lt;b&gt; \\u0041 %%41 C:\\new\\/x\n' * 50
+    assert redact(text) == text
 
 
 @pytest.mark.parametrize("key", ['p"a\\ss-w0rd', "clé-d'accès-1", "a b+c/d=1"])

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
@@ -265,6 +266,63 @@ async def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path, ask_for):
     client = ModelClient(ScriptedChatModel(["x"]), cache=ResponseCache(tmp_path / "file" / "cache.sqlite"))
     with pytest.raises(UsageError, match="cannot be used.*writable"):
         await client.ask(ask_for())
+
+
+CROWDED = """
+import os, resource, sys
+from agent.errors import UsageError
+from agent.models import ResponseCache
+
+with ResponseCache(sys.argv[1]) as cache:
+    cache.stats()
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+held = []
+try:
+    while True:
+        held.append(os.open(os.devnull, os.O_RDONLY))
+except OSError:
+    os.close(held.pop())
+try:
+    cache.stats()
+except UsageError as error:
+    print(error)
+"""
+
+
+def test_a_process_that_may_open_no_more_files_is_told_so(tmp_path):
+    command = [sys.executable, "-c", CROWDED, str(tmp_path / "cache.sqlite")]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    assert "ulimit -n" in said and "disk" not in said
+
+
+def test_a_cache_that_another_process_keeps_locked_says_so(cache, monkeypatch):
+    monkeypatch.setattr("agent.models.cache.BUSY_SECONDS", 0.1)
+    cache.stats()
+    with closing(sqlite3.connect(cache.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        cache.close()
+        with pytest.raises(UsageError, match="locked.* wait for it, or end it"):
+            cache.clear()
+        other.execute("ROLLBACK")
+    assert cache.clear() == 0
+
+
+@pytest.mark.parametrize("table", ["responses (question TEXT)", "users (name TEXT)"])
+def test_a_database_that_is_no_cache_is_named_and_left_alone(tmp_path, table):
+    path = tmp_path / "mine.sqlite"
+    with closing(sqlite3.connect(path)) as mine:
+        mine.execute(f"CREATE TABLE {table}")
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match=r"mine\.sqlite .*some other database"):
+        ResponseCache(path).stats()
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_vanished_is_one_sentence(cache):
+    cache.stats()
+    cache.path.unlink()
+    with pytest.raises(UsageError, match="cannot be used"):
+        cache.stats()
 
 
 async def test_a_cache_of_a_newer_version_is_refused(cache, ask_for):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from agent.errors import ModelUnavailable
+from agent.errors import ModelUnavailable, StepRefused
 from agent.models import Fault, ModelClient, ResponseCache, RetryPolicy, ScriptedChatModel, ScriptedReply
 from agent.models.reply import Capabilities
 from agent.scorers import Judge, ScoredStep
@@ -79,8 +79,15 @@ async def test_the_same_step_is_paid_once(tmp_path):
 
 
 async def test_an_endpoint_that_is_down_is_no_score():
-    model = ScriptedChatModel([Fault(status=500)])
+    model = ScriptedChatModel([Fault(status=401)])
     with pytest.raises(ModelUnavailable):
+        await Judge(ModelClient(model, retry=RetryPolicy(retries=0))).score(step_of())
+
+
+@pytest.mark.parametrize("status", [413, 500])
+async def test_a_step_that_the_endpoint_refuses_is_told_from_an_endpoint_that_is_down(status):
+    model = ScriptedChatModel([Fault(status=status)])
+    with pytest.raises(StepRefused, match=str(status)):
         await Judge(ModelClient(model, retry=RetryPolicy(retries=0))).score(step_of())
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from agent.errors import BadScores, ScorerUnavailable, UsageError
+from agent.errors import BadScores, ScorerUnavailable, StepRefused, UsageError
 from agent.models import RetryPolicy
 from agent.scorers import RemoteScorer
 from agent.scorers.remote import KEY, Pooling
@@ -101,6 +101,14 @@ async def test_a_refusal_is_not_tried_again_and_a_key_is_sent(endpoint, monkeypa
         await ask(endpoint)
     assert len(endpoint.bodies) == 1 and endpoint.headers[0]["Authorization"] == "Bearer secret"
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(413, StepRefused), (500, StepRefused), (404, ScorerUnavailable)])
+async def test_what_one_step_meets_is_told_from_what_all_would_meet(endpoint, status, kind):
+    endpoint.plan = [says(endpoint, b"", status)]
+    with pytest.raises(ScorerUnavailable, match=str(status)) as refused:
+        await ask(endpoint)
+    assert type(refused.value) is kind
 
 
 async def test_nobody_there_is_one_sentence():

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from agent.errors import ScorerUnavailable, UsageError
+from agent.errors import ModelUnavailable, ScorerUnavailable, StepRefused, UsageError
 from agent.scorers import ScoredStep, StepScorer, ValueScorer
 from agent.scoring import score_bank
 from navigator.exact import uniform_values
@@ -69,6 +69,38 @@ async def test_a_scoring_that_failed_goes_on_where_it_stopped(tmp_path):
     assert scored.known == 5 and not set(broken.asked) & set(whole.asked)
     again = Counting()
     assert (await score(bank, again, path)).new == 0 and again.asked == []
+
+
+class Choosy(Counting):
+    """Refuses some steps."""
+
+    def __init__(self, refuses):
+        super().__init__()
+        self.refuses = refuses
+
+    async def score(self, step: ScoredStep) -> StepScore:
+        if self.refuses(step.node.id):
+            raise StepRefused("the prompt is too long")
+        return await super().score(step)
+
+
+@pytest.mark.parametrize("concurrency", [1, 7])
+async def test_a_refused_step_is_left_for_another_time_and_the_others_are_scored(tmp_path, concurrency):
+    bank, path = random_bank(tmp_path / "b", tasks=3), tmp_path / "s.jsonl"
+    task = bank.tasks[0]
+    chosen = next(node.id for node in bank.tree(task) if node.parent is not None)
+    choosy = Choosy(lambda node: node == chosen)
+    scored = await score(bank, choosy, path, concurrency=concurrency)
+    assert scored.refused[task, chosen] == "the prompt is too long" and choosy.closed
+    assert scored.new == scored.steps - len(scored.refused) > 0
+    again = await score(bank, Counting(), path)
+    assert (again.known, again.new) == (scored.new, len(scored.refused))
+
+
+async def test_a_scorer_that_refuses_one_step_after_another_ends_the_scoring(tmp_path):
+    bank = random_bank(tmp_path / "b", tasks=3)
+    with pytest.raises(ModelUnavailable, match="3 steps in a row"):
+        await score(bank, Choosy(lambda node: True), tmp_path / "s.jsonl")
 
 
 async def test_values_are_those_of_the_bank(tmp_path):
