@@ -51,7 +51,7 @@ def main() -> None:
     told = stranger()
     if told is not None:
         sys.exit(f"error: {told}")
-    from agent.cli import main as command
+    from pilotage.agent.cli import main as command
 
     signal.signal(signal.SIGINT, interrupt)
     command()

@@ -1,4 +1,4 @@
-"""agent: tasks, blocks, models, the graph and the command line. `import agent` loads nothing heavy.
+"""agent: tasks, blocks, models, the graph and the command line. `from pilotage import agent` loads nothing heavy.
 
 The names below are the public door; each is loaded on first use.
 """
@@ -11,33 +11,33 @@ from typing import TYPE_CHECKING, Any
 from pilotage_command import require_own_packages
 
 if TYPE_CHECKING:
-    from agent.blocks import Block, Registry
-    from agent.budget import Budget
-    from agent.errors import PilotageError
-    from agent.models import ModelClient, ScriptedChatModel, load_model
-    from agent.run import Run
-    from agent.runner import ReasoningAgent
-    from agent.task import Task
-    from agent.tasks import load_tasks
-    from agent.trace import Step, Trace, Usage
+    from pilotage.agent.blocks import Block, Registry
+    from pilotage.agent.budget import Budget
+    from pilotage.agent.errors import PilotageError
+    from pilotage.agent.models import ModelClient, ScriptedChatModel, load_model
+    from pilotage.agent.run import Run
+    from pilotage.agent.runner import ReasoningAgent
+    from pilotage.agent.task import Task
+    from pilotage.agent.tasks import load_tasks
+    from pilotage.agent.trace import Step, Trace, Usage
 
 require_own_packages()  # now, and with a sentence: later it would fail on a name that the user's own file lacks
 
 _HOME = {
-    "Block": "agent.blocks",
-    "Budget": "agent.budget",
-    "ModelClient": "agent.models",
-    "PilotageError": "agent.errors",
-    "ReasoningAgent": "agent.runner",
-    "Registry": "agent.blocks",
-    "Run": "agent.run",
-    "ScriptedChatModel": "agent.models",
-    "Step": "agent.trace",
-    "Task": "agent.task",
-    "Trace": "agent.trace",
-    "Usage": "agent.trace",
-    "load_model": "agent.models",
-    "load_tasks": "agent.tasks",
+    "Block": "pilotage.agent.blocks",
+    "Budget": "pilotage.agent.budget",
+    "ModelClient": "pilotage.agent.models",
+    "PilotageError": "pilotage.agent.errors",
+    "ReasoningAgent": "pilotage.agent.runner",
+    "Registry": "pilotage.agent.blocks",
+    "Run": "pilotage.agent.run",
+    "ScriptedChatModel": "pilotage.agent.models",
+    "Step": "pilotage.agent.trace",
+    "Task": "pilotage.agent.task",
+    "Trace": "pilotage.agent.trace",
+    "Usage": "pilotage.agent.trace",
+    "load_model": "pilotage.agent.models",
+    "load_tasks": "pilotage.agent.tasks",
 }
 
 __all__ = [

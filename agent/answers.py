@@ -13,8 +13,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from agent.numbers import is_bare_number, parse_number, plain
-from agent.task import Kind
+from pilotage.agent.numbers import is_bare_number, parse_number, plain
+from pilotage.agent.task import Kind
 
 _MARKS = (
     re.compile(

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from agent.settings import Settings
-from memory.home import expanded
+from pilotage.agent.settings import Settings
+from pilotage.common.paths import expanded
 
 if TYPE_CHECKING:
-    from agent.models.client import ModelClient
-    from agent.runner import ReasoningAgent
-    from memory import ConceptStore
+    from pilotage.agent.models.client import ModelClient
+    from pilotage.agent.runner import ReasoningAgent
+    from pilotage.memory import ConceptStore
 
 
 @contextmanager
@@ -35,8 +35,8 @@ def assemble(
         PilotageError: a part cannot be had as asked.
         ConceptStoreError: the memory folder cannot be opened.
     """
-    from agent.models import ResponseCache, load_model
-    from memory.home import data_dir
+    from pilotage.agent.models import ResponseCache, load_model
+    from pilotage.common.paths import data_dir
 
     if model is None:
         cache = ResponseCache() if settings.cache else None
@@ -45,7 +45,7 @@ def assemble(
     loading.submit(model.load, quick=quick)  # a failure shows again at the first call, which loads what is not loaded
     store = _open_store(settings)
     try:
-        from agent.runner import ReasoningAgent
+        from pilotage.agent.runner import ReasoningAgent
 
         yield ReasoningAgent(
             model,
@@ -73,7 +73,7 @@ def assemble(
 def _open_store(settings: Settings) -> ConceptStore | None:
     if settings.memory == "none":
         return None
-    from memory import ConceptStore
+    from pilotage.memory import ConceptStore
 
     store = ConceptStore.open(memory_place(settings), embedder=settings.embedder)
     store.warm()
@@ -82,7 +82,7 @@ def _open_store(settings: Settings) -> ConceptStore | None:
 
 def memory_place(settings: Settings) -> str:
     """The folder or the URL of the memory that the settings name; the default one lies in the user's data folder."""
-    from memory.home import data_dir
+    from pilotage.common.paths import data_dir
 
     if settings.memory == "default":
         return str(data_dir() / "memory")

@@ -8,8 +8,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from agent.errors import BudgetExceeded, UsageError
-from agent.trace import Usage
+from pilotage.agent.errors import BudgetExceeded, UsageError
+from pilotage.agent.trace import Usage
 
 MIN_COMPLETION = 16
 """Fewer tokens than this hold no useful reply, so a call that would get fewer is not made."""

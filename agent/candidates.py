@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.answers import normal_form
-from agent.task import Task
-from agent.trace import Step
+from pilotage.agent.answers import normal_form
+from pilotage.agent.task import Task
+from pilotage.agent.trace import Step
 
 
 @dataclass(frozen=True)

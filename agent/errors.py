@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agent.redaction import redact_message
+from pilotage.common.redaction import redact_message
 
 
 class PilotageError(Exception):

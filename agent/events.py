@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent.trace import Hint, Step, Usage
+from pilotage.agent.trace import Hint, Step, Usage
 
 if TYPE_CHECKING:
-    from agent.run import Run
+    from pilotage.agent.run import Run
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from agent.task import Kind
+from pilotage.agent.task import Kind
 
 _NUMBER = r"[$€£¥]?\d[\d,]*(?:\.\d+)?%?"
 _SPOKEN = r"times|plus|minus|divided by|multiplied by|modulo|mod|to the power of|(?:percent )?of"

@@ -8,16 +8,16 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from agent.budget import Allowance, Meter, estimate_tokens
-from agent.errors import BudgetExceeded, SandboxUnavailable
-from agent.models.reply import LimitUsedUp, Message, Reply, Request, UnusableReply
-from agent.prompting import continued, conversation, from_scratch
-from agent.state import State
-from agent.trace import Evidence, Hint, Recalled, Step, Turn, Usage, total
+from pilotage.agent.budget import Allowance, Meter, estimate_tokens
+from pilotage.agent.errors import BudgetExceeded, SandboxUnavailable
+from pilotage.agent.models.reply import LimitUsedUp, Message, Reply, Request, UnusableReply
+from pilotage.agent.blocks.prompting import continued, conversation, from_scratch
+from pilotage.agent.state import State
+from pilotage.agent.trace import Evidence, Hint, Recalled, Step, Turn, Usage, total
 
 if TYPE_CHECKING:
-    from agent.models.client import ModelClient
-    from agent.sandbox import Execution, Sandbox
+    from pilotage.agent.models.client import ModelClient
+    from pilotage.agent.sandbox import Execution, Sandbox
 
 
 THINKING_TOKENS = 2048
@@ -101,7 +101,7 @@ class Kit:
     ) -> Reply:
         """Asks the model to go on from the run so far; attempts that came to nothing are left out of it.
 
-        While nothing has been answered, that is the task and what prepares for it; see `agent.freshness`.
+        While nothing has been answered, that is the task and what prepares for it; see `pilotage.agent.blocks.freshness`.
 
         Args:
             state: the run so far.

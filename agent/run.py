@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from agent.errors import TaskError
-from agent.navigation import Navigation
-from agent.trace import TRACE_FORMAT, Trace, Usage
+from pilotage.agent.errors import TaskError
+from pilotage.agent.routing.decisions import Navigation
+from pilotage.agent.trace import TRACE_FORMAT, Trace, Usage
 
 
 class UngradedRun(TaskError):

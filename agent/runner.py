@@ -11,41 +11,32 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from agent import events
-from agent.blocks import Registry
-from agent.blocks.answer import shortest_prompt
-from agent.budget import Budget
-from agent.candidates import candidates
-from agent.credit import Creditor
-from agent.durable import DurableGraph, durability_of, goes_on, thread_name
-from agent.errors import PilotageError, UsageError
-from agent.feedback import give_feedback
-from agent.grading import is_graded, score_of
-from agent.graph import (
-    LEARN_LATER,
-    RUN_ID,
-    STREAM_TOKENS,
-    WITHOUT_MESSAGE,
-    Nodes,
-    UnusableRun,
-    build_graph,
-    learning_charges,
-)
-from agent.learning import Learner
-from agent.navigation import Navigation
-from agent.navigators import Navigator, navigator_for
-from agent.observe import Observer
-from agent.outside import AloneEach, alone, own_config
-from agent.parts import Parts
-from agent.portal import Portal
-from agent.recalling import Selection, recall_from
-from agent.rlot import max_steps_for, registry_for
-from agent.run import Run, UngradedRun
-from agent.run_state import RunInput, trace_of
-from agent.sandbox import open_sandbox
-from agent.state import State
-from agent.task import Task
-from agent.trace import Trace
+from pilotage.agent import events
+from pilotage.agent.blocks import Registry
+from pilotage.agent.blocks.answer import shortest_prompt
+from pilotage.agent.budget import Budget
+from pilotage.agent.candidates import candidates
+from pilotage.agent.learning.credit import Creditor
+from pilotage.agent.graph.checkpoints import DurableGraph, durability_of, goes_on, thread_name
+from pilotage.agent.errors import PilotageError, UsageError
+from pilotage.agent.learning.feedback import give_feedback
+from pilotage.agent.tasks.grading import is_graded, score_of
+from pilotage.agent.graph.build import LEARN_LATER, RUN_ID, STREAM_TOKENS, WITHOUT_MESSAGE, Nodes, UnusableRun, build_graph, learning_charges
+from pilotage.agent.learning.learning import Learner
+from pilotage.agent.routing.decisions import Navigation
+from pilotage.agent.routing.navigators import Navigator, navigator_for
+from pilotage.agent.routing.observation import Observer
+from pilotage.agent.graph.isolation import AloneEach, alone, own_config
+from pilotage.agent.components import Parts
+from pilotage.agent.graph.event_loop import Portal
+from pilotage.agent.learning.recalling import Selection, recall_from
+from pilotage.agent.routing.rlot import max_steps_for, registry_for
+from pilotage.agent.run import Run, UngradedRun
+from pilotage.agent.graph.run_state import RunInput, trace_of
+from pilotage.agent.sandbox import open_sandbox
+from pilotage.agent.state import State
+from pilotage.agent.task import Task
+from pilotage.agent.trace import Trace
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -53,9 +44,9 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
     from langgraph.graph.state import CompiledStateGraph
 
-    from agent.models.client import ModelClient
-    from memory import ConceptStore
-    from navigator.policy import Policy
+    from pilotage.agent.models.client import ModelClient
+    from pilotage.memory import ConceptStore
+    from pilotage.navigator.policies.policy import Policy
 
 SUPERSTEPS_PER_BLOCK = 3
 TOOL = (
@@ -68,7 +59,7 @@ class ReasoningAgent:
     """An agent that routes each task through logic blocks.
 
     Args:
-        model: a model string (see `agent.models.load_model`), a LangChain chat model, or a `ModelClient`.
+        model: a model string (see `pilotage.agent.models.load_model`), a LangChain chat model, or a `ModelClient`.
         policy: `default` (the shipped network, and the rules where it was not trained or memory has something to
             learn), `rules`, `random`, `fixed:plan,program,answer`, a policy file, `llm` (the model itself chooses, for
             a call a decision), a `Policy`, or a `Navigator`.
@@ -155,7 +146,7 @@ class ReasoningAgent:
             name: what a model calls it by.
             description: what a model is told of it.
         """
-        from agent.tool import tool_of
+        from pilotage.agent.graph.tool import tool_of
 
         return tool_of(self, name, description)
 
@@ -200,7 +191,7 @@ class ReasoningAgent:
         )
 
     async def afeedback(self, run: Run, *, helped: bool) -> None:
-        """Records whether a run's answer was good, as credit for what it followed and taught; see `agent.feedback`."""
+        """Records whether a run's answer was good, as credit for what it followed and taught; see `pilotage.agent.learning.feedback`."""
         await give_feedback(self.memory, run, helped)
 
     def feedback(self, run: Run, *, helped: bool) -> None:
@@ -336,7 +327,7 @@ class ReasoningAgent:
 
 
 def _client(model: str | ModelClient | BaseChatModel) -> ModelClient:
-    from agent.models import ModelClient, load_model
+    from pilotage.agent.models import ModelClient, load_model
 
     if isinstance(model, str):
         return load_model(model)

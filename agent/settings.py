@@ -12,8 +12,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from agent.budget import Budget, Count, ReplyTokens, Seconds, Steps
-from agent.errors import UsageError
+from pilotage.agent.budget import Budget, Count, ReplyTokens, Seconds, Steps
+from pilotage.agent.errors import UsageError
 
 FILE = "pilotage.toml"
 DEFAULT = Budget()
@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     @property
     def budget(self) -> Budget:
         """Limits of each run."""
-        from agent.rlot import max_steps_for  # loads the blocks, which a model that is loading need not wait for
+        from pilotage.agent.routing.rlot import max_steps_for  # loads the blocks, which a model that is loading need not wait for
 
         return Budget(
             max_tokens=self.max_tokens,

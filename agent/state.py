@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from agent.budget import Budget
-from agent.candidates import Candidate, candidates
-from agent.task import Task
-from agent.trace import Step, Trace
+from pilotage.agent.budget import Budget
+from pilotage.agent.candidates import Candidate, candidates
+from pilotage.agent.task import Task
+from pilotage.agent.trace import Step, Trace
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from agent.text import carriable_data
+from pilotage.agent.text import carriable_data
 
 Kind = Literal["numeric", "choice", "text", "program", "grid", "open"]
 KINDS: tuple[Kind, ...] = ("numeric", "choice", "text", "program", "grid", "open")
@@ -30,7 +30,7 @@ class Task(BaseModel):
     `gold` and `metadata` are seen by graders only: they never reach a prompt, a retry, an observation or the
     decision to write to memory. `public()` is the view that everything else works with.
 
-    An `inferred` kind was told from the prompt alone (`agent.kinds`): where no answer of that kind is reached, the
+    An `inferred` kind was told from the prompt alone (`pilotage.agent.kinds`): where no answer of that kind is reached, the
     run answers in the model's own words instead of not at all.
     """
 

@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-from memory.text import carriable, carriable_data
+from pilotage.common.text import carriable, carriable_data
 
 # What a terminal obeys instead of showing it: control characters of both kinds, line ends that are none of ours, and
 # what changes the direction of the text around it. Marks of right-to-left languages and joiners are left alone: they

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
 
-from memory.concept import ConceptDraft
-from memory.words import content_words
+from pilotage.memory.concept import ConceptDraft
+from pilotage.memory.text.words import content_words
 
 ACTIONS = (
     "add up,subtract,multiply,divide,count,compare,sort,rank,group,filter,reverse,rotate,mirror,shift,swap,merge,split,"

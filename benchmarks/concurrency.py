@@ -12,9 +12,9 @@ import json
 import math
 import time
 
-from agent import ReasoningAgent, ScriptedChatModel, Task
-from agent.batch import solve_all
-from agent.models import ModelClient
+from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.batch.batch import solve_all
+from pilotage.agent.models import ModelClient
 
 ROUTE = "fixed:plan,reason,verify,answer"
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from agent.statistics import mcnemar_exact, paired_difference, summarise
+from pilotage.agent.batch.summary import mcnemar_exact, paired_difference, summarise
 
 POLICIES = {
     "default": "default",

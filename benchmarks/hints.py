@@ -11,15 +11,15 @@ import asyncio
 import json
 from collections.abc import Callable
 
-from agent.answers import extract
-from agent.blocks.program import PROMPT
-from agent.grading import grader_for
-from agent.models import ModelClient, ResponseCache, load_model
-from agent.models.reply import Message, Request
-from agent.prompting import SYSTEM
-from agent.sandbox import open_sandbox
-from agent.task import Task
-from agent.tasks import load_tasks
+from pilotage.agent.answers import extract
+from pilotage.agent.blocks.program import PROMPT
+from pilotage.agent.tasks.grading import grader_for
+from pilotage.agent.models import ModelClient, ResponseCache, load_model
+from pilotage.agent.models.reply import Message, Request
+from pilotage.agent.blocks.prompting import SYSTEM
+from pilotage.agent.sandbox import open_sandbox
+from pilotage.agent.task import Task
+from pilotage.agent.tasks import load_tasks
 
 SKETCHES = {
     "spell_backward": (

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import chromadb.api.rust  # noqa: F401  (loaded here, so that a forked writer's life is spent writing)
 
-from memory.concept import ConceptDraft
-from memory.lexical import drift
-from memory.store import ConceptStore
+from pilotage.memory.concept import ConceptDraft
+from pilotage.memory.search.keywords import drift
+from pilotage.memory.store import ConceptStore
 
 LONGEST_LIFE = 0.3  # seconds
 

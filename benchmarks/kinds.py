@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import distributions
 from pathlib import Path
 
-from agent.kinds import infer_kind
-from agent.numbers import parse_number
+from pilotage.agent.kinds import infer_kind
+from pilotage.agent.numbers import parse_number
 
 REQUESTS = (
     "Summarise this in 2 sentences: {}",
@@ -102,8 +102,8 @@ def questions(texts: Iterable[str]) -> Iterator[str]:
 def gym() -> Iterator[tuple[str, list[str]]]:
     """Prompts of all of reasoning-gym's families, by whether a number is the right answer; nothing without it."""
     try:
-        from agent.tasks import load_tasks
-        from agent.tasks.gym import families
+        from pilotage.agent.tasks import load_tasks
+        from pilotage.agent.tasks.gym import families
 
         tasks = list(load_tasks(f"gym:{','.join(families())};size=212;seed=5"))
     except Exception as error:  # a family may need what is not installed; the other figures stand without

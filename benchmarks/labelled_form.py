@@ -9,7 +9,8 @@ blocks are asked as ever, so where a bank of the preset `rlot` was recorded befo
 
 from __future__ import annotations
 
-from agent import cli, self_scores
+from pilotage.agent import cli
+from pilotage.agent.routing import self_scores
 
 FORM = "Reply with seven lines, a label and its digit each."
 

@@ -31,12 +31,12 @@ from pathlib import Path
 from memory_gain_arms import ARMS, WITHOUT_MEMORY, open_arm, registry
 from memory_gain_report import print_report, report
 
-from agent import Budget, Task
-from agent.continual import shuffled, solve_continually
-from agent.models import ModelClient, ResponseCache, load_model
-from agent.results import ResultsFile
-from agent.run import Run
-from agent.tasks import load_tasks
+from pilotage.agent import Budget, Task
+from pilotage.agent.batch.continual import shuffled, solve_continually
+from pilotage.agent.models import ModelClient, ResponseCache, load_model
+from pilotage.agent.batch.results import ResultsFile
+from pilotage.agent.run import Run
+from pilotage.agent.tasks import load_tasks
 
 FAMILIES = (
     "spell_backward",

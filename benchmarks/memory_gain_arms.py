@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from agent import ReasoningAgent, Task
-from agent.blocks import BUILT_IN, Registry
-from agent.blocks.base import Block
-from agent.kit import Kit
-from agent.learning import Learner
-from agent.models import ModelClient
-from agent.state import State
-from agent.steps import programmed
-from agent.trace import Hint, Recalled, Step
-from memory import ConceptStore
-from memory.embedding import Embedder, resolve_embedder
+from pilotage.agent import ReasoningAgent, Task
+from pilotage.agent.blocks import BUILT_IN, Registry
+from pilotage.agent.blocks.base import Block
+from pilotage.agent.kit import Kit
+from pilotage.agent.learning.learning import Learner
+from pilotage.agent.models import ModelClient
+from pilotage.agent.state import State
+from pilotage.agent.blocks.steps import programmed
+from pilotage.agent.trace import Hint, Recalled, Step
+from pilotage.memory import ConceptStore
+from pilotage.memory.embedders.embedder import Embedder, resolve_embedder
 
 POLICY = Path(__file__).with_name("memory_gain.toml")
 CREDIT_POLICY = Path(__file__).with_name("memory_gain_credit.toml")

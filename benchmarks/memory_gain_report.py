@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from agent import Task
-from agent.continual import shuffled
-from agent.statistics import clustered_difference, holm, sign_flip
+from pilotage.agent import Task
+from pilotage.agent.batch.continual import shuffled
+from pilotage.agent.batch.summary import clustered_difference, holm, sign_flip
 
 Results = Mapping[str, Mapping[int, Mapping[str, dict[str, Any]]]]
 Pair = tuple[int, str]

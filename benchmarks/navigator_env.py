@@ -19,13 +19,13 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 
-from agent.blocks import Registry
-from agent.observe import free_spec
-from navigator import Bank, BankMeta, BankWriter, Node, RecordedDynamics, TaskHeader
-from navigator.bank import child_id
-from navigator.exact import exact_values
-from navigator.forest import Forest
-from navigator.sequences import best_fixed
+from pilotage.agent.blocks import Registry
+from pilotage.agent.routing.observation import free_spec
+from pilotage.navigator import Bank, BankMeta, BankWriter, Node, RecordedDynamics, TaskHeader
+from pilotage.navigator.bank.bank import child_id
+from pilotage.navigator.values.exact import exact_values
+from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.values.sequences import best_fixed
 
 REGISTRY = Registry()
 ACTIONS = REGISTRY.actions

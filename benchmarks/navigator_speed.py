@@ -28,11 +28,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from navigator_env import make_bank, rates
 
-from navigator import Bank
-from navigator.forest import Forest
-from navigator.learned import LearnedPolicy
-from navigator.train import Plan, train
-from navigator.training.table import Table
+from pilotage.navigator import Bank
+from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.training.train import Plan, train
+from pilotage.navigator.training.table import Table
 
 ROUNDS, DECISIONS = 60, 50
 """One round is so many decisions in a row; ours and stable-baselines3's rounds take turns."""
@@ -195,7 +195,7 @@ def sb3_model(policy: LearnedPolicy, table: Table):
 
 def five_seeds(policy: LearnedPolicy) -> LearnedPolicy:
     """The mean of five such networks, as `--ensemble` keeps it."""
-    from navigator.training.ensemble import mean_network
+    from pilotage.navigator.training.ensemble import mean_network
 
     return LearnedPolicy(policy.header, mean_network([policy.layers] * 5), policy.scaling)
 
@@ -204,7 +204,7 @@ def torch_gap(policy: LearnedPolicy) -> tuple[float, int]:
     """Greatest difference between numpy and torch on 10,000 random observations, and how many choices are the same."""
     import torch
 
-    from navigator.training.networks import Dueling, adopt_plain, dense
+    from pilotage.navigator.training.networks import Dueling, adopt_plain, dense
 
     spec = policy.header.observations
     rows = np.random.default_rng(0).uniform(spec.low, spec.high, (10_000, len(spec))).astype(np.float32)

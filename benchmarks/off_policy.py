@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.policies import policy_for
-from navigator import Bank
-from navigator.forest import Forest
-from navigator.off_policy import Figure, estimate
-from navigator.off_policy.simulate import drawn_log
-from navigator.outcomes import outcomes_of
-from navigator.policy import Policy
+from pilotage.agent.routing.policies import policy_for
+from pilotage.navigator import Bank
+from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.off_policy import Figure, estimate
+from pilotage.navigator.off_policy.rollout import drawn_log
+from pilotage.navigator.values.outcomes import outcomes_of
+from pilotage.navigator.policies.policy import Policy
 
 
 def main() -> None:

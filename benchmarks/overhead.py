@@ -1,7 +1,7 @@
 """What the framework itself costs: a scripted model at zero latency, no checkpoints, no memory.
 
 Prints, and with --json as one object: milliseconds of an agent step (navigate + block + observe) and of a five-step
-solve beyond five bare calls of the same model, seconds of `pilotage --help`, and what `import agent` loads.
+solve beyond five bare calls of the same model, seconds of `pilotage --help`, and what `from pilotage import agent` loads.
 
     python benchmarks/overhead.py [--solves 200] [--json]
 """
@@ -15,9 +15,9 @@ import sys
 import time
 from pathlib import Path
 
-from agent import ReasoningAgent, ScriptedChatModel, Task
-from agent.models import ModelClient
-from navigator import Decision
+from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.models import ModelClient
+from pilotage.navigator import Decision
 
 ROUTE = "fixed:plan,reason,reflect,program,answer"
 STEPS = 5

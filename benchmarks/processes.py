@@ -16,8 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from memory.concept import ConceptDraft
-from memory.store import ConceptStore
+from pilotage.memory.concept import ConceptDraft
+from pilotage.memory.store import ConceptStore
 
 SHARED = 20
 WORDS = "area angle basket candle digit edge factor grid hour index".split()

@@ -27,8 +27,8 @@ from pathlib import Path
 import numpy as np
 from concept_grammar import drafts, queries
 
-from memory.embedding import EmbedderIdentity, resolve_embedder
-from memory.store import ConceptStore
+from pilotage.memory.embedders.embedder import EmbedderIdentity, resolve_embedder
+from pilotage.memory.store import ConceptStore
 
 BATCH = 10_000
 QUERY_SEED = 5000  # other queries than those that `ef_search` was chosen on

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.self_scores import FEATURES, UNKNOWN
-from navigator import Bank
-from navigator.bank_records import Node, cost_of
-from navigator.errors import NavigatorError
+from pilotage.agent.routing.self_scores import FEATURES, UNKNOWN
+from pilotage.navigator import Bank
+from pilotage.navigator.bank.records import Node, cost_of
+from pilotage.navigator.errors import NavigatorError
 
 RESAMPLES = 1_000
 

@@ -15,8 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from memory import ConceptStore
-from memory.concept import ConceptDraft
+from pilotage.memory import ConceptStore
+from pilotage.memory.concept import ConceptDraft
 
 QUESTION = "A crate holds 12 boxes of 8 pens. How many pens are in 5 crates?"
 

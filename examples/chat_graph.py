@@ -8,7 +8,7 @@ import sys
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 
-from agent import ReasoningAgent
+from pilotage.agent import ReasoningAgent
 
 model = sys.argv[1] if len(sys.argv) > 1 else "embedded"
 

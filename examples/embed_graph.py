@@ -8,7 +8,7 @@ from typing import TypedDict
 
 from langgraph.graph import END, START, StateGraph
 
-from agent import ReasoningAgent
+from pilotage.agent import ReasoningAgent
 
 model = sys.argv[1] if len(sys.argv) > 1 else "embedded"
 

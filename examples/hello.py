@@ -5,7 +5,7 @@ python examples/hello.py [MODEL]
 
 import sys
 
-from agent import ReasoningAgent
+from pilotage.agent import ReasoningAgent
 
 model = sys.argv[1] if len(sys.argv) > 1 else "embedded"
 

@@ -11,8 +11,8 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from langgraph.config import get_store
 from langgraph.graph import END, START, MessagesState, StateGraph
 
-from agent.models import load_model
-from memory.basestore import PilotageStore
+from pilotage.agent.models import load_model
+from pilotage.memory.adapters.langgraph.store import PilotageStore
 
 model = load_model(sys.argv[1] if len(sys.argv) > 1 else "embedded").model
 FACTS = ("users", "ada", "facts")

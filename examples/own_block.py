@@ -5,12 +5,12 @@ python examples/own_block.py [MODEL]
 
 import sys
 
-from agent import Block, ReasoningAgent, Registry, Step
-from agent.answers import extract
-from agent.blocks import BUILT_IN
-from agent.kit import Kit
-from agent.state import State
-from agent.trace import Turn
+from pilotage.agent import Block, ReasoningAgent, Registry, Step
+from pilotage.agent.answers import extract
+from pilotage.agent.blocks import BUILT_IN
+from pilotage.agent.kit import Kit
+from pilotage.agent.state import State
+from pilotage.agent.trace import Turn
 
 model = sys.argv[1] if len(sys.argv) > 1 else "embedded"
 PROMPT = "First estimate the result roughly, then compute it exactly. End with one line 'Answer: ' and the number."

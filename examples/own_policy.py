@@ -5,10 +5,10 @@ python examples/own_policy.py [MODEL]
 
 import sys
 
-from agent import ReasoningAgent
-from agent.blocks import installed
-from agent.observe import Observer
-from navigator import Decision
+from pilotage.agent import ReasoningAgent
+from pilotage.agent.blocks import installed
+from pilotage.agent.routing.observation import Observer
+from pilotage.navigator import Decision
 
 model = sys.argv[1] if len(sys.argv) > 1 else "embedded"
 registry = installed()

@@ -5,8 +5,8 @@ python examples/remember.py
 
 import tempfile
 
-from memory import ConceptDraft, ConceptStore
-from memory.render import render
+from pilotage.memory import ConceptDraft, ConceptStore
+from pilotage.memory.render import render
 
 with tempfile.TemporaryDirectory() as folder, ConceptStore.open(folder, embedder="hash") as store:
     profit = store.add(

@@ -6,7 +6,7 @@ python examples/stream.py [MODEL]
 import asyncio
 import sys
 
-from agent import ReasoningAgent, events
+from pilotage.agent import ReasoningAgent, events
 
 model = sys.argv[1] if len(sys.argv) > 1 else "embedded"
 

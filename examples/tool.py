@@ -7,7 +7,7 @@ With a model that calls tools: `create_agent("openai:gpt-4o-mini", [agent.as_too
 
 import sys
 
-from agent import ReasoningAgent
+from pilotage.agent import ReasoningAgent
 
 model = sys.argv[1] if len(sys.argv) > 1 else "embedded"
 

@@ -1,7 +1,7 @@
 """Concept memory: what earlier tasks taught, found again when it may help.
 
-It knows nothing of LLM clients, agents or RL. The door is `ConceptStore`; `memory.distil` writes concepts
-from solved tasks and `memory.render` turns recalled ones into prompt text.
+It knows nothing of LLM clients, agents or RL. The door is `ConceptStore`; `pilotage.memory.learning.distil` writes concepts
+from solved tasks and `pilotage.memory.render` turns recalled ones into prompt text.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from memory.aio import AsyncConceptStore
-    from memory.concept import Concept, ConceptDraft, Outcomes, Parameter, Provenance
-    from memory.doctor import Finding
-    from memory.embedding import Embedder, EmbedderIdentity, HashEmbedder
-    from memory.errors import ConceptStoreError
-    from memory.importing import ImportReport
-    from memory.recall import Hit, Recollection
-    from memory.stats import StoreStats
-    from memory.store import ConceptStore
+    from pilotage.memory.aio import AsyncConceptStore
+    from pilotage.memory.concept import Concept, ConceptDraft, Outcomes, Parameter, Provenance
+    from pilotage.memory.doctor import Finding
+    from pilotage.memory.embedders.embedder import Embedder, EmbedderIdentity, HashEmbedder
+    from pilotage.memory.errors import ConceptStoreError
+    from pilotage.memory.formats.importing import ImportReport
+    from pilotage.memory.search.recall import Hit, Recollection
+    from pilotage.memory.ledger.stats import StoreStats
+    from pilotage.memory.store import ConceptStore
 
 __all__ = [
     "AsyncConceptStore",
@@ -39,7 +39,7 @@ __all__ = [
     "StoreStats",
 ]
 
-# Found when asked for: SQLAlchemy and numpy take half a second, which `import memory` should not cost.
+# Found when asked for: SQLAlchemy and numpy take half a second, which `from pilotage import memory` should not cost.
 _ROOMS = ("concept", "embedding", "errors", "recall", "store", "aio", "importing", "stats", "doctor")
 
 

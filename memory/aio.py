@@ -16,9 +16,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from memory.embedding import Embedder
-from memory.errors import StoreClosed
-from memory.store import ConceptStore
+from pilotage.memory.embedders.embedder import Embedder
+from pilotage.memory.errors import StoreClosed
+from pilotage.memory.store import ConceptStore
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

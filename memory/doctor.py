@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, func, select, text
 
-from memory.concept import Concept
-from memory.errors import ConceptStoreError, EmbedderError
-from memory.ledger import Ledger
-from memory.lexical import KeywordIndex, drift
-from memory.schema import concepts, events, vectors, withdrawn_hash
-from memory.stats import embedder_of
-from memory.vectors import VectorStore
+from pilotage.memory.concept import Concept
+from pilotage.memory.errors import ConceptStoreError, EmbedderError
+from pilotage.memory.ledger.ledger import Ledger
+from pilotage.memory.search.keywords import KeywordIndex, drift
+from pilotage.memory.ledger.schema import concepts, events, vectors, withdrawn_hash
+from pilotage.memory.ledger.stats import embedder_of
+from pilotage.memory.search.vectors import VectorStore
 
 _NAMED = 5  # ids in one sentence
 _REPAIR = "pilotage memory doctor --repair"

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from memory.commands import HeldBack, held_back, is_instruction
-from memory.concept import Concept
-from memory.programs import is_program
-from memory.quoting import quoted, quoted_lines, quoted_text
+from pilotage.memory.text.prompt_injection import HeldBack, held_back, is_instruction
+from pilotage.memory.concept import Concept
+from pilotage.memory.text.programs import is_program
+from pilotage.memory.text.quoting import quoted, quoted_lines, quoted_text
 
 # With the right sketch before the task, the 1.5B model solved 6 of 12 trial tasks when that was called notes, 11 when
 # it was called what solved similar tasks, and 3 without it (`benchmarks/hints.py`).

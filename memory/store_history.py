@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from memory import timeline
-from memory.concept import Concept
-from memory.editor import Editor
-from memory.ledger import By, Event, Ledger
-from memory.undo import Undo
+from pilotage.memory.ledger import timeline
+from pilotage.memory.concept import Concept
+from pilotage.memory.edits.editor import Editor
+from pilotage.memory.ledger.ledger import By, Event, Ledger
+from pilotage.memory.edits.undo import Undo
 
 
 class StoreHistory:

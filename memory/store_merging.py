@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from memory.concept import Concept, ConceptDraft, Provenance, Status
-from memory.editor import Editor
-from memory.ledger import By, Ledger
-from memory.merge import Merger
-from memory.proposal import Proposed
-from memory.typings import definitions, named_types
+from pilotage.memory.concept import Concept, ConceptDraft, Provenance, Status
+from pilotage.memory.edits.editor import Editor
+from pilotage.memory.ledger.ledger import By, Ledger
+from pilotage.memory.edits.merge import Merger
+from pilotage.memory.edits.proposal import Proposed
+from pilotage.memory.ledger.typings import definitions, named_types
 
 
 class StoreMerging:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from memory.ledger import By, Ledger
-from memory.vectors import VectorStore
+from pilotage.memory.ledger.ledger import By, Ledger
+from pilotage.memory.search.vectors import VectorStore
 
 if TYPE_CHECKING:
-    from memory.concept import Concept, ConceptKind, Status
-    from memory.doctor import Finding
-    from memory.editor import Editor
-    from memory.exchange import Format as ExportFormat
-    from memory.importing import ImportReport, OnProgress
-    from memory.lexical import KeywordIndex
-    from memory.listing import Sort
-    from memory.records import SourceFormat
-    from memory.stats import StoreStats
+    from pilotage.memory.concept import Concept, ConceptKind, Status
+    from pilotage.memory.doctor import Finding
+    from pilotage.memory.edits.editor import Editor
+    from pilotage.memory.formats.jsonl import Format as ExportFormat
+    from pilotage.memory.formats.importing import ImportReport, OnProgress
+    from pilotage.memory.search.keywords import KeywordIndex
+    from pilotage.memory.ledger.listing import Sort
+    from pilotage.memory.formats.records import SourceFormat
+    from pilotage.memory.ledger.stats import StoreStats
 
 
 class StoreUpkeep:
@@ -48,13 +48,13 @@ class StoreUpkeep:
             limit: how many at most, None for all.
             offset: how many to pass over.
         """
-        from memory.listing import browse
+        from pilotage.memory.ledger.listing import browse
 
         return browse(self._ledger, self.namespace, kind=kind, status=status, sort=sort, limit=limit, offset=offset)
 
     def find_id(self, text: str) -> str:
         """The id that `text` is, or is the start of. Raises UnknownConcept when it is none, or several."""
-        from memory.listing import find_id
+        from pilotage.memory.ledger.listing import find_id
 
         return find_id(self._ledger, self.namespace, text)
 
@@ -65,7 +65,7 @@ class StoreUpkeep:
             target: a file appears only when it is complete.
             form: `jsonl`, from which `import_` makes an equal store, or `arcmemo`, without retired concepts.
         """
-        from memory.exchange import export
+        from pilotage.memory.formats.jsonl import export
 
         return export(self._ledger, self.namespace, target, form)
 
@@ -94,7 +94,7 @@ class StoreUpkeep:
         Raises:
             MalformedImport: a line cannot be read, or there is no concept in the file; nothing was imported.
         """
-        from memory.importing import Importer
+        from pilotage.memory.formats.importing import Importer
 
         importer = Importer(self._ledger, self._vectors, self._editor, self._words, self.namespace)
         by = By(actor, cause, run)
@@ -102,18 +102,18 @@ class StoreUpkeep:
 
     def stats(self) -> StoreStats:
         """How much there is, of what, and what it is stored with."""
-        from memory.stats import stats
+        from pilotage.memory.ledger.stats import stats
 
         return stats(self._ledger, self.namespace, self._folder)
 
     def namespaces(self) -> dict[str, int]:
         """Active concepts of every namespace of the ledger: for whoever runs it, never for one tenant."""
-        from memory.stats import namespaces
+        from pilotage.memory.ledger.stats import namespaces
 
         return namespaces(self._ledger)
 
     def doctor(self, *, repair: bool = False) -> list[Finding]:
         """Check the ledger, and whether the indexes agree with it; `repair` rebuilds those that do not."""
-        from memory.doctor import Doctor
+        from pilotage.memory.doctor import Doctor
 
         return Doctor(self._ledger, self._vectors, self._words, self.namespace).examine(repair=repair)

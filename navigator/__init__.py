@@ -1,18 +1,18 @@
 """navigator: which block next. Numbers in, an action out; it knows nothing of prompts, text or LLMs."""
 
-from navigator.bank import Bank, BankMeta, BankWriter, Node, TaskHeader, Tree
-from navigator.dynamics import Dynamics, Transition
-from navigator.errors import BankError, EnvError, LogError, NavigatorError, PolicyError, ReportError, SpecMismatch
-from navigator.exploring import EpsilonPolicy
-from navigator.learned import LearnedPolicy
-from navigator.load import load_policy
-from navigator.matched import MatchedPolicy
-from navigator.nearest import NearestPolicy
-from navigator.policy import Decision, FixedPolicy, Policy, RandomPolicy
-from navigator.registration import register_when_imported
-from navigator.replay import RecordedDynamics
-from navigator.rules import Rule, RulePolicy
-from navigator.spaces import ActionSpec, Feature, ObservationSpec
+from pilotage.navigator.bank.bank import Bank, BankMeta, BankWriter, Node, TaskHeader, Tree
+from pilotage.navigator.dynamics import Dynamics, Transition
+from pilotage.navigator.errors import BankError, EnvError, LogError, NavigatorError, PolicyError, ReportError, SpecMismatch
+from pilotage.navigator.policies.epsilon import EpsilonPolicy
+from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.policies.load import load_policy
+from pilotage.navigator.policies.frequency_matched import MatchedPolicy
+from pilotage.navigator.policies.nearest import NearestPolicy
+from pilotage.navigator.policies.policy import Decision, FixedPolicy, Policy, RandomPolicy
+from pilotage.navigator.envs.registration import register_when_imported
+from pilotage.navigator.envs.recorded import RecordedDynamics
+from pilotage.navigator.policies.rules import Rule, RulePolicy
+from pilotage.navigator.spaces import ActionSpec, Feature, ObservationSpec
 
 register_when_imported()
 

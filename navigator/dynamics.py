@@ -15,8 +15,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from navigator.errors import EnvError
-from navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
+from pilotage.navigator.errors import EnvError
+from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
 
 
 @dataclass(frozen=True, slots=True)

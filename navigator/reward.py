@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from navigator.dynamics import Transition
-from navigator.errors import EnvError, NavigatorError
+from pilotage.navigator.dynamics import Transition
+from pilotage.navigator.errors import EnvError, NavigatorError
 
 Potential = Callable[[], float]
 """Gives the potential of the state that the dynamics is in."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from navigator.errors import SpecMismatch
+from pilotage.navigator.errors import SpecMismatch
 
 Observation = NDArray[np.float32]
 ActionMask = NDArray[np.bool_]

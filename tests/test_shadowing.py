@@ -42,15 +42,15 @@ def test_the_command_names_the_file_and_does_nothing_else(stranger, tmp_path, na
 @pytest.mark.parametrize("name", ["memory", "navigator"])
 def test_importing_the_agent_names_it_too(stranger, tmp_path, name):
     place = stranger(name)
-    done = python("import agent", tmp_path)
+    done = python("from pilotage import agent", tmp_path)
     assert done.stderr.splitlines()[-1].startswith(f"ImportError: {place} is found before")
 
 
 def test_folders_that_python_does_not_import_from_do_no_harm(tmp_path):
     (tmp_path / "memory").mkdir()
     (tmp_path / "agent").mkdir()
-    done = python("import agent; print(agent.Task.__module__)", tmp_path)
-    assert (done.stdout, done.stderr) == ("agent.task\n", "")
+    done = python("from pilotage import agent; print(agent.Task.__module__)", tmp_path)
+    assert (done.stdout, done.stderr) == ("pilotage.agent.task\n", "")
 
 
 def test_the_command_works_where_nothing_is_in_the_way(tmp_path):

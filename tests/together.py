@@ -2,7 +2,7 @@
 
 import asyncio
 
-from agent import ScriptedChatModel
+from pilotage.agent import ScriptedChatModel
 
 
 class TogetherChatModel(ScriptedChatModel):

@@ -10,19 +10,19 @@ import re
 from collections.abc import Iterable, Iterator
 from importlib.metadata import entry_points
 
-from agent.blocks.answer import Answer
-from agent.blocks.base import Block
-from agent.blocks.debate import Debate
-from agent.blocks.decompose import Decompose
-from agent.blocks.plan import Plan
-from agent.blocks.program import Program
-from agent.blocks.reason import Reason
-from agent.blocks.recall import Recall
-from agent.blocks.reflect import Reflect
-from agent.blocks.verify import Verify
-from agent.errors import UsageError
-from agent.state import State
-from navigator.spaces import ActionMask, ActionSpec
+from pilotage.agent.blocks.answer import Answer
+from pilotage.agent.blocks.base import Block
+from pilotage.agent.blocks.debate import Debate
+from pilotage.agent.blocks.decompose import Decompose
+from pilotage.agent.blocks.plan import Plan
+from pilotage.agent.blocks.program import Program
+from pilotage.agent.blocks.reason import Reason
+from pilotage.agent.blocks.recall import Recall
+from pilotage.agent.blocks.reflect import Reflect
+from pilotage.agent.blocks.verify import Verify
+from pilotage.agent.errors import UsageError
+from pilotage.agent.state import State
+from pilotage.navigator.spaces import ActionMask, ActionSpec
 
 BUILT_IN: tuple[Block, ...] = (
     Reason(),

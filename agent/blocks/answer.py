@@ -1,14 +1,14 @@
 """Answer: ends the run. With candidates it chooses by evidence, with none it asks for a direct answer."""
 
-from agent.answers import extract
-from agent.blocks.base import Block, CutShort
-from agent.errors import BudgetExceeded
-from agent.kit import Kit
-from agent.outside import quiet
-from agent.prompting import describe, system
-from agent.state import State
-from agent.task import Task
-from agent.trace import Evidence, Step, Turn
+from pilotage.agent.answers import extract
+from pilotage.agent.blocks.base import Block, CutShort
+from pilotage.agent.errors import BudgetExceeded
+from pilotage.agent.kit import Kit
+from pilotage.agent.graph.isolation import quiet
+from pilotage.agent.blocks.prompting import describe, system
+from pilotage.agent.state import State
+from pilotage.agent.task import Task
+from pilotage.agent.trace import Evidence, Step, Turn
 
 DIRECT = {
     "numeric": ("Reply with the number alone.", 24),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from agent.errors import BudgetExceeded
-from agent.kit import Kit
-from agent.state import State
-from agent.trace import Step
+from pilotage.agent.errors import BudgetExceeded
+from pilotage.agent.kit import Kit
+from pilotage.agent.state import State
+from pilotage.agent.trace import Step
 
 
 class CutShort(BudgetExceeded):

@@ -2,13 +2,13 @@
 
 import re
 
-from agent.answers import extract
-from agent.blocks.base import Block
-from agent.freshness import is_apart
-from agent.kit import Kit
-from agent.prompting import ANSWER_FORM
-from agent.state import State
-from agent.trace import Evidence, Step, Turn
+from pilotage.agent.answers import extract
+from pilotage.agent.blocks.base import Block
+from pilotage.agent.blocks.freshness import is_apart
+from pilotage.agent.kit import Kit
+from pilotage.agent.blocks.prompting import ANSWER_FORM
+from pilotage.agent.state import State
+from pilotage.agent.trace import Evidence, Step, Turn
 
 PROPOSE = "Propose three different approaches to this task, numbered 1 to 3, one or two lines each. Do not solve it."
 CHOOSE = "Which approach is the most reliable here? Reply with its number only."

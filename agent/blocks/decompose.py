@@ -1,12 +1,12 @@
 """Decompose: list the sub-problems, then solve them in order (Least-to-Most, Zhou et al. 2023; RL of Thoughts)."""
 
-from agent.answers import extract
-from agent.blocks.base import Block
-from agent.freshness import is_apart
-from agent.kit import Kit
-from agent.prompting import ANSWER_FORM
-from agent.state import State
-from agent.trace import Step, Turn
+from pilotage.agent.answers import extract
+from pilotage.agent.blocks.base import Block
+from pilotage.agent.blocks.freshness import is_apart
+from pilotage.agent.kit import Kit
+from pilotage.agent.blocks.prompting import ANSWER_FORM
+from pilotage.agent.state import State
+from pilotage.agent.trace import Step, Turn
 
 SPLIT = "Split this task into two to four smaller questions, one short line each. Do not answer them yet."
 SOLVE = "Answer these questions in order, each on its own line with its arithmetic or reason. {form}"

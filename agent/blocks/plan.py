@@ -1,9 +1,9 @@
 """Plan: a short numbered plan before any work (Plan-and-Solve, Wang et al. 2023)."""
 
-from agent.blocks.base import Block
-from agent.kit import Kit
-from agent.state import State
-from agent.trace import Step, Turn
+from pilotage.agent.blocks.base import Block
+from pilotage.agent.kit import Kit
+from pilotage.agent.state import State
+from pilotage.agent.trace import Step, Turn
 
 PROMPT = "Write a numbered plan of at most five short steps for this task. Do not solve it yet."
 

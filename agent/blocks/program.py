@@ -1,11 +1,11 @@
 """Program: write Python, run it in the sandbox, read what it printed (PAL, Gao et al. 2023; PoT, Chen et al. 2023)."""
 
-from agent.blocks.base import Block
-from agent.freshness import is_apart, was_asked
-from agent.kit import Kit
-from agent.state import State
-from agent.steps import programmed
-from agent.trace import Step
+from pilotage.agent.blocks.base import Block
+from pilotage.agent.blocks.freshness import is_apart, was_asked
+from pilotage.agent.kit import Kit
+from pilotage.agent.state import State
+from pilotage.agent.blocks.steps import programmed
+from pilotage.agent.trace import Step
 
 PROMPT = (
     "Write a short Python program (standard library only) that computes the answer from the facts in the task and "

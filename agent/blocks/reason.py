@@ -1,12 +1,12 @@
 """Reason: one step of chain-of-thought (Wei et al. 2022; the 'reason one step' action of RL of Thoughts, section 3)."""
 
-from agent.blocks.base import Block
-from agent.freshness import is_apart, is_unfinished, was_asked
-from agent.kit import Kit
-from agent.prompting import ANSWER_FORM
-from agent.state import State
-from agent.steps import reasoned
-from agent.trace import Step
+from pilotage.agent.blocks.base import Block
+from pilotage.agent.blocks.freshness import is_apart, is_unfinished, was_asked
+from pilotage.agent.kit import Kit
+from pilotage.agent.blocks.prompting import ANSWER_FORM
+from pilotage.agent.state import State
+from pilotage.agent.blocks.steps import reasoned
+from pilotage.agent.trace import Step
 
 PROMPT = "Solve this step by step. Write each step on its own line with its arithmetic or reason. {form}"
 NEXT = "Go on from there, one line for each step. {form}"

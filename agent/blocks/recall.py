@@ -1,9 +1,9 @@
 """Recall: ask memory again with what is known now (ArcMemo's reselection, section 3)."""
 
-from agent.blocks.base import Block
-from agent.kit import HINT_TOKENS, Kit
-from agent.state import State
-from agent.trace import Evidence, Step
+from pilotage.agent.blocks.base import Block
+from pilotage.agent.kit import HINT_TOKENS, Kit
+from pilotage.agent.state import State
+from pilotage.agent.trace import Evidence, Step
 
 KNOWN_CHARACTERS = 400
 

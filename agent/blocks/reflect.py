@@ -5,12 +5,12 @@ message and its repair is run; where it left none (no program in the reply, noth
 nothing to act on: of 17 such repairs one was right. Only other steps are criticised from the text alone.
 """
 
-from agent.blocks.base import Block
-from agent.kit import Kit
-from agent.prompting import ANSWER_FORM
-from agent.state import State
-from agent.steps import programmed, reasoned
-from agent.trace import Step
+from pilotage.agent.blocks.base import Block
+from pilotage.agent.kit import Kit
+from pilotage.agent.blocks.prompting import ANSWER_FORM
+from pilotage.agent.state import State
+from pilotage.agent.blocks.steps import programmed, reasoned
+from pilotage.agent.trace import Step
 
 REPAIR_PROGRAM = "Say in one line what was wrong, then write the corrected program in one ```python block."
 CRITICISE = (

@@ -7,22 +7,13 @@ from typing import Annotated
 
 import typer
 
-from agent.cli import (
-    bank,
-    collect,
-    demo,
-    doctor,
-    estimate,
-    evaluate,
-    graph,
-    memory,
-    models,
-    policy,
-    report,
-    solve,
-    train,
-)
-from agent.cli.terminal import App
+from pilotage.agent.cli.bank import bank, collect
+from pilotage.agent.cli import demo, doctor, graph, models
+from pilotage.agent.cli.evaluate import estimate, evaluate, report
+from pilotage.agent.cli.memory import memory
+from pilotage.agent.cli.train import policy, train
+from pilotage.agent.cli.solve import solve
+from pilotage.agent.cli.terminal import App
 
 app = App(
     name="pilotage",
@@ -69,7 +60,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except BaseException as error:
-        from agent.cli.failure import report_failure
+        from pilotage.agent.cli.failure import report_failure
 
         code = report_failure(error)
     sys.exit(code)

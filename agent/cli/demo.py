@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from agent.cli.terminal import print_json_line
-from agent.text import json_line
+from pilotage.agent.cli.terminal import print_json_line
+from pilotage.agent.text import json_line
 
 if TYPE_CHECKING:
-    from agent.runner import ReasoningAgent
-    from agent.task import Task
+    from pilotage.agent.runner import ReasoningAgent
+    from pilotage.agent.task import Task
 
 
 def demo(
@@ -25,10 +25,10 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a task.")] = False,
 ) -> None:
     """Solve three real tasks with the embedded model and learn from the first for the third."""
-    from agent.assembly import assemble
-    from agent.settings import Settings
-    from memory.home import data_dir
-    from navigator.files import replace
+    from pilotage.agent.assembly import assemble
+    from pilotage.agent.settings import Settings
+    from pilotage.common.paths import data_dir
+    from pilotage.common.files import replace
 
     folder = data_dir() / "demo"
     shutil.rmtree(folder, ignore_errors=True)  # the demo starts without memory, so that what it learns is seen
@@ -59,8 +59,8 @@ def _short(path: Path) -> str:
 
 
 async def _solve_all(agent: ReasoningAgent, *, quiet: bool) -> list[dict[str, Any]]:
-    from agent import events
-    from agent.cli.show import Show
+    from pilotage.agent import events
+    from pilotage.agent.cli.solve.show import Show
 
     runs = []
     tasks = _tasks()
@@ -78,7 +78,7 @@ async def _solve_all(agent: ReasoningAgent, *, quiet: bool) -> list[dict[str, An
 
 
 def _tasks() -> tuple[Task, ...]:
-    from agent.task import Task
+    from pilotage.agent.task import Task
 
     return (
         Task(

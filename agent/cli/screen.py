@@ -9,8 +9,8 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from agent.cli.terminal import safe
-from agent.text import printable
+from pilotage.agent.cli.terminal import safe
+from pilotage.agent.text import printable
 
 
 class Screen(Console):

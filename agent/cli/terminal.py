@@ -16,17 +16,17 @@ from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 import typer
 from typer.core import TyperCommand
 
-from agent.cli.page import Group, ShortPage
-from agent.errors import Interrupted, UsageError
-from agent.redaction import redact, redact_message
-from agent.text import json_line, json_page, one_line, printable, printable_json
-from memory.home import expanded
+from pilotage.agent.cli.page import Group, ShortPage
+from pilotage.agent.errors import Interrupted, UsageError
+from pilotage.common.redaction import redact, redact_message
+from pilotage.agent.text import json_line, json_page, one_line, printable, printable_json
+from pilotage.common.paths import expanded
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, ProgressColumn
 
-    from agent.cli.screen import Screen
+    from pilotage.agent.cli.screen import Screen
 
 PIPED_WIDTH = 200
 SENTENCE = 4000  # characters of one that is told at most
@@ -104,7 +104,7 @@ def screen(*, errors: bool = False, file: TextIO | None = None, quiet: bool = Fa
         quiet: print nothing.
         soft_wrap: leave it to the terminal to break lines.
     """
-    from agent.cli.screen import Screen
+    from pilotage.agent.cli.screen import Screen
 
     stream = unguarded(file or (sys.stderr if errors else sys.stdout))
     # Its own styles pass; what the stream's encoding lacks is written as Python writes it here too.

@@ -1,1 +1,1 @@
-"""Collecting: what `agent.collect` records banks with: plans, exploration, nodes, progress."""
+"""Collecting: what `pilotage.agent.banks.collect` records banks with: plans, exploration, nodes, progress."""

@@ -6,13 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from agent.models.cache import CacheStats, ResponseCache
-    from agent.models.client import ModelClient
-    from agent.models.embedded import EmbeddedChatModel
-    from agent.models.factory import load_model
-    from agent.models.reply import Capabilities, Message, Reply, Request, TokenLogprob, UnusableReply
-    from agent.models.retry import RetryPolicy
-    from agent.models.scripted import Fault, ScriptedCall, ScriptedChatModel, ScriptedReply
+    from pilotage.agent.models.cache import CacheStats, ResponseCache
+    from pilotage.agent.models.client import ModelClient
+    from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel
+    from pilotage.agent.models.factory import load_model
+    from pilotage.agent.models.reply import Capabilities, Message, Reply, Request, TokenLogprob, UnusableReply
+    from pilotage.agent.models.transport.retry import RetryPolicy
+    from pilotage.agent.models.scripted import Fault, ScriptedCall, ScriptedChatModel, ScriptedReply
 
 # Where each public name lives; modules load at first use, because some of them bring LangChain in.
 _HOMES = {
@@ -58,5 +58,5 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(import_module(f"agent.models.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'agent.models' has no attribute '{name}'")
+        return getattr(import_module(f"pilotage.agent.models.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'pilotage.agent.models' has no attribute '{name}'")

@@ -17,10 +17,10 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from agent.errors import CacheUnusable, PilotageError
-from agent.models.endings import CUT, WHOLE, ending
-from agent.models.reply import Reply, Request
-from memory.home import expanded, require_descriptors
+from pilotage.agent.errors import CacheUnusable, PilotageError
+from pilotage.agent.models.parsing.finish_reasons import CUT, WHOLE, ending
+from pilotage.agent.models.reply import Reply, Request
+from pilotage.common.paths import expanded, require_descriptors
 
 CACHE_FORMAT = 1
 BUSY_SECONDS = 30.0

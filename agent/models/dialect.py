@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from agent.models.reply import Capabilities, Request
+from pilotage.agent.models.reply import Capabilities, Request
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

@@ -6,15 +6,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.errors import MissingExtra, ModelError, UnknownModel, UsageError, WeightsError
-from agent.models import dialect
-from agent.models.cache import ResponseCache
-from agent.models.client import ModelClient
-from agent.models.reply import Capabilities
-from agent.models.retry import RetryPolicy
-from agent.models.weights import find, path_of
-from agent.redaction import public_address
-from memory.home import expanded
+from pilotage.agent.errors import MissingExtra, ModelError, UnknownModel, UsageError, WeightsError
+from pilotage.agent.models import dialect
+from pilotage.agent.models.cache import ResponseCache
+from pilotage.agent.models.client import ModelClient
+from pilotage.agent.models.reply import Capabilities
+from pilotage.agent.models.transport.retry import RetryPolicy
+from pilotage.agent.models.weights.weights import find, path_of
+from pilotage.common.redaction import public_address
+from pilotage.common.paths import expanded
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -77,7 +77,7 @@ def _named(spec: str, slots: int) -> ModelClient:
     if kind == "embedded":
         return _embedded(rest or "default", slots)
     if kind == "scripted" and rest:
-        from agent.models.scripted import ScriptedChatModel
+        from pilotage.agent.models.scripted import ScriptedChatModel
 
         return ModelClient(ScriptedChatModel.from_file(expanded(rest)), name=spec)
     return _integration(spec)
@@ -89,7 +89,7 @@ def _embedded(name: str, slots: int) -> ModelClient:
         raise UnknownModel(f"{weights.name} makes embeddings and cannot chat. Use {FORMS}.")
     _need_llama()
     path = path_of(weights.name)
-    from agent.models.embedded import EmbeddedChatModel
+    from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel
 
     remedy = f"delete {path.parent} and run: pilotage models pull {weights.name}"
     model = EmbeddedChatModel(path=path, slots=slots, remedy=remedy)
@@ -100,7 +100,7 @@ def _gguf(path: Path, slots: int) -> ModelClient:
     if not path.is_file():
         raise WeightsError(f"There is no model file {path}.")
     _need_llama()
-    from agent.models.embedded import EmbeddedChatModel
+    from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel
 
     return ModelClient(EmbeddedChatModel(path=path, slots=slots), name=path.name)
 
@@ -113,9 +113,9 @@ def _served(name: str, base_url: str, api_key: str | None) -> ModelClient:
     from openai import DefaultAsyncHttpxClient, Timeout
     from pydantic import SecretStr
 
-    from agent.models.endpoint import speaks_gbnf
-    from agent.models.guard import hooks
-    from agent.models.served import ServedChat
+    from pilotage.agent.models.transport.endpoint import speaks_gbnf
+    from pilotage.agent.models.transport.guard import hooks
+    from pilotage.agent.models.transport.served import ServedChat
 
     key = api_key or os.environ.get("OPENAI_API_KEY") or "none"
     timeout = Timeout(None, connect=CONNECT_SECONDS)
@@ -164,7 +164,7 @@ def _guarded() -> dict[str, Any]:
     from langchain_openai import ChatOpenAI
     from openai import DefaultAsyncHttpxClient
 
-    from agent.models.guard import hooks
+    from pilotage.agent.models.transport.guard import hooks
 
     settings = {"http_async_client": DefaultAsyncHttpxClient(event_hooks=hooks())}
     return settings | ({"stream_chunk_timeout": None} if "stream_chunk_timeout" in ChatOpenAI.model_fields else {})

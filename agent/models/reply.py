@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from agent.errors import BadReply, ModelUnavailable
-from agent.models.endings import CUT
-from agent.trace import Usage
+from pilotage.agent.errors import BadReply, ModelUnavailable
+from pilotage.agent.models.parsing.finish_reasons import CUT
+from pilotage.agent.trace import Usage
 
 
 class Message(BaseModel):

@@ -19,10 +19,10 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
-from agent.errors import ModelError, UsageError
-from agent.models.reply import Capabilities
-from agent.trace import Usage
-from memory.json_text import read_json
+from pilotage.agent.errors import ModelError, UsageError
+from pilotage.agent.models.reply import Capabilities
+from pilotage.agent.trace import Usage
+from pilotage.common.json_text import read_json
 
 
 class Fault(BaseModel):

@@ -5,8 +5,8 @@
 the world that a program sees, bootstrap.py runs first in it, and process.py watches it from outside.
 """
 
-from agent.sandbox.detect import SandboxReport, detect, open_sandbox
-from agent.sandbox.execution import Execution, Limits
-from agent.sandbox.sandbox import Sandbox
+from pilotage.agent.sandbox.detect import SandboxReport, detect, open_sandbox
+from pilotage.agent.sandbox.execution import Execution, Limits
+from pilotage.agent.sandbox.sandbox import Sandbox
 
 __all__ = ["Execution", "Limits", "Sandbox", "SandboxReport", "detect", "open_sandbox"]

@@ -22,10 +22,10 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from agent.sandbox.execution import Limits
-from agent.sandbox.interpreter import base_interpreter
-from agent.sandbox.launch import PROGRAM, WORK_FOLDER, Launch, bootstrap, handed_on, python, supervised
-from agent.sandbox.seccomp import assemble
+from pilotage.agent.sandbox.execution import Limits
+from pilotage.agent.sandbox.interpreter import base_interpreter
+from pilotage.agent.sandbox.launch import PROGRAM, WORK_FOLDER, Launch, bootstrap, handed_on, python, supervised
+from pilotage.agent.sandbox.seccomp import assemble
 
 _PYTHON = "/python"
 _LIBRARIES = "/libraries"

@@ -10,12 +10,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.errors import SandboxUnavailable, UsageError
-from agent.sandbox.bubblewrap import bubblewrap, find_bwrap
-from agent.sandbox.execution import Limits
-from agent.sandbox.folders import sweep
-from agent.sandbox.plain import plain
-from agent.sandbox.sandbox import LACKING, Sandbox
+from pilotage.agent.errors import SandboxUnavailable, UsageError
+from pilotage.agent.sandbox.bubblewrap import bubblewrap, find_bwrap
+from pilotage.agent.sandbox.execution import Limits
+from pilotage.agent.sandbox.folders import sweep
+from pilotage.agent.sandbox.plain import plain
+from pilotage.agent.sandbox.sandbox import LACKING, Sandbox
 
 logger = logging.getLogger("pilotage.sandbox")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from agent.errors import UsageError
+from pilotage.agent.errors import UsageError
 
 StoppedBy = Literal["time", "memory", "output", "files", "threads"]
 LIMITS: tuple[StoppedBy, ...] = get_args(StoppedBy)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from agent.sandbox.launch import RunFolder
+from pilotage.agent.sandbox.launch import RunFolder
 
 _PREFIX = "pilotage-run-"
 

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.errors import SandboxUnavailable
+from pilotage.agent.errors import SandboxUnavailable
 
 # Loads the standard library's extension modules (without running them) and lists every shared object in
 # memory, under the names by which the dynamic loader found them.

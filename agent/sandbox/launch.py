@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from agent.sandbox.execution import LIMITS, Limits, StoppedBy
-from agent.sandbox.interpreter import base_executable
+from pilotage.agent.sandbox.execution import LIMITS, Limits, StoppedBy
+from pilotage.agent.sandbox.interpreter import base_executable
 
 PROGRAM = "program.py"
 # Where bubblewrap's program works.

@@ -10,9 +10,9 @@ import functools
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from agent.sandbox.execution import Limits
-from agent.sandbox.folders import run_folder
-from agent.sandbox.launch import PROGRAM, Launch, bootstrap, supervised
+from pilotage.agent.sandbox.execution import Limits
+from pilotage.agent.sandbox.folders import run_folder
+from pilotage.agent.sandbox.launch import PROGRAM, Launch, bootstrap, supervised
 
 
 @contextmanager

@@ -10,9 +10,9 @@ import signal
 import time
 from contextlib import suppress
 
-from agent.errors import SandboxUnavailable
-from agent.sandbox.execution import Execution, Limits, StoppedBy
-from agent.sandbox.launch import Launch
+from pilotage.agent.errors import SandboxUnavailable
+from pilotage.agent.sandbox.execution import Execution, Limits, StoppedBy
+from pilotage.agent.sandbox.launch import Launch
 
 _STDOUT, _STDERR = 1, 2
 # What was told to end has ended within this time, unless the program has stopped its supervisor (weaker mode).

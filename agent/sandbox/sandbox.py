@@ -7,10 +7,10 @@ import os
 from typing import Literal
 from weakref import WeakKeyDictionary
 
-from agent.errors import SandboxUnavailable
-from agent.sandbox.execution import Execution, Limits
-from agent.sandbox.launch import Launcher
-from agent.sandbox.process import run_command
+from pilotage.agent.errors import SandboxUnavailable
+from pilotage.agent.sandbox.execution import Execution, Limits
+from pilotage.agent.sandbox.launch import Launcher
+from pilotage.agent.sandbox.process import run_command
 
 # Open files that the start of one program takes at most, twice over.
 _DESCRIPTORS = 32

@@ -12,8 +12,8 @@ import functools
 import struct
 import sys
 
-from agent.errors import SandboxUnavailable
-from agent.sandbox.syscalls import ALLOWED, GRANTED, LAST_DENIED, MISSING, NOT_SUPPORTED, RULES, Rule, Verdict
+from pilotage.agent.errors import SandboxUnavailable
+from pilotage.agent.sandbox.syscalls import ALLOWED, GRANTED, LAST_DENIED, MISSING, NOT_SUPPORTED, RULES, Rule, Verdict
 
 # machine name -> AUDIT_ARCH constant, and the machine's place in the table
 MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}

@@ -4,8 +4,8 @@ source.py says what a source gives, spec.py how one is asked for; the sources th
 gym.py, registered in registry.py.
 """
 
-from agent.tasks.registry import SOURCES, load_tasks
-from agent.tasks.source import Source, TaskDefect, TaskSource
-from agent.tasks.spec import Spec
+from pilotage.agent.tasks.registry import SOURCES, load_tasks
+from pilotage.agent.tasks.source import Source, TaskDefect, TaskSource
+from pilotage.agent.tasks.spec import Spec
 
 __all__ = ["SOURCES", "Source", "Spec", "TaskDefect", "TaskSource", "load_tasks"]

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from agent.errors import TaskError
-from agent.numbers import parse_number, plain
-from agent.task import Task
-from agent.tasks.json_lines import read_json_lines
-from agent.tasks.source import Source, TaskDefect
-from agent.tasks.spec import Spec
+from pilotage.agent.errors import TaskError
+from pilotage.agent.numbers import parse_number, plain
+from pilotage.agent.task import Task
+from pilotage.agent.tasks.json_lines import read_json_lines
+from pilotage.agent.tasks.source import Source, TaskDefect
+from pilotage.agent.tasks.spec import Spec
 
 MARK = "####"
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from agent.errors import MissingExtra, PilotageError
+from pilotage.agent.errors import MissingExtra, PilotageError
 
 FIXED = {"PYTHONHASHSEED": "0"}
 
@@ -33,7 +33,7 @@ def entries(wanted: Sequence[tuple[str, int]], size: int, seed: int) -> Iterator
     """
     root = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    command = [sys.executable, "-P", "-c", "from agent.tasks.gym_entries import serve; serve()"]
+    command = [sys.executable, "-P", "-c", "from pilotage.agent.tasks.gym_entries import serve; serve()"]
     child = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | FIXED | {"PYTHONPATH": path}
     )
@@ -57,7 +57,7 @@ def entries(wanted: Sequence[tuple[str, int]], size: int, seed: int) -> Iterator
 
 def serve() -> None:
     """The other side of `entries`: makes what is asked for on standard input."""
-    from agent.tasks.gym import load_gym
+    from pilotage.agent.tasks.gym import load_gym
 
     wanted, size, seed = pickle.load(sys.stdin.buffer)
     out, sys.stdout = sys.stdout.buffer, sys.stderr  # what a family prints must not come between

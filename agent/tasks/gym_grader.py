@@ -14,9 +14,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from agent.grading import MISSING, Grade, NumericGrader
-from agent.task import Task
-from agent.tasks.gym import load_gym
+from pilotage.agent.tasks.grading import MISSING, Grade, NumericGrader
+from pilotage.agent.task import Task
+from pilotage.agent.tasks.gym import load_gym
 
 logger = logging.getLogger("pilotage.tasks")
 

@@ -3,7 +3,7 @@
 Fields: `prompt` (or `question`), and as wanted `id`, `kind`, `choices`, `examples` ({input, output}), `gold` (or
 `answer`), `metadata`. Other fields go to the metadata, which graders alone see. Without `kind`, a task with choices
 is `choice`, one with `tests` in its metadata `program`, one whose gold is a number `numeric`, a list of rows `grid`,
-any other gold or worked examples `text`; a bare prompt is what its form says (`agent.kinds`), most often `open`.
+any other gold or worked examples `text`; a bare prompt is what its form says (`pilotage.agent.kinds`), most often `open`.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from agent.answers import parse_grid, resolve_choice
-from agent.errors import TaskError
-from agent.grading import require_grader
-from agent.kinds import infer_kind
-from agent.numbers import parse_number
-from agent.task import KINDS, Kind, Task
-from agent.tasks.json_lines import read_json_lines
-from agent.tasks.source import Source, TaskDefect
-from agent.tasks.spec import Spec, did_you_mean
+from pilotage.agent.answers import parse_grid, resolve_choice
+from pilotage.agent.errors import TaskError
+from pilotage.agent.tasks.grading import require_grader
+from pilotage.agent.kinds import infer_kind
+from pilotage.agent.numbers import parse_number
+from pilotage.agent.task import KINDS, Kind, Task
+from pilotage.agent.tasks.json_lines import read_json_lines
+from pilotage.agent.tasks.source import Source, TaskDefect
+from pilotage.agent.tasks.spec import Spec, did_you_mean
 
 _FIELDS = {"id", "prompt", "question", "kind", "choices", "examples", "gold", "answer", "metadata"}
 PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 
-from agent.errors import UsageError
-from agent.tasks.gsm8k import GSM8K
-from agent.tasks.gym import GYM
-from agent.tasks.jsonl import JSONL
-from agent.tasks.source import Source, TaskSource
-from agent.tasks.spec import did_you_mean, parse_spec
-from memory.home import expanded
+from pilotage.agent.errors import UsageError
+from pilotage.agent.tasks.gsm8k import GSM8K
+from pilotage.agent.tasks.gym import GYM
+from pilotage.agent.tasks.jsonl import JSONL
+from pilotage.agent.tasks.source import Source, TaskSource
+from pilotage.agent.tasks.spec import did_you_mean, parse_spec
+from pilotage.common.paths import expanded
 
 SOURCES: dict[str, Source] = {source.name: source for source in (JSONL, GSM8K, GYM)}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from agent.task import Task
-from agent.tasks.spec import Spec
+from pilotage.agent.task import Task
+from pilotage.agent.tasks.spec import Spec
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from agent.errors import UsageError
+from pilotage.agent.errors import UsageError
 
 _DIGITS = 18  # more than any file has lines
 OPTIONS = ("size", "seed", "offset")

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from navigator.errors import NavigatorError
-from navigator.forest import Floats, Integers
-from navigator.statistics import wilson
+from pilotage.navigator.errors import NavigatorError
+from pilotage.navigator.bank.arrays import Floats, Integers
+from pilotage.common.statistics import wilson
 
 Interval = tuple[float, float]
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from navigator.evaluation.walk import Walk
-from navigator.forest import Floats
+from pilotage.navigator.evaluation.rollout import Walk
+from pilotage.navigator.bank.arrays import Floats
 
 BINS = 10
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from navigator.bank import Bank
-from navigator.evaluation.contenders import Given, learned_from
-from navigator.evaluation.evaluation import PolicyFigures
-from navigator.evaluation.records import Record
-from navigator.provenance import Provenance
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.evaluation.candidates import Given, learned_from
+from pilotage.navigator.evaluation.evaluation import PolicyFigures
+from pilotage.navigator.evaluation.records import Record
+from pilotage.navigator.policies.provenance import Provenance
 
 FEW_TASKS = 470
 """Tasks that show a difference of 5 points with a power of 80%, for policies that disagree on 15 tasks in 100."""

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from navigator.evaluation.bootstrap import Interval
-from navigator.evaluation.calibration import Calibration
-from navigator.evaluation.comparison import Comparison
-from navigator.evaluation.frontier import Line
-from navigator.evaluation.transfer import Transfer
+from pilotage.navigator.evaluation.bootstrap import Interval
+from pilotage.navigator.evaluation.calibration import Calibration
+from pilotage.navigator.evaluation.comparison import Comparison
+from pilotage.navigator.evaluation.frontier import Line
+from pilotage.navigator.evaluation.transfer import Transfer
 
 FORMAT = "pilotage-evaluation"
 VERSION = 1

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from navigator.evaluation.bootstrap import Resampler, interquartile_mean, runs_interval
-from navigator.evaluation.calibration import calibrate
-from navigator.evaluation.contenders import Trained
-from navigator.evaluation.evaluation import MiddleMean, PolicyFigures, SeedScore
-from navigator.evaluation.folds import Fold
-from navigator.evaluation.records import Record
-from navigator.evaluation.trainings import Trainings
-from navigator.forest import Floats
-from navigator.spaces import ActionSpec
+from pilotage.navigator.evaluation.bootstrap import Resampler, interquartile_mean, runs_interval
+from pilotage.navigator.evaluation.calibration import calibrate
+from pilotage.navigator.evaluation.candidates import Trained
+from pilotage.navigator.evaluation.evaluation import MiddleMean, PolicyFigures, SeedScore
+from pilotage.navigator.evaluation.folds import Fold
+from pilotage.navigator.evaluation.records import Record
+from pilotage.navigator.evaluation.trainings import Trainings
+from pilotage.navigator.bank.arrays import Floats
+from pilotage.navigator.spaces import ActionSpec
 
 LEAST_SEEDS = 3
 """Seeds below which an interquartile mean says nothing."""

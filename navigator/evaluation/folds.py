@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from navigator.bank import Bank
-from navigator.bank_split import stratified
-from navigator.errors import BankError
-from navigator.forest import Forest
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.bank.split import stratified
+from pilotage.navigator.errors import BankError
+from pilotage.navigator.bank.arrays import Forest
 
 
 @dataclass(frozen=True)

@@ -7,32 +7,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from navigator import exploring, pretrained
-from navigator.bank import Bank
-from navigator.errors import BankError, PolicyError, SpecMismatch
-from navigator.evaluation.contenders import (
-    VALIDATION,
-    BestFixed,
-    BestFixedPerFamily,
-    Contender,
-    Given,
-    Linear,
-    Nearest,
-    Oracle,
-    Trained,
-    sequence,
-)
-from navigator.evaluation.records import Matched
-from navigator.evaluation.trainings import require_training
-from navigator.inputs import Dial
-from navigator.learned import LearnedPolicy
-from navigator.load import load_policy
-from navigator.nearest import NearestPolicy
-from navigator.policy import Policy, RandomPolicy
-from navigator.policy_file import SUFFIX
-from navigator.provenance import provenance, tasks_of
-from navigator.rules import RulePolicy
-from navigator.training.plan import ALGORITHMS, Plan
+from pilotage.navigator.policies import epsilon as exploring, pretrained
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.errors import BankError, PolicyError, SpecMismatch
+from pilotage.navigator.evaluation.candidates import VALIDATION, BestFixed, BestFixedPerFamily, Contender, Given, Linear, Nearest, Oracle, Trained, sequence
+from pilotage.navigator.evaluation.records import Matched
+from pilotage.navigator.evaluation.trainings import require_training
+from pilotage.navigator.policies.inputs import Dial
+from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.policies.load import load_policy
+from pilotage.navigator.policies.nearest import NearestPolicy
+from pilotage.navigator.policies.policy import Policy, RandomPolicy
+from pilotage.navigator.policies.policy_file import SUFFIX
+from pilotage.navigator.policies.provenance import provenance, tasks_of
+from pilotage.navigator.policies.rules import RulePolicy
+from pilotage.navigator.training.plan import ALGORITHMS, Plan
 
 Resolve = Callable[[str], Policy | None]
 """Gives the policy of a name that is not known here; None where there is none."""

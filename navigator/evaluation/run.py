@@ -9,24 +9,24 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from navigator.bank import Bank
-from navigator.errors import PolicyError
-from navigator.evaluation import figures, transfer
-from navigator.evaluation.bootstrap import Resampler
-from navigator.evaluation.comparison import compare
-from navigator.evaluation.contenders import Contender, judgeable
-from navigator.evaluation.defects import defects
-from navigator.evaluation.evaluation import Evaluation
-from navigator.evaluation.folds import Fold, cross_fit, family_folds, held_out, other_bank
-from navigator.evaluation.frontier import lines, sequences, variants
-from navigator.evaluation.names import Resolve, Wishes, contender, standard
-from navigator.evaluation.records import Matched, record, require_apart
-from navigator.evaluation.trainings import Report, Trainings
-from navigator.inputs import Dial
-from navigator.policy import Policy
-from navigator.reward import require_weight
-from navigator.training.plan import Plan
-from navigator.whole import require_whole
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.errors import PolicyError
+from pilotage.navigator.evaluation import figures, transfer
+from pilotage.navigator.evaluation.bootstrap import Resampler
+from pilotage.navigator.evaluation.comparison import compare
+from pilotage.navigator.evaluation.candidates import Contender, judgeable
+from pilotage.navigator.evaluation.defects import defects
+from pilotage.navigator.evaluation.evaluation import Evaluation
+from pilotage.navigator.evaluation.folds import Fold, cross_fit, family_folds, held_out, other_bank
+from pilotage.navigator.evaluation.frontier import lines, sequences, variants
+from pilotage.navigator.evaluation.names import Resolve, Wishes, contender, standard
+from pilotage.navigator.evaluation.records import Matched, record, require_apart
+from pilotage.navigator.evaluation.trainings import Report, Trainings
+from pilotage.navigator.policies.inputs import Dial
+from pilotage.navigator.policies.policy import Policy
+from pilotage.navigator.reward import require_weight
+from pilotage.navigator.training.plan import Plan
+from pilotage.common.whole import require_whole
 
 EFFORTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Where the frontier is measured by default."""
@@ -48,7 +48,7 @@ class Protocol:
         groups: groups of families to hold out in turn; 0 leaves it out.
         resamples: draws of the bootstrap.
         bootstrap_seed: of these draws.
-        plan: settings of trainings, as arguments of `navigator.train.Plan`: `{"steps": 2000}` say.
+        plan: settings of trainings, as arguments of `pilotage.navigator.training.train.Plan`: `{"steps": 2000}` say.
         in_sample: judge given policies on tasks that they were trained on, too; the evaluation says so of each.
         jobs: trainings at once.
     """
@@ -73,7 +73,7 @@ class Protocol:
         for name, least in (("seeds", 1), ("jobs", 1), ("split_seed", 0), ("bootstrap_seed", 0)):
             require_whole(f"an evaluation's {name}", getattr(self, name), least)
         if unknown := sorted(self.plan.keys() - {one.name for one in fields(Plan)}):
-            raise PolicyError(f"a plan of trainings has no setting {unknown[0]!r}; navigator.train.Plan lists them")
+            raise PolicyError(f"a plan of trainings has no setting {unknown[0]!r}; pilotage.navigator.training.train.Plan lists them")
         for effort in self.efforts:
             Dial.parse(effort)
 
@@ -94,7 +94,7 @@ def evaluate(
 
     Args:
         bank: the bank, or its folder.
-        policies: names (see `navigator.evaluation.names.KNOWN`) or policies; the usual ones for None.
+        policies: names (see `pilotage.navigator.evaluation.names.KNOWN`) or policies; the usual ones for None.
         protocol: how; the default one if None.
         against: names that all others are compared with; best-fixed by default, or the first where it takes no part.
         other: another model's bank with the same actions and features, to transfer to.

@@ -16,12 +16,12 @@ from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
-from navigator.bank import Bank
-from navigator.errors import PolicyError
-from navigator.learned import LearnedPolicy
-from navigator.policy_file import SUFFIX
-from navigator.training.plan import PIECES, Plan
-from navigator.training.table import Table
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.errors import PolicyError
+from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.policies.policy_file import SUFFIX
+from pilotage.navigator.training.plan import PIECES, Plan
+from pilotage.navigator.training.table import Table
 
 Report = Callable[[int, int, str], None]
 """Told how many pieces of work are done, of how many, and what is being done."""
@@ -91,7 +91,7 @@ class Trainings:
         return self.folder / f"{plan.algorithm}-seed{plan.seed}-{digest}{SUFFIX}"
 
     def _here(self, missing: dict[Path, Training], report: Report | None) -> None:
-        from navigator.train import Progress, train
+        from pilotage.navigator.training.train import Progress, train
 
         total = len(missing) * PIECES
         for number, (path, one) in enumerate(missing.items()):
@@ -130,7 +130,7 @@ def _end_quietly() -> None:
 
 
 def _train(bank: Path, training: Training, path: Path) -> None:
-    from navigator.train import train
+    from pilotage.navigator.training.train import train
 
     train(Bank.open(bank).only(training.tasks), training.plan, out=path)
 

@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from navigator.evaluation.bootstrap import Interval, Resampler
-from navigator.evaluation.contenders import BestFixed, Contender, Given, learned_from
-from navigator.evaluation.folds import Fold
-from navigator.evaluation.records import Matched, Record, Said, record
-from navigator.evaluation.trainings import Trainings
-from navigator.policy import RandomPolicy
+from pilotage.navigator.evaluation.bootstrap import Interval, Resampler
+from pilotage.navigator.evaluation.candidates import BestFixed, Contender, Given, learned_from
+from pilotage.navigator.evaluation.folds import Fold
+from pilotage.navigator.evaluation.records import Matched, Record, Said, record
+from pilotage.navigator.evaluation.trainings import Trainings
+from pilotage.navigator.policies.policy import RandomPolicy
 
 
 @dataclass(frozen=True)

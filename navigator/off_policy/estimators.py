@@ -12,9 +12,9 @@ from typing import Literal
 
 import numpy as np
 
-from navigator.off_policy.log import Floats, Log
-from navigator.off_policy.model import expected
-from navigator.off_policy.weights import Weights
+from pilotage.navigator.off_policy.log import Floats, Log
+from pilotage.navigator.off_policy.model import expected
+from pilotage.navigator.off_policy.weights import Weights
 
 Name = Literal["is", "wis", "pdis", "wpdis", "dm", "dr", "wdr"]
 

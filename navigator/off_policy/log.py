@@ -10,8 +10,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from navigator.errors import LogError
-from navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
+from pilotage.navigator.errors import LogError
+from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

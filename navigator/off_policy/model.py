@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from navigator.errors import LogError
-from navigator.inputs import Scaling
-from navigator.off_policy.log import Floats, Integers, Log
+from pilotage.navigator.errors import LogError
+from pilotage.navigator.policies.inputs import Scaling
+from pilotage.navigator.off_policy.log import Floats, Integers, Log
 
 FOLDS = 5
 SHARED, OWN, OFFSET = 10.0, 30.0, 3.0

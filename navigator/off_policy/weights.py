@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from navigator.errors import LogError
-from navigator.off_policy.log import Floats, Log
+from pilotage.navigator.errors import LogError
+from pilotage.navigator.off_policy.log import Floats, Log
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from navigator.errors import ReportError
-from navigator.files import replace
-from navigator.report.schema import EvaluationData, as_json, parse
+from pilotage.navigator.errors import ReportError
+from pilotage.common.files import replace
+from pilotage.navigator.report.schema import EvaluationData, as_json, parse
 
 FIGURES = ("frontier", "comparisons", "families", "route-map", "calibration", "learning-curves")
 
@@ -32,8 +32,8 @@ def write_report(evaluation: dict[str, Any], folder: Path) -> list[Path]:
     content = as_json(evaluation)
     data = parse(content)
     try:
-        from navigator.report.drawing import draw_all
-        from navigator.report.page import page
+        from pilotage.navigator.report.drawing import draw_all
+        from pilotage.navigator.report.page import page
 
         pictures = draw_all(data)
         html = page(data, {name: svg for name, (svg, _) in pictures.items()})

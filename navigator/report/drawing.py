@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from navigator.report.figures import calibration, comparisons, curves, families, frontier, routes
-from navigator.report.figures.canvas import saved, style
-from navigator.report.findings import focus
-from navigator.report.palette import looks
-from navigator.report.schema import EvaluationData
+from pilotage.navigator.report.figures import calibration, comparisons, curves, families, frontier, routes
+from pilotage.navigator.report.figures.canvas import saved, style
+from pilotage.navigator.report.findings import focus
+from pilotage.navigator.report.palette import looks
+from pilotage.navigator.report.schema import EvaluationData
 
 
 def draw_all(data: EvaluationData) -> dict[str, tuple[str, bytes]]:

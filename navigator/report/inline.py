@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from navigator.report.palette import DARK
+from pilotage.navigator.report.palette import DARK
 
 VARIABLES = {light: f"--c{place}" for place, light in enumerate(DARK)}
 """The CSS variable for each colour of a figure."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from statistics import median
 
-from navigator.report.findings import LEVEL
-from navigator.report.schema import EvaluationData
-from navigator.report.wording import counted, listed, named, number, percent
+from pilotage.navigator.report.findings import LEVEL
+from pilotage.navigator.report.schema import EvaluationData
+from pilotage.navigator.report.wording import counted, listed, named, number, percent
 
 
 def method(data: EvaluationData) -> list[str]:

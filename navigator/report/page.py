@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from navigator.report import tables
-from navigator.report.findings import headline
-from navigator.report.inline import inlined, theme
-from navigator.report.method import cautions, method
-from navigator.report.schema import EvaluationData
-from navigator.report.sections import sections
+from pilotage.navigator.report import tables
+from pilotage.navigator.report.findings import headline
+from pilotage.navigator.report.inline import inlined, theme
+from pilotage.navigator.report.method import cautions, method
+from pilotage.navigator.report.schema import EvaluationData
+from pilotage.navigator.report.sections import sections
 
 
 def page(data: EvaluationData, svgs: Mapping[str, str]) -> str:
@@ -23,7 +23,7 @@ def page(data: EvaluationData, svgs: Mapping[str, str]) -> str:
     from markupsafe import Markup, escape
 
     environment = Environment(
-        loader=PackageLoader("navigator.report"),
+        loader=PackageLoader("pilotage.navigator.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from navigator.report.schema import EvaluationData
+from pilotage.navigator.report.schema import EvaluationData
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#5b6470", "#e2e5e9", "#ffffff"
 

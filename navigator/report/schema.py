@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from navigator.errors import ReportError
+from pilotage.navigator.errors import ReportError
 
 FORMAT = "pilotage-evaluation"
 VERSION = 1

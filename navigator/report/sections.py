@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from navigator.report import tables
-from navigator.report.findings import BEST_FIXED, comparison, focus, verdict
-from navigator.report.schema import EvaluationData, Transfer
-from navigator.report.tables import Table
-from navigator.report.wording import counted, elided, listed, named, number, percent, percent_between
+from pilotage.navigator.report import tables
+from pilotage.navigator.report.findings import BEST_FIXED, comparison, focus, verdict
+from pilotage.navigator.report.schema import EvaluationData, Transfer
+from pilotage.navigator.report.tables import Table
+from pilotage.navigator.report.wording import counted, elided, listed, named, number, percent, percent_between
 
 
 @dataclass(frozen=True)

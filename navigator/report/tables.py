@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from navigator.report.findings import verdict
-from navigator.report.schema import EvaluationData, PolicyPart, Routes
-from navigator.report.wording import (
-    number,
-    p_value,
-    percent,
-    percent_between,
-    points,
-    points_between,
-    tokens,
-    tokens_between,
-)
+from pilotage.navigator.report.findings import verdict
+from pilotage.navigator.report.schema import EvaluationData, PolicyPart, Routes
+from pilotage.navigator.report.wording import number, p_value, percent, percent_between, points, points_between, tokens, tokens_between
 
 NONE = "\u2013"
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from navigator.bank import Bank
-from navigator.inputs import EFFORTS, Floats
-from navigator.learned import LearnedPolicy
-from navigator.training.play import Played, play
-from navigator.training.surrogate import follow, imitate, in_words
-from navigator.training.table import Table
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.policies.inputs import EFFORTS, Floats
+from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.training.rollout import Played, play
+from pilotage.navigator.training.surrogate import follow, imitate, in_words
+from pilotage.navigator.training.table import Table
 
 
 def settings_of(policy: LearnedPolicy) -> dict[str, LearnedPolicy]:

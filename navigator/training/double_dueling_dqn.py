@@ -13,11 +13,11 @@ from stable_baselines3 import DQN
 from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from torch.nn import functional
 
-from navigator.learned import Layers
-from navigator.training.environments import unpack
-from navigator.training.hyperparameters import Hyperparameters
-from navigator.training.networks import Dueling, masked
-from navigator.training.sb3 import MaskedExploration, SB3Learner, WholeTraining, off_policy_arguments
+from pilotage.navigator.policies.learned import Layers
+from pilotage.navigator.training.environments import unpack
+from pilotage.navigator.training.hyperparameters import Hyperparameters
+from pilotage.navigator.training.networks import Dueling, masked
+from pilotage.navigator.training.sb3 import MaskedExploration, SB3Learner, WholeTraining, off_policy_arguments
 
 
 class DuelingQNetwork(QNetwork):

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from navigator.errors import PolicyError
-from navigator.inputs import Floats
-from navigator.learned import Layers
+from pilotage.navigator.errors import PolicyError
+from pilotage.navigator.policies.inputs import Floats
+from pilotage.navigator.policies.learned import Layers
 
 
 def mean_network(networks: Sequence[Layers]) -> Layers:

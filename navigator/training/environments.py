@@ -14,12 +14,12 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from navigator.env import ReasoningEnv, RecordedReasoningEnv
-from navigator.forest import Forest
-from navigator.inputs import LIMIT, Floats
-from navigator.reward import Reward
-from navigator.spaces import ActionMask
-from navigator.training.learner import Setting
+from pilotage.navigator.envs.env import ReasoningEnv, RecordedReasoningEnv
+from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.policies.inputs import LIMIT, Floats
+from pilotage.navigator.reward import Reward
+from pilotage.navigator.spaces import ActionMask
+from pilotage.navigator.training.learner import Setting
 
 
 class NetworkInputs(gymnasium.Wrapper[Floats, np.int64, Floats, np.int64]):

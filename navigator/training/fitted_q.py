@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from navigator.inputs import Floats
-from navigator.learned import Layers, Meaning
-from navigator.training.learner import Setting
-from navigator.training.networks import Dueling, masked
+from pilotage.navigator.policies.inputs import Floats
+from pilotage.navigator.policies.learned import Layers, Meaning
+from pilotage.navigator.training.learner import Setting
+from pilotage.navigator.training.networks import Dueling, masked
 
 TEMPERATURE = 0.1
 FOLLOW = 0.01

@@ -9,13 +9,13 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from navigator.bank import Bank
-from navigator.dynamics import Dynamics
-from navigator.inputs import Dial, Floats, Scaling
-from navigator.learned import Layers, Meaning
-from navigator.step_rewards import StepRewards
-from navigator.training.hyperparameters import Hyperparameters
-from navigator.training.table import Booleans, Table
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.dynamics import Dynamics
+from pilotage.navigator.policies.inputs import Dial, Floats, Scaling
+from pilotage.navigator.policies.learned import Layers, Meaning
+from pilotage.navigator.envs.step_rewards import StepRewards
+from pilotage.navigator.training.hyperparameters import Hyperparameters
+from pilotage.navigator.training.table import Booleans, Table
 
 
 @dataclass(frozen=True)

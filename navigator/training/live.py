@@ -1,4 +1,4 @@
-"""Live training: the session of `navigator.training.session` over reasoning that goes on while it trains.
+"""Live training: the session of `pilotage.navigator.training.session` over reasoning that goes on while it trains.
 
 Whatever is reached is kept as a bank, so a state that was reached before costs nothing. A killed training is simply
 begun again: it takes the same way, and pays only for what it had not reached. Once a limit is used up nothing new is
@@ -14,17 +14,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from navigator.bank import Bank
-from navigator.dynamics import Transition
-from navigator.errors import PolicyError
-from navigator.learned import LearnedPolicy
-from navigator.spaces import ActionSpec, ObservationSpec
-from navigator.training.card import score, settings_of
-from navigator.training.learner import Setting
-from navigator.training.plan import Plan, Progress
-from navigator.training.play import Played
-from navigator.training.session import Session, split
-from navigator.training.table import Table
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.dynamics import Transition
+from pilotage.navigator.errors import PolicyError
+from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.spaces import ActionSpec, ObservationSpec
+from pilotage.navigator.training.card import score, settings_of
+from pilotage.navigator.training.learner import Setting
+from pilotage.navigator.training.plan import Plan, Progress
+from pilotage.navigator.training.rollout import Played
+from pilotage.navigator.training.session import Session, split
+from pilotage.navigator.training.table import Table
 
 
 class LiveSource(Protocol):

@@ -8,10 +8,10 @@ from __future__ import annotations
 from sb3_contrib import MaskablePPO
 from torch import nn
 
-from navigator.learned import Layers, Meaning
-from navigator.training.hyperparameters import Hyperparameters
-from navigator.training.networks import adopt_plain, plain_layers
-from navigator.training.sb3 import FallingRate, SB3Learner, WholeTraining
+from pilotage.navigator.policies.learned import Layers, Meaning
+from pilotage.navigator.training.hyperparameters import Hyperparameters
+from pilotage.navigator.training.networks import adopt_plain, plain_layers
+from pilotage.navigator.training.sb3 import FallingRate, SB3Learner, WholeTraining
 
 
 class PiecewisePPO(WholeTraining, MaskablePPO):

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from navigator.errors import PolicyError
-from navigator.inputs import Floats
-from navigator.learned import Layers
+from pilotage.navigator.errors import PolicyError
+from pilotage.navigator.policies.inputs import Floats
+from pilotage.navigator.policies.learned import Layers
 
 IMPOSSIBLE = -1e9
 """Value of an action that the mask forbids: no maximum takes it."""

@@ -16,11 +16,11 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.utils import set_random_seed
 
-from navigator.inputs import Floats
-from navigator.learned import Layers, Meaning
-from navigator.training.environments import environments, explore
-from navigator.training.hyperparameters import Hyperparameters
-from navigator.training.learner import Setting
+from pilotage.navigator.policies.inputs import Floats
+from pilotage.navigator.policies.learned import Layers, Meaning
+from pilotage.navigator.training.environments import environments, explore
+from pilotage.navigator.training.hyperparameters import Hyperparameters
+from pilotage.navigator.training.learner import Setting
 
 _MODEL, _BUFFER = "model.zip", "buffer.pkl"
 _NEVER = 10**9

@@ -13,20 +13,20 @@ from typing import Any, Self
 
 import torch
 
-from navigator.bank import Bank
-from navigator.errors import BankError, PolicyError
-from navigator.inputs import LIMIT, Dial, Scaling, Support
-from navigator.learned import Layers, LearnedPolicy, Meaning
-from navigator.policy_file import Header, read_policy
-from navigator.provenance import tasks_of
-from navigator.step_rewards import rewards_from
-from navigator.training.card import about, behaviour, learned_from, mean_reward, rounded, scores
-from navigator.training.ensemble import mean_network, members
-from navigator.training.learner import Learner, Setting
-from navigator.training.learners import learner_for
-from navigator.training.plan import LEAST_SUPPORT, PIECES, Plan, Progress, SeedResult
-from navigator.training.table import Table
-from navigator.training.work import Kept, Work
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.errors import BankError, PolicyError
+from pilotage.navigator.policies.inputs import LIMIT, Dial, Scaling, Support
+from pilotage.navigator.policies.learned import Layers, LearnedPolicy, Meaning
+from pilotage.navigator.policies.policy_file import Header, read_policy
+from pilotage.navigator.policies.provenance import tasks_of
+from pilotage.navigator.envs.step_rewards import rewards_from
+from pilotage.navigator.training.card import about, behaviour, learned_from, mean_reward, rounded, scores
+from pilotage.navigator.training.ensemble import mean_network, members
+from pilotage.navigator.training.learner import Learner, Setting
+from pilotage.navigator.training.learners import learner_for
+from pilotage.navigator.training.plan import LEAST_SUPPORT, PIECES, Plan, Progress, SeedResult
+from pilotage.navigator.training.table import Table
+from pilotage.navigator.training.work import Kept, Work
 
 
 class Session:

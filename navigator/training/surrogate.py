@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from navigator.inputs import Floats
-from navigator.training.table import Booleans, Integers
+from pilotage.navigator.policies.inputs import Floats
+from pilotage.navigator.training.table import Booleans, Integers
 
 
 @dataclass(frozen=True)

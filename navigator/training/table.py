@@ -11,10 +11,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from navigator.bank import Bank
-from navigator.forest import Forest
-from navigator.inputs import COUNTS, Floats, Support
-from navigator.spaces import ActionSpec, ObservationSpec
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.policies.inputs import COUNTS, Floats, Support
+from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]

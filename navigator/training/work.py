@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from navigator.errors import PolicyError
-from navigator.learned import Layers
-from navigator.sole import Sole
-from navigator.training.learner import Learner
+from pilotage.navigator.errors import PolicyError
+from pilotage.navigator.policies.learned import Layers
+from pilotage.common.locks import Sole
+from pilotage.navigator.training.learner import Learner
 
 _NAME = "piece-{:05d}"
 

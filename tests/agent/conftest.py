@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import pytest
 
-from agent import cli
-from agent.blocks import Registry
-from agent.budget import Budget, Meter
-from agent.kit import Kit
-from agent.models import ModelClient, ScriptedChatModel
-from agent.sandbox import open_sandbox
-from agent.task import Task
+from pilotage.agent import cli
+from pilotage.agent.blocks import Registry
+from pilotage.agent.budget import Budget, Meter
+from pilotage.agent.kit import Kit
+from pilotage.agent.models import ModelClient, ScriptedChatModel
+from pilotage.agent.sandbox import open_sandbox
+from pilotage.agent.task import Task
 from tests.agent.states import always_right
 
 

@@ -2,10 +2,10 @@
 
 import re
 
-from agent.budget import Budget
-from agent.state import Abilities, State
-from agent.task import Example, Task
-from agent.trace import Step, Trace, Turn
+from pilotage.agent.budget import Budget
+from pilotage.agent.state import Abilities, State
+from pilotage.agent.task import Example, Task
+from pilotage.agent.trace import Step, Trace, Turn
 
 REPLIES = {
     r"corrected program": "The sign was wrong.\n```python\nprint(42)\n```",

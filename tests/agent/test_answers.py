@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.answers import extract, normal_form, parse_grid, resolve_choice
-from agent.numbers import is_bare_number, parse_number, plain
+from pilotage.agent.answers import extract, normal_form, parse_grid, resolve_choice
+from pilotage.agent.numbers import is_bare_number, parse_number, plain
 
 KINDS = ["numeric", "choice", "text", "program", "grid"]
 

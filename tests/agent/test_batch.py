@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from agent import Budget, ReasoningAgent, ScriptedChatModel, Task
-from agent.batch import ResultsFile, solve_all
-from agent.errors import CacheUnusable, ModelUnavailable, PilotageError, UsageError
-from agent.models import ModelClient, ResponseCache
-from agent.models.retry import RetryPolicy
-from agent.models.scripted import Fault
+from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.batch.batch import ResultsFile, solve_all
+from pilotage.agent.errors import CacheUnusable, ModelUnavailable, PilotageError, UsageError
+from pilotage.agent.models import ModelClient, ResponseCache
+from pilotage.agent.models.transport.retry import RetryPolicy
+from pilotage.agent.models.scripted import Fault
 from tests.agent.states import row
 from tests.together import TogetherChatModel
 
@@ -33,7 +33,7 @@ def result(task_id, **more):
 
 
 async def test_a_cache_that_takes_no_reply_ends_the_batch_and_not_each_task(tmp_path, monkeypatch):
-    monkeypatch.setattr("agent.models.cache.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("pilotage.agent.models.cache.BUSY_SECONDS", 0.1)
     model = ScriptedChatModel(lambda messages: "Answer: 1")
     with (
         ResponseCache(tmp_path / "cache.sqlite") as cache,
@@ -248,7 +248,7 @@ async def test_an_unusable_reply_shows_its_cost_and_is_tried_again(tmp_path):
 
 
 async def test_what_a_killed_task_wrote_to_memory_is_undone_before_it_is_solved_again(tmp_path):
-    from memory import ConceptDraft, ConceptStore
+    from pilotage.memory import ConceptDraft, ConceptStore
 
     class Killed(ResultsFile):
         def append(self, *results):

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from agent import ReasoningAgent, ScriptedChatModel, Task, load_tasks
-from agent.batch import ResultsFile, solve_all
-from agent.continual import solve_continually
-from agent.errors import UsageError
+from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task, load_tasks
+from pilotage.agent.batch.batch import ResultsFile, solve_all
+from pilotage.agent.batch.continual import solve_continually
+from pilotage.agent.errors import UsageError
 from tests.agent.states import row
 
 TWO = Task(id="two", prompt="What is 2 plus 2?", kind="numeric", gold=4)

@@ -4,11 +4,11 @@ from operator import attrgetter
 
 import pytest
 
-from agent.blocks import BUILT_IN, Block, Registry
-from agent.errors import BudgetExceeded, UsageError
-from agent.kit import Kit
-from agent.models import ModelClient, ScriptedChatModel
-from agent.trace import Evidence, Hint, Recalled
+from pilotage.agent.blocks import BUILT_IN, Block, Registry
+from pilotage.agent.errors import BudgetExceeded, UsageError
+from pilotage.agent.kit import Kit
+from pilotage.agent.models import ModelClient, ScriptedChatModel
+from pilotage.agent.trace import Evidence, Hint, Recalled
 from tests.agent.states import PROGRAM_TASK, state_of, step
 
 every_block = pytest.mark.parametrize("block", BUILT_IN, ids=attrgetter("name"))
@@ -71,7 +71,7 @@ def test_a_block_describes_itself_in_one_line(block):
 
 def test_the_prompt_only_ever_grows(scripted, task):
     """What an earlier call sent, and its reply, is a prefix of what a later one sends: the prefix cache serves it."""
-    from agent.prompting import conversation
+    from pilotage.agent.blocks.prompting import conversation
 
     first = conversation(state_of(task), "Do plan.")
     second = conversation(state_of(task, step("plan")), "Do reason.")
@@ -115,7 +115,7 @@ def test_without_a_sandbox_no_program_is_ever_written(registry, task):
 
 
 def test_at_the_step_limit_only_the_answer_is_left(registry, task):
-    from agent.budget import Budget
+    from pilotage.agent.budget import Budget
 
     mask = registry.mask(state_of(task, step("plan"), budget=Budget(max_steps=2)))
     assert mask.sum() == 1 and mask[registry.actions.index("answer")]
@@ -205,7 +205,7 @@ async def test_recall_adds_only_what_is_new(task, registry, scripted, sandbox):
         assert "6 times 7" in query and exclude == {"a"} and "reason says" in tried
         return Recalled(text="notes", hints=(known, new))
 
-    from agent.budget import Budget, Meter
+    from pilotage.agent.budget import Budget, Meter
 
     kit = Kit(ModelClient(scripted), Meter(Budget()), sandbox=sandbox, recall=recall)
     done = await registry["recall"].run(

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.budget import MIN_COMPLETION, Budget, Meter, estimate_tokens
-from agent.errors import BudgetExceeded, UsageError
-from agent.trace import Usage
+from pilotage.agent.budget import MIN_COMPLETION, Budget, Meter, estimate_tokens
+from pilotage.agent.errors import BudgetExceeded, UsageError
+from pilotage.agent.trace import Usage
 
 
 def test_a_call_that_fits_gets_what_it_asks_for():

@@ -1,6 +1,6 @@
-from agent.candidates import candidates
-from agent.task import Task
-from agent.trace import Evidence
+from pilotage.agent.candidates import candidates
+from pilotage.agent.task import Task
+from pilotage.agent.trace import Evidence
 from tests.agent.states import step
 
 TASK = Task(id="t", prompt="How many?", kind="numeric")

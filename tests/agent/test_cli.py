@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.settings import settings_from
+from pilotage.agent.settings import settings_from
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = f"scripted:{ROOT / 'examples' / 'script.json'}"
@@ -118,7 +118,7 @@ def test_flags_come_before_variables_before_the_file_before_defaults(pilotage, t
     ("content", "complaint"), [("sead = 5", "sead"), ("seed = 'five'", "seed"), ("seed = ", "pilotage.toml")]
 )
 def test_a_wrong_settings_file_says_what_is_wrong(tmp_path, monkeypatch, content, complaint):
-    from agent.errors import UsageError
+    from pilotage.agent.errors import UsageError
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pilotage.toml").write_text(content)
@@ -144,7 +144,7 @@ def test_help_and_import_stay_light():
         "import agent, sys; print([m for m in ('torch', 'chromadb', 'transformers', 'langgraph') if m in sys.modules])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
-    code = code.replace("import agent,", "import agent.cli,").replace(
+    code = code.replace("import agent,", "import pilotage.agent.cli,").replace(
         "('torch'", "('numpy', 'navigator', 'pydantic', 'torch'"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

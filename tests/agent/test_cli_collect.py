@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli import main
-from navigator.bank import Bank
+from pilotage.agent.cli import main
+from pilotage.navigator.bank.bank import Bank
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = f"scripted:{ROOT / 'examples' / 'script.json'}"

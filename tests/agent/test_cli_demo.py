@@ -2,7 +2,7 @@
 
 import sys
 
-from agent.cli import demo
+from pilotage.agent.cli import demo
 
 
 def test_what_comes_next_is_called_as_it_can_be_called_from_here(monkeypatch, tmp_path):

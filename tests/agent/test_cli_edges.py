@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.failure import sentence_and_code
+from pilotage.agent.cli.failure import sentence_and_code
 from tests.navigator.banks import learnable_bank
 from tests.navigator.report.evaluations import evaluation
 
@@ -111,7 +111,7 @@ def _messy(folder):
     (folder / "folder").mkdir()
     (folder / "t.jsonl").write_text('{"id": "a", "prompt": "What is 480?", "gold": 480}\n')
     learnable_bank("b", tasks=9, depth=2)
-    from memory.store import ConceptStore
+    from pilotage.memory.store import ConceptStore
 
     ConceptStore.open("m", embedder="hash").close()
 
@@ -141,8 +141,8 @@ def test_nothing_is_written_over_without_being_told(command_line, tmp_path):
 
 def test_a_tilde_is_the_same_home_for_everything(command_line, monkeypatch, tmp_path):
     monkeypatch.setenv("PILOTAGE_HOME", "~/data")
-    from agent.models.weights import models_dir
-    from memory.embedding import models_folder
+    from pilotage.agent.models.weights.weights import models_dir
+    from pilotage.memory.embedders.embedder import models_folder
 
     assert models_dir() == models_folder() == tmp_path / "user" / "data" / "models"
     add = ("memory", "add", "--title", "T", "--cue", "c", "--embedder", "hash")

@@ -67,7 +67,7 @@ def test_bad_input_is_one_sentence_and_an_exit_code(pilotage, given, said):
 
 
 def test_the_clock_speaks_at_every_tenth_and_begins_anew_with_a_round():
-    from agent.cli.evaluate import _Clock
+    from pilotage.agent.cli.evaluate.evaluate import _Clock
 
     clock = _Clock()
     said = [clock.tell(done, 40) for done in range(41)]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import typer
 
-from agent.cli import app
+from pilotage.agent.cli import app
 
 
 def commands(command: Any, *path: str) -> Iterator[tuple[str, ...]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from memory.store import ConceptStore
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, SPELL
 
 ARCMEMO = Path(__file__).parents[1] / "memory" / "arcmemo"
@@ -246,7 +246,7 @@ def test_a_reader_that_stops_early_is_no_error(memory, filled, tmp_path):
 def test_every_command_has_json():
     import inspect
 
-    from agent.cli import memory as room
+    from pilotage.agent.cli.memory import memory as room
 
     for command in room.app.registered_commands:
         if command.name != "mcp":

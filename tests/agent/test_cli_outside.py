@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from memory import ConceptStore
+from pilotage.memory import ConceptStore
 from tests.navigator.banks import learnable_bank
 
 ROOT = Path(__file__).parents[2]
@@ -142,11 +142,11 @@ def test_a_data_folder_that_is_none_is_named(command_line, monkeypatch):
 
 FEW = """
 import resource, sys
-from memory import ConceptStore
+from pilotage.memory import ConceptStore
 store = ConceptStore.open(sys.argv[1], embedder='hash')
 store.search('warm up the imports of a scan')
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[2]), {hard}))
-from memory.embedded_chroma import _readable
+from pilotage.memory.search.chroma_embedded import _readable
 from pathlib import Path
 try:
     with _readable(Path('index')):

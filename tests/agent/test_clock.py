@@ -9,11 +9,11 @@ from pathlib import Path
 
 from langgraph.checkpoint.memory import InMemorySaver
 
-from agent import Budget, ReasoningAgent, ScriptedChatModel
-from agent.clock import Clock
-from agent.graph import build_graph
-from agent.models import ModelClient
-from navigator import Decision
+from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel
+from pilotage.agent.graph.clock import Clock
+from pilotage.agent.graph.build import build_graph
+from pilotage.agent.models import ModelClient
+from pilotage.navigator import Decision
 
 
 def test_what_passes_between_blocks_counts():
@@ -32,8 +32,8 @@ def test_what_passes_between_blocks_counts():
 
 STOPPED = """
 import asyncio, sys
-from agent import Budget, ReasoningAgent, ScriptedChatModel, Task
-from agent.models import ModelClient
+from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.models import ModelClient
 
 def script(messages):
     print("call", flush=True)

@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from agent import ReasoningAgent, ScriptedChatModel
-from agent.errors import AgentClosed, UsageError
-from agent.models import ModelClient
+from pilotage.agent import ReasoningAgent, ScriptedChatModel
+from pilotage.agent.errors import AgentClosed, UsageError
+from pilotage.agent.models import ModelClient
 
 LONG = 60
 

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from agent import Budget, ReasoningAgent, ScriptedChatModel, Task
-from agent.collect import Collector, Study, unfit
-from agent.collecting.explore import parse_mix
-from agent.collecting.meta import meta_of
-from agent.collecting.plan import parse_plan
-from agent.collecting.sources import Assigned
-from agent.errors import ModelUnavailable
-from agent.models import Fault, ModelClient, ResponseCache
-from agent.stepwise import Stepwise
-from navigator.bank import Bank, BankWriter, TaskHeader
-from navigator.evaluation.folds import cross_fit
+from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.banks.collect import Collector, Study, unfit
+from pilotage.agent.banks.explore import parse_mix
+from pilotage.agent.banks.meta import meta_of
+from pilotage.agent.banks.plan import parse_plan
+from pilotage.agent.banks.sources import Assigned
+from pilotage.agent.errors import ModelUnavailable
+from pilotage.agent.models import Fault, ModelClient, ResponseCache
+from pilotage.agent.banks.stepwise import Stepwise
+from pilotage.navigator.bank.bank import Bank, BankWriter, TaskHeader
+from pilotage.navigator.evaluation.folds import cross_fit
 from tests.agent.states import always_right
 from tests.together import TogetherChatModel
 
@@ -187,7 +187,7 @@ async def test_repeats_are_worlds_of_their_own(tmp_path):
 
 
 async def test_a_bank_of_other_settings_is_refused(tmp_path):
-    from navigator.errors import BankError
+    from pilotage.navigator.errors import BankError
 
     await Bench(tmp_path).collect(tasks_of(1), plan="reason")
     with pytest.raises(BankError, match="other budget"):
@@ -195,7 +195,7 @@ async def test_a_bank_of_other_settings_is_refused(tmp_path):
 
 
 async def test_a_task_that_changed_is_refused(tmp_path):
-    from agent.errors import UsageError
+    from pilotage.agent.errors import UsageError
 
     await Bench(tmp_path).collect(tasks_of(1), plan="reason")
     (old,) = tasks_of(1)
@@ -205,7 +205,7 @@ async def test_a_task_that_changed_is_refused(tmp_path):
 
 
 async def test_an_endpoint_that_goes_down_keeps_what_was_recorded(tmp_path):
-    from agent.errors import ModelError
+    from pilotage.agent.errors import ModelError
 
     bench = Bench(tmp_path, script=["Answer: 42"] * 5)
     with pytest.raises(ModelError, match="5 replies"):
@@ -250,7 +250,7 @@ def test_what_cannot_be_recorded_is_told_beforehand(tmp_path):
 KILLED = """
 import asyncio, sys
 from pathlib import Path
-from agent import ScriptedChatModel
+from pilotage.agent import ScriptedChatModel
 from tests.agent.test_collect import Bench, half_right, tasks_of
 
 folder, latency = Path(sys.argv[1]), float(sys.argv[2])

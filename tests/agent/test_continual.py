@@ -11,14 +11,14 @@ import time
 
 import pytest
 
-from agent import ReasoningAgent, ScriptedChatModel, Task
-from agent.continual import memory_copy, shuffled, solve_continually
-from agent.errors import ModelUnavailable, UsageError
-from agent.models import ModelClient
-from agent.models.retry import RetryPolicy
-from agent.models.scripted import Fault
-from agent.results import ResultsFile
-from memory import ConceptStore
+from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.batch.continual import memory_copy, shuffled, solve_continually
+from pilotage.agent.errors import ModelUnavailable, UsageError
+from pilotage.agent.models import ModelClient
+from pilotage.agent.models.transport.retry import RetryPolicy
+from pilotage.agent.models.scripted import Fault
+from pilotage.agent.batch.results import ResultsFile
+from pilotage.memory import ConceptStore
 
 TOPICS = ("apples", "bridges", "candles")
 POLICY = "fixed:program,verify,answer"
@@ -197,7 +197,7 @@ def test_orders_are_repeatable_and_differ():
 
 def test_a_copy_of_a_memory_is_its_own(tmp_path):
     with ConceptStore.open(tmp_path / "m", embedder="hash") as store:
-        from memory import ConceptDraft
+        from pilotage.memory import ConceptDraft
 
         id = store.add(ConceptDraft(title="Count apples", cues=("apples are counted",)))
         copy = memory_copy(tmp_path / "m", tmp_path / "copies" / "order-0")  # while the source is open

@@ -2,11 +2,11 @@
 
 import pytest
 
-from agent import ReasoningAgent, ScriptedChatModel, Task
-from agent.credit import follows, is_held_out, judge, program_marks, word_marks
-from agent.trace import Evidence, Hint, Recalled
-from memory import Concept, ConceptDraft, ConceptStore
-from memory.concept import Outcomes
+from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.learning.credit import follows, is_held_out, judge, program_marks, word_marks
+from pilotage.agent.trace import Evidence, Hint, Recalled
+from pilotage.memory import Concept, ConceptDraft, ConceptStore
+from pilotage.memory.concept import Outcomes
 from tests.agent.states import state_of, step
 
 TASK = Task(id="spell", prompt="Spell the word 'garden' backward.", kind="text", gold="nedrag")

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from agent.blocks import BUILT_IN
+from pilotage.agent.blocks import BUILT_IN
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -5,9 +5,9 @@ import pickle
 
 import pytest
 
-from agent import errors
-from agent.graph import UnusableRun
-from agent.trace import Step, Trace
+from pilotage.agent import errors
+from pilotage.agent.graph.build import UnusableRun
+from pilotage.agent.trace import Step, Trace
 
 MADE = [
     errors.BudgetExceeded("max_calls", "no more calls"),

@@ -6,14 +6,14 @@ from functools import partial
 import numpy as np
 import pytest
 
-from agent import Budget, ReasoningAgent, Task
-from agent.collecting.traces import result_lines
-from agent.errors import UsageError
-from agent.logged import logged_runs
-from agent.models import ModelClient, ScriptedChatModel
-from navigator.bank import cost_of
-from navigator.off_policy import estimate
-from navigator.policy import RandomPolicy, for_task
+from pilotage.agent import Budget, ReasoningAgent, Task
+from pilotage.agent.banks.traces import result_lines
+from pilotage.agent.errors import UsageError
+from pilotage.agent.banks.logged import logged_runs
+from pilotage.agent.models import ModelClient, ScriptedChatModel
+from pilotage.navigator.bank.bank import cost_of
+from pilotage.navigator.off_policy import estimate
+from pilotage.navigator.policies.policy import RandomPolicy, for_task
 
 
 def tasks_of(count):
@@ -90,8 +90,8 @@ async def test_what_was_estimated_is_what_the_policy_then_reaches(tmp_path):
 
 
 def test_draws_are_a_tasks_own():
-    from agent.blocks import installed
-    from agent.observe import spec_for
+    from pilotage.agent.blocks import installed
+    from pilotage.agent.routing.observation import spec_for
 
     registry = installed()
     observation, mask = spec_for("free", registry).low, registry.actions.mask(["reason", "program", "plan"])

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from agent import ReasoningAgent, ScriptedChatModel
-from agent.collecting.meta import meta_of
-from navigator import Bank, BankError, BankWriter
-from navigator.bank_verify import verify
+from pilotage.agent import ReasoningAgent, ScriptedChatModel
+from pilotage.agent.banks.meta import meta_of
+from pilotage.navigator import Bank, BankError, BankWriter
+from pilotage.navigator.bank.verify import verify
 from tests.agent.states import always_right
 
 BANKS = Path(__file__).parents[2] / "examples" / "banks"

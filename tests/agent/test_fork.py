@@ -28,8 +28,8 @@ folder = Path(sys.argv[1])
 """
 
 AGENT = """
-from agent import ReasoningAgent, ScriptedChatModel
-from agent.models import ModelClient
+from pilotage.agent import ReasoningAgent, ScriptedChatModel
+from pilotage.agent.models import ModelClient
 model = ScriptedChatModel(lambda _: "Answer: 42")
 def fresh():
     return ReasoningAgent(ModelClient(model), policy="fixed:reason,answer", sandbox="none", checkpoints=folder / "c.db")
@@ -37,7 +37,7 @@ agent = fresh()
 """
 
 STORE = """
-from memory import AsyncConceptStore, ConceptDraft, ConceptStore
+from pilotage.memory import AsyncConceptStore, ConceptDraft, ConceptStore
 store = ConceptStore.open(folder, embedder="hash")
 store.add(ConceptDraft(title="Profit of a sale", cues=("prices are given",)))
 assert store.search("profit")
@@ -147,8 +147,8 @@ def test_an_embedded_model_that_was_loaded_says_so_in_a_fork(tmp_path, use):
     said = forked(
         tmp_path,
         """
-from agent import ReasoningAgent
-from agent.models import load_model
+from pilotage.agent import ReasoningAgent
+from pilotage.agent.models import load_model
 model = load_model("embedded:smollm2")
 def fresh():
     return ReasoningAgent("embedded:smollm2", policy="fixed:answer", sandbox="none")

@@ -2,11 +2,11 @@
 
 import pytest
 
-from agent.blocks import BUILT_IN, Block, Registry
-from agent.budget import Budget, Meter
-from agent.kit import Kit
-from agent.models import ModelClient, ScriptedChatModel
-from agent.trace import Evidence, Hint, Step, Turn
+from pilotage.agent.blocks import BUILT_IN, Block, Registry
+from pilotage.agent.budget import Budget, Meter
+from pilotage.agent.kit import Kit
+from pilotage.agent.models import ModelClient, ScriptedChatModel
+from pilotage.agent.trace import Evidence, Hint, Step, Turn
 from tests.agent.states import PROGRAM_TASK, always_right, state_of, step
 
 REFUSED = Evidence(program="refused", note="the reply holds no Python program")

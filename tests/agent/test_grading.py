@@ -1,9 +1,9 @@
 import pytest
 
-from agent.errors import TaskError
-from agent.grading import Grade, grader_for
-from agent.sandbox import Limits, open_sandbox
-from agent.task import KINDS, Task
+from pilotage.agent.errors import TaskError
+from pilotage.agent.tasks.grading import Grade, grader_for
+from pilotage.agent.sandbox import Limits, open_sandbox
+from pilotage.agent.task import KINDS, Task
 
 
 def task(kind="text", gold=None, **fields) -> Task:

@@ -19,12 +19,12 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.types import Command, Send, interrupt
 from pydantic import BaseModel
 
-from agent import Budget, ReasoningAgent, ScriptedChatModel, Task
-from agent.errors import ModelUnavailable, PilotageError, UsageError
-from agent.graph import build_graph
-from agent.models import ModelClient
-from agent.models.scripted import Fault
-from agent.run_state import NO_ANSWER, trace_of
+from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.errors import ModelUnavailable, PilotageError, UsageError
+from pilotage.agent.graph.build import build_graph
+from pilotage.agent.models import ModelClient
+from pilotage.agent.models.scripted import Fault
+from pilotage.agent.graph.run_state import NO_ANSWER, trace_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -528,7 +528,7 @@ def test_what_cannot_be_asked_comes_back_to_the_model_as_a_sentence(model):
 
 
 def test_a_dead_endpoint_is_an_error_of_the_tool():
-    from agent.models import RetryPolicy
+    from pilotage.agent.models import RetryPolicy
 
     client = ModelClient(ScriptedChatModel(lambda _: Fault(status=401)), retry=RetryPolicy(retries=0))
     with ReasoningAgent(client, sandbox="none") as agent, pytest.raises(PilotageError):
@@ -539,8 +539,8 @@ def test_a_dead_endpoint_is_an_error_of_the_tool():
 
 
 WAITING = """
-from agent import ReasoningAgent, ScriptedChatModel
-from agent.models import ModelClient
+from pilotage.agent import ReasoningAgent, ScriptedChatModel
+from pilotage.agent.models import ModelClient
 
 def script(messages):
     print("asked", flush=True)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import Task
-from agent.kinds import infer_kind
-from agent.parts import Parts
-from agent.tasks.jsonl import task_from
+from pilotage.agent import Task
+from pilotage.agent.kinds import infer_kind
+from pilotage.agent.components import Parts
+from pilotage.agent.tasks.jsonl import task_from
 
 NUMERIC = [
     "6*7",

@@ -2,9 +2,9 @@
 
 import pytest
 
-from agent import ReasoningAgent, ScriptedChatModel, Task
-from agent.budget import Budget
-from memory import ConceptStore
+from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.budget import Budget
+from pilotage.memory import ConceptStore
 from tests.agent.states import always_right
 
 FIRST = Task(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli import main
-from navigator.bank import Bank
+from pilotage.agent.cli import main
+from pilotage.navigator.bank.bank import Bank
 
 SCRIPT = f"scripted:{Path(__file__).parents[2] / 'examples' / 'script.json'}"
 SHORT = ("--algo", "cql", "--steps", "20", "--hyper", "hidden=4,4", "--hyper", "batch=8", "--json")

@@ -2,15 +2,15 @@
 
 import pytest
 
-from agent import Budget, ReasoningAgent, ScriptedChatModel, Task
-from agent.collecting.sources import Assigned
-from agent.errors import ModelError, ModelUnavailable
-from agent.live_training import Limits, RecordingDynamics, recorded_in
-from agent.models import Fault, ModelClient, RetryPolicy
-from navigator.bank import Bank, TaskHeader
-from navigator.errors import BankError, PolicyError
-from navigator.load import load_policy
-from navigator.train import live_plan, train_live
+from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.banks.sources import Assigned
+from pilotage.agent.errors import ModelError, ModelUnavailable
+from pilotage.agent.banks.live_training import Limits, RecordingDynamics, recorded_in
+from pilotage.agent.models import Fault, ModelClient, RetryPolicy
+from pilotage.navigator.bank.bank import Bank, TaskHeader
+from pilotage.navigator.errors import BankError, PolicyError
+from pilotage.navigator.policies.load import load_policy
+from pilotage.navigator.training.train import live_plan, train_live
 from tests.agent.states import always_right
 
 EPISODES = 20

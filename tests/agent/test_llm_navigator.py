@@ -5,19 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import Budget, ReasoningAgent, ScriptedChatModel, Task
-from agent.blocks import Registry
-from agent.collecting.explore import parse_mix
-from agent.errors import UsageError
-from agent.llm_navigator import LLMNavigator, grammar, parse
-from agent.models import Capabilities, ModelClient
-from agent.navigators import Navigator, navigator_for
-from agent.observe import free_spec
-from agent.policies import policy_for
-from navigator.inputs import Scaling
-from navigator.learned import LearnedPolicy
-from navigator.policy import Decision
-from navigator.policy_file import Header
+from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.blocks import Registry
+from pilotage.agent.banks.explore import parse_mix
+from pilotage.agent.errors import UsageError
+from pilotage.agent.routing.llm_navigator import LLMNavigator, grammar, parse
+from pilotage.agent.models import Capabilities, ModelClient
+from pilotage.agent.routing.navigators import Navigator, navigator_for
+from pilotage.agent.routing.observation import free_spec
+from pilotage.agent.routing.policies import policy_for
+from pilotage.navigator.policies.inputs import Scaling
+from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.policies.policy import Decision
+from pilotage.navigator.policies.policy_file import Header
 from tests.agent.states import always_right, state_of, step
 
 TASK = Task(id="product", prompt="What is 6 times 7?", kind="numeric", gold=42)

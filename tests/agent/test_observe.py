@@ -2,12 +2,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.blocks import BUILT_IN, Registry
-from agent.errors import UsageError
-from agent.models import ScriptedChatModel
-from agent.observe import Observer, free_values
-from agent.task import Task
-from agent.trace import Evidence, Hint, Recalled
+from pilotage.agent.blocks import BUILT_IN, Registry
+from pilotage.agent.errors import UsageError
+from pilotage.agent.models import ScriptedChatModel
+from pilotage.agent.routing.observation import Observer, free_values
+from pilotage.agent.task import Task
+from pilotage.agent.trace import Evidence, Hint, Recalled
 from tests.agent.states import state_of, step
 
 TASK = Task(id="t", prompt="What is 6 times 7?", kind="numeric")
@@ -117,8 +117,8 @@ def test_the_newest_program_and_check_and_the_best_examples_count():
 
 
 def test_what_is_left_falls_with_what_was_spent():
-    from agent.budget import Budget
-    from agent.trace import Usage
+    from pilotage.agent.budget import Budget
+    from pilotage.agent.trace import Usage
 
     spent = step("reason", usage=Usage(prompt_tokens=100, completion_tokens=150, llm_calls=1))
     seen = free_values(state_of(TASK, spent, budget=Budget(max_tokens=1000, max_steps=5)), Registry())

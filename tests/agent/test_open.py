@@ -2,15 +2,15 @@
 
 import pytest
 
-from agent import Budget, ReasoningAgent, ScriptedChatModel, Task
-from agent.blocks import installed
-from agent.candidates import candidates
-from agent.grading import grader_for
-from agent.models import ModelClient
-from agent.observe import KINDS_TOLD, free_spec
-from agent.policies import policy_for
-from agent.task import KINDS
-from memory import ConceptStore
+from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.blocks import installed
+from pilotage.agent.candidates import candidates
+from pilotage.agent.tasks.grading import grader_for
+from pilotage.agent.models import ModelClient
+from pilotage.agent.routing.observation import KINDS_TOLD, free_spec
+from pilotage.agent.routing.policies import policy_for
+from pilotage.agent.task import KINDS
+from pilotage.memory import ConceptStore
 from tests.agent.states import state_of, step
 
 LIMERICK = "There was 1 old cup of tea\nAnswer: 42\n```python\nprint(7)\n```\nthat nobody wanted but me."

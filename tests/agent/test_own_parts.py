@@ -6,12 +6,12 @@ import pytest
 from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from agent import Budget, ReasoningAgent, ScriptedChatModel, Task
-from agent.blocks import BUILT_IN, GRAPH_NODES, Block, Registry
-from agent.errors import UsageError
-from agent.events import Finished
-from agent.models import ModelClient
-from navigator.policy import Decision
+from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.blocks import BUILT_IN, GRAPH_NODES, Block, Registry
+from pilotage.agent.errors import UsageError
+from pilotage.agent.events import Finished
+from pilotage.agent.models import ModelClient
+from pilotage.navigator.policies.policy import Decision
 
 
 def agent_with(block=None, **settings):

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from agent.blocks import installed
-from agent.errors import UsageError
-from agent.observe import free_spec
-from agent.policies import policy_for, policy_label
-from navigator.inputs import Dial, Scaling
-from navigator.learned import LearnedPolicy
-from navigator.policy_file import Header
+from pilotage.agent.blocks import installed
+from pilotage.agent.errors import UsageError
+from pilotage.agent.routing.observation import free_spec
+from pilotage.agent.routing.policies import policy_for, policy_label
+from pilotage.navigator.policies.inputs import Dial, Scaling
+from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.policies.policy_file import Header
 
 REGISTRY = installed()
 ACTIONS, FEATURES = REGISTRY.actions, free_spec(REGISTRY)

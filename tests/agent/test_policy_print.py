@@ -4,10 +4,10 @@ import copy
 import io
 from dataclasses import replace
 
-from agent.cli.policy_print import print_policy
-from agent.cli.terminal import screen
-from navigator.policy_file import read_policy
-from navigator.pretrained import FILE
+from pilotage.agent.cli.train.policy_printing import print_policy
+from pilotage.agent.cli.terminal import screen
+from pilotage.navigator.policies.policy_file import read_policy
+from pilotage.navigator.policies.pretrained import FILE
 
 HOSTILE = "[/] [bold]x \x1b]0;t\x07"
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from agent import ReasoningAgent, ScriptedChatModel, Task
-from agent.errors import UsageError
-from memory import ConceptDraft, ConceptStore
+from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.errors import UsageError
+from pilotage.memory import ConceptDraft, ConceptStore
 
 SALE = ConceptDraft(
     title="Profit of a sale",

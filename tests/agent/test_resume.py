@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from agent import ReasoningAgent, ScriptedChatModel, Task
-from agent.batch import ResultsFile, solve_all
-from agent.continual import solve_continually
-from agent.errors import UsageError
-from agent.regrading import regrade
-from memory import ConceptStore
+from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.batch.batch import ResultsFile, solve_all
+from pilotage.agent.batch.continual import solve_continually
+from pilotage.agent.errors import UsageError
+from pilotage.agent.batch.regrading import regrade
+from pilotage.memory import ConceptStore
 from tests.agent.states import row
 
 SCRIPT = {"rules": {r"2 plus 2": "Answer: 4", r"3 plus 3": "Answer: 6", r"": "Answer: 7"}}

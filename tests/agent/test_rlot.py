@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from agent import ReasoningAgent, ScriptedChatModel
-from agent.blocks import Registry
-from agent.collecting.meta import meta_of, prompt_hash
-from agent.collecting.plan import parse_plan
-from agent.rlot import rlot_registry
-from agent.settings import settings_from
-from navigator.bank import Bank
-from navigator.load import load_policy
+from pilotage.agent import ReasoningAgent, ScriptedChatModel
+from pilotage.agent.blocks import Registry
+from pilotage.agent.banks.meta import meta_of, prompt_hash
+from pilotage.agent.banks.plan import parse_plan
+from pilotage.agent.routing.rlot import rlot_registry
+from pilotage.agent.settings import settings_from
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.policies.load import load_policy
 from tests.agent.states import always_right, state_of, step
 
 PAPERS = ("reason", "decompose", "debate", "reflect", "answer")
@@ -61,7 +61,7 @@ def test_the_plan_of_the_preset_is_within_its_actions_and_asks_nothing_hidden_by
 def test_another_wording_of_the_question_is_another_bank_but_only_for_the_preset(monkeypatch):
     before = {preset: meta_of(agent_with(preset).parts).prompt_hash for preset in ("free", "rlot", "rlot+free")}
     assert before["free"] == prompt_hash(Registry())
-    monkeypatch.setattr("agent.self_scores.QUESTION", "How was it?")
+    monkeypatch.setattr("pilotage.agent.routing.self_scores.QUESTION", "How was it?")
     after = {preset: meta_of(agent_with(preset).parts).prompt_hash for preset in before}
     assert [preset for preset in before if before[preset] != after[preset]] == ["rlot", "rlot+free"]
 

@@ -1,15 +1,15 @@
-"""Live dynamics: what navigator.env asks of anything it runs on, over real blocks."""
+"""Live dynamics: what pilotage.navigator.envs.env asks of anything it runs on, over real blocks."""
 
 import warnings
 
 import numpy as np
 import pytest
 
-from agent import Budget, ReasoningAgent, ScriptedChatModel, Task
-from agent.errors import UsageError
-from agent.models import ModelClient
-from agent.rollout import LiveDynamics
-from navigator.errors import EnvError, SpecMismatch
+from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.errors import UsageError
+from pilotage.agent.models import ModelClient
+from pilotage.agent.banks.live_dynamics import LiveDynamics
+from pilotage.navigator.errors import EnvError, SpecMismatch
 from tests.agent.states import always_right
 
 TASKS = [
@@ -86,7 +86,7 @@ def test_it_runs_behind_the_environment_and_passes_its_check(dynamics):
     gymnasium = pytest.importorskip("gymnasium")
     from gymnasium.utils.env_checker import check_env
 
-    import navigator  # noqa: F401  (registers the environments)
+    from pilotage import navigator  # noqa: F401  (registers the environments)
 
     env = gymnasium.make("pilotage/Reasoning-v0", dynamics=dynamics, cost_weight=0.1)
     with warnings.catch_warnings():

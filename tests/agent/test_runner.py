@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from agent import Budget, ReasoningAgent, ScriptedChatModel, Task, events
-from agent.errors import UsageError
-from agent.models import ModelClient
-from navigator import Decision
+from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task, events
+from pilotage.agent.errors import UsageError
+from pilotage.agent.models import ModelClient
+from pilotage.navigator import Decision
 from tests.agent.states import always_right
 
 TASK = Task(id="product", prompt="What is 6 times 7?", kind="numeric", gold=42)
@@ -166,8 +166,8 @@ async def test_the_graph_is_a_node_of_another_graph(scripted):
 KILLED = """
 import asyncio, sys
 from pathlib import Path
-from agent import ReasoningAgent, ScriptedChatModel, Task
-from agent.models import ModelClient
+from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.models import ModelClient
 
 log, folder, latency = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
 

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent import Budget, ReasoningAgent, ScriptedChatModel, Task
-from agent.advance import observe
-from agent.blocks import Registry
-from agent.models import Fault, ModelClient, RetryPolicy, ScriptedReply
-from agent.models.reply import Capabilities
-from agent.observe import Observer
-from agent.self_scores import GRAMMAR, JSON_SCHEMA, LABELS, QUESTION, read_scores
-from agent.stepwise import Stepwise
+from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.graph.advance import observe
+from pilotage.agent.blocks import Registry
+from pilotage.agent.models import Fault, ModelClient, RetryPolicy, ScriptedReply
+from pilotage.agent.models.reply import Capabilities
+from pilotage.agent.routing.observation import Observer
+from pilotage.agent.routing.self_scores import GRAMMAR, JSON_SCHEMA, LABELS, QUESTION, read_scores
+from pilotage.agent.banks.stepwise import Stepwise
 from tests.agent.states import always_right, state_of, step
 
 TASK = Task(id="t", prompt="What is 6 times 7?", kind="numeric")
@@ -116,7 +116,7 @@ async def test_a_reply_that_stays_unusable_is_paid_for_and_tells_nothing(kit_for
 
 
 async def test_an_endpoint_that_is_down_is_not_taken_for_an_unknown_score(kit_for):
-    from agent.errors import ModelUnavailable
+    from pilotage.agent.errors import ModelUnavailable
 
     client = ModelClient(ScriptedChatModel(scored(Fault(status=401))), retry=RetryPolicy(retries=0))
     with pytest.raises(ModelUnavailable):

@@ -4,18 +4,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.blocks import installed
-from agent.errors import UsageError
-from agent.observe import PRESETS, Observer, spec_for
-from agent.policies import policy_for
-from agent.studying import StudyingNavigator
-from agent.task import KINDS, Example, Task
-from navigator import Bank, EpsilonPolicy, NavigatorError, pretrained
-from navigator.evaluation import Protocol, evaluate
-from navigator.familiar import FamiliarPolicy
-from navigator.provenance import provenance
-from navigator.rules import RulePolicy
-from navigator.spaces import ActionSpec
+from pilotage.agent.blocks import installed
+from pilotage.agent.errors import UsageError
+from pilotage.agent.routing.observation import PRESETS, Observer, spec_for
+from pilotage.agent.routing.policies import policy_for
+from pilotage.agent.routing.explore_exploit import StudyingNavigator
+from pilotage.agent.task import KINDS, Example, Task
+from pilotage.navigator import Bank, EpsilonPolicy, NavigatorError
+from pilotage.navigator.policies import pretrained
+from pilotage.navigator.evaluation import Protocol, evaluate
+from pilotage.navigator.policies.in_distribution import FamiliarPolicy
+from pilotage.navigator.policies.provenance import provenance
+from pilotage.navigator.policies.rules import RulePolicy
+from pilotage.navigator.spaces import ActionSpec
 from tests.agent.states import state_of
 
 REGISTRY = installed()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from memory import ConceptStore
+from pilotage.memory import ConceptStore
 
 SCRIPT = {
     "rules": {

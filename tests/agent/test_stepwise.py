@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 
-from agent import Budget, ReasoningAgent, ScriptedChatModel, Task
-from agent.errors import UsageError
-from agent.models import Fault, ModelClient, ResponseCache, RetryPolicy
-from agent.stepwise import UNUSABLE, Stepwise
+from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.errors import UsageError
+from pilotage.agent.models import Fault, ModelClient, ResponseCache, RetryPolicy
+from pilotage.agent.banks.stepwise import UNUSABLE, Stepwise
 from tests.agent.states import always_right
 
 TASK = Task(id="product", prompt="What is 6 times 7?", kind="numeric", gold=42)
@@ -111,7 +111,7 @@ async def test_what_is_not_legal_is_refused(action):
 
 
 async def test_an_endpoint_that_is_down_is_no_step():
-    from agent.errors import ModelUnavailable
+    from pilotage.agent.errors import ModelUnavailable
 
     client = ModelClient(ScriptedChatModel([Fault()] * 3), retry=RetryPolicy(retries=0))
     stepwise = Stepwise(parts_over(client))

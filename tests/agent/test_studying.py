@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from agent.blocks import installed
-from agent.navigators import navigator_for
-from agent.observe import Observer
-from agent.studying import StudyingNavigator
-from agent.task import Task
-from agent.trace import Hint, Recalled
-from navigator.exploring import EpsilonPolicy
-from navigator.familiar import FamiliarPolicy
-from navigator.policy import FixedPolicy
-from navigator.rules import RulePolicy
+from pilotage.agent.blocks import installed
+from pilotage.agent.routing.navigators import navigator_for
+from pilotage.agent.routing.observation import Observer
+from pilotage.agent.routing.explore_exploit import StudyingNavigator
+from pilotage.agent.task import Task
+from pilotage.agent.trace import Hint, Recalled
+from pilotage.navigator.policies.epsilon import EpsilonPolicy
+from pilotage.navigator.policies.in_distribution import FamiliarPolicy
+from pilotage.navigator.policies.policy import FixedPolicy
+from pilotage.navigator.policies.rules import RulePolicy
 from tests.agent.states import state_of
 
 REGISTRY = installed()

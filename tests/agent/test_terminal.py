@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.cli.terminal import guarded, plain, screen
-from memory import ConceptDraft
-from memory.store import ConceptStore
+from pilotage.agent.cli.terminal import guarded, plain, screen
+from pilotage.memory import ConceptDraft
+from pilotage.memory.store import ConceptStore
 from tests.navigator.banks import learnable_bank, node, write_bank
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202eevil\r[bold]x[/bold][/] :skull:"

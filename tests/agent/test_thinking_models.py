@@ -2,12 +2,12 @@
 
 import pytest
 
-from agent import Budget, ReasoningAgent, Task
-from agent.budget import Meter
-from agent.kit import THINKING_TOKENS, Kit
-from agent.models import ModelClient, ScriptedChatModel
-from agent.models.reply import LimitUsedUp, Message
-from agent.settings import settings_from
+from pilotage.agent import Budget, ReasoningAgent, Task
+from pilotage.agent.budget import Meter
+from pilotage.agent.kit import THINKING_TOKENS, Kit
+from pilotage.agent.models import ModelClient, ScriptedChatModel
+from pilotage.agent.models.reply import LimitUsedUp, Message
+from pilotage.agent.settings import settings_from
 
 ASKED = (Message(role="user", content="What is 6*7?"),)
 THOUGHT = "<think>" + "hm " * 100 + "</think>\n"

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from agent import Budget, ReasoningAgent, ScriptedChatModel
-from agent.errors import AgentClosed, ModelUnavailable, UsageError
-from agent.models import ModelClient
-from agent.models.scripted import Fault
+from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel
+from pilotage.agent.errors import AgentClosed, ModelUnavailable, UsageError
+from pilotage.agent.models import ModelClient
+from pilotage.agent.models.scripted import Fault
 
 PLANNED = "fixed:plan,reason,answer"
 

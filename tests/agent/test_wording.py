@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.wording import FEATURES, wording
-from navigator.spaces import ObservationSpec
+from pilotage.agent.routing.text_features import FEATURES, wording
+from pilotage.navigator.spaces import ObservationSpec
 
 SPEC = ObservationSpec(FEATURES)
 

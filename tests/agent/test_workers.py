@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from agent.workers import at_once
+from pilotage.agent.batch.workers import at_once
 
 
 async def test_they_share_the_work_and_none_is_done_twice():

@@ -7,14 +7,14 @@ from pathlib import Path
 import fresh_routes
 import pytest
 
-from agent import ReasoningAgent, ScriptedChatModel
-from agent.collect import Collector, Study
-from agent.collecting.explore import parse_mix
-from agent.collecting.meta import meta_of
-from agent.collecting.plan import parse_plan
-from agent.collecting.sources import mixed
-from agent.stepwise import Stepwise
-from navigator.bank import BankWriter
+from pilotage.agent import ReasoningAgent, ScriptedChatModel
+from pilotage.agent.banks.collect import Collector, Study
+from pilotage.agent.banks.explore import parse_mix
+from pilotage.agent.banks.meta import meta_of
+from pilotage.agent.banks.plan import parse_plan
+from pilotage.agent.banks.sources import mixed
+from pilotage.agent.banks.stepwise import Stepwise
+from pilotage.navigator.bank.bank import BankWriter
 
 TASKS = [{"id": f"q{n}", "prompt": f"Box {n}: what is 6 times 7?", "gold": 42} for n in range(4)]
 

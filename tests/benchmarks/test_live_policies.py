@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from live_policies import Entry, compared, text_of
 
-from navigator import Bank
+from pilotage.navigator import Bank
 
 SCRIPT = f"scripted:{Path(__file__).parents[2] / 'examples' / 'script.json'}"
 TASKS = [{"id": f"q{n}", "prompt": f"Box {n}: what is 48 times 10?", "gold": 480 + n % 2} for n in range(4)]

@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from agent.models import ModelClient, ResponseCache, ScriptedChatModel
+from pilotage.agent.models import ModelClient, ResponseCache, ScriptedChatModel
 
 OPTIONS = ["--families", "spell_backward", "count_bits", "--per-family", "3", "--orders", "2", "--embedder", "hash"]
 
@@ -80,7 +80,7 @@ def test_a_grade_never_decides_what_is_learnt(gain, tmp_path):
 
 
 def test_the_lessons_arm_keeps_no_program(gain, tmp_path):
-    from memory import ConceptStore
+    from pilotage.memory import ConceptStore
 
     gain("--arms", "none", "lessons")
     kinds = set()

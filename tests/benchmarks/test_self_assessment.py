@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import self_assessment
 
-from agent.self_scores import FEATURES
-from navigator.bank import BankMeta, Node
-from navigator.spaces import ObservationSpec
+from pilotage.agent.routing.self_scores import FEATURES
+from pilotage.navigator.bank.bank import BankMeta, Node
+from pilotage.navigator.spaces import ObservationSpec
 from tests.navigator.banks import learnable_bank, usage, write_bank
 from tests.navigator.rlot_banks import ACTIONS
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from memory.concept import Concept, Outcomes, Parameter, Provenance
+from pilotage.memory.concept import Concept, Outcomes, Parameter, Provenance
 
 _text = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=20)
 _word = _text.filter(lambda text: any(mark.isprintable() and not mark.isspace() for mark in text))

@@ -4,9 +4,9 @@ import textwrap
 
 import pytest
 
-from memory.basestore import PilotageStore
-from memory.concept import ConceptDraft
-from memory.store import ConceptStore
+from pilotage.memory.adapters.langgraph.store import PilotageStore
+from pilotage.memory.concept import ConceptDraft
+from pilotage.memory.store import ConceptStore
 from tests.servers import chroma_url, postgres, postgres_url  # noqa: F401  (fixtures)
 
 COST = ConceptDraft(

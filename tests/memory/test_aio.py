@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from memory import AsyncConceptStore, ConceptStore
-from memory.embedding import HashEmbedder
-from memory.errors import InvalidConcept, LedgerError, UnknownConcept
+from pilotage.memory import AsyncConceptStore, ConceptStore
+from pilotage.memory.embedders.embedder import HashEmbedder
+from pilotage.memory.errors import InvalidConcept, LedgerError, UnknownConcept
 from tests.memory.conftest import COST, GRID, SPELL
 
 SYNC = {name: member for name, member in inspect.getmembers(ConceptStore) if not name.startswith("_")}

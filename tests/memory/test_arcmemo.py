@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memory.arcmemo import ArcMemoReader
-from memory.documents import load_document
+from pilotage.memory.formats.arcmemo import ArcMemoReader
+from pilotage.memory.formats.documents import load_document
 
 FILES = Path(__file__).parent / "arcmemo"
 

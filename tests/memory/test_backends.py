@@ -5,13 +5,13 @@ from contextlib import ExitStack
 
 import pytest
 
-from memory.concept import ConceptDraft
-from memory.embedding import HashEmbedder
-from memory.errors import StaleConcept, UnknownConcept
-from memory.index import ChromaIndex
-from memory.lexical import drift
-from memory.scan import VectorScan
-from memory.store import ConceptStore
+from pilotage.memory.concept import ConceptDraft
+from pilotage.memory.embedders.embedder import HashEmbedder
+from pilotage.memory.errors import StaleConcept, UnknownConcept
+from pilotage.memory.search.chroma import ChromaIndex
+from pilotage.memory.search.keywords import drift
+from pilotage.memory.search.exact_scan import VectorScan
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 
 VOWELS = ConceptDraft(title="Count vowels", cues=("how many vowels a word has",), implementation=("print(n)",))

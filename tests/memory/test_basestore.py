@@ -12,9 +12,9 @@ from langgraph.config import get_store
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.store.base import GetOp, InvalidNamespaceError, PutOp, SearchOp
 
-from memory.basestore import PilotageStore
-from memory.errors import InvalidConcept, InvalidItem
-from memory.store import ConceptStore
+from pilotage.memory.adapters.langgraph.store import PilotageStore
+from pilotage.memory.errors import InvalidConcept, InvalidItem
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, SPELL, keys
 
 ADA = ("users", "ada")
@@ -120,7 +120,7 @@ def test_without_an_embedder_a_query_still_gives_the_items_and_they_are_found_by
 
 
 def test_items_move_to_another_embedder(place):
-    from memory.embedding import HashEmbedder
+    from pilotage.memory.embedders.embedder import HashEmbedder
 
     with PilotageStore.open(place, embedder="hash", fields=["text"]) as store:
         store.concepts.add(COST)
@@ -259,7 +259,7 @@ def test_the_sweeper_deletes_in_the_background(tmp_path, clock):
 
 WRITER = """
 import sys
-from memory.basestore import PilotageStore
+from pilotage.memory.adapters.langgraph.store import PilotageStore
 with PilotageStore.open(sys.argv[1], embedder="hash") as store:
     for number in range(10):
         store.put(("shared",), f"{sys.argv[2]} {number}", {"text": f"{sys.argv[2]} {100 + number}"})

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from langgraph.store.base import GetOp, ListNamespacesOp, MatchCondition, PutOp, SearchOp
 from langgraph.store.memory import InMemoryStore
 
-from memory.basestore import PilotageStore
-from memory.embedding import HashEmbedder
-from memory.store import ConceptStore
+from pilotage.memory.adapters.langgraph.store import PilotageStore
+from pilotage.memory.embedders.embedder import HashEmbedder
+from pilotage.memory.store import ConceptStore
 
 EVERYTHING = 1000
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from memory.concept import ConceptDraft, Parameter
-from memory.errors import InvalidConcept, LedgerError, UnknownConcept
-from memory.items import ItemTable
-from memory.store import ConceptStore
+from pilotage.memory.concept import ConceptDraft, Parameter
+from pilotage.memory.errors import InvalidConcept, LedgerError, UnknownConcept
+from pilotage.memory.adapters.langgraph.items import ItemTable
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST
 
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from memory.concept import ConceptDraft, Provenance
-from memory.embedding import HashEmbedder
-from memory.errors import EmbedderMismatch
-from memory.store import ConceptStore
+from pilotage.memory.concept import ConceptDraft, Provenance
+from pilotage.memory.embedders.embedder import HashEmbedder
+from pilotage.memory.errors import EmbedderMismatch
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 
 TITLES = st.lists(st.sampled_from(["rotate a matrix", "sum of prices", "reverse words", "count 3 coins"]), max_size=8)

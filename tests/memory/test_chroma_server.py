@@ -5,18 +5,18 @@ import sys
 
 import pytest
 
-from memory.chroma_server import _connect
-from memory.embedding import HashEmbedder
-from memory.errors import EmbedderMismatch, IndexUnreachable
-from memory.index import ChromaIndex
-from memory.store import ConceptStore
+from pilotage.memory.search.chroma_server import _connect
+from pilotage.memory.embedders.embedder import HashEmbedder
+from pilotage.memory.errors import EmbedderMismatch, IndexUnreachable
+from pilotage.memory.search.chroma import ChromaIndex
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 from tests.servers import free_port
 
 WRITER = """
 import sys
-from memory.concept import ConceptDraft
-from memory.store import ConceptStore
+from pilotage.memory.concept import ConceptDraft
+from pilotage.memory.store import ConceptStore
 with ConceptStore.open(sys.argv[1], embedder="hash", index=sys.argv[2]) as store:
     for n in range(12):
         id = store.add(ConceptDraft(title=f"Method number{n} of writer{sys.argv[3]}"))

@@ -4,8 +4,8 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from memory.concept import Concept, ConceptDraft, Outcomes, Provenance
-from memory.errors import InvalidConcept
+from pilotage.memory.concept import Concept, ConceptDraft, Outcomes, Provenance
+from pilotage.memory.errors import InvalidConcept
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memory import ConceptStore
-from memory.concept import MOST_COUNTED, Outcomes
-from memory.credit import OUTCOMES, Uplift
-from memory.errors import InvalidConcept, UnknownConcept
-from memory.ledger import By
-from memory.prune import PruneRule, probability_of_harm
+from pilotage.memory import ConceptStore
+from pilotage.memory.concept import MOST_COUNTED, Outcomes
+from pilotage.memory.edits.credit import OUTCOMES, Uplift
+from pilotage.memory.errors import InvalidConcept, UnknownConcept
+from pilotage.memory.ledger.ledger import By
+from pilotage.memory.edits.prune import PruneRule, probability_of_harm
 from tests.memory.conftest import COST, GRID, SPELL
 
 SOLVED = ("recalled", "recalled_solved", "followed", "helped")

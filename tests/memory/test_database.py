@@ -12,11 +12,11 @@ import psycopg
 import pytest
 from langgraph.store.base import GetOp, PutOp
 
-from memory import database_postgres
-from memory.aio import AsyncConceptStore
-from memory.basestore import PilotageStore
-from memory.errors import ConceptStoreError, LedgerError, LedgerLocked, StoreClosed, WriteUnknown
-from memory.store import ConceptStore
+from pilotage.memory.ledger import postgres as database_postgres
+from pilotage.memory.aio import AsyncConceptStore
+from pilotage.memory.adapters.langgraph.store import PilotageStore
+from pilotage.memory.errors import ConceptStoreError, LedgerError, LedgerLocked, StoreClosed, WriteUnknown
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 from tests.memory.postgres_proxy import Proxy
 from tests.memory.test_ledger import in_bubblewrap
@@ -119,8 +119,8 @@ class TestReadOnlyFolders:
     READ = """
     import io, sys
     from langgraph.store.base import PutOp
-    from memory.basestore import PilotageStore
-    from memory.errors import LedgerReadOnly
+    from pilotage.memory.adapters.langgraph.store import PilotageStore
+    from pilotage.memory.errors import LedgerReadOnly
     from tests.memory.conftest import COST, SPELL
     with PilotageStore.open({folder!r}, embedder="hash", fields=["text"]) as store:
         concepts = store.concepts
@@ -160,13 +160,13 @@ class TestReadOnlyFolders:
             assert in_bubblewrap(code, "--ro-bind", str(filled), str(filled)) == "read\n"
 
     def test_what_its_last_writer_left_unmerged_is_never_left_out(self, filled):
-        code = "import os, sys; from memory.store import ConceptStore; from tests.memory.conftest import SPELL\n"
+        code = "import os, sys; from pilotage.memory.store import ConceptStore; from tests.memory.conftest import SPELL\n"
         code += f"ConceptStore.open({str(filled)!r}, embedder='hash').add(SPELL); os._exit(0)"
         subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
         (filled / "ledger.sqlite-shm").unlink()
         code = f"""
-        from memory.errors import LedgerReadOnly
-        from memory.store import ConceptStore
+        from pilotage.memory.errors import LedgerReadOnly
+        from pilotage.memory.store import ConceptStore
         try:
             with ConceptStore.open({str(filled)!r}, embedder="hash") as store:
                 print(store.count())
@@ -322,7 +322,7 @@ def test_half_a_character_in_an_id_is_a_typed_error(store, act):
 
 
 def test_what_another_process_adds_while_the_index_opens_is_no_difference(folder, caplog, monkeypatch):
-    from memory import index
+    from pilotage.memory.search import chroma as index
 
     with ConceptStore.open(folder, embedder="hash") as before:
         before.add(COST)

@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from memory.concept import Concept, Outcomes, Parameter
-from memory.decide import decide, extension
-from memory.recall import Hit
-from memory.settle import settle
+from pilotage.memory.concept import Concept, Outcomes, Parameter
+from pilotage.memory.learning.reconcile import decide, extension
+from pilotage.memory.search.recall import Hit
+from pilotage.memory.learning.settle import settle
 from tests.memory.conftest import COST, SPELL
 
 RENAMED = COST.model_copy(

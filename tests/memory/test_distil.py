@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from memory.distil import SolvedTrace, distil
-from memory.lint import leaks
+from pilotage.memory.learning.distil import SolvedTrace, distil
+from pilotage.memory.text.lint import leaks
 
 EGGS = SolvedTrace(
     task_id="t1",

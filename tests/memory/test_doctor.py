@@ -2,8 +2,8 @@ import sqlite3
 
 import pytest
 
-from memory.errors import InvalidConcept, UnknownConcept
-from memory.store import ConceptStore
+from pilotage.memory.errors import InvalidConcept, UnknownConcept
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from memory.changes import flatten, unflatten
-from memory.concept import Concept
-from memory.index import ChromaIndex
-from memory.lexical import drift
-from memory.store import ConceptStore
+from pilotage.memory.ledger.changes import flatten, unflatten
+from pilotage.memory.concept import Concept
+from pilotage.memory.search.chroma import ChromaIndex
+from pilotage.memory.search.keywords import drift
+from pilotage.memory.store import ConceptStore
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "kills.py"
 

@@ -4,9 +4,9 @@ import warnings
 import numpy as np
 import pytest
 
-from memory.embedding import Embedder, HashEmbedder, models_folder, resolve_embedder
-from memory.errors import EmbedderError
-from memory.store import ConceptStore
+from pilotage.memory.embedders.embedder import Embedder, HashEmbedder, models_folder, resolve_embedder
+from pilotage.memory.errors import EmbedderError
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 
 TEXTS = [
@@ -36,7 +36,7 @@ def test_hash_vectors_are_unit_deterministic_and_order_texts_by_shared_words():
 def test_hash_vectors_depend_neither_on_the_process_nor_on_its_blas_kernel(python, monkeypatch, kernel):
     texts = [f"{number} words: " + " ".join(f"word{place}" for place in range(number)) for number in range(100)]
     monkeypatch.setenv("OPENBLAS_CORETYPE", kernel)
-    out = python(f"from memory.embedding import HashEmbedder; print(HashEmbedder().embed({texts!r}).tobytes().hex())")
+    out = python(f"from pilotage.memory.embedders.embedder import HashEmbedder; print(HashEmbedder().embed({texts!r}).tobytes().hex())")
     assert out.strip() == HashEmbedder().embed(texts).tobytes().hex()
 
 
@@ -63,7 +63,7 @@ def test_minilm_loads_in_a_fresh_process_without_torch(python):
     python(
         """
         import sys
-        from memory.embedding import resolve_embedder
+        from pilotage.memory.embedders.embedder import resolve_embedder
         assert resolve_embedder("minilm").embed(["hello"]).shape == (1, 384)
         assert not {"torch", "transformers", "sentence_transformers", "chromadb"} & set(sys.modules)
         """
@@ -94,7 +94,7 @@ def test_minilm_knows_meaning_where_words_differ(minilm, folder):
 @pytest.mark.live
 @pytest.mark.parametrize("damaged", ["model.safetensors", "config.json", "tokenizer.json"])
 def test_a_damaged_model_is_a_sentence(damaged, tmp_path):
-    from memory.bert import BertEmbedder
+    from pilotage.memory.embedders.bert import BertEmbedder
 
     copy = tmp_path / "all-minilm-l6-v2"
     shutil.copytree(models_folder() / copy.name, copy)

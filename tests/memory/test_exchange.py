@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from memory.concept import ConceptDraft, Provenance
-from memory.embedding import EmbedderIdentity
-from memory.errors import MalformedImport
-from memory.store import ConceptStore
+from pilotage.memory.concept import ConceptDraft, Provenance
+from pilotage.memory.embedders.embedder import EmbedderIdentity
+from pilotage.memory.errors import MalformedImport
+from pilotage.memory.store import ConceptStore
 from tests.memory.concepts import memories
 from tests.memory.conftest import COST, GRID, SPELL
 
@@ -227,7 +227,7 @@ def test_an_export_of_a_newer_version_is_refused(other, newer):
 def test_an_export_file_appears_only_when_it_is_complete(lived_in, tmp_path, monkeypatch):
     target = tmp_path / "out.jsonl"
     target.write_text("before")
-    monkeypatch.setattr("memory.concept.Concept.model_dump_json", lambda *_: 1 / 0)
+    monkeypatch.setattr("pilotage.memory.concept.Concept.model_dump_json", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         lived_in.export(target)
     assert target.read_text() == "before"

@@ -7,20 +7,12 @@ import pytest
 from langgraph.store.base import PutOp
 from sqlalchemy import update
 
-from memory import ConceptStore
-from memory.basestore import PilotageStore
-from memory.concept import ConceptDraft
-from memory.embedded_chroma import _readable
-from memory.errors import (
-    IndexFull,
-    InvalidConcept,
-    InvalidItem,
-    MalformedImport,
-    StoreClosed,
-    UnknownEvent,
-    UnreadableRow,
-)
-from memory.schema import concepts
+from pilotage.memory import ConceptStore
+from pilotage.memory.adapters.langgraph.store import PilotageStore
+from pilotage.memory.concept import ConceptDraft
+from pilotage.memory.search.chroma_embedded import _readable
+from pilotage.memory.errors import IndexFull, InvalidConcept, InvalidItem, MalformedImport, StoreClosed, UnknownEvent, UnreadableRow
+from pilotage.memory.ledger.schema import concepts
 from tests.memory.conftest import COST, GRID
 
 HUGE = 10**30

@@ -7,12 +7,12 @@ import sqlite3
 import numpy as np
 import pytest
 
-from memory.concept import ConceptDraft
-from memory.embedding import HashEmbedder
-from memory.errors import EmbedderError, EmbedderMismatch, IndexCorrupt
-from memory.index import ChromaIndex
-from memory.scan import VectorScan
-from memory.store import ConceptStore
+from pilotage.memory.concept import ConceptDraft
+from pilotage.memory.embedders.embedder import HashEmbedder
+from pilotage.memory.errors import EmbedderError, EmbedderMismatch, IndexCorrupt
+from pilotage.memory.search.chroma import ChromaIndex
+from pilotage.memory.search.exact_scan import VectorScan
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 
 

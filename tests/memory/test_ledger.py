@@ -9,9 +9,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from agent.sandbox.bubblewrap import find_bwrap
-from memory.errors import LedgerError, LedgerLocked, LedgerReadOnly, NewerSchema
-from memory.store import ConceptStore
+from pilotage.agent.sandbox.bubblewrap import find_bwrap
+from pilotage.memory.errors import LedgerError, LedgerLocked, LedgerReadOnly, NewerSchema
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, SPELL
 from tests.servers import free_port
 
@@ -144,8 +144,8 @@ def in_bubblewrap(code, *options):
 
 
 FILL = """
-from memory.errors import LedgerError
-from memory.store import ConceptStore
+from pilotage.memory.errors import LedgerError
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST
 with ConceptStore.open({target!r}, embedder="hash") as store:
     kept = []
@@ -183,8 +183,8 @@ def test_a_limit_on_file_sizes_is_a_sentence_and_what_was_acknowledged_stays(fol
 
 def test_a_read_only_file_system_is_a_sentence(folder, ledger_file):
     code = f"""
-    from memory.errors import LedgerReadOnly
-    from memory.store import ConceptStore
+    from pilotage.memory.errors import LedgerReadOnly
+    from pilotage.memory.store import ConceptStore
     from tests.memory.conftest import SPELL
     try:
         with ConceptStore.open({str(folder)!r}, embedder="hash") as store:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from memory.concept import ConceptDraft
-from memory.errors import InvalidConcept, StaleConcept, UnknownConcept
-from memory.store import ConceptStore
+from pilotage.memory.concept import ConceptDraft
+from pilotage.memory.errors import InvalidConcept, StaleConcept, UnknownConcept
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 
 NUMBERS = itertools.count(100)

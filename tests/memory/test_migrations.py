@@ -10,11 +10,11 @@ import sys
 import psycopg
 import pytest
 
-from memory import migrations, schema
-from memory.concept import Concept
-from memory.embedding import HashEmbedder
-from memory.errors import LedgerReadOnly
-from memory.store import ConceptStore
+from pilotage.memory.ledger import migrations, schema
+from pilotage.memory.concept import Concept
+from pilotage.memory.embedders.embedder import HashEmbedder
+from pilotage.memory.errors import LedgerReadOnly
+from pilotage.memory.store import ConceptStore
 
 # The tables as pilotage 0.1.0 made them, written out, so that later changes of the code do not change them.
 DDL = """
@@ -204,7 +204,7 @@ def test_a_step_that_fails_leaves_the_ledger_as_it_was(old_ledger, monkeypatch):
 
 OPENER = """
 import sys
-from memory.store import ConceptStore
+from pilotage.memory.store import ConceptStore
 sys.stdin.readline()
 with ConceptStore.open(sys.argv[1], embedder="hash") as store:
     print(store.count(), len(store.events()), store.search("prices and quantities")[0].concept.title)
@@ -235,7 +235,7 @@ def test_there_is_a_step_from_every_earlier_schema():
 
 
 def test_items_of_schema_2_are_kept_and_searched_and_tell_their_changes(folder):
-    from memory.basestore import PilotageStore
+    from pilotage.memory.adapters.langgraph.store import PilotageStore
 
     with PilotageStore.open(folder, embedder="hash", fields=["text"]) as store:
         store.put(("a",), "k", {"text": "red apples"})

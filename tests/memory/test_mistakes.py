@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from memory.mistakes import Misstep, warn
-from memory.render import render
+from pilotage.memory.learning.failure_cases import Misstep, warn
+from pilotage.memory.render import render
 from tests.memory.test_render import stored
 
 MISSTEP = Misstep(

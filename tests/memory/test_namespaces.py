@@ -8,9 +8,9 @@ import sys
 import pytest
 from langgraph.store.base import PutOp
 
-from memory.basestore import PilotageStore
-from memory.errors import ConceptStoreError, InvalidItem, UnknownConcept
-from memory.store import ConceptStore
+from pilotage.memory.adapters.langgraph.store import PilotageStore
+from pilotage.memory.errors import ConceptStoreError, InvalidItem, UnknownConcept
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 
 MARK = "Zanzibar"
@@ -180,7 +180,7 @@ def test_the_command_line_stays_in_its_namespace(tenants, secret, place):
 
 CALLS = """
 import contextlib, io, json, sys
-from agent.cli import main
+from pilotage.agent.cli import main
 results = []
 for words in json.loads(sys.argv[1]):
     sys.argv = ["pilotage", "memory", *words]

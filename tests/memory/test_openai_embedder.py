@@ -7,10 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from memory.embedding import HashEmbedder, resolve_embedder
-from memory.errors import EmbedderError
-from memory.openai_embedder import OpenAIEmbedder
-from memory.store import ConceptStore
+from pilotage.memory.embedders.embedder import HashEmbedder, resolve_embedder
+from pilotage.memory.errors import EmbedderError
+from pilotage.memory.embedders.openai import OpenAIEmbedder
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from memory.store import ConceptStore
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 
 OWNER = """
 import sys
-from memory.store import ConceptStore
+from pilotage.memory.store import ConceptStore
 with ConceptStore.open(sys.argv[1], embedder="hash") as store:
     for line in sys.stdin:
         hits = store.search(line.strip(), limit=1)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.quoting import quoted, quoted_lines, quoted_text
+from pilotage.memory.text.quoting import quoted, quoted_lines, quoted_text
 
 MARKS = (
     "<notes>",

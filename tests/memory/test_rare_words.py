@@ -2,9 +2,9 @@
 
 import pytest
 
-from memory.concept import ConceptDraft
-from memory.rare_words import RareWords
-from memory.store import ConceptStore
+from pilotage.memory.concept import ConceptDraft
+from pilotage.memory.search.rare_words import RareWords
+from pilotage.memory.store import ConceptStore
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from memory.concept import Concept, ConceptDraft, Outcomes, Parameter
-from memory.recall import Hit, diversify, fuse, weigh
+from pilotage.memory.concept import Concept, ConceptDraft, Outcomes, Parameter
+from pilotage.memory.search.recall import Hit, diversify, fuse, weigh
 from tests.memory.conftest import COST, GRID, SPELL
 
 

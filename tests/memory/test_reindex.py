@@ -8,15 +8,15 @@ import sys
 import numpy as np
 import pytest
 
-from memory.concept import ConceptDraft
-from memory.embedding import HashEmbedder
-from memory.errors import EmbedderError, EmbedderMismatch
-from memory.store import ConceptStore
+from pilotage.memory.concept import ConceptDraft
+from pilotage.memory.embedders.embedder import HashEmbedder
+from pilotage.memory.errors import EmbedderError, EmbedderMismatch
+from pilotage.memory.store import ConceptStore
 
 MOVER = """
 import sys
-from memory.embedding import HashEmbedder
-from memory.store import ConceptStore
+from pilotage.memory.embedders.embedder import HashEmbedder
+from pilotage.memory.store import ConceptStore
 
 def told(done, total):
     print(done, total, flush=True)

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.concept import Concept, ConceptDraft, Parameter
-from memory.render import CLOSING, OPENING, estimate_tokens, render
+from pilotage.memory.concept import Concept, ConceptDraft, Parameter
+from pilotage.memory.render import CLOSING, OPENING, estimate_tokens, render
 from tests.memory.conftest import COST, GRID, SPELL
 
 text = st.text(max_size=80)

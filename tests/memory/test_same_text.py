@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.concept import ConceptDraft, Parameter
-from memory.decide import decide
-from memory.embedding import EmbedderIdentity, HashEmbedder
-from memory.programs import is_program, same_method
-from memory.recall import Hit
-from memory.same_text import canonical, distinct, says_the_same
-from memory.settle import settle
-from memory.store import ConceptStore
+from pilotage.memory.concept import ConceptDraft, Parameter
+from pilotage.memory.learning.reconcile import decide
+from pilotage.memory.embedders.embedder import EmbedderIdentity, HashEmbedder
+from pilotage.memory.text.programs import is_program, same_method
+from pilotage.memory.search.recall import Hit
+from pilotage.memory.text.same_text import canonical, distinct, says_the_same
+from pilotage.memory.learning.settle import settle
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST
 
 APART = [

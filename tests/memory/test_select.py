@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from memory.concept import Concept, Parameter
-from memory.recall import Hit
-from memory.select import caption, select
+from pilotage.memory.concept import Concept, Parameter
+from pilotage.memory.search.recall import Hit
+from pilotage.memory.learning.select import caption, select
 from tests.memory.conftest import COST, GRID, SPELL
 
 HITS = tuple(

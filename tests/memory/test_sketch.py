@@ -3,7 +3,7 @@ import ast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory.sketch import sketch
+from pilotage.memory.learning.sketch import sketch
 
 EGGS = """
 '''Janet's ducks.'''

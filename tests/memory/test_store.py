@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from memory.concept import ConceptDraft, Provenance
-from memory.errors import EmbedderError, InvalidConcept, StaleConcept, UnknownConcept
-from memory.store import ConceptStore
+from pilotage.memory.concept import ConceptDraft, Provenance
+from pilotage.memory.errors import EmbedderError, InvalidConcept, StaleConcept, UnknownConcept
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 
 
@@ -169,7 +169,7 @@ def test_an_empty_store_loads_neither_index_nor_model(folder, python):
     python(
         """
         import sys
-        from memory import ConceptStore
+        from pilotage.memory import ConceptStore
         with ConceptStore.open(sys.argv[1], embedder="hash") as store:
             assert store.is_empty() and store.search("x") == [] and store.recall("x").abstained
             store.warm()
@@ -185,7 +185,7 @@ def test_importing_memory_is_light(python):
 
 
 def test_every_public_name_is_there_and_no_other():
-    import memory
+    from pilotage import memory
 
     assert all(getattr(memory, name).__name__ == name for name in memory.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):

@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langgraph.store.base import GetOp, ListNamespacesOp, MatchCondition, PutOp, SearchOp
 
-from memory.basestore import PilotageStore
-from memory.errors import InvalidItem
-from memory.item_filter import passes
-from memory.store import ConceptStore
+from pilotage.memory.adapters.langgraph.store import PilotageStore
+from pilotage.memory.errors import InvalidItem
+from pilotage.memory.adapters.langgraph.filter import passes
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL, keys
 
 DOCS = ("docs",)
@@ -339,7 +339,7 @@ class TestEachConceptKeyIsOnItsOwn:
     def test_names_of_earlier_versions_still_lead_to_their_concepts(self, store):
         learned = store.concepts.add(COST)
         with store._ledger.write() as connection:
-            from memory.items import ItemDraft
+            from pilotage.memory.adapters.langgraph.items import ItemDraft
 
             old = ItemDraft(CONCEPTS, "k", f'{{"concept": "{learned}"}}', None, None)
             store._table.put(connection, old, 0.0, 0)

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from memory.concept import ConceptDraft
-from memory.errors import UnknownConcept
-from memory.store import ConceptStore
+from pilotage.memory.concept import ConceptDraft
+from pilotage.memory.errors import UnknownConcept
+from pilotage.memory.store import ConceptStore
 
 HALF = "x \ud83d"
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from memory.store import ConceptStore
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memory.concept import ConceptDraft
-from memory.embedding import HashEmbedder
-from memory.errors import ConceptStoreError, EmbedderError, StaleConcept, UnknownEvent
-from memory.lexical import drift
-from memory.store import ConceptStore
+from pilotage.memory.concept import ConceptDraft
+from pilotage.memory.embedders.embedder import HashEmbedder
+from pilotage.memory.errors import ConceptStoreError, EmbedderError, StaleConcept, UnknownEvent
+from pilotage.memory.search.keywords import drift
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 
 VOWELS = {"title": "Count vowels", "cues": ["how many vowels a word has"]}

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy.event import listen, remove
 
-from memory.concept import ConceptDraft
-from memory.embedding import HashEmbedder
-from memory.errors import StaleConcept
-from memory.lexical import drift
-from memory.prune import PruneRule
-from memory.store import ConceptStore
+from pilotage.memory.concept import ConceptDraft
+from pilotage.memory.embedders.embedder import HashEmbedder
+from pilotage.memory.errors import StaleConcept
+from pilotage.memory.search.keywords import drift
+from pilotage.memory.edits.prune import PruneRule
+from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST
 
 VOWELS = {"title": "Count vowels", "cues": ["how many vowels a word has"]}

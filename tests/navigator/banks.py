@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from navigator.bank import Bank, BankMeta, BankWriter, Node, TaskHeader, child_id
-from navigator.spaces import ActionSpec, Feature, ObservationSpec
+from pilotage.navigator.bank.bank import Bank, BankMeta, BankWriter, Node, TaskHeader, child_id
+from pilotage.navigator.spaces import ActionSpec, Feature, ObservationSpec
 
 ACTIONS = ActionSpec(("reason", "program", "verify", "answer"))
 BLOCKS = ("reason", "program", "verify")

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from navigator.inputs import Dial, Scaling
-from navigator.learned import LearnedPolicy
-from navigator.policy_file import Header
+from pilotage.navigator.policies.inputs import Dial, Scaling
+from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.policies.policy_file import Header
 from tests.navigator.banks import ACTIONS, OBSERVATIONS
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from navigator.bank import BankMeta, Node, child_id
-from navigator.spaces import ActionSpec, Feature, ObservationSpec
+from pilotage.navigator.bank.bank import BankMeta, Node, child_id
+from pilotage.navigator.spaces import ActionSpec, Feature, ObservationSpec
 from tests.navigator.banks import usage, write_bank
 
 ACTIONS = ActionSpec(("reason", "decompose", "debate", "reflect", "answer"))

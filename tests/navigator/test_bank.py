@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from navigator import Bank, BankError, BankMeta
-from navigator.bank_files import safe_name
-from navigator.bank_records import SHOWS
-from navigator.bank_split import stratified
-from navigator.bank_verify import verify
+from pilotage.navigator import Bank, BankError, BankMeta
+from pilotage.navigator.bank.files import safe_name
+from pilotage.navigator.bank.records import SHOWS
+from pilotage.navigator.bank.split import stratified
+from pilotage.navigator.bank.verify import verify
 from tests.navigator.banks import META, node, random_bank, random_nodes, write_bank
 
 

@@ -7,12 +7,12 @@ import math
 import numpy as np
 import pytest
 
-from navigator import Bank, BankError
-from navigator.bank_info import info
-from navigator.bank_merge import merge, pack
-from navigator.bank_verify import verify
-from navigator.forest import Forest
-from navigator.replay import RecordedDynamics
+from pilotage.navigator import Bank, BankError
+from pilotage.navigator.values.bank_info import info
+from pilotage.navigator.bank.merge import merge, pack
+from pilotage.navigator.bank.verify import verify
+from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.envs.recorded import RecordedDynamics
 from tests.navigator.banks import META, learnable_bank, node, random_bank, write_bank
 
 
@@ -134,7 +134,7 @@ def test_info_of_one_node_knows_what_it_does_not_know(tmp_path):
 def test_minari_reads_the_export(tmp_path, monkeypatch):
     minari = pytest.importorskip("minari")
     pytest.importorskip("h5py")
-    from navigator.bank_minari import export_minari
+    from pilotage.navigator.envs.minari import export_minari
 
     weight = 0.3
     bank = random_bank(tmp_path / "b", seed=7, tasks=2, depth=2)

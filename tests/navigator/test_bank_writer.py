@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from navigator import Bank, BankError, BankWriter, TaskHeader
-from navigator.bank_merge import pack
-from navigator.bank_verify import verify
+from pilotage.navigator import Bank, BankError, BankWriter, TaskHeader
+from pilotage.navigator.bank.merge import pack
+from pilotage.navigator.bank.verify import verify
 from tests.navigator.banks import ACTIONS, META, node, write_bank
 
 HEADER = TaskHeader("t", "sums")
@@ -41,7 +41,7 @@ def test_other_settings_are_refused(tmp_path, change):
 
 
 def test_two_processes_do_not_write_at_once(tmp_path):
-    code = "import sys; from navigator import BankWriter; from tests.navigator.banks import META\n"
+    code = "import sys; from pilotage.navigator import BankWriter; from tests.navigator.banks import META\n"
     code += "try: BankWriter(sys.argv[1], META)\nexcept Exception as error: print(error)"
     with BankWriter(tmp_path, META):
         command = [sys.executable, "-c", code, str(tmp_path)]
@@ -150,7 +150,7 @@ def test_threads_share_a_writer(tmp_path):
 
 WRITES = """
 import sys
-from navigator import BankWriter, TaskHeader
+from pilotage.navigator import BankWriter, TaskHeader
 from tests.navigator.banks import META, ACTIONS, node
 with BankWriter(sys.argv[1], META) as writer:
     for number in range(10_000):

@@ -5,14 +5,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from navigator.errors import PolicyError, SpecMismatch
-from navigator.linear import fit_linear
-from navigator.load import load_policy
-from navigator.matched import MatchedPolicy
-from navigator.nearest import NearestPolicy
-from navigator.spaces import Feature, ObservationSpec
-from navigator.training.play import play
-from navigator.training.table import Table
+from pilotage.navigator.errors import PolicyError, SpecMismatch
+from pilotage.navigator.policies.linear import fit_linear
+from pilotage.navigator.policies.load import load_policy
+from pilotage.navigator.policies.frequency_matched import MatchedPolicy
+from pilotage.navigator.policies.nearest import NearestPolicy
+from pilotage.navigator.spaces import Feature, ObservationSpec
+from pilotage.navigator.training.rollout import play
+from pilotage.navigator.training.table import Table
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank, node, observed, random_bank, write_bank
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from navigator.train import Plan, train
-from navigator.training.table import Table
+from pilotage.navigator.training.train import Plan, train
+from pilotage.navigator.training.table import Table
 from tests.navigator.banks import ACTIONS, node, write_bank
 
 PROGRAM, REASON = ACTIONS.index("program"), ACTIONS.index("reason")
@@ -56,10 +56,10 @@ def test_what_was_tried_everywhere_keeps_its_value(valued):
 def test_where_all_that_is_allowed_was_recorded_there_is_no_penalty(bank):
     """Gradients on the outputs: none on states with everything recorded, a push down on what was not, elsewhere."""
     torch = pytest.importorskip("torch")
-    from navigator.inputs import Scaling
-    from navigator.training.fitted_q import FittedQ
-    from navigator.training.hyperparameters import Hyperparameters
-    from navigator.training.learner import Setting
+    from pilotage.navigator.policies.inputs import Scaling
+    from pilotage.navigator.training.fitted_q import FittedQ
+    from pilotage.navigator.training.hyperparameters import Hyperparameters
+    from pilotage.navigator.training.learner import Setting
 
     table = Table.of(bank)
     allowed = table.legal.copy()

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from navigator.errors import PolicyError
-from navigator.inputs import Scaling
-from navigator.learned import LearnedPolicy
-from navigator.train import Plan, train
-from navigator.training.ensemble import mean_network, members
+from pilotage.navigator.errors import PolicyError
+from pilotage.navigator.policies.inputs import Scaling
+from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.training.train import Plan, train
+from pilotage.navigator.training.ensemble import mean_network, members
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank
 from tests.navigator.policies import header, layers, observations
 

@@ -8,11 +8,11 @@ import warnings
 import numpy as np
 import pytest
 
-import navigator
-from navigator import EnvError, RecordedDynamics, SpecMismatch, Transition
-from navigator.exact import exact_values
-from navigator.forest import Forest
-from navigator.reward import Reward
+from pilotage import navigator
+from pilotage.navigator import EnvError, RecordedDynamics, SpecMismatch, Transition
+from pilotage.navigator.values.exact import exact_values
+from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.reward import Reward
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank, node, random_bank, write_bank
 
 gymnasium = pytest.importorskip("gymnasium")
@@ -46,7 +46,7 @@ def test_importing_navigator_registers_and_imports_no_gymnasium(first):
     code += "import importlib.util; importlib.util.find_spec('gymnasium')\nimport navigator, gymnasium\n"
     code += f"assert {{{LIVE!r}, {RECORDED!r}}} <= gymnasium.registry.keys()\n"
     code += "import importlib.resources; importlib.resources.files('gymnasium')\n"
-    code += "from navigator.registration import register; register()\n"
+    code += "from pilotage.navigator.envs.registration import register; register()\n"
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 

@@ -6,12 +6,12 @@ import pickle
 import numpy as np
 import pytest
 
-from navigator import EnvError, NavigatorError, RecordedDynamics
-from navigator.forest import Forest
+from pilotage.navigator import EnvError, NavigatorError, RecordedDynamics
+from pilotage.navigator.bank.arrays import Forest
 from tests.navigator.banks import ACTIONS, learnable_bank, node, random_bank, usage, write_bank
 
 gymnasium = pytest.importorskip("gymnasium")
-from navigator.env import ReasoningEnv, RecordedReasoningEnv  # noqa: E402 (needs gymnasium)
+from pilotage.navigator.envs.env import ReasoningEnv, RecordedReasoningEnv  # noqa: E402 (needs gymnasium)
 
 ANSWER = ACTIONS.index("answer")
 

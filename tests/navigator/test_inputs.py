@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from navigator.errors import PolicyError
-from navigator.inputs import EFFORTS, LIMIT, Dial, Scaling, Support
-from navigator.spaces import Feature, ObservationSpec
+from pilotage.navigator.errors import PolicyError
+from pilotage.navigator.policies.inputs import EFFORTS, LIMIT, Dial, Scaling, Support
+from pilotage.navigator.spaces import Feature, ObservationSpec
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, observed
 
 efforts = st.floats(0, 1)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from navigator.errors import PolicyError, SpecMismatch
-from navigator.inputs import Scaling
-from navigator.learned import LearnedPolicy
-from navigator.load import load_policy
-from navigator.spaces import ActionSpec, Feature, ObservationSpec
+from pilotage.navigator.errors import PolicyError, SpecMismatch
+from pilotage.navigator.policies.inputs import Scaling
+from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.policies.load import load_policy
+from pilotage.navigator.spaces import ActionSpec, Feature, ObservationSpec
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, observed
 from tests.navigator.policies import header, layers, masks, network, observations
 
@@ -136,8 +136,8 @@ def test_loading_and_deciding_needs_no_torch(tmp_path):
     network().save(tmp_path / "p.safetensors")
     code = (
         "import sys, numpy as np\n"
-        "from navigator.load import load_policy\n"
-        "from navigator.policy_file import read_policy\n"
+        "from pilotage.navigator.policies.load import load_policy\n"
+        "from pilotage.navigator.policies.policy_file import read_policy\n"
         f"h, _ = read_policy(__import__('pathlib').Path({str(tmp_path / 'p.safetensors')!r}))\n"
         f"p = load_policy({str(tmp_path / 'p.safetensors')!r}, h.actions, h.observations)\n"
         "p.decide(h.observations.low, np.ones(len(h.actions), dtype=bool))\n"

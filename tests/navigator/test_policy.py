@@ -5,17 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from navigator import (
-    ActionSpec,
-    Decision,
-    Feature,
-    FixedPolicy,
-    ObservationSpec,
-    PolicyError,
-    RandomPolicy,
-    SpecMismatch,
-)
-from navigator.policy import require_legal
+from pilotage.navigator import ActionSpec, Decision, Feature, FixedPolicy, ObservationSpec, PolicyError, RandomPolicy, SpecMismatch
+from pilotage.navigator.policies.policy import require_legal
 
 NAMES = ("reason", "plan", "program", "verify", "answer")
 ACTIONS = ActionSpec(NAMES)

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from navigator.errors import PolicyError, SpecMismatch
-from navigator.load import load_policy
-from navigator.nearest import NearestPolicy
-from navigator.policy_file import read_policy
-from navigator.spaces import ActionSpec
+from pilotage.navigator.errors import PolicyError, SpecMismatch
+from pilotage.navigator.policies.load import load_policy
+from pilotage.navigator.policies.nearest import NearestPolicy
+from pilotage.navigator.policies.policy_file import read_policy
+from pilotage.navigator.spaces import ActionSpec
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank
 from tests.navigator.policies import network
 

@@ -17,20 +17,20 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, PydanticUserError
 
-from navigator.bank_merge import merge
-from navigator.bank_records import SHOWS
-from navigator.errors import BankError, LogError, NavigatorError, PolicyError
-from navigator.evaluation import Protocol, evaluate
-from navigator.exploring import EpsilonPolicy
-from navigator.familiar import FamiliarPolicy
-from navigator.forest import Forest
-from navigator.learned import LearnedPolicy
-from navigator.linear import fit_linear
-from navigator.load import load_policy
-from navigator.nearest import NearestPolicy
-from navigator.off_policy import Episode, Log, estimate
-from navigator.policy import Decision, FixedPolicy, RandomPolicy
-from navigator.provenance import Provenance, heard, provenance
+from pilotage.navigator.bank.merge import merge
+from pilotage.navigator.bank.records import SHOWS
+from pilotage.navigator.errors import BankError, LogError, NavigatorError, PolicyError
+from pilotage.navigator.evaluation import Protocol, evaluate
+from pilotage.navigator.policies.epsilon import EpsilonPolicy
+from pilotage.navigator.policies.in_distribution import FamiliarPolicy
+from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.policies.linear import fit_linear
+from pilotage.navigator.policies.load import load_policy
+from pilotage.navigator.policies.nearest import NearestPolicy
+from pilotage.navigator.off_policy import Episode, Log, estimate
+from pilotage.navigator.policies.policy import Decision, FixedPolicy, RandomPolicy
+from pilotage.navigator.policies.provenance import Provenance, heard, provenance
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank, write_bank
 from tests.navigator.policies import network
 

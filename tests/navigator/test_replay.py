@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from navigator import BankError, Dynamics, EnvError, RecordedDynamics, SpecMismatch
-from navigator.forest import Forest
+from pilotage.navigator import BankError, Dynamics, EnvError, RecordedDynamics, SpecMismatch
+from pilotage.navigator.bank.arrays import Forest
 from tests.navigator.banks import ACTIONS, node, random_bank, write_bank
 
 REASON, PROGRAM, VERIFY, ANSWER = range(4)

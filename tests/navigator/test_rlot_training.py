@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from navigator.errors import PolicyError
-from navigator.inputs import Scaling
-from navigator.train import Plan, live_plan, train
-from navigator.training import rlot
-from navigator.training.environments import environments
-from navigator.training.hyperparameters import RLOT
-from navigator.training.learners import learner_for
-from navigator.training.rlot import EXPLORATION_FACTOR, PARAMETERS, HalvedRate, PaperDQN
-from navigator.training.session import Session
+from pilotage.navigator.errors import PolicyError
+from pilotage.navigator.policies.inputs import Scaling
+from pilotage.navigator.training.train import Plan, live_plan, train
+from pilotage.navigator.training import rlot
+from pilotage.navigator.training.environments import environments
+from pilotage.navigator.training.hyperparameters import RLOT
+from pilotage.navigator.training.learners import learner_for
+from pilotage.navigator.training.rlot import EXPLORATION_FACTOR, PARAMETERS, HalvedRate, PaperDQN
+from pilotage.navigator.training.session import Session
 from tests.navigator.banks import learnable_bank
 from tests.navigator.rlot_banks import rlot_bank
 

@@ -1,4 +1,4 @@
-from navigator import ActionSpec, Feature, ObservationSpec, Rule, RulePolicy
+from pilotage.navigator import ActionSpec, Feature, ObservationSpec, Rule, RulePolicy
 
 ACTIONS = ActionSpec(("reason", "program", "answer"))
 OBSERVATIONS = ObservationSpec((Feature("candidates", 0, 8), Feature("program", -1, 1)))

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from navigator import ActionSpec, Feature, ObservationSpec, SpecMismatch
+from pilotage.navigator import ActionSpec, Feature, ObservationSpec, SpecMismatch
 
 ACTIONS = ActionSpec(("reason", "program", "answer"))
 OBSERVATIONS = ObservationSpec((Feature("steps", 0, 8), Feature("logprob", -20, 0)))

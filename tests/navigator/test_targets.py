@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from navigator.inputs import Dial, Scaling
-from navigator.train import Plan, train
-from navigator.training.hyperparameters import Hyperparameters
-from navigator.training.learner import Setting
-from navigator.training.learners import learner_for
-from navigator.training.table import Table
+from pilotage.navigator.policies.inputs import Dial, Scaling
+from pilotage.navigator.training.train import Plan, train
+from pilotage.navigator.training.hyperparameters import Hyperparameters
+from pilotage.navigator.training.learner import Setting
+from pilotage.navigator.training.learners import learner_for
+from pilotage.navigator.training.table import Table
 from tests.navigator.banks import ACTIONS, learnable_bank, node, write_bank
 
 REASON, PROGRAM, ANSWER = (ACTIONS.index(name) for name in ("reason", "program", "answer"))

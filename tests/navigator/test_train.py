@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from navigator.errors import BankError, PolicyError, SpecMismatch
-from navigator.inputs import Scaling
-from navigator.learned import LearnedPolicy
-from navigator.load import load_policy
-from navigator.provenance import provenance
-from navigator.train import Plan, train
-from navigator.training.ensemble import mean_network
-from navigator.training.hyperparameters import Hyperparameters
-from navigator.training.networks import Dueling, adopt_plain, dense, plain_layers
-from navigator.training.play import play
-from navigator.training.table import Table
+from pilotage.navigator.errors import BankError, PolicyError, SpecMismatch
+from pilotage.navigator.policies.inputs import Scaling
+from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.policies.load import load_policy
+from pilotage.navigator.policies.provenance import provenance
+from pilotage.navigator.training.train import Plan, train
+from pilotage.navigator.training.ensemble import mean_network
+from pilotage.navigator.training.hyperparameters import Hyperparameters
+from pilotage.navigator.training.networks import Dueling, adopt_plain, dense, plain_layers
+from pilotage.navigator.training.rollout import play
+from pilotage.navigator.training.table import Table
 from tests.navigator.banks import OBSERVATIONS, learnable_bank, node, write_bank
 from tests.navigator.policies import header, network, observations
 
@@ -83,7 +83,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(bank, tmp_path, algorithm):
 
 def test_kill_9_costs_one_piece_at_most(bank, tmp_path):
     out, plan = tmp_path / "p.safetensors", short(steps=800, seeds=1)
-    code = f"from navigator.train import Plan, train; train({str(bank.path)!r}, {plan!r}, out={str(out)!r})"
+    code = f"from pilotage.navigator.training.train import Plan, train; train({str(bank.path)!r}, {plan!r}, out={str(out)!r})"
     process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.getcwd()})
     work, deadline = tmp_path / "p.safetensors.work", time.monotonic() + 120
     while not list(work.glob("*/seed-0/piece-*")):
@@ -247,7 +247,7 @@ def test_logs_for_tensorboard_and_a_policy_that_fits_its_spec_only(bank, tmp_pat
     result = train(bank, short(seeds=1, steps=40), out=tmp_path / "p.safetensors", tensorboard=tmp_path / "logs")
     assert list((tmp_path / "logs").rglob("events*"))
     assert load_policy(result.path, bank.actions, bank.observations).header == result.policy.header
-    from navigator.spaces import ActionSpec
+    from pilotage.navigator.spaces import ActionSpec
 
     with pytest.raises(SpecMismatch):
         load_policy(result.path, ActionSpec(("answer",)), bank.observations)

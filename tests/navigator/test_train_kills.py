@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from navigator.training.work import Work
+from pilotage.navigator.training.work import Work
 from tests.navigator.banks import learnable_bank
 
 SCRIPT = """
 import os, random, signal, sys, time
-import navigator.training.session, navigator.training.double_dueling_dqn  # imported once, not in every child
-from navigator.train import Plan, train
+import pilotage.navigator.training.session, pilotage.navigator.training.double_dueling_dqn  # imported once, not in every child
+from pilotage.navigator.training.train import Plan, train
 
 bank, folder = sys.argv[1:]
 small = {"batch": 8, "hidden": (4, 4), "environments": 4, "buffer": 200}
@@ -69,7 +69,7 @@ def test_a_kill_while_checkpoints_are_deleted_leaves_none_that_is_broken(tmp_pat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("navigator.training.work.shutil.rmtree", killed)
+        patched.setattr("pilotage.navigator.training.work.shutil.rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
             work.discard()
     assert not list(work.folder.glob("seed-*")), "what was begun to be deleted is not taken for a checkpoint"

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from navigator.bank import ROOT
-from navigator.training.play import play
-from navigator.training.surrogate import Leaf, follow, imitate, in_words
-from navigator.training.table import Table
+from pilotage.navigator.bank.bank import ROOT
+from pilotage.navigator.training.rollout import play
+from pilotage.navigator.training.surrogate import Leaf, follow, imitate, in_words
+from pilotage.navigator.training.table import Table
 from tests.navigator.banks import ACTIONS, random_bank
 
 TERMINAL = len(ACTIONS) - 1

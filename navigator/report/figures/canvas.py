@@ -12,7 +12,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from navigator.report.palette import GRID, INK, MUTED, PAPER, Look
+from pilotage.navigator.report.palette import GRID, INK, MUTED, PAPER, Look
 
 WIDTH = 10.0
 """Of every figure, in inches, so that text has one size on the page."""

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 from matplotlib.transforms import Transform, blended_transform_factory
 
-from navigator.report.figures.canvas import WIDTH, mark
-from navigator.report.findings import verdict
-from navigator.report.palette import INK, MUTED, Look
-from navigator.report.schema import Comparison, EvaluationData
-from navigator.report.wording import elided, p_value, points, points_between
+from pilotage.navigator.report.figures.canvas import WIDTH, mark
+from pilotage.navigator.report.findings import verdict
+from pilotage.navigator.report.palette import INK, MUTED, Look
+from pilotage.navigator.report.schema import Comparison, EvaluationData
+from pilotage.navigator.report.wording import elided, p_value, points, points_between
 
 _ROW = 0.32
 _NAMES, _FIGURES, _P = 0.22, 0.535, 0.775

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from navigator.report.figures.canvas import WIDTH, percent_axis
-from navigator.report.palette import Look
-from navigator.report.schema import Curve, EvaluationData
-from navigator.report.wording import counted, elided, number
+from pilotage.navigator.report.figures.canvas import WIDTH, percent_axis
+from pilotage.navigator.report.palette import Look
+from pilotage.navigator.report.schema import Curve, EvaluationData
+from pilotage.navigator.report.wording import counted, elided, number
 
 _COLUMNS = 4
 

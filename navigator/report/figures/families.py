@@ -7,10 +7,10 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from navigator.report.figures.canvas import WIDTH
-from navigator.report.palette import INK, MUTED, Look, contrast
-from navigator.report.schema import EvaluationData, FamilyPart
-from navigator.report.wording import elided
+from pilotage.navigator.report.figures.canvas import WIDTH
+from pilotage.navigator.report.palette import INK, MUTED, Look, contrast
+from pilotage.navigator.report.schema import EvaluationData, FamilyPart
+from pilotage.navigator.report.wording import elided
 
 _ROW = 0.3
 _LEFT = 2.3

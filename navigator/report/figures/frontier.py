@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from navigator.report.figures.canvas import WIDTH, mark, percent_axis
-from navigator.report.figures.labels import Label, place
-from navigator.report.palette import INK, MUTED, Look
-from navigator.report.schema import EvaluationData, Line, Point
-from navigator.report.wording import elided, number
+from pilotage.navigator.report.figures.canvas import WIDTH, mark, percent_axis
+from pilotage.navigator.report.figures.labels import Label, place
+from pilotage.navigator.report.palette import INK, MUTED, Look
+from pilotage.navigator.report.schema import EvaluationData, Line, Point
+from pilotage.navigator.report.wording import elided, number
 
 _LOG_FROM = 12
 """Costs that differ by more than this factor are drawn on a logarithmic axis."""

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.text import Annotation, Text
 from numpy.typing import NDArray
 
-from navigator.report.palette import PAPER
+from pilotage.navigator.report.palette import PAPER
 
 _RADII = (9, 15, 23, 33, 45, 60, 80, 105)
 _ANGLES = (0, 180, 90, 270, 30, 330, 150, 210, 60, 300, 120, 240)

@@ -14,9 +14,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch
 from numpy.typing import NDArray
 
-from navigator.report.palette import INK, MUTED, PAPER
-from navigator.report.schema import Edge, Routes
-from navigator.report.wording import elided
+from pilotage.navigator.report.palette import INK, MUTED, PAPER
+from pilotage.navigator.report.schema import Edge, Routes
+from pilotage.navigator.report.wording import elided
 
 LEAST = 0.02
 """Arrows that are taken less often a task are left out."""

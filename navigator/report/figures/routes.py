@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from navigator.report.figures.canvas import WIDTH
-from navigator.report.figures.route_panel import END, LARGE, START, Place, draw_panel, drawn
-from navigator.report.palette import INK, MUTED, Look
-from navigator.report.schema import EvaluationData, Routes
-from navigator.report.wording import elided
+from pilotage.navigator.report.figures.canvas import WIDTH
+from pilotage.navigator.report.figures.route_panel import END, LARGE, START, Place, draw_panel, drawn
+from pilotage.navigator.report.palette import INK, MUTED, Look
+from pilotage.navigator.report.schema import EvaluationData, Routes
+from pilotage.navigator.report.wording import elided
 
 _BIG, _SMALL, _HEADING = 4.4, 2.05, 0.42
 """Heights in inches: of the large panel, of a small one, of a heading over small ones."""

@@ -5,12 +5,12 @@ from types import ModuleType
 
 import pytest
 
-from agent import Budget, ReasoningAgent, ScriptedChatModel
-from agent.blocks import BUILT_IN, Registry, plan
-from agent.collecting.meta import meta_of, prompt_hash, recorded
-from agent.collecting.plan import NAMED
-from agent.collecting.tally import Tally, Walked, clock
-from agent.models import ModelClient
+from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel
+from pilotage.agent.blocks import BUILT_IN, Registry, plan
+from pilotage.agent.banks.meta import meta_of, prompt_hash, recorded
+from pilotage.agent.banks.plan import NAMED
+from pilotage.agent.banks.progress import Tally, Walked, clock
+from pilotage.agent.models import ModelClient
 from tests.agent.states import always_right
 from tests.navigator.banks import node
 
@@ -44,7 +44,7 @@ def test_a_block_that_is_moved_to_another_file_keeps_its_hash(monkeypatch):
 
 def test_what_a_block_reads_of_a_run_is_part_of_the_hash_and_of_the_header(monkeypatch):
     before = prompt_hash(Registry())
-    monkeypatch.setattr("agent.collecting.meta.ROUTES", "of another sort")
+    monkeypatch.setattr("pilotage.agent.banks.meta.ROUTES", "of another sort")
     assert prompt_hash(Registry()) != before
     parts = ReasoningAgent(ScriptedChatModel(always_right), sandbox="none").parts
     assert meta_of(parts).extras["routes"] == "of another sort" and not meta_of(parts).has_earlier_routes

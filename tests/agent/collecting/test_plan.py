@@ -2,11 +2,11 @@
 
 import pytest
 
-from agent.blocks import Registry
-from agent.collecting.plan import CONDITIONS, NAMED, Way, parse_plan
-from agent.errors import UsageError
-from agent.stepwise import Moment
-from agent.trace import Evidence
+from pilotage.agent.blocks import Registry
+from pilotage.agent.banks.plan import CONDITIONS, NAMED, Way, parse_plan
+from pilotage.agent.errors import UsageError
+from pilotage.agent.banks.stepwise import Moment
+from pilotage.agent.trace import Evidence
 from tests.agent.states import state_of, step
 
 ACTIONS = Registry().actions

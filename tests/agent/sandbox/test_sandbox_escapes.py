@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.sandbox import Sandbox
+from pilotage.agent.sandbox import Sandbox
 
 READ = """
 import sys
@@ -382,7 +382,7 @@ async def test_cancelling_kills_the_program_however_far_it_has_come(sandbox: San
 
 AGENT = """
 import asyncio
-from agent.sandbox import Limits, open_sandbox
+from pilotage.agent.sandbox import Limits, open_sandbox
 sandbox = open_sandbox('bubblewrap', Limits(wall_seconds=60))
 print('ready', flush=True)
 asyncio.run(sandbox.run('import time; time.sleep(60)'))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import UsageError
-from agent.sandbox import Execution, Limits
-from agent.sandbox.execution import LIMITS
+from pilotage.agent.errors import UsageError
+from pilotage.agent.sandbox import Execution, Limits
+from pilotage.agent.sandbox.execution import LIMITS
 
 ROOT = Path(__file__).parents[3]
 
@@ -25,8 +25,8 @@ def told(code: str, *arguments: str) -> str:
 # A limit on the size of files does what a disk does that is nearly full: it takes a part of what is written.
 SHORT = """
 import asyncio, resource, sys
-from agent.sandbox import open_sandbox
-from agent.errors import PilotageError
+from pilotage.agent.sandbox import open_sandbox
+from pilotage.agent.errors import PilotageError
 sandbox = open_sandbox(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (8192, resource.RLIM_INFINITY))
 try:
@@ -43,8 +43,8 @@ def test_half_of_a_program_is_never_run(mode: str):
 
 NO_FILE = """
 import resource
-from agent.sandbox import open_sandbox
-from agent.errors import PilotageError
+from pilotage.agent.sandbox import open_sandbox
+from pilotage.agent.errors import PilotageError
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 try:
     open_sandbox("subprocess")

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import SandboxUnavailable
-from agent.sandbox import Limits, Sandbox, open_sandbox
-from agent.sandbox.folders import run_folder, sweep
-from agent.sandbox.launch import Launch
-from agent.sandbox.plain import plain
+from pilotage.agent.errors import SandboxUnavailable
+from pilotage.agent.sandbox import Limits, Sandbox, open_sandbox
+from pilotage.agent.sandbox.folders import run_folder, sweep
+from pilotage.agent.sandbox.launch import Launch
+from pilotage.agent.sandbox.plain import plain
 
 ROOT = Path(__file__).parents[3]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody is given another's orphans")
@@ -132,7 +132,7 @@ async def test_cancelling_ends_whoever_left_the_session(opened, tmp_path: Path):
 AGENT = """
 import asyncio, sys, tempfile
 tempfile.tempdir = sys.argv[1]
-from agent.sandbox import Limits, open_sandbox
+from pilotage.agent.sandbox import Limits, open_sandbox
 sandbox = open_sandbox('subprocess', Limits(wall_seconds=600))
 asyncio.run(sandbox.run(sys.argv[2]))
 """
@@ -213,8 +213,8 @@ async def test_whatever_is_printed_comes_back_as_text(opened, mode: str):
 
 FEW_FILES = """
 import asyncio, resource, sys
-from agent.sandbox import open_sandbox
-from agent.errors import PilotageError
+from pilotage.agent.sandbox import open_sandbox
+from pilotage.agent.errors import PilotageError
 sandbox = open_sandbox(sys.argv[1])
 held = [open('/dev/null') for _ in range(int(sys.argv[2]))]
 resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
@@ -252,7 +252,7 @@ async def test_a_sandbox_that_breaks_later_is_no_failure_of_the_program(tmp_path
     broken = tmp_path / "bwrap"
     broken.write_text("#!/bin/sh\necho 'bwrap: No space left on device' >&2\nexit 1\n")
     broken.chmod(0o755)
-    from agent.sandbox.bubblewrap import bubblewrap
+    from pilotage.agent.sandbox.bubblewrap import bubblewrap
 
     def launch(code: str, stdin: str, limits: Limits):
         return bubblewrap(broken, code, stdin, limits)
@@ -278,7 +278,7 @@ CLOSED = """
 import asyncio, os, sys
 for descriptor in {closed}:
     os.close(descriptor)
-from agent.sandbox import open_sandbox
+from pilotage.agent.sandbox import open_sandbox
 sandbox = open_sandbox({mode!r})
 execution = asyncio.run(sandbox.run('print(input())', stdin='42'))
 assert execution.stdout == '42\\n', execution

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from agent.errors import SandboxUnavailable
-from agent.sandbox.seccomp import MACHINES, assemble
-from agent.sandbox.syscalls import ALLOWED, GRANTED, MISSING, NOT_SUPPORTED, RULES
+from pilotage.agent.errors import SandboxUnavailable
+from pilotage.agent.sandbox.seccomp import MACHINES, assemble
+from pilotage.agent.sandbox.syscalls import ALLOWED, GRANTED, MISSING, NOT_SUPPORTED, RULES
 
 ALLOW, GRANT, KILL = 0x7FFF0000, 0x00050000, 0x80000000
 DENY, UNKNOWN = 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS

@@ -1,9 +1,9 @@
 """A recorded tree of two steps and the task that it is about."""
 
-from agent.collecting.record import fingerprint
-from agent.scorers import ScoredStep
-from agent.task import Task
-from navigator.bank import TaskHeader, Tree
+from pilotage.agent.banks.record import fingerprint
+from pilotage.agent.banks.scorers import ScoredStep
+from pilotage.agent.task import Task
+from pilotage.navigator.bank.bank import TaskHeader, Tree
 from tests.navigator.banks import node
 
 TASK = Task(id="t/a", prompt="Tom has 3 apples and buys 4. How many?", kind="numeric", gold=987654)

@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from agent.errors import ModelUnavailable, StepRefused
-from agent.models import Fault, ModelClient, ResponseCache, RetryPolicy, ScriptedChatModel, ScriptedReply
-from agent.models.reply import Capabilities
-from agent.scorers import Judge, ScoredStep
-from agent.scorers.judge import GRAMMAR, JSON_SCHEMA
+from pilotage.agent.errors import ModelUnavailable, StepRefused
+from pilotage.agent.models import Fault, ModelClient, ResponseCache, RetryPolicy, ScriptedChatModel, ScriptedReply
+from pilotage.agent.models.reply import Capabilities
+from pilotage.agent.banks.scorers import Judge, ScoredStep
+from pilotage.agent.banks.scorers.judge import GRAMMAR, JSON_SCHEMA
 from tests.agent.scorers.places import TASK, step_of
 
 
@@ -95,5 +95,5 @@ def test_another_model_or_question_is_another_judge(monkeypatch):
     _, one = judge("7")
     _, other = judge("7", identity="another script")
     assert one.name == other.name == "judge-scripted" and one.identity != other.identity
-    monkeypatch.setattr("agent.scorers.judge.QUESTION", "Good?")
+    monkeypatch.setattr("pilotage.agent.banks.scorers.judge.QUESTION", "Good?")
     assert judge("7")[1].identity != one.identity

@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from agent.errors import ModelUnavailable, ScorerUnavailable, StepRefused, UsageError
-from agent.scorers import ScoredStep, StepScorer, ValueScorer
-from agent.scoring import score_bank
-from navigator.exact import uniform_values
-from navigator.forest import Forest
-from navigator.step_rewards import RecordedRewards
-from navigator.step_score_file import StepScore, StepScoreWriter
+from pilotage.agent.errors import ModelUnavailable, ScorerUnavailable, StepRefused, UsageError
+from pilotage.agent.banks.scorers import ScoredStep, StepScorer, ValueScorer
+from pilotage.agent.banks.scoring import score_bank
+from pilotage.navigator.values.exact import uniform_values
+from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.envs.step_rewards import RecordedRewards
+from pilotage.navigator.bank.step_scores import StepScore, StepScoreWriter
 from tests.agent.scorers.places import TASK, nodes
 from tests.navigator.banks import random_bank, write_bank
 

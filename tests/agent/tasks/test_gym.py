@@ -9,12 +9,12 @@ from collections import Counter
 
 import pytest
 
-from agent.errors import UsageError
-from agent.grading import grader_for
-from agent.task import Task
-from agent.tasks import gym_grader, load_tasks
-from agent.tasks.gym import families
-from agent.tasks.gym_grader import EVALUATED_EXPRESSIONS, EVALUATED_LISTS, is_harmless
+from pilotage.agent.errors import UsageError
+from pilotage.agent.tasks.grading import grader_for
+from pilotage.agent.task import Task
+from pilotage.agent.tasks import gym_grader, load_tasks
+from pilotage.agent.tasks.gym import families
+from pilotage.agent.tasks.gym_grader import EVALUATED_EXPRESSIONS, EVALUATED_LISTS, is_harmless
 
 SUITE = "chain_sum,gcd,syllogism,countdown,polynomial_equations,spiral_matrix,propositional_logic,caesar_cipher"
 SUITE += ",simple_integration,polynomial_multiplication,n_queens,string_insertion,binary_matrix,puzzle24,time_intervals"
@@ -158,7 +158,7 @@ def test_all_families_are_offered_but_the_one_that_needs_a_configuration():
 @pytest.mark.parametrize("hashes", ["1", "2"])
 def test_a_seed_means_the_same_problems_whatever_the_order_of_sets(hashes):
     spec = "gym:isomorphic_strings,ransom_note;size=4;seed=11"
-    code = f"from agent.tasks import load_tasks\nfor task in load_tasks({spec!r}):\n    print(task.prompt)"
+    code = f"from pilotage.agent.tasks import load_tasks\nfor task in load_tasks({spec!r}):\n    print(task.prompt)"
     env = os.environ | {"PYTHONHASHSEED": hashes}
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
     assert said.stdout == "".join(f"{task.prompt}\n" for task in load_tasks(spec))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import MissingExtra, UsageError
-from agent.grading import grader_for
-from agent.tasks import SOURCES, load_tasks
+from pilotage.agent.errors import MissingExtra, UsageError
+from pilotage.agent.tasks.grading import grader_for
+from pilotage.agent.tasks import SOURCES, load_tasks
 
 ROOT = Path(__file__).parents[3]
 
@@ -168,8 +168,8 @@ def test_every_source_shows_how_it_is_asked_for():
 
 def test_a_third_partys_source_is_found(tmp_path: Path):
     (tmp_path / "riddles.py").write_text(
-        "from agent.task import Task\n"
-        "from agent.tasks import Source\n"
+        "from pilotage.agent.task import Task\n"
+        "from pilotage.agent.tasks import Source\n"
         "RIDDLES = Source('riddles', 'riddles:TOPIC', lambda spec: iter([Task(id='r', prompt=spec.target)]))\n"
     )
     info = tmp_path / "riddles-1.dist-info"
@@ -177,7 +177,7 @@ def test_a_third_partys_source_is_found(tmp_path: Path):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: riddles\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[pilotage.tasks]\nriddles = riddles:RIDDLES\n")
     said = subprocess.run(
-        [sys.executable, "-c", "from agent import load_tasks; print([*load_tasks('riddles:time')][0].prompt)"],
+        [sys.executable, "-c", "from pilotage.agent import load_tasks; print([*load_tasks('riddles:time')][0].prompt)"],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
@@ -190,7 +190,7 @@ def test_a_third_partys_source_is_found(tmp_path: Path):
 def test_without_reasoning_gym_the_sentence_names_the_extra():
     code = (
         "import sys; sys.modules['reasoning_gym'] = None\n"
-        "from agent.errors import MissingExtra\nfrom agent import load_tasks\n"
+        "from pilotage.agent.errors import MissingExtra\nfrom agent import load_tasks\n"
         "try:\n    load_tasks('gym:gcd')\nexcept MissingExtra as error:\n    print(error)"
     )
     said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -3,19 +3,19 @@ from dataclasses import replace
 
 import pytest
 
-from navigator.bank import Bank
-from navigator.errors import BankError, EnvError, PolicyError, SpecMismatch
-from navigator.evaluation import Protocol, evaluate
-from navigator.evaluation.folds import cross_fit
-from navigator.evaluation.frontier import variants
-from navigator.evaluation.names import Wishes, contender
-from navigator.linear import fit_linear
-from navigator.load import load_policy
-from navigator.policy import FixedPolicy
-from navigator.policy_file import read_policy
-from navigator.report.schema import as_json, parse
-from navigator.training.play import play
-from navigator.training.table import Table
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.errors import BankError, EnvError, PolicyError, SpecMismatch
+from pilotage.navigator.evaluation import Protocol, evaluate
+from pilotage.navigator.evaluation.folds import cross_fit
+from pilotage.navigator.evaluation.frontier import variants
+from pilotage.navigator.evaluation.names import Wishes, contender
+from pilotage.navigator.policies.linear import fit_linear
+from pilotage.navigator.policies.load import load_policy
+from pilotage.navigator.policies.policy import FixedPolicy
+from pilotage.navigator.policies.policy_file import read_policy
+from pilotage.navigator.report.schema import as_json, parse
+from pilotage.navigator.training.rollout import play
+from pilotage.navigator.training.table import Table
 from tests.navigator.banks import ACTIONS, BLOCKS, META, OBSERVATIONS, learnable_bank, node, write_bank
 from tests.navigator.evaluation.made_up import flat_bank
 from tests.navigator.policies import network

@@ -3,15 +3,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from navigator.errors import SpecMismatch
-from navigator.evaluation.contenders import sequence
-from navigator.evaluation.walk import walk, walk_of
-from navigator.exact import exact_values
-from navigator.forest import Forest
-from navigator.matched import MatchedPolicy
-from navigator.outcomes import follow, one_hot, outcomes_of
-from navigator.policy import Decision, RandomPolicy
-from navigator.sequences import fixed_sequence
+from pilotage.navigator.errors import SpecMismatch
+from pilotage.navigator.evaluation.candidates import sequence
+from pilotage.navigator.evaluation.rollout import walk, walk_of
+from pilotage.navigator.values.exact import exact_values
+from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.policies.frequency_matched import MatchedPolicy
+from pilotage.navigator.values.outcomes import follow, one_hot, outcomes_of
+from pilotage.navigator.policies.policy import Decision, RandomPolicy
+from pilotage.navigator.values.sequences import fixed_sequence
 from tests.navigator.banks import ACTIONS, BLOCKS, OBSERVATIONS, learnable_bank, node, random_bank, write_bank
 from tests.navigator.policies import network
 
@@ -67,7 +67,7 @@ def test_the_walk_of_the_best_choices_is_the_oracle(forests):
 
 
 def test_matched_random_takes_each_action_exactly_as_often_on_full_trees(tmp_path):
-    from navigator.evaluation.records import _frequencies
+    from pilotage.navigator.evaluation.records import _frequencies
 
     forest = Forest.of(learnable_bank(tmp_path / "b", tasks=12))
     for seed in range(5):

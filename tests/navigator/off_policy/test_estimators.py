@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from navigator.off_policy.estimators import WITH_MODEL, WITHOUT_MODEL, logged, terms
-from navigator.off_policy.simulate import drawn_log
-from navigator.off_policy.weights import Weights
-from navigator.outcomes import outcomes_of
+from pilotage.navigator.off_policy.estimators import WITH_MODEL, WITHOUT_MODEL, logged, terms
+from pilotage.navigator.off_policy.rollout import drawn_log
+from pilotage.navigator.off_policy.weights import Weights
+from pilotage.navigator.values.outcomes import outcomes_of
 from tests.navigator.off_policy import made_up
 
 relaxed = settings(max_examples=25)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from navigator.statistics import holm, mcnemar_exact
+from pilotage.common.statistics import holm, mcnemar_exact
 
 LEARNED = ("double-dueling-dqn", "qr-dqn", "maskable-ppo", "cql", "linear", "nearest")
 BASELINES = ("always:reason", "always:program", "rules", "random-matched:double-dueling-dqn", "best-fixed")

@@ -5,12 +5,12 @@ import itertools
 import pytest
 from matplotlib.text import Annotation, Text
 
-from navigator.report.figures import comparisons, families, frontier, routes
-from navigator.report.figures.canvas import style
-from navigator.report.figures.curves import mean_curve
-from navigator.report.figures.routes import chosen_policy, places_of
-from navigator.report.palette import DARK, PAPER, contrast, looks
-from navigator.report.schema import parse
+from pilotage.navigator.report.figures import comparisons, families, frontier, routes
+from pilotage.navigator.report.figures.canvas import style
+from pilotage.navigator.report.figures.curves import mean_curve
+from pilotage.navigator.report.figures.routes import chosen_policy, places_of
+from pilotage.navigator.report.palette import DARK, PAPER, contrast, looks
+from pilotage.navigator.report.schema import parse
 from tests.navigator.report.evaluations import evaluation
 
 

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from navigator.report.findings import comparison, gap, headline, usable, value, verdict
-from navigator.report.method import cautions, method
-from navigator.report.schema import Comparison, parse
-from navigator.report.sections import sections
-from navigator.report.wording import elided, listed, number, p_value, percent, points, tokens
+from pilotage.navigator.report.findings import comparison, gap, headline, usable, value, verdict
+from pilotage.navigator.report.method import cautions, method
+from pilotage.navigator.report.schema import Comparison, parse
+from pilotage.navigator.report.sections import sections
+from pilotage.navigator.report.wording import elided, listed, number, p_value, percent, points, tokens
 from tests.navigator.report.evaluations import evaluation
 
 CLAIMS = ("significantly more", "significantly less", "significantly fewer", "better", "ahead", "behind", "It closes 5")

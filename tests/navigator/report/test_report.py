@@ -11,7 +11,7 @@ import matplotlib as mpl
 import pytest
 from PIL import Image
 
-from navigator.report import FIGURES, ReportError, read_evaluation, write_report
+from pilotage.navigator.report import FIGURES, ReportError, read_evaluation, write_report
 from tests.navigator.report.evaluations import evaluation
 
 SMALL = {"learned": 1, "baselines": 1, "families": 2, "tasks": 40, "resamples": 50}
@@ -199,5 +199,5 @@ def test_what_is_no_evaluation_is_refused_in_one_sentence(given, said, tmp_path)
 
 
 def test_importing_the_report_loads_no_matplotlib():
-    code = "import sys, navigator.report; sys.exit(bool({'matplotlib', 'jinja2'} & set(sys.modules)))"
+    code = "import sys, pilotage.navigator.report; sys.exit(bool({'matplotlib', 'jinja2'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

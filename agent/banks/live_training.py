@@ -1,0 +1,216 @@
+"""Live training: real blocks behind the trainer, every node recorded, hard limits on what may be asked of the model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pilotage.agent.banks.recorder import Recorder, Spot
+from pilotage.agent.banks.sources import Assigned
+from pilotage.agent.errors import ModelUnavailable
+from pilotage.agent.models.reply import RequestRefused
+from pilotage.agent.components import Parts
+from pilotage.agent.banks.live_dynamics import LiveDynamics
+from pilotage.agent.banks.stepwise import Ending, Moment
+from pilotage.agent.task import Task
+from pilotage.agent.trace import Usage
+from pilotage.navigator.bank.bank import ROOT, Bank, BankWriter, Node, TaskHeader, Tree, child_id
+from pilotage.navigator.dynamics import Transition
+from pilotage.navigator.errors import PolicyError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Once one of these is used up, no node is begun any more.
+
+    Attributes:
+        llm_calls: made for the nodes that a training reached, whether now or in an earlier sitting; so a training that
+            was killed and begun again stops where it would have stopped.
+        minutes: of this sitting.
+    """
+
+    llm_calls: int | None = None
+    minutes: float | None = None
+
+
+@dataclass
+class Spent:
+    """What the nodes that a training reached have cost; those of an earlier sitting count as if paid now.
+
+    Attributes:
+        nodes: how many were reached.
+        fresh: how many of them this sitting has run.
+        usage: of all of them, with the answer that stopping there gives.
+    """
+
+    nodes: int = 0
+    fresh: int = 0
+    usage: Usage = Usage()
+    started: float = field(default_factory=time.monotonic)
+
+    def used_up(self, limits: Limits) -> str | None:
+        """Which limit is used up, if one is."""
+        if limits.llm_calls is not None and self.usage.llm_calls >= limits.llm_calls:
+            return "max_llm_calls"
+        if limits.minutes is not None and time.monotonic() - self.started >= 60 * limits.minutes:
+            return "limit_minutes"
+        return None
+
+
+class RecordingDynamics(LiveDynamics):
+    """Live dynamics over a bank that grows: a node that it holds is walked for nothing, any other is run and written.
+
+    It is what `pilotage.navigator.training.train.train_live` trains on (its `LiveSource`). Blocks decode greedily as a rule, so what was
+    recorded is what would happen again.
+
+    Args:
+        parts: what the agent is made of.
+        tasks: the tasks, each with a gold answer.
+        writer: the bank; made by these parts (`pilotage.agent.banks.meta.meta_of`).
+        limits: on what is run.
+        sources: the specifications that the tasks come from, for the training card.
+
+    Attributes:
+        spent: what the nodes reached have cost.
+        stopped_by: the limit that is used up; from then on everything not reached is masked out.
+        on_node: called with each node that was run, once it is on disk.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        tasks: Sequence[Assigned],
+        writer: BankWriter,
+        *,
+        limits: Limits = Limits(),  # noqa: B008 (frozen)
+        sources: Sequence[str] = (),
+    ) -> None:
+        super().__init__(parts, [assigned.task for assigned in tasks])
+        self._headers = {assigned.task.id: assigned.header for assigned in tasks}
+        self._recorders = {
+            assigned.task.id: Recorder(
+                self._stepwise,
+                writer,
+                assigned.task,
+                assigned.header,
+                may_go_on=lambda nodes: True,  # what may be run is decided by the masks
+                on_node=self._ran,
+            )
+            for assigned in tasks
+        }
+        self._writer, self._limits, self._sources = writer, limits, tuple(sources)
+        self._reached: dict[str, dict[str, Node]] = {}
+        self._spot: Spot | None = None
+        self._task = ""
+        self._known_only = False
+        self.spent = Spent()
+        self.stopped_by: str | None = None
+        self.on_node: Callable[[Node], None] = lambda node: None
+
+    @property
+    def names(self) -> list[str]:
+        """Ids of the tasks."""
+        return list(self.tasks)
+
+    def reset(self, seed: int | None = None, task: str | None = None, *, known_only: bool = False) -> Transition:
+        """Starts a task's run, see `LiveDynamics`; `known_only` masks out, for this run, what was not reached before.
+
+        Raises:
+            PolicyError: a limit is used up and the task was never begun.
+        """
+        self._known_only = known_only
+        return super().reset(seed, task)
+
+    def bank(self) -> Bank:
+        """What was reached so far, in memory; what else the folder holds is left out."""
+        trees = {id: Tree(self._headers[id], dict(nodes)) for id, nodes in sorted(self._reached.items())}
+        headers = {id: tree.header for id, tree in trees.items()}
+        return Bank(self._writer.path, self._writer.meta, headers, {}, trees)
+
+    def account(self) -> Mapping[str, Any]:
+        """What the training card says of where the tasks are from and what they cost."""
+        usage = self.spent.usage
+        return {
+            "tasks": list(self._sources),
+            "nodes": self.spent.nodes,
+            "llm_calls": usage.llm_calls,
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "stopped_by": self.stopped_by,
+        }
+
+    def _start(self, task: Task) -> Moment:
+        if task.id not in self._reached and self._is_used_up():
+            raise PolicyError(
+                f"the limit {self.stopped_by} is used up before each of the {len(self.tasks)} tasks was begun: "
+                "raise it, or give fewer tasks"
+            )
+        self._task = task.id
+        recorder = self._recorders[task.id]
+        return self._at(task, recorder.walked(ROOT) or self._do(recorder.root))
+
+    def _take(self, task: Task, before: Moment, action: str) -> Moment:
+        assert self._spot is not None
+        recorder = self._recorders[task.id]
+        there = recorder.walked(child_id(self._spot.node.id, action))
+        return self._at(task, there or self._do(recorder.child, self._spot, action))
+
+    def _stop(self, task: Task, now: Moment) -> Ending:
+        assert self._spot is not None
+        node = self._spot.node
+        return Ending(node.answer, node.score, Usage.model_validate(dict(node.answer_usage)))
+
+    def _at(self, task: Task, spot: Spot) -> Moment:
+        self._spot = spot
+        nodes = self._reached.setdefault(task.id, {})
+        if spot.node.id not in nodes:
+            nodes[spot.node.id] = spot.node
+            self.spent.nodes += 1
+            for usage in (spot.node.usage, spot.node.answer_usage):
+                self.spent.usage += Usage.model_validate(dict(usage))
+        if not (self._is_used_up() or self._known_only):
+            return spot.moment
+        known = {node.action for node in nodes.values() if node.parent == spot.node.id and node.action is not None}
+        return replace(spot.moment, mask=spot.moment.mask & self.actions.mask(known))
+
+    def _is_used_up(self) -> bool:
+        self.stopped_by = self.stopped_by or self.spent.used_up(self._limits)
+        return self.stopped_by is not None
+
+    def _do(self, what: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return super()._do(what, *arguments)
+        except RequestRefused as refused:
+            raise ModelUnavailable(
+                f"task {self._task}: {refused} The same command goes on where this ended; leave the task out if it is "
+                "refused again."
+            ) from refused
+
+    def _ran(self, header: TaskHeader, node: Node) -> None:
+        self.spent.fresh += 1
+        self.on_node(node)
+
+
+def recorded_in(folder: Path, parts: Parts) -> BankWriter:
+    """The bank of a live training, new or as an earlier sitting left it.
+
+    Raises:
+        BankError: the folder holds a bank of other settings, or another process writes to it.
+        UsageError: it was recorded with a sandbox or a memory and these parts have none, or so.
+    """
+    from pilotage.agent.banks.meta import meta_of, require_same_abilities
+
+    meta = meta_of(parts)
+    writer = BankWriter(folder, meta)
+    try:
+        require_same_abilities(writer.meta, meta)
+    except BaseException:
+        writer.close()
+        raise
+    return writer
+
+
+__all__ = ["Limits", "RecordingDynamics", "Spent", "recorded_in"]

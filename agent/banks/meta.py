@@ -1,0 +1,80 @@
+"""Meta: what all nodes of a collection share, as the bank's header keeps it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from importlib.metadata import version
+from types import ModuleType
+from typing import Any
+
+from pilotage.agent.blocks import prompting
+from pilotage.agent.routing import self_scores
+from pilotage.agent.blocks import Registry
+from pilotage.agent.budget import Budget
+from pilotage.agent.errors import UsageError
+from pilotage.agent.blocks.freshness import ROUTES
+from pilotage.agent.components import Parts
+from pilotage.navigator.bank.bank import BankMeta
+
+
+def meta_of(parts: Parts, **extras: Any) -> BankMeta:
+    """The header of a bank that these parts record. It names the model, but no address of it."""
+    identity = hashlib.sha256(parts.model.identity.encode()).hexdigest()[:16]
+    return BankMeta(
+        actions=parts.registry.actions,
+        observations=parts.observer.spec,
+        preset=parts.observer.preset,
+        model=parts.model.name,
+        budget=recorded(parts.budget),
+        prompt_hash=prompt_hash(parts.registry, *([self_scores] if "rlot" in parts.observer.preset else [])),
+        package_version=version("pilotage"),
+        extras={
+            "model_identity": identity,
+            "routes": ROUTES,
+            "seed": parts.seed,
+            "sandbox": parts.abilities.sandbox,
+            "memory": parts.abilities.memory,
+            **extras,
+        },
+    )
+
+
+def recorded(budget: Budget) -> dict[str, Any]:
+    """A budget as banks keep it: without a limit that it does not set, so that banks from before that limit go on."""
+    limits = budget.model_dump(mode="json")
+    return limits if budget.reply_tokens else {name: limits[name] for name in limits if name != "reply_tokens"}
+
+
+def require_same_abilities(recorded: BankMeta, now: BankMeta) -> None:
+    """Raises UsageError where a bank was recorded with a sandbox or a memory and this recording has none, or so."""
+    for ability in ("sandbox", "memory"):
+        before = recorded.extras.get(ability, now.extras[ability])
+        if before != now.extras[ability]:
+            with_it, without = ("with", "without") if before else ("without", "with")
+            raise UsageError(
+                f"the bank was recorded {with_it} a {ability}, and this run is {without} one; record as before, or "
+                "choose another --out"
+            )
+
+
+def prompt_hash(registry: Registry, *more: ModuleType) -> str:
+    """Changes with any prompt or limit of a block, with what all blocks share, and with what they read of a run.
+
+    It goes over the blocks' names and what their constants in capitals say, not over where these stand: a file that is
+    moved, or a constant that gets a better name, ends no recording.
+
+    Args:
+        registry: the blocks.
+        more: modules of what else the model is asked.
+    """
+    blocks = {block.name: _said(sys.modules[type(block).__module__]) for block in registry}
+    content = {"routes": ROUTES, "blocks": blocks, "shared": [_said(prompting), *map(_said, more)]}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _said(module: ModuleType) -> list[str]:
+    kinds = (str, int, float, dict)
+    constants = (value for name, value in vars(module).items() if name.isupper() and isinstance(value, kinds))
+    return sorted(json.dumps(value, sort_keys=True, default=str) for value in constants)

@@ -1,0 +1,112 @@
+"""Plan: which nodes to record of every task, so that many tasks get few, well-chosen nodes each.
+
+A plan is a list of ways from the root, in the order in which they are recorded:
+
+    program; reason; program/verify; program/reflect?failed; plan/program
+
+Behind a `?` stands when an entry is worth its cost: `failed` (the step before reached no answer), `answered` (it did),
+`disagrees` (a check reached another answer). Conditions see public evidence of their own way only. What is recorded
+shows in a replay as what may be done next, so anything else, the score above all, would be told to a policy by the
+mask.
+
+Routes are fresh (`pilotage.agent.blocks.freshness`): behind another attempt, reason, program, decompose, debate and a check by program
+ask what they asked at the root, so such nodes cost nothing: the response cache has the reply. Hence the plans name them
+in many places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pilotage.agent.errors import UsageError
+from pilotage.agent.banks.stepwise import Moment
+from pilotage.navigator.spaces import ActionSpec
+
+SMALL = (
+    "program; reason; program/verify; program/reflect?failed; program/reason?failed; "
+    "reason/verify; reason/program?answered; reason/reason?failed"
+)
+"""First answers with their checks and repairs: about four paid calls a task."""
+
+STANDARD = (
+    f"{SMALL}; decompose; program/decompose?answered; reason/decompose?answered; decompose/verify; "
+    "decompose/program?answered; program/verify/decompose; reason/verify/decompose; program/reflect/verify?answered; "
+    "plan/program; plan/program/verify?answered"
+)
+"""Every way to a first answer, and up to three routes to agree or not: about eight paid calls a task."""
+
+WIDE = (
+    f"{STANDARD}; debate; program/debate?answered; reason/debate?answered; debate/verify; program/verify/debate; "
+    "reason/reflect?answered; program/reflect?answered; plan/reason; plan/decompose; program/reflect/reason?failed"
+)
+"""Every block, in its likely places: about sixteen paid calls a task."""
+
+RLOT = (
+    "reason; decompose; debate; reason/reason; reason/reflect; decompose/reflect; debate/reflect; reason/decompose; "
+    "reason/debate; reason/decompose/debate"
+)
+"""For the preset `rlot`: nine nodes, a tenth where a limit cut the reasoning. It has no conditions, since the seven
+scores do not show what these read; only what is legal differs from task to task, as it does in use."""
+
+NAMED = {"standard": STANDARD, "small": SMALL, "wide": WIDE, "rlot": RLOT, "none": ""}
+
+
+def _failed(now: Moment) -> bool:
+    return now.state.last is not None and now.state.last.candidate is None
+
+
+def _answered(now: Moment) -> bool:
+    return now.state.last is not None and now.state.last.candidate is not None
+
+
+def _disagrees(now: Moment) -> bool:
+    return now.state.last is not None and now.state.last.evidence.verdict == "disagrees"
+
+
+CONDITIONS: dict[str, Callable[[Moment], bool]] = {
+    "failed": _failed,
+    "answered": _answered,
+    "disagrees": _disagrees,
+}
+
+
+@dataclass(frozen=True)
+class Way:
+    """One entry of a plan: blocks from the root, and the condition under which the last of them is run."""
+
+    blocks: tuple[str, ...]
+    condition: str = ""
+
+    def holds(self, before_last: Moment) -> bool:
+        """Whether the last block is worth its cost, by what is known before it."""
+        return not self.condition or CONDITIONS[self.condition](before_last)
+
+
+def parse_plan(text: str, actions: ActionSpec, max_depth: int) -> tuple[Way, ...]:
+    """The ways of a plan, one of `NAMED` or as written out; too deep ones are left out.
+
+    The root needs no entry: it is always recorded, with what answering at once gives.
+
+    Raises:
+        UsageError: an entry names an unknown block or condition, or the terminal one.
+    """
+    ways: list[Way] = []
+    for entry in (part.strip() for part in NAMED.get(text.strip(), text).split(";")):
+        if not entry or entry == "r":
+            continue
+        path, _, condition = entry.partition("?")
+        blocks = tuple(block.strip() for block in path.removeprefix("r/").split("/"))
+        for block in blocks:
+            if block not in actions.names or block == actions.terminal:
+                known = ", ".join(name for name in actions.names if name != actions.terminal)
+                raise UsageError(
+                    f"the plan's entry {entry!r} names no block {block!r}; use {', '.join(NAMED)}, or blocks from "
+                    f"{known} (what answering gives is recorded at every node)"
+                )
+        if condition and condition not in CONDITIONS:
+            raise UsageError(f"the plan's entry {entry!r} has no condition {condition!r}; use {', '.join(CONDITIONS)}")
+        way = Way(blocks, condition)
+        if len(blocks) <= max_depth and way not in ways:
+            ways.append(way)
+    return tuple(ways)

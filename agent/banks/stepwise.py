@@ -1,0 +1,195 @@
+"""Stepwise: a task's run, block by block, as somebody else decides: a learner, a recorder of banks.
+
+It goes through `pilotage.agent.graph.advance` as the graph does. Gold is with the grader alone, which is asked only for what stopping
+gives; memory is read where the agent has one, and never written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from pilotage.agent.graph.advance import abilities, kit_for, observe, remember, run_block
+from pilotage.agent.blocks.answer import shortest_prompt
+from pilotage.agent.errors import BadReply, ModelUnavailable, UsageError
+from pilotage.agent.tasks.grading import grader_for
+from pilotage.agent.kit import Kit
+from pilotage.agent.models.reply import Reply
+from pilotage.agent.components import Parts
+from pilotage.agent.state import State
+from pilotage.agent.task import Task
+from pilotage.agent.trace import Charge, Evidence, Step, Trace, Usage
+from pilotage.navigator.spaces import ActionMask, Observation
+
+UNUSABLE = "error"
+"""What stops a run whose reply stayed unusable: it has no answer. Other stops are limits of the budget."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A run between two blocks.
+
+    Attributes:
+        state: what the run knows.
+        observation: what a navigator sees, shape (len(observer.spec),).
+        mask: the legal actions, shape (len(actions),); the terminal one alone once the run is stopped.
+        usage: what the step that led here cost, self-assessment included.
+        stopped_by: the limit of the budget that ended the run here, or `UNUSABLE`; None while it goes on.
+    """
+
+    state: State
+    observation: Observation
+    mask: ActionMask
+    usage: Usage = Usage()
+    stopped_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What stopping at a moment gives: the answer, its score in [0, 1], what the answer block cost and noted."""
+
+    answer: str | None
+    score: float
+    usage: Usage = Usage()
+    note: str | None = None
+
+
+class Stepwise:
+    """Runs tasks over an agent's parts, one block at a time. It holds no run: moments are passed in and out.
+
+    Args:
+        parts: what the agent is made of; its policy has no say here.
+        temperature: of repeats (sample 1 and up); the first sample is decoded as the block asks.
+    """
+
+    def __init__(self, parts: Parts, *, temperature: float = 0.7) -> None:
+        self.parts = parts
+        self.temperature = temperature
+
+    async def start(self, task: Task) -> Moment:
+        """The moment before the first block.
+
+        Raises:
+            UsageError: the budget has no room for one step on this task.
+        """
+        parts = self.parts
+        parts.budget.require_room_for(shortest_prompt(task))
+        state = self.opened(task, Trace())
+        if parts.recall is None:
+            return await self._observed(state, Usage(), None)
+        kit = kit_for(parts, state)
+        try:
+            recalled = await remember(parts, state, kit)
+        except BadReply as unusable:
+            _require_reply(unusable)
+            return self._unusable(extended(state, charges=_charges("recall", kit.usage)), kit.usage)
+        trace = Trace(recalled=recalled, charges=_charges("recall", kit.usage))
+        return await self._observed(self.opened(task, trace), kit.usage, None)
+
+    def opened(self, task: Task, trace: Trace) -> State:
+        """The state of a run on a task that has this trace behind it."""
+        return State(task.public(), trace, self.parts.budget, abilities(self.parts, trace.recalled))
+
+    async def take(self, now: Moment, action: str, sample: int = 0) -> Moment:
+        """The moment after one more block. An unusable reply or a used-up budget stops the run there.
+
+        Raises:
+            UsageError: the action is not legal here, or is the terminal one, which is `stop`.
+            ModelUnavailable: the endpoint is down, or refused the request; nothing happened.
+        """
+        actions = self.parts.registry.actions
+        if action == actions.terminal or not now.mask[actions.index(action)]:
+            legal = [name for name, allowed in zip(actions.names, now.mask, strict=True) if allowed]
+            raise UsageError(f"{action!r} cannot be run here; legal are {', '.join(legal)} ({actions.terminal}: stop)")
+        kit = self._kit(now.state, sample)
+        try:
+            ran = await run_block(self.parts.registry[action], now.state, kit)
+        except BadReply as unusable:
+            _require_reply(unusable)
+            step = Step(block=action, evidence=Evidence(note=str(unusable)), usage=kit.usage)
+            return self._unusable(extended(now.state, step), kit.usage)
+        return await self._observed(extended(now.state, ran.step), ran.step.usage, ran.stopped_by)
+
+    async def stop(self, now: Moment, task: Task) -> Ending:
+        """What answering now gives. With candidates at hand that is free; with none the model is asked.
+
+        Args:
+            now: where the run stands.
+            task: the task with its hidden part, for the grader.
+
+        Raises:
+            UsageError: nothing says what a right answer to the task is.
+        """
+        if now.stopped_by == UNUSABLE:
+            return Ending(None, 0.0, note="the reply was unusable, which ends a run without an answer")
+        grader = grader_for(task, self.parts.sandbox)
+        if grader is None:
+            raise UsageError(f"task {task.id} has no gold answer, so stopping has no score; leave it out")
+        kit = kit_for(self.parts, now.state)
+        try:
+            ran = await run_block(self.parts.registry[self.parts.registry.actions.terminal], now.state, kit)
+        except BadReply as unusable:
+            _require_reply(unusable)
+            return Ending(None, 0.0, kit.usage, str(unusable))
+        grade = await grader.grade(task, ran.step.candidate)
+        return Ending(ran.step.candidate, grade.score, ran.step.usage, ran.step.evidence.note)
+
+    async def _observed(self, state: State, usage: Usage, stopped_by: str | None) -> Moment:
+        observer = self.parts.observer
+        kit = kit_for(self.parts, state)
+        try:
+            seen = await observe(observer, state, kit)
+        except BadReply as unusable:
+            _require_reply(unusable)
+            return self._unusable(extended(state, charges=_charges(observer.preset, kit.usage)), usage + kit.usage)
+        state = extended(state, charges=_charges(observer.preset, seen.usage))
+        stopped_by = seen.stopped_by or stopped_by
+        mask = self.parts.registry.mask(state) if stopped_by is None else self._only_stop()
+        return Moment(state, seen.observation, mask, usage + seen.usage, stopped_by)
+
+    def _unusable(self, state: State, usage: Usage) -> Moment:
+        return Moment(state, self.parts.observer.without_asking(state), self._only_stop(), usage, UNUSABLE)
+
+    def _only_stop(self) -> ActionMask:
+        return self.parts.registry.actions.mask(())
+
+    def _kit(self, state: State, sample: int) -> Kit:
+        if sample == 0:
+            return kit_for(self.parts, state)
+        return kit_for(self.parts, state, make=partial(RepeatingKit, repeat=sample, at_least=self.temperature))
+
+
+class RepeatingKit(Kit):
+    """A kit whose every call is sampled: the `repeat`-th time, at a temperature of `at_least` so much."""
+
+    APART = 1000
+    """Keeps the numbers of repeats apart from those that a block gives to its own samples."""
+
+    def __init__(self, *arguments: Any, repeat: int, at_least: float, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._repeat = repeat
+        self._at_least = at_least
+
+    async def send(self, *messages: Any, temperature: float = 0.0, sample: int = 0, **options: Any) -> Reply:
+        """As `Kit.send`, sampled."""
+        number = self._repeat * self.APART + sample
+        return await super().send(*messages, temperature=max(temperature, self._at_least), sample=number, **options)
+
+
+def _require_reply(unusable: BadReply) -> None:
+    """Raises it again where there was no reply at all: that is no step, and tells nothing of the block."""
+    if isinstance(unusable, ModelUnavailable):
+        raise unusable
+
+
+def extended(state: State, *steps: Step, charges: Sequence[Charge] = ()) -> State:
+    """The state after these steps and charges."""
+    trace = state.trace
+    new = {"steps": (*trace.steps, *steps), "charges": (*trace.charges, *charges)}
+    return replace(state, trace=trace.model_copy(update=new))
+
+
+def _charges(by: str, usage: Usage) -> tuple[Charge, ...]:
+    return (Charge(by=by, usage=usage),) if usage.llm_calls else ()

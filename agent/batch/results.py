@@ -1,0 +1,281 @@
+"""Results: a JSON-Lines file of runs that survives kill -9."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, NamedTuple, Self
+
+from pilotage.agent.errors import PilotageError, UsageError
+from pilotage.common.redaction import redact
+from pilotage.agent.batch.summary import SUMMED
+from pilotage.agent.task import Task
+from pilotage.agent.text import json_line
+from pilotage.common.paths import expanded
+from pilotage.common.json_text import read_json
+from pilotage.common.files import replace
+
+
+def key_of(result: dict[str, Any]) -> str:
+    """What names a result within its file: its task, and the order of tasks that it belongs to if there are several."""
+    return key(result["task_id"], result.get("order"))
+
+
+def key(task_id: str, order: int | None = None) -> str:
+    """The key of a task's result in one order of the tasks."""
+    return task_id if order is None else f"{order}/{task_id}"
+
+
+class Line(NamedTuple):
+    """What is held of a result: where its line begins, what was asked (`Task.asked`, if told), and whether in vain."""
+
+    start: int
+    asked: str | None
+    failed: bool
+
+
+class Rows(Mapping[str, dict[str, Any]]):
+    """Results by key, each read from the file when it is asked for, so that a long file takes little memory."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.lines: dict[str, Line] = {}
+
+    def note(self, result: dict[str, Any], start: int) -> None:
+        """Notes that a result's line begins at a place of the file."""
+        self.lines[key_of(result)] = Line(start, result.get("asked"), "error" in result)
+
+    def raw(self, names: Iterable[str]) -> Iterator[bytes]:
+        """The lines of some results as they stand, ends included."""
+        with self._path.open("rb") as file:
+            for name in names:
+                file.seek(self.lines[name].start)
+                yield file.readline()
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        if name not in self.lines:
+            raise KeyError(name)
+        result: dict[str, Any] = read_json(next(self.raw([name])))
+        return result
+
+    @property
+    def answered(self) -> str | None:
+        """The key of a result that is no failure; None where there is none."""
+        return next((name for name, line in self.lines.items() if not line.failed), None)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.lines
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.lines)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+
+class ResultsFile:
+    """A JSON-Lines file of runs: a line is on disk once `append` returns.
+
+    Args:
+        path: the file; created with its folder.
+        resume: keep what is there and go on. Without it, a file that holds anything is refused.
+        settings: what every line must agree on (`model`, `policy`, `seed`), so that two experiments never mix.
+        conditions: what else the answers depend on and no line tells (`learning`, `max_tokens`, `sandbox`, ...), plain
+            values by name, on which a resumed file that holds an answer must agree too. They are kept in the small file
+            beside it.
+
+    Attributes:
+        done: results by key (`key_of`).
+        resumed: whether runs with ids of this file may have been begun before.
+        untold: conditions that a resumed file, of an older version, says nothing of.
+
+    Raises:
+        UsageError: the file cannot be written, holds results already, or holds those of other settings.
+    """
+
+    def __init__(
+        self, path: str | Path, *, resume: bool, settings: dict[str, Any], conditions: Mapping[str, Any] | None = None
+    ) -> None:
+        self.path = path = expanded(path)
+        self._conditions = dict(conditions or {})
+        if path.exists() and not path.is_file():
+            raise UsageError(f"cannot write results to {path}: it is no ordinary file; choose another --out")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            if path.stat().st_size and not resume:
+                raise UsageError(f"{path} holds results already; add --resume to go on, or choose another --out")
+            self.done, end = self._read(settings)
+            self._label, before = self._read_label() if resume else (None, {})
+            if self.done.answered is not None:
+                self._require_same(before, self._conditions)
+            self.untold = [name for name in self._conditions if name not in before] if self.done else []
+            # A last line without its end was torn by a kill in the middle of a write: its task is not done yet.
+            os.truncate(path, end)
+            self._file: IO[bytes] = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
+            self.resumed = self._label is not None
+            if self._label is not None and before != before | self._conditions:
+                self._keep_label(self._label, before | self._conditions)
+        except OSError as error:
+            raise UsageError(f"cannot write results to {path}: {error.strerror}; choose another --out") from error
+
+    def _read(self, settings: Mapping[str, Any]) -> tuple[Rows, int]:
+        """The results, and where the last whole line ends."""
+        done, start = Rows(self.path), 0
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    break
+                try:
+                    result = read_json(line)
+                    _require_whole(result)
+                    done.note(result, start)
+                except (ValueError, TypeError, KeyError, AttributeError) as error:
+                    raise UsageError(
+                        f"{self.path}, line {number} is no result of pilotage; choose another --out"
+                    ) from error
+                self._require_same({name: result.get(name) for name in settings}, settings)
+                start += len(line)
+        return done, start
+
+    def _require_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        both = [name for name in now if name in before]
+        differing = [f"{name} {before[name]!r}, not {now[name]!r}" for name in both if before[name] != now[name]]
+        if differing:
+            raise UsageError(
+                f"{self.path} was made with {' and '.join(differing)}; resume with the same settings or choose "
+                "another --out"
+            )
+
+    def require(self, settings: Mapping[str, Any]) -> None:
+        """Raises UsageError where an answer that is held was made with other settings, as every line tells them."""
+        if (name := self.done.answered) is not None:
+            result = self.done[name]
+            self._require_same({setting: result[setting] for setting in settings if setting in result}, settings)
+
+    def holds(self, task: Task, order: int | None = None) -> bool:
+        """Whether the result of a task is there. One of an older version, which does not tell what was asked, is."""
+        line = self.done.lines.get(key(task.id, order))
+        return line is not None and line.asked in (None, task.asked)
+
+    def changed(self, tasks: Iterable[Task], order: int | None = None) -> list[str]:
+        """Keys of results that have the id of one of the tasks and answer another question."""
+        names = {key(task.id, order): task for task in tasks}
+        return [name for name, task in names.items() if name in self.done and not self.holds(task, order)]
+
+    def failed(self, tasks: Iterable[Task], order: int | None = None) -> list[str]:
+        """Keys of results of the tasks that had no usable reply."""
+        names = (key(task.id, order) for task in tasks)
+        return [name for name in names if name in self.done and self.done.lines[name].failed]
+
+    @property
+    def label(self) -> str:
+        """A name of this file's experiment, for the ids of its runs: the same after a kill, another in another file.
+
+        It is kept in a small file beside this one, because a run may be killed after it wrote to memory and before its
+        line is here.
+        """
+        if self._label is None:
+            self._label = secrets.token_hex(6)
+            self._keep_label(self._label, self._conditions)
+        return self._label
+
+    def append(self, *results: dict[str, Any]) -> None:
+        """Writes results durably; raises PilotageError, the file left whole, where the disk will not take them."""
+        end = self.path.stat().st_size
+        lines = [_line(result) for result in results]
+        rest = b"".join(lines)
+        try:
+            while rest:  # a disk that is nearly full takes a part
+                rest = rest[self._file.write(rest) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            os.truncate(self.path, end)
+            raise PilotageError(
+                f"cannot write to {self.path}: {error.strerror}; free some space, then run again with --resume"
+            ) from error
+        for result, line in zip(results, lines, strict=True):
+            self.done.note(result, end)
+            end += len(line)
+
+    def drop(self, names: Collection[str]) -> None:
+        """Takes results out again, because their tasks are to be solved anew. All of them or, after a kill, none."""
+        gone = set(names)
+        if self.done.keys() & gone:
+            self._rewrite(self.done.raw([name for name in self.done if name not in gone]))
+
+    def set_aside(self, names: Sequence[str]) -> None:
+        """Moves results, because they answer other questions, to the end of the file `aside`."""
+        if not names:
+            return
+        with self.aside.open("ab") as file:
+            file.writelines(self.done.raw(names))
+            file.flush()
+            os.fsync(file.fileno())
+        self.drop(names)
+
+    @property
+    def aside(self) -> Path:
+        """Where results go that answered other questions."""
+        return self.path.with_name(self.path.name + ".replaced")
+
+    def rescore(self, scores: Mapping[str, float | None]) -> None:
+        """Gives results, by key, other scores. All of them or, after a kill, none."""
+        if scores:
+            rows = ((name, self.done[name]) for name in self.done)
+            self._rewrite(_line(row | {"score": scores[name]} if name in scores else row) for name, row in rows)
+
+    def _rewrite(self, lines: Iterable[bytes]) -> None:
+        self._file.close()
+        try:
+            replace(self.path, lines)
+        finally:
+            self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
+        self.done, _ = self._read({})
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def _label_path(self) -> Path:
+        return self.path.with_name(self.path.name + ".run")
+
+    def _keep_label(self, label: str, conditions: Mapping[str, Any]) -> None:
+        replace(self._label_path, json_line({"label": label, "conditions": dict(conditions)}).encode() + b"\n")
+
+    def _read_label(self) -> tuple[str | None, dict[str, Any]]:
+        """The label and the conditions; an older version wrote `LABEL` or `LABEL LEARNING`."""
+        try:
+            content = self._label_path.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return None, {}
+        if content.startswith("{"):
+            try:
+                kept = read_json(content)
+                return str(kept["label"]), dict(kept["conditions"])
+            except (ValueError, TypeError, KeyError) as error:
+                raise UsageError(f"{self._label_path} is damaged; choose another --out") from error
+        label, _, learning = content.partition(" ")
+        return label or None, {"learning": learning} if learning else {}
+
+
+def _require_whole(result: dict[str, Any]) -> None:
+    """Raises TypeError or KeyError where a result lacks what is read of it again."""
+    answer, score, usage = result["answer"], result["score"], result["usage"]
+    if not isinstance(answer, str | None) or not isinstance(score, int | float | None):
+        raise TypeError
+    if not all(isinstance(usage[name], int | float) for name in SUMMED):
+        raise TypeError
+
+
+def _line(result: dict[str, Any]) -> bytes:
+    return redact(json_line(result)).encode() + b"\n"

@@ -1,0 +1,148 @@
+"""`pilotage estimate`: what a policy would have reached, from the results of runs that another policy made."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pilotage.agent.cli.memory.open import AsJson
+from pilotage.agent.cli.terminal import plain, print_json, screen
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pilotage.agent.banks.logged import LoggedRuns
+    from pilotage.navigator.off_policy import Estimates, Figure, Log
+
+
+def estimate(
+    runs: Annotated[list[Path], typer.Option(help="Results of `pilotage solve --tasks`, JSON Lines. Repeatable.")],
+    policy: Annotated[list[str], typer.Option(help="Whom to judge, as in `pilotage solve --policy`. Repeatable.")],
+    behaviour: Annotated[
+        str | None,
+        typer.Option(help="Who made the runs: random, epsilon=0.1:POLICY, or estimated. (default: as each line tells)"),
+    ] = None,
+    effort: Annotated[
+        str | None, typer.Option(help="Of trained policies with an effort input: low, medium, high, or 0 to 1.")
+    ] = None,
+    folds: Annotated[int, typer.Option(min=2, help="Parts of the tasks; each is valued by a model of the others.")] = 5,
+    resamples: Annotated[int, typer.Option(min=100, max=100_000, help="Of the bootstrap over tasks.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Of the parts and the bootstrap.")] = 0,
+    in_sample: Annotated[
+        bool, typer.Option("--in-sample", help="Judge policies on their own training tasks too, and say so.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Judge policies by logged runs, without any LLM call: importance sampling, a model, and both."""
+    from pilotage.agent.banks.logged import logged_runs
+    from pilotage.agent.routing.policies import policy_for
+    from pilotage.navigator.off_policy import estimate as judge
+
+    found = logged_runs(runs)
+    log = _with_behaviour(found.log, behaviour)
+    console = screen(errors=True)
+    for where, why in found.left_out:
+        console.print(f"[red]left out[/] {plain(where)}: {plain(why)}", soft_wrap=True, highlight=False)
+    notes = _notes(behaviour)
+    judged = []
+    for name in policy:
+        target = policy_for(name, log.actions, log.observations, effort=effort)
+        judged.append(judge(log, target, folds=folds, resamples=resamples, seed=seed, in_sample=in_sample))
+    if as_json:
+        logged = {"policies": list(found.policies), "model": found.model, "left_out": len(found.left_out)}
+        print_json({"logged": logged, "notes": notes, "policies": [one.to_json() for one in judged]})
+        return
+    _print(screen(), found, judged, notes)
+
+
+def _with_behaviour(log: Log, behaviour: str | None) -> Log:
+    from pilotage.agent.errors import UsageError
+    from pilotage.agent.routing.policies import policy_for
+    from pilotage.navigator.errors import LogError
+    from pilotage.navigator.off_policy import chances_of, estimated_chances
+
+    if behaviour is None:
+        if log.behaviour is None:
+            raise UsageError(
+                "some runs tell no chances of their decisions, since their policy always does the same: log with "
+                "`pilotage solve --policy epsilon=0.1:POLICY`, or give --behaviour estimated"
+            )
+        return log
+    if behaviour == "estimated":
+        return log.with_behaviour(estimated_chances(log))
+    try:
+        return log.with_behaviour(chances_of(policy_for(behaviour, log.actions, log.observations), log))
+    except LogError as error:
+        raise UsageError(f"--behaviour {behaviour} does not fit the runs: {error}") from error
+
+
+def _notes(behaviour: str | None) -> list[str]:
+    notes = []
+    if behaviour == "estimated":
+        notes.append(
+            "the chances of the logged decisions are estimates: they hold only as far as the observation tells why the "
+            "logging policy chose as it did"
+        )
+    return notes
+
+
+def _print(console: Console, found: LoggedRuns, judged: list[Estimates], notes: list[str]) -> None:
+    from rich.table import Table
+
+    from pilotage.navigator.off_policy import ABOUT, BEST
+
+    log = found.log
+    console.print(
+        f"{len(log)} runs on {len(log.names)} tasks, made by {plain(', '.join(found.policies))} with "
+        f"{plain(found.model)}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    for note in notes:
+        console.print(f"[yellow]note[/] {plain(note)}", soft_wrap=True, highlight=False)
+    for one in judged:
+        console.print(
+            f"\n[bold]{plain(one.policy)}[/]: the runs are worth {one.effective_sample_size:.1f} of its own; "
+            f"{one.agreeing} of {one.runs} agree, the heaviest weighs {one.largest_weight:.1f}",
+            soft_wrap=True,
+            highlight=False,
+        )
+        table = Table(box=None, pad_edge=False)
+        for title in ("estimator", "right", "gain, points", "tokens a task", "gain, tokens"):
+            table.add_column(title, justify="left" if title == "estimator" else "right", no_wrap=True)
+        table.add_row("as logged", _share(one.logged.accuracy), "", _tokens(one.logged.cost), "")
+        for name, by in one.by.items():
+            row = (
+                name,
+                _share(by.accuracy),
+                _share(by.accuracy_gain, True),
+                _tokens(by.cost),
+                _tokens(by.cost_gain, True),
+            )
+            table.add_row(*row, style="bold" if name == BEST else None)
+        console.print(table)
+        for warning in one.warnings:
+            console.print(f"[yellow]warning[/] {plain(warning)}", soft_wrap=True, highlight=False)
+    shown = {name: None for one in judged for name in one.by}
+    console.print("\n" + "; ".join(f"{name}: {ABOUT[name]}" for name in shown), highlight=False)
+
+
+def _share(figure: Figure, signed: bool = False) -> str:
+    return _interval(figure, 100, "" if signed else "%", signed)
+
+
+def _tokens(figure: Figure, signed: bool = False) -> str:
+    return _interval(figure, 1000, "", signed)
+
+
+def _interval(figure: Figure, scale: float, unit: str, signed: bool) -> str:
+    if not math.isfinite(figure.value):
+        return "unknown"
+    sign = "+" if signed else ""
+    text = f"{figure.value * scale:{sign},.0f}{unit}"
+    if not math.isfinite(figure.low):
+        return f"{text} (?)"
+    return f"{text} ({figure.low * scale:{sign},.0f} to {figure.high * scale:{sign},.0f})"

@@ -1,0 +1,201 @@
+"""`pilotage evaluate`: policies side by side on a recorded bank, each judged on tasks that it did not learn from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pilotage.agent.cli.memory.open import AsJson
+from pilotage.agent.cli.outputs import Force, folder_to_write, keep
+from pilotage.agent.cli.terminal import interruptible, plain, print_json, progress, screen
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pilotage.navigator.evaluation import Evaluation
+    from pilotage.navigator.policies.policy import Policy
+
+RESULT = "evaluation.json"
+Report = Callable[[int, int, str], None]
+
+
+def evaluate(
+    bank: Annotated[Path, typer.Option(help="Folder of a recorded bank.")],
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="P",
+            help="default, rules, random, best-fixed, best-fixed-per-family, always:BLOCK, fixed:BLOCK,..., "
+            "nearest, linear, an algorithm of `train`, rlot, random-matched:P, oracle, a policy file, or "
+            "epsilon=0.1:P; repeatable. (default: the usual ones)",
+        ),
+    ] = None,
+    against: Annotated[
+        list[str] | None, typer.Option(metavar="P", help="Compare all with it; repeatable. (default: best-fixed)")
+    ] = None,
+    folds: Annotated[int, typer.Option(min=2, help="Each is judged by what was learned from the others.")] = 5,
+    part: Annotated[
+        str | None, typer.Option(help="Judge one part of a single split instead, `test` say, by the other parts.")
+    ] = None,
+    parts: Annotated[
+        str, typer.Option(metavar="NAME=SHARE,...", help="That split, as for train.")
+    ] = "train=0.6,validation=0.2,test=0.2",
+    split_seed: Annotated[int, typer.Option(min=0, help="Of the folds or the split.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each learned policy in each fold.")] = 5,
+    cost_weight: Annotated[float, typer.Option(help="What 1,000 tokens are worth, in right answers.")] = 0.1,
+    efforts: Annotated[
+        str, typer.Option(metavar="E,...", help="Settings of the frontier, 0 to 1; none leaves it out.")
+    ] = "0,0.25,0.5,0.75,1",
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Also train networks without an effort input anew for each setting.")
+    ] = False,
+    transfer: Annotated[
+        int, typer.Option(metavar="GROUPS", help="Hold groups of families out in turn; 0 leaves it out.")
+    ] = 0,
+    other_bank: Annotated[
+        Path | None, typer.Option(help="Another model's bank, to judge what was learned on this one.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=20, help="Of each training. (default: the algorithm's)")] = None,
+    hyper: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="As for train; repeatable.")] = None,
+    bootstrap: Annotated[int, typer.Option(min=100, help="Draws for the intervals.")] = 10_000,
+    jobs: Annotated[int, typer.Option(min=1, help="Trainings at once, each in a process of its own.")] = 1,
+    in_sample: Annotated[
+        bool, typer.Option("--in-sample", help="Judge policies on their own training tasks too, and say so.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the report, figures, JSON and networks; a stopped run goes on there."),
+    ] = None,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare policies on a bank: accuracy and tokens on held-out tasks, with intervals and tests. No LLM call."""
+    from pilotage.agent.cli.evaluate.printing import print_evaluation
+    from pilotage.agent.cli.train.train import hyperparameters
+    from pilotage.agent.routing.policies import policy_for
+    from pilotage.navigator.bank.bank import Bank
+    from pilotage.navigator.evaluation import Protocol
+    from pilotage.navigator.evaluation import evaluate as run
+
+    opened = Bank.open(bank)
+    if out is not None:
+        folder_to_write(out)
+        keep(out / RESULT, force)
+    plan: dict[str, Any] = {"steps": steps} if steps is not None else {}
+    plan |= {"hyper": hyperparameters(hyper)} if hyper else {}
+    protocol = Protocol(
+        folds, part, _shares(parts), split_seed, seeds, cost_weight, _numbers(efforts), retrain, transfer, bootstrap,
+        plan=plan, jobs=jobs, in_sample=in_sample,
+    )  # fmt: skip
+
+    def resolve(name: str) -> Policy | None:
+        if not name.endswith(".toml"):
+            return None
+        return policy_for(name, opened.actions, opened.observations)
+
+    console = screen(errors=True)
+    with interruptible(lambda: _kept(out)), _shown(console) as (report, said):
+        found = run(
+            opened,
+            policy,
+            protocol,
+            against=against or (),
+            other=other_bank,
+            work=out / "networks" if out is not None else None,
+            resolve=resolve,
+            report=report,
+            said=said,
+        )
+    if out is not None:
+        _write(console, found, out)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        print_evaluation(screen(), found)
+
+
+def _kept(out: Path | None) -> str:
+    if out is None:
+        return "interrupted; nothing is kept, since no --out was given"
+    return f"interrupted; the networks trained so far are kept in {out}; the same command goes on from there"
+
+
+def _write(console: Console, found: Evaluation, out: Path) -> None:
+    """The numbers first, so that they are there whatever becomes of the figures."""
+    from pilotage.agent.text import json_page
+    from pilotage.navigator.errors import NavigatorError
+    from pilotage.common.files import replace
+
+    content = found.to_json()
+    replace(out / RESULT, f"{json_page(content)}\n".encode())
+    replace(out / "outcomes.csv", found.outcomes_csv().encode())
+    try:
+        from pilotage.navigator.report import write_report
+
+        page = write_report(content, out)[0]
+    except NavigatorError as error:
+        console.print(f"the numbers are in {plain(out / RESULT)}; there is no report: {plain(error)}", soft_wrap=True)
+    else:
+        console.print(f"written to {plain(page)}", soft_wrap=True)
+
+
+@contextmanager
+def _shown(console: Console) -> Iterator[tuple[Report, Callable[[str], None]]]:
+    """Progress with the time left; without a terminal a line now and then."""
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with progress(console, *columns, transient=True) as bar:
+        shown = bar.add_task("starting", total=None)
+        clock = _Clock()
+
+        def report(done: int, total: int, what: str) -> None:
+            bar.update(shown, total=total, completed=done, description=what)
+            if (sentence := clock.tell(done, total)) and not console.is_terminal:
+                console.print(f"{sentence}; {plain(what)}")
+
+        def said(what: str) -> None:
+            bar.update(shown, total=None, description=what)
+
+        yield report, said
+
+
+class _Clock:
+    """Says how far a round of trainings is, each time that another tenth is done."""
+
+    def __init__(self) -> None:
+        self._begun, self._first, self._said = time.monotonic(), 0, -1
+
+    def tell(self, done: int, total: int) -> str | None:
+        """A sentence with the time left at this round's pace; None where one was said a short while ago."""
+        tenth = 10 * done // total
+        if self._said < 0 or tenth < self._said:  # another round begins
+            self._begun, self._first, self._said = time.monotonic(), done, tenth
+            return f"{done} of {total} parts of the trainings are done"
+        if tenth == self._said:
+            return None
+        self._said = tenth
+        seconds = (time.monotonic() - self._begun) * (total - done) / max(done - self._first, 1)
+        return f"{done / total:.0%} of the trainings are done, about {seconds / 60:.0f} min left"
+
+
+def _shares(parts: str) -> dict[str, float]:
+    from pilotage.agent.cli.bank.bank import shares
+
+    return shares(parts)
+
+
+def _numbers(given: str) -> tuple[float, ...]:
+    from pilotage.agent.errors import UsageError
+
+    if given.strip() in ("", "none"):
+        return ()
+    try:
+        return tuple(dict.fromkeys(float(one) for one in given.split(",")))
+    except ValueError:
+        raise UsageError(f"--efforts {given!r} are no numbers from 0 to 1; write --efforts 0,0.5,1, or none") from None

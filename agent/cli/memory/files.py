@@ -1,0 +1,124 @@
+"""`pilotage memory export|import`: a memory as a file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pilotage.agent.cli.memory.open import AsJson, Cause, Embedder, Index, Memory, Namespace, named, new_run, open_store, undo_command
+from pilotage.agent.cli.outputs import Force, file_to_write, keep
+from pilotage.agent.cli.terminal import exact_json, plain, print_json, progress, screen
+from pilotage.common.paths import expanded
+
+if TYPE_CHECKING:
+    from pilotage.memory.formats.importing import ImportReport
+
+_SHOWN = 20  # defects on a screen; --json has all
+
+
+def export(
+    file: Annotated[str, typer.Argument(help="File to write; - for standard output.")] = "-",
+    form: Annotated[
+        str, typer.Option("--format", help="jsonl (everything) or arcmemo (its JSON, without retired concepts).")
+    ] = "jsonl",
+    memory: Memory = None,
+    namespace: Namespace = "default",
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write all concepts to a file, from which `import` makes an equal memory."""
+    chosen: Any = _one_of(form, ("jsonl", "arcmemo"))
+    if file != "-":
+        file_to_write(expanded(file), "FILE")
+        keep(expanded(file), force)
+    with open_store(memory, namespace) as store:
+        try:
+            with named(file):
+                count = store.export(exact_json(sys.stdout) if file == "-" else file, form=chosen)
+            sys.stdout.flush()
+        except BrokenPipeError:  # the reader has seen enough
+            sys.stderr.close()
+            raise typer.Exit(0) from None
+    if file == "-":
+        return
+    if as_json:
+        print_json({"exported": count, "file": file, "format": form})
+    else:
+        screen().print(f"{count} concepts written to {plain(file)}", soft_wrap=True)
+
+
+def import_(
+    file: Annotated[str, typer.Argument(help="File to read; - for standard input.")],
+    form: Annotated[str, typer.Option("--format", help="auto, jsonl or arcmemo (JSON or YAML).")] = "auto",
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out lines that cannot be read.")] = False,
+    cause: Cause = "",
+    memory: Memory = None,
+    namespace: Namespace = "default",
+    embedder: Embedder = None,
+    index: Index = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add the concepts of an export or of an ArcMemo file, all or none."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+
+    chosen: Any = _one_of(form, ("auto", "jsonl", "arcmemo"))
+    if file != "-":
+        with named(file):
+            expanded(file).open("rb").close()  # before a memory is made for nothing
+    run, console = new_run("import"), screen(errors=True)
+    columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with (
+        open_store(memory, namespace, embedder, index=index, embeds=True, creates=True) as store,
+        progress(console, *columns, transient=True) as shown,
+    ):
+        bar = shown.add_task("import", total=None)
+        report = store.import_(
+            sys.stdin.buffer if file == "-" else file,
+            form=chosen,
+            skip_bad=skip_bad,
+            cause=cause or Path(file).name,
+            run=run,
+            on_progress=lambda done, total: shown.update(bar, completed=done, total=total),
+        )
+    if as_json:
+        from dataclasses import asdict
+
+        print_json({**asdict(report), "run": run if report.added else None})
+    else:
+        _print_report(report, undo_command(run, memory, namespace))
+
+
+def _print_report(report: ImportReport, undo: str) -> None:
+    console = screen()
+    parts = [f"[green]{report.added} added[/]"]
+    parts += [f"{report.unchanged} were here already"] if report.unchanged else []
+    parts += [f"{report.duplicates} were here under another id"] if report.duplicates else []
+    parts += [f"{report.renamed} got a new id"] if report.renamed else []
+    parts += [f"[red]{len(report.conflicts)} left out for conflicts[/]"] if report.conflicts else []
+    parts += [f"[yellow]{len(report.defects)} defects[/]"] if report.defects else []
+    parts += [f"[yellow]{len(report.held_back)} lines held back[/]"] if report.held_back else []
+    console.print(", ".join(parts))
+    for conflict in report.conflicts[:_SHOWN]:
+        what = f"{conflict.where}: id {conflict.id} has other content here, kept as it is ({conflict.title})"
+        console.print(f"  [red]conflict[/]  {plain(what)}", soft_wrap=True)
+    for defect in report.defects[:_SHOWN]:
+        console.print(f"  [yellow]defect[/]  {plain(str(defect))}", soft_wrap=True)
+    for held in report.held_back[:_SHOWN]:
+        what = f"{held}: reads as a command to a model; it is kept and never shown to one"
+        console.print(f"  [yellow]held back[/]  {plain(what)}", soft_wrap=True)
+    more = max(len(report.held_back), len(report.defects), len(report.conflicts)) - _SHOWN
+    if more > 0:
+        console.print(f"  [dim]and {more} more; --json has all[/]")
+    if report.added:
+        console.print(f"[dim]{plain(undo)} takes it back[/]", soft_wrap=True)
+
+
+def _one_of(form: str, choices: tuple[str, ...]) -> str:
+    if form not in choices:
+        from pilotage.agent.errors import UsageError
+
+        raise UsageError(f"unknown format '{form}': choose from {', '.join(choices)}")
+    return form

@@ -1,0 +1,145 @@
+"""Concepts, events and findings as people read them on a terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pilotage.memory import Concept, ConceptDraft
+    from pilotage.memory.ledger.ledger import Event
+
+_COLOURS = {"trusted": "green", "provisional": "yellow", "retired": "dim"}
+_SHORT = 8
+_TAIL = 5  # events shown with a concept
+
+
+def print_concepts(
+    console: Console, concepts: Sequence[Concept], extra: tuple[str, Sequence[str]] | None = None
+) -> None:
+    """A table of concepts, with one column more where there is something to say of each."""
+    from rich.table import Table
+
+    from pilotage.agent.cli.terminal import plain
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("id", no_wrap=True)
+    if extra is not None:
+        table.add_column(extra[0])
+    for name in ("kind", "status"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("title", overflow="fold")
+    table.add_column("seen", justify="right", no_wrap=True)
+    table.add_column("credit")
+    for place, one in enumerate(concepts):
+        row = [
+            plain(short(one.id)),
+            one.kind,
+            f"[{_COLOURS[one.status]}]{one.status}[/]",
+            plain(one.title),
+            f"{one.seen}",
+        ]
+        if extra is not None:
+            row.insert(1, plain(extra[1][place]))
+        table.add_row(*row, _credit(one))
+    console.print(table)
+
+
+def print_concept(console: Console, concept: Concept, history: Sequence[Event]) -> None:
+    """One concept: as a prompt shows it, then what is known of it."""
+    from rich.markup import escape
+
+    from pilotage.agent.cli.terminal import plain
+    from pilotage.memory.render import render
+
+    shown = render([concept], 100_000).text
+    console.print(escape(shown) if shown else "[yellow]never shown to a model[/]", soft_wrap=True)
+    print_held(console, concept)
+    outcomes, origin = concept.outcomes, concept.provenance
+    counts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in outcomes.model_dump().items() if count)
+    colour = _COLOURS[concept.status]
+    times = "once" if concept.seen == 1 else f"{concept.seen} times"
+    rows = [
+        ("id", f"{plain(concept.id)} [dim]in namespace[/] {plain(concept.namespace)}"),
+        ("kind", f"{concept.kind}{f', {plain(concept.subtype)}' if concept.subtype else ''}"),
+        ("status", f"[{colour}]{concept.status}[/]"),
+        ("replaced by", plain(concept.replaced_by)),
+        ("credit", f"{counts or 'never recalled'}; posterior that it helps {outcomes.posterior:.2f}"),
+        ("seen", f"{times}, version {concept.version}"),
+        ("from task", plain(origin.task_id)),
+        ("used in", plain(", ".join(origin.used_in))),
+        ("verified by", plain(origin.verified_by)),
+        ("written by", plain(origin.model)),
+        ("keywords", plain(" ".join(concept.keywords))),
+        ("created", f"{origin.created_at:%Y-%m-%d %H:%M:%S} UTC"),
+    ]
+    console.print()
+    for name, value in rows:
+        if value:
+            console.print(f"[dim]{name:12}[/] {value}", soft_wrap=True)
+    earlier = len(history) - _TAIL
+    console.print("\n[dim]history[/]" + (f" [dim]({earlier} earlier events are not shown)[/]" if earlier > 0 else ""))
+    print_events(console, history[-_TAIL:], titles=None)
+
+
+def print_events(console: Console, events: Iterable[Event], titles: dict[str, str] | None) -> None:
+    """Two lines an event: what happened when, and by whom and why; with titles where they are of several concepts."""
+    from pilotage.agent.cli.terminal import plain
+
+    for event in events:
+        what = event.action + (f" {event.undoes}" if event.undoes is not None else "")
+        concept = "" if titles is None else f"{short(event.concept_id)}  {titles.get(event.concept_id, '')}"
+        when = event.at[:16].replace("T", " ")
+        console.print(f"{event.seq:6}  [dim]{when}[/]  {what:10}  {plain(concept)}".rstrip(), soft_wrap=True)
+        parts = [f"by {event.actor}", event.cause, f"run {event.run}" if event.run else ""]
+        parts += [f"changed {', '.join(event.changes)}"] if event.changes else []
+        console.print(f"        [dim]{plain(', '.join(part for part in parts if part))}[/]", soft_wrap=True)
+
+
+def short(id: str) -> str:
+    """The start of an id: enough to type. Ids of another make are shown whole."""
+    return id[:_SHORT] if re.fullmatch(r"[0-9a-f]{16}", id) else id
+
+
+def concept_json(concept: Concept) -> dict[str, Any]:
+    """A concept as its export has it."""
+    return concept.model_dump(mode="json")
+
+
+def print_held(console: Console, draft: ConceptDraft) -> None:
+    """What of a concept is never shown to a model, a line each; nothing where all of it may be."""
+    from rich.markup import escape
+
+    from pilotage.memory.text.prompt_injection import held_back
+
+    for part in held_back(draft):
+        said = f"{part} reads as a command to a model: it is kept and never shown to one"
+        console.print(f"  [yellow]held back[/]  {escape(said)}", soft_wrap=True)
+
+
+def held_json(concept: Concept) -> dict[str, Any]:
+    """What of a concept is never shown to a model, field and text."""
+    from dataclasses import asdict
+
+    from pilotage.memory.text.prompt_injection import held_back
+
+    return {"held_back": [asdict(part) for part in held_back(concept)]}
+
+
+def _credit(concept: Concept) -> str:
+    counts = concept.outcomes
+    if not counts.recalled:
+        return "[dim]-[/]"
+    parts = [f"[green]helped {counts.helped}[/]"] if counts.helped else []
+    parts += [f"[red]harmed {counts.harmed}[/]"] if counts.harmed else []
+    return f"{', '.join(parts) or 'no effect'} of {counts.recalled}"
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """An event, all of it."""
+    from dataclasses import asdict
+
+    return asdict(event)

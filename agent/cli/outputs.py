@@ -1,0 +1,50 @@
+"""Places that a command writes to: looked at before the work begins, and never written over without being told."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pilotage.agent.errors import UsageError
+
+Force = Annotated[bool, typer.Option("--force", help="Write over what is there.")]
+
+
+def file_to_write(path: Path, option: str = "--out") -> None:
+    """Makes the folder of a file that is going to be written.
+
+    Raises:
+        UsageError: it cannot be written there, in one sentence.
+    """
+    if path.exists() and not path.is_file():
+        what = "a folder: name a file in it" if path.is_dir() else "no ordinary file: name one"
+        raise UsageError(f"{option} {path} is {what}")
+    _make(path.parent, f"{option} {path}")
+
+
+def folder_to_write(path: Path, option: str = "--out") -> None:
+    """Makes a folder that is going to be written to. Raises UsageError where it cannot be, in one sentence."""
+    _make(path, f"{option} {path}")
+
+
+def keep(path: Path, force: bool) -> None:
+    """Raises UsageError where something is there already that nobody said to write over."""
+    if path.exists() and not force:
+        raise UsageError(f"{path} is there already: add --force to write over it, or name another place")
+
+
+def _make(folder: Path, given: str) -> None:
+    try:
+        in_the_way = next((one for one in (folder, *folder.parents) if one.exists() and not one.is_dir()), None)
+        if in_the_way is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+    except (OSError, ValueError) as error:
+        why = (getattr(error, "strerror", None) or str(error)).lower()
+        raise UsageError(f"{given} cannot be written: {why}; choose another place") from None
+    if in_the_way is not None:
+        raise UsageError(f"{given} cannot be written: {in_the_way} is a file; name a folder")

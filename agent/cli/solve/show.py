@@ -1,0 +1,84 @@
+"""Show: a run on the terminal as it happens: what was recalled, each block and why, its text, its cost, the answer."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from rich.markup import escape
+
+from pilotage.agent import events
+from pilotage.agent.cli.terminal import plain, screen
+from pilotage.agent.run import Run
+from pilotage.agent.trace import Step, Usage
+
+
+def cost(usage: Usage) -> str:
+    """Tokens and time of a usage, for people; `~` before counts of which a part is estimated."""
+    if not usage.llm_calls:
+        return "no LLM call"
+    replayed = f", {usage.replayed_calls} replayed" if usage.replayed_calls else ""
+    calls = f"{usage.llm_calls} call{'s' if usage.llm_calls > 1 else ''}{replayed}"
+    tokens_in = f"{usage.about}{usage.prompt_tokens} tokens in ({usage.cached_tokens} cached)"
+    return f"{tokens_in}, {usage.about}{usage.completion_tokens} out, {calls}, {usage.seconds:.1f} s"
+
+
+class Show:
+    """Prints events. With `quiet` it prints nothing, for `--json`.
+
+    Args:
+        file: where to print.
+        quiet: print nothing.
+        text: print the model's text as it comes.
+    """
+
+    def __init__(self, file: TextIO, *, quiet: bool = False, text: bool = True) -> None:
+        self._console = screen(file=file, quiet=quiet, soft_wrap=True)
+        self._text = text
+        self._open_line = False
+
+    def __call__(self, event: events.Event) -> None:
+        """Prints one event."""
+        match event:
+            case events.Recalled(hints, withheld):
+                if withheld:
+                    self._line(f"[cyan]held out[/]  runs without the {len(withheld)} hints that memory has for it")
+                for hint in hints:
+                    self._line(f"[cyan]recalled[/]  {plain(hint.title)}  [dim]similarity {hint.similarity:.2f}[/]")
+            case events.Chosen(block, why):
+                self._line(f"[bold green]{plain(block)}[/]  [dim]{plain(why)}[/]")
+            case events.Token(_, text):
+                if self._text:
+                    self._console.print(f"[dim]{escape(text)}[/]", end="")
+                    self._open_line = True
+            case events.Stepped(step):
+                self._step(step)
+            case events.Learned(titles, usage):
+                kept = "; ".join(titles.values()) or "nothing worth keeping"
+                if usage.llm_calls:
+                    self._line(f"[cyan]learned[/]  {plain(kept)}  [dim]{cost(usage)}[/]")
+            case events.Finished(run):
+                self._run(run)
+
+    def _line(self, markup: str) -> None:
+        if self._open_line:
+            self._console.print()
+            self._open_line = False
+        self._console.print(markup)
+
+    def _step(self, step: Step) -> None:
+        evidence = step.evidence
+        notes = [f"check {evidence.verdict}"] if evidence.verdict else []
+        notes += [evidence.error or ""] if evidence.program == "failed" else []
+        notes += [evidence.note] if evidence.note else []
+        if step.candidate is not None:
+            first, *rest = step.candidate.splitlines() or [""]
+            notes.insert(0, f"candidate {first}{' ...' if rest else ''}")
+        self._line(f"  [yellow]{plain('; '.join(notes) or 'done')}[/]  [dim]{cost(step.usage)}[/]")
+
+    def _run(self, run: Run) -> None:
+        answer = escape(run.answer) if run.answer is not None else "[red]none[/]"
+        self._line(f"\n[bold]Answer:[/] {answer}")
+        graded = f" · score {run.score:g}" if run.score is not None else ""
+        stopped = f" · stopped by {run.stopped_by}" if run.stopped_by != "answer" else ""
+        stopped += " · the reply is cut: raise --max-tokens" if run.cut else ""
+        self._line(f"[dim]{' → '.join(run.route)} · {cost(run.usage)} · {run.seconds:.1f} s in all{graded}{stopped}[/]")

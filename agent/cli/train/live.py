@@ -1,0 +1,150 @@
+"""`pilotage train --live`: training on real runs, with what was spent and the time left on the screen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pilotage.agent.cli.terminal import plain, progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pilotage.agent.banks.live_training import RecordingDynamics
+    from pilotage.navigator.training.train import Plan, Progress, TrainingResult
+
+
+@dataclass(frozen=True)
+class Live:
+    """The options of `pilotage train` that are for live training alone."""
+
+    tasks: list[str]
+    model: str | None
+    base_url: str | None
+    record: Path | None
+    episodes: int | None
+    limit_minutes: float | None
+    max_llm_calls: int | None
+    max_steps: int | None
+    max_tokens: int | None
+
+    def require_sense(self, live: bool, bank: Path | None, algorithm: str) -> None:
+        """Raises UsageError where the options contradict each other."""
+        from pilotage.agent.errors import UsageError
+
+        if live == (bank is not None):
+            raise UsageError("give --bank FOLDER to train on what is recorded, or --live with --tasks, and not both")
+        if live and not self.tasks:
+            raise UsageError('--live needs --tasks, for example --tasks "gym:chain_sum,gcd;size=40;seed=1"')
+        given = [name for name, value in vars(self).items() if value not in (None, [])]
+        if not live and given:
+            raise UsageError(f"--{given[0].replace('_', '-')} is for --live training; leave it out with --bank")
+        if live and algorithm in ("linear", "nearest", "cql"):
+            raise UsageError(
+                f"{algorithm} is fitted to a recorded bank: give --bank, or train live with double-dueling-dqn, qr-dqn "
+                "or maskable-ppo"
+            )
+
+
+def train_on_live(
+    wanted: Live,
+    preset: str | None,
+    algorithm: str,
+    given: dict[str, Any],
+    out: Path,
+    resume: Path | None,
+    tensorboard: Path | None,
+    console: Console,
+) -> TrainingResult:
+    """Trains on the tasks; `given` are fields of `Plan`."""
+    from pilotage.agent.assembly import assemble
+    from pilotage.agent.cli.bank.collect import MAX_SECONDS
+    from pilotage.agent.banks.collect import unfit
+    from pilotage.agent.banks.sources import mixed
+    from pilotage.agent.errors import UsageError
+    from pilotage.agent.banks.live_training import Limits, RecordingDynamics, recorded_in
+    from pilotage.agent.settings import settings_from
+    from pilotage.navigator.training.train import live_plan, train_live
+
+    episodes = wanted.episodes or 300
+    if given["steps"] is None:
+        del given["steps"]
+    plan = live_plan(episodes, algorithm, **given)
+    flags = {name: getattr(wanted, name) for name in ("model", "base_url", "max_steps", "max_tokens")}
+    flags["observation"] = preset
+    settings = settings_from(flags | {"max_seconds": MAX_SECONDS, "memory": "none", "learn": False})
+    settings = settings.model_copy(update={"policy": "random", "effort": None})
+    assigned, defects = mixed(wanted.tasks)
+    limits = Limits(wanted.max_llm_calls, wanted.limit_minutes)
+    folder = wanted.record or out.with_name(out.name + ".bank")
+    with assemble(settings) as agent:
+        left_out = {each.task.id: why for each in assigned if (why := unfit(each.task, agent.parts)) is not None}
+        for what in (*defects, *(f"{id}: {why}" for id, why in left_out.items())):
+            console.print(f"[red]left out[/] {plain(what)}", soft_wrap=True)
+        chosen = [each for each in assigned if each.task.id not in left_out]
+        if not chosen:
+            raise UsageError("no task is left to train on: give tasks that have an answer")
+        with (
+            recorded_in(folder, agent.parts) as writer,
+            RecordingDynamics(agent.parts, chosen, writer, limits=limits, sources=wanted.tasks) as dynamics,
+            _shown(console, plan, dynamics) as (on_step, on_piece),
+        ):
+            result = train_live(
+                dynamics,
+                plan,
+                episodes=episodes,
+                out=out,
+                resume=resume,
+                tensorboard=tensorboard,
+                progress=on_piece,
+                on_step=on_step,
+            )
+    spent = dynamics.spent
+    console.print(
+        f"{spent.nodes} nodes, {spent.fresh} of them run in this sitting, {spent.usage.llm_calls} LLM calls and "
+        f"{spent.usage.about}{spent.usage.total_tokens:,} tokens in all; recorded in {plain(folder)}",
+        soft_wrap=True,
+    )
+    if dynamics.stopped_by is not None:
+        limit = dynamics.stopped_by.replace("_", "-")
+        console.print(f"--{limit} was reached: the rest of the training went over what was known by then")
+    return result
+
+
+@contextmanager
+def _shown(
+    console: Console, plan: Plan, dynamics: RecordingDynamics
+) -> Iterator[tuple[Callable[[], None], Callable[[Progress], None]]]:
+    from rich.progress import BarColumn, TextColumn
+
+    from pilotage.agent.banks.progress import clock
+
+    columns = (TextColumn("training"), BarColumn(), TextColumn("{task.fields[said]}"))
+    total, started = plan.seeds * plan.length, time.monotonic()
+    steps, scores = 0, ""
+
+    def said() -> str:
+        left = (time.monotonic() - started) / steps * max(total - steps, 0) if steps else None
+        spent = dynamics.spent
+        return f"{spent.nodes} nodes, {spent.usage.llm_calls} calls, {clock(left)} left at this pace{scores}"
+
+    with progress(console, *columns) as bar:
+        task = bar.add_task("training", total=total, said="")
+        dynamics.on_node = lambda node: bar.update(task, said=said())
+
+        def on_step() -> None:
+            nonlocal steps
+            steps += 1
+            bar.update(task, completed=steps, said=said())
+
+        def on_piece(piece: Progress) -> None:
+            nonlocal scores
+            scores = f"; {piece.accuracy:.1%} right for {1000 * piece.cost:,.0f} tokens on the validation tasks"
+            if not console.is_terminal:
+                console.print(f"seed {piece.seed}, step {piece.step:,} of {piece.steps:,}: {said()}", soft_wrap=True)
+
+        yield on_step, on_piece

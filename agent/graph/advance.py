@@ -1,0 +1,116 @@
+"""Advance: recall, observe, run a block. What happens to a run, one thing at a time.
+
+The graph's nodes and `pilotage.agent.banks.stepwise` both work through these functions, so that what is recorded for
+training is what happens in use.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from inspect import isawaitable
+
+from pilotage.agent.blocks.base import Block, CutShort
+from pilotage.agent.budget import Meter
+from pilotage.agent.learning.credit import is_held_out
+from pilotage.agent.errors import BudgetExceeded, UsageError
+from pilotage.agent.kit import HINT_TOKENS, Kit
+from pilotage.agent.models.reply import RequestRefused
+from pilotage.agent.routing.observation import Observer
+from pilotage.agent.components import Parts
+from pilotage.agent.state import Abilities, State
+from pilotage.agent.trace import Evidence, Recalled, Step, Usage
+from pilotage.navigator.spaces import Observation
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A block's step, and the limit of the budget that cut it short, if one did."""
+
+    step: Step
+    stopped_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the navigator reads, what asking for it cost, and the limit of the budget that forbade it, if one did."""
+
+    observation: Observation
+    usage: Usage
+    stopped_by: str | None = None
+
+
+def kit_for(
+    parts: Parts, now: State, on_token: Callable[[str], None] | None = None, *, make: Callable[..., Kit] = Kit
+) -> Kit:
+    """Tools for the next thing to do in a run, with what is left of its budget; `make` builds a kit of another sort."""
+    return make(
+        parts.model,
+        Meter(now.budget, now.trace.usage, max(now.elapsed, now.trace.seconds)),
+        sandbox=parts.sandbox,
+        recall=parts.recall,
+        on_token=on_token,
+        seed=parts.seed,
+    )
+
+
+def abilities(parts: Parts, recalled: Recalled) -> Abilities:
+    """What a run can do: as its agent; a run that is held out has no memory, wherever it is."""
+    return replace(parts.abilities, memory=False) if recalled.withheld else parts.abilities
+
+
+async def remember(parts: Parts, now: State, kit: Kit) -> Recalled:
+    """What memory has on the task, before anything else; withheld where the task is held out."""
+    recalled = await kit.recall(now.task.prompt, HINT_TOKENS)
+    return recalled.withhold() if is_held_out(now.task.id, parts.seed, parts.holdout) else recalled
+
+
+async def observe(observer: Observer, now: State, kit: Kit) -> Seen:
+    """Computes what the navigator sees; what the budget does not let it ask is unknown.
+
+    Raises:
+        BadReply: the reply to what it asked was unusable; `kit` has what it cost.
+    """
+    try:
+        observation = await observer.observe(now, kit)
+    except BudgetExceeded as limit:
+        return Seen(observer.without_asking(now), kit.usage, limit.limit)
+    return Seen(observation, kit.usage)
+
+
+async def run_block(block: Block, now: State, kit: Kit) -> Ran:
+    """Runs one block; where the budget ends it, its step has what it cost until then, and seldom a candidate.
+
+    Raises:
+        BadReply: the model's reply stayed unusable, or its endpoint failed until the time was up and nothing was
+            answered before; `kit` has what it cost.
+        UsageError: the block is not written as one.
+    """
+    started = time.monotonic()
+    stopped_by = None
+    try:
+        step = await _step_of(block, now, kit)
+    except CutShort as limit:
+        step, stopped_by = limit.step, limit.limit
+    except BudgetExceeded as limit:
+        if limit.failing and now.leader is None:
+            raise RequestRefused(str(limit)) from limit
+        step = Step(block=block.name, evidence=Evidence(note=str(limit)), usage=kit.usage)
+        stopped_by = limit.limit
+    return Ran(step.model_copy(update={"seconds": time.monotonic() - started}), stopped_by)
+
+
+async def _step_of(block: Block, now: State, kit: Kit) -> Step:
+    running = block.run(now, kit)
+    if not isawaitable(running):
+        raise UsageError(
+            f"the block {block.name!r} does not run as a coroutine: write `async def run(self, state, kit)`"
+        )
+    step = await running
+    if not isinstance(step, Step):
+        raise UsageError(
+            f"the block {block.name!r} returned {type(step).__name__} where a Step is wanted: end its `run` with "
+            "`return kit.step(self.name, ...)`"
+        )
+    return step

@@ -1,0 +1,299 @@
+"""The LangGraph graph: begin -> observe -> navigate -> <block> -> observe -> ... -> answer -> learn.
+
+The graph's state (`pilotage.agent.graph.run_state`) is plain JSON, so that any checkpointer can store it, and it holds the task's
+public view only: no hidden answer can travel in it. Each node reads it as a `State`, does one thing, and returns what
+is new.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph.config import get_stream_writer
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command
+
+from pilotage.agent import events
+from pilotage.agent.graph.advance import abilities, kit_for, observe, remember, run_block
+from pilotage.agent.blocks.answer import shortest_prompt
+from pilotage.agent.blocks.base import Block
+from pilotage.agent.budget import Budget
+from pilotage.agent.graph.clock import Clock
+from pilotage.agent.errors import BadReply, ModelUnavailable
+from pilotage.agent.graph.message_ids import hear
+from pilotage.agent.kit import Kit
+from pilotage.agent.routing.decisions import decided
+from pilotage.agent.routing.navigators import choose
+from pilotage.agent.graph.new_messages import asks_since
+from pilotage.agent.components import Parts
+from pilotage.agent.graph.event_loop import Portal
+from pilotage.agent.graph.run_state import RunInput, RunOutput, RunState, anew, as_message, messages_in, question_in, trace_of
+from pilotage.agent.state import State
+from pilotage.agent.task import Task
+from pilotage.agent.trace import Charge, Trace, Usage
+from pilotage.navigator.policies.policy import require_legal
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.graph.state import CompiledStateGraph
+
+STREAM_TOKENS = "pilotage_stream_tokens"
+"""Key of `config["configurable"]`: true asks the model to stream, and each token becomes an event."""
+
+LEARN_LATER = "pilotage_learn_later"
+"""Key of `config["configurable"]`: true leaves memory as it is; `Nodes.conclude` credits and learns afterwards."""
+
+RUN_ID = "pilotage_run"
+"""Key of `config["configurable"]`: names the run in memory's history, which counts what came of it once."""
+
+WITHOUT_MESSAGE = "pilotage_without_message"
+"""Key of `config["configurable"]`: true keeps the answer out of LangGraph's stream of messages."""
+
+ACCOUNT = ("run", "answer", "recalled", "steps", "charges", "decisions", "learned", "followed", "stopped_by")
+"""What the graph's output `pilotage` tells of a run."""
+
+GOTO = "goto"
+"""Where in its changes the work of a node names the node to go to."""
+
+Change = dict[str, Any] | Command[str]
+Work = Callable[[RunState, State, RunnableConfig], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What memory made of a run: titles of the concepts written, ids of those followed, and what the writing cost."""
+
+    titles: Mapping[str, str]
+    followed: tuple[str, ...]
+    usage: Usage
+
+
+class UnusableRun(BadReply):
+    """The model's reply stayed unusable, so the run has no answer; `trace` holds what it cost until then."""
+
+    def __init__(self, message: str, trace: Trace) -> None:
+        super().__init__(message)
+        self.trace = trace
+
+
+class RefusedRun(UnusableRun, ModelUnavailable):
+    """The endpoint would not answer a request of this run; other runs it may well answer."""
+
+
+def build_graph(
+    parts: Parts, checkpointer: BaseCheckpointSaver[str] | bool | None = None, portal: Portal | None = None
+) -> CompiledStateGraph[RunState, None, RunInput, RunOutput]:
+    """Compiles the graph of an agent. Use it as it is, or as a node of your own graph.
+
+    Args:
+        parts: what the agent is made of.
+        checkpointer: keeps runs; as a node of another graph it shares that one's by default, and with True it has a
+            state of its own throughout a thread.
+        portal: where its coroutines run for callers without an event loop.
+    """
+    nodes = Nodes(parts, portal or Portal())
+    graph = StateGraph(RunState, input_schema=RunInput, output_schema=RunOutput)
+    names = parts.registry.actions.names
+    graph.add_node("begin", Node(nodes, nodes.begin))
+    graph.add_node("navigate", nodes.timed(nodes.navigate), destinations=tuple(names))
+    graph.add_node("observe", nodes.timed(nodes.observe))
+    graph.add_node("learn", nodes.timed(nodes.learn))
+    for block in parts.registry:
+        graph.add_node(block.name, nodes.timed(nodes.running(block)))
+        graph.add_edge(block.name, "learn" if block.name == parts.registry.actions.terminal else "observe")
+    graph.add_edge(START, "begin")
+    graph.add_edge("begin", "observe")
+    graph.add_edge("observe", "navigate")
+    graph.add_edge("learn", END)
+    return graph.compile(checkpointer=checkpointer, name="pilotage")
+
+
+class Node(Runnable[RunState, Change]):
+    """A node for `ainvoke` and for `invoke`: the latter runs the coroutine in the portal.
+
+    Args:
+        nodes: whose node it is.
+        work: what it does.
+    """
+
+    def __init__(self, nodes: Nodes, work: Callable[[RunState, RunnableConfig], Awaitable[Change]]) -> None:
+        self._nodes = nodes
+        self._work = work
+
+    async def ainvoke(self, input: RunState, config: RunnableConfig | None = None, **_: Any) -> Change:
+        """Does it on this event loop."""
+        self._nodes.parts.process.enter()
+        return await self._work(input, config or {})
+
+    def invoke(self, input: RunState, config: RunnableConfig | None = None, **_: Any) -> Change:
+        """Does it on the portal's."""
+        self._nodes.parts.process.enter()
+        return self._nodes.portal.call(lambda: self.ainvoke(input, config))
+
+
+class Nodes:
+    """The graph's nodes over one agent's parts: coroutines from a graph state to what changes in it.
+
+    Args:
+        parts: what the agent is made of.
+        portal: where they run for callers without an event loop.
+    """
+
+    def __init__(self, parts: Parts, portal: Portal) -> None:
+        self.parts = parts
+        self.portal = portal
+
+    def timed(self, work: Work) -> Node:
+        """A node that does some work on the run as it stands, and keeps the run's clock."""
+
+        async def node(state: RunState, config: RunnableConfig) -> Change:
+            clock = Clock.read(state.get("clock"), config.get("configurable", {}))
+            change = await work(state, self._view(state, clock), config)
+            goto = change.pop(GOTO, None)
+            change["clock"] = clock.keep()
+            return change if goto is None else Command(update=change, goto=goto)
+
+        return Node(self, node)
+
+    async def begin(self, state: RunState, config: RunnableConfig) -> dict[str, Any]:
+        """Sets the state for a new run, and asks memory about the task before anything else."""
+        clock, configurable = Clock.start(), config.get("configurable", {})
+        given, messages = state.get("task"), messages_in(state)
+        if given and await asks_since(given, messages, config):
+            given = None
+        task = Parts.task(given or question_in(messages)).public()
+        self.parts.budget.require_room_for(shortest_prompt(task))
+        now = State(task, Trace(), self.parts.budget, self.parts.abilities)
+        update: dict[str, Any] = {
+            **anew(),
+            "working": task.model_dump(),
+            "worker": self.parts.identity,
+            "conversing": not given,
+            "budget": now.budget.model_dump(),
+            "run": configurable.get(RUN_ID) or secrets.token_hex(8),
+        }
+        if self.parts.recall is not None:
+            kit = kit_for(self.parts, now)
+            recalled = await remember(self.parts, now, kit)
+            update |= {"charges": _charged("recall", kit), "recalled": recalled.model_dump()}
+            get_stream_writer()(events.Recalled(recalled.hints, recalled.withheld))
+        return update | {"clock": clock.keep()}
+
+    async def observe(self, state: RunState, now: State, config: RunnableConfig) -> dict[str, Any]:
+        """Computes what the navigator sees."""
+        kit = kit_for(self.parts, now)
+        try:
+            seen = await observe(self.parts.observer, now, kit)
+        except BadReply as unusable:
+            raise _unusable(now, kit, self.parts.observer.preset, unusable) from unusable
+        charges = [*state["charges"], *_charged(self.parts.observer.preset, kit)]
+        update = {"observation": seen.observation.tolist(), "charges": charges}
+        return update if seen.stopped_by is None else {**update, "stopped_by": seen.stopped_by}
+
+    async def navigate(self, state: RunState, now: State, config: RunnableConfig) -> dict[str, Any]:
+        """Lets the policy choose the next block among the applicable ones."""
+        parts, actions = self.parts, self.parts.registry.actions
+        update: dict[str, Any] = {}
+        kit = kit_for(parts, now)
+        if state["stopped_by"]:
+            decision = {"block": actions.terminal, "why": f"the budget's {state['stopped_by']} is reached"}
+        else:
+            observation, mask = parts.observer.vector(state["observation"]), parts.registry.mask(now)
+            chosen = await choose(parts.policy, now, observation, mask, kit)
+            decision = {"block": require_legal(chosen, mask, actions), "why": chosen.why}
+            taken = decided(chosen, observation, mask, actions, now.trace).model_dump()
+            update["decisions"] = [*state["decisions"], taken]
+            update["charges"] = [*state["charges"], *_charged("navigate", kit)]
+        update["decision"] = decision
+        if decision["block"] == actions.terminal and not state["stopped_by"]:
+            update["stopped_by"] = "max_steps" if now.steps_left <= 1 else "answer"
+        get_stream_writer()(events.Chosen(decision["block"], decision["why"]))
+        return {**update, GOTO: decision["block"]}
+
+    def running(self, block: Block) -> Work:
+        """The node that runs one block."""
+
+        async def work(state: RunState, now: State, config: RunnableConfig) -> dict[str, Any]:
+            write, configurable = get_stream_writer(), config.get("configurable", {})
+            streaming = configurable.get(STREAM_TOKENS, False)
+            kit = kit_for(self.parts, now, (lambda text: write(events.Token(block.name, text))) if streaming else None)
+            last = block.name == self.parts.registry.actions.terminal
+            heard = hear() if last and not configurable.get(WITHOUT_MESSAGE, False) else None
+            try:
+                ran = await run_block(block, now, kit)
+            except BadReply as unusable:
+                raise _unusable(now, kit, block.name, unusable) from unusable
+            update: dict[str, Any] = {} if ran.stopped_by is None else {"stopped_by": ran.stopped_by}
+            update["steps"] = [*state["steps"], ran.step.model_dump()]
+            write(events.Stepped(ran.step))
+            if last:
+                update["answer"] = ran.step.candidate
+            if heard is not None:
+                spent = now.trace.usage + ran.step.usage
+                stopped_by = ran.stopped_by or state["stopped_by"]
+                id = heard.id_of(ran.step.candidate)
+                update["reply"] = as_message(ran.step.candidate, spent, stopped_by, cut=ran.step.cut, id=id)
+            return update
+
+        return work
+
+    async def learn(self, state: RunState, now: State, config: RunnableConfig) -> dict[str, Any]:
+        """Writes to memory what came of its hints and what public evidence says has worked, and ends the run."""
+        concluded = Conclusion({}, (), Usage())
+        if not config.get("configurable", {}).get(LEARN_LATER, False):
+            concluded = await self.conclude(now)
+            if self.parts.learner is not None:
+                get_stream_writer()(events.Learned(concluded.titles, concluded.usage))
+        update: dict[str, Any] = {
+            "learned": list(concluded.titles),
+            "followed": list(concluded.followed),
+            "charges": [*state["charges"], *(charge.model_dump() for charge in learning_charges(concluded))],
+        }
+        ended = {**state, **update}
+        update["pilotage"] = {key: ended[key] for key in ACCOUNT}
+        reply = state.get("reply")
+        if state["conversing"] and reply is not None:
+            update["messages"] = [reply]
+        return update
+
+    async def conclude(self, now: State) -> Conclusion:
+        """Credits the concepts that a finished run was shown, then learns from it."""
+        followed = await self.parts.creditor.credit(now) if self.parts.creditor is not None else ()
+        if self.parts.learner is None:
+            return Conclusion({}, followed, Usage())
+        kit = kit_for(self.parts, now)
+        try:
+            titles = await self.parts.learner.learn(now, kit)
+        except BadReply:  # the task is solved all the same; its trace shows a charge for nothing learnt
+            titles = {}
+        return Conclusion(titles, followed, kit.usage)
+
+    def _view(self, state: RunState, clock: Clock) -> State:
+        trace = trace_of(state)
+        return State(
+            task=Task.model_validate(state["working"]),
+            trace=trace,
+            budget=Budget.model_validate(state["budget"]),
+            abilities=abilities(self.parts, trace.recalled),
+            run=state["run"],
+            elapsed=clock.elapsed,
+        )
+
+
+def learning_charges(concluded: Conclusion) -> list[Charge]:
+    """What writing to memory cost, as charges of the run."""
+    return [Charge(by="distil", usage=concluded.usage)] if concluded.usage.llm_calls else []
+
+
+def _unusable(now: State, kit: Kit, by: str, error: BadReply) -> UnusableRun:
+    spent = Charge(by=by, usage=kit.usage)
+    kind = RefusedRun if isinstance(error, ModelUnavailable) else UnusableRun
+    return kind(str(error), now.trace.model_copy(update={"charges": (*now.trace.charges, spent)}))
+
+
+def _charged(by: str, kit: Kit) -> list[dict[str, Any]]:
+    return [Charge(by=by, usage=kit.usage).model_dump()] if kit.usage.llm_calls else []

@@ -1,0 +1,145 @@
+"""Durable: the graph over a SQLite file of checkpoints, opened once for every event loop that it is used on.
+
+A connection and its locks belong to the loop that opened them, and end with it (`asyncio.run` closes what is left of
+one). So an agent that is used under one loop after another opens its file again under each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import ValidationError
+
+from pilotage.agent.errors import AgentClosed, UsageError
+from pilotage.agent.graph.build import build_graph
+from pilotage.agent.components import Parts
+from pilotage.agent.graph.event_loop import Portal
+from pilotage.agent.task import Task
+from pilotage.common.paths import expanded
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+    from langgraph.graph.state import CompiledStateGraph
+
+    Durable = tuple[CompiledStateGraph[Any, Any, Any, Any], AsyncSqliteSaver]
+
+
+@dataclass
+class _Opened:
+    """What one event loop has of the file."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    durable: Durable | None = None
+    closed: bool = False
+
+
+class InUse(AbstractAsyncContextManager[None]):
+    """Tells a run that the file it is kept in was closed under it, which the connection says in words of its own."""
+
+    def __init__(self, opened: _Opened | None) -> None:
+        self._opened = opened
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Raises AgentClosed in place of what a closed connection raises."""
+        if isinstance(error, ValueError | sqlite3.Error) and self._opened is not None and self._opened.closed:
+            raise AgentClosed(
+                "the agent was closed while this run was being kept: close it once all calls are back; the same thread "
+                "id goes on from there"
+            ) from error
+
+
+class DurableGraph:
+    """An agent's graph whose runs are kept in a file.
+
+    Args:
+        path: the SQLite file; it and its folder are made where they are missing.
+        parts: what the agent is made of.
+        portal: where its coroutines run for callers without an event loop.
+
+    Raises:
+        UsageError: the path names no file.
+    """
+
+    def __init__(self, path: str | Path, parts: Parts, portal: Portal) -> None:
+        if not str(path).strip():
+            raise UsageError("checkpoints= is empty: name a SQLite file, which is made if it is missing")
+        self._path = expanded(path)
+        self._parts = parts
+        self._portal = portal
+        self._opened: dict[asyncio.AbstractEventLoop, _Opened] = {}
+
+    def in_use(self) -> InUse:
+        """Stands around a run that is kept under the running loop, and tells it that the file was closed meanwhile."""
+        return InUse(self._opened.get(asyncio.get_running_loop()))
+
+    async def here(self) -> Durable:
+        """The graph and its saver for the running loop.
+
+        Raises:
+            UsageError: the file cannot be opened, or is none of SQLite's.
+        """
+        self._opened = {loop: opened for loop, opened in self._opened.items() if not loop.is_closed()}
+        opened = self._opened.setdefault(asyncio.get_running_loop(), _Opened())
+        async with opened.lock:
+            if opened.durable is None:
+                opened.durable = await self._open(opened.stack)
+            return opened.durable
+
+    async def _open(self, stack: AsyncExitStack) -> Durable:
+        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            saver = await stack.enter_async_context(AsyncSqliteSaver.from_conn_string(str(self._path)))
+            await saver.setup()
+        except (OSError, sqlite3.Error, ValueError) as error:
+            await stack.aclose()
+            raise UsageError(
+                f"checkpoints cannot be kept in {str(self._path)!r} ({error}): name a SQLite file that can be written, "
+                "or one that does not exist yet"
+            ) from error
+        return build_graph(self._parts, saver, self._portal), saver
+
+    async def aclose(self) -> None:
+        """Releases what the running loop has of the file; what another has of it is released where that one ends."""
+        opened = self._opened.pop(asyncio.get_running_loop(), None)
+        if opened is not None:
+            opened.closed = True
+            await opened.stack.aclose()
+
+
+def goes_on(kept: Mapping[str, Any], task: Task, worker: str) -> bool:
+    """Whether a kept run is one of this agent on this task; one of another version, which cannot be read, is not."""
+    try:
+        return kept.get("worker") == worker and Task.model_validate(kept.get("working")) == task.public()
+    except ValidationError:
+        return False
+
+
+def thread_name(given: object) -> str:
+    """A thread id as it can be kept.
+
+    Raises:
+        UsageError: it is no text that can be written.
+    """
+    name = str(given)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"the thread id {name!a} holds half a character and cannot be kept: give another") from None
+    return name
+
+
+def durability_of(graph: CompiledStateGraph[Any, Any, Any, Any]) -> Literal["sync"] | None:
+    """How to keep what a graph does: before the next block begins, so that a kill costs no finished call."""
+    return "sync" if graph.checkpointer else None

@@ -1,0 +1,57 @@
+"""The agent as a LangChain tool, for `create_agent` and for tool nodes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import BaseTool, StructuredTool, ToolException
+from pydantic import BaseModel, Field
+
+from pilotage.agent.errors import UsageError
+from pilotage.agent.graph.isolation import QUIET
+from pilotage.agent.graph.run_state import NO_ANSWER
+
+if TYPE_CHECKING:
+    from pilotage.agent.run import Run
+    from pilotage.agent.runner import ReasoningAgent
+
+
+class Question(BaseModel):
+    """What the tool takes."""
+
+    question: str = Field(min_length=1, description="the whole question, with every fact that it needs")
+
+
+def tool_of(agent: ReasoningAgent, name: str, description: str) -> BaseTool:
+    """The tool. What cannot be asked as it is comes back as a sentence for the model; a dead endpoint is an error."""
+
+    def solve(question: str, config: RunnableConfig) -> tuple[str, dict[str, Any]]:
+        try:
+            return _told(agent.solve(question, config=_quiet(config)))
+        except UsageError as error:
+            raise ToolException(str(error)) from error
+
+    async def asolve(question: str, config: RunnableConfig) -> tuple[str, dict[str, Any]]:
+        try:
+            return _told(await agent.asolve(question, config=_quiet(config)))
+        except UsageError as error:
+            raise ToolException(str(error)) from error
+
+    return StructuredTool.from_function(
+        func=solve,
+        coroutine=asolve,
+        name=name,
+        description=description,
+        args_schema=Question,
+        response_format="content_and_artifact",
+        handle_tool_error=True,
+    )
+
+
+def _quiet(config: RunnableConfig) -> RunnableConfig:
+    return {**config, "tags": [*(config.get("tags") or ()), QUIET]}
+
+
+def _told(run: Run) -> tuple[str, dict[str, Any]]:
+    return (run.answer if run.answer is not None else NO_ANSWER), run.to_json()

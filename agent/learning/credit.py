@@ -1,0 +1,166 @@
+"""Credit of a run: which of the recalled concepts it followed, and what public evidence says came of that.
+
+A concept is *followed* by a step that was shown it and that has at least half of its marks: for a program sketch the
+calls, attributes, imports, slices and rarer operators that the step's program has too (plain arithmetic only where a
+sketch has nothing else); for worded advice the stems of its content words that do not stand in the task. It tells use
+from neglect, not from coincidence: a model may write the same without the hint. The holdout measures what hints are
+worth.
+
+It *helped* where a step that followed it reached the verified answer. It *harmed* where no such step did, and one of
+them failed to run, failed a worked example, or was overruled by a verified answer. A grade is never seen here.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pilotage.agent.state import State
+from pilotage.agent.trace import Step
+
+if TYPE_CHECKING:
+    from pilotage.memory import Concept, ConceptStore
+    from pilotage.memory.edits.credit import Outcome
+
+FOLLOWED_SHARE = 0.5
+_STEM = 5
+_ARITHMETIC = frozenset({"Add", "Sub", "Mult", "Div", "Eq"})
+
+
+class Creditor:
+    """Finds what came of the concepts that a run was shown, and records it.
+
+    Args:
+        store: where they come from.
+        record: write the counts; otherwise memory is read only.
+    """
+
+    def __init__(self, store: ConceptStore, *, record: bool = True) -> None:
+        self._store = store
+        self._record = record
+
+    async def credit(self, state: State) -> tuple[str, ...]:
+        """Ids of the concepts that the run followed. A run that is credited again is counted once all the same."""
+        return await asyncio.to_thread(self._credit, state)
+
+    def _credit(self, state: State) -> tuple[str, ...]:
+        from pilotage.memory.errors import UnknownConcept
+
+        concepts = {}
+        for hint in (*state.trace.hints, *state.trace.recalled.withheld):
+            try:
+                concepts[hint.concept_id] = self._store.get(hint.concept_id)
+            except UnknownConcept:  # undone by somebody while the run was under way: nothing is left to credit
+                continue
+        outcomes = judge(state, concepts)
+        if self._record and outcomes:
+            self._store.record_outcomes(outcomes, actor="agent", cause=state.task.id, run=state.run)
+        return tuple(id_ for id_, names in outcomes.items() if "followed" in names)
+
+
+def judge(state: State, concepts: Mapping[str, Concept]) -> dict[str, tuple[Outcome, ...]]:
+    """What came of the concepts that a run was shown, or that were withheld from it, by id."""
+    leader = state.leader
+    verified = leader is not None and leader.verified
+    backed = leader.steps if leader is not None and verified else ()
+    found: dict[str, tuple[Outcome, ...]] = {}
+    for hint in state.trace.recalled.withheld:
+        if hint.concept_id in concepts:
+            found[hint.concept_id] = ("withheld", "withheld_solved") if verified else ("withheld",)
+    for hint in state.trace.hints:
+        if hint.concept_id not in concepts:
+            continue
+        concept = concepts[hint.concept_id]
+        using = [step for step in _shown_to(state, hint.concept_id) if follows(step, concept, state.task.prompt)]
+        names: list[Outcome] = ["recalled"]
+        if verified:
+            names.append("recalled_solved")
+        if using:
+            names.append("followed")
+        if any(step in backed for step in using):
+            names.append("helped")
+        elif any(_failed(step) or (verified and step.candidate is not None) for step in using):
+            names.append("harmed")
+        found[hint.concept_id] = tuple(names)
+    return found
+
+
+def follows(step: Step, concept: Concept, task_text: str) -> bool:
+    """Whether a step shows the use of a concept: it has at least half of the concept's marks."""
+    wanted = program_marks("\n".join(concept.implementation))
+    if wanted is not None:
+        present = program_marks(step.program) if step.program else None
+        wanted -= {mark for mark in wanted if mark in task_text}
+        wanted = (
+            wanted - _ARITHMETIC or wanted
+        )  # which nearly every program does, so it tells only where nothing else can
+    else:
+        wanted = word_marks([*concept.implementation, *concept.cues]) - word_marks([task_text])
+        present = word_marks([step.text])
+    if not wanted or not present:
+        return False
+    return len(wanted & present) >= FOLLOWED_SHARE * len(wanted)
+
+
+def program_marks(source: str) -> set[str] | None:
+    """What a program does, whatever its variables are called; None where the text is no program."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return None
+    if not any(isinstance(node, ast.Call | ast.Assign | ast.FunctionDef | ast.For) for node in ast.walk(tree)):
+        return None  # a single word is valid Python too
+    marks: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(attr=name) | ast.Call(func=ast.Name(id=name)):
+                marks.add(name)
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                marks.update(alias.name for alias in names)
+            case ast.Slice():
+                marks.add(f"[{ast.unparse(node)}]" if _is_constant(node) else "[:]")
+            case ast.operator() | ast.cmpop() | ast.unaryop():
+                marks.add(type(node).__name__)
+            case ast.ListComp() | ast.GeneratorExp() | ast.While():
+                marks.add(type(node).__name__)
+    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    return marks - own - {"print"}
+
+
+def word_marks(texts: Iterable[str]) -> set[str]:
+    """Stems of the content words of some texts."""
+    from pilotage.memory.text.words import content_words
+
+    words = (word for text in texts for word in content_words(text))
+    return {word[:_STEM] for word in words if len(word) > 3 and re.fullmatch(r"[^\W\d]+", word)}
+
+
+def is_held_out(task_id: str, seed: int, share: float) -> bool:
+    """Whether a task belongs to the share that runs without hints: the same tasks for the same seed, everywhere."""
+    digest = hashlib.sha256(f"{seed}/{task_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < share * 2**64
+
+
+def _is_constant(node: ast.Slice) -> bool:
+    parts = [part for part in (node.lower, node.upper, node.step) if part is not None]
+    return bool(parts) and all(isinstance(part, ast.Constant | ast.UnaryOp) for part in parts)
+
+
+def _shown_to(state: State, concept_id: str) -> Sequence[Step]:
+    """The steps whose prompt had the concept in it."""
+    steps = state.trace.steps
+    if any(hint.concept_id == concept_id for hint in state.trace.recalled.hints):
+        return steps
+    for place, step in enumerate(steps):
+        if any(hint.concept_id == concept_id for hint in step.hints):
+            return steps[place + 1 :]
+    return ()
+
+
+def _failed(step: Step) -> bool:
+    passed = step.evidence.examples_passed
+    return step.evidence.program == "failed" or (passed is not None and passed < 1)

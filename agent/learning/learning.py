@@ -1,0 +1,114 @@
+"""Learning: what a finished run teaches goes into memory, where public evidence says that its answer is right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pilotage.agent.candidates import Candidate
+from pilotage.agent.kit import Kit
+from pilotage.agent.learning.failure_cases import misstep_of
+from pilotage.agent.learning.recalling import recall_from
+from pilotage.agent.state import State
+from pilotage.agent.learning.writing import writer_from
+
+if TYPE_CHECKING:
+    from pilotage.memory import ConceptDraft, ConceptStore, Provenance
+    from pilotage.memory.concept import Status
+    from pilotage.memory.learning.distil import SolvedTrace
+    from pilotage.memory.learning.settle import Settled
+    from pilotage.memory.learning.writer import Writer
+
+UNVERIFIED = ""
+
+
+class Learner:
+    """Distils a run into concepts.
+
+    The gate is `Candidate.verified`: a second independent route, or all of the task's own worked examples. A grade
+    never opens it, because no grade is ever in a `State`.
+
+    Args:
+        store: where concepts go.
+        model: name of the model that solved and writes, for provenance.
+        pitfalls: also write a lesson where the evidence says that a step misled.
+        keep_unverified: keep what an answer without evidence teaches as provisional, until feedback or a later
+            success promotes it.
+        deliberate: ask the model where the text leaves doubt whether a concept is new; otherwise it is taken for new.
+    """
+
+    def __init__(
+        self,
+        store: ConceptStore,
+        model: str,
+        *,
+        pitfalls: bool = True,
+        keep_unverified: bool = False,
+        deliberate: bool = True,
+    ) -> None:
+        self._store = store
+        self._model = model
+        self._pitfalls = pitfalls
+        self._keep_unverified = keep_unverified
+        self._deliberate = deliberate
+
+    async def learn(self, state: State, kit: Kit) -> dict[str, str]:
+        """Titles of the concepts that the run added, widened or confirmed, by id; empty where it taught nothing."""
+        from pilotage.memory.learning.distil import distil
+        from pilotage.memory.learning.failure_cases import warn
+
+        leader = state.leader
+        if leader is None or not (leader.verified or self._keep_unverified):
+            return {}
+        writer = writer_from(kit)
+        solved = self._solved(state, leader)
+        kept: list[Settled] = []
+        for draft in (await distil(solved, writer)).drafts:
+            status: Status = "trusted" if leader.verified else "provisional"
+            kept.append(await self._settle(draft, solved.provenance, status, writer, state))
+        misstep = misstep_of(state, leader, self._model) if self._pitfalls else None
+        if misstep is not None:
+            lesson = (await warn(misstep, writer)).draft
+            if lesson is not None:
+                # Evidence settled what happened; that it will happen again is the writer's opinion.
+                kept.append(await self._settle(lesson, misstep.provenance, "provisional", writer, state))
+        return {settled.id: settled.title for settled in kept}
+
+    def _solved(self, state: State, leader: Candidate) -> SolvedTrace:
+        from pilotage.memory.learning.distil import SolvedTrace
+
+        programs = [step.program for step in leader.steps if step.program]
+        return SolvedTrace(
+            task_id=state.task.id,
+            task_prompt=state.task.prompt,
+            kind=state.task.kind,
+            program=programs[-1] if programs else None,
+            reasoning="\n".join(step.text for step in leader.steps if not step.program),
+            answer=leader.text,
+            verified_by=_evidence(leader),
+            model=self._model,
+            trace_id=state.run,
+        )
+
+    async def _settle(
+        self, draft: ConceptDraft, provenance: Provenance, status: Status, writer: Writer, state: State
+    ) -> Settled:
+        from pilotage.memory.learning.settle import settle
+
+        return await settle(
+            self._store,
+            draft,
+            writer if self._deliberate else None,
+            provenance=provenance,
+            status=status,
+            cause=state.task.id,
+            run=state.run,
+        )
+
+
+def _evidence(leader: Candidate) -> str:
+    if not leader.verified:
+        return UNVERIFIED
+    return "worked examples" if leader.examples_passed == 1.0 else f"{leader.routes} independent routes"
+
+
+__all__ = ["Learner", "recall_from"]

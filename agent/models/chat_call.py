@@ -1,0 +1,269 @@
+"""Speaker: a request put to whatever LangChain takes for a chat model, in the words of the classes inside it.
+
+`.bind()`, `.with_retry()`, `.with_config()`, `.with_fallbacks()` and chains wrap a chat model. The request is said to
+the model inside, in its own dialect, and the wrapping is laid around it again, so that what its owner asked for holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pilotage.agent.errors import UsageError
+from pilotage.agent.models.transport import pooling
+from pilotage.agent.models.transport.completions import read_first_choice
+from pilotage.agent.models.dialect import LIMIT_NAMES, Dialect, Said, Terms, capabilities_of, is_providers, of, speaks_openai
+from pilotage.agent.models.transport.refused_parameters import WORDS
+from pilotage.agent.models.reply import Capabilities, Request
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.runnables import Runnable
+
+
+class Speaker:
+    """Says requests to a chat model or to a wrapping of one or several.
+
+    Args:
+        model: a LangChain chat model, or a Runnable around some.
+        dialect: how to say a request; by default each class's own way.
+
+    Raises:
+        UsageError: there is no chat model in it.
+    """
+
+    def __init__(self, model: Runnable[Any, Any], dialect: Dialect | None = None) -> None:
+        chosen_late = getattr(model, "_model", None)  # `init_chat_model` with configurable fields
+        model = chosen_late() if callable(chosen_late) and not _is_chat_model(model) else model
+        self.leaves = tuple(_leaves(model))
+        if not self.leaves:
+            raise UsageError(
+                f"A {type(model).__name__} is no chat model and holds none; give a model string, a LangChain chat "
+                "model, or a Runnable around one."
+            )
+        for leaf in self.leaves:
+            pooling.keep_none(leaf)
+        self._model = model
+        self._dialect = dialect
+
+    @property
+    def main(self) -> BaseChatModel:
+        """The chat model that is asked first."""
+        return self.leaves[0]
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What all the models inside can do."""
+        can = [capabilities_of(leaf) for leaf in self.leaves]
+        every = {name: all(getattr(one, name) for one in can) for name in Capabilities.model_fields}
+        return Capabilities(**every)
+
+    @property
+    def thinking_tokens(self) -> int:
+        """Tokens that the models inside were set to think with, where their classes count those in the limit."""
+        budgets = [(getattr(leaf, "thinking", None) or {}) for leaf in self.leaves]
+        return max((about.get("budget_tokens", 0) for about in budgets if isinstance(about, dict)), default=0)
+
+    @property
+    def address(self) -> str:
+        """Where the model that is asked first sends its requests; empty where that cannot be seen."""
+        return next(_addresses(self.main), "")
+
+    @property
+    def identity(self) -> str:
+        """What sets the answers of this model apart, for the response cache."""
+        return "|".join([*map(_identity, self.leaves), *_wrappings(self._model)])
+
+    def say(self, request: Request, can: Capabilities, terms: Terms, *, streaming: bool = False) -> Spoken:
+        """What to call for this request, and what that call carries all in all."""
+        carries = {name for name, holds in (("stream", streaming), ("system", _has_system(request))) if holds}
+        movable: set[str] = set()
+
+        wrapped = not _is_chat_model(self._model)
+
+        def put(leaf: BaseChatModel, bound: Mapping[str, Any]) -> tuple[BaseChatModel, dict[str, Any]]:
+            # A wrapping may hide that a call does not take an argument: it tries again, or asks a fallback for good.
+            own_terms = terms.also({"arguments"}) if wrapped else terms
+            said = (self._dialect or of(leaf, bound))(request, can, own_terms)
+            fields, options = dict(said.fields), dict(said.options)
+            if pooling.takes_headers(leaf) and "extra_headers" not in terms.refused:
+                options["extra_headers"] = {**(bound.get("extra_headers") or {}), **pooling.CLOSE}
+                carries.add("extra_headers")
+            fields |= read_first_choice(leaf)
+            if (bound.get("n") or getattr(leaf, "n", None) or 1) != 1:
+                fields, options = fields | {"n": 1}, options | ({"n": 1} if "n" in bound else {})
+            if streaming and speaks_openai(leaf):
+                fields["stream_usage"] = "stream_options" not in terms.refused
+                carries.add("stream_options")
+            carries.update(said.carries)
+            movable.update(said.movable)
+            return (leaf.model_copy(update=fields) if fields else leaf), options
+
+        told: Runnable[Any, Any]
+        options: dict[str, Any]
+        if wrapped:
+            told, options = _rebuilt(self._model, put, {}, _parameters(terms.refused))[0], {}
+        else:
+            told, options = put(self.main, {})
+        said = Said({}, {}, frozenset(carries - terms.refused), frozenset(movable))
+        return Spoken(told, options, said, streaming, "system" in terms.refused)
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """A call: what to call, its keyword arguments, and what it carries.
+
+    `one_role` asks to lay the system message into the user's, where the endpoint takes none.
+    """
+
+    model: Runnable[Any, Any]
+    options: dict[str, Any]
+    said: Said
+    streaming: bool = False
+    one_role: bool = False
+
+
+SAMPLING = frozenset({"temperature", "seed", "stop", "logprobs"})
+_ADDRESS_FIELDS = ("openai_api_base", "base_url", "anthropic_api_url", "groq_api_base", "endpoint")
+
+Put = Callable[["BaseChatModel", Mapping[str, Any]], tuple["BaseChatModel", dict[str, Any]]]
+
+
+def _parameters(refused: frozenset[str]) -> frozenset[str]:
+    """Names of the arguments that features go by which an endpoint refused."""
+    return frozenset(word for feature in refused & SAMPLING for word in WORDS[feature])
+
+
+def _rebuilt(
+    model: Any, put: Put, bound: Mapping[str, Any], refused: frozenset[str]
+) -> tuple[Runnable[Any, Any], frozenset[str]]:
+    """The wrapping around what `put` makes of the chat models inside, and the arguments that those were given.
+
+    Args:
+        model: a wrapping, or a chat model.
+        put: says the request to a chat model.
+        bound: arguments bound further outside.
+        refused: arguments that the endpoint does not take, whoever bound them.
+    """
+    if _is_chat_model(model):
+        leaf, options = put(model, bound)
+        return leaf.bind(**options), frozenset(options)
+    fields = type(model).model_fields
+    own: Mapping[str, Any] = model.kwargs if "kwargs" in fields else {}
+    given: frozenset[str] = frozenset()
+    changed: dict[str, Any] = {}
+    for name, inner in _inside(model):
+        one_by_one = list(inner) if isinstance(inner, list | tuple) else [inner]
+        told = []
+        for one in one_by_one:
+            rebuilt, names = _rebuilt(one, put, {**own, **bound}, refused) if _holds_model(one) else (one, frozenset())
+            told.append(rebuilt)
+            given |= names
+        changed[name] = told if isinstance(inner, list | tuple) else told[0]
+    if own:  # an argument of the wrapping goes over that of the same name inside, where it was heeded already
+        heeded = given | (frozenset(LIMIT_NAMES) if given & {*LIMIT_NAMES, "extra_body"} else frozenset())
+        changed["kwargs"] = {name: value for name, value in own.items() if name not in heeded | refused}
+    return model.model_copy(update=changed), given
+
+
+def _has_system(request: Request) -> bool:
+    return request.messages[0].role == "system"
+
+
+def _inside(model: Any) -> Iterator[tuple[str, Any]]:
+    """Fields of a wrapping that hold chat models, one or several."""
+    for name in getattr(type(model), "model_fields", ()):
+        value = getattr(model, name)
+        if any(map(_holds_model, value)) if isinstance(value, list | tuple) else _holds_model(value):
+            yield name, value
+
+
+def _each_inside(model: Any) -> Iterator[Any]:
+    for _, inner in _inside(model):
+        yield from filter(_holds_model, inner) if isinstance(inner, list | tuple) else [inner]
+
+
+def _leaves(model: Any) -> Iterator[BaseChatModel]:
+    if _is_chat_model(model):
+        yield model
+        return
+    for inner in _each_inside(model):
+        yield from _leaves(inner)
+
+
+def _holds_model(value: Any) -> bool:
+    from langchain_core.runnables import Runnable
+
+    return isinstance(value, Runnable) and (_is_chat_model(value) or any(True for _ in _inside(value)))
+
+
+def _is_chat_model(value: Any) -> bool:
+    from langchain_core.language_models import BaseChatModel
+
+    return isinstance(value, BaseChatModel)
+
+
+def _wrappings(model: Any) -> Iterator[str]:
+    """What the wrapping itself decides, as text."""
+    if _is_chat_model(model):
+        return
+    if "kwargs" in type(model).model_fields and model.kwargs:
+        yield json.dumps(dict(model.kwargs), sort_keys=True, default=str)
+    for inner in _each_inside(model):
+        yield from _wrappings(inner)
+
+
+def _identity(model: BaseChatModel) -> str:
+    """What sets a chat model apart: what it says itself, or its parameters and whom it asks.
+
+    A class of one's own is known by what it tells LangChain of itself, if it does. Of others every field counts that is
+    plain and no matter of LangChain's own; they are hashed, because headers and addresses may hold credentials.
+    """
+    own = getattr(model, "identity", None)
+    if isinstance(own, str):
+        return own
+    told = dict(model._identifying_params)
+    if is_providers(model) or not told:
+        told |= {name: value for name in _own_fields(model) if _is_plain(value := getattr(model, name, None))}
+    told |= {"addresses": found} if (found := list(_addresses(model))) else {}
+    named = getattr(model, "model_name", None) or getattr(model, "model", None)
+    text = json.dumps(told, sort_keys=True, default=str)
+    return f"{model._llm_type}:{named or ''}:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def _own_fields(model: BaseChatModel) -> list[str]:
+    """Fields of a class beside those of every chat model, and those that only say how long to try."""
+    from langchain_core.language_models import BaseChatModel
+
+    names = type(model).model_fields.keys() - BaseChatModel.model_fields.keys()
+    return sorted(name for name in names if not name.endswith(("timeout", "retries")))
+
+
+def _addresses(model: BaseChatModel) -> Iterator[str]:
+    """Where a provider's clients send requests, also where the environment told them so and no field does."""
+    if not is_providers(model):  # to be asked for its address may start a server
+        return
+    fields = [getattr(model, name, None) for name in _ADDRESS_FIELDS]
+    held = [*vars(model).values(), *(getattr(model, "__pydantic_private__", None) or {}).values()]
+    yield from sorted({str(found) for found in (*fields, *map(_address, held)) if found and "://" in str(found)})
+
+
+def _address(holder: Any) -> Any:
+    """Where an object that a model holds sends requests; what it has inside is asked only where it does not say.
+
+    The HTTP client in it may be one that the library made for another address, and shares.
+    """
+    google = getattr(getattr(holder, "_api_client", None), "_http_options", None)
+    places = (holder, getattr(holder, "_client", None), google)
+    return next((found for one in places if (found := getattr(one, "base_url", None))), None)
+
+
+def _is_plain(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return value is not None

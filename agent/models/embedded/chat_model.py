@@ -1,0 +1,183 @@
+"""EmbeddedChatModel: a GGUF file as a LangChain chat model, without server, account or network."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
+from langchain_core.messages import AIMessageChunk, BaseMessage, convert_to_openai_messages
+from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from pydantic import PrivateAttr
+
+from pilotage.agent.models.embedded.llama import DEFAULT_CONTEXT, Chunk, LlamaEngine
+from pilotage.agent.models.reply import Capabilities
+
+_END = object()
+
+
+class EmbeddedChatModel(BaseChatModel):
+    """Chats with a GGUF model through llama.cpp in this process.
+
+    Call options are those of llama.cpp's chat completions: `max_tokens`, `temperature`, `seed`, `stop`,
+    `logprobs`, `top_logprobs`, `grammar` (GBNF), `response_format`. The weights load at the first call, or by
+    `load()`. Cancelling an asynchronous call stops the generation.
+
+    Args:
+        path: the GGUF file.
+        n_ctx: context size in tokens, prompt and reply together.
+        threads: CPU threads; all that this process may use by default.
+        slots: calls that are worked on at the same time; the others wait.
+        remedy: what to do about a broken file, as the end of a sentence.
+    """
+
+    path: Path
+    n_ctx: int = DEFAULT_CONTEXT
+    threads: int | None = None
+    slots: int = 1
+    remedy: str = "delete it and download it again"
+    capabilities: Capabilities = Capabilities(logprobs=True, json_schema=True, grammar=True)
+
+    _engine: LlamaEngine = PrivateAttr()
+
+    def model_post_init(self, context: Any) -> None:
+        """Makes the engine; nothing is read yet."""
+        super().model_post_init(context)
+        self._engine = LlamaEngine(
+            self.path, n_ctx=self.n_ctx, threads=self.threads, slots=self.slots, remedy=self.remedy
+        )
+
+    @property
+    def _llm_type(self) -> str:
+        return "embedded"
+
+    @property
+    def identity(self) -> str:
+        """What the response cache knows this model by.
+
+        Hashing gigabytes at every start would cost seconds; a replaced file has another time or size.
+        """
+        if not self.path.is_file():
+            return f"gguf:{self.path.resolve()}"
+        stat = self.path.stat()
+        return f"gguf:{self.path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
+
+    @property
+    def engine(self) -> LlamaEngine:
+        """The llama.cpp engine, which also has an OpenAI-compatible address."""
+        return self._engine
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the weights are in memory."""
+        return self._engine.loaded
+
+    def load(self, *, quick: bool = False) -> None:
+        """Loads the weights; once, however many threads ask. Raises WeightsError where it cannot.
+
+        Args:
+            quick: be ready sooner, at the price of some speed later; see `LlamaEngine.load`.
+        """
+        self._engine.load(quick=quick)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return await agenerate_from_stream(self._astream(messages, stop, run_manager, **kwargs))
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        received: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        abort = threading.Event()
+        done = self._engine.submit(_body(messages, stop, kwargs), received.put, abort)
+        done.add_done_callback(lambda _: received.put(_END))
+        try:
+            while (raw := received.get()) is not _END:
+                chunk = _generation_chunk(raw)
+                if chunk is not None:
+                    if run_manager is not None:
+                        run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
+            done.result()
+        finally:
+            abort.set()
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        loop = asyncio.get_running_loop()
+        received: asyncio.Queue[Any] = asyncio.Queue()
+        abort = threading.Event()
+
+        def hand_over(item: Any) -> None:
+            if not abort.is_set():  # afterwards nobody listens, and the loop may be gone
+                loop.call_soon_threadsafe(received.put_nowait, item)
+
+        done = self._engine.submit(_body(messages, stop, kwargs), hand_over, abort)
+        done.add_done_callback(lambda _: hand_over(_END))
+        try:
+            while (raw := await received.get()) is not _END:
+                chunk = _generation_chunk(raw)
+                if chunk is not None:
+                    if run_manager is not None:
+                        await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
+            done.result()
+        finally:
+            abort.set()
+
+
+def _body(messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]) -> dict[str, Any]:
+    body = {**options, "messages": convert_to_openai_messages(messages), "cache_prompt": True}
+    body |= {"stream": True, "stream_options": {"include_usage": True}}
+    return body | ({"stop": stop} if stop else {})
+
+
+def _generation_chunk(raw: Chunk) -> ChatGenerationChunk | None:
+    """A streamed chunk in LangChain's terms; None for those that only report progress."""
+    usage = raw.get("usage")
+    if usage:
+        counted = UsageMetadata(
+            input_tokens=usage["prompt_tokens"],
+            output_tokens=usage["completion_tokens"],
+            total_tokens=usage["total_tokens"],
+            input_token_details=InputTokenDetails(cache_read=usage["prompt_tokens_details"]["cached_tokens"]),
+        )
+        return ChatGenerationChunk(message=AIMessageChunk(content="", usage_metadata=counted))
+    if not raw.get("choices"):
+        return None
+    choice = raw["choices"][0]
+    text = choice["delta"].get("content") or ""
+    info = {key: choice[key] for key in ("logprobs", "finish_reason") if choice.get(key)}
+    if not text and not info:
+        return None
+    return ChatGenerationChunk(message=AIMessageChunk(content=text), generation_info=info or None)

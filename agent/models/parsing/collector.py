@@ -1,0 +1,255 @@
+"""Collector: puts a reply together from LangChain messages, whole or in chunks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pilotage.agent.models.parsing.token_usage import Reports
+from pilotage.agent.models.parsing.finish_reasons import CUT, REFUSED, TOOL, WHOLE, told_by, worse
+from pilotage.agent.models.transport.guard import character_limit
+from pilotage.agent.models.reply import Reply, Request, TokenLogprob
+from pilotage.agent.models.parsing.thinking import part, thoughts_in
+from pilotage.agent.models.parsing.thinking_filter import Veil
+from pilotage.agent.text import carriable
+from pilotage.agent.trace import Usage
+
+if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
+
+SLACK = 1e-3
+"""How far above 0 rounding may take a log-probability."""
+
+
+class ListenerFailed(Exception):
+    """What gets the text as it comes raised `error`, which is none of the model's."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Collector:
+    """Adds up text, token log-probabilities, usage and ending of one call; thinking is kept apart from the answer.
+
+    Args:
+        request: what was asked, which tells how much may come.
+        begins_in_thought: this model's replies are known to begin in the middle of its thinking.
+
+    Attributes:
+        ending: why the reply ended, as `pilotage.agent.models.parsing.finish_reasons` names it; None while nobody has said.
+        refusal: what the model said instead of an answer, where the protocol keeps that apart.
+        tool: name of a tool that the model called.
+        overflowed: whether more text came than was asked for; the rest is left out, and the reply counts as cut.
+        began_in_thought: whether this reply turned out to begin so.
+    """
+
+    def __init__(self, request: Request, *, begins_in_thought: bool = False) -> None:
+        self.ending: str | None = None
+        self.refusal = ""
+        self.tool = ""
+        self.overflowed = False
+        self.began_in_thought = False
+        self._begins_in_thought = begins_in_thought
+        self._veil = Veil(begins_in_thought)
+        self._thoughts: list[str] = []
+        self._request = request
+        self._room = character_limit(request)
+        self._texts: list[str] = []
+        self._half = ""
+        self._logprobs: list[TokenLogprob] | None = []
+        self._reports = Reports()
+
+    def add(self, message: BaseMessage) -> str:
+        """Takes in one message or chunk; returns what of its text may be shown as answer."""
+        metadata = message.response_metadata
+        self.ending = worse(self.ending, told_by(metadata))
+        self._take_logprobs(metadata.get("logprobs"))
+        self._reports.add(getattr(message, "usage_metadata", None))
+        self._look_for_refusal(message)
+        for call in (*getattr(message, "tool_calls", ()), *getattr(message, "invalid_tool_calls", ())):
+            self.tool = self.tool or carriable(str(call.get("name") or "without a name"))
+        self._thoughts.append(self._fit(carriable(thoughts_in(message))))
+        return self._veil.add(self._take(str(message.text)))
+
+    def finish(self) -> str:
+        """No more comes; returns what of the answer is still to be shown."""
+        rest, self._half = carriable(self._half), ""
+        self._texts.append(rest)
+        return self._veil.add(rest) + self._veil.rest(self._answer()[0])
+
+    @property
+    def text(self) -> str:
+        """The text so far, with thinking that stands in it."""
+        return "".join(self._texts)
+
+    @property
+    def usage(self) -> Usage:
+        """What the call has cost so far, as far as anybody knows."""
+        return self._reports.usage(self._request, "".join([*self._thoughts, self.text, self.refusal]))
+
+    def reply(self, model: str, seconds: float) -> Reply:
+        """The reply so far, as the result of one call that took `seconds`."""
+        usage = self.usage
+        answer, thinking = self._answer()
+        logprobs = self._logprobs or []
+        return Reply(
+            text=answer,
+            thinking=thinking,
+            usage=usage.model_copy(update={"seconds": seconds}),
+            finish_reason=self._finish_reason,
+            model=model,
+            logprobs=tuple(_of_answer(logprobs, answer) if thinking else logprobs) or None,
+            estimated=usage.estimated_calls > 0,
+        )
+
+    def _answer(self) -> tuple[str, str]:
+        """The answer, and what was thought before it."""
+        text, cut = self.text, self._finish_reason == CUT
+        parted = part(text, cut=cut)
+        self.began_in_thought = parted.headless
+        beside = "".join(self._thoughts)
+        if cut and self._begins_in_thought and not parted.thinking and not beside:
+            return "", text
+        return parted.answer, "\n".join(filter(None, [beside, parted.thinking]))
+
+    @property
+    def _finish_reason(self) -> str:
+        if self.refusal:
+            return REFUSED
+        if self.tool:
+            return TOOL
+        return CUT if self.overflowed else self.ending or WHOLE
+
+    def _take(self, text: str) -> str:
+        """Keeps text as far as there is room; half a character at the end of a chunk waits for its other half."""
+        text, self._half = self._half + text, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._half = text[:-1], text[-1]
+        text = self._fit(carriable(text))
+        self._texts.append(text)
+        return text
+
+    def _fit(self, text: str) -> str:
+        """As much of a text as there is room for."""
+        if len(text) > self._room:
+            self.overflowed, self._half, text = True, "", text[: self._room]
+        self._room -= len(text)
+        return text
+
+    def _take_logprobs(self, given: Any) -> None:
+        """Log-probabilities of a message. If one cannot be read, none of the reply can be trusted to fit its text."""
+        content = given.get("content") if isinstance(given, Mapping) else given
+        if content is None or self._logprobs is None:
+            return
+        tokens = [_token(entry) for entry in content] if isinstance(content, Sequence) else [None]
+        readable = [token for token in tokens if token is not None]
+        self._logprobs = [*self._logprobs, *readable] if len(readable) == len(tokens) else None
+
+    def _look_for_refusal(self, message: BaseMessage) -> None:
+        said = [message.additional_kwargs.get("refusal")]
+        if isinstance(message.content, list):
+            blocks = [block for block in message.content if isinstance(block, dict)]
+            said += [block.get("refusal") for block in blocks if block.get("type") == "refusal"]
+        self.refusal += "".join(carriable(text) for text in said if isinstance(text, str))
+
+
+class TokenRelay:
+    """Passes streamed text on once, also when a retry streams the same text from its beginning again.
+
+    Where the retry's text differs from what was shown, nothing more is shown: the reply is what counts.
+    """
+
+    def __init__(self, on_token: Callable[[str], None]) -> None:
+        self._on_token = on_token
+        self._shown = ""
+        self._fresh: list[str] = []
+
+    def attempt(self) -> Attempt:
+        """A new attempt begins."""
+        self._shown += "".join(self._fresh)
+        self._fresh = []
+        return Attempt(self, self._shown)
+
+    def show(self, text: str) -> None:
+        """Passes on what nobody has seen yet.
+
+        Raises:
+            ListenerFailed: whoever gets it raised.
+        """
+        self._fresh.append(text)
+        try:
+            self._on_token(text)
+        except Exception as error:
+            raise ListenerFailed(error) from error
+
+
+class Attempt:
+    """One attempt's text on its way to the relay.
+
+    Args:
+        relay: passes it on.
+        shown: what earlier attempts have shown.
+    """
+
+    def __init__(self, relay: TokenRelay, shown: str) -> None:
+        self._relay: TokenRelay | None = relay
+        self._shown = shown
+        self._at = 0
+
+    def add(self, text: str) -> None:
+        """Shows the part of `text` that is new."""
+        if self._relay is None:
+            return
+        known = min(len(text), len(self._shown) - self._at)
+        if not self._shown.startswith(text[:known], self._at):
+            self.end()
+            return
+        self._at += known
+        if known < len(text):
+            self._relay.show(text[known:])
+
+    def end(self) -> None:
+        """Nothing of this attempt is shown any more, whatever still comes of it."""
+        self._relay = None
+
+
+def _of_answer(tokens: list[TokenLogprob], answer: str) -> list[TokenLogprob]:
+    """The tokens that make up the answer, where they can be told from those of the thinking before it."""
+    start = "".join(token.token for token in tokens).rfind(answer)
+    if not answer or start < 0:
+        return tokens
+    at, kept = 0, []
+    for token in tokens:
+        at += len(token.token)
+        if at > start:
+            kept.append(token)
+    return kept
+
+
+def _token(entry: Any) -> TokenLogprob | None:
+    """One token of OpenAI's form; None where it is not readable. Alternatives that cannot be drawn are left out."""
+    if not isinstance(entry, Mapping):
+        return None
+    logprob, token = _logprob(entry), entry.get("token")
+    others = entry.get("top_logprobs") or ()
+    if logprob is None or not isinstance(token, str) or not isinstance(others, Sequence):
+        return None
+    top: list[tuple[str, float]] = []
+    for other in others:
+        chance = _logprob(other) if isinstance(other, Mapping) else None
+        if chance is not None and isinstance(other.get("token"), str):
+            top.append((carriable(other["token"]), chance))
+    return TokenLogprob(token=carriable(token), logprob=logprob, top=tuple(top))
+
+
+def _logprob(entry: Mapping[str, Any]) -> float | None:
+    value = entry.get("logprob")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        chance = float(value)
+    except OverflowError:
+        return None
+    return chance if math.isfinite(chance) and chance <= SLACK else None

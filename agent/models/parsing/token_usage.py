@@ -1,0 +1,101 @@
+"""Counting: the tokens of a call as its backend reports them, if that can be believed, else an estimate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+
+from pilotage.agent.models.reply import Request
+from pilotage.agent.trace import Usage
+
+CHARACTERS_PER_TOKEN = 4
+
+# What servers add unseen: a template around the messages and a system prompt of their own; thinking behind the text.
+UNSEEN_PROMPT = 16_384
+UNSEEN_REPLY = 32_768
+
+
+UNREADABLE = {"input_tokens": -1, "output_tokens": -1, "total_tokens": -1}
+"""What stands for an account that cannot be read, so that it is told from none."""
+
+
+class Reports:
+    """The reports of usage in the messages of one call.
+
+    LangChain's rule is that the reports of a stream's chunks add up. Servers that report in every chunk count from the
+    beginning each time; they are told by the prompt, which they count more than once.
+    """
+
+    def __init__(self) -> None:
+        self._reports: list[tuple[int, int, int]] = []
+        self._sound = True
+
+    def add(self, metadata: Any) -> None:
+        """Takes in one message's `usage_metadata`; None is no report."""
+        if metadata is None:
+            return
+        if not isinstance(metadata, Mapping):
+            self._sound = False
+            return
+        details = metadata.get("input_token_details")
+        prompt, completion = token_count(metadata.get("input_tokens")), token_count(metadata.get("output_tokens"))
+        cached = token_count(details.get("cache_read") or 0) if isinstance(details, Mapping) else 0
+        if prompt is None or completion is None or cached is None:
+            self._sound = False
+        else:
+            self._reports.append((prompt, completion, cached))
+
+    def usage(self, request: Request, text: str) -> Usage:
+        """What the call cost in tokens, marked where it is an estimate."""
+        return self._reported(request, text) or estimate(request, text)
+
+    def _reported(self, request: Request, text: str) -> Usage | None:
+        reports = self._reports
+        if not self._sound or not reports:
+            return None
+        if sum(prompt > 0 for prompt, _, _ in reports) > 1:
+            if any(late < early for early, late in _successive(reports)):
+                return None
+            reports = reports[-1:]
+        prompt, completion, cached = (sum(counts) for counts in zip(*reports, strict=True))
+        if not _possible(request, text, prompt, completion, cached):
+            return None
+        return Usage(prompt_tokens=prompt, completion_tokens=completion, cached_tokens=cached, llm_calls=1)
+
+
+def estimate(request: Request, text: str) -> Usage:
+    """Tokens of a call that nobody counted, at four characters each."""
+    prompt = sum(len(message.content) for message in request.messages)
+    return Usage(
+        prompt_tokens=math.ceil(prompt / CHARACTERS_PER_TOKEN),
+        completion_tokens=math.ceil(len(text) / CHARACTERS_PER_TOKEN),
+        llm_calls=1,
+        estimated_calls=1,
+    )
+
+
+def _successive(reports: list[tuple[int, int, int]]) -> Iterator[tuple[int, int]]:
+    """Each count beside the same count of the next report."""
+    for one, other in pairwise(reports):
+        yield from zip(one, other, strict=True)
+
+
+def _possible(request: Request, text: str, prompt: int, completion: int, cached: int) -> bool:
+    """Whether these counts can be true: a token is a byte at least, and both sides have some."""
+    read = sum(_bytes(message.content) for message in request.messages)
+    return (
+        1 <= prompt <= 2 * read + UNSEEN_PROMPT
+        and bool(text) <= completion <= 2 * max(request.max_tokens, _bytes(text)) + UNSEEN_REPLY
+        and cached <= prompt
+    )
+
+
+def token_count(value: Any) -> int | None:
+    """A number of tokens as a backend tells it; None where it is none."""
+    return value if type(value) is int and value >= 0 else None
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))

@@ -1,0 +1,141 @@
+"""Completions: what a client library's chat completions give back, read as one choice and with its errors told.
+
+`ChatOpenAI` and `ChatGroq` take the first choice of each chunk, whichever that is; they see neither an error that came
+with status 200, nor a whole completion where a stream was asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from pilotage.agent.models.transport.retry import ServerError
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+
+class FirstChoice:
+    """Chat completions whose answers have their first choice alone; chunks come as plain data."""
+
+    def __init__(self, completions: Any) -> None:
+        self._completions = completions
+
+    async def create(self, **payload: Any) -> Any:
+        """What the endpoint answers.
+
+        Raises:
+            ServerError: it answered with an error.
+        """
+        answer = await self._completions.create(**payload)
+        if not payload.get("stream"):
+            return _first_of(answer)
+        return _Stream(answer)
+
+    @property
+    def with_raw_response(self) -> _Raw:
+        """The same, with the response that holds the answer."""
+        return _Raw(self._completions.with_raw_response)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._completions, name)
+
+
+class _Raw:
+    """Chat completions that give the response, and the answer when they are asked to parse it."""
+
+    def __init__(self, completions: Any) -> None:
+        self._completions = completions
+
+    async def create(self, **payload: Any) -> Any:
+        return _Response(await self._completions.create(**payload), streaming=bool(payload.get("stream")))
+
+
+class _Response:
+    def __init__(self, response: Any, *, streaming: bool) -> None:
+        self._response = response
+        self._streaming = streaming
+
+    def parse(self) -> Any:
+        answer = self._response.parse()
+        return _Stream(answer) if self._streaming else _first_of(answer)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._response, name)
+
+
+def read_first_choice(model: BaseChatModel) -> dict[str, Any]:
+    """Fields to set on a copy of a model, so that it reads its first choice alone; none where it has no such client."""
+    completions = getattr(model, "async_client", None)
+    if isinstance(completions, FirstChoice) or not callable(getattr(completions, "create", None)):
+        return {}
+    return {"async_client": FirstChoice(completions)}
+
+
+class _Stream:
+    """A stream of chunks as dictionaries; closes the connection when it is left."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stream.close()
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        response = getattr(self._stream, "response", None)
+        if response is not None and "json" in response.headers.get("content-type", ""):
+            yield _as_chunk(json.loads(await response.aread()))
+            return
+        async for chunk in self._stream:
+            plain = _plain(chunk)
+            _look_for_error(plain)
+            chosen = _only_first(plain)
+            if chosen is not None:
+                yield chosen
+
+
+def _plain(answer: Any) -> Any:
+    """An answer as plain data; without a warning where its types are wrong."""
+    return answer.model_dump(warnings=False) if hasattr(answer, "model_dump") else answer
+
+
+def _first_of(answer: Any) -> Any:
+    """A whole answer with its first choice alone."""
+    plain = _plain(answer)
+    _look_for_error(plain)
+    choices = plain.get("choices") if isinstance(plain, Mapping) else None
+    if not isinstance(choices, list) or len(choices) < 2:
+        return answer
+    return _only_first(plain) or answer
+
+
+def _look_for_error(plain: Any) -> None:
+    """Raises what a server says instead of a reply: under `error`, as such an object, or as a message alone."""
+    if not isinstance(plain, Mapping) or plain.get("choices"):
+        return
+    error = plain.get("error")
+    if error or plain.get("object") == "error" or isinstance(plain.get("message"), str):
+        raise ServerError(error or dict(plain))
+
+
+def _only_first(plain: Any) -> Any:
+    """An answer without other choices than the first; None where those are all it has."""
+    choices = plain.get("choices") if isinstance(plain, Mapping) else None
+    if not isinstance(choices, list) or not choices:
+        return plain
+    first = [choice for choice in choices if not isinstance(choice, Mapping) or choice.get("index") in (0, None)]
+    return {**plain, "choices": first[:1]} if first else None
+
+
+def _as_chunk(plain: Any) -> Any:
+    """A whole completion as the one chunk of a stream."""
+    _look_for_error(plain)
+    whole = _only_first(plain)
+    if not isinstance(whole, Mapping) or not isinstance(whole.get("choices"), list):
+        raise ValueError("it sent JSON and no stream, and that is no completion")
+    choices = [{**choice, "delta": choice.get("message")} for choice in whole["choices"] if isinstance(choice, Mapping)]
+    return {**whole, "choices": choices}

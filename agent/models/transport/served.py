@@ -1,0 +1,90 @@
+"""ServedChat: `ChatOpenAI` for servers that only roughly speak its protocol. Importing it loads LangChain's client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_openai import ChatOpenAI
+from openai import BaseModel as ServerReply
+from pydantic import model_validator
+
+from pilotage.agent.models.transport.completions import FirstChoice
+from pilotage.agent.models.parsing.token_usage import UNREADABLE
+
+
+class ServedChat(ChatOpenAI):
+    """Keeps what `ChatOpenAI` loses: a reply whose account cannot be read, a refusal in a stream, and thinking."""
+
+    # On Python 3.11 a wait for a chunk that has a time-out loses cancellations, and every call has a time-out anyway.
+    stream_chunk_timeout: float | None = None
+
+    @model_validator(mode="after")
+    def _read_quietly(self) -> Self:
+        self.async_client = FirstChoice(self.async_client)
+        return self
+
+    def _create_chat_result(
+        self, response: dict[str, Any] | ServerReply, generation_info: dict[str, Any] | None = None
+    ) -> ChatResult:
+        usage = response.get("usage") if isinstance(response, dict) else getattr(response, "usage", None)
+        readable = _is_readable(usage.model_dump(warnings=False) if isinstance(usage, ServerReply) else usage)
+        if not readable:
+            without = {"usage": None}
+            response = response | without if isinstance(response, dict) else response.model_copy(update=without)
+        result = super()._create_chat_result(response, generation_info)
+        if not readable:
+            for generation in result.generations:
+                generation.message.usage_metadata = UNREADABLE  # type: ignore[attr-defined]
+        said = response if isinstance(response, dict) else response.model_dump(warnings=False)
+        for generation in result.generations[:1]:
+            generation.message.additional_kwargs |= _thinking(said, "message")
+        return result
+
+    def _convert_chunk_to_generation_chunk(
+        self, chunk: dict[str, Any], default_chunk_class: type, base_generation_info: dict[str, Any] | None
+    ) -> ChatGenerationChunk | None:
+        readable = _is_readable(chunk.get("usage"))
+        if not readable:
+            chunk = {**chunk, "usage": None}
+        converted = super()._convert_chunk_to_generation_chunk(chunk, default_chunk_class, base_generation_info)
+        if converted is not None:
+            if refusal := _refusal(chunk):
+                converted.message.additional_kwargs["refusal"] = refusal
+            converted.message.additional_kwargs |= _thinking(chunk, "delta")
+            if not readable:
+                converted.message.usage_metadata = UNREADABLE  # type: ignore[attr-defined]
+        return converted
+
+
+def _is_readable(usage: Any) -> bool:
+    """Whether the parent can read an account: whole numbers or nothing where it looks for them."""
+    if usage is None:
+        return True
+    if not isinstance(usage, Mapping):
+        return False
+    details = [usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")]
+    counts = [value for name, value in usage.items() if name.endswith("_tokens")]
+    for detail in details:
+        if not isinstance(detail, Mapping | None):
+            return False
+        counts += (detail or {}).values()
+    return all(count is None or type(count) is int for count in counts)
+
+
+def _thinking(said: Mapping[str, Any], part: str) -> dict[str, str]:
+    """What a server sent beside the text of its first choice, under either name that servers have for it."""
+    choices = said.get("choices")
+    message = choices[0].get(part) if choices else None
+    if not isinstance(message, Mapping):
+        return {}
+    thoughts = (message.get(name) for name in ("reasoning_content", "reasoning"))
+    return next(({"reasoning_content": thought} for thought in thoughts if isinstance(thought, str)), {})
+
+
+def _refusal(chunk: dict[str, Any]) -> str | None:
+    choices = chunk.get("choices")
+    delta = choices[0].get("delta") if choices else None
+    refusal = delta.get("refusal") if isinstance(delta, Mapping) else None
+    return refusal if isinstance(refusal, str) else None

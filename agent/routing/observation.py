@@ -1,0 +1,165 @@
+"""Observe: a run's state as the bounded vector that a navigator reads. Preset `free` costs no LLM call.
+
+Preset `probe` adds the model's own probability that its answer is right, `rlot+free` its seven scores of its last step;
+`rlot` is these seven alone, as RL of Thoughts has it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pilotage.agent.blocks import Registry
+from pilotage.agent.errors import UsageError
+from pilotage.agent.kit import Kit
+from pilotage.agent.routing.probe import probability_right
+from pilotage.agent.routing.self_scores import FEATURES as SELF_SCORES
+from pilotage.agent.routing.self_scores import self_scores
+from pilotage.agent.routing.self_scores import unknown as unknown_scores
+from pilotage.agent.state import State
+from pilotage.agent.routing.text_features import FEATURES, wording
+from pilotage.navigator.spaces import Feature, Observation, ObservationSpec
+
+KINDS_TOLD = ("numeric", "choice", "text", "program", "grid")
+"""Kinds with a feature of their own. An open task has none of them: a policy file knows it as what it never met."""
+
+PRESETS = ("free", "probe", "rlot", "rlot+free")
+NO_LOGPROB = -20.0
+MAX_COUNT = 8
+UNKNOWN = -1.0
+
+
+def _log_features(name: str, about: str) -> list[Feature]:
+    return [
+        Feature(f"{name}_mean_logprob", NO_LOGPROB, 0, f"mean token log-probability of {about}; -20 if unknown"),
+        Feature(f"{name}_min_logprob", NO_LOGPROB, 0, f"least token log-probability of {about}; -20 if unknown"),
+    ]
+
+
+def free_spec(registry: Registry) -> ObservationSpec:
+    """Features of the preset `free` for the blocks of a registry."""
+    names = [name for name in registry.actions.names if name != registry.actions.terminal]
+    return ObservationSpec(
+        (
+            Feature("steps_taken", 0, 32, "blocks run so far"),
+            Feature("steps_left", 0, 32, "blocks that may still run, the answer included"),
+            Feature("budget_left", 0, 1, "share of the token budget not spent"),
+            *(Feature(f"count_{name}", 0, MAX_COUNT, f"times {name} was run") for name in names),
+            *(Feature(f"last_{name}", 0, 1, f"1 if {name} was the last block") for name in names),
+            Feature("candidates", 0, MAX_COUNT, "distinct answers reached"),
+            Feature("leader_routes", 0, MAX_COUNT, "independent routes that reached the leading answer"),
+            Feature("agreement", 0, 1, "share of all routes that reached the leading answer"),
+            Feature("leader_executed", 0, 1, "1 if a program printed the leading answer"),
+            *_log_features("leader", "the leading answer's best step"),
+            *_log_features("last", "the last step"),
+            Feature("last_candidate", 0, 1, "1 if the last step reached an answer"),
+            Feature("program", -1, 1, "newest program: 1 ran, -1 failed, 0 none"),
+            Feature("examples_passed", -1, 1, "best share of worked examples passed; -1 if none were run"),
+            Feature("verdict", -1, 1, "newest check: 1 agrees, -1 disagrees, 0 none"),
+            Feature("recalled", 0, MAX_COUNT, "concepts recalled"),
+            Feature("recall_similarity", 0, 1, "greatest similarity among them"),
+            Feature("recall_posterior", 0, 1, "greatest posterior among them; 0.5 knows nothing"),
+            *(Feature(f"kind_{kind}", 0, 1, f"1 for a {kind} task") for kind in KINDS_TOLD),
+            *FEATURES,
+            Feature("examples", 0, MAX_COUNT, "worked examples that the task shows"),
+            Feature("sandbox", 0, 1, "1 if programs can be run"),
+        )
+    )
+
+
+def spec_for(preset: str, registry: Registry) -> ObservationSpec:
+    """Features of a preset; raises UsageError for an unknown one."""
+    if preset not in PRESETS:
+        raise UsageError(f"unknown observation preset {preset!r}; choose from {', '.join(PRESETS)}")
+    if preset == "rlot":
+        return ObservationSpec(SELF_SCORES)
+    spec = free_spec(registry)
+    probed = Feature("p_right", -1, 1, "the model's own probability that the leading answer is right; -1 if not asked")
+    asked: dict[str, tuple[Feature, ...]] = {"free": (), "probe": (probed,), "rlot+free": SELF_SCORES}
+    return ObservationSpec((*spec.features, *asked[preset]))
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Turns a state into an observation of one preset.
+
+    Args:
+        registry: the blocks, which name the features of use.
+        preset: `free` (no LLM call), `probe` (one yes/no token for each newly reached answer), `rlot` (seven digits for
+            each step, and nothing else) or `rlot+free` (both; scores are expectations where the model gives
+            log-probabilities).
+    """
+
+    registry: Registry
+    preset: str = "free"
+
+    @cached_property
+    def spec(self) -> ObservationSpec:
+        """Names and bounds of the features."""
+        return spec_for(self.preset, self.registry)
+
+    async def observe(self, state: State, kit: Kit) -> Observation:
+        """The observation of a state, shape (len(spec),), within its bounds; what it asks is charged to `kit`."""
+        values = self._free_values(state)
+        if self.preset == "probe":
+            reached = state.last is not None and state.last.candidate is not None
+            values["p_right"] = await probability_right(state, kit) if reached else UNKNOWN
+        elif self.preset != "free":
+            values |= await self_scores(state, kit, expected=self.preset == "rlot+free")
+        return self.spec.vector(values)
+
+    def without_asking(self, state: State) -> Observation:
+        """The observation where the budget allows no call: what costs one is unknown."""
+        asked = {"free": {}, "probe": {"p_right": UNKNOWN}}.get(self.preset, unknown_scores())
+        return self.spec.vector(self._free_values(state) | asked)
+
+    def _free_values(self, state: State) -> dict[str, float]:
+        return {} if self.preset == "rlot" else free_values(state, self.registry)
+
+    def vector(self, numbers: list[float]) -> Observation:
+        """An observation read back from a graph's state; raises SpecMismatch where it does not fit."""
+        return self.spec.check(np.array(numbers, dtype=np.float32))
+
+
+def free_values(state: State, registry: Registry) -> dict[str, float]:
+    """Named values of the preset `free`."""
+    trace, leader, last = state.trace, state.leader, state.last
+    names = [name for name in registry.actions.names if name != registry.actions.terminal]
+    routes = sum(candidate.routes for candidate in state.candidates)
+    best = max(leader.steps, key=lambda s: _or_unknown(s.mean_logprob)) if leader else None
+    shares = [s.evidence.examples_passed for s in trace.steps if s.evidence.examples_passed is not None]
+    programs = [1.0 if s.evidence.program == "ok" else -1.0 for s in trace.steps if s.evidence.program]
+    verdicts = [1.0 if s.evidence.verdict == "agrees" else -1.0 for s in trace.steps if s.evidence.verdict]
+    recalled = trace.hints
+    return {
+        "steps_taken": len(trace.steps),
+        "steps_left": state.steps_left,
+        "budget_left": state.tokens_left / state.budget.max_tokens,
+        **{f"count_{name}": trace.count(name) for name in names},
+        **{f"last_{name}": float(last is not None and last.block == name) for name in names},
+        "candidates": len(state.candidates),
+        "leader_routes": leader.routes if leader else 0,
+        "agreement": leader.routes / routes if leader else 0.0,
+        "leader_executed": float(leader is not None and leader.executed),
+        "leader_mean_logprob": _or_unknown(best.mean_logprob if best else None),
+        "leader_min_logprob": _or_unknown(best.min_logprob if best else None),
+        "last_mean_logprob": _or_unknown(last.mean_logprob if last else None),
+        "last_min_logprob": _or_unknown(last.min_logprob if last else None),
+        "last_candidate": float(last is not None and last.candidate is not None),
+        "program": programs[-1] if programs else 0.0,
+        "examples_passed": max(shares, default=-1.0),
+        "verdict": verdicts[-1] if verdicts else 0.0,
+        "recalled": len(recalled),
+        "recall_similarity": max((hint.similarity for hint in recalled), default=0.0),
+        "recall_posterior": max((hint.posterior for hint in recalled), default=0.5),
+        **{f"kind_{kind}": float(state.task.kind == kind) for kind in KINDS_TOLD},
+        **wording(state.task.prompt),
+        "examples": len(state.task.examples),
+        "sandbox": float(state.abilities.sandbox),
+    }
+
+
+def _or_unknown(logprob: float | None) -> float:
+    return NO_LOGPROB if logprob is None else logprob

@@ -1,0 +1,230 @@
+"""Graders: (task, answer) -> a grade. They alone see the hidden answer, and they never guess."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Protocol
+
+from pilotage.agent.answers import normal_form, parse_grid, resolve_choice
+from pilotage.agent.errors import SandboxUnavailable, TaskError, UsageError
+from pilotage.agent.numbers import parse_number
+from pilotage.agent.task import Kind, Task
+
+if TYPE_CHECKING:
+    from pilotage.agent.sandbox import Sandbox
+
+GROUP = "pilotage.graders"
+"""Entry points by which third parties add graders."""
+
+# How far two numbers that are not both whole may differ, relative to the expected one.
+TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What an answer is worth.
+
+    Attributes:
+        score: in [0, 1]; the graders here give 1 for right and 0 for everything else.
+        reason: why, in a few words; it may show the hidden answer, so it is for people and files only.
+    """
+
+    score: float
+    reason: str
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.score <= 1.0:
+            raise ValueError(f"a score lies in [0, 1], not at {self.score}")
+
+
+MISSING = Grade(0.0, "no answer")
+
+
+class Grader(Protocol):
+    """What one must implement to grade a kind of task. Third parties add one by entry point `pilotage.graders`."""
+
+    async def grade(self, task: Task, answer: str | None) -> Grade:
+        """The grade of `answer`; None stands for no answer and is a miss."""
+
+
+def grader_for(task: Task, sandbox: Sandbox | None = None) -> Grader | None:
+    """The grader named by `task.metadata["grader"]`, else the one of its kind; None if nothing says what is right.
+
+    A text to compare with says nothing of an open task's answer: another reply may be as good. It needs a grader.
+
+    Args:
+        task: the task with its hidden part.
+        sandbox: where the hidden tests of `program` tasks run; by default the isolated one of this machine.
+
+    Raises:
+        TaskError: no grader has the name that the task gives.
+    """
+    name = task.metadata.get("grader")
+    if name == "gym":
+        from pilotage.agent.tasks.gym_grader import GymGrader
+
+        return GymGrader()
+    if name is not None:
+        return _installed(str(name), task)
+    if task.kind == "program":
+        return ProgramGrader(sandbox) if task.metadata.get("tests") else None
+    if task.gold is None or task.kind == "open":
+        return None
+    return _BY_KIND[task.kind]()
+
+
+async def score_of(task: Task, answer: str | None, sandbox: Sandbox | None = None) -> float | None:
+    """The score of an answer; None if nothing says what is right.
+
+    Raises:
+        UsageError: the task's grader is not there, or could not grade; the text says why.
+    """
+    try:
+        grader = grader_for(task, sandbox)
+        return None if grader is None else (await grader.grade(task, answer)).score
+    except UsageError:
+        raise
+    except Exception as error:  # a grader may be anybody's
+        why = str(error) if isinstance(error, SandboxUnavailable) else f"{type(error).__name__}: {error}"
+        raise TaskError(f"task {task.id}: its answer can't be graded: {why}") from error
+
+
+def is_graded(task: Task) -> bool:
+    """Whether something says what is right of a task, or should: its grader may still not be there."""
+    if task.metadata.get("grader") is not None:
+        return True
+    return bool(task.metadata.get("tests")) if task.kind == "program" else task.gold is not None and task.kind != "open"
+
+
+def require_grader(task: Task) -> None:
+    """Raises TaskError where the grader that a task names is not there, or lacks what it grades by."""
+    name = task.metadata.get("grader")
+    if name == "gym":
+        missing = [field for field in ("family", "entry") if field not in task.metadata]
+        if missing:
+            raise TaskError(f"task {task.id}: the grader 'gym' needs {' and '.join(map(repr, missing))} in `metadata`")
+    elif name is not None and not entry_points(group=GROUP, name=str(name)):
+        raise _no_grader(task)
+
+
+def _no_grader(task: Task) -> TaskError:
+    name = task.metadata["grader"]
+    return TaskError(f"task {task.id}: no grader is called {name!r}; leave `grader` out, or install what brings it")
+
+
+def _installed(name: str, task: Task) -> Grader:
+    for entry in entry_points(group=GROUP, name=name):
+        grader: Grader = entry.load()()
+        return grader
+    raise _no_grader(task)
+
+
+class NumericGrader:
+    """The answer must be one number, equal to the expected one whatever its spelling."""
+
+    async def grade(self, task: Task, answer: str | None) -> Grade:
+        """1 if both are the same number; whole numbers exactly, others within `TOLERANCE`."""
+        if answer is None:
+            return MISSING
+        expected, given = parse_number(str(task.gold)), parse_number(answer)
+        if expected is None:
+            raise TaskError(f"task {task.id}: the expected answer {task.gold!r} is not a number")
+        if given is None:
+            return Grade(0.0, f"{answer!r} is not one number")
+        exact = expected.denominator == given.denominator == 1
+        allowed = 0 if exact else abs(expected) * TOLERANCE
+        return _verdict(abs(given - expected) <= allowed, answer, task)
+
+
+class ChoiceGrader:
+    """The answer must name the expected choice by letter or by its full text."""
+
+    async def grade(self, task: Task, answer: str | None) -> Grade:
+        """1 if it does; an answer that could mean two choices is a miss."""
+        if answer is None:
+            return MISSING
+        expected = resolve_choice(str(task.gold), task.choices)
+        if expected is None:
+            raise TaskError(f"task {task.id}: the expected answer {task.gold!r} names none of its choices")
+        given = resolve_choice(answer, task.choices)
+        if given is None:
+            return Grade(0.0, f"{answer!r} names no single choice")
+        return _verdict(given == expected, answer, task)
+
+
+class TextGrader:
+    """The answer must be the expected text, but for case, spacing, and quotes or full stops around it."""
+
+    async def grade(self, task: Task, answer: str | None) -> Grade:
+        """1 if it is."""
+        if answer is None:
+            return MISSING
+        return _verdict(normal_form("text", answer) == normal_form("text", str(task.gold)), answer, task)
+
+
+class GridGrader:
+    """The answer must be the expected grid, cell by cell."""
+
+    async def grade(self, task: Task, answer: str | None) -> Grade:
+        """1 if it is."""
+        if answer is None:
+            return MISSING
+        expected = parse_grid(task.gold) if isinstance(task.gold, str) else task.gold
+        given = parse_grid(answer)
+        if given is None:
+            return Grade(0.0, "the answer is not a grid")
+        return _verdict(given == expected, answer, task)
+
+
+class ProgramGrader:
+    """The program must print the expected output for every hidden test, `metadata["tests"]`: {input, output}.
+
+    Args:
+        sandbox: where they run; by default the isolated one of this machine.
+    """
+
+    def __init__(self, sandbox: Sandbox | None = None) -> None:
+        self._sandbox = sandbox
+
+    async def grade(self, task: Task, answer: str | None) -> Grade:
+        """1 if it passes them all.
+
+        Raises:
+            SandboxUnavailable: nothing isolates programs here.
+        """
+        if answer is None:
+            return MISSING
+        sandbox = self._sandbox or _default_sandbox()
+        tests = task.metadata["tests"]
+        for number, test in enumerate(tests, start=1):
+            execution = await sandbox.run(answer, stdin=str(test["input"]))
+            if not execution.ok:
+                return Grade(0.0, f"test {number} of {len(tests)}: {execution.error}")
+            if normal_form("program", execution.stdout) != normal_form("program", str(test["output"])):
+                return Grade(0.0, f"test {number} of {len(tests)}: it printed something else")
+        return Grade(1.0, f"passed all {len(tests)} tests")
+
+
+@functools.cache
+def _default_sandbox() -> Sandbox:
+    from pilotage.agent.sandbox import detect, open_sandbox
+
+    sandbox = open_sandbox()
+    if sandbox is None:
+        raise SandboxUnavailable(f"program tasks can't be graded here: {detect().reason}")
+    return sandbox
+
+
+_BY_KIND: dict[Kind, Callable[[], Grader]] = {
+    "numeric": NumericGrader,
+    "choice": ChoiceGrader,
+    "text": TextGrader,
+    "grid": GridGrader,
+}
+
+
+def _verdict(right: bool, answer: str, task: Task) -> Grade:
+    return Grade(1.0, "right") if right else Grade(0.0, f"{answer!r} is not {task.gold!r}")

@@ -1,0 +1,36 @@
+"""Sole: what one process at a time may write to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pilotage.navigator.errors import NavigatorError
+
+
+class Sole:
+    """Holds a lock until it is closed; a context manager. A kill gives the lock back too.
+
+    Args:
+        lock: the lock's file, in a folder that is there.
+        refusal: raised where another process holds the lock.
+    """
+
+    def __init__(self, lock: Path, refusal: NavigatorError) -> None:
+        from filelock import FileLock, Timeout
+
+        self._lock = FileLock(lock, timeout=0)
+        try:
+            self._lock.acquire()
+        except Timeout as error:
+            raise refusal from error
+
+    def close(self) -> None:
+        """Lets another process write."""
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,312 @@
+"""Items: free-form JSON values under a path and a key, kept in the ledger's database beside the concepts.
+
+This is the table side of the LangGraph store (`pilotage.memory.adapters.langgraph.store`). Items have no history and no credit. A path is
+LangGraph's namespace, a tuple of labels; the store's own namespace, the tenant, is fixed for one `ItemTable`.
+
+Every transaction that changes items takes the next number of the ledger's item counter and leaves it in each row that
+it touches. So a reader that remembers the counter knows at once whether anything changed, and what.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, insert, or_, select, update
+
+from pilotage.memory.ledger.bounds import parts
+from pilotage.memory.concept import now
+from pilotage.memory.errors import InvalidItem
+from pilotage.memory.ledger.schema import item_vectors, items, meta
+
+Path = tuple[str, ...]
+
+# Paths under this label show the concepts. Rows there are other names for concepts and never show as items.
+CONCEPTS = "concepts"
+
+BEFORE_ALL = -1  # a version that every item is later than
+_COUNTER = "items_version"
+_MAX_DEPTH = 200  # of a value: a reader deep in calls of its own must still be able to parse it
+_MAX_DIGITS = 4000  # of a whole number: Python refuses to read more than 4,300
+_TOO_LARGE = 10**_MAX_DIGITS
+
+
+@dataclass(frozen=True)
+class StoredItem:
+    """One item as it is stored."""
+
+    id: int
+    path: Path
+    key: str
+    value: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class ItemDraft:
+    """What is to be stored.
+
+    Attributes:
+        path: where.
+        key: under which name.
+        value: JSON text of an object; see `to_json`.
+        fields: paths into the value that a search by meaning sees; None when it sees nothing.
+        ttl_minutes: how long after its last use the item expires; None for never.
+    """
+
+    path: Path
+    key: str
+    value: str
+    fields: tuple[str, ...] | None
+    ttl_minutes: float | None
+
+
+class ItemTable:
+    """The items of one tenant. Methods take a connection of the ledger, so that several make one transaction.
+
+    Args:
+        namespace: the tenant.
+    """
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+
+    def get(self, connection: Connection, path: Path, key: str, alive_at: float | None) -> StoredItem | None:
+        """The item with this key; items that expired before `alive_at` are left out where it is given."""
+        query = select(items).where(self._mine(alive_at), *self.place(path, key))
+        row = connection.execute(query).one_or_none()
+        return _stored(row) if row is not None else None
+
+    def load(self, connection: Connection, ids: Sequence[int]) -> dict[int, StoredItem]:
+        """The items with these numbers."""
+        return {
+            row.id: _stored(row)
+            for part in parts(ids)
+            for row in connection.execute(select(items).where(items.c.id.in_(part)))
+        }
+
+    def page(
+        self, connection: Connection, prefix: Path, alive_at: float | None, limit: int, offset: int
+    ) -> list[StoredItem]:
+        """Items below a path, in the order in which they were first put."""
+        query = self._below(select(items), prefix, alive_at).order_by(items.c.id).limit(limit).offset(offset)
+        return [_stored(row) for row in connection.execute(query)]
+
+    def values(self, connection: Connection, prefix: Path, alive_at: float | None) -> Iterator[tuple[int, Any]]:
+        """Number and value of all items below a path, in the order in which they were first put."""
+        query = self._below(select(items.c.id, items.c.value), prefix, alive_at)
+        # Sorted here: the database would carry the values through its sorting.
+        for row in sorted(connection.execute(query).all(), key=itemgetter(0)):
+            yield row[0], json.loads(row[1])
+
+    def paths(self, connection: Connection, alive_at: float | None) -> list[Path]:
+        """Every path that holds an item."""
+        query = self._below(select(items.c.path), (), alive_at).distinct()
+        return [_labels(path) for path in connection.scalars(query)]
+
+    def version(self, connection: Connection) -> int:
+        """The ledger's item counter: it has grown if any item of any tenant has changed."""
+        return int(connection.scalar(_VERSION) or 0)
+
+    def next_version(self, connection: Connection) -> int:
+        """Count the transaction that is under way; writers take turns, so numbers grow in the order of commits."""
+        number = self.version(connection) + 1
+        if number == 1:
+            connection.execute(insert(meta).values(key=_COUNTER, value="1"))
+        else:
+            connection.execute(update(meta).where(meta.c.key == _COUNTER).values(value=str(number)))
+        return number
+
+    def put(self, connection: Connection, draft: ItemDraft, now_seconds: float, version: int) -> int:
+        """Store an item, in place of the one with its key; when that one was first put stays known. Its number."""
+        here = {"in": self._namespace, "at": _path(draft.path), "named": _key(draft.key)}
+        at = now().isoformat()
+        row: dict[str, Any] = {
+            "value": draft.value,
+            "fields": json.dumps(draft.fields) if draft.fields is not None else None,
+            "updated_at": at,
+            "version": version,
+            "ttl_minutes": draft.ttl_minutes,
+            "expires_at": now_seconds + draft.ttl_minutes * 60 if draft.ttl_minutes is not None else None,
+        }
+        known = connection.execute(_KNOWN, here).one_or_none()
+        if known is not None and (known.expires_at is None or known.expires_at > now_seconds):
+            connection.execute(update(items).where(items.c.id == known.id).values(**row))
+            connection.execute(delete(item_vectors).where(item_vectors.c.item_id == known.id))
+            return int(known.id)
+        if known is not None:  # what comes now is a new item, not a later version of a dead one
+            connection.execute(delete(items).where(items.c.id == known.id))
+        place = {"namespace": self._namespace, "path": here["at"], "key": here["named"], "created_at": at}
+        added = connection.execute(_ADD, {**place, **row})
+        key = added.inserted_primary_key
+        assert key is not None, "an insert of one row returns its key"
+        return int(key[0])
+
+    def delete(self, connection: Connection, path: Path, key: str) -> None:
+        """Delete an item; nothing when there is none."""
+        connection.execute(delete(items).where(*self.place(path, key)))
+
+    def touch(self, connection: Connection, ids: Iterable[int], now_seconds: float, version: int) -> None:
+        """Start the time to live of these items anew; items without one are left alone."""
+        values = {"expires_at": now_seconds + items.c.ttl_minutes * 60, "version": version}
+        for part in parts(ids):
+            mine = items.c.id.in_(part), items.c.ttl_minutes.is_not(None)
+            connection.execute(update(items).where(*mine).values(**values))
+
+    def any_expiring(self, connection: Connection, ids: Sequence[int]) -> bool:
+        """Whether one of these items has a time to live."""
+        query = select(items.c.id).where(items.c.ttl_minutes.is_not(None)).limit(1)
+        return any(connection.scalar(query.where(items.c.id.in_(part))) is not None for part in parts(ids))
+
+    def sweep(self, connection: Connection, now_seconds: float) -> int:
+        """Delete this tenant's expired items; returns how many there were."""
+        dead = (items.c.namespace == self._namespace, items.c.expires_at <= now_seconds)
+        return connection.execute(delete(items).where(*dead)).rowcount
+
+    def count(self, connection: Connection, prefix: Path) -> int:
+        """How many items there are below a path, expired ones included."""
+        return int(connection.scalar(self._below(select(func.count()).select_from(items), prefix, None)) or 0)
+
+    def changed(self, connection: Connection, prefix: Path, embedder: str, since: int) -> Sequence[Row[Any]]:
+        """`id`, `expires_at`, `fields` and `data` of the items below a path that changed after version `since`, by id.
+
+        `data` are an item's vectors, None where they are still to be made or `fields` is None.
+        """
+        join = (item_vectors.c.item_id == items.c.id) & (item_vectors.c.embedder == embedder)
+        wanted = (items.c.id, items.c.expires_at, items.c.fields, item_vectors.c.data)
+        query = select(*wanted).outerjoin(item_vectors, join)
+        if since > BEFORE_ALL:
+            query = query.where(items.c.version > since)
+        return sorted(connection.execute(self._below(query, prefix, None)).all(), key=itemgetter(0))
+
+    def values_of(self, connection: Connection, ids: Sequence[int]) -> dict[int, Any]:
+        """The values of the items with these numbers."""
+        query = select(items.c.id, items.c.value)
+        return {
+            row.id: json.loads(row.value)
+            for part in parts(ids)
+            for row in connection.execute(query.where(items.c.id.in_(part)))
+        }
+
+    def fields(self, connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, tuple[str, ...]]]:
+        """JSON text of the value, and the paths into it that a search sees, of those of these items that have any."""
+        query = select(items.c.id, items.c.value, items.c.fields).where(items.c.fields.is_not(None))
+        return {
+            row.id: (row.value, tuple(json.loads(row.fields)))
+            for part in parts(ids)
+            for row in connection.execute(query.where(items.c.id.in_(part)))
+        }
+
+    def mark(self, connection: Connection, ids: Iterable[int], version: int) -> None:
+        """Say that these items have changed."""
+        for part in parts(ids):
+            connection.execute(update(items).where(items.c.id.in_(part)).values(version=version))
+
+    def put_vectors(self, connection: Connection, data: Mapping[int, bytes], embedder: str) -> None:
+        """Give items their vectors, in place of those by another embedder; the caller has marked them as changed."""
+        if data:
+            connection.execute(_DROP_VECTORS, [{"of": id_} for id_ in data])
+            rows = [{"item_id": id_, "embedder": embedder, "data": vectors} for id_, vectors in data.items()]
+            connection.execute(insert(item_vectors), rows)
+
+    def place(self, path: Path, key: str | None = None) -> list[ColumnElement[bool]]:
+        """Conditions that rows at a path, or of one key there, meet."""
+        here = [items.c.namespace == self._namespace, items.c.path == _path(path)]
+        return here if key is None else [*here, items.c.key == _key(key)]
+
+    def _mine(self, alive_at: float | None) -> ColumnElement[bool]:
+        mine = items.c.namespace == self._namespace
+        if alive_at is None:
+            return mine
+        return mine & or_(items.c.expires_at.is_(None), items.c.expires_at > alive_at)
+
+    def _below(self, query: Select[Any], prefix: Path, alive_at: float | None) -> Select[Any]:
+        """Restrict a query to a path and what is below it. A range, so that the unique index serves it."""
+        query = query.where(self._mine(alive_at))
+        if not prefix:
+            reserved = _path((CONCEPTS,))
+            return query.where(or_(items.c.path < reserved, items.c.path >= _end(reserved)))
+        start = _path(prefix)
+        return query.where(items.c.path >= start, items.c.path < _end(start))
+
+
+# Built once: to build a statement takes longer than to run it.
+_KNOWN = select(items.c.id, items.c.expires_at).where(
+    items.c.namespace == bindparam("in"), items.c.path == bindparam("at"), items.c.key == bindparam("named")
+)
+_ADD = insert(items)
+_VERSION = select(meta.c.value).where(meta.c.key == _COUNTER)
+_DROP_VECTORS = delete(item_vectors).where(item_vectors.c.item_id == bindparam("of"))
+
+
+def to_json(value: Mapping[str, Any], where: str) -> str:
+    """JSON text of an item's value.
+
+    Raises:
+        InvalidItem: it is not an object of JSON values with text keys. Nothing is converted silently, so what is
+            read is what was put.
+    """
+    if not isinstance(value, Mapping):
+        raise InvalidItem(f"{where} is of type {type(value).__name__}: an item's value is an object with text keys")
+    _check(value, where, 0)
+    return json.dumps(value if isinstance(value, dict) else dict(value), ensure_ascii=True, allow_nan=False)
+
+
+def _check(value: object, where: str, depth: int) -> None:
+    if value is None or isinstance(value, str | bool):
+        return
+    if depth > _MAX_DEPTH:
+        raise InvalidItem(f"{where[:60]}... is nested more than {_MAX_DEPTH} deep: flatten it, or write it as text")
+    if isinstance(value, int):
+        if abs(value) >= _TOO_LARGE:
+            raise InvalidItem(f"{where} has more than {_MAX_DIGITS:,} digits: write it as text")
+    elif isinstance(value, float):
+        if value != value or value in (float("inf"), float("-inf")):
+            raise InvalidItem(f"{where} is {value}, which JSON cannot hold: leave it out or write it as text")
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            if not isinstance(key, str):
+                raise InvalidItem(f"{where} has the key {key!r}, which is not text: JSON objects have text keys")
+            _check(part, f"{where}.{key}", depth + 1)
+    elif isinstance(value, list | tuple):
+        for place, part in enumerate(value):
+            _check(part, f"{where}[{place}]", depth + 1)
+    else:
+        raise InvalidItem(
+            f"{where} is of type {type(value).__name__}, which JSON cannot hold: convert it to text, numbers, lists or "
+            "objects first"
+        )
+
+
+def _path(path: Path) -> str:
+    """Labels as JSON strings, each closed by a comma: one path is below another if its text starts with it."""
+    return "".join(f"{json.dumps(label)}," for label in path)
+
+
+def _end(path: str) -> str:
+    """The first text after all that start with `path`: a further label begins with a quote, and '#' follows it."""
+    return path + "#"
+
+
+def _labels(path: str) -> Path:
+    return tuple(json.loads(f"[{path.rstrip(',')}]")) if path else ()
+
+
+def _key(key: str) -> str:
+    return json.dumps(key)
+
+
+def _stored(row: Any) -> StoredItem:
+    return StoredItem(
+        id=row.id,
+        path=_labels(row.path),
+        key=json.loads(row.key),
+        value=json.loads(row.value),
+        created_at=datetime.fromisoformat(row.created_at),
+        updated_at=datetime.fromisoformat(row.updated_at),
+    )

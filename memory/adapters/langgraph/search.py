@@ -1,0 +1,141 @@
+"""ItemSearch: items by meaning. Exact: the query is compared with every text of every item below the path."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from pilotage.memory.errors import EmbedderError, LedgerReadOnly
+from pilotage.memory.adapters.langgraph.filter import passes
+from pilotage.memory.adapters.langgraph.matrix import ItemMatrix
+from pilotage.memory.adapters.langgraph.items import ItemDraft, ItemTable, Path
+from pilotage.memory.ledger.ledger import Ledger
+from pilotage.memory.search.vectors import VectorStore
+
+_BATCH = 256
+_MOST_VECTORS = 200_000  # kept in memory over all paths, 300 MB at 384 dimensions; one path alone may have more
+
+
+@dataclass(frozen=True)
+class ItemHit:
+    """An item that was found: its number, and its cosine to the query, None for an item that no search sees."""
+
+    id: int
+    score: float | None
+
+
+class ItemSearch:
+    """Embeds items and ranks them.
+
+    Args:
+        ledger: holds items and vectors.
+        vectors: the store's embedder; a store without one ranks nothing.
+        table: the tenant's items.
+    """
+
+    def __init__(self, ledger: Ledger, vectors: VectorStore, table: ItemTable) -> None:
+        self._ledger = ledger
+        self._vectors = vectors
+        self._table = table
+        self._lock = threading.Lock()
+        self._matrices: dict[tuple[str, Path], ItemMatrix] = {}
+
+    @property
+    def embedder(self) -> str | None:
+        """Key of the embedder, None when the store was opened without one."""
+        try:
+            return self._vectors.identity.key
+        except EmbedderError:
+            return None
+
+    def embed(self, drafts: Iterable[ItemDraft]) -> list[bytes | None]:
+        """The vectors of each draft, one after the other; None for one that no search sees."""
+        texts = [_texts(draft.value, draft.fields) if draft.fields is not None else None for draft in drafts]
+        if self.embedder is None:
+            return [None] * len(texts)
+        return self._embed(texts)
+
+    def rank(
+        self,
+        query: str,
+        prefix: Path,
+        wanted: dict[str, object] | None,
+        alive_at: float | None,
+        limit: int,
+        offset: int,
+    ) -> list[ItemHit]:
+        """A page of the items below the path that pass the filter: the nearest first, then those no search sees."""
+        vector = self._vectors.embed([query])[0]
+        with self._lock:
+            ids, scores = self._current(prefix, len(vector)).ranked(vector, alive_at)
+        page = slice(offset, offset + limit)
+        if not wanted:
+            return [ItemHit(id_, score) for id_, score in zip(ids[page], scores[page], strict=True)]
+        hits = [ItemHit(id_, score) for id_, score in zip(ids, scores, strict=True)]
+        return list(islice(self._passing(hits, wanted), page.start, page.stop))
+
+    def _passing(self, hits: Sequence[ItemHit], wanted: dict[str, object]) -> Iterator[ItemHit]:
+        for start in range(0, len(hits), _BATCH):
+            part = hits[start : start + _BATCH]
+            with self._ledger.read() as connection:
+                values = self._table.values_of(connection, [hit.id for hit in part])
+            yield from (hit for hit in part if hit.id in values and passes(values[hit.id], wanted))
+
+    def _current(self, prefix: Path, dimensions: int) -> ItemMatrix:
+        """The matrix of a path as of now, every item that has texts with its vectors."""
+        embedder = self.embedder
+        assert embedder is not None, "a store without an embedder is listed, not ranked"
+        matrix = self._matrices.pop((embedder, prefix), None) or ItemMatrix(prefix, dimensions)
+        self._catch_up(matrix, embedder)
+        if matrix.lacking:
+            unstored = self._complete(matrix.lacking, embedder)
+            self._catch_up(matrix, embedder)
+            matrix.give({id_: data for id_, data in unstored.items() if id_ in matrix.lacking})
+        self._matrices[embedder, prefix] = matrix  # as the last one used
+        while len(self._matrices) > 1 and sum(held.size for held in self._matrices.values()) > _MOST_VECTORS:
+            del self._matrices[next(iter(self._matrices))]
+        return matrix
+
+    def _catch_up(self, matrix: ItemMatrix, embedder: str) -> None:
+        with self._ledger.read() as connection:
+            self._vectors.check(connection)
+            matrix.catch_up(connection, self._table, embedder)
+
+    def _complete(self, missing: Sequence[int], embedder: str) -> dict[int, bytes]:
+        """Embed what was put while the store had no embedder, or another one; returns what could not be stored."""
+        unstored: dict[int, bytes] = {}
+        for start in range(0, len(missing), _BATCH):
+            ids = missing[start : start + _BATCH]
+            with self._ledger.read() as connection:
+                before = self._table.fields(connection, ids)
+            made = self._embed([_texts(value, fields) for value, fields in before.values()])
+            new = {id_: data for id_, data in zip(before, made, strict=True) if data is not None}
+            try:
+                with self._ledger.write() as connection:
+                    present = self._table.fields(connection, ids)
+                    # An item that was put anew meanwhile has vectors of its own.
+                    fresh = {id_: data for id_, data in new.items() if present.get(id_) == before[id_]}
+                    self._table.mark(connection, fresh, self._table.next_version(connection))
+                    self._table.put_vectors(connection, fresh, embedder)
+            except LedgerReadOnly:  # who may only read can still search
+                unstored |= new
+        return unstored
+
+    def _embed(self, texts: Sequence[list[str] | None]) -> list[bytes | None]:
+        """Vectors of lists of texts. Equal texts are embedded once."""
+        distinct = list(dict.fromkeys(text for group in texts for text in group or ()))
+        rows = dict(zip(distinct, self._vectors.embed(distinct), strict=True)) if distinct else {}
+        return [b"".join(rows[text].tobytes() for text in group) if group is not None else None for group in texts]
+
+
+def _texts(value: str, fields: Iterable[str]) -> list[str]:
+    """The texts of an item that a search sees; LangGraph's own path syntax, '$' for the whole value."""
+    from langgraph.store.base import get_text_at_path, tokenize_path
+
+    parsed = json.loads(value)
+    return [
+        text for field in fields for text in get_text_at_path(parsed, field if field == "$" else tokenize_path(field))
+    ]

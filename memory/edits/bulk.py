@@ -1,0 +1,197 @@
+"""Adding and changing many concepts at once: a handful of statements for all of them.
+
+One by one, each concept costs a dozen statements and a search; together they cost about half a millisecond each.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from pilotage.memory.ledger.bounds import parts
+from pilotage.memory.ledger.changes import WITHDRAWN, Changes, difference, flatten, is_content, touches_search, unflatten
+from pilotage.memory.concept import Concept, now
+from pilotage.memory.ledger.ledger import Action, By, Event
+from pilotage.memory.search.keywords import KeywordIndex
+from pilotage.memory.ledger.schema import concepts, events, unsettled_hash, vectors, withdrawn_hash
+
+_UNSETTLE = (
+    update(concepts)
+    .where(concepts.c.id == bindparam("of"), concepts.c.content_hash != bindparam("withdrawn"))
+    .values(content_hash=bindparam("unsettled"))
+)
+_CHANGE = (
+    update(concepts)
+    .where(concepts.c.id == bindparam("of"))
+    .values(
+        kind=bindparam("kind"),
+        status=bindparam("status"),
+        content_hash=bindparam("content_hash"),
+        body=bindparam("body"),
+        changed_seq=func.coalesce(bindparam("seq", type_=concepts.c.changed_seq.type), concepts.c.changed_seq),
+    )
+)
+
+
+@dataclass(frozen=True)
+class NewConcept:
+    """A concept that is not in the ledger yet, as its three rows need it."""
+
+    concept: Concept
+    content_hash: str
+    vector: bytes
+
+
+@dataclass(frozen=True)
+class Step:
+    """An event of a concept that the ledger holds.
+
+    Attributes:
+        action: what happens.
+        concept: the concept as it is after the event.
+        changes: what the event changes.
+        withdrawn: whether the concept counts as never added after it.
+        body: what the event carries.
+    """
+
+    action: Action
+    concept: Concept
+    changes: Changes
+    withdrawn: bool
+    body: dict[str, Any]
+
+    @classmethod
+    def between(cls, action: Action, before: Mapping[str, Any], after: Mapping[str, Any], body: dict[str, Any]) -> Step:
+        """The step from some fields, as `fields_of` gives them, to others."""
+        return cls(action, unflatten(after), difference(before, after), after[WITHDRAWN], body)
+
+
+def fields_of(connection: Connection, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The fields of these concepts as `pilotage.memory.ledger.changes` compares them, by id."""
+    query = select(concepts.c.id, concepts.c.content_hash, concepts.c.body)
+    return {
+        row.id: flatten(Concept.stored(row.body), row.content_hash == withdrawn_hash(row.id))
+        for part in parts(ids)
+        for row in connection.execute(query.where(concepts.c.id.in_(part)))
+    }
+
+
+def ids_by_hash(connection: Connection, namespace: str, hashes: Iterable[str]) -> dict[str, str]:
+    """Content hash to id, for those of some hashes that the ledger knows."""
+    found: dict[str, str] = {}
+    for part in parts(dict.fromkeys(hashes)):
+        query = select(concepts.c.content_hash, concepts.c.id).where(
+            concepts.c.namespace == namespace, concepts.c.content_hash.in_(part)
+        )
+        found.update((row.content_hash, row.id) for row in connection.execute(query))
+    return found
+
+
+def insert_new(
+    connection: Connection, new: Sequence[NewConcept], by: By, embedder: str, words: KeywordIndex | None
+) -> None:
+    """Write concepts that the ledger does not hold, each as an `added` event, within the caller's transaction.
+
+    Args:
+        connection: from `Ledger.write()`.
+        new: what to write; no two of one namespace with the same content.
+        by: who does it, and why.
+        embedder: key of the embedder of the vectors.
+        words: the keyword index, where there is one.
+    """
+    if not new:
+        return
+    at = now().isoformat(timespec="microseconds")
+    bodies = [one.concept.model_dump_json() for one in new]
+    shared = {"at": at, "actor": by.actor, "cause": by.cause, "run": by.run, "action": "added", "changes": "{}"}
+    lines: list[dict[str, Any]] = [
+        {**shared, "namespace": one.concept.namespace, "concept_id": one.concept.id, "body": body}
+        for one, body in zip(new, bodies, strict=True)
+    ]
+    seqs = connection.scalars(insert(events).returning(events.c.seq, sort_by_parameter_order=True), lines).all()
+    connection.execute(
+        insert(concepts),
+        [
+            {
+                "id": one.concept.id,
+                "namespace": one.concept.namespace,
+                "kind": one.concept.kind,
+                "status": one.concept.status,
+                "content_hash": one.content_hash,
+                "changed_seq": seq,
+                "added_seq": seq,
+                "body": body,
+            }
+            for one, body, seq in zip(new, bodies, seqs, strict=True)
+        ],
+    )
+    connection.execute(
+        insert(vectors),
+        [{"concept_id": one.concept.id, "embedder": embedder, "data": one.vector} for one in new],
+    )
+    if words is not None:
+        words.put_new(connection, [(seq, one.concept) for one, seq in zip(new, seqs, strict=True)])
+
+
+def unsettle(connection: Connection, steps: Sequence[Step]) -> None:
+    """Let go of what some concepts say: only what they say after the last step must not be what another one says."""
+    ids = {step.concept.id for step in steps if WITHDRAWN in step.changes or any(map(is_content, step.changes))}
+    if ids:
+        claims = [{"of": id, "withdrawn": withdrawn_hash(id), "unsettled": unsettled_hash(id)} for id in ids]
+        connection.execute(_UNSETTLE, claims)
+
+
+def append_all(connection: Connection, steps: Sequence[Step], by: By, words: KeywordIndex | None) -> list[Event]:
+    """Write events in order, within the caller's transaction; returns them.
+
+    Args:
+        connection: from `Ledger.write()`.
+        steps: what happens, one concept's steps each from where the one before led. After the last of them no two
+            concepts may say the same; see `unsettle` for what they say before.
+        by: who does it, and why.
+        words: the keyword index, where there is one.
+    """
+    if not steps:
+        return []
+    at = now().isoformat(timespec="microseconds")
+    lines = [
+        {
+            "at": at,
+            "actor": by.actor,
+            "cause": by.cause,
+            "run": by.run,
+            "namespace": step.concept.namespace,
+            "concept_id": step.concept.id,
+            "action": step.action,
+            "body": json.dumps(step.body),
+            "changes": json.dumps(step.changes),
+        }
+        for step in steps
+    ]
+    seqs = connection.scalars(insert(events).returning(events.c.seq, sort_by_parameter_order=True), lines).all()
+    found = {step.concept.id: seq for step, seq in zip(steps, seqs, strict=True) if touches_search(step.changes)}
+    last = {step.concept.id: step for step in steps}
+    connection.execute(
+        _CHANGE,
+        [
+            {
+                "of": id,
+                "kind": step.concept.kind,
+                "status": step.concept.status,
+                "content_hash": withdrawn_hash(id) if step.withdrawn else step.concept.content_hash,
+                "body": step.concept.model_dump_json(),
+                "seq": found.get(id),
+            }
+            for id, step in last.items()
+        ],
+    )
+    if words is not None and found:
+        words.put_all(connection, [last[id].concept for id in found])
+    return [
+        Event(seq, at, by.actor, by.cause, step.concept.id, step.action, step.body, by.run, step.changes)
+        for step, seq in zip(steps, seqs, strict=True)
+    ]

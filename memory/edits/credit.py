@@ -1,0 +1,226 @@
+"""Credit: did a concept help? Counts of what came of it, and what the memory as a whole is worth.
+
+Counts come from public evidence only (`Outcomes` says what each of them means). A share of runs may be held out:
+they get no hints although memory has some, so that the uplift of the hints is measured and not assumed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from sqlalchemy import Connection, and_, or_, select
+
+from pilotage.memory.concept import Concept, Outcomes
+from pilotage.memory.errors import InvalidConcept, UnknownConcept
+from pilotage.memory.ledger.ledger import By, Ledger
+from pilotage.memory.ledger.schema import events
+
+Outcome = Literal["recalled", "recalled_solved", "followed", "helped", "harmed", "withheld", "withheld_solved"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+
+_Z_95 = 1.959964
+
+
+@dataclass(frozen=True)
+class Uplift:
+    """What hints change about the share of verified runs: with them minus without them.
+
+    Attributes:
+        shown: runs with hints.
+        shown_solved: those of them whose answer was verified.
+        withheld: runs that were held out.
+        withheld_solved: those of them whose answer was verified.
+    """
+
+    shown: int
+    shown_solved: int
+    withheld: int
+    withheld_solved: int
+
+    @classmethod
+    def of(cls, outcomes: Outcomes) -> Uplift:
+        """The uplift of one concept."""
+        return cls(outcomes.recalled, outcomes.recalled_solved, outcomes.withheld, outcomes.withheld_solved)
+
+    @property
+    def estimate(self) -> float | None:
+        """Difference of the two shares, -1 to 1; None before both were tried."""
+        if not self.shown or not self.withheld:
+            return None
+        return _share(self.shown_solved, self.shown) - _share(self.withheld_solved, self.withheld)
+
+    @property
+    def interval_95(self) -> tuple[float, float]:
+        """Newcombe's hybrid score interval (1998, method 10); (-1, 1) before both were tried."""
+        estimate = self.estimate
+        if estimate is None:
+            return -1.0, 1.0
+        p, q = _share(self.shown_solved, self.shown), _share(self.withheld_solved, self.withheld)
+        (p_low, p_high), (q_low, q_high) = _wilson(p, self.shown), _wilson(q, self.withheld)
+        return estimate - math.hypot(p - p_low, q_high - q), estimate + math.hypot(p_high - p, q - q_low)
+
+
+@dataclass(frozen=True)
+class CreditReport:
+    """What is known of the worth of a memory.
+
+    Attributes:
+        memory: uplift of the hints as a whole, a run counted once however many concepts it was shown.
+        concepts: every concept that was ever recalled or withheld, the most recalled first.
+    """
+
+    memory: Uplift
+    concepts: tuple[Concept, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `pilotage memory credit --json` prints."""
+        return {
+            "memory": _uplift_json(self.memory),
+            "concepts": [
+                {
+                    "id": concept.id,
+                    "title": concept.title,
+                    "status": concept.status,
+                    "posterior": round(concept.outcomes.posterior, 4),
+                    **concept.outcomes.model_dump(),
+                    "uplift": _uplift_json(Uplift.of(concept.outcomes)),
+                }
+                for concept in self.concepts
+            ],
+        }
+
+
+class Credit:
+    """Outcome counters of one namespace."""
+
+    def __init__(self, ledger: Ledger, namespace: str) -> None:
+        self._ledger = ledger
+        self._namespace = namespace
+
+    def record(self, counts: Mapping[str, Collection[Outcome]], *, by: By, once: bool) -> bool:
+        """Counts what came of some concepts, all of them in one transaction.
+
+        Helping makes a provisional concept trusted. A concept that is not there any more is an error, and then none
+        is counted.
+
+        Args:
+            counts: outcomes by concept id.
+            by: whose doing.
+            once: count nothing where `by` names a run that was counted before.
+
+        Returns:
+            whether anything was counted.
+        """
+        for names in counts.values():
+            check_outcomes(names)
+        if not any(counts.values()):
+            with self._ledger.read() as connection:  # also to be told of a store that was closed
+                self._known(connection, counts)
+            return False
+        with self._ledger.write() as connection:
+            if once and by.run and self._outcomes_by_run(connection, by.run):
+                return False
+            found = self._known(connection, counts)
+            for id_, names in counts.items():
+                if names:
+                    outcomes = [name for name in OUTCOMES if name in names]
+                    changed = _counted(found[id_], outcomes)
+                    self._ledger.append(connection, changed, "outcome", by, {"outcomes": outcomes})
+        return True
+
+    def _known(self, connection: Connection, ids: Collection[str]) -> dict[str, Concept]:
+        """All of these concepts. Raises UnknownConcept."""
+        found = self._ledger.get(connection, self._namespace, list(ids))
+        for id_ in ids:
+            if id_ not in found:
+                raise UnknownConcept.called(id_, self._namespace)
+        return found
+
+    def report(self) -> CreditReport:
+        """What is known so far."""
+        with self._ledger.read() as connection:
+            known = [
+                concept
+                for concept in self._ledger.every(connection, self._namespace, retired=True)
+                if concept.outcomes.recalled or concept.outcomes.withheld
+            ]
+            memory = self._uplift(connection)
+        return CreditReport(memory, tuple(sorted(known, key=lambda concept: -concept.outcomes.recalled)))
+
+    def _uplift(self, connection: Connection) -> Uplift:
+        runs = self._outcomes_by_run(connection).values()
+        shown = [names for names in runs if "recalled" in names]
+        withheld = [names for names in runs if "withheld" in names]
+        return Uplift(
+            len(shown),
+            sum("recalled_solved" in names for names in shown),
+            len(withheld),
+            sum("withheld_solved" in names for names in withheld),
+        )
+
+    def _outcomes_by_run(self, connection: Connection, run: str | None = None) -> dict[str, set[str]]:
+        """Outcomes that each run has recorded and that were not undone."""
+        recorded = and_(events.c.action == "outcome", events.c.run != "")
+        undone = events.c.action == "undone"
+        if run is not None:
+            recorded = and_(recorded, events.c.run == run)
+            touched = select(events.c.concept_id).where(events.c.namespace == self._namespace, recorded)
+            undone = and_(undone, events.c.concept_id.in_(touched))
+        query = (
+            select(events.c.seq, events.c.action, events.c.run, events.c.body)
+            .where(events.c.namespace == self._namespace, or_(recorded, undone))
+            .order_by(events.c.seq.desc())
+        )
+        found: dict[str, set[str]] = {}
+        taken_back: set[int] = set()
+        for row in connection.execute(query):  # the newest first: an undo may have been undone itself
+            body = json.loads(row.body)
+            if row.seq in taken_back:
+                continue
+            if row.action == "undone":
+                taken_back.add(int(body["undoes"]))
+            else:
+                found.setdefault(row.run, set()).update(body.get("outcomes", ()))
+        return found
+
+
+def check_outcomes(names: Collection[str]) -> None:
+    """Raise InvalidConcept for an outcome that there is not."""
+    unknown = sorted(str(name) for name in names if name not in OUTCOMES)
+    if unknown:
+        raise InvalidConcept(f"there is no outcome '{unknown[0]}': use {', '.join(OUTCOMES)}")
+
+
+def _counted(concept: Concept, names: Collection[Outcome]) -> Concept:
+    update: dict[str, Any] = {"outcomes": concept.outcomes.counted(names)}
+    if "helped" in names and concept.status == "provisional":
+        update["status"] = "trusted"
+    return concept.model_copy(update=update)
+
+
+def _share(some: int, of: int) -> float:
+    """At most 1: counters can be recorded alone, so there may be more solved runs than runs."""
+    return min(1.0, some / of)
+
+
+def _wilson(share: float, n: int) -> tuple[float, float]:
+    """95% score interval of a share (Wilson 1927)."""
+    z2 = _Z_95**2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = _Z_95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _uplift_json(uplift: Uplift) -> dict[str, Any]:
+    return {
+        "shown": uplift.shown,
+        "shown_solved": uplift.shown_solved,
+        "withheld": uplift.withheld,
+        "withheld_solved": uplift.withheld_solved,
+        "estimate": uplift.estimate,
+        "interval_95": list(uplift.interval_95),
+    }

@@ -1,0 +1,135 @@
+"""PostgreSQL connections of the ledger: limits on waiting, and what became of a commit whose answer was lost.
+
+A snapshot needs REPEATABLE READ, while a writer that waited for its turn must see what the one before it committed, so
+it runs at READ COMMITTED. No statement waits for a lock, or for the server, without limit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.exc import DBAPIError
+
+from pilotage.memory.ledger.watchdog import Watchdog
+
+CONNECT: dict[str, Any] = {
+    "connect_timeout": 10,
+    # A server that is gone is noticed within a minute, also by a connection that waits.
+    "keepalives_idle": 20,
+    "keepalives_interval": 10,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 60_000,
+}
+_SETUP_LOCK = 7_105_645_171  # any number, the same in every process
+_LONGEST = 120.0  # seconds of one statement; a search takes milliseconds, a page of an export a second
+_GRACE = 10.0  # for the server's own time-out to arrive
+_PAUSE = 0.1
+_NO_LIMIT, _WATCH = "pilotage_no_limit", "pilotage_watch"  # in a connection's info
+
+Outcome = Literal["committed", "aborted", "unknown"]
+_TICKET = text("SELECT txid_current(), pg_backend_pid()")
+_STATUS = text("SELECT txid_status(:transaction)")
+# A server process that still waits for our COMMIT will never see it: the connection is gone.
+_END = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = :process AND state LIKE 'idle in transaction%'"
+)
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """By what the server knows a write: the number of its transaction, and the process that carries it out."""
+
+    transaction: int
+    process: int
+
+
+class PostgresLimits:
+    """Keeps the limits of one engine's connections.
+
+    Args:
+        engine: the engine.
+        busy_seconds: how long a statement waits for a lock.
+    """
+
+    def __init__(self, engine: Engine, busy_seconds: float) -> None:
+        self._engine = engine
+        self._busy_seconds = busy_seconds
+        self._watchdog = Watchdog()
+        self._statement_seconds = max(_LONGEST, 4 * busy_seconds)
+        self._limits = (
+            f"SET lock_timeout = {max(1, round(busy_seconds * 1000))}",
+            f"SET statement_timeout = {round(self._statement_seconds * 1000)}",
+        )
+        event.listen(engine, "connect", self._on_connect)
+        event.listen(engine, "before_cursor_execute", self._before)
+        event.listen(engine, "after_cursor_execute", self._after)
+        event.listen(engine, "handle_error", self._on_error)
+
+    def ticket(self, connection: Connection) -> Ticket:
+        """By what to ask for the transaction that has just begun."""
+        connection.info.pop(_NO_LIMIT, None)
+        return Ticket(*connection.execute(_TICKET).one())
+
+    def lift(self, connection: Connection) -> None:
+        """Let the statements of this transaction take their time; waiting for locks stays limited."""
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.info[_NO_LIMIT] = True
+
+    def lock_for_setup(self, connection: Connection) -> None:
+        """Wait until no other process makes or changes tables, and keep the others waiting."""
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
+        self.lift(connection)
+
+    @contextmanager
+    def commit(self, connection: Connection) -> Iterator[None]:
+        """A limit on how long the server may take to acknowledge a commit."""
+        watch = self._watchdog.arm(_descriptor(connection), self._busy_seconds + _GRACE)
+        try:
+            yield
+        finally:
+            self._watchdog.disarm(watch)
+
+    def outcome(self, ticket: Ticket) -> Outcome:
+        """What became of a write whose connection was lost while it was committed; asks until the server answers."""
+        deadline = time.monotonic() + self._busy_seconds
+        while True:
+            try:
+                with self._engine.connect() as connection, connection.begin():
+                    status = connection.scalar(_STATUS, {"transaction": ticket.transaction})
+                    if status in ("committed", "aborted"):
+                        return "committed" if status == "committed" else "aborted"
+                    if status == "in progress":
+                        connection.execute(_END, {"process": ticket.process})
+            except DBAPIError:
+                pass  # the server cannot be asked yet
+            if time.monotonic() > deadline:
+                return "unknown"
+            time.sleep(_PAUSE)
+
+    def _on_connect(self, connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            for limit in self._limits:
+                cursor.execute(limit)
+        connection.commit()
+
+    def _before(self, connection: Connection, *_: Any) -> None:
+        if not connection.info.get(_NO_LIMIT):
+            seconds = self._statement_seconds + _GRACE
+            connection.info[_WATCH] = self._watchdog.arm(_descriptor(connection), seconds)
+
+    def _after(self, connection: Connection, *_: Any) -> None:
+        self._watchdog.disarm(connection.info.pop(_WATCH, 0))
+
+    def _on_error(self, context: Any) -> None:
+        if context.connection is not None and not context.connection.invalidated:
+            self._after(context.connection)
+
+
+def _descriptor(connection: Connection) -> int:
+    raw: Any = connection.connection.dbapi_connection
+    return int(raw.fileno())

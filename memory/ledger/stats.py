@@ -1,0 +1,119 @@
+"""Stats: how much there is in a memory, of what, and what it is stored with."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, case, func, select, text
+
+from pilotage.memory.embedders.embedder import EmbedderIdentity
+from pilotage.memory.ledger.ledger import Ledger
+from pilotage.memory.ledger.schema import WITHDRAWN_HASHES, concepts, events, vectors
+
+
+@dataclass(frozen=True)
+class StoreStats:
+    """Figures of one namespace, and of the ledger that holds it.
+
+    Attributes:
+        namespace: whose concepts.
+        ledger: file or database.
+        schema_version: of the ledger's tables.
+        concepts: how many, retired ones left out.
+        retired: how many are retired.
+        by_kind: active concepts by kind.
+        by_status: concepts by status, retired ones too.
+        events: how many changes the namespace has seen.
+        first_event: when the first was, as ISO 8601 text; empty without events.
+        last_event: when the last was.
+        embedder: model, dimensions and weights of the vectors; empty before the first write.
+        vectors: how many concepts of the namespace have a vector by that embedder.
+        ledger_bytes: size of the whole ledger, all namespaces.
+        index_bytes: size of the embedded vector index; 0 where there is none.
+    """
+
+    namespace: str
+    ledger: str
+    schema_version: int
+    concepts: int
+    retired: int
+    by_kind: dict[str, int]
+    by_status: dict[str, int]
+    events: int
+    first_event: str
+    last_event: str
+    embedder: str
+    vectors: int
+    ledger_bytes: int
+    index_bytes: int
+
+
+def stats(ledger: Ledger, namespace: str, folder: Path | None) -> StoreStats:
+    """The figures, from one snapshot."""
+    mine = (concepts.c.namespace == namespace) & concepts.c.content_hash.not_like(WITHDRAWN_HASHES)
+    with ledger.read() as connection:
+        rows = connection.execute(
+            select(concepts.c.kind, concepts.c.status, func.count().label("n"))
+            .where(mine)
+            .group_by(concepts.c.kind, concepts.c.status)
+        ).all()
+        history = connection.execute(
+            select(func.count(), func.min(events.c.at), func.max(events.c.at)).where(events.c.namespace == namespace)
+        ).one()
+        embedder = embedder_of(ledger, connection)
+        embedded = connection.scalar(
+            select(func.count())
+            .select_from(vectors.join(concepts, vectors.c.concept_id == concepts.c.id))
+            .where(mine, vectors.c.embedder == (embedder.key if embedder else ""))
+        )
+        by_kind: dict[str, int] = {}
+        by_status: dict[str, int] = {}
+        for row in rows:
+            by_status[row.status] = by_status.get(row.status, 0) + row.n
+            if row.status != "retired":
+                by_kind[row.kind] = by_kind.get(row.kind, 0) + row.n
+        return StoreStats(
+            namespace=namespace,
+            ledger=ledger.name,
+            schema_version=int(ledger.meta(connection, "schema_version") or 0),
+            concepts=sum(by_kind.values()),
+            retired=by_status.get("retired", 0),
+            by_kind=dict(sorted(by_kind.items())),
+            by_status=dict(sorted(by_status.items())),
+            events=int(history[0]),
+            first_event=history[1] or "",
+            last_event=history[2] or "",
+            embedder=embedder.key if embedder else "",
+            vectors=int(embedded or 0),
+            ledger_bytes=_ledger_bytes(connection),
+            index_bytes=_folder_bytes(folder / "index") if folder is not None else 0,
+        )
+
+
+def namespaces(ledger: Ledger) -> dict[str, int]:
+    """Active concepts of every namespace: for whoever runs the whole ledger, never for one tenant."""
+    active = func.sum(case((concepts.c.status != "retired", 1), else_=0))
+    with ledger.read() as connection:
+        query = select(concepts.c.namespace, active.label("n")).group_by(concepts.c.namespace)
+        return {row.namespace: int(row.n or 0) for row in connection.execute(query.order_by(concepts.c.namespace))}
+
+
+def embedder_of(ledger: Ledger, connection: Connection) -> EmbedderIdentity | None:
+    """The embedder that the ledger is bound to; None before the first write."""
+    bound = ledger.meta(connection, "embedder")
+    return EmbedderIdentity(**json.loads(bound)) if bound else None
+
+
+def _ledger_bytes(connection: Connection) -> int:
+    if connection.dialect.name == "sqlite":
+        pages = connection.scalar(text("PRAGMA page_count")) or 0
+        return int(pages) * int(connection.scalar(text("PRAGMA page_size")) or 0)
+    if connection.dialect.name == "postgresql":
+        return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
+    return 0
+
+
+def _folder_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -1,0 +1,98 @@
+"""Timeline: the events of a namespace, and its concepts as they were at an earlier moment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select
+
+from pilotage.memory.ledger.bounds import amount, rows
+from pilotage.memory.ledger.changes import WITHDRAWN, flatten, unflatten
+from pilotage.memory.concept import Concept
+from pilotage.memory.errors import UnknownEvent
+from pilotage.memory.ledger.ledger import Event, event_of
+from pilotage.memory.ledger.schema import concepts, events, withdrawn_hash
+from pilotage.common.text import carriable
+
+
+def event(connection: Connection, namespace: str, seq: int) -> Event:
+    """The event with this number. Raises UnknownEvent."""
+    row = connection.execute(_of(namespace).where(events.c.seq == rows(seq))).one_or_none()
+    if row is None:
+        raise UnknownEvent(f"no event {seq} in namespace '{namespace}': its history has the numbers that there are")
+    return event_of(row)
+
+
+def list_events(
+    connection: Connection, namespace: str, *, limit: int | None, run: str | None, since: int | None
+) -> list[Event]:
+    """Events, oldest first: the last `limit` of them or, with `since`, the first `limit` after that event."""
+    query = _of(namespace)
+    limit = None if limit is None else amount("limit", limit)
+    since = None if since is None else rows(since)
+    if run is not None:
+        query = query.where(events.c.run == carriable(run))
+    if since is not None:
+        query = query.where(events.c.seq > since).order_by(events.c.seq)
+    else:
+        query = query.order_by(events.c.seq.desc())
+    found = [event_of(row) for row in connection.execute(query.limit(limit))]
+    return found if since is not None else found[::-1]
+
+
+def last(connection: Connection) -> int:
+    """Number of the last event of all namespaces."""
+    return int(connection.scalar(select(func.max(events.c.seq))) or 0)
+
+
+def touched_since(connection: Connection, namespace: str, seq: int) -> Iterator[tuple[str, str]]:
+    """Concept id and run of every event after this one."""
+    query = select(events.c.concept_id, events.c.run).where(events.c.namespace == namespace, events.c.seq > seq)
+    for row in connection.execute(query):
+        yield row.concept_id, row.run
+
+
+def at(connection: Connection, namespace: str, moment: datetime | int, *, retired: bool) -> list[Concept]:
+    """The concepts as they were right after an event, or at a time; oldest first.
+
+    Later events are taken back from the current rows one by one, so a look at the recent past costs little.
+    """
+    end = rows(moment) if isinstance(moment, int) else _last_before(connection, moment)
+    there = connection.execute(
+        select(concepts.c.id, concepts.c.content_hash, concepts.c.body)
+        .where(concepts.c.namespace == namespace, concepts.c.added_seq <= end)
+        .order_by(concepts.c.added_seq)
+    )
+    present = {row.id: (Concept.stored(row.body), row.content_hash == withdrawn_hash(row.id)) for row in there}
+    moved: dict[str, dict[str, Any]] = {}
+    later = select(events.c.concept_id, events.c.changes).where(
+        events.c.namespace == namespace, events.c.seq > end, events.c.action != "added"
+    )
+    for row in connection.execute(later.order_by(events.c.seq.desc())):
+        if row.concept_id not in present:  # it was added later still
+            continue
+        fields = moved.setdefault(row.concept_id, flatten(*present[row.concept_id]))
+        fields.update({name: before for name, (before, _) in json.loads(row.changes or "{}").items()})
+    found = []
+    for id, (concept, withdrawn) in present.items():
+        if id in moved:
+            concept, withdrawn = unflatten(moved[id]), moved[id][WITHDRAWN]
+        if not withdrawn and (retired or concept.status != "retired"):
+            found.append(concept)
+    return found
+
+
+def _of(namespace: str) -> Select[Any]:
+    return select(events).where(events.c.namespace == namespace)
+
+
+def _last_before(connection: Connection, moment: datetime) -> int:
+    """Number of the last event at or before a time; a time without a zone is local."""
+    wanted = moment.astimezone(UTC).isoformat(timespec="microseconds")
+    column = events.c.at
+    if connection.dialect.name == "postgresql":  # whose usual order of texts skips punctuation
+        return int(connection.scalar(select(func.max(events.c.seq)).where(column.collate("C") <= wanted)) or 0)
+    return int(connection.scalar(select(func.max(events.c.seq)).where(column <= wanted)) or 0)

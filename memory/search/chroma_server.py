@@ -1,0 +1,105 @@
+"""The vector index on a Chroma server (`chroma run`), for several processes or machines at once.
+
+A collection is named after ledger, namespace and embedder, so that ledgers can share a server, and so that a reindex
+builds the new collection while searches still use the old one. Every process brings the collection up to date from the
+ledger before it searches. Doing so twice changes nothing, so they need no lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import select
+
+from pilotage.memory.embedders.embedder import EmbedderIdentity
+from pilotage.memory.errors import ConceptStoreError, IndexUnreachable
+from pilotage.memory.search.chroma import ChromaIndex, collection_name
+from pilotage.memory.ledger.ledger import Ledger
+from pilotage.memory.ledger.schema import concepts
+
+
+def open_on_server(url: str, ledger: Ledger, namespace: str, identity: EmbedderIdentity) -> ChromaIndex:
+    """The index of a namespace on the server at `url`, made if it is not there.
+
+    Raises:
+        IndexUnreachable: no Chroma server answers there.
+    """
+    guard = partial(_reachable, url)
+    with guard():
+        client = _connect(url)
+    name = collection_name(ledger.id, namespace, identity.key)
+    return ChromaIndex(client, name, guard, ledger, namespace, identity, shared=True)
+
+
+def check_url(url: str) -> None:
+    """Raise IndexUnreachable when `url` cannot be the address of a server."""
+    parts = urlsplit(url)
+    try:
+        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        known = False
+    if not known or parts.path.strip("/"):
+        raise IndexUnreachable(f"'{url}' is not the address of a Chroma server: use one like 'http://localhost:8000'")
+
+
+def drop_collections(url: str, ledger: Ledger, identity: EmbedderIdentity) -> None:
+    """Remove what the server holds of this ledger by an embedder that the ledger has left."""
+    from chromadb.errors import NotFoundError
+
+    with ledger.read() as connection:
+        namespaces = list(connection.scalars(select(concepts.c.namespace).distinct()))
+    with _reachable(url):
+        client = _connect(url)
+        try:
+            for namespace in namespaces:
+                try:
+                    client.delete_collection(collection_name(ledger.id, namespace, identity.key))
+                except NotFoundError:
+                    continue
+        finally:
+            client.close()
+
+
+def _connect(url: str) -> Any:
+    import chromadb
+    from chromadb.config import Settings
+
+    check_url(url)
+    parts = urlsplit(url)
+    secure = parts.scheme == "https"
+    client: Any = chromadb.HttpClient(
+        parts.hostname or "",
+        port=parts.port or (443 if secure else 80),
+        ssl=secure,
+        settings=Settings(anonymized_telemetry=False),
+    )
+    sessions = [part._server._session for part in (client, client._admin_client)]
+    close = client.close
+
+    def close_all() -> None:  # chromadb 1.5 leaves its connections open
+        close()
+        for session in sessions:
+            session.close()
+
+    client.close = close_all
+    return client
+
+
+@contextmanager
+def _reachable(url: str) -> Iterator[None]:
+    import httpx
+    from chromadb.errors import ChromaError
+
+    try:
+        yield
+    except ConceptStoreError:
+        raise
+    except (httpx.HTTPError, ChromaError, ValueError) as error:  # chromadb says ValueError where nobody listens
+        raise IndexUnreachable(
+            f"the Chroma server at {url} does not answer as it must ({type(error).__name__}: {error}): see that "
+            "`chroma run` serves there, or open the memory without `index`; nothing is lost"
+        ) from error

@@ -1,0 +1,110 @@
+"""VectorView: the nearest concepts to a vector. Its protocol, and the exact scan that needs no index.
+
+The scan reads vectors from the ledger and compares all of them: 2 ms for 10,000 concepts. A process that
+does not own the Chroma index uses it, so that it always sees every write, its own first.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pilotage.memory.ledger.ledger import Ledger
+
+_BLOCK = 256  # queries at once
+_PAGE = 5000  # rows read at once
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A concept and its cosine similarity to the query, in [-1, 1]."""
+
+    id: str
+    similarity: float
+
+
+class VectorView(Protocol):
+    """A view of the ledger's vectors in one namespace, by one embedder. Safe to use from several threads."""
+
+    def nearest(self, queries: NDArray[np.float32], limit: int, last: int) -> list[list[Neighbour]]:
+        """For each query (a row) the most similar active concepts, best first, as of event `last` or later."""
+        ...
+
+    def close(self) -> None:
+        """Release files and locks."""
+        ...
+
+
+class VectorScan:
+    """Brute force over vectors kept in memory, brought up to date with the ledger at each search.
+
+    A write costs the search after it one row: the matrix has room to grow, and the last row fills a gap.
+    """
+
+    def __init__(self, ledger: Ledger, namespace: str, embedder: str, dimensions: int) -> None:
+        self._ledger = ledger
+        self._namespace = namespace
+        self._embedder = embedder
+        self._lock = threading.Lock()
+        self._seq = 0
+        self._ids: list[str] = []
+        self._place: dict[str, int] = {}
+        self._matrix = np.empty((16, dimensions), dtype=np.float32)
+
+    def nearest(self, queries: NDArray[np.float32], limit: int, last: int) -> list[list[Neighbour]]:
+        """The most similar active concepts, exactly."""
+        with self._lock:
+            if last > self._seq:
+                self._catch_up()
+            used = self._matrix[: len(self._ids)]
+            found: list[list[Neighbour]] = []
+            for start in range(0, len(queries), _BLOCK):
+                found += self._best(queries[start : start + _BLOCK] @ used.T, min(limit, len(used)))
+            return found
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _best(self, similar: NDArray[np.float32], limit: int) -> list[list[Neighbour]]:
+        if limit == 0:
+            return [[] for _ in similar]
+        last = similar.shape[1] - limit
+        found = []
+        for line in similar:
+            best = np.sort(np.argpartition(line, last)[last:])
+            best = best[np.argsort(-line[best], kind="stable")]
+            found.append([Neighbour(self._ids[place], float(line[place])) for place in best])
+        return found
+
+    def _catch_up(self) -> None:
+        with self._ledger.read() as connection:
+            while rows := self._ledger.changes(connection, self._namespace, self._embedder, self._seq, _PAGE):
+                for row in rows:
+                    if row.active and row.vector is not None:
+                        self._put(row.id, row.vector)
+                    else:
+                        self._remove(row.id)
+                    self._seq = row.changed_seq
+
+    def _put(self, id_: str, vector: bytes) -> None:
+        place = self._place.setdefault(id_, len(self._ids))
+        if place == len(self._ids):
+            self._ids.append(id_)
+            if place == len(self._matrix):
+                grown = np.empty((2 * place, self._matrix.shape[1]), dtype=np.float32)
+                grown[:place] = self._matrix
+                self._matrix = grown
+        self._matrix[place] = np.frombuffer(vector, dtype="<f4")
+
+    def _remove(self, id_: str) -> None:
+        place = self._place.pop(id_, None)
+        if place is None:
+            return
+        last = self._ids.pop()
+        if last != id_:
+            self._ids[place], self._place[last] = last, place
+            self._matrix[place] = self._matrix[len(self._ids)]

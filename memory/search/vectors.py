@@ -1,0 +1,235 @@
+"""VectorStore: one store's embedder, the view its searches use, and the bond between the two.
+
+A ledger is bound to one embedder at its first write. Opened with another, it refuses: similarities between
+two embedders mean nothing. `reindex` moves it to another one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from pilotage.memory.search.chroma_server import check_url, drop_collections, open_on_server
+from pilotage.memory.search.chroma_embedded import IndexLock, delete_index, open_embedded
+from pilotage.memory.embedders.embedder import Embedder, EmbedderIdentity, Vectors, embed_checked
+from pilotage.memory.errors import EmbedderError, EmbedderMismatch, IndexCorrupt, IndexFull
+from pilotage.memory.search.chroma import ChromaIndex
+from pilotage.memory.search.drift import Drift
+from pilotage.memory.ledger.ledger import Ledger
+from pilotage.memory.search.reindex import OnProgress, move
+from pilotage.memory.search.exact_scan import Neighbour, VectorScan, VectorView
+
+_log = logging.getLogger(__name__)
+
+
+class VectorStore:
+    """Embeds texts and finds near vectors: through Chroma where this process may use an index, else by a scan.
+
+    Args:
+        ledger: holds the vectors.
+        folder: the store's folder, None when it has none.
+        embedder: None for a store that is not searched.
+        namespace: whose concepts.
+        index_url: a Chroma server; None for the embedded index in the folder, which belongs to one process.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        folder: Path | None,
+        embedder: Embedder | None,
+        namespace: str,
+        index_url: str | None = None,
+    ) -> None:
+        if index_url is not None:
+            check_url(index_url)
+        self._ledger = ledger
+        self._folder = folder
+        self._embedder = embedder
+        self._namespace = namespace
+        self._url = index_url
+        self._lock = threading.RLock()
+        self._view: VectorView | None = None
+        self._owner: IndexLock | None = None
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedder. Raises EmbedderError when the store was opened without one."""
+        if self._embedder is None:
+            raise EmbedderError("this store was opened without an embedder: open it with one to add or search")
+        return self._embedder
+
+    @property
+    def identity(self) -> EmbedderIdentity:
+        """Identity of the embedder."""
+        return self.embedder.identity
+
+    @property
+    def owns_index(self) -> bool:
+        """Whether searches of this process go through Chroma. Decided at the first search."""
+        return isinstance(self._view, ChromaIndex)
+
+    def check(self, connection: Connection) -> None:
+        """Raise EmbedderMismatch when the ledger is bound to another embedder."""
+        self._require(self.bound(connection))
+
+    def standing(self, connection: Connection) -> int:
+        """Number of the last event that changed what a search may return; raises as `check` does."""
+        standing = self._ledger.standing(connection, self._namespace)
+        self._require(_identity(standing.embedder))
+        return standing.last_change
+
+    def _require(self, theirs: EmbedderIdentity | None) -> None:
+        if self._embedder is not None and theirs is not None and theirs != self.identity:
+            raise EmbedderMismatch(
+                f"this memory was embedded with '{theirs.key}', not with '{self.identity.key}': open it with that "
+                "embedder, or run `pilotage memory reindex` to move it to the new one"
+            )
+
+    def bound(self, connection: Connection) -> EmbedderIdentity | None:
+        """The embedder that the ledger is bound to, None before its first write."""
+        return _identity(self._ledger.meta(connection, "embedder"))
+
+    def claim(self, connection: Connection) -> None:
+        """Bind the ledger to this embedder if nobody has, within the transaction that writes the first vector."""
+        self.check(connection)
+        if self._ledger.meta(connection, "embedder") is None:
+            self._ledger.set_meta(connection, "embedder", json.dumps(self.identity.as_dict()))
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors, little-endian float32 [n, dimensions].
+
+        Raises:
+            EmbedderError: the embedder did not return that.
+        """
+        self._ledger.database.require_own_process()
+        return embed_checked(self.embedder, texts)
+
+    def nearest(self, vector: NDArray[np.float32], limit: int, last: int | None = None) -> list[Neighbour]:
+        """The most similar active concepts, best first; arguments as for `nearest_to_each`."""
+        return self.nearest_to_each(vector[None, :], limit, last)[0]
+
+    def nearest_to_each(self, vectors: Vectors, limit: int, last: int | None = None) -> list[list[Neighbour]]:
+        """For each row the most similar active concepts, best first.
+
+        Args:
+            vectors: the queries.
+            limit: how many for each.
+            last: what `standing` gave, where the caller has asked it already.
+
+        Raises:
+            EmbedderMismatch: the ledger was moved to another embedder since the store was opened.
+        """
+        if last is None:
+            with self._ledger.read() as connection:
+                last = self.standing(connection)
+        if not len(vectors):
+            return []
+        view = self._open_view()
+        try:
+            return view.nearest(vectors, limit, last)
+        except IndexCorrupt as error:
+            return self._rebuilt(error).nearest(vectors, limit, last)
+        except IndexFull as error:
+            return self._scan_instead(error).nearest(vectors, limit, last)
+
+    def warm(self) -> None:
+        """Load embedder and index, so that the first search does not wait for them."""
+        self.embedder.warm()
+        self._open_view()
+
+    def reindex(self, embedder: Embedder, on_progress: OnProgress | None = None) -> int:
+        """Build the index anew, with every concept embedded by `embedder`; returns how many had to be embedded."""
+        with self._ledger.read() as connection:
+            old = self.bound(connection)
+        done = move(self._ledger, embedder, on_progress)
+        with self._lock:
+            self._drop_view()
+            self._embedder = embedder
+            if self._url is not None and old is not None:
+                drop_collections(self._url, self._ledger, old)
+            elif self._folder is not None and self._own():
+                delete_index(self._folder / "index")
+            self._open_view()
+        return done
+
+    def check_index(self, *, repair: bool = False) -> Drift:
+        """Where the Chroma index differs from the ledger; nowhere when this process has none."""
+        view = self._open_view()
+        return view.check(repair=repair) if isinstance(view, ChromaIndex) else Drift()
+
+    def close(self) -> None:
+        """Release the index, for another process to own."""
+        with self._lock:
+            self._drop_view()
+            if self._owner is not None:
+                self._owner.release()
+                self._owner = None
+
+    def _drop_view(self) -> None:
+        if self._view is not None:
+            self._view.close()
+            self._view = None
+
+    def _open_view(self) -> VectorView:
+        with self._lock:
+            if self._view is None:
+                if self._url is not None:
+                    self._view = open_on_server(self._url, self._ledger, self._namespace, self.identity)
+                elif self._folder is not None and self._own():
+                    try:
+                        self._view = self._open_folder()
+                    except IndexCorrupt as error:
+                        return self._rebuilt(error)
+                    except IndexFull as error:
+                        return self._scan_instead(error)
+                else:
+                    self._view = self._scan()
+            return self._view
+
+    def _scan(self) -> VectorScan:
+        return VectorScan(self._ledger, self._namespace, self.identity.key, self.identity.dimensions)
+
+    def _scan_instead(self, error: IndexFull) -> VectorView:
+        """A scan until the store is opened again: reading needs no space, and Chroma may hang once it had none."""
+        with self._lock:
+            _log.warning("searches go without the vector index until the memory is opened again: %s", error)
+            self._drop_view()
+            self._view = self._scan()
+            return self._view
+
+    def _open_folder(self) -> ChromaIndex:
+        assert self._folder is not None, "an embedded index lives in the store's folder"
+        return open_embedded(self._folder / "index", self._ledger, self._namespace, self.identity)
+
+    def _rebuilt(self, error: IndexCorrupt) -> VectorView:
+        """A damaged index made anew from the ledger; what cannot be made anew either raises IndexCorrupt again."""
+        with self._lock:
+            _log.warning("the vector index is built anew from the ledger: %s", error)
+            self._drop_view()
+            if self._folder is None:
+                raise error
+            delete_index(self._folder / "index")
+            self._view = self._open_folder()
+            return self._view
+
+    def _own(self) -> bool:
+        """Whether this process owns the index folder; taken if it is free."""
+        if self._owner is None and self._folder is not None:
+            lock = IndexLock(self._folder / "index.lock")
+            if lock.acquire():
+                self._owner = lock
+        return self._owner is not None
+
+
+@lru_cache(maxsize=8)
+def _identity(stored: str | None) -> EmbedderIdentity | None:
+    return EmbedderIdentity(**json.loads(stored)) if stored is not None else None

@@ -1,0 +1,178 @@
+"""Bank: recorded reasoning trees in a folder, one file a task, read one tree at a time.
+
+    bank.json                format version, actions, features with bounds, model, budget, prompt hash
+    tasks/<task>.jsonl       a task header, then one node a line, parents before children
+    tasks/<task>.jsonl.gz    the same, packed
+
+Once a bank is recorded, training and evaluation cost no LLM call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from pilotage.navigator.bank.files import task_files
+from pilotage.navigator.bank.reader import read_header, read_meta, read_tree
+from pilotage.navigator.bank.records import FORMAT, ROOT, BankMeta, Node, TaskHeader, child_id, cost_of
+from pilotage.navigator.bank.split import stratified
+from pilotage.navigator.bank.writer import BankWriter
+from pilotage.navigator.errors import BankError
+from pilotage.navigator.spaces import ActionSpec, ObservationSpec
+from pilotage.navigator.bank.tree import Tree
+
+
+@dataclass
+class Bank:
+    """A bank opened for reading. Trees are read when they are asked for, and kept.
+
+    Args:
+        path: the folder.
+        meta: what all nodes share.
+        headers: the tasks' headers by id, ordered by id.
+        files: the tasks' files by id.
+    """
+
+    path: Path
+    meta: BankMeta
+    headers: dict[str, TaskHeader]
+    files: dict[str, Path]
+    _trees: dict[str, Tree] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """The bank in a folder; only `bank.json` and the tasks' headers are read now.
+
+        Raises:
+            BankError: there is no bank, it has another format version, it is damaged, or it holds no task.
+        """
+        path = Path(path)
+        meta = read_meta(path)
+        headers: dict[str, TaskHeader] = {}
+        files: dict[str, Path] = {}
+        for file in task_files(path):
+            header = read_header(file)
+            if header is None:  # killed before its first node
+                continue
+            if header.task in headers:
+                raise BankError(f"{file} and {files[header.task]} hold the same task {header.task!r}: delete one")
+            headers[header.task], files[header.task] = header, file
+        if not headers:
+            raise BankError(f"the bank {path} holds no task yet: record some with `pilotage collect --out {path}`")
+        order = sorted(headers)
+        return cls(path, meta, {task: headers[task] for task in order}, {task: files[task] for task in order})
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self  # never changed; Gymnasium copies the arguments of environments
+
+    @property
+    def actions(self) -> ActionSpec:
+        """The action list."""
+        return self.meta.actions
+
+    @property
+    def observations(self) -> ObservationSpec:
+        """Features and bounds."""
+        return self.meta.observations
+
+    @property
+    def tasks(self) -> list[str]:
+        """Ids of the tasks, in order."""
+        return list(self.headers)
+
+    @cached_property
+    def families(self) -> dict[str, list[str]]:
+        """Task ids by family, both in order."""
+        groups: dict[str, list[str]] = {}
+        for task, header in self.headers.items():
+            groups.setdefault(header.family, []).append(task)
+        return dict(sorted(groups.items()))
+
+    def tree(self, task: str) -> Tree:
+        """The recorded tree of a task.
+
+        Raises:
+            BankError: the task is unknown, or its file is damaged; the text names file and line.
+        """
+        if task not in self._trees:
+            if task not in self.files:
+                raise BankError(f"the bank {self.path} has no task {task!r}; `pilotage bank info` lists what it has")
+            self._trees[task] = read_tree(self.files[task], self.meta)
+        return self._trees[task]
+
+    def select(self, tasks: Iterable[str] | None) -> list[str]:
+        """These tasks, checked and in order; all of them for None.
+
+        Raises:
+            BankError: a task is unknown, or there is none.
+        """
+        if tasks is None:
+            return self.tasks
+        if isinstance(tasks, str) or not isinstance(tasks, Iterable):
+            raise BankError(f"tasks are chosen by a list of their ids, not by {tasks!r}")
+        chosen = set(tasks)
+        if unknown := sorted(chosen - self.headers.keys()):
+            raise BankError(f"the bank {self.path} has no task {unknown[0]!r}; `pilotage bank info` lists what it has")
+        if not chosen:
+            raise BankError("no task was chosen: name at least one, or leave the choice out for all")
+        return [task for task in self.headers if task in chosen]
+
+    def only(self, tasks: Iterable[str]) -> Self:
+        """The bank as if it held these tasks alone: what is trained on it cannot see another.
+
+        Raises:
+            BankError: a task is unknown, or none was chosen.
+        """
+        kept = self.select(tasks)
+        headers, files = {task: self.headers[task] for task in kept}, {task: self.files[task] for task in kept}
+        return type(self)(self.path, self.meta, headers, files, {t: self._trees[t] for t in kept if t in self._trees})
+
+    def split(self, fractions: Mapping[str, float], seed: int = 0) -> dict[str, list[str]]:
+        """Tasks by the name of their part, `{"train": 0.7, "test": 0.3}` say.
+
+        Whole tasks, never single nodes; every family in every part as evenly as its size allows. Tasks that show the
+        same under several ids stay together. The same tasks,
+        fractions and seed give the same split.
+
+        Raises:
+            BankError: the fractions do not sum to 1, or a part would be empty.
+        """
+        later = {other for others in self.twins.values() for other in others}
+        firsts = {family: kept for family, ids in self.families.items() if (kept := [i for i in ids if i not in later])}
+        parts = stratified(firsts, fractions, seed)
+        return {name: sorted(one for id in ids for one in (id, *self.twins.get(id, ()))) for name, ids in parts.items()}
+
+    @cached_property
+    def twins(self) -> dict[str, list[str]]:
+        """Tasks that show the same under several ids: the first id, and the others of each."""
+        groups: dict[str, list[str]] = {}
+        for task in self.headers:
+            groups.setdefault(self.tree(task).shows or task, []).append(task)
+        return {first: others for first, *others in groups.values() if others}
+
+    def marks(self, tasks: Iterable[str]) -> set[str]:
+        """What these tasks are known by: their ids, and the fingerprints of what they show."""
+        return {mark for task in tasks for mark in (task, self.tree(task).shows) if mark}
+
+    def among(self, marks: Iterable[str]) -> set[str]:
+        """Tasks of this bank that are known by one of these marks."""
+        known = set(marks)
+        return {task for task in self.headers if known & {task, self.tree(task).shows}}
+
+
+__all__ = [
+    "FORMAT",
+    "ROOT",
+    "Bank",
+    "BankMeta",
+    "BankWriter",
+    "Node",
+    "TaskHeader",
+    "Tree",
+    "child_id",
+    "cost_of",
+    "read_meta",
+]

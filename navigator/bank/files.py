@@ -1,0 +1,117 @@
+"""Files of a bank: safe names, whole lines, writes that survive kill -9, and the compressed form."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import re
+import zlib
+from pathlib import Path
+from typing import Any
+
+from pilotage.navigator.errors import BankError
+from pilotage.common.files import replace, sync_folder
+
+META_FILE = "bank.json"
+TASKS_FOLDER = "tasks"
+PLAIN, PACKED = ".jsonl", ".jsonl.gz"
+_LONGEST = 80
+
+
+def safe_name(task: str) -> str:
+    """A file name for a task's id: readable, legal everywhere, and different for different ids."""
+    plain = re.sub(r"[^a-z0-9._-]+", "_", task.lower()).lstrip(".")[:_LONGEST]
+    if plain == task:
+        return plain
+    return f"{plain}-{hashlib.sha256(task.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
+
+
+def task_file(bank: Path, task: str) -> Path | None:
+    """The file of a task, plain or packed; None where there is none. A plain one is the newer of the two."""
+    for suffix in (PLAIN, PACKED):
+        path = bank / TASKS_FOLDER / (safe_name(task) + suffix)
+        if path.is_file():
+            return path
+    return None
+
+
+def task_files(bank: Path) -> list[Path]:
+    """All task files of a bank, ordered by name; one a task."""
+    folder = bank / TASKS_FOLDER
+    plain = {path.name.removesuffix(PLAIN): path for path in folder.glob(f"*{PLAIN}")}
+    packed = {path.name.removesuffix(PACKED): path for path in folder.glob(f"*{PACKED}")}
+    return [path for _, path in sorted((packed | plain).items())]
+
+
+def read_whole_lines(path: Path) -> list[bytes]:
+    """The finished lines of a task file. A last line that a kill has torn is left out: it was never acknowledged.
+
+    Raises:
+        BankError: a packed file is cut off or damaged.
+    """
+    content = path.read_bytes()
+    if path.name.endswith(PACKED):
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            raise BankError(f"{path} is cut off or damaged: copy it again, or record its task anew") from error
+    return content[: content.rfind(b"\n") + 1].splitlines()
+
+
+def parse(line: bytes, path: Path, number: int) -> dict[str, Any]:
+    """One line as an object; raises BankError, naming the place, where it is none."""
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise BankError(
+            f"{path}, line {number} is damaged: copy the file again, or delete it to record its task anew"
+        ) from error
+    if not isinstance(data, dict):
+        raise BankError(f"{path}, line {number} is no record of a bank")
+    return data
+
+
+def encode(data: dict[str, Any]) -> bytes:
+    """One line. Numbers that are no numbers never reach a disk."""
+    try:
+        text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError as error:
+        raise BankError(f"a record cannot be written: {error}") from error
+    return text.encode("utf-8", "surrogatepass") + b"\n"  # a model may write half a character
+
+
+def append(path: Path, lines: bytes) -> None:
+    """Adds lines durably: on disk once this returns; raises BankError, the file left whole, where it cannot."""
+    new = not path.exists()
+    end = 0 if new else path.stat().st_size
+    with open(path, "ab", buffering=0) as file:
+        try:
+            rest = lines
+            while rest:  # a disk that is nearly full takes a part
+                rest = rest[file.write(rest) :]
+            os.fsync(file.fileno())
+        except OSError as error:
+            os.truncate(path, end)
+            raise BankError(f"cannot write to {path}: {error.strerror}; free some space and run again") from error
+    if new:
+        sync_folder(path.parent)
+
+
+def compress(path: Path) -> Path:
+    """Packs a plain task file; the same content gives the same bytes. A torn last line is dropped."""
+    content = path.read_bytes()
+    packed = path.with_name(path.name.removesuffix(PLAIN) + PACKED)
+    replace(packed, gzip.compress(content[: content.rfind(b"\n") + 1], compresslevel=9, mtime=0))
+    path.unlink()
+    return packed
+
+
+def decompress(path: Path) -> Path:
+    """Unpacks a packed task file, so that lines can be added."""
+    plain = path.with_name(path.name.removesuffix(PACKED) + PLAIN)
+    lines = read_whole_lines(path)
+    replace(plain, b"".join(line + b"\n" for line in lines))
+    path.unlink()
+    return plain

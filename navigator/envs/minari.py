@@ -1,0 +1,119 @@
+"""Export to Minari, the interchange format of offline reinforcement learning: every recorded stop is one episode."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.errors import BankError
+from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.reward import Reward
+
+if TYPE_CHECKING:
+    from minari.data_collector import EpisodeBuffer
+
+DATASET = "pilotage/bank-v0"
+
+
+@dataclass(frozen=True)
+class MinariReport:
+    """Where a dataset was written, its id, and how much is in it."""
+
+    path: Path
+    dataset_id: str
+    episodes: int
+    steps: int
+
+
+def export_minari(bank: Bank, out: str | Path, cost_weight: float = 0.0, dataset_id: str = DATASET) -> MinariReport:
+    """Writes a bank as a Minari dataset under `out`, laid out as Minari does.
+
+    Read it with `minari.MinariDataset(report.path)`, or with `minari.load_dataset(dataset_id)` where `out` is in
+    `MINARI_DATASETS_PATH`. An episode is the way from the root to one state, then the terminal action. Its rewards are
+    those of `RecordedReasoningEnv` under the same cost weight; its infos hold masks and costs. What a run pays before
+    its first decision is paid with the first step.
+
+    Raises:
+        BankError: minari is not installed, the dataset is there already, or the bank is damaged.
+    """
+    try:
+        import h5py  # noqa: F401 (minari's storage needs it, and says so late)
+        from gymnasium import spaces
+        from minari.dataset.minari_storage import MinariStorage
+    except ImportError as error:
+        raise BankError("export needs minari and h5py: pip install 'pilotage[train]'") from error
+    folder = Path(out).resolve() / dataset_id / "data"  # minari 0.5 doubles a relative path
+    if folder.exists():
+        raise BankError(f"there is a dataset in {folder} already: delete it, or choose another folder")
+    forest = Forest.of(bank)
+    spec = bank.observations
+    episodes = [_episode(state, forest, Reward(cost_weight)) for state in range(len(forest))]
+    folder.mkdir(parents=True)
+    try:
+        storage = MinariStorage.new(
+            folder,
+            observation_space=spaces.Box(spec.low, spec.high, dtype=np.float32),
+            action_space=spaces.Discrete(len(bank.actions)),
+        )
+        storage.update_metadata(_metadata(bank, cost_weight, dataset_id))
+        storage.update_episodes(episodes)
+    except BaseException:
+        shutil.rmtree(folder)  # half a dataset would be taken for a whole one
+        raise
+    return MinariReport(folder, dataset_id, len(episodes), sum(len(episode) for episode in episodes))
+
+
+def _metadata(bank: Bank, cost_weight: float, dataset_id: str) -> dict[str, Any]:
+    import minari
+
+    return {
+        "dataset_id": dataset_id,
+        "minari_version": minari.__version__,
+        "algorithm_name": "every recorded sequence of blocks",
+        "description": (
+            f"Reasoning trees of {len(bank.tasks)} tasks, recorded with {bank.meta.model or 'an unnamed model'}. "
+            f"Actions: {', '.join(bank.actions.names)}. Features: {', '.join(bank.observations.names)}. "
+            f"Reward: correct - {cost_weight:g} * cost, cost in thousands of tokens."
+        ),
+        "requirements": ["pilotage"],
+    }
+
+
+def _episode(state: int, forest: Forest, reward: Reward) -> EpisodeBuffer:
+    from minari.data_collector import EpisodeBuffer
+
+    path = [state]
+    while forest.parent[path[-1]] >= 0:
+        path.append(int(forest.parent[path[-1]]))
+    path.reverse()
+    actions = [int(forest.action[one]) for one in path[1:]]
+    costs = [float(forest.cost[one]) for one in path[1:]]
+    seen = list(path)
+    if forest.ended[state] and actions:  # the last block ended the run: its outcome comes with it
+        costs[-1] += float(forest.stop_cost[state])
+    else:
+        actions.append(forest.terminal)
+        costs.append(float(forest.stop_cost[state]))
+        seen.append(state)
+    before_first = float(forest.cost[path[0]])
+    paid = [cost + (before_first if place == 0 else 0.0) for place, cost in enumerate(costs)]
+    rewards = [-reward.cost_weight * cost for cost in paid]
+    rewards[-1] += float(forest.score[state])
+    return EpisodeBuffer(
+        id=state,
+        options={"task": forest.tasks[forest.task[state]]},
+        observations=[forest.seen[one] for one in seen],
+        actions=actions,
+        rewards=rewards,
+        terminations=[False] * (len(actions) - 1) + [True],
+        truncations=[False] * len(actions),
+        infos={
+            "action_mask": [forest.playable[one].astype(np.int8) for one in seen],
+            "step_cost": [0.0, *paid],
+        },
+    )

@@ -1,0 +1,278 @@
+"""Contenders: what is compared. Each says what it does on the judged tasks of a fold, after seeing the others only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
+
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.errors import PolicyError
+from pilotage.navigator.evaluation.folds import Fold
+from pilotage.navigator.evaluation.trainings import Training, Trainings
+from pilotage.navigator.evaluation.rollout import Walk, walk, walk_of
+from pilotage.navigator.values.exact import exact_values
+from pilotage.navigator.policies.inputs import Dial
+from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.policies.linear import fit_linear
+from pilotage.navigator.policies.nearest import NearestPolicy
+from pilotage.navigator.values.outcomes import one_hot
+from pilotage.navigator.policies.policy import FixedPolicy, Policy
+from pilotage.navigator.policies.provenance import Provenance, provenance
+from pilotage.navigator.values.sequences import MIN_COVERAGE, best_fixed, best_fixed_by_family
+from pilotage.navigator.spaces import ActionSpec, ObservationSpec
+from pilotage.navigator.training.ensemble import mean_network
+from pilotage.navigator.training.plan import Plan
+
+Kind = Literal["baseline", "learned", "oracle"]
+
+VALIDATION = {"train": 0.8, "validation": 0.2}
+"""How the tasks to learn from are split for what chooses its moment of training by validation."""
+
+
+class Contender(Protocol):
+    """Implement this to take part in an evaluation.
+
+    Attributes:
+        name: for reports; unique.
+        kind: what it is to a reader.
+        about: one sentence: how it is made.
+        seeds: seeds of its trainings, each judged by itself; `(0,)` for what draws nothing while it learns.
+        cost_weight: that its values are for; None where it gives none.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 (told above)
+    @property
+    def kind(self) -> Kind: ...  # noqa: D102
+    @property
+    def about(self) -> str: ...  # noqa: D102
+    @property
+    def seeds(self) -> tuple[int, ...]: ...  # noqa: D102
+    @property
+    def cost_weight(self) -> float | None: ...  # noqa: D102
+
+    def needs(self, fold: Fold) -> Sequence[Training]:
+        """Networks that have to be trained for a fold; they may be trained at once."""
+        ...
+
+    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+        """What it does on the tasks of the fold."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plain:
+    """What most contenders share."""
+
+    name: str
+    cost_weight: float | None = None
+    kind: Kind = "baseline"
+    about: str = ""
+    seeds: tuple[int, ...] = (0,)
+
+    def needs(self, fold: Fold) -> Sequence[Training]:
+        """Nothing."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Given(Plain):
+    """A policy that is there already.
+
+    Attributes:
+        policy: the policy, or one for each task of the fold.
+        strict: judge it on what it wants, recorded or not.
+    """
+
+    policy: Policy | None = None
+    strict: bool = False
+
+    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+        """As it decides."""
+        assert self.policy is not None
+        return walk(fold.forest, self.policy, strict=self.strict)
+
+
+@dataclass(frozen=True)
+class BestFixed(Plain):
+    """The one sequence that is worth most on the tasks to learn from, at the cost weight."""
+
+    weight: float = 0.1
+
+    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+        """The sequence of the other folds."""
+        learned = fold.learned
+        best = best_fixed(learned, self.weight, MIN_COVERAGE)
+        return walk(fold.forest, sequence(best.blocks, learned.actions, learned.observations), strict=True)
+
+
+@dataclass(frozen=True)
+class BestFixedPerFamily(Plain):
+    """The best sequence of each family, told the family of a task; the best one of all for a family never seen."""
+
+    weight: float = 0.1
+
+    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+        """Each task by the sequence of its family."""
+        learned = fold.learned
+        overall = best_fixed(learned, self.weight, MIN_COVERAGE).blocks
+        known = {f: one.blocks for f, one in best_fixed_by_family(learned, self.weight, MIN_COVERAGE).items()}
+        policies = {
+            blocks: sequence(blocks, learned.actions, learned.observations) for blocks in {overall, *known.values()}
+        }
+        chosen = [policies[known.get(family, overall)] for family in fold.forest.families]
+        return walk(fold.forest, chosen, strict=True)
+
+
+@dataclass(frozen=True)
+class Oracle(Plain):
+    """The best choice everywhere, in sight of every score."""
+
+    weight: float = 0.1
+
+    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+        """As the exact values say."""
+        values = exact_values(fold.forest, self.weight)
+        return walk_of(fold.forest, one_hot(fold.forest, values.best))
+
+
+@dataclass(frozen=True)
+class Nearest(Plain):
+    """Nearest neighbours among the tasks to learn from."""
+
+    weight: float = 0.1
+
+    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+        """As similar recorded states say."""
+        return walk(fold.forest, NearestPolicy.fit(fold.training, cost_weight=self.weight))
+
+
+@dataclass(frozen=True)
+class Linear(Plain):
+    """Values linear in the features; `effort` None where it has no dial."""
+
+    weight: float = 0.1
+    effort: float | None = None
+
+    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+        """As the regression says."""
+        policy = fit_linear(fold.training, cost_weight=self.weight, effort_input=self.effort is not None)
+        return walk(fold.forest, policy if self.effort is None else policy.with_effort(self.effort))
+
+
+@dataclass(frozen=True)
+class Trained(Plain):
+    """Networks trained by one of `pilotage.navigator.training.train`'s algorithms.
+
+    Attributes:
+        plan: how; its seeds are taken from `trained_seeds`.
+        keep: `each` judges every seed by itself; `best` keeps the one that scores best on validation tasks, `ensemble`
+            the mean of all, as `pilotage train` does.
+        trained_seeds: seeds of the trainings.
+        effort: where to set the dial; None where there is none.
+    """
+
+    plan: Plan = field(default_factory=Plan)
+    keep: Literal["each", "best", "ensemble"] = "each"
+    trained_seeds: tuple[int, ...] = (0,)
+    effort: float | None = None
+
+    def needs(self, fold: Fold) -> Sequence[Training]:
+        """One training for each seed."""
+        return [Training.of(fold.training, self.plan, seed) for seed in self.trained_seeds]
+
+    def policy(self, fold: Fold, seed: int, trainings: Trainings) -> LearnedPolicy:
+        """The policy that is judged on a fold."""
+        if self.keep == "each":
+            chosen = trainings.policy(Training.of(fold.training, self.plan, seed))
+        else:
+            networks = [trainings.policy(one) for one in self.needs(fold)]
+            chosen = max(networks, key=validation_reward)
+            if self.keep == "ensemble":
+                layers = mean_network([network.layers for network in networks])
+                chosen = LearnedPolicy(chosen.header, layers, chosen.scaling)
+        return chosen if self.effort is None else chosen.with_effort(self.effort)
+
+    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+        """As the network says."""
+        return walk(fold.forest, self.policy(fold, seed, trainings))
+
+
+def validation_reward(policy: LearnedPolicy) -> tuple[float, float]:
+    """What the one training of a policy scored on its validation tasks; of equals the cheaper is the greater."""
+    training = policy.header.card["seeds"][0]
+    kept = training["curve"][training["kept"]]
+    return float(kept["reward"]), -float(kept["cost"])
+
+
+def sequence(blocks: Sequence[str], actions: ActionSpec, observations: ObservationSpec) -> FixedPolicy:
+    """The policy that runs these blocks, then the terminal action; the terminal action at once where there are none."""
+    kept = [block for block in blocks if block != actions.terminal]
+    return FixedPolicy([*kept, actions.terminal], actions, observations)
+
+
+def at_effort(contender: Contender, effort: float) -> Contender | None:
+    """The same contender with its dial elsewhere; None where it has none."""
+    weight = Dial().weight(effort)
+    if isinstance(contender, Linear | Trained) and contender.effort is not None:
+        return replace(contender, effort=effort, cost_weight=weight)
+    if isinstance(contender, Given) and isinstance(contender.policy, LearnedPolicy) and contender.policy.dial:
+        moved = contender.policy.with_effort(effort)
+        return replace(contender, policy=moved, cost_weight=moved.cost_weight)
+    return None
+
+
+def at_weight(contender: Contender, weight: float) -> Contender | None:
+    """The same contender made anew for another cost weight; None where it does not depend on one."""
+    if isinstance(contender, BestFixed | BestFixedPerFamily | Oracle | Nearest):
+        known = None if contender.cost_weight is None else weight
+        return replace(contender, weight=weight, cost_weight=known)
+    if isinstance(contender, Linear) and contender.effort is None:
+        return replace(contender, weight=weight, cost_weight=weight)
+    if isinstance(contender, Trained) and contender.effort is None:
+        return replace(contender, plan=replace(contender.plan, cost_weight=weight), cost_weight=weight)
+    return None
+
+
+def learned_from(contender: Contender) -> Provenance:
+    """What a given policy, or the one that a contender follows, has learned from; nothing of what is made here."""
+    followed = getattr(contender, "of", None)
+    if followed is not None:
+        return learned_from(followed)
+    return provenance(contender.policy) if isinstance(contender, Given) else Provenance()
+
+
+def judgeable(bank: Bank, contenders: Sequence[Contender]) -> set[str]:
+    """Tasks of the bank that no given policy was trained on, as far as a look at the policies tells.
+
+    Raises:
+        PolicyError: there is none, or a policy does not say which those are; the text names it.
+    """
+    for one in contenders:
+        require_said(one.name, learned_from(one))
+    kept = set(bank.tasks)
+    trained = {one.name: found for one in contenders if (found := bank.among(learned_from(one).tasks))}
+    for tasks in trained.values():
+        kept -= tasks
+    if not kept:
+        several = len(trained) > 1
+        who = f"together, {' and '.join(trained)} were" if several else f"{next(iter(trained))} was"
+        advice = "judge them one at a time, judge" if several else "judge"
+        raise PolicyError(
+            f"{who} trained on every task of {bank.path}, so none is left: {advice} algorithms, which are then trained "
+            "on folds, or ask for figures on their own tasks (--in-sample)"
+        )
+    return kept
+
+
+def require_said(name: str, learned: Provenance) -> None:
+    """Raises PolicyError where something in a policy was trained and does not say on which tasks."""
+    if learned.unsaid:
+        what = (
+            f"{name} does not say" if name in learned.unsaid else f"{name} asks {learned.unsaid[0]}, which does not say"
+        )
+        raise PolicyError(
+            f"{what} which tasks it was trained on, so none can be judged apart from them: train it anew, or ask for "
+            "figures that may be in-sample (--in-sample)"
+        )

@@ -1,0 +1,231 @@
+"""LearnedPolicy: a small trained network in numpy, one file, no torch.
+
+Whatever trained it (duelling heads, quantiles, several seeds), its values are those of a plain network with ReLU
+layers: value and advantage streams side by side are one wider layer, and their sum, like a mean over quantiles or
+seeds, is linear and folds into the last one. A decision takes some ten microseconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+import numpy as np
+from numpy import matmul, maximum, minimum
+
+from pilotage.navigator.policies.asked import tell
+from pilotage.navigator.errors import PolicyError, SpecMismatch
+from pilotage.navigator.policies.inputs import LIMIT, Dial, Floats, Scaling
+from pilotage.navigator.policies.policy import Decision
+from pilotage.navigator.policies.policy_file import Header, Tensors, read_policy, write_policy
+from pilotage.navigator.policies.settings import cost_weight_of, dial_of, support_of
+from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
+
+Layers = Sequence[tuple[Floats, Floats]]
+"""Weights of shape (outputs, inputs) and biases of shape (outputs,), first layer first."""
+
+LARGEST = 1e30
+"""Bound on what a network may compute; float32 goes to 3e38."""
+
+Meaning = Literal["value", "preference"]
+"""What an output is: the expected reward of an action, or only an order (a policy gradient's logits)."""
+
+
+class LearnedPolicy:
+    """Takes the legal, tried action with the greatest output.
+
+    Args:
+        header: specs, algorithm and training card. Its settings hold `output` (`Meaning`), `dial` (or None),
+            `cost_weight` (or None) and `tried` (or None, see `Support`).
+        layers: the network. Its inputs are the scaled features, and 1 - effort after them where there is a dial.
+        scaling: of the features.
+        effort: where the dial stands: `low`, `medium`, `high` or 0 to 1; medium by default.
+        name: for reports; the algorithm by default.
+
+    Raises:
+        PolicyError: layers, scaling and header do not fit each other, or an effort is given where there is no dial.
+    """
+
+    def __init__(
+        self,
+        header: Header,
+        layers: Layers,
+        scaling: Scaling,
+        effort: str | float | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.header = header
+        self.layers = tuple((np.asarray(w, np.float32), np.asarray(b, np.float32)) for w, b in layers)
+        self.scaling = scaling
+        settings = header.settings
+        self.output: Meaning = settings.get("output", "value")
+        if self.output not in get_args(Meaning):
+            raise PolicyError(f"the policy's outputs are said to be {self.output!r}: copy or train the policy anew")
+        self.dial, self.support = dial_of(settings), support_of(header)
+        self._trained_weight = cost_weight_of(settings)
+        _require_fit(header, self.layers, scaling, self.dial)
+        if self.dial is None and effort is not None:
+            raise PolicyError("this policy was trained for one cost weight: for --effort train with --effort-input")
+        self.effort = None if self.dial is None else Dial.parse("medium" if effort is None else effort)
+        self.name = name or f"learned:{header.algorithm}" + (f"@{self.effort:g}" if effort is not None else "")
+        self._bind()
+
+    def _bind(self) -> None:
+        """Lays the layers out for one decision: every array that is ready here saves a call there.
+
+        The dial's column of the first layer is a constant. The scale of the inputs goes into its weights, since
+        `clip((x - shift) * scale, low, high)` is `scale * clip(x - shift, low / scale, high / scale)`; the shift does
+        not: where it is large against the deviation, the sum would lose digits.
+        """
+        weights, bias = self.layers[0]
+        if self.effort is not None:
+            bias = bias + weights[:, -1] * np.float32(1 - self.effort)
+            weights = weights[:, :-1]
+        scaling = self.scaling
+        self._clip = (scaling.shift, scaling.low / scaling.scale, scaling.high / scaling.scale)
+        *hidden, last = ((weights * scaling.scale, bias), *self.layers[1:])
+        # numpy is slower to compare with a number than with zeros
+        self._hidden = [(*_blockwise(w), b, np.zeros_like(b)) for w, b in hidden]
+        self._last, self._last_bias = np.ascontiguousarray(last[0].T), last[1]
+        self._shape = (len(self.header.observations),)
+        self._all = tuple(range(len(self.header.actions)))
+
+    @property
+    def cost_weight(self) -> float | None:
+        """The cost weight that its values are for: that of the dial, or the one it was trained for."""
+        if self.dial is not None and self.effort is not None:
+            return self.dial.weight(self.effort)
+        return self._trained_weight
+
+    def with_effort(self, effort: str | float) -> Self:
+        """The same policy with its dial elsewhere."""
+        return type(self)(self.header, self.layers, self.scaling, effort)
+
+    def decide(self, observation: Observation, mask: ActionMask) -> Decision:
+        """The legal action with the greatest output, among those that were tried in training.
+
+        Raises:
+            SpecMismatch: the observation has another shape, or a value that is not finite.
+        """
+        tell(self)
+        if observation.shape != self._shape or not math.isfinite(observation.dot(observation)):
+            self.header.observations.check(observation)
+        shift, low, high = self._clip
+        x = observation - shift
+        maximum(x, low, out=x)
+        minimum(x, high, out=x)
+        for weights, parts, bias, zero in self._hidden:
+            x = x.dot(weights) if parts is None else matmul(x.reshape(parts), weights).ravel()
+            x += bias
+            maximum(x, zero, out=x)
+        x = x.dot(self._last)
+        x += self._last_bias
+        values, legal = x.tolist(), mask.tolist()
+        best, best_value, second = -1, -math.inf, -math.inf
+        for action in self._all if self.support is None else self.support.actions(observation):
+            if legal[action]:
+                value = values[action]
+                if value > best_value:
+                    best, best_value, second = action, value, best_value
+                elif value > second:
+                    second = value
+        if best < 0:
+            raise SpecMismatch("the mask allows no action; the terminal one is always legal")
+        if second == -math.inf:
+            return Decision(best, "nothing else was tried here", tuple(values) if self.output == "value" else None)
+        if self.output == "value":
+            return Decision(best, f"worth {best_value - second:.2f} more than the next best", tuple(values))
+        return Decision(best, "preferred")
+
+    def outputs(self, observations: Floats, efforts: Floats | float | None = None) -> Floats:
+        """Outputs for observations of shape (n, features): shape (n, actions), without any mask.
+
+        Args:
+            observations: in natural units.
+            efforts: one for all or one for each row; where the dial stands if None.
+        """
+        tell(self)
+        x = self.scaling(observations)
+        if self.dial is not None:
+            effort = np.asarray(self.effort if efforts is None else efforts, dtype=np.float32)
+            x = np.concatenate([x, np.broadcast_to(1 - effort, (len(x),))[:, None]], axis=1, dtype=np.float32)
+        for weights, bias in self.layers[:-1]:
+            x = np.maximum(x @ weights.T + bias, 0.0)
+        last, bias = self.layers[-1]
+        result: Floats = x @ last.T + bias
+        return result
+
+    def choose(self, observations: Floats, masks: Any) -> Any:
+        """Actions of shape (n,) for observations of shape (n, features) and masks of shape (n, actions)."""
+        allowed = masks & self.support.masks(observations) if self.support is not None else masks
+        return np.where(allowed, self.outputs(observations), -np.inf).argmax(axis=1)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the policy file; where the dial stands is not part of it."""
+        tensors: Tensors = {f"input.{name}": getattr(self.scaling, name) for name in ("shift", "scale", "low", "high")}
+        for number, (weights, bias) in enumerate(self.layers):
+            tensors |= {f"layer.{number}.weight": weights, f"layer.{number}.bias": bias}
+        write_policy(Path(path), self.header, tensors)
+
+    @classmethod
+    def from_file(cls, header: Header, tensors: Tensors, path: Path, effort: str | float | None = None) -> Self:
+        """The policy of a file that was read; raises PolicyError where tensors are missing or do not fit."""
+        count = sum(name.startswith("layer.") and name.endswith(".weight") for name in tensors)
+        try:
+            scaling = Scaling(*(tensors[f"input.{name}"] for name in ("shift", "scale", "low", "high")))
+            layers = [(tensors[f"layer.{n}.weight"], tensors[f"layer.{n}.bias"]) for n in range(count)]
+        except KeyError as error:
+            raise PolicyError(f"{path} has no tensor {error}: copy or train the policy anew") from error
+        return cls(header, layers, scaling, effort)
+
+    @classmethod
+    def load(
+        cls, path: str | Path, actions: ActionSpec, observations: ObservationSpec, effort: str | float | None = None
+    ) -> Self:
+        """The policy in a file.
+
+        Raises:
+            PolicyError: the file is damaged, or holds another kind of policy.
+            SpecMismatch: it was trained for other actions or features.
+        """
+        header, tensors = read_policy(Path(path))
+        if header.kind != "network":
+            raise PolicyError(f"{path} holds a policy of the kind {header.kind!r}: load it with navigator.load_policy")
+        header.require(actions, observations)
+        return cls.from_file(header, tensors, Path(path), effort)
+
+
+def _blockwise(weights: Floats) -> tuple[Floats, tuple[int, int, int] | None]:
+    """Weights of shape (outputs, inputs), transposed, for one decision; and how to lay out its input.
+
+    The networks of a mean stand side by side, so its inner layers are zero but for blocks on the diagonal: these alone,
+    of shape (blocks, inputs, outputs), take a third of the time.
+    """
+    rows, columns = weights.shape
+    for count in range(min(rows, columns), 1, -1):
+        if rows % count or columns % count:
+            continue
+        blocks = weights.reshape(count, rows // count, count, columns // count).transpose(0, 2, 3, 1)
+        if not blocks[~np.eye(count, dtype=bool)].any():
+            return np.ascontiguousarray(blocks[range(count), range(count)]), (count, 1, columns // count)
+    return np.ascontiguousarray(weights.T), None
+
+
+def _require_fit(header: Header, layers: Layers, scaling: Scaling, dial: Dial | None) -> None:
+    features, size = len(header.observations), len(header.observations) + (dial is not None)
+    fits = bool(layers) and all(getattr(scaling, n).shape == (features,) for n in ("shift", "scale", "low", "high"))
+    fits = fits and scaling.is_sound
+    if fits and layers[0][0].ndim == 2 and layers[0][0].shape[1] == size:  # the scale goes into the first weights
+        fits = bool((np.abs(layers[0][0][:, :features].astype(float)) * scaling.scale < LARGEST).all())
+    reach = LIMIT  # the greatest number that can stand at a layer's inputs: beyond float32, a value would be none
+    for weights, bias in layers:
+        fits = fits and weights.ndim == 2 and weights.shape[1] == size and bias.shape == weights.shape[:1]
+        fits = fits and bool(np.isfinite(weights).all() and np.isfinite(bias).all())
+        if fits:
+            size = len(bias)
+            reach = float((np.abs(weights.astype(float)).sum(axis=1) * reach + np.abs(bias)).max(initial=0.0))
+            fits = size > 0 and reach < LARGEST
+    if not fits or size != len(header.actions):
+        raise PolicyError("the policy's layers do not fit its header: copy the file again, or train the policy anew")

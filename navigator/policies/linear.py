@@ -1,0 +1,91 @@
+"""Linear: the value of each action as a linear function of the scaled features, by fitted Q (Ernst et al. 2005).
+
+A baseline that any learned router must beat. No torch: each sweep is one ridge regression an action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.policies.inputs import Dial, Floats, Scaling
+from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.policies.policy_file import Header
+from pilotage.navigator.reward import LEAST_WEIGHT
+from pilotage.navigator.training.card import about, learned_from
+from pilotage.navigator.training.plan import LEAST_SUPPORT
+from pilotage.navigator.training.table import Table
+
+SWEEPS = 16
+"""More than the longest recorded sequence: values have come all the way up."""
+
+EFFORTS = np.linspace(0, 1, 5, dtype=np.float32)
+
+
+def fit_linear(
+    bank: Bank,
+    tasks: Iterable[str] | None = None,
+    cost_weight: float = 0.1,
+    *,
+    effort_input: bool = False,
+    ridge: float = 3.0,
+) -> LearnedPolicy:
+    """The linear policy of some tasks; it is a `LearnedPolicy` of one layer, with the same file.
+
+    Args:
+        bank: the bank.
+        tasks: ids of the tasks to learn from; None for all.
+        cost_weight: right answers that a thousand tokens are worth.
+        effort_input: fit for all cost weights at once, with the effort as an input.
+        ridge: penalty on squared weights; 1 is worth one state.
+
+    Raises:
+        BankError: a task is unknown, or a file is damaged.
+    """
+    table = Table.of(bank, tasks)
+    scaling = Scaling.from_data(bank.observations, table.observations)
+    support = table.support(min(LEAST_SUPPORT, max(1, len(table.tasks) // 10)))
+    allowed = (table.legal & support.masks(table.observations)) | table.recorded
+    dial = Dial() if effort_input else None
+    weights = _fit(table, scaling(table.observations), allowed, dial, cost_weight, ridge)
+    settings: dict[str, Any] = {
+        "output": "value",
+        "dial": dial.to_json() if dial else None,
+        "cost_weight": None if dial else cost_weight,
+        "tried": support.to_json(),
+    }
+    card = {"algorithm": "linear", "bank": about(bank, table), **learned_from(bank, {"train": list(table.tasks)})}
+    header = Header("network", "linear", bank.actions, bank.observations, settings=settings, card=card)
+    return LearnedPolicy(header, [(weights[:, :-1], weights[:, -1])], scaling)
+
+
+def _fit(table: Table, inputs: Floats, allowed: Any, dial: Dial | None, cost_weight: float, ridge: float) -> Floats:
+    """Weights of shape (actions, inputs + 1), the bias last."""
+    efforts = EFFORTS if dial is not None else EFFORTS[:1]
+    size = inputs.shape[1] + (dial is not None) + 1
+    designs = []
+    for effort in efforts:
+        extra = [np.full((len(inputs), 1), 1 - effort)] if dial is not None else []
+        designs.append(np.hstack([inputs, *extra, np.ones((len(inputs), 1))]).astype(np.float64))
+    per_edge = [dial.weight(float(effort)) if dial is not None else cost_weight for effort in efforts]
+    rewards = [table.correct - max(weight, LEAST_WEIGHT) * table.cost for weight in per_edge]
+    penalty = ridge * np.eye(size)
+    penalty[-1, -1] = 1e-6  # the bias is free
+    solvers = []
+    for action in range(len(table.actions)):
+        rows = np.flatnonzero(table.action == action)
+        x = np.vstack([design[table.source[rows]] for design in designs])
+        solvers.append((rows, np.linalg.solve(x.T @ x + penalty * len(efforts), x.T)))
+    weights = np.zeros((len(table.actions), size))
+    goes_on, after = table.target >= 0, np.maximum(table.target, 0)
+    for _ in range(SWEEPS):
+        wanted = []
+        for design, reward in zip(designs, rewards, strict=True):
+            values = np.where(allowed, design @ weights.T, -np.inf).max(axis=1, initial=-np.inf)
+            future = np.clip(np.where(np.isfinite(values), values, 0.0), -10.0, 1.0)  # a score is at most 1
+            wanted.append(reward + goes_on * future[after])
+        weights = np.stack([solve @ np.concatenate([w[rows] for w in wanted]) for rows, solve in solvers])
+    return weights.astype(np.float32)

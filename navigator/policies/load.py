@@ -1,0 +1,38 @@
+"""Loading a policy file of any kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pilotage.navigator.errors import PolicyError
+from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.policies.nearest import NearestPolicy
+from pilotage.navigator.policies.policy_file import read_policy
+from pilotage.navigator.spaces import ActionSpec, ObservationSpec
+
+
+def load_policy(
+    path: str | Path, actions: ActionSpec, observations: ObservationSpec, effort: str | float | None = None
+) -> LearnedPolicy | NearestPolicy:
+    """The policy in a file that `pilotage train` or `save` wrote.
+
+    Args:
+        path: the file.
+        actions: the action list in use.
+        observations: the features in use.
+        effort: where to set the dial, `low`, `medium`, `high` or 0 to 1; medium if None.
+
+    Raises:
+        PolicyError: the file is missing, damaged or of an unknown kind, or has no dial to set.
+        SpecMismatch: it was trained for other actions or features.
+    """
+    path = Path(path)
+    header, tensors = read_policy(path)
+    header.require(actions, observations)
+    if header.kind == "network":
+        return LearnedPolicy.from_file(header, tensors, path, effort)
+    if header.kind == "nearest":
+        if effort is not None:
+            raise PolicyError("a nearest-neighbour policy has no effort to set: leave --effort out")
+        return NearestPolicy.from_file(header, tensors, path)
+    raise PolicyError(f"{path} holds a policy of the kind {header.kind!r}, which this version does not know")

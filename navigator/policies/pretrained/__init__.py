@@ -1,0 +1,38 @@
+"""The navigator that pilotage ships: what the policy `default` stands for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pilotage.navigator.errors import SpecMismatch
+from pilotage.navigator.policies.in_distribution import FamiliarPolicy
+from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.policies.policy import Policy
+from pilotage.navigator.policies.rules import RulePolicy
+from pilotage.navigator.spaces import ActionSpec, ObservationSpec
+
+FILE = Path(__file__).with_name("default.safetensors")
+"""Trained on `examples/banks/mixed`; `pilotage policy show default` tells how."""
+
+
+def shipped(actions: ActionSpec, observations: ObservationSpec, effort: str | float | None = None) -> Policy:
+    """The shipped network where it was trained for these actions and features, and the rules on everything else.
+
+    Args:
+        actions: the action list in use.
+        observations: the features in use.
+        effort: where to set its dial, `low`, `medium`, `high` or 0 to 1; medium if None.
+
+    Raises:
+        SpecMismatch: neither fits, or an effort is given and the network does not fit.
+        PolicyError: the effort is none.
+    """
+    name = "default" if effort is None else f"default@{effort}"
+    rules = RulePolicy(actions, observations, name=name)
+    try:
+        trained = LearnedPolicy.load(FILE, actions, observations, effort)
+    except SpecMismatch:
+        if effort is not None:
+            raise
+        return rules
+    return FamiliarPolicy(trained, rules, name)

@@ -1,0 +1,133 @@
+"""Fixed sequences of blocks on a bank: each one's outcome, the best overall, and the best per family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pilotage.navigator.errors import NavigatorError
+from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.values.outcomes import Outcomes
+from pilotage.navigator.spaces import ActionMask
+
+MIN_COVERAGE = 0.9
+"""Share of the tasks on which a sequence must be known to be compared, where a recording may still be going on."""
+
+
+@dataclass(frozen=True)
+class FixedSequence:
+    """A sequence of blocks and what it brings.
+
+    Attributes:
+        blocks: names in order, without the terminal action that follows; empty for answering at once.
+        outcomes: per task; unknown where a state that it leads to was not recorded.
+    """
+
+    blocks: tuple[str, ...]
+    outcomes: Outcomes
+
+
+def fixed_sequence(forest: Forest, blocks: Sequence[str]) -> FixedSequence:
+    """Follows one sequence on every task, as `FixedPolicy` does: a block that is not legal at its turn is left out.
+
+    A block that is legal but was not recorded leaves the task's outcome unknown. It is not skipped, since that would
+    credit the sequence with the outcome of another one.
+    """
+    indices = [forest.actions.index(name) for name in blocks]
+    if forest.terminal in indices:
+        raise NavigatorError(f"leave {forest.actions.terminal!r} out of the sequence: it follows by itself")
+    found = [_walk(forest, int(root), indices) for root in forest.roots]
+    correct, cost, steps = (np.array(column, dtype=float) for column in zip(*found, strict=True))
+    return FixedSequence(tuple(blocks), Outcomes(forest.tasks, forest.families, correct, cost, steps))
+
+
+def recorded_sequences(forest: Forest) -> list[tuple[str, ...]]:
+    """Every sequence that was recorded on some task, the empty one first, then by length and name."""
+    names = forest.actions.names
+    routes = {tuple(names[action] for action in route) for route in forest.routes}
+    return sorted(routes, key=lambda route: (len(route), route))
+
+
+def best_fixed(
+    forest: Forest,
+    cost_weight: float = 0.0,
+    min_coverage: float = 1.0,
+    candidates: Iterable[Sequence[str]] | None = None,
+) -> FixedSequence:
+    """The one sequence with the greatest mean `correct - cost_weight * cost`; the cheaper and shorter among equals.
+
+    Args:
+        forest: the tasks.
+        cost_weight: what a thousand tokens are worth, in right answers.
+        min_coverage: share of tasks on which a sequence must be known; answering at once always is. Two sequences are
+            compared on the tasks on which both are known, those known on most tasks first.
+        candidates: sequences to choose from; None for all that were recorded.
+
+    Raises:
+        NavigatorError: no candidate is known on enough tasks.
+    """
+    chosen = recorded_sequences(forest) if candidates is None else candidates
+    best = _best_on_common_tasks([fixed_sequence(forest, one) for one in chosen], cost_weight, min_coverage)
+    if best is None:
+        raise NavigatorError(f"no sequence is recorded on {min_coverage:.0%} of the tasks: lower min_coverage")
+    return best
+
+
+def best_fixed_by_family(
+    forest: Forest, cost_weight: float = 0.0, min_coverage: float = 1.0
+) -> Mapping[str, FixedSequence]:
+    """The best sequence of every family, with its outcomes on that family alone; families in order."""
+    every = [fixed_sequence(forest, blocks) for blocks in recorded_sequences(forest)]
+    best: dict[str, FixedSequence] = {}
+    for family in sorted(set(forest.families)):
+        here = [FixedSequence(one.blocks, one.outcomes.only(family)) for one in every]
+        found = _best_on_common_tasks(here, cost_weight, min_coverage)
+        assert found is not None  # answering at once is known everywhere
+        best[family] = found
+    return best
+
+
+def _best_on_common_tasks(
+    candidates: Sequence[FixedSequence], cost_weight: float, min_coverage: float
+) -> FixedSequence | None:
+    """The best of those that are known on enough tasks; one takes another's place by the tasks known for both."""
+    best: FixedSequence | None = None
+    for one in sorted(candidates, key=lambda one: (-one.outcomes.coverage, len(one.blocks))):
+        if one.outcomes.coverage == 0 or one.outcomes.coverage < min_coverage:
+            continue
+        if best is None:
+            best = one
+            continue
+        both = np.isfinite(one.outcomes.correct) & np.isfinite(best.outcomes.correct)
+        if both.any() and _rank(one, cost_weight, both) > _rank(best, cost_weight, both):
+            best = one
+    return best
+
+
+def _rank(one: FixedSequence, cost_weight: float, tasks: ActionMask) -> tuple[float, float, int]:
+    correct, cost = float(one.outcomes.correct[tasks].mean()), float(one.outcomes.cost[tasks].mean())
+    # Rounded, so that a difference in the last bit does not decide between equals.
+    return (round(correct - cost_weight * cost, 12), -round(cost, 12), -len(one.blocks))
+
+
+def _walk(forest: Forest, root: int, indices: Sequence[int]) -> tuple[float, float, float]:
+    """Expected score, cost and blocks from a root; NaN where a state is missing."""
+    correct = cost = steps = 0.0
+    pending = [(root, 0, 1.0, float(forest.cost[root]), 0)]  # state, place in the sequence, share, paid, blocks run
+    while pending:
+        state, place, share, paid, run = pending.pop()
+        while place < len(indices) and not forest.legal[state, indices[place]]:
+            place += 1
+        if place == len(indices) or forest.ended[state]:
+            correct += share * forest.score[state]
+            cost += share * (paid + forest.stop_cost[state])
+            steps += share * run
+            continue
+        samples = forest.children[state].get(indices[place], ())
+        if not samples:
+            return (float("nan"),) * 3
+        for child in samples:
+            pending.append((child, place + 1, share / len(samples), paid + float(forest.cost[child]), run + 1))
+    return float(correct), float(cost), steps
