@@ -5,10 +5,9 @@ The names below are the public door; each is loaded on first use.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pilotage_command import require_own_packages
+from pilotage.common.lazy import lazy
 
 if TYPE_CHECKING:
     from pilotage.agent.blocks import Block, Registry
@@ -21,23 +20,24 @@ if TYPE_CHECKING:
     from pilotage.agent.tasks import load_tasks
     from pilotage.agent.trace import Step, Trace, Usage
 
-require_own_packages()  # now, and with a sentence: later it would fail on a name that the user's own file lacks
+if __name__ != "pilotage.agent":  # two copies of its classes would be worse than an error
+    raise ImportError(f"import pilotage.agent, not {__name__}: the folder that holds this package is on the path")
 
-_HOME = {
-    "Block": "pilotage.agent.blocks",
-    "Budget": "pilotage.agent.budget",
-    "ModelClient": "pilotage.agent.models",
-    "PilotageError": "pilotage.agent.errors",
-    "ReasoningAgent": "pilotage.agent.runner",
-    "Registry": "pilotage.agent.blocks",
-    "Run": "pilotage.agent.run",
-    "ScriptedChatModel": "pilotage.agent.models",
-    "Step": "pilotage.agent.trace",
-    "Task": "pilotage.agent.task",
-    "Trace": "pilotage.agent.trace",
-    "Usage": "pilotage.agent.trace",
-    "load_model": "pilotage.agent.models",
-    "load_tasks": "pilotage.agent.tasks",
+_MODULE = {
+    "Block": "blocks",
+    "Budget": "budget",
+    "ModelClient": "models",
+    "PilotageError": "errors",
+    "ReasoningAgent": "runner",
+    "Registry": "blocks",
+    "Run": "run",
+    "ScriptedChatModel": "models",
+    "Step": "trace",
+    "Task": "task",
+    "Trace": "trace",
+    "Usage": "trace",
+    "load_model": "models",
+    "load_tasks": "tasks",
 }
 
 __all__ = [
@@ -57,8 +57,4 @@ __all__ = [
     "load_tasks",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'agent' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+__getattr__ = lazy(__name__, _MODULE)

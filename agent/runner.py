@@ -16,26 +16,35 @@ from pilotage.agent.blocks import Registry
 from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.budget import Budget
 from pilotage.agent.candidates import candidates
-from pilotage.agent.learning.credit import Creditor
-from pilotage.agent.graph.checkpoints import DurableGraph, durability_of, goes_on, thread_name
+from pilotage.agent.components import Parts
 from pilotage.agent.errors import PilotageError, UsageError
+from pilotage.agent.graph.build import (
+    LEARN_LATER,
+    RUN_ID,
+    STREAM_TOKENS,
+    WITHOUT_MESSAGE,
+    Nodes,
+    UnusableRun,
+    build_graph,
+    learning_charges,
+)
+from pilotage.agent.graph.checkpoints import DurableGraph, durability_of, goes_on, thread_name
+from pilotage.agent.graph.event_loop import Portal
+from pilotage.agent.graph.isolation import AloneEach, alone, own_config
+from pilotage.agent.graph.run_state import RunInput, trace_of
+from pilotage.agent.learning.credit import Creditor
 from pilotage.agent.learning.feedback import give_feedback
-from pilotage.agent.tasks.grading import is_graded, score_of
-from pilotage.agent.graph.build import LEARN_LATER, RUN_ID, STREAM_TOKENS, WITHOUT_MESSAGE, Nodes, UnusableRun, build_graph, learning_charges
 from pilotage.agent.learning.learning import Learner
+from pilotage.agent.learning.recalling import Selection, recall_from
 from pilotage.agent.routing.decisions import Navigation
 from pilotage.agent.routing.navigators import Navigator, navigator_for
 from pilotage.agent.routing.observation import Observer
-from pilotage.agent.graph.isolation import AloneEach, alone, own_config
-from pilotage.agent.components import Parts
-from pilotage.agent.graph.event_loop import Portal
-from pilotage.agent.learning.recalling import Selection, recall_from
 from pilotage.agent.routing.rlot import max_steps_for, registry_for
 from pilotage.agent.run import Run, UngradedRun
-from pilotage.agent.graph.run_state import RunInput, trace_of
 from pilotage.agent.sandbox import open_sandbox
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
+from pilotage.agent.tasks.grading import is_graded, score_of
 from pilotage.agent.trace import Trace
 
 if TYPE_CHECKING:
@@ -191,7 +200,7 @@ class ReasoningAgent:
         )
 
     async def afeedback(self, run: Run, *, helped: bool) -> None:
-        """Records whether a run's answer was good, as credit for what it followed and taught; see `pilotage.agent.learning.feedback`."""
+        """Records whether a run's answer was good, as credit for what it followed and taught."""
         await give_feedback(self.memory, run, helped)
 
     def feedback(self, run: Run, *, helped: bool) -> None:

@@ -65,7 +65,9 @@ class Settings(BaseSettings):
     @property
     def budget(self) -> Budget:
         """Limits of each run."""
-        from pilotage.agent.routing.rlot import max_steps_for  # loads the blocks, which a model that is loading need not wait for
+        from pilotage.agent.routing.rlot import (
+            max_steps_for,  # loads the blocks, which a model that is loading need not wait for
+        )
 
         return Budget(
             max_tokens=self.max_tokens,

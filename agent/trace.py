@@ -110,9 +110,9 @@ class Step(BaseModel):
     """One block's work.
 
     `turns` extends the conversation that later blocks continue, and `result`, what came from outside the model (a
-    program's output), is told to them after it. An `independent` step was worked out from the task alone, without
-    sight of the attempts before it, so that its agreement with them is evidence. See `pilotage.agent.blocks.freshness` for who reads
-    what.
+    program's output), is told to them after it. An `independent` step was worked out from the task alone, without sight
+    of the attempts before it, so that its agreement with them is evidence. See `pilotage.agent.blocks.freshness` for
+    who reads what.
     """
 
     model_config = ConfigDict(frozen=True)

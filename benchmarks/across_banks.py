@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pilotage.navigator.evaluation.bootstrap import Resampler
 from pilotage.common.statistics import holm, mcnemar_exact
+from pilotage.navigator.evaluation.bootstrap import Resampler
 
 Outcomes = dict[str, tuple[float, float]]
 

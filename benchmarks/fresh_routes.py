@@ -25,14 +25,14 @@ import numpy as np
 
 from pilotage.agent.assembly import assemble
 from pilotage.agent.banks.sources import mixed
+from pilotage.agent.banks.stepwise import Stepwise
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.settings import settings_from
-from pilotage.agent.banks.stepwise import Stepwise
 from pilotage.agent.task import Task
+from pilotage.common.statistics import mcnemar_exact, paired_difference, wilson
 from pilotage.navigator.bank.bank import ROOT, Bank, Node, child_id
 from pilotage.navigator.bank.records import TOKENS_PER_COST
 from pilotage.navigator.errors import NavigatorError
-from pilotage.common.statistics import mcnemar_exact, paired_difference, wilson
 
 FAILED = child_id(ROOT, "program")
 BEHIND = child_id(FAILED, "reason")

@@ -13,13 +13,13 @@ from collections.abc import Callable
 
 from pilotage.agent.answers import extract
 from pilotage.agent.blocks.program import PROMPT
-from pilotage.agent.tasks.grading import grader_for
+from pilotage.agent.blocks.prompting import SYSTEM
 from pilotage.agent.models import ModelClient, ResponseCache, load_model
 from pilotage.agent.models.reply import Message, Request
-from pilotage.agent.blocks.prompting import SYSTEM
 from pilotage.agent.sandbox import open_sandbox
 from pilotage.agent.task import Task
 from pilotage.agent.tasks import load_tasks
+from pilotage.agent.tasks.grading import grader_for
 
 SKETCHES = {
     "spell_backward": (

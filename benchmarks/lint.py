@@ -16,8 +16,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from pilotage.memory.text.prompt_injection import is_instruction
 from pilotage.memory.text.lint import faults, leaks, names
+from pilotage.memory.text.prompt_injection import is_instruction
 
 ORDINARY = Path(__file__).parent / "ordinary_concepts.txt"
 GENERAL = """Multiply the price by the number of items

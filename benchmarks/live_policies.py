@@ -30,25 +30,25 @@ from pathlib import Path
 import numpy as np
 
 from pilotage.agent.assembly import assemble
-from pilotage.agent.batch.batch import Place, solved
-from pilotage.agent.banks.sources import mixed
 from pilotage.agent.banks.progress import clock
-from pilotage.agent.errors import PilotageError, UsageError
-from pilotage.agent.tasks.grading import grader_for
-from pilotage.agent.routing.policies import policy_label
+from pilotage.agent.banks.sources import mixed
+from pilotage.agent.batch.batch import Place, solved
 from pilotage.agent.batch.results import ResultsFile
+from pilotage.agent.batch.workers import at_once
+from pilotage.agent.errors import PilotageError, UsageError
+from pilotage.agent.routing.policies import policy_label
 from pilotage.agent.runner import ReasoningAgent
 from pilotage.agent.settings import settings_from
 from pilotage.agent.task import Task
-from pilotage.agent.batch.workers import at_once
+from pilotage.agent.tasks.grading import grader_for
+from pilotage.common.files import expanded
+from pilotage.common.statistics import holm, mcnemar_exact
 from pilotage.memory.errors import ConceptStoreError
-from pilotage.navigator.policies import epsilon as exploring
 from pilotage.navigator.errors import NavigatorError
 from pilotage.navigator.evaluation.bootstrap import Resampler
-from pilotage.common.files import expanded
+from pilotage.navigator.policies import epsilon as exploring
 from pilotage.navigator.policies.policy_file import SUFFIX
 from pilotage.navigator.policies.provenance import provenance
-from pilotage.common.statistics import holm, mcnemar_exact
 
 ENTRY = re.compile(
     rf"((?:epsilon=[^:]*:)*(?:.*(?:{re.escape(SUFFIX)}|\.toml)|[^=@]*))(?:@([^=]*))?(?:=(.*))?", re.DOTALL

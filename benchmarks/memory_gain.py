@@ -33,8 +33,8 @@ from memory_gain_report import print_report, report
 
 from pilotage.agent import Budget, Task
 from pilotage.agent.batch.continual import shuffled, solve_continually
-from pilotage.agent.models import ModelClient, ResponseCache, load_model
 from pilotage.agent.batch.results import ResultsFile
+from pilotage.agent.models import ModelClient, ResponseCache, load_model
 from pilotage.agent.run import Run
 from pilotage.agent.tasks import load_tasks
 

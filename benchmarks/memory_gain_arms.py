@@ -11,11 +11,11 @@ import numpy as np
 from pilotage.agent import ReasoningAgent, Task
 from pilotage.agent.blocks import BUILT_IN, Registry
 from pilotage.agent.blocks.base import Block
+from pilotage.agent.blocks.steps import programmed
 from pilotage.agent.kit import Kit
 from pilotage.agent.learning.learning import Learner
 from pilotage.agent.models import ModelClient
 from pilotage.agent.state import State
-from pilotage.agent.blocks.steps import programmed
 from pilotage.agent.trace import Hint, Recalled, Step
 from pilotage.memory import ConceptStore
 from pilotage.memory.embedders.embedder import Embedder, resolve_embedder

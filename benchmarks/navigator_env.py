@@ -22,9 +22,9 @@ import numpy as np
 from pilotage.agent.blocks import Registry
 from pilotage.agent.routing.observation import free_spec
 from pilotage.navigator import Bank, BankMeta, BankWriter, Node, RecordedDynamics, TaskHeader
+from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.bank.bank import child_id
 from pilotage.navigator.values.exact import exact_values
-from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.values.sequences import best_fixed
 
 REGISTRY = Registry()

@@ -31,8 +31,8 @@ from navigator_env import make_bank, rates
 from pilotage.navigator import Bank
 from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.policies.learned import LearnedPolicy
-from pilotage.navigator.training.train import Plan, train
 from pilotage.navigator.training.table import Table
+from pilotage.navigator.training.train import Plan, train
 
 ROUNDS, DECISIONS = 60, 50
 """One round is so many decisions in a row; ours and stable-baselines3's rounds take turns."""

@@ -21,8 +21,8 @@ from pilotage.navigator import Bank
 from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.off_policy import Figure, estimate
 from pilotage.navigator.off_policy.rollout import drawn_log
-from pilotage.navigator.values.outcomes import outcomes_of
 from pilotage.navigator.policies.policy import Policy
+from pilotage.navigator.values.outcomes import outcomes_of
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """What the framework itself costs: a scripted model at zero latency, no checkpoints, no memory.
 
 Prints, and with --json as one object: milliseconds of an agent step (navigate + block + observe) and of a five-step
-solve beyond five bare calls of the same model, seconds of `pilotage --help`, and what `from pilotage import agent` loads.
+solve beyond five bare calls of the same model, seconds of `pilotage --help`, and what `from pilotage import agent`
+loads.
 
     python benchmarks/overhead.py [--solves 200] [--json]
 """
@@ -82,7 +83,7 @@ def help_seconds(n: int = 7) -> float:
 
 
 def loaded_by_import() -> list[str]:
-    code = f"import agent, sys; print([m for m in {HEAVY} if m in sys.modules])"
+    code = f"import pilotage.agent, sys; print([m for m in {HEAVY} if m in sys.modules])"
     return json.loads(subprocess.check_output([sys.executable, "-c", code], text=True).replace("'", '"'))
 
 

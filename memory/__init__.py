@@ -1,13 +1,14 @@
 """Concept memory: what earlier tasks taught, found again when it may help.
 
-It knows nothing of LLM clients, agents or RL. The door is `ConceptStore`; `pilotage.memory.learning.distil` writes concepts
-from solved tasks and `pilotage.memory.render` turns recalled ones into prompt text.
+It knows nothing of LLM clients, agents or RL. The door is `ConceptStore`; `pilotage.memory.learning.distil` writes
+concepts from solved tasks and `pilotage.memory.render` turns recalled ones into prompt text.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pilotage.common.lazy import lazy
 
 if TYPE_CHECKING:
     from pilotage.memory.aio import AsyncConceptStore
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from pilotage.memory.embedders.embedder import Embedder, EmbedderIdentity, HashEmbedder
     from pilotage.memory.errors import ConceptStoreError
     from pilotage.memory.formats.importing import ImportReport
-    from pilotage.memory.search.recall import Hit, Recollection
     from pilotage.memory.ledger.stats import StoreStats
+    from pilotage.memory.search.recall import Hit, Recollection
     from pilotage.memory.store import ConceptStore
 
 __all__ = [
@@ -39,14 +40,27 @@ __all__ = [
     "StoreStats",
 ]
 
-# Found when asked for: SQLAlchemy and numpy take half a second, which `from pilotage import memory` should not cost.
-_ROOMS = ("concept", "embedding", "errors", "recall", "store", "aio", "importing", "stats", "doctor")
+if __name__ != "pilotage.memory":  # two copies of its classes would be worse than an error
+    raise ImportError(f"import pilotage.memory, not {__name__}: the folder that holds this package is on the path")
 
+# Found when asked for: SQLAlchemy and numpy take half a second, which `import pilotage.memory` should not cost.
+_MODULE = {
+    "AsyncConceptStore": "aio",
+    "Concept": "concept",
+    "ConceptDraft": "concept",
+    "ConceptStore": "store",
+    "ConceptStoreError": "errors",
+    "Embedder": "embedders.embedder",
+    "EmbedderIdentity": "embedders.embedder",
+    "Finding": "doctor",
+    "HashEmbedder": "embedders.embedder",
+    "Hit": "search.recall",
+    "ImportReport": "formats.importing",
+    "Outcomes": "concept",
+    "Parameter": "concept",
+    "Provenance": "concept",
+    "Recollection": "search.recall",
+    "StoreStats": "ledger.stats",
+}
 
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        for room in _ROOMS:
-            module = importlib.import_module(f"memory.{room}")
-            if name in vars(module):
-                return vars(module)[name]
-    raise AttributeError(f"module 'memory' has no attribute '{name}'")
+__getattr__ = lazy(__name__, _MODULE)

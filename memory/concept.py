@@ -18,8 +18,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
-from pilotage.memory.errors import InvalidConcept, UnreadableRow
 from pilotage.common.text import carriable_data
+from pilotage.memory.errors import InvalidConcept, UnreadableRow
 
 CONCEPT_FORMAT = 1
 MOST_COUNTED = 10**9  # where counters stop, and what an import may claim; a run a second takes thirty years

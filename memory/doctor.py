@@ -10,9 +10,9 @@ from sqlalchemy import Connection, func, select, text
 from pilotage.memory.concept import Concept
 from pilotage.memory.errors import ConceptStoreError, EmbedderError
 from pilotage.memory.ledger.ledger import Ledger
-from pilotage.memory.search.keywords import KeywordIndex, drift
 from pilotage.memory.ledger.schema import concepts, events, vectors, withdrawn_hash
 from pilotage.memory.ledger.stats import embedder_of
+from pilotage.memory.search.keywords import KeywordIndex, drift
 from pilotage.memory.search.vectors import VectorStore
 
 _NAMED = 5  # ids in one sentence

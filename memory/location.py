@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pilotage.memory.errors import LedgerError, LedgerReadOnly
 from pilotage.common.paths import expanded
+from pilotage.memory.errors import LedgerError, LedgerReadOnly
 
 LEDGER = "ledger.sqlite"
 INDEX = "index"

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pilotage.memory.text.prompt_injection import HeldBack, held_back, is_instruction
 from pilotage.memory.concept import Concept
 from pilotage.memory.text.programs import is_program
+from pilotage.memory.text.prompt_injection import HeldBack, held_back, is_instruction
 from pilotage.memory.text.quoting import quoted, quoted_lines, quoted_text
 
 # With the right sketch before the task, the 1.5B model solved 6 of 12 trial tasks when that was called notes, 11 when

@@ -18,23 +18,23 @@ from typing import Any, Self, Unpack
 
 from pilotage.memory.concept import Concept, ConceptDraft, Status
 from pilotage.memory.edits.credit import Credit, CreditReport, Outcome, check_outcomes
-from pilotage.memory.ledger.database import Database
 from pilotage.memory.edits.editor import Editor
-from pilotage.memory.embedders.embedder import Embedder, resolve_embedder
-from pilotage.memory.ledger.ledger import By, Ledger
-from pilotage.memory.search.keywords import open_keyword_index
 from pilotage.memory.edits.merge import Merger
-from pilotage.memory.location import locate
 from pilotage.memory.edits.proposal import Adding
 from pilotage.memory.edits.prune import PruneRule, prune
+from pilotage.memory.edits.undo import Undo
+from pilotage.memory.embedders.embedder import Embedder, resolve_embedder
+from pilotage.memory.ledger.database import Database
+from pilotage.memory.ledger.ledger import By, Ledger
+from pilotage.memory.location import locate
+from pilotage.memory.search.finder import SHORTLIST, Finder
+from pilotage.memory.search.keywords import open_keyword_index
 from pilotage.memory.search.recall import Hit, Recollection, choose
 from pilotage.memory.search.reindex import OnProgress
-from pilotage.memory.search.finder import SHORTLIST, Finder
+from pilotage.memory.search.vectors import VectorStore
 from pilotage.memory.store_history import StoreHistory
 from pilotage.memory.store_merging import StoreMerging
 from pilotage.memory.store_upkeep import StoreUpkeep
-from pilotage.memory.edits.undo import Undo
-from pilotage.memory.search.vectors import VectorStore
 
 
 class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
@@ -184,9 +184,9 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
     def add(self, draft: ConceptDraft | Concept, **how: Unpack[Adding]) -> str:
         """Store a concept durably and return its id; what is stored already gives the id that it has.
 
-        What is stored already, but for the few marks that `pilotage.memory.text.same_text` names, raises that concept's `seen` count
-        instead; exactly the same also brings it back if it was retired. `propose` tells which it was, and documents
-        what may be said besides. A `Concept` keeps its own provenance and status, and gets a new id.
+        What is stored already, but for the few marks that `pilotage.memory.text.same_text` names, raises that concept's
+        `seen` count instead; exactly the same also brings it back if it was retired. `propose` tells which it was, and
+        documents what may be said besides. A `Concept` keeps its own provenance and status, and gets a new id.
         """
         return self.add_many([draft], **how)[0]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pilotage.memory.ledger import timeline
 from pilotage.memory.concept import Concept
 from pilotage.memory.edits.editor import Editor
-from pilotage.memory.ledger.ledger import By, Event, Ledger
 from pilotage.memory.edits.undo import Undo
+from pilotage.memory.ledger import timeline
+from pilotage.memory.ledger.ledger import By, Event, Ledger
 
 
 class StoreHistory:

@@ -7,9 +7,9 @@ from typing import Any
 
 from pilotage.memory.concept import Concept, ConceptDraft, Provenance, Status
 from pilotage.memory.edits.editor import Editor
-from pilotage.memory.ledger.ledger import By, Ledger
 from pilotage.memory.edits.merge import Merger
 from pilotage.memory.edits.proposal import Proposed
+from pilotage.memory.ledger.ledger import By, Ledger
 from pilotage.memory.ledger.typings import definitions, named_types
 
 

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from pilotage.memory.concept import Concept, ConceptKind, Status
     from pilotage.memory.doctor import Finding
     from pilotage.memory.edits.editor import Editor
-    from pilotage.memory.formats.jsonl import Format as ExportFormat
     from pilotage.memory.formats.importing import ImportReport, OnProgress
-    from pilotage.memory.search.keywords import KeywordIndex
-    from pilotage.memory.ledger.listing import Sort
+    from pilotage.memory.formats.jsonl import Format as ExportFormat
     from pilotage.memory.formats.records import SourceFormat
+    from pilotage.memory.ledger.listing import Sort
     from pilotage.memory.ledger.stats import StoreStats
+    from pilotage.memory.search.keywords import KeywordIndex
 
 
 class StoreUpkeep:

@@ -2,19 +2,30 @@
 
 from pilotage.navigator.bank.bank import Bank, BankMeta, BankWriter, Node, TaskHeader, Tree
 from pilotage.navigator.dynamics import Dynamics, Transition
-from pilotage.navigator.errors import BankError, EnvError, LogError, NavigatorError, PolicyError, ReportError, SpecMismatch
+from pilotage.navigator.envs.recorded import RecordedDynamics
+from pilotage.navigator.envs.registration import register
+from pilotage.navigator.errors import (
+    BankError,
+    EnvError,
+    LogError,
+    NavigatorError,
+    PolicyError,
+    ReportError,
+    SpecMismatch,
+)
 from pilotage.navigator.policies.epsilon import EpsilonPolicy
+from pilotage.navigator.policies.frequency_matched import MatchedPolicy
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.load import load_policy
-from pilotage.navigator.policies.frequency_matched import MatchedPolicy
 from pilotage.navigator.policies.nearest import NearestPolicy
 from pilotage.navigator.policies.policy import Decision, FixedPolicy, Policy, RandomPolicy
-from pilotage.navigator.envs.registration import register_when_imported
-from pilotage.navigator.envs.recorded import RecordedDynamics
 from pilotage.navigator.policies.rules import Rule, RulePolicy
 from pilotage.navigator.spaces import ActionSpec, Feature, ObservationSpec
 
-register_when_imported()
+if __name__ != "pilotage.navigator":  # two copies of its classes would be worse than an error
+    raise ImportError(f"import pilotage.navigator, not {__name__}: the folder that holds this package is on the path")
+
+register()
 
 __all__ = [
     "ActionSpec",

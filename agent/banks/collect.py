@@ -12,20 +12,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.banks.explore import Mix
 from pilotage.agent.banks.plan import Way
+from pilotage.agent.banks.progress import Tally, Walked
 from pilotage.agent.banks.recorder import Enough, Recorder, Spot
 from pilotage.agent.banks.sources import Assigned
-from pilotage.agent.banks.progress import Tally, Walked
-from pilotage.agent.errors import UsageError
-from pilotage.agent.tasks.grading import grader_for
-from pilotage.agent.models.reply import RequestRefused
-from pilotage.agent.components import Parts
-from pilotage.agent.batch.refusals import Refusals
 from pilotage.agent.banks.stepwise import Stepwise
-from pilotage.agent.task import Task
+from pilotage.agent.batch.refusals import Refusals
 from pilotage.agent.batch.workers import at_once
+from pilotage.agent.blocks.answer import shortest_prompt
+from pilotage.agent.components import Parts
+from pilotage.agent.errors import UsageError
+from pilotage.agent.models.reply import RequestRefused
+from pilotage.agent.task import Task
+from pilotage.agent.tasks.grading import grader_for
 from pilotage.navigator.bank.bank import ROOT, BankWriter, Node, TaskHeader, child_id
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
-from pilotage.agent.errors import UsageError
-from pilotage.agent.components import Parts
-from pilotage.agent.routing.policies import policy_for
 from pilotage.agent.banks.stepwise import Moment
+from pilotage.agent.components import Parts
+from pilotage.agent.errors import UsageError
+from pilotage.agent.routing.policies import policy_for
 from pilotage.navigator.policies.epsilon import PREFIX
 from pilotage.navigator.policies.policy import Policy, require_legal
 from pilotage.navigator.policies.policy_file import SUFFIX

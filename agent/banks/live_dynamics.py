@@ -1,4 +1,4 @@
-"""LiveDynamics: real blocks behind `pilotage.navigator.envs.env`, for learning live and for checking what a bank promised."""
+"""LiveDynamics: real blocks behind `navigator.envs.env`, for learning live and for checking what a bank promised."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from pilotage.agent.errors import UsageError
-from pilotage.agent.tasks.grading import grader_for
-from pilotage.agent.components import Parts
 from pilotage.agent.banks.stepwise import Ending, Moment, Stepwise
+from pilotage.agent.components import Parts
+from pilotage.agent.errors import UsageError
 from pilotage.agent.task import Task
+from pilotage.agent.tasks.grading import grader_for
 from pilotage.agent.trace import Usage
 from pilotage.navigator.bank.records import cost_of
 from pilotage.navigator.dynamics import Transition, as_index

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pilotage.agent.banks.live_dynamics import LiveDynamics
 from pilotage.agent.banks.recorder import Recorder, Spot
 from pilotage.agent.banks.sources import Assigned
+from pilotage.agent.banks.stepwise import Ending, Moment
+from pilotage.agent.components import Parts
 from pilotage.agent.errors import ModelUnavailable
 from pilotage.agent.models.reply import RequestRefused
-from pilotage.agent.components import Parts
-from pilotage.agent.banks.live_dynamics import LiveDynamics
-from pilotage.agent.banks.stepwise import Ending, Moment
 from pilotage.agent.task import Task
 from pilotage.agent.trace import Usage
 from pilotage.navigator.bank.bank import ROOT, Bank, BankWriter, Node, TaskHeader, Tree, child_id
@@ -63,8 +63,8 @@ class Spent:
 class RecordingDynamics(LiveDynamics):
     """Live dynamics over a bank that grows: a node that it holds is walked for nothing, any other is run and written.
 
-    It is what `pilotage.navigator.training.train.train_live` trains on (its `LiveSource`). Blocks decode greedily as a rule, so what was
-    recorded is what would happen again.
+    It is what `pilotage.navigator.training.train.train_live` trains on (its `LiveSource`). Blocks decode greedily as a
+    rule, so what was recorded is what would happen again.
 
     Args:
         parts: what the agent is made of.

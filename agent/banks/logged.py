@@ -1,4 +1,4 @@
-"""Logged: the runs of results files as a log by which other policies can be judged (`pilotage.navigator.off_policy`)."""
+"""Logged: the runs of results files as a log by which other policies can be judged (`navigator.off_policy`)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from pilotage.agent.blocks import Registry
 from pilotage.agent.banks.traces import result_lines
+from pilotage.agent.blocks import Registry
 from pilotage.agent.errors import UsageError
 from pilotage.agent.routing.decisions import Navigation
 from pilotage.agent.routing.observation import spec_for

@@ -9,9 +9,9 @@ Behind a `?` stands when an entry is worth its cost: `failed` (the step before r
 shows in a replay as what may be done next, so anything else, the score above all, would be told to a policy by the
 mask.
 
-Routes are fresh (`pilotage.agent.blocks.freshness`): behind another attempt, reason, program, decompose, debate and a check by program
-ask what they asked at the root, so such nodes cost nothing: the response cache has the reply. Hence the plans name them
-in many places.
+Routes are fresh (`pilotage.agent.blocks.freshness`): behind another attempt, reason, program, decompose, debate and a
+check by program ask what they asked at the root, so such nodes cost nothing: the response cache has the reply. Hence
+the plans name them in many places.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pilotage.agent.errors import UsageError
 from pilotage.agent.banks.stepwise import Moment
+from pilotage.agent.errors import UsageError
 from pilotage.navigator.spaces import ActionSpec
 
 SMALL = (

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pilotage.agent.banks.record import fingerprint
-from pilotage.agent.errors import StepRefused, UsageError
-from pilotage.agent.batch.refusals import Refusals
 from pilotage.agent.banks.scorers.base import ScoredStep, StepScorer
+from pilotage.agent.batch.refusals import Refusals
+from pilotage.agent.batch.workers import at_once
+from pilotage.agent.errors import StepRefused, UsageError
 from pilotage.agent.task import Task
 from pilotage.agent.trace import Usage
-from pilotage.agent.batch.workers import at_once
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.step_scores import StepScore, StepScoreWriter, step_hash
 

@@ -1,7 +1,7 @@
 """Stepwise: a task's run, block by block, as somebody else decides: a learner, a recorder of banks.
 
-It goes through `pilotage.agent.graph.advance` as the graph does. Gold is with the grader alone, which is asked only for what stopping
-gives; memory is read where the agent has one, and never written.
+It goes through `pilotage.agent.graph.advance` as the graph does. Gold is with the grader alone, which is asked only for
+what stopping gives; memory is read where the agent has one, and never written.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from pilotage.agent.graph.advance import abilities, kit_for, observe, remember, run_block
 from pilotage.agent.blocks.answer import shortest_prompt
+from pilotage.agent.components import Parts
 from pilotage.agent.errors import BadReply, ModelUnavailable, UsageError
-from pilotage.agent.tasks.grading import grader_for
+from pilotage.agent.graph.advance import abilities, kit_for, observe, remember, run_block
 from pilotage.agent.kit import Kit
 from pilotage.agent.models.reply import Reply
-from pilotage.agent.components import Parts
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
+from pilotage.agent.tasks.grading import grader_for
 from pilotage.agent.trace import Charge, Evidence, Step, Trace, Usage
 from pilotage.navigator.spaces import ActionMask, Observation
 

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from pilotage.agent.blocks import Registry
-from pilotage.agent.budget import Budget
 from pilotage.agent.banks.record import child_node, root_node
 from pilotage.agent.banks.sources import Assigned
+from pilotage.agent.banks.stepwise import UNUSABLE, Ending, Moment, extended
+from pilotage.agent.blocks import Registry
+from pilotage.agent.budget import Budget
 from pilotage.agent.errors import UsageError
-from pilotage.agent.tasks.grading import grader_for
 from pilotage.agent.routing.observation import Observer
 from pilotage.agent.state import Abilities, State
-from pilotage.agent.banks.stepwise import UNUSABLE, Ending, Moment, extended
 from pilotage.agent.task import Task
+from pilotage.agent.tasks.grading import grader_for
 from pilotage.agent.trace import Step, Trace, Usage
 from pilotage.common.json_text import read_json
 from pilotage.navigator.bank.bank import ROOT, BankWriter, Node, child_id

@@ -12,13 +12,13 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pilotage.agent.errors import BadReply, CacheUnusable, ModelUnavailable, PilotageError, Unforeseen, UsageError
-from pilotage.common.redaction import redact_message
 from pilotage.agent.batch.refusals import Refusals
 from pilotage.agent.batch.regrading import regrade
 from pilotage.agent.batch.results import ResultsFile, key
+from pilotage.agent.errors import BadReply, CacheUnusable, ModelUnavailable, PilotageError, Unforeseen, UsageError
 from pilotage.agent.run import Run
 from pilotage.agent.task import Task
+from pilotage.common.redaction import redact_message
 from pilotage.memory.errors import ConceptStoreError
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pilotage.agent.errors import UsageError
-from pilotage.agent.tasks.grading import score_of
 from pilotage.agent.batch.results import ResultsFile, key
+from pilotage.agent.errors import UsageError
 from pilotage.agent.task import Task
+from pilotage.agent.tasks.grading import score_of
 
 if TYPE_CHECKING:
     from pilotage.agent.sandbox import Sandbox

@@ -2,9 +2,9 @@
 
 from pilotage.agent.blocks.base import Block
 from pilotage.agent.blocks.freshness import is_apart, was_asked
+from pilotage.agent.blocks.steps import programmed
 from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
-from pilotage.agent.blocks.steps import programmed
 from pilotage.agent.trace import Step
 
 PROMPT = (

@@ -1,8 +1,8 @@
 """Prompts as a conversation that only ever grows, so that a model's prefix cache serves all but the newest turn.
 
 Order: a fixed system sentence, what memory recalled, the task, then the earlier exchanges that are to be read, word for
-word (`pilotage.agent.blocks.freshness` tells which), and last the new instruction. Reading a prompt is what costs a small machine most,
-so nothing stable ever stands behind something that changes.
+word (`pilotage.agent.blocks.freshness` tells which), and last the new instruction. Reading a prompt is what costs a
+small machine most, so nothing stable ever stands behind something that changes.
 """
 
 from __future__ import annotations

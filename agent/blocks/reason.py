@@ -2,10 +2,10 @@
 
 from pilotage.agent.blocks.base import Block
 from pilotage.agent.blocks.freshness import is_apart, is_unfinished, was_asked
-from pilotage.agent.kit import Kit
 from pilotage.agent.blocks.prompting import ANSWER_FORM
-from pilotage.agent.state import State
 from pilotage.agent.blocks.steps import reasoned
+from pilotage.agent.kit import Kit
+from pilotage.agent.state import State
 from pilotage.agent.trace import Step
 
 PROMPT = "Solve this step by step. Write each step on its own line with its arithmetic or reason. {form}"

@@ -6,10 +6,10 @@ nothing to act on: of 17 such repairs one was right. Only other steps are critic
 """
 
 from pilotage.agent.blocks.base import Block
-from pilotage.agent.kit import Kit
 from pilotage.agent.blocks.prompting import ANSWER_FORM
-from pilotage.agent.state import State
 from pilotage.agent.blocks.steps import programmed, reasoned
+from pilotage.agent.kit import Kit
+from pilotage.agent.state import State
 from pilotage.agent.trace import Step
 
 REPAIR_PROGRAM = "Say in one line what was wrong, then write the corrected program in one ```python block."

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pilotage.agent.answers import extract
-from pilotage.agent.kit import Kit
 from pilotage.agent.blocks.programs import run_program
+from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
 from pilotage.agent.trace import Step, Turn
 

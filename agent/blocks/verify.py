@@ -8,10 +8,10 @@ program.
 from pilotage.agent.answers import normal_form
 from pilotage.agent.blocks.base import Block
 from pilotage.agent.blocks.program import instruction
-from pilotage.agent.kit import Kit
 from pilotage.agent.blocks.prompting import ANSWER_FORM
-from pilotage.agent.state import State
 from pilotage.agent.blocks.steps import programmed, reasoned
+from pilotage.agent.kit import Kit
+from pilotage.agent.state import State
 from pilotage.agent.trace import Step
 
 BY_REASONING = "Solve this by hand, step by step. Write each step on its own line with its arithmetic or reason. {form}"

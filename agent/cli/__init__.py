@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from pilotage.agent.cli.bank import bank, collect
 from pilotage.agent.cli import demo, doctor, graph, models
+from pilotage.agent.cli.bank import bank, collect
 from pilotage.agent.cli.evaluate import estimate, evaluate, report
 from pilotage.agent.cli.memory import memory
-from pilotage.agent.cli.train import policy, train
 from pilotage.agent.cli.solve import solve
 from pilotage.agent.cli.terminal import App
+from pilotage.agent.cli.train import policy, train
 
 app = App(
     name="pilotage",

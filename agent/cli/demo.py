@@ -27,8 +27,8 @@ def demo(
     """Solve three real tasks with the embedded model and learn from the first for the third."""
     from pilotage.agent.assembly import assemble
     from pilotage.agent.settings import Settings
-    from pilotage.common.paths import data_dir
     from pilotage.common.files import replace
+    from pilotage.common.paths import data_dir
 
     folder = data_dir() / "demo"
     shutil.rmtree(folder, ignore_errors=True)  # the demo starts without memory, so that what it learns is seen

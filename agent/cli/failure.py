@@ -13,9 +13,8 @@ from typing import Any
 import typer
 
 from pilotage.agent.errors import Interrupted, PilotageError
-from pilotage.common.redaction import redact_message
 from pilotage.common.paths import data_dir
-from pilotage.navigator.errors import NavigatorError
+from pilotage.common.redaction import redact_message
 
 ELSEWHERE = "choose another place"
 REMEDIES = {
@@ -55,8 +54,6 @@ def sentence_and_code(error: BaseException) -> tuple[str, int] | None:
     """Text and exit code of an error that a user can mend; None for one that is a defect of the program."""
     if isinstance(error, PilotageError):
         return str(error), error.exit_code
-    if isinstance(error, NavigatorError):
-        return str(error), 2
     if isinstance(error, OSError) and error.errno is not None:
         return about_file(error), 1
     if isinstance(error, sqlite3.Error):  # the cache and the memory tell of their own files themselves
@@ -66,7 +63,12 @@ def sentence_and_code(error: BaseException) -> tuple[str, int] | None:
     if hasattr(error, "format_message"):
         return _about_usage(error), 2
     from pilotage.memory.errors import ConceptStoreError
+    from pilotage.navigator.errors import (
+        NavigatorError,
+    )  # the package brings Gymnasium: not for an error of another kind
 
+    if isinstance(error, NavigatorError):
+        return str(error), 2
     return (str(error), 1) if isinstance(error, ConceptStoreError) else None
 
 

@@ -18,9 +18,9 @@ from typer.core import TyperCommand
 
 from pilotage.agent.cli.page import Group, ShortPage
 from pilotage.agent.errors import Interrupted, UsageError
-from pilotage.common.redaction import redact, redact_message
 from pilotage.agent.text import json_line, json_page, one_line, printable, printable_json
 from pilotage.common.paths import expanded
+from pilotage.common.redaction import redact, redact_message
 
 if TYPE_CHECKING:
     from rich.console import Console

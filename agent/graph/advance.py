@@ -13,12 +13,12 @@ from inspect import isawaitable
 
 from pilotage.agent.blocks.base import Block, CutShort
 from pilotage.agent.budget import Meter
-from pilotage.agent.learning.credit import is_held_out
+from pilotage.agent.components import Parts
 from pilotage.agent.errors import BudgetExceeded, UsageError
 from pilotage.agent.kit import HINT_TOKENS, Kit
+from pilotage.agent.learning.credit import is_held_out
 from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.routing.observation import Observer
-from pilotage.agent.components import Parts
 from pilotage.agent.state import Abilities, State
 from pilotage.agent.trace import Evidence, Recalled, Step, Usage
 from pilotage.navigator.spaces import Observation

@@ -1,8 +1,8 @@
 """The LangGraph graph: begin -> observe -> navigate -> <block> -> observe -> ... -> answer -> learn.
 
-The graph's state (`pilotage.agent.graph.run_state`) is plain JSON, so that any checkpointer can store it, and it holds the task's
-public view only: no hidden answer can travel in it. Each node reads it as a `State`, does one thing, and returns what
-is new.
+The graph's state (`pilotage.agent.graph.run_state`) is plain JSON, so that any checkpointer can store it, and it holds
+the task's public view only: no hidden answer can travel in it. Each node reads it as a `State`, does one thing, and
+returns what is new.
 """
 
 from __future__ import annotations
@@ -18,20 +18,29 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command
 
 from pilotage.agent import events
-from pilotage.agent.graph.advance import abilities, kit_for, observe, remember, run_block
 from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.blocks.base import Block
 from pilotage.agent.budget import Budget
-from pilotage.agent.graph.clock import Clock
+from pilotage.agent.components import Parts
 from pilotage.agent.errors import BadReply, ModelUnavailable
+from pilotage.agent.graph.advance import abilities, kit_for, observe, remember, run_block
+from pilotage.agent.graph.clock import Clock
+from pilotage.agent.graph.event_loop import Portal
 from pilotage.agent.graph.message_ids import hear
+from pilotage.agent.graph.new_messages import asks_since
+from pilotage.agent.graph.run_state import (
+    RunInput,
+    RunOutput,
+    RunState,
+    anew,
+    as_message,
+    messages_in,
+    question_in,
+    trace_of,
+)
 from pilotage.agent.kit import Kit
 from pilotage.agent.routing.decisions import decided
 from pilotage.agent.routing.navigators import choose
-from pilotage.agent.graph.new_messages import asks_since
-from pilotage.agent.components import Parts
-from pilotage.agent.graph.event_loop import Portal
-from pilotage.agent.graph.run_state import RunInput, RunOutput, RunState, anew, as_message, messages_in, question_in, trace_of
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
 from pilotage.agent.trace import Charge, Trace, Usage

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
+from pilotage.agent.components import Parts
 from pilotage.agent.errors import AgentClosed, UsageError
 from pilotage.agent.graph.build import build_graph
-from pilotage.agent.components import Parts
 from pilotage.agent.graph.event_loop import Portal
 from pilotage.agent.task import Task
 from pilotage.common.paths import expanded

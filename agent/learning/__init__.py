@@ -1,1 +1,1 @@
-"""learning"""
+"""What a run gives memory, and what memory gives a run."""

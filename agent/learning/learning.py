@@ -8,8 +8,8 @@ from pilotage.agent.candidates import Candidate
 from pilotage.agent.kit import Kit
 from pilotage.agent.learning.failure_cases import misstep_of
 from pilotage.agent.learning.recalling import recall_from
-from pilotage.agent.state import State
 from pilotage.agent.learning.writing import writer_from
+from pilotage.agent.state import State
 
 if TYPE_CHECKING:
     from pilotage.memory import ConceptDraft, ConceptStore, Provenance

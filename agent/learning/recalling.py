@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from pilotage.agent.budget import estimate_tokens
 from pilotage.agent.errors import BadReply
 from pilotage.agent.kit import Kit
-from pilotage.agent.trace import Hint, Recalled
 from pilotage.agent.learning.writing import writer_from
+from pilotage.agent.trace import Hint, Recalled
 
 if TYPE_CHECKING:
     from pilotage.memory import ConceptStore, Recollection
@@ -44,7 +44,7 @@ class Recaller:
     async def __call__(
         self, query: str, max_tokens: int, kit: Kit | None = None, *, exclude: Collection[str] = (), tried: str = ""
     ) -> Recalled:
-        """What memory has for a task; see `pilotage.agent.kit.Recall`. A model's reply that cannot be used changes nothing."""
+        """What memory has for a task; see `agent.kit.Recall`. A model's reply that cannot be used changes nothing."""
         if await asyncio.to_thread(self._store.is_empty):
             return Recalled()
         words = await self._captioned(query, kit) if kit is not None and self._caption else ""

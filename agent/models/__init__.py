@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pilotage.common.lazy import lazy
 
 if TYPE_CHECKING:
     from pilotage.agent.models.cache import CacheStats, ResponseCache
@@ -11,14 +12,14 @@ if TYPE_CHECKING:
     from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel
     from pilotage.agent.models.factory import load_model
     from pilotage.agent.models.reply import Capabilities, Message, Reply, Request, TokenLogprob, UnusableReply
-    from pilotage.agent.models.transport.retry import RetryPolicy
     from pilotage.agent.models.scripted import Fault, ScriptedCall, ScriptedChatModel, ScriptedReply
+    from pilotage.agent.models.transport.retry import RetryPolicy
 
 # Where each public name lives; modules load at first use, because some of them bring LangChain in.
-_HOMES = {
+_MODULE = {
     "CacheStats": "cache",
     "Capabilities": "reply",
-    "EmbeddedChatModel": "embedded",
+    "EmbeddedChatModel": "embedded.chat_model",
     "Fault": "scripted",
     "Message": "reply",
     "ModelClient": "client",
@@ -26,7 +27,7 @@ _HOMES = {
     "Request": "reply",
     "RequestRefused": "reply",
     "ResponseCache": "cache",
-    "RetryPolicy": "retry",
+    "RetryPolicy": "transport.retry",
     "ScriptedCall": "scripted",
     "ScriptedChatModel": "scripted",
     "ScriptedReply": "scripted",
@@ -55,8 +56,4 @@ __all__ = [
     "load_model",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"pilotage.agent.models.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'pilotage.agent.models' has no attribute '{name}'")
+__getattr__ = lazy(__name__, _MODULE)

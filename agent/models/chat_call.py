@@ -13,11 +13,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.errors import UsageError
+from pilotage.agent.models.dialect import (
+    LIMIT_NAMES,
+    Dialect,
+    Said,
+    Terms,
+    capabilities_of,
+    is_providers,
+    of,
+    speaks_openai,
+)
+from pilotage.agent.models.reply import Capabilities, Request
 from pilotage.agent.models.transport import pooling
 from pilotage.agent.models.transport.completions import read_first_choice
-from pilotage.agent.models.dialect import LIMIT_NAMES, Dialect, Said, Terms, capabilities_of, is_providers, of, speaks_openai
 from pilotage.agent.models.transport.refused_parameters import WORDS
-from pilotage.agent.models.reply import Capabilities, Request
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

@@ -10,23 +10,23 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.errors import ModelUnavailable, PilotageError
-from pilotage.agent.models.parsing.collector import Attempt, Collector, ListenerFailed, TokenRelay
-from pilotage.agent.models.transport.credentials import remember_keys, without_keys
-from pilotage.agent.models.transport.deadline import within
+from pilotage.agent.graph.event_loop import OneProcess
+from pilotage.agent.models.chat_call import Speaker, Spoken
 from pilotage.agent.models.dialect import NO_TERMS, Dialect, Terms, is_providers, speaks_openai
+from pilotage.agent.models.parsing.collector import Attempt, Collector, ListenerFailed, TokenRelay
 from pilotage.agent.models.parsing.finish_reasons import UNFINISHED
 from pilotage.agent.models.parsing.flaws import flaw_of
-from pilotage.agent.models.transport.guard import Elsewhere, Garbled, Overlong, Reading, byte_limit, current
 from pilotage.agent.models.parsing.messages import message_of, messages_of
+from pilotage.agent.models.reply import Capabilities, Reply, Request, RequestRefused, UnusableReply
+from pilotage.agent.models.transport.credentials import remember_keys, without_keys
+from pilotage.agent.models.transport.deadline import within
+from pilotage.agent.models.transport.guard import Elsewhere, Garbled, Overlong, Reading, byte_limit, current
 from pilotage.agent.models.transport.pooling import met_another_loop
 from pilotage.agent.models.transport.refused_parameters import refusal_in
-from pilotage.agent.models.reply import Capabilities, Reply, Request, RequestRefused, UnusableReply
 from pilotage.agent.models.transport.retry import Failure, RetryPolicy, causes, diagnose, is_no_stream
-from pilotage.agent.models.chat_call import Speaker, Spoken
-from pilotage.agent.graph.event_loop import OneProcess
-from pilotage.common.redaction import Veil, public_address, redact_message, remember_address
 from pilotage.agent.text import carriable
 from pilotage.agent.trace import Usage
+from pilotage.common.redaction import Veil, public_address, redact_message, remember_address
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable

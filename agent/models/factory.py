@@ -13,8 +13,8 @@ from pilotage.agent.models.client import ModelClient
 from pilotage.agent.models.reply import Capabilities
 from pilotage.agent.models.transport.retry import RetryPolicy
 from pilotage.agent.models.weights.weights import find, path_of
-from pilotage.common.redaction import public_address
 from pilotage.common.paths import expanded
+from pilotage.common.redaction import public_address
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel

@@ -1,1 +1,1 @@
-"""routing"""
+"""Who chooses the next block, and what they see."""

@@ -13,9 +13,9 @@ from typing import Protocol, runtime_checkable
 from pilotage.agent.blocks import Registry
 from pilotage.agent.errors import UsageError
 from pilotage.agent.kit import Kit
+from pilotage.agent.routing.explore_exploit import StudyingNavigator
 from pilotage.agent.routing.policies import Effort, policy_for
 from pilotage.agent.state import State
-from pilotage.agent.routing.explore_exploit import StudyingNavigator
 from pilotage.navigator.policies.policy import Decision, Policy, for_task
 from pilotage.navigator.spaces import ActionMask, Observation, ObservationSpec
 

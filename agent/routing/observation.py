@@ -18,8 +18,8 @@ from pilotage.agent.routing.probe import probability_right
 from pilotage.agent.routing.self_scores import FEATURES as SELF_SCORES
 from pilotage.agent.routing.self_scores import self_scores
 from pilotage.agent.routing.self_scores import unknown as unknown_scores
-from pilotage.agent.state import State
 from pilotage.agent.routing.text_features import FEATURES, wording
+from pilotage.agent.state import State
 from pilotage.navigator.spaces import Feature, Observation, ObservationSpec
 
 KINDS_TOLD = ("numeric", "choice", "text", "program", "grid")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pilotage.agent.errors import UsageError
 from pilotage.common.paths import expanded
-from pilotage.navigator.policies import epsilon as exploring
 from pilotage.navigator.errors import NavigatorError
+from pilotage.navigator.policies import epsilon as exploring
 from pilotage.navigator.policies.policy import FixedPolicy, Policy, RandomPolicy
 from pilotage.navigator.policies.policy_file import SUFFIX
 from pilotage.navigator.policies.pretrained import shipped

@@ -14,8 +14,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from pilotage.agent.tasks.grading import MISSING, Grade, NumericGrader
 from pilotage.agent.task import Task
+from pilotage.agent.tasks.grading import MISSING, Grade, NumericGrader
 from pilotage.agent.tasks.gym import load_gym
 
 logger = logging.getLogger("pilotage.tasks")

@@ -14,8 +14,8 @@ from pilotage.agent.errors import TaskError, UsageError
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.source import TaskDefect
 from pilotage.agent.tasks.spec import Spec
-from pilotage.common.paths import expanded
 from pilotage.common.json_text import NotJson, read_json
+from pilotage.common.paths import expanded
 
 # From an object and the name to give it if it brings none; raises TaskError or ValidationError.
 Build = Callable[[dict[str, Any], str], Task]

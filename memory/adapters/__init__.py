@@ -1,1 +1,1 @@
-"""adapters"""
+"""The memory as other systems see it: a LangGraph store, an MCP server."""

@@ -17,13 +17,13 @@ from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field
 
-from pilotage.memory.text.prompt_injection import held_back, is_instruction
 from pilotage.memory.concept import Concept, ConceptDraft, ConceptKind, Parameter, Status
+from pilotage.memory.edits.undo import REDO
 from pilotage.memory.errors import ConceptStoreError, InvalidConcept, UnknownConcept
 from pilotage.memory.ledger.ledger import Event
 from pilotage.memory.render import render, without
 from pilotage.memory.store import ConceptStore
-from pilotage.memory.edits.undo import REDO
+from pilotage.memory.text.prompt_injection import held_back, is_instruction
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

@@ -1,1 +1,1 @@
-"""edits"""
+"""Every change to a memory, and how it is taken back."""

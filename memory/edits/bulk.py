@@ -12,12 +12,20 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from pilotage.memory.ledger.bounds import parts
-from pilotage.memory.ledger.changes import WITHDRAWN, Changes, difference, flatten, is_content, touches_search, unflatten
 from pilotage.memory.concept import Concept, now
+from pilotage.memory.ledger.bounds import parts
+from pilotage.memory.ledger.changes import (
+    WITHDRAWN,
+    Changes,
+    difference,
+    flatten,
+    is_content,
+    touches_search,
+    unflatten,
+)
 from pilotage.memory.ledger.ledger import Action, By, Event
-from pilotage.memory.search.keywords import KeywordIndex
 from pilotage.memory.ledger.schema import concepts, events, unsettled_hash, vectors, withdrawn_hash
+from pilotage.memory.search.keywords import KeywordIndex
 
 _UNSETTLE = (
     update(concepts)

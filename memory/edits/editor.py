@@ -10,16 +10,16 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from pilotage.memory.edits.bulk import NewConcept, ids_by_hash, insert_new
+from pilotage.common.text import carriable
 from pilotage.memory.concept import Concept, ConceptDraft, Provenance, Status, check_text, first_fault
+from pilotage.memory.edits.bulk import NewConcept, ids_by_hash, insert_new
+from pilotage.memory.edits.proposal import Proposed
+from pilotage.memory.edits.text_index import TextIndex
 from pilotage.memory.errors import InvalidConcept, StaleConcept, UnknownConcept
 from pilotage.memory.ledger.ledger import Action, By, Ledger
 from pilotage.memory.search.keywords import KeywordIndex
-from pilotage.memory.edits.proposal import Proposed
-from pilotage.memory.text.same_text import text_key
-from pilotage.common.text import carriable
-from pilotage.memory.edits.text_index import TextIndex
 from pilotage.memory.search.vectors import VectorStore
+from pilotage.memory.text.same_text import text_key
 
 
 class Editor:

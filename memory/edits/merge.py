@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from pilotage.memory.concept import MOST_COUNTED, Concept, ConceptDraft, Outcomes
-from pilotage.memory.learning.reconcile import extension
 from pilotage.memory.edits.editor import Editor
 from pilotage.memory.errors import InvalidConcept, StaleConcept
+from pilotage.memory.learning.reconcile import extension
 from pilotage.memory.ledger.ledger import By, Ledger
 from pilotage.memory.search.vectors import VectorStore
 

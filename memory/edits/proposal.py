@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
-from pilotage.memory.text.prompt_injection import HeldBack, held_back
 from pilotage.memory.concept import ConceptDraft, Provenance, Status
+from pilotage.memory.text.prompt_injection import HeldBack, held_back
 
 
 class Adding(TypedDict, total=False):

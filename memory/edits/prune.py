@@ -6,10 +6,10 @@ import math
 import secrets
 from dataclasses import dataclass
 
-from pilotage.memory.edits.bulk import Step, append_all
-from pilotage.memory.ledger.changes import flatten
 from pilotage.memory.concept import Concept, Outcomes
+from pilotage.memory.edits.bulk import Step, append_all
 from pilotage.memory.edits.credit import Uplift
+from pilotage.memory.ledger.changes import flatten
 from pilotage.memory.ledger.ledger import By, Ledger
 from pilotage.memory.search.keywords import KeywordIndex
 

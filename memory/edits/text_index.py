@@ -28,8 +28,8 @@ from sqlalchemy import (
 
 from pilotage.memory.concept import Concept
 from pilotage.memory.ledger.ledger import Ledger
-from pilotage.memory.text.same_text import CANONICAL_FORM, text_key
 from pilotage.memory.ledger.schema import concepts
+from pilotage.memory.text.same_text import CANONICAL_FORM, text_key
 
 _BATCH = 1000
 _PARAMETERS = 500  # of one statement

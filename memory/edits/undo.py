@@ -13,12 +13,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from pilotage.memory.concept import Status
+from pilotage.memory.edits.bulk import Step, append_all, fields_of, ids_by_hash, unsettle
+from pilotage.memory.errors import StaleConcept, UnknownEvent
 from pilotage.memory.ledger import timeline
 from pilotage.memory.ledger.bounds import MOST_ROWS
-from pilotage.memory.edits.bulk import Step, append_all, fields_of, ids_by_hash, unsettle
 from pilotage.memory.ledger.changes import WITHDRAWN, difference, is_content, is_counter, unflatten
-from pilotage.memory.concept import Status
-from pilotage.memory.errors import StaleConcept, UnknownEvent
 from pilotage.memory.ledger.ledger import By, Event, Ledger
 from pilotage.memory.search.keywords import KeywordIndex
 from pilotage.memory.search.vectors import VectorStore

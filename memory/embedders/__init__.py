@@ -1,1 +1,1 @@
-"""embedders"""
+"""Embedders: text to vectors."""

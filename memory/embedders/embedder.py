@@ -14,8 +14,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotage.memory.errors import EmbedderError
 from pilotage.common.paths import data_dir
+from pilotage.memory.errors import EmbedderError
 from pilotage.memory.text.words import content_words
 
 Vectors = NDArray[np.float32]

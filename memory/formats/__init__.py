@@ -1,1 +1,1 @@
-"""formats"""
+"""A memory as a file: JSON Lines, ArcMemo's formats, other documents."""

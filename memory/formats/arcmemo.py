@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pilotage.memory.formats.arcmemo_fields import CONCEPT_KEYS, Fields, known_name, with_known_keys
 from pilotage.memory.concept import ConceptDraft, Provenance
 from pilotage.memory.errors import InvalidConcept
+from pilotage.memory.formats.arcmemo_fields import CONCEPT_KEYS, Fields, known_name, with_known_keys
 from pilotage.memory.text.fitting import TITLE, cut, one_line, sentences, split
 
 SOLUTION = "solution"  # subtype of a routine that tells how one puzzle was solved

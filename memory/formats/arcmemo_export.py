@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from pilotage.memory.formats.arcmemo import SOLUTION
 from pilotage.memory.concept import Concept
+from pilotage.memory.formats.arcmemo import SOLUTION
 
 
 def as_arcmemo(concepts: Iterable[Concept]) -> tuple[dict[str, Any], int]:

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from pilotage.memory.errors import MalformedImport
 from pilotage.common.text import carriable_data
+from pilotage.memory.errors import MalformedImport
 
 MAX_BYTES = 32 * 1024 * 1024
 _MAX_NODES = 2_000_000  # after every YAML alias has been followed: a few lines of them can stand for billions

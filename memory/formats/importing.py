@@ -19,19 +19,19 @@ from typing import IO
 
 from sqlalchemy import Connection, or_, select
 
-from pilotage.memory.formats.arcmemo import Defect
-from pilotage.memory.edits.bulk import NewConcept, Step, append_all, fields_of
-from pilotage.memory.ledger.changes import flatten
-from pilotage.memory.text.prompt_injection import held_back
+from pilotage.common.paths import expanded
 from pilotage.memory.concept import Concept
+from pilotage.memory.edits.bulk import NewConcept, Step, append_all, fields_of
 from pilotage.memory.edits.editor import Editor
 from pilotage.memory.errors import MalformedImport
-from pilotage.common.paths import expanded
-from pilotage.memory.ledger.ledger import By, Ledger
-from pilotage.memory.search.keywords import KeywordIndex
+from pilotage.memory.formats.arcmemo import Defect
 from pilotage.memory.formats.records import Record, Records, SourceFormat
+from pilotage.memory.ledger.changes import flatten
+from pilotage.memory.ledger.ledger import By, Ledger
 from pilotage.memory.ledger.schema import concepts, withdrawn_hash
+from pilotage.memory.search.keywords import KeywordIndex
 from pilotage.memory.search.vectors import VectorStore
+from pilotage.memory.text.prompt_injection import held_back
 
 _BATCH = 256
 OnProgress = Callable[[int, int | None], None]

@@ -17,8 +17,8 @@ from typing import IO, Any, Literal
 
 from sqlalchemy import func, select
 
-from pilotage.memory.concept import CONCEPT_FORMAT, Concept, now
 from pilotage.common.paths import expanded
+from pilotage.memory.concept import CONCEPT_FORMAT, Concept, now
 from pilotage.memory.ledger.ledger import Ledger
 from pilotage.memory.ledger.schema import WITHDRAWN_HASHES, concepts
 

@@ -1,1 +1,1 @@
-"""learning"""
+"""From solved tasks and failures to concepts, and from a shortlist to the concepts that fit."""

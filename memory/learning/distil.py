@@ -1,9 +1,9 @@
 """Distil: a solved task becomes a reusable concept, through a writer that the caller gives.
 
-The method comes from what was checked, the words from a small model. A program that solved the task is
-generalised on its syntax tree (`pilotage.memory.learning.sketch`); the writer is asked for a title and for when to use it, or,
-without a program, for the steps too. It sees the task with telling numbers and names masked, and what it
-writes is validated and linted (`pilotage.memory.text.lint`) before it may become a draft.
+The method comes from what was checked, the words from a small model. A program that solved the task is generalised on
+its syntax tree (`pilotage.memory.learning.sketch`); the writer is asked for a title and for when to use it, or, without
+a program, for the steps too. It sees the task with telling numbers and names masked, and what it writes is validated
+and linted (`pilotage.memory.text.lint`) before it may become a draft.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from pilotage.memory.text.prompt_injection import is_instruction
 from pilotage.memory.concept import ConceptDraft, Provenance
 from pilotage.memory.errors import InvalidConcept
+from pilotage.memory.learning.sketch import Sketch, sketch
+from pilotage.memory.learning.writer import Writer, WritingRequest, read_object, schema
 from pilotage.memory.text.lint import faults, keywords, masked
+from pilotage.memory.text.prompt_injection import is_instruction
 from pilotage.memory.text.quoting import quoted_text
 from pilotage.memory.text.same_text import distinct
-from pilotage.memory.learning.sketch import Sketch, sketch
 from pilotage.memory.text.words import content_words
-from pilotage.memory.learning.writer import Writer, WritingRequest, read_object, schema
 
 SYSTEM = (
     "You write short notes that help to solve other tasks of the same kind. Describe the kind of task and the "

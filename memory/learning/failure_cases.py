@@ -12,14 +12,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from pilotage.memory.text.prompt_injection import is_instruction
 from pilotage.memory.concept import ConceptDraft, Provenance
 from pilotage.memory.errors import InvalidConcept
-from pilotage.memory.text.lint import faults, keywords, masked
-from pilotage.memory.text.quoting import quoted_text
 from pilotage.memory.learning.sketch import sketch
-from pilotage.memory.text.words import content_words
 from pilotage.memory.learning.writer import Writer, WritingRequest, read_object, schema
+from pilotage.memory.text.lint import faults, keywords, masked
+from pilotage.memory.text.prompt_injection import is_instruction
+from pilotage.memory.text.quoting import quoted_text
+from pilotage.memory.text.words import content_words
 
 _SYSTEM = (
     "You write short warnings that help with other tasks of the same kind. Use general words. Never mention names, "

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from pilotage.memory.concept import Concept, ConceptDraft
+from pilotage.memory.learning.writer import Writer, WritingRequest, read_object, schema
+from pilotage.memory.search.recall import Hit
 from pilotage.memory.text.programs import is_program, same_method
 from pilotage.memory.text.quoting import quoted
-from pilotage.memory.search.recall import Hit
 from pilotage.memory.text.same_text import distinct, says_the_same
-from pilotage.memory.learning.writer import Writer, WritingRequest, read_object, schema
 
 Verdict = Literal["new", "extends", "duplicate", "contradicts"]
 

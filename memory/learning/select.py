@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pilotage.memory.text.prompt_injection import held_back, is_instruction
 from pilotage.memory.concept import Concept
-from pilotage.memory.text.lint import is_garbage, is_refusal
-from pilotage.memory.text.quoting import quoted
-from pilotage.memory.search.recall import Hit
-from pilotage.memory.render import without
 from pilotage.memory.learning.writer import Writer, WritingRequest, read_object, schema
+from pilotage.memory.render import without
+from pilotage.memory.search.recall import Hit
+from pilotage.memory.text.lint import is_garbage, is_refusal
+from pilotage.memory.text.prompt_injection import held_back, is_instruction
+from pilotage.memory.text.quoting import quoted
 
 _TASK_CHARS = 700
 _NOTE_CHARS = 220

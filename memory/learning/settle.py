@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pilotage.memory.concept import ConceptDraft, Provenance, Status
-from pilotage.memory.learning.reconcile import DOUBT, Decision, Verdict, decide, extension
 from pilotage.memory.errors import ConceptStoreError, InvalidConcept, StaleConcept, UnknownConcept
-from pilotage.memory.search.recall import Hit
+from pilotage.memory.learning.reconcile import DOUBT, Decision, Verdict, decide, extension
 from pilotage.memory.learning.writer import Writer
+from pilotage.memory.search.recall import Hit
 
 if TYPE_CHECKING:
     from pilotage.memory.store import ConceptStore

@@ -1,1 +1,1 @@
-"""ledger"""
+"""The ledger: what was ever written, in a SQL database."""

@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import Connection, RootTransaction, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from pilotage.memory.errors import LedgerError, StoreClosed
 from pilotage.memory.ledger.database_errors import not_committed, sentence
 from pilotage.memory.ledger.postgres import CONNECT, PostgresLimits, Ticket
 from pilotage.memory.ledger.sqlite import FRESH, WRITE, prepare_sqlite
-from pilotage.memory.errors import LedgerError, StoreClosed
 
 _KINDS = ("sqlite", "postgresql")
 _DRIVERS = {"psycopg": "pilotage[postgres]"}

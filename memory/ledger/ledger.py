@@ -15,15 +15,15 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from pilotage.common.text import carriable
+from pilotage.memory.concept import Concept, now
+from pilotage.memory.errors import NewerSchema, StaleConcept
 from pilotage.memory.ledger import schema
 from pilotage.memory.ledger.bounds import parts
 from pilotage.memory.ledger.changes import Changes, difference, flatten, touches_search
-from pilotage.memory.concept import Concept, now
 from pilotage.memory.ledger.database import Database
-from pilotage.memory.errors import NewerSchema, StaleConcept
 from pilotage.memory.ledger.migrations import prepare
 from pilotage.memory.ledger.schema import concepts, events, meta, vectors
-from pilotage.common.text import carriable
 
 # Made once: to build it at every search takes five times as long as to run it.
 _STANDING = select(
@@ -156,7 +156,7 @@ class Ledger:
         by: By,
         body: dict[str, Any] | None = None,
     ) -> int:
-        """Record an event and make `concept` the current row; returns the event's number. `pilotage.memory.edits.bulk` does many.
+        """Record an event and make `concept` the current row; returns the event's number. `edits.bulk` does many.
 
         Args:
             connection: from `write()`.

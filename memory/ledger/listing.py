@@ -6,12 +6,12 @@ from typing import Literal, get_args
 
 from sqlalchemy import select
 
-from pilotage.memory.ledger.bounds import amount
+from pilotage.common.text import carriable
 from pilotage.memory.concept import Concept, ConceptKind, Status
 from pilotage.memory.errors import InvalidConcept, UnknownConcept
+from pilotage.memory.ledger.bounds import amount
 from pilotage.memory.ledger.ledger import Ledger
 from pilotage.memory.ledger.schema import WITHDRAWN_HASHES, concepts
-from pilotage.common.text import carriable
 
 Sort = Literal["added", "changed", "title", "seen", "recalled", "helped", "harmed", "posterior"]
 _COLUMNS = {"added": concepts.c.added_seq, "changed": concepts.c.changed_seq}

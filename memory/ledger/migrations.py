@@ -15,11 +15,11 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, inspect, select, text, update
 
+from pilotage.memory.concept import Concept
+from pilotage.memory.errors import LedgerError, LedgerReadOnly, NewerSchema
 from pilotage.memory.ledger import schema
 from pilotage.memory.ledger.changes import difference, flatten
-from pilotage.memory.concept import Concept
 from pilotage.memory.ledger.database import Database
-from pilotage.memory.errors import LedgerError, LedgerReadOnly, NewerSchema
 from pilotage.memory.ledger.schema import events, meta
 
 _log = logging.getLogger(__name__)

@@ -93,8 +93,9 @@ vectors = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
-# What LangGraph agents keep through `pilotage.memory.adapters.langgraph.store`. `namespace` is the tenant, as above; `path` is LangGraph's own
-# namespace. Paths and keys are written as JSON strings, so they are ASCII and sort by their bytes in every database.
+# What LangGraph agents keep through `pilotage.memory.adapters.langgraph.store`. `namespace` is the tenant, as above;
+# `path` is LangGraph's own namespace. Paths and keys are written as JSON strings, so they are ASCII and sort by their
+# bytes in every database.
 _Ascii = Text().with_variant(Text(collation="C"), "postgresql")
 
 items = Table(

@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from pilotage.memory.ledger.bounds import amount, rows
-from pilotage.memory.ledger.changes import WITHDRAWN, flatten, unflatten
+from pilotage.common.text import carriable
 from pilotage.memory.concept import Concept
 from pilotage.memory.errors import UnknownEvent
+from pilotage.memory.ledger.bounds import amount, rows
+from pilotage.memory.ledger.changes import WITHDRAWN, flatten, unflatten
 from pilotage.memory.ledger.ledger import Event, event_of
 from pilotage.memory.ledger.schema import concepts, events, withdrawn_hash
-from pilotage.common.text import carriable
 
 
 def event(connection: Connection, namespace: str, seq: int) -> Event:

@@ -1,1 +1,1 @@
-"""search"""
+"""Finding concepts: vectors, keywords, and what is kept of both."""

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotage.memory.embedders.embedder import EmbedderIdentity
-from pilotage.memory.search.drift import Drift, drift
 from pilotage.memory.ledger.ledger import Ledger, VectorRow
+from pilotage.memory.search.drift import Drift, drift
 from pilotage.memory.search.exact_scan import Neighbour
 
 INDEX_FORMAT = 2
@@ -35,7 +35,8 @@ _log = logging.getLogger(__name__)
 class ChromaIndex:
     """The nearest concepts as Chroma's HNSW graph finds them.
 
-    Made by `open_embedded` of `pilotage.memory.search.chroma_embedded` or `open_on_server` of `pilotage.memory.search.chroma_server`.
+    Made by `open_embedded` of `pilotage.memory.search.chroma_embedded` or `open_on_server` of
+    `pilotage.memory.search.chroma_server`.
 
     Args:
         client: a Chroma client; closed with the index.

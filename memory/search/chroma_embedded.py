@@ -15,11 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pilotage.common.paths import require_descriptors
 from pilotage.memory.embedders.embedder import EmbedderIdentity
 from pilotage.memory.errors import ConceptStoreError, IndexCorrupt, IndexFull
-from pilotage.common.paths import require_descriptors
-from pilotage.memory.search.chroma import ChromaIndex, collection_name
 from pilotage.memory.ledger.ledger import Ledger
+from pilotage.memory.search.chroma import ChromaIndex, collection_name
 
 _FILES = 8  # that an index has open at once, and what its runtime needs
 

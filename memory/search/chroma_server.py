@@ -17,9 +17,9 @@ from sqlalchemy import select
 
 from pilotage.memory.embedders.embedder import EmbedderIdentity
 from pilotage.memory.errors import ConceptStoreError, IndexUnreachable
-from pilotage.memory.search.chroma import ChromaIndex, collection_name
 from pilotage.memory.ledger.ledger import Ledger
 from pilotage.memory.ledger.schema import concepts
+from pilotage.memory.search.chroma import ChromaIndex, collection_name
 
 
 def open_on_server(url: str, ledger: Ledger, namespace: str, identity: EmbedderIdentity) -> ChromaIndex:

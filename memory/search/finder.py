@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import bindparam, select
 
-from pilotage.memory.ledger.bounds import parts
+from pilotage.common.text import carriable
 from pilotage.memory.concept import Concept
+from pilotage.memory.ledger.bounds import parts
 from pilotage.memory.ledger.ledger import Ledger
+from pilotage.memory.ledger.schema import concepts, vectors
 from pilotage.memory.search.keywords import KeywordIndex
 from pilotage.memory.search.recall import Hit, fuse
-from pilotage.memory.ledger.schema import concepts, vectors
-from pilotage.common.text import carriable
 from pilotage.memory.search.vectors import VectorStore
 
 SHORTLIST = 20

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, text
 
 from pilotage.memory.concept import Concept
-from pilotage.memory.search.keyword_table import KeywordTable
 from pilotage.memory.ledger.ledger import Ledger
+from pilotage.memory.search.keyword_table import KeywordTable
 from pilotage.memory.search.rare_words import RareWords
 from pilotage.memory.text.words import content_words
 

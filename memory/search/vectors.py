@@ -17,15 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from pilotage.memory.search.chroma_server import check_url, drop_collections, open_on_server
-from pilotage.memory.search.chroma_embedded import IndexLock, delete_index, open_embedded
 from pilotage.memory.embedders.embedder import Embedder, EmbedderIdentity, Vectors, embed_checked
 from pilotage.memory.errors import EmbedderError, EmbedderMismatch, IndexCorrupt, IndexFull
-from pilotage.memory.search.chroma import ChromaIndex
-from pilotage.memory.search.drift import Drift
 from pilotage.memory.ledger.ledger import Ledger
-from pilotage.memory.search.reindex import OnProgress, move
+from pilotage.memory.search.chroma import ChromaIndex
+from pilotage.memory.search.chroma_embedded import IndexLock, delete_index, open_embedded
+from pilotage.memory.search.chroma_server import check_url, drop_collections, open_on_server
+from pilotage.memory.search.drift import Drift
 from pilotage.memory.search.exact_scan import Neighbour, VectorScan, VectorView
+from pilotage.memory.search.reindex import OnProgress, move
 
 _log = logging.getLogger(__name__)
 

@@ -1,1 +1,1 @@
-"""text"""
+"""What is read out of text alone: sameness, quoting, leaks and prompt injection."""

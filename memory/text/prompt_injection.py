@@ -1,9 +1,9 @@
 """Commands: text that tells a model to give up its instructions, however it is disguised.
 
-Whatever reaches a prompt is quoted as data (`pilotage.memory.text.quoting`); this net is the second line and is narrow on purpose. It
-knows one thing: somebody tells the reader to drop the reader's own instructions or prompt, or to show them. What
-ordinary methods say of rules, guidelines, orders, secrets or messages is none of its business, and what is said in
-other words or languages passes it. A person may overrule it (`ConceptStore.vouch`). `benchmarks/poison.py` and
+Whatever reaches a prompt is quoted as data (`pilotage.memory.text.quoting`); this net is the second line and is narrow
+on purpose. It knows one thing: somebody tells the reader to drop the reader's own instructions or prompt, or to show
+them. What ordinary methods say of rules, guidelines, orders, secrets or messages is none of its business, and what is
+said in other words or languages passes it. A person may overrule it (`ConceptStore.vouch`). `benchmarks/poison.py` and
 `benchmarks/lint.py` print how often it is wrong either way.
 """
 

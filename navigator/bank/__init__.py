@@ -1,1 +1,1 @@
-"""bank"""
+"""Banks: recorded reasoning trees in a folder, one file a task."""

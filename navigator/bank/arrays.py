@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.records import Node
-from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
 from pilotage.navigator.bank.tree import Tree
+from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]

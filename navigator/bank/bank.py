@@ -19,10 +19,10 @@ from pilotage.navigator.bank.files import task_files
 from pilotage.navigator.bank.reader import read_header, read_meta, read_tree
 from pilotage.navigator.bank.records import FORMAT, ROOT, BankMeta, Node, TaskHeader, child_id, cost_of
 from pilotage.navigator.bank.split import stratified
+from pilotage.navigator.bank.tree import Tree
 from pilotage.navigator.bank.writer import BankWriter
 from pilotage.navigator.errors import BankError
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
-from pilotage.navigator.bank.tree import Tree
 
 
 @dataclass

@@ -11,8 +11,8 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from pilotage.navigator.errors import BankError
 from pilotage.common.files import replace, sync_folder
+from pilotage.navigator.errors import BankError
 
 META_FILE = "bank.json"
 TASKS_FOLDER = "tasks"

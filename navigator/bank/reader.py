@@ -7,8 +7,8 @@ from pathlib import Path
 from pilotage.navigator.bank.checks import faults
 from pilotage.navigator.bank.files import META_FILE, parse, read_whole_lines
 from pilotage.navigator.bank.records import ROOT, BankMeta, Node, TaskHeader
-from pilotage.navigator.errors import BankError
 from pilotage.navigator.bank.tree import Tree
+from pilotage.navigator.errors import BankError
 
 
 def read_meta(path: Path) -> BankMeta:

@@ -16,10 +16,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from pilotage.common.locks import Sole
 from pilotage.navigator.bank.bank import Node, Tree
 from pilotage.navigator.bank.files import append, encode, parse, read_whole_lines, safe_name
 from pilotage.navigator.errors import BankError
-from pilotage.common.locks import Sole
 
 FORMAT = 1
 FOLDER = "step-scores"

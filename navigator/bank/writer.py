@@ -8,13 +8,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
 
+from pilotage.common.files import replace
+from pilotage.common.locks import Sole
 from pilotage.navigator.bank.checks import faults
-from pilotage.navigator.bank.files import META_FILE, PACKED, PLAIN, TASKS_FOLDER, append, decompress, encode, read_whole_lines, safe_name, task_file
+from pilotage.navigator.bank.files import (
+    META_FILE,
+    PACKED,
+    PLAIN,
+    TASKS_FOLDER,
+    append,
+    decompress,
+    encode,
+    read_whole_lines,
+    safe_name,
+    task_file,
+)
 from pilotage.navigator.bank.reader import read_meta, read_nodes
 from pilotage.navigator.bank.records import EARLIER, BankMeta, Node, TaskHeader
 from pilotage.navigator.errors import BankError
-from pilotage.common.files import replace
-from pilotage.common.locks import Sole
 
 
 class BankWriter(Sole):

@@ -1,1 +1,1 @@
-"""envs"""
+"""Gymnasium environments over recorded and live reasoning, and how they reward."""

@@ -12,14 +12,14 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Dynamics, Transition, as_index
-from pilotage.navigator.errors import EnvError
-from pilotage.navigator.values.exact import exact_values, uniform_values
-from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.envs.recorded import RecordedDynamics, StateNumbers
+from pilotage.navigator.errors import EnvError
 from pilotage.navigator.reward import Potential, Reward, ScoredSteps, Shaping
 from pilotage.navigator.spaces import ActionMask, Observation
+from pilotage.navigator.values.exact import exact_values, uniform_values
 
 
 class ReasoningEnv(gymnasium.Env[NDArray[np.float32], np.int64]):

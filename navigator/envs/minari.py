@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import BankError
-from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.reward import Reward
 
 if TYPE_CHECKING:

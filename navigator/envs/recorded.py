@@ -7,12 +7,12 @@ from typing import Any, Self
 
 import numpy as np
 
+from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Transition, as_index
 from pilotage.navigator.errors import EnvError, SpecMismatch
-from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
-from pilotage.common.whole import require_whole
+from pilotage.navigator.whole import require_whole
 
 
 class RecordedDynamics:

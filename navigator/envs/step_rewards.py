@@ -11,11 +11,11 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from pilotage.navigator.bank.arrays import Floats, Forest
 from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.bank.step_scores import Scores, read_scores, step_hash
 from pilotage.navigator.errors import BankError
 from pilotage.navigator.values.exact import uniform_values
-from pilotage.navigator.bank.arrays import Floats, Forest
-from pilotage.navigator.bank.step_scores import Scores, read_scores, step_hash
 
 VALUES = "values"
 """Name of the scores that a bank gives by itself."""

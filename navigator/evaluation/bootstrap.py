@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from pilotage.navigator.errors import NavigatorError
-from pilotage.navigator.bank.arrays import Floats, Integers
 from pilotage.common.statistics import wilson
+from pilotage.navigator.bank.arrays import Floats, Integers
+from pilotage.navigator.errors import NavigatorError
 
 Interval = tuple[float, float]
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from pilotage.navigator.evaluation.rollout import Walk
 from pilotage.navigator.bank.arrays import Floats
+from pilotage.navigator.evaluation.rollout import Walk
 
 BINS = 10
 

@@ -9,20 +9,20 @@ from typing import Literal, Protocol
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.evaluation.folds import Fold
-from pilotage.navigator.evaluation.trainings import Training, Trainings
 from pilotage.navigator.evaluation.rollout import Walk, walk, walk_of
-from pilotage.navigator.values.exact import exact_values
+from pilotage.navigator.evaluation.trainings import Training, Trainings
 from pilotage.navigator.policies.inputs import Dial
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.linear import fit_linear
 from pilotage.navigator.policies.nearest import NearestPolicy
-from pilotage.navigator.values.outcomes import one_hot
 from pilotage.navigator.policies.policy import FixedPolicy, Policy
 from pilotage.navigator.policies.provenance import Provenance, provenance
-from pilotage.navigator.values.sequences import MIN_COVERAGE, best_fixed, best_fixed_by_family
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 from pilotage.navigator.training.ensemble import mean_network
 from pilotage.navigator.training.plan import Plan
+from pilotage.navigator.values.exact import exact_values
+from pilotage.navigator.values.outcomes import one_hot
+from pilotage.navigator.values.sequences import MIN_COVERAGE, best_fixed, best_fixed_by_family
 
 Kind = Literal["baseline", "learned", "oracle"]
 

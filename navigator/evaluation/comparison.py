@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from pilotage.common.statistics import holm, mcnemar_exact, sign_flip
+from pilotage.navigator.bank.arrays import Floats
 from pilotage.navigator.evaluation.bootstrap import Interval, Resampler, interval
 from pilotage.navigator.evaluation.candidates import BestFixed
 from pilotage.navigator.evaluation.records import Record
-from pilotage.navigator.bank.arrays import Floats
-from pilotage.common.statistics import holm, mcnemar_exact, sign_flip
 
 _SAME = 1e-9
 

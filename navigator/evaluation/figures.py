@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pilotage.navigator.bank.arrays import Floats
 from pilotage.navigator.evaluation.bootstrap import Resampler, interquartile_mean, runs_interval
 from pilotage.navigator.evaluation.calibration import calibrate
 from pilotage.navigator.evaluation.candidates import Trained
@@ -14,7 +15,6 @@ from pilotage.navigator.evaluation.evaluation import MiddleMean, PolicyFigures, 
 from pilotage.navigator.evaluation.folds import Fold
 from pilotage.navigator.evaluation.records import Record
 from pilotage.navigator.evaluation.trainings import Trainings
-from pilotage.navigator.bank.arrays import Floats
 from pilotage.navigator.spaces import ActionSpec
 
 LEAST_SEEDS = 3

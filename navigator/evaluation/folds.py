@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.split import stratified
 from pilotage.navigator.errors import BankError
-from pilotage.navigator.bank.arrays import Forest
 
 
 @dataclass(frozen=True)

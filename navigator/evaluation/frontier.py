@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.evaluation.bootstrap import Interval, Resampler
 from pilotage.navigator.evaluation.candidates import Contender, Given, Trained, at_effort, at_weight, sequence
 from pilotage.navigator.evaluation.folds import Fold
 from pilotage.navigator.evaluation.records import Record, Said, record
 from pilotage.navigator.evaluation.trainings import Trainings
-from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.policies.inputs import Dial
 from pilotage.navigator.values.sequences import recorded_sequences
 

@@ -7,12 +7,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pilotage.navigator.policies import epsilon as exploring, pretrained
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import BankError, PolicyError, SpecMismatch
-from pilotage.navigator.evaluation.candidates import VALIDATION, BestFixed, BestFixedPerFamily, Contender, Given, Linear, Nearest, Oracle, Trained, sequence
+from pilotage.navigator.evaluation.candidates import (
+    VALIDATION,
+    BestFixed,
+    BestFixedPerFamily,
+    Contender,
+    Given,
+    Linear,
+    Nearest,
+    Oracle,
+    Trained,
+    sequence,
+)
 from pilotage.navigator.evaluation.records import Matched
 from pilotage.navigator.evaluation.trainings import require_training
+from pilotage.navigator.policies import epsilon as exploring
+from pilotage.navigator.policies import pretrained
 from pilotage.navigator.policies.inputs import Dial
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.load import load_policy

@@ -9,15 +9,15 @@ from operator import or_
 
 import numpy as np
 
+from pilotage.navigator.bank.arrays import Floats, Integers
 from pilotage.navigator.errors import NavigatorError, PolicyError
 from pilotage.navigator.evaluation.calibration import Claims
 from pilotage.navigator.evaluation.candidates import Contender, Plain, require_said
 from pilotage.navigator.evaluation.folds import Fold
-from pilotage.navigator.evaluation.trainings import Trainings
 from pilotage.navigator.evaluation.rollout import Walk, walk
-from pilotage.navigator.bank.arrays import Floats, Integers
-from pilotage.navigator.policies.inputs import COUNTS
+from pilotage.navigator.evaluation.trainings import Trainings
 from pilotage.navigator.policies.frequency_matched import MatchedPolicy
+from pilotage.navigator.policies.inputs import COUNTS
 from pilotage.navigator.policies.provenance import Provenance
 
 Frequencies = Mapping[tuple[int, ...], tuple[float, ...]]
@@ -100,7 +100,9 @@ class Matched(Plain):
 
     def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
         """Not by itself; `record` makes the policy."""
-        raise NavigatorError(f"{self.name} follows the record of another policy: use pilotage.navigator.evaluation.records")
+        raise NavigatorError(
+            f"{self.name} follows the record of another policy: use pilotage.navigator.evaluation.records"
+        )
 
 
 def record(

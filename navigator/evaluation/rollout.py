@@ -13,12 +13,12 @@ from functools import cached_property
 
 import numpy as np
 
-from pilotage.navigator.errors import SpecMismatch
 from pilotage.navigator.bank.arrays import Floats, Forest
-from pilotage.navigator.values.outcomes import Outcomes, outcomes_of
+from pilotage.navigator.errors import SpecMismatch
 from pilotage.navigator.policies.policy import FixedPolicy, Policy, require_legal
 from pilotage.navigator.policies.provenance import Provenance, heard
 from pilotage.navigator.spaces import ActionMask
+from pilotage.navigator.values.outcomes import Outcomes, outcomes_of
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.evaluation import figures, transfer
 from pilotage.navigator.evaluation.bootstrap import Resampler
-from pilotage.navigator.evaluation.comparison import compare
 from pilotage.navigator.evaluation.candidates import Contender, judgeable
+from pilotage.navigator.evaluation.comparison import compare
 from pilotage.navigator.evaluation.defects import defects
 from pilotage.navigator.evaluation.evaluation import Evaluation
 from pilotage.navigator.evaluation.folds import Fold, cross_fit, family_folds, held_out, other_bank
@@ -26,7 +26,7 @@ from pilotage.navigator.policies.inputs import Dial
 from pilotage.navigator.policies.policy import Policy
 from pilotage.navigator.reward import require_weight
 from pilotage.navigator.training.plan import Plan
-from pilotage.common.whole import require_whole
+from pilotage.navigator.whole import require_whole
 
 EFFORTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Where the frontier is measured by default."""
@@ -73,7 +73,9 @@ class Protocol:
         for name, least in (("seeds", 1), ("jobs", 1), ("split_seed", 0), ("bootstrap_seed", 0)):
             require_whole(f"an evaluation's {name}", getattr(self, name), least)
         if unknown := sorted(self.plan.keys() - {one.name for one in fields(Plan)}):
-            raise PolicyError(f"a plan of trainings has no setting {unknown[0]!r}; pilotage.navigator.training.train.Plan lists them")
+            raise PolicyError(
+                f"a plan of trainings has no setting {unknown[0]!r}; pilotage.navigator.training.train.Plan lists them"
+            )
         for effort in self.efforts:
             Dial.parse(effort)
 

@@ -1,10 +1,10 @@
 """Off-policy estimation: what a policy would have reached, from runs that another policy made. numpy only."""
 
-from pilotage.navigator.off_policy.probabilities import chances_of, estimated_chances
 from pilotage.navigator.off_policy.estimate import Estimate, Estimates, Figure, estimate
 from pilotage.navigator.off_policy.estimators import ABOUT, BEST
 from pilotage.navigator.off_policy.log import Episode, Log
 from pilotage.navigator.off_policy.model import fitted_values
+from pilotage.navigator.off_policy.probabilities import chances_of, estimated_chances
 from pilotage.navigator.off_policy.weights import Weights
 
 __all__ = [

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from pilotage.common.statistics import wilson
 from pilotage.navigator.errors import LogError
-from pilotage.navigator.off_policy.probabilities import chances_of
 from pilotage.navigator.off_policy.estimators import WITH_MODEL, WITHOUT_MODEL, Name, Terms, logged, terms
 from pilotage.navigator.off_policy.log import PARTS, Floats, Log
 from pilotage.navigator.off_policy.model import FOLDS, fitted_values
+from pilotage.navigator.off_policy.probabilities import chances_of
 from pilotage.navigator.off_policy.weights import Weights
 from pilotage.navigator.policies.policy import Policy
 from pilotage.navigator.policies.provenance import Provenance, heard, provenance
-from pilotage.common.statistics import wilson
 
 RESAMPLES = 2000
 LEAST_EFFECTIVE = 5.0

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from pilotage.navigator.errors import LogError
-from pilotage.navigator.policies.inputs import Scaling
 from pilotage.navigator.off_policy.log import Floats, Integers, Log
+from pilotage.navigator.policies.inputs import Scaling
 
 FOLDS = 5
 SHARED, OWN, OFFSET = 10.0, 30.0, 3.0

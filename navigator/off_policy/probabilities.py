@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from pilotage.navigator.errors import SpecMismatch
-from pilotage.navigator.policies.inputs import COUNTS, Scaling
 from pilotage.navigator.off_policy.log import Floats, Log
+from pilotage.navigator.policies.inputs import COUNTS, Scaling
 from pilotage.navigator.policies.policy import Policy, require_legal
 from pilotage.navigator.spaces import ActionMask
 

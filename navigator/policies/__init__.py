@@ -1,1 +1,1 @@
-"""policies"""
+"""Policies: an observation and a mask in, a legal action out; their files, and what they learned from."""

@@ -1,7 +1,7 @@
 """EpsilonPolicy: mostly as another policy does, now and then at random, with known chances.
 
-Runs that are logged with such a policy can be used to judge others that were never run (`pilotage.navigator.off_policy`): every
-action had a chance, and the chance is known.
+Runs that are logged with such a policy can be used to judge others that were never run
+(`pilotage.navigator.off_policy`): every action had a chance, and the chance is known.
 """
 
 from __future__ import annotations

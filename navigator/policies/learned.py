@@ -15,8 +15,8 @@ from typing import Any, Literal, Self, get_args
 import numpy as np
 from numpy import matmul, maximum, minimum
 
-from pilotage.navigator.policies.asked import tell
 from pilotage.navigator.errors import PolicyError, SpecMismatch
+from pilotage.navigator.policies.asked import tell
 from pilotage.navigator.policies.inputs import LIMIT, Dial, Floats, Scaling
 from pilotage.navigator.policies.policy import Decision
 from pilotage.navigator.policies.policy_file import Header, Tensors, read_policy, write_policy

@@ -12,9 +12,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from pilotage.navigator.policies.asked import tell
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
+from pilotage.navigator.policies.asked import tell
 from pilotage.navigator.policies.inputs import Floats, Scaling, Support
 from pilotage.navigator.policies.policy import Decision
 from pilotage.navigator.policies.policy_file import Header, Tensors, read_policy, write_policy

@@ -15,8 +15,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.common.files import expanded, replace
+from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.navigator.spaces import ActionSpec, Feature, ObservationSpec
 
 POLICY_FORMAT = 1

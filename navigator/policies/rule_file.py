@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.common.files import expanded
+from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.navigator.policies.rules import Rule, RulePolicy, View
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 

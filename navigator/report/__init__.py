@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pilotage.navigator.errors import ReportError
 from pilotage.common.files import replace
+from pilotage.navigator.errors import ReportError
 from pilotage.navigator.report.schema import EvaluationData, as_json, parse
 
 FIGURES = ("frontier", "comparisons", "families", "route-map", "calibration", "learning-curves")

@@ -10,7 +10,19 @@ from __future__ import annotations
 from typing import Literal
 
 from pilotage.navigator.report.schema import Comparison, EvaluationData, PolicyPart
-from pilotage.navigator.report.wording import counted, listed, named, number, p_value, percent, percent_between, points, points_between, tokens, tokens_between
+from pilotage.navigator.report.wording import (
+    counted,
+    listed,
+    named,
+    number,
+    p_value,
+    percent,
+    percent_between,
+    points,
+    points_between,
+    tokens,
+    tokens_between,
+)
 
 LEVEL = 0.05
 BEST_FIXED = "best-fixed"

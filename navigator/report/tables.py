@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 from pilotage.navigator.report.findings import verdict
 from pilotage.navigator.report.schema import EvaluationData, PolicyPart, Routes
-from pilotage.navigator.report.wording import number, p_value, percent, percent_between, points, points_between, tokens, tokens_between
+from pilotage.navigator.report.wording import (
+    number,
+    p_value,
+    percent,
+    percent_between,
+    points,
+    points_between,
+    tokens,
+    tokens_between,
+)
 
 NONE = "\u2013"
 

@@ -14,8 +14,8 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from pilotage.navigator.envs.env import ReasoningEnv, RecordedReasoningEnv
 from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.envs.env import ReasoningEnv, RecordedReasoningEnv
 from pilotage.navigator.policies.inputs import LIMIT, Floats
 from pilotage.navigator.reward import Reward
 from pilotage.navigator.spaces import ActionMask

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from pilotage.navigator.errors import PolicyError
-from pilotage.common.whole import require_whole
+from pilotage.navigator.whole import require_whole
 
 
 @dataclass(frozen=True)

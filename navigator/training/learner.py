@@ -11,9 +11,9 @@ import numpy as np
 
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Dynamics
+from pilotage.navigator.envs.step_rewards import StepRewards
 from pilotage.navigator.policies.inputs import Dial, Floats, Scaling
 from pilotage.navigator.policies.learned import Layers, Meaning
-from pilotage.navigator.envs.step_rewards import StepRewards
 from pilotage.navigator.training.hyperparameters import Hyperparameters
 from pilotage.navigator.training.table import Booleans, Table
 

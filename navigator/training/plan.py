@@ -11,7 +11,7 @@ from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.learned import Layers, LearnedPolicy, Meaning
 from pilotage.navigator.reward import require_weight
 from pilotage.navigator.training.hyperparameters import DEFAULTS, RLOT, Hyperparameters
-from pilotage.common.whole import require_whole
+from pilotage.navigator.whole import require_whole
 
 ALGORITHMS: Mapping[str, int] = {"double-dueling-dqn": 50_000, "qr-dqn": 50_000, "maskable-ppo": 50_000, "cql": 8_000}
 """Names, and how many steps a training has by default: environment steps, of cql gradient steps."""

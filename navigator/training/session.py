@@ -14,12 +14,12 @@ from typing import Any, Self
 import torch
 
 from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.envs.step_rewards import rewards_from
 from pilotage.navigator.errors import BankError, PolicyError
 from pilotage.navigator.policies.inputs import LIMIT, Dial, Scaling, Support
 from pilotage.navigator.policies.learned import Layers, LearnedPolicy, Meaning
 from pilotage.navigator.policies.policy_file import Header, read_policy
 from pilotage.navigator.policies.provenance import tasks_of
-from pilotage.navigator.envs.step_rewards import rewards_from
 from pilotage.navigator.training.card import about, behaviour, learned_from, mean_reward, rounded, scores
 from pilotage.navigator.training.ensemble import mean_network, members
 from pilotage.navigator.training.learner import Learner, Setting

@@ -11,8 +11,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.policies.inputs import COUNTS, Floats, Support
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pilotage.common.files import expanded
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
-from pilotage.common.files import expanded
 from pilotage.navigator.training.plan import ALGORITHMS, Plan, Progress, SeedResult, TrainingResult, live_plan
 
 if TYPE_CHECKING:

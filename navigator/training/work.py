@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from pilotage.common.locks import Sole
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.learned import Layers
-from pilotage.common.locks import Sole
 from pilotage.navigator.training.learner import Learner
 
 _NAME = "piece-{:05d}"

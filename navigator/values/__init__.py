@@ -1,1 +1,1 @@
-"""values"""
+"""What states, actions and sequences of a bank are worth, exactly."""

@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.records import FORMAT
 from pilotage.navigator.values.block_values import block_values
 from pilotage.navigator.values.exact import exact_values
-from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.values.outcomes import Outcomes
 from pilotage.navigator.values.sequences import MIN_COVERAGE, best_fixed, best_fixed_by_family, fixed_sequence
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pilotage.navigator.values.exact import Values, exact_values
 from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.values.exact import Values, exact_values
 from pilotage.navigator.values.outcomes import Outcomes
 
 

@@ -13,10 +13,10 @@ from functools import cached_property
 
 import numpy as np
 
-from pilotage.navigator.errors import NavigatorError
 from pilotage.navigator.bank.arrays import Floats, Forest, Integers
-from pilotage.navigator.values.outcomes import Outcomes, one_hot, outcomes_of
+from pilotage.navigator.errors import NavigatorError
 from pilotage.navigator.reward import Reward
+from pilotage.navigator.values.outcomes import Outcomes, one_hot, outcomes_of
 
 TIE = 1e-9
 """Values that differ by no more are equal: sums of the same numbers differ in the last bits by their order."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotage.navigator.errors import SpecMismatch
 from pilotage.navigator.bank.arrays import Floats, Forest, Integers
+from pilotage.navigator.errors import SpecMismatch
 from pilotage.navigator.policies.policy import Policy, require_legal
 
 

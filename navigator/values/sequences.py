@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotage.navigator.errors import NavigatorError
 from pilotage.navigator.bank.arrays import Forest
-from pilotage.navigator.values.outcomes import Outcomes
+from pilotage.navigator.errors import NavigatorError
 from pilotage.navigator.spaces import ActionMask
+from pilotage.navigator.values.outcomes import Outcomes
 
 MIN_COVERAGE = 0.9
 """Share of the tasks on which a sequence must be known to be compared, where a recording may still be going on."""

@@ -16,8 +16,8 @@ from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
 from pilotage.agent.batch.batch import ResultsFile, solve_all
 from pilotage.agent.errors import CacheUnusable, ModelUnavailable, PilotageError, UsageError
 from pilotage.agent.models import ModelClient, ResponseCache
-from pilotage.agent.models.transport.retry import RetryPolicy
 from pilotage.agent.models.scripted import Fault
+from pilotage.agent.models.transport.retry import RetryPolicy
 from tests.agent.states import row
 from tests.together import TogetherChatModel
 

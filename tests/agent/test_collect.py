@@ -18,9 +18,9 @@ from pilotage.agent.banks.explore import parse_mix
 from pilotage.agent.banks.meta import meta_of
 from pilotage.agent.banks.plan import parse_plan
 from pilotage.agent.banks.sources import Assigned
+from pilotage.agent.banks.stepwise import Stepwise
 from pilotage.agent.errors import ModelUnavailable
 from pilotage.agent.models import Fault, ModelClient, ResponseCache
-from pilotage.agent.banks.stepwise import Stepwise
 from pilotage.navigator.bank.bank import Bank, BankWriter, TaskHeader
 from pilotage.navigator.evaluation.folds import cross_fit
 from tests.agent.states import always_right

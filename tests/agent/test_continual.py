@@ -13,11 +13,11 @@ import pytest
 
 from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
 from pilotage.agent.batch.continual import memory_copy, shuffled, solve_continually
+from pilotage.agent.batch.results import ResultsFile
 from pilotage.agent.errors import ModelUnavailable, UsageError
 from pilotage.agent.models import ModelClient
-from pilotage.agent.models.transport.retry import RetryPolicy
 from pilotage.agent.models.scripted import Fault
-from pilotage.agent.batch.results import ResultsFile
+from pilotage.agent.models.transport.retry import RetryPolicy
 from pilotage.memory import ConceptStore
 
 TOPICS = ("apples", "bridges", "candles")

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from pilotage.agent import Budget, ReasoningAgent, Task
+from pilotage.agent.banks.logged import logged_runs
 from pilotage.agent.banks.traces import result_lines
 from pilotage.agent.errors import UsageError
-from pilotage.agent.banks.logged import logged_runs
 from pilotage.agent.models import ModelClient, ScriptedChatModel
 from pilotage.navigator.bank.bank import cost_of
 from pilotage.navigator.off_policy import estimate

@@ -1,9 +1,9 @@
 import pytest
 
 from pilotage.agent.errors import TaskError
-from pilotage.agent.tasks.grading import Grade, grader_for
 from pilotage.agent.sandbox import Limits, open_sandbox
 from pilotage.agent.task import KINDS, Task
+from pilotage.agent.tasks.grading import Grade, grader_for
 
 
 def task(kind="text", gold=None, **fields) -> Task:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.agent import Task
-from pilotage.agent.kinds import infer_kind
 from pilotage.agent.components import Parts
+from pilotage.agent.kinds import infer_kind
 from pilotage.agent.tasks.jsonl import task_from
 
 NUMERIC = [

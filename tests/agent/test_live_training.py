@@ -3,9 +3,9 @@
 import pytest
 
 from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.banks.live_training import Limits, RecordingDynamics, recorded_in
 from pilotage.agent.banks.sources import Assigned
 from pilotage.agent.errors import ModelError, ModelUnavailable
-from pilotage.agent.banks.live_training import Limits, RecordingDynamics, recorded_in
 from pilotage.agent.models import Fault, ModelClient, RetryPolicy
 from pilotage.navigator.bank.bank import Bank, TaskHeader
 from pilotage.navigator.errors import BankError, PolicyError

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
-from pilotage.agent.blocks import Registry
 from pilotage.agent.banks.explore import parse_mix
+from pilotage.agent.blocks import Registry
 from pilotage.agent.errors import UsageError
-from pilotage.agent.routing.llm_navigator import LLMNavigator, grammar, parse
 from pilotage.agent.models import Capabilities, ModelClient
+from pilotage.agent.routing.llm_navigator import LLMNavigator, grammar, parse
 from pilotage.agent.routing.navigators import Navigator, navigator_for
 from pilotage.agent.routing.observation import free_spec
 from pilotage.agent.routing.policies import policy_for

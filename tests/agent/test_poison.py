@@ -8,9 +8,9 @@ import pytest
 
 from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
 from pilotage.memory import ConceptStore
-from pilotage.memory.text.prompt_injection import held_back, is_instruction
 from pilotage.memory.concept import Concept, ConceptDraft, Parameter
 from pilotage.memory.render import CLOSING, OPENING, render
+from pilotage.memory.text.prompt_injection import held_back, is_instruction
 from tests.agent.poisons import MARK, NOTES, PROGRAMS, STORED, SUM, TASKS, UNKNOWN
 
 PROGRAM = "jars = 14\nprice = 6\nstall = 25\nprint(jars * price - stall)"

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from pilotage.agent import ReasoningAgent, ScriptedChatModel
-from pilotage.agent.blocks import Registry
 from pilotage.agent.banks.meta import meta_of, prompt_hash
 from pilotage.agent.banks.plan import parse_plan
+from pilotage.agent.blocks import Registry
 from pilotage.agent.routing.rlot import rlot_registry
 from pilotage.agent.settings import settings_from
 from pilotage.navigator.bank.bank import Bank

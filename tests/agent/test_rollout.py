@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.banks.live_dynamics import LiveDynamics
 from pilotage.agent.errors import UsageError
 from pilotage.agent.models import ModelClient
-from pilotage.agent.banks.live_dynamics import LiveDynamics
 from pilotage.navigator.errors import EnvError, SpecMismatch
 from tests.agent.states import always_right
 

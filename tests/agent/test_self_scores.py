@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
-from pilotage.agent.graph.advance import observe
+from pilotage.agent.banks.stepwise import Stepwise
 from pilotage.agent.blocks import Registry
+from pilotage.agent.graph.advance import observe
 from pilotage.agent.models import Fault, ModelClient, RetryPolicy, ScriptedReply
 from pilotage.agent.models.reply import Capabilities
 from pilotage.agent.routing.observation import Observer
 from pilotage.agent.routing.self_scores import GRAMMAR, JSON_SCHEMA, LABELS, QUESTION, read_scores
-from pilotage.agent.banks.stepwise import Stepwise
 from tests.agent.states import always_right, state_of, step
 
 TASK = Task(id="t", prompt="What is 6 times 7?", kind="numeric")

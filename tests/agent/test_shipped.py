@@ -6,13 +6,13 @@ import pytest
 
 from pilotage.agent.blocks import installed
 from pilotage.agent.errors import UsageError
+from pilotage.agent.routing.explore_exploit import StudyingNavigator
 from pilotage.agent.routing.observation import PRESETS, Observer, spec_for
 from pilotage.agent.routing.policies import policy_for
-from pilotage.agent.routing.explore_exploit import StudyingNavigator
 from pilotage.agent.task import KINDS, Example, Task
 from pilotage.navigator import Bank, EpsilonPolicy, NavigatorError
-from pilotage.navigator.policies import pretrained
 from pilotage.navigator.evaluation import Protocol, evaluate
+from pilotage.navigator.policies import pretrained
 from pilotage.navigator.policies.in_distribution import FamiliarPolicy
 from pilotage.navigator.policies.provenance import provenance
 from pilotage.navigator.policies.rules import RulePolicy

@@ -5,9 +5,9 @@ import itertools
 import pytest
 
 from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
+from pilotage.agent.banks.stepwise import UNUSABLE, Stepwise
 from pilotage.agent.errors import UsageError
 from pilotage.agent.models import Fault, ModelClient, ResponseCache, RetryPolicy
-from pilotage.agent.banks.stepwise import UNUSABLE, Stepwise
 from tests.agent.states import always_right
 
 TASK = Task(id="product", prompt="What is 6 times 7?", kind="numeric", gold=42)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from pilotage.agent.blocks import installed
+from pilotage.agent.routing.explore_exploit import StudyingNavigator
 from pilotage.agent.routing.navigators import navigator_for
 from pilotage.agent.routing.observation import Observer
-from pilotage.agent.routing.explore_exploit import StudyingNavigator
 from pilotage.agent.task import Task
 from pilotage.agent.trace import Hint, Recalled
 from pilotage.navigator.policies.epsilon import EpsilonPolicy

@@ -1,6 +1,6 @@
 """The measurement of the framework's own cost still measures what it says."""
 
-from benchmarks.overhead import STEPS, bare_calls, loaded_by_import, solves
+from overhead import STEPS, bare_calls, loaded_by_import, solves
 
 
 async def test_a_solve_has_five_blocks_and_as_many_calls_as_it_is_compared_with():

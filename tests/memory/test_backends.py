@@ -9,8 +9,8 @@ from pilotage.memory.concept import ConceptDraft
 from pilotage.memory.embedders.embedder import HashEmbedder
 from pilotage.memory.errors import StaleConcept, UnknownConcept
 from pilotage.memory.search.chroma import ChromaIndex
-from pilotage.memory.search.keywords import drift
 from pilotage.memory.search.exact_scan import VectorScan
+from pilotage.memory.search.keywords import drift
 from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from pilotage.memory.adapters.langgraph.items import ItemTable
 from pilotage.memory.concept import ConceptDraft, Parameter
 from pilotage.memory.errors import InvalidConcept, LedgerError, UnknownConcept
-from pilotage.memory.adapters.langgraph.items import ItemTable
 from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST
 

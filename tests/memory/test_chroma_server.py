@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from pilotage.memory.search.chroma_server import _connect
 from pilotage.memory.embedders.embedder import HashEmbedder
 from pilotage.memory.errors import EmbedderMismatch, IndexUnreachable
 from pilotage.memory.search.chroma import ChromaIndex
+from pilotage.memory.search.chroma_server import _connect
 from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 from tests.servers import free_port

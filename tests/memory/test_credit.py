@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pilotage.memory import ConceptStore
 from pilotage.memory.concept import MOST_COUNTED, Outcomes
 from pilotage.memory.edits.credit import OUTCOMES, Uplift
+from pilotage.memory.edits.prune import PruneRule, probability_of_harm
 from pilotage.memory.errors import InvalidConcept, UnknownConcept
 from pilotage.memory.ledger.ledger import By
-from pilotage.memory.edits.prune import PruneRule, probability_of_harm
 from tests.memory.conftest import COST, GRID, SPELL
 
 SOLVED = ("recalled", "recalled_solved", "followed", "helped")

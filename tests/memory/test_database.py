@@ -12,10 +12,10 @@ import psycopg
 import pytest
 from langgraph.store.base import GetOp, PutOp
 
-from pilotage.memory.ledger import postgres as database_postgres
-from pilotage.memory.aio import AsyncConceptStore
 from pilotage.memory.adapters.langgraph.store import PilotageStore
+from pilotage.memory.aio import AsyncConceptStore
 from pilotage.memory.errors import ConceptStoreError, LedgerError, LedgerLocked, StoreClosed, WriteUnknown
+from pilotage.memory.ledger import postgres as database_postgres
 from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 from tests.memory.postgres_proxy import Proxy
@@ -160,7 +160,9 @@ class TestReadOnlyFolders:
             assert in_bubblewrap(code, "--ro-bind", str(filled), str(filled)) == "read\n"
 
     def test_what_its_last_writer_left_unmerged_is_never_left_out(self, filled):
-        code = "import os, sys; from pilotage.memory.store import ConceptStore; from tests.memory.conftest import SPELL\n"
+        code = (
+            "import os, sys; from pilotage.memory.store import ConceptStore; from tests.memory.conftest import SPELL\n"
+        )
         code += f"ConceptStore.open({str(filled)!r}, embedder='hash').add(SPELL); os._exit(0)"
         subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
         (filled / "ledger.sqlite-shm").unlink()

@@ -4,8 +4,8 @@ import pytest
 
 from pilotage.memory.concept import Concept, Outcomes, Parameter
 from pilotage.memory.learning.reconcile import decide, extension
-from pilotage.memory.search.recall import Hit
 from pilotage.memory.learning.settle import settle
+from pilotage.memory.search.recall import Hit
 from tests.memory.conftest import COST, SPELL
 
 RENAMED = COST.model_copy(

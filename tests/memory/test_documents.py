@@ -1,7 +1,7 @@
 import pytest
 
-from pilotage.memory.formats.documents import load_document
 from pilotage.memory.errors import MalformedImport
+from pilotage.memory.formats.documents import load_document
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "\n".join(
     f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pilotage.memory.ledger.changes import flatten, unflatten
 from pilotage.memory.concept import Concept
+from pilotage.memory.ledger.changes import flatten, unflatten
 from pilotage.memory.search.chroma import ChromaIndex
 from pilotage.memory.search.keywords import drift
 from pilotage.memory.store import ConceptStore

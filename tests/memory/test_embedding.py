@@ -36,7 +36,7 @@ def test_hash_vectors_are_unit_deterministic_and_order_texts_by_shared_words():
 def test_hash_vectors_depend_neither_on_the_process_nor_on_its_blas_kernel(python, monkeypatch, kernel):
     texts = [f"{number} words: " + " ".join(f"word{place}" for place in range(number)) for number in range(100)]
     monkeypatch.setenv("OPENBLAS_CORETYPE", kernel)
-    out = python(f"from pilotage.memory.embedders.embedder import HashEmbedder; print(HashEmbedder().embed({texts!r}).tobytes().hex())")
+    out = python(f"from pilotage.memory import HashEmbedder; print(HashEmbedder().embed({texts!r}).tobytes().hex())")
     assert out.strip() == HashEmbedder().embed(texts).tobytes().hex()
 
 

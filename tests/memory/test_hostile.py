@@ -10,9 +10,17 @@ from sqlalchemy import update
 from pilotage.memory import ConceptStore
 from pilotage.memory.adapters.langgraph.store import PilotageStore
 from pilotage.memory.concept import ConceptDraft
-from pilotage.memory.search.chroma_embedded import _readable
-from pilotage.memory.errors import IndexFull, InvalidConcept, InvalidItem, MalformedImport, StoreClosed, UnknownEvent, UnreadableRow
+from pilotage.memory.errors import (
+    IndexFull,
+    InvalidConcept,
+    InvalidItem,
+    MalformedImport,
+    StoreClosed,
+    UnknownEvent,
+    UnreadableRow,
+)
 from pilotage.memory.ledger.schema import concepts
+from pilotage.memory.search.chroma_embedded import _readable
 from tests.memory.conftest import COST, GRID
 
 HUGE = 10**30

@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from pilotage.memory.text.prompt_injection import held_back, is_instruction
 from pilotage.memory.concept import Concept, ConceptDraft
-from pilotage.memory.text.lint import constants, faults, is_garbage, is_refusal, leaks, masked, names
-from pilotage.memory.text.quoting import quoted
 from pilotage.memory.render import render
 from pilotage.memory.store import ConceptStore
+from pilotage.memory.text.lint import constants, faults, is_garbage, is_refusal, leaks, masked, names
+from pilotage.memory.text.prompt_injection import held_back, is_instruction
+from pilotage.memory.text.quoting import quoted
 from tests.agent.poisons import SUM
 
 ORDINARY = Path(__file__).parents[2] / "benchmarks" / "ordinary_concepts.txt"

@@ -11,8 +11,8 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.shared.exceptions import MCPError
 
-from pilotage.memory.concept import Provenance
 from pilotage.memory.adapters.mcp import build_server
+from pilotage.memory.concept import Provenance
 from pilotage.memory.render import estimate_tokens
 from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL

@@ -10,10 +10,10 @@ import sys
 import psycopg
 import pytest
 
-from pilotage.memory.ledger import migrations, schema
 from pilotage.memory.concept import Concept
 from pilotage.memory.embedders.embedder import HashEmbedder
 from pilotage.memory.errors import LedgerReadOnly
+from pilotage.memory.ledger import migrations, schema
 from pilotage.memory.store import ConceptStore
 
 # The tables as pilotage 0.1.0 made them, written out, so that later changes of the code do not change them.

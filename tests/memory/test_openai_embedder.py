@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pilotage.memory.embedders.embedder import HashEmbedder, resolve_embedder
-from pilotage.memory.errors import EmbedderError
 from pilotage.memory.embedders.openai import OpenAIEmbedder
+from pilotage.memory.errors import EmbedderError
 from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.memory.concept import ConceptDraft, Parameter
-from pilotage.memory.learning.reconcile import decide
 from pilotage.memory.embedders.embedder import EmbedderIdentity, HashEmbedder
-from pilotage.memory.text.programs import is_program, same_method
-from pilotage.memory.search.recall import Hit
-from pilotage.memory.text.same_text import canonical, distinct, says_the_same
+from pilotage.memory.learning.reconcile import decide
 from pilotage.memory.learning.settle import settle
+from pilotage.memory.search.recall import Hit
 from pilotage.memory.store import ConceptStore
+from pilotage.memory.text.programs import is_program, same_method
+from pilotage.memory.text.same_text import canonical, distinct, says_the_same
 from tests.memory.conftest import COST
 
 APART = [

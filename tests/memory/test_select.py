@@ -3,8 +3,8 @@ import json
 import pytest
 
 from pilotage.memory.concept import Concept, Parameter
-from pilotage.memory.search.recall import Hit
 from pilotage.memory.learning.select import caption, select
+from pilotage.memory.search.recall import Hit
 from tests.memory.conftest import COST, GRID, SPELL
 
 HITS = tuple(

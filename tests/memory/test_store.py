@@ -181,7 +181,7 @@ def test_an_empty_store_loads_neither_index_nor_model(folder, python):
 
 
 def test_importing_memory_is_light(python):
-    python("import memory, sys; assert not {'sqlalchemy', 'numpy', 'pydantic'} & set(sys.modules)")
+    python("import pilotage.memory, sys; assert not {'sqlalchemy', 'numpy', 'pydantic'} & set(sys.modules)")
 
 
 def test_every_public_name_is_there_and_no_other():

@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langgraph.store.base import GetOp, ListNamespacesOp, MatchCondition, PutOp, SearchOp
 
+from pilotage.memory.adapters.langgraph.filter import passes
 from pilotage.memory.adapters.langgraph.store import PilotageStore
 from pilotage.memory.errors import InvalidItem
-from pilotage.memory.adapters.langgraph.filter import passes
 from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL, keys
 

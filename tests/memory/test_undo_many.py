@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy.event import listen, remove
 
 from pilotage.memory.concept import ConceptDraft
+from pilotage.memory.edits.prune import PruneRule
 from pilotage.memory.embedders.embedder import HashEmbedder
 from pilotage.memory.errors import StaleConcept
 from pilotage.memory.search.keywords import drift
-from pilotage.memory.edits.prune import PruneRule
 from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pilotage.navigator.errors import PolicyError, SpecMismatch
+from pilotage.navigator.policies.frequency_matched import MatchedPolicy
 from pilotage.navigator.policies.linear import fit_linear
 from pilotage.navigator.policies.load import load_policy
-from pilotage.navigator.policies.frequency_matched import MatchedPolicy
 from pilotage.navigator.policies.nearest import NearestPolicy
 from pilotage.navigator.spaces import Feature, ObservationSpec
 from pilotage.navigator.training.rollout import play

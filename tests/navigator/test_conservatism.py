@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pilotage.navigator.training.train import Plan, train
 from pilotage.navigator.training.table import Table
+from pilotage.navigator.training.train import Plan, train
 from tests.navigator.banks import ACTIONS, node, write_bank
 
 PROGRAM, REASON = ACTIONS.index("program"), ACTIONS.index("reason")

@@ -6,8 +6,8 @@ import pytest
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.inputs import Scaling
 from pilotage.navigator.policies.learned import LearnedPolicy
-from pilotage.navigator.training.train import Plan, train
 from pilotage.navigator.training.ensemble import mean_network, members
+from pilotage.navigator.training.train import Plan, train
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank
 from tests.navigator.policies import header, layers, observations
 

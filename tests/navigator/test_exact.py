@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotage.navigator import FixedPolicy, NavigatorError, RandomPolicy, RecordedDynamics
+from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.values.block_values import block_values
 from pilotage.navigator.values.exact import exact_values, policy_values, uniform_values
-from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.values.outcomes import decisions, follow, one_hot, outcomes_of
 from pilotage.navigator.values.sequences import best_fixed, best_fixed_by_family, fixed_sequence, recorded_sequences
 from tests.navigator.banks import ACTIONS, BLOCKS, OBSERVATIONS, learnable_bank, node, random_bank, write_bank

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.navigator import ActionSpec, Decision, Feature, FixedPolicy, ObservationSpec, PolicyError, RandomPolicy, SpecMismatch
+from pilotage.navigator import (
+    ActionSpec,
+    Decision,
+    Feature,
+    FixedPolicy,
+    ObservationSpec,
+    PolicyError,
+    RandomPolicy,
+    SpecMismatch,
+)
 from pilotage.navigator.policies.policy import require_legal
 
 NAMES = ("reason", "plan", "program", "verify", "answer")

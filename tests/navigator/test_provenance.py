@@ -17,18 +17,18 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, PydanticUserError
 
+from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.bank.merge import merge
 from pilotage.navigator.bank.records import SHOWS
 from pilotage.navigator.errors import BankError, LogError, NavigatorError, PolicyError
 from pilotage.navigator.evaluation import Protocol, evaluate
+from pilotage.navigator.off_policy import Episode, Log, estimate
 from pilotage.navigator.policies.epsilon import EpsilonPolicy
 from pilotage.navigator.policies.in_distribution import FamiliarPolicy
-from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.linear import fit_linear
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.policies.nearest import NearestPolicy
-from pilotage.navigator.off_policy import Episode, Log, estimate
 from pilotage.navigator.policies.policy import Decision, FixedPolicy, RandomPolicy
 from pilotage.navigator.policies.provenance import Provenance, heard, provenance
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank, write_bank

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pilotage.navigator.envs.env import RecordedReasoningEnv
-from pilotage.navigator.errors import BankError, EnvError
 from pilotage.navigator.bank.arrays import Forest
-from pilotage.navigator.envs.step_rewards import RecordedRewards, ValueRewards, rewards_from
 from pilotage.navigator.bank.step_scores import StepScore, StepScoreWriter, default_file, step_hash
+from pilotage.navigator.envs.env import RecordedReasoningEnv
+from pilotage.navigator.envs.step_rewards import RecordedRewards, ValueRewards, rewards_from
+from pilotage.navigator.errors import BankError, EnvError
 from tests.navigator.banks import node, random_bank, write_bank
 
 

@@ -13,12 +13,12 @@ from pilotage.navigator.policies.inputs import Scaling
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.policies.provenance import provenance
-from pilotage.navigator.training.train import Plan, train
 from pilotage.navigator.training.ensemble import mean_network
 from pilotage.navigator.training.hyperparameters import Hyperparameters
 from pilotage.navigator.training.networks import Dueling, adopt_plain, dense, plain_layers
 from pilotage.navigator.training.rollout import play
 from pilotage.navigator.training.table import Table
+from pilotage.navigator.training.train import Plan, train
 from tests.navigator.banks import OBSERVATIONS, learnable_bank, node, write_bank
 from tests.navigator.policies import header, network, observations
 
@@ -83,7 +83,8 @@ def test_a_killed_training_goes_on_to_the_same_bytes(bank, tmp_path, algorithm):
 
 def test_kill_9_costs_one_piece_at_most(bank, tmp_path):
     out, plan = tmp_path / "p.safetensors", short(steps=800, seeds=1)
-    code = f"from pilotage.navigator.training.train import Plan, train; train({str(bank.path)!r}, {plan!r}, out={str(out)!r})"
+    code = "from pilotage.navigator.training.train import Plan, train; "
+    code += f"train({str(bank.path)!r}, {plan!r}, out={str(out)!r})"
     process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": os.getcwd()})
     work, deadline = tmp_path / "p.safetensors.work", time.monotonic() + 120
     while not list(work.glob("*/seed-0/piece-*")):

@@ -11,7 +11,7 @@ from tests.navigator.banks import learnable_bank
 
 SCRIPT = """
 import os, random, signal, sys, time
-import pilotage.navigator.training.session, pilotage.navigator.training.double_dueling_dqn  # imported once, not in every child
+from pilotage.navigator.training import double_dueling_dqn, session  # imported once, not in every child
 from pilotage.navigator.training.train import Plan, train
 
 bank, folder = sys.argv[1:]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pilotage.agent.banks.scorers.base import ScoredStep, StepScorer
-from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.arrays import Forest
-from pilotage.navigator.envs.step_rewards import VALUES, ValueRewards
+from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.step_scores import StepScore
+from pilotage.navigator.envs.step_rewards import VALUES, ValueRewards
 
 
 class ValueScorer(StepScorer):

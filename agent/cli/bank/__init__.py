@@ -1,1 +1,1 @@
-"""bank"""
+"""`pilotage collect` and `pilotage bank`."""

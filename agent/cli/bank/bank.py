@@ -92,8 +92,8 @@ def split(
 ) -> None:
     """Deal a bank's tasks into parts: whole tasks, every family in every part."""
     from pilotage.agent.text import json_page
-    from pilotage.navigator.bank.bank import Bank
     from pilotage.common.files import replace
+    from pilotage.navigator.bank.bank import Bank
 
     dealt = Bank.open(bank).split(shares(parts), seed)
     if out is not None:

@@ -48,8 +48,8 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score every recorded step, for `pilotage train --step-scores`. The same command scores what is missing."""
-    from pilotage.agent.banks.sources import mixed
     from pilotage.agent.banks.scoring import score_bank
+    from pilotage.agent.banks.sources import mixed
     from pilotage.navigator.bank.bank import Bank
     from pilotage.navigator.bank.step_scores import StepScoreWriter, default_file
 
@@ -98,9 +98,9 @@ def _scorer(
     good_column: int | None,
     timeout: float,
 ) -> StepScorer:
-    from pilotage.agent.errors import UsageError
     from pilotage.agent.banks.scorers import Judge, RemoteScorer, ValueScorer
     from pilotage.agent.banks.scorers.remote import Pooling
+    from pilotage.agent.errors import UsageError
 
     address = name.startswith(("http://", "https://"))
     if not address and (step_tag is not None or good_column is not None):

@@ -21,9 +21,9 @@ def add_traces(
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON summary.")] = False,
 ) -> None:
     """Add the runs of a results file to a bank. Runs of another model, or with memory, are left out."""
-    from pilotage.agent.blocks import installed
     from pilotage.agent.banks.sources import mixed
     from pilotage.agent.banks.traces import TraceAdder, result_lines
+    from pilotage.agent.blocks import installed
     from pilotage.agent.sandbox import open_sandbox
     from pilotage.navigator.bank.bank import BankWriter
     from pilotage.navigator.bank.reader import read_meta

@@ -1,1 +1,1 @@
-"""evaluate"""
+"""`pilotage evaluate`, `pilotage report` and `pilotage estimate`."""

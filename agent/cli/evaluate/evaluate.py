@@ -128,8 +128,8 @@ def _kept(out: Path | None) -> str:
 def _write(console: Console, found: Evaluation, out: Path) -> None:
     """The numbers first, so that they are there whatever becomes of the figures."""
     from pilotage.agent.text import json_page
-    from pilotage.navigator.errors import NavigatorError
     from pilotage.common.files import replace
+    from pilotage.navigator.errors import NavigatorError
 
     content = found.to_json()
     replace(out / RESULT, f"{json_page(content)}\n".encode())

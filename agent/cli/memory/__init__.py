@@ -1,1 +1,1 @@
-"""memory"""
+"""`pilotage memory`."""

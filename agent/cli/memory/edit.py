@@ -14,8 +14,8 @@ _HEAD = "# Edit, save and close. An empty file or one that is not changed leaves
 def changes_from_flags(assignments: list[str]) -> dict[str, Any]:
     """Fields to values; a list is JSON, or one item a line."""
     from pilotage.agent.errors import UsageError
-    from pilotage.memory import ConceptDraft
     from pilotage.common.json_text import NotJson, read_json
+    from pilotage.memory import ConceptDraft
 
     changes: dict[str, Any] = {}
     for assignment in assignments:

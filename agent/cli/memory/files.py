@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pilotage.agent.cli.memory.open import AsJson, Cause, Embedder, Index, Memory, Namespace, named, new_run, open_store, undo_command
+from pilotage.agent.cli.memory.open import (
+    AsJson,
+    Cause,
+    Embedder,
+    Index,
+    Memory,
+    Namespace,
+    named,
+    new_run,
+    open_store,
+    undo_command,
+)
 from pilotage.agent.cli.outputs import Force, file_to_write, keep
 from pilotage.agent.cli.terminal import exact_json, plain, print_json, progress, screen
 from pilotage.common.paths import expanded

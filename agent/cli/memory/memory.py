@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pilotage.agent.cli.memory import care as memory_care, files as memory_files, mcp as memory_mcp, read as memory_read, write as memory_write
+from pilotage.agent.cli.memory import care as memory_care
+from pilotage.agent.cli.memory import files as memory_files
+from pilotage.agent.cli.memory import mcp as memory_mcp
+from pilotage.agent.cli.memory import read as memory_read
+from pilotage.agent.cli.memory import write as memory_write
 from pilotage.agent.cli.terminal import App
 
 app = App(help="Look at, edit, carry over and check what was learnt.", no_args_is_help=True)

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pilotage.agent.cli.memory.open import AsJson, Cause, Embedder, Index, Memory, Namespace, named, new_run, open_store, undo_command
+from pilotage.agent.cli.memory.open import (
+    AsJson,
+    Cause,
+    Embedder,
+    Index,
+    Memory,
+    Namespace,
+    named,
+    new_run,
+    open_store,
+    undo_command,
+)
 from pilotage.agent.cli.terminal import plain, print_json, screen
 from pilotage.common.paths import expanded
 

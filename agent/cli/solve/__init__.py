@@ -1,1 +1,1 @@
-"""solve"""
+"""`pilotage solve`."""

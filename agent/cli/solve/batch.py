@@ -15,16 +15,16 @@ from rich.table import Table
 
 from pilotage.agent.assembly import assemble, memory_place
 from pilotage.agent.batch.batch import ResultsFile, solve_all
-from pilotage.agent.cli.terminal import interruptible, plain, print_json_line, progress, screen
 from pilotage.agent.batch.continual import memory_copy, shuffled, solve_continually
-from pilotage.agent.errors import ModelUnavailable, UsageError
-from pilotage.agent.routing.policies import policy_file, policy_label
 from pilotage.agent.batch.regrading import regrade
 from pilotage.agent.batch.results import key
+from pilotage.agent.batch.summary import Figures
+from pilotage.agent.cli.terminal import interruptible, plain, print_json_line, progress, screen
+from pilotage.agent.errors import ModelUnavailable, UsageError
+from pilotage.agent.routing.policies import policy_file, policy_label
 from pilotage.agent.run import Run
 from pilotage.agent.sandbox import open_sandbox
 from pilotage.agent.settings import Settings
-from pilotage.agent.batch.summary import Figures
 from pilotage.agent.task import Task
 from pilotage.agent.tasks import load_tasks
 

@@ -1,1 +1,1 @@
-"""train"""
+"""`pilotage train` and `pilotage policy`."""

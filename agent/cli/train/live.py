@@ -62,11 +62,11 @@ def train_on_live(
 ) -> TrainingResult:
     """Trains on the tasks; `given` are fields of `Plan`."""
     from pilotage.agent.assembly import assemble
-    from pilotage.agent.cli.bank.collect import MAX_SECONDS
     from pilotage.agent.banks.collect import unfit
-    from pilotage.agent.banks.sources import mixed
-    from pilotage.agent.errors import UsageError
     from pilotage.agent.banks.live_training import Limits, RecordingDynamics, recorded_in
+    from pilotage.agent.banks.sources import mixed
+    from pilotage.agent.cli.bank.collect import MAX_SECONDS
+    from pilotage.agent.errors import UsageError
     from pilotage.agent.settings import settings_from
     from pilotage.navigator.training.train import live_plan, train_live
 

@@ -1,1 +1,1 @@
-"""embedded"""
+"""A GGUF file as a chat model: llama.cpp inside this process."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pilotage.agent.errors import ModelError, WeightsError
-from pilotage.agent.models.embedded.llama_library import load_library
 from pilotage.agent.graph.event_loop import OneProcess
+from pilotage.agent.models.embedded.llama_library import load_library
 
 DEFAULT_CONTEXT = 8192
 # Prompts are read in batches of this many tokens, and a call can be cancelled between batches. Larger ones

@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pilotage.agent.models.parsing.token_usage import Reports
 from pilotage.agent.models.parsing.finish_reasons import CUT, REFUSED, TOOL, WHOLE, told_by, worse
-from pilotage.agent.models.transport.guard import character_limit
-from pilotage.agent.models.reply import Reply, Request, TokenLogprob
 from pilotage.agent.models.parsing.thinking import part, thoughts_in
 from pilotage.agent.models.parsing.thinking_filter import Veil
+from pilotage.agent.models.parsing.token_usage import Reports
+from pilotage.agent.models.reply import Reply, Request, TokenLogprob
+from pilotage.agent.models.transport.guard import character_limit
 from pilotage.agent.text import carriable
 from pilotage.agent.trace import Usage
 
@@ -38,11 +38,10 @@ class Collector:
         begins_in_thought: this model's replies are known to begin in the middle of its thinking.
 
     Attributes:
-        ending: why the reply ended, as `pilotage.agent.models.parsing.finish_reasons` names it; None while nobody has said.
-        refusal: what the model said instead of an answer, where the protocol keeps that apart.
-        tool: name of a tool that the model called.
-        overflowed: whether more text came than was asked for; the rest is left out, and the reply counts as cut.
-        began_in_thought: whether this reply turned out to begin so.
+        ending: why the reply ended, as `pilotage.agent.models.parsing.finish_reasons` names it; None while nobody has
+        said. refusal: what the model said instead of an answer, where the protocol keeps that apart. tool: name of a
+        tool that the model called. overflowed: whether more text came than was asked for; the rest is left out, and the
+        reply counts as cut. began_in_thought: whether this reply turned out to begin so.
     """
 
     def __init__(self, request: Request, *, begins_in_thought: bool = False) -> None:

@@ -1,1 +1,1 @@
-"""transport"""
+"""Between the client and an endpoint: limits, retries, refused parameters, credentials."""

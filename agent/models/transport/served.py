@@ -10,8 +10,8 @@ from langchain_openai import ChatOpenAI
 from openai import BaseModel as ServerReply
 from pydantic import model_validator
 
-from pilotage.agent.models.transport.completions import FirstChoice
 from pilotage.agent.models.parsing.token_usage import UNREADABLE
+from pilotage.agent.models.transport.completions import FirstChoice
 
 
 class ServedChat(ChatOpenAI):

@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pilotage.agent.errors import WeightsError
-from pilotage.agent.models.weights import hub, part_packages as parts
+from pilotage.agent.models.weights import hub
+from pilotage.agent.models.weights import part_packages as parts
 from pilotage.agent.models.weights.weights import Progress, Weights, complete, place
 from pilotage.common.files import replace
 

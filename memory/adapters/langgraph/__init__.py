@@ -1,1 +1,1 @@
-"""langgraph"""
+"""The memory as a LangGraph `BaseStore`."""

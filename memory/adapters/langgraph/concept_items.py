@@ -15,16 +15,16 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from pilotage.memory.edits.bulk import NewConcept
-from pilotage.memory.concept import Concept, ConceptDraft
+from pilotage.common.text import carriable
 from pilotage.memory.adapters.langgraph.concept_names import ConceptNames, Name
-from pilotage.memory.errors import InvalidItem
 from pilotage.memory.adapters.langgraph.filter import passes
 from pilotage.memory.adapters.langgraph.items import CONCEPTS, ItemTable, Path, StoredItem
+from pilotage.memory.concept import Concept, ConceptDraft
+from pilotage.memory.edits.bulk import NewConcept
+from pilotage.memory.errors import InvalidItem
 from pilotage.memory.ledger.ledger import By, Ledger
 from pilotage.memory.ledger.schema import concepts
 from pilotage.memory.store import ConceptStore
-from pilotage.common.text import carriable
 
 _CONTENT = set(ConceptDraft.model_fields)
 _OF_THE_STORE = set(Concept.model_fields) - _CONTENT

@@ -1,7 +1,8 @@
 """Items: free-form JSON values under a path and a key, kept in the ledger's database beside the concepts.
 
-This is the table side of the LangGraph store (`pilotage.memory.adapters.langgraph.store`). Items have no history and no credit. A path is
-LangGraph's namespace, a tuple of labels; the store's own namespace, the tenant, is fixed for one `ItemTable`.
+This is the table side of the LangGraph store (`pilotage.memory.adapters.langgraph.store`). Items have no history and no
+credit. A path is LangGraph's namespace, a tuple of labels; the store's own namespace, the tenant, is fixed for one
+`ItemTable`.
 
 Every transaction that changes items takes the next number of the ledger's item counter and leaves it in each row that
 it touches. So a reader that remembers the counter knows at once whether anything changed, and what.
@@ -18,9 +19,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, insert, or_, select, update
 
-from pilotage.memory.ledger.bounds import parts
 from pilotage.memory.concept import now
 from pilotage.memory.errors import InvalidItem
+from pilotage.memory.ledger.bounds import parts
 from pilotage.memory.ledger.schema import item_vectors, items, meta
 
 Path = tuple[str, ...]

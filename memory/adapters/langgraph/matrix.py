@@ -1,7 +1,8 @@
 """ItemMatrix: the vectors of the items below one path, kept in memory from one search to the next.
 
 Reading 20,000 vectors from SQL takes half a second, comparing them a few milliseconds. So they stay here, and a search
-reads only what has changed since the last one, by whichever process: see `pilotage.memory.adapters.langgraph.items` on versions.
+reads only what has changed since the last one, by whichever process: see `pilotage.memory.adapters.langgraph.items` on
+versions.
 """
 
 from __future__ import annotations

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from pilotage.memory.errors import EmbedderError, LedgerReadOnly
 from pilotage.memory.adapters.langgraph.filter import passes
-from pilotage.memory.adapters.langgraph.matrix import ItemMatrix
 from pilotage.memory.adapters.langgraph.items import ItemDraft, ItemTable, Path
+from pilotage.memory.adapters.langgraph.matrix import ItemMatrix
+from pilotage.memory.errors import EmbedderError, LedgerReadOnly
 from pilotage.memory.ledger.ledger import Ledger
 from pilotage.memory.search.vectors import VectorStore
 

@@ -31,15 +31,15 @@ from langgraph.store.base import (
     validate_op_namespace,
 )
 
-from pilotage.memory.ledger.bounds import rows
 from pilotage.memory.adapters.langgraph.concept_items import ConceptItems
+from pilotage.memory.adapters.langgraph.filter import check_filter, passes, path_matches
+from pilotage.memory.adapters.langgraph.items import CONCEPTS, ItemDraft, ItemTable, Path, StoredItem, to_json
+from pilotage.memory.adapters.langgraph.search import ItemHit, ItemSearch
+from pilotage.memory.adapters.langgraph.sweeper import Sweeper
 from pilotage.memory.embedders.embedder import Embedder
 from pilotage.memory.errors import InvalidItem, LedgerReadOnly
-from pilotage.memory.adapters.langgraph.filter import check_filter, passes, path_matches
-from pilotage.memory.adapters.langgraph.search import ItemHit, ItemSearch
-from pilotage.memory.adapters.langgraph.items import CONCEPTS, ItemDraft, ItemTable, Path, StoredItem, to_json
+from pilotage.memory.ledger.bounds import rows
 from pilotage.memory.store import ConceptStore
-from pilotage.memory.adapters.langgraph.sweeper import Sweeper
 
 _LONGEST_TTL = 1e12  # minutes, two million years; None is for ever
 

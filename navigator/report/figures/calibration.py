@@ -7,11 +7,11 @@ import math
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pilotage.common.statistics import wilson
 from pilotage.navigator.report.figures.canvas import WIDTH, mark, percent_axis
 from pilotage.navigator.report.palette import MUTED, Look
 from pilotage.navigator.report.schema import Calibration, EvaluationData
 from pilotage.navigator.report.wording import elided, number
-from pilotage.common.statistics import wilson
 
 _COLUMNS = 4
 

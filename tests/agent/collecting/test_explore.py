@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
 from pilotage.agent.banks.explore import Uncertain, Uniform, doubt, parse_mix
+from pilotage.agent.banks.stepwise import Moment
 from pilotage.agent.errors import UsageError
 from pilotage.agent.models import ModelClient
-from pilotage.agent.banks.stepwise import Moment
 from tests.agent.states import always_right, state_of, step
 
 PARTS = ReasoningAgent(ModelClient(ScriptedChatModel(always_right))).parts

@@ -6,10 +6,10 @@ from types import ModuleType
 import pytest
 
 from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel
-from pilotage.agent.blocks import BUILT_IN, Registry, plan
 from pilotage.agent.banks.meta import meta_of, prompt_hash, recorded
 from pilotage.agent.banks.plan import NAMED
 from pilotage.agent.banks.progress import Tally, Walked, clock
+from pilotage.agent.blocks import BUILT_IN, Registry, plan
 from pilotage.agent.models import ModelClient
 from tests.agent.states import always_right
 from tests.navigator.banks import node

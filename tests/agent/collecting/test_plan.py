@@ -2,10 +2,10 @@
 
 import pytest
 
-from pilotage.agent.blocks import Registry
 from pilotage.agent.banks.plan import CONDITIONS, NAMED, Way, parse_plan
-from pilotage.agent.errors import UsageError
 from pilotage.agent.banks.stepwise import Moment
+from pilotage.agent.blocks import Registry
+from pilotage.agent.errors import UsageError
 from pilotage.agent.trace import Evidence
 from tests.agent.states import state_of, step
 

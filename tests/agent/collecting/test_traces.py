@@ -5,8 +5,8 @@ import json
 import pytest
 
 from pilotage.agent import ReasoningAgent
-from pilotage.agent.blocks import Registry
 from pilotage.agent.banks.traces import TraceAdder, result_lines
+from pilotage.agent.blocks import Registry
 from pilotage.agent.errors import UsageError
 from pilotage.agent.models import ModelClient, ScriptedChatModel
 from pilotage.navigator.bank.bank import Bank, BankWriter

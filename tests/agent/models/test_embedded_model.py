@@ -138,7 +138,7 @@ def test_a_model_can_be_dropped_as_soon_as_it_is_loaded(smollm2_path):
 
 def test_llama_cpp_writes_nothing_to_the_terminal(smollm2_path):
     code = (
-        "import sys; from pathlib import Path; from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel\n"
+        "import sys; from pathlib import Path; from pilotage.agent.models import EmbeddedChatModel\n"
         "assert 'xllamacpp' not in sys.modules\n"
         f"model = EmbeddedChatModel(path=Path({str(smollm2_path)!r}), n_ctx=256)\n"
         "model.invoke('Hi', max_tokens=2)\n"

@@ -12,7 +12,15 @@ from langchain_core.language_models import BaseChatModel, GenericFakeChatModel
 from langchain_core.messages import AIMessage
 
 from pilotage.agent.errors import BadReply, ModelUnavailable
-from pilotage.agent.models import ModelClient, ResponseCache, RetryPolicy, ScriptedChatModel, TokenLogprob, UnusableReply, load_model
+from pilotage.agent.models import (
+    ModelClient,
+    ResponseCache,
+    RetryPolicy,
+    ScriptedChatModel,
+    TokenLogprob,
+    UnusableReply,
+    load_model,
+)
 from pilotage.agent.models.parsing.collector import TokenRelay
 from pilotage.agent.models.parsing.token_usage import Reports
 from pilotage.agent.models.transport.guard import byte_limit, character_limit

@@ -6,6 +6,7 @@ import sys
 import pytest
 from langchain_openai import ChatOpenAI
 
+from pilotage.agent import models
 from pilotage.agent.errors import MissingExtra, ModelError, PilotageError, UnknownModel, UsageError, WeightsError
 from pilotage.agent.models import ModelClient, ResponseCache, load_model
 
@@ -90,7 +91,5 @@ def test_importing_the_package_brings_no_heavy_library():
 
 
 def test_every_public_name_resolves():
-    import pilotage.agent.models
-
-    assert sorted(agent.models.__all__) == sorted(agent.models._HOMES)
-    assert all(getattr(agent.models, name).__name__ == name for name in agent.models.__all__)
+    assert sorted(models.__all__) == sorted(models._MODULE)
+    assert all(getattr(models, name).__name__ == name for name in models.__all__)

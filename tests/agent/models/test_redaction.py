@@ -14,12 +14,12 @@ from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
 from pilotage.agent import ReasoningAgent, load_model
-from pilotage.common import redaction as redacting
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.events import Token
 from pilotage.agent.models import Message, ModelClient, Request, ResponseCache
 from pilotage.agent.models.parsing.collector import Collector
 from pilotage.agent.models.parsing.flaws import flaw_of
+from pilotage.common import redaction as redacting
 from pilotage.common.redaction import Veil, public_address, redact, redact_message, remember, remember_address
 
 KEY = "sk-Zx81qTnotAWord"

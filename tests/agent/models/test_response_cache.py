@@ -15,7 +15,15 @@ from contextlib import closing
 import pytest
 
 from pilotage.agent.errors import BadReply, UsageError
-from pilotage.agent.models import Capabilities, ModelClient, Reply, ResponseCache, RetryPolicy, ScriptedChatModel, UnusableReply
+from pilotage.agent.models import (
+    Capabilities,
+    ModelClient,
+    Reply,
+    ResponseCache,
+    RetryPolicy,
+    ScriptedChatModel,
+    UnusableReply,
+)
 from pilotage.agent.models.cache import CACHE_FORMAT
 from pilotage.agent.models.factory import load_model
 from pilotage.agent.models.reply import LimitUsedUp

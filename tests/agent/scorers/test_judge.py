@@ -4,11 +4,11 @@ import math
 
 import pytest
 
+from pilotage.agent.banks.scorers import Judge, ScoredStep
+from pilotage.agent.banks.scorers.judge import GRAMMAR, JSON_SCHEMA
 from pilotage.agent.errors import ModelUnavailable, StepRefused
 from pilotage.agent.models import Fault, ModelClient, ResponseCache, RetryPolicy, ScriptedChatModel, ScriptedReply
 from pilotage.agent.models.reply import Capabilities
-from pilotage.agent.banks.scorers import Judge, ScoredStep
-from pilotage.agent.banks.scorers.judge import GRAMMAR, JSON_SCHEMA
 from tests.agent.scorers.places import TASK, step_of
 
 

@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from pilotage.agent.errors import ModelUnavailable, ScorerUnavailable, StepRefused, UsageError
 from pilotage.agent.banks.scorers import ScoredStep, StepScorer, ValueScorer
 from pilotage.agent.banks.scoring import score_bank
-from pilotage.navigator.values.exact import uniform_values
+from pilotage.agent.errors import ModelUnavailable, ScorerUnavailable, StepRefused, UsageError
 from pilotage.navigator.bank.arrays import Forest
-from pilotage.navigator.envs.step_rewards import RecordedRewards
 from pilotage.navigator.bank.step_scores import StepScore, StepScoreWriter
+from pilotage.navigator.envs.step_rewards import RecordedRewards
+from pilotage.navigator.values.exact import uniform_values
 from tests.agent.scorers.places import TASK, nodes
 from tests.navigator.banks import random_bank, write_bank
 

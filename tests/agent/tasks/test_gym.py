@@ -10,9 +10,9 @@ from collections import Counter
 import pytest
 
 from pilotage.agent.errors import UsageError
-from pilotage.agent.tasks.grading import grader_for
 from pilotage.agent.task import Task
 from pilotage.agent.tasks import gym_grader, load_tasks
+from pilotage.agent.tasks.grading import grader_for
 from pilotage.agent.tasks.gym import families
 from pilotage.agent.tasks.gym_grader import EVALUATED_EXPRESSIONS, EVALUATED_LISTS, is_harmless
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pilotage.agent.errors import MissingExtra, UsageError
-from pilotage.agent.tasks.grading import grader_for
 from pilotage.agent.tasks import SOURCES, load_tasks
+from pilotage.agent.tasks.grading import grader_for
 
 ROOT = Path(__file__).parents[3]
 

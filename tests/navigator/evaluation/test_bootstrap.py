@@ -3,10 +3,10 @@ import math
 import numpy as np
 import pytest
 
+from pilotage.common.statistics import wilson
 from pilotage.navigator.errors import NavigatorError
 from pilotage.navigator.evaluation import bootstrap
 from pilotage.navigator.evaluation.bootstrap import Resampler, interquartile_mean, interval, runs_interval
-from pilotage.common.statistics import wilson
 
 
 def test_the_interquartile_mean_leaves_out_a_quarter_at_either_end():

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.evaluation.calibration import Claims, calibrate
 from pilotage.navigator.evaluation.rollout import walk
-from pilotage.navigator.values.exact import exact_values
-from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.policies.policy import Decision, RandomPolicy
+from pilotage.navigator.values.exact import exact_values
 from tests.navigator.banks import ACTIONS, learnable_bank, node, random_bank, write_bank
 
 WEIGHT = 0.2

@@ -1,7 +1,7 @@
 import pytest
 
-from pilotage.navigator.evaluation import Protocol, evaluate
 from pilotage.common.statistics import mcnemar_exact, sign_flip
+from pilotage.navigator.evaluation import Protocol, evaluate
 from tests.navigator.evaluation.made_up import chance_bank, flat_bank
 
 QUICK = Protocol(folds=2, seeds=1, efforts=(), resamples=1000)

@@ -2,11 +2,11 @@ from collections import Counter
 
 import pytest
 
+from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.records import SHOWS
 from pilotage.navigator.errors import BankError
 from pilotage.navigator.evaluation.folds import Fold, cross_fit, family_folds, held_out, other_bank
-from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.spaces import ActionSpec
 from tests.navigator.banks import ACTIONS, META, learnable_bank, node, write_bank
 

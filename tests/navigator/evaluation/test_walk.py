@@ -3,14 +3,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.errors import SpecMismatch
 from pilotage.navigator.evaluation.candidates import sequence
 from pilotage.navigator.evaluation.rollout import walk, walk_of
-from pilotage.navigator.values.exact import exact_values
-from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.policies.frequency_matched import MatchedPolicy
-from pilotage.navigator.values.outcomes import follow, one_hot, outcomes_of
 from pilotage.navigator.policies.policy import Decision, RandomPolicy
+from pilotage.navigator.values.exact import exact_values
+from pilotage.navigator.values.outcomes import follow, one_hot, outcomes_of
 from pilotage.navigator.values.sequences import fixed_sequence
 from tests.navigator.banks import ACTIONS, BLOCKS, OBSERVATIONS, learnable_bank, node, random_bank, write_bank
 from tests.navigator.policies import network

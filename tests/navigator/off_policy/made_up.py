@@ -5,9 +5,9 @@ from functools import cache
 
 import numpy as np
 
-from pilotage.navigator.values.exact import policy_values
 from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.off_policy import Episode, Log
+from pilotage.navigator.values.exact import policy_values
 from tests.navigator.banks import learnable_bank, random_bank
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from pilotage.navigator.errors import LogError, SpecMismatch
-from pilotage.navigator.policies.epsilon import EpsilonPolicy
 from pilotage.navigator.off_policy import Episode, Log, chances_of, estimate, estimated_chances, fitted_values
 from pilotage.navigator.off_policy.rollout import drawn_log
-from pilotage.navigator.values.outcomes import one_hot, outcomes_of
+from pilotage.navigator.policies.epsilon import EpsilonPolicy
 from pilotage.navigator.policies.policy import Decision, FixedPolicy, RandomPolicy
+from pilotage.navigator.values.outcomes import one_hot, outcomes_of
 from tests.navigator.banks import ACTIONS, OBSERVATIONS
 from tests.navigator.off_policy import made_up
 

@@ -1,0 +1,112 @@
+"""What is built and installed: one import name, whatever the user's own files are called."""
+
+import os
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PARTS = ("agent", "common", "memory", "navigator")
+HELLO = """
+import agent, memory, navigator  # the user's own
+assert (agent.MINE, memory.MINE, navigator.MINE) == (1, 2, 3)
+from pilotage import ConceptStore, ReasoningAgent, ScriptedChatModel, load_policy
+with ConceptStore.temporary() as store, ReasoningAgent(ScriptedChatModel({"": "Answer: 42"}), memory=store) as solver:
+    print(solver.solve("What is 6*7?").answer)
+"""
+
+
+def build(folder, out):
+    code = "import sys; from hatchling.cli import hatchling; sys.exit(hatchling())"
+    subprocess.run([sys.executable, "-c", code, "build", "-d", str(out)], cwd=folder, check=True)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel that is built from the sdist, as an index does."""
+    folder = tmp_path_factory.mktemp("dist")
+    build(ROOT, folder / "first")
+    with tarfile.open(next((folder / "first").glob("*.tar.gz"))) as archive:
+        archive.extractall(folder, filter="data")
+    build(next(folder.glob("pilotage-*")), folder / "second")
+    return next((folder / "second").glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """The interpreter of an environment that holds the wheel, and this environment's libraries behind it."""
+    folder = tmp_path_factory.mktemp("installed")
+    venv.create(folder, with_pip=False, symlinks=True)
+    python = folder / "bin" / "python"
+    site = next((folder / "lib").glob("python*/site-packages"))
+    libraries = next(path for path in sys.path if path.endswith("site-packages"))
+    (site / "_libraries.pth").write_text(
+        f"{libraries}\n"
+    )  # its own .pth files, the checkout's among them, are not read
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "--python",
+            str(python),
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-index",
+            str(wheel),
+        ],
+        check=True,
+    )
+    return python
+
+
+@pytest.fixture
+def beside(tmp_path):
+    """A user's folder with files that have our folders' names."""
+    (tmp_path / "agent.py").write_text("MINE = 1\n")
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "__init__.py").write_text("MINE = 2\n")
+    (tmp_path / "navigator.py").write_text("MINE = 3\n")
+    return tmp_path
+
+
+def run(command, folder):
+    environment = {**os.environ, "PYTHONPATH": str(folder), "PILOTAGE_HOME": str(folder / "home")}
+    return subprocess.run([*map(str, command)], cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def test_the_wheel_has_one_name_and_every_file(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0] for name in names} == {
+        "pilotage",
+        next(n for n in names if "dist-info" in n).split("/")[0],
+    }
+    tracked = subprocess.run(["git", "ls-files", *PARTS], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    expected = tracked or [str(p.relative_to(ROOT)) for part in PARTS for p in (ROOT / part).rglob("*.py")]
+    assert {f"pilotage/{name}" for name in expected} <= set(names)
+    assert "pilotage/py.typed" in names
+
+
+def test_a_folder_with_such_names_of_its_own_is_in_nobodys_way(installed, beside):
+    hello = run([installed, "-c", HELLO], beside)
+    assert (hello.stdout, hello.returncode) == ("42\n", 0), hello.stderr
+    (beside / "script.py").write_text(HELLO)
+    assert run([installed, beside / "script.py"], beside).stdout == "42\n"
+
+
+def test_the_command_and_a_policy_run_from_the_wheel(installed, beside):
+    for command in ([installed, "-m", "pilotage"], [installed.with_name("pilotage")]):
+        done = run([*command, "policy", "show", "default"], beside)
+        assert done.returncode == 0 and "cql" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_no_part_loads_under_another_name(name):
+    done = subprocess.run([sys.executable, "-c", f"import {name}"], cwd=ROOT, capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1].startswith(f"ImportError: import pilotage.{name}, not {name}: ")
