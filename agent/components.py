@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from pilotage.agent.blocks import Registry
 from pilotage.agent.budget import Budget
 from pilotage.agent.errors import UsageError
-from pilotage.agent.graph.event_loop import OneProcess
-from pilotage.agent.kinds import infer_kind
+from pilotage.agent.event_loop import OneProcess
 from pilotage.agent.kit import Recall
 from pilotage.agent.routing.observation import Observer
 from pilotage.agent.state import Abilities
 from pilotage.agent.task import Task
+from pilotage.agent.tasks.kinds import infer_kind
 from pilotage.agent.text import carriable
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from pilotage.agent.blocks.prompting import continued, conversation, from_scratch
 from pilotage.agent.budget import Allowance, Meter, estimate_tokens
 from pilotage.agent.errors import BudgetExceeded, SandboxUnavailable
 from pilotage.agent.models.reply import LimitUsedUp, Message, Reply, Request, UnusableReply
+from pilotage.agent.prompting import continued, conversation, from_scratch
 from pilotage.agent.state import State
 from pilotage.agent.trace import Evidence, Hint, Recalled, Step, Turn, Usage, total
 
@@ -102,7 +102,7 @@ class Kit:
         """Asks the model to go on from the run so far; attempts that came to nothing are left out of it.
 
         While nothing has been answered, that is the task and what prepares for it; see
-        `pilotage.agent.blocks.freshness`.
+        `pilotage.agent.freshness`.
 
         Args:
             state: the run so far.

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from pilotage.agent.decisions import Navigation
 from pilotage.agent.errors import TaskError
-from pilotage.agent.routing.decisions import Navigation
 from pilotage.agent.trace import TRACE_FORMAT, Trace, Usage
 
 

@@ -17,7 +17,9 @@ from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.budget import Budget
 from pilotage.agent.candidates import candidates
 from pilotage.agent.components import Parts
+from pilotage.agent.decisions import Navigation
 from pilotage.agent.errors import PilotageError, UsageError
+from pilotage.agent.event_loop import Portal
 from pilotage.agent.graph.build import (
     LEARN_LATER,
     RUN_ID,
@@ -29,14 +31,12 @@ from pilotage.agent.graph.build import (
     learning_charges,
 )
 from pilotage.agent.graph.checkpoints import DurableGraph, durability_of, goes_on, thread_name
-from pilotage.agent.graph.event_loop import Portal
 from pilotage.agent.graph.isolation import AloneEach, alone, own_config
 from pilotage.agent.graph.run_state import RunInput, trace_of
 from pilotage.agent.learning.credit import Creditor
 from pilotage.agent.learning.feedback import give_feedback
 from pilotage.agent.learning.learning import Learner
 from pilotage.agent.learning.recalling import Selection, recall_from
-from pilotage.agent.routing.decisions import Navigation
 from pilotage.agent.routing.navigators import Navigator, navigator_for
 from pilotage.agent.routing.observation import Observer
 from pilotage.agent.routing.rlot import max_steps_for, registry_for

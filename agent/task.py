@@ -30,8 +30,8 @@ class Task(BaseModel):
     `gold` and `metadata` are seen by graders only: they never reach a prompt, a retry, an observation or the
     decision to write to memory. `public()` is the view that everything else works with.
 
-    An `inferred` kind was told from the prompt alone (`pilotage.agent.kinds`): where no answer of that kind is reached,
-    the run answers in the model's own words instead of not at all.
+    An `inferred` kind was told from the prompt alone (`pilotage.agent.tasks.kinds`): where no answer of that kind is
+    reached, the run answers in the model's own words instead of not at all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -23,9 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pilotage.agent.assembly import assemble
 from pilotage.agent.banks.sources import mixed
 from pilotage.agent.banks.stepwise import Stepwise
+from pilotage.agent.cli.assembly import assemble
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.settings import settings_from
 from pilotage.agent.task import Task

@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 from pilotage.agent.answers import extract
 from pilotage.agent.blocks.program import PROMPT
-from pilotage.agent.blocks.prompting import SYSTEM
 from pilotage.agent.models import ModelClient, ResponseCache, load_model
 from pilotage.agent.models.reply import Message, Request
+from pilotage.agent.prompting import SYSTEM
 from pilotage.agent.sandbox import open_sandbox
 from pilotage.agent.task import Task
 from pilotage.agent.tasks import load_tasks

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import distributions
 from pathlib import Path
 
-from pilotage.agent.kinds import infer_kind
 from pilotage.agent.numbers import parse_number
+from pilotage.agent.tasks.kinds import infer_kind
 
 REQUESTS = (
     "Summarise this in 2 sentences: {}",

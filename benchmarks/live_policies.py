@@ -29,12 +29,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pilotage.agent.assembly import assemble
 from pilotage.agent.banks.progress import clock
 from pilotage.agent.banks.sources import mixed
 from pilotage.agent.batch.batch import Place, solved
 from pilotage.agent.batch.results import ResultsFile
 from pilotage.agent.batch.workers import at_once
+from pilotage.agent.cli.assembly import assemble
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.routing.policies import policy_label
 from pilotage.agent.runner import ReasoningAgent

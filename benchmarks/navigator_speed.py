@@ -204,7 +204,7 @@ def torch_gap(policy: LearnedPolicy) -> tuple[float, int]:
     """Greatest difference between numpy and torch on 10,000 random observations, and how many choices are the same."""
     import torch
 
-    from pilotage.navigator.training.networks import Dueling, adopt_plain, dense
+    from pilotage.navigator.training.algorithms.networks import Dueling, adopt_plain, dense
 
     spec = policy.header.observations
     rows = np.random.default_rng(0).uniform(spec.low, spec.high, (10_000, len(spec))).astype(np.float32)

@@ -28,9 +28,9 @@ sys.path.insert(0, str(ROOT))
 from tests.agent.poisons import MARK, STORED  # noqa: E402
 
 from pilotage.agent.answers import extract  # noqa: E402
-from pilotage.agent.blocks.prompting import ANSWER_FORM, SYSTEM  # noqa: E402
 from pilotage.agent.models import ModelClient, ResponseCache, load_model  # noqa: E402
 from pilotage.agent.models.reply import Message, Request  # noqa: E402
+from pilotage.agent.prompting import ANSWER_FORM, SYSTEM  # noqa: E402
 from pilotage.memory import Concept, ConceptDraft, ConceptStore, Parameter  # noqa: E402
 from pilotage.memory.render import CLOSING, OPENING, render  # noqa: E402
 from pilotage.memory.text.prompt_injection import held_back  # noqa: E402

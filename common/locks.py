@@ -1,14 +1,14 @@
-"""Sole: what one process at a time may write to."""
+"""Locks on files: what one process at a time may write to."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Self
 
-from pilotage.navigator.errors import NavigatorError
+import filelock
 
 
-class Sole:
+class FileLock:
     """Holds a lock until it is closed; a context manager. A kill gives the lock back too.
 
     Args:
@@ -16,13 +16,11 @@ class Sole:
         refusal: raised where another process holds the lock.
     """
 
-    def __init__(self, lock: Path, refusal: NavigatorError) -> None:
-        from filelock import FileLock, Timeout
-
-        self._lock = FileLock(lock, timeout=0)
+    def __init__(self, lock: Path, refusal: Exception) -> None:
+        self._lock = filelock.FileLock(lock, timeout=0)
         try:
             self._lock.acquire()
-        except Timeout as error:
+        except filelock.Timeout as error:
             raise refusal from error
 
     def close(self) -> None:

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from pilotage.agent.banks.traces import result_lines
 from pilotage.agent.blocks import Registry
+from pilotage.agent.decisions import Navigation
 from pilotage.agent.errors import UsageError
-from pilotage.agent.routing.decisions import Navigation
 from pilotage.agent.routing.observation import spec_for
 from pilotage.agent.routing.rlot import registry_for
 from pilotage.agent.trace import Charge, Decided, total

@@ -9,11 +9,12 @@ from importlib.metadata import version
 from types import ModuleType
 from typing import Any
 
-from pilotage.agent.blocks import Registry, prompting
-from pilotage.agent.blocks.freshness import ROUTES
+from pilotage.agent import prompting
+from pilotage.agent.blocks import Registry
 from pilotage.agent.budget import Budget
 from pilotage.agent.components import Parts
 from pilotage.agent.errors import UsageError
+from pilotage.agent.freshness import ROUTES
 from pilotage.agent.routing import self_scores
 from pilotage.navigator.bank.bank import BankMeta
 

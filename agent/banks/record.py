@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from pilotage.agent.banks.stepwise import Ending, Moment, Stepwise, extended
-from pilotage.agent.blocks.prompting import describe
 from pilotage.agent.errors import UsageError
+from pilotage.agent.prompting import describe
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
 from pilotage.agent.trace import Charge, Recalled, Step, Trace, Usage

@@ -2,10 +2,10 @@
 
 from pilotage.agent.answers import extract
 from pilotage.agent.blocks.base import Block, CutShort
-from pilotage.agent.blocks.prompting import describe, system
 from pilotage.agent.errors import BudgetExceeded
-from pilotage.agent.graph.isolation import quiet
 from pilotage.agent.kit import Kit
+from pilotage.agent.models.quiet import quiet
+from pilotage.agent.prompting import describe, system
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
 from pilotage.agent.trace import Evidence, Step, Turn

@@ -4,9 +4,9 @@ import re
 
 from pilotage.agent.answers import extract
 from pilotage.agent.blocks.base import Block
-from pilotage.agent.blocks.freshness import is_apart
-from pilotage.agent.blocks.prompting import ANSWER_FORM
+from pilotage.agent.freshness import is_apart
 from pilotage.agent.kit import Kit
+from pilotage.agent.prompting import ANSWER_FORM
 from pilotage.agent.state import State
 from pilotage.agent.trace import Evidence, Step, Turn
 

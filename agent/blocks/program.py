@@ -1,8 +1,8 @@
 """Program: write Python, run it in the sandbox, read what it printed (PAL, Gao et al. 2023; PoT, Chen et al. 2023)."""
 
 from pilotage.agent.blocks.base import Block
-from pilotage.agent.blocks.freshness import is_apart, was_asked
 from pilotage.agent.blocks.steps import programmed
+from pilotage.agent.freshness import is_apart, was_asked
 from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
 from pilotage.agent.trace import Step

@@ -1,10 +1,10 @@
 """Reason: one step of chain-of-thought (Wei et al. 2022; the 'reason one step' action of RL of Thoughts, section 3)."""
 
 from pilotage.agent.blocks.base import Block
-from pilotage.agent.blocks.freshness import is_apart, is_unfinished, was_asked
-from pilotage.agent.blocks.prompting import ANSWER_FORM
 from pilotage.agent.blocks.steps import reasoned
+from pilotage.agent.freshness import is_apart, is_unfinished, was_asked
 from pilotage.agent.kit import Kit
+from pilotage.agent.prompting import ANSWER_FORM
 from pilotage.agent.state import State
 from pilotage.agent.trace import Step
 

@@ -6,9 +6,9 @@ nothing to act on: of 17 such repairs one was right. Only other steps are critic
 """
 
 from pilotage.agent.blocks.base import Block
-from pilotage.agent.blocks.prompting import ANSWER_FORM
 from pilotage.agent.blocks.steps import programmed, reasoned
 from pilotage.agent.kit import Kit
+from pilotage.agent.prompting import ANSWER_FORM
 from pilotage.agent.state import State
 from pilotage.agent.trace import Step
 

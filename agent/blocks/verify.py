@@ -8,9 +8,9 @@ program.
 from pilotage.agent.answers import normal_form
 from pilotage.agent.blocks.base import Block
 from pilotage.agent.blocks.program import instruction
-from pilotage.agent.blocks.prompting import ANSWER_FORM
 from pilotage.agent.blocks.steps import programmed, reasoned
 from pilotage.agent.kit import Kit
+from pilotage.agent.prompting import ANSWER_FORM
 from pilotage.agent.state import State
 from pilotage.agent.trace import Step
 

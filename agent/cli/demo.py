@@ -25,7 +25,7 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a task.")] = False,
 ) -> None:
     """Solve three real tasks with the embedded model and learn from the first for the third."""
-    from pilotage.agent.assembly import assemble
+    from pilotage.agent.cli.assembly import assemble
     from pilotage.agent.settings import Settings
     from pilotage.common.files import replace
     from pilotage.common.paths import data_dir

@@ -22,10 +22,11 @@ from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.blocks.base import Block
 from pilotage.agent.budget import Budget
 from pilotage.agent.components import Parts
+from pilotage.agent.decisions import decided
 from pilotage.agent.errors import BadReply, ModelUnavailable
+from pilotage.agent.event_loop import Portal
 from pilotage.agent.graph.advance import abilities, kit_for, observe, remember, run_block
 from pilotage.agent.graph.clock import Clock
-from pilotage.agent.graph.event_loop import Portal
 from pilotage.agent.graph.message_ids import hear
 from pilotage.agent.graph.new_messages import asks_since
 from pilotage.agent.graph.run_state import (
@@ -39,7 +40,6 @@ from pilotage.agent.graph.run_state import (
     trace_of,
 )
 from pilotage.agent.kit import Kit
-from pilotage.agent.routing.decisions import decided
 from pilotage.agent.routing.navigators import choose
 from pilotage.agent.state import State
 from pilotage.agent.task import Task

@@ -19,8 +19,8 @@ from pydantic import ValidationError
 
 from pilotage.agent.components import Parts
 from pilotage.agent.errors import AgentClosed, UsageError
+from pilotage.agent.event_loop import Portal
 from pilotage.agent.graph.build import build_graph
-from pilotage.agent.graph.event_loop import Portal
 from pilotage.agent.task import Task
 from pilotage.common.paths import expanded
 

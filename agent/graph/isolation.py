@@ -9,29 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig, ensure_config
 from langchain_core.runnables.config import var_child_runnable_config
 
 T = TypeVar("T")
-
-QUIET = "nostream"
-"""Tag by which LangGraph keeps a model's tokens out of its stream of messages: this is working, not a reply."""
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keeps what models say within it out of LangGraph's stream of messages; callbacks hear of it all the same."""
-    config = ensure_config()
-    config["tags"] = [*(config.get("tags") or ()), QUIET]
-    token = var_child_runnable_config.set(config)
-    try:
-        yield
-    finally:
-        var_child_runnable_config.reset(token)
 
 
 def own_config(given: RunnableConfig | None, configurable: dict[str, Any], steps: int) -> RunnableConfig:

@@ -9,8 +9,8 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import BaseModel, Field
 
 from pilotage.agent.errors import UsageError
-from pilotage.agent.graph.isolation import QUIET
 from pilotage.agent.graph.run_state import NO_ANSWER
+from pilotage.agent.models.quiet import QUIET
 
 if TYPE_CHECKING:
     from pilotage.agent.run import Run

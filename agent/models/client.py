@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.errors import ModelUnavailable, PilotageError
-from pilotage.agent.graph.event_loop import OneProcess
+from pilotage.agent.event_loop import OneProcess
 from pilotage.agent.models.chat_call import Speaker, Spoken
 from pilotage.agent.models.dialect import NO_TERMS, Dialect, Terms, is_providers, speaks_openai
 from pilotage.agent.models.parsing.collector import Attempt, Collector, ListenerFailed, TokenRelay

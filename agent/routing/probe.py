@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 
-from pilotage.agent.blocks.prompting import conversation
 from pilotage.agent.kit import Kit
 from pilotage.agent.models.reply import Reply
+from pilotage.agent.prompting import conversation
 from pilotage.agent.state import State
 
 QUESTION = "Proposed answer: {answer}\nIs the proposed answer correct? Reply yes or no."

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
-from pilotage.agent.blocks.prompting import conversation
 from pilotage.agent.errors import BadReply
 from pilotage.agent.kit import Kit
 from pilotage.agent.models.reply import Reply
+from pilotage.agent.prompting import conversation
 from pilotage.agent.routing.digits import expected_digit
 from pilotage.agent.state import State
 from pilotage.navigator.spaces import Feature

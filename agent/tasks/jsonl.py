@@ -3,7 +3,8 @@
 Fields: `prompt` (or `question`), and as wanted `id`, `kind`, `choices`, `examples` ({input, output}), `gold` (or
 `answer`), `metadata`. Other fields go to the metadata, which graders alone see. Without `kind`, a task with choices is
 `choice`, one with `tests` in its metadata `program`, one whose gold is a number `numeric`, a list of rows `grid`, any
-other gold or worked examples `text`; a bare prompt is what its form says (`pilotage.agent.kinds`), most often `open`.
+other gold or worked examples `text`; a bare prompt is what its form says (`pilotage.agent.tasks.kinds`), most often
+`open`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from typing import Any
 
 from pilotage.agent.answers import parse_grid, resolve_choice
 from pilotage.agent.errors import TaskError
-from pilotage.agent.kinds import infer_kind
 from pilotage.agent.numbers import parse_number
 from pilotage.agent.task import KINDS, Kind, Task
 from pilotage.agent.tasks.grading import require_grader
 from pilotage.agent.tasks.json_lines import read_json_lines
+from pilotage.agent.tasks.kinds import infer_kind
 from pilotage.agent.tasks.source import Source, TaskDefect
 from pilotage.agent.tasks.spec import Spec, did_you_mean
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from pilotage.common.locks import Sole
+from pilotage.common.locks import FileLock
 from pilotage.navigator.bank.bank import Node, Tree
 from pilotage.navigator.bank.files import append, encode, parse, read_whole_lines, safe_name
 from pilotage.navigator.errors import BankError
@@ -56,7 +56,7 @@ def default_file(bank: Path, scorer: str) -> Path:
     return bank / FOLDER / f"{safe_name(scorer)}.jsonl"
 
 
-class StepScoreWriter(Sole):
+class StepScoreWriter(FileLock):
     """Adds scores to a file; each is on disk once `add` returns. Safe to use from several threads; a context manager.
 
     Args:

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import RLock
 
 from pilotage.common.files import replace
-from pilotage.common.locks import Sole
+from pilotage.common.locks import FileLock
 from pilotage.navigator.bank.checks import faults
 from pilotage.navigator.bank.files import (
     META_FILE,
@@ -28,7 +28,7 @@ from pilotage.navigator.bank.records import EARLIER, BankMeta, Node, TaskHeader
 from pilotage.navigator.errors import BankError
 
 
-class BankWriter(Sole):
+class BankWriter(FileLock):
     """The one writer of a bank. Use it as a context manager, or close it.
 
         with BankWriter(path, meta) as writer:

@@ -13,11 +13,11 @@ from pilotage.navigator.evaluation.rollout import Walk, walk, walk_of
 from pilotage.navigator.evaluation.trainings import Training, Trainings
 from pilotage.navigator.policies.inputs import Dial
 from pilotage.navigator.policies.learned import LearnedPolicy
-from pilotage.navigator.policies.linear import fit_linear
-from pilotage.navigator.policies.nearest import NearestPolicy
 from pilotage.navigator.policies.policy import FixedPolicy, Policy
 from pilotage.navigator.policies.provenance import Provenance, provenance
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
+from pilotage.navigator.training.algorithms.linear import fit_linear
+from pilotage.navigator.training.algorithms.nearest import fit_nearest
 from pilotage.navigator.training.ensemble import mean_network
 from pilotage.navigator.training.plan import Plan
 from pilotage.navigator.values.exact import exact_values
@@ -145,7 +145,7 @@ class Nearest(Plain):
 
     def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
         """As similar recorded states say."""
-        return walk(fold.forest, NearestPolicy.fit(fold.training, cost_weight=self.weight))
+        return walk(fold.forest, fit_nearest(fold.training, cost_weight=self.weight))
 
 
 @dataclass(frozen=True)

@@ -1,32 +1,23 @@
 """Nearest neighbour: an action is worth what it was worth in the most similar recorded states.
 
-A baseline that learned routers often only tie with. Values come from kernel-based fitted Q (Ormoneit and Sen 2002) over
-the k nearest states; while fitting, a state's neighbours are those of other tasks, else it would know its own future.
+A baseline that learned routers often only tie with. `pilotage.navigator.training.algorithms.nearest` makes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
-from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.asked import tell
 from pilotage.navigator.policies.inputs import Floats, Scaling, Support
 from pilotage.navigator.policies.policy import Decision
 from pilotage.navigator.policies.policy_file import Header, Tensors, read_policy, write_policy
 from pilotage.navigator.policies.settings import cost_weight_of, neighbours_of, support_of
-from pilotage.navigator.reward import LEAST_WEIGHT
 from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
-from pilotage.navigator.training.card import about, learned_from
-from pilotage.navigator.training.plan import LEAST_SUPPORT
-from pilotage.navigator.training.table import Table
 
-SWEEPS = 16
-_ROWS = 512
 _LARGEST = 1e15
 """Bound on states and values, so that a distance and a mean of them is a float32."""
 
@@ -58,26 +49,6 @@ class NearestPolicy:
         support = support_of(header)
         self.support = Support(header.observations, header.actions, {}) if support is None else support
         self._recorded = np.isfinite(values)
-
-    @classmethod
-    def fit(cls, bank: Bank, tasks: Iterable[str] | None = None, cost_weight: float = 0.1, k: int = 15) -> Self:
-        """The policy of some tasks of a bank, of all by default.
-
-        Raises:
-            BankError: a task is unknown, or a file is damaged.
-            PolicyError: k is below 1.
-        """
-        if k < 1:
-            raise PolicyError(f"k is the number of neighbours, at least 1, not {k}")
-        table = Table.of(bank, tasks)
-        scaling = Scaling.from_data(bank.observations, table.observations)
-        support = table.support(min(LEAST_SUPPORT, max(1, len(table.tasks) // 10)))
-        allowed = (table.legal & support.masks(table.observations)) | table.recorded
-        states = scaling(table.observations)
-        settings = {"k": k, "cost_weight": cost_weight, "tried": support.to_json()}
-        card = {"algorithm": "nearest", "bank": about(bank, table), **learned_from(bank, {"train": list(table.tasks)})}
-        header = Header("nearest", "nearest", bank.actions, bank.observations, settings=settings, card=card)
-        return cls(header, scaling, states, _values(table, states, allowed, cost_weight, k))
 
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:
         """The legal, tried action with the greatest mean value nearby; raises SpecMismatch for a bad observation."""
@@ -117,48 +88,3 @@ class NearestPolicy:
             raise PolicyError(f"{path} holds a policy of the kind {header.kind!r}: load it with navigator.load_policy")
         header.require(actions, observations)
         return cls.from_file(header, tensors, Path(path))
-
-
-def _values(table: Table, states: Floats, allowed: Any, cost_weight: float, k: int) -> Floats:
-    """Value of each recorded action in each state, shape (states, actions); NaN elsewhere."""
-    shape = table.legal.shape
-    near = _neighbours(table, states, k)
-    counts = np.zeros(shape)
-    np.add.at(counts, (table.source, table.action), 1)
-    reward = table.correct - max(cost_weight, LEAST_WEIGHT) * table.cost
-    goes_on, after = table.target >= 0, np.maximum(table.target, 0)
-    future = np.zeros(len(states))
-    values = np.full(shape, np.nan)
-    for _ in range(SWEEPS):
-        sums = np.zeros(shape)
-        np.add.at(sums, (table.source, table.action), reward + goes_on * future[after])
-        values = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
-        estimates = np.full(shape, -np.inf)
-        for action, (who, known) in near.items():
-            total = np.where(known, values[who, action], 0.0).sum(axis=1)
-            estimates[:, action] = np.where(known.any(axis=1), total / np.maximum(known.sum(axis=1), 1), -np.inf)
-        best = np.where(allowed, estimates, -np.inf).max(axis=1)
-        future = np.where(np.isfinite(best), best, 0.0)
-    return values.astype(np.float32)
-
-
-def _neighbours(table: Table, states: Floats, k: int) -> dict[int, tuple[Any, Any]]:
-    """For each action: the k nearest states of other tasks in which it was recorded, and which of the k there are."""
-    found = {}
-    for action in range(len(table.actions)):
-        candidates = np.flatnonzero(table.recorded[:, action])
-        if not len(candidates):
-            continue
-        pool, norms = states[candidates], (states[candidates] ** 2).sum(axis=1)
-        width = min(k, len(candidates))
-        who = np.zeros((len(states), width), dtype=np.int64)
-        known = np.zeros((len(states), width), dtype=np.bool_)
-        for start in range(0, len(states), _ROWS):
-            rows = slice(start, start + _ROWS)
-            distances = norms - 2 * states[rows] @ pool.T
-            distances[table.task[rows, None] == table.task[candidates][None, :]] = np.inf
-            order = np.argsort(distances, axis=1, kind="stable")[:, :width]
-            who[rows] = candidates[order]
-            known[rows] = np.isfinite(np.take_along_axis(distances, order, axis=1))
-        found[action] = who, known
-    return found

@@ -19,8 +19,8 @@ from pilotage.navigator.dynamics import Transition
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
+from pilotage.navigator.training.algorithms.learner import Setting
 from pilotage.navigator.training.card import score, settings_of
-from pilotage.navigator.training.learner import Setting
 from pilotage.navigator.training.plan import Plan, Progress
 from pilotage.navigator.training.rollout import Played
 from pilotage.navigator.training.session import Session, split

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.learned import Layers, LearnedPolicy, Meaning
 from pilotage.navigator.reward import require_weight
-from pilotage.navigator.training.hyperparameters import DEFAULTS, RLOT, Hyperparameters
+from pilotage.navigator.training.algorithms.hyperparameters import DEFAULTS, RLOT, Hyperparameters
 from pilotage.navigator.whole import require_whole
 
 ALGORITHMS: Mapping[str, int] = {"double-dueling-dqn": 50_000, "qr-dqn": 50_000, "maskable-ppo": 50_000, "cql": 8_000}
@@ -40,7 +40,7 @@ class Plan:
         ensemble: keep the mean of all seeds' networks, as one network, instead of the best one.
         fractions: shares of the tasks for `train`, `validation` and `test`; the last may be left out.
         split_seed: of the split.
-        hyper: hyperparameters to change, by name; see `pilotage.navigator.training.learner.Hyperparameters`.
+        hyper: hyperparameters to change, by name; see `pilotage.navigator.training.algorithms.learner.Hyperparameters`.
         base: `default`, or `rlot` for the hyperparameters and the schedule of RL of Thoughts, which is one for
             double-dueling-dqn; its steps are episodes.
         shaping: `exact` or `uniform` adds potential-based step rewards (see `RecordedReasoningEnv`), which leave the

@@ -20,10 +20,10 @@ from pilotage.navigator.policies.inputs import LIMIT, Dial, Scaling, Support
 from pilotage.navigator.policies.learned import Layers, LearnedPolicy, Meaning
 from pilotage.navigator.policies.policy_file import Header, read_policy
 from pilotage.navigator.policies.provenance import tasks_of
+from pilotage.navigator.training.algorithms.learner import Learner, Setting
+from pilotage.navigator.training.algorithms.learners import learner_for
 from pilotage.navigator.training.card import about, behaviour, learned_from, mean_reward, rounded, scores
 from pilotage.navigator.training.ensemble import mean_network, members
-from pilotage.navigator.training.learner import Learner, Setting
-from pilotage.navigator.training.learners import learner_for
 from pilotage.navigator.training.plan import LEAST_SUPPORT, PIECES, Plan, Progress, SeedResult
 from pilotage.navigator.training.table import Table
 from pilotage.navigator.training.work import Kept, Work

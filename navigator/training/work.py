@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from pilotage.common.locks import Sole
+from pilotage.common.locks import FileLock
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.learned import Layers
-from pilotage.navigator.training.learner import Learner
+from pilotage.navigator.training.algorithms.learner import Learner
 
 _NAME = "piece-{:05d}"
 
@@ -38,7 +38,7 @@ class Kept:
     best: Layers
 
 
-class Work(Sole):
+class Work(FileLock):
     """The checkpoints of one training in a folder; `close` lets others have it.
 
     Args:

@@ -71,7 +71,7 @@ def test_a_block_describes_itself_in_one_line(block):
 
 def test_the_prompt_only_ever_grows(scripted, task):
     """What an earlier call sent, and its reply, is a prefix of what a later one sends: the prefix cache serves it."""
-    from pilotage.agent.blocks.prompting import conversation
+    from pilotage.agent.prompting import conversation
 
     first = conversation(state_of(task), "Do plan.")
     second = conversation(state_of(task, step("plan")), "Do reason.")

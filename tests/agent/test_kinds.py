@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pilotage.agent import Task
 from pilotage.agent.components import Parts
-from pilotage.agent.kinds import infer_kind
 from pilotage.agent.tasks.jsonl import task_from
+from pilotage.agent.tasks.kinds import infer_kind
 
 NUMERIC = [
     "6*7",

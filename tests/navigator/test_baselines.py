@@ -7,10 +7,10 @@ import pytest
 
 from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.navigator.policies.frequency_matched import MatchedPolicy
-from pilotage.navigator.policies.linear import fit_linear
 from pilotage.navigator.policies.load import load_policy
-from pilotage.navigator.policies.nearest import NearestPolicy
 from pilotage.navigator.spaces import Feature, ObservationSpec
+from pilotage.navigator.training.algorithms.linear import fit_linear
+from pilotage.navigator.training.algorithms.nearest import fit_nearest
 from pilotage.navigator.training.rollout import play
 from pilotage.navigator.training.table import Table
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank, node, observed, random_bank, write_bank
@@ -35,7 +35,7 @@ def played(policy, bank, tasks):
 
 
 def test_nearest_neighbours_find_the_way_on_unseen_tasks(bank, parts):
-    found = played(NearestPolicy.fit(bank, parts["train"], 0.1), bank, parts["test"])
+    found = played(fit_nearest(bank, parts["train"], 0.1), bank, parts["test"])
     assert found.correct.mean() == 1
     assert found.cost.mean() < 0.35, "always running every block costs 0.65"
 
@@ -51,7 +51,7 @@ def test_a_linear_policy_with_a_dial_spends_less_at_less_effort(bank, parts):
     assert costs[0] < costs[1]
 
 
-@pytest.mark.parametrize("fit", [fit_linear, NearestPolicy.fit])
+@pytest.mark.parametrize("fit", [fit_linear, fit_nearest])
 def test_a_baseline_survives_its_file_and_any_bank(tmp_path, fit):
     for seed in range(3):
         made = random_bank(tmp_path / f"b{seed}", seed=seed)
@@ -75,15 +75,15 @@ def test_nearest_neighbours_do_not_learn_from_their_own_future(tmp_path):
         return [node(stop_cost=0), node(("verify",), cost=0, stop_cost=0), *ends]
 
     made = write_bank(tmp_path / "b", {f"f/{n}": tree(("reason", "program")[n % 2]) for n in range(10)})
-    policy = NearestPolicy.fit(made, cost_weight=0.0, k=9)
+    policy = fit_nearest(made, cost_weight=0.0, k=9)
     start, verify = Table.of(made).roots, ACTIONS.index("verify")
     assert 0.4 < policy.values[start, verify].max() < 0.6
 
 
 def test_nearest_refuses_an_effort_a_bad_k_and_a_bad_observation(bank, tmp_path):
     with pytest.raises(PolicyError, match="at least 1"):
-        NearestPolicy.fit(bank, k=0)
-    policy = NearestPolicy.fit(bank, bank.tasks[:9])
+        fit_nearest(bank, k=0)
+    policy = fit_nearest(bank, bank.tasks[:9])
     policy.save(tmp_path / "p.safetensors")
     with pytest.raises(PolicyError, match="no effort to set"):
         load_policy(tmp_path / "p.safetensors", bank.actions, bank.observations, effort="low")
@@ -129,7 +129,7 @@ def test_matched_random_needs_routes_and_counts():
         MatchedPolicy.of([("program",)], ACTIONS, ObservationSpec((Feature("x", 0, 1),)))
 
 
-@pytest.mark.parametrize("fit", [NearestPolicy.fit, fit_linear], ids=["nearest", "linear"])
+@pytest.mark.parametrize("fit", [fit_nearest, fit_linear], ids=["nearest", "linear"])
 def test_at_weight_0_fitted_values_still_tell_the_cheaper_of_equals(tmp_path, fit):
     """Reasoning comes first in the action list; both end right, and a program costs a third."""
     trees = {

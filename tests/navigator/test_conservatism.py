@@ -57,9 +57,9 @@ def test_where_all_that_is_allowed_was_recorded_there_is_no_penalty(bank):
     """Gradients on the outputs: none on states with everything recorded, a push down on what was not, elsewhere."""
     torch = pytest.importorskip("torch")
     from pilotage.navigator.policies.inputs import Scaling
-    from pilotage.navigator.training.fitted_q import FittedQ
-    from pilotage.navigator.training.hyperparameters import Hyperparameters
-    from pilotage.navigator.training.learner import Setting
+    from pilotage.navigator.training.algorithms.fitted_q import FittedQ
+    from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
+    from pilotage.navigator.training.algorithms.learner import Setting
 
     table = Table.of(bank)
     allowed = table.legal.copy()

@@ -7,9 +7,9 @@ from safetensors.numpy import save
 
 from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.navigator.policies.load import load_policy
-from pilotage.navigator.policies.nearest import NearestPolicy
 from pilotage.navigator.policies.policy_file import read_policy
 from pilotage.navigator.spaces import ActionSpec
+from pilotage.navigator.training.algorithms.nearest import fit_nearest
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank
 from tests.navigator.policies import network
 
@@ -219,7 +219,7 @@ def test_numbers_that_numpy_has_not_are_refused(path):
 def test_odd_settings_of_neighbours_are_refused(tmp_path, change):
     bank = learnable_bank(tmp_path / "bank", tasks=9)
     path = tmp_path / "p.safetensors"
-    NearestPolicy.fit(bank).save(path)
+    fit_nearest(bank).save(path)
     settings = {**read_policy(path)[0].settings, **change}
     with pytest.raises(PolicyError, match="copy or train"):
         load_policy(with_header(path, header_with(path, settings=settings)), ACTIONS, OBSERVATIONS)
@@ -228,7 +228,7 @@ def test_odd_settings_of_neighbours_are_refused(tmp_path, change):
 @pytest.mark.parametrize("name", ["states", "input.shift", "values"])
 def test_states_that_are_none_are_refused(tmp_path, name):
     path = tmp_path / "p.safetensors"
-    NearestPolicy.fit(learnable_bank(tmp_path / "bank", tasks=9)).save(path)
+    fit_nearest(learnable_bank(tmp_path / "bank", tasks=9)).save(path)
     load_policy(path, ACTIONS, OBSERVATIONS)  # its values hold NaN for what was not recorded, and are sound
 
     def change(_, tensors):
@@ -264,7 +264,7 @@ def test_a_failed_write_leaves_the_old_file(path, monkeypatch):
 )
 def test_numbers_that_cannot_be_computed_with_are_refused_without_a_warning(path, tmp_path, kind, name, value):
     if kind == "nearest":
-        NearestPolicy.fit(learnable_bank(tmp_path / "bank", tasks=6)).save(path)
+        fit_nearest(learnable_bank(tmp_path / "bank", tasks=6)).save(path)
     elif not name.startswith("input"):
         pytest.skip("a network has no such tensor")
 

@@ -26,11 +26,11 @@ from pilotage.navigator.off_policy import Episode, Log, estimate
 from pilotage.navigator.policies.epsilon import EpsilonPolicy
 from pilotage.navigator.policies.in_distribution import FamiliarPolicy
 from pilotage.navigator.policies.learned import LearnedPolicy
-from pilotage.navigator.policies.linear import fit_linear
 from pilotage.navigator.policies.load import load_policy
-from pilotage.navigator.policies.nearest import NearestPolicy
 from pilotage.navigator.policies.policy import Decision, FixedPolicy, RandomPolicy
 from pilotage.navigator.policies.provenance import Provenance, heard, provenance
+from pilotage.navigator.training.algorithms.linear import fit_linear
+from pilotage.navigator.training.algorithms.nearest import fit_nearest
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank, write_bank
 from tests.navigator.policies import network
 
@@ -309,12 +309,12 @@ def test_what_was_not_trained_has_learned_from_nothing(policy):
 
 
 def test_only_the_tasks_that_nobody_learned_from_are_judged(bank):
-    nearest = NearestPolicy.fit(bank, bank.tasks[:8])
+    nearest = fit_nearest(bank, bank.tasks[:8])
     linear = fit_linear(bank, bank.tasks[8:16])
     found = evaluate(bank, [Holds(nearest), EpsilonPolicy(linear, 0.0, ACTIONS), "best-fixed"], QUICK)
     assert all(set(judged) == set(bank.tasks[16:]) for judged in found.outcomes.values())
     assert not any("in-sample" in one for one in found.defects)
-    together = [Holds(NearestPolicy.fit(bank, bank.tasks[:12])), Slotted(fit_linear(bank, bank.tasks[12:]))]
+    together = [Holds(fit_nearest(bank, bank.tasks[:12])), Slotted(fit_linear(bank, bank.tasks[12:]))]
     with pytest.raises(PolicyError, match="together, holds and slotted .* judge them one at a time"):
         evaluate(bank, together, QUICK)
 
@@ -412,7 +412,7 @@ def renamed(path, bank, prefix):
 
 def test_a_copy_of_the_tasks_under_other_ids_is_known_again(bank, tmp_path):
     first, second = renamed(tmp_path / "a", bank, ""), renamed(tmp_path / "b", bank, "copy of ")
-    for policy in (fit_linear(first), NearestPolicy.fit(first)):
+    for policy in (fit_linear(first), fit_nearest(first)):
         with pytest.raises(PolicyError, match="trained on every task"):
             evaluate(second, [policy], QUICK)
         policy.save(tmp_path / "mine.safetensors")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from pilotage.navigator.policies.inputs import Dial, Scaling
-from pilotage.navigator.training.hyperparameters import Hyperparameters
-from pilotage.navigator.training.learner import Setting
-from pilotage.navigator.training.learners import learner_for
+from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
+from pilotage.navigator.training.algorithms.learner import Setting
+from pilotage.navigator.training.algorithms.learners import learner_for
 from pilotage.navigator.training.table import Table
 from pilotage.navigator.training.train import Plan, train
 from tests.navigator.banks import ACTIONS, learnable_bank, node, write_bank

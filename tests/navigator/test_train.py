@@ -13,9 +13,9 @@ from pilotage.navigator.policies.inputs import Scaling
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.policies.provenance import provenance
+from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
+from pilotage.navigator.training.algorithms.networks import Dueling, adopt_plain, dense, plain_layers
 from pilotage.navigator.training.ensemble import mean_network
-from pilotage.navigator.training.hyperparameters import Hyperparameters
-from pilotage.navigator.training.networks import Dueling, adopt_plain, dense, plain_layers
 from pilotage.navigator.training.rollout import play
 from pilotage.navigator.training.table import Table
 from pilotage.navigator.training.train import Plan, train

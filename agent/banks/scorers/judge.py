@@ -12,10 +12,10 @@ import re
 
 from pilotage.agent.banks.record import counts
 from pilotage.agent.banks.scorers.base import ScoredStep, StepScorer
-from pilotage.agent.blocks.prompting import describe
 from pilotage.agent.errors import StepRefused
 from pilotage.agent.models.client import ModelClient
 from pilotage.agent.models.reply import Message, Reply, Request, RequestRefused, UnusableReply
+from pilotage.agent.prompting import describe
 from pilotage.agent.routing.digits import expected_digit
 from pilotage.navigator.bank.step_scores import StepScore
 

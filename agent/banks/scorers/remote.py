@@ -30,12 +30,12 @@ from urllib.parse import urlsplit
 
 from pilotage.agent.banks.record import counts
 from pilotage.agent.banks.scorers.base import ScoredStep, StepScorer
-from pilotage.agent.blocks.prompting import describe
 from pilotage.agent.errors import BadScores, ScorerUnavailable, StepRefused, UsageError
 from pilotage.agent.models.parsing.token_usage import token_count
 from pilotage.agent.models.transport.deadline import within
 from pilotage.agent.models.transport.guard import Elsewhere, Overlong, hooks
 from pilotage.agent.models.transport.retry import RetryPolicy, diagnose
+from pilotage.agent.prompting import describe
 from pilotage.agent.trace import Usage
 from pilotage.navigator.bank.step_scores import StepScore
 

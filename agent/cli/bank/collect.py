@@ -103,11 +103,11 @@ def _collect(
     limit_minutes: float | None,
     as_json: bool,
 ) -> int:
-    from pilotage.agent.assembly import assemble
     from pilotage.agent.banks.collect import Collector, unfit
     from pilotage.agent.banks.meta import meta_of, require_same_abilities
     from pilotage.agent.banks.sources import mixed
     from pilotage.agent.banks.stepwise import Stepwise
+    from pilotage.agent.cli.assembly import assemble
     from pilotage.navigator.bank.bank import BankWriter
 
     console = screen(errors=True, soft_wrap=True)

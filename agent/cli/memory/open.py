@@ -70,7 +70,7 @@ def open_store(
 
 def locate(memory: str | None) -> str:
     """Folder or URL of the memory, from the flag, a variable, `pilotage.toml` or the default."""
-    from pilotage.agent.assembly import memory_place
+    from pilotage.agent.cli.assembly import memory_place
     from pilotage.agent.errors import UsageError
     from pilotage.agent.settings import settings_from
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from pilotage.agent.assembly import assemble, memory_place
 from pilotage.agent.batch.batch import ResultsFile, solve_all
 from pilotage.agent.batch.continual import memory_copy, shuffled, solve_continually
 from pilotage.agent.batch.regrading import regrade
 from pilotage.agent.batch.results import key
 from pilotage.agent.batch.summary import Figures
+from pilotage.agent.cli.assembly import assemble, memory_place
 from pilotage.agent.cli.terminal import interruptible, plain, print_json_line, progress, screen
 from pilotage.agent.errors import ModelUnavailable, UsageError
 from pilotage.agent.routing.policies import policy_file, policy_label

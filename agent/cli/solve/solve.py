@@ -176,8 +176,8 @@ def with_a_memory_that_opens(settings: Settings) -> Settings:
 
 
 def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: str | None, as_json: bool) -> None:
-    from pilotage.agent.assembly import assemble
     from pilotage.agent.batch.batch import ResultsFile
+    from pilotage.agent.cli.assembly import assemble
     from pilotage.agent.components import Parts
 
     task = Parts.question(question)

@@ -61,10 +61,10 @@ def train_on_live(
     console: Console,
 ) -> TrainingResult:
     """Trains on the tasks; `given` are fields of `Plan`."""
-    from pilotage.agent.assembly import assemble
     from pilotage.agent.banks.collect import unfit
     from pilotage.agent.banks.live_training import Limits, RecordingDynamics, recorded_in
     from pilotage.agent.banks.sources import mixed
+    from pilotage.agent.cli.assembly import assemble
     from pilotage.agent.cli.bank.collect import MAX_SECONDS
     from pilotage.agent.errors import UsageError
     from pilotage.agent.settings import settings_from

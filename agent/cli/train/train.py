@@ -182,8 +182,8 @@ def _fit_baseline(
     as_json: bool,
 ) -> None:
     from pilotage.agent.errors import UsageError
-    from pilotage.navigator.policies.linear import fit_linear
-    from pilotage.navigator.policies.nearest import NearestPolicy
+    from pilotage.navigator.training.algorithms.linear import fit_linear
+    from pilotage.navigator.training.algorithms.nearest import fit_nearest
 
     if algo == "nearest" and effort_input:
         raise UsageError("nearest neighbour has no effort input: give --cost-weight")
@@ -191,7 +191,7 @@ def _fit_baseline(
     policy = (
         fit_linear(bank, tasks, cost_weight, effort_input=effort_input)
         if algo == "linear"
-        else NearestPolicy.fit(bank, tasks, cost_weight)
+        else fit_nearest(bank, tasks, cost_weight)
     )
     policy.save(out)
     if as_json:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pilotage.agent.errors import ModelError, WeightsError
-from pilotage.agent.graph.event_loop import OneProcess
+from pilotage.agent.event_loop import OneProcess
 from pilotage.agent.models.embedded.llama_library import load_library
 
 DEFAULT_CONTEXT = 8192

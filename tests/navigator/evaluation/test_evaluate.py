@@ -9,11 +9,11 @@ from pilotage.navigator.evaluation import Protocol, evaluate
 from pilotage.navigator.evaluation.folds import cross_fit
 from pilotage.navigator.evaluation.frontier import variants
 from pilotage.navigator.evaluation.names import Wishes, contender
-from pilotage.navigator.policies.linear import fit_linear
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.policies.policy import FixedPolicy
 from pilotage.navigator.policies.policy_file import read_policy
 from pilotage.navigator.report.schema import as_json, parse
+from pilotage.navigator.training.algorithms.linear import fit_linear
 from pilotage.navigator.training.rollout import play
 from pilotage.navigator.training.table import Table
 from tests.navigator.banks import ACTIONS, BLOCKS, META, OBSERVATIONS, learnable_bank, node, write_bank

@@ -20,8 +20,8 @@ from torch.nn import functional
 
 from pilotage.navigator.policies.inputs import Floats
 from pilotage.navigator.policies.learned import Layers, Meaning
-from pilotage.navigator.training.learner import Setting
-from pilotage.navigator.training.networks import Dueling, masked
+from pilotage.navigator.training.algorithms.learner import Setting
+from pilotage.navigator.training.algorithms.networks import Dueling, masked
 
 TEMPERATURE = 0.1
 FOLLOW = 0.01

@@ -19,7 +19,7 @@ from pilotage.navigator.envs.env import ReasoningEnv, RecordedReasoningEnv
 from pilotage.navigator.policies.inputs import LIMIT, Floats
 from pilotage.navigator.reward import Reward
 from pilotage.navigator.spaces import ActionMask
-from pilotage.navigator.training.learner import Setting
+from pilotage.navigator.training.algorithms.learner import Setting
 
 
 class NetworkInputs(gymnasium.Wrapper[Floats, np.int64, Floats, np.int64]):

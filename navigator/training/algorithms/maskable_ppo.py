@@ -9,9 +9,9 @@ from sb3_contrib import MaskablePPO
 from torch import nn
 
 from pilotage.navigator.policies.learned import Layers, Meaning
-from pilotage.navigator.training.hyperparameters import Hyperparameters
-from pilotage.navigator.training.networks import adopt_plain, plain_layers
-from pilotage.navigator.training.sb3 import FallingRate, SB3Learner, WholeTraining
+from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
+from pilotage.navigator.training.algorithms.networks import adopt_plain, plain_layers
+from pilotage.navigator.training.algorithms.sb3 import FallingRate, SB3Learner, WholeTraining
 
 
 class PiecewisePPO(WholeTraining, MaskablePPO):

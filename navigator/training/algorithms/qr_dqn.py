@@ -13,10 +13,15 @@ from sb3_contrib import QRDQN
 from sb3_contrib.qrdqn.policies import QRDQNPolicy, QuantileNetwork
 
 from pilotage.navigator.policies.learned import Layers
-from pilotage.navigator.training.environments import unpack
-from pilotage.navigator.training.hyperparameters import Hyperparameters
-from pilotage.navigator.training.networks import IMPOSSIBLE, adopt_plain, dense, plain_layers
-from pilotage.navigator.training.sb3 import MaskedExploration, SB3Learner, WholeTraining, off_policy_arguments
+from pilotage.navigator.training.algorithms.environments import unpack
+from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
+from pilotage.navigator.training.algorithms.networks import IMPOSSIBLE, adopt_plain, dense, plain_layers
+from pilotage.navigator.training.algorithms.sb3 import (
+    MaskedExploration,
+    SB3Learner,
+    WholeTraining,
+    off_policy_arguments,
+)
 
 
 class MaskedQuantiles(QuantileNetwork):

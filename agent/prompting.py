@@ -1,7 +1,7 @@
 """Prompts as a conversation that only ever grows, so that a model's prefix cache serves all but the newest turn.
 
 Order: a fixed system sentence, what memory recalled, the task, then the earlier exchanges that are to be read, word for
-word (`pilotage.agent.blocks.freshness` tells which), and last the new instruction. Reading a prompt is what costs a
+word (`pilotage.agent.freshness` tells which), and last the new instruction. Reading a prompt is what costs a
 small machine most, so nothing stable ever stands behind something that changes.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pilotage.agent.blocks.freshness import preparations, thread
+from pilotage.agent.freshness import preparations, thread
 from pilotage.agent.models.reply import Message
 from pilotage.agent.state import State
 from pilotage.agent.task import Task

@@ -13,9 +13,9 @@ from typing import Any
 from stable_baselines3.common.type_aliases import RolloutReturn
 from torch.nn import functional
 
-from pilotage.navigator.training.double_dueling_dqn import DoubleDQN, DoubleDuelingDQN
-from pilotage.navigator.training.hyperparameters import Hyperparameters
-from pilotage.navigator.training.sb3 import off_policy_arguments
+from pilotage.navigator.training.algorithms.double_dueling_dqn import DoubleDQN, DoubleDuelingDQN
+from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
+from pilotage.navigator.training.algorithms.sb3 import off_policy_arguments
 
 HALVED_EVERY = 1000
 """Episodes after which the learning rate halves."""

@@ -14,7 +14,7 @@ from pilotage.navigator.dynamics import Dynamics
 from pilotage.navigator.envs.step_rewards import StepRewards
 from pilotage.navigator.policies.inputs import Dial, Floats, Scaling
 from pilotage.navigator.policies.learned import Layers, Meaning
-from pilotage.navigator.training.hyperparameters import Hyperparameters
+from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
 from pilotage.navigator.training.table import Booleans, Table
 
 

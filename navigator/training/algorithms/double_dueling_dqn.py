@@ -14,10 +14,15 @@ from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from torch.nn import functional
 
 from pilotage.navigator.policies.learned import Layers
-from pilotage.navigator.training.environments import unpack
-from pilotage.navigator.training.hyperparameters import Hyperparameters
-from pilotage.navigator.training.networks import Dueling, masked
-from pilotage.navigator.training.sb3 import MaskedExploration, SB3Learner, WholeTraining, off_policy_arguments
+from pilotage.navigator.training.algorithms.environments import unpack
+from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
+from pilotage.navigator.training.algorithms.networks import Dueling, masked
+from pilotage.navigator.training.algorithms.sb3 import (
+    MaskedExploration,
+    SB3Learner,
+    WholeTraining,
+    off_policy_arguments,
+)
 
 
 class DuelingQNetwork(QNetwork):

@@ -18,9 +18,9 @@ from stable_baselines3.common.utils import set_random_seed
 
 from pilotage.navigator.policies.inputs import Floats
 from pilotage.navigator.policies.learned import Layers, Meaning
-from pilotage.navigator.training.environments import environments, explore
-from pilotage.navigator.training.hyperparameters import Hyperparameters
-from pilotage.navigator.training.learner import Setting
+from pilotage.navigator.training.algorithms.environments import environments, explore
+from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
+from pilotage.navigator.training.algorithms.learner import Setting
 
 _MODEL, _BUFFER = "model.zip", "buffer.pkl"
 _NEVER = 10**9

@@ -1,0 +1,1 @@
+"""The algorithms that train a policy, one a file; `learners` says which class trains by which name."""
