@@ -50,7 +50,7 @@ test: check
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadscope
 
 docs: $(STAMP)
-	@$(BIN)/mkdocs build --strict
+	@$(BIN)/zensical build --strict
 
 clean:
 	rm -rf .venv site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

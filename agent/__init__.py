@@ -1,4 +1,4 @@
-"""agent: tasks, blocks, models, the graph and the command line. `from pilotage import agent` loads nothing heavy.
+"""agent: tasks, blocks, models, the graph and the command line. Importing it loads nothing heavy.
 
 The names below are the public door; each is loaded on first use.
 """

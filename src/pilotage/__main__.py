@@ -22,7 +22,10 @@ def main() -> None:
     from pilotage.agent.cli import main as command
 
     signal.signal(signal.SIGINT, interrupt)
-    command()
+    try:
+        command()
+    except KeyboardInterrupt:  # pressed again while the first one was being answered
+        os._exit(_INTERRUPTED)
 
 
 def _open_missing_streams() -> None:

