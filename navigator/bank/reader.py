@@ -6,8 +6,7 @@ from pathlib import Path
 
 from pilotage.navigator.bank.checks import faults
 from pilotage.navigator.bank.files import META_FILE, parse, read_whole_lines
-from pilotage.navigator.bank.records import ROOT, BankMeta, Node, TaskHeader
-from pilotage.navigator.bank.tree import Tree
+from pilotage.navigator.bank.records import ROOT, BankMeta, Node, TaskHeader, Tree
 from pilotage.navigator.errors import BankError
 
 

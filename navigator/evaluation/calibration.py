@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pilotage.navigator.bank.arrays import Floats
-from pilotage.navigator.evaluation.rollout import Walk
+from pilotage.navigator.values.rollout import Rollout
 
 BINS = 10
 
@@ -33,24 +33,24 @@ class Claims:
     weight: Floats
 
     @classmethod
-    def of(cls, walk: Walk, cost_weight: float) -> Claims | None:
+    def of(cls, rollout: Rollout, cost_weight: float) -> Claims | None:
         """The claims of a policy whose values hold for `cost_weight`; None where it gives no values."""
-        forest = walk.forest
-        stops = (walk.decided[:, forest.terminal] > 0) & np.isfinite(walk.claims)
-        cut = forest.ended & (walk.visits > 0) & (forest.parent >= 0)
-        cut &= np.isfinite(walk.claims[forest.parent])  # -1 for a root, which was left out above
-        paid = np.where(cut, forest.cost, 0.0) + forest.stop_cost
-        last = np.where(cut, walk.claims[forest.parent], walk.claims)
+        arrays = rollout.arrays
+        stops = (rollout.decided[:, arrays.terminal] > 0) & np.isfinite(rollout.predicted)
+        cut = arrays.ended & (rollout.visits > 0) & (arrays.parent >= 0)
+        cut &= np.isfinite(rollout.predicted[arrays.parent])  # -1 for a root, which was left out above
+        paid = np.where(cut, arrays.cost, 0.0) + arrays.stop_cost
+        last = np.where(cut, rollout.predicted[arrays.parent], rollout.predicted)
         places = np.flatnonzero(stops | cut)
         if not len(places):
             return None
-        weight = np.where(cut, walk.visits, walk.decided[:, forest.terminal])
+        weight = np.where(cut, rollout.visits, rollout.decided[:, arrays.terminal])
         predicted = np.clip(last + cost_weight * paid, 0.0, 1.0)
-        return cls(predicted[places], forest.score[places], weight[places])
+        return cls(predicted[places], arrays.score[places], weight[places])
 
     @classmethod
     def together(cls, parts: Sequence[Claims | None]) -> Claims | None:
-        """All claims of several walks; None where there are none."""
+        """All claims of several rollouts; None where there are none."""
         known = [part for part in parts if part is not None]
         if not known:
             return None

@@ -9,7 +9,6 @@ from typing import Literal, Protocol
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.evaluation.folds import Fold
-from pilotage.navigator.evaluation.rollout import Walk, walk, walk_of
 from pilotage.navigator.evaluation.trainings import Training, Trainings
 from pilotage.navigator.policies.inputs import Dial
 from pilotage.navigator.policies.learned import LearnedPolicy
@@ -21,7 +20,7 @@ from pilotage.navigator.training.algorithms.nearest import fit_nearest
 from pilotage.navigator.training.ensemble import mean_network
 from pilotage.navigator.training.plan import Plan
 from pilotage.navigator.values.exact import exact_values
-from pilotage.navigator.values.outcomes import one_hot
+from pilotage.navigator.values.rollout import Rollout, by_policy, rollout
 from pilotage.navigator.values.sequences import MIN_COVERAGE, best_fixed, best_fixed_by_family
 
 Kind = Literal["baseline", "learned", "oracle"]
@@ -56,7 +55,7 @@ class Contender(Protocol):
         """Networks that have to be trained for a fold; they may be trained at once."""
         ...
 
-    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
         """What it does on the tasks of the fold."""
         ...
 
@@ -88,10 +87,10 @@ class Given(Plain):
     policy: Policy | None = None
     strict: bool = False
 
-    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
         """As it decides."""
         assert self.policy is not None
-        return walk(fold.forest, self.policy, strict=self.strict)
+        return rollout(fold.judged, by_policy(self.policy, fold.judged), strict=self.strict)
 
 
 @dataclass(frozen=True)
@@ -100,11 +99,12 @@ class BestFixed(Plain):
 
     weight: float = 0.1
 
-    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
         """The sequence of the other folds."""
         learned = fold.learned
         best = best_fixed(learned, self.weight, MIN_COVERAGE)
-        return walk(fold.forest, sequence(best.blocks, learned.actions, learned.observations), strict=True)
+        policy = sequence(best.blocks, learned.actions, learned.observations)
+        return rollout(fold.judged, by_policy(policy, fold.judged), strict=True)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class BestFixedPerFamily(Plain):
 
     weight: float = 0.1
 
-    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
         """Each task by the sequence of its family."""
         learned = fold.learned
         overall = best_fixed(learned, self.weight, MIN_COVERAGE).blocks
@@ -121,8 +121,8 @@ class BestFixedPerFamily(Plain):
         policies = {
             blocks: sequence(blocks, learned.actions, learned.observations) for blocks in {overall, *known.values()}
         }
-        chosen = [policies[known.get(family, overall)] for family in fold.forest.families]
-        return walk(fold.forest, chosen, strict=True)
+        chosen = [policies[known.get(family, overall)] for family in fold.judged.families]
+        return rollout(fold.judged, by_policy(chosen, fold.judged), strict=True)
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,9 @@ class Oracle(Plain):
 
     weight: float = 0.1
 
-    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
         """As the exact values say."""
-        values = exact_values(fold.forest, self.weight)
-        return walk_of(fold.forest, one_hot(fold.forest, values.best))
+        return exact_values(fold.judged, self.weight).best_rollout
 
 
 @dataclass(frozen=True)
@@ -143,9 +142,9 @@ class Nearest(Plain):
 
     weight: float = 0.1
 
-    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
         """As similar recorded states say."""
-        return walk(fold.forest, fit_nearest(fold.training, cost_weight=self.weight))
+        return rollout(fold.judged, by_policy(fit_nearest(fold.training, cost_weight=self.weight), fold.judged))
 
 
 @dataclass(frozen=True)
@@ -155,10 +154,11 @@ class Linear(Plain):
     weight: float = 0.1
     effort: float | None = None
 
-    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
         """As the regression says."""
         policy = fit_linear(fold.training, cost_weight=self.weight, effort_input=self.effort is not None)
-        return walk(fold.forest, policy if self.effort is None else policy.with_effort(self.effort))
+        policy = policy if self.effort is None else policy.with_effort(self.effort)
+        return rollout(fold.judged, by_policy(policy, fold.judged))
 
 
 @dataclass(frozen=True)
@@ -194,9 +194,9 @@ class Trained(Plain):
                 chosen = LearnedPolicy(chosen.header, layers, chosen.scaling)
         return chosen if self.effort is None else chosen.with_effort(self.effort)
 
-    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
         """As the network says."""
-        return walk(fold.forest, self.policy(fold, seed, trainings))
+        return rollout(fold.judged, by_policy(self.policy(fold, seed, trainings), fold.judged))
 
 
 def validation_reward(policy: LearnedPolicy) -> tuple[float, float]:

@@ -42,7 +42,7 @@ def figures(one: Record, resampler: Resampler, cost_weight: float, actions: Acti
         resampler.mean(one.paid) if some else (NAN, NAN),
         _mean(one.blocks.mean(axis=0)),
         accuracy - cost_weight * cost,
-        float(one.strayed[known].sum() / decisions) if decisions > 0 else 0.0,
+        float(one.off_support[known].sum() / decisions) if decisions > 0 else 0.0,
         tuple(
             SeedScore(seed, _mean(one.correct[place]), _mean(one.cost[place]))
             for place, seed in enumerate(contender.seeds)

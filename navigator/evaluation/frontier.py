@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.evaluation.bootstrap import Interval, Resampler
 from pilotage.navigator.evaluation.candidates import Contender, Given, Trained, at_effort, at_weight, sequence
 from pilotage.navigator.evaluation.folds import Fold
@@ -111,10 +111,10 @@ def sequences(
     They are picked on the very tasks that they are shown on, so they look somewhat better than they are. Only those
     take part that are known on every task: others would stand beside them with the figures of other tasks.
     """
-    routes = sorted({route for fold in folds for route in recorded_sequences(fold.forest)}, key=lambda r: (len(r), r))
-    contenders = [_fixed(route, folds[0].forest) for route in routes]
+    routes = sorted({route for fold in folds for route in recorded_sequences(fold.judged)}, key=lambda r: (len(r), r))
+    contenders = [_fixed(route, folds[0].judged) for route in routes]
     known = [one for one in record(contenders, folds, trainings) if one.known.all()]
-    placed = sorted(((point(one, resampler), one.name) for one in known), key=lambda p: (p[0].cost, -p[0].accuracy))
+    placed = sorted(((point(one, resampler), one.name) for one in known), key=lambda p: (round(p[0].cost, 12), -p[0].accuracy))
     best, found = -1.0, []
     for place, name in placed:
         if place.accuracy > best:
@@ -123,6 +123,6 @@ def sequences(
     return found
 
 
-def _fixed(route: Sequence[str], forest: Forest) -> Given:
-    name = "fixed:" + ",".join([*route, forest.actions.terminal])
-    return Given(name, policy=sequence(route, forest.actions, forest.observations), strict=True)
+def _fixed(route: Sequence[str], arrays: BankArrays) -> Given:
+    name = "fixed:" + ",".join([*route, arrays.actions.terminal])
+    return Given(name, policy=sequence(route, arrays.actions, arrays.observations), strict=True)

@@ -14,11 +14,11 @@ from pilotage.navigator.errors import NavigatorError, PolicyError
 from pilotage.navigator.evaluation.calibration import Claims
 from pilotage.navigator.evaluation.candidates import Contender, Plain, require_said
 from pilotage.navigator.evaluation.folds import Fold
-from pilotage.navigator.evaluation.rollout import Walk, walk
 from pilotage.navigator.evaluation.trainings import Trainings
 from pilotage.navigator.policies.frequency_matched import MatchedPolicy
 from pilotage.navigator.policies.inputs import COUNTS
 from pilotage.navigator.policies.provenance import Provenance
+from pilotage.navigator.values.rollout import Rollout, by_policy, rollout
 
 Frequencies = Mapping[tuple[int, ...], tuple[float, ...]]
 Said = Callable[[str], None]
@@ -39,7 +39,7 @@ class Record:
         blocks: expected blocks before the answer, (s, m); NaN likewise.
         uses: expected times of each action, float (m, a), mean over seeds.
         edges: expected times that one action follows another or the start, float (m, a + 1, a), mean over seeds.
-        strayed: expected decisions that would have gone where nothing is recorded, float (m,), mean over seeds.
+        off_support: expected decisions that would have gone where nothing is recorded, float (m,), mean over seeds.
         claims: predictions of success, of a contender that makes them.
         frequencies: expected times of each action by the counts of blocks run before, for a matched random policy.
         asked: what the trained policies that decided for it had learned from.
@@ -55,7 +55,7 @@ class Record:
     blocks: Floats
     uses: Floats
     edges: Floats
-    strayed: Floats
+    off_support: Floats
     claims: Claims | None
     frequencies: Frequencies
     asked: Provenance = Provenance()
@@ -98,7 +98,7 @@ class Matched(Plain):
 
     of: Contender | None = None
 
-    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
         """Not by itself; `record` makes the policy."""
         raise NavigatorError(
             f"{self.name} follows the record of another policy: use pilotage.navigator.evaluation.records"
@@ -126,42 +126,43 @@ def record(
 
 
 def _record(contender: Contender, folds: Sequence[Fold], trainings: Trainings, matched: Record | None) -> Record:
-    def follow(fold: Fold, seed: int) -> Walk:
+    def follow(fold: Fold, seed: int) -> Rollout:
         if matched is None:
-            return contender.walk(fold, seed, trainings)
-        forest = fold.forest
-        if not any(name.startswith(COUNTS) for name in forest.observations.names):
+            return contender.rollout(fold, seed, trainings)
+        arrays = fold.judged
+        if not any(name.startswith(COUNTS) for name in arrays.observations.names):
             raise PolicyError(f"{contender.name} needs {COUNTS}<block> features, and the bank's observations have none")
-        return walk(forest, MatchedPolicy(forest.actions, forest.observations, matched.frequencies, 0, contender.name))
+        policy = MatchedPolicy(arrays.actions, arrays.observations, matched.frequencies, 0, contender.name)
+        return rollout(arrays, by_policy(policy, arrays))
 
-    walks = [[follow(fold, seed) for seed in contender.seeds] for fold in folds]
-    lost = np.concatenate([np.mean([w.lost for w in by_seed], axis=0) for by_seed in walks]) > 0
+    rollouts = [[follow(fold, seed) for seed in contender.seeds] for fold in folds]
+    lost = np.concatenate([np.mean([w.lost for w in by_seed], axis=0) for by_seed in rollouts]) > 0
 
     def by_seed(name: str) -> Floats:
-        return np.concatenate([[getattr(w.outcomes, name) for w in seeds] for seeds in walks], axis=1)
+        return np.concatenate([[getattr(w.outcomes, name) for w in seeds] for seeds in rollouts], axis=1)
 
     def mean(name: str) -> Floats:
-        found = np.concatenate([np.mean([getattr(w, name) for w in seeds], axis=0) for seeds in walks])
+        found = np.concatenate([np.mean([getattr(w, name) for w in seeds], axis=0) for seeds in rollouts])
         found[lost] = np.nan
         return found
 
     weight = contender.cost_weight
-    every = [w for seeds in walks for w in seeds]
+    every = [w for seeds in rollouts for w in seeds]
     return Record(
         contender,
-        tuple(task for fold in folds for task in fold.forest.tasks),
-        tuple(family for fold in folds for family in fold.forest.families),
-        np.concatenate([np.full(len(fold.forest.tasks), number) for number, fold in enumerate(folds)]),
+        tuple(task for fold in folds for task in fold.judged.tasks),
+        tuple(family for fold in folds for family in fold.judged.families),
+        np.concatenate([np.full(len(fold.judged.tasks), number) for number, fold in enumerate(folds)]),
         by_seed("correct"),
         by_seed("cost"),
         by_seed("blocks"),
         mean("uses"),
         mean("edges"),
-        mean("strayed"),
+        mean("off_support"),
         None if weight is None else Claims.together([Claims.of(w, weight) for w in every]),
         _frequencies(every),
         reduce(or_, (w.asked for w in every)),
-        frozenset(task for w in every for task in w.forest.among(w.asked.tasks)),
+        frozenset(task for w in every for task in w.arrays.among(w.asked.tasks)),
     )
 
 
@@ -177,14 +178,14 @@ def require_apart(records: Sequence[Record]) -> None:
             )
 
 
-def _frequencies(walks: Sequence[Walk]) -> Frequencies:
-    names = walks[0].forest.observations.names
+def _frequencies(rollouts: Sequence[Rollout]) -> Frequencies:
+    names = rollouts[0].arrays.observations.names
     places = [place for place, name in enumerate(names) if name.startswith(COUNTS)]
     total: dict[tuple[int, ...], Floats] = {}
-    for one in walks:
+    for one in rollouts:
         reached = np.flatnonzero(one.decided.sum(axis=1) > 0) if places else ()
         for state in reached:
-            counts = tuple(int(value) for value in one.forest.seen[state, places])
+            counts = tuple(int(value) for value in one.arrays.features[state, places])
             total[counts] = total.get(counts, 0.0) + one.decided[state]
     return {counts: tuple(row.tolist()) for counts, row in sorted(total.items())}
 

@@ -16,12 +16,12 @@ from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.policy_file import SUFFIX
 from pilotage.navigator.training.plan import PIECES, Plan
-from pilotage.navigator.training.table import Table
 
 Report = Callable[[int, int, str], None]
 """Told how many pieces of work are done, of how many, and what is being done."""
@@ -80,7 +80,7 @@ class Trainings:
     def path(self, training: Training) -> Path:
         """Where a network is kept; the name changes with plan, tasks, what was recorded of them, and version."""
         if training.tasks not in self._contents:
-            self._contents[training.tasks] = Table.of(self.bank, training.tasks).fingerprint
+            self._contents[training.tasks] = BankArrays.of(self.bank, training.tasks).fingerprint
         plan = training.plan
         content = [
             self._contents[training.tasks],

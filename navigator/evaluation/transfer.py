@@ -85,7 +85,7 @@ def to_families(
     """Each group of families by what was learned from the others."""
     found = []
     for fold in folds:
-        name = ", ".join(sorted(set(fold.forest.families)))
+        name = ", ".join(sorted(set(fold.judged.families)))
         found += _against_fixed(contenders, [fold], trainings, how, ("family", name), said)
     return found
 

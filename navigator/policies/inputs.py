@@ -141,7 +141,7 @@ class Dial:
         return {"half": self.half, "top": self.top}
 
 
-class Support:
+class ActionSupport:
     """Which actions the training data had tried, by the blocks run so far.
 
     A bank holds the sequences that were recorded; what a network says about others was never corrected by a result. So

@@ -38,7 +38,7 @@ class LearnedPolicy:
 
     Args:
         header: specs, algorithm and training card. Its settings hold `output` (`Meaning`), `dial` (or None),
-            `cost_weight` (or None) and `tried` (or None, see `Support`).
+            `cost_weight` (or None) and `tried` (or None, see `ActionSupport`).
         layers: the network. Its inputs are the scaled features, and 1 - effort after them where there is a dial.
         scaling: of the features.
         effort: where the dial stands: `low`, `medium`, `high` or 0 to 1; medium by default.

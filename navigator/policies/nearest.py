@@ -12,7 +12,7 @@ import numpy as np
 
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.asked import tell
-from pilotage.navigator.policies.inputs import Floats, Scaling, Support
+from pilotage.navigator.policies.inputs import ActionSupport, Floats, Scaling
 from pilotage.navigator.policies.policy import Decision
 from pilotage.navigator.policies.policy_file import Header, Tensors, read_policy, write_policy
 from pilotage.navigator.policies.settings import cost_weight_of, neighbours_of, support_of
@@ -47,7 +47,7 @@ class NearestPolicy:
         self.k, self.cost_weight = neighbours_of(header.settings), cost_weight_of(header.settings)
         self.name = f"nearest:{self.k}"
         support = support_of(header)
-        self.support = Support(header.observations, header.actions, {}) if support is None else support
+        self.support = ActionSupport(header.observations, header.actions, {}) if support is None else support
         self._recorded = np.isfinite(values)
 
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:

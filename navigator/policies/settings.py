@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pilotage.navigator.errors import PolicyError
-from pilotage.navigator.policies.inputs import COUNTS, Dial, Support
+from pilotage.navigator.policies.inputs import COUNTS, ActionSupport, Dial
 from pilotage.navigator.reward import LARGEST_WEIGHT
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def neighbours_of(settings: Mapping[str, Any]) -> int:
     return int(given)
 
 
-def support_of(header: Header) -> Support | None:
+def support_of(header: Header) -> ActionSupport | None:
     """What was tried, pairs of counts and actions; None where the file does not tell.
 
     Raises:
@@ -51,7 +51,7 @@ def support_of(header: Header) -> Support | None:
     counted = sum(name.startswith(COUNTS) for name in header.observations.names)
     if not isinstance(given, list) or not all(_is_situation(one, counted, len(header.actions)) for one in given):
         _refuse("tried", given)
-    return Support(header.observations, header.actions, {tuple(counts): actions for counts, actions in given})
+    return ActionSupport(header.observations, header.actions, {tuple(counts): actions for counts, actions in given})
 
 
 def _is_situation(given: Any, counted: int, actions: int) -> bool:

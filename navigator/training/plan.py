@@ -22,9 +22,6 @@ RLOT_EPISODES = 3_000
 PIECES = 20
 """A training is scored, and can be killed and resumed, between so many pieces."""
 
-LEAST_SUPPORT = 3
-"""Tasks on which an action must have been tried after some blocks for a policy to choose it there; see `Support`."""
-
 
 @dataclass(frozen=True)
 class Plan:

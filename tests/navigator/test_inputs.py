@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.navigator.errors import PolicyError
-from pilotage.navigator.policies.inputs import EFFORTS, LIMIT, Dial, Scaling, Support
+from pilotage.navigator.policies.inputs import EFFORTS, LIMIT, ActionSupport, Dial, Scaling
 from pilotage.navigator.spaces import Feature, ObservationSpec
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, observed
 
@@ -64,7 +64,7 @@ def test_nan_is_not_scaled_away():
 
 
 def test_a_policy_goes_on_only_where_training_had_been():
-    support = Support(OBSERVATIONS, ACTIONS, {(0, 0, 0): [1, 3], (0, 1, 0): [2]})
+    support = ActionSupport(OBSERVATIONS, ACTIONS, {(0, 0, 0): [1, 3], (0, 1, 0): [2]})
     start, after, elsewhere = (np.array(observed(r), np.float32) for r in ((), ("program",), ("reason",)))
     assert support.mask(start).tolist() == [False, True, False, True]
     assert support.mask(after).tolist() == [False, False, True, True], "the terminal action is always among them"
@@ -76,11 +76,11 @@ def test_a_policy_goes_on_only_where_training_had_been():
 
 
 def test_the_order_of_blocks_does_not_matter_to_what_was_tried():
-    support = Support(OBSERVATIONS, ACTIONS, {(1, 1, 0): [2]})
+    support = ActionSupport(OBSERVATIONS, ACTIONS, {(1, 1, 0): [2]})
     one, other = (np.array(observed(r), np.float32) for r in (("reason", "program"), ("program", "reason")))
     assert support.mask(one).tolist() == support.mask(other).tolist() == [False, False, True, True]
 
 
 def test_counts_that_do_not_fit_the_features_are_refused():
     with pytest.raises(PolicyError, match="do not fit the 3 count_"):
-        Support(OBSERVATIONS, ACTIONS, {(0, 0): [1]})
+        ActionSupport(OBSERVATIONS, ACTIONS, {(0, 0): [1]})

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, PydanticUserError
 
-from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.merge import merge
 from pilotage.navigator.bank.records import SHOWS
 from pilotage.navigator.errors import BankError, LogError, NavigatorError, PolicyError
@@ -367,12 +367,12 @@ def test_what_was_trained_is_not_moved_to_families_that_it_knows(bank):
 
 def logged(bank, tasks):
     """One run of each task that answers at once, with even chances of reasoning."""
-    forest = Forest.of(bank, tasks)
+    arrays = BankArrays.of(bank, tasks)
     chances = (ACTIONS.mask(("reason",)) / 2.0)[None]
     mask, answer = ACTIONS.mask(("reason",))[None], ACTIONS.index("answer")
     runs = [
-        Episode(task, forest.seen[[root]], mask, [answer], [0.1], float(forest.score[root]), chances)
-        for task, root in zip(forest.tasks, forest.roots.tolist(), strict=True)
+        Episode(task, arrays.features[[root]], mask, [answer], [0.1], float(arrays.score[root]), chances)
+        for task, root in zip(arrays.tasks, arrays.roots.tolist(), strict=True)
     ]
     return Log.of(runs, ACTIONS, OBSERVATIONS)
 
@@ -451,7 +451,7 @@ def test_a_card_that_names_no_task_or_something_else_says_nothing(bank, learned,
 
 def test_what_asks_a_trained_policy_on_another_bank_alone_is_not_moved_there(bank, tmp_path):
     other = learnable_bank(tmp_path / "other", tasks=12, depth=2, seed=5)
-    trained, seen = fit_linear(other), set(Forest.of(bank).seen[:, -2].tolist())
+    trained, seen = fit_linear(other), set(BankArrays.of(bank).seen[:, -2].tolist())
 
     def decide(observation, mask):
         return (PLAIN if observation[-2].item() in seen else trained).decide(observation, mask)

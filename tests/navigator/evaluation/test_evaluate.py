@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import BankError, EnvError, PolicyError, SpecMismatch
 from pilotage.navigator.evaluation import Protocol, evaluate
@@ -14,8 +15,7 @@ from pilotage.navigator.policies.policy import FixedPolicy
 from pilotage.navigator.policies.policy_file import read_policy
 from pilotage.navigator.report.schema import as_json, parse
 from pilotage.navigator.training.algorithms.linear import fit_linear
-from pilotage.navigator.training.rollout import play
-from pilotage.navigator.training.table import Table
+from pilotage.navigator.values.rollout import by_batch, rollout
 from tests.navigator.banks import ACTIONS, BLOCKS, META, OBSERVATIONS, learnable_bank, node, write_bank
 from tests.navigator.evaluation.made_up import flat_bank
 from tests.navigator.policies import network
@@ -56,7 +56,7 @@ def test_what_is_done_on_a_task_does_not_depend_on_how_it_turns_out(tmp_path):
     """Turn every score of one fold's tasks: what was learned from the others does the same there as before."""
     made = {f"f{n % 2}/{n:02}": {BLOCKS[n % 3]} for n in range(20)}
     first = flat_bank(tmp_path / "a", made)
-    judged = set(cross_fit(first, 2)[0].forest.tasks)
+    judged = set(cross_fit(first, 2)[0].arrays.tasks)
     turned = flat_bank(
         tmp_path / "b", {t: set(ACTIONS.names) - good if t in judged else good for t, good in made.items()}
     )
@@ -71,7 +71,7 @@ def test_what_is_done_on_a_task_does_not_depend_on_how_it_turns_out(tmp_path):
 
 def test_every_trained_network_saw_training_tasks_of_its_fold_only(small, trained):
     _, work = trained
-    held_out = [set(fold.forest.tasks) for fold in cross_fit(small, 2)]
+    held_out = [set(fold.judged.tasks) for fold in cross_fit(small, 2)]
     files = list(work.glob("*.safetensors"))
     assert len(files) == 2 * 3, "one for each fold and seed, whatever is kept of them"
     for file in files:
@@ -148,7 +148,8 @@ def test_a_policy_file_is_judged_on_what_it_was_not_trained_on(bank, tmp_path):
     assert found.protocol["tasks"] == 18 and set(found.outcomes["mine"]) == set(parts["test"])
     assert set(found.outcomes["linear"]) == set(parts["test"]), "all are compared on the same tasks"
     own = load_policy(tmp_path / "mine.safetensors", ACTIONS, OBSERVATIONS)
-    played = play(Table.of(bank, parts["test"]), own.choose)
+    arrays = BankArrays.of(bank, parts["test"])
+    played = rollout(arrays, by_batch(own.choose, arrays)).outcomes
     assert found.policy("mine").accuracy == pytest.approx(played.correct.mean())
     assert found.policy("mine").cost == pytest.approx(played.cost.mean())
 
