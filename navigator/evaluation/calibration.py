@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from pilotage.navigator.bank.arrays import Floats
+from pilotage.navigator.evaluation.schema import Bin, Calibration
 from pilotage.navigator.values.rollout import Rollout
 
 BINS = 10
@@ -58,37 +58,6 @@ class Claims:
         return cls(*columns)
 
 
-@dataclass(frozen=True)
-class Bin:
-    """Predictions of about the same size: their mean, what came, and how many (by weight)."""
-
-    predicted: float
-    observed: float
-    n: float
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """How claims and results agree.
-
-    Attributes:
-        bins: ten of equal width; those without claims are left out.
-        ece: expected calibration error: mean distance of claim and result over the bins, weighted (Naeini et al. 2015).
-        brier: mean squared distance of claim and result (Brier 1950).
-        n: number of runs.
-    """
-
-    bins: tuple[Bin, ...]
-    ece: float
-    brier: float
-    n: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data; numbers of runs as whole ones."""
-        bins = [{**vars(one), "n": round(one.n)} for one in self.bins]
-        return {"bins": bins, "ece": self.ece, "brier": self.brier, "n": round(self.n)}
-
-
 def calibrate(claims: Claims, bins: int = BINS) -> Calibration:
     """Bins claims by their size and compares them with the results."""
     number = np.minimum((claims.predicted * bins).astype(np.int64), bins - 1)
@@ -100,7 +69,7 @@ def calibrate(claims: Claims, bins: int = BINS) -> Calibration:
         if here > 0:
             predicted = float((weight * claims.predicted).sum()) / here
             observed = float((weight * claims.observed).sum()) / here
-            found.append(Bin(predicted, observed, here))
+            found.append(Bin(predicted=predicted, observed=observed, n=round(here)))
             error += here * abs(predicted - observed)
     brier = float((claims.weight * (claims.predicted - claims.observed) ** 2).sum()) / total
-    return Calibration(tuple(found), error / total, brier, total)
+    return Calibration(bins=tuple(found), ece=error / total, brier=brier, n=round(total))

@@ -3,50 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from pilotage.navigator.bank.arrays import BankArrays
-from pilotage.navigator.evaluation.bootstrap import Interval, Resampler
+from pilotage.navigator.evaluation.bootstrap import Resampler
 from pilotage.navigator.evaluation.candidates import Contender, Given, Trained, at_effort, at_weight, sequence
 from pilotage.navigator.evaluation.folds import Fold
 from pilotage.navigator.evaluation.records import Record, Said, record
+from pilotage.navigator.evaluation.schema import Line, Point
 from pilotage.navigator.evaluation.trainings import Trainings
 from pilotage.navigator.policies.inputs import Dial
 from pilotage.navigator.values.sequences import recorded_sequences
-
-
-@dataclass(frozen=True)
-class Point:
-    """One setting.
-
-    Attributes:
-        effort: where the dial stands, or what the cost weight amounts to; None for a fixed sequence.
-        cost_weight: what it was made for; None likewise.
-        accuracy: mean score.
-        accuracy_interval: 95%, over tasks.
-        cost: thousands of tokens a task.
-        cost_interval: likewise.
-    """
-
-    effort: float | None
-    cost_weight: float | None
-    accuracy: float
-    accuracy_interval: Interval
-    cost: float
-    cost_interval: Interval
-
-
-@dataclass(frozen=True)
-class Line:
-    """A policy at its settings, in order of the effort."""
-
-    policy: str
-    points: tuple[Point, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return {"policy": self.policy, "points": [dict(vars(point)) for point in self.points]}
 
 
 def variants(contenders: Sequence[Contender], efforts: Sequence[float], retrain: bool) -> list[tuple[float, Contender]]:
@@ -86,7 +53,7 @@ def lines(
             if one.name.rpartition(" @ ")[0] == contender.name and one.known.any()
         ]
         if points:
-            found.append(Line(contender.name, tuple(points)))
+            found.append(Line(policy=contender.name, points=tuple(points)))
     return found
 
 
@@ -94,12 +61,12 @@ def point(one: Record, resampler: Resampler, effort: float | None = None, weight
     """Where a record stands; at least one of its tasks must be known."""
     score, paid = one.score[one.known], one.paid[one.known]
     return Point(
-        effort,
-        weight,
-        float(score.mean()),
-        resampler.accuracy(one.score),
-        float(paid.mean()),
-        resampler.mean(one.paid),
+        effort=effort,
+        cost_weight=weight,
+        accuracy=float(score.mean()),
+        accuracy_interval=resampler.accuracy(one.score),
+        cost=float(paid.mean()),
+        cost_interval=resampler.mean(one.paid),
     )
 
 
@@ -114,12 +81,14 @@ def sequences(
     routes = sorted({route for fold in folds for route in recorded_sequences(fold.judged)}, key=lambda r: (len(r), r))
     contenders = [_fixed(route, folds[0].judged) for route in routes]
     known = [one for one in record(contenders, folds, trainings) if one.known.all()]
-    placed = sorted(((point(one, resampler), one.name) for one in known), key=lambda p: (round(p[0].cost, 12), -p[0].accuracy))
+    placed = sorted(
+        ((point(one, resampler), one.name) for one in known), key=lambda p: (round(p[0].cost, 12), -p[0].accuracy)
+    )
     best, found = -1.0, []
     for place, name in placed:
         if place.accuracy > best:
             best = place.accuracy
-            found.append(Line(name, (place,)))
+            found.append(Line(policy=name, points=(place,)))
     return found
 
 

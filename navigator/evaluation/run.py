@@ -16,11 +16,11 @@ from pilotage.navigator.evaluation.bootstrap import Resampler
 from pilotage.navigator.evaluation.candidates import Contender, judgeable
 from pilotage.navigator.evaluation.comparison import compare
 from pilotage.navigator.evaluation.defects import defects
-from pilotage.navigator.evaluation.evaluation import Evaluation
 from pilotage.navigator.evaluation.folds import Fold, cross_fit, family_folds, held_out, other_bank
 from pilotage.navigator.evaluation.frontier import lines, sequences, variants
 from pilotage.navigator.evaluation.names import Resolve, Wishes, contender, standard
 from pilotage.navigator.evaluation.records import Matched, record, require_apart
+from pilotage.navigator.evaluation.schema import BankPart, Evaluation, ProtocolPart
 from pilotage.navigator.evaluation.trainings import Report, Trainings
 from pilotage.navigator.policies.inputs import Dial
 from pilotage.navigator.policies.policy import Policy
@@ -166,17 +166,17 @@ class _Run:
         actions = self.bank.actions
         found = tuple(figures.figures(one, resampler, weight, actions) for one in records)
         return Evaluation(
-            self._about_bank(),
-            self._about_protocol(len(records[0].tasks), against),
-            found,
-            tuple(comparisons),
-            tuple(frontier),
-            tuple(figures.families(records)),
-            tuple(moved),
-            tuple(figures.routes(records, actions)),
-            tuple(figures.curves(records, folds, self.trainings)),
-            (*left_out, *defects(self.bank, records, found)),
-            figures.outcomes(records),
+            bank=self._about_bank(),
+            protocol=self._about_protocol(len(records[0].tasks), against),
+            policies=found,
+            comparisons=tuple(comparisons),
+            frontier=tuple(frontier),
+            families=tuple(figures.families(records)),
+            transfer=tuple(moved),
+            routes=tuple(figures.routes(records, actions)),
+            curves=tuple(figures.curves(records, folds, self.trainings)),
+            defects=(*left_out, *defects(self.bank, records, found)),
+            outcomes=figures.outcomes(records),
         )
 
     def _contenders(self, policies: Sequence[str | Policy] | None) -> tuple[list[Contender], list[str]]:
@@ -224,30 +224,30 @@ class _Run:
             [training for fold in folds for one in originals for training in one.needs(fold)], self.report
         )
 
-    def _about_bank(self) -> dict[str, Any]:
+    def _about_bank(self) -> BankPart:
         bank = self.bank
-        return {
-            "name": bank.path.resolve().name,
-            "model": bank.meta.model,
-            "preset": bank.meta.preset,
-            "tasks": len(bank.tasks),
-            "nodes": self.nodes,
-            "families": {name: len(tasks) for name, tasks in bank.families.items()},
-        }
+        return BankPart(
+            name=bank.path.resolve().name,
+            model=bank.meta.model,
+            preset=bank.meta.preset,
+            tasks=len(bank.tasks),
+            nodes=self.nodes,
+            families={name: len(tasks) for name, tasks in bank.families.items()},
+        )
 
-    def _about_protocol(self, tasks: int, against: Sequence[str]) -> dict[str, Any]:
+    def _about_protocol(self, tasks: int, against: Sequence[str]) -> ProtocolPart:
         protocol = self.protocol
-        return {
-            "kind": "cross-fit" if protocol.part is None else "held-out",
-            "folds": protocol.folds if protocol.part is None else None,
-            "part": protocol.part,
-            "parts": dict(protocol.parts) if protocol.part is not None else None,
-            "split_seed": protocol.split_seed,
-            "train_seeds": protocol.seeds,
-            "tasks": tasks,
-            "cost_weight": protocol.cost_weight,
-            "bootstrap": protocol.resamples,
-            "against": list(against),
-            "plan": dict(protocol.plan),
-            "in_sample": protocol.in_sample,
-        }
+        return ProtocolPart(
+            kind="cross-fit" if protocol.part is None else "held-out",
+            folds=protocol.folds if protocol.part is None else None,
+            part=protocol.part,
+            parts=dict(protocol.parts) if protocol.part is not None else None,
+            split_seed=protocol.split_seed,
+            train_seeds=protocol.seeds,
+            tasks=tasks,
+            cost_weight=protocol.cost_weight,
+            bootstrap=protocol.resamples,
+            against=tuple(against),
+            plan=dict(protocol.plan),
+            in_sample=protocol.in_sample,
+        )

@@ -4,49 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from pilotage.navigator.evaluation.bootstrap import Interval, Resampler
+from pilotage.navigator.evaluation.bootstrap import Resampler
 from pilotage.navigator.evaluation.candidates import BestFixed, Contender, Given, learned_from
 from pilotage.navigator.evaluation.folds import Fold
 from pilotage.navigator.evaluation.records import Matched, Record, Said, record
+from pilotage.navigator.evaluation.schema import Transfer
 from pilotage.navigator.evaluation.trainings import Trainings
 from pilotage.navigator.policies.policy import RandomPolicy
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """A policy elsewhere than where it was trained, against the best fixed sequence of the training tasks there.
-
-    Attributes:
-        policy: its name.
-        kind: `family` or `bank`.
-        held_out: the families, or the other bank's model.
-        tasks: how many tasks both are known on.
-        accuracy: of the policy.
-        cost: thousands of tokens a task.
-        best_fixed_accuracy: of the sequence.
-        best_fixed_cost: likewise.
-        difference: of the accuracies.
-        interval: of the difference, 95%, over tasks.
-    """
-
-    policy: str
-    kind: Literal["family", "bank"]
-    held_out: str
-    tasks: int
-    accuracy: float
-    cost: float
-    best_fixed_accuracy: float
-    best_fixed_cost: float
-    difference: float
-    interval: Interval
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return dict(vars(self))
 
 
 @dataclass(frozen=True)
@@ -119,13 +87,14 @@ def _one(one: Record, base: Record, resampler: Resampler, where: tuple[Literal["
     common = one.known & base.known
     gain = np.where(common, one.score - base.score, np.nan)
     return Transfer(
-        one.name,
-        *where,
-        int(common.sum()),
-        float(one.score[common].mean()),
-        float(one.paid[common].mean()),
-        float(base.score[common].mean()),
-        float(base.paid[common].mean()),
-        float(np.nanmean(gain)),
-        resampler.mean(gain),
+        policy=one.name,
+        kind=where[0],
+        held_out=where[1],
+        tasks=int(common.sum()),
+        accuracy=float(one.score[common].mean()),
+        cost=float(one.paid[common].mean()),
+        best_fixed_accuracy=float(base.score[common].mean()),
+        best_fixed_cost=float(base.paid[common].mean()),
+        difference=float(np.nanmean(gain)),
+        interval=resampler.mean(gain),
     )

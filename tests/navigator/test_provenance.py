@@ -451,7 +451,7 @@ def test_a_card_that_names_no_task_or_something_else_says_nothing(bank, learned,
 
 def test_what_asks_a_trained_policy_on_another_bank_alone_is_not_moved_there(bank, tmp_path):
     other = learnable_bank(tmp_path / "other", tasks=12, depth=2, seed=5)
-    trained, seen = fit_linear(other), set(BankArrays.of(bank).seen[:, -2].tolist())
+    trained, seen = fit_linear(other), set(BankArrays.of(bank).features[:, -2].tolist())
 
     def decide(observation, mask):
         return (PLAIN if observation[-2].item() in seen else trained).decide(observation, mask)

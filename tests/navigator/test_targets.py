@@ -34,7 +34,7 @@ def priced(tmp_path_factory):
 def test_cql_values_an_action_at_the_score_that_follows_less_what_it_costs(priced, settings, weights):
     hyper = {"hidden": (16,), "batch": 64, "learning_rate": 1e-2}
     policy = train(priced, Plan("cql", seeds=1, steps=800, hyper=hyper, **settings)).policy
-    root = BankArrays.of(priced).observations[:1]
+    root = BankArrays.of(priced).features[:1]
     for effort, weight in weights.items():
         values = policy.outputs(root, effort)[0, [REASON, PROGRAM, ANSWER]]
         assert values == pytest.approx([1 - weight, 1 - 0.1 * weight, 0], abs=0.2)

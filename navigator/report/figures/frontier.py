@@ -8,17 +8,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from pilotage.navigator.evaluation.schema import Evaluation, Line, Point
 from pilotage.navigator.report.figures.canvas import WIDTH, mark, percent_axis
 from pilotage.navigator.report.figures.labels import Label, place
 from pilotage.navigator.report.palette import INK, MUTED, Look
-from pilotage.navigator.report.schema import EvaluationData, Line, Point
 from pilotage.navigator.report.wording import elided, number
 
 _LOG_FROM = 12
 """Costs that differ by more than this factor are drawn on a logarithmic axis."""
 
 
-def draw(data: EvaluationData, looks: dict[str, Look]) -> Figure | None:
+def draw(data: Evaluation, looks: dict[str, Look]) -> Figure | None:
     """The figure; None without policies to draw, which an evaluation always has."""
     figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
     axes = figure.add_subplot()
@@ -64,7 +64,7 @@ def draw(data: EvaluationData, looks: dict[str, Look]) -> Figure | None:
     return figure
 
 
-def _limit(axes: Axes, data: EvaluationData, others: Sequence[Point]) -> None:
+def _limit(axes: Axes, data: Evaluation, others: Sequence[Point]) -> None:
     """Axis limits that hold every interval, with room for labels; a logarithmic cost axis where costs differ much."""
     costs = [cost for policy in data.policies for cost in (policy.cost, *policy.cost_interval)]
     costs += [point.cost for point in others]

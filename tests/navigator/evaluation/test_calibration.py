@@ -38,7 +38,7 @@ def test_known_claims_give_known_figures():
     assert [(round(b.predicted, 2), b.observed, b.n) for b in found.bins] == [(0.25, 0, 1), (0.85, 0, 1), (0.95, 1, 1)]
     assert found.ece == pytest.approx((0.25 + 0.85 + 0.05) / 3)
     assert found.brier == pytest.approx((0.05**2 + 0.85**2 + 0.25**2) / 3)
-    assert found.to_json()["n"] == 3
+    assert found.n == 3
 
 
 def test_claims_of_one_bin_are_judged_by_their_mean():

@@ -13,7 +13,7 @@ from pilotage.navigator.evaluation.names import Wishes, contender
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.policies.policy import FixedPolicy
 from pilotage.navigator.policies.policy_file import read_policy
-from pilotage.navigator.report.schema import as_json, parse
+from pilotage.navigator.report.reading import as_json, parse
 from pilotage.navigator.training.algorithms.linear import fit_linear
 from pilotage.navigator.values.rollout import by_batch, rollout
 from tests.navigator.banks import ACTIONS, BLOCKS, META, OBSERVATIONS, learnable_bank, node, write_bank
@@ -56,7 +56,7 @@ def test_what_is_done_on_a_task_does_not_depend_on_how_it_turns_out(tmp_path):
     """Turn every score of one fold's tasks: what was learned from the others does the same there as before."""
     made = {f"f{n % 2}/{n:02}": {BLOCKS[n % 3]} for n in range(20)}
     first = flat_bank(tmp_path / "a", made)
-    judged = set(cross_fit(first, 2)[0].arrays.tasks)
+    judged = set(cross_fit(first, 2)[0].judged.tasks)
     turned = flat_bank(
         tmp_path / "b", {t: set(ACTIONS.names) - good if t in judged else good for t, good in made.items()}
     )
@@ -94,7 +94,7 @@ def test_seeds_are_reported_each_and_together(trained):
     assert cql.iqm.interval[0] <= cql.iqm.accuracy <= cql.iqm.interval[1]
     for one in ("cql:best", "cql:ensemble", "nearest"):
         assert trained[0].policy(one).seeds == () and trained[0].policy(one).iqm is None
-    assert [curve["seed"] for curve in trained[0].curves if curve["policy"] == "cql"] == [0, 1, 2]
+    assert [curve.seed for curve in trained[0].curves if curve.policy == "cql"] == [0, 1, 2]
 
 
 def test_the_frontier_has_a_point_for_every_setting(trained):
@@ -137,7 +137,7 @@ def test_another_bank_is_judged_by_what_was_learned_here(bank, tmp_path):
 
 def test_one_part_of_a_split_is_judged_by_the_others(bank):
     found = evaluate(bank, ["best-fixed", "linear"], replace(QUICK, part="test"))
-    assert found.protocol["kind"] == "held-out" and found.protocol["tasks"] == 12
+    assert found.protocol.kind == "held-out" and found.protocol.tasks == 12
     assert any("48 of 60 tasks are not judged" in one for one in found.defects)
 
 
@@ -145,7 +145,7 @@ def test_a_policy_file_is_judged_on_what_it_was_not_trained_on(bank, tmp_path):
     parts = bank.split({"train": 0.7, "test": 0.3}, seed=5)
     fit_linear(bank, parts["train"]).save(tmp_path / "mine.safetensors")
     found = evaluate(bank, [str(tmp_path / "mine.safetensors"), "best-fixed", "linear"], QUICK)
-    assert found.protocol["tasks"] == 18 and set(found.outcomes["mine"]) == set(parts["test"])
+    assert found.protocol.tasks == 18 and set(found.outcomes["mine"]) == set(parts["test"])
     assert set(found.outcomes["linear"]) == set(parts["test"]), "all are compared on the same tasks"
     own = load_policy(tmp_path / "mine.safetensors", ACTIONS, OBSERVATIONS)
     arrays = BankArrays.of(bank, parts["test"])

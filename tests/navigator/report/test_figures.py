@@ -10,7 +10,7 @@ from pilotage.navigator.report.figures.canvas import style
 from pilotage.navigator.report.figures.curves import mean_curve
 from pilotage.navigator.report.figures.routes import chosen_policy, places_of
 from pilotage.navigator.report.palette import DARK, PAPER, contrast, looks
-from pilotage.navigator.report.schema import parse
+from pilotage.navigator.report.reading import parse
 from tests.navigator.report.evaluations import evaluation
 
 
