@@ -31,6 +31,7 @@ from navigator_env import make_bank, rates
 from pilotage.navigator import Bank
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.training.train import Plan, train
 
 ROUNDS, DECISIONS = 60, 50
@@ -140,7 +141,7 @@ def measured(bank: Bank, folder: Path, given: argparse.Namespace) -> Iterator[Fi
         aim = 90.0 if given.steps >= 50_000 else None
         yield Figure(f"{algorithm}: training, {given.steps:,} steps", "s", seconds, aim)
         yield Figure(f"{algorithm}: the same, processor time", "s", worked)
-        policy = LearnedPolicy.load(folder / "policy.safetensors", bank.actions, bank.observations)
+        policy = load_policy(folder / "policy.safetensors", bank.actions, bank.observations)
         yield from decisions(algorithm, policy, arrays)
         gap, same = torch_gap(policy)
         yield Figure(f"{algorithm}: numpy and torch apart", "", [gap], 1e-5)

@@ -1,7 +1,8 @@
 """Calibration: whether a policy that says 'worth 0.7' is right in 7 of 10 cases.
 
 A policy's values are in right answers less weighted cost. At a run's last decision all that is still to be paid is what
-that decision costs; adding it back, weighted, leaves the predicted chance of success. That is compared with what came.
+that decision costs; adding it back, weighted, leaves the predicted probability of success, which is compared with what
+came.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ BINS = 10
 
 
 @dataclass(frozen=True)
-class Claims:
+class Predictions:
     """Predictions of success at last decisions, each of shape (k,).
 
     Attributes:
-        predicted: claimed chance of success, 0 to 1.
+        predicted: predicted probability of success, 0 to 1.
         observed: expected score that followed.
-        weight: chance of the run coming there.
+        weight: probability of the run coming there.
     """
 
     predicted: Floats
@@ -33,8 +34,8 @@ class Claims:
     weight: Floats
 
     @classmethod
-    def of(cls, rollout: Rollout, cost_weight: float) -> Claims | None:
-        """The claims of a policy whose values hold for `cost_weight`; None where it gives no values."""
+    def of(cls, rollout: Rollout, cost_weight: float) -> Predictions | None:
+        """The predictions of a policy whose values hold for `cost_weight`; None where it gives no values."""
         arrays = rollout.arrays
         stops = (rollout.decided[:, arrays.terminal] > 0) & np.isfinite(rollout.predicted)
         cut = arrays.ended & (rollout.visits > 0) & (arrays.parent >= 0)
@@ -49,8 +50,8 @@ class Claims:
         return cls(predicted[places], arrays.score[places], weight[places])
 
     @classmethod
-    def together(cls, parts: Sequence[Claims | None]) -> Claims | None:
-        """All claims of several rollouts; None where there are none."""
+    def together(cls, parts: Sequence[Predictions | None]) -> Predictions | None:
+        """All predictions of several rollouts; None where there are none."""
         known = [part for part in parts if part is not None]
         if not known:
             return None
@@ -58,18 +59,18 @@ class Claims:
         return cls(*columns)
 
 
-def calibrate(claims: Claims, bins: int = BINS) -> Calibration:
-    """Bins claims by their size and compares them with the results."""
-    number = np.minimum((claims.predicted * bins).astype(np.int64), bins - 1)
-    total = float(claims.weight.sum())
+def calibrate(predictions: Predictions, bins: int = BINS) -> Calibration:
+    """Bins predictions by their size and compares them with the results."""
+    number = np.minimum((predictions.predicted * bins).astype(np.int64), bins - 1)
+    total = float(predictions.weight.sum())
     found, error = [], 0.0
     for place in range(bins):
-        weight = np.where(number == place, claims.weight, 0.0)
+        weight = np.where(number == place, predictions.weight, 0.0)
         here = float(weight.sum())
         if here > 0:
-            predicted = float((weight * claims.predicted).sum()) / here
-            observed = float((weight * claims.observed).sum()) / here
+            predicted = float((weight * predictions.predicted).sum()) / here
+            observed = float((weight * predictions.observed).sum()) / here
             found.append(Bin(predicted=predicted, observed=observed, n=round(here)))
             error += here * abs(predicted - observed)
-    brier = float((claims.weight * (claims.predicted - claims.observed) ** 2).sum()) / total
+    brier = float((predictions.weight * (predictions.predicted - predictions.observed) ** 2).sum()) / total
     return Calibration(bins=tuple(found), ece=error / total, brier=brier, n=round(total))

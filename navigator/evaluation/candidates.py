@@ -1,4 +1,4 @@
-"""Contenders: what is compared. Each says what it does on the judged tasks of a fold, after seeing the others only."""
+"""Candidate policies: each says what it does on the judged tasks of a fold, after seeing the others only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.evaluation.folds import Fold
 from pilotage.navigator.evaluation.trainings import Training, Trainings
-from pilotage.navigator.policies.inputs import Dial
+from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.policy import FixedPolicy, Policy
 from pilotage.navigator.policies.provenance import Provenance, provenance
@@ -29,7 +29,7 @@ VALIDATION = {"train": 0.8, "validation": 0.2}
 """How the tasks to learn from are split for what chooses its moment of training by validation."""
 
 
-class Contender(Protocol):
+class CandidatePolicy(Protocol):
     """Implement this to take part in an evaluation.
 
     Attributes:
@@ -61,8 +61,8 @@ class Contender(Protocol):
 
 
 @dataclass(frozen=True)
-class Plain:
-    """What most contenders share."""
+class BaseCandidate:
+    """What most candidate policies share."""
 
     name: str
     cost_weight: float | None = None
@@ -76,7 +76,7 @@ class Plain:
 
 
 @dataclass(frozen=True)
-class Given(Plain):
+class ExistingPolicy(BaseCandidate):
     """A policy that is there already.
 
     Attributes:
@@ -94,7 +94,7 @@ class Given(Plain):
 
 
 @dataclass(frozen=True)
-class BestFixed(Plain):
+class BestFixed(BaseCandidate):
     """The one sequence that is worth most on the tasks to learn from, at the cost weight."""
 
     weight: float = 0.1
@@ -108,7 +108,7 @@ class BestFixed(Plain):
 
 
 @dataclass(frozen=True)
-class BestFixedPerFamily(Plain):
+class BestFixedPerFamily(BaseCandidate):
     """The best sequence of each family, told the family of a task; the best one of all for a family never seen."""
 
     weight: float = 0.1
@@ -126,7 +126,7 @@ class BestFixedPerFamily(Plain):
 
 
 @dataclass(frozen=True)
-class Oracle(Plain):
+class Oracle(BaseCandidate):
     """The best choice everywhere, in sight of every score."""
 
     weight: float = 0.1
@@ -137,7 +137,7 @@ class Oracle(Plain):
 
 
 @dataclass(frozen=True)
-class Nearest(Plain):
+class Nearest(BaseCandidate):
     """Nearest neighbours among the tasks to learn from."""
 
     weight: float = 0.1
@@ -148,7 +148,7 @@ class Nearest(Plain):
 
 
 @dataclass(frozen=True)
-class Linear(Plain):
+class Linear(BaseCandidate):
     """Values linear in the features; `effort` None where it has no dial."""
 
     weight: float = 0.1
@@ -162,7 +162,7 @@ class Linear(Plain):
 
 
 @dataclass(frozen=True)
-class Trained(Plain):
+class Trained(BaseCandidate):
     """Networks trained by one of `pilotage.navigator.training.train`'s algorithms.
 
     Attributes:
@@ -212,47 +212,47 @@ def sequence(blocks: Sequence[str], actions: ActionSpec, observations: Observati
     return FixedPolicy([*kept, actions.terminal], actions, observations)
 
 
-def at_effort(contender: Contender, effort: float) -> Contender | None:
-    """The same contender with its dial elsewhere; None where it has none."""
-    weight = Dial().weight(effort)
-    if isinstance(contender, Linear | Trained) and contender.effort is not None:
-        return replace(contender, effort=effort, cost_weight=weight)
-    if isinstance(contender, Given) and isinstance(contender.policy, LearnedPolicy) and contender.policy.dial:
-        moved = contender.policy.with_effort(effort)
-        return replace(contender, policy=moved, cost_weight=moved.cost_weight)
+def at_effort(candidate: CandidatePolicy, effort: float) -> CandidatePolicy | None:
+    """The same candidate policy with its dial elsewhere; None where it has none."""
+    weight = CostWeighting().weight(effort)
+    if isinstance(candidate, Linear | Trained) and candidate.effort is not None:
+        return replace(candidate, effort=effort, cost_weight=weight)
+    if isinstance(candidate, ExistingPolicy) and isinstance(candidate.policy, LearnedPolicy) and candidate.policy.dial:
+        moved = candidate.policy.with_effort(effort)
+        return replace(candidate, policy=moved, cost_weight=moved.cost_weight)
     return None
 
 
-def at_weight(contender: Contender, weight: float) -> Contender | None:
-    """The same contender made anew for another cost weight; None where it does not depend on one."""
-    if isinstance(contender, BestFixed | BestFixedPerFamily | Oracle | Nearest):
-        known = None if contender.cost_weight is None else weight
-        return replace(contender, weight=weight, cost_weight=known)
-    if isinstance(contender, Linear) and contender.effort is None:
-        return replace(contender, weight=weight, cost_weight=weight)
-    if isinstance(contender, Trained) and contender.effort is None:
-        return replace(contender, plan=replace(contender.plan, cost_weight=weight), cost_weight=weight)
+def at_weight(candidate: CandidatePolicy, weight: float) -> CandidatePolicy | None:
+    """The same candidate policy made anew for another cost weight; None where it does not depend on one."""
+    if isinstance(candidate, BestFixed | BestFixedPerFamily | Oracle | Nearest):
+        known = None if candidate.cost_weight is None else weight
+        return replace(candidate, weight=weight, cost_weight=known)
+    if isinstance(candidate, Linear) and candidate.effort is None:
+        return replace(candidate, weight=weight, cost_weight=weight)
+    if isinstance(candidate, Trained) and candidate.effort is None:
+        return replace(candidate, plan=replace(candidate.plan, cost_weight=weight), cost_weight=weight)
     return None
 
 
-def learned_from(contender: Contender) -> Provenance:
-    """What a given policy, or the one that a contender follows, has learned from; nothing of what is made here."""
-    followed = getattr(contender, "of", None)
+def learned_from(candidate: CandidatePolicy) -> Provenance:
+    """What a given policy, or the one that a candidate follows, has learned from; nothing of what is made here."""
+    followed = getattr(candidate, "of", None)
     if followed is not None:
         return learned_from(followed)
-    return provenance(contender.policy) if isinstance(contender, Given) else Provenance()
+    return provenance(candidate.policy) if isinstance(candidate, ExistingPolicy) else Provenance()
 
 
-def judgeable(bank: Bank, contenders: Sequence[Contender]) -> set[str]:
+def judgeable(bank: Bank, candidates: Sequence[CandidatePolicy]) -> set[str]:
     """Tasks of the bank that no given policy was trained on, as far as a look at the policies tells.
 
     Raises:
         PolicyError: there is none, or a policy does not say which those are; the text names it.
     """
-    for one in contenders:
-        require_said(one.name, learned_from(one))
+    for one in candidates:
+        require_known_tasks(one.name, learned_from(one))
     kept = set(bank.tasks)
-    trained = {one.name: found for one in contenders if (found := bank.among(learned_from(one).tasks))}
+    trained = {one.name: found for one in candidates if (found := bank.among(learned_from(one).tasks))}
     for tasks in trained.values():
         kept -= tasks
     if not kept:
@@ -266,7 +266,7 @@ def judgeable(bank: Bank, contenders: Sequence[Contender]) -> set[str]:
     return kept
 
 
-def require_said(name: str, learned: Provenance) -> None:
+def require_known_tasks(name: str, learned: Provenance) -> None:
     """Raises PolicyError where something in a policy was trained and does not say on which tasks."""
     if learned.unsaid:
         what = (

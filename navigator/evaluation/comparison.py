@@ -27,7 +27,7 @@ def compare(
 
     A pair without a task that the bank can tell of for both is left out.
     """
-    others = [one for one in records if one.name != against.name and one.contender.kind != "oracle"]
+    others = [one for one in records if one.name != against.name and one.candidate.kind != "oracle"]
     found = [
         _compare(one, against, resampler, cost_weight, oracle) for one in others if (one.known & against.known).any()
     ]
@@ -65,7 +65,7 @@ def _compare(one: Record, other: Record, resampler: Resampler, cost_weight: floa
 def _gap(
     worth: Floats, other: Record, oracle: Record | None, resampler: Resampler, cost_weight: float
 ) -> tuple[float | None, Interval | None]:
-    if oracle is None or not isinstance(other.contender, BestFixed):
+    if oracle is None or not isinstance(other.candidate, BestFixed):
         return None, None
     whole = np.where(np.isfinite(worth), oracle.value(cost_weight) - other.value(cost_weight), np.nan)
     if np.nanmean(whole) <= _SAME:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pilotage.navigator.bank.bank import Bank
-from pilotage.navigator.evaluation.candidates import Given, learned_from
+from pilotage.navigator.evaluation.candidates import ExistingPolicy, learned_from
 from pilotage.navigator.evaluation.records import Record
 from pilotage.navigator.evaluation.schema import PolicyFigures
 from pilotage.navigator.policies.provenance import Provenance
@@ -55,8 +55,8 @@ def defects(bank: Bank, records: Sequence[Record], found: Sequence[PolicyFigures
                 "was judged by its next choice."
             )
     for record in records:
-        learned = learned_from(record.contender) | (
-            record.asked if isinstance(record.contender, Given) else Provenance()
+        learned = learned_from(record.candidate) | (
+            record.asked if isinstance(record.candidate, ExistingPolicy) else Provenance()
         )
         if own := len(record.own | bank.among(learned.tasks) & set(record.tasks)):
             sentences.append(

@@ -34,16 +34,16 @@ NAN = float("nan")
 
 def figures(one: Record, resampler: Resampler, cost_weight: float, actions: ActionSpec) -> PolicyFigures:
     """The figures of a policy over the tasks that the bank can tell of; NaN where there is none."""
-    known, contender = one.known, one.contender
+    known, candidate = one.known, one.candidate
     some = bool(known.any())
     decisions = one.uses[known].sum()
     mean_uses = one.uses[known].mean(axis=0) if some else np.zeros(len(actions))
     accuracy, cost = mean_of_known(one.score), mean_of_known(one.paid)
-    seeds = len(contender.seeds)
+    seeds = len(candidate.seeds)
     return PolicyFigures(
         name=one.name,
-        kind=contender.kind,
-        about=contender.about,
+        kind=candidate.kind,
+        about=candidate.about,
         coverage=float(known.mean()),
         accuracy=accuracy,
         accuracy_interval=resampler.accuracy(one.score) if some else (NAN, NAN),
@@ -54,11 +54,11 @@ def figures(one: Record, resampler: Resampler, cost_weight: float, actions: Acti
         unrecorded=float(one.off_support[known].sum() / decisions) if decisions > 0 else 0.0,
         seeds=tuple(
             SeedScore(seed=seed, accuracy=mean_of_known(one.correct[place]), cost=mean_of_known(one.cost[place]))
-            for place, seed in enumerate(contender.seeds)
+            for place, seed in enumerate(candidate.seeds)
             if seeds > 1
         ),
         iqm=_iqm(one, cost_weight, resampler) if seeds >= LEAST_SEEDS and some else None,
-        calibration=calibrate(one.claims) if one.claims is not None else None,
+        calibration=calibrate(one.predictions) if one.predictions is not None else None,
         uses={name: float(mean_uses[place]) for place, name in enumerate(actions.names) if mean_uses[place] > 0},
     )
 
@@ -102,10 +102,10 @@ def curves(records: Sequence[Record], folds: Sequence[Fold], trainings: Training
     """What each seed of a trained policy scored on its validation tasks as training went on, mean over folds."""
     found = []
     for one in records:
-        if not isinstance(one.contender, Trained):
+        if not isinstance(one.candidate, Trained):
             continue
-        by_fold = [one.contender.needs(fold) for fold in folds]
-        for place, seed in enumerate(one.contender.trained_seeds):
+        by_fold = [one.candidate.needs(fold) for fold in folds]
+        for place, seed in enumerate(one.candidate.trained_seeds):
             cards = [trainings.policy(needed[place]).header.card["seeds"][0]["curve"] for needed in by_fold]
             columns = {name: np.mean([[point[name] for point in c] for c in cards], axis=0) for name in cards[0][0]}
             found.append(

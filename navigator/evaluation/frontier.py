@@ -7,53 +7,62 @@ from dataclasses import replace
 
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.evaluation.bootstrap import Resampler
-from pilotage.navigator.evaluation.candidates import Contender, Given, Trained, at_effort, at_weight, sequence
+from pilotage.navigator.evaluation.candidates import (
+    CandidatePolicy,
+    ExistingPolicy,
+    Trained,
+    at_effort,
+    at_weight,
+    sequence,
+)
 from pilotage.navigator.evaluation.folds import Fold
-from pilotage.navigator.evaluation.records import Record, Said, record
+from pilotage.navigator.evaluation.records import Notify, Record, record
 from pilotage.navigator.evaluation.schema import Line, Point
 from pilotage.navigator.evaluation.trainings import Trainings
-from pilotage.navigator.policies.inputs import Dial
+from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.values.sequences import recorded_sequences
 
 
-def variants(contenders: Sequence[Contender], efforts: Sequence[float], retrain: bool) -> list[tuple[float, Contender]]:
-    """Each contender that has settings, at each of them, with names of their own.
+def variants(
+    candidates: Sequence[CandidatePolicy], efforts: Sequence[float], retrain: bool
+) -> list[tuple[float, CandidatePolicy]]:
+    """Each candidate policy that has settings, at each of them, with names of their own.
 
     Args:
-        contenders: whose settings to vary.
-        efforts: 0 to 1; a contender without a dial is made anew for the cost weight that an effort stands for.
+        candidates: whose settings to vary.
+        efforts: 0 to 1; a candidate policy without a dial is made anew for the cost weight that an effort stands for.
         retrain: whether networks without a dial are trained anew for every weight, too.
     """
     found = []
-    for contender in contenders:
-        if isinstance(contender, Trained) and contender.effort is None and not retrain:
+    for candidate in candidates:
+        if isinstance(candidate, Trained) and candidate.effort is None and not retrain:
             continue
         for effort in sorted(efforts):
-            moved = at_effort(contender, effort) or at_weight(contender, Dial().weight(effort))
+            moved = at_effort(candidate, effort) or at_weight(candidate, CostWeighting().weight(effort))
             if moved is not None:
-                found.append((effort, replace(moved, name=f"{contender.name} @ {effort:g}")))  # type: ignore[type-var]
+                found.append((effort, replace(moved, name=f"{candidate.name} @ {effort:g}")))  # type: ignore[type-var]
     return found
 
 
 def lines(
-    contenders: Sequence[Contender],
-    settings: Sequence[tuple[float, Contender]],
+    candidates: Sequence[CandidatePolicy],
+    settings: Sequence[tuple[float, CandidatePolicy]],
     folds: Sequence[Fold],
     trainings: Trainings,
     resampler: Resampler,
-    said: Said | None = None,
+    notify: Notify | None = None,
 ) -> list[Line]:
-    """The line of every contender that has settings, as `variants` gave them."""
-    records = record([one for _, one in settings], folds, trainings, said)
+    """The line of every candidate policy that has settings, as `variants` gave them."""
+    records = record([one for _, one in settings], folds, trainings, notify)
     found = []
-    for contender in contenders:
+    for candidate in candidates:
         points = [
-            point(one, resampler, effort, Dial().weight(effort))
+            point(one, resampler, effort, CostWeighting().weight(effort))
             for (effort, _), one in zip(settings, records, strict=True)
-            if one.name.rpartition(" @ ")[0] == contender.name and one.known.any()
+            if one.name.rpartition(" @ ")[0] == candidate.name and one.known.any()
         ]
         if points:
-            found.append(Line(policy=contender.name, points=tuple(points)))
+            found.append(Line(policy=candidate.name, points=tuple(points)))
     return found
 
 
@@ -71,7 +80,7 @@ def point(one: Record, resampler: Resampler, effort: float | None = None, weight
 
 
 def sequences(
-    folds: Sequence[Fold], trainings: Trainings, resampler: Resampler, said: Said | None = None
+    folds: Sequence[Fold], trainings: Trainings, resampler: Resampler, notify: Notify | None = None
 ) -> list[Line]:
     """The fixed sequences that no other one beats in both accuracy and cost, cheapest first.
 
@@ -79,8 +88,8 @@ def sequences(
     take part that are known on every task: others would stand beside them with the figures of other tasks.
     """
     routes = sorted({route for fold in folds for route in recorded_sequences(fold.judged)}, key=lambda r: (len(r), r))
-    contenders = [_fixed(route, folds[0].judged) for route in routes]
-    known = [one for one in record(contenders, folds, trainings) if one.known.all()]
+    candidates = [_fixed(route, folds[0].judged) for route in routes]
+    known = [one for one in record(candidates, folds, trainings) if one.known.all()]
     placed = sorted(
         ((point(one, resampler), one.name) for one in known), key=lambda p: (round(p[0].cost, 12), -p[0].accuracy)
     )
@@ -92,6 +101,6 @@ def sequences(
     return found
 
 
-def _fixed(route: Sequence[str], arrays: BankArrays) -> Given:
+def _fixed(route: Sequence[str], arrays: BankArrays) -> ExistingPolicy:
     name = "fixed:" + ",".join([*route, arrays.actions.terminal])
-    return Given(name, policy=sequence(route, arrays.actions, arrays.observations), strict=True)
+    return ExistingPolicy(name, policy=sequence(route, arrays.actions, arrays.observations), strict=True)

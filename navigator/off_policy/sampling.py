@@ -21,7 +21,7 @@ def draw(arrays: BankArrays, probabilities: Floats, tasks: Sequence[int], genera
 
     Args:
         arrays: the trees.
-        probabilities: how likely each action is in each state, shape (n, a), over playable ones.
+        probabilities: how probable each action is in each state, shape (n, a), over playable ones.
         tasks: which tasks to run.
         generator: draws the actions, and the sample where one was recorded several times.
     """

@@ -103,7 +103,7 @@ EFFORTS: Mapping[str, float] = {"low": 0.2, "medium": 0.5, "high": 0.8}
 
 
 @dataclass(frozen=True)
-class Dial:
+class CostWeighting:
     """Cost weights as one number between 0 and 1, logarithmic above `half`.
 
     An effort of 1 asks for right answers whatever they cost (a cost weight of 0); an effort of 0 for the cost weight

@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pilotage.navigator.errors import PolicyError
-from pilotage.navigator.policies.inputs import COUNTS, ActionSupport, Dial
+from pilotage.navigator.policies.inputs import COUNTS, ActionSupport, CostWeighting
 from pilotage.navigator.reward import LARGEST_WEIGHT
 
 if TYPE_CHECKING:
     from pilotage.navigator.policies.policy_file import Header
 
 
-def dial_of(settings: Mapping[str, Any]) -> Dial | None:
+def cost_weighting_of(settings: Mapping[str, Any]) -> CostWeighting | None:
     """The dial, `{"half": ..., "top": ...}`; None where there is none. Raises PolicyError for anything else."""
     given = settings.get("dial")
     if given is None:
         return None
     if not isinstance(given, dict) or set(given) != {"half", "top"} or not all(map(_is_positive, given.values())):
         _refuse("dial", given)
-    return Dial(**given)
+    return CostWeighting(**given)
 
 
 def cost_weight_of(settings: Mapping[str, Any]) -> float | None:

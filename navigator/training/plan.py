@@ -30,7 +30,7 @@ class Plan:
     Attributes:
         algorithm: one of `ALGORITHMS`.
         cost_weight: right answers that a thousand tokens are worth.
-        effort_input: train for all cost weights at once, with the weight as an input; see `Dial`.
+        effort_input: train for all cost weights at once, with the weight as an input; see `CostWeighting`.
         seeds: trainings; the one that scores best on the validation tasks is kept, all are reported.
         seed: of the first one.
         steps: of each; the algorithm's default if None.

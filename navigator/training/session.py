@@ -17,7 +17,7 @@ from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.envs.step_rewards import rewards_from
 from pilotage.navigator.errors import BankError, PolicyError
-from pilotage.navigator.policies.inputs import LIMIT, Dial, Scaling
+from pilotage.navigator.policies.inputs import LIMIT, CostWeighting, Scaling
 from pilotage.navigator.policies.learned import Layers, LearnedPolicy, Meaning
 from pilotage.navigator.policies.policy_file import Header, read_policy
 from pilotage.navigator.policies.provenance import tasks_of
@@ -62,7 +62,7 @@ class Session:
             bank=self.bank,
             arrays=train,
             scaling=start.scaling if start else self._scaling(train),
-            dial=(start.dial if start else Dial()) if plan.effort_input else None,
+            dial=(start.dial if start else CostWeighting()) if plan.effort_input else None,
             cost_weight=plan.cost_weight,
             allowed=allowed_actions(train, self.support),
             steps=plan.length,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pilotage.navigator import Bank, BankError, BankMeta
 from pilotage.navigator.bank.bank import stratified
 from pilotage.navigator.bank.files import safe_name
+from pilotage.navigator.bank.reader import verify
 from pilotage.navigator.bank.records import SHOWS
-from pilotage.navigator.bank.verify import verify
 from tests.navigator.banks import META, children_of, node, random_bank, random_nodes, write_bank
 
 
@@ -181,7 +181,7 @@ def test_nothing_follows_a_run_that_had_ended(bank):
 
 def test_a_repeated_node_is_refused(bank):
     file_of(bank).write_text(file_of(bank).read_text() + file_of(bank).read_text().splitlines()[-1] + "\n")
-    with pytest.raises(BankError, match="line 4 repeats node 'r/reason': delete the line"):
+    with pytest.raises(BankError, match="line 4: node 'r/reason' is here already: delete the line"):
         Bank.open(bank.path).tree("t1")
 
 

@@ -10,7 +10,7 @@ import pytest
 from pilotage.navigator import Bank, BankError
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.merge import merge, pack
-from pilotage.navigator.bank.verify import verify
+from pilotage.navigator.bank.reader import verify
 from pilotage.navigator.envs.recorded import RecordedDynamics
 from pilotage.navigator.values.bank_info import info
 from tests.navigator.banks import META, learnable_bank, node, random_bank, write_bank

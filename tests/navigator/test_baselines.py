@@ -7,7 +7,7 @@ import pytest
 
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.errors import PolicyError, SpecMismatch
-from pilotage.navigator.policies.frequency_matched import MatchedPolicy
+from pilotage.navigator.policies.frequency_matched import FrequencyMatchedPolicy
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.spaces import Feature, ObservationSpec
 from pilotage.navigator.training.algorithms.linear import fit_linear
@@ -91,7 +91,7 @@ def test_nearest_refuses_an_effort_a_bad_k_and_a_bad_observation(bank, tmp_path)
 
 def test_matched_random_runs_as_many_of_each_block_as_the_other_policy():
     routes = [("program", "answer")] * 60 + [("program", "verify", "answer")] * 30 + [("answer",)] * 10
-    policy = MatchedPolicy.of(routes, ACTIONS, OBSERVATIONS, seed=1)
+    policy = FrequencyMatchedPolicy.of(routes, ACTIONS, OBSERVATIONS, seed=1)
     everything = np.ones(len(ACTIONS), dtype=np.bool_)
     counts, episodes = Counter(), 2000
     for episode in range(episodes):
@@ -109,7 +109,7 @@ def test_matched_random_runs_as_many_of_each_block_as_the_other_policy():
 
 
 def test_matched_random_repeats_itself_and_stays_legal():
-    policy = MatchedPolicy.of([("program", "verify"), ("reason",)], ACTIONS, OBSERVATIONS)
+    policy = FrequencyMatchedPolicy.of([("program", "verify"), ("reason",)], ACTIONS, OBSERVATIONS)
     row = np.array(observed(()), dtype=np.float32)
     assert policy.decide(row, ACTIONS.mask(("reason", "program"))) == policy.decide(
         row, ACTIONS.mask(("reason", "program"))
@@ -122,9 +122,9 @@ def test_matched_random_repeats_itself_and_stays_legal():
 
 def test_matched_random_needs_routes_and_counts():
     with pytest.raises(PolicyError, match="at least one route"):
-        MatchedPolicy.of([], ACTIONS, OBSERVATIONS)
+        FrequencyMatchedPolicy.of([], ACTIONS, OBSERVATIONS)
     with pytest.raises(PolicyError, match="features"):
-        MatchedPolicy.of([("program",)], ACTIONS, ObservationSpec((Feature("x", 0, 1),)))
+        FrequencyMatchedPolicy.of([("program",)], ACTIONS, ObservationSpec((Feature("x", 0, 1),)))
 
 
 @pytest.mark.parametrize("fit", [fit_nearest, fit_linear], ids=["nearest", "linear"])

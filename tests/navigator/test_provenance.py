@@ -24,7 +24,7 @@ from pilotage.navigator.errors import BankError, LogError, NavigatorError, Polic
 from pilotage.navigator.evaluation import Protocol, evaluate
 from pilotage.navigator.off_policy import Episode, Log, estimate
 from pilotage.navigator.policies.epsilon import EpsilonPolicy
-from pilotage.navigator.policies.in_distribution import FamiliarPolicy
+from pilotage.navigator.policies.in_distribution import InDistributionPolicy
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.policies.policy import Decision, FixedPolicy, RandomPolicy
@@ -103,8 +103,8 @@ WRAPPERS = {
     "itself": lambda one: one,
     "exploring": lambda one: EpsilonPolicy(one, 0.0, ACTIONS),
     "exploring on a task": lambda one: EpsilonPolicy(one, 0.1, ACTIONS).for_task("t"),
-    "familiar": lambda one: FamiliarPolicy(one, PLAIN, "familiar"),
-    "exploring, familiar": lambda one: EpsilonPolicy(FamiliarPolicy(one, PLAIN, "familiar"), 0.0, ACTIONS),
+    "familiar": lambda one: InDistributionPolicy(one, PLAIN, "familiar"),
+    "exploring, familiar": lambda one: EpsilonPolicy(InDistributionPolicy(one, PLAIN, "familiar"), 0.0, ACTIONS),
     "an attribute": Holds,
     "two deep": lambda one: Holds(Holds(one)),
     "a slot": Slotted,
@@ -232,7 +232,7 @@ def test_tasks_that_a_policy_names_are_left_out_and_what_it_asks_may_be_asked(ba
     with pytest.raises(PolicyError, match="12 of the judged tasks.*tasks_learned"):
         evaluate(bank, [own], QUICK)
     own.tasks_learned = bank.tasks[:12]
-    assert evaluate(bank, [own], QUICK).protocol["tasks"] == 12
+    assert evaluate(bank, [own], QUICK).protocol.tasks == 12
 
 
 def test_two_evaluations_in_threads_of_their_own_hear_their_own_policies(bank, learned):
@@ -260,7 +260,7 @@ class Strict(BaseModel):
 def test_an_object_that_answers_no_question_is_looked_at_all_the_same(bank, learned):
     assert provenance(Holds(Strict())) == Provenance()
     assert provenance(Strict(inner=learned)).tasks == set(bank.tasks)
-    assert evaluate(bank, [Strict(inner=PLAIN)], QUICK).protocol["tasks"] == 24
+    assert evaluate(bank, [Strict(inner=PLAIN)], QUICK).protocol.tasks == 24
 
 
 def test_a_look_ends_however_much_a_policy_holds(learned):
@@ -325,7 +325,7 @@ def test_who_asks_for_it_gets_figures_that_say_that_they_are_in_sample(bank, lea
     found = evaluate(bank, [Holds(learned), str(tmp_path / "mine.safetensors"), "best-fixed"], quick)
     said = [one for one in found.defects if "in-sample" in one]
     assert [one.split()[0] for one in said] == ["holds", "mine"] and "24 of the judged tasks" in said[0]
-    assert found.protocol["in_sample"] and found.protocol["tasks"] == 24
+    assert found.protocol.in_sample and found.protocol.tasks == 24
 
 
 @pytest.mark.parametrize("name", ["epsilon=0:{}", "epsilon=0.25:{}", "random-matched:{}", "epsilon=0:epsilon=0:{}"])
@@ -347,7 +347,7 @@ def test_a_file_may_lie_wherever_files_lie(bank, tmp_path, monkeypatch, place):
     monkeypatch.chdir(tmp_path)
     fit_linear(bank, bank.tasks[:12]).save(place)
     for name in (place, f"epsilon=0.5:{place}"):
-        assert evaluate(bank, [name], QUICK).protocol["tasks"] == 12
+        assert evaluate(bank, [name], QUICK).protocol.tasks == 12
 
 
 @pytest.mark.parametrize("base", ["oracle", "best-fixed", "cql", "linear", "nonsense", ""])

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.errors import SpecMismatch
 from pilotage.navigator.evaluation.candidates import sequence
-from pilotage.navigator.policies.frequency_matched import MatchedPolicy
+from pilotage.navigator.policies.frequency_matched import FrequencyMatchedPolicy
 from pilotage.navigator.policies.policy import Decision, RandomPolicy
 from pilotage.navigator.values.exact import exact_values
 from pilotage.navigator.values.rollout import by_policy, by_probabilities, one_hot, rollout
@@ -81,7 +81,7 @@ def test_matched_random_takes_each_action_exactly_as_often_on_full_trees(tmp_pat
     arrays = BankArrays.of(learnable_bank(tmp_path / "b", tasks=12))
     for seed in range(5):
         other = rollout(arrays, by_policy(network(seed=seed), arrays))
-        matched = MatchedPolicy(ACTIONS, OBSERVATIONS, _frequencies([other]))
+        matched = FrequencyMatchedPolicy(ACTIONS, OBSERVATIONS, _frequencies([other]))
         assert np.allclose(rollout(arrays, by_policy(matched, arrays)).uses.sum(axis=0), other.uses.sum(axis=0))
 
 

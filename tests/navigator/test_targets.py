@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pilotage.navigator.bank.arrays import BankArrays
-from pilotage.navigator.policies.inputs import Dial, Scaling
+from pilotage.navigator.policies.inputs import CostWeighting, Scaling
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
 from pilotage.navigator.training.algorithms.learner import Setting
 from pilotage.navigator.training.algorithms.learners import learner_for
@@ -28,7 +28,7 @@ def priced(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("settings", "weights"),
-    [({"cost_weight": 0.5}, {None: 0.5}), ({"effort_input": True}, {0.25: Dial().weight(0.25), 1.0: 0.0})],
+    [({"cost_weight": 0.5}, {None: 0.5}), ({"effort_input": True}, {0.25: CostWeighting().weight(0.25), 1.0: 0.0})],
     ids=["one weight", "a dial"],
 )
 def test_cql_values_an_action_at_the_score_that_follows_less_what_it_costs(priced, settings, weights):

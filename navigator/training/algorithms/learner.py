@@ -13,7 +13,7 @@ from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Dynamics
 from pilotage.navigator.envs.step_rewards import StepRewards
-from pilotage.navigator.policies.inputs import Dial, Floats, Scaling
+from pilotage.navigator.policies.inputs import CostWeighting, Floats, Scaling
 from pilotage.navigator.policies.learned import Layers, Meaning
 from pilotage.navigator.spaces import ActionMask
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
@@ -41,7 +41,7 @@ class Setting:
     bank: Bank
     arrays: BankArrays
     scaling: Scaling
-    dial: Dial | None
+    dial: CostWeighting | None
     cost_weight: float
     allowed: ActionMask
     steps: int

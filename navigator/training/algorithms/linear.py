@@ -12,7 +12,7 @@ import numpy as np
 
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
-from pilotage.navigator.policies.inputs import Dial, Floats, Scaling
+from pilotage.navigator.policies.inputs import CostWeighting, Floats, Scaling
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.policy_file import Header
 from pilotage.navigator.reward import LEAST_WEIGHT
@@ -49,7 +49,7 @@ def fit_linear(
     scaling = Scaling.from_data(bank.observations, arrays.features)
     support = action_support(arrays)
     allowed = allowed_actions(arrays, support)
-    dial = Dial() if effort_input else None
+    dial = CostWeighting() if effort_input else None
     weights = _fit(arrays, scaling(arrays.features), allowed, dial, cost_weight, ridge)
     settings: dict[str, Any] = {
         "output": "value",
@@ -63,7 +63,7 @@ def fit_linear(
 
 
 def _fit(
-    arrays: BankArrays, inputs: Floats, allowed: Any, dial: Dial | None, cost_weight: float, ridge: float
+    arrays: BankArrays, inputs: Floats, allowed: Any, dial: CostWeighting | None, cost_weight: float, ridge: float
 ) -> Floats:
     """Weights of shape (actions, inputs + 1), the bias last."""
     efforts = EFFORTS if dial is not None else EFFORTS[:1]

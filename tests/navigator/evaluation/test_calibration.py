@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pilotage.navigator.bank.arrays import BankArrays
-from pilotage.navigator.evaluation.calibration import Claims, calibrate
+from pilotage.navigator.evaluation.calibration import Predictions, calibrate
 from pilotage.navigator.policies.policy import Decision, RandomPolicy
 from pilotage.navigator.values.exact import exact_values
 from pilotage.navigator.values.rollout import by_policy, rollout
@@ -33,7 +33,7 @@ def arrays(tmp_path_factory):
 
 
 def test_known_claims_give_known_figures():
-    claims = Claims(np.array([0.95, 0.85, 0.25]), np.array([1.0, 0.0, 0.0]), np.ones(3))
+    claims = Predictions(np.array([0.95, 0.85, 0.25]), np.array([1.0, 0.0, 0.0]), np.ones(3))
     found = calibrate(claims)
     assert [(round(b.predicted, 2), b.observed, b.n) for b in found.bins] == [(0.25, 0, 1), (0.85, 0, 1), (0.95, 1, 1)]
     assert found.ece == pytest.approx((0.25 + 0.85 + 0.05) / 3)
@@ -42,37 +42,37 @@ def test_known_claims_give_known_figures():
 
 
 def test_claims_of_one_bin_are_judged_by_their_mean():
-    claims = Claims(np.full(4, 0.75), np.array([1.0, 1.0, 1.0, 0.0]), np.ones(4))
+    claims = Predictions(np.full(4, 0.75), np.array([1.0, 1.0, 1.0, 0.0]), np.ones(4))
     assert calibrate(claims).ece == pytest.approx(0)
-    heavy = Claims(np.full(2, 0.75), np.array([1.0, 0.0]), np.array([3.0, 1.0]))
+    heavy = Predictions(np.full(2, 0.75), np.array([1.0, 0.0]), np.array([3.0, 1.0]))
     assert calibrate(heavy).ece == pytest.approx(0)
 
 
 def test_who_knows_the_values_is_calibrated_whatever_was_paid(arrays):
-    claims = Claims.of(rollout(arrays, by_policy(Seer(arrays), arrays)), WEIGHT)
+    claims = Predictions.of(rollout(arrays, by_policy(Seer(arrays), arrays)), WEIGHT)
     assert claims.weight.sum() == pytest.approx(len(arrays.tasks))
     found = calibrate(claims)
     assert found.ece == pytest.approx(0, abs=1e-6) and found.brier == pytest.approx(0, abs=1e-6)
 
 
 def test_doubt_shows(arrays):
-    found = calibrate(Claims.of(rollout(arrays, by_policy(Seer(arrays, doubt=0.3), arrays)), WEIGHT))
+    found = calibrate(Predictions.of(rollout(arrays, by_policy(Seer(arrays, doubt=0.3), arrays)), WEIGHT))
     assert found.ece == pytest.approx(0.3, abs=0.01)
 
 
 def test_a_run_that_its_budget_ended_is_judged_by_its_last_decision(tmp_path):
     trees = {"f/a": [node(stop_cost=0), node(("program",), score=1.0, cost=300, stop_cost=0, terminal=True)]}
     arrays = BankArrays.of(write_bank(tmp_path / "b", trees))
-    claims = Claims.of(rollout(arrays, by_policy(Seer(arrays), arrays)), WEIGHT)
+    claims = Predictions.of(rollout(arrays, by_policy(Seer(arrays), arrays)), WEIGHT)
     assert claims.predicted.tolist() == pytest.approx([1.0]) and claims.observed.tolist() == [1.0]
 
 
 def test_runs_with_samples_count_by_their_chance(tmp_path):
     arrays = BankArrays.of(random_bank(tmp_path / "b", seed=2, tasks=6))
-    claims = Claims.of(rollout(arrays, by_policy(Seer(arrays), arrays)), WEIGHT)
+    claims = Predictions.of(rollout(arrays, by_policy(Seer(arrays), arrays)), WEIGHT)
     assert claims.weight.sum() == pytest.approx(len(arrays.tasks))
 
 
 def test_who_gives_no_values_makes_no_claims(arrays):
-    nothing = Claims.of(rollout(arrays, by_policy(RandomPolicy(ACTIONS), arrays)), WEIGHT)
-    assert nothing is None and Claims.together([nothing, None]) is None
+    nothing = Predictions.of(rollout(arrays, by_policy(RandomPolicy(ACTIONS), arrays)), WEIGHT)
+    assert nothing is None and Predictions.together([nothing, None]) is None

@@ -9,7 +9,7 @@ from pilotage.navigator.errors import BankError, EnvError, PolicyError, SpecMism
 from pilotage.navigator.evaluation import Protocol, evaluate
 from pilotage.navigator.evaluation.folds import cross_fit
 from pilotage.navigator.evaluation.frontier import variants
-from pilotage.navigator.evaluation.names import Wishes, contender
+from pilotage.navigator.evaluation.names import CandidateOptions, candidate
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.policies.policy import FixedPolicy
 from pilotage.navigator.policies.policy_file import read_policy
@@ -181,8 +181,8 @@ def test_a_given_policy_that_does_not_say_what_it_learned_from_is_refused_or_not
 
 
 def test_networks_without_a_dial_are_made_anew_for_other_weights_when_asked(bank):
-    wishes = Wishes(bank, 0.1, (0, 1))
-    made = [contender(name, wishes) for name in ("cql", "cql:effort", "nearest", "always:reason")]
+    wishes = CandidateOptions(bank, 0.1, (0, 1))
+    made = [candidate(name, wishes) for name in ("cql", "cql:effort", "nearest", "always:reason")]
     plain, again = variants(made, (0.0, 1.0), False), variants(made, (0.0, 1.0), True)
     assert [one.name for _, one in plain] == ["cql:effort @ 0", "cql:effort @ 1", "nearest @ 0", "nearest @ 1"]
     assert [one.plan.cost_weight for _, one in again[:2]] == [1.0, 0.0]

@@ -104,7 +104,7 @@ def true_values(arrays, target):
 def states_of(arrays, log):
     """The state of each decision of a log drawn from a arrays in which no two states look alike."""
     known = {row.tobytes(): place for place, row in enumerate(arrays.features)}
-    return np.array([known[row.tobytes()] for row in log.seen])
+    return np.array([known[row.tobytes()] for row in log.features])
 
 
 def rows(log, episodes):
@@ -120,7 +120,7 @@ def part_of(log, episodes):
         pieces.append(
             Episode(
                 f"{log.tasks[one]}.{place}",
-                log.seen[these],
+                log.features[these],
                 log.legal[these],
                 log.taken[these].tolist(),
                 log.rewards[these, 1].tolist(),

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from pilotage.navigator.errors import LogError, SpecMismatch
-from pilotage.navigator.off_policy import Episode, Log, chances_of, estimate, estimated_chances, fitted_values
+from pilotage.navigator.off_policy import (
+    Episode,
+    Log,
+    estimate,
+    estimated_probabilities,
+    fitted_values,
+    probabilities_of,
+)
 from pilotage.navigator.off_policy.sampling import drawn_log
 from pilotage.navigator.policies.epsilon import EpsilonPolicy
 from pilotage.navigator.policies.policy import Decision, FixedPolicy, RandomPolicy
@@ -82,7 +89,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says(arrays):
 
 
 def test_a_fitted_model_never_sees_the_task_that_it_values(log):
-    target = chances_of(PROGRAM, log)
+    target = probabilities_of(PROGRAM, log)
     before = fitted_values(log, target)
     rewards = log.rewards.copy()
     spoilt = log.task[log.episode] == 7
@@ -107,7 +114,7 @@ def test_chances_are_learnt_from_what_was_taken(arrays):
     chosen = np.array([base.decide(o, m).action for o, m in zip(arrays.features, arrays.playable, strict=True)])
     behaviour = made_up.softened(chosen, arrays, 0.6)
     log = drawn_log(arrays, behaviour, 600, seed=1)
-    guessed = estimated_chances(log)
+    guessed = estimated_probabilities(log)
     assert guessed.sum(axis=1) == pytest.approx(1) and not guessed[~log.legal].any()
     taken = np.arange(len(log.taken)), log.taken
     assert (guessed[taken] > 0).all()
@@ -119,7 +126,7 @@ def test_chances_are_learnt_from_what_was_taken(arrays):
 def test_what_was_never_taken_has_no_estimated_chance(arrays):
     answers = one_hot(np.full(len(arrays), arrays.terminal), len(ACTIONS))
     log = drawn_log(arrays, answers, 30)
-    guessed = estimated_chances(log)
+    guessed = estimated_probabilities(log)
     assert (guessed[:, arrays.terminal] == 1).all()
     found = estimate(log.with_behaviour(guessed), PROGRAM, resamples=50)
     assert found.lost == pytest.approx(1) and found.agreeing == 0
@@ -142,7 +149,7 @@ def test_wrong_chances_are_noticed(arrays):
     log = drawn_log(arrays, hasty, 200, seed=1)
     policy = EpsilonPolicy(FixedPolicy(["answer"], ACTIONS, OBSERVATIONS), 0.3, ACTIONS)
     assert estimate(log, policy, resamples=20).warnings == ()
-    told = log.with_behaviour(chances_of(RandomPolicy(ACTIONS), log))
+    told = log.with_behaviour(probabilities_of(RandomPolicy(ACTIONS), log))
     assert any("probably not right" in one for one in estimate(told, policy, resamples=20).warnings)
 
 
@@ -158,7 +165,7 @@ def test_one_task_has_no_model(arrays):
     found = estimate(replace(log, tasks=("one",) * 40), PROGRAM, resamples=50)
     assert "dr" not in found.by and any("with one task" in one for one in found.warnings)
     with pytest.raises(LogError, match="at least 2 tasks"):
-        fitted_values(replace(log, tasks=("one",) * 40), chances_of(PROGRAM, log))
+        fitted_values(replace(log, tasks=("one",) * 40), probabilities_of(PROGRAM, log))
 
 
 def test_the_same_seed_gives_the_same_figures(log):
@@ -204,11 +211,13 @@ def test_a_log_needs_runs_and_their_chances():
         empty = episode(actions=[], costs=[], observations=np.zeros((0, 8)), masks=np.zeros((0, 4)), behaviour=None)
         Log.of([empty], ACTIONS, OBSERVATIONS)
     log = Log.of([episode(), episode(behaviour=None)], ACTIONS, OBSERVATIONS)
-    with pytest.raises(LogError, match="tell no chances"):
+    with pytest.raises(LogError, match="tell no probabilities"):
         estimate(log, PROGRAM)
-    with pytest.raises(LogError, match="run 1 .task 't'., decision 0: 'reason' was taken, which has no chance there"):
+    with pytest.raises(LogError, match="run 1 .task 't'., decision 0: 'reason' was taken, which has no probability"):
         log.with_behaviour(np.tile([0, 0, 0, 1.0], (4, 1)))
-    answered = estimate(log.with_behaviour(chances_of(RandomPolicy(ACTIONS), log)), RandomPolicy(ACTIONS), resamples=9)
+    answered = estimate(
+        log.with_behaviour(probabilities_of(RandomPolicy(ACTIONS), log)), RandomPolicy(ACTIONS), resamples=9
+    )
     assert answered.runs == 2
 
 
@@ -221,7 +230,7 @@ class Stubborn:
 
 def test_a_policy_that_does_what_is_not_legal_is_named(log):
     with pytest.raises(SpecMismatch, match="stubborn, task"):
-        chances_of(Stubborn(), log)
+        probabilities_of(Stubborn(), log)
 
 
 def test_an_exploring_policy_explores_as_often_as_it_says(arrays):
