@@ -1,4 +1,4 @@
-"""RecordedDynamics: walks recorded trees, so that a step costs microseconds and no LLM call."""
+"""RecordedDynamics: steps through recorded trees, so that a step costs microseconds and no LLM call."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class RecordedDynamics:
 
 
 class StateNumbers:
-    """A number for each state of a arrays, told for the state that a dynamics is in; a potential, or step scores.
+    """A number for each recorded state, told for the state that a dynamics is in; a potential, or step scores.
 
     An object and no closure, so that it goes with its dynamics where an environment is copied or pickled.
     """
@@ -133,7 +133,7 @@ class StateNumbers:
 
 
 class _Rows:
-    """A arrays for walking: plain lists and read-only rows, since indexing arrays would cost more than the walk.
+    """Arrays for stepping: plain lists and read-only rows, since indexing arrays would cost more than the step.
 
     Nothing changes it, so copies of an environment share it, and a pickled one makes it anew.
     """

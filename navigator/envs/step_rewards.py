@@ -25,7 +25,7 @@ class StepRewards(Protocol):
     """What training asks: the reward of arriving in each recorded state."""
 
     def rewards(self, bank: Bank, arrays: BankArrays) -> Floats:
-        """Scores of the steps that led to the states of a arrays of this bank, float (n,); 0 for roots."""
+        """Scores of the steps that led to the states of arrays of this bank, float (n,); 0 for roots."""
         ...
 
     def about(self) -> dict[str, Any]:

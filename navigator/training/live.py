@@ -72,7 +72,7 @@ class Episodes:
     Args:
         source: runs them.
         tasks: their ids.
-        limit: after so many episodes, only what is known already is walked.
+        limit: after so many episodes, only what is known already is stepped through.
 
     Attributes:
         begun: episodes so far, those over what is known already not counted.

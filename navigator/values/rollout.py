@@ -106,7 +106,7 @@ class Rollout:
     def outcomes(self) -> Outcomes:
         """Expected score, cost and blocks of every task; NaN where the bank cannot tell."""
         arrays = self.arrays
-        ends = np.where(arrays.ended, self.visits, self.decided[:, arrays.terminal])
+        ends = self.visits * np.where(arrays.ended, 1.0, self.probabilities[:, arrays.terminal])
         expected = (
             ends * arrays.score,
             self.visits * arrays.cost + ends * arrays.stop_cost,
@@ -165,14 +165,15 @@ def rollout(arrays: BankArrays, choose: Choose, *, strict: bool = False) -> Roll
             chosen, values = choose(states, arrays.legal[states])
             away = np.where(playable, 0.0, chosen).sum(axis=1)
             again = np.flatnonzero(away > 0)
-            np.add.at(off_support, arrays.task[states], visits[states] * away)
-            if strict:
-                np.add.at(lost, arrays.task[states], visits[states] * away)
-                chosen = np.where(playable, chosen, 0.0)
-            elif len(again):
-                chosen[again], other = choose(states[again], playable[again])
-                if values is not None and other is not None:
-                    values[again] = other
+            if len(again):
+                np.add.at(off_support, arrays.task[states], visits[states] * away)
+                if strict:
+                    np.add.at(lost, arrays.task[states], visits[states] * away)
+                    chosen = np.where(playable, chosen, 0.0)
+                else:
+                    chosen[again], other = choose(states[again], playable[again])
+                    if values is not None and other is not None:
+                        values[again] = other
             probabilities[states] = chosen
             if values is not None:
                 predicted[states] = values

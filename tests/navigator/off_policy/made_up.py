@@ -102,7 +102,7 @@ def true_values(arrays, target):
 
 
 def states_of(arrays, log):
-    """The state of each decision of a log drawn from a arrays in which no two states look alike."""
+    """The state of each decision of a log drawn from trees in which no two states look alike."""
     known = {row.tobytes(): place for place, row in enumerate(arrays.features)}
     return np.array([known[row.tobytes()] for row in log.features])
 
