@@ -22,7 +22,7 @@ import numpy as np
 from pilotage.agent.blocks import Registry
 from pilotage.agent.routing.observation import free_spec
 from pilotage.navigator import Bank, BankMeta, BankWriter, Node, RecordedDynamics, TaskHeader
-from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import child_id
 from pilotage.navigator.values.exact import exact_values
 from pilotage.navigator.values.sequences import best_fixed
@@ -92,38 +92,38 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bank = Bank.open(args.bank) if args.bank else make_bank(Path(folder))
-        forest = Forest.of(bank)
-        figures = {"tasks": len(forest.tasks), "states": len(forest)} | timed(bank, forest)
-        figures |= {f"{name} steps/s": statistics.median(found) for name, found in rates(forest, args.steps).items()}
+        arrays = BankArrays.of(bank)
+        figures = {"tasks": len(arrays.tasks), "states": len(arrays)} | timed(bank, arrays)
+        figures |= {f"{name} steps/s": statistics.median(found) for name, found in rates(arrays, args.steps).items()}
     if args.json:
         print(json.dumps(figures))
         return
-    print(f"{figures['tasks']} tasks, {figures['states']} states, {len(forest.observations)} features")
+    print(f"{figures['tasks']} tasks, {figures['states']} states, {len(arrays.observations)} features")
     for name in ("open", "read", "exact values", "best fixed sequence"):
         print(f"{name:22} {figures[name + ' ms']:10.1f} ms")
     for name in ("dynamics", "environment", "gymnasium.make"):
         print(f"{name:22} {figures[name + ' steps/s']:10,.0f} steps/s   (median; aim {AIM:,})")
 
 
-def timed(bank: Bank, forest: Forest) -> dict[str, float]:
+def timed(bank: Bank, arrays: BankArrays) -> dict[str, float]:
     return {
         "open ms": milliseconds(lambda: Bank.open(bank.path)),
-        "read ms": milliseconds(lambda: Forest.of(Bank.open(bank.path))),
-        "exact values ms": milliseconds(lambda: exact_values(forest, 0.1)),
-        "best fixed sequence ms": milliseconds(lambda: best_fixed(forest, 0.1)),
+        "read ms": milliseconds(lambda: BankArrays.of(Bank.open(bank.path))),
+        "exact values ms": milliseconds(lambda: exact_values(arrays, 0.1)),
+        "best fixed sequence ms": milliseconds(lambda: best_fixed(arrays, 0.1)),
     }
 
 
-def rates(forest: Forest, steps: int) -> dict[str, list[float]]:
+def rates(arrays: BankArrays, steps: int) -> dict[str, list[float]]:
     """Steps per second of each layer, some repeats each."""
-    dynamics = RecordedDynamics(forest, seed=0)
+    dynamics = RecordedDynamics(arrays, seed=0)
 
     def bare_step(action):
         transition = dynamics.step(action)
         return transition.done, transition.action_mask
 
     found = {"dynamics": steps_per_second(steps, lambda: dynamics.reset().action_mask, bare_step)}
-    made = gymnasium.make("pilotage/RecordedReasoning-v0", bank=forest, cost_weight=0.1, seed=0)
+    made = gymnasium.make("pilotage/RecordedReasoning-v0", bank=arrays, cost_weight=0.1, seed=0)
     for name, env in (("environment", made.unwrapped), ("gymnasium.make", made)):
 
         def step(action, env=env):

@@ -29,9 +29,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from navigator_env import make_bank, rates
 
 from pilotage.navigator import Bank
-from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.policies.learned import LearnedPolicy
-from pilotage.navigator.training.table import Table
+from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.training.train import Plan, train
 
 ROUNDS, DECISIONS = 60, 50
@@ -127,9 +127,9 @@ def main() -> None:
 
 def measured(bank: Bank, folder: Path, given: argparse.Namespace) -> Iterator[Figure]:
     aims = {"dynamics": None, "environment": 20_000, "gymnasium.make": 20_000}
-    for name, found in rates(Forest.of(bank), given.env_steps).items():
+    for name, found in rates(BankArrays.of(bank), given.env_steps).items():
         yield Figure(f"recorded environment, {name}", "steps/s", found, aims[name], more_is_better=True)
-    table = Table.of(bank)
+    arrays = BankArrays.of(bank)
     for algorithm in given.algorithms.split(","):
         train(bank, Plan(algorithm, steps=100, seeds=1))  # imports
         seconds, worked = [], []
@@ -141,17 +141,17 @@ def measured(bank: Bank, folder: Path, given: argparse.Namespace) -> Iterator[Fi
         aim = 90.0 if given.steps >= 50_000 else None
         yield Figure(f"{algorithm}: training, {given.steps:,} steps", "s", seconds, aim)
         yield Figure(f"{algorithm}: the same, processor time", "s", worked)
-        policy = LearnedPolicy.load(folder / "policy.safetensors", bank.actions, bank.observations)
-        yield from decisions(algorithm, policy, table)
+        policy = load_policy(folder / "policy.safetensors", bank.actions, bank.observations)
+        yield from decisions(algorithm, policy, arrays)
         gap, same = torch_gap(policy)
         yield Figure(f"{algorithm}: numpy and torch apart", "", [gap], 1e-5)
         yield Figure(f"{algorithm}: same choices, of 10,000", "", [float(same)], 10_000, more_is_better=True)
 
 
-def decisions(algorithm: str, policy: LearnedPolicy, table: Table) -> Iterator[Figure]:
-    rows, masks = list(table.observations[:DECISIONS]), list(table.legal[:DECISIONS])
-    model = sb3_model(policy, table)
-    scaled = list(policy.scaling(table.observations[:DECISIONS]))
+def decisions(algorithm: str, policy: LearnedPolicy, arrays: BankArrays) -> Iterator[Figure]:
+    rows, masks = list(arrays.features[:DECISIONS]), list(arrays.legal[:DECISIONS])
+    model = sb3_model(policy, arrays)
+    scaled = list(policy.scaling(arrays.features[:DECISIONS]))
     ours: list[float] = []
     theirs: list[float] = []
     wide: list[float] = []
@@ -176,15 +176,15 @@ def microseconds(once: Callable[[int], object], count: int) -> float:
     return 1e6 * (time.thread_time() - started) / count
 
 
-def sb3_model(policy: LearnedPolicy, table: Table):
+def sb3_model(policy: LearnedPolicy, arrays: BankArrays):
     """A DQN of stable-baselines3 with the same inputs and layers."""
     import gymnasium
     from gymnasium import spaces
     from stable_baselines3 import DQN
 
     class Idle(gymnasium.Env[np.ndarray, np.int64]):
-        observation_space = spaces.Box(-3, 3, (len(table.features),), dtype=np.float32)
-        action_space = spaces.Discrete(len(table.actions))
+        observation_space = spaces.Box(-3, 3, (len(arrays.observations),), dtype=np.float32)
+        action_space = spaces.Discrete(len(arrays.actions))
 
     import torch
 

@@ -18,11 +18,11 @@ import numpy as np
 
 from pilotage.agent.routing.policies import policy_for
 from pilotage.navigator import Bank
-from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.off_policy import Figure, estimate
-from pilotage.navigator.off_policy.rollout import drawn_log
+from pilotage.navigator.off_policy.sampling import drawn_log
 from pilotage.navigator.policies.policy import Policy
-from pilotage.navigator.values.outcomes import outcomes_of
+from pilotage.navigator.values.rollout import by_probabilities, rollout
 
 
 def main() -> None:
@@ -36,8 +36,8 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         bank = Bank.open(given.bank) if given.bank else made_up(Path(folder))
-        forest = Forest.of(bank)
-        found = study(forest, named(given.logging, bank), named(given.policy, bank), given.logs, given.runs)
+        arrays = BankArrays.of(bank)
+        found = study(arrays, named(given.logging, bank), named(given.policy, bank), given.logs, given.runs)
     if given.json:
         print(json.dumps(found))
         return
@@ -64,9 +64,9 @@ def named(name: str, bank: Bank) -> Policy:
     return policy_for(name, bank.actions, bank.observations)
 
 
-def chances(forest: Forest, policy: Policy) -> np.ndarray:
+def chances(arrays: BankArrays, policy: Policy) -> np.ndarray:
     """How likely a policy is to take each action in each state."""
-    rows = zip(forest.seen, forest.playable, strict=True)
+    rows = zip(arrays.features, arrays.playable, strict=True)
     return np.array([policy.decide(seen, mask).distribution(len(mask)) for seen, mask in rows])
 
 
@@ -80,14 +80,14 @@ def share(held: np.ndarray) -> float:
     return float("nan") if np.isnan(held).all() else float(np.nanmean(held))
 
 
-def study(forest: Forest, logging: Policy, policy: Policy, logs: int, runs: int) -> dict:
+def study(arrays: BankArrays, logging: Policy, policy: Policy, logs: int, runs: int) -> dict:
     """Root mean square errors and shares of intervals that hold the truth, by estimator."""
-    exact = outcomes_of(forest, chances(forest, policy))
-    behaviour = chances(forest, logging)
+    exact = rollout(arrays, by_probabilities(chances(arrays, policy))).outcomes
+    behaviour = chances(arrays, logging)
     errors: dict[str, list[tuple[float, ...]]] = {}
     effective = []
     for seed in range(logs):
-        found = estimate(drawn_log(forest, behaviour, runs, seed), policy, resamples=400, seed=seed)
+        found = estimate(drawn_log(arrays, behaviour, runs, seed), policy, resamples=400, seed=seed)
         effective.append(found.effective_sample_size)
         for name, one in found.by.items():
             right, cost = one.accuracy, one.cost

@@ -14,7 +14,7 @@ from pilotage.navigator.errors import (
     SpecMismatch,
 )
 from pilotage.navigator.policies.epsilon import EpsilonPolicy
-from pilotage.navigator.policies.frequency_matched import MatchedPolicy
+from pilotage.navigator.policies.frequency_matched import FrequencyMatchedPolicy
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.policies.nearest import NearestPolicy
@@ -39,9 +39,9 @@ __all__ = [
     "EpsilonPolicy",
     "Feature",
     "FixedPolicy",
+    "FrequencyMatchedPolicy",
     "LearnedPolicy",
     "LogError",
-    "MatchedPolicy",
     "NavigatorError",
     "NearestPolicy",
     "Node",

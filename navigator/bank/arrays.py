@@ -1,11 +1,12 @@
-"""Forest: the trees of a bank as flat arrays, which replay, exact values and offline training share.
+"""The trees of a bank as flat arrays, which replay, exact values, rollouts and offline training share.
 
-Nodes stand task after task, level after level within a task, so a parent comes before its children and one pass
+States stand task after task, level after level within a task, so a parent comes before its children and one pass
 backwards over `levels` values everything.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,6 @@ from numpy.typing import NDArray
 
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.records import Node
-from pilotage.navigator.bank.tree import Tree
 from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
 
 Integers = NDArray[np.int64]
@@ -24,16 +24,37 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Forest:
+class Transitions:
+    """k recorded steps, ordered by state and action; stopping is one, and so is every further sample of a block.
+
+    Attributes:
+        source: int (k,): state where it begins.
+        action: int (k,): what was done.
+        target: int (k,): state that it leads to; -1 where the episode ends.
+        cost: float32 (k,): thousands of tokens, those of an answer that follows by itself included.
+        correct: float32 (k,): score where the episode ends, else 0.
+        recorded: bool (n, a): actions of which the outcome is known; none where the run had ended.
+    """
+
+    source: Integers
+    action: Integers
+    target: Integers
+    cost: NDArray[np.float32]
+    correct: NDArray[np.float32]
+    recorded: ActionMask
+
+
+@dataclass(frozen=True)
+class BankArrays:
     """n recorded states of m tasks; f features, a actions. Costs are in thousands of tokens.
 
     Attributes:
         actions: the action list.
-        observations: the features.
+        observations: names and bounds of the features.
         tasks: ids of the m tasks.
         families: the family of each task.
         ids: node id of each state.
-        seen: observations, float32, shape (n, f).
+        features: float32 (n, f): what a navigator sees there.
         legal: bool (n, a): what the run allowed there, recorded or not.
         playable: bool (n, a): what is legal and recorded; the terminal action always, and alone where the run ended.
         task: int (n,): index of the state's task.
@@ -52,7 +73,7 @@ class Forest:
     tasks: tuple[str, ...]
     families: tuple[str, ...]
     ids: tuple[str, ...]
-    seen: Observation
+    features: Observation
     legal: ActionMask
     playable: ActionMask
     task: Integers
@@ -83,15 +104,16 @@ class Forest:
         nodes: list[Node] = []
         parent: list[int] = []
         depth: list[int] = []
-        task: list[int] = []
-        for number, tree in enumerate(trees):
-            places: dict[str, int] = {}
-            for level, node in _by_level(tree):
+        for tree in trees:
+            depths: dict[str | None, int] = {None: -1}
+            for node in tree:
+                depths[node.id] = depths[node.parent] + 1
+            places: dict[str | None, int] = {None: -1}
+            for node in sorted(tree, key=lambda node: depths[node.id]):  # stable: samples keep their order
                 places[node.id] = len(nodes)
+                parent.append(places[node.parent])
+                depth.append(depths[node.id])
                 nodes.append(node)
-                parent.append(-1 if node.parent is None else places[node.parent])
-                depth.append(level)
-                task.append(number)
         actions = bank.actions
         action = np.array([-1 if n.action is None else actions.index(n.action) for n in nodes], dtype=np.int64)
         parents = np.array(parent, dtype=np.int64)
@@ -107,10 +129,10 @@ class Forest:
             tasks=tuple(chosen),
             families=tuple(tree.family for tree in trees),
             ids=tuple(n.id for n in nodes),
-            seen=np.array([n.observation for n in nodes], dtype=np.float32).reshape(len(nodes), -1),
+            features=np.array([n.observation for n in nodes], dtype=np.float32).reshape(len(nodes), -1),
             legal=legal,
             playable=legal & recorded,
-            task=np.array(task, dtype=np.int64),
+            task=np.repeat(np.arange(len(trees)), [len(tree) for tree in trees]),
             parent=parents,
             action=action,
             depth=np.array(depth, dtype=np.int64),
@@ -172,16 +194,33 @@ class Forest:
         return tuple(found)
 
     @cached_property
-    def path_cost(self) -> Floats:
-        """Cost of all steps up to and including the one that led there, float (n,)."""
-        total = self.cost.copy()
-        for level in self.levels:
-            total[level] += total[self.parent[level]]
-        return total
+    def transitions(self) -> Transitions:
+        """All recorded steps."""
+        states = np.arange(len(self))
+        stopping, moves = states[~self.ended | (self.parent < 0)], states[self.parent >= 0]
+        source = np.concatenate([stopping, self.parent[moves]])
+        action = np.concatenate([np.full(len(stopping), self.terminal), self.action[moves]])
+        reached = np.concatenate([stopping, moves])
+        ends = np.concatenate([np.ones(len(stopping), dtype=np.bool_), self.ended[moves]])
+        step = np.concatenate([np.zeros(len(stopping)), self.cost[moves]])
+        recorded = np.zeros(self.legal.shape, dtype=np.bool_)
+        recorded[source, action] = True
+        order = np.lexsort((action, source))
+        return Transitions(
+            source=source[order],
+            action=action[order],
+            target=np.where(ends, -1, reached)[order],
+            cost=(step + np.where(ends, self.stop_cost[reached], 0.0))[order].astype(np.float32),
+            correct=np.where(ends, self.score[reached], 0.0)[order].astype(np.float32),
+            recorded=recorded,
+        )
 
-
-def _by_level(tree: Tree) -> list[tuple[int, Node]]:
-    depths: dict[str, int] = {}
-    for node in tree:
-        depths[node.id] = 0 if node.parent is None else depths[node.parent] + 1
-    return sorted(((depths[node.id], node) for node in tree), key=lambda pair: pair[0])
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes with anything that a training could depend on, but not with how the files are packed."""
+        schemas = (self.actions.schema_hash, self.observations.schema_hash, self.tasks)
+        digest = hashlib.sha256(repr(schemas).encode())
+        steps = self.transitions
+        for array in (self.features, self.legal, steps.source, steps.action, steps.target, steps.cost, steps.correct):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:16]

@@ -9,17 +9,17 @@ Once a bank is recorded, training and evaluation cost no LLM call.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+
 from pilotage.navigator.bank.files import task_files
 from pilotage.navigator.bank.reader import read_header, read_meta, read_tree
-from pilotage.navigator.bank.records import FORMAT, ROOT, BankMeta, Node, TaskHeader, child_id, cost_of
-from pilotage.navigator.bank.split import stratified
-from pilotage.navigator.bank.tree import Tree
+from pilotage.navigator.bank.records import FORMAT, ROOT, BankMeta, Node, TaskHeader, Tree, child_id, cost_of
 from pilotage.navigator.bank.writer import BankWriter
 from pilotage.navigator.errors import BankError
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
@@ -163,6 +163,48 @@ class Bank:
         return {task for task in self.headers if known & {task, self.tree(task).shows}}
 
 
+def stratified(
+    families: Mapping[str, Sequence[str]], fractions: Mapping[str, float], seed: int
+) -> dict[str, list[str]]:
+    """Tasks by the name of their part.
+
+    The tasks, family after family, are dealt to whichever part lags furthest behind its share. So the whole comes out
+    exact to one task, and each family to about one task.
+
+    Args:
+        families: task ids by family.
+        fractions: share of every part; they sum to 1.
+        seed: of the order within and among families.
+
+    Raises:
+        BankError: the fractions do not sum to 1, or a part would be empty.
+    """
+    shares = np.array(list(fractions.values()), dtype=float)
+    if not len(shares) or not (shares > 0).all() or not np.isclose(shares.sum(), 1):
+        raise BankError(f"the parts of a split must be above 0 and sum to 1, not {dict(fractions)}")
+    generator = np.random.default_rng(seed)
+    names = sorted(families)
+    order = [
+        str(task)
+        for place in generator.permutation(len(names))
+        for task in generator.permutation(sorted(families[names[place]]))
+    ]
+    counts = np.zeros(len(shares))
+    parts: dict[str, list[str]] = {name: [] for name in fractions}
+    labels = list(fractions)
+    for dealt, task in enumerate(order, 1):
+        lagging = int(np.argmax(shares * dealt - counts))
+        counts[lagging] += 1
+        parts[labels[lagging]].append(task)
+    empty = [name for name, tasks in parts.items() if not tasks]
+    if empty:
+        raise BankError(
+            f"{len(order)} task{'s' if len(order) != 1 else ''} cannot be split into {', '.join(labels)}: "
+            f"{empty[0]} would be empty; record more tasks"
+        )
+    return {name: sorted(tasks) for name, tasks in parts.items()}
+
+
 __all__ = [
     "FORMAT",
     "ROOT",
@@ -175,4 +217,5 @@ __all__ = [
     "child_id",
     "cost_of",
     "read_meta",
+    "stratified",
 ]

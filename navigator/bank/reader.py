@@ -1,13 +1,28 @@
-"""Reading the files of a bank, strictly: the first thing that is wrong is named with its file and line."""
+"""Reading the files of a bank, strictly: what is wrong is named with its file and line.
+
+A reader stops at the first fault; `verify` lists all of them.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from pilotage.navigator.bank.checks import faults
-from pilotage.navigator.bank.files import META_FILE, parse, read_whole_lines
-from pilotage.navigator.bank.records import ROOT, BankMeta, Node, TaskHeader
-from pilotage.navigator.bank.tree import Tree
+from pilotage.navigator.bank.checks import HIDDEN, faults
+from pilotage.navigator.bank.files import (
+    META_FILE,
+    PACKED,
+    PLAIN,
+    TASKS_FOLDER,
+    parse,
+    read_whole_lines,
+    safe_name,
+    task_files,
+)
+from pilotage.navigator.bank.records import ROOT, BankMeta, Node, TaskHeader, Tree
 from pilotage.navigator.errors import BankError
 
 
@@ -40,20 +55,9 @@ def read_nodes(file: Path, meta: BankMeta) -> tuple[TaskHeader, dict[str, Node]]
         raise BankError(f"{file} is empty: delete it, and its task is recorded anew")
     header = _header(lines, file)
     nodes: dict[str, Node] = {}
-    for number, line in enumerate(lines[1:], 2):
-        data = parse(line, file, number)
-        try:
-            node = Node.from_json(data)
-        except BankError as error:
-            raise BankError(f"{file}, line {number}: {error}") from error
-        if node.id in nodes:
-            raise BankError(f"{file}, line {number} repeats node {node.id!r}: delete the line")
-        wrong = next(faults(node, nodes.get(node.parent or ""), meta), None)
-        if wrong is not None:
-            raise BankError(
-                f"{file}, line {number}, node {node.id!r}: {wrong}; `pilotage bank verify` lists all such faults"
-            )
-        nodes[node.id] = node
+    for number, wrong in _wrong(lines, file, meta, nodes):
+        where = "" if str(file) in wrong else f"{file}, line {number}: "
+        raise BankError(f"{where}{wrong}; `pilotage bank verify` lists all such faults")
     return header, nodes
 
 
@@ -71,3 +75,92 @@ def _header(lines: list[bytes], file: Path) -> TaskHeader:
         return TaskHeader.from_json(data)
     except BankError as error:
         raise BankError(f"{file}, line 1: {error}") from error
+
+
+def _wrong(lines: list[bytes], file: Path, meta: BankMeta, nodes: dict[str, Node]) -> Iterator[tuple[int, str]]:
+    """Line by line what is wrong with the nodes, one clause each; puts those that can be read into `nodes`."""
+    for number, line in enumerate(lines[1:], 2):
+        try:
+            node = Node.from_json(parse(line, file, number))
+        except BankError as error:
+            yield number, str(error) + _leak(line)
+            continue
+        if node.id in nodes:
+            yield number, f"node {node.id!r} is here already: delete the line"
+            continue
+        for fault in faults(node, nodes.get(node.parent or ""), meta):
+            yield number, f"node {node.id!r}: {fault}"
+        nodes[node.id] = node
+
+
+def _leak(line: bytes) -> str:
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError):
+        return ""
+    leaked = sorted(HIDDEN & data.keys()) if isinstance(data, dict) else []
+    return f"; {leaked[0]!r} is a hidden answer and must not be in a bank" if leaked else ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to know of a bank.
+
+    Attributes:
+        level: `error` keeps the bank from being read; `note` is harmless.
+        where: the file, and the line where one is meant.
+        what: the fault, and what to do.
+    """
+
+    level: Literal["error", "note"]
+    where: str
+    what: str
+
+
+def verify(path: str | Path) -> list[Finding]:
+    """All findings of the bank in a folder, in the order of its files; none for a sound one."""
+    path = Path(path)
+    try:
+        meta = read_meta(path)
+    except BankError as error:
+        return [Finding("error", str(path), str(error))]
+    findings: list[Finding] = []
+    seen: dict[str, Path] = {}
+    for file in task_files(path):
+        try:
+            findings += _verified(file, meta, seen)
+        except BankError as error:
+            findings.append(Finding("error", str(file), str(error)))
+    if not seen:
+        findings.append(Finding("error", str(path), "the bank holds no task yet: record some with `pilotage collect`"))
+    for file in sorted((path / TASKS_FOLDER).glob("*")):
+        what = ""
+        if file.name.endswith(PACKED) and file.with_name(file.name.removesuffix(PACKED) + PLAIN).exists():
+            what = "the plain file beside it is the newer one; this one can be deleted"
+        elif not file.name.endswith((PACKED, PLAIN)):
+            what = "no file of a bank, left by a kill perhaps; it can be deleted"
+        findings += [Finding("note", str(file), what)] if what else []
+    return findings
+
+
+def _verified(file: Path, meta: BankMeta, seen: dict[str, Path]) -> Iterator[Finding]:
+    lines = read_whole_lines(file)
+    if file.name.endswith(PLAIN) and file.read_bytes()[-1:] not in (b"\n", b""):
+        yield Finding("note", str(file), "its last line is torn; it was never acknowledged, and recording cuts it off")
+    if not lines:
+        yield Finding("note", str(file), "it is empty; its task is recorded anew")
+        return
+    header = TaskHeader.from_json(parse(lines[0], file, 1))
+    if header.task in seen:
+        yield Finding("error", str(file), f"task {header.task!r} is in {seen[header.task].name} too: delete one")
+    seen[header.task] = file
+    if file.name.removesuffix(PACKED).removesuffix(PLAIN) != safe_name(header.task):
+        yield Finding("error", str(file), f"task {header.task!r} belongs in {safe_name(header.task)}{PLAIN}: rename it")
+    if len(lines) == 1:
+        yield Finding("note", str(file), "it holds no node yet; its task is recorded when recording goes on")
+        return
+    nodes: dict[str, Node] = {}
+    for number, wrong in _wrong(lines, file, meta, nodes):
+        yield Finding("error", f"{file}:{number}", wrong)
+    if ROOT not in nodes:
+        yield Finding("error", str(file), "it has no root: record its task, or delete the file")

@@ -1,4 +1,4 @@
-"""What a bank is made of: its header (`BankMeta`), a task's header (`TaskHeader`) and one recorded `Node`.
+"""What a bank is made of: its header (`BankMeta`), and of each task a `Tree` of a `TaskHeader` and recorded `Node`s.
 
 A node is a state of reasoning: the blocks run so far, what the navigator saw there, and what stopping there gives. Its
 id spells the way to it, `r/plan/program`, with `#1` behind a block's second sample; so the same work is recognised when
@@ -7,7 +7,7 @@ it is recorded again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
@@ -164,6 +164,64 @@ class TaskHeader:
 
 
 @dataclass(frozen=True)
+class Tree:
+    """One task's recorded states.
+
+    Args:
+        header: what the task is.
+        nodes: states by id, parents before children; the root first.
+    """
+
+    header: TaskHeader
+    nodes: dict[str, Node]
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes.values())
+
+    @property
+    def task(self) -> str:
+        """The task's id."""
+        return self.header.task
+
+    @property
+    def family(self) -> str:
+        """The task's family."""
+        return self.header.family
+
+    @property
+    def root(self) -> Node:
+        """The state before any block."""
+        return self.nodes[ROOT]
+
+    @property
+    def shows(self) -> str:
+        """Fingerprint of what the task shows, by which it is known under another id; empty where nobody noted it."""
+        noted = self.root.extras.get(SHOWS)
+        return noted if isinstance(noted, str) else ""
+
+    def route(self, id: str) -> tuple[str, ...]:
+        """The actions from the root to a node; empty for the root."""
+        actions: list[str] = []
+        node = self.nodes[id]
+        while node.parent is not None and node.action is not None:
+            actions.append(node.action)
+            node = self.nodes[node.parent]
+        return tuple(reversed(actions))
+
+    def path_cost(self, id: str) -> float:
+        """Cost of reaching a node, its own step included, in thousands of tokens; what stopping costs is apart."""
+        node = self.nodes[id]
+        cost = node.cost
+        while node.parent is not None:
+            node = self.nodes[node.parent]
+            cost += node.cost
+        return cost
+
+
+@dataclass(frozen=True)
 class BankMeta:
     """`bank.json`: what all nodes of a bank share.
 
@@ -277,8 +335,7 @@ def _feature(data: Mapping[str, Any]) -> Feature:
     return feature
 
 
-_LARGEST_BOUND = 1e30
-"""A float32 goes to 3e38."""
+_LARGEST_BOUND = 1e30  # a float32 goes to 3e38
 
 
 def _known(cls: type, data: Mapping[str, Any], what: str) -> dict[str, Any]:

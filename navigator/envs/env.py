@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Dynamics, Transition, as_index
 from pilotage.navigator.envs.recorded import RecordedDynamics, StateNumbers
@@ -161,7 +161,7 @@ class RecordedReasoningEnv(ReasoningEnv):
         shaping: `exact` adds the difference of optimal values, so that a best step is worth 0 and any other minus what
             it loses; `uniform` that of the values of random continuation (Math-Shepherd's step values); None nothing.
         seed: of the order of tasks.
-        step_scores: one a state of the bank's forest, added to the reward of arriving there, as RL of Thoughts does;
+        step_scores: one a state of the bank's arrays, added to the reward of arriving there, as RL of Thoughts does;
             None for none. Not with a shaping.
 
     Raises:
@@ -171,7 +171,7 @@ class RecordedReasoningEnv(ReasoningEnv):
 
     def __init__(
         self,
-        bank: str | Path | Bank | Forest,
+        bank: str | Path | Bank | BankArrays,
         tasks: Iterable[str] | None = None,
         cost_weight: float = 0.0,
         shaping: Literal["exact", "uniform"] | None = None,
@@ -185,14 +185,14 @@ class RecordedReasoningEnv(ReasoningEnv):
             if shaping not in ("exact", "uniform"):
                 raise EnvError(f"unknown shaping {shaping!r}; choose exact or uniform, or leave it out")
             valued = exact_values if shaping == "exact" else uniform_values
-            potential = StateNumbers(recorded, valued(recorded.forest, cost_weight).value.tolist())
+            potential = StateNumbers(recorded, valued(recorded.arrays, cost_weight).value.tolist())
         if step_scores is not None:
             try:
                 scores = [float(score) for score in step_scores]
             except (TypeError, ValueError) as error:
                 raise EnvError(f"step scores are numbers, one a state ({error})") from error
-            if len(scores) != len(recorded.forest):
-                raise EnvError(f"there are {len(scores)} step scores for {len(recorded.forest)} states: give one each")
+            if len(scores) != len(recorded.arrays):
+                raise EnvError(f"there are {len(scores)} step scores for {len(recorded.arrays)} states: give one each")
             if not all(map(math.isfinite, scores)):
                 raise EnvError("a step score is not finite: give numbers, 0 where nobody could tell")
             step_score = StateNumbers(recorded, scores)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import BankError
 from pilotage.navigator.reward import Reward
@@ -50,9 +50,9 @@ def export_minari(bank: Bank, out: str | Path, cost_weight: float = 0.0, dataset
     folder = Path(out).resolve() / dataset_id / "data"  # minari 0.5 doubles a relative path
     if folder.exists():
         raise BankError(f"there is a dataset in {folder} already: delete it, or choose another folder")
-    forest = Forest.of(bank)
+    arrays = BankArrays.of(bank)
     spec = bank.observations
-    episodes = [_episode(state, forest, Reward(cost_weight)) for state in range(len(forest))]
+    episodes = [_episode(state, arrays, Reward(cost_weight)) for state in range(len(arrays))]
     folder.mkdir(parents=True)
     try:
         storage = MinariStorage.new(
@@ -84,36 +84,36 @@ def _metadata(bank: Bank, cost_weight: float, dataset_id: str) -> dict[str, Any]
     }
 
 
-def _episode(state: int, forest: Forest, reward: Reward) -> EpisodeBuffer:
+def _episode(state: int, arrays: BankArrays, reward: Reward) -> EpisodeBuffer:
     from minari.data_collector import EpisodeBuffer
 
     path = [state]
-    while forest.parent[path[-1]] >= 0:
-        path.append(int(forest.parent[path[-1]]))
+    while arrays.parent[path[-1]] >= 0:
+        path.append(int(arrays.parent[path[-1]]))
     path.reverse()
-    actions = [int(forest.action[one]) for one in path[1:]]
-    costs = [float(forest.cost[one]) for one in path[1:]]
+    actions = [int(arrays.action[one]) for one in path[1:]]
+    costs = [float(arrays.cost[one]) for one in path[1:]]
     seen = list(path)
-    if forest.ended[state] and actions:  # the last block ended the run: its outcome comes with it
-        costs[-1] += float(forest.stop_cost[state])
+    if arrays.ended[state] and actions:  # the last block ended the run: its outcome comes with it
+        costs[-1] += float(arrays.stop_cost[state])
     else:
-        actions.append(forest.terminal)
-        costs.append(float(forest.stop_cost[state]))
+        actions.append(arrays.terminal)
+        costs.append(float(arrays.stop_cost[state]))
         seen.append(state)
-    before_first = float(forest.cost[path[0]])
+    before_first = float(arrays.cost[path[0]])
     paid = [cost + (before_first if place == 0 else 0.0) for place, cost in enumerate(costs)]
     rewards = [-reward.cost_weight * cost for cost in paid]
-    rewards[-1] += float(forest.score[state])
+    rewards[-1] += float(arrays.score[state])
     return EpisodeBuffer(
         id=state,
-        options={"task": forest.tasks[forest.task[state]]},
-        observations=[forest.seen[one] for one in seen],
+        options={"task": arrays.tasks[arrays.task[state]]},
+        observations=[arrays.features[one] for one in seen],
         actions=actions,
         rewards=rewards,
         terminations=[False] * (len(actions) - 1) + [True],
         truncations=[False] * len(actions),
         infos={
-            "action_mask": [forest.playable[one].astype(np.int8) for one in seen],
+            "action_mask": [arrays.playable[one].astype(np.int8) for one in seen],
             "step_cost": [0.0, *paid],
         },
     )

@@ -1,4 +1,4 @@
-"""RecordedDynamics: walks recorded trees, so that a step costs microseconds and no LLM call."""
+"""RecordedDynamics: steps through recorded trees, so that a step costs microseconds and no LLM call."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Transition, as_index
 from pilotage.navigator.errors import EnvError, SpecMismatch
@@ -23,45 +23,47 @@ class RecordedDynamics:
     comes again.
 
     Args:
-        bank: the bank, or its trees as a `Forest`.
+        bank: the bank, or its trees as a `BankArrays`.
         tasks: ids of the tasks to play; None for all.
-        seed: of the order of tasks and of the choice among samples; `reset(seed=...)` starts it anew.
+        seed: of the order of tasks and of the choice among samples, or their generator; `reset(seed=...)` starts anew.
 
     Attributes:
-        forest: the trees.
-        state: index of the present state in `forest`.
+        arrays: the trees.
+        state: index of the present state in `arrays`.
 
     Raises:
         BankError: a task is unknown, or a file is damaged.
     """
 
-    def __init__(self, bank: Bank | Forest, tasks: Iterable[str] | None = None, seed: int | None = None) -> None:
-        if not isinstance(bank, Bank | Forest):
-            raise EnvError(f"a bank is its folder, a Bank or a Forest, not {bank!r}")
-        if isinstance(bank, Forest):
+    def __init__(
+        self, bank: Bank | BankArrays, tasks: Iterable[str] | None = None, seed: int | np.random.Generator | None = None
+    ) -> None:
+        if not isinstance(bank, Bank | BankArrays):
+            raise EnvError(f"a bank is its folder, a Bank or a BankArrays, not {bank!r}")
+        if isinstance(bank, BankArrays):
             if tasks is not None:
-                raise EnvError("tasks cannot be chosen from a Forest: build it with Forest.of(bank, tasks)")
-            self.forest = bank
+                raise EnvError("tasks cannot be chosen from a BankArrays: build it with BankArrays.of(bank, tasks)")
+            self.arrays = bank
         else:
-            self.forest = Forest.of(bank, tasks)
-        forest = self.forest
-        if seed is not None:
+            self.arrays = BankArrays.of(bank, tasks)
+        arrays = self.arrays
+        if not isinstance(seed, np.random.Generator | None):
             require_whole("a seed", seed, 0, error=EnvError)
-        self.state = int(forest.roots[0])
+        self.state = int(arrays.roots[0])
         self._generator = np.random.default_rng(seed)
         self._queue: list[int] = []
         self._running = False
-        self._rows = _Rows(forest)
+        self._rows = _Rows(arrays)
 
     @property
     def actions(self) -> ActionSpec:
         """The action list."""
-        return self.forest.actions
+        return self.arrays.actions
 
     @property
     def observations(self) -> ObservationSpec:
         """Features and bounds."""
-        return self.forest.observations
+        return self.arrays.observations
 
     def reset(self, seed: int | None = None, task: str | None = None) -> Transition:
         """Starts a task; the next in random order for None. Raises EnvError for a task that is not among them."""
@@ -71,11 +73,11 @@ class RecordedDynamics:
         if task is not None:
             roots = self._rows.roots
             if task not in roots:
-                raise EnvError(f"unknown task {task!r}; there are {len(roots)}, the first is {self.forest.tasks[0]!r}")
+                raise EnvError(f"unknown task {task!r}; there are {len(roots)}, the first is {self.arrays.tasks[0]!r}")
             self.state = roots[task]
         else:
             if not self._queue:
-                self._queue = self._generator.permutation(self.forest.roots).tolist()
+                self._queue = self._generator.permutation(self.arrays.roots).tolist()
             self.state = self._queue.pop()
         self._running = not self._rows.ended[self.state]
         return self._arrived(self._rows.costs[self.state])
@@ -97,7 +99,7 @@ class RecordedDynamics:
         if action == rows.terminal:
             self._running = False
             return self._transition(True, rows.stop_costs[state])
-        samples = self.forest.children[state][action]
+        samples = self.arrays.children[state][action]
         self.state = samples[0] if len(samples) == 1 else samples[int(self._generator.integers(len(samples)))]
         return self._arrived(rows.costs[self.state])
 
@@ -117,7 +119,7 @@ class RecordedDynamics:
 
 
 class StateNumbers:
-    """A number for each state of a forest, told for the state that a dynamics is in; a potential, or step scores.
+    """A number for each recorded state, told for the state that a dynamics is in; a potential, or step scores.
 
     An object and no closure, so that it goes with its dynamics where an environment is copied or pickled.
     """
@@ -131,32 +133,32 @@ class StateNumbers:
 
 
 class _Rows:
-    """A forest for walking: plain lists and read-only rows, since indexing arrays would cost more than the walk.
+    """Arrays for stepping: plain lists and read-only rows, since indexing arrays would cost more than the step.
 
     Nothing changes it, so copies of an environment share it, and a pickled one makes it anew.
     """
 
-    def __init__(self, forest: Forest) -> None:
-        self.forest = forest
-        self.terminal = forest.terminal
-        self.roots = {task: int(root) for task, root in zip(forest.tasks, forest.roots, strict=True)}
-        self.observations = _frozen_rows(forest.seen)
-        self.masks = _frozen_rows(forest.playable)
-        self.allowed = forest.playable.tolist()
-        self.costs = forest.cost.tolist()
-        self.stop_costs = forest.stop_cost.tolist()
-        self.scores = forest.score.tolist()
-        self.ended = forest.ended.tolist()
+    def __init__(self, arrays: BankArrays) -> None:
+        self.arrays = arrays
+        self.terminal = arrays.terminal
+        self.roots = {task: int(root) for task, root in zip(arrays.tasks, arrays.roots, strict=True)}
+        self.observations = _frozen_rows(arrays.features)
+        self.masks = _frozen_rows(arrays.playable)
+        self.allowed = arrays.playable.tolist()
+        self.costs = arrays.cost.tolist()
+        self.stop_costs = arrays.stop_cost.tolist()
+        self.scores = arrays.score.tolist()
+        self.ended = arrays.ended.tolist()
         infos: list[Mapping[str, Any]] = [
-            {"task_id": task, "family": family} for task, family in zip(forest.tasks, forest.families, strict=True)
+            {"task_id": task, "family": family} for task, family in zip(arrays.tasks, arrays.families, strict=True)
         ]
-        self.infos = [infos[task] for task in forest.task.tolist()]
+        self.infos = [infos[task] for task in arrays.task.tolist()]
 
     def __deepcopy__(self, memo: object) -> Self:
         return self
 
-    def __reduce__(self) -> tuple[type[_Rows], tuple[Forest]]:
-        return type(self), (self.forest,)
+    def __reduce__(self) -> tuple[type[_Rows], tuple[BankArrays]]:
+        return type(self), (self.arrays,)
 
 
 def _frozen_rows(array: np.ndarray[Any, Any]) -> list[Any]:

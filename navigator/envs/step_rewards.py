@@ -11,7 +11,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from pilotage.navigator.bank.arrays import Floats, Forest
+from pilotage.navigator.bank.arrays import BankArrays, Floats
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.step_scores import Scores, read_scores, step_hash
 from pilotage.navigator.errors import BankError
@@ -24,8 +24,8 @@ VALUES = "values"
 class StepRewards(Protocol):
     """What training asks: the reward of arriving in each recorded state."""
 
-    def rewards(self, bank: Bank, forest: Forest) -> Floats:
-        """Scores of the steps that led to the states of a forest of this bank, float (n,); 0 for roots."""
+    def rewards(self, bank: Bank, arrays: BankArrays) -> Floats:
+        """Scores of the steps that led to the states of arrays of this bank, float (n,); 0 for roots."""
         ...
 
     def about(self) -> dict[str, Any]:
@@ -36,9 +36,9 @@ class StepRewards(Protocol):
 class ValueRewards:
     """The bank's own values: the share of recorded continuations that end right (Math-Shepherd's soft estimation)."""
 
-    def rewards(self, bank: Bank, forest: Forest) -> Floats:
+    def rewards(self, bank: Bank, arrays: BankArrays) -> Floats:
         """Values of random continuation, float (n,)."""
-        return np.where(forest.parent < 0, 0.0, uniform_values(forest).value)
+        return np.where(arrays.parent < 0, 0.0, uniform_values(arrays).value)
 
     def about(self) -> dict[str, Any]:
         """Its name; the values follow from the bank."""
@@ -77,20 +77,20 @@ class RecordedRewards:
             ) from error
         return cls(path, header["scorer"], header["identity"], scores)
 
-    def rewards(self, bank: Bank, forest: Forest) -> Floats:
+    def rewards(self, bank: Bank, arrays: BankArrays) -> Floats:
         """Scores of the steps, float (n,).
 
         Raises:
             BankError: a step was not scored, or was another one when it was.
         """
-        found = np.zeros(len(forest))
+        found = np.zeros(len(arrays))
         missing: list[str] = []
         for place, (id, number, before) in enumerate(
-            zip(forest.ids, forest.task.tolist(), forest.parent.tolist(), strict=True)
+            zip(arrays.ids, arrays.task.tolist(), arrays.parent.tolist(), strict=True)
         ):
             if before < 0:
                 continue
-            task = forest.tasks[number]
+            task = arrays.tasks[number]
             known = self.scores.get((task, id))
             if known is None or known[0] != step_hash(bank.tree(task), bank.tree(task).nodes[id]):
                 missing.append(f"{id} of task {task}")
@@ -98,7 +98,7 @@ class RecordedRewards:
                 found[place] = known[1].value or 0.0
         if missing:
             raise BankError(
-                f"{self.path} has no score for {len(missing)} of {len(forest) - len(forest.roots)} steps of the bank, "
+                f"{self.path} has no score for {len(missing)} of {len(arrays) - len(arrays.roots)} steps of the bank, "
                 f"{missing[0]} for one: run `pilotage bank score` again, which scores what is missing"
             )
         return found

@@ -1,31 +1,32 @@
 """Calibration: whether a policy that says 'worth 0.7' is right in 7 of 10 cases.
 
 A policy's values are in right answers less weighted cost. At a run's last decision all that is still to be paid is what
-that decision costs; adding it back, weighted, leaves the predicted chance of success. That is compared with what came.
+that decision costs; adding it back, weighted, leaves the predicted probability of success, which is compared with what
+came.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from pilotage.navigator.bank.arrays import Floats
-from pilotage.navigator.evaluation.rollout import Walk
+from pilotage.navigator.evaluation.schema import Bin, Calibration
+from pilotage.navigator.values.rollout import Rollout
 
 BINS = 10
 
 
 @dataclass(frozen=True)
-class Claims:
+class Predictions:
     """Predictions of success at last decisions, each of shape (k,).
 
     Attributes:
-        predicted: claimed chance of success, 0 to 1.
+        predicted: predicted probability of success, 0 to 1.
         observed: expected score that followed.
-        weight: chance of the run coming there.
+        weight: probability of the run coming there.
     """
 
     predicted: Floats
@@ -33,24 +34,24 @@ class Claims:
     weight: Floats
 
     @classmethod
-    def of(cls, walk: Walk, cost_weight: float) -> Claims | None:
-        """The claims of a policy whose values hold for `cost_weight`; None where it gives no values."""
-        forest = walk.forest
-        stops = (walk.decided[:, forest.terminal] > 0) & np.isfinite(walk.claims)
-        cut = forest.ended & (walk.visits > 0) & (forest.parent >= 0)
-        cut &= np.isfinite(walk.claims[forest.parent])  # -1 for a root, which was left out above
-        paid = np.where(cut, forest.cost, 0.0) + forest.stop_cost
-        last = np.where(cut, walk.claims[forest.parent], walk.claims)
+    def of(cls, rollout: Rollout, cost_weight: float) -> Predictions | None:
+        """The predictions of a policy whose values hold for `cost_weight`; None where it gives no values."""
+        arrays = rollout.arrays
+        stops = (rollout.decided[:, arrays.terminal] > 0) & np.isfinite(rollout.predicted)
+        cut = arrays.ended & (rollout.visits > 0) & (arrays.parent >= 0)
+        cut &= np.isfinite(rollout.predicted[arrays.parent])  # -1 for a root, which was left out above
+        paid = np.where(cut, arrays.cost, 0.0) + arrays.stop_cost
+        last = np.where(cut, rollout.predicted[arrays.parent], rollout.predicted)
         places = np.flatnonzero(stops | cut)
         if not len(places):
             return None
-        weight = np.where(cut, walk.visits, walk.decided[:, forest.terminal])
+        weight = np.where(cut, rollout.visits, rollout.decided[:, arrays.terminal])
         predicted = np.clip(last + cost_weight * paid, 0.0, 1.0)
-        return cls(predicted[places], forest.score[places], weight[places])
+        return cls(predicted[places], arrays.score[places], weight[places])
 
     @classmethod
-    def together(cls, parts: Sequence[Claims | None]) -> Claims | None:
-        """All claims of several walks; None where there are none."""
+    def together(cls, parts: Sequence[Predictions | None]) -> Predictions | None:
+        """All predictions of several rollouts; None where there are none."""
         known = [part for part in parts if part is not None]
         if not known:
             return None
@@ -58,49 +59,18 @@ class Claims:
         return cls(*columns)
 
 
-@dataclass(frozen=True)
-class Bin:
-    """Predictions of about the same size: their mean, what came, and how many (by weight)."""
-
-    predicted: float
-    observed: float
-    n: float
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """How claims and results agree.
-
-    Attributes:
-        bins: ten of equal width; those without claims are left out.
-        ece: expected calibration error: mean distance of claim and result over the bins, weighted (Naeini et al. 2015).
-        brier: mean squared distance of claim and result (Brier 1950).
-        n: number of runs.
-    """
-
-    bins: tuple[Bin, ...]
-    ece: float
-    brier: float
-    n: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data; numbers of runs as whole ones."""
-        bins = [{**vars(one), "n": round(one.n)} for one in self.bins]
-        return {"bins": bins, "ece": self.ece, "brier": self.brier, "n": round(self.n)}
-
-
-def calibrate(claims: Claims, bins: int = BINS) -> Calibration:
-    """Bins claims by their size and compares them with the results."""
-    number = np.minimum((claims.predicted * bins).astype(np.int64), bins - 1)
-    total = float(claims.weight.sum())
+def calibrate(predictions: Predictions, bins: int = BINS) -> Calibration:
+    """Bins predictions by their size and compares them with the results."""
+    number = np.minimum((predictions.predicted * bins).astype(np.int64), bins - 1)
+    total = float(predictions.weight.sum())
     found, error = [], 0.0
     for place in range(bins):
-        weight = np.where(number == place, claims.weight, 0.0)
+        weight = np.where(number == place, predictions.weight, 0.0)
         here = float(weight.sum())
         if here > 0:
-            predicted = float((weight * claims.predicted).sum()) / here
-            observed = float((weight * claims.observed).sum()) / here
-            found.append(Bin(predicted, observed, here))
+            predicted = float((weight * predictions.predicted).sum()) / here
+            observed = float((weight * predictions.observed).sum()) / here
+            found.append(Bin(predicted=predicted, observed=observed, n=round(here)))
             error += here * abs(predicted - observed)
-    brier = float((claims.weight * (claims.predicted - claims.observed) ** 2).sum()) / total
-    return Calibration(tuple(found), error / total, brier, total)
+    brier = float((predictions.weight * (predictions.predicted - predictions.observed) ** 2).sum()) / total
+    return Calibration(bins=tuple(found), ece=error / total, brier=brier, n=round(total))

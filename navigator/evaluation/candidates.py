@@ -1,4 +1,4 @@
-"""Contenders: what is compared. Each says what it does on the judged tasks of a fold, after seeing the others only."""
+"""Candidate policies: each says what it does on the judged tasks of a fold, after seeing the others only."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Literal, Protocol
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.evaluation.folds import Fold
-from pilotage.navigator.evaluation.rollout import Walk, walk, walk_of
 from pilotage.navigator.evaluation.trainings import Training, Trainings
-from pilotage.navigator.policies.inputs import Dial
+from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.policy import FixedPolicy, Policy
 from pilotage.navigator.policies.provenance import Provenance, provenance
@@ -21,7 +20,7 @@ from pilotage.navigator.training.algorithms.nearest import fit_nearest
 from pilotage.navigator.training.ensemble import mean_network
 from pilotage.navigator.training.plan import Plan
 from pilotage.navigator.values.exact import exact_values
-from pilotage.navigator.values.outcomes import one_hot
+from pilotage.navigator.values.rollout import Rollout, by_policy, rollout
 from pilotage.navigator.values.sequences import MIN_COVERAGE, best_fixed, best_fixed_by_family
 
 Kind = Literal["baseline", "learned", "oracle"]
@@ -30,7 +29,7 @@ VALIDATION = {"train": 0.8, "validation": 0.2}
 """How the tasks to learn from are split for what chooses its moment of training by validation."""
 
 
-class Contender(Protocol):
+class CandidatePolicy(Protocol):
     """Implement this to take part in an evaluation.
 
     Attributes:
@@ -56,14 +55,14 @@ class Contender(Protocol):
         """Networks that have to be trained for a fold; they may be trained at once."""
         ...
 
-    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
         """What it does on the tasks of the fold."""
         ...
 
 
 @dataclass(frozen=True)
-class Plain:
-    """What most contenders share."""
+class BaseCandidate:
+    """What most candidate policies share."""
 
     name: str
     cost_weight: float | None = None
@@ -77,7 +76,7 @@ class Plain:
 
 
 @dataclass(frozen=True)
-class Given(Plain):
+class ExistingPolicy(BaseCandidate):
     """A policy that is there already.
 
     Attributes:
@@ -88,32 +87,33 @@ class Given(Plain):
     policy: Policy | None = None
     strict: bool = False
 
-    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
         """As it decides."""
         assert self.policy is not None
-        return walk(fold.forest, self.policy, strict=self.strict)
+        return rollout(fold.judged, by_policy(self.policy, fold.judged), strict=self.strict)
 
 
 @dataclass(frozen=True)
-class BestFixed(Plain):
+class BestFixed(BaseCandidate):
     """The one sequence that is worth most on the tasks to learn from, at the cost weight."""
 
     weight: float = 0.1
 
-    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
         """The sequence of the other folds."""
         learned = fold.learned
         best = best_fixed(learned, self.weight, MIN_COVERAGE)
-        return walk(fold.forest, sequence(best.blocks, learned.actions, learned.observations), strict=True)
+        policy = sequence(best.blocks, learned.actions, learned.observations)
+        return rollout(fold.judged, by_policy(policy, fold.judged), strict=True)
 
 
 @dataclass(frozen=True)
-class BestFixedPerFamily(Plain):
+class BestFixedPerFamily(BaseCandidate):
     """The best sequence of each family, told the family of a task; the best one of all for a family never seen."""
 
     weight: float = 0.1
 
-    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
         """Each task by the sequence of its family."""
         learned = fold.learned
         overall = best_fixed(learned, self.weight, MIN_COVERAGE).blocks
@@ -121,48 +121,48 @@ class BestFixedPerFamily(Plain):
         policies = {
             blocks: sequence(blocks, learned.actions, learned.observations) for blocks in {overall, *known.values()}
         }
-        chosen = [policies[known.get(family, overall)] for family in fold.forest.families]
-        return walk(fold.forest, chosen, strict=True)
+        chosen = [policies[known.get(family, overall)] for family in fold.judged.families]
+        return rollout(fold.judged, by_policy(chosen, fold.judged), strict=True)
 
 
 @dataclass(frozen=True)
-class Oracle(Plain):
+class Oracle(BaseCandidate):
     """The best choice everywhere, in sight of every score."""
 
     weight: float = 0.1
 
-    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
         """As the exact values say."""
-        values = exact_values(fold.forest, self.weight)
-        return walk_of(fold.forest, one_hot(fold.forest, values.best))
+        return exact_values(fold.judged, self.weight).best_rollout
 
 
 @dataclass(frozen=True)
-class Nearest(Plain):
+class Nearest(BaseCandidate):
     """Nearest neighbours among the tasks to learn from."""
 
     weight: float = 0.1
 
-    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
         """As similar recorded states say."""
-        return walk(fold.forest, fit_nearest(fold.training, cost_weight=self.weight))
+        return rollout(fold.judged, by_policy(fit_nearest(fold.training, cost_weight=self.weight), fold.judged))
 
 
 @dataclass(frozen=True)
-class Linear(Plain):
+class Linear(BaseCandidate):
     """Values linear in the features; `effort` None where it has no dial."""
 
     weight: float = 0.1
     effort: float | None = None
 
-    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
         """As the regression says."""
         policy = fit_linear(fold.training, cost_weight=self.weight, effort_input=self.effort is not None)
-        return walk(fold.forest, policy if self.effort is None else policy.with_effort(self.effort))
+        policy = policy if self.effort is None else policy.with_effort(self.effort)
+        return rollout(fold.judged, by_policy(policy, fold.judged))
 
 
 @dataclass(frozen=True)
-class Trained(Plain):
+class Trained(BaseCandidate):
     """Networks trained by one of `pilotage.navigator.training.train`'s algorithms.
 
     Attributes:
@@ -194,9 +194,9 @@ class Trained(Plain):
                 chosen = LearnedPolicy(chosen.header, layers, chosen.scaling)
         return chosen if self.effort is None else chosen.with_effort(self.effort)
 
-    def walk(self, fold: Fold, seed: int, trainings: Trainings) -> Walk:
+    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
         """As the network says."""
-        return walk(fold.forest, self.policy(fold, seed, trainings))
+        return rollout(fold.judged, by_policy(self.policy(fold, seed, trainings), fold.judged))
 
 
 def validation_reward(policy: LearnedPolicy) -> tuple[float, float]:
@@ -212,47 +212,47 @@ def sequence(blocks: Sequence[str], actions: ActionSpec, observations: Observati
     return FixedPolicy([*kept, actions.terminal], actions, observations)
 
 
-def at_effort(contender: Contender, effort: float) -> Contender | None:
-    """The same contender with its dial elsewhere; None where it has none."""
-    weight = Dial().weight(effort)
-    if isinstance(contender, Linear | Trained) and contender.effort is not None:
-        return replace(contender, effort=effort, cost_weight=weight)
-    if isinstance(contender, Given) and isinstance(contender.policy, LearnedPolicy) and contender.policy.dial:
-        moved = contender.policy.with_effort(effort)
-        return replace(contender, policy=moved, cost_weight=moved.cost_weight)
+def at_effort(candidate: CandidatePolicy, effort: float) -> CandidatePolicy | None:
+    """The same candidate policy with its dial elsewhere; None where it has none."""
+    weight = CostWeighting().weight(effort)
+    if isinstance(candidate, Linear | Trained) and candidate.effort is not None:
+        return replace(candidate, effort=effort, cost_weight=weight)
+    if isinstance(candidate, ExistingPolicy) and isinstance(candidate.policy, LearnedPolicy) and candidate.policy.dial:
+        moved = candidate.policy.with_effort(effort)
+        return replace(candidate, policy=moved, cost_weight=moved.cost_weight)
     return None
 
 
-def at_weight(contender: Contender, weight: float) -> Contender | None:
-    """The same contender made anew for another cost weight; None where it does not depend on one."""
-    if isinstance(contender, BestFixed | BestFixedPerFamily | Oracle | Nearest):
-        known = None if contender.cost_weight is None else weight
-        return replace(contender, weight=weight, cost_weight=known)
-    if isinstance(contender, Linear) and contender.effort is None:
-        return replace(contender, weight=weight, cost_weight=weight)
-    if isinstance(contender, Trained) and contender.effort is None:
-        return replace(contender, plan=replace(contender.plan, cost_weight=weight), cost_weight=weight)
+def at_weight(candidate: CandidatePolicy, weight: float) -> CandidatePolicy | None:
+    """The same candidate policy made anew for another cost weight; None where it does not depend on one."""
+    if isinstance(candidate, BestFixed | BestFixedPerFamily | Oracle | Nearest):
+        known = None if candidate.cost_weight is None else weight
+        return replace(candidate, weight=weight, cost_weight=known)
+    if isinstance(candidate, Linear) and candidate.effort is None:
+        return replace(candidate, weight=weight, cost_weight=weight)
+    if isinstance(candidate, Trained) and candidate.effort is None:
+        return replace(candidate, plan=replace(candidate.plan, cost_weight=weight), cost_weight=weight)
     return None
 
 
-def learned_from(contender: Contender) -> Provenance:
-    """What a given policy, or the one that a contender follows, has learned from; nothing of what is made here."""
-    followed = getattr(contender, "of", None)
+def learned_from(candidate: CandidatePolicy) -> Provenance:
+    """What a given policy, or the one that a candidate follows, has learned from; nothing of what is made here."""
+    followed = getattr(candidate, "of", None)
     if followed is not None:
         return learned_from(followed)
-    return provenance(contender.policy) if isinstance(contender, Given) else Provenance()
+    return provenance(candidate.policy) if isinstance(candidate, ExistingPolicy) else Provenance()
 
 
-def judgeable(bank: Bank, contenders: Sequence[Contender]) -> set[str]:
+def judgeable(bank: Bank, candidates: Sequence[CandidatePolicy]) -> set[str]:
     """Tasks of the bank that no given policy was trained on, as far as a look at the policies tells.
 
     Raises:
         PolicyError: there is none, or a policy does not say which those are; the text names it.
     """
-    for one in contenders:
-        require_said(one.name, learned_from(one))
+    for one in candidates:
+        require_known_tasks(one.name, learned_from(one))
     kept = set(bank.tasks)
-    trained = {one.name: found for one in contenders if (found := bank.among(learned_from(one).tasks))}
+    trained = {one.name: found for one in candidates if (found := bank.among(learned_from(one).tasks))}
     for tasks in trained.values():
         kept -= tasks
     if not kept:
@@ -266,7 +266,7 @@ def judgeable(bank: Bank, contenders: Sequence[Contender]) -> set[str]:
     return kept
 
 
-def require_said(name: str, learned: Provenance) -> None:
+def require_known_tasks(name: str, learned: Provenance) -> None:
     """Raises PolicyError where something in a policy was trained and does not say on which tasks."""
     if learned.unsaid:
         what = (

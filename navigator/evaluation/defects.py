@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pilotage.navigator.bank.bank import Bank
-from pilotage.navigator.evaluation.candidates import Given, learned_from
-from pilotage.navigator.evaluation.evaluation import PolicyFigures
+from pilotage.navigator.evaluation.candidates import ExistingPolicy, learned_from
 from pilotage.navigator.evaluation.records import Record
+from pilotage.navigator.evaluation.schema import PolicyFigures
 from pilotage.navigator.policies.provenance import Provenance
 
 FEW_TASKS = 470
 """Tasks that show a difference of 5 points with a power of 80%, for policies that disagree on 15 tasks in 100."""
 
-STRAYED = 0.05
+OFF_SUPPORT = 0.05
 
 
 def defects(bank: Bank, records: Sequence[Record], found: Sequence[PolicyFigures]) -> list[str]:
@@ -49,14 +49,14 @@ def defects(bank: Bank, records: Sequence[Record], found: Sequence[PolicyFigures
                 f"{one.name}: {1 - one.coverage:.0%} of the tasks are unknown, since it takes what was not recorded "
                 "there; its figures and comparisons leave them out."
             )
-        if one.unrecorded > STRAYED and one.kind != "baseline":
+        if one.unrecorded > OFF_SUPPORT and one.kind != "baseline":
             sentences.append(
                 f"{one.name}: in {one.unrecorded:.0%} of its decisions it preferred a block that was not recorded, and "
                 "was judged by its next choice."
             )
     for record in records:
-        learned = learned_from(record.contender) | (
-            record.asked if isinstance(record.contender, Given) else Provenance()
+        learned = learned_from(record.candidate) | (
+            record.asked if isinstance(record.candidate, ExistingPolicy) else Provenance()
         )
         if own := len(record.own | bank.among(learned.tasks) & set(record.tasks)):
             sentences.append(

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from pilotage.navigator.bank.arrays import Floats
-from pilotage.navigator.evaluation.bootstrap import Resampler, interquartile_mean, runs_interval
+from pilotage.navigator.evaluation.bootstrap import Interval, Resampler, interquartile_mean, runs_interval
 from pilotage.navigator.evaluation.calibration import calibrate
 from pilotage.navigator.evaluation.candidates import Trained
-from pilotage.navigator.evaluation.evaluation import MiddleMean, PolicyFigures, SeedScore
 from pilotage.navigator.evaluation.folds import Fold
 from pilotage.navigator.evaluation.records import Record
+from pilotage.navigator.evaluation.schema import (
+    Curve,
+    Edge,
+    FamilyPart,
+    MiddleMean,
+    PolicyFigures,
+    Routes,
+    Score,
+    SeedScore,
+)
 from pilotage.navigator.evaluation.trainings import Trainings
 from pilotage.navigator.spaces import ActionSpec
+from pilotage.navigator.values.rollout import mean_of_known
 
 LEAST_SEEDS = 3
 """Seeds below which an interquartile mean says nothing."""
@@ -25,47 +34,50 @@ NAN = float("nan")
 
 def figures(one: Record, resampler: Resampler, cost_weight: float, actions: ActionSpec) -> PolicyFigures:
     """The figures of a policy over the tasks that the bank can tell of; NaN where there is none."""
-    known, contender = one.known, one.contender
+    known, candidate = one.known, one.candidate
     some = bool(known.any())
     decisions = one.uses[known].sum()
     mean_uses = one.uses[known].mean(axis=0) if some else np.zeros(len(actions))
-    accuracy, cost = _mean(one.score), _mean(one.paid)
-    seeds = len(contender.seeds)
+    accuracy, cost = mean_of_known(one.score), mean_of_known(one.paid)
+    seeds = len(candidate.seeds)
     return PolicyFigures(
-        one.name,
-        contender.kind,
-        contender.about,
-        float(known.mean()),
-        accuracy,
-        resampler.accuracy(one.score) if some else (NAN, NAN),
-        cost,
-        resampler.mean(one.paid) if some else (NAN, NAN),
-        _mean(one.blocks.mean(axis=0)),
-        accuracy - cost_weight * cost,
-        float(one.strayed[known].sum() / decisions) if decisions > 0 else 0.0,
-        tuple(
-            SeedScore(seed, _mean(one.correct[place]), _mean(one.cost[place]))
-            for place, seed in enumerate(contender.seeds)
+        name=one.name,
+        kind=candidate.kind,
+        about=candidate.about,
+        coverage=float(known.mean()),
+        accuracy=accuracy,
+        accuracy_interval=resampler.accuracy(one.score) if some else (NAN, NAN),
+        cost=cost,
+        cost_interval=resampler.mean(one.paid) if some else (NAN, NAN),
+        blocks=mean_of_known(one.blocks.mean(axis=0)),
+        value=accuracy - cost_weight * cost,
+        unrecorded=float(one.off_support[known].sum() / decisions) if decisions > 0 else 0.0,
+        seeds=tuple(
+            SeedScore(seed=seed, accuracy=mean_of_known(one.correct[place]), cost=mean_of_known(one.cost[place]))
+            for place, seed in enumerate(candidate.seeds)
             if seeds > 1
         ),
-        _iqm(one, cost_weight, resampler) if seeds >= LEAST_SEEDS and some else None,
-        calibrate(one.claims) if one.claims is not None else None,
-        {name: float(mean_uses[place]) for place, name in enumerate(actions.names) if mean_uses[place] > 0},
+        iqm=_iqm(one, cost_weight, resampler) if seeds >= LEAST_SEEDS and some else None,
+        calibration=calibrate(one.predictions) if one.predictions is not None else None,
+        uses={name: float(mean_uses[place]) for place, name in enumerate(actions.names) if mean_uses[place] > 0},
     )
 
 
-def families(records: Sequence[Record]) -> list[dict[str, Any]]:
+def families(records: Sequence[Record]) -> list[FamilyPart]:
     """Accuracy and cost of every policy in every family."""
     found = []
     names = np.array(records[0].families)
     for family in sorted(set(records[0].families)):
         here = names == family
-        scores = {one.name: {"accuracy": _mean(one.score[here]), "cost": _mean(one.paid[here])} for one in records}
-        found.append({"family": family, "tasks": int(here.sum()), "policies": scores})
+        scores = {
+            one.name: Score(accuracy=mean_of_known(one.score[here]), cost=mean_of_known(one.paid[here]))
+            for one in records
+        }
+        found.append(FamilyPart(family=family, tasks=int(here.sum()), policies=scores))
     return found
 
 
-def routes(records: Sequence[Record], actions: ActionSpec) -> list[dict[str, Any]]:
+def routes(records: Sequence[Record], actions: ActionSpec) -> list[Routes]:
     """How often one block follows another, in all tasks (family None) and in each family."""
     found = []
     for one in records:
@@ -73,38 +85,38 @@ def routes(records: Sequence[Record], actions: ActionSpec) -> list[dict[str, Any
         for family in (None, *sorted(set(one.families))):
             chosen = one.known & (np.ones(len(names), dtype=np.bool_) if family is None else names == family)
             if chosen.any():
-                found.append({"policy": one.name, "family": family, "edges": _edges(one.edges[chosen], actions)})
+                found.append(Routes(policy=one.name, family=family, edges=_edges(one.edges[chosen], actions)))
     return found
 
 
-def _edges(edges: Floats, actions: ActionSpec) -> list[dict[str, Any]]:
+def _edges(edges: Floats, actions: ActionSpec) -> tuple[Edge, ...]:
     mean = edges.mean(axis=0)
     labels = ("start", *actions.names)
-    return [
-        {"from": labels[before], "to": actions.names[after], "share": float(mean[before, after])}
+    return tuple(
+        Edge(source=labels[before], to=actions.names[after], share=float(mean[before, after]))
         for before, after in np.argwhere(mean > 0).tolist()
-    ]
+    )
 
 
-def curves(records: Sequence[Record], folds: Sequence[Fold], trainings: Trainings) -> list[dict[str, Any]]:
+def curves(records: Sequence[Record], folds: Sequence[Fold], trainings: Trainings) -> list[Curve]:
     """What each seed of a trained policy scored on its validation tasks as training went on, mean over folds."""
     found = []
     for one in records:
-        if not isinstance(one.contender, Trained):
+        if not isinstance(one.candidate, Trained):
             continue
-        by_fold = [one.contender.needs(fold) for fold in folds]
-        for place, seed in enumerate(one.contender.trained_seeds):
+        by_fold = [one.candidate.needs(fold) for fold in folds]
+        for place, seed in enumerate(one.candidate.trained_seeds):
             cards = [trainings.policy(needed[place]).header.card["seeds"][0]["curve"] for needed in by_fold]
             columns = {name: np.mean([[point[name] for point in c] for c in cards], axis=0) for name in cards[0][0]}
             found.append(
-                {
-                    "policy": one.name,
-                    "seed": seed,
-                    "steps": columns["step"].tolist(),
-                    "accuracy": columns["accuracy"].tolist(),
-                    "cost": columns["cost"].tolist(),
-                    "value": columns["reward"].tolist(),
-                }
+                Curve(
+                    policy=one.name,
+                    seed=seed,
+                    steps=columns["step"].tolist(),
+                    accuracy=columns["accuracy"].tolist(),
+                    cost=columns["cost"].tolist(),
+                    value=columns["reward"].tolist(),
+                )
             )
     return found
 
@@ -123,13 +135,14 @@ def outcomes(records: Sequence[Record]) -> Mapping[str, Mapping[str, tuple[float
 
 def _iqm(one: Record, cost_weight: float, resampler: Resampler) -> MiddleMean:
     correct, cost, fold = one.correct[:, one.known], one.cost[:, one.known], one.fold[one.known]
-    found: list[Any] = []
-    for scores in (correct, correct - cost_weight * cost):
-        spread = runs_interval(scores, fold, resamples=min(resampler.resamples, 2000), seed=resampler.seed)
-        found += [interquartile_mean(scores), spread]
-    return MiddleMean(*found)
 
+    def spread(scores: Floats) -> Interval:
+        return runs_interval(scores, fold, resamples=min(resampler.resamples, 2000), seed=resampler.seed)
 
-def _mean(values: Floats) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else NAN
+    value = correct - cost_weight * cost
+    return MiddleMean(
+        accuracy=interquartile_mean(correct),
+        interval=spread(correct),
+        value=interquartile_mean(value),
+        value_interval=spread(value),
+    )

@@ -10,9 +10,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from pilotage.navigator.bank.arrays import Forest
-from pilotage.navigator.bank.bank import Bank
-from pilotage.navigator.bank.split import stratified
+from pilotage.navigator.bank.arrays import BankArrays
+from pilotage.navigator.bank.bank import Bank, stratified
 from pilotage.navigator.errors import BankError
 
 
@@ -22,19 +21,19 @@ class Fold:
 
     Attributes:
         training: a bank that holds the tasks to learn from and no other, so nothing else can be learned from.
-        forest: the tasks to judge.
+        judged: the tasks to judge.
     """
 
     training: Bank
-    forest: Forest
+    judged: BankArrays
 
     @cached_property
-    def learned(self) -> Forest:
+    def learned(self) -> BankArrays:
         """The tasks to learn from."""
-        return Forest.of(self.training)
+        return BankArrays.of(self.training)
 
     def __post_init__(self) -> None:
-        if shared := sorted(self.training.among(self.forest.marks)):
+        if shared := sorted(self.training.among(self.judged.marks)):
             raise BankError(f"task {shared[0]!r} would be judged by what was learned from it: leave it out of one side")
 
 
@@ -53,7 +52,7 @@ def cross_fit(bank: Bank, count: int, seed: int = 0, judged: Collection[str] | N
     groups = deal(bank, count, seed)
     chosen = set(bank.tasks if judged is None else judged)
     return [
-        _fold(bank, group, Forest.of(bank, kept))
+        _fold(bank, group, BankArrays.of(bank, kept))
         for group in groups
         if (kept := [task for task in group if task in chosen])
     ]
@@ -84,7 +83,7 @@ def held_out(
     kept = [task for task in tasks if judged is None or task in judged]
     if not kept:
         raise BankError(f"no task of the part {part!r} is left to judge: every one was learned from")
-    return [_fold(bank, tasks, Forest.of(bank, kept))]
+    return [_fold(bank, tasks, BankArrays.of(bank, kept))]
 
 
 def family_folds(bank: Bank, groups: int, seed: int = 0) -> list[Fold]:
@@ -102,7 +101,7 @@ def family_folds(bank: Bank, groups: int, seed: int = 0) -> list[Fold]:
         )
     dealt = stratified(families, {str(n): 1 / groups for n in range(groups)}, seed)
     tasks = [[task for family in names for task in bank.families[family]] for names in dealt.values()]
-    return [_fold(bank, group, Forest.of(bank, group)) for group in tasks]
+    return [_fold(bank, group, BankArrays.of(bank, group)) for group in tasks]
 
 
 def other_bank(bank: Bank, other: Bank, count: int, seed: int = 0) -> list[Fold]:
@@ -125,9 +124,11 @@ def other_bank(bank: Bank, other: Bank, count: int, seed: int = 0) -> list[Fold]
     unseen = [task for tasks in other.families.values() for task in tasks if task not in places]
     places |= {task: number % count for number, task in enumerate(unseen)}
     judged = [[task for task in other.tasks if places[task] == number] for number in range(count)]
-    return [_fold(bank, group, Forest.of(other, tasks)) for group, tasks in zip(groups, judged, strict=True) if tasks]
+    return [
+        _fold(bank, group, BankArrays.of(other, tasks)) for group, tasks in zip(groups, judged, strict=True) if tasks
+    ]
 
 
-def _fold(bank: Bank, group: Collection[str], judged: Forest) -> Fold:
+def _fold(bank: Bank, group: Collection[str], judged: BankArrays) -> Fold:
     """A group's tasks are held out, and with them every other task that shows what one of them or the judged shows."""
     return Fold(bank.only(set(bank.tasks) - bank.among(bank.marks(group) | judged.marks)), judged)

@@ -3,90 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
-from pilotage.navigator.bank.arrays import Forest
-from pilotage.navigator.evaluation.bootstrap import Interval, Resampler
-from pilotage.navigator.evaluation.candidates import Contender, Given, Trained, at_effort, at_weight, sequence
+from pilotage.navigator.bank.arrays import BankArrays
+from pilotage.navigator.evaluation.bootstrap import Resampler
+from pilotage.navigator.evaluation.candidates import (
+    CandidatePolicy,
+    ExistingPolicy,
+    Trained,
+    at_effort,
+    at_weight,
+    sequence,
+)
 from pilotage.navigator.evaluation.folds import Fold
-from pilotage.navigator.evaluation.records import Record, Said, record
+from pilotage.navigator.evaluation.records import Notify, Record, record
+from pilotage.navigator.evaluation.schema import Line, Point
 from pilotage.navigator.evaluation.trainings import Trainings
-from pilotage.navigator.policies.inputs import Dial
+from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.values.sequences import recorded_sequences
 
 
-@dataclass(frozen=True)
-class Point:
-    """One setting.
-
-    Attributes:
-        effort: where the dial stands, or what the cost weight amounts to; None for a fixed sequence.
-        cost_weight: what it was made for; None likewise.
-        accuracy: mean score.
-        accuracy_interval: 95%, over tasks.
-        cost: thousands of tokens a task.
-        cost_interval: likewise.
-    """
-
-    effort: float | None
-    cost_weight: float | None
-    accuracy: float
-    accuracy_interval: Interval
-    cost: float
-    cost_interval: Interval
-
-
-@dataclass(frozen=True)
-class Line:
-    """A policy at its settings, in order of the effort."""
-
-    policy: str
-    points: tuple[Point, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return {"policy": self.policy, "points": [dict(vars(point)) for point in self.points]}
-
-
-def variants(contenders: Sequence[Contender], efforts: Sequence[float], retrain: bool) -> list[tuple[float, Contender]]:
-    """Each contender that has settings, at each of them, with names of their own.
+def variants(
+    candidates: Sequence[CandidatePolicy], efforts: Sequence[float], retrain: bool
+) -> list[tuple[float, CandidatePolicy]]:
+    """Each candidate policy that has settings, at each of them, with names of their own.
 
     Args:
-        contenders: whose settings to vary.
-        efforts: 0 to 1; a contender without a dial is made anew for the cost weight that an effort stands for.
+        candidates: whose settings to vary.
+        efforts: 0 to 1; a candidate policy without a dial is made anew for the cost weight that an effort stands for.
         retrain: whether networks without a dial are trained anew for every weight, too.
     """
     found = []
-    for contender in contenders:
-        if isinstance(contender, Trained) and contender.effort is None and not retrain:
+    for candidate in candidates:
+        if isinstance(candidate, Trained) and candidate.effort is None and not retrain:
             continue
         for effort in sorted(efforts):
-            moved = at_effort(contender, effort) or at_weight(contender, Dial().weight(effort))
+            moved = at_effort(candidate, effort) or at_weight(candidate, CostWeighting().weight(effort))
             if moved is not None:
-                found.append((effort, replace(moved, name=f"{contender.name} @ {effort:g}")))  # type: ignore[type-var]
+                found.append((effort, replace(moved, name=f"{candidate.name} @ {effort:g}")))  # type: ignore[type-var]
     return found
 
 
 def lines(
-    contenders: Sequence[Contender],
-    settings: Sequence[tuple[float, Contender]],
+    candidates: Sequence[CandidatePolicy],
+    settings: Sequence[tuple[float, CandidatePolicy]],
     folds: Sequence[Fold],
     trainings: Trainings,
     resampler: Resampler,
-    said: Said | None = None,
+    notify: Notify | None = None,
 ) -> list[Line]:
-    """The line of every contender that has settings, as `variants` gave them."""
-    records = record([one for _, one in settings], folds, trainings, said)
+    """The line of every candidate policy that has settings, as `variants` gave them."""
+    records = record([one for _, one in settings], folds, trainings, notify)
     found = []
-    for contender in contenders:
+    for candidate in candidates:
         points = [
-            point(one, resampler, effort, Dial().weight(effort))
+            point(one, resampler, effort, CostWeighting().weight(effort))
             for (effort, _), one in zip(settings, records, strict=True)
-            if one.name.rpartition(" @ ")[0] == contender.name and one.known.any()
+            if one.name.rpartition(" @ ")[0] == candidate.name and one.known.any()
         ]
         if points:
-            found.append(Line(contender.name, tuple(points)))
+            found.append(Line(policy=candidate.name, points=tuple(points)))
     return found
 
 
@@ -94,35 +70,37 @@ def point(one: Record, resampler: Resampler, effort: float | None = None, weight
     """Where a record stands; at least one of its tasks must be known."""
     score, paid = one.score[one.known], one.paid[one.known]
     return Point(
-        effort,
-        weight,
-        float(score.mean()),
-        resampler.accuracy(one.score),
-        float(paid.mean()),
-        resampler.mean(one.paid),
+        effort=effort,
+        cost_weight=weight,
+        accuracy=float(score.mean()),
+        accuracy_interval=resampler.accuracy(one.score),
+        cost=float(paid.mean()),
+        cost_interval=resampler.mean(one.paid),
     )
 
 
 def sequences(
-    folds: Sequence[Fold], trainings: Trainings, resampler: Resampler, said: Said | None = None
+    folds: Sequence[Fold], trainings: Trainings, resampler: Resampler, notify: Notify | None = None
 ) -> list[Line]:
     """The fixed sequences that no other one beats in both accuracy and cost, cheapest first.
 
     They are picked on the very tasks that they are shown on, so they look somewhat better than they are. Only those
     take part that are known on every task: others would stand beside them with the figures of other tasks.
     """
-    routes = sorted({route for fold in folds for route in recorded_sequences(fold.forest)}, key=lambda r: (len(r), r))
-    contenders = [_fixed(route, folds[0].forest) for route in routes]
-    known = [one for one in record(contenders, folds, trainings) if one.known.all()]
-    placed = sorted(((point(one, resampler), one.name) for one in known), key=lambda p: (p[0].cost, -p[0].accuracy))
+    routes = sorted({route for fold in folds for route in recorded_sequences(fold.judged)}, key=lambda r: (len(r), r))
+    candidates = [_fixed(route, folds[0].judged) for route in routes]
+    known = [one for one in record(candidates, folds, trainings) if one.known.all()]
+    placed = sorted(
+        ((point(one, resampler), one.name) for one in known), key=lambda p: (round(p[0].cost, 12), -p[0].accuracy)
+    )
     best, found = -1.0, []
     for place, name in placed:
         if place.accuracy > best:
             best = place.accuracy
-            found.append(Line(name, (place,)))
+            found.append(Line(policy=name, points=(place,)))
     return found
 
 
-def _fixed(route: Sequence[str], forest: Forest) -> Given:
-    name = "fixed:" + ",".join([*route, forest.actions.terminal])
-    return Given(name, policy=sequence(route, forest.actions, forest.observations), strict=True)
+def _fixed(route: Sequence[str], arrays: BankArrays) -> ExistingPolicy:
+    name = "fixed:" + ",".join([*route, arrays.actions.terminal])
+    return ExistingPolicy(name, policy=sequence(route, arrays.actions, arrays.observations), strict=True)

@@ -1,4 +1,4 @@
-"""Names of contenders: what `pilotage evaluate --policy` understands."""
+"""Names of candidate policies: what `pilotage evaluate --policy` understands."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pilotage.navigator.evaluation.candidates import (
     VALIDATION,
     BestFixed,
     BestFixedPerFamily,
-    Contender,
-    Given,
+    CandidatePolicy,
+    ExistingPolicy,
     Linear,
     Nearest,
     Oracle,
     Trained,
     sequence,
 )
-from pilotage.navigator.evaluation.records import Matched
+from pilotage.navigator.evaluation.records import FrequencyMatched
 from pilotage.navigator.evaluation.trainings import require_training
 from pilotage.navigator.policies import epsilon as exploring
 from pilotage.navigator.policies import pretrained
-from pilotage.navigator.policies.inputs import Dial
+from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.policies.nearest import NearestPolicy
@@ -38,23 +38,23 @@ from pilotage.navigator.training.plan import ALGORITHMS, Plan
 Resolve = Callable[[str], Policy | None]
 """Gives the policy of a name that is not known here; None where there is none."""
 
-MATCHED = "random-matched"
+FREQUENCY_MATCHED = "random-matched"
 PAPERS = "rlot"
 """Trained as RL of Thoughts trains; `pilotage train --preset rlot`."""
 KNOWN = (
-    "default", "rules", "random", f"{MATCHED}:<policy>", "always:<block>", "fixed:<block>,<block>,...", "best-fixed",
-    "best-fixed-per-family", "nearest", "linear", *ALGORITHMS, "rlot", "oracle", f"a policy file ({SUFFIX})",
-    f"{exploring.PREFIX}0.1:<policy>",
+    "default", "rules", "random", f"{FREQUENCY_MATCHED}:<policy>", "always:<block>", "fixed:<block>,<block>,...",
+    "best-fixed", "best-fixed-per-family", "nearest", "linear", *ALGORITHMS, "rlot", "oracle",
+    f"a policy file ({SUFFIX})", f"{exploring.PREFIX}0.1:<policy>",
 )  # fmt: skip
 STANDARD = (
     "always:reason", "always:program", "best-fixed", "best-fixed-per-family", "rules", "linear", "nearest",
-    "double-dueling-dqn", MATCHED, "oracle",
+    "double-dueling-dqn", FREQUENCY_MATCHED, "oracle",
 )  # fmt: skip
 """What is compared where nothing is named; what a bank has no blocks, features or libraries for is left out."""
 
 
 @dataclass(frozen=True)
-class Wishes:
+class CandidateOptions:
     """What names are read with.
 
     Attributes:
@@ -74,13 +74,13 @@ class Wishes:
     in_sample: bool = False
 
 
-def contender(name: str | Policy, wishes: Wishes, others: Sequence[Contender] = ()) -> Contender:
+def candidate(name: str | Policy, options: CandidateOptions, others: Sequence[CandidatePolicy] = ()) -> CandidatePolicy:
     """What a name stands for; a policy stands for itself.
 
     Args:
         name: as in `KNOWN`; a policy's file is judged only on tasks that it was not trained on.
-        wishes: bank, cost weight, seeds.
-        others: contenders before it; `random-matched` alone follows the first learned one of them.
+        options: bank, cost weight, seeds.
+        others: candidate policies before it; `random-matched` alone follows the first learned one of them.
 
     Raises:
         PolicyError: the name stands for none; the text lists those that do.
@@ -88,10 +88,10 @@ def contender(name: str | Policy, wishes: Wishes, others: Sequence[Contender] = 
     """
     if not isinstance(name, str):
         return _given(name, name.name, f"{name.name}, as it was given")
-    bank, weight = wishes.bank, wishes.cost_weight
+    bank, weight = options.bank, options.cost_weight
     head, colon, rest = name.partition(":")
     if name.startswith(exploring.PREFIX):
-        return _exploring(name, wishes)
+        return _exploring(name, options)
     if name == "oracle":
         return Oracle(name, None, "oracle", "The best choice everywhere, in sight of every score.", weight=weight)
     if name == "best-fixed":
@@ -104,42 +104,44 @@ def contender(name: str | Policy, wishes: Wishes, others: Sequence[Contender] = 
         return Nearest(name, weight, about="Values of the nearest states of training tasks.", weight=weight)
     if name in ("linear", "linear:effort"):
         return _linear(name, weight)
-    if head == MATCHED:
-        return _matched(name, rest, wishes, others)
+    if head == FREQUENCY_MATCHED:
+        return _frequency_matched(name, rest, options, others)
     if name == "random":
-        return Given(name, about="Draws among the recorded actions, uniformly.", policy=RandomPolicy(bank.actions))
+        return ExistingPolicy(
+            name, about="Draws among the recorded actions, uniformly.", policy=RandomPolicy(bank.actions)
+        )
     if name == "rules":
-        return Given(name, about="The list of rules that pilotage ships.", policy=_rules(bank))
+        return ExistingPolicy(name, about="The list of rules that pilotage ships.", policy=_rules(bank))
     if name == "default":
-        return _file(str(pretrained.FILE), wishes)
+        return _file(str(pretrained.FILE), options)
     if head in ("always", "fixed") and colon:
         return _sequence(name, head, rest, bank)
     if name.endswith(SUFFIX):
-        return _file(name, wishes)
+        return _file(name, options)
     if head in ALGORITHMS or head == PAPERS:
-        return _trained(name, wishes)
-    policy = wishes.resolve(name) if wishes.resolve is not None else None
+        return _trained(name, options)
+    policy = options.resolve(name) if options.resolve is not None else None
     if policy is not None:
         return _given(policy, policy.name, f"{name}, as it is.")
     raise PolicyError(f"unknown policy {name!r}; there are {', '.join(KNOWN)}")
 
 
-def standard(wishes: Wishes) -> tuple[list[Contender], list[str]]:
-    """The usual contenders, and a sentence for each that the bank or the installation does not allow."""
-    found: list[Contender] = []
+def standard(options: CandidateOptions) -> tuple[list[CandidatePolicy], list[str]]:
+    """The usual candidate policies, and a sentence for each that the bank or the installation does not allow."""
+    found: list[CandidatePolicy] = []
     left_out: list[str] = []
     for name in STANDARD:
         try:
-            found.append(contender(name, wishes, found))
+            found.append(candidate(name, options, found))
         except (PolicyError, SpecMismatch) as error:
             left_out.append(f"{name} is left out: {error}")
     return found, left_out
 
 
-def _given(policy: Policy, name: str, about: str) -> Given:
+def _given(policy: Policy, name: str, about: str) -> ExistingPolicy:
     if isinstance(policy, LearnedPolicy | NearestPolicy):
-        return Given(name, policy.cost_weight, "learned", about, policy=policy)
-    return Given(name, None, "learned" if provenance(policy).is_learned else "baseline", about, policy=policy)
+        return ExistingPolicy(name, policy.cost_weight, "learned", about, policy=policy)
+    return ExistingPolicy(name, None, "learned" if provenance(policy).is_learned else "baseline", about, policy=policy)
 
 
 def _rules(bank: Bank) -> RulePolicy:
@@ -149,13 +151,13 @@ def _rules(bank: Bank) -> RulePolicy:
         raise SpecMismatch(f"the rules do not fit the bank's blocks: {error}") from error
 
 
-def _exploring(name: str, wishes: Wishes) -> Given:
+def _exploring(name: str, options: CandidateOptions) -> ExistingPolicy:
     """`epsilon=0.1:` before a policy that is there already."""
     epsilon, base = exploring.parse(name)
-    usual = contender(base, wishes)
-    if not isinstance(usual, Given) or usual.policy is None:
+    usual = candidate(base, options)
+    if not isinstance(usual, ExistingPolicy) or usual.policy is None:
         raise PolicyError(f"{name!r}: what is made on the folds ({base}) cannot explore; name a policy that is there")
-    policy = exploring.EpsilonPolicy(usual.policy, epsilon, wishes.bank.actions)
+    policy = exploring.EpsilonPolicy(usual.policy, epsilon, options.bank.actions)
     return _given(
         policy, exploring.named(epsilon, usual.name), f"Draws {epsilon:.0%} of its decisions, else: {usual.about}"
     )
@@ -165,24 +167,26 @@ def _linear(name: str, weight: float) -> Linear:
     if name == "linear":
         return Linear(name, weight, about="Values linear in the features, fitted to the training tasks.", weight=weight)
     about = "Linear values with the cost weight as an input, fitted once for all weights."
-    return Linear(name, weight, about=about, weight=weight, effort=Dial().effort(weight))
+    return Linear(name, weight, about=about, weight=weight, effort=CostWeighting().effort(weight))
 
 
-def _matched(name: str, rest: str, wishes: Wishes, others: Sequence[Contender]) -> Matched:
+def _frequency_matched(
+    name: str, rest: str, options: CandidateOptions, others: Sequence[CandidatePolicy]
+) -> FrequencyMatched:
     if rest:
-        of = next((one for one in others if one.name == rest), None) or contender(rest, wishes)
+        of = next((one for one in others if one.name == rest), None) or candidate(rest, options)
     else:
         learned = [one for one in others if one.kind == "learned"]
         if not learned:
-            raise PolicyError(f"name the policy to match, for example {MATCHED}:nearest")
+            raise PolicyError(f"name the policy to match, for example {FREQUENCY_MATCHED}:nearest")
         of = learned[0]
-    if isinstance(of, Matched | Oracle):
-        raise PolicyError(f"{MATCHED} cannot follow {of.name}: name a policy that decides by itself")
+    if isinstance(of, FrequencyMatched | Oracle):
+        raise PolicyError(f"{FREQUENCY_MATCHED} cannot follow {of.name}: name a policy that decides by itself")
     about = f"Random, with as many of each block as {of.name} runs."
-    return Matched(f"{MATCHED}:{of.name}", about=about, of=of)
+    return FrequencyMatched(f"{FREQUENCY_MATCHED}:{of.name}", about=about, of=of)
 
 
-def _sequence(name: str, head: str, rest: str, bank: Bank) -> Given:
+def _sequence(name: str, head: str, rest: str, bank: Bank) -> ExistingPolicy:
     blocks = [entry.strip() for entry in rest.split(",") if entry.strip()]
     terminal = bank.actions.terminal
     if not blocks or (head == "always" and len(blocks) != 1):
@@ -192,21 +196,21 @@ def _sequence(name: str, head: str, rest: str, bank: Bank) -> Given:
     ran = [block for block in blocks if block != terminal]
     about = f"{', then '.join([*ran, terminal])}, whatever the task."
     kept = f"{head}:{','.join(blocks)}"
-    return Given(kept, about=about, policy=sequence(blocks, bank.actions, bank.observations), strict=True)
+    return ExistingPolicy(kept, about=about, policy=sequence(blocks, bank.actions, bank.observations), strict=True)
 
 
-def _file(name: str, wishes: Wishes) -> Given:
-    bank = wishes.bank
+def _file(name: str, options: CandidateOptions) -> ExistingPolicy:
+    bank = options.bank
     policy = load_policy(Path(name), bank.actions, bank.observations)
     if isinstance(policy, LearnedPolicy) and policy.dial is not None:
-        policy = policy.with_effort(policy.dial.effort(wishes.cost_weight))
+        policy = policy.with_effort(policy.dial.effort(options.cost_weight))
     learned = tasks_of(policy.header)
-    if learned is None and not wishes.in_sample:
+    if learned is None and not options.in_sample:
         raise PolicyError(
             f"{name} does not say which tasks it was trained on, so none can be judged apart from them: train it anew"
         )
     used = len(bank.among(learned or ()))
-    if used == len(bank.tasks) and not wishes.in_sample:
+    if used == len(bank.tasks) and not options.in_sample:
         raise BankError(
             f"{name} was trained on every task of {bank.path}: train it with a test part "
             "(--parts train=0.6,validation=0.2,test=0.2), judge its algorithm, which is then trained on folds, or ask "
@@ -216,19 +220,19 @@ def _file(name: str, wishes: Wishes) -> Given:
     return _given(policy, Path(name).name.removesuffix(SUFFIX), about)
 
 
-def _trained(name: str, wishes: Wishes) -> Trained:
-    algorithm, *options = name.split(":")
-    keep = [option for option in options if option in ("ensemble", "best")]
-    if set(options) - {"effort", "ensemble", "best"} or len(keep) > 1 or len(set(options)) < len(options):
+def _trained(name: str, options: CandidateOptions) -> Trained:
+    algorithm, *suffixes = name.split(":")
+    keep = [option for option in suffixes if option in ("ensemble", "best")]
+    if set(suffixes) - {"effort", "ensemble", "best"} or len(keep) > 1 or len(set(suffixes)) < len(suffixes):
         raise PolicyError(f"{name!r}: behind {algorithm} may stand :effort, and :best or :ensemble")
     require_training()
-    dial, papers = "effort" in options, algorithm == PAPERS
-    settings = {"fractions": VALIDATION, **wishes.plan, "cost_weight": wishes.cost_weight, "effort_input": dial}
+    dial, papers = "effort" in suffixes, algorithm == PAPERS
+    settings = {"fractions": VALIDATION, **options.plan, "cost_weight": options.cost_weight, "effort_input": dial}
     if papers:
         algorithm = "double-dueling-dqn"
         settings |= {"base": PAPERS, "step_scores": "values", "cost_weight": 0.0}
     plan = Plan(algorithm, **{**settings, "seeds": 1})
-    count = len(wishes.seeds)
+    count = len(options.seeds)
     how = {"best": f"the best of {count} seeds on validation tasks", "ensemble": f"the mean of {count} seeds"}
     about = f"{algorithm}{' as RL of Thoughts trains it' if papers else ''}, {plan.length:,} {plan.unit}"
     about += " on the training tasks"
@@ -236,12 +240,12 @@ def _trained(name: str, wishes: Wishes) -> Trained:
     about += f"; {how[keep[0]]}." if keep else f"; {count} seeds, each judged by itself."
     return Trained(
         name,
-        None if papers else wishes.cost_weight,  # its outputs are values of step rewards, not of success
+        None if papers else options.cost_weight,  # its outputs are values of step rewards, not of success
         "learned",
         about,
-        (0,) if keep else wishes.seeds,
+        (0,) if keep else options.seeds,
         plan=plan,
         keep="best" if keep == ["best"] else "ensemble" if keep else "each",
-        trained_seeds=wishes.seeds,
-        effort=Dial().effort(wishes.cost_weight) if dial else None,
+        trained_seeds=options.seeds,
+        effort=CostWeighting().effort(options.cost_weight) if dial else None,
     )

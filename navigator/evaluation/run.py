@@ -13,16 +13,16 @@ from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.evaluation import figures, transfer
 from pilotage.navigator.evaluation.bootstrap import Resampler
-from pilotage.navigator.evaluation.candidates import Contender, judgeable
+from pilotage.navigator.evaluation.candidates import CandidatePolicy, judgeable
 from pilotage.navigator.evaluation.comparison import compare
 from pilotage.navigator.evaluation.defects import defects
-from pilotage.navigator.evaluation.evaluation import Evaluation
 from pilotage.navigator.evaluation.folds import Fold, cross_fit, family_folds, held_out, other_bank
 from pilotage.navigator.evaluation.frontier import lines, sequences, variants
-from pilotage.navigator.evaluation.names import Resolve, Wishes, contender, standard
-from pilotage.navigator.evaluation.records import Matched, record, require_apart
-from pilotage.navigator.evaluation.trainings import Report, Trainings
-from pilotage.navigator.policies.inputs import Dial
+from pilotage.navigator.evaluation.names import CandidateOptions, Resolve, candidate, standard
+from pilotage.navigator.evaluation.records import FrequencyMatched, record, require_apart
+from pilotage.navigator.evaluation.schema import BankPart, Evaluation, ProtocolPart
+from pilotage.navigator.evaluation.trainings import OnProgress, Trainings
+from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.policies.policy import Policy
 from pilotage.navigator.reward import require_weight
 from pilotage.navigator.training.plan import Plan
@@ -77,7 +77,7 @@ class Protocol:
                 f"a plan of trainings has no setting {unknown[0]!r}; pilotage.navigator.training.train.Plan lists them"
             )
         for effort in self.efforts:
-            Dial.parse(effort)
+            CostWeighting.parse(effort)
 
 
 def evaluate(
@@ -89,8 +89,8 @@ def evaluate(
     other: Bank | str | Path | None = None,
     work: str | Path | None = None,
     resolve: Resolve | None = None,
-    report: Report | None = None,
-    said: Callable[[str], None] | None = None,
+    on_progress: OnProgress | None = None,
+    notify: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """Compares policies on a bank, in exact expectation over what was recorded, without drawing episodes.
 
@@ -103,8 +103,8 @@ def evaluate(
         work: folder in which trained networks are kept, so that an evaluation that was stopped goes on; a temporary
             one if None.
         resolve: gives policies of names that are not known here.
-        report: told how far the trainings are.
-        said: told what is being done.
+        on_progress: told how far the trainings are.
+        notify: told what is being done.
 
     Raises:
         BankError: too few tasks, banks that do not fit each other, or a policy file that was trained on every task.
@@ -115,7 +115,7 @@ def evaluate(
     bank = bank if isinstance(bank, Bank) else Bank.open(bank)
     with ExitStack() as stack:
         folder = Path(work) if work is not None else Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        return _Run(bank, protocol, Trainings(bank, folder, protocol.jobs), resolve, report, said).run(
+        return _Run(bank, protocol, Trainings(bank, folder, protocol.jobs), resolve, on_progress, notify).run(
             policies, against, other if isinstance(other, Bank) or other is None else Bank.open(other)
         )
 
@@ -125,68 +125,68 @@ class _Run:
 
     def __init__(
         self, bank: Bank, protocol: Protocol, trainings: Trainings, resolve: Resolve | None,
-        report: Report | None, said: Callable[[str], None] | None,
+        on_progress: OnProgress | None, notify: Callable[[str], None] | None,
     ) -> None:  # fmt: skip
         self.bank, self.protocol, self.trainings = bank, protocol, trainings
-        self.report, self.said = report, said
+        self.on_progress, self.notify = on_progress, notify
         self.nodes = sum(len(bank.tree(task)) for task in bank.tasks)  # read now, all parts of the bank share the trees
         plan = {"split_seed": protocol.split_seed, **protocol.plan}
-        self.wishes = Wishes(
+        self.options = CandidateOptions(
             bank, protocol.cost_weight, tuple(range(protocol.seeds)), plan, resolve, protocol.in_sample
         )
 
     def run(self, policies: Sequence[str | Policy] | None, against: Sequence[str], other: Bank | None) -> Evaluation:
         protocol, weight = self.protocol, self.protocol.cost_weight
-        contenders, left_out = self._contenders(policies)
-        against = self._against(against, contenders)
-        folds = self._folds(contenders)
-        settings = variants(contenders, protocol.efforts, protocol.retrain)
-        moving = transfer.movable(contenders)
+        candidates, left_out = self._candidates(policies)
+        against = self._against(against, candidates)
+        folds = self._folds(candidates)
+        settings = variants(candidates, protocol.efforts, protocol.retrain)
+        moving = transfer.movable(candidates)
         by_family = family_folds(self.bank, protocol.groups, protocol.split_seed) if protocol.groups else []
         elsewhere = other_bank(self.bank, other, self._count, protocol.split_seed) if other is not None else []
-        self._train([*contenders, *(one for _, one in settings)], folds)
+        self._train([*candidates, *(one for _, one in settings)], folds)
         self._train(moving, [*by_family, *elsewhere])
 
-        records = record(contenders, folds, self.trainings, self.said)
+        records = record(candidates, folds, self.trainings, self.notify)
         if not protocol.in_sample:
             require_apart(records)
         moving = transfer.movable(moving, records)
         resampler = Resampler(len(records[0].tasks), protocol.resamples, protocol.bootstrap_seed)
         named = {one.name: one for one in records}
-        oracle = next((one for one in records if one.contender.kind == "oracle"), None)
+        oracle = next((one for one in records if one.candidate.kind == "oracle"), None)
         comparisons = [c for name in against for c in compare(records, named[name], resampler, weight, oracle)]
-        frontier = lines(contenders, settings, folds, self.trainings, resampler, self.said)
+        frontier = lines(candidates, settings, folds, self.trainings, resampler, self.notify)
         if protocol.efforts:
             frontier += sequences(folds, self.trainings, resampler)
         how = transfer.How(weight, protocol.resamples, protocol.bootstrap_seed)
-        moved = transfer.to_families(moving, by_family, self.trainings, how, self.said)
+        moved = transfer.to_families(moving, by_family, self.trainings, how, self.notify)
         if other is not None:
             label = other.meta.model or other.path.name
-            moved += transfer.to_bank(moving, elsewhere, self.trainings, label, how, self.said)
+            moved += transfer.to_bank(moving, elsewhere, self.trainings, label, how, self.notify)
         actions = self.bank.actions
         found = tuple(figures.figures(one, resampler, weight, actions) for one in records)
         return Evaluation(
-            self._about_bank(),
-            self._about_protocol(len(records[0].tasks), against),
-            found,
-            tuple(comparisons),
-            tuple(frontier),
-            tuple(figures.families(records)),
-            tuple(moved),
-            tuple(figures.routes(records, actions)),
-            tuple(figures.curves(records, folds, self.trainings)),
-            (*left_out, *defects(self.bank, records, found)),
-            figures.outcomes(records),
+            bank=self._about_bank(),
+            protocol=self._about_protocol(len(records[0].tasks), against),
+            policies=found,
+            comparisons=tuple(comparisons),
+            frontier=tuple(frontier),
+            families=tuple(figures.families(records)),
+            transfer=tuple(moved),
+            routes=tuple(figures.routes(records, actions)),
+            curves=tuple(figures.curves(records, folds, self.trainings)),
+            defects=(*left_out, *defects(self.bank, records, found)),
+            outcomes=figures.outcomes(records),
         )
 
-    def _contenders(self, policies: Sequence[str | Policy] | None) -> tuple[list[Contender], list[str]]:
+    def _candidates(self, policies: Sequence[str | Policy] | None) -> tuple[list[CandidatePolicy], list[str]]:
         left_out: list[str] = []
         if policies is None:
-            found, left_out = standard(self.wishes)
+            found, left_out = standard(self.options)
         else:
             found = []
             for name in policies:
-                found.append(contender(name, self.wishes, found))
+                found.append(candidate(name, self.options, found))
         names = [one.name for one in found]
         if not found:
             raise PolicyError("name at least one policy, for example --policy best-fixed")
@@ -194,16 +194,16 @@ class _Run:
             raise PolicyError(f"{twice[0]} takes part twice: name each policy once, and give files names of their own")
         return found, left_out
 
-    def _against(self, against: Sequence[str], contenders: list[Contender]) -> list[str]:
+    def _against(self, against: Sequence[str], candidates: list[CandidatePolicy]) -> list[str]:
         """Names to compare with; those that do not take part yet now do."""
         if not against:
-            names = [one.name for one in contenders]
+            names = [one.name for one in candidates]
             return ["best-fixed" if "best-fixed" in names else names[0]]
         found = []
         for name in against:
-            one = contender(name, self.wishes, contenders)
-            if one.name not in [known.name for known in contenders]:
-                contenders.append(one)
+            one = candidate(name, self.options, candidates)
+            if one.name not in [known.name for known in candidates]:
+                candidates.append(one)
             found.append(one.name)
         return list(dict.fromkeys(found))
 
@@ -211,43 +211,43 @@ class _Run:
     def _count(self) -> int:
         return min(self.protocol.folds, len(self.bank.tasks)) if self.protocol.part is not None else self.protocol.folds
 
-    def _folds(self, contenders: Sequence[Contender]) -> list[Fold]:
+    def _folds(self, candidates: Sequence[CandidatePolicy]) -> list[Fold]:
         protocol = self.protocol
-        judged = set(self.bank.tasks) if protocol.in_sample else judgeable(self.bank, contenders)
+        judged = set(self.bank.tasks) if protocol.in_sample else judgeable(self.bank, candidates)
         if protocol.part is None:
             return cross_fit(self.bank, protocol.folds, protocol.split_seed, judged)
         return held_out(self.bank, protocol.part, protocol.parts, protocol.split_seed, judged)
 
-    def _train(self, contenders: Sequence[Contender], folds: Sequence[Fold]) -> None:
-        originals = [one.of if isinstance(one, Matched) and one.of is not None else one for one in contenders]
+    def _train(self, candidates: Sequence[CandidatePolicy], folds: Sequence[Fold]) -> None:
+        originals = [one.of if isinstance(one, FrequencyMatched) and one.of is not None else one for one in candidates]
         self.trainings.run(
-            [training for fold in folds for one in originals for training in one.needs(fold)], self.report
+            [training for fold in folds for one in originals for training in one.needs(fold)], self.on_progress
         )
 
-    def _about_bank(self) -> dict[str, Any]:
+    def _about_bank(self) -> BankPart:
         bank = self.bank
-        return {
-            "name": bank.path.resolve().name,
-            "model": bank.meta.model,
-            "preset": bank.meta.preset,
-            "tasks": len(bank.tasks),
-            "nodes": self.nodes,
-            "families": {name: len(tasks) for name, tasks in bank.families.items()},
-        }
+        return BankPart(
+            name=bank.path.resolve().name,
+            model=bank.meta.model,
+            preset=bank.meta.preset,
+            tasks=len(bank.tasks),
+            nodes=self.nodes,
+            families={name: len(tasks) for name, tasks in bank.families.items()},
+        )
 
-    def _about_protocol(self, tasks: int, against: Sequence[str]) -> dict[str, Any]:
+    def _about_protocol(self, tasks: int, against: Sequence[str]) -> ProtocolPart:
         protocol = self.protocol
-        return {
-            "kind": "cross-fit" if protocol.part is None else "held-out",
-            "folds": protocol.folds if protocol.part is None else None,
-            "part": protocol.part,
-            "parts": dict(protocol.parts) if protocol.part is not None else None,
-            "split_seed": protocol.split_seed,
-            "train_seeds": protocol.seeds,
-            "tasks": tasks,
-            "cost_weight": protocol.cost_weight,
-            "bootstrap": protocol.resamples,
-            "against": list(against),
-            "plan": dict(protocol.plan),
-            "in_sample": protocol.in_sample,
-        }
+        return ProtocolPart(
+            kind="cross-fit" if protocol.part is None else "held-out",
+            folds=protocol.folds if protocol.part is None else None,
+            part=protocol.part,
+            parts=dict(protocol.parts) if protocol.part is not None else None,
+            split_seed=protocol.split_seed,
+            train_seeds=protocol.seeds,
+            tasks=tasks,
+            cost_weight=protocol.cost_weight,
+            bootstrap=protocol.resamples,
+            against=tuple(against),
+            plan=dict(protocol.plan),
+            in_sample=protocol.in_sample,
+        )

@@ -16,14 +16,15 @@ from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.policies.policy_file import SUFFIX
 from pilotage.navigator.training.plan import PIECES, Plan
-from pilotage.navigator.training.table import Table
 
-Report = Callable[[int, int, str], None]
+OnProgress = Callable[[int, int, str], None]
 """Told how many pieces of work are done, of how many, and what is being done."""
 
 
@@ -54,7 +55,7 @@ class Trainings:
         self._loaded: dict[Path, LearnedPolicy] = {}
         self._contents: dict[tuple[str, ...], str] = {}
 
-    def run(self, wanted: Iterable[Training], report: Report | None = None) -> None:
+    def run(self, wanted: Iterable[Training], on_progress: OnProgress | None = None) -> None:
         """Trains those that are not there yet.
 
         Raises:
@@ -65,22 +66,24 @@ class Trainings:
         if not missing:
             return
         if self.jobs == 1 or len(missing) == 1:
-            self._here(missing, report)
+            self._here(missing, on_progress)
         else:
-            self._elsewhere(missing, report)
+            self._elsewhere(missing, on_progress)
 
     def policy(self, training: Training) -> LearnedPolicy:
         """The trained network; trains it now where `run` has not."""
         path = self.path(training)
         if path not in self._loaded:
             self.run([training])
-            self._loaded[path] = LearnedPolicy.load(path, self.bank.actions, self.bank.observations)
+            policy = load_policy(path, self.bank.actions, self.bank.observations)
+            assert isinstance(policy, LearnedPolicy)  # what `run` trains is a network
+            self._loaded[path] = policy
         return self._loaded[path]
 
     def path(self, training: Training) -> Path:
         """Where a network is kept; the name changes with plan, tasks, what was recorded of them, and version."""
         if training.tasks not in self._contents:
-            self._contents[training.tasks] = Table.of(self.bank, training.tasks).fingerprint
+            self._contents[training.tasks] = BankArrays.of(self.bank, training.tasks).fingerprint
         plan = training.plan
         content = [
             self._contents[training.tasks],
@@ -90,23 +93,25 @@ class Trainings:
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
         return self.folder / f"{plan.algorithm}-seed{plan.seed}-{digest}{SUFFIX}"
 
-    def _here(self, missing: dict[Path, Training], report: Report | None) -> None:
+    def _here(self, missing: dict[Path, Training], on_progress: OnProgress | None) -> None:
         from pilotage.navigator.training.train import Progress, train
 
         total = len(missing) * PIECES
         for number, (path, one) in enumerate(missing.items()):
 
             def on_piece(piece: Progress, number: int = number, name: str = one.plan.algorithm) -> None:
-                if report is not None:
-                    report(number * PIECES + round(PIECES * piece.step / piece.steps), total, _label(name, piece.seed))
+                if on_progress is not None:
+                    on_progress(
+                        number * PIECES + round(PIECES * piece.step / piece.steps), total, _label(name, piece.seed)
+                    )
 
             train(self.bank.only(one.tasks), one.plan, out=path, progress=on_piece)
 
-    def _elsewhere(self, missing: dict[Path, Training], report: Report | None) -> None:
+    def _elsewhere(self, missing: dict[Path, Training], on_progress: OnProgress | None) -> None:
         total, done = len(missing) * PIECES, 0
         workers = min(self.jobs, len(missing))
-        if report is not None:
-            report(0, total, f"training {len(missing)} networks, {workers} at once")
+        if on_progress is not None:
+            on_progress(0, total, f"training {len(missing)} networks, {workers} at once")
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_quietly) as pool:
             running: dict[Future[None], Training] = {
                 pool.submit(_train, self.bank.path, one, path): one for path, one in missing.items()
@@ -118,8 +123,8 @@ class Trainings:
                         one = running.pop(future)
                         future.result()
                         done += PIECES
-                        if report is not None:
-                            report(done, total, _label(one.plan.algorithm, one.plan.seed))
+                        if on_progress is not None:
+                            on_progress(done, total, _label(one.plan.algorithm, one.plan.seed))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise

@@ -4,49 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from pilotage.navigator.evaluation.bootstrap import Interval, Resampler
-from pilotage.navigator.evaluation.candidates import BestFixed, Contender, Given, learned_from
+from pilotage.navigator.evaluation.bootstrap import Resampler
+from pilotage.navigator.evaluation.candidates import BestFixed, CandidatePolicy, ExistingPolicy, learned_from
 from pilotage.navigator.evaluation.folds import Fold
-from pilotage.navigator.evaluation.records import Matched, Record, Said, record
+from pilotage.navigator.evaluation.records import FrequencyMatched, Notify, Record, record
+from pilotage.navigator.evaluation.schema import Transfer
 from pilotage.navigator.evaluation.trainings import Trainings
 from pilotage.navigator.policies.policy import RandomPolicy
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """A policy elsewhere than where it was trained, against the best fixed sequence of the training tasks there.
-
-    Attributes:
-        policy: its name.
-        kind: `family` or `bank`.
-        held_out: the families, or the other bank's model.
-        tasks: how many tasks both are known on.
-        accuracy: of the policy.
-        cost: thousands of tokens a task.
-        best_fixed_accuracy: of the sequence.
-        best_fixed_cost: likewise.
-        difference: of the accuracies.
-        interval: of the difference, 95%, over tasks.
-    """
-
-    policy: str
-    kind: Literal["family", "bank"]
-    held_out: str
-    tasks: int
-    accuracy: float
-    cost: float
-    best_fixed_accuracy: float
-    best_fixed_cost: float
-    difference: float
-    interval: Interval
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return dict(vars(self))
 
 
 @dataclass(frozen=True)
@@ -58,20 +26,20 @@ class How:
     seed: int
 
 
-def movable(contenders: Sequence[Contender], records: Sequence[Record] = ()) -> list[Contender]:
+def movable(candidates: Sequence[CandidatePolicy], records: Sequence[Record] = ()) -> list[CandidatePolicy]:
     """Those worth moving: what learns or looks. A trained policy has tasks of its own; chance learns nothing.
 
     Args:
-        contenders: who could.
+        candidates: who could.
         records: what they did, where that is known: some turn out to have asked a trained policy.
     """
     asked = {one.name for one in records if one.asked.is_learned}
     return [
         one
-        for one in contenders
-        if not isinstance(one, Matched)
+        for one in candidates
+        if not isinstance(one, FrequencyMatched)
         and not (
-            isinstance(one, Given)
+            isinstance(one, ExistingPolicy)
             and (
                 one.strict or one.name in asked or learned_from(one).is_learned or isinstance(one.policy, RandomPolicy)
             )
@@ -80,35 +48,39 @@ def movable(contenders: Sequence[Contender], records: Sequence[Record] = ()) -> 
 
 
 def to_families(
-    contenders: Sequence[Contender], folds: Iterable[Fold], trainings: Trainings, how: How, said: Said | None = None
+    candidates: Sequence[CandidatePolicy],
+    folds: Iterable[Fold],
+    trainings: Trainings,
+    how: How,
+    notify: Notify | None = None,
 ) -> list[Transfer]:
     """Each group of families by what was learned from the others."""
     found = []
     for fold in folds:
-        name = ", ".join(sorted(set(fold.forest.families)))
-        found += _against_fixed(contenders, [fold], trainings, how, ("family", name), said)
+        name = ", ".join(sorted(set(fold.judged.families)))
+        found += _against_fixed(candidates, [fold], trainings, how, ("family", name), notify)
     return found
 
 
 def to_bank(
-    contenders: Sequence[Contender], folds: Sequence[Fold], trainings: Trainings, model: str, how: How,
-    said: Said | None = None,
+    candidates: Sequence[CandidatePolicy], folds: Sequence[Fold], trainings: Trainings, model: str, how: How,
+    notify: Notify | None = None,
 ) -> list[Transfer]:  # fmt: skip
     """Another bank's tasks by what was learned here."""
-    return _against_fixed(contenders, folds, trainings, how, ("bank", model), said)
+    return _against_fixed(candidates, folds, trainings, how, ("bank", model), notify)
 
 
 def _against_fixed(
-    contenders: Sequence[Contender],
+    candidates: Sequence[CandidatePolicy],
     folds: Sequence[Fold],
     trainings: Trainings,
     how: How,
     where: tuple[Literal["family", "bank"], str],
-    said: Said | None,
+    notify: Notify | None,
 ) -> list[Transfer]:
     fixed = BestFixed("best-fixed", weight=how.cost_weight)
-    others = [one for one in contenders if one.name != fixed.name]
-    base, *records = record([fixed, *others], folds, trainings, said)
+    others = [one for one in candidates if one.name != fixed.name]
+    base, *records = record([fixed, *others], folds, trainings, notify)
     still = {one.name for one in movable(others, records)}
     records = [one for one in records if one.name in still]
     resampler = Resampler(len(base.tasks), how.resamples, how.seed)
@@ -119,13 +91,14 @@ def _one(one: Record, base: Record, resampler: Resampler, where: tuple[Literal["
     common = one.known & base.known
     gain = np.where(common, one.score - base.score, np.nan)
     return Transfer(
-        one.name,
-        *where,
-        int(common.sum()),
-        float(one.score[common].mean()),
-        float(one.paid[common].mean()),
-        float(base.score[common].mean()),
-        float(base.paid[common].mean()),
-        float(np.nanmean(gain)),
-        resampler.mean(gain),
+        policy=one.name,
+        kind=where[0],
+        held_out=where[1],
+        tasks=int(common.sum()),
+        accuracy=float(one.score[common].mean()),
+        cost=float(one.paid[common].mean()),
+        best_fixed_accuracy=float(base.score[common].mean()),
+        best_fixed_cost=float(base.paid[common].mean()),
+        difference=float(np.nanmean(gain)),
+        interval=resampler.mean(gain),
     )

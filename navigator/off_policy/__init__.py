@@ -4,7 +4,7 @@ from pilotage.navigator.off_policy.estimate import Estimate, Estimates, Figure, 
 from pilotage.navigator.off_policy.estimators import ABOUT, BEST
 from pilotage.navigator.off_policy.log import Episode, Log
 from pilotage.navigator.off_policy.model import fitted_values
-from pilotage.navigator.off_policy.probabilities import chances_of, estimated_chances
+from pilotage.navigator.off_policy.probabilities import estimated_probabilities, probabilities_of
 from pilotage.navigator.off_policy.weights import Weights
 
 __all__ = [
@@ -16,8 +16,8 @@ __all__ = [
     "Figure",
     "Log",
     "Weights",
-    "chances_of",
     "estimate",
-    "estimated_chances",
+    "estimated_probabilities",
     "fitted_values",
+    "probabilities_of",
 ]

@@ -14,7 +14,7 @@ from pilotage.navigator.errors import LogError
 from pilotage.navigator.off_policy.estimators import WITH_MODEL, WITHOUT_MODEL, Name, Terms, logged, terms
 from pilotage.navigator.off_policy.log import PARTS, Floats, Log
 from pilotage.navigator.off_policy.model import FOLDS, fitted_values
-from pilotage.navigator.off_policy.probabilities import chances_of
+from pilotage.navigator.off_policy.probabilities import probabilities_of
 from pilotage.navigator.off_policy.weights import Weights
 from pilotage.navigator.policies.policy import Policy
 from pilotage.navigator.policies.provenance import Provenance, heard, provenance
@@ -75,7 +75,7 @@ class Estimates:
         effective_sample_size: so many equally weighted runs would vary as much (Kish 1965).
         largest_weight: the greatest weight of a run; 1 is what a run of the logging policy itself has.
         largest_share: share of all weight that the heaviest run has.
-        mean_weight: 1 on average, where the chances are right and every action has one.
+        mean_weight: 1 on average, where the probabilities are right and every action has one.
         agreeing: number of runs that the policy could have made.
         lost: share of the policy's own runs that would leave what could be logged.
         warnings: what a reader must know, a sentence each.
@@ -119,8 +119,8 @@ def estimate(
     """Judges a policy by runs that another one made.
 
     Args:
-        log: the runs, with known chances.
-        policy: the policy, or how likely it is to take each action at each logged decision, shape (N, a).
+        log: the runs, with known probabilities.
+        policy: the policy, or how probable it is to take each action at each logged decision, shape (N, a).
         name: for reports; the policy's own if None.
         values: what is still to come after each action, (N, a, 2), where a model is at hand that did not learn from
             these tasks; fitted here if None, on the other tasks.
@@ -130,7 +130,7 @@ def estimate(
         in_sample: judge it on tasks that it was trained on, too; a warning says so.
 
     Raises:
-        LogError: the chances of the logged actions are not known, or the policy was trained on logged tasks.
+        LogError: the probabilities of the logged actions are not known, or the policy was trained on logged tasks.
         SpecMismatch: the policy chooses what is not legal.
     """
     named = name or ("given" if isinstance(policy, np.ndarray) else policy.name)
@@ -138,12 +138,12 @@ def estimate(
     if not in_sample:
         _require_apart(named, learned, log)
     with heard() as listener:
-        chances = policy if isinstance(policy, np.ndarray) else chances_of(policy, log)
+        probabilities = policy if isinstance(policy, np.ndarray) else probabilities_of(policy, log)
     learned |= listener.learned
     if not in_sample:
         _require_apart(named, learned, log)
     own = learned.tasks & set(log.names)
-    weights = Weights(log, chances)
+    weights = Weights(log, probabilities)
     if values is None and len(log.names) > 1:
         values = fitted_values(log, weights.target, folds, seed)
     wanted: tuple[Name, ...] = WITHOUT_MODEL if values is None else (*WITHOUT_MODEL, *WITH_MODEL)
@@ -247,12 +247,12 @@ def _warnings(weights: Weights, with_model: bool) -> list[str]:
         said.append(f"one run has {weights.largest_share:.0%} of all weight: what it reached decides")
     mean, hoped = float(weights.shared.sum()), 1 - weights.lost
     spread = float(np.sqrt((log.share**2 * (weights.whole - mean) ** 2).sum()))
-    # A few heavy runs that happen not to come make the mean too small; only wrong chances make it far too great.
+    # A few heavy runs that happen not to come make the mean too small; only wrong probabilities make it far too great.
     enough = LEAST_EFFECTIVE if mean > hoped else FEW_EFFECTIVE
     if effective >= enough and abs(hoped - mean) > 4 * spread + 1e-6:
         said.append(
-            f"the weights average {mean:.2f}, where {hoped:.2f} is expected: the chances of the logged actions are "
-            "probably not right"
+            f"the weights average {mean:.2f}, where {hoped:.2f} is expected: the probabilities of the logged actions "
+            "are probably not right"
         )
     if not with_model:
         said.append("with one task no model can be fitted: direct and doubly robust estimates are left out")

@@ -31,7 +31,7 @@ class Episode:
         actions: what was done, shape (T,).
         costs: what that cost, in thousands of tokens; shape (T,).
         correct: score of the answer at the end, 0 to 1.
-        behaviour: how likely each action was, shape (T, a); None where the run's policy tells no chances.
+        behaviour: how probable each action was, shape (T, a); None where the run's policy tells no probabilities.
         first_cost: what was paid before the first decision.
     """
 
@@ -55,10 +55,10 @@ class Log:
         tasks: task of each run, (n,); several runs of a task share its weight.
         episode: int (N,): number of the run of each decision.
         step: int (N,): place of the decision in its run.
-        seen: float32 (N, f).
+        features: float32 (N, f).
         legal: bool (N, a).
         taken: int (N,): the action that was taken.
-        behaviour: float (N, a): how likely each action was; None where that is not known.
+        behaviour: float (N, a): how probable each action was; None where that is not known.
         rewards: float (N, 2): what each decision brought at once, by `PARTS`; the score comes with the last one.
         first_cost: float (n,): paid before the first decision.
     """
@@ -68,7 +68,7 @@ class Log:
     tasks: tuple[str, ...]
     episode: Integers
     step: Integers
-    seen: Observation
+    features: Observation
     legal: ActionMask
     taken: Integers
     behaviour: Floats | None
@@ -97,7 +97,7 @@ class Log:
             tasks=tuple(one.task for one in episodes),
             episode=np.repeat(np.arange(len(episodes)), lengths),
             step=np.concatenate([np.arange(length) for length in lengths]),
-            seen=np.concatenate([np.asarray(one.observations, dtype=np.float32) for one in episodes]),
+            features=np.concatenate([np.asarray(one.observations, dtype=np.float32) for one in episodes]),
             legal=np.concatenate([np.asarray(one.masks, dtype=np.bool_) for one in episodes]),
             taken=np.concatenate([np.asarray(one.actions, dtype=np.int64) for one in episodes]),
             behaviour=np.concatenate(known).astype(float) if len(known) == len(episodes) else None,
@@ -109,29 +109,29 @@ class Log:
         return len(self.tasks)
 
     @property
-    def chances(self) -> Floats:
+    def probabilities(self) -> Floats:
         """How likely each action was; raises LogError where that is not known."""
         if self.behaviour is None:
             raise LogError(
-                "the runs tell no chances of their actions, since their policy always does the same: log with an "
-                "exploring one (epsilon=0.1:default), or have the chances estimated (--behaviour estimated)"
+                "the runs tell no probabilities of their actions, since their policy always does the same: log with an "
+                "exploring one (epsilon=0.1:default), or have the probabilities estimated (--behaviour estimated)"
             )
         return self.behaviour
 
-    def with_behaviour(self, chances: Floats) -> Self:
-        """The same runs with these chances, shape (N, a).
+    def with_behaviour(self, probabilities: Floats) -> Self:
+        """The same runs with these probabilities, shape (N, a).
 
         Raises:
-            LogError: an action was taken that has no chance, or a row does not sum to 1 over legal actions.
+            LogError: an action was taken that has no probability, or a row does not sum to 1 over legal actions.
         """
-        for name, found in _faults(chances, self.legal, self.taken).items():
+        for name, found in _faults(probabilities, self.legal, self.taken).items():
             if found.any():
                 row = int(np.flatnonzero(found)[0])
                 where = (
                     f"run {self.episode[row] + 1} (task {self.tasks[self.episode[row]]!r}), decision {self.step[row]}"
                 )
                 raise LogError(f"{where}: {name.format(self.actions.names[self.taken[row]])}")
-        return replace(self, behaviour=chances)
+        return replace(self, behaviour=probabilities)
 
     @cached_property
     def horizon(self) -> int:
@@ -174,12 +174,13 @@ class Log:
         return laid_out
 
 
-def _faults(chances: Floats, legal: ActionMask, taken: Integers) -> dict[str, NDArray[np.bool_]]:
-    sums = np.where(legal, chances, 0.0).sum(axis=1)
+def _faults(probabilities: Floats, legal: ActionMask, taken: Integers) -> dict[str, NDArray[np.bool_]]:
+    sums = np.where(legal, probabilities, 0.0).sum(axis=1)
     return {
-        "the chances of the legal actions do not sum to 1": ~np.isclose(sums, 1, atol=1e-6) | (chances < 0).any(axis=1),
-        "{!r} was taken, which has no chance there: the runs were made by another policy": (
-            ~(chances[np.arange(len(taken)), taken] > 0)
+        "the probabilities of the legal actions do not sum to 1": ~np.isclose(sums, 1, atol=1e-6)
+        | (probabilities < 0).any(axis=1),
+        "{!r} was taken, which has no probability there: the runs were made by another policy": (
+            ~(probabilities[np.arange(len(taken)), taken] > 0)
         ),
     }
 

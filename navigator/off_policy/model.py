@@ -22,8 +22,8 @@ def fitted_values(log: Log, target: Floats, folds: int = FOLDS, seed: int = 0) -
     """Expected score and cost still to come after each action at each decision, as the target goes on; (N, a, 2).
 
     Args:
-        log: the runs; how likely their actions were plays no part.
-        target: how likely the target policy is to take each action, shape (N, a).
+        log: the runs; how probable their actions were plays no part.
+        target: how probable the target policy is to take each action, shape (N, a).
         folds: parts that the tasks are dealt to; fewer where there are fewer tasks.
         seed: of the deal.
 
@@ -43,8 +43,8 @@ def fitted_values(log: Log, target: Floats, folds: int = FOLDS, seed: int = 0) -
 
 def _fit(log: Log, target: Floats, known: Integers, asked: Integers) -> Floats:
     """Values at the decisions `asked`, learnt from the decisions `known` alone; (len(asked), a, 2)."""
-    scaling = Scaling.from_data(log.observations, log.seen[known])
-    inputs = np.column_stack([scaling(log.seen[known]), np.ones(len(known))]).astype(float)
+    scaling = Scaling.from_data(log.observations, log.features[known])
+    inputs = np.column_stack([scaling(log.features[known]), np.ones(len(known))]).astype(float)
     size, actions = inputs.shape[1], len(log.actions)
     taken = log.taken[known]
     design = np.zeros((len(known), size * (actions + 1)))
@@ -69,12 +69,12 @@ def _fit(log: Log, target: Floats, known: Integers, asked: Integers) -> Floats:
         wanted = log.rewards[known] + np.where(after >= 0, 1.0, 0.0)[:, None] * future[after]
         weights = inverse @ (design.T @ wanted)
         future = expected(valued(weights, inputs), target[known])
-    outside = np.column_stack([scaling(log.seen[asked]), np.ones(len(asked))]).astype(float)
+    outside = np.column_stack([scaling(log.features[asked]), np.ones(len(asked))]).astype(float)
     return valued(weights, outside)
 
 
 def expected(values: Floats, target: Floats) -> Floats:
-    """Values of states, (N, 2), from those of actions, (N, a, 2), and how likely each action is, (N, a)."""
+    """Values of states, (N, 2), from those of actions, (N, a, 2), and how probable each action is, (N, a)."""
     mean: Floats = (values * target[:, :, None]).sum(axis=1)
     return mean
 

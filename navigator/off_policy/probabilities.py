@@ -1,4 +1,4 @@
-"""Chances: how likely each action was under a policy at logged decisions, told by the policy or estimated."""
+"""Probabilities: how probable each action was under a policy at logged decisions, told by the policy or estimated."""
 
 from __future__ import annotations
 
@@ -11,41 +11,43 @@ from pilotage.navigator.policies.policy import Policy, require_legal
 from pilotage.navigator.spaces import ActionMask
 
 RIDGE = 1.0
-"""Penalty on squared weights of the estimated chances; 1 is worth about one decision."""
+"""Penalty on squared weights of the estimated probabilities; 1 is worth about one decision."""
 
 SWEEPS = 400
 
 
-def chances_of(policy: Policy, log: Log) -> Floats:
+def probabilities_of(policy: Policy, log: Log) -> Floats:
     """How likely a policy is to take each action at each logged decision, shape (N, a).
 
     A policy that draws tells it in `Decision.probabilities`; of any other, all is on what it chooses.
 
     Raises:
-        SpecMismatch: the policy chose, or gives a chance to, what is not legal.
+        SpecMismatch: the policy chose, or gives a probability to, what is not legal.
     """
-    chances = np.empty(log.legal.shape)
-    for row, (observation, mask) in enumerate(zip(log.seen, log.legal, strict=True)):
+    probabilities = np.empty(log.legal.shape)
+    for row, (observation, mask) in enumerate(zip(log.features, log.legal, strict=True)):
         decision = policy.decide(observation, mask)
         try:
             require_legal(decision, mask, log.actions)
-            chances[row] = decision.distribution(len(log.actions))
-            if chances[row, ~mask].any() or not np.isclose(chances[row].sum(), 1, atol=1e-6):
-                raise SpecMismatch("its chances must sum to 1 over legal actions")
+            probabilities[row] = decision.distribution(len(log.actions))
+            if probabilities[row, ~mask].any() or not np.isclose(probabilities[row].sum(), 1, atol=1e-6):
+                raise SpecMismatch("its probabilities must sum to 1 over legal actions")
         except SpecMismatch as error:
             raise SpecMismatch(f"{policy.name}, task {log.tasks[log.episode[row]]!r}: {error}") from error
-    return chances
+    return probabilities
 
 
-def estimated_chances(log: Log) -> Floats:
+def estimated_probabilities(log: Log) -> Floats:
     """How likely each action was, estimated from what was taken; shape (N, a).
 
     A multinomial logistic regression on the scaled features over the legal actions, with a ridge (gradient steps with
-    Nesterov's momentum). What was never taken after the same blocks, in any order, gets no chance. Where the logging
+    Nesterov's momentum). What was never taken after the same blocks, in any order, gets none. Where the logging
     policy looked at something that the observation does not tell, or always does the same, no estimate can be trusted.
     """
     supported = _supported(log)
-    inputs = np.column_stack([Scaling.from_data(log.observations, log.seen)(log.seen), np.ones(len(log.seen))])
+    inputs = np.column_stack(
+        [Scaling.from_data(log.observations, log.features)(log.features), np.ones(len(log.features))]
+    )
     inputs = inputs.astype(float)
     taken = np.zeros(log.legal.shape)
     taken[np.arange(len(taken)), log.taken] = 1.0
@@ -62,7 +64,7 @@ def estimated_chances(log: Log) -> Floats:
 def _supported(log: Log) -> ActionMask:
     """What was taken somewhere after the same blocks, in any order, and is legal here; shape (N, a)."""
     places = [place for place, name in enumerate(log.observations.names) if name.startswith(COUNTS)]
-    situations = [tuple(row) for row in log.seen[:, places].astype(int).tolist()]
+    situations = [tuple(row) for row in log.features[:, places].astype(int).tolist()]
     tried = {situation: np.zeros(len(log.actions), dtype=np.bool_) for situation in situations}
     for situation, action in zip(situations, log.taken.tolist(), strict=True):
         tried[situation][action] = True

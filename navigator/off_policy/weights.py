@@ -17,27 +17,27 @@ class Weights:
     """Weights of n runs of at most T decisions.
 
     Attributes:
-        log: the runs; their chances must be known.
-        target: how likely the target policy is to take each action, shape (N, a).
+        log: the runs; their probabilities must be known.
+        target: how probable the target policy is to take each action, shape (N, a).
 
     Raises:
-        LogError: the chances of the runs are not known, or those of the target do not fit them.
+        LogError: the probabilities of the runs are not known, or those of the target do not fit them.
     """
 
     log: Log
     target: Floats
 
     def __post_init__(self) -> None:
-        if self.target.shape != self.log.chances.shape:
-            raise LogError(f"the target's chances have shape {self.target.shape}, not {self.log.legal.shape}")
+        if self.target.shape != self.log.probabilities.shape:
+            raise LogError(f"the target's probabilities have shape {self.target.shape}, not {self.log.legal.shape}")
         if (self.target[~self.log.legal] > 0).any() or not np.allclose(self.target.sum(axis=1), 1, atol=1e-6):
-            raise LogError("the target's chances must sum to 1 over legal actions at every decision")
+            raise LogError("the target's probabilities must sum to 1 over legal actions at every decision")
 
     @cached_property
     def so_far(self) -> Floats:
         """Product of the ratios up to and including each decision, (n, T); a run that has ended keeps its last."""
         rows = np.arange(len(self.log.taken))
-        ratios = self.target[rows, self.log.taken] / self.log.chances[rows, self.log.taken]
+        ratios = self.target[rows, self.log.taken] / self.log.probabilities[rows, self.log.taken]
         products: Floats = np.cumprod(self.log.grid(ratios, fill=1.0), axis=1, dtype=np.float64)
         return products
 
@@ -77,7 +77,7 @@ class Weights:
     @cached_property
     def _outside(self) -> Floats:
         """How likely the target is to be at each decision and do there what was never done, by action; (N, a)."""
-        lost = np.where(self.log.chances > 0, 0.0, self.target)
+        lost = np.where(self.log.probabilities > 0, 0.0, self.target)
         reached = self.before[self.log.episode, self.log.step] * self.log.share[self.log.episode]
         outside: Floats = lost * reached[:, None]
         return outside
@@ -93,7 +93,7 @@ class Weights:
         last = {place: name.removeprefix("last_") for place, name in enumerate(features.names) if name[:5] == "last_"}
         found: Counter[str] = Counter()
         for row, action in zip(*np.nonzero(self._outside), strict=True):
-            behind = [name for place, name in last.items() if self.log.seen[row, place] > 0]
+            behind = [name for place, name in last.items() if self.log.features[row, place] > 0]
             where = f" after {behind[0]}" if behind else " at the start" if self.log.step[row] == 0 else ""
             found[names[action] + where] += float(self._outside[row, action])  # type: ignore[assignment]
         return [name for name, _ in found.most_common(most)]

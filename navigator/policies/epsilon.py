@@ -1,7 +1,7 @@
-"""EpsilonPolicy: mostly as another policy does, now and then at random, with known chances.
+"""EpsilonPolicy: mostly as another policy does, now and then at random, with known probabilities.
 
 Runs that are logged with such a policy can be used to judge others that were never run
-(`pilotage.navigator.off_policy`): every action had a chance, and the chance is known.
+(`pilotage.navigator.off_policy`): every action had a probability, and the probability is known.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class EpsilonPolicy:
     takes the same decisions, and another seed explores elsewhere.
 
     Args:
-        base: the policy to follow; where it draws itself, its own chances are mixed in.
+        base: the policy to follow; where it draws itself, its own probabilities are mixed in.
         epsilon: share of the decisions that explore, 0 to 1.
         actions: the action list.
         seed: of the draws.
@@ -47,10 +47,14 @@ class EpsilonPolicy:
         """A draw; raises SpecMismatch where `base` chose what the mask forbids."""
         usual = self.base.decide(observation, mask)
         require_legal(usual, mask, self._actions)
-        chances = (1 - self.epsilon) * usual.distribution(len(mask)) + self.epsilon * mask / mask.sum()
-        drawn = int(generator_for(observation, self.seed, self.task).choice(len(chances), p=chances / chances.sum()))
+        probabilities = (1 - self.epsilon) * usual.distribution(len(mask)) + self.epsilon * mask / mask.sum()
+        drawn = int(
+            generator_for(observation, self.seed, self.task).choice(
+                len(probabilities), p=probabilities / probabilities.sum()
+            )
+        )
         why = usual.why if drawn == usual.action else "drawn to explore"
-        return Decision(drawn, why, usual.values, tuple(chances.tolist()))
+        return Decision(drawn, why, usual.values, tuple(probabilities.tolist()))
 
     def for_task(self, task: str) -> EpsilonPolicy:
         """The same policy with draws of this task's own."""

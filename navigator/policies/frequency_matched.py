@@ -19,7 +19,7 @@ from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, Obser
 
 
 @dataclass(frozen=True)
-class MatchedPolicy:
+class FrequencyMatchedPolicy:
     """At each step, draws as the other policy's routes do after the same blocks in any order; else ends.
 
     Where a drawn action is not legal, the legal ones keep their proportions. The same observation and seed give the
@@ -47,7 +47,7 @@ class MatchedPolicy:
         actions: ActionSpec,
         observations: ObservationSpec,
         seed: int = 0,
-    ) -> MatchedPolicy:
+    ) -> FrequencyMatchedPolicy:
         """Matches a policy's routes, terminal action included or not.
 
         Raises:

@@ -1,4 +1,4 @@
-"""FamiliarPolicy: a trained policy on the kinds of task that it was trained on, another policy on all others."""
+"""InDistributionPolicy: a trained policy on the kinds of task that it was trained on, another policy on all others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OF_THE_TASK = ("examples", "sandbox")
 """Features that stay what they are throughout a task, besides those that begin with `KIND`."""
 
 
-class FamiliarPolicy:
+class InDistributionPolicy:
     """Asks the trained policy where the features that tell one task from another are as they were in training.
 
     Only those count that never varied there: a policy that has met tasks with and without worked examples knows both.
@@ -36,11 +36,11 @@ class FamiliarPolicy:
         whole = np.rint(list(tells.values())) + 0.0  # flags and counts; the sum makes a zero of a negative one
         self._known = whole.astype(np.float32).tobytes()
 
-    def is_familiar(self, observation: Observation) -> bool:
+    def is_in_distribution(self, observation: Observation) -> bool:
         """Whether tasks like this one were trained on; observation of shape (features,)."""
         of_no_kind = len(self._kinds) > 0 and not observation[self._kinds].any()
         return not of_no_kind and observation[self._places].tobytes() == self._known
 
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:
         """What the one policy or the other takes."""
-        return (self.trained if self.is_familiar(observation) else self.elsewhere).decide(observation, mask)
+        return (self.trained if self.is_in_distribution(observation) else self.elsewhere).decide(observation, mask)

@@ -103,7 +103,7 @@ EFFORTS: Mapping[str, float] = {"low": 0.2, "medium": 0.5, "high": 0.8}
 
 
 @dataclass(frozen=True)
-class Dial:
+class CostWeighting:
     """Cost weights as one number between 0 and 1, logarithmic above `half`.
 
     An effort of 1 asks for right answers whatever they cost (a cost weight of 0); an effort of 0 for the cost weight
@@ -141,7 +141,7 @@ class Dial:
         return {"half": self.half, "top": self.top}
 
 
-class Support:
+class ActionSupport:
     """Which actions the training data had tried, by the blocks run so far.
 
     A bank holds the sequences that were recorded; what a network says about others was never corrected by a result. So

@@ -17,11 +17,11 @@ from numpy import matmul, maximum, minimum
 
 from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.navigator.policies.asked import tell
-from pilotage.navigator.policies.inputs import LIMIT, Dial, Floats, Scaling
+from pilotage.navigator.policies.inputs import LIMIT, CostWeighting, Floats, Scaling
 from pilotage.navigator.policies.policy import Decision
-from pilotage.navigator.policies.policy_file import Header, Tensors, read_policy, write_policy
-from pilotage.navigator.policies.settings import cost_weight_of, dial_of, support_of
-from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
+from pilotage.navigator.policies.policy_file import Header, Tensors, write_policy
+from pilotage.navigator.policies.settings import cost_weight_of, cost_weighting_of, support_of
+from pilotage.navigator.spaces import ActionMask, Observation
 
 Layers = Sequence[tuple[Floats, Floats]]
 """Weights of shape (outputs, inputs) and biases of shape (outputs,), first layer first."""
@@ -38,7 +38,7 @@ class LearnedPolicy:
 
     Args:
         header: specs, algorithm and training card. Its settings hold `output` (`Meaning`), `dial` (or None),
-            `cost_weight` (or None) and `tried` (or None, see `Support`).
+            `cost_weight` (or None) and `tried` (or None, see `ActionSupport`).
         layers: the network. Its inputs are the scaled features, and 1 - effort after them where there is a dial.
         scaling: of the features.
         effort: where the dial stands: `low`, `medium`, `high` or 0 to 1; medium by default.
@@ -63,12 +63,12 @@ class LearnedPolicy:
         self.output: Meaning = settings.get("output", "value")
         if self.output not in get_args(Meaning):
             raise PolicyError(f"the policy's outputs are said to be {self.output!r}: copy or train the policy anew")
-        self.dial, self.support = dial_of(settings), support_of(header)
+        self.dial, self.support = cost_weighting_of(settings), support_of(header)
         self._trained_weight = cost_weight_of(settings)
         _require_fit(header, self.layers, scaling, self.dial)
         if self.dial is None and effort is not None:
             raise PolicyError("this policy was trained for one cost weight: for --effort train with --effort-input")
-        self.effort = None if self.dial is None else Dial.parse("medium" if effort is None else effort)
+        self.effort = None if self.dial is None else CostWeighting.parse("medium" if effort is None else effort)
         self.name = name or f"learned:{header.algorithm}" + (f"@{self.effort:g}" if effort is not None else "")
         self._bind()
 
@@ -180,22 +180,6 @@ class LearnedPolicy:
             raise PolicyError(f"{path} has no tensor {error}: copy or train the policy anew") from error
         return cls(header, layers, scaling, effort)
 
-    @classmethod
-    def load(
-        cls, path: str | Path, actions: ActionSpec, observations: ObservationSpec, effort: str | float | None = None
-    ) -> Self:
-        """The policy in a file.
-
-        Raises:
-            PolicyError: the file is damaged, or holds another kind of policy.
-            SpecMismatch: it was trained for other actions or features.
-        """
-        header, tensors = read_policy(Path(path))
-        if header.kind != "network":
-            raise PolicyError(f"{path} holds a policy of the kind {header.kind!r}: load it with navigator.load_policy")
-        header.require(actions, observations)
-        return cls.from_file(header, tensors, Path(path), effort)
-
 
 def _blockwise(weights: Floats) -> tuple[Floats, tuple[int, int, int] | None]:
     """Weights of shape (outputs, inputs), transposed, for one decision; and how to lay out its input.
@@ -213,7 +197,7 @@ def _blockwise(weights: Floats) -> tuple[Floats, tuple[int, int, int] | None]:
     return np.ascontiguousarray(weights.T), None
 
 
-def _require_fit(header: Header, layers: Layers, scaling: Scaling, dial: Dial | None) -> None:
+def _require_fit(header: Header, layers: Layers, scaling: Scaling, dial: CostWeighting | None) -> None:
     features, size = len(header.observations), len(header.observations) + (dial is not None)
     fits = bool(layers) and all(getattr(scaling, n).shape == (features,) for n in ("shift", "scale", "low", "high"))
     fits = fits and scaling.is_sound

@@ -12,11 +12,11 @@ import numpy as np
 
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.asked import tell
-from pilotage.navigator.policies.inputs import Floats, Scaling, Support
+from pilotage.navigator.policies.inputs import ActionSupport, Floats, Scaling
 from pilotage.navigator.policies.policy import Decision
-from pilotage.navigator.policies.policy_file import Header, Tensors, read_policy, write_policy
+from pilotage.navigator.policies.policy_file import Header, Tensors, write_policy
 from pilotage.navigator.policies.settings import cost_weight_of, neighbours_of, support_of
-from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
+from pilotage.navigator.spaces import ActionMask, Observation
 
 _LARGEST = 1e15
 """Bound on states and values, so that a distance and a mean of them is a float32."""
@@ -47,7 +47,7 @@ class NearestPolicy:
         self.k, self.cost_weight = neighbours_of(header.settings), cost_weight_of(header.settings)
         self.name = f"nearest:{self.k}"
         support = support_of(header)
-        self.support = Support(header.observations, header.actions, {}) if support is None else support
+        self.support = ActionSupport(header.observations, header.actions, {}) if support is None else support
         self._recorded = np.isfinite(values)
 
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:
@@ -79,12 +79,3 @@ class NearestPolicy:
             return cls(header, scaling, tensors["states"], tensors["values"])
         except KeyError as error:
             raise PolicyError(f"{path} has no {error}: copy or train the policy anew") from error
-
-    @classmethod
-    def load(cls, path: str | Path, actions: ActionSpec, observations: ObservationSpec) -> Self:
-        """The policy in a file; raises PolicyError or SpecMismatch where it does not fit."""
-        header, tensors = read_policy(Path(path))
-        if header.kind != "nearest":
-            raise PolicyError(f"{path} holds a policy of the kind {header.kind!r}: load it with navigator.load_policy")
-        header.require(actions, observations)
-        return cls.from_file(header, tensors, Path(path))

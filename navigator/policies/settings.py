@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pilotage.navigator.errors import PolicyError
-from pilotage.navigator.policies.inputs import COUNTS, Dial, Support
+from pilotage.navigator.policies.inputs import COUNTS, ActionSupport, CostWeighting
 from pilotage.navigator.reward import LARGEST_WEIGHT
 
 if TYPE_CHECKING:
     from pilotage.navigator.policies.policy_file import Header
 
 
-def dial_of(settings: Mapping[str, Any]) -> Dial | None:
+def cost_weighting_of(settings: Mapping[str, Any]) -> CostWeighting | None:
     """The dial, `{"half": ..., "top": ...}`; None where there is none. Raises PolicyError for anything else."""
     given = settings.get("dial")
     if given is None:
         return None
     if not isinstance(given, dict) or set(given) != {"half", "top"} or not all(map(_is_positive, given.values())):
         _refuse("dial", given)
-    return Dial(**given)
+    return CostWeighting(**given)
 
 
 def cost_weight_of(settings: Mapping[str, Any]) -> float | None:
@@ -39,7 +39,7 @@ def neighbours_of(settings: Mapping[str, Any]) -> int:
     return int(given)
 
 
-def support_of(header: Header) -> Support | None:
+def support_of(header: Header) -> ActionSupport | None:
     """What was tried, pairs of counts and actions; None where the file does not tell.
 
     Raises:
@@ -51,7 +51,7 @@ def support_of(header: Header) -> Support | None:
     counted = sum(name.startswith(COUNTS) for name in header.observations.names)
     if not isinstance(given, list) or not all(_is_situation(one, counted, len(header.actions)) for one in given):
         _refuse("tried", given)
-    return Support(header.observations, header.actions, {tuple(counts): actions for counts, actions in given})
+    return ActionSupport(header.observations, header.actions, {tuple(counts): actions for counts, actions in given})
 
 
 def _is_situation(given: Any, counted: int, actions: int) -> bool:

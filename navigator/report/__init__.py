@@ -8,7 +8,8 @@ from typing import Any
 
 from pilotage.common.files import replace
 from pilotage.navigator.errors import ReportError
-from pilotage.navigator.report.schema import EvaluationData, as_json, parse
+from pilotage.navigator.evaluation.schema import Evaluation
+from pilotage.navigator.report.reading import as_json, parse, read_evaluation
 
 FIGURES = ("frontier", "comparisons", "families", "route-map", "calibration", "learning-curves")
 
@@ -50,24 +51,8 @@ def write_report(evaluation: dict[str, Any], folder: Path) -> list[Path]:
     return [folder / name for name in files]
 
 
-def read_evaluation(path: Path) -> dict[str, Any]:
-    """An evaluation from its file, checked.
-
-    Raises:
-        ReportError: there is none, or it is damaged, something else, or of another version.
-    """
-    try:
-        content = json.loads(path.read_bytes())
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
-        raise ReportError(f"there is no file {path}: make one with `pilotage evaluate --out FOLDER`") from error
-    except (ValueError, RecursionError) as error:
-        raise ReportError(f"{path} is not JSON ({error}): give the evaluation.json of `pilotage evaluate`") from error
-    parse(as_json(content), str(path))
-    return dict(content)
-
-
 def _text(content: Any) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-__all__ = ["EvaluationData", "FIGURES", "ReportError", "read_evaluation", "write_report"]
+__all__ = ["Evaluation", "FIGURES", "ReportError", "read_evaluation", "write_report"]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from pilotage.navigator.evaluation.schema import Evaluation
 from pilotage.navigator.report.figures import calibration, comparisons, curves, families, frontier, routes
 from pilotage.navigator.report.figures.canvas import saved, style
 from pilotage.navigator.report.findings import focus
 from pilotage.navigator.report.palette import looks
-from pilotage.navigator.report.schema import EvaluationData
 
 
-def draw_all(data: EvaluationData) -> dict[str, tuple[str, bytes]]:
+def draw_all(data: Evaluation) -> dict[str, tuple[str, bytes]]:
     """Every figure that has data, by name, as SVG text and PNG bytes. Loads matplotlib."""
     look = looks(data)
     with style():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pilotage.navigator.report.schema import Comparison, EvaluationData, PolicyPart
+from pilotage.navigator.evaluation.schema import Comparison, Evaluation, PolicyFigures
 from pilotage.navigator.report.wording import (
     counted,
     listed,
@@ -40,19 +40,19 @@ def verdict(interval: tuple[float, float], corrected_p: float | None) -> Verdict
     return "more" if interval[0] > 0 else "less"
 
 
-def usable(data: EvaluationData) -> list[PolicyPart]:
+def usable(data: Evaluation) -> list[PolicyFigures]:
     """The policies that could be used, by falling value; an oracle sees the answers."""
     found = [policy for policy in data.policies if policy.kind != "oracle"]
     return sorted(found, key=lambda policy: -policy.value)
 
 
-def focus(data: EvaluationData) -> PolicyPart:
+def focus(data: Evaluation) -> PolicyFigures:
     """The policy that the report looks at most closely: the learned one of highest value, else the best usable."""
     ranked = usable(data) or sorted(data.policies, key=lambda policy: -policy.value)
     return next((policy for policy in ranked if policy.kind == "learned"), ranked[0])
 
 
-def headline(data: EvaluationData) -> list[str]:
+def headline(data: Evaluation) -> list[str]:
     """The main finding: who comes first, how it compares with the best fixed sequence, what of the gap is closed."""
     ranked = usable(data)
     if not ranked:
@@ -71,7 +71,7 @@ def headline(data: EvaluationData) -> list[str]:
     return said
 
 
-def _against_the_rest(data: EvaluationData, policy: PolicyPart) -> list[str]:
+def _against_the_rest(data: Evaluation, policy: PolicyFigures) -> list[str]:
     """Sentences on one policy's comparisons: best fixed in full, then the names of the others."""
     own = [seen for one in data.comparisons if (seen := _seen_from(one, policy.name)) is not None]
     if not own:
@@ -191,7 +191,7 @@ def gap(one: Comparison) -> list[str]:
     return [f"Its point estimate closes {share}{interval} of {between}, which is not told from none."]
 
 
-def _scores(policy: PolicyPart) -> str:
+def _scores(policy: PolicyFigures) -> str:
     return (
         f"{percent(policy.accuracy)} right (95% interval {percent_between(policy.accuracy_interval)}) for "
         f"{tokens(policy.cost)} tokens a task ({tokens_between(policy.cost_interval)})"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from statistics import median
 
+from pilotage.navigator.evaluation.schema import Evaluation
 from pilotage.navigator.report.findings import LEVEL
-from pilotage.navigator.report.schema import EvaluationData
 from pilotage.navigator.report.wording import counted, listed, named, number, percent
 
 
-def method(data: EvaluationData) -> list[str]:
+def method(data: Evaluation) -> list[str]:
     """What was compared, on what, and how the intervals were made."""
     bank, protocol, n = data.bank, data.protocol, len(data.policies)
     families = f" of {counted(len(bank.families), 'family', 'families')}" if bank.families else ""
@@ -47,7 +47,7 @@ def method(data: EvaluationData) -> list[str]:
     return said
 
 
-def cautions(data: EvaluationData) -> list[str]:
+def cautions(data: Evaluation) -> list[str]:
     """What a reader should know before believing the rest: the evaluation's own words, and what they leave out."""
     said = list(data.defects)
     partly = [one for one in data.policies if one.coverage < 1 and not _told(data, one.name)]
@@ -63,5 +63,5 @@ def cautions(data: EvaluationData) -> list[str]:
     return said
 
 
-def _told(data: EvaluationData, name: str) -> bool:
+def _told(data: Evaluation, name: str) -> bool:
     return any(text.startswith(f"{name}:") for text in data.defects)

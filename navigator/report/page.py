@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pilotage.navigator.evaluation.schema import Evaluation
 from pilotage.navigator.report import tables
 from pilotage.navigator.report.findings import headline
 from pilotage.navigator.report.inline import inlined, theme
 from pilotage.navigator.report.method import cautions, method
-from pilotage.navigator.report.schema import EvaluationData
 from pilotage.navigator.report.sections import sections
 
 
-def page(data: EvaluationData, svgs: Mapping[str, str]) -> str:
+def page(data: Evaluation, svgs: Mapping[str, str]) -> str:
     """The page as HTML. Names and texts of the evaluation are escaped.
 
     Args:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pilotage.navigator.report.schema import EvaluationData
+from pilotage.navigator.evaluation.schema import Evaluation
 
 INK, MUTED, GRID, PAPER = "#1b1f24", "#5b6470", "#e2e5e9", "#ffffff"
 
@@ -60,7 +60,7 @@ def contrast(first: str, second: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def looks(data: EvaluationData) -> dict[str, Look]:
+def looks(data: Evaluation) -> dict[str, Look]:
     """A look for every policy that any section names; those without scores of their own look like baselines."""
     kinds = {policy.name: policy.kind for policy in data.policies}
     others = [name for one in data.comparisons for name in (one.policy, one.against)]

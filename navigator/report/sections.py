@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pilotage.navigator.evaluation.schema import Evaluation, Transfer
 from pilotage.navigator.report import tables
 from pilotage.navigator.report.findings import BEST_FIXED, comparison, focus, verdict
-from pilotage.navigator.report.schema import EvaluationData, Transfer
 from pilotage.navigator.report.tables import Table
 from pilotage.navigator.report.wording import counted, elided, listed, named, number, percent, percent_between
 
@@ -31,7 +31,7 @@ class Section:
     shown: tuple[Table, ...] = ()
 
 
-def sections(data: EvaluationData, drawn: Mapping[str, object]) -> list[Section]:
+def sections(data: Evaluation, drawn: Mapping[str, object]) -> list[Section]:
     """All sections, in order.
 
     Args:
@@ -57,7 +57,7 @@ def _absent(section: Section) -> Section:
     return Section(section.name, section.title, (_ABSENT[section.name],))
 
 
-def _frontier(data: EvaluationData) -> Section:
+def _frontier(data: Evaluation) -> Section:
     lines = [line.policy for line in data.frontier if len(line.points) > 1]
     said = ["Up and to the left is better: more right answers for fewer tokens."]
     if lines:
@@ -71,7 +71,7 @@ def _frontier(data: EvaluationData) -> Section:
     return Section("frontier", "Accuracy and cost", tuple(said), how, _some(tables.frontier(data)))
 
 
-def _comparisons(data: EvaluationData) -> Section:
+def _comparisons(data: Evaluation) -> Section:
     n = len(data.comparisons)
     sure = sum(verdict(one.interval, one.holm_p) in ("more", "less") for one in data.comparisons)
     said = [f"{counted(n, 'comparison')} on the same tasks, of which {_of(sure, n)} significant after correction."]
@@ -91,7 +91,7 @@ def _of(some: int, n: int) -> str:
     return "none is" if not some else f"{some} is" if some == 1 else f"{some} are"
 
 
-def _families(data: EvaluationData) -> Section:
+def _families(data: Evaluation) -> Section:
     sizes = sorted(family.tasks for family in data.families)
     names = list(dict.fromkeys(name for family in data.families for name in family.policies))
     said = []
@@ -102,7 +102,7 @@ def _families(data: EvaluationData) -> Section:
     return Section("families", "Families", tuple(said), how, _some(tables.families(data, names)))
 
 
-def _routes(data: EvaluationData) -> Section:
+def _routes(data: Evaluation) -> Section:
     known = [one for one in data.routes if one.family is None and one.edges]
     chosen = focus(data).name
     shown = next((one for one in known if one.policy == chosen), known[0] if known else None)
@@ -117,7 +117,7 @@ def _routes(data: EvaluationData) -> Section:
     return Section("route-map", "Routes", tuple(said), how, _some(tables.moves(shown), tables.uses(data)))
 
 
-def _transfer(data: EvaluationData) -> Section:
+def _transfer(data: Evaluation) -> Section:
     said = []
     for name in dict.fromkeys(one.policy for one in data.transfer):
         own = [one for one in data.transfer if one.policy == name]
@@ -143,7 +143,7 @@ def _tally(some: list[Transfer]) -> str:
     )
 
 
-def _calibration(data: EvaluationData) -> Section:
+def _calibration(data: Evaluation) -> Section:
     off = [
         f"{named(policy.name)} {number(100 * policy.calibration.ece, 1)}"
         for policy in data.policies
@@ -157,7 +157,7 @@ def _calibration(data: EvaluationData) -> Section:
     return Section("calibration", "Calibration", tuple(said), how)
 
 
-def _curves(data: EvaluationData) -> Section:
+def _curves(data: Evaluation) -> Section:
     ends = []
     for name in dict.fromkeys(curve.policy for curve in data.curves):
         last = [curve.accuracy[-1] for curve in data.curves if curve.policy == name and curve.accuracy]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pilotage.navigator.evaluation.schema import Evaluation, PolicyFigures, Routes
 from pilotage.navigator.report.findings import verdict
-from pilotage.navigator.report.schema import EvaluationData, PolicyPart, Routes
 from pilotage.navigator.report.wording import (
     number,
     p_value,
@@ -37,7 +37,7 @@ class Table:
     title: str = ""
 
 
-def policies(data: EvaluationData) -> Table:
+def policies(data: Evaluation) -> Table:
     """All policies by falling value, the oracle last."""
     ranked = sorted(data.policies, key=lambda policy: (policy.kind == "oracle", -policy.value))
     head = ["policy", "kind", "right", "95% interval", "tokens a task", "95% interval", "blocks", "value", "seeds"]
@@ -59,7 +59,7 @@ def policies(data: EvaluationData) -> Table:
     return Table((*head, "tasks known") if partly else tuple(head), tuple(rows), 2)
 
 
-def _seeds(policy: PolicyPart) -> str:
+def _seeds(policy: PolicyFigures) -> str:
     """Lowest and highest accuracy over training seeds, or their interquartile mean where it is given."""
     if policy.iqm is not None:
         return f"IQM {percent(policy.iqm.accuracy)} ({percent_between(policy.iqm.interval)})"
@@ -69,12 +69,12 @@ def _seeds(policy: PolicyPart) -> str:
     return percent_between((min(found), max(found)))
 
 
-def about(data: EvaluationData) -> list[tuple[str, str]]:
+def about(data: Evaluation) -> list[tuple[str, str]]:
     """How each policy was made, by name."""
     return [(policy.name, policy.about) for policy in data.policies if policy.about]
 
 
-def comparisons(data: EvaluationData) -> Table | None:
+def comparisons(data: Evaluation) -> Table | None:
     """All comparisons; None without."""
     said = {"more": "more accurate", "less": "less accurate"}
     rows = []
@@ -113,7 +113,7 @@ def comparisons(data: EvaluationData) -> Table | None:
     return Table(head, tuple(rows), 3, "All comparisons") if rows else None
 
 
-def frontier(data: EvaluationData) -> Table | None:
+def frontier(data: Evaluation) -> Table | None:
     """All points of the frontier; None without."""
     rows = tuple(
         (
@@ -132,7 +132,7 @@ def frontier(data: EvaluationData) -> Table | None:
     return Table(head, rows, 1, "All points of the frontier") if rows else None
 
 
-def families(data: EvaluationData, names: list[str]) -> Table | None:
+def families(data: Evaluation, names: list[str]) -> Table | None:
     """Accuracy and tokens by family and policy; None without families."""
     rows = []
     for family in data.families:
@@ -148,7 +148,7 @@ def families(data: EvaluationData, names: list[str]) -> Table | None:
     return Table(("family", "tasks", *names), tuple(rows), 1, "Right / tokens a task, by family") if rows else None
 
 
-def transfer(data: EvaluationData) -> Table | None:
+def transfer(data: Evaluation) -> Table | None:
     """Scores on what was not trained on; None without."""
     rows = tuple(
         (
@@ -187,7 +187,7 @@ def moves(routes: Routes | None) -> Table | None:
     return Table(("from", "to", "times a task"), rows, 2, f"All moves of {routes.policy}")
 
 
-def uses(data: EvaluationData) -> Table | None:
+def uses(data: Evaluation) -> Table | None:
     """Blocks a task by policy; None where no policy says."""
     names = list(dict.fromkeys(name for policy in data.policies for name in policy.uses))
     known = [policy for policy in data.policies if policy.uses]

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.policies.inputs import EFFORTS, Floats
 from pilotage.navigator.policies.learned import LearnedPolicy
-from pilotage.navigator.training.rollout import Played, play
 from pilotage.navigator.training.surrogate import follow, imitate, in_words
-from pilotage.navigator.training.table import Table
+from pilotage.navigator.values.rollout import by_batch, rollout
 
 
 def settings_of(policy: LearnedPolicy) -> dict[str, LearnedPolicy]:
@@ -26,19 +26,24 @@ def settings_of(policy: LearnedPolicy) -> dict[str, LearnedPolicy]:
     return {name: policy.with_effort(name) for name in EFFORTS}
 
 
-def scores(policy: LearnedPolicy, table: Table) -> dict[str, dict[str, float]]:
+def scores(policy: LearnedPolicy, arrays: BankArrays) -> dict[str, dict[str, float]]:
     """Reward, accuracy, thousands of tokens and steps a task, by effort."""
-    return {name: score(play(table, at.choose), at.cost_weight or 0.0) for name, at in settings_of(policy).items()}
+    found = {}
+    for name, at in settings_of(policy).items():
+        played = rollout(arrays, by_batch(at.choose, arrays))
+        reached, steps = played.outcomes, played.uses.sum(axis=1)
+        found[name] = score(reached.correct, reached.cost, steps, at.cost_weight or 0.0)
+    return found
 
 
-def score(played: Played, weight: float) -> dict[str, float]:
-    """Means over the tasks at a cost weight; cost is in thousands of tokens."""
+def score(correct: Any, cost: Any, steps: Any, weight: float) -> dict[str, float]:
+    """Means over the tasks at a cost weight, of arrays of shape (tasks,); cost is in thousands of tokens."""
     return {
-        "accuracy": _round(played.correct.mean()),
-        "cost": _round(played.cost.mean()),
+        "accuracy": _round(correct.mean()),
+        "cost": _round(cost.mean()),
         "cost_weight": _round(weight),
-        "reward": _round(played.reward(weight)),
-        "steps": _round(played.steps.mean()),
+        "reward": _round((correct - weight * cost).mean()),
+        "steps": _round(steps.mean()),
     }
 
 
@@ -47,47 +52,47 @@ def mean_reward(by_effort: Mapping[str, Mapping[str, float]]) -> float:
     return float(np.mean([score["reward"] for score in by_effort.values()]))
 
 
-def behaviour(policy: LearnedPolicy, table: Table) -> dict[str, Any]:
-    """What a policy does on the tasks of a table: blocks a task by family and effort, and a tree that imitates it."""
-    names = table.actions.names
+def behaviour(policy: LearnedPolicy, arrays: BankArrays) -> dict[str, Any]:
+    """What a policy does on the tasks of a bank: blocks a task by family and effort, and a tree that imitates it."""
+    names = arrays.actions.names
     blocks: dict[str, dict[str, dict[str, float]]] = {}
-    seen: list[Floats] = []
+    features: list[Floats] = []
     chosen = []
     for effort, at in settings_of(policy).items():
-        played = play(table, at.choose)
+        states, taken = np.nonzero(rollout(arrays, by_batch(at.choose, arrays)).decided)
         blocks[effort] = {}
-        for family in sorted(set(table.families)):
-            tasks = np.array([f == family for f in table.families])
-            actions = played.actions[tasks[table.task[played.states]]]
-            counts = Counter(names[action] for action in actions.tolist())
-            blocks[effort][family] = {name: _round(counts[name] / tasks.sum()) for name in names if counts[name]}
-        rows = table.observations[played.states]
-        seen.append(np.column_stack([rows, np.full(len(rows), at.effort if at.effort is not None else 0.0)]))
-        chosen.append(played.actions)
-    observations, actions = np.concatenate(seen), np.concatenate(chosen)
+        for family in sorted(set(arrays.families)):
+            tasks = np.array([f == family for f in arrays.families])
+            counts = np.bincount(taken[tasks[arrays.task[states]]], minlength=len(names))
+            shares = dict(zip(names, counts / tasks.sum(), strict=True))
+            blocks[effort][family] = {name: _round(share) for name, share in shares.items() if share}
+        rows = arrays.features[states]
+        features.append(np.column_stack([rows, np.full(len(rows), at.effort if at.effort is not None else 0.0)]))
+        chosen.append(taken)
+    observations, actions = np.concatenate(features), np.concatenate(chosen)
     tree = imitate(observations, actions, len(names))
     integral = (observations == np.round(observations)).all(axis=0)
     return {
         "blocks": blocks,
-        "tree": in_words(tree, [*table.features.names, "effort"], names, integral),
+        "tree": in_words(tree, [*arrays.observations.names, "effort"], names, integral),
         "tree_agrees": _round((follow(tree, observations) == actions).mean()),
     }
 
 
-def about(bank: Bank, table: Table) -> dict[str, Any]:
+def about(bank: Bank, arrays: BankArrays) -> dict[str, Any]:
     """Where the data come from."""
     meta = bank.meta
     return {
-        "fingerprint": table.fingerprint,
+        "fingerprint": arrays.fingerprint,
         "model": meta.model,
         "preset": meta.preset,
         "budget": dict(meta.budget),
         "prompt_hash": meta.prompt_hash,
         "package_version": meta.package_version,
-        "tasks": len(table.tasks),
-        "states": len(table),
-        "edges": len(table.source),
-        "families": dict(sorted(Counter(table.families).items())),
+        "tasks": len(arrays.tasks),
+        "states": len(arrays),
+        "edges": len(arrays.transitions.source),
+        "families": dict(sorted(Counter(arrays.families).items())),
     }
 
 

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Transition
 from pilotage.navigator.errors import PolicyError
@@ -22,9 +23,8 @@ from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 from pilotage.navigator.training.algorithms.learner import Setting
 from pilotage.navigator.training.card import score, settings_of
 from pilotage.navigator.training.plan import Plan, Progress
-from pilotage.navigator.training.rollout import Played
 from pilotage.navigator.training.session import Session, split
-from pilotage.navigator.training.table import Table
+from pilotage.navigator.training.support import action_support
 
 
 class LiveSource(Protocol):
@@ -72,7 +72,7 @@ class Episodes:
     Args:
         source: runs them.
         tasks: their ids.
-        limit: after so many episodes, only what is known already is walked.
+        limit: after so many episodes, only what is known already is stepped through.
 
     Attributes:
         begun: episodes so far, those over what is known already not counted.
@@ -143,23 +143,20 @@ class LiveSession(Session):
         self.episodes.on_step = on_step
         super().__init__(source.bank(), plan, resume, None, tensorboard, progress)
 
-    def _setting(self, train: Table) -> Setting:
+    def _setting(self, train: BankArrays) -> Setting:
         return replace(super()._setting(train), live=self.episodes)
 
     def _look_again(self) -> None:
         self._read()
-        self.support = self._support()
+        self.support = action_support(self.arrays["train"])
 
     def _read(self) -> None:
         self.bank = self.source.bank()
-        self.tables = {part: Table.of(self.bank, ids) for part, ids in self.tasks.items()}
+        self.arrays = {part: BankArrays.of(self.bank, ids) for part, ids in self.tasks.items()}
 
     def _scored(self, policy: LearnedPolicy, part: str) -> dict[str, dict[str, float]]:
         """As it goes, whatever the policy chooses; what that reaches is kept like all else."""
-        scores = {
-            name: score(_walk(self.source, at, self.tasks[part]), at.cost_weight or 0.0)
-            for name, at in settings_of(policy).items()
-        }
+        scores = {name: _episodes(self.source, at, self.tasks[part]) for name, at in settings_of(policy).items()}
         self._read()
         return scores
 
@@ -185,7 +182,8 @@ def _warm_up(episodes: Episodes, seed: int) -> None:
             now = episodes.step(int(chance.choice(np.flatnonzero(now.action_mask))))
 
 
-def _walk(source: LiveSource, policy: LearnedPolicy, tasks: Sequence[str]) -> Played:
+def _episodes(source: LiveSource, policy: LearnedPolicy, tasks: Sequence[str]) -> dict[str, float]:
+    """One episode of a policy on each task, as `score` gives its figures."""
     correct, cost, steps = (np.zeros(len(tasks), dtype=np.float32) for _ in range(3))
     for place, task in enumerate(tasks):
         now = source.reset(task=task)
@@ -195,5 +193,4 @@ def _walk(source: LiveSource, policy: LearnedPolicy, tasks: Sequence[str]) -> Pl
             cost[place] += now.cost
             steps[place] += 1
         correct[place] = now.correct or 0.0
-    nothing = np.zeros(0, dtype=np.int64)
-    return Played(correct, cost, steps, nothing, nothing)
+    return score(correct, cost, steps, policy.cost_weight or 0.0)

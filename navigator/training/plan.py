@@ -22,9 +22,6 @@ RLOT_EPISODES = 3_000
 PIECES = 20
 """A training is scored, and can be killed and resumed, between so many pieces."""
 
-LEAST_SUPPORT = 3
-"""Tasks on which an action must have been tried after some blocks for a policy to choose it there; see `Support`."""
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -33,7 +30,7 @@ class Plan:
     Attributes:
         algorithm: one of `ALGORITHMS`.
         cost_weight: right answers that a thousand tokens are worth.
-        effort_input: train for all cost weights at once, with the weight as an input; see `Dial`.
+        effort_input: train for all cost weights at once, with the weight as an input; see `CostWeighting`.
         seeds: trainings; the one that scores best on the validation tasks is kept, all are reported.
         seed: of the first one.
         steps: of each; the algorithm's default if None.

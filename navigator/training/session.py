@@ -13,10 +13,11 @@ from typing import Any, Self
 
 import torch
 
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.envs.step_rewards import rewards_from
 from pilotage.navigator.errors import BankError, PolicyError
-from pilotage.navigator.policies.inputs import LIMIT, Dial, Scaling, Support
+from pilotage.navigator.policies.inputs import LIMIT, CostWeighting, Scaling
 from pilotage.navigator.policies.learned import Layers, LearnedPolicy, Meaning
 from pilotage.navigator.policies.policy_file import Header, read_policy
 from pilotage.navigator.policies.provenance import tasks_of
@@ -24,8 +25,8 @@ from pilotage.navigator.training.algorithms.learner import Learner, Setting
 from pilotage.navigator.training.algorithms.learners import learner_for
 from pilotage.navigator.training.card import about, behaviour, learned_from, mean_reward, rounded, scores
 from pilotage.navigator.training.ensemble import mean_network, members
-from pilotage.navigator.training.plan import LEAST_SUPPORT, PIECES, Plan, Progress, SeedResult
-from pilotage.navigator.training.table import Table
+from pilotage.navigator.training.plan import PIECES, Plan, Progress, SeedResult
+from pilotage.navigator.training.support import action_support, allowed_actions
 from pilotage.navigator.training.work import Kept, Work
 
 
@@ -43,31 +44,27 @@ class Session:
     ) -> None:
         self.bank, self.plan = bank, plan
         self.tasks = split(bank, plan)
-        self.tables = {part: Table.of(bank, ids) for part, ids in self.tasks.items()}
+        self.arrays = {part: BankArrays.of(bank, ids) for part, ids in self.tasks.items()}
         self.start = _start_from(resume, bank, plan) if resume is not None else None
         self._require_fresh_test()
         self._resumed_from = hashlib.sha256(resume.read_bytes()).hexdigest()[:16] if resume is not None else None
-        train = self.tables["train"]
-        self.support = self._support()
+        train = self.arrays["train"]
+        self.support = action_support(train)
         self.step_scores = rewards_from(plan.step_scores) if plan.step_scores is not None else None
         self.setting = self._setting(train)
         self._tensorboard, self._progress = tensorboard, progress
         self._work = Work(work, self._fingerprint()) if work is not None else None
         self._threads = torch.get_num_threads()
 
-    def _support(self) -> Support:
-        train = self.tables["train"]
-        return train.support(min(LEAST_SUPPORT, max(1, len(train.tasks) // 10)))
-
-    def _setting(self, train: Table) -> Setting:
+    def _setting(self, train: BankArrays) -> Setting:
         plan, start = self.plan, self.start
         return Setting(
             bank=self.bank,
-            table=train,
+            arrays=train,
             scaling=start.scaling if start else self._scaling(train),
-            dial=(start.dial if start else Dial()) if plan.effort_input else None,
+            dial=(start.dial if start else CostWeighting()) if plan.effort_input else None,
             cost_weight=plan.cost_weight,
-            allowed=(train.legal & self.support.masks(train.observations)) | train.recorded,
+            allowed=allowed_actions(train, self.support),
             steps=plan.length,
             hyper=plan.hyperparameters,
             shaping=plan.shaping,
@@ -75,11 +72,11 @@ class Session:
             step_scores=self.step_scores,
         )
 
-    def _scaling(self, train: Table) -> Scaling:
+    def _scaling(self, train: BankArrays) -> Scaling:
         features = self.bank.observations
         if self.plan.base == "rlot" and max(abs(features.low).max(), abs(features.high).max()) <= LIMIT:
             return Scaling.none(features)  # the paper's network reads its scores as they are
-        return Scaling.from_data(features, train.observations)
+        return Scaling.from_data(features, train.features)
 
     def run(self) -> tuple[LearnedPolicy, tuple[SeedResult, ...]]:
         """Trains all seeds; returns the policy to keep, its card inside, and all trainings."""
@@ -88,7 +85,7 @@ class Session:
         layers = mean_network([seed.layers for seed in seeds]) if self.plan.ensemble else best.layers
         draft = self._policy(layers, best.output, {})
         by_part = {part: self._scored(draft, part) for part in self.tasks}
-        known = self.tables["train"]
+        known = self.arrays["train"]
         card = {
             "package": version("pilotage"),
             "algorithm": self.plan.algorithm,
@@ -149,7 +146,7 @@ class Session:
         return Kept(number + 1, curve, layers if _best(curve) == number else kept.best)
 
     def _scored(self, policy: LearnedPolicy, part: str) -> dict[str, dict[str, float]]:
-        return scores(policy, self.tables[part])
+        return scores(policy, self.arrays[part])
 
     def _look_again(self) -> None:
         """Takes in what the last piece has brought; a recorded bank stays as it is."""
@@ -186,7 +183,7 @@ class Session:
     def _fingerprint(self) -> str:
         """Of everything that the policy file depends on."""
         content = [
-            {part: table.fingerprint for part, table in self.tables.items()},
+            {part: arrays.fingerprint for part, arrays in self.arrays.items()},
             {**asdict(self.plan), "length": self.plan.length, "hyper": asdict(self.plan.hyperparameters)},
             [version(name) for name in ("pilotage", "torch", "numpy", "stable-baselines3")],
             self._resumed_from,

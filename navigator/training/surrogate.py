@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pilotage.navigator.bank.arrays import Integers
 from pilotage.navigator.policies.inputs import Floats
-from pilotage.navigator.training.table import Booleans, Integers
+from pilotage.navigator.spaces import ActionMask
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def follow(tree: Split | Leaf, observations: Floats) -> Integers:
     return np.where(below, follow(tree.below, observations), follow(tree.above, observations))
 
 
-def in_words(tree: Split | Leaf, features: Sequence[str], actions: Sequence[str], integral: Booleans) -> list[str]:
+def in_words(tree: Split | Leaf, features: Sequence[str], actions: Sequence[str], integral: ActionMask) -> list[str]:
     """The tree as indented lines. Bounds of `integral` features (whole numbers only) are written as such."""
     if isinstance(tree, Leaf):
         return [f"{actions[tree.action]}  ({tree.share:.0%} of {tree.decisions})"]

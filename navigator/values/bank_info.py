@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.records import FORMAT
 from pilotage.navigator.values.block_values import block_values
 from pilotage.navigator.values.exact import exact_values
-from pilotage.navigator.values.outcomes import Outcomes
+from pilotage.navigator.values.rollout import Outcomes
 from pilotage.navigator.values.sequences import MIN_COVERAGE, best_fixed, best_fixed_by_family, fixed_sequence
 
 
@@ -91,9 +91,9 @@ class BankInfo:
 
 def info(bank: Bank, cost_weight: float = 0.0) -> BankInfo:
     """Reads the whole bank; raises BankError where a file of it is damaged."""
-    forest = Forest.of(bank)
-    oracle = exact_values(forest, cost_weight).oracle
-    best = best_fixed(forest, cost_weight, MIN_COVERAGE)
+    arrays = BankArrays.of(bank)
+    oracle = exact_values(arrays, cost_weight).oracle
+    best = best_fixed(arrays, cost_weight, MIN_COVERAGE)
     nodes = [node for task in bank.tasks for node in bank.tree(task)]
     runs = Counter(node.action for node in nodes if node.action is not None)
     usages = [usage for node in nodes for usage in (node.usage, node.answer_usage)]
@@ -108,12 +108,12 @@ def info(bank: Bank, cost_weight: float = 0.0) -> BankInfo:
         earlier_routes=bank.meta.has_earlier_routes,
         tasks=len(bank.tasks),
         nodes=len(nodes),
-        deepest=int(forest.depth.max()),
-        samples=int(forest.samples.max()),
+        deepest=int(arrays.depth.max()),
+        samples=int(arrays.samples.max()),
         tokens=int(sum(u.get("prompt_tokens", 0) + u.get("completion_tokens", 0) for u in usages)),
         seconds=float(sum(u.get("seconds", 0.0) for u in usages)),
         cost_weight=cost_weight,
-        at_once=fixed_sequence(forest, ()).outcomes.accuracy,
+        at_once=fixed_sequence(arrays, ()).outcomes.accuracy,
         best_sequence=",".join((*best.blocks, bank.actions.terminal)),
         best_accuracy=best.outcomes.accuracy,
         best_cost=best.outcomes.mean_cost,
@@ -121,16 +121,16 @@ def info(bank: Bank, cost_weight: float = 0.0) -> BankInfo:
         oracle_cost=oracle.mean_cost,
         blocks={
             one.block: {"nodes": runs[one.block], **{k: v for k, v in asdict(one).items() if k != "block"}}
-            for one in block_values(forest, cost_weight)
+            for one in block_values(arrays, cost_weight)
         },
-        families=_families(bank, forest, oracle, cost_weight),
+        families=_families(bank, arrays, oracle, cost_weight),
     )
 
 
-def _families(bank: Bank, forest: Forest, oracle: Outcomes, cost_weight: float) -> dict[str, FamilyInfo]:
-    at_once = fixed_sequence(forest, ()).outcomes
+def _families(bank: Bank, arrays: BankArrays, oracle: Outcomes, cost_weight: float) -> dict[str, FamilyInfo]:
+    at_once = fixed_sequence(arrays, ()).outcomes
     found = {}
-    for family, best in best_fixed_by_family(forest, cost_weight, MIN_COVERAGE).items():
+    for family, best in best_fixed_by_family(arrays, cost_weight, MIN_COVERAGE).items():
         found[family] = FamilyInfo(
             tasks=len(bank.families[family]),
             nodes=sum(len(bank.tree(task)) for task in bank.families[family]),

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.bank.arrays import BankArrays, Integers
 from pilotage.navigator.errors import NavigatorError
 from pilotage.navigator.spaces import ActionMask
-from pilotage.navigator.values.outcomes import Outcomes
+from pilotage.navigator.values.rollout import Choice, Choose, Outcomes, one_hot, rollout
 
 MIN_COVERAGE = 0.9
 """Share of the tasks on which a sequence must be known to be compared, where a recording may still be going on."""
@@ -29,29 +29,27 @@ class FixedSequence:
     outcomes: Outcomes
 
 
-def fixed_sequence(forest: Forest, blocks: Sequence[str]) -> FixedSequence:
+def fixed_sequence(arrays: BankArrays, blocks: Sequence[str]) -> FixedSequence:
     """Follows one sequence on every task, as `FixedPolicy` does: a block that is not legal at its turn is left out.
 
     A block that is legal but was not recorded leaves the task's outcome unknown. It is not skipped, since that would
     credit the sequence with the outcome of another one.
     """
-    indices = [forest.actions.index(name) for name in blocks]
-    if forest.terminal in indices:
-        raise NavigatorError(f"leave {forest.actions.terminal!r} out of the sequence: it follows by itself")
-    found = [_walk(forest, int(root), indices) for root in forest.roots]
-    correct, cost, steps = (np.array(column, dtype=float) for column in zip(*found, strict=True))
-    return FixedSequence(tuple(blocks), Outcomes(forest.tasks, forest.families, correct, cost, steps))
+    indices = [arrays.actions.index(name) for name in blocks]
+    if arrays.terminal in indices:
+        raise NavigatorError(f"leave {arrays.actions.terminal!r} out of the sequence: it follows by itself")
+    return FixedSequence(tuple(blocks), rollout(arrays, _by_sequence(arrays, indices), strict=True).outcomes)
 
 
-def recorded_sequences(forest: Forest) -> list[tuple[str, ...]]:
+def recorded_sequences(arrays: BankArrays) -> list[tuple[str, ...]]:
     """Every sequence that was recorded on some task, the empty one first, then by length and name."""
-    names = forest.actions.names
-    routes = {tuple(names[action] for action in route) for route in forest.routes}
+    names = arrays.actions.names
+    routes = {tuple(names[action] for action in route) for route in arrays.routes}
     return sorted(routes, key=lambda route: (len(route), route))
 
 
 def best_fixed(
-    forest: Forest,
+    arrays: BankArrays,
     cost_weight: float = 0.0,
     min_coverage: float = 1.0,
     candidates: Iterable[Sequence[str]] | None = None,
@@ -59,7 +57,7 @@ def best_fixed(
     """The one sequence with the greatest mean `correct - cost_weight * cost`; the cheaper and shorter among equals.
 
     Args:
-        forest: the tasks.
+        arrays: the tasks.
         cost_weight: what a thousand tokens are worth, in right answers.
         min_coverage: share of tasks on which a sequence must be known; answering at once always is. Two sequences are
             compared on the tasks on which both are known, those known on most tasks first.
@@ -68,20 +66,20 @@ def best_fixed(
     Raises:
         NavigatorError: no candidate is known on enough tasks.
     """
-    chosen = recorded_sequences(forest) if candidates is None else candidates
-    best = _best_on_common_tasks([fixed_sequence(forest, one) for one in chosen], cost_weight, min_coverage)
+    chosen = recorded_sequences(arrays) if candidates is None else candidates
+    best = _best_on_common_tasks([fixed_sequence(arrays, one) for one in chosen], cost_weight, min_coverage)
     if best is None:
         raise NavigatorError(f"no sequence is recorded on {min_coverage:.0%} of the tasks: lower min_coverage")
     return best
 
 
 def best_fixed_by_family(
-    forest: Forest, cost_weight: float = 0.0, min_coverage: float = 1.0
+    arrays: BankArrays, cost_weight: float = 0.0, min_coverage: float = 1.0
 ) -> Mapping[str, FixedSequence]:
     """The best sequence of every family, with its outcomes on that family alone; families in order."""
-    every = [fixed_sequence(forest, blocks) for blocks in recorded_sequences(forest)]
+    every = [fixed_sequence(arrays, blocks) for blocks in recorded_sequences(arrays)]
     best: dict[str, FixedSequence] = {}
-    for family in sorted(set(forest.families)):
+    for family in sorted(set(arrays.families)):
         here = [FixedSequence(one.blocks, one.outcomes.only(family)) for one in every]
         found = _best_on_common_tasks(here, cost_weight, min_coverage)
         assert found is not None  # answering at once is known everywhere
@@ -112,22 +110,16 @@ def _rank(one: FixedSequence, cost_weight: float, tasks: ActionMask) -> tuple[fl
     return (round(correct - cost_weight * cost, 12), -round(cost, 12), -len(one.blocks))
 
 
-def _walk(forest: Forest, root: int, indices: Sequence[int]) -> tuple[float, float, float]:
-    """Expected score, cost and blocks from a root; NaN where a state is missing."""
-    correct = cost = steps = 0.0
-    pending = [(root, 0, 1.0, float(forest.cost[root]), 0)]  # state, place in the sequence, share, paid, blocks run
-    while pending:
-        state, place, share, paid, run = pending.pop()
-        while place < len(indices) and not forest.legal[state, indices[place]]:
-            place += 1
-        if place == len(indices) or forest.ended[state]:
-            correct += share * forest.score[state]
-            cost += share * (paid + forest.stop_cost[state])
-            steps += share * run
-            continue
-        samples = forest.children[state].get(indices[place], ())
-        if not samples:
-            return (float("nan"),) * 3
-        for child in samples:
-            pending.append((child, place + 1, share / len(samples), paid + float(forest.cost[child]), run + 1))
-    return float(correct), float(cost), steps
+def _by_sequence(arrays: BankArrays, indices: Sequence[int]) -> Choose:
+    """Takes the first entry of a sequence that is not behind yet and is legal; else the terminal action."""
+    entries, places = np.array([*indices, arrays.terminal]), np.arange(len(indices) + 1)
+    behind = np.zeros(len(arrays) + 1, dtype=np.int64)  # a root's parent is -1, the last entry, which stays 0
+
+    def choose(states: Integers, masks: ActionMask) -> Choice:
+        turn = masks[:, entries] & (places >= behind[arrays.parent[states], None])
+        turn[:, -1] = True
+        taken = turn.argmax(axis=1)
+        behind[states] = taken + 1
+        return one_hot(entries[taken], masks.shape[1]), None
+
+    return choose

@@ -310,5 +310,5 @@ async def test_copies_of_a_task_are_known_by_what_they_show(tmp_path):
     assert bank.twins == {f"copy/t{n}": [f"t{n}"] for n in range(4)}
     for fold in cross_fit(bank, 2):
         assert {task.removeprefix("copy/") for task in fold.training.tasks}.isdisjoint(
-            task.removeprefix("copy/") for task in fold.forest.tasks
+            task.removeprefix("copy/") for task in fold.judged.tasks
         )

@@ -52,7 +52,7 @@ async def test_a_line_tells_what_was_seen_chosen_and_paid(tmp_path):
         assert set(first["probabilities"]) == set(first["legal"]) and first["tokens"] == 0
         assert sum(first["probabilities"].values()) == pytest.approx(1)
     steps_taken = log.observations.names.index("steps_taken")
-    assert (log.seen[:, steps_taken] == log.step).all()
+    assert (log.features[:, steps_taken] == log.step).all()
 
 
 async def test_self_assessment_is_part_of_what_a_decision_costs(tmp_path):
@@ -70,7 +70,7 @@ async def test_a_run_that_the_budget_ends_has_no_decision_there(tmp_path):
     assert len(log.taken) == 1 and log.rewards[0, 1] == pytest.approx(cost_of(line["usage"]))
     await solved(one, "fixed:reason,answer", tmp_path / "s.jsonl", budget=Budget(max_steps=1))
     forced = logged_runs([tmp_path / "s.jsonl"]).log
-    assert forced.chances.max(axis=1).tolist() == [1.0], "with one legal block there is nothing to choose"
+    assert forced.probabilities.max(axis=1).tolist() == [1.0], "with one legal block there is nothing to choose"
 
 
 async def test_what_was_estimated_is_what_the_policy_then_reaches(tmp_path):
@@ -165,8 +165,8 @@ def test_policies_are_judged_from_the_command_line(pilotage):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--runs", "d.jsonl", "--policy", "rules"), "tell no chances of their decisions"),
-        (("--runs", "d.jsonl", "--runs", "r.jsonl", "--policy", "random"), "tell no chances"),
+        (("--runs", "d.jsonl", "--policy", "rules"), "tell no probabilities of their decisions"),
+        (("--runs", "d.jsonl", "--runs", "r.jsonl", "--policy", "random"), "tell no probabilities"),
         (("--runs", "no.jsonl", "--policy", "rules"), "can't be read"),
         (("--runs", "r.jsonl", "--policy", "magic"), "unknown policy 'magic'"),
         (("--runs", "r.jsonl", "--policy", "epsilon=3:default"), "with a share from 0 to 1"),

@@ -8,7 +8,7 @@ import pytest
 from pilotage.agent import ReasoningAgent, ScriptedChatModel
 from pilotage.agent.banks.meta import meta_of
 from pilotage.navigator import Bank, BankError, BankWriter
-from pilotage.navigator.bank.verify import verify
+from pilotage.navigator.bank.reader import verify
 from tests.agent.states import always_right
 
 BANKS = Path(__file__).parents[2] / "examples" / "banks"

@@ -5,7 +5,7 @@ from pilotage.agent.blocks import installed
 from pilotage.agent.errors import UsageError
 from pilotage.agent.routing.observation import free_spec
 from pilotage.agent.routing.policies import policy_for, policy_label
-from pilotage.navigator.policies.inputs import Dial, Scaling
+from pilotage.navigator.policies.inputs import CostWeighting, Scaling
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.policy_file import Header
 
@@ -14,7 +14,7 @@ ACTIONS, FEATURES = REGISTRY.actions, free_spec(REGISTRY)
 
 
 def written(path, *, dial):
-    settings = {"dial": Dial().to_json()} if dial else {"cost_weight": 0.1}
+    settings = {"dial": CostWeighting().to_json()} if dial else {"cost_weight": 0.1}
     size = len(FEATURES) + dial
     bias = np.zeros(len(ACTIONS), dtype=np.float32)
     weights = np.zeros((len(ACTIONS), size), dtype=np.float32)

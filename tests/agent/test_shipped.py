@@ -13,7 +13,7 @@ from pilotage.agent.task import KINDS, Example, Task
 from pilotage.navigator import Bank, EpsilonPolicy, NavigatorError
 from pilotage.navigator.evaluation import Protocol, evaluate
 from pilotage.navigator.policies import pretrained
-from pilotage.navigator.policies.in_distribution import FamiliarPolicy
+from pilotage.navigator.policies.in_distribution import InDistributionPolicy
 from pilotage.navigator.policies.provenance import provenance
 from pilotage.navigator.policies.rules import RulePolicy
 from pilotage.navigator.spaces import ActionSpec
@@ -43,27 +43,27 @@ def shipped():
 
 
 def test_the_default_policy_is_the_shipped_network(shipped):
-    assert isinstance(shipped, FamiliarPolicy) and shipped.name == "default"
+    assert isinstance(shipped, InDistributionPolicy) and shipped.name == "default"
     assert sum(len(ids) for ids in shipped.trained.header.card["tasks"].values()) >= 100
     numeric = seen(kind_numeric=1)
-    assert shipped.is_familiar(numeric)
+    assert shipped.is_in_distribution(numeric)
     assert shipped.decide(numeric, START) == shipped.trained.decide(numeric, START)
 
 
 @pytest.mark.parametrize("other", [{"kind_grid": 1}, {"kind_program": 1}, {"kind_numeric": 1, "examples": 3}])
 def test_tasks_of_a_kind_it_was_not_trained_on_go_by_the_rules(shipped, other):
     unknown = seen(**other)
-    assert not shipped.is_familiar(unknown)
+    assert not shipped.is_in_distribution(unknown)
     assert shipped.decide(unknown, START) == RulePolicy(ACTIONS, FEATURES).decide(unknown, START)
 
 
 def test_without_a_sandbox_too(shipped):
-    assert not shipped.is_familiar(seen(kind_numeric=1, sandbox=0))
+    assert not shipped.is_in_distribution(seen(kind_numeric=1, sandbox=0))
 
 
 def test_hints_leave_it_as_sure_as_it_was(shipped):
     bare, hinted = (seen(kind_numeric=1, **more) for more in ({}, {"recalled": 3, "recall_similarity": 0.9}))
-    assert shipped.is_familiar(hinted)
+    assert shipped.is_in_distribution(hinted)
     assert shipped.decide(bare, START) == shipped.decide(hinted, START)
 
 

@@ -10,7 +10,7 @@ from pilotage.agent.routing.observation import Observer
 from pilotage.agent.task import Task
 from pilotage.agent.trace import Hint, Recalled
 from pilotage.navigator.policies.epsilon import EpsilonPolicy
-from pilotage.navigator.policies.in_distribution import FamiliarPolicy
+from pilotage.navigator.policies.in_distribution import InDistributionPolicy
 from pilotage.navigator.policies.policy import FixedPolicy
 from pilotage.navigator.policies.rules import RulePolicy
 from tests.agent.states import state_of
@@ -55,18 +55,18 @@ async def test_only_what_memory_has_a_proven_concept_for_is_routine(recalled, by
 def test_the_default_studies_by_the_rules_and_has_the_network_for_routine():
     default = named("default")
     assert isinstance(default, StudyingNavigator) and default.name == "default"
-    assert isinstance(default.study, RulePolicy) and isinstance(default.routine, FamiliarPolicy)
+    assert isinstance(default.study, RulePolicy) and isinstance(default.routine, InDistributionPolicy)
 
 
 def test_both_explore_where_it_explores():
     exploring = named("epsilon=0.25:default", seed=3)
     assert exploring.name == "epsilon=0.25:default"
-    for one, base in ((exploring.study, RulePolicy), (exploring.routine, FamiliarPolicy)):
+    for one, base in ((exploring.study, RulePolicy), (exploring.routine, InDistributionPolicy)):
         assert isinstance(one, EpsilonPolicy) and isinstance(one.base, base)
         assert (one.epsilon, one.seed) == (0.25, 3)
 
 
 def test_what_was_asked_for_by_name_or_effort_decides_alone():
     assert isinstance(named("rules"), RulePolicy)
-    assert isinstance(named("default", effort="low"), FamiliarPolicy)
-    assert isinstance(navigator_for("default", REGISTRY, OBSERVER.spec), FamiliarPolicy)
+    assert isinstance(named("default", effort="low"), InDistributionPolicy)
+    assert isinstance(navigator_for("default", REGISTRY, OBSERVER.spec), InDistributionPolicy)

@@ -4,6 +4,7 @@ import numpy as np
 
 from pilotage.navigator.bank.bank import Bank, BankMeta, BankWriter, Node, TaskHeader, child_id
 from pilotage.navigator.spaces import ActionSpec, Feature, ObservationSpec
+from pilotage.navigator.values.rollout import Outcomes
 
 ACTIONS = ActionSpec(("reason", "program", "verify", "answer"))
 BLOCKS = ("reason", "program", "verify")
@@ -178,3 +179,31 @@ def _learnable(family, cue, program_right, depth):
 
     grow(())
     return nodes
+
+
+def children_of(tree):
+    """Node id -> action -> the nodes it led to, one a sample."""
+    found = {id: {} for id in tree.nodes}
+    for one in tree:
+        if one.parent is not None:
+            found[one.parent].setdefault(one.action, []).append(one)
+    return found
+
+
+def decisions(arrays, policy):
+    """What a policy does in each state, as probabilities of shape (n, a), where it sees as legal what was recorded."""
+    rows = zip(arrays.features, arrays.playable, strict=True)
+    return np.array([policy.decide(seen, mask).distribution(len(mask)) for seen, mask in rows])
+
+
+def by_recursion(arrays, probabilities):
+    """What acting with these probabilities, shape (n, a), brings on each task, from the leaves to the roots."""
+    stops = np.where(arrays.ended, 1.0, probabilities[:, arrays.terminal])
+    found = np.column_stack([stops * arrays.score, stops * arrays.stop_cost, np.zeros(len(arrays))])
+    for state in reversed(range(len(arrays))):  # children come after their parents
+        found[state, 1] += arrays.cost[state]
+        before, action = arrays.parent[state], arrays.action[state]
+        if before >= 0 and not arrays.ended[before]:
+            share = probabilities[before, action] / arrays.samples[before, action]
+            found[before] += share * (found[state] + [0, 0, 1])
+    return Outcomes(arrays.tasks, arrays.families, *found[arrays.roots].T)

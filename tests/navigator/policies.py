@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pilotage.navigator.policies.inputs import Dial, Scaling
+from pilotage.navigator.policies.inputs import CostWeighting, Scaling
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.policy_file import Header
 from tests.navigator.banks import ACTIONS, OBSERVATIONS
@@ -25,7 +25,7 @@ def layers(seed=0, hidden=(16, 8), extra=0):
 
 
 def network(seed=0, hidden=(16, 8), *, dial=False, effort=None, **settings):
-    settings |= {"dial": Dial().to_json()} if dial else {}
+    settings |= {"dial": CostWeighting().to_json()} if dial else {}
     scaling = Scaling.from_bounds(OBSERVATIONS)
     return LearnedPolicy(header(**settings), layers(seed, hidden, int(dial)), scaling, effort)
 

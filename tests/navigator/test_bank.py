@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.navigator import Bank, BankError, BankMeta
+from pilotage.navigator.bank.bank import stratified
 from pilotage.navigator.bank.files import safe_name
+from pilotage.navigator.bank.reader import verify
 from pilotage.navigator.bank.records import SHOWS
-from pilotage.navigator.bank.split import stratified
-from pilotage.navigator.bank.verify import verify
-from tests.navigator.banks import META, node, random_bank, random_nodes, write_bank
+from tests.navigator.banks import META, children_of, node, random_bank, random_nodes, write_bank
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_a_bank_gives_back_what_was_written(tmp_path):
         assert len(route) == one.id.count("/")
         assert tree.path_cost(one.id) >= one.cost
         if one.parent:
-            assert one in tree.children[one.parent][one.action]
+            assert one in children_of(tree)[one.parent][one.action]
             assert tree.route(one.parent) == route[:-1]
 
 
@@ -181,7 +181,7 @@ def test_nothing_follows_a_run_that_had_ended(bank):
 
 def test_a_repeated_node_is_refused(bank):
     file_of(bank).write_text(file_of(bank).read_text() + file_of(bank).read_text().splitlines()[-1] + "\n")
-    with pytest.raises(BankError, match="line 4 repeats node 'r/reason': delete the line"):
+    with pytest.raises(BankError, match="line 4: node 'r/reason' is here already: delete the line"):
         Bank.open(bank.path).tree("t1")
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pilotage.navigator import Bank, BankError
-from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.merge import merge, pack
-from pilotage.navigator.bank.verify import verify
+from pilotage.navigator.bank.reader import verify
 from pilotage.navigator.envs.recorded import RecordedDynamics
 from pilotage.navigator.values.bank_info import info
 from tests.navigator.banks import META, learnable_bank, node, random_bank, write_bank
@@ -138,22 +138,22 @@ def test_minari_reads_the_export(tmp_path, monkeypatch):
 
     weight = 0.3
     bank = random_bank(tmp_path / "b", seed=7, tasks=2, depth=2)
-    forest = Forest.of(bank)
+    arrays = BankArrays.of(bank)
     report = export_minari(bank, tmp_path / "m", weight)
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "m"))
     data = minari.load_dataset(report.dataset_id)
-    assert data.total_episodes == report.episodes == len(forest) and data.total_steps == report.steps
-    dynamics = RecordedDynamics(forest)
+    assert data.total_episodes == report.episodes == len(arrays) and data.total_steps == report.steps
+    dynamics = RecordedDynamics(arrays)
     for state, episode in enumerate(data.iterate_episodes()):
         assert len(episode.observations) == len(episode.actions) + 1
-        assert (episode.observations[-1] == forest.seen[state]).all()
+        assert (episode.observations[-1] == arrays.features[state]).all()
         for action, mask in zip(episode.actions, episode.infos["action_mask"], strict=False):
             assert mask[action] == 1
-        paid = forest.path_cost[state] + forest.stop_cost[state]
-        assert episode.rewards.sum() == pytest.approx(forest.score[state] - weight * paid)
+        paid = bank.tree(arrays.tasks[arrays.task[state]]).path_cost(arrays.ids[state]) + arrays.stop_cost[state]
+        assert episode.rewards.sum() == pytest.approx(arrays.score[state] - weight * paid)
         assert episode.terminations.tolist() == [False] * (len(episode.actions) - 1) + [True]
-        if forest.ended[state]:
-            assert episode.actions[-1] != dynamics.forest.terminal
+        if arrays.ended[state]:
+            assert episode.actions[-1] != dynamics.arrays.terminal
     with pytest.raises(BankError, match="already"):
         export_minari(bank, tmp_path / "m", weight)
     assert np.isfinite(data[0].rewards).all()

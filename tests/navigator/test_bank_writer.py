@@ -12,7 +12,7 @@ import pytest
 
 from pilotage.navigator import Bank, BankError, BankWriter, TaskHeader
 from pilotage.navigator.bank.merge import pack
-from pilotage.navigator.bank.verify import verify
+from pilotage.navigator.bank.reader import verify
 from tests.navigator.banks import ACTIONS, META, node, write_bank
 
 HEADER = TaskHeader("t", "sums")

@@ -5,14 +5,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.errors import PolicyError, SpecMismatch
-from pilotage.navigator.policies.frequency_matched import MatchedPolicy
+from pilotage.navigator.policies.frequency_matched import FrequencyMatchedPolicy
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.spaces import Feature, ObservationSpec
 from pilotage.navigator.training.algorithms.linear import fit_linear
 from pilotage.navigator.training.algorithms.nearest import fit_nearest
-from pilotage.navigator.training.rollout import play
-from pilotage.navigator.training.table import Table
+from pilotage.navigator.values.rollout import by_policy, rollout
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank, node, observed, random_bank, write_bank
 
 
@@ -31,7 +31,8 @@ def one_by_one(policy):
 
 
 def played(policy, bank, tasks):
-    return play(Table.of(bank, tasks), one_by_one(policy))
+    arrays = BankArrays.of(bank, tasks)
+    return rollout(arrays, by_policy(policy, arrays)).outcomes
 
 
 def test_nearest_neighbours_find_the_way_on_unseen_tasks(bank, parts):
@@ -58,12 +59,9 @@ def test_a_baseline_survives_its_file_and_any_bank(tmp_path, fit):
         policy = fit(made, cost_weight=0.2)
         policy.save(tmp_path / "p.safetensors")
         again = load_policy(tmp_path / "p.safetensors", made.actions, made.observations)
-        table = Table.of(made)
-        legal = table.legal | np.eye(len(ACTIONS), dtype=bool)[-1]
-        assert (
-            one_by_one(policy)(table.observations, legal).tolist()
-            == one_by_one(again)(table.observations, legal).tolist()
-        )
+        arrays = BankArrays.of(made)
+        legal = arrays.legal | np.eye(len(ACTIONS), dtype=bool)[-1]
+        assert one_by_one(policy)(arrays.features, legal).tolist() == one_by_one(again)(arrays.features, legal).tolist()
 
 
 def test_nearest_neighbours_do_not_learn_from_their_own_future(tmp_path):
@@ -76,7 +74,7 @@ def test_nearest_neighbours_do_not_learn_from_their_own_future(tmp_path):
 
     made = write_bank(tmp_path / "b", {f"f/{n}": tree(("reason", "program")[n % 2]) for n in range(10)})
     policy = fit_nearest(made, cost_weight=0.0, k=9)
-    start, verify = Table.of(made).roots, ACTIONS.index("verify")
+    start, verify = BankArrays.of(made).roots, ACTIONS.index("verify")
     assert 0.4 < policy.values[start, verify].max() < 0.6
 
 
@@ -93,7 +91,7 @@ def test_nearest_refuses_an_effort_a_bad_k_and_a_bad_observation(bank, tmp_path)
 
 def test_matched_random_runs_as_many_of_each_block_as_the_other_policy():
     routes = [("program", "answer")] * 60 + [("program", "verify", "answer")] * 30 + [("answer",)] * 10
-    policy = MatchedPolicy.of(routes, ACTIONS, OBSERVATIONS, seed=1)
+    policy = FrequencyMatchedPolicy.of(routes, ACTIONS, OBSERVATIONS, seed=1)
     everything = np.ones(len(ACTIONS), dtype=np.bool_)
     counts, episodes = Counter(), 2000
     for episode in range(episodes):
@@ -111,7 +109,7 @@ def test_matched_random_runs_as_many_of_each_block_as_the_other_policy():
 
 
 def test_matched_random_repeats_itself_and_stays_legal():
-    policy = MatchedPolicy.of([("program", "verify"), ("reason",)], ACTIONS, OBSERVATIONS)
+    policy = FrequencyMatchedPolicy.of([("program", "verify"), ("reason",)], ACTIONS, OBSERVATIONS)
     row = np.array(observed(()), dtype=np.float32)
     assert policy.decide(row, ACTIONS.mask(("reason", "program"))) == policy.decide(
         row, ACTIONS.mask(("reason", "program"))
@@ -124,9 +122,9 @@ def test_matched_random_repeats_itself_and_stays_legal():
 
 def test_matched_random_needs_routes_and_counts():
     with pytest.raises(PolicyError, match="at least one route"):
-        MatchedPolicy.of([], ACTIONS, OBSERVATIONS)
+        FrequencyMatchedPolicy.of([], ACTIONS, OBSERVATIONS)
     with pytest.raises(PolicyError, match="features"):
-        MatchedPolicy.of([("program",)], ACTIONS, ObservationSpec((Feature("x", 0, 1),)))
+        FrequencyMatchedPolicy.of([("program",)], ACTIONS, ObservationSpec((Feature("x", 0, 1),)))
 
 
 @pytest.mark.parametrize("fit", [fit_nearest, fit_linear], ids=["nearest", "linear"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pilotage.navigator.training.table import Table
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.training.train import Plan, train
 from tests.navigator.banks import ACTIONS, node, write_bank
 
@@ -26,9 +26,9 @@ def bank(tmp_path_factory):
 @pytest.fixture(scope="module")
 def valued(bank):
     """By weight of the penalty: values of programs where they were not tried, where they were, and of reasoning."""
-    table = Table.of(bank)
-    roots = table.observations[table.roots]
-    tried = table.recorded[table.roots, PROGRAM]
+    arrays = BankArrays.of(bank)
+    roots = arrays.features[arrays.roots]
+    tried = arrays.transitions.recorded[arrays.roots, PROGRAM]
     found = {}
     for conservatism in (0.0, 0.3):
         plan = Plan("cql", cost_weight=0.0, seeds=1, steps=600, hyper={**HYPER, "conservatism": conservatism})
@@ -61,13 +61,13 @@ def test_where_all_that_is_allowed_was_recorded_there_is_no_penalty(bank):
     from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
     from pilotage.navigator.training.algorithms.learner import Setting
 
-    table = Table.of(bank)
-    allowed = table.legal.copy()
+    arrays = BankArrays.of(bank)
+    allowed = arrays.legal.copy()
     allowed[:, ACTIONS.index("verify")] = False
-    scaling = Scaling.from_data(bank.observations, table.observations)
-    learner = FittedQ(Setting(bank, table, scaling, None, 0.0, allowed, 20, Hyperparameters()), seed=0)
+    scaling = Scaling.from_data(bank.observations, arrays.features)
+    learner = FittedQ(Setting(bank, arrays, scaling, None, 0.0, allowed, 20, Hyperparameters()), seed=0)
     for tried in (True, False):
-        states = torch.from_numpy(table.roots[table.recorded[table.roots, PROGRAM] == tried])
+        states = torch.from_numpy(arrays.roots[arrays.transitions.recorded[arrays.roots, PROGRAM] == tried])
         values = torch.zeros((len(states), len(ACTIONS)), requires_grad=True)
         penalty = learner._overreach(values, states)
         penalty.backward()

@@ -10,7 +10,7 @@ import pytest
 
 from pilotage import navigator
 from pilotage.navigator import EnvError, RecordedDynamics, SpecMismatch, Transition
-from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.reward import Reward
 from pilotage.navigator.values.exact import exact_values
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank, node, random_bank, write_bank
@@ -112,14 +112,14 @@ def test_shaping_adds_the_same_on_every_way_through_a_task(tmp_path, shaping):
         difference = total - Reward(weight).total(info["correct"], info["cost"])
         assert difference == pytest.approx(shift.setdefault(info["task_id"], difference))
     if shaping == "exact":
-        forest = Forest.of(bank)
-        roots = exact_values(forest, weight).value[forest.roots]
-        assert shift == pytest.approx({t: -v for t, v in zip(forest.tasks, roots, strict=True) if t in shift})
+        arrays = BankArrays.of(bank)
+        roots = exact_values(arrays, weight).value[arrays.roots]
+        assert shift == pytest.approx({t: -v for t, v in zip(arrays.tasks, roots, strict=True) if t in shift})
 
 
 def test_with_exact_shaping_the_best_step_costs_nothing_and_others_what_they_lose(bank):
     env = gymnasium.make(RECORDED, bank=bank, cost_weight=0.1, shaping="exact").unwrapped
-    best = exact_values(env.dynamics.forest, 0.1)
+    best = exact_values(env.dynamics.arrays, 0.1)
     generator = np.random.default_rng(1)
     for _ in range(50):
         env.reset()
@@ -226,4 +226,4 @@ def test_the_spec_of_a_recorded_environment_is_plain_data(bank):
     env = gymnasium.make(RECORDED, bank=str(bank.path), tasks=bank.tasks[:2], cost_weight=0.1)
     again = gymnasium.make(gymnasium.envs.registration.EnvSpec.from_json(env.spec.to_json()))
     assert json.loads(env.spec.to_json())["kwargs"]["cost_weight"] == 0.1
-    assert again.unwrapped.dynamics.forest.tasks == env.unwrapped.dynamics.forest.tasks
+    assert again.unwrapped.dynamics.arrays.tasks == env.unwrapped.dynamics.arrays.tasks

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pilotage.navigator import EnvError, NavigatorError, RecordedDynamics
-from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.bank.arrays import BankArrays
 from tests.navigator.banks import ACTIONS, learnable_bank, node, random_bank, usage, write_bank
 
 gymnasium = pytest.importorskip("gymnasium")
@@ -22,7 +22,7 @@ def bank(tmp_path_factory):
 
 
 def scored(bank):
-    return np.random.default_rng(0).random(len(Forest.of(bank))).tolist()
+    return np.random.default_rng(0).random(len(BankArrays.of(bank))).tolist()
 
 
 MADE = {
@@ -137,7 +137,7 @@ def test_a_dynamics_of_its_own_is_asked_in_whole_numbers(bank):
 
 def test_step_scores_are_finite(tmp_path):
     bank = learnable_bank(tmp_path, tasks=3)
-    scores = [0.0] * len(Forest.of(bank))
+    scores = [0.0] * len(BankArrays.of(bank))
     for odd in (float("nan"), float("inf")):
         with pytest.raises(EnvError, match="not finite"):
             RecordedReasoningEnv(bank, step_scores=[*scores[1:], odd])

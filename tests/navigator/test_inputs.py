@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.navigator.errors import PolicyError
-from pilotage.navigator.policies.inputs import EFFORTS, LIMIT, Dial, Scaling, Support
+from pilotage.navigator.policies.inputs import EFFORTS, LIMIT, ActionSupport, CostWeighting, Scaling
 from pilotage.navigator.spaces import Feature, ObservationSpec
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, observed
 
@@ -14,30 +14,30 @@ LOGPROB = ObservationSpec((Feature("logprob", -20, 0), Feature("flag", 0, 1)))
 
 @given(efforts)
 def test_the_dial_goes_there_and_back(effort):
-    assert Dial().effort(Dial().weight(effort)) == pytest.approx(effort, abs=1e-9)
+    assert CostWeighting().effort(CostWeighting().weight(effort)) == pytest.approx(effort, abs=1e-9)
 
 
 @given(efforts, efforts)
 def test_more_effort_means_that_tokens_weigh_less(one, other):
     low, high = sorted((one, other))
-    assert Dial().weight(low) >= Dial().weight(high) >= 0
+    assert CostWeighting().weight(low) >= CostWeighting().weight(high) >= 0
 
 
 def test_the_ends_of_the_dial_are_what_they_are_said_to_be():
-    assert Dial(top=2.0).weight(0) == pytest.approx(2.0)
-    assert Dial().weight(1) == 0
-    assert Dial().effort(50.0) == 0
+    assert CostWeighting(top=2.0).weight(0) == pytest.approx(2.0)
+    assert CostWeighting().weight(1) == 0
+    assert CostWeighting().effort(50.0) == 0
 
 
 @pytest.mark.parametrize("effort", ["", "lots", "-0.1", 1.01, float("nan"), "nan"])
 def test_what_is_no_effort_is_refused(effort):
     with pytest.raises(PolicyError, match="low, medium, high, or a number from 0 to 1"):
-        Dial.parse(effort)
+        CostWeighting.parse(effort)
 
 
 @pytest.mark.parametrize(("given", "value"), [*EFFORTS.items(), ("0.3", 0.3), (1, 1.0)])
 def test_an_effort_is_a_word_or_a_number(given, value):
-    assert Dial.parse(given) == value
+    assert CostWeighting.parse(given) == value
 
 
 @given(st.lists(st.tuples(st.floats(-20, 0), st.floats(0, 1)), min_size=1, max_size=30), st.floats(-1e6, 1e6))
@@ -64,7 +64,7 @@ def test_nan_is_not_scaled_away():
 
 
 def test_a_policy_goes_on_only_where_training_had_been():
-    support = Support(OBSERVATIONS, ACTIONS, {(0, 0, 0): [1, 3], (0, 1, 0): [2]})
+    support = ActionSupport(OBSERVATIONS, ACTIONS, {(0, 0, 0): [1, 3], (0, 1, 0): [2]})
     start, after, elsewhere = (np.array(observed(r), np.float32) for r in ((), ("program",), ("reason",)))
     assert support.mask(start).tolist() == [False, True, False, True]
     assert support.mask(after).tolist() == [False, False, True, True], "the terminal action is always among them"
@@ -76,11 +76,11 @@ def test_a_policy_goes_on_only_where_training_had_been():
 
 
 def test_the_order_of_blocks_does_not_matter_to_what_was_tried():
-    support = Support(OBSERVATIONS, ACTIONS, {(1, 1, 0): [2]})
+    support = ActionSupport(OBSERVATIONS, ACTIONS, {(1, 1, 0): [2]})
     one, other = (np.array(observed(r), np.float32) for r in (("reason", "program"), ("program", "reason")))
     assert support.mask(one).tolist() == support.mask(other).tolist() == [False, False, True, True]
 
 
 def test_counts_that_do_not_fit_the_features_are_refused():
     with pytest.raises(PolicyError, match="do not fit the 3 count_"):
-        Support(OBSERVATIONS, ACTIONS, {(0, 0): [1]})
+        ActionSupport(OBSERVATIONS, ACTIONS, {(0, 0): [1]})

@@ -123,7 +123,7 @@ def test_other_actions_or_features_are_refused_with_what_differs(tmp_path):
     path = tmp_path / "p.safetensors"
     network().save(path)
     with pytest.raises(SpecMismatch, match="trained for the actions reason, program"):
-        LearnedPolicy.load(path, ActionSpec(("program", "reason", "verify", "answer")), OBSERVATIONS)
+        load_policy(path, ActionSpec(("program", "reason", "verify", "answer")), OBSERVATIONS)
     more = ObservationSpec((*OBSERVATIONS.features, Feature("p_right", -1, 1)))
     with pytest.raises(SpecMismatch, match="unknown to it: p_right"):
         load_policy(path, ACTIONS, more)

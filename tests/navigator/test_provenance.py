@@ -17,14 +17,14 @@ import numpy as np
 import pytest
 from pydantic import BaseModel, PydanticUserError
 
-from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.merge import merge
 from pilotage.navigator.bank.records import SHOWS
 from pilotage.navigator.errors import BankError, LogError, NavigatorError, PolicyError
 from pilotage.navigator.evaluation import Protocol, evaluate
 from pilotage.navigator.off_policy import Episode, Log, estimate
 from pilotage.navigator.policies.epsilon import EpsilonPolicy
-from pilotage.navigator.policies.in_distribution import FamiliarPolicy
+from pilotage.navigator.policies.in_distribution import InDistributionPolicy
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.policies.policy import Decision, FixedPolicy, RandomPolicy
@@ -103,8 +103,8 @@ WRAPPERS = {
     "itself": lambda one: one,
     "exploring": lambda one: EpsilonPolicy(one, 0.0, ACTIONS),
     "exploring on a task": lambda one: EpsilonPolicy(one, 0.1, ACTIONS).for_task("t"),
-    "familiar": lambda one: FamiliarPolicy(one, PLAIN, "familiar"),
-    "exploring, familiar": lambda one: EpsilonPolicy(FamiliarPolicy(one, PLAIN, "familiar"), 0.0, ACTIONS),
+    "familiar": lambda one: InDistributionPolicy(one, PLAIN, "familiar"),
+    "exploring, familiar": lambda one: EpsilonPolicy(InDistributionPolicy(one, PLAIN, "familiar"), 0.0, ACTIONS),
     "an attribute": Holds,
     "two deep": lambda one: Holds(Holds(one)),
     "a slot": Slotted,
@@ -232,7 +232,7 @@ def test_tasks_that_a_policy_names_are_left_out_and_what_it_asks_may_be_asked(ba
     with pytest.raises(PolicyError, match="12 of the judged tasks.*tasks_learned"):
         evaluate(bank, [own], QUICK)
     own.tasks_learned = bank.tasks[:12]
-    assert evaluate(bank, [own], QUICK).protocol["tasks"] == 12
+    assert evaluate(bank, [own], QUICK).protocol.tasks == 12
 
 
 def test_two_evaluations_in_threads_of_their_own_hear_their_own_policies(bank, learned):
@@ -260,7 +260,7 @@ class Strict(BaseModel):
 def test_an_object_that_answers_no_question_is_looked_at_all_the_same(bank, learned):
     assert provenance(Holds(Strict())) == Provenance()
     assert provenance(Strict(inner=learned)).tasks == set(bank.tasks)
-    assert evaluate(bank, [Strict(inner=PLAIN)], QUICK).protocol["tasks"] == 24
+    assert evaluate(bank, [Strict(inner=PLAIN)], QUICK).protocol.tasks == 24
 
 
 def test_a_look_ends_however_much_a_policy_holds(learned):
@@ -325,7 +325,7 @@ def test_who_asks_for_it_gets_figures_that_say_that_they_are_in_sample(bank, lea
     found = evaluate(bank, [Holds(learned), str(tmp_path / "mine.safetensors"), "best-fixed"], quick)
     said = [one for one in found.defects if "in-sample" in one]
     assert [one.split()[0] for one in said] == ["holds", "mine"] and "24 of the judged tasks" in said[0]
-    assert found.protocol["in_sample"] and found.protocol["tasks"] == 24
+    assert found.protocol.in_sample and found.protocol.tasks == 24
 
 
 @pytest.mark.parametrize("name", ["epsilon=0:{}", "epsilon=0.25:{}", "random-matched:{}", "epsilon=0:epsilon=0:{}"])
@@ -347,7 +347,7 @@ def test_a_file_may_lie_wherever_files_lie(bank, tmp_path, monkeypatch, place):
     monkeypatch.chdir(tmp_path)
     fit_linear(bank, bank.tasks[:12]).save(place)
     for name in (place, f"epsilon=0.5:{place}"):
-        assert evaluate(bank, [name], QUICK).protocol["tasks"] == 12
+        assert evaluate(bank, [name], QUICK).protocol.tasks == 12
 
 
 @pytest.mark.parametrize("base", ["oracle", "best-fixed", "cql", "linear", "nonsense", ""])
@@ -367,12 +367,12 @@ def test_what_was_trained_is_not_moved_to_families_that_it_knows(bank):
 
 def logged(bank, tasks):
     """One run of each task that answers at once, with even chances of reasoning."""
-    forest = Forest.of(bank, tasks)
+    arrays = BankArrays.of(bank, tasks)
     chances = (ACTIONS.mask(("reason",)) / 2.0)[None]
     mask, answer = ACTIONS.mask(("reason",))[None], ACTIONS.index("answer")
     runs = [
-        Episode(task, forest.seen[[root]], mask, [answer], [0.1], float(forest.score[root]), chances)
-        for task, root in zip(forest.tasks, forest.roots.tolist(), strict=True)
+        Episode(task, arrays.features[[root]], mask, [answer], [0.1], float(arrays.score[root]), chances)
+        for task, root in zip(arrays.tasks, arrays.roots.tolist(), strict=True)
     ]
     return Log.of(runs, ACTIONS, OBSERVATIONS)
 
@@ -451,7 +451,7 @@ def test_a_card_that_names_no_task_or_something_else_says_nothing(bank, learned,
 
 def test_what_asks_a_trained_policy_on_another_bank_alone_is_not_moved_there(bank, tmp_path):
     other = learnable_bank(tmp_path / "other", tasks=12, depth=2, seed=5)
-    trained, seen = fit_linear(other), set(Forest.of(bank).seen[:, -2].tolist())
+    trained, seen = fit_linear(other), set(BankArrays.of(bank).features[:, -2].tolist())
 
     def decide(observation, mask):
         return (PLAIN if observation[-2].item() in seen else trained).decide(observation, mask)

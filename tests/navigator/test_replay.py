@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pilotage.navigator import BankError, Dynamics, EnvError, RecordedDynamics, SpecMismatch
-from pilotage.navigator.bank.arrays import Forest
-from tests.navigator.banks import ACTIONS, node, random_bank, write_bank
+from pilotage.navigator.bank.arrays import BankArrays
+from tests.navigator.banks import ACTIONS, children_of, node, random_bank, write_bank
 
 REASON, PROGRAM, VERIFY, ANSWER = range(4)
 
@@ -65,7 +65,7 @@ def test_samples_are_equally_likely(bank):
     for _ in range(400):
         dynamics.reset()
         dynamics.step(PROGRAM)
-        found[dynamics.forest.ids[dynamics.state]] += 1
+        found[dynamics.arrays.ids[dynamics.state]] += 1
     assert found.keys() == {"r/program", "r/program#1"}
     assert 150 < found["r/program"] < 250
 
@@ -104,8 +104,8 @@ def test_a_task_can_be_asked_for_by_name(tmp_path):
         dynamics.reset(task="t0")
     with pytest.raises(BankError, match="no task 't9'"):
         RecordedDynamics(bank, tasks=["t9"])
-    with pytest.raises(EnvError, match="Forest.of"):
-        RecordedDynamics(dynamics.forest, tasks=["t1"])
+    with pytest.raises(EnvError, match="BankArrays.of"):
+        RecordedDynamics(dynamics.arrays, tasks=["t1"])
 
 
 def test_what_it_hands_out_cannot_be_changed(bank):
@@ -121,18 +121,17 @@ def test_dynamics_travel_to_other_processes(bank):
     assert dynamics.reset(seed=1).info["task_id"] == "t"
 
 
-def test_a_forest_is_the_bank_in_arrays(tmp_path):
+def test_the_arrays_hold_the_bank(tmp_path):
     bank = random_bank(tmp_path / "b", seed=5)
-    forest = Forest.of(bank)
-    assert copy.deepcopy(forest) is forest and copy.deepcopy(bank) is bank
-    assert len(forest) == sum(len(bank.tree(task)) for task in bank.tasks)
-    for state, id in enumerate(forest.ids):
-        tree = bank.tree(forest.tasks[forest.task[state]])
+    arrays = BankArrays.of(bank)
+    assert copy.deepcopy(arrays) is arrays and copy.deepcopy(bank) is bank
+    assert len(arrays) == sum(len(bank.tree(task)) for task in bank.tasks)
+    for state, id in enumerate(arrays.ids):
+        tree = bank.tree(arrays.tasks[arrays.task[state]])
         recorded = tree.nodes[id]
-        assert forest.score[state] == recorded.score and forest.cost[state] == recorded.cost
-        assert [ACTIONS.names[a] for a in forest.routes[state]] == list(tree.route(id))
-        assert forest.path_cost[state] == pytest.approx(tree.path_cost(id))
-        children = {ACTIONS.names[a]: {forest.ids[s] for s in there} for a, there in forest.children[state].items()}
-        assert children == {action: {n.id for n in there} for action, there in tree.children[id].items()}
+        assert arrays.score[state] == recorded.score and arrays.cost[state] == recorded.cost
+        assert [ACTIONS.names[a] for a in arrays.routes[state]] == list(tree.route(id))
+        children = {ACTIONS.names[a]: {arrays.ids[s] for s in there} for a, there in arrays.children[state].items()}
+        assert children == {action: {n.id for n in there} for action, there in children_of(tree)[id].items()}
         expected = ACTIONS.mask(() if recorded.terminal else children)
-        assert (forest.playable[state] == expected).all()
+        assert (arrays.playable[state] == expected).all()

@@ -99,7 +99,7 @@ def test_scores_are_read_as_they_are_and_other_features_standardised(bank, tmp_p
     assert (scaling(rows) == rows).all()
     other = learnable_bank(tmp_path / "other", tasks=15, depth=1)
     with Session(other, paper(step_scores=None)) as session:
-        wanted = Scaling.from_data(other.observations, session.setting.table.observations)
+        wanted = Scaling.from_data(other.observations, session.setting.arrays.features)
         assert (session.setting.scaling.scale == wanted.scale).all()
 
 

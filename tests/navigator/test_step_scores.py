@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.step_scores import StepScore, StepScoreWriter, default_file, step_hash
 from pilotage.navigator.envs.env import RecordedReasoningEnv
 from pilotage.navigator.envs.step_rewards import RecordedRewards, ValueRewards, rewards_from
 from pilotage.navigator.errors import BankError, EnvError
-from tests.navigator.banks import node, random_bank, write_bank
+from tests.navigator.banks import children_of, node, random_bank, write_bank
 
 
 @pytest.fixture
@@ -33,9 +33,9 @@ def write(path, bank, value=lambda node: len(node.id) / 100, tasks=None, scorer=
 
 def test_scores_come_back_by_state(tmp_path, bank):
     rewards = write(tmp_path / "s.jsonl", bank)
-    forest = Forest.of(bank, bank.tasks[:2])
-    found = rewards.rewards(bank, forest)
-    assert found.tolist() == [0.0 if id == "r" else len(id) / 100 for id in forest.ids]
+    arrays = BankArrays.of(bank, bank.tasks[:2])
+    found = rewards.rewards(bank, arrays)
+    assert found.tolist() == [0.0 if id == "r" else len(id) / 100 for id in arrays.ids]
     about = rewards.about()
     assert about["scorer"] == "made-up" and about["steps"] == about["usage"]["llm_calls"] and about["unknown"] == 0
     assert "seconds" not in about["usage"], "the same scores give the same card"
@@ -43,26 +43,26 @@ def test_scores_come_back_by_state(tmp_path, bank):
 
 def test_an_unknown_score_is_kept_counted_and_pays_nothing(tmp_path, bank):
     rewards = write(tmp_path / "s.jsonl", bank, lambda node: None if node.action == "reason" else 0.5)
-    forest = Forest.of(bank)
+    arrays = BankArrays.of(bank)
     reason = bank.actions.index("reason")
-    unknown = forest.action == reason
-    found = rewards.rewards(bank, forest)
-    assert (found[unknown] == 0).all() and (found[(forest.parent >= 0) & ~unknown] == 0.5).all()
+    unknown = arrays.action == reason
+    found = rewards.rewards(bank, arrays)
+    assert (found[unknown] == 0).all() and (found[(arrays.parent >= 0) & ~unknown] == 0.5).all()
     assert rewards.about()["unknown"] == unknown.sum() > 0
 
 
 def test_a_step_that_was_not_scored_or_has_changed_is_named(tmp_path, bank):
     rewards = write(tmp_path / "s.jsonl", bank, tasks=bank.tasks[:1])
-    rewards.rewards(bank, Forest.of(bank, bank.tasks[:1]))
+    rewards.rewards(bank, BankArrays.of(bank, bank.tasks[:1]))
     with pytest.raises(BankError, match=f"of task {bank.tasks[1]} for one: run `pilotage bank score` again"):
-        rewards.rewards(bank, Forest.of(bank))
+        rewards.rewards(bank, BankArrays.of(bank))
     trees = {("t/a", "t"): [node(), node(("reason",))]}
     before = write_bank(tmp_path / "one", trees)
     scored = write(tmp_path / "one.jsonl", before)
     trees = {("t/a", "t"): [node(), node(("reason",), text="something else")]}
     after = write_bank(tmp_path / "two", trees)
     with pytest.raises(BankError, match="no score for 1 of 1 steps of the bank, r/reason of task t/a"):
-        scored.rewards(after, Forest.of(after))
+        scored.rewards(after, BankArrays.of(after))
 
 
 def test_the_hash_is_that_of_the_whole_way(tmp_path):
@@ -145,7 +145,7 @@ def completions(tree, id):
     if here.terminal:
         return here.score
     ways = [here.score] + [
-        np.mean([completions(tree, child.id) for child in children]) for children in tree.children[id].values()
+        np.mean([completions(tree, child.id) for child in children]) for children in children_of(tree)[id].values()
     ]
     return np.mean(ways)
 
@@ -154,10 +154,10 @@ def completions(tree, id):
 @given(seed=st.integers(0, 2**16))
 def test_values_are_the_share_of_completions_that_end_right(tmp_path_factory, seed):
     bank = random_bank(tmp_path_factory.mktemp("bank") / "b", seed=seed, tasks=2)
-    forest = Forest.of(bank)
-    found = ValueRewards().rewards(bank, forest)
-    for place, (id, task) in enumerate(zip(forest.ids, forest.task, strict=True)):
-        wanted = 0.0 if id == "r" else completions(bank.tree(forest.tasks[task]), id)
+    arrays = BankArrays.of(bank)
+    found = ValueRewards().rewards(bank, arrays)
+    for place, (id, task) in enumerate(zip(arrays.ids, arrays.task, strict=True)):
+        wanted = 0.0 if id == "r" else completions(bank.tree(arrays.tasks[task]), id)
         assert found[place] == pytest.approx(wanted)
 
 
@@ -165,7 +165,7 @@ def test_values_are_the_share_of_completions_that_end_right(tmp_path_factory, se
 @given(seed=st.integers(0, 2**16), weight=st.sampled_from([0.0, 0.2]))
 def test_every_step_is_paid_its_score_and_the_last_one_the_answer(tmp_path_factory, seed, weight):
     bank = random_bank(tmp_path_factory.mktemp("bank") / "b", seed=seed, tasks=2)
-    scores = np.random.default_rng(seed).random(len(Forest.of(bank)))
+    scores = np.random.default_rng(seed).random(len(BankArrays.of(bank)))
     env = RecordedReasoningEnv(bank, cost_weight=weight, seed=seed, step_scores=scores)
     draw = np.random.default_rng(seed)
     for _ in range(5):
@@ -183,7 +183,7 @@ def test_step_scores_need_one_for_each_state_and_no_shaping(bank):
     with pytest.raises(EnvError, match="2 step scores for"):
         RecordedReasoningEnv(bank, step_scores=[0.5, 0.5])
     with pytest.raises(EnvError, match="not both"):
-        RecordedReasoningEnv(bank, step_scores=[0.5] * len(Forest.of(bank)), shaping="exact")
+        RecordedReasoningEnv(bank, step_scores=[0.5] * len(BankArrays.of(bank)), shaping="exact")
 
 
 def test_a_line_says_who_what_and_at_what_cost(tmp_path, bank):

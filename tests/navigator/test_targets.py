@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from pilotage.navigator.policies.inputs import Dial, Scaling
+from pilotage.navigator.bank.arrays import BankArrays
+from pilotage.navigator.policies.inputs import CostWeighting, Scaling
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
 from pilotage.navigator.training.algorithms.learner import Setting
 from pilotage.navigator.training.algorithms.learners import learner_for
-from pilotage.navigator.training.table import Table
 from pilotage.navigator.training.train import Plan, train
 from tests.navigator.banks import ACTIONS, learnable_bank, node, write_bank
 
@@ -28,22 +28,22 @@ def priced(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("settings", "weights"),
-    [({"cost_weight": 0.5}, {None: 0.5}), ({"effort_input": True}, {0.25: Dial().weight(0.25), 1.0: 0.0})],
+    [({"cost_weight": 0.5}, {None: 0.5}), ({"effort_input": True}, {0.25: CostWeighting().weight(0.25), 1.0: 0.0})],
     ids=["one weight", "a dial"],
 )
 def test_cql_values_an_action_at_the_score_that_follows_less_what_it_costs(priced, settings, weights):
     hyper = {"hidden": (16,), "batch": 64, "learning_rate": 1e-2}
     policy = train(priced, Plan("cql", seeds=1, steps=800, hyper=hyper, **settings)).policy
-    root = Table.of(priced).observations[:1]
+    root = BankArrays.of(priced).features[:1]
     for effort, weight in weights.items():
         values = policy.outputs(root, effort)[0, [REASON, PROGRAM, ANSWER]]
         assert values == pytest.approx([1 - weight, 1 - 0.1 * weight, 0], abs=0.2)
 
 
 def learner(bank, algorithm, hyper=SMALL):
-    table = Table.of(bank)
-    scaling = Scaling.from_data(bank.observations, table.observations)
-    return learner_for(algorithm, Setting(bank, table, scaling, None, 0.1, table.legal, 400, hyper), 0)
+    arrays = BankArrays.of(bank)
+    scaling = Scaling.from_data(bank.observations, arrays.features)
+    return learner_for(algorithm, Setting(bank, arrays, scaling, None, 0.1, arrays.legal, 400, hyper), 0)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.errors import BankError, PolicyError, SpecMismatch
 from pilotage.navigator.policies.inputs import Scaling
 from pilotage.navigator.policies.learned import LearnedPolicy
@@ -16,9 +17,8 @@ from pilotage.navigator.policies.provenance import provenance
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
 from pilotage.navigator.training.algorithms.networks import Dueling, adopt_plain, dense, plain_layers
 from pilotage.navigator.training.ensemble import mean_network
-from pilotage.navigator.training.rollout import play
-from pilotage.navigator.training.table import Table
 from pilotage.navigator.training.train import Plan, train
+from pilotage.navigator.values.rollout import by_batch, rollout
 from tests.navigator.banks import OBSERVATIONS, learnable_bank, node, write_bank
 from tests.navigator.policies import header, network, observations
 
@@ -147,8 +147,9 @@ def test_all_seeds_are_reported_and_the_best_one_is_kept(bank):
     assert [seed["seed"] for seed in result.card["seeds"]] == [0, 1, 2]
     score = result.card["scores"]["validation"]["only"]
     assert score["reward"] == pytest.approx(best.reward, abs=1e-6)
-    played = play(Table.of(bank, result.tasks["validation"]), result.policy.choose)
-    assert played.correct.mean() == pytest.approx(score["accuracy"], abs=1e-5)
+    arrays = BankArrays.of(bank, result.tasks["validation"])
+    played = rollout(arrays, by_batch(result.policy.choose, arrays))
+    assert played.outcomes.correct.mean() == pytest.approx(score["accuracy"], abs=1e-5)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pilotage.agent.banks.scorers.base import ScoredStep, StepScorer
-from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.step_scores import StepScore
 from pilotage.navigator.envs.step_rewards import VALUES, ValueRewards
@@ -28,7 +28,7 @@ class ValueScorer(StepScorer):
         """The value of the state that the step led to."""
         task = step.tree.task
         if task not in self._values:
-            forest = Forest.of(self._bank, [task])
-            values = ValueRewards().rewards(self._bank, forest).tolist()
-            self._values = {task: dict(zip(forest.ids, values, strict=True))}
+            arrays = BankArrays.of(self._bank, [task])
+            values = ValueRewards().rewards(self._bank, arrays).tolist()
+            self._values = {task: dict(zip(arrays.ids, values, strict=True))}
         return StepScore(min(1.0, max(0.0, self._values[task][step.node.id])))

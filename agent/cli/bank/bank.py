@@ -41,7 +41,7 @@ def info(bank: BankFolder, cost_weight: CostWeight = 0.0, as_json: AsJson = Fals
 @app.command()
 def verify(bank: BankFolder, as_json: AsJson = False) -> None:
     """List everything that is wrong with a bank; exit code 1 where something keeps it from being read."""
-    from pilotage.navigator.bank.verify import verify as check
+    from pilotage.navigator.bank.reader import verify as check
 
     findings = check(bank)
     errors = sum(one.level == "error" for one in findings)

@@ -62,19 +62,19 @@ def _with_behaviour(log: Log, behaviour: str | None) -> Log:
     from pilotage.agent.errors import UsageError
     from pilotage.agent.routing.policies import policy_for
     from pilotage.navigator.errors import LogError
-    from pilotage.navigator.off_policy import chances_of, estimated_chances
+    from pilotage.navigator.off_policy import estimated_probabilities, probabilities_of
 
     if behaviour is None:
         if log.behaviour is None:
             raise UsageError(
-                "some runs tell no chances of their decisions, since their policy always does the same: log with "
+                "some runs tell no probabilities of their decisions, since their policy always does the same: log with "
                 "`pilotage solve --policy epsilon=0.1:POLICY`, or give --behaviour estimated"
             )
         return log
     if behaviour == "estimated":
-        return log.with_behaviour(estimated_chances(log))
+        return log.with_behaviour(estimated_probabilities(log))
     try:
-        return log.with_behaviour(chances_of(policy_for(behaviour, log.actions, log.observations), log))
+        return log.with_behaviour(probabilities_of(policy_for(behaviour, log.actions, log.observations), log))
     except LogError as error:
         raise UsageError(f"--behaviour {behaviour} does not fit the runs: {error}") from error
 
@@ -83,8 +83,8 @@ def _notes(behaviour: str | None) -> list[str]:
     notes = []
     if behaviour == "estimated":
         notes.append(
-            "the chances of the logged decisions are estimates: they hold only as far as the observation tells why the "
-            "logging policy chose as it did"
+            "the probabilities of the logged decisions are estimates: they hold only as far as the observation tells "
+            "why the logging policy chose as it did"
         )
     return notes
 

@@ -108,8 +108,8 @@ def evaluate(
             other=other_bank,
             work=out / "networks" if out is not None else None,
             resolve=resolve,
-            report=report,
-            said=said,
+            on_progress=report,
+            notify=said,
         )
     if out is not None:
         _write(console, found, out)

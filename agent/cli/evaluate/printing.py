@@ -16,13 +16,13 @@ def print_evaluation(console: Console, found: Evaluation) -> None:
     from pilotage.agent.cli.terminal import plain
 
     protocol, bank = found.protocol, found.bank
-    how = f"in {protocol['folds']} folds" if protocol["kind"] == "cross-fit" else f"of the part {protocol['part']}"
+    how = f"in {protocol.folds} folds" if protocol.kind == "cross-fit" else f"of the part {protocol.part}"
     console.print(
-        f"[bold]{plain(bank['name'])}[/]  {plain(bank['model'] or 'unnamed model')}, {bank['tasks']} tasks; "
-        f"{protocol['tasks']} judged {how}, by what was learned from the others"
+        f"[bold]{plain(bank.name)}[/]  {plain(bank.model or 'unnamed model')}, {bank.tasks} tasks; "
+        f"{protocol.tasks} judged {how}, by what was learned from the others"
     )
     console.print("intervals are 95%, over tasks; tokens are prompt and completion together, a task\n")
-    for number, against in enumerate(protocol["against"]):
+    for number, against in enumerate(protocol.against):
         _print_accuracy(console, found, against, figures=number == 0)
         _print_value(console, found, against)
     _print_seeds(console, found)
@@ -61,7 +61,7 @@ def _print_value(console: Console, found: Evaluation, against: str) -> None:
         gain = f"{one.value_difference:+.3f} {_span(one.value_interval, '+.3f')}"
         table.add_row(_name(one.policy), gain, ratio, *([_closed(one)] if gap else []))
     console.print(table)
-    weight = found.protocol["cost_weight"]
+    weight = found.protocol.cost_weight
     console.print(f"[dim]value: share right less {weight:g} for 1,000 tokens; gap: to the oracle, in value[/]\n")
 
 

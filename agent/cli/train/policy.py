@@ -47,9 +47,13 @@ def show(
         return
     from pilotage.agent.cli.train.policy_printing import print_policy
     from pilotage.navigator.errors import PolicyError
-    from pilotage.navigator.policies.settings import cost_weight_of, dial_of, support_of
+    from pilotage.navigator.policies.settings import cost_weight_of, cost_weighting_of, support_of
 
-    dial_of(header.settings), cost_weight_of(header.settings), support_of(header)  # before anything is printed
+    (
+        cost_weighting_of(header.settings),
+        cost_weight_of(header.settings),
+        support_of(header),
+    )  # before anything is printed
     try:
         print_policy(screen(), file, header, tensors)
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from pilotage.navigator.errors import SpecMismatch
-from pilotage.navigator.policies.in_distribution import FamiliarPolicy
+from pilotage.navigator.policies.in_distribution import InDistributionPolicy
 from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.policies.policy import Policy
 from pilotage.navigator.policies.rules import RulePolicy
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
@@ -30,9 +31,10 @@ def shipped(actions: ActionSpec, observations: ObservationSpec, effort: str | fl
     name = "default" if effort is None else f"default@{effort}"
     rules = RulePolicy(actions, observations, name=name)
     try:
-        trained = LearnedPolicy.load(FILE, actions, observations, effort)
+        trained = load_policy(FILE, actions, observations, effort)
     except SpecMismatch:
         if effort is not None:
             raise
         return rules
-    return FamiliarPolicy(trained, rules, name)
+    assert isinstance(trained, LearnedPolicy)  # the file that is shipped
+    return InDistributionPolicy(trained, rules, name)

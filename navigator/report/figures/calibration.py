@@ -8,15 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pilotage.common.statistics import wilson
+from pilotage.navigator.evaluation.schema import Calibration, Evaluation
 from pilotage.navigator.report.figures.canvas import WIDTH, mark, percent_axis
 from pilotage.navigator.report.palette import MUTED, Look
-from pilotage.navigator.report.schema import Calibration, EvaluationData
 from pilotage.navigator.report.wording import elided, number
 
 _COLUMNS = 4
 
 
-def draw(data: EvaluationData, looks: dict[str, Look]) -> Figure | None:
+def draw(data: Evaluation, looks: dict[str, Look]) -> Figure | None:
     """The figure, a panel for every policy that predicts; None where none does."""
     given = [
         (policy.name, policy.calibration) for policy in data.policies if policy.calibration and policy.calibration.bins

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 from matplotlib.transforms import Transform, blended_transform_factory
 
+from pilotage.navigator.evaluation.schema import Comparison, Evaluation
 from pilotage.navigator.report.figures.canvas import WIDTH, mark
 from pilotage.navigator.report.findings import verdict
 from pilotage.navigator.report.palette import INK, MUTED, Look
-from pilotage.navigator.report.schema import Comparison, EvaluationData
 from pilotage.navigator.report.wording import elided, p_value, points, points_between
 
 _ROW = 0.32
@@ -31,7 +31,7 @@ class Row:
     comparison: Comparison | None = None
 
 
-def draw(data: EvaluationData, looks: dict[str, Look]) -> Figure | None:
+def draw(data: Evaluation, looks: dict[str, Look]) -> Figure | None:
     """The figure; None without comparisons."""
     rows = _rows(data.comparisons)
     if not rows:

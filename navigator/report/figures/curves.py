@@ -10,15 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from pilotage.navigator.evaluation.schema import Curve, Evaluation
 from pilotage.navigator.report.figures.canvas import WIDTH, percent_axis
 from pilotage.navigator.report.palette import Look
-from pilotage.navigator.report.schema import Curve, EvaluationData
 from pilotage.navigator.report.wording import counted, elided, number
 
 _COLUMNS = 4
 
 
-def draw(data: EvaluationData, looks: dict[str, Look]) -> Figure | None:
+def draw(data: Evaluation, looks: dict[str, Look]) -> Figure | None:
     """The figure, two panels for every trained policy; None without curves."""
     by_policy: dict[str, list[Curve]] = {}
     for curve in data.curves:

@@ -7,9 +7,9 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from pilotage.navigator.evaluation.schema import Evaluation, FamilyPart
 from pilotage.navigator.report.figures.canvas import WIDTH
 from pilotage.navigator.report.palette import INK, MUTED, Look, contrast
-from pilotage.navigator.report.schema import EvaluationData, FamilyPart
 from pilotage.navigator.report.wording import elided
 
 _ROW = 0.3
@@ -17,7 +17,7 @@ _LEFT = 2.3
 _TEXTS = ("#10151a", "#f7f9fb")
 
 
-def draw(data: EvaluationData, looks: dict[str, Look]) -> Figure | None:
+def draw(data: Evaluation, looks: dict[str, Look]) -> Figure | None:
     """The figure; None without families."""
     if not data.families:
         return None
@@ -56,14 +56,14 @@ def draw(data: EvaluationData, looks: dict[str, Look]) -> Figure | None:
     return figure
 
 
-def columns(data: EvaluationData) -> list[str]:
+def columns(data: Evaluation) -> list[str]:
     """Policies that any family has, in the order of the evaluation."""
     found = dict.fromkeys(policy.name for policy in data.policies)
     found |= dict.fromkeys(name for family in data.families for name in family.policies)
     return [name for name in found if any(name in family.policies for family in data.families)]
 
 
-def in_order(data: EvaluationData) -> list[FamilyPart]:
+def in_order(data: Evaluation) -> list[FamilyPart]:
     """The easiest family first, by mean accuracy over the policies."""
 
     def ease(family: FamilyPart) -> float:

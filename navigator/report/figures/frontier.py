@@ -6,65 +6,70 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from pilotage.navigator.evaluation.schema import Evaluation, Line, Point
 from pilotage.navigator.report.figures.canvas import WIDTH, mark, percent_axis
-from pilotage.navigator.report.figures.labels import Label, place
 from pilotage.navigator.report.palette import INK, MUTED, Look
-from pilotage.navigator.report.schema import EvaluationData, Line, Point
 from pilotage.navigator.report.wording import elided, number
 
 _LOG_FROM = 12
 """Costs that differ by more than this factor are drawn on a logarithmic axis."""
 
 
-def draw(data: EvaluationData, looks: dict[str, Look]) -> Figure | None:
+def draw(data: Evaluation, looks: dict[str, Look]) -> Figure | None:
     """The figure; None without policies to draw, which an evaluation always has."""
     figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
     axes = figure.add_subplot()
     scored = {policy.name for policy in data.policies}
     lines = [line for line in data.frontier if len(line.points) > 1]
-    single = [(line.policy, line.points[0]) for line in data.frontier if len(line.points) == 1]
-    single = [(name, point) for name, point in single if name not in scored]
+    single = [line.points[0] for line in data.frontier if len(line.points) == 1 and line.policy not in scored]
     _limit(axes, data, [point for line in data.frontier for point in line.points])
     for line in lines:
         _draw_line(axes, line, looks[line.policy])
-    labels, obstacles = [], []
-    strokes: list[tuple[Sequence[float], Sequence[float]]] = []
+    named = [line for line in lines if looks[line.policy].filled and looks[line.policy].colour != INK]
+    for line in named:
+        points, colour = _by_cost(line), looks[line.policy].colour
+        for point, offset, side in ((points[0], (-4, -10), "right"), (points[-1], (4, 5), "left")):
+            at = (point.cost, point.accuracy)
+            axes.annotate(
+                _setting(point), at, offset, textcoords="offset points", ha=side, color=colour, fontsize=7, zorder=6
+            )
     for policy in sorted(data.policies, key=lambda policy: policy.kind == "baseline"):
         look = looks[policy.name]
         _cross(axes, policy.cost, policy.accuracy, policy.cost_interval, policy.accuracy_interval, look.colour)
         mark(axes, policy.cost, policy.accuracy, look, 8)
-        strokes.append((policy.cost_interval, (policy.accuracy, policy.accuracy)))
-        strokes.append(((policy.cost, policy.cost), policy.accuracy_interval))
-        weight = "bold" if policy.kind == "learned" else "normal"
-        labels.append(Label(policy.cost, policy.accuracy, elided(policy.name), look.colour, 8.5, weight))
-    best = _undominated([point for _, point in single])
-    for name, point in single:
+    for point in single:
         axes.plot(point.cost, point.accuracy, ".", color=MUTED, ms=6, alpha=0.75, zorder=3)
-        shown = any(abs(p.cost - point.cost) + abs(p.accuracy - point.accuracy) < 1e-6 for p in data.policies)
-        if point in best and not shown:
-            labels.append(Label(point.cost, point.accuracy, elided(name, 34), MUTED, 7))
-        else:
-            obstacles.append((point.cost, point.accuracy))
+    best = _undominated(single)
     if len(best) > 1:
         steps = sorted((point.cost, point.accuracy) for point in best)
         axes.plot(*zip(*steps, strict=True), color=MUTED, lw=0.8, ls=(0, (1, 2)), drawstyle="steps-post", zorder=2)
-    named = [line for line in lines if looks[line.policy].filled and looks[line.policy].colour != INK]
-    for line in lines:
-        points = _by_cost(line)
-        strokes.append((tuple(point.cost for point in points), tuple(point.accuracy for point in points)))
-        for point, text in _ends(line) if line in named else ():
-            labels.append(Label(point.cost, point.accuracy, text, looks[line.policy].colour, 7))
-        obstacles += [(point.cost, point.accuracy) for point in line.points]
     scale = ", logarithmic" if axes.get_xscale() == "log" else ""
     axes.set_xlabel(f"cost, thousand tokens a task{scale}")
     axes.set_ylabel("right, %")
-    place(axes, labels, obstacles, strokes)
+    _legend(figure, data, looks)
     return figure
 
 
-def _limit(axes: Axes, data: EvaluationData, others: Sequence[Point]) -> None:
+def _legend(figure: Figure, data: Evaluation, looks: dict[str, Look]) -> None:
+    """The policies' markers and names beside the axes, from the most accurate down."""
+    ranked = sorted(data.policies, key=lambda policy: (-policy.accuracy, policy.cost))
+    handles = [
+        Line2D(
+            [], [], ls="none", marker=look.marker, ms=8 if look.marker != "*" else 11, mfc=look.face, mec=look.colour,
+            mew=1.3, label=elided(policy.name),
+        )
+        for policy in ranked
+        for look in (looks[policy.name],)
+    ]  # fmt: skip
+    legend = figure.legend(handles=handles, loc="outside right upper", labelcolor="markeredgecolor", fontsize=8.5)
+    for text, policy in zip(legend.get_texts(), ranked, strict=True):
+        text.set_fontweight("bold" if policy.kind == "learned" else "normal")
+
+
+def _limit(axes: Axes, data: Evaluation, others: Sequence[Point]) -> None:
     """Axis limits that hold every interval, with room for labels; a logarithmic cost axis where costs differ much."""
     costs = [cost for policy in data.policies for cost in (policy.cost, *policy.cost_interval)]
     costs += [point.cost for point in others]
@@ -112,12 +117,6 @@ def _undominated(points: Sequence[Point]) -> list[Point]:
 
 def _by_cost(line: Line) -> list[Point]:
     return sorted(line.points, key=lambda point: (point.cost, point.accuracy))
-
-
-def _ends(line: Line) -> list[tuple[Point, str]]:
-    """The cheapest and the dearest setting, with what was set; nothing where that is not said."""
-    points = _by_cost(line)
-    return [(point, text) for point in (points[0], points[-1]) if (text := _setting(point))]
 
 
 def _setting(point: Point) -> str:

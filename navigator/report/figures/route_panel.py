@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch
 from numpy.typing import NDArray
 
+from pilotage.navigator.evaluation.schema import Edge, Routes
 from pilotage.navigator.report.palette import INK, MUTED, PAPER
-from pilotage.navigator.report.schema import Edge, Routes
 from pilotage.navigator.report.wording import elided
 
 LEAST = 0.02

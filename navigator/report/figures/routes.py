@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
+from pilotage.navigator.evaluation.schema import Evaluation, Routes
 from pilotage.navigator.report.figures.canvas import WIDTH
 from pilotage.navigator.report.figures.route_panel import END, LARGE, START, Place, draw_panel, drawn
 from pilotage.navigator.report.palette import INK, MUTED, Look
-from pilotage.navigator.report.schema import EvaluationData, Routes
 from pilotage.navigator.report.wording import elided
 
 _BIG, _SMALL, _HEADING = 4.4, 2.05, 0.42
 """Heights in inches: of the large panel, of a small one, of a heading over small ones."""
 
 
-def draw(data: EvaluationData, looks: dict[str, Look], focus: str) -> Figure | None:
+def draw(data: Evaluation, looks: dict[str, Look], focus: str) -> Figure | None:
     """The figure: `focus` on all tasks, then by family, then the other policies on all tasks; None without routes."""
     chosen = chosen_policy(data, focus)
     if chosen is None:
@@ -72,7 +72,7 @@ def _small(
         draw_panel(figure.add_axes(box), one, places, colour)
 
 
-def chosen_policy(data: EvaluationData, focus: str) -> str | None:
+def chosen_policy(data: Evaluation, focus: str) -> str | None:
     """The policy whose routes are shown by family: the wanted one, else the first that has routes."""
     known = [one.policy for one in data.routes if drawn(one)]
     return focus if focus in known else known[0] if known else None

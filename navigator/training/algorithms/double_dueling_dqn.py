@@ -66,13 +66,15 @@ class DoubleDQN(WholeTraining, MaskedExploration, DQN):
         for _ in range(gradient_steps):
             data = cast(Any, self.replay_buffer.sample(batch_size, env=self._vec_normalize_env))
             # one pass for both: these networks are so small that a call costs more than its arithmetic
-            now, after = self.q_net(torch.cat([data.observations, data.next_observations])).split(batch_size)
+            q_values, next_q_values = self.q_net(torch.cat([data.observations, data.next_observations])).split(
+                batch_size
+            )
             with torch.no_grad():
-                best = after.argmax(dim=1, keepdim=True)
+                best = next_q_values.argmax(dim=1, keepdim=True)
                 future = self.q_net_target(data.next_observations).gather(1, best)
-                wanted = data.rewards + (1 - data.dones) * self.gamma * future
-            values = now.gather(1, data.actions.long())
-            loss = self.loss(values, wanted)
+                target_q_values = data.rewards + (1 - data.dones) * self.gamma * future
+            current_q_values = q_values.gather(1, data.actions.long())
+            loss = self.loss(current_q_values, target_q_values)
             self.policy.optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)

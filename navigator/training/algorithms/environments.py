@@ -14,7 +14,6 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from pilotage.navigator.bank.arrays import Forest
 from pilotage.navigator.envs.env import ReasoningEnv, RecordedReasoningEnv
 from pilotage.navigator.policies.inputs import LIMIT, Floats
 from pilotage.navigator.reward import Reward
@@ -69,13 +68,12 @@ def environments(setting: Setting, with_mask: bool) -> DummyVecEnv:
     live = setting.live
     if live is not None:
         return DummyVecEnv([lambda: NetworkInputs(ReasoningEnv(live, setting.cost_weight), setting, with_mask)])
-    forest = Forest.of(setting.bank, setting.table.tasks)
-
-    step_scores = setting.step_scores.rewards(setting.bank, forest).tolist() if setting.step_scores else None
+    arrays = setting.arrays
+    step_scores = setting.step_scores.rewards(setting.bank, arrays).tolist() if setting.step_scores else None
 
     def make() -> NetworkInputs:
         env = RecordedReasoningEnv(
-            forest, cost_weight=setting.cost_weight, shaping=setting.shaping, step_scores=step_scores
+            arrays, cost_weight=setting.cost_weight, shaping=setting.shaping, step_scores=step_scores
         )
         return NetworkInputs(env, setting, with_mask)
 

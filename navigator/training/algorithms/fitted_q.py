@@ -1,4 +1,4 @@
-"""Fitted Q with a conservative penalty, on a bank's edges directly: no environment, every recorded outcome in reach.
+"""Fitted Q with a conservative penalty, on a bank's transitions: no environment, every recorded outcome in reach.
 
 Double Q-learning with duelling heads and a slowly following target network (Ernst et al. 2005; van Hasselt et al.
 2016), and the penalty of CQL(H) (Kumar et al. 2020) in a form that leaves recorded actions alone:
@@ -31,26 +31,26 @@ _FILE = "learner.pt"
 
 
 class FittedQ:
-    """`cql`: gradient steps on random batches of recorded edges."""
+    """`cql`: gradient steps on random batches of recorded transitions."""
 
     output: Meaning = "value"
 
     def __init__(self, setting: Setting, seed: int) -> None:
         torch.manual_seed(seed)
         self.setting = setting
-        table, hyper = setting.table, setting.hyper
-        self.network = Dueling(setting.inputs, len(table.actions), hyper.hidden)
-        self.target = Dueling(setting.inputs, len(table.actions), hyper.hidden)
+        arrays, steps, hyper = setting.arrays, setting.arrays.transitions, setting.hyper
+        self.network = Dueling(setting.inputs, len(arrays.actions), hyper.hidden)
+        self.target = Dueling(setting.inputs, len(arrays.actions), hyper.hidden)
         self.target.load_state_dict(self.network.state_dict())
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=hyper.learning_rate, weight_decay=hyper.decay, fused=True
         )
         self.done = 0
-        self._inputs = torch.from_numpy(setting.scaling(table.observations))
-        self._allowed, self._recorded = torch.from_numpy(setting.allowed), torch.from_numpy(table.recorded)
-        self._source, self._action = torch.from_numpy(table.source), torch.from_numpy(table.action)
-        self._next = torch.from_numpy(table.target)
-        self._cost, self._correct = torch.from_numpy(table.cost), torch.from_numpy(table.correct)
+        self._inputs = torch.from_numpy(setting.scaling(arrays.features))
+        self._allowed, self._recorded = torch.from_numpy(setting.allowed), torch.from_numpy(steps.recorded)
+        self._source, self._action = torch.from_numpy(steps.source), torch.from_numpy(steps.action)
+        self._next = torch.from_numpy(steps.target)
+        self._cost, self._correct = torch.from_numpy(steps.cost), torch.from_numpy(steps.correct)
 
     def advance(self, steps: int, seed: int) -> Mapping[str, float]:
         """So many gradient steps."""
@@ -62,21 +62,23 @@ class FittedQ:
             self.done += 1
         return {"train/loss": loss / max(steps, 1)}
 
-    def _step(self, edges: torch.Tensor, efforts: Floats) -> float:
+    def _step(self, transitions: torch.Tensor, efforts: Floats) -> float:
         hyper = self.setting.hyper
         for group in self.optimizer.param_groups:
             group["lr"] = hyper.learning_rate * (1 - 0.9 * self.done / self.setting.steps)
-        source, after = self._source[edges], self._next[edges]
+        source, after = self._source[transitions], self._next[transitions]
         goes_on, after = after >= 0, after.clamp(min=0)
         weights = torch.from_numpy(self.setting.weights(efforts))
         with torch.no_grad():
             state = self._with_effort(after, efforts)
             best = masked(self.network(state), self._allowed[after]).argmax(dim=1, keepdim=True)
             future = self.target(state).gather(1, best)[:, 0] * goes_on
-            wanted = self._correct[edges] - weights * self._cost[edges] + hyper.gamma * future
+            target_q_values = self._correct[transitions] - weights * self._cost[transitions] + hyper.gamma * future
         values = self.network(self._with_effort(source, efforts))
-        chosen = values.gather(1, self._action[edges][:, None])[:, 0]
-        loss = functional.mse_loss(chosen, wanted) + hyper.conservatism * self._overreach(values, source)
+        current_q_values = values.gather(1, self._action[transitions][:, None])[:, 0]
+        loss = functional.mse_loss(current_q_values, target_q_values) + hyper.conservatism * self._overreach(
+            values, source
+        )
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()

@@ -9,13 +9,14 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Dynamics
 from pilotage.navigator.envs.step_rewards import StepRewards
-from pilotage.navigator.policies.inputs import Dial, Floats, Scaling
+from pilotage.navigator.policies.inputs import CostWeighting, Floats, Scaling
 from pilotage.navigator.policies.learned import Layers, Meaning
+from pilotage.navigator.spaces import ActionMask
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
-from pilotage.navigator.training.table import Booleans, Table
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,12 @@ class Setting:
     """What a learner learns from.
 
     Attributes:
-        bank: where the environments of the training tasks come from.
-        table: the training tasks as arrays.
+        bank: where the arrays are from.
+        arrays: the training tasks.
         scaling: from observations to inputs.
         dial: the extra input, or None where `cost_weight` holds throughout.
         cost_weight: right answers that a thousand tokens are worth; not used where there is a dial.
-        allowed: what a policy may choose in each state of the table, shape (states, actions).
+        allowed: what a policy may choose in each state, shape (n, a).
         steps: length of the whole training.
         hyper: the algorithm's numbers.
         shaping: step rewards to add, or None.
@@ -38,11 +39,11 @@ class Setting:
     """
 
     bank: Bank
-    table: Table
+    arrays: BankArrays
     scaling: Scaling
-    dial: Dial | None
+    dial: CostWeighting | None
     cost_weight: float
-    allowed: Booleans
+    allowed: ActionMask
     steps: int
     hyper: Hyperparameters
     shaping: Literal["exact", "uniform"] | None = None

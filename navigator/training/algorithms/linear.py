@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
-from pilotage.navigator.policies.inputs import Dial, Floats, Scaling
+from pilotage.navigator.policies.inputs import CostWeighting, Floats, Scaling
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.policy_file import Header
 from pilotage.navigator.reward import LEAST_WEIGHT
 from pilotage.navigator.training.card import about, learned_from
-from pilotage.navigator.training.plan import LEAST_SUPPORT
-from pilotage.navigator.training.table import Table
+from pilotage.navigator.training.support import action_support, allowed_actions
 
 SWEEPS = 16
 """More than the longest recorded sequence: values have come all the way up."""
@@ -45,24 +45,26 @@ def fit_linear(
     Raises:
         BankError: a task is unknown, or a file is damaged.
     """
-    table = Table.of(bank, tasks)
-    scaling = Scaling.from_data(bank.observations, table.observations)
-    support = table.support(min(LEAST_SUPPORT, max(1, len(table.tasks) // 10)))
-    allowed = (table.legal & support.masks(table.observations)) | table.recorded
-    dial = Dial() if effort_input else None
-    weights = _fit(table, scaling(table.observations), allowed, dial, cost_weight, ridge)
+    arrays = BankArrays.of(bank, tasks)
+    scaling = Scaling.from_data(bank.observations, arrays.features)
+    support = action_support(arrays)
+    allowed = allowed_actions(arrays, support)
+    dial = CostWeighting() if effort_input else None
+    weights = _fit(arrays, scaling(arrays.features), allowed, dial, cost_weight, ridge)
     settings: dict[str, Any] = {
         "output": "value",
         "dial": dial.to_json() if dial else None,
         "cost_weight": None if dial else cost_weight,
         "tried": support.to_json(),
     }
-    card = {"algorithm": "linear", "bank": about(bank, table), **learned_from(bank, {"train": list(table.tasks)})}
+    card = {"algorithm": "linear", "bank": about(bank, arrays), **learned_from(bank, {"train": list(arrays.tasks)})}
     header = Header("network", "linear", bank.actions, bank.observations, settings=settings, card=card)
     return LearnedPolicy(header, [(weights[:, :-1], weights[:, -1])], scaling)
 
 
-def _fit(table: Table, inputs: Floats, allowed: Any, dial: Dial | None, cost_weight: float, ridge: float) -> Floats:
+def _fit(
+    arrays: BankArrays, inputs: Floats, allowed: Any, dial: CostWeighting | None, cost_weight: float, ridge: float
+) -> Floats:
     """Weights of shape (actions, inputs + 1), the bias last."""
     efforts = EFFORTS if dial is not None else EFFORTS[:1]
     size = inputs.shape[1] + (dial is not None) + 1
@@ -71,21 +73,22 @@ def _fit(table: Table, inputs: Floats, allowed: Any, dial: Dial | None, cost_wei
         extra = [np.full((len(inputs), 1), 1 - effort)] if dial is not None else []
         designs.append(np.hstack([inputs, *extra, np.ones((len(inputs), 1))]).astype(np.float64))
     per_edge = [dial.weight(float(effort)) if dial is not None else cost_weight for effort in efforts]
-    rewards = [table.correct - max(weight, LEAST_WEIGHT) * table.cost for weight in per_edge]
+    steps = arrays.transitions
+    rewards = [steps.correct - max(weight, LEAST_WEIGHT) * steps.cost for weight in per_edge]
     penalty = ridge * np.eye(size)
     penalty[-1, -1] = 1e-6  # the bias is free
     solvers = []
-    for action in range(len(table.actions)):
-        rows = np.flatnonzero(table.action == action)
-        x = np.vstack([design[table.source[rows]] for design in designs])
+    for action in range(len(arrays.actions)):
+        rows = np.flatnonzero(steps.action == action)
+        x = np.vstack([design[steps.source[rows]] for design in designs])
         solvers.append((rows, np.linalg.solve(x.T @ x + penalty * len(efforts), x.T)))
-    weights = np.zeros((len(table.actions), size))
-    goes_on, after = table.target >= 0, np.maximum(table.target, 0)
+    weights = np.zeros((len(arrays.actions), size))
+    goes_on, after = steps.target >= 0, np.maximum(steps.target, 0)
     for _ in range(SWEEPS):
-        wanted = []
+        target_q_values = []
         for design, reward in zip(designs, rewards, strict=True):
             values = np.where(allowed, design @ weights.T, -np.inf).max(axis=1, initial=-np.inf)
             future = np.clip(np.where(np.isfinite(values), values, 0.0), -10.0, 1.0)  # a score is at most 1
-            wanted.append(reward + goes_on * future[after])
-        weights = np.stack([solve @ np.concatenate([w[rows] for w in wanted]) for rows, solve in solvers])
+            target_q_values.append(reward + goes_on * future[after])
+        weights = np.stack([solve @ np.concatenate([w[rows] for w in target_q_values]) for rows, solve in solvers])
     return weights.astype(np.float32)

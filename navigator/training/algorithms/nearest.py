@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.inputs import Floats, Scaling
@@ -17,8 +18,7 @@ from pilotage.navigator.policies.nearest import NearestPolicy
 from pilotage.navigator.policies.policy_file import Header
 from pilotage.navigator.reward import LEAST_WEIGHT
 from pilotage.navigator.training.card import about, learned_from
-from pilotage.navigator.training.plan import LEAST_SUPPORT
-from pilotage.navigator.training.table import Table
+from pilotage.navigator.training.support import action_support, allowed_actions
 
 SWEEPS = 16
 _ROWS = 512
@@ -33,30 +33,30 @@ def fit_nearest(bank: Bank, tasks: Iterable[str] | None = None, cost_weight: flo
     """
     if k < 1:
         raise PolicyError(f"k is the number of neighbours, at least 1, not {k}")
-    table = Table.of(bank, tasks)
-    scaling = Scaling.from_data(bank.observations, table.observations)
-    support = table.support(min(LEAST_SUPPORT, max(1, len(table.tasks) // 10)))
-    allowed = (table.legal & support.masks(table.observations)) | table.recorded
-    states = scaling(table.observations)
+    arrays = BankArrays.of(bank, tasks)
+    scaling = Scaling.from_data(bank.observations, arrays.features)
+    support = action_support(arrays)
+    allowed = allowed_actions(arrays, support)
+    states = scaling(arrays.features)
     settings = {"k": k, "cost_weight": cost_weight, "tried": support.to_json()}
-    card = {"algorithm": "nearest", "bank": about(bank, table), **learned_from(bank, {"train": list(table.tasks)})}
+    card = {"algorithm": "nearest", "bank": about(bank, arrays), **learned_from(bank, {"train": list(arrays.tasks)})}
     header = Header("nearest", "nearest", bank.actions, bank.observations, settings=settings, card=card)
-    return NearestPolicy(header, scaling, states, _values(table, states, allowed, cost_weight, k))
+    return NearestPolicy(header, scaling, states, _values(arrays, states, allowed, cost_weight, k))
 
 
-def _values(table: Table, states: Floats, allowed: Any, cost_weight: float, k: int) -> Floats:
+def _values(arrays: BankArrays, states: Floats, allowed: Any, cost_weight: float, k: int) -> Floats:
     """Value of each recorded action in each state, shape (states, actions); NaN elsewhere."""
-    shape = table.legal.shape
-    near = _neighbours(table, states, k)
+    steps, shape = arrays.transitions, arrays.legal.shape
+    near = _neighbours(arrays, states, k)
     counts = np.zeros(shape)
-    np.add.at(counts, (table.source, table.action), 1)
-    reward = table.correct - max(cost_weight, LEAST_WEIGHT) * table.cost
-    goes_on, after = table.target >= 0, np.maximum(table.target, 0)
+    np.add.at(counts, (steps.source, steps.action), 1)
+    reward = steps.correct - max(cost_weight, LEAST_WEIGHT) * steps.cost
+    goes_on, after = steps.target >= 0, np.maximum(steps.target, 0)
     future = np.zeros(len(states))
     values = np.full(shape, np.nan)
     for _ in range(SWEEPS):
         sums = np.zeros(shape)
-        np.add.at(sums, (table.source, table.action), reward + goes_on * future[after])
+        np.add.at(sums, (steps.source, steps.action), reward + goes_on * future[after])
         values = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
         estimates = np.full(shape, -np.inf)
         for action, (who, known) in near.items():
@@ -67,11 +67,11 @@ def _values(table: Table, states: Floats, allowed: Any, cost_weight: float, k: i
     return values.astype(np.float32)
 
 
-def _neighbours(table: Table, states: Floats, k: int) -> dict[int, tuple[Any, Any]]:
+def _neighbours(arrays: BankArrays, states: Floats, k: int) -> dict[int, tuple[Any, Any]]:
     """For each action: the k nearest states of other tasks in which it was recorded, and which of the k there are."""
     found = {}
-    for action in range(len(table.actions)):
-        candidates = np.flatnonzero(table.recorded[:, action])
+    for action in range(len(arrays.actions)):
+        candidates = np.flatnonzero(arrays.transitions.recorded[:, action])
         if not len(candidates):
             continue
         pool, norms = states[candidates], (states[candidates] ** 2).sum(axis=1)
@@ -81,7 +81,7 @@ def _neighbours(table: Table, states: Floats, k: int) -> dict[int, tuple[Any, An
         for start in range(0, len(states), _ROWS):
             rows = slice(start, start + _ROWS)
             distances = norms - 2 * states[rows] @ pool.T
-            distances[table.task[rows, None] == table.task[candidates][None, :]] = np.inf
+            distances[arrays.task[rows, None] == arrays.task[candidates][None, :]] = np.inf
             order = np.argsort(distances, axis=1, kind="stable")[:, :width]
             who[rows] = candidates[order]
             known[rows] = np.isfinite(np.take_along_axis(distances, order, axis=1))

@@ -107,7 +107,7 @@ class SB3Learner(ABC):
     @property
     def actions(self) -> int:
         """Number of actions."""
-        return len(self.setting.table.actions)
+        return len(self.setting.arrays.actions)
 
     def advance(self, steps: int, seed: int) -> Mapping[str, float]:
         """So many environment steps, rounded up to whole rounds."""

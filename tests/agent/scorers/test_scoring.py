@@ -7,7 +7,7 @@ import pytest
 from pilotage.agent.banks.scorers import ScoredStep, StepScorer, ValueScorer
 from pilotage.agent.banks.scoring import score_bank
 from pilotage.agent.errors import ModelUnavailable, ScorerUnavailable, StepRefused, UsageError
-from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.step_scores import StepScore, StepScoreWriter
 from pilotage.navigator.envs.step_rewards import RecordedRewards
 from pilotage.navigator.values.exact import uniform_values
@@ -49,13 +49,13 @@ async def test_every_step_is_scored_once_and_charged(tmp_path, concurrency):
     scored = await score(
         bank, scorer, tmp_path / "s.jsonl", concurrency=concurrency, on_step=lambda so_far: seen.append(so_far.new)
     )
-    forest = Forest.of(bank)
-    steps = len(forest) - len(forest.roots)
+    arrays = BankArrays.of(bank)
+    steps = len(arrays) - len(arrays.roots)
     assert scored.steps == scored.new == len(set(scorer.asked)) == len(scorer.asked) == steps
     assert (scored.usage.llm_calls, scored.usage.prompt_tokens) == (steps, 3 * steps)
     assert seen == list(range(steps + 1)) and scorer.closed and scorer.most == concurrency
-    rewards = RecordedRewards.read(tmp_path / "s.jsonl").rewards(bank, forest)
-    assert rewards.tolist() == [depth / 10 for depth in forest.depth]
+    rewards = RecordedRewards.read(tmp_path / "s.jsonl").rewards(bank, arrays)
+    assert rewards.tolist() == [depth / 10 for depth in arrays.depth]
 
 
 async def test_a_scoring_that_failed_goes_on_where_it_stopped(tmp_path):
@@ -106,10 +106,10 @@ async def test_a_scorer_that_refuses_one_step_after_another_ends_the_scoring(tmp
 async def test_values_are_those_of_the_bank(tmp_path):
     bank = random_bank(tmp_path / "b", seed=4, tasks=3)
     scored = await score(bank, ValueScorer(bank), tmp_path / "s.jsonl", concurrency=3)
-    forest = Forest.of(bank)
-    rewards = RecordedRewards.read(tmp_path / "s.jsonl").rewards(bank, forest)
-    inner = forest.parent >= 0
-    assert rewards[inner] == pytest.approx(uniform_values(forest).value[inner]) and scored.usage.llm_calls == 0
+    arrays = BankArrays.of(bank)
+    rewards = RecordedRewards.read(tmp_path / "s.jsonl").rewards(bank, arrays)
+    inner = arrays.parent >= 0
+    assert rewards[inner] == pytest.approx(uniform_values(arrays).value[inner]) and scored.usage.llm_calls == 0
 
 
 class Reading(Counting):

@@ -3,19 +3,19 @@ from dataclasses import replace
 
 import pytest
 
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import BankError, EnvError, PolicyError, SpecMismatch
 from pilotage.navigator.evaluation import Protocol, evaluate
 from pilotage.navigator.evaluation.folds import cross_fit
 from pilotage.navigator.evaluation.frontier import variants
-from pilotage.navigator.evaluation.names import Wishes, contender
+from pilotage.navigator.evaluation.names import CandidateOptions, candidate
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.policies.policy import FixedPolicy
 from pilotage.navigator.policies.policy_file import read_policy
-from pilotage.navigator.report.schema import as_json, parse
+from pilotage.navigator.report.reading import as_json, parse
 from pilotage.navigator.training.algorithms.linear import fit_linear
-from pilotage.navigator.training.rollout import play
-from pilotage.navigator.training.table import Table
+from pilotage.navigator.values.rollout import by_batch, rollout
 from tests.navigator.banks import ACTIONS, BLOCKS, META, OBSERVATIONS, learnable_bank, node, write_bank
 from tests.navigator.evaluation.made_up import flat_bank
 from tests.navigator.policies import network
@@ -56,7 +56,7 @@ def test_what_is_done_on_a_task_does_not_depend_on_how_it_turns_out(tmp_path):
     """Turn every score of one fold's tasks: what was learned from the others does the same there as before."""
     made = {f"f{n % 2}/{n:02}": {BLOCKS[n % 3]} for n in range(20)}
     first = flat_bank(tmp_path / "a", made)
-    judged = set(cross_fit(first, 2)[0].forest.tasks)
+    judged = set(cross_fit(first, 2)[0].judged.tasks)
     turned = flat_bank(
         tmp_path / "b", {t: set(ACTIONS.names) - good if t in judged else good for t, good in made.items()}
     )
@@ -71,7 +71,7 @@ def test_what_is_done_on_a_task_does_not_depend_on_how_it_turns_out(tmp_path):
 
 def test_every_trained_network_saw_training_tasks_of_its_fold_only(small, trained):
     _, work = trained
-    held_out = [set(fold.forest.tasks) for fold in cross_fit(small, 2)]
+    held_out = [set(fold.judged.tasks) for fold in cross_fit(small, 2)]
     files = list(work.glob("*.safetensors"))
     assert len(files) == 2 * 3, "one for each fold and seed, whatever is kept of them"
     for file in files:
@@ -94,7 +94,7 @@ def test_seeds_are_reported_each_and_together(trained):
     assert cql.iqm.interval[0] <= cql.iqm.accuracy <= cql.iqm.interval[1]
     for one in ("cql:best", "cql:ensemble", "nearest"):
         assert trained[0].policy(one).seeds == () and trained[0].policy(one).iqm is None
-    assert [curve["seed"] for curve in trained[0].curves if curve["policy"] == "cql"] == [0, 1, 2]
+    assert [curve.seed for curve in trained[0].curves if curve.policy == "cql"] == [0, 1, 2]
 
 
 def test_the_frontier_has_a_point_for_every_setting(trained):
@@ -137,7 +137,7 @@ def test_another_bank_is_judged_by_what_was_learned_here(bank, tmp_path):
 
 def test_one_part_of_a_split_is_judged_by_the_others(bank):
     found = evaluate(bank, ["best-fixed", "linear"], replace(QUICK, part="test"))
-    assert found.protocol["kind"] == "held-out" and found.protocol["tasks"] == 12
+    assert found.protocol.kind == "held-out" and found.protocol.tasks == 12
     assert any("48 of 60 tasks are not judged" in one for one in found.defects)
 
 
@@ -145,10 +145,11 @@ def test_a_policy_file_is_judged_on_what_it_was_not_trained_on(bank, tmp_path):
     parts = bank.split({"train": 0.7, "test": 0.3}, seed=5)
     fit_linear(bank, parts["train"]).save(tmp_path / "mine.safetensors")
     found = evaluate(bank, [str(tmp_path / "mine.safetensors"), "best-fixed", "linear"], QUICK)
-    assert found.protocol["tasks"] == 18 and set(found.outcomes["mine"]) == set(parts["test"])
+    assert found.protocol.tasks == 18 and set(found.outcomes["mine"]) == set(parts["test"])
     assert set(found.outcomes["linear"]) == set(parts["test"]), "all are compared on the same tasks"
     own = load_policy(tmp_path / "mine.safetensors", ACTIONS, OBSERVATIONS)
-    played = play(Table.of(bank, parts["test"]), own.choose)
+    arrays = BankArrays.of(bank, parts["test"])
+    played = rollout(arrays, by_batch(own.choose, arrays)).outcomes
     assert found.policy("mine").accuracy == pytest.approx(played.correct.mean())
     assert found.policy("mine").cost == pytest.approx(played.cost.mean())
 
@@ -180,8 +181,8 @@ def test_a_given_policy_that_does_not_say_what_it_learned_from_is_refused_or_not
 
 
 def test_networks_without_a_dial_are_made_anew_for_other_weights_when_asked(bank):
-    wishes = Wishes(bank, 0.1, (0, 1))
-    made = [contender(name, wishes) for name in ("cql", "cql:effort", "nearest", "always:reason")]
+    wishes = CandidateOptions(bank, 0.1, (0, 1))
+    made = [candidate(name, wishes) for name in ("cql", "cql:effort", "nearest", "always:reason")]
     plain, again = variants(made, (0.0, 1.0), False), variants(made, (0.0, 1.0), True)
     assert [one.name for _, one in plain] == ["cql:effort @ 0", "cql:effort @ 1", "nearest @ 0", "nearest @ 1"]
     assert [one.plan.cost_weight for _, one in again[:2]] == [1.0, 0.0]

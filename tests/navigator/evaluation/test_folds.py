@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.records import SHOWS
 from pilotage.navigator.errors import BankError
@@ -19,57 +19,57 @@ def bank(tmp_path_factory):
 @pytest.mark.parametrize("count", [2, 5, 31])
 def test_every_task_is_judged_once_and_never_by_what_it_taught(bank, count):
     folds = cross_fit(bank, count, seed=3)
-    assert sorted(task for fold in folds for task in fold.forest.tasks) == bank.tasks
+    assert sorted(task for fold in folds for task in fold.judged.tasks) == bank.tasks
     for fold in folds:
-        assert set(fold.training.tasks) == set(bank.tasks) - set(fold.forest.tasks)
+        assert set(fold.training.tasks) == set(bank.tasks) - set(fold.judged.tasks)
         with pytest.raises(BankError, match="has no task"):
-            fold.training.tree(fold.forest.tasks[0])
+            fold.training.tree(fold.judged.tasks[0])
         with pytest.raises(BankError, match="has no task"):
-            Forest.of(fold.training, fold.forest.tasks)
+            BankArrays.of(fold.training, fold.judged.tasks)
 
 
 def test_families_are_spread_over_the_folds(bank):
     for fold in cross_fit(bank, 5):
-        counts = Counter(fold.forest.families)
+        counts = Counter(fold.judged.families)
         assert set(counts) == set(bank.families) and max(counts.values()) - min(counts.values()) <= 1
 
 
 def test_the_same_seed_deals_the_same_folds(bank):
-    dealt = [[fold.forest.tasks for fold in cross_fit(bank, 4, seed)] for seed in (1, 1, 2)]
+    dealt = [[fold.judged.tasks for fold in cross_fit(bank, 4, seed)] for seed in (1, 1, 2)]
     assert dealt[0] == dealt[1] != dealt[2]
 
 
 def test_tasks_that_are_not_to_be_judged_are_learned_from_all_the_same(bank):
     judged = bank.tasks[:7]
     folds = cross_fit(bank, 5, judged=judged)
-    assert sorted(task for fold in folds for task in fold.forest.tasks) == judged
+    assert sorted(task for fold in folds for task in fold.judged.tasks) == judged
     assert all(len(fold.training.tasks) >= 24 for fold in folds)
 
 
 def test_a_fold_refuses_a_task_on_both_sides(bank):
     with pytest.raises(BankError, match="would be judged by what was learned from it"):
-        Fold(bank, Forest.of(bank, bank.tasks[:1]))
+        Fold(bank, BankArrays.of(bank, bank.tasks[:1]))
 
 
 def test_a_part_is_judged_by_all_others(bank):
     (fold,) = held_out(bank, "test", {"train": 0.5, "validation": 0.2, "test": 0.3}, seed=1)
-    assert list(fold.forest.tasks) == bank.split({"train": 0.5, "validation": 0.2, "test": 0.3}, 1)["test"]
-    assert len(fold.training.tasks) + len(fold.forest.tasks) == 31
+    assert list(fold.judged.tasks) == bank.split({"train": 0.5, "validation": 0.2, "test": 0.3}, 1)["test"]
+    assert len(fold.training.tasks) + len(fold.judged.tasks) == 31
 
 
 def test_families_are_held_out_whole(bank):
     folds = family_folds(bank, 2)
-    assert sorted(task for fold in folds for task in fold.forest.tasks) == bank.tasks
+    assert sorted(task for fold in folds for task in fold.judged.tasks) == bank.tasks
     for fold in folds:
-        assert not set(fold.forest.families) & set(fold.training.families)
+        assert not set(fold.judged.families) & set(fold.training.families)
 
 
 def test_a_task_that_both_banks_hold_is_not_judged_by_what_it_taught(bank, tmp_path):
     trees = {(task, task.split("/")[0]): [node()] for task in bank.tasks[:20]}
     other = write_bank(tmp_path / "o", {**trees, ("new/1", "new"): [node()]})
     folds = other_bank(bank, other, 5)
-    assert sorted(task for fold in folds for task in fold.forest.tasks) == other.tasks
-    assert not any(set(fold.training.tasks) & set(fold.forest.tasks) for fold in folds)
+    assert sorted(task for fold in folds for task in fold.judged.tasks) == other.tasks
+    assert not any(set(fold.training.tasks) & set(fold.judged.tasks) for fold in folds)
 
 
 def test_banks_of_other_actions_do_not_meet(bank, tmp_path):
@@ -122,5 +122,5 @@ def test_a_copy_of_a_judged_task_is_not_learned_from_whatever_its_id_or_family(t
     ):
         for fold in folds:
             learned = {fold.training.tree(task).shows for task in fold.training.tasks}
-            assert not learned & set(fold.forest.shows) - {""}
-    assert sorted(task for fold in cross_fit(bank, 4) for task in fold.forest.tasks) == bank.tasks
+            assert not learned & set(fold.judged.shows) - {""}
+    assert sorted(task for fold in cross_fit(bank, 4) for task in fold.judged.tasks) == bank.tasks

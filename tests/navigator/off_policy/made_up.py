@@ -5,44 +5,43 @@ from functools import cache
 
 import numpy as np
 
-from pilotage.navigator.bank.arrays import Forest
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.off_policy import Episode, Log
-from pilotage.navigator.values.exact import policy_values
 from tests.navigator.banks import learnable_bank, random_bank
 
 
 @cache
 def trees(seed, tasks=2, depth=2):
     with tempfile.TemporaryDirectory() as folder:
-        return Forest.of(random_bank(folder, seed=seed, tasks=tasks, depth=depth))
+        return BankArrays.of(random_bank(folder, seed=seed, tasks=tasks, depth=depth))
 
 
 @cache
 def learnable(tasks=30):
     with tempfile.TemporaryDirectory() as folder:
-        return Forest.of(learnable_bank(folder, tasks=tasks, depth=2))
+        return BankArrays.of(learnable_bank(folder, tasks=tasks, depth=2))
 
 
-def chances(forest, seed, sharpness=1.0):
+def chances(arrays, seed, sharpness=1.0):
     """Random probabilities over what is playable in each state."""
-    drawn = np.random.default_rng(seed).random(forest.playable.shape) ** sharpness * forest.playable + 1e-3
-    drawn *= forest.playable
+    drawn = np.random.default_rng(seed).random(arrays.playable.shape) ** sharpness * arrays.playable + 1e-3
+    drawn *= arrays.playable
     return drawn / drawn.sum(axis=1, keepdims=True)
 
 
-def softened(chosen, forest, epsilon):
+def softened(chosen, arrays, epsilon):
     """Chances of following actions `chosen`, shape (n,), but for a share that is uniform."""
-    uniform = forest.playable / forest.playable.sum(axis=1, keepdims=True)
-    certain = np.zeros(forest.playable.shape)
-    certain[np.arange(len(forest)), chosen] = 1
+    uniform = arrays.playable / arrays.playable.sum(axis=1, keepdims=True)
+    certain = np.zeros(arrays.playable.shape)
+    certain[np.arange(len(arrays)), chosen] = 1
     return (1 - epsilon) * certain + epsilon * uniform
 
 
-def every_run(forest, behaviour):
+def every_run(arrays, behaviour):
     """All runs of all tasks with their chances: `(chance, states, episode)`, a task of its own for each."""
     found = []
-    for number, root in enumerate(forest.roots.tolist()):
-        if forest.ended[root]:
+    for number, root in enumerate(arrays.roots.tolist()):
+        if arrays.ended[root]:
             continue
         pending = [(1.0, (root,), (), ())]
         while pending:
@@ -50,57 +49,62 @@ def every_run(forest, behaviour):
             state = states[-1]
             for action in np.flatnonzero(behaviour[state]).tolist():
                 share = chance * behaviour[state, action]
-                if action == forest.terminal:
-                    ends = [(share, states, (*costs, forest.stop_cost[state]), state)]
+                if action == arrays.terminal:
+                    ends = [(share, states, (*costs, arrays.stop_cost[state]), state)]
                     ongoing = []
                 else:
-                    samples = forest.children[state][action]
+                    samples = arrays.children[state][action]
                     share /= len(samples)
                     ends = [
-                        (share, states, (*costs, forest.cost[s] + forest.stop_cost[s]), s)
+                        (share, states, (*costs, arrays.cost[s] + arrays.stop_cost[s]), s)
                         for s in samples
-                        if forest.ended[s]
+                        if arrays.ended[s]
                     ]
                     ongoing = [
-                        (share, (*states, s), (*actions, action), (*costs, forest.cost[s]))
+                        (share, (*states, s), (*actions, action), (*costs, arrays.cost[s]))
                         for s in samples
-                        if not forest.ended[s]
+                        if not arrays.ended[s]
                     ]
                 pending += ongoing
                 for probability, visited, paid, last in ends:
                     visited = list(visited)
                     episode = Episode(
-                        task=f"{forest.tasks[number]}#{len(found)}",
-                        observations=forest.seen[visited],
-                        masks=forest.playable[visited],
+                        task=f"{arrays.tasks[number]}#{len(found)}",
+                        observations=arrays.features[visited],
+                        masks=arrays.playable[visited],
                         actions=[*actions, action],
                         costs=list(paid),
-                        correct=float(forest.score[last]),
+                        correct=float(arrays.score[last]),
                         behaviour=behaviour[visited],
-                        first_cost=float(forest.cost[root]),
+                        first_cost=float(arrays.cost[root]),
                     )
                     found.append((probability, visited, episode))
     return found
 
 
-def logged(forest, behaviour):
+def logged(arrays, behaviour):
     """All runs as one log, the chance of each, and the states of its decisions."""
-    runs = every_run(forest, behaviour)
-    log = Log.of([episode for _, _, episode in runs], forest.actions, forest.observations)
+    runs = every_run(arrays, behaviour)
+    log = Log.of([episode for _, _, episode in runs], arrays.actions, arrays.observations)
     return log, np.array([chance for chance, _, _ in runs]), np.concatenate([states for _, states, _ in runs])
 
 
-def true_values(forest, target):
+def true_values(arrays, target):
     """What is still to come after each action as the target goes on: score and cost, shape (states, actions, 2)."""
-    free, paid = (policy_values(forest, target, weight).q for weight in (0.0, 1.0))
-    playable = forest.playable
-    return np.stack([np.where(playable, free, 0), np.where(playable, free, 0) - np.where(playable, paid, 0)], axis=2)
+    after = np.zeros((*arrays.playable.shape, 2))
+    after[:, arrays.terminal] = np.column_stack([arrays.score, arrays.stop_cost])
+    for state in reversed(range(len(arrays))):  # children come after their parents
+        on = after[state, arrays.terminal] if arrays.ended[state] else target[state] @ after[state]
+        before, action = arrays.parent[state], arrays.action[state]
+        if before >= 0:
+            after[before, action] += (on + [0, arrays.cost[state]]) / arrays.samples[before, action]
+    return after
 
 
-def states_of(forest, log):
-    """The state of each decision of a log drawn from a forest in which no two states look alike."""
-    known = {row.tobytes(): place for place, row in enumerate(forest.seen)}
-    return np.array([known[row.tobytes()] for row in log.seen])
+def states_of(arrays, log):
+    """The state of each decision of a log drawn from trees in which no two states look alike."""
+    known = {row.tobytes(): place for place, row in enumerate(arrays.features)}
+    return np.array([known[row.tobytes()] for row in log.features])
 
 
 def rows(log, episodes):
@@ -116,7 +120,7 @@ def part_of(log, episodes):
         pieces.append(
             Episode(
                 f"{log.tasks[one]}.{place}",
-                log.seen[these],
+                log.features[these],
                 log.legal[these],
                 log.taken[these].tolist(),
                 log.rewards[these, 1].tolist(),

@@ -7,40 +7,47 @@ import numpy as np
 import pytest
 
 from pilotage.navigator.errors import LogError, SpecMismatch
-from pilotage.navigator.off_policy import Episode, Log, chances_of, estimate, estimated_chances, fitted_values
-from pilotage.navigator.off_policy.rollout import drawn_log
+from pilotage.navigator.off_policy import (
+    Episode,
+    Log,
+    estimate,
+    estimated_probabilities,
+    fitted_values,
+    probabilities_of,
+)
+from pilotage.navigator.off_policy.sampling import drawn_log
 from pilotage.navigator.policies.epsilon import EpsilonPolicy
 from pilotage.navigator.policies.policy import Decision, FixedPolicy, RandomPolicy
-from pilotage.navigator.values.outcomes import one_hot, outcomes_of
+from pilotage.navigator.values.rollout import by_probabilities, one_hot, rollout
 from tests.navigator.banks import ACTIONS, OBSERVATIONS
 from tests.navigator.off_policy import made_up
 
 PROGRAM = FixedPolicy(["program"], ACTIONS, OBSERVATIONS)
 
 
-def uniform(forest):
-    return forest.playable / forest.playable.sum(axis=1, keepdims=True)
+def uniform(arrays):
+    return arrays.playable / arrays.playable.sum(axis=1, keepdims=True)
 
 
-def truth(forest, policy, epsilon=0.0):
-    chosen = np.array([policy.decide(o, m).action for o, m in zip(forest.seen, forest.playable, strict=True)])
-    outcomes = outcomes_of(forest, made_up.softened(chosen, forest, epsilon))
+def truth(arrays, policy, epsilon=0.0):
+    chosen = np.array([policy.decide(o, m).action for o, m in zip(arrays.features, arrays.playable, strict=True)])
+    outcomes = rollout(arrays, by_probabilities(made_up.softened(chosen, arrays, epsilon))).outcomes
     return outcomes.accuracy, outcomes.mean_cost
 
 
 @pytest.fixture(scope="module")
-def forest():
+def arrays():
     return made_up.learnable()
 
 
 @pytest.fixture(scope="module")
-def log(forest):
-    return drawn_log(forest, uniform(forest), 400, seed=3)
+def log(arrays):
+    return drawn_log(arrays, uniform(arrays), 400, seed=3)
 
 
-def test_every_estimator_comes_close_with_enough_runs(forest, log):
+def test_every_estimator_comes_close_with_enough_runs(arrays, log):
     found = estimate(log, PROGRAM, resamples=200)
-    accuracy, cost = truth(forest, PROGRAM)
+    accuracy, cost = truth(arrays, PROGRAM)
     for name, one in found.by.items():
         rough = name in ("is", "wis", "pdis", "wpdis")  # a run in 16 agrees, and weighs 16: a standard error of 0.15
         assert one.accuracy.value == pytest.approx(accuracy, abs=0.45 if rough else 0.1), name
@@ -54,23 +61,23 @@ def test_every_estimator_comes_close_with_enough_runs(forest, log):
     assert found.effective_sample_size == pytest.approx(found.agreeing)
 
 
-def test_a_better_policy_is_seen_to_be_better(forest, log):
+def test_a_better_policy_is_seen_to_be_better(arrays, log):
     always = estimate(log, FixedPolicy(["program"], ACTIONS, OBSERVATIONS), resamples=200)
     never = estimate(log, FixedPolicy(["answer"], ACTIONS, OBSERVATIONS), resamples=200)
     assert always.by["wdr"].accuracy.value > never.by["wdr"].accuracy.value + 0.1
     assert never.by["wdr"].cost_gain.high < 0, "answering at once is cheaper than what was logged"
 
 
-def test_the_interval_covers_the_truth_about_as_often_as_it_says(forest):
+def test_the_interval_covers_the_truth_about_as_often_as_it_says(arrays):
     """A small study: 100 logs of 80 runs, 95% intervals of both parts of the reward."""
-    target = made_up.softened(np.full(len(forest), 1), forest, 0.4) * forest.playable
-    target = np.where(forest.playable[:, [1]], target, uniform(forest))
-    true = outcomes_of(forest, target)
-    values = made_up.true_values(forest, target)
+    target = made_up.softened(np.full(len(arrays), 1), arrays, 0.4) * arrays.playable
+    target = np.where(arrays.playable[:, [1]], target, uniform(arrays))
+    true = rollout(arrays, by_probabilities(target)).outcomes
+    values = made_up.true_values(arrays, target)
     covered = {name: [] for name in ("is", "wis", "wpdis", "dr", "wdr")}
     for seed in range(100):
-        log = drawn_log(forest, uniform(forest), 80, seed)
-        states = made_up.states_of(forest, log)
+        log = drawn_log(arrays, uniform(arrays), 80, seed)
+        states = made_up.states_of(arrays, log)
         found = estimate(log, target[states], values=values[states], resamples=200, seed=seed)
         for name, hits in covered.items():
             accuracy, cost = found.by[name].accuracy, found.by[name].cost
@@ -82,7 +89,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says(forest):
 
 
 def test_a_fitted_model_never_sees_the_task_that_it_values(log):
-    target = chances_of(PROGRAM, log)
+    target = probabilities_of(PROGRAM, log)
     before = fitted_values(log, target)
     rewards = log.rewards.copy()
     spoilt = log.task[log.episode] == 7
@@ -92,22 +99,22 @@ def test_a_fitted_model_never_sees_the_task_that_it_values(log):
     assert (after[~spoilt] != before[~spoilt]).any()
 
 
-def test_a_fitted_model_makes_doubly_robust_estimates_steadier(forest):
+def test_a_fitted_model_makes_doubly_robust_estimates_steadier(arrays):
     spread = {"pdis": [], "dr": []}
     for seed in range(12):
-        found = estimate(drawn_log(forest, uniform(forest), 120, seed), PROGRAM, resamples=2)
+        found = estimate(drawn_log(arrays, uniform(arrays), 120, seed), PROGRAM, resamples=2)
         for name, values in spread.items():
             values.append((found.by[name].accuracy.value, found.by[name].cost.value))
     pdis, dr = (np.std(values, axis=0) for values in spread.values())
     assert (dr < 0.75 * pdis).all()
 
 
-def test_chances_are_learnt_from_what_was_taken(forest):
+def test_chances_are_learnt_from_what_was_taken(arrays):
     base = FixedPolicy(["program"], ACTIONS, OBSERVATIONS)
-    chosen = np.array([base.decide(o, m).action for o, m in zip(forest.seen, forest.playable, strict=True)])
-    behaviour = made_up.softened(chosen, forest, 0.6)
-    log = drawn_log(forest, behaviour, 600, seed=1)
-    guessed = estimated_chances(log)
+    chosen = np.array([base.decide(o, m).action for o, m in zip(arrays.features, arrays.playable, strict=True)])
+    behaviour = made_up.softened(chosen, arrays, 0.6)
+    log = drawn_log(arrays, behaviour, 600, seed=1)
+    guessed = estimated_probabilities(log)
     assert guessed.sum(axis=1) == pytest.approx(1) and not guessed[~log.legal].any()
     taken = np.arange(len(log.taken)), log.taken
     assert (guessed[taken] > 0).all()
@@ -116,11 +123,11 @@ def test_chances_are_learnt_from_what_was_taken(forest):
     assert unknown.by["wdr"].accuracy.value == pytest.approx(known.by["wdr"].accuracy.value, abs=0.05)
 
 
-def test_what_was_never_taken_has_no_estimated_chance(forest):
-    answers = one_hot(forest, np.full(len(forest), forest.terminal))
-    log = drawn_log(forest, answers, 30)
-    guessed = estimated_chances(log)
-    assert (guessed[:, forest.terminal] == 1).all()
+def test_what_was_never_taken_has_no_estimated_chance(arrays):
+    answers = one_hot(np.full(len(arrays), arrays.terminal), len(ACTIONS))
+    log = drawn_log(arrays, answers, 30)
+    guessed = estimated_probabilities(log)
+    assert (guessed[:, arrays.terminal] == 1).all()
     found = estimate(log.with_behaviour(guessed), PROGRAM, resamples=50)
     assert found.lost == pytest.approx(1) and found.agreeing == 0
     assert "program at the start" in found.warnings[0] and "no logged run" in found.warnings[1]
@@ -128,37 +135,37 @@ def test_what_was_never_taken_has_no_estimated_chance(forest):
     assert json.loads(json.dumps(found.to_json(), allow_nan=False))["estimates"]["wis"]["accuracy"]["value"] is None
 
 
-def test_few_runs_get_a_warning_and_no_interval(forest):
-    log = drawn_log(forest, uniform(forest), 12, seed=2)
+def test_few_runs_get_a_warning_and_no_interval(arrays):
+    log = drawn_log(arrays, uniform(arrays), 12, seed=2)
     found = estimate(log, PROGRAM, resamples=50)
     assert 1 <= found.agreeing <= 4
     assert any("worth only" in one for one in found.warnings)
     assert np.isnan(found.by["wis"].accuracy.low) and np.isfinite(found.logged.accuracy.low)
 
 
-def test_wrong_chances_are_noticed(forest):
+def test_wrong_chances_are_noticed(arrays):
     """The runs mostly answered at once; told that they were uniform, the estimator sees weights that are too great."""
-    hasty = made_up.softened(np.full(len(forest), forest.terminal), forest, 0.3)
-    log = drawn_log(forest, hasty, 200, seed=1)
+    hasty = made_up.softened(np.full(len(arrays), arrays.terminal), arrays, 0.3)
+    log = drawn_log(arrays, hasty, 200, seed=1)
     policy = EpsilonPolicy(FixedPolicy(["answer"], ACTIONS, OBSERVATIONS), 0.3, ACTIONS)
     assert estimate(log, policy, resamples=20).warnings == ()
-    told = log.with_behaviour(chances_of(RandomPolicy(ACTIONS), log))
+    told = log.with_behaviour(probabilities_of(RandomPolicy(ACTIONS), log))
     assert any("probably not right" in one for one in estimate(told, policy, resamples=20).warnings)
 
 
-def test_runs_of_one_task_count_as_one(forest):
-    log = drawn_log(forest, uniform(forest), 40, seed=5)
+def test_runs_of_one_task_count_as_one(arrays):
+    log = drawn_log(arrays, uniform(arrays), 40, seed=5)
     doubled = replace(log, tasks=("twice", "twice", *log.tasks[2:]))
     assert doubled.share[:2].sum() == pytest.approx(doubled.share[2]) and doubled.share.sum() == pytest.approx(1)
     assert estimate(doubled, PROGRAM, resamples=50).tasks == 39
 
 
-def test_one_task_has_no_model(forest):
-    log = drawn_log(forest, uniform(forest), 40, seed=5)
+def test_one_task_has_no_model(arrays):
+    log = drawn_log(arrays, uniform(arrays), 40, seed=5)
     found = estimate(replace(log, tasks=("one",) * 40), PROGRAM, resamples=50)
     assert "dr" not in found.by and any("with one task" in one for one in found.warnings)
     with pytest.raises(LogError, match="at least 2 tasks"):
-        fitted_values(replace(log, tasks=("one",) * 40), chances_of(PROGRAM, log))
+        fitted_values(replace(log, tasks=("one",) * 40), probabilities_of(PROGRAM, log))
 
 
 def test_the_same_seed_gives_the_same_figures(log):
@@ -204,11 +211,13 @@ def test_a_log_needs_runs_and_their_chances():
         empty = episode(actions=[], costs=[], observations=np.zeros((0, 8)), masks=np.zeros((0, 4)), behaviour=None)
         Log.of([empty], ACTIONS, OBSERVATIONS)
     log = Log.of([episode(), episode(behaviour=None)], ACTIONS, OBSERVATIONS)
-    with pytest.raises(LogError, match="tell no chances"):
+    with pytest.raises(LogError, match="tell no probabilities"):
         estimate(log, PROGRAM)
-    with pytest.raises(LogError, match="run 1 .task 't'., decision 0: 'reason' was taken, which has no chance there"):
+    with pytest.raises(LogError, match="run 1 .task 't'., decision 0: 'reason' was taken, which has no probability"):
         log.with_behaviour(np.tile([0, 0, 0, 1.0], (4, 1)))
-    answered = estimate(log.with_behaviour(chances_of(RandomPolicy(ACTIONS), log)), RandomPolicy(ACTIONS), resamples=9)
+    answered = estimate(
+        log.with_behaviour(probabilities_of(RandomPolicy(ACTIONS), log)), RandomPolicy(ACTIONS), resamples=9
+    )
     assert answered.runs == 2
 
 
@@ -221,10 +230,10 @@ class Stubborn:
 
 def test_a_policy_that_does_what_is_not_legal_is_named(log):
     with pytest.raises(SpecMismatch, match="stubborn, task"):
-        chances_of(Stubborn(), log)
+        probabilities_of(Stubborn(), log)
 
 
-def test_an_exploring_policy_explores_as_often_as_it_says(forest):
+def test_an_exploring_policy_explores_as_often_as_it_says(arrays):
     policy = EpsilonPolicy(PROGRAM, 0.4, ACTIONS)
     assert policy.name == "epsilon=0.4:fixed:program"
     rng = np.random.default_rng(0)
@@ -238,4 +247,4 @@ def test_an_exploring_policy_explores_as_often_as_it_says(forest):
         assert decision.probabilities == pytest.approx((0.1, 0.7, 0.1, 0.1))
         drawn.append(decision.action)
     assert np.bincount(drawn) / 2000 == pytest.approx([0.1, 0.7, 0.1, 0.1], abs=0.03)
-    assert estimate(drawn_log(forest, uniform(forest), 50), policy, resamples=9).policy == policy.name
+    assert estimate(drawn_log(arrays, uniform(arrays), 50), policy, resamples=9).policy == policy.name

@@ -6,76 +6,76 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pilotage.navigator.off_policy.estimators import WITH_MODEL, WITHOUT_MODEL, logged, terms
-from pilotage.navigator.off_policy.rollout import drawn_log
+from pilotage.navigator.off_policy.sampling import drawn_log
 from pilotage.navigator.off_policy.weights import Weights
-from pilotage.navigator.values.outcomes import outcomes_of
+from pilotage.navigator.values.rollout import by_probabilities, rollout
 from tests.navigator.off_policy import made_up
 
 relaxed = settings(max_examples=25)
 seeds = st.integers(0, 12)
 
 
-def truth(forest, target):
+def truth(arrays, target):
     """Mean score and cost over the tasks that begin with a decision."""
-    outcomes = outcomes_of(forest, target)
-    open_tasks = ~forest.ended[forest.roots]
+    outcomes = rollout(arrays, by_probabilities(target)).outcomes
+    open_tasks = ~arrays.ended[arrays.roots]
     return np.array([outcomes.correct[open_tasks].mean(), outcomes.cost[open_tasks].mean()])
 
 
-def expectation(forest, log, chance, of):
+def expectation(arrays, log, chance, of):
     """Exact mean of an unweighted estimate from one run a task: every run counts with its chance."""
-    return of.value(chance / (~forest.ended[forest.roots]).sum())
+    return of.value(chance / (~arrays.ended[arrays.roots]).sum())
 
 
 @relaxed
 @given(seeds, seeds, seeds)
 def test_estimates_without_weighing_are_unbiased_whatever_the_model_says(tree, one, other):
-    forest = made_up.trees(tree)
-    behaviour, target = made_up.chances(forest, one), made_up.chances(forest, 100 + other, sharpness=3)
-    log, chance, states = made_up.logged(forest, behaviour)
+    arrays = made_up.trees(tree)
+    behaviour, target = made_up.chances(arrays, one), made_up.chances(arrays, 100 + other, sharpness=3)
+    log, chance, states = made_up.logged(arrays, behaviour)
     weights = Weights(log, target[states])
     wrong = np.random.default_rng(other).normal(size=(*log.legal.shape, 2)) * 3
     # A wrong model must say the same of a state in whichever run it is met.
     wrong = wrong[np.unique(states, return_inverse=True)[1]]
     for name in ("is", "pdis", "dr"):
-        found = expectation(forest, log, chance, terms(name, weights, wrong))
-        assert found == pytest.approx(truth(forest, target)), name
+        found = expectation(arrays, log, chance, terms(name, weights, wrong))
+        assert found == pytest.approx(truth(arrays, target)), name
 
 
 @relaxed
 @given(seeds, seeds, seeds)
 def test_weighing_is_exact_where_every_run_counts_with_its_chance(tree, one, other):
     """What the weighted estimates tend to as runs grow without end."""
-    forest = made_up.trees(tree, tasks=1)
-    if forest.ended[forest.roots].all():
+    arrays = made_up.trees(tree, tasks=1)
+    if arrays.ended[arrays.roots].all():
         return
-    behaviour, target = made_up.chances(forest, one), made_up.chances(forest, 100 + other, sharpness=3)
-    log, chance, states = made_up.logged(forest, behaviour)
+    behaviour, target = made_up.chances(arrays, one), made_up.chances(arrays, 100 + other, sharpness=3)
+    log, chance, states = made_up.logged(arrays, behaviour)
     weights = Weights(log, target[states])
     wrong = np.full((*log.legal.shape, 2), 0.3)
     for name in ("wis", "wpdis", "wdr"):
-        found = expectation(forest, log, chance, terms(name, weights, wrong))
-        assert found == pytest.approx(truth(forest, target)), name
+        found = expectation(arrays, log, chance, terms(name, weights, wrong))
+        assert found == pytest.approx(truth(arrays, target)), name
 
 
 @relaxed
 @given(seeds, seeds, seeds)
 def test_the_true_values_need_no_weights(tree, one, other):
-    forest = made_up.trees(tree)
-    behaviour, target = made_up.chances(forest, one), made_up.chances(forest, 100 + other)
-    log, chance, states = made_up.logged(forest, behaviour)
+    arrays = made_up.trees(tree)
+    behaviour, target = made_up.chances(arrays, one), made_up.chances(arrays, 100 + other)
+    log, chance, states = made_up.logged(arrays, behaviour)
     weights = Weights(log, target[states])
-    values = made_up.true_values(forest, target)[states]
+    values = made_up.true_values(arrays, target)[states]
     for name in WITH_MODEL:
-        assert expectation(forest, log, chance, terms(name, weights, values)) == pytest.approx(truth(forest, target))
+        assert expectation(arrays, log, chance, terms(name, weights, values)) == pytest.approx(truth(arrays, target))
 
 
 @relaxed
 @given(seeds, seeds)
 def test_judging_the_logging_policy_gives_what_it_reached(tree, one):
-    forest = made_up.trees(tree)
-    behaviour = made_up.chances(forest, one)
-    log, _, states = made_up.logged(forest, behaviour)
+    arrays = made_up.trees(tree)
+    behaviour = made_up.chances(arrays, one)
+    log, _, states = made_up.logged(arrays, behaviour)
     weights = Weights(log, behaviour[states])
     assert weights.whole == pytest.approx(1) and weights.effective_sample_size == pytest.approx(len(log))
     plain = logged(log).value(log.share)
@@ -86,9 +86,9 @@ def test_judging_the_logging_policy_gives_what_it_reached(tree, one):
 @relaxed
 @given(seeds, seeds, seeds, st.integers(2, 12))
 def test_weights_and_weighted_estimates_stay_within_their_bounds(tree, one, other, count):
-    forest = made_up.trees(tree)
-    behaviour, target = made_up.chances(forest, one), made_up.chances(forest, 100 + other, sharpness=4)
-    log, chance, states = made_up.logged(forest, behaviour)
+    arrays = made_up.trees(tree)
+    behaviour, target = made_up.chances(arrays, one), made_up.chances(arrays, 100 + other, sharpness=4)
+    log, chance, states = made_up.logged(arrays, behaviour)
     assert Weights(log, target[states]).whole @ chance == pytest.approx(chance.sum()), "weights are 1 on average"
     drawn = np.random.default_rng(other).integers(len(log), size=count)
     some = made_up.part_of(log, drawn)
@@ -106,12 +106,12 @@ def test_weights_and_weighted_estimates_stay_within_their_bounds(tree, one, othe
 
 
 def test_what_the_target_would_do_where_nothing_was_logged_is_counted():
-    forest = made_up.learnable()
-    program, answer = forest.actions.index("program"), forest.terminal
-    behaviour = forest.playable.astype(float)
-    behaviour[forest.roots, program] = 0  # never first
+    arrays = made_up.learnable()
+    program, answer = arrays.actions.index("program"), arrays.terminal
+    behaviour = arrays.playable.astype(float)
+    behaviour[arrays.roots, program] = 0  # never first
     behaviour /= behaviour.sum(axis=1, keepdims=True)
-    log = drawn_log(forest, behaviour, 200)
+    log = drawn_log(arrays, behaviour, 200)
     mixed = np.zeros((len(log.taken), 4))
     mixed[:, answer] = np.where(log.step == 0, 0.25, 1)
     mixed[log.step == 0, program] = 0.75
@@ -124,20 +124,20 @@ def test_what_the_target_would_do_where_nothing_was_logged_is_counted():
 @pytest.fixture(scope="module")
 def study():
     """Many logs of one behaviour, and what each estimator says of one target on each of them."""
-    forest = made_up.learnable()
-    uniform = forest.playable / forest.playable.sum(axis=1, keepdims=True)
-    target = made_up.softened(np.where(forest.depth == 0, 1, forest.terminal), forest, 0.2)
-    values = made_up.true_values(forest, target)
+    arrays = made_up.learnable()
+    uniform = arrays.playable / arrays.playable.sum(axis=1, keepdims=True)
+    target = made_up.softened(np.where(arrays.depth == 0, 1, arrays.terminal), arrays, 0.2)
+    values = made_up.true_values(arrays, target)
     found = {}
     for runs in (40, 320):
         for seed in range(60 if runs == 40 else 15):
-            log = drawn_log(forest, uniform, runs, seed)
-            states = made_up.states_of(forest, log)
+            log = drawn_log(arrays, uniform, runs, seed)
+            states = made_up.states_of(arrays, log)
             weights = Weights(log, target[states])
             for name in (*WITHOUT_MODEL, *WITH_MODEL):
                 here = terms(name, weights, values[states]).value(log.share)
                 found.setdefault((name, runs), []).append(here)
-    return {key: np.array(of) for key, of in found.items()}, truth(forest, target)
+    return {key: np.array(of) for key, of in found.items()}, truth(arrays, target)
 
 
 @pytest.mark.parametrize("name", ["is", "pdis", "dr"])

@@ -10,7 +10,7 @@ from pilotage.navigator.report.figures.canvas import style
 from pilotage.navigator.report.figures.curves import mean_curve
 from pilotage.navigator.report.figures.routes import chosen_policy, places_of
 from pilotage.navigator.report.palette import DARK, PAPER, contrast, looks
-from pilotage.navigator.report.schema import parse
+from pilotage.navigator.report.reading import parse
 from tests.navigator.report.evaluations import evaluation
 
 
@@ -30,17 +30,20 @@ def overlapping(texts):
     ]
 
 
-def test_the_labels_of_twelve_policies_do_not_overlap(many):
+def test_the_names_of_twelve_policies_stand_beside_the_axes_by_accuracy(many):
     with style():
         figure = frontier.draw(many, looks(many))
         figure.draw_without_rendering()
-        labels = [text for text in figure.axes[0].texts if isinstance(text, Annotation)]
-        frame = figure.axes[0].get_window_extent()
-        assert {policy.name for policy in many.policies if len(policy.name) < 26} <= {one.get_text() for one in labels}
-        assert not overlapping(labels)
-        for one in labels:
-            box = Text.get_window_extent(one)
-            assert frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
+        names = figure.legends[0].get_texts()
+        ranked = [policy.name for policy in sorted(many.policies, key=lambda policy: -policy.accuracy)]
+        assert [name for name in ranked if len(name) <= 26] == [
+            t.get_text() for t in names if "\u2026" not in t.get_text()
+        ]
+        assert not overlapping(names)
+        right = figure.axes[0].get_window_extent().x1
+        for text in names:
+            box = Text.get_window_extent(text)
+            assert right < box.x0 and box.x1 <= figure.bbox.x1 and figure.bbox.y0 <= box.y0
 
 
 @pytest.mark.parametrize("draw", [comparisons.draw, families.draw])

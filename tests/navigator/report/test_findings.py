@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pilotage.navigator.evaluation.schema import Comparison
 from pilotage.navigator.report.findings import comparison, gap, headline, usable, value, verdict
 from pilotage.navigator.report.method import cautions, method
-from pilotage.navigator.report.schema import Comparison, parse
+from pilotage.navigator.report.reading import parse
 from pilotage.navigator.report.sections import sections
 from pilotage.navigator.report.wording import elided, listed, number, p_value, percent, points, tokens
 from tests.navigator.report.evaluations import evaluation

@@ -1,13 +1,16 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import ROOT
-from pilotage.navigator.training.rollout import play
+from pilotage.navigator.training.support import action_support
 from pilotage.navigator.training.surrogate import Leaf, follow, imitate, in_words
-from pilotage.navigator.training.table import Table
-from tests.navigator.banks import ACTIONS, random_bank
+from pilotage.navigator.values.rollout import by_batch, rollout
+from tests.navigator.banks import ACTIONS, children_of, random_bank
 
 TERMINAL = len(ACTIONS) - 1
 
@@ -22,13 +25,13 @@ def arbitrary(seed):
     return choose
 
 
-def by_hand(tree, choose, table):
+def by_hand(tree, choose, arrays):
     """Expected score, cost and steps of a policy on one tree, node by node."""
 
     def follow_on(node):
         if node.terminal and node.parent is not None:
             return node.score, node.stop_cost, 0.0
-        children = tree.children[node.id]
+        children = children_of(tree)[node.id]
         mask = ACTIONS.mask(children)
         action = int(choose(np.array([node.observation], np.float32), np.array([mask]))[0])
         if action == TERMINAL:
@@ -48,39 +51,41 @@ def by_hand(tree, choose, table):
 @given(seed=st.integers(0, 2**16))
 def test_playing_all_tasks_at_once_gives_what_walking_each_tree_gives(tmp_path_factory, seed):
     bank = random_bank(tmp_path_factory.mktemp("bank") / "b", seed=seed, tasks=3)
-    table, choose = Table.of(bank), arbitrary(seed)
-    found = play(table, choose)
-    wanted = np.array([by_hand(bank.tree(task), choose, table) for task in table.tasks])
-    assert np.allclose(np.column_stack([found.correct, found.cost, found.steps]), wanted, atol=1e-5)
+    arrays, choose = BankArrays.of(bank), arbitrary(seed)
+    found = rollout(arrays, by_batch(choose, arrays))
+    reached = found.outcomes
+    wanted = np.array([by_hand(bank.tree(task), choose, arrays) for task in arrays.tasks])
+    assert np.allclose(np.column_stack([reached.correct, reached.cost, found.uses.sum(axis=1)]), wanted, atol=1e-5)
 
 
-def test_edges_are_in_order_and_their_slices_find_them(tmp_path):
-    table = Table.of(random_bank(tmp_path / "b", seed=3, tasks=5))
-    first, count = table.slices
-    for state in range(len(table)):
-        for action in range(len(ACTIONS)):
-            edges = np.flatnonzero((table.source == state) & (table.action == action))
-            assert (
-                edges.tolist()
-                == list(range(first[state, action], first[state, action] + count[state, action]))[: len(edges)]
-            )
-            assert len(edges) == count[state, action]
-            assert bool(len(edges)) == table.recorded[state, action]
+def test_transitions_are_those_of_the_trees_in_order(tmp_path):
+    bank = random_bank(tmp_path / "b", seed=3, tasks=5)
+    arrays = BankArrays.of(bank)
+    steps = arrays.transitions
+    assert (np.diff(steps.source * len(ACTIONS) + steps.action) >= 0).all()
+    found = Counter(zip(steps.source.tolist(), steps.action.tolist(), strict=True))
+    for state, (number, id) in enumerate(zip(arrays.task, arrays.ids, strict=True)):
+        tree = bank.tree(arrays.tasks[number])
+        counts = {ACTIONS.index(action): len(there) for action, there in children_of(tree)[id].items()}
+        if not tree.nodes[id].terminal or state in arrays.roots:
+            counts[TERMINAL] = 1
+        assert counts == {action: found[state, action] for action in range(len(ACTIONS)) if found[state, action]}
+        assert np.flatnonzero(steps.recorded[state]).tolist() == sorted(counts)
 
 
 def test_the_fingerprint_is_that_of_the_content(tmp_path):
     one, same, other = (random_bank(tmp_path / name, seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
-    assert Table.of(one).fingerprint == Table.of(same).fingerprint != Table.of(other).fingerprint
-    assert Table.of(one, one.tasks[:2]).fingerprint != Table.of(one).fingerprint
+    assert BankArrays.of(one).fingerprint == BankArrays.of(same).fingerprint != BankArrays.of(other).fingerprint
+    assert BankArrays.of(one, one.tasks[:2]).fingerprint != BankArrays.of(one).fingerprint
 
 
 def test_what_was_tried_on_too_few_tasks_does_not_count(tmp_path):
-    table = Table.of(random_bank(tmp_path / "b", seed=1, tasks=6, coverage=0.4))
-    everything, often = table.support(1), table.support(4)
+    arrays = BankArrays.of(random_bank(tmp_path / "b", seed=1, tasks=6, coverage=0.4))
+    everything, often = action_support(arrays, 1), action_support(arrays, 4)
     for counts, actions in often.tried.items():
         assert set(actions) <= set(everything.tried[counts])
     assert sum(map(len, often.tried.values())) < sum(map(len, everything.tried.values()))
-    assert everything.masks(table.observations)[table.recorded].all()
+    assert everything.masks(arrays.features)[arrays.transitions.recorded].all()
 
 
 def test_a_small_tree_says_what_a_simple_policy_does():
