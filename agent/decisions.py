@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from pilotage.agent.trace import Decided, Trace
+from pilotage.agent.trace import DecisionRecord, Trace
 from pilotage.navigator.policies.policy import Decision
 from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, decimals
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 def decided(
     decision: Decision, observation: Observation, mask: ActionMask, actions: ActionSpec, trace: Trace
-) -> Decided:
+) -> DecisionRecord:
     """The record of a decision that was taken after this trace."""
     chances = None
     if decision.probabilities is not None:
         chances = {name: p for name, p in zip(actions.names, decision.probabilities, strict=True) if p > 0}
-    return Decided(
+    return DecisionRecord(
         observation=tuple(decimals(observation)),
         legal=tuple(name for name, allowed in zip(actions.names, mask, strict=True) if allowed),
         block=actions.names[decision.action],
@@ -45,7 +45,7 @@ class Navigation(BaseModel):
     preset: str
     actions: str
     features: str
-    decisions: tuple[Decided, ...]
+    decisions: tuple[DecisionRecord, ...]
 
     @classmethod
     def of(cls, observer: Observer, trace: Trace) -> Self | None:

@@ -142,7 +142,7 @@ class Step(BaseModel):
     seconds: float = Field(0.0, description="wall-clock seconds of the whole step, programs included")
 
 
-class Charge(BaseModel):
+class CostEntry(BaseModel):
     """An LLM cost outside a block's step: a self-assessment (`probe`), or writing to memory (`distil`)."""
 
     model_config = ConfigDict(frozen=True)
@@ -151,7 +151,7 @@ class Charge(BaseModel):
     usage: Usage
 
 
-class Decided(BaseModel):
+class DecisionRecord(BaseModel):
     """What the navigator saw and chose before a step, so that other policies can be judged by this run."""
 
     model_config = ConfigDict(frozen=True)
@@ -172,8 +172,8 @@ class Trace(BaseModel):
 
     recalled: Recalled = Recalled()
     steps: tuple[Step, ...] = ()
-    charges: tuple[Charge, ...] = ()
-    decisions: tuple[Decided, ...] = ()
+    charges: tuple[CostEntry, ...] = ()
+    decisions: tuple[DecisionRecord, ...] = ()
 
     @property
     def usage(self) -> Usage:

@@ -46,7 +46,7 @@ def model():
 async def solves(n: int) -> tuple[list[float], list[float]]:
     """Seconds of each step, and of each five-step solve."""
     agent = ReasoningAgent(model(), policy=ROUTE)
-    watch = Stopwatch(agent.parts.policy)
+    watch = Stopwatch(agent.components.policy)
     agent = ReasoningAgent(model(), policy=watch)
     steps, whole = [], []
     for turn in range(n + 20):

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from pilotage.agent.banks.stepwise import Ending, Moment, Stepwise, extended
+from pilotage.agent.banks.stepwise import ObservedState, Stepwise, StopOutcome, extended
 from pilotage.agent.errors import UsageError
 from pilotage.agent.prompting import describe
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
-from pilotage.agent.trace import Charge, Recalled, Step, Trace, Usage
+from pilotage.agent.trace import CostEntry, Recalled, Step, Trace, Usage
 from pilotage.navigator.bank.bank import ROOT, Node, child_id
 from pilotage.navigator.bank.records import SHOWS
 
@@ -20,7 +20,7 @@ TOLD_BY_NODE = {"block", "text", "candidate", "evidence"}
 """Fields of a step that have a place of their own in a node."""
 
 
-def root_node(task: Task, now: Moment, ending: Ending) -> Node:
+def root_node(task: Task, now: ObservedState, ending: StopOutcome) -> Node:
     """The node of a task before any block."""
     extras: dict[str, Any] = {"prompt": fingerprint(task), SHOWS: shown(task)}
     recalled = now.state.trace.recalled
@@ -29,7 +29,7 @@ def root_node(task: Task, now: Moment, ending: Ending) -> Node:
     return _node(ROOT, None, 0, now, ending, None, extras, now.state.trace.charges)
 
 
-def child_node(parent: Node, before: Moment, now: Moment, ending: Ending, sample: int = 0) -> Node:
+def child_node(parent: Node, before: ObservedState, now: ObservedState, ending: StopOutcome, sample: int = 0) -> Node:
     """The node that the newest step of `now` led to."""
     step = now.state.trace.steps[-1]
     extras = {"step": step.model_dump(mode="json", exclude_defaults=True, exclude=TOLD_BY_NODE)}
@@ -41,11 +41,11 @@ def _node(
     id: str,
     parent: str | None,
     sample: int,
-    now: Moment,
-    ending: Ending,
+    now: ObservedState,
+    ending: StopOutcome,
     step: Step | None,
     extras: dict[str, Any],
-    charges: tuple[Charge, ...],
+    charges: tuple[CostEntry, ...],
 ) -> Node:
     if charges:
         extras["charges"] = [charge.model_dump(mode="json", exclude_defaults=True) for charge in charges]
@@ -87,7 +87,7 @@ def shown(task: Task) -> str:
     return hashlib.sha256(describe(task).encode()).hexdigest()[:16]
 
 
-def root_moment(stepwise: Stepwise, task: Task, node: Node) -> Moment:
+def root_moment(stepwise: Stepwise, task: Task, node: Node) -> ObservedState:
     """The moment of a recorded root, without a call.
 
     Raises:
@@ -103,7 +103,7 @@ def root_moment(stepwise: Stepwise, task: Task, node: Node) -> Moment:
     return _moment(node, state)
 
 
-def child_moment(before: Moment, node: Node) -> Moment | None:
+def child_moment(before: ObservedState, node: Node) -> ObservedState | None:
     """The moment of a recorded node after that of its parent, without a call; None where its turns were not kept."""
     if "step" not in node.extras:
         return None
@@ -112,12 +112,12 @@ def child_moment(before: Moment, node: Node) -> Moment | None:
     return _moment(node, extended(before.state, step, charges=_charges(node)))
 
 
-def _charges(node: Node) -> tuple[Charge, ...]:
-    return tuple(Charge.model_validate(charge) for charge in node.extras.get("charges", ()))
+def _charges(node: Node) -> tuple[CostEntry, ...]:
+    return tuple(CostEntry.model_validate(charge) for charge in node.extras.get("charges", ()))
 
 
-def _moment(node: Node, state: State) -> Moment:
-    return Moment(
+def _moment(node: Node, state: State) -> ObservedState:
+    return ObservedState(
         state,
         np.array(node.observation, dtype=np.float32),
         np.array(node.mask, dtype=np.bool_),

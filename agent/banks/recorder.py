@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from pilotage.agent.banks.record import child_moment, child_node, root_moment, root_node
-from pilotage.agent.banks.stepwise import Moment, Stepwise
+from pilotage.agent.banks.stepwise import ObservedState, Stepwise
 from pilotage.agent.task import Task
 from pilotage.navigator.bank.bank import ROOT, BankWriter, Node, TaskHeader, child_id
 
@@ -17,11 +17,11 @@ class Enough(Exception):
 
 
 @dataclass(frozen=True)
-class Spot:
+class RecordedState:
     """A node and the moment of the run that it records."""
 
     node: Node
-    moment: Moment
+    moment: ObservedState
 
 
 class Recorder:
@@ -53,13 +53,13 @@ class Recorder:
         self._may_go_on = may_go_on
         self._on_node = on_node
         self._recorded = writer.nodes(task.id)
-        self._spots: dict[str, Spot] = {}
+        self._spots: dict[str, RecordedState] = {}
 
-    def walked(self, id: str) -> Spot | None:
+    def walked(self, id: str) -> RecordedState | None:
         """The spot of a node that was walked to before; None for another."""
         return self._spots.get(id)
 
-    async def root(self) -> Spot:
+    async def root(self) -> RecordedState:
         """Where the task starts.
 
         Raises:
@@ -68,15 +68,15 @@ class Recorder:
         if ROOT not in self._spots:
             node = self._recorded.get(ROOT)
             if node is not None:
-                self._spots[ROOT] = Spot(node, root_moment(self._stepwise, self._task, node))
+                self._spots[ROOT] = RecordedState(node, root_moment(self._stepwise, self._task, node))
             else:
                 self._require_leave()
                 now = await self._stepwise.start(self._task)
                 node = root_node(self._task, now, await self._stepwise.stop(now, self._task))
-                self._spots[ROOT] = await self._written(Spot(node, now))
+                self._spots[ROOT] = await self._written(RecordedState(node, now))
         return self._spots[ROOT]
 
-    async def child(self, before: Spot, block: str, sample: int = 0) -> Spot:
+    async def child(self, before: RecordedState, block: str, sample: int = 0) -> RecordedState:
         """What a block leads to, legal at `before`.
 
         Raises:
@@ -87,17 +87,17 @@ class Recorder:
             node = self._recorded.get(id)
             if node is not None:
                 now = child_moment(before.moment, node) or await self._again(before, node, block, sample)
-                self._spots[id] = Spot(node, now)
+                self._spots[id] = RecordedState(node, now)
             else:
                 self._require_leave()
                 now = await self._stepwise.take(before.moment, block, sample)
                 ending = await self._stepwise.stop(now, self._task)
                 self._spots[id] = await self._written(
-                    Spot(child_node(before.node, before.moment, now, ending, sample), now)
+                    RecordedState(child_node(before.node, before.moment, now, ending, sample), now)
                 )
         return self._spots[id]
 
-    async def _again(self, before: Spot, node: Node, block: str, sample: int) -> Moment:
+    async def _again(self, before: RecordedState, node: Node, block: str, sample: int) -> ObservedState:
         """The moment of a node that a trace brought, without its turns: run again, from the cache as a rule.
 
         Where the block does something else this time, nothing can follow the node: its mask leaves stopping only.
@@ -106,13 +106,13 @@ class Recorder:
         last = now.state.last
         if last is not None and (last.text, last.candidate) == (node.text, node.candidate):
             return now
-        return replace(now, mask=self._stepwise.parts.registry.actions.mask(()))
+        return replace(now, mask=self._stepwise.components.registry.actions.mask(()))
 
     def _require_leave(self) -> None:
         if not self._may_go_on(len(self._recorded)):
             raise Enough
 
-    async def _written(self, spot: Spot) -> Spot:
+    async def _written(self, spot: RecordedState) -> RecordedState:
         def write() -> None:
             self._writer.begin(self._header)
             self._writer.add(self._task.id, spot.node)

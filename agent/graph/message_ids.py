@@ -1,4 +1,4 @@
-"""Heard: under which id callbacks saw a model's reply, so that a message which repeats it is known for the same."""
+"""ReplyListener: under which id callbacks saw a reply, so that a message which repeats it is known for the same."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langgraph.config import get_config
 
 
-class Heard(BaseCallbackHandler):
+class ReplyListener(BaseCallbackHandler):
     """Notes the replies of the chat models that are called under it."""
 
     run_inline = True
@@ -29,10 +29,10 @@ class Heard(BaseCallbackHandler):
         return self._ids.get(text.strip()) if text is not None else None
 
 
-def hear() -> Heard:
+def listen_for_replies() -> ReplyListener:
     """Listens to the models that the running node calls from here on."""
-    heard = Heard()
+    listener = ReplyListener()
     callbacks = get_config().get("callbacks")
     if isinstance(callbacks, BaseCallbackManager):
-        callbacks.add_handler(heard)
-    return heard
+        callbacks.add_handler(listener)
+    return listener

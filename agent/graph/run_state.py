@@ -41,7 +41,7 @@ class RunState(RunInput, RunOutput, total=False):
 
     It is set anew when a run begins, so that nothing of an earlier run decides a later one, also where a checkpointer
     keeps the state between them. `working` holds the task as the run works on it,
-    `worker` tells the agent (`Parts.identity`).
+    `worker` tells the agent (`Components.identity`).
     """
 
     working: dict[str, Any]

@@ -139,7 +139,7 @@ def word_marks(texts: Iterable[str]) -> set[str]:
     return {word[:_STEM] for word in words if len(word) > 3 and re.fullmatch(r"[^\W\d]+", word)}
 
 
-def is_held_out(task_id: str, seed: int, share: float) -> bool:
+def in_control_group(task_id: str, seed: int, share: float) -> bool:
     """Whether a task belongs to the share that runs without hints: the same tasks for the same seed, everywhere."""
     digest = hashlib.sha256(f"{seed}/{task_id}".encode()).digest()
     return int.from_bytes(digest[:8], "big") < share * 2**64

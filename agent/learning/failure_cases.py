@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SHOWN = 1200
 
 
-def misstep_of(state: State, leader: Candidate, model: str) -> Misstep | None:
+def failure_case_of(state: State, leader: Candidate, model: str) -> Misstep | None:
     """The newest misstep that the evidence for `leader` settles; None where there is none.
 
     A program that failed, by an error or on the task's worked examples, and a later one of the leader's that passed; or

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pilotage.agent.candidates import Candidate
 from pilotage.agent.kit import Kit
-from pilotage.agent.learning.failure_cases import misstep_of
+from pilotage.agent.learning.failure_cases import failure_case_of
 from pilotage.agent.learning.recalling import recall_from
 from pilotage.agent.learning.writing import writer_from
 from pilotage.agent.state import State
@@ -65,7 +65,7 @@ class Learner:
         for draft in (await distil(solved, writer)).drafts:
             status: Status = "trusted" if leader.verified else "provisional"
             kept.append(await self._settle(draft, solved.provenance, status, writer, state))
-        misstep = misstep_of(state, leader, self._model) if self._pitfalls else None
+        misstep = failure_case_of(state, leader, self._model) if self._pitfalls else None
         if misstep is not None:
             lesson = (await warn(misstep, writer)).draft
             if lesson is not None:

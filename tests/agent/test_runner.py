@@ -26,7 +26,7 @@ def agent_over(model, **options):
 def test_the_drawn_graph_shows_every_block_and_the_way_between(scripted):
     drawn = agent_over(scripted).graph.get_graph()
     names = set(drawn.nodes)
-    blocks = set(agent_over(scripted).parts.registry.actions.names)
+    blocks = set(agent_over(scripted).components.registry.actions.names)
     assert names == blocks | {"__start__", "__end__", "begin", "observe", "navigate", "learn"}
     arrows = {(edge.source, edge.target) for edge in drawn.edges}
     assert {
