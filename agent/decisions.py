@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from pilotage.agent.routing.observation import Observer
 
 
-def decided(
+def decision_record(
     decision: Decision, observation: Observation, mask: ActionMask, actions: ActionSpec, trace: Trace
 ) -> DecisionRecord:
     """The record of a decision that was taken after this trace."""
-    chances = None
+    probabilities = None
     if decision.probabilities is not None:
-        chances = {name: p for name, p in zip(actions.names, decision.probabilities, strict=True) if p > 0}
+        probabilities = {name: p for name, p in zip(actions.names, decision.probabilities, strict=True) if p > 0}
     return DecisionRecord(
         observation=tuple(decimals(observation)),
         legal=tuple(name for name, allowed in zip(actions.names, mask, strict=True) if allowed),
         block=actions.names[decision.action],
-        probabilities=chances,
+        probabilities=probabilities,
         tokens=trace.usage.total_tokens,
     )
 

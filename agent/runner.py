@@ -28,11 +28,11 @@ from pilotage.agent.graph.build import (
     Nodes,
     UnusableRun,
     build_graph,
-    learning_charges,
+    learnt,
 )
 from pilotage.agent.graph.checkpoints import DurableGraph, durability_of, goes_on, thread_name
 from pilotage.agent.graph.isolation import AloneEach, alone, own_config
-from pilotage.agent.graph.run_state import RunInput, trace_of
+from pilotage.agent.graph.run_state import Dumped, RunInput, trace_of
 from pilotage.agent.learning.credit import Creditor
 from pilotage.agent.learning.feedback import give_feedback
 from pilotage.agent.learning.learning import Learner
@@ -190,13 +190,9 @@ class ReasoningAgent:
         """Credits and learns from a run that was solved with `learn_later`; returns it with what that gave and cost."""
         state = State(task.public(), run.trace, self.components.budget, self.components.abilities, run.id)
         concluded = await Nodes(self.components, self._thread).conclude(state)
-        charges = (*run.trace.charges, *learning_charges(concluded))
+        trace = learnt(state, concluded).trace
         return run.model_copy(
-            update={
-                "learned": tuple(concluded.titles),
-                "followed": concluded.followed,
-                "trace": run.trace.model_copy(update={"charges": charges}),
-            }
+            update={"learned": tuple(concluded.titles), "followed": concluded.followed, "trace": trace}
         )
 
     async def afeedback(self, run: Run, *, helped: bool) -> None:
@@ -259,7 +255,7 @@ class ReasoningAgent:
         self.components.process.enter()
         limit = SUPERSTEPS_PER_BLOCK * (self.components.budget.max_steps + 2)
         own = own_config(config, {**settings, WITHOUT_MESSAGE: True}, limit)
-        start: RunInput = {"task": task.public().model_dump()}
+        start: RunInput = {"task": Dumped(task.public())}
         if thread_id is None:
             return self.graph, start, own
         if self._durable is None:

@@ -37,15 +37,7 @@ class Usage(BaseModel):
         return "~" if self.estimated_calls else ""
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
-            completion_tokens=self.completion_tokens + other.completion_tokens,
-            cached_tokens=self.cached_tokens + other.cached_tokens,
-            llm_calls=self.llm_calls + other.llm_calls,
-            seconds=self.seconds + other.seconds,
-            replayed_calls=self.replayed_calls + other.replayed_calls,
-            estimated_calls=self.estimated_calls + other.estimated_calls,
-        )
+        return total((self, other))
 
     def __sub__(self, other: Usage) -> Usage:
         return self + Usage(**{name: -count for name, count in other})
@@ -53,7 +45,11 @@ class Usage(BaseModel):
 
 def total(usages: Iterable[Usage]) -> Usage:
     """Sum of usages; zero for none."""
-    return sum(usages, Usage())
+    sums = dict.fromkeys(Usage.model_fields, 0)
+    for usage in usages:
+        for name, count in vars(usage).items():
+            sums[name] += count
+    return Usage(**sums)
 
 
 class Hint(BaseModel):

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from pilotage.agent.banks.stepwise import ObservedState, Stepwise, StopOutcome, extended
+from pilotage.agent.banks.stepwise import ObservedState, Stepwise, StopOutcome
 from pilotage.agent.errors import UsageError
+from pilotage.agent.graph.advance import extended
 from pilotage.agent.prompting import describe
 from pilotage.agent.state import State
 from pilotage.agent.task import Task

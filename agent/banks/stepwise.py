@@ -6,21 +6,20 @@ what stopping gives; memory is read where the agent has one, and never written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.components import Components
 from pilotage.agent.errors import BadReply, ModelUnavailable, UsageError
-from pilotage.agent.graph.advance import abilities, kit_for, observe, remember, run_block
+from pilotage.agent.graph.advance import abilities, charged, extended, kit_for, observe, remember, run_block
 from pilotage.agent.kit import Kit
 from pilotage.agent.models.reply import Reply
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import grader_for
-from pilotage.agent.trace import CostEntry, Evidence, Step, Trace, Usage
+from pilotage.agent.trace import Evidence, Step, Trace, Usage
 from pilotage.navigator.spaces import ActionMask, Observation
 
 UNUSABLE = "error"
@@ -84,8 +83,8 @@ class Stepwise:
             recalled = await remember(components, state, kit)
         except BadReply as unusable:
             _require_reply(unusable)
-            return self._unusable(extended(state, charges=_charges("recall", kit.usage)), kit.usage)
-        trace = Trace(recalled=recalled, charges=_charges("recall", kit.usage))
+            return self._unusable(charged(state, "recall", kit.usage), kit.usage)
+        trace = extended(charged(state, "recall", kit.usage), recalled=recalled).trace
         return await self._observed(self.opened(task, trace), kit.usage, None)
 
     def opened(self, task: Task, trace: Trace) -> State:
@@ -143,8 +142,8 @@ class Stepwise:
             seen = await observe(observer, state, kit)
         except BadReply as unusable:
             _require_reply(unusable)
-            return self._unusable(extended(state, charges=_charges(observer.preset, kit.usage)), usage + kit.usage)
-        state = extended(state, charges=_charges(observer.preset, seen.usage))
+            return self._unusable(charged(state, observer.preset, kit.usage), usage + kit.usage)
+        state = charged(state, observer.preset, seen.usage)
         stopped_by = seen.stopped_by or stopped_by
         mask = self.components.registry.mask(state) if stopped_by is None else self._only_stop()
         return ObservedState(state, seen.observation, mask, usage + seen.usage, stopped_by)
@@ -182,14 +181,3 @@ def _require_reply(unusable: BadReply) -> None:
     """Raises it again where there was no reply at all: that is no step, and tells nothing of the block."""
     if isinstance(unusable, ModelUnavailable):
         raise unusable
-
-
-def extended(state: State, *steps: Step, charges: Sequence[CostEntry] = ()) -> State:
-    """The state after these steps and charges."""
-    trace = state.trace
-    new = {"steps": (*trace.steps, *steps), "charges": (*trace.charges, *charges)}
-    return replace(state, trace=trace.model_copy(update=new))
-
-
-def _charges(by: str, usage: Usage) -> tuple[CostEntry, ...]:
-    return (CostEntry(by=by, usage=usage),) if usage.llm_calls else ()

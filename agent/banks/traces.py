@@ -16,10 +16,11 @@ from pydantic import ValidationError
 
 from pilotage.agent.banks.record import child_node, root_node
 from pilotage.agent.banks.sources import Assigned
-from pilotage.agent.banks.stepwise import UNUSABLE, ObservedState, StopOutcome, extended
+from pilotage.agent.banks.stepwise import UNUSABLE, ObservedState, StopOutcome
 from pilotage.agent.blocks import Registry
 from pilotage.agent.budget import Budget
 from pilotage.agent.errors import UsageError
+from pilotage.agent.graph.advance import extended
 from pilotage.agent.routing.observation import Observer
 from pilotage.agent.state import Abilities, State
 from pilotage.agent.task import Task

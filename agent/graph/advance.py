@@ -7,7 +7,7 @@ training is what happens in use.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from inspect import isawaitable
 
@@ -20,7 +20,7 @@ from pilotage.agent.learning.credit import in_control_group
 from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.routing.observation import Observer
 from pilotage.agent.state import Abilities, State
-from pilotage.agent.trace import Evidence, Recalled, Step, Usage
+from pilotage.agent.trace import CostEntry, DecisionRecord, Evidence, Recalled, Step, Trace, Usage
 from pilotage.navigator.spaces import Observation
 
 
@@ -53,6 +53,29 @@ def kit_for(
         on_token=on_token,
         seed=components.seed,
     )
+
+
+def extended(
+    state: State,
+    *steps: Step,
+    recalled: Recalled | None = None,
+    charges: Iterable[CostEntry] = (),
+    decisions: Iterable[DecisionRecord] = (),
+) -> State:
+    """The state after what is new in its trace."""
+    trace = state.trace
+    after = Trace(
+        recalled=trace.recalled if recalled is None else recalled,
+        steps=(*trace.steps, *steps),
+        charges=(*trace.charges, *charges),
+        decisions=(*trace.decisions, *decisions),
+    )
+    return replace(state, trace=after)
+
+
+def charged(state: State, by: str, usage: Usage) -> State:
+    """The state after a cost outside a block's step; the same where nothing was asked."""
+    return extended(state, charges=[CostEntry(by=by, usage=usage)]) if usage.llm_calls else state
 
 
 def abilities(components: Components, recalled: Recalled) -> Abilities:

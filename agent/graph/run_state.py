@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, convert_to_messages
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langgraph.channels import EphemeralValue
+from pydantic import BaseModel
 from typing_extensions import TypedDict  # of `typing` pydantic makes no JSON schema before Python 3.12
 
 from pilotage.agent.errors import UsageError
-from pilotage.agent.trace import Trace, Usage
+from pilotage.agent.trace import CostEntry, DecisionRecord, Recalled, Step, Trace, Usage
+
+M = TypeVar("M", bound=BaseModel)
 
 NO_ANSWER = "No answer was reached."
 """What the message says whose run has none: many models refuse a conversation with an empty one in it."""
@@ -80,10 +83,46 @@ def anew() -> RunState:
     )
 
 
+class Dumped(dict[str, Any]):
+    """A model's JSON that still knows the model, so that the next node of this process need not read it again.
+
+    Whatever stores a state takes it for the plain dictionary that it is, and gives one back.
+    """
+
+    def __init__(self, model: BaseModel) -> None:
+        super().__init__(model.model_dump())
+        self.model = model
+
+    def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[dict[str, Any]]]:
+        return dict, (dict(self),)
+
+
+def read(kind: type[M], kept: Any) -> M:
+    """The model that a state holds as JSON."""
+    return kept.model if isinstance(kept, Dumped) and isinstance(kept.model, kind) else kind.model_validate(kept)
+
+
 def trace_of(run: Mapping[str, Any]) -> Trace:
     """The trace that a graph's state holds, or what it wrote as `pilotage`."""
-    kept = {key: run[key] for key in ("recalled", "steps", "charges", "decisions") if key in run}
-    return Trace.model_validate(kept)
+    return Trace(
+        recalled=read(Recalled, run.get("recalled") or {}),
+        steps=tuple(read(Step, step) for step in run.get("steps", ())),
+        charges=tuple(read(CostEntry, entry) for entry in run.get("charges", ())),
+        decisions=tuple(read(DecisionRecord, decision) for decision in run.get("decisions", ())),
+    )
+
+
+def added(before: Trace, after: Trace, state: RunState) -> dict[str, Any]:
+    """What a node that took a run from one trace to another changes in its state: the entries that are new."""
+    update: dict[str, Any] = {}
+    if after.recalled is not before.recalled:
+        update["recalled"] = Dumped(after.recalled)
+    news = {
+        "steps": after.steps[len(before.steps) :],
+        "charges": after.charges[len(before.charges) :],
+        "decisions": after.decisions[len(before.decisions) :],
+    }
+    return update | {key: [*state.get(key, ()), *map(Dumped, new)] for key, new in news.items() if new}
 
 
 def messages_in(state: RunState) -> list[BaseMessage]:

@@ -95,6 +95,11 @@ class Observer:
     registry: Registry
     preset: str = "free"
 
+    @property
+    def asks(self) -> bool:
+        """Whether an observation costs a call of the model."""
+        return self.preset != "free"
+
     @cached_property
     def spec(self) -> ObservationSpec:
         """Names and bounds of the features."""

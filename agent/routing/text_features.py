@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 
 from pilotage.navigator.spaces import Feature
 
@@ -38,6 +39,7 @@ FEATURES = (
 )
 
 
+@lru_cache(maxsize=64)  # of a run, asked before each of its steps
 def wording(prompt: str) -> dict[str, float]:
     """Named values of `FEATURES` for a task's text; those without an upper limit are clipped by the spec."""
     numbers, words = NUMBER.findall(prompt), WORD.findall(prompt)
