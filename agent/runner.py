@@ -17,7 +17,6 @@ from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.budget import Budget
 from pilotage.agent.candidates import candidates
 from pilotage.agent.components import Components
-from pilotage.agent.decisions import Navigation
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.event_loop import EventLoopThread
 from pilotage.agent.graph.build import (
@@ -33,14 +32,13 @@ from pilotage.agent.graph.build import (
 from pilotage.agent.graph.checkpoints import DurableGraph, durability_of, goes_on, thread_name
 from pilotage.agent.graph.isolation import AloneEach, alone, own_config
 from pilotage.agent.graph.run_state import Dumped, RunInput, trace_of
-from pilotage.agent.learning.credit import Creditor
-from pilotage.agent.learning.feedback import give_feedback
+from pilotage.agent.learning.credit import Creditor, give_feedback
 from pilotage.agent.learning.learning import Learner
-from pilotage.agent.learning.recalling import Selection, recall_from
+from pilotage.agent.learning.recalling import Recaller, Selection
 from pilotage.agent.routing.navigators import Navigator, navigator_for
 from pilotage.agent.routing.observation import Observer
 from pilotage.agent.routing.rlot import max_steps_for, registry_for
-from pilotage.agent.run import Run, UngradedRun
+from pilotage.agent.run import Navigation, Run, UngradedRun
 from pilotage.agent.sandbox import open_sandbox
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
@@ -127,7 +125,7 @@ class ReasoningAgent:
             budget=budget or Budget(max_steps=max_steps_for(observation)),
             sandbox=open_sandbox(sandbox),
             recall=(
-                recall_from(memory, selection=memory_selection, caption=memory_caption, related=memory_related)
+                Recaller(memory, selection=memory_selection, caption=memory_caption, related=memory_related)
                 if memory is not None
                 else None
             ),

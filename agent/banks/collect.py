@@ -18,8 +18,7 @@ from pilotage.agent.banks.progress import Tally, Walked
 from pilotage.agent.banks.recorder import Enough, RecordedState, Recorder
 from pilotage.agent.banks.sources import Assigned
 from pilotage.agent.banks.stepwise import Stepwise
-from pilotage.agent.batch.refusals import Refusals
-from pilotage.agent.batch.workers import at_once
+from pilotage.agent.batch.workers import Refusals, at_once
 from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.components import Components
 from pilotage.agent.errors import UsageError

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from pilotage.agent.banks.record import child_node, root_node
+from pilotage.agent.banks.recorder import child_node, root_node
 from pilotage.agent.banks.sources import Assigned
 from pilotage.agent.banks.stepwise import UNUSABLE, ObservedState, StopOutcome
 from pilotage.agent.blocks import Registry

@@ -12,9 +12,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pilotage.agent.batch.refusals import Refusals
-from pilotage.agent.batch.regrading import regrade
-from pilotage.agent.batch.results import ResultsFile, key
+from pilotage.agent.batch.results import ResultsFile, key, regrade
+from pilotage.agent.batch.workers import Refusals
 from pilotage.agent.errors import BadReply, CacheUnusable, ModelUnavailable, PilotageError, Unforeseen, UsageError
 from pilotage.agent.run import Run
 from pilotage.agent.task import Task

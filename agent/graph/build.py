@@ -24,14 +24,12 @@ from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.blocks.base import Block
 from pilotage.agent.budget import Budget
 from pilotage.agent.components import Components
-from pilotage.agent.decisions import decision_record
 from pilotage.agent.errors import BadReply, ModelUnavailable
 from pilotage.agent.event_loop import EventLoopThread
 from pilotage.agent.graph.advance import abilities, charged, extended, kit_for, observe, remember, run_block
-from pilotage.agent.graph.clock import Clock
-from pilotage.agent.graph.message_ids import listen_for_replies
-from pilotage.agent.graph.new_messages import asks_since
+from pilotage.agent.graph.messages import asks_since, listen_for_replies
 from pilotage.agent.graph.run_state import (
+    Clock,
     Dumped,
     RunInput,
     RunOutput,
@@ -46,6 +44,7 @@ from pilotage.agent.graph.run_state import (
 )
 from pilotage.agent.kit import Kit
 from pilotage.agent.routing.navigators import choose
+from pilotage.agent.run import decision_record
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
 from pilotage.agent.trace import CostEntry, Trace, Usage

@@ -11,7 +11,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel
 from pilotage.agent.graph.build import build_graph
-from pilotage.agent.graph.clock import Clock
+from pilotage.agent.graph.run_state import Clock
 from pilotage.agent.models import ModelClient
 from pilotage.navigator import Decision
 
