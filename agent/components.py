@@ -1,4 +1,4 @@
-"""Parts: everything a compiled graph works with. What differs between two agents is here and nowhere else."""
+"""Components: everything a compiled graph works with. What differs between two agents is here and nowhere else."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Parts:
+class Components:
     """What an agent is made of.
 
     Attributes:
@@ -45,7 +45,7 @@ class Parts:
         creditor: finds what came of the concepts recalled; None for no memory.
         holdout: share of the tasks that run without hints, so that their worth is measured.
         seed: sampling seed, which also chooses the tasks held out.
-        process: where these parts may be used: the first process that does.
+        process: where these components may be used: the first process that does.
     """
 
     model: ModelClient
@@ -100,7 +100,7 @@ class Parts:
             UsageError: it is none.
         """
         if isinstance(given, str):
-            return Parts.question(given)
+            return Components.question(given)
         try:
             return Task.model_validate(given)
         except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Portal: an event loop in a thread of its own, for callers that have none; and the process that things belong to."""
+"""An event loop in a thread of its own, for callers that have none; and the process that things belong to."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class OneProcess:
             )
 
 
-class Portal:
+class EventLoopThread:
     """Runs coroutines for synchronous callers, from any thread, all on one loop, to which clients are bound.
 
     The thread starts at the first call and is a daemon, so that a program which forgets `close` ends all the same.
@@ -58,8 +58,8 @@ class Portal:
         """The result of a coroutine, which sees the caller's context variables; an interrupt cancels it.
 
         Raises:
-            UsageError: called from the portal's own loop, which would wait for itself.
-            AgentClosed: the portal was closed before there was a result.
+            UsageError: called from the thread's own loop, which would wait for itself.
+            AgentClosed: the thread was ended before there was a result.
         """
         context = contextvars.copy_context()
         with self._lock:
@@ -101,7 +101,7 @@ class Portal:
 
 
 class _Serving:
-    """One thread with a running loop, from its start to its end; `submit` and `end` want the portal's lock."""
+    """One thread with a running loop, from its start to its end; `submit` and `end` want `EventLoopThread`'s lock."""
 
     def __init__(self) -> None:
         self.ending = False

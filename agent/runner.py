@@ -16,10 +16,9 @@ from pilotage.agent.blocks import Registry
 from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.budget import Budget
 from pilotage.agent.candidates import candidates
-from pilotage.agent.components import Parts
-from pilotage.agent.decisions import Navigation
+from pilotage.agent.components import Components
 from pilotage.agent.errors import PilotageError, UsageError
-from pilotage.agent.event_loop import Portal
+from pilotage.agent.event_loop import EventLoopThread
 from pilotage.agent.graph.build import (
     LEARN_LATER,
     RUN_ID,
@@ -28,19 +27,18 @@ from pilotage.agent.graph.build import (
     Nodes,
     UnusableRun,
     build_graph,
-    learning_charges,
+    learnt,
 )
 from pilotage.agent.graph.checkpoints import DurableGraph, durability_of, goes_on, thread_name
 from pilotage.agent.graph.isolation import AloneEach, alone, own_config
-from pilotage.agent.graph.run_state import RunInput, trace_of
-from pilotage.agent.learning.credit import Creditor
-from pilotage.agent.learning.feedback import give_feedback
+from pilotage.agent.graph.run_state import Dumped, RunInput, trace_of
+from pilotage.agent.learning.credit import Creditor, give_feedback
 from pilotage.agent.learning.learning import Learner
-from pilotage.agent.learning.recalling import Selection, recall_from
+from pilotage.agent.learning.recalling import Recaller, Selection
 from pilotage.agent.routing.navigators import Navigator, navigator_for
 from pilotage.agent.routing.observation import Observer
 from pilotage.agent.routing.rlot import max_steps_for, registry_for
-from pilotage.agent.run import Run, UngradedRun
+from pilotage.agent.run import Navigation, Run, UngradedRun
 from pilotage.agent.sandbox import open_sandbox
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
@@ -119,7 +117,7 @@ class ReasoningAgent:
         registry = registry or registry_for(observation)
         observer = Observer(registry, observation)
         learns = memory is not None and learn
-        self.parts = Parts(
+        self.components = Components(
             model=client,
             policy=navigator_for(policy, registry, observer.spec, seed, effort, learning=learns),
             registry=registry,
@@ -127,7 +125,7 @@ class ReasoningAgent:
             budget=budget or Budget(max_steps=max_steps_for(observation)),
             sandbox=open_sandbox(sandbox),
             recall=(
-                recall_from(memory, selection=memory_selection, caption=memory_caption, related=memory_related)
+                Recaller(memory, selection=memory_selection, caption=memory_caption, related=memory_related)
                 if memory is not None
                 else None
             ),
@@ -137,8 +135,8 @@ class ReasoningAgent:
             seed=seed,
         )
         self.memory = memory
-        self._portal = Portal()
-        self._durable = DurableGraph(checkpoints, self.parts, self._portal) if checkpoints is not None else None
+        self._thread = EventLoopThread()
+        self._durable = DurableGraph(checkpoints, self.components, self._thread) if checkpoints is not None else None
 
     @cached_property
     def graph(self) -> CompiledStateGraph[Any, Any, Any, Any]:
@@ -146,7 +144,7 @@ class ReasoningAgent:
 
         It reads `task`, or `messages` where no task is given, and writes `answer`, and a message where it read them.
         """
-        return build_graph(self.parts, portal=self._portal)
+        return build_graph(self.components, thread=self._thread)
 
     def as_tool(self, name: str = "solve", description: str = TOOL) -> BaseTool:
         """A LangChain tool: a question in, the answer out; its artifact is the run as `--json` prints it.
@@ -188,15 +186,11 @@ class ReasoningAgent:
 
     async def alearn(self, task: Task, run: Run) -> Run:
         """Credits and learns from a run that was solved with `learn_later`; returns it with what that gave and cost."""
-        state = State(task.public(), run.trace, self.parts.budget, self.parts.abilities, run.id)
-        concluded = await Nodes(self.parts, self._portal).conclude(state)
-        charges = (*run.trace.charges, *learning_charges(concluded))
+        state = State(task.public(), run.trace, self.components.budget, self.components.abilities, run.id)
+        concluded = await Nodes(self.components, self._thread).conclude(state)
+        trace = learnt(state, concluded).trace
         return run.model_copy(
-            update={
-                "learned": tuple(concluded.titles),
-                "followed": concluded.followed,
-                "trace": run.trace.model_copy(update={"charges": charges}),
-            }
+            update={"learned": tuple(concluded.titles), "followed": concluded.followed, "trace": trace}
         )
 
     async def afeedback(self, run: Run, *, helped: bool) -> None:
@@ -205,8 +199,8 @@ class ReasoningAgent:
 
     def feedback(self, run: Run, *, helped: bool) -> None:
         """`afeedback` for callers without an event loop."""
-        self.parts.process.enter()
-        self._portal.call(lambda: self.afeedback(run, helped=helped))
+        self.components.process.enter()
+        self._thread.call(lambda: self.afeedback(run, helped=helped))
 
     def unsolved(self, task: Task, error: PilotageError, run_id: str = "") -> Run:
         """A task that could not be solved, as a run without an answer: what it cost is not forgotten."""
@@ -217,13 +211,13 @@ class ReasoningAgent:
             answer=None,
             score=0.0 if is_graded(task) else None,
             trace=trace,
-            model=self.parts.model.name,
-            policy=self.parts.policy.name,
-            seed=self.parts.seed,
+            model=self.components.model.name,
+            policy=self.components.policy.name,
+            seed=self.components.seed,
             stopped_by="error",
             seconds=trace.seconds,
             error=str(error),
-            navigation=Navigation.of(self.parts.observer, trace),
+            navigation=Navigation.of(self.components.observer, trace),
         )
 
     async def astream(
@@ -245,21 +239,21 @@ class ReasoningAgent:
 
     def solve(self, task: Task | str, *, thread_id: str | None = None, config: RunnableConfig | None = None) -> Run:
         """`asolve` for callers without an event loop."""
-        self.parts.process.enter()
-        return self._portal.call(lambda: self.asolve(task, thread_id=thread_id, config=config))
+        self.components.process.enter()
+        return self._thread.call(lambda: self.asolve(task, thread_id=thread_id, config=config))
 
     def _accept(self, given: Task | str) -> Task:
-        task = Parts.task(given)
-        self.parts.budget.require_room_for(shortest_prompt(task))
+        task = Components.task(given)
+        self.components.budget.require_room_for(shortest_prompt(task))
         return task
 
     async def _start(
         self, task: Task, thread_id: str | None, settings: dict[str, Any], config: RunnableConfig | None
     ) -> tuple[Any, RunInput | None, RunnableConfig]:
-        self.parts.process.enter()
-        limit = SUPERSTEPS_PER_BLOCK * (self.parts.budget.max_steps + 2)
+        self.components.process.enter()
+        limit = SUPERSTEPS_PER_BLOCK * (self.components.budget.max_steps + 2)
         own = own_config(config, {**settings, WITHOUT_MESSAGE: True}, limit)
-        start: RunInput = {"task": task.public().model_dump()}
+        start: RunInput = {"task": Dumped(task.public())}
         if thread_id is None:
             return self.graph, start, own
         if self._durable is None:
@@ -269,7 +263,7 @@ class ReasoningAgent:
         own["configurable"]["thread_id"] = thread_id = thread_name(thread_id)
         graph, saver = await self._durable.here()
         snapshot = await graph.aget_state(own)
-        unfinished = bool(snapshot.next) and goes_on(snapshot.values, task, self.parts.identity)
+        unfinished = bool(snapshot.next) and goes_on(snapshot.values, task, self.components.identity)
         if not unfinished and snapshot.values:
             await saver.adelete_thread(thread_id)
         return graph, None if unfinished else start, own
@@ -290,23 +284,23 @@ class ReasoningAgent:
             verified=bool(reached) and reached[0].verified,
             learned=tuple(final["learned"]),
             followed=tuple(final["followed"]),
-            model=self.parts.model.name,
-            policy=self.parts.policy.name,
-            seed=self.parts.seed,
+            model=self.components.model.name,
+            policy=self.components.policy.name,
+            seed=self.components.seed,
             stopped_by=final["stopped_by"],
             seconds=time.perf_counter() - started,
-            navigation=Navigation.of(self.parts.observer, trace),
+            navigation=Navigation.of(self.components.observer, trace),
         )
 
     async def _score(self, task: Task, answer: str | None, trace: Trace) -> float | None:
         try:
-            return await score_of(task, answer, self.parts.sandbox)
+            return await score_of(task, answer, self.components.sandbox)
         except UsageError as error:
             raise UngradedRun(str(error), trace) from error
 
     async def aclose(self) -> None:
         """Releases the checkpoint file, in the process that the agent belongs to."""
-        if self._durable is not None and not self.parts.process.elsewhere:
+        if self._durable is not None and not self.components.process.elsewhere:
             await self._durable.aclose()
 
     def close(self) -> None:
@@ -315,8 +309,8 @@ class ReasoningAgent:
         It may be called twice, from several threads at once, and in a forked child, where there is nothing to release.
         The next call of the agent opens them again.
         """
-        if not self.parts.process.elsewhere:
-            self._portal.close(self.aclose)
+        if not self.components.process.elsewhere:
+            self._thread.close(self.aclose)
 
     async def __aenter__(self) -> Self:
         return self

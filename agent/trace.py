@@ -37,15 +37,7 @@ class Usage(BaseModel):
         return "~" if self.estimated_calls else ""
 
     def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
-            completion_tokens=self.completion_tokens + other.completion_tokens,
-            cached_tokens=self.cached_tokens + other.cached_tokens,
-            llm_calls=self.llm_calls + other.llm_calls,
-            seconds=self.seconds + other.seconds,
-            replayed_calls=self.replayed_calls + other.replayed_calls,
-            estimated_calls=self.estimated_calls + other.estimated_calls,
-        )
+        return total((self, other))
 
     def __sub__(self, other: Usage) -> Usage:
         return self + Usage(**{name: -count for name, count in other})
@@ -53,7 +45,11 @@ class Usage(BaseModel):
 
 def total(usages: Iterable[Usage]) -> Usage:
     """Sum of usages; zero for none."""
-    return sum(usages, Usage())
+    sums = dict.fromkeys(Usage.model_fields, 0)
+    for usage in usages:
+        for name, count in vars(usage).items():
+            sums[name] += count
+    return Usage(**sums)
 
 
 class Hint(BaseModel):
@@ -142,7 +138,7 @@ class Step(BaseModel):
     seconds: float = Field(0.0, description="wall-clock seconds of the whole step, programs included")
 
 
-class Charge(BaseModel):
+class CostEntry(BaseModel):
     """An LLM cost outside a block's step: a self-assessment (`probe`), or writing to memory (`distil`)."""
 
     model_config = ConfigDict(frozen=True)
@@ -151,7 +147,7 @@ class Charge(BaseModel):
     usage: Usage
 
 
-class Decided(BaseModel):
+class DecisionRecord(BaseModel):
     """What the navigator saw and chose before a step, so that other policies can be judged by this run."""
 
     model_config = ConfigDict(frozen=True)
@@ -172,8 +168,8 @@ class Trace(BaseModel):
 
     recalled: Recalled = Recalled()
     steps: tuple[Step, ...] = ()
-    charges: tuple[Charge, ...] = ()
-    decisions: tuple[Decided, ...] = ()
+    charges: tuple[CostEntry, ...] = ()
+    decisions: tuple[DecisionRecord, ...] = ()
 
     @property
     def usage(self) -> Usage:

@@ -92,7 +92,7 @@ async def reasoned(behind: dict[str, Came], given: argparse.Namespace) -> dict[s
     flags = {"model": given.model, "base_url": given.base_url, "policy": "rules", "memory": "none"}
     began = time.monotonic()
     with assemble(settings_from(flags)) as agent:
-        stepwise = Stepwise(agent.parts)
+        stepwise = Stepwise(agent.components)
         for number, task in enumerate(wanted, 1):
             if task.id in done:
                 continue
@@ -102,7 +102,7 @@ async def reasoned(behind: dict[str, Came], given: argparse.Namespace) -> dict[s
             done[task.id] = await from_the_task_alone(stepwise, task)
             with given.out.open("a", encoding="utf-8") as file:
                 file.write(
-                    json.dumps({"task": task.id, "model": agent.parts.model.name, **asdict(done[task.id])}) + "\n"
+                    json.dumps({"task": task.id, "model": agent.components.model.name, **asdict(done[task.id])}) + "\n"
                 )
             print(f"{number} of {len(wanted)}: {task.id}", file=sys.stderr)
     return {task.id: done[task.id] for task in wanted if task.id in done}

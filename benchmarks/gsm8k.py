@@ -15,7 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pilotage.agent.batch.summary import mcnemar_exact, paired_difference, summarise
+from pilotage.agent.batch.summary import summarise
+from pilotage.common.statistics import mcnemar_exact, paired_difference
 
 POLICIES = {
     "default": "default",

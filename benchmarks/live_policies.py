@@ -145,13 +145,13 @@ async def solve(entries: list[Entry], given: argparse.Namespace) -> dict[str, di
         for entry in entries:
             memory = str(given.out / entry.file.replace(".jsonl", ".memory")) if given.learn else "none"
             settings = settings_from(flags | {"policy": entry.policy, "effort": entry.effort, "memory": memory})
-            agent = stack.enter_context(assemble(settings, model=agents[0].parts.model if agents else None))
-            same = {"policy": entry.label, "seed": settings.seed, "model": agent.parts.model.name}
+            agent = stack.enter_context(assemble(settings, model=agents[0].components.model if agents else None))
+            same = {"policy": entry.label, "seed": settings.seed, "model": agent.components.model.name}
             conditions = {"learning": "each" if given.learn else "no"}
             file = ResultsFile(given.out / entry.file, resume=True, settings=same, conditions=conditions)
             agents.append(agent)
             places.append(Place.of(stack.enter_context(file)))
-        tasks = [one.task for one in assigned if grader_for(one.task, agents[0].parts.sandbox) is not None]
+        tasks = [one.task for one in assigned if grader_for(one.task, agents[0].components.sandbox) is not None]
         if not tasks:
             raise UsageError("none of the tasks has an answer to compare with; give others")
         if not given.in_sample:
@@ -167,7 +167,7 @@ async def solve(entries: list[Entry], given: argparse.Namespace) -> dict[str, di
 def require_fresh(entries: list[Entry], agents: list[ReasoningAgent], tasks: list[Task]) -> None:
     """Raises UsageError where a policy would be judged on a task that it was trained on."""
     for entry, agent in zip(entries, agents, strict=True):
-        own = sorted(provenance(agent.parts.policy).tasks & {task.id for task in tasks})
+        own = sorted(provenance(agent.components.policy).tasks & {task.id for task in tasks})
         if own:
             raise UsageError(
                 f"{entry.label} was trained on {len(own)} of these tasks ({own[0]!r} for one), which cannot judge it: "
@@ -261,13 +261,13 @@ def compared(entries: list[Entry], lines: dict[str, dict[str, dict]], promised: 
 
 def halves(results: list[dict]) -> list[dict[str, float]]:
     """Share right and cost over the earlier and the later half of the runs, in the order in which they were solved."""
-    parts = (results[: len(results) // 2], results[len(results) // 2 :])
+    halves = (results[: len(results) // 2], results[len(results) // 2 :])
     return [
         {
             "accuracy": np.mean([result["score"] or 0.0 for result in part]),
             "cost": np.mean([thousands(result) for result in part]),
         }
-        for part in parts
+        for part in halves
         if part
     ]
 

@@ -88,19 +88,19 @@ def open_arm(
     if arm == "examples":
         agent = ReasoningAgent(client, policy=str(POLICY), **options)
         examples = Examples(resolve_embedder(embedder), done, tasks)
-        agent.parts = replace(agent.parts, recall=examples.recall, learner=examples)
+        agent.components = replace(agent.components, recall=examples.recall, learner=examples)
         return Part(agent)
     store = ConceptStore.open(folder, embedder=embedder)
     policy = CREDIT_POLICY if arm == "credit" else POLICY
     agent = ReasoningAgent(client, policy=str(policy), memory=store, **options)
     # Lessons from failures and second thoughts on what is new cost more calls; here each arm writes in one.
     learner = Learner(store, client.name, pitfalls=False, deliberate=False)
-    agent.parts = replace(agent.parts, learner=learner)
+    agent.components = replace(agent.components, learner=learner)
     if arm == "credit":
         return Part(agent, store.prune, store.close)
-    agent.parts = replace(agent.parts, creditor=None)
+    agent.components = replace(agent.components, creditor=None)
     if arm == "lessons":
-        agent.parts = replace(agent.parts, learner=InWords(learner))
+        agent.components = replace(agent.components, learner=InWords(learner))
     return Part(agent, close=store.close)
 
 

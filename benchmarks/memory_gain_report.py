@@ -6,7 +6,7 @@ from typing import Any
 
 from pilotage.agent import Task
 from pilotage.agent.batch.continual import shuffled
-from pilotage.agent.batch.summary import clustered_difference, holm, sign_flip
+from pilotage.common.statistics import clustered_difference, holm, sign_flip
 
 Results = Mapping[str, Mapping[int, Mapping[str, dict[str, Any]]]]
 Pair = tuple[int, str]

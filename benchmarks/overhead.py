@@ -1,8 +1,9 @@
 """What the framework itself costs: a scripted model at zero latency, no checkpoints, no memory.
 
 Prints, and with --json as one object: milliseconds of an agent step (navigate + block + observe) and of a five-step
-solve beyond five bare calls of the same model, seconds of `pilotage --help`, and what `from pilotage import agent`
-loads.
+solve beyond five bare calls of the same model, what LangGraph itself takes for seventeen empty supersteps in the same
+run and how many times that the solve costs, seconds of `pilotage --help`, and what `from pilotage import agent` loads.
+Bare calls, empty supersteps and solves take turns, so that a busy machine slows all alike.
 
     python benchmarks/overhead.py [--solves 200] [--json]
 """
@@ -16,12 +17,17 @@ import sys
 import time
 from pathlib import Path
 
+from langgraph.graph import END, START, StateGraph
+from typing_extensions import TypedDict
+
 from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
 from pilotage.agent.models import ModelClient
 from pilotage.navigator import Decision
 
 ROUTE = "fixed:plan,reason,reflect,program,answer"
 STEPS = 5
+SUPERSTEPS = 17
+"""What one five-step solve took when the aim was set: the measure of what LangGraph alone costs."""
 TASK = Task(id="t", prompt="How many days are there in 14 weeks and 3 days?", kind="numeric")
 HEAVY = ("torch", "chromadb", "transformers", "langgraph")
 
@@ -43,33 +49,56 @@ def model():
     return ModelClient(ScriptedChatModel(lambda messages: "Let me think about weeks and days."))
 
 
-async def solves(n: int) -> tuple[list[float], list[float]]:
-    """Seconds of each step, and of each five-step solve."""
-    agent = ReasoningAgent(model(), policy=ROUTE)
-    watch = Stopwatch(agent.parts.policy)
-    agent = ReasoningAgent(model(), policy=watch)
-    steps, whole = [], []
-    for turn in range(n + 20):
-        watch.asked.clear()
-        started = time.perf_counter()
-        run = await agent.asolve(TASK)
-        assert len(run.route) == run.usage.llm_calls == STEPS
-        if turn >= 20:
-            whole.append(time.perf_counter() - started)
-            steps += [b - a for a, b in zip(watch.asked, watch.asked[1:], strict=False)]
-    return steps, whole
+class Counter(TypedDict):
+    n: int
 
 
-async def bare_calls(n: int) -> list[float]:
-    """Seconds of five calls of the same chat model without the framework."""
-    chat = ScriptedChatModel(lambda messages: "Let me think about weeks and days.")
-    taken = []
-    for _ in range(n):
-        started = time.perf_counter()
-        for _ in range(STEPS):
-            await chat.ainvoke(TASK.prompt, max_tokens=400, logprobs=True)
-        taken.append(time.perf_counter() - started)
-    return taken
+def empty_graph():
+    """LangGraph alone: a chain of nodes that do next to nothing."""
+
+    async def node(state: Counter):
+        return {"n": state["n"] + 1}
+
+    graph = StateGraph(Counter)
+    names = [f"node{place}" for place in range(SUPERSTEPS)]
+    for name in names:
+        graph.add_node(name, node)
+    for before, after in zip([START, *names], [*names, END], strict=True):
+        graph.add_edge(before, after)
+    return graph.compile()
+
+
+class Measured:
+    """Seconds of the same work of each kind, in turn."""
+
+    def __init__(self) -> None:
+        self.steps: list[float] = []
+        self.solves: list[float] = []
+        self.bare_calls: list[float] = []
+        self.supersteps: list[float] = []
+
+    async def run(self, n: int, unmeasured: int = 20) -> None:
+        agent = ReasoningAgent(model(), policy=ROUTE)
+        watch = Stopwatch(agent.components.policy)
+        agent = ReasoningAgent(model(), policy=watch)
+        chat = ScriptedChatModel(lambda messages: "Let me think about weeks and days.")
+        empty = empty_graph()
+        for turn in range(n + unmeasured):
+            watch.asked.clear()
+            begun = time.perf_counter()
+            run = await agent.asolve(TASK)
+            solved = time.perf_counter()
+            assert len(run.route) == run.usage.llm_calls == STEPS
+            for _ in range(STEPS):
+                await chat.ainvoke(TASK.prompt, max_tokens=400, logprobs=True)
+            called = time.perf_counter()
+            await empty.ainvoke({"n": 0}, {"recursion_limit": SUPERSTEPS + 1})
+            stepped = time.perf_counter()
+            if turn >= unmeasured:
+                self.steps += [b - a for a, b in zip(watch.asked, watch.asked[1:], strict=False)]
+                self.solves.append(solved - begun)
+                self.bare_calls.append(called - solved)
+                self.supersteps.append(stepped - called)
 
 
 def help_seconds(n: int = 7) -> float:
@@ -92,14 +121,17 @@ def main() -> None:
     parser.add_argument("--solves", type=int, default=200)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    steps, whole = asyncio.run(solves(options.solves))
-    bare = asyncio.run(bare_calls(options.solves))
+    measured = Measured()
+    asyncio.run(measured.run(options.solves))
+    solve, bare, empty = map(statistics.median, (measured.solves, measured.bare_calls, measured.supersteps))
     figures = {
-        "step_ms_median": 1e3 * statistics.median(steps),
-        "step_ms_p95": 1e3 * statistics.quantiles(steps, n=20)[-1],
-        "solve_ms_median": 1e3 * statistics.median(whole),
-        "five_bare_calls_ms_median": 1e3 * statistics.median(bare),
-        "solve_beyond_bare_ms": 1e3 * (statistics.median(whole) - statistics.median(bare)),
+        "step_ms_median": 1e3 * statistics.median(measured.steps),
+        "step_ms_p95": 1e3 * statistics.quantiles(measured.steps, n=20)[-1],
+        "solve_ms_median": 1e3 * solve,
+        "five_bare_calls_ms_median": 1e3 * bare,
+        "solve_beyond_bare_ms": 1e3 * (solve - bare),
+        "empty_supersteps_ms_median": 1e3 * empty,
+        "solve_beyond_bare_to_empty_supersteps": (solve - bare) / empty,
         "help_seconds": help_seconds(),
         "heavy_modules_of_import_agent": loaded_by_import(),
     }
@@ -107,7 +139,7 @@ def main() -> None:
         print(json.dumps(figures))
         return
     for name, value in figures.items():
-        print(f"{name:32} {value:.2f}" if isinstance(value, float) else f"{name:32} {value or 'none'}")
+        print(f"{name:38} {value:.2f}" if isinstance(value, float) else f"{name:38} {value or 'none'}")
 
 
 if __name__ == "__main__":

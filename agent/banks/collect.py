@@ -15,13 +15,12 @@ from random import Random
 from pilotage.agent.banks.explore import Mix
 from pilotage.agent.banks.plan import Way
 from pilotage.agent.banks.progress import Tally, Walked
-from pilotage.agent.banks.recorder import Enough, Recorder, Spot
+from pilotage.agent.banks.recorder import Enough, RecordedState, Recorder
 from pilotage.agent.banks.sources import Assigned
 from pilotage.agent.banks.stepwise import Stepwise
-from pilotage.agent.batch.refusals import Refusals
-from pilotage.agent.batch.workers import at_once
+from pilotage.agent.batch.workers import Refusals, at_once
 from pilotage.agent.blocks.answer import shortest_prompt
-from pilotage.agent.components import Parts
+from pilotage.agent.components import Components
 from pilotage.agent.errors import UsageError
 from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.task import Task
@@ -165,16 +164,16 @@ class Collector:
         limit = self.study.nodes_per_task
         return not self.until() and (limit is None or nodes < limit)
 
-    async def _follow(self, way: Way, spot: Spot, recorder: Recorder, sample: int) -> None:
-        actions = self.stepwise.parts.registry.actions
+    async def _follow(self, way: Way, spot: RecordedState, recorder: Recorder, sample: int) -> None:
+        actions = self.stepwise.components.registry.actions
         for place, block in enumerate(way.blocks):
             last = place == len(way.blocks) - 1
             if not spot.moment.mask[actions.index(block)] or (last and not way.holds(spot.moment)):
                 return
             spot = await recorder.child(spot, block, sample)
 
-    async def _explore(self, task: Task, root: Spot, recorder: Recorder, here: Walked) -> None:
-        study, terminal = self.study, self.stepwise.parts.registry.actions.terminal
+    async def _explore(self, task: Task, root: RecordedState, recorder: Recorder, here: Walked) -> None:
+        study, terminal = self.study, self.stepwise.components.registry.actions.terminal
         # Counted anew from the first episode in every sitting, so that a later one repeats the earlier one's choices.
         visits: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for episode in range(study.episodes):
@@ -197,12 +196,12 @@ def _id(way: Way, sample: int) -> str:
     return id
 
 
-def unfit(task: Task, parts: Parts) -> str | None:
+def unfit(task: Task, components: Components) -> str | None:
     """Why a task cannot be recorded, in a sentence; None for one that can."""
     try:
-        if grader_for(task, parts.sandbox) is None:
+        if grader_for(task, components.sandbox) is None:
             return "it has no gold answer, so stopping has no score"
-        parts.budget.require_room_for(shortest_prompt(task))
+        components.budget.require_room_for(shortest_prompt(task))
     except UsageError as error:
         return str(error)
     return None

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
-from pilotage.agent.banks.stepwise import Moment
-from pilotage.agent.components import Parts
+from pilotage.agent.banks.stepwise import ObservedState
+from pilotage.agent.components import Components
 from pilotage.agent.errors import UsageError
 from pilotage.agent.routing.policies import policy_for
 from pilotage.navigator.policies.epsilon import PREFIX
@@ -31,7 +31,7 @@ class Explorer(Protocol):
         """Its name in a mix."""
         ...
 
-    def choose(self, now: Moment, visits: Mapping[str, int], draw: Random) -> str:
+    def choose(self, now: ObservedState, visits: Mapping[str, int], draw: Random) -> str:
         """The next block, legal here; the terminal one ends the episode.
 
         Args:
@@ -49,7 +49,7 @@ class Uniform:
     actions: ActionSpec
     name: str = "uniform"
 
-    def choose(self, now: Moment, visits: Mapping[str, int], draw: Random) -> str:
+    def choose(self, now: ObservedState, visits: Mapping[str, int], draw: Random) -> str:
         """One of the legal actions."""
         return draw.choice(legal(self.actions, now))
 
@@ -61,7 +61,7 @@ class Uncertain:
     actions: ActionSpec
     name: str = "uncertain"
 
-    def choose(self, now: Moment, visits: Mapping[str, int], draw: Random) -> str:
+    def choose(self, now: ObservedState, visits: Mapping[str, int], draw: Random) -> str:
         """Ends with the probability that the answer at hand is good enough, as far as public evidence tells."""
         ways = [name for name in legal(self.actions, now) if name != self.actions.terminal]
         if not ways or draw.random() > doubt(now):
@@ -70,7 +70,7 @@ class Uncertain:
         return draw.choice([name for name in ways if visits.get(name, 0) == fewest])
 
 
-def doubt(now: Moment) -> float:
+def doubt(now: ObservedState) -> float:
     """How unsure a run is of its leading answer, 0 to 1: most without one, little once two routes agree."""
     state = now.state
     if not state.candidates:
@@ -92,12 +92,12 @@ class Following:
         """The policy's name."""
         return self.policy.name
 
-    def choose(self, now: Moment, visits: Mapping[str, int], draw: Random) -> str:
+    def choose(self, now: ObservedState, visits: Mapping[str, int], draw: Random) -> str:
         """What the policy decides."""
         return require_legal(self.policy.decide(now.observation, now.mask), now.mask, self.actions)
 
 
-def legal(actions: ActionSpec, now: Moment) -> list[str]:
+def legal(actions: ActionSpec, now: ObservedState) -> list[str]:
     """Names of the legal actions."""
     return [name for name, allowed in zip(actions.names, now.mask, strict=True) if allowed]
 
@@ -114,7 +114,7 @@ class Mix:
         return chance.choices(self.explorers, self.weights)[0]
 
 
-def parse_mix(text: str, parts: Parts) -> Mix:
+def parse_mix(text: str, components: Components) -> Mix:
     """A mix as written, `uniform=1;uncertain=2;default=1`: `uniform`, `uncertain`, or any policy by its name.
 
     Raises:
@@ -122,7 +122,7 @@ def parse_mix(text: str, parts: Parts) -> Mix:
     """
     explorers: list[Explorer] = []
     weights: list[float] = []
-    actions = parts.registry.actions
+    actions = components.registry.actions
     for entry in (part.strip() for part in text.split(";")):
         if not entry:
             continue
@@ -132,7 +132,7 @@ def parse_mix(text: str, parts: Parts) -> Mix:
         elif name == Uncertain.name:
             explorers.append(Uncertain(actions))
         else:
-            explorers.append(Following(policy_for(name, actions, parts.observer.spec, parts.seed), actions))
+            explorers.append(Following(policy_for(name, actions, components.observer.spec, components.seed), actions))
         weights.append(weight)
     if not explorers:
         raise UsageError(f"the policy mix {text!r} names nobody; write one as {DEFAULT_MIX!r}")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from pilotage.agent.banks.stepwise import Ending, Moment, Stepwise
-from pilotage.agent.components import Parts
+from pilotage.agent.banks.stepwise import ObservedState, Stepwise, StopOutcome
+from pilotage.agent.components import Components
 from pilotage.agent.errors import UsageError
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import grader_for
@@ -34,7 +34,7 @@ class LiveDynamics:
     With the response cache, and blocks that decode greedily, a step that was taken before costs no call.
 
     Args:
-        parts: what the agent is made of.
+        components: what the agent is made of.
         tasks: what episodes are about; each needs a gold answer.
         seed: of the choice of tasks, until `reset` is given one.
 
@@ -42,28 +42,28 @@ class LiveDynamics:
         UsageError: there is no task, two share an id, or one has no gold answer.
     """
 
-    def __init__(self, parts: Parts, tasks: Sequence[Task], *, seed: int = 0) -> None:
+    def __init__(self, components: Components, tasks: Sequence[Task], *, seed: int = 0) -> None:
         self.tasks = {task.id: task for task in tasks}
         if not tasks or len(self.tasks) < len(tasks):
             raise UsageError("live dynamics need at least one task, each with an id of its own")
         for task in tasks:
-            if grader_for(task, parts.sandbox) is None:
+            if grader_for(task, components.sandbox) is None:
                 raise UsageError(f"task {task.id} has no gold answer, so an episode on it has no score; leave it out")
-        self._stepwise = Stepwise(parts)
+        self._stepwise = Stepwise(components)
         self._random = np.random.default_rng(seed)
         self._queue: list[str] = []
         self._threads = ExitStack()
-        self._running: tuple[Task, Moment] | None = None
+        self._running: tuple[Task, ObservedState] | None = None
 
     @property
     def actions(self) -> ActionSpec:
         """The blocks, in registry order."""
-        return self._stepwise.parts.registry.actions
+        return self._stepwise.components.registry.actions
 
     @property
     def observations(self) -> ObservationSpec:
         """Features of the observer's preset."""
-        return self._stepwise.parts.observer.spec
+        return self._stepwise.components.observer.spec
 
     def reset(self, seed: int | None = None, task: str | None = None) -> Transition:
         """Starts a task's run: the one named, or the next in random order, each once before any comes again.
@@ -112,25 +112,25 @@ class LiveDynamics:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _start(self, task: Task) -> Moment:
-        now: Moment = self._do(self._stepwise.start, task)
+    def _start(self, task: Task) -> ObservedState:
+        now: ObservedState = self._do(self._stepwise.start, task)
         return now
 
-    def _take(self, task: Task, before: Moment, action: str) -> Moment:
-        now: Moment = self._do(self._stepwise.take, before, action)
+    def _take(self, task: Task, before: ObservedState, action: str) -> ObservedState:
+        now: ObservedState = self._do(self._stepwise.take, before, action)
         return now
 
-    def _stop(self, task: Task, now: Moment) -> Ending:
-        ending: Ending = self._do(self._stepwise.stop, now, task)
+    def _stop(self, task: Task, now: ObservedState) -> StopOutcome:
+        ending: StopOutcome = self._do(self._stepwise.stop, now, task)
         return ending
 
-    def _arrived(self, task: Task, now: Moment) -> Transition:
+    def _arrived(self, task: Task, now: ObservedState) -> Transition:
         if now.stopped_by is not None:  # nothing is left to decide
             return self._ended(task, now, spent=now.usage)
         self._running = (task, now)
         return Transition(now.observation, now.mask, False, None, cost_of(now.usage.model_dump()), self._info(task))
 
-    def _ended(self, task: Task, now: Moment, spent: Usage) -> Transition:
+    def _ended(self, task: Task, now: ObservedState, spent: Usage) -> Transition:
         ending = self._stop(task, now)
         self._running = None
         info = self._info(task) | {"answer": ending.answer, "stopped_by": now.stopped_by or "answer"}

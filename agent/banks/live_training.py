@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pilotage.agent.banks.live_dynamics import LiveDynamics
-from pilotage.agent.banks.recorder import Recorder, Spot
+from pilotage.agent.banks.recorder import RecordedState, Recorder
 from pilotage.agent.banks.sources import Assigned
-from pilotage.agent.banks.stepwise import Ending, Moment
-from pilotage.agent.components import Parts
+from pilotage.agent.banks.stepwise import ObservedState, StopOutcome
+from pilotage.agent.components import Components
 from pilotage.agent.errors import ModelUnavailable
 from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.task import Task
@@ -67,9 +67,9 @@ class RecordingDynamics(LiveDynamics):
     rule, so what was recorded is what would happen again.
 
     Args:
-        parts: what the agent is made of.
+        components: what the agent is made of.
         tasks: the tasks, each with a gold answer.
-        writer: the bank; made by these parts (`pilotage.agent.banks.meta.meta_of`).
+        writer: the bank; made by these components (`pilotage.agent.banks.meta.meta_of`).
         limits: on what is run.
         sources: the specifications that the tasks come from, for the training card.
 
@@ -81,14 +81,14 @@ class RecordingDynamics(LiveDynamics):
 
     def __init__(
         self,
-        parts: Parts,
+        components: Components,
         tasks: Sequence[Assigned],
         writer: BankWriter,
         *,
         limits: Limits = Limits(),  # noqa: B008 (frozen)
         sources: Sequence[str] = (),
     ) -> None:
-        super().__init__(parts, [assigned.task for assigned in tasks])
+        super().__init__(components, [assigned.task for assigned in tasks])
         self._headers = {assigned.task.id: assigned.header for assigned in tasks}
         self._recorders = {
             assigned.task.id: Recorder(
@@ -103,7 +103,7 @@ class RecordingDynamics(LiveDynamics):
         }
         self._writer, self._limits, self._sources = writer, limits, tuple(sources)
         self._reached: dict[str, dict[str, Node]] = {}
-        self._spot: Spot | None = None
+        self._spot: RecordedState | None = None
         self._task = ""
         self._known_only = False
         self.spent = Spent()
@@ -142,7 +142,7 @@ class RecordingDynamics(LiveDynamics):
             "stopped_by": self.stopped_by,
         }
 
-    def _start(self, task: Task) -> Moment:
+    def _start(self, task: Task) -> ObservedState:
         if task.id not in self._reached and self._is_used_up():
             raise PolicyError(
                 f"the limit {self.stopped_by} is used up before each of the {len(self.tasks)} tasks was begun: "
@@ -152,18 +152,18 @@ class RecordingDynamics(LiveDynamics):
         recorder = self._recorders[task.id]
         return self._at(task, recorder.walked(ROOT) or self._do(recorder.root))
 
-    def _take(self, task: Task, before: Moment, action: str) -> Moment:
+    def _take(self, task: Task, before: ObservedState, action: str) -> ObservedState:
         assert self._spot is not None
         recorder = self._recorders[task.id]
         there = recorder.walked(child_id(self._spot.node.id, action))
         return self._at(task, there or self._do(recorder.child, self._spot, action))
 
-    def _stop(self, task: Task, now: Moment) -> Ending:
+    def _stop(self, task: Task, now: ObservedState) -> StopOutcome:
         assert self._spot is not None
         node = self._spot.node
-        return Ending(node.answer, node.score, Usage.model_validate(dict(node.answer_usage)))
+        return StopOutcome(node.answer, node.score, Usage.model_validate(dict(node.answer_usage)))
 
-    def _at(self, task: Task, spot: Spot) -> Moment:
+    def _at(self, task: Task, spot: RecordedState) -> ObservedState:
         self._spot = spot
         nodes = self._reached.setdefault(task.id, {})
         if spot.node.id not in nodes:
@@ -194,16 +194,16 @@ class RecordingDynamics(LiveDynamics):
         self.on_node(node)
 
 
-def recorded_in(folder: Path, parts: Parts) -> BankWriter:
+def recorded_in(folder: Path, components: Components) -> BankWriter:
     """The bank of a live training, new or as an earlier sitting left it.
 
     Raises:
         BankError: the folder holds a bank of other settings, or another process writes to it.
-        UsageError: it was recorded with a sandbox or a memory and these parts have none, or so.
+        UsageError: it was recorded with a sandbox or a memory and these components have none, or so.
     """
     from pilotage.agent.banks.meta import meta_of, require_same_abilities
 
-    meta = meta_of(parts)
+    meta = meta_of(components)
     writer = BankWriter(folder, meta)
     try:
         require_same_abilities(writer.meta, meta)

@@ -12,18 +12,18 @@ from pydantic import ValidationError
 
 from pilotage.agent.banks.traces import result_lines
 from pilotage.agent.blocks import Registry
-from pilotage.agent.decisions import Navigation
 from pilotage.agent.errors import UsageError
 from pilotage.agent.routing.observation import spec_for
 from pilotage.agent.routing.rlot import registry_for
-from pilotage.agent.trace import Charge, Decided, total
+from pilotage.agent.run import Navigation
+from pilotage.agent.trace import CostEntry, DecisionRecord, total
 from pilotage.navigator.bank.bank import cost_of
 from pilotage.navigator.bank.records import TOKENS_PER_COST
 from pilotage.navigator.off_policy import Episode, Log
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
 LEARNING = "distil"
-"""Charge of writing to memory, which comes after the run and is none of its navigator's doing."""
+"""CostEntry of writing to memory, which comes after the run and is none of its navigator's doing."""
 
 
 @dataclass
@@ -106,7 +106,9 @@ def _specs(preset: str, registry: Registry | None) -> tuple[ActionSpec, Observat
 def _episode(line: Mapping[str, Any], found: Navigation, actions: ActionSpec, observations: ObservationSpec) -> Episode:
     decisions = found.decisions
     spent = [one.tokens for one in decisions]
-    learning = total(Charge.model_validate(one).usage for one in line.get("charges", ()) if one.get("by") == LEARNING)
+    learning = total(
+        CostEntry.model_validate(one).usage for one in line.get("charges", ()) if one.get("by") == LEARNING
+    )
     in_all = TOKENS_PER_COST * (cost_of(line["usage"]) - cost_of(learning.model_dump()))
     costs = np.diff([*spent, in_all]) / TOKENS_PER_COST
     return Episode(
@@ -121,7 +123,9 @@ def _episode(line: Mapping[str, Any], found: Navigation, actions: ActionSpec, ob
     )
 
 
-def _behaviour(decisions: Sequence[Decided], actions: ActionSpec) -> np.ndarray[Any, np.dtype[np.float64]] | None:
+def _behaviour(
+    decisions: Sequence[DecisionRecord], actions: ActionSpec
+) -> np.ndarray[Any, np.dtype[np.float64]] | None:
     """How likely each action was, (T, a); None where a decision between several does not tell it."""
     chances = np.zeros((len(decisions), len(actions)))
     for row, one in enumerate(decisions):

@@ -12,30 +12,30 @@ from typing import Any
 from pilotage.agent import prompting
 from pilotage.agent.blocks import Registry
 from pilotage.agent.budget import Budget
-from pilotage.agent.components import Parts
+from pilotage.agent.components import Components
 from pilotage.agent.errors import UsageError
 from pilotage.agent.freshness import ROUTES
 from pilotage.agent.routing import self_scores
 from pilotage.navigator.bank.bank import BankMeta
 
 
-def meta_of(parts: Parts, **extras: Any) -> BankMeta:
-    """The header of a bank that these parts record. It names the model, but no address of it."""
-    identity = hashlib.sha256(parts.model.identity.encode()).hexdigest()[:16]
+def meta_of(components: Components, **extras: Any) -> BankMeta:
+    """The header of a bank that these components record. It names the model, but no address of it."""
+    identity = hashlib.sha256(components.model.identity.encode()).hexdigest()[:16]
     return BankMeta(
-        actions=parts.registry.actions,
-        observations=parts.observer.spec,
-        preset=parts.observer.preset,
-        model=parts.model.name,
-        budget=recorded(parts.budget),
-        prompt_hash=prompt_hash(parts.registry, *([self_scores] if "rlot" in parts.observer.preset else [])),
+        actions=components.registry.actions,
+        observations=components.observer.spec,
+        preset=components.observer.preset,
+        model=components.model.name,
+        budget=recorded(components.budget),
+        prompt_hash=prompt_hash(components.registry, *([self_scores] if "rlot" in components.observer.preset else [])),
         package_version=version("pilotage"),
         extras={
             "model_identity": identity,
             "routes": ROUTES,
-            "seed": parts.seed,
-            "sandbox": parts.abilities.sandbox,
-            "memory": parts.abilities.memory,
+            "seed": components.seed,
+            "sandbox": components.abilities.sandbox,
+            "memory": components.abilities.memory,
             **extras,
         },
     )

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pilotage.agent.banks.stepwise import Moment
+from pilotage.agent.banks.stepwise import ObservedState
 from pilotage.agent.errors import UsageError
 from pilotage.navigator.spaces import ActionSpec
 
@@ -52,19 +52,19 @@ scores do not show what these read; only what is legal differs from task to task
 NAMED = {"standard": STANDARD, "small": SMALL, "wide": WIDE, "rlot": RLOT, "none": ""}
 
 
-def _failed(now: Moment) -> bool:
+def _failed(now: ObservedState) -> bool:
     return now.state.last is not None and now.state.last.candidate is None
 
 
-def _answered(now: Moment) -> bool:
+def _answered(now: ObservedState) -> bool:
     return now.state.last is not None and now.state.last.candidate is not None
 
 
-def _disagrees(now: Moment) -> bool:
+def _disagrees(now: ObservedState) -> bool:
     return now.state.last is not None and now.state.last.evidence.verdict == "disagrees"
 
 
-CONDITIONS: dict[str, Callable[[Moment], bool]] = {
+CONDITIONS: dict[str, Callable[[ObservedState], bool]] = {
     "failed": _failed,
     "answered": _answered,
     "disagrees": _disagrees,
@@ -78,7 +78,7 @@ class Way:
     blocks: tuple[str, ...]
     condition: str = ""
 
-    def holds(self, before_last: Moment) -> bool:
+    def holds(self, before_last: ObservedState) -> bool:
         """Whether the last block is worth its cost, by what is known before it."""
         return not self.condition or CONDITIONS[self.condition](before_last)
 

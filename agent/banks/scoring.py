@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pilotage.agent.banks.record import fingerprint
+from pilotage.agent.banks.recorder import fingerprint
 from pilotage.agent.banks.scorers.base import ScoredStep, StepScorer
-from pilotage.agent.batch.refusals import Refusals
-from pilotage.agent.batch.workers import at_once
+from pilotage.agent.batch.workers import Refusals, at_once
 from pilotage.agent.errors import StepRefused, UsageError
 from pilotage.agent.task import Task
 from pilotage.agent.trace import Usage

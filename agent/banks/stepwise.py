@@ -6,21 +6,20 @@ what stopping gives; memory is read where the agent has one, and never written.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from pilotage.agent.blocks.answer import shortest_prompt
-from pilotage.agent.components import Parts
+from pilotage.agent.components import Components
 from pilotage.agent.errors import BadReply, ModelUnavailable, UsageError
-from pilotage.agent.graph.advance import abilities, kit_for, observe, remember, run_block
+from pilotage.agent.graph.advance import abilities, charged, extended, kit_for, observe, remember, run_block
 from pilotage.agent.kit import Kit
 from pilotage.agent.models.reply import Reply
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import grader_for
-from pilotage.agent.trace import Charge, Evidence, Step, Trace, Usage
+from pilotage.agent.trace import Evidence, Step, Trace, Usage
 from pilotage.navigator.spaces import ActionMask, Observation
 
 UNUSABLE = "error"
@@ -28,7 +27,7 @@ UNUSABLE = "error"
 
 
 @dataclass(frozen=True)
-class Moment:
+class ObservedState:
     """A run between two blocks.
 
     Attributes:
@@ -47,7 +46,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Ending:
+class StopOutcome:
     """What stopping at a moment gives: the answer, its score in [0, 1], what the answer block cost and noted."""
 
     answer: str | None
@@ -57,62 +56,62 @@ class Ending:
 
 
 class Stepwise:
-    """Runs tasks over an agent's parts, one block at a time. It holds no run: moments are passed in and out.
+    """Runs tasks over an agent's components, one block at a time. It holds no run: moments are passed in and out.
 
     Args:
-        parts: what the agent is made of; its policy has no say here.
+        components: what the agent is made of; its policy has no say here.
         temperature: of repeats (sample 1 and up); the first sample is decoded as the block asks.
     """
 
-    def __init__(self, parts: Parts, *, temperature: float = 0.7) -> None:
-        self.parts = parts
+    def __init__(self, components: Components, *, temperature: float = 0.7) -> None:
+        self.components = components
         self.temperature = temperature
 
-    async def start(self, task: Task) -> Moment:
+    async def start(self, task: Task) -> ObservedState:
         """The moment before the first block.
 
         Raises:
             UsageError: the budget has no room for one step on this task.
         """
-        parts = self.parts
-        parts.budget.require_room_for(shortest_prompt(task))
+        components = self.components
+        components.budget.require_room_for(shortest_prompt(task))
         state = self.opened(task, Trace())
-        if parts.recall is None:
+        if components.recall is None:
             return await self._observed(state, Usage(), None)
-        kit = kit_for(parts, state)
+        kit = kit_for(components, state)
         try:
-            recalled = await remember(parts, state, kit)
+            recalled = await remember(components, state, kit)
         except BadReply as unusable:
             _require_reply(unusable)
-            return self._unusable(extended(state, charges=_charges("recall", kit.usage)), kit.usage)
-        trace = Trace(recalled=recalled, charges=_charges("recall", kit.usage))
+            return self._unusable(charged(state, "recall", kit.usage), kit.usage)
+        trace = extended(charged(state, "recall", kit.usage), recalled=recalled).trace
         return await self._observed(self.opened(task, trace), kit.usage, None)
 
     def opened(self, task: Task, trace: Trace) -> State:
         """The state of a run on a task that has this trace behind it."""
-        return State(task.public(), trace, self.parts.budget, abilities(self.parts, trace.recalled))
+        return State(task.public(), trace, self.components.budget, abilities(self.components, trace.recalled))
 
-    async def take(self, now: Moment, action: str, sample: int = 0) -> Moment:
+    async def take(self, now: ObservedState, action: str, sample: int = 0) -> ObservedState:
         """The moment after one more block. An unusable reply or a used-up budget stops the run there.
 
         Raises:
             UsageError: the action is not legal here, or is the terminal one, which is `stop`.
             ModelUnavailable: the endpoint is down, or refused the request; nothing happened.
         """
-        actions = self.parts.registry.actions
+        actions = self.components.registry.actions
         if action == actions.terminal or not now.mask[actions.index(action)]:
             legal = [name for name, allowed in zip(actions.names, now.mask, strict=True) if allowed]
             raise UsageError(f"{action!r} cannot be run here; legal are {', '.join(legal)} ({actions.terminal}: stop)")
         kit = self._kit(now.state, sample)
         try:
-            ran = await run_block(self.parts.registry[action], now.state, kit)
+            ran = await run_block(self.components.registry[action], now.state, kit)
         except BadReply as unusable:
             _require_reply(unusable)
             step = Step(block=action, evidence=Evidence(note=str(unusable)), usage=kit.usage)
             return self._unusable(extended(now.state, step), kit.usage)
         return await self._observed(extended(now.state, ran.step), ran.step.usage, ran.stopped_by)
 
-    async def stop(self, now: Moment, task: Task) -> Ending:
+    async def stop(self, now: ObservedState, task: Task) -> StopOutcome:
         """What answering now gives. With candidates at hand that is free; with none the model is asked.
 
         Args:
@@ -123,42 +122,42 @@ class Stepwise:
             UsageError: nothing says what a right answer to the task is.
         """
         if now.stopped_by == UNUSABLE:
-            return Ending(None, 0.0, note="the reply was unusable, which ends a run without an answer")
-        grader = grader_for(task, self.parts.sandbox)
+            return StopOutcome(None, 0.0, note="the reply was unusable, which ends a run without an answer")
+        grader = grader_for(task, self.components.sandbox)
         if grader is None:
             raise UsageError(f"task {task.id} has no gold answer, so stopping has no score; leave it out")
-        kit = kit_for(self.parts, now.state)
+        kit = kit_for(self.components, now.state)
         try:
-            ran = await run_block(self.parts.registry[self.parts.registry.actions.terminal], now.state, kit)
+            ran = await run_block(self.components.registry[self.components.registry.actions.terminal], now.state, kit)
         except BadReply as unusable:
             _require_reply(unusable)
-            return Ending(None, 0.0, kit.usage, str(unusable))
+            return StopOutcome(None, 0.0, kit.usage, str(unusable))
         grade = await grader.grade(task, ran.step.candidate)
-        return Ending(ran.step.candidate, grade.score, ran.step.usage, ran.step.evidence.note)
+        return StopOutcome(ran.step.candidate, grade.score, ran.step.usage, ran.step.evidence.note)
 
-    async def _observed(self, state: State, usage: Usage, stopped_by: str | None) -> Moment:
-        observer = self.parts.observer
-        kit = kit_for(self.parts, state)
+    async def _observed(self, state: State, usage: Usage, stopped_by: str | None) -> ObservedState:
+        observer = self.components.observer
+        kit = kit_for(self.components, state)
         try:
             seen = await observe(observer, state, kit)
         except BadReply as unusable:
             _require_reply(unusable)
-            return self._unusable(extended(state, charges=_charges(observer.preset, kit.usage)), usage + kit.usage)
-        state = extended(state, charges=_charges(observer.preset, seen.usage))
+            return self._unusable(charged(state, observer.preset, kit.usage), usage + kit.usage)
+        state = charged(state, observer.preset, seen.usage)
         stopped_by = seen.stopped_by or stopped_by
-        mask = self.parts.registry.mask(state) if stopped_by is None else self._only_stop()
-        return Moment(state, seen.observation, mask, usage + seen.usage, stopped_by)
+        mask = self.components.registry.mask(state) if stopped_by is None else self._only_stop()
+        return ObservedState(state, seen.observation, mask, usage + seen.usage, stopped_by)
 
-    def _unusable(self, state: State, usage: Usage) -> Moment:
-        return Moment(state, self.parts.observer.without_asking(state), self._only_stop(), usage, UNUSABLE)
+    def _unusable(self, state: State, usage: Usage) -> ObservedState:
+        return ObservedState(state, self.components.observer.without_asking(state), self._only_stop(), usage, UNUSABLE)
 
     def _only_stop(self) -> ActionMask:
-        return self.parts.registry.actions.mask(())
+        return self.components.registry.actions.mask(())
 
     def _kit(self, state: State, sample: int) -> Kit:
         if sample == 0:
-            return kit_for(self.parts, state)
-        return kit_for(self.parts, state, make=partial(RepeatingKit, repeat=sample, at_least=self.temperature))
+            return kit_for(self.components, state)
+        return kit_for(self.components, state, make=partial(RepeatingKit, repeat=sample, at_least=self.temperature))
 
 
 class RepeatingKit(Kit):
@@ -182,14 +181,3 @@ def _require_reply(unusable: BadReply) -> None:
     """Raises it again where there was no reply at all: that is no step, and tells nothing of the block."""
     if isinstance(unusable, ModelUnavailable):
         raise unusable
-
-
-def extended(state: State, *steps: Step, charges: Sequence[Charge] = ()) -> State:
-    """The state after these steps and charges."""
-    trace = state.trace
-    new = {"steps": (*trace.steps, *steps), "charges": (*trace.charges, *charges)}
-    return replace(state, trace=trace.model_copy(update=new))
-
-
-def _charges(by: str, usage: Usage) -> tuple[Charge, ...]:
-    return (Charge(by=by, usage=usage),) if usage.llm_calls else ()

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from pilotage.agent.banks.record import child_node, root_node
+from pilotage.agent.banks.recorder import child_node, root_node
 from pilotage.agent.banks.sources import Assigned
-from pilotage.agent.banks.stepwise import UNUSABLE, Ending, Moment, extended
+from pilotage.agent.banks.stepwise import UNUSABLE, ObservedState, StopOutcome
 from pilotage.agent.blocks import Registry
 from pilotage.agent.budget import Budget
 from pilotage.agent.errors import UsageError
+from pilotage.agent.graph.advance import extended
 from pilotage.agent.routing.observation import Observer
 from pilotage.agent.state import Abilities, State
 from pilotage.agent.task import Task
@@ -128,7 +129,7 @@ class TraceAdder:
         stopped_by = None if line.get("stopped_by") in ANSWERED else str(line.get("stopped_by") or UNUSABLE)
         self._writer.begin(assigned.header)
         state = State(assigned.task.public(), Trace(), self._budget, self._abilities)
-        before: tuple[Node, Moment] | None = None
+        before: tuple[Node, ObservedState] | None = None
         for place in range(len(blocks) + 1):
             at_end = place == len(blocks)
             step = blocks[place - 1] if place else None
@@ -141,11 +142,11 @@ class TraceAdder:
                 return str(error)
         return None
 
-    def _moment(self, state: State, usage: Usage, stopped_by: str | None) -> Moment:
+    def _moment(self, state: State, usage: Usage, stopped_by: str | None) -> ObservedState:
         mask = self._registry.mask(state) if stopped_by is None else self._registry.actions.mask(())
-        return Moment(state, self._observer.without_asking(state), mask, usage, stopped_by)
+        return ObservedState(state, self._observer.without_asking(state), mask, usage, stopped_by)
 
-    async def _ending(self, task: Task, now: Moment, answered: Step | None) -> Ending | None:
+    async def _ending(self, task: Task, now: ObservedState, answered: Step | None) -> StopOutcome | None:
         """What stopping gives; None where nobody asked."""
         leader = now.state.leader
         if answered is None and leader is None:
@@ -154,10 +155,15 @@ class TraceAdder:
         grader = grader_for(task, self._sandbox)
         assert grader is not None  # lines of tasks without one are left out
         grade = await grader.grade(task, answer)
-        return Ending(answer, grade.score, answered.usage if answered is not None else Usage())
+        return StopOutcome(answer, grade.score, answered.usage if answered is not None else Usage())
 
     def _keep(
-        self, task: Task, before: tuple[Node, Moment] | None, now: Moment, ending: Ending | None, added: Added
+        self,
+        task: Task,
+        before: tuple[Node, ObservedState] | None,
+        now: ObservedState,
+        ending: StopOutcome | None,
+        added: Added,
     ) -> Node:
         """The node of this moment: one that is there and says the same, or a new one, as a repeat if need be."""
         there = self._writer.nodes(task.id)
@@ -172,7 +178,7 @@ class TraceAdder:
                 added.known += 1
                 return known
             sample += 1
-        said = ending or Ending(None, 0.0)
+        said = ending or StopOutcome(None, 0.0)
         if before is None:
             node = root_node(task, now, said)
         else:

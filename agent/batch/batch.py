@@ -12,9 +12,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pilotage.agent.batch.refusals import Refusals
-from pilotage.agent.batch.regrading import regrade
-from pilotage.agent.batch.results import ResultsFile, key
+from pilotage.agent.batch.results import ResultsFile, key, regrade
+from pilotage.agent.batch.workers import Refusals
 from pilotage.agent.errors import BadReply, CacheUnusable, ModelUnavailable, PilotageError, Unforeseen, UsageError
 from pilotage.agent.run import Run
 from pilotage.agent.task import Task
@@ -85,9 +84,9 @@ def ready(given: Iterable[Task | str]) -> list[Task]:
     Raises:
         UsageError: one is none, or two have one id, by which their results could not be told apart.
     """
-    from pilotage.agent.components import Parts
+    from pilotage.agent.components import Components
 
-    tasks = [Parts.task(one) for one in given]
+    tasks = [Components.task(one) for one in given]
     double = [id for id, count in Counter(task.id for task in tasks).items() if count > 1]
     if double:
         raise UsageError(f"the id {double[0]!r} is that of several tasks: give each an id of its own")
@@ -170,10 +169,10 @@ async def prepare(
     agent: ReasoningAgent, tasks: Sequence[Task], results: ResultsFile, order: int | None, *, graded: bool
 ) -> None:
     """Holds what a file has already against the agent that goes on with it, and against the tasks as they are now."""
-    parts = agent.parts
-    results.require({"model": parts.model.name, "policy": parts.policy.name, "seed": parts.seed})
+    components = agent.components
+    results.require({"model": components.model.name, "policy": components.policy.name, "seed": components.seed})
     if not graded:
-        await regrade(results, tasks, order, parts.sandbox)
+        await regrade(results, tasks, order, components.sandbox)
 
 
 def _take_back_loosely(memory: ConceptStore | None, runs: Sequence[str]) -> None:

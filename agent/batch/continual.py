@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.batch.batch import Outcome, Place, anything, prepare, ready, solved, take_back
-from pilotage.agent.batch.refusals import Refusals
 from pilotage.agent.batch.results import ResultsFile, key
+from pilotage.agent.batch.workers import Refusals
 from pilotage.agent.errors import UsageError
 from pilotage.agent.run import Run
 from pilotage.agent.task import Task

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Self
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
 
 from pilotage.agent.batch.summary import SUMMED
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.task import Task
+from pilotage.agent.tasks.grading import score_of
 from pilotage.agent.text import json_line
 from pilotage.common.files import replace
 from pilotage.common.json_text import read_json
 from pilotage.common.paths import expanded
 from pilotage.common.redaction import redact
+
+if TYPE_CHECKING:
+    from pilotage.agent.sandbox import Sandbox
 
 
 def key_of(result: dict[str, Any]) -> str:
@@ -279,3 +284,36 @@ def _require_whole(result: dict[str, Any]) -> None:
 
 def _line(result: dict[str, Any]) -> bytes:
     return redact(json_line(result)).encode() + b"\n"
+
+
+async def regrade(
+    results: ResultsFile, tasks: Iterable[Task], order: int | None = None, sandbox: Sandbox | None = None
+) -> list[str]:
+    """Gives the results of the tasks the scores that they have now; returns the ids of those whose score changed.
+
+    A result keeps its score where its answer cannot be graded here. What is hidden of a task is written nowhere, so
+    that a file cannot tell whether it changed: every answer is graded anew, and no model is asked.
+
+    Args:
+        results: the file; what answers another question is left alone.
+        tasks: the tasks with their hidden part.
+        order: number of this order of the tasks, where the file holds several.
+        sandbox: where the hidden tests of `program` tasks run; by default the isolated one of this machine.
+    """
+    scores: dict[str, float | None] = {}
+    changed = []
+    for task in tasks:
+        if not results.holds(task, order):
+            continue
+        name = key(task.id, order)
+        result = results.done[name]
+        try:
+            score = await score_of(task, result["answer"], sandbox)
+        except UsageError as error:
+            logging.getLogger(__name__).warning("the score of task %r is kept as it was: %s", task.id, error)
+            continue
+        if score != result["score"]:
+            scores[name] = score
+            changed.append(task.id)
+    results.rescore(scores)
+    return changed

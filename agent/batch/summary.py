@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
-from pilotage.common.statistics import clustered_difference, holm, mcnemar_exact, paired_difference, sign_flip, wilson
+from pilotage.common.statistics import wilson
 
 SUMMED = ("prompt_tokens", "completion_tokens", "cached_tokens", "llm_calls", "seconds")
 
@@ -68,15 +68,3 @@ def summarise(results: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     for result in results:
         figures.add(result)
     return figures.summary()
-
-
-__all__ = [
-    "Figures",
-    "clustered_difference",
-    "holm",
-    "mcnemar_exact",
-    "paired_difference",
-    "sign_flip",
-    "summarise",
-    "wilson",
-]

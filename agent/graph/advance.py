@@ -7,25 +7,25 @@ training is what happens in use.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from inspect import isawaitable
 
 from pilotage.agent.blocks.base import Block, CutShort
 from pilotage.agent.budget import Meter
-from pilotage.agent.components import Parts
+from pilotage.agent.components import Components
 from pilotage.agent.errors import BudgetExceeded, UsageError
 from pilotage.agent.kit import HINT_TOKENS, Kit
-from pilotage.agent.learning.credit import is_held_out
+from pilotage.agent.learning.credit import in_control_group
 from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.routing.observation import Observer
 from pilotage.agent.state import Abilities, State
-from pilotage.agent.trace import Evidence, Recalled, Step, Usage
+from pilotage.agent.trace import CostEntry, DecisionRecord, Evidence, Recalled, Step, Trace, Usage
 from pilotage.navigator.spaces import Observation
 
 
 @dataclass(frozen=True)
-class Ran:
+class BlockResult:
     """A block's step, and the limit of the budget that cut it short, if one did."""
 
     step: Step
@@ -33,7 +33,7 @@ class Ran:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observed:
     """What the navigator reads, what asking for it cost, and the limit of the budget that forbade it, if one did."""
 
     observation: Observation
@@ -42,31 +42,54 @@ class Seen:
 
 
 def kit_for(
-    parts: Parts, now: State, on_token: Callable[[str], None] | None = None, *, make: Callable[..., Kit] = Kit
+    components: Components, now: State, on_token: Callable[[str], None] | None = None, *, make: Callable[..., Kit] = Kit
 ) -> Kit:
     """Tools for the next thing to do in a run, with what is left of its budget; `make` builds a kit of another sort."""
     return make(
-        parts.model,
+        components.model,
         Meter(now.budget, now.trace.usage, max(now.elapsed, now.trace.seconds)),
-        sandbox=parts.sandbox,
-        recall=parts.recall,
+        sandbox=components.sandbox,
+        recall=components.recall,
         on_token=on_token,
-        seed=parts.seed,
+        seed=components.seed,
     )
 
 
-def abilities(parts: Parts, recalled: Recalled) -> Abilities:
+def extended(
+    state: State,
+    *steps: Step,
+    recalled: Recalled | None = None,
+    charges: Iterable[CostEntry] = (),
+    decisions: Iterable[DecisionRecord] = (),
+) -> State:
+    """The state after what is new in its trace."""
+    trace = state.trace
+    after = Trace(
+        recalled=trace.recalled if recalled is None else recalled,
+        steps=(*trace.steps, *steps),
+        charges=(*trace.charges, *charges),
+        decisions=(*trace.decisions, *decisions),
+    )
+    return replace(state, trace=after)
+
+
+def charged(state: State, by: str, usage: Usage) -> State:
+    """The state after a cost outside a block's step; the same where nothing was asked."""
+    return extended(state, charges=[CostEntry(by=by, usage=usage)]) if usage.llm_calls else state
+
+
+def abilities(components: Components, recalled: Recalled) -> Abilities:
     """What a run can do: as its agent; a run that is held out has no memory, wherever it is."""
-    return replace(parts.abilities, memory=False) if recalled.withheld else parts.abilities
+    return replace(components.abilities, memory=False) if recalled.withheld else components.abilities
 
 
-async def remember(parts: Parts, now: State, kit: Kit) -> Recalled:
+async def remember(components: Components, now: State, kit: Kit) -> Recalled:
     """What memory has on the task, before anything else; withheld where the task is held out."""
     recalled = await kit.recall(now.task.prompt, HINT_TOKENS)
-    return recalled.withhold() if is_held_out(now.task.id, parts.seed, parts.holdout) else recalled
+    return recalled.withhold() if in_control_group(now.task.id, components.seed, components.holdout) else recalled
 
 
-async def observe(observer: Observer, now: State, kit: Kit) -> Seen:
+async def observe(observer: Observer, now: State, kit: Kit) -> Observed:
     """Computes what the navigator sees; what the budget does not let it ask is unknown.
 
     Raises:
@@ -75,11 +98,11 @@ async def observe(observer: Observer, now: State, kit: Kit) -> Seen:
     try:
         observation = await observer.observe(now, kit)
     except BudgetExceeded as limit:
-        return Seen(observer.without_asking(now), kit.usage, limit.limit)
-    return Seen(observation, kit.usage)
+        return Observed(observer.without_asking(now), kit.usage, limit.limit)
+    return Observed(observation, kit.usage)
 
 
-async def run_block(block: Block, now: State, kit: Kit) -> Ran:
+async def run_block(block: Block, now: State, kit: Kit) -> BlockResult:
     """Runs one block; where the budget ends it, its step has what it cost until then, and seldom a candidate.
 
     Raises:
@@ -98,7 +121,7 @@ async def run_block(block: Block, now: State, kit: Kit) -> Ran:
             raise RequestRefused(str(limit)) from limit
         step = Step(block=block.name, evidence=Evidence(note=str(limit)), usage=kit.usage)
         stopped_by = limit.limit
-    return Ran(step.model_copy(update={"seconds": time.monotonic() - started}), stopped_by)
+    return BlockResult(step.model_copy(update={"seconds": time.monotonic() - started}), stopped_by)
 
 
 async def _step_of(block: Block, now: State, kit: Kit) -> Step:

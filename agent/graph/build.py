@@ -1,4 +1,6 @@
-"""The LangGraph graph: begin -> observe -> navigate -> <block> -> observe -> ... -> answer -> learn.
+"""The LangGraph graph: begin -> navigate -> <block> -> navigate -> ... -> answer -> learn.
+
+Where an observation costs a call of the model, a node `observe` stands before `navigate`.
 
 The graph's state (`pilotage.agent.graph.run_state`) is plain JSON, so that any checkpointer can store it, and it holds
 the task's public view only: no hidden answer can travel in it. Each node reads it as a `State`, does one thing, and
@@ -21,29 +23,31 @@ from pilotage.agent import events
 from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.blocks.base import Block
 from pilotage.agent.budget import Budget
-from pilotage.agent.components import Parts
-from pilotage.agent.decisions import decided
+from pilotage.agent.components import Components
 from pilotage.agent.errors import BadReply, ModelUnavailable
-from pilotage.agent.event_loop import Portal
-from pilotage.agent.graph.advance import abilities, kit_for, observe, remember, run_block
-from pilotage.agent.graph.clock import Clock
-from pilotage.agent.graph.message_ids import hear
-from pilotage.agent.graph.new_messages import asks_since
+from pilotage.agent.event_loop import EventLoopThread
+from pilotage.agent.graph.advance import abilities, charged, extended, kit_for, observe, remember, run_block
+from pilotage.agent.graph.messages import asks_since, listen_for_replies
 from pilotage.agent.graph.run_state import (
+    Clock,
+    Dumped,
     RunInput,
     RunOutput,
     RunState,
+    added,
     anew,
     as_message,
     messages_in,
     question_in,
+    read,
     trace_of,
 )
 from pilotage.agent.kit import Kit
 from pilotage.agent.routing.navigators import choose
+from pilotage.agent.run import decision_record
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
-from pilotage.agent.trace import Charge, Trace, Usage
+from pilotage.agent.trace import CostEntry, Trace, Usage
 from pilotage.navigator.policies.policy import require_legal
 
 if TYPE_CHECKING:
@@ -94,35 +98,38 @@ class RefusedRun(UnusableRun, ModelUnavailable):
 
 
 def build_graph(
-    parts: Parts, checkpointer: BaseCheckpointSaver[str] | bool | None = None, portal: Portal | None = None
+    components: Components,
+    checkpointer: BaseCheckpointSaver[str] | bool | None = None,
+    thread: EventLoopThread | None = None,
 ) -> CompiledStateGraph[RunState, None, RunInput, RunOutput]:
     """Compiles the graph of an agent. Use it as it is, or as a node of your own graph.
 
     Args:
-        parts: what the agent is made of.
+        components: what the agent is made of.
         checkpointer: keeps runs; as a node of another graph it shares that one's by default, and with True it has a
             state of its own throughout a thread.
-        portal: where its coroutines run for callers without an event loop.
+        thread: where its coroutines run for callers without an event loop.
     """
-    nodes = Nodes(parts, portal or Portal())
+    nodes = Nodes(components, thread or EventLoopThread())
     graph = StateGraph(RunState, input_schema=RunInput, output_schema=RunOutput)
-    names = parts.registry.actions.names
+    actions, onwards = components.registry.actions, "observe" if components.observer.asks else "navigate"
     graph.add_node("begin", Node(nodes, nodes.begin))
-    graph.add_node("navigate", nodes.timed(nodes.navigate), destinations=tuple(names))
-    graph.add_node("observe", nodes.timed(nodes.observe))
+    graph.add_node("navigate", nodes.timed(nodes.navigate), destinations=tuple(actions.names))
+    if components.observer.asks:
+        graph.add_node("observe", nodes.timed(nodes.observe))
+        graph.add_edge("observe", "navigate")
     graph.add_node("learn", nodes.timed(nodes.learn))
-    for block in parts.registry:
+    for block in components.registry:
         graph.add_node(block.name, nodes.timed(nodes.running(block)))
-        graph.add_edge(block.name, "learn" if block.name == parts.registry.actions.terminal else "observe")
+        graph.add_edge(block.name, "learn" if block.name == actions.terminal else onwards)
     graph.add_edge(START, "begin")
-    graph.add_edge("begin", "observe")
-    graph.add_edge("observe", "navigate")
+    graph.add_edge("begin", onwards)
     graph.add_edge("learn", END)
     return graph.compile(checkpointer=checkpointer, name="pilotage")
 
 
 class Node(Runnable[RunState, Change]):
-    """A node for `ainvoke` and for `invoke`: the latter runs the coroutine in the portal.
+    """A node for `ainvoke` and for `invoke`: the latter runs the coroutine in the agent's event loop thread.
 
     Args:
         nodes: whose node it is.
@@ -135,26 +142,26 @@ class Node(Runnable[RunState, Change]):
 
     async def ainvoke(self, input: RunState, config: RunnableConfig | None = None, **_: Any) -> Change:
         """Does it on this event loop."""
-        self._nodes.parts.process.enter()
+        self._nodes.components.process.enter()
         return await self._work(input, config or {})
 
     def invoke(self, input: RunState, config: RunnableConfig | None = None, **_: Any) -> Change:
-        """Does it on the portal's."""
-        self._nodes.parts.process.enter()
-        return self._nodes.portal.call(lambda: self.ainvoke(input, config))
+        """Does it on the agent's event loop thread."""
+        self._nodes.components.process.enter()
+        return self._nodes.thread.call(lambda: self.ainvoke(input, config))
 
 
 class Nodes:
-    """The graph's nodes over one agent's parts: coroutines from a graph state to what changes in it.
+    """The graph's nodes over one agent's components: coroutines from a graph state to what changes in it.
 
     Args:
-        parts: what the agent is made of.
-        portal: where they run for callers without an event loop.
+        components: what the agent is made of.
+        thread: where they run for callers without an event loop.
     """
 
-    def __init__(self, parts: Parts, portal: Portal) -> None:
-        self.parts = parts
-        self.portal = portal
+    def __init__(self, components: Components, thread: EventLoopThread) -> None:
+        self.components = components
+        self.thread = thread
 
     def timed(self, work: Work) -> Node:
         """A node that does some work on the run as it stands, and keeps the run's clock."""
@@ -174,78 +181,80 @@ class Nodes:
         given, messages = state.get("task"), messages_in(state)
         if given and await asks_since(given, messages, config):
             given = None
-        task = Parts.task(given or question_in(messages)).public()
-        self.parts.budget.require_room_for(shortest_prompt(task))
-        now = State(task, Trace(), self.parts.budget, self.parts.abilities)
+        task = given.model if isinstance(given, Dumped) else Components.task(given or question_in(messages)).public()
+        self.components.budget.require_room_for(shortest_prompt(task))
+        now = State(task, Trace(), self.components.budget, self.components.abilities)
         update: dict[str, Any] = {
             **anew(),
-            "working": task.model_dump(),
-            "worker": self.parts.identity,
+            "working": Dumped(task),
+            "worker": self.components.identity,
             "conversing": not given,
-            "budget": now.budget.model_dump(),
+            "budget": Dumped(now.budget),
             "run": configurable.get(RUN_ID) or secrets.token_hex(8),
         }
-        if self.parts.recall is not None:
-            kit = kit_for(self.parts, now)
-            recalled = await remember(self.parts, now, kit)
-            update |= {"charges": _charged("recall", kit), "recalled": recalled.model_dump()}
+        if self.components.recall is not None:
+            kit = kit_for(self.components, now)
+            recalled = await remember(self.components, now, kit)
+            update |= added(now.trace, extended(charged(now, "recall", kit.usage), recalled=recalled).trace, state={})
             get_stream_writer()(events.Recalled(recalled.hints, recalled.withheld))
         return update | {"clock": clock.keep()}
 
     async def observe(self, state: RunState, now: State, config: RunnableConfig) -> dict[str, Any]:
-        """Computes what the navigator sees."""
-        kit = kit_for(self.parts, now)
+        """Computes what the navigator sees, where that costs a call: its own node, so that a kill loses none."""
+        observer, kit = self.components.observer, kit_for(self.components, now)
         try:
-            seen = await observe(self.parts.observer, now, kit)
+            seen = await observe(observer, now, kit)
         except BadReply as unusable:
-            raise _unusable(now, kit, self.parts.observer.preset, unusable) from unusable
-        charges = [*state["charges"], *_charged(self.parts.observer.preset, kit)]
-        update = {"observation": seen.observation.tolist(), "charges": charges}
+            raise _unusable(now, kit, observer.preset, unusable) from unusable
+        update = added(now.trace, charged(now, observer.preset, kit.usage).trace, state)
+        update["observation"] = seen.observation.tolist()
         return update if seen.stopped_by is None else {**update, "stopped_by": seen.stopped_by}
 
     async def navigate(self, state: RunState, now: State, config: RunnableConfig) -> dict[str, Any]:
         """Lets the policy choose the next block among the applicable ones."""
-        parts, actions = self.parts, self.parts.registry.actions
-        update: dict[str, Any] = {}
-        kit = kit_for(parts, now)
-        if state["stopped_by"]:
-            decision = {"block": actions.terminal, "why": f"the budget's {state['stopped_by']} is reached"}
+        observer, registry = self.components.observer, self.components.registry
+        actions, after, stopped_by, observed = registry.actions, now, state["stopped_by"], dict[str, Any]()
+        if stopped_by:
+            decision = {"block": actions.terminal, "why": f"the budget's {stopped_by} is reached"}
         else:
-            observation, mask = parts.observer.vector(state["observation"]), parts.registry.mask(now)
-            chosen = await choose(parts.policy, now, observation, mask, kit)
+            kit, mask = kit_for(self.components, now), registry.mask(now)
+            observation = observer.vector(state["observation"]) if observer.asks else observer.without_asking(now)
+            observed = {} if observer.asks else {"observation": observation.tolist()}
+            chosen = await choose(self.components.policy, now, observation, mask, kit)
             decision = {"block": require_legal(chosen, mask, actions), "why": chosen.why}
-            taken = decided(chosen, observation, mask, actions, now.trace).model_dump()
-            update["decisions"] = [*state["decisions"], taken]
-            update["charges"] = [*state["charges"], *_charged("navigate", kit)]
-        update["decision"] = decision
-        if decision["block"] == actions.terminal and not state["stopped_by"]:
-            update["stopped_by"] = "max_steps" if now.steps_left <= 1 else "answer"
+            taken = decision_record(chosen, observation, mask, actions, now.trace)
+            after = extended(charged(now, "navigate", kit.usage), decisions=[taken])
+            if decision["block"] == actions.terminal:
+                stopped_by = "max_steps" if now.steps_left <= 1 else "answer"
         get_stream_writer()(events.Chosen(decision["block"], decision["why"]))
-        return {**update, GOTO: decision["block"]}
+        update = {**observed, **added(now.trace, after.trace, state), "decision": decision, GOTO: decision["block"]}
+        return update if stopped_by == state["stopped_by"] else {**update, "stopped_by": stopped_by}
 
     def running(self, block: Block) -> Work:
         """The node that runs one block."""
+        last = block.name == self.components.registry.actions.terminal
 
         async def work(state: RunState, now: State, config: RunnableConfig) -> dict[str, Any]:
             write, configurable = get_stream_writer(), config.get("configurable", {})
             streaming = configurable.get(STREAM_TOKENS, False)
-            kit = kit_for(self.parts, now, (lambda text: write(events.Token(block.name, text))) if streaming else None)
-            last = block.name == self.parts.registry.actions.terminal
-            heard = hear() if last and not configurable.get(WITHOUT_MESSAGE, False) else None
+            kit = kit_for(
+                self.components, now, (lambda text: write(events.Token(block.name, text))) if streaming else None
+            )
+            replies = listen_for_replies() if last and not configurable.get(WITHOUT_MESSAGE, False) else None
             try:
                 ran = await run_block(block, now, kit)
             except BadReply as unusable:
                 raise _unusable(now, kit, block.name, unusable) from unusable
-            update: dict[str, Any] = {} if ran.stopped_by is None else {"stopped_by": ran.stopped_by}
-            update["steps"] = [*state["steps"], ran.step.model_dump()]
+            after = extended(now, ran.step)
+            update = added(now.trace, after.trace, state)
+            if ran.stopped_by is not None:
+                update["stopped_by"] = ran.stopped_by
             write(events.Stepped(ran.step))
             if last:
                 update["answer"] = ran.step.candidate
-            if heard is not None:
-                spent = now.trace.usage + ran.step.usage
-                stopped_by = ran.stopped_by or state["stopped_by"]
-                id = heard.id_of(ran.step.candidate)
-                update["reply"] = as_message(ran.step.candidate, spent, stopped_by, cut=ran.step.cut, id=id)
+            if replies is not None:
+                stopped_by, id = ran.stopped_by or state["stopped_by"], replies.id_of(ran.step.candidate)
+                update["reply"] = as_message(ran.step.candidate, after.trace.usage, stopped_by, cut=ran.step.cut, id=id)
             return update
 
         return work
@@ -255,12 +264,12 @@ class Nodes:
         concluded = Conclusion({}, (), Usage())
         if not config.get("configurable", {}).get(LEARN_LATER, False):
             concluded = await self.conclude(now)
-            if self.parts.learner is not None:
+            if self.components.learner is not None:
                 get_stream_writer()(events.Learned(concluded.titles, concluded.usage))
         update: dict[str, Any] = {
             "learned": list(concluded.titles),
             "followed": list(concluded.followed),
-            "charges": [*state["charges"], *(charge.model_dump() for charge in learning_charges(concluded))],
+            **added(now.trace, learnt(now, concluded).trace, state),
         }
         ended = {**state, **update}
         update["pilotage"] = {key: ended[key] for key in ACCOUNT}
@@ -271,12 +280,12 @@ class Nodes:
 
     async def conclude(self, now: State) -> Conclusion:
         """Credits the concepts that a finished run was shown, then learns from it."""
-        followed = await self.parts.creditor.credit(now) if self.parts.creditor is not None else ()
-        if self.parts.learner is None:
+        followed = await self.components.creditor.credit(now) if self.components.creditor is not None else ()
+        if self.components.learner is None:
             return Conclusion({}, followed, Usage())
-        kit = kit_for(self.parts, now)
+        kit = kit_for(self.components, now)
         try:
-            titles = await self.parts.learner.learn(now, kit)
+            titles = await self.components.learner.learn(now, kit)
         except BadReply:  # the task is solved all the same; its trace shows a charge for nothing learnt
             titles = {}
         return Conclusion(titles, followed, kit.usage)
@@ -284,25 +293,20 @@ class Nodes:
     def _view(self, state: RunState, clock: Clock) -> State:
         trace = trace_of(state)
         return State(
-            task=Task.model_validate(state["working"]),
+            task=read(Task, state["working"]),
             trace=trace,
-            budget=Budget.model_validate(state["budget"]),
-            abilities=abilities(self.parts, trace.recalled),
+            budget=read(Budget, state["budget"]),
+            abilities=abilities(self.components, trace.recalled),
             run=state["run"],
             elapsed=clock.elapsed,
         )
 
 
-def learning_charges(concluded: Conclusion) -> list[Charge]:
-    """What writing to memory cost, as charges of the run."""
-    return [Charge(by="distil", usage=concluded.usage)] if concluded.usage.llm_calls else []
+def learnt(state: State, concluded: Conclusion) -> State:
+    """The state after what writing to memory cost."""
+    return charged(state, "distil", concluded.usage)
 
 
 def _unusable(now: State, kit: Kit, by: str, error: BadReply) -> UnusableRun:
-    spent = Charge(by=by, usage=kit.usage)
     kind = RefusedRun if isinstance(error, ModelUnavailable) else UnusableRun
-    return kind(str(error), now.trace.model_copy(update={"charges": (*now.trace.charges, spent)}))
-
-
-def _charged(by: str, kit: Kit) -> list[dict[str, Any]]:
-    return [Charge(by=by, usage=kit.usage).model_dump()] if kit.usage.llm_calls else []
+    return kind(str(error), extended(now, charges=[CostEntry(by=by, usage=kit.usage)]).trace)

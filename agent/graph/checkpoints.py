@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
-from pilotage.agent.components import Parts
+from pilotage.agent.components import Components
 from pilotage.agent.errors import AgentClosed, UsageError
-from pilotage.agent.event_loop import Portal
+from pilotage.agent.event_loop import EventLoopThread
 from pilotage.agent.graph.build import build_graph
 from pilotage.agent.task import Task
 from pilotage.common.paths import expanded
@@ -63,19 +63,19 @@ class DurableGraph:
 
     Args:
         path: the SQLite file; it and its folder are made where they are missing.
-        parts: what the agent is made of.
-        portal: where its coroutines run for callers without an event loop.
+        components: what the agent is made of.
+        thread: where its coroutines run for callers without an event loop.
 
     Raises:
         UsageError: the path names no file.
     """
 
-    def __init__(self, path: str | Path, parts: Parts, portal: Portal) -> None:
+    def __init__(self, path: str | Path, components: Components, thread: EventLoopThread) -> None:
         if not str(path).strip():
             raise UsageError("checkpoints= is empty: name a SQLite file, which is made if it is missing")
         self._path = expanded(path)
-        self._parts = parts
-        self._portal = portal
+        self._components = components
+        self._thread = thread
         self._opened: dict[asyncio.AbstractEventLoop, _Opened] = {}
 
     def in_use(self) -> InUse:
@@ -108,7 +108,7 @@ class DurableGraph:
                 f"checkpoints cannot be kept in {str(self._path)!r} ({error}): name a SQLite file that can be written, "
                 "or one that does not exist yet"
             ) from error
-        return build_graph(self._parts, saver, self._portal), saver
+        return build_graph(self._components, saver, self._thread), saver
 
     async def aclose(self) -> None:
         """Releases what the running loop has of the file; what another has of it is released where that one ends."""

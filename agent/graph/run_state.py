@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
 
 from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, convert_to_messages
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langgraph.channels import EphemeralValue
+from pydantic import BaseModel
 from typing_extensions import TypedDict  # of `typing` pydantic makes no JSON schema before Python 3.12
 
 from pilotage.agent.errors import UsageError
-from pilotage.agent.trace import Trace, Usage
+from pilotage.agent.trace import CostEntry, DecisionRecord, Recalled, Step, Trace, Usage
+
+M = TypeVar("M", bound=BaseModel)
 
 NO_ANSWER = "No answer was reached."
 """What the message says whose run has none: many models refuse a conversation with an empty one in it."""
@@ -41,7 +47,7 @@ class RunState(RunInput, RunOutput, total=False):
 
     It is set anew when a run begins, so that nothing of an earlier run decides a later one, also where a checkpointer
     keeps the state between them. `working` holds the task as the run works on it,
-    `worker` tells the agent (`Parts.identity`).
+    `worker` tells the agent (`Components.identity`).
     """
 
     working: dict[str, Any]
@@ -80,10 +86,46 @@ def anew() -> RunState:
     )
 
 
+class Dumped(dict[str, Any]):
+    """A model's JSON that still knows the model, so that the next node of this process need not read it again.
+
+    Whatever stores a state takes it for the plain dictionary that it is, and gives one back.
+    """
+
+    def __init__(self, model: BaseModel) -> None:
+        super().__init__(model.model_dump())
+        self.model = model
+
+    def __reduce__(self) -> tuple[type[dict[str, Any]], tuple[dict[str, Any]]]:
+        return dict, (dict(self),)
+
+
+def read(kind: type[M], kept: Any) -> M:
+    """The model that a state holds as JSON."""
+    return kept.model if isinstance(kept, Dumped) and isinstance(kept.model, kind) else kind.model_validate(kept)
+
+
 def trace_of(run: Mapping[str, Any]) -> Trace:
     """The trace that a graph's state holds, or what it wrote as `pilotage`."""
-    kept = {key: run[key] for key in ("recalled", "steps", "charges", "decisions") if key in run}
-    return Trace.model_validate(kept)
+    return Trace(
+        recalled=read(Recalled, run.get("recalled") or {}),
+        steps=tuple(read(Step, step) for step in run.get("steps", ())),
+        charges=tuple(read(CostEntry, entry) for entry in run.get("charges", ())),
+        decisions=tuple(read(DecisionRecord, decision) for decision in run.get("decisions", ())),
+    )
+
+
+def added(before: Trace, after: Trace, state: RunState) -> dict[str, Any]:
+    """What a node that took a run from one trace to another changes in its state: the entries that are new."""
+    update: dict[str, Any] = {}
+    if after.recalled is not before.recalled:
+        update["recalled"] = Dumped(after.recalled)
+    news = {
+        "steps": after.steps[len(before.steps) :],
+        "charges": after.charges[len(before.charges) :],
+        "decisions": after.decisions[len(before.decisions) :],
+    }
+    return update | {key: [*state.get(key, ()), *map(Dumped, new)] for key, new in news.items() if new}
 
 
 def messages_in(state: RunState) -> list[BaseMessage]:
@@ -129,3 +171,44 @@ def as_message(answer: str | None, usage: Usage, stopped_by: str, *, cut: bool, 
         ),
         response_metadata={"stopped_by": stopped_by, "cut": cut, "answered": answer is not None},
     )
+
+
+PROCESS = secrets.token_hex(8)
+"""Tells this process from those that a run was in before."""
+_RESUMING = "__pregel_resuming"
+"""What LangGraph sets in `configurable` throughout an invocation that goes on with an unfinished run."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Seconds that a run had taken at a moment of this process's monotonic clock, carried from node to node.
+
+    The limit on seconds is one on the time since the run began, whatever passes between two blocks; a process that was
+    stopped and goes on has lost that time. What lies between a kill, or an interrupt, and the resumption does not
+    count: nobody was at work.
+    """
+
+    seconds: float
+    at: float
+
+    @classmethod
+    def start(cls) -> Clock:
+        """The clock of a run that begins now."""
+        return cls(0.0, time.monotonic())
+
+    @classmethod
+    def read(cls, kept: dict[str, Any] | None, configurable: dict[str, Any]) -> Clock:
+        """The clock that a state keeps, counting on from here where the run was interrupted since."""
+        if kept is None:
+            return cls.start()
+        went_on = kept["process"] == PROCESS and not configurable.get(_RESUMING, False)
+        return cls(kept["seconds"], kept["at"] if went_on else time.monotonic())
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that the run has taken by now."""
+        return self.seconds + (time.monotonic() - self.at)
+
+    def keep(self) -> dict[str, Any]:
+        """The clock as it is now, as plain JSON."""
+        return {"seconds": self.elapsed, "at": time.monotonic(), "process": PROCESS}

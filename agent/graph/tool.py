@@ -28,13 +28,13 @@ def tool_of(agent: ReasoningAgent, name: str, description: str) -> BaseTool:
 
     def solve(question: str, config: RunnableConfig) -> tuple[str, dict[str, Any]]:
         try:
-            return _told(agent.solve(question, config=_quiet(config)))
+            return _content_and_artifact(agent.solve(question, config=_quiet(config)))
         except UsageError as error:
             raise ToolException(str(error)) from error
 
     async def asolve(question: str, config: RunnableConfig) -> tuple[str, dict[str, Any]]:
         try:
-            return _told(await agent.asolve(question, config=_quiet(config)))
+            return _content_and_artifact(await agent.asolve(question, config=_quiet(config)))
         except UsageError as error:
             raise ToolException(str(error)) from error
 
@@ -53,5 +53,5 @@ def _quiet(config: RunnableConfig) -> RunnableConfig:
     return {**config, "tags": [*(config.get("tags") or ()), QUIET]}
 
 
-def _told(run: Run) -> tuple[str, dict[str, Any]]:
+def _content_and_artifact(run: Run) -> tuple[str, dict[str, Any]]:
     return (run.answer if run.answer is not None else NO_ANSWER), run.to_json()

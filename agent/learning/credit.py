@@ -19,6 +19,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from pilotage.agent.errors import UsageError
+from pilotage.agent.run import Run
 from pilotage.agent.state import State
 from pilotage.agent.trace import Step
 
@@ -139,7 +141,7 @@ def word_marks(texts: Iterable[str]) -> set[str]:
     return {word[:_STEM] for word in words if len(word) > 3 and re.fullmatch(r"[^\W\d]+", word)}
 
 
-def is_held_out(task_id: str, seed: int, share: float) -> bool:
+def in_control_group(task_id: str, seed: int, share: float) -> bool:
     """Whether a task belongs to the share that runs without hints: the same tasks for the same seed, everywhere."""
     digest = hashlib.sha256(f"{seed}/{task_id}".encode()).digest()
     return int.from_bytes(digest[:8], "big") < share * 2**64
@@ -164,3 +166,48 @@ def _shown_to(state: State, concept_id: str) -> Sequence[Step]:
 def _failed(step: Step) -> bool:
     passed = step.evidence.examples_passed
     return step.evidence.program == "failed" or (passed is not None and passed < 1)
+
+
+ACTOR = "user"
+
+
+async def give_feedback(store: ConceptStore | None, run: Run, helped: bool) -> None:
+    """Records whether a run's answer was good; saying it again changes nothing.
+
+    `store.undo_run("feedback:ID")` takes it back.
+
+    Good: the concepts that it followed count as having helped, and those that it taught are trusted from now on. Bad:
+    those that it followed count as having harmed, and what it taught is retired unless other evidence supports it.
+
+    Raises:
+        UsageError: there is no memory, or the run has no id.
+    """
+    if store is None:
+        raise UsageError("this agent has no memory that feedback could reach: give it one (`memory=`)")
+    if not run.id:
+        raise UsageError("the run has no id, so feedback on it could count twice: pass the run that `solve` returned")
+    await asyncio.to_thread(_record, store, run, helped)
+
+
+def _record(store: ConceptStore, run: Run, helped: bool) -> None:
+    from pilotage.memory.errors import UnknownConcept
+
+    name = f"feedback:{run.id}"
+    outcome: Outcome = "helped" if helped else "harmed"
+    present = []
+    for id_ in (*run.followed, *run.learned):
+        try:
+            present.append(store.get(id_))
+        except UnknownConcept:  # undone since: there is nothing left to judge
+            continue
+    credited = {concept.id: (outcome,) for concept in present if concept.id in run.followed}
+    if credited:
+        store.record_outcomes(credited, actor=ACTOR, cause=run.task_id, run=name)
+    taught = [concept for concept in present if concept.id in run.learned and concept.id not in credited]
+    provisional = [concept.id for concept in taught if concept.status == "provisional"]
+    if helped:
+        store.promote(provisional, actor=ACTOR, cause=run.task_id, run=name)
+        return
+    for id_ in provisional:
+        if store.get(id_).provenance.trace_id == run.id:  # another run's concept is not this one's to retire
+            store.forget(id_, actor=ACTOR, cause=run.task_id, run=name)

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from pilotage.agent.candidates import Candidate
 from pilotage.agent.kit import Kit
-from pilotage.agent.learning.failure_cases import misstep_of
-from pilotage.agent.learning.recalling import recall_from
-from pilotage.agent.learning.writing import writer_from
+from pilotage.agent.learning.recalling import writer_from
 from pilotage.agent.state import State
+from pilotage.agent.trace import Step
 
 if TYPE_CHECKING:
     from pilotage.memory import ConceptDraft, ConceptStore, Provenance
     from pilotage.memory.concept import Status
     from pilotage.memory.learning.distil import SolvedTrace
+    from pilotage.memory.learning.failure_cases import Misstep
     from pilotage.memory.learning.settle import Settled
     from pilotage.memory.learning.writer import Writer
 
@@ -65,7 +65,7 @@ class Learner:
         for draft in (await distil(solved, writer)).drafts:
             status: Status = "trusted" if leader.verified else "provisional"
             kept.append(await self._settle(draft, solved.provenance, status, writer, state))
-        misstep = misstep_of(state, leader, self._model) if self._pitfalls else None
+        misstep = failure_case_of(state, leader, self._model) if self._pitfalls else None
         if misstep is not None:
             lesson = (await warn(misstep, writer)).draft
             if lesson is not None:
@@ -111,4 +111,58 @@ def _evidence(leader: Candidate) -> str:
     return "worked examples" if leader.examples_passed == 1.0 else f"{leader.routes} independent routes"
 
 
-__all__ = ["Learner", "recall_from"]
+SHOWN = 1200
+
+
+def failure_case_of(state: State, leader: Candidate, model: str) -> Misstep | None:
+    """The newest misstep that the evidence for `leader` settles; None where there is none.
+
+    A program that failed, by an error or on the task's worked examples, and a later one of the leader's that passed; or
+    a route to another answer that at least two independent routes overruled.
+    """
+    if not leader.verified:
+        return None
+    return _repaired(state, leader, model) or _overruled(state, leader, model)
+
+
+def _repaired(state: State, leader: Candidate, model: str) -> Misstep | None:
+    steps = state.trace.steps
+    passed = next((step for step in leader.steps if step.program and step.evidence.program == "ok"), None)
+    if passed is None:
+        return None
+    failed = [step for step in steps[: steps.index(passed)] if step.program and step.evidence.program == "failed"]
+    if not failed:
+        return None
+    wrong = failed[-1]
+    settled = "worked examples" if leader.examples_passed == 1.0 else "a repaired program that other routes confirm"
+    return _misstep(state, leader, wrong, passed, settled, wrong.evidence.error or wrong.result, model)
+
+
+def _overruled(state: State, leader: Candidate, model: str) -> Misstep | None:
+    others = [other for other in state.candidates if other is not leader]
+    beaten = [other for other in others if other.routes < leader.routes and other.examples_passed < 1.0]
+    if not beaten:
+        return None
+    wrong, right = beaten[0].steps[-1], leader.steps[-1]
+    settled = f"{leader.routes} independent routes against {beaten[0].routes}"
+    return _misstep(state, leader, wrong, right, settled, "", model)
+
+
+def _misstep(
+    state: State, leader: Candidate, wrong: Step, right: Step, settled: str, complaint: str, model: str
+) -> Misstep:
+    from pilotage.memory.learning.failure_cases import Misstep
+
+    return Misstep(
+        task_id=state.task.id,
+        task_prompt=state.task.prompt,
+        answer="" if state.task.kind == "program" else leader.text,
+        misled=(wrong.program or wrong.text)[-SHOWN:],
+        right=(right.program or right.text)[-SHOWN:],
+        settled_by=settled,
+        complaint=complaint,
+        wrong_answer="" if state.task.kind == "program" else wrong.candidate or "",
+        kind=state.task.kind,
+        model=model,
+        trace_id=state.run,
+    )

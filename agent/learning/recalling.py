@@ -7,13 +7,14 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from pilotage.agent.budget import estimate_tokens
-from pilotage.agent.errors import BadReply
+from pilotage.agent.errors import BadReply, BudgetExceeded
 from pilotage.agent.kit import Kit
-from pilotage.agent.learning.writing import writer_from
+from pilotage.agent.models.reply import Message
 from pilotage.agent.trace import Hint, Recalled
 
 if TYPE_CHECKING:
     from pilotage.memory import ConceptStore, Recollection
+    from pilotage.memory.learning.writer import Writer, WritingRequest
     from pilotage.memory.search.recall import Hit
 
 CONCEPTS_PER_RECALL = 2
@@ -88,13 +89,6 @@ class Recaller:
         return Recalled(text=rendered.text, hints=tuple(map(_hint, (h for h in hits if h.concept.id in rendered.ids))))
 
 
-def recall_from(
-    store: ConceptStore, *, selection: Selection = "embedding", caption: bool = False, related: int = 0
-) -> Recaller:
-    """What a run recalls from a store through."""
-    return Recaller(store, selection=selection, caption=caption, related=related)
-
-
 def _hint(hit: Hit) -> Hint:
     return Hint(
         concept_id=hit.concept.id,
@@ -102,3 +96,19 @@ def _hint(hit: Hit) -> Hint:
         similarity=hit.similarity,
         posterior=hit.concept.outcomes.posterior,
     )
+
+
+def writer_from(kit: Kit) -> Writer:
+    """The kit's model as a writer. Where the budget allows no call it writes nothing, which memory takes as a miss."""
+
+    async def write(request: WritingRequest) -> str:
+        messages = (Message(role="system", content=request.system), Message(role="user", content=request.prompt))
+        try:
+            reply = await kit.send(
+                messages, max_tokens=request.max_tokens, json_schema=request.json_schema, silent=True
+            )
+        except BudgetExceeded:
+            return ""  # what can be kept without a writer is kept
+        return reply.text
+
+    return write

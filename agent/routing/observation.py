@@ -6,21 +6,115 @@ Preset `probe` adds the model's own probability that its answer is right, `rlot+
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from pilotage.agent.blocks import Registry
 from pilotage.agent.errors import UsageError
 from pilotage.agent.kit import Kit
-from pilotage.agent.routing.probe import probability_right
+from pilotage.agent.models.reply import Reply
+from pilotage.agent.prompting import conversation
 from pilotage.agent.routing.self_scores import FEATURES as SELF_SCORES
 from pilotage.agent.routing.self_scores import self_scores
 from pilotage.agent.routing.self_scores import unknown as unknown_scores
-from pilotage.agent.routing.text_features import FEATURES, wording
 from pilotage.agent.state import State
 from pilotage.navigator.spaces import Feature, Observation, ObservationSpec
+
+MOST = 32
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+QUOTED = re.compile(r"(?<!\w)'[^'\n]+'(?!\w)|\"[^\"\n]+\"|`[^`\n]+`|“[^”\n]+”")
+WORD = re.compile(r"[^\W\d_]+")
+SENTENCE_END = re.compile(r"[.?!](?:\s|$)")
+SYMBOL = re.compile(r"[-+*/^=<>()\[\]{}|&~%∧∨¬→↔]")
+COUNTING = re.compile(r"\b(?:how (?:many|much)|count|number of)\b", re.IGNORECASE)
+YES_OR_NO = re.compile(r"\b(?:yes|true)\b.{1,20}\b(?:no|false)\b", re.IGNORECASE | re.DOTALL)
+LOGIC = frozenset("if then or and not all some no every either neither unless therefore implies".split())
+
+# Which block wins is decided largely by what kind of task it is, and before the first block nothing else is known.
+WORDING = (
+    Feature("prompt_length", 0, 12, "natural logarithm of 1 + the task's characters"),
+    Feature("lines", 0, MOST, "lines of the task's text"),
+    Feature("sentences", 0, MOST, "sentences in it"),
+    Feature("numbers", 0, 64, "numbers in it"),
+    Feature("longest_number", 0, MOST, "characters of the longest number"),
+    Feature("longest_word", 0, MOST, "letters of the longest word"),
+    Feature("quoted", 0, 8, "quoted pieces of text, which are often what to work on"),
+    Feature("commas", 0, MOST, "commas, many of which mean a list"),
+    Feature("digit_share", 0, 1, "share of digits among its characters but for spaces"),
+    Feature("symbol_share", 0, 1, "share of brackets and operators among them"),
+    Feature("capital_share", 0, 1, "share of capitals among its letters"),
+    Feature("logic_share", 0, 1, "share of words such as if, or, not, all among its words"),
+    Feature("counting", 0, 1, "1 if it asks how many or how much"),
+    Feature("yes_or_no", 0, 1, "1 if it offers yes and no, or true and false"),
+)
+
+
+@lru_cache(maxsize=64)  # of a run, asked before each of its steps
+def wording(prompt: str) -> dict[str, float]:
+    """Named values of `WORDING` for a task's text; those without an upper limit are clipped by the spec."""
+    numbers, words = NUMBER.findall(prompt), WORD.findall(prompt)
+    solid, letters = "".join(prompt.split()), "".join(words)
+    return {
+        "prompt_length": math.log1p(len(prompt)),
+        "lines": len(prompt.splitlines()),
+        "sentences": len(SENTENCE_END.findall(prompt)),
+        "numbers": len(numbers),
+        "longest_number": max(map(len, numbers), default=0),
+        "longest_word": max(map(len, words), default=0),
+        "quoted": len(QUOTED.findall(prompt)),
+        "commas": prompt.count(","),
+        "digit_share": _share(sum(map(str.isdigit, solid)), solid),
+        "symbol_share": _share(len(SYMBOL.findall(solid)), solid),
+        "capital_share": _share(sum(map(str.isupper, letters)), letters),
+        "logic_share": _share(sum(word.lower() in LOGIC for word in words), words),
+        "counting": float(COUNTING.search(prompt) is not None),
+        "yes_or_no": float(YES_OR_NO.search(prompt) is not None),
+    }
+
+
+def _share(part: int, whole: str | list[str]) -> float:
+    return part / len(whole) if whole else 0.0
+
+
+PROBE = "Proposed answer: {answer}\nIs the proposed answer correct? Reply yes or no."
+YES_OR_NO_GRAMMAR = 'root ::= "yes" | "no"'
+TOP_TOKENS = 10
+
+
+async def probability_right(state: State, kit: Kit) -> float:
+    """Probability in [0, 1] that the model gives to `yes`, against `no`; -1 where it cannot be told.
+
+    The idea is that of 'Adaptive Inference-Time Compute' (Manvi et al. 2024).
+
+    Raises:
+        BudgetExceeded: the budget does not cover one more call.
+    """
+    leader = state.leader
+    if leader is None:
+        return -1.0
+    messages = conversation(state, PROBE.format(answer=leader.text))
+    reply = await kit.send(messages, max_tokens=1, top_logprobs=TOP_TOKENS, grammar=YES_OR_NO_GRAMMAR, silent=True)
+    return _share_of_yes(reply)
+
+
+def _share_of_yes(reply: Reply) -> float:
+    if not reply.logprobs:
+        said = reply.text.strip().lower()
+        return {"yes": 1.0, "no": 0.0}.get(said, -1.0)
+    first = reply.logprobs[0]
+    mass = {"yes": 0.0, "no": 0.0}
+    for token, logprob in dict((*first.top, (first.token, first.logprob))).items():
+        word = token.strip().lower()
+        for answer in mass:
+            if word and answer.startswith(word):
+                mass[answer] += math.exp(logprob)
+    whole = mass["yes"] + mass["no"]
+    return mass["yes"] / whole if whole > 0 else -1.0
+
 
 KINDS_TOLD = ("numeric", "choice", "text", "program", "grid")
 """Kinds with a feature of their own. An open task has none of them: a policy file knows it as what it never met."""
@@ -62,7 +156,7 @@ def free_spec(registry: Registry) -> ObservationSpec:
             Feature("recall_similarity", 0, 1, "greatest similarity among them"),
             Feature("recall_posterior", 0, 1, "greatest posterior among them; 0.5 knows nothing"),
             *(Feature(f"kind_{kind}", 0, 1, f"1 for a {kind} task") for kind in KINDS_TOLD),
-            *FEATURES,
+            *WORDING,
             Feature("examples", 0, MAX_COUNT, "worked examples that the task shows"),
             Feature("sandbox", 0, 1, "1 if programs can be run"),
         )
@@ -94,6 +188,11 @@ class Observer:
 
     registry: Registry
     preset: str = "free"
+
+    @property
+    def asks(self) -> bool:
+        """Whether an observation costs a call of the model."""
+        return self.preset != "free"
 
     @cached_property
     def spec(self) -> ObservationSpec:

@@ -11,9 +11,8 @@ from typing import Any
 from pilotage.agent.errors import TaskError
 from pilotage.agent.numbers import parse_number, plain
 from pilotage.agent.task import Task
-from pilotage.agent.tasks.json_lines import read_json_lines
-from pilotage.agent.tasks.source import Source, TaskDefect
-from pilotage.agent.tasks.spec import Spec
+from pilotage.agent.tasks.jsonl import read_json_lines
+from pilotage.agent.tasks.source import Source, Spec, TaskDefect
 
 MARK = "####"
 

@@ -14,8 +14,7 @@ from pilotage.agent.errors import MissingExtra, UsageError
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.gym_entries import entries
 from pilotage.agent.tasks.jsonl import PLAIN_NUMBER
-from pilotage.agent.tasks.source import Source, TaskDefect
-from pilotage.agent.tasks.spec import Spec, did_you_mean
+from pilotage.agent.tasks.source import Source, Spec, TaskDefect, did_you_mean
 
 DEFAULT_SIZE = 20
 # A prime beyond the number of problems anybody takes of one seed.

@@ -1,12 +1,76 @@
-"""Source, TaskSource and TaskDefect: what a place that tasks come from has to give."""
+"""What a place that tasks come from has to give, and what a specification (`gsm8k:FILE;size=20;seed=1`) asks of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 
+from pilotage.agent.errors import UsageError
 from pilotage.agent.task import Task
-from pilotage.agent.tasks.spec import Spec
+
+_DIGITS = 18  # more than any file has lines
+OPTIONS = ("size", "seed", "offset")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A task specification.
+
+    Attributes:
+        source: name of the source; None if none was written.
+        target: the file, or whatever else the source reads.
+        size: how many tasks at most; None for all, or the source's own default.
+        seed: which random order; None for the order of the source.
+        offset: how many tasks of that order to pass over first.
+    """
+
+    source: str | None
+    target: str
+    size: int | None = None
+    seed: int | None = None
+    offset: int = 0
+
+
+def parse_spec(text: str, sources: Collection[str]) -> Spec:
+    """Reads `[SOURCE:]TARGET[;size=N][;seed=N][;offset=N]`.
+
+    Raises:
+        UsageError: an option is unknown, repeated or no number, or the target is empty.
+    """
+    head, *parts = text.split(";")
+    source, colon, target = head.partition(":")
+    if not colon or source not in sources:
+        source, target = "", head
+    if not target.strip():
+        raise UsageError(f"the task specification {text!r} names no file or family")
+    options: dict[str, int] = {}
+    for part in parts:
+        key, _, value = (piece.strip() for piece in part.partition("="))
+        if key not in OPTIONS:
+            raise UsageError(f"unknown option {key!r} in {text!r}{did_you_mean(key, OPTIONS)}: use {_OPTIONS_HELP}")
+        if key in options:
+            raise UsageError(f"the option {key!r} stands twice in {text!r}")
+        if not value.isdecimal() or len(value) > _DIGITS or (key == "size" and int(value) == 0):
+            shown = value if len(value) <= _DIGITS else f"{value[:_DIGITS]}..."
+            raise UsageError(f"the option {key!r} in {text[:200]!r} needs a whole number, not {shown!r}")
+        options[key] = int(value)
+    return Spec(
+        source=source or None,
+        target=target.strip(),
+        size=options.get("size"),
+        seed=options.get("seed"),
+        offset=options.get("offset", 0),
+    )
+
+
+_OPTIONS_HELP = ", ".join(f"{option}=N" for option in OPTIONS)
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """A hint at the nearest known word, empty if none is near."""
+    near = get_close_matches(word, known, n=3)
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ def test_what_the_doctor_finds_is_json_too(pilotage):
 
 def test_the_graph_is_drawn(pilotage):
     drawn = pilotage("graph").stdout
-    assert all(name in drawn for name in ("recall", "navigate", "observe", "verify", "answer", "learn"))
+    assert all(name in drawn for name in ("recall", "navigate", "verify", "answer", "learn"))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel
 from pilotage.agent.graph.build import build_graph
-from pilotage.agent.graph.clock import Clock
+from pilotage.agent.graph.run_state import Clock
 from pilotage.agent.models import ModelClient
 from pilotage.navigator import Decision
 
@@ -62,10 +62,10 @@ def test_a_process_that_was_stopped_past_its_limit_makes_no_more_calls():
 
 async def test_waiting_for_a_resumption_does_not_count(monkeypatch):
     model = ScriptedChatModel(lambda _: "Answer: 42")
-    parts = ReasoningAgent(
+    components = ReasoningAgent(
         ModelClient(model), policy="fixed:reason,answer", sandbox="none", budget=Budget(max_seconds=30)
-    ).parts
-    graph, thread = build_graph(parts, InMemorySaver()), {"configurable": {"thread_id": "a"}}
+    ).components
+    graph, thread = build_graph(components, InMemorySaver()), {"configurable": {"thread_id": "a"}}
     await graph.ainvoke({"task": "6*7"}, thread, interrupt_before=["reason"])
     monkeypatch.setattr(time, "monotonic", lambda now=time.monotonic: now() + 3600)  # nobody resumes it for an hour
     assert (await graph.ainvoke(None, thread))["answer"] == "42"

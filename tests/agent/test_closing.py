@@ -6,9 +6,10 @@ from collections import Counter
 
 import pytest
 
-from pilotage.agent import ReasoningAgent, ScriptedChatModel
+from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
 from pilotage.agent.errors import AgentClosed, UsageError
 from pilotage.agent.models import ModelClient
+from pilotage.agent.routing.observation import Observer
 
 LONG = 60
 
@@ -114,3 +115,15 @@ def test_a_place_where_nothing_can_be_kept_is_one_sentence(tmp_path, place):
 def test_a_thread_id_that_cannot_be_written_is_one_sentence(tmp_path):
     with fresh(tmp_path) as agent, pytest.raises(UsageError, match="half a character"):
         agent.solve("6*7", thread_id="\ud800")
+
+
+@pytest.mark.parametrize("before", ["observe", "navigate", "reason"])
+async def test_a_file_of_a_graph_with_other_nodes_goes_on_or_begins_anew(monkeypatch, tmp_path, before):
+    with monkeypatch.context() as older:  # an observation used to be a node of its own, whatever it cost
+        older.setattr(Observer, "asks", True)
+        async with fresh(tmp_path) as agent:
+            graph, start, config = await agent._start(Task(id="t", prompt="6*7"), "a", {}, None)
+            await graph.ainvoke(start, config, interrupt_before=[before])
+    async with fresh(tmp_path) as agent:
+        run = await agent.asolve(Task(id="t", prompt="6*7"), thread_id="a")
+    assert run.answer == "42" and run.route == ("reason", "answer")

@@ -49,14 +49,14 @@ class Bench:
     def __init__(self, folder, script=half_right, sandbox="auto", **options):
         self.model = script if isinstance(script, ScriptedChatModel) else ScriptedChatModel(script)
         client = ModelClient(self.model, name="scripted", cache=ResponseCache(folder / "cache.sqlite"))
-        self.parts = ReasoningAgent(client, sandbox=sandbox, **options).parts
+        self.components = ReasoningAgent(client, sandbox=sandbox, **options).components
         self.folder = folder / "bank"
 
     async def collect(self, tasks, plan="small", mix="uniform=1;uncertain=2", stop_after=None, concurrency=1, **study):
-        ways = parse_plan(plan, self.parts.registry.actions, study.get("max_depth", 4))
-        with BankWriter(self.folder, meta_of(self.parts)) as writer:
-            planned = Study(ways, parse_mix(mix, self.parts), **study)
-            collector = self.collector = Collector(Stepwise(self.parts), writer, planned)
+        ways = parse_plan(plan, self.components.registry.actions, study.get("max_depth", 4))
+        with BankWriter(self.folder, meta_of(self.components)) as writer:
+            planned = Study(ways, parse_mix(mix, self.components), **study)
+            collector = self.collector = Collector(Stepwise(self.components), writer, planned)
             if stop_after is not None:
                 collector.until = lambda: collector.tally.nodes >= stop_after
             await collector.collect(tasks, concurrency)
@@ -242,9 +242,9 @@ async def test_several_refused_tasks_one_after_another_end_the_collection(tmp_pa
 
 def test_what_cannot_be_recorded_is_told_beforehand(tmp_path):
     (given,) = tasks_of(1)
-    assert unfit(given.task, Bench(tmp_path).parts) is None
-    assert "no gold answer" in unfit(given.task.public(), Bench(tmp_path).parts)
-    assert "too small" in unfit(given.task, Bench(tmp_path, budget=Budget(max_tokens=20)).parts)
+    assert unfit(given.task, Bench(tmp_path).components) is None
+    assert "no gold answer" in unfit(given.task.public(), Bench(tmp_path).components)
+    assert "too small" in unfit(given.task, Bench(tmp_path, budget=Budget(max_tokens=20)).components)
 
 
 KILLED = """

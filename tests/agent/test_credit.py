@@ -3,7 +3,7 @@
 import pytest
 
 from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
-from pilotage.agent.learning.credit import follows, is_held_out, judge, program_marks, word_marks
+from pilotage.agent.learning.credit import follows, in_control_group, judge, program_marks, word_marks
 from pilotage.agent.trace import Evidence, Hint, Recalled
 from pilotage.memory import Concept, ConceptDraft, ConceptStore
 from pilotage.memory.concept import Outcomes
@@ -130,12 +130,12 @@ def test_a_withheld_concept_counts_what_happened_without_it():
 
 def test_the_holdout_is_a_share_chosen_by_task_and_seed():
     names = [f"task-{number}" for number in range(2000)]
-    tenth = {name for name in names if is_held_out(name, 0, 0.1)}
+    tenth = {name for name in names if in_control_group(name, 0, 0.1)}
     assert 140 < len(tenth) < 260
-    assert tenth == {name for name in names if is_held_out(name, 0, 0.1)}
-    assert tenth < {name for name in names if is_held_out(name, 0, 0.3)}
-    assert tenth != {name for name in names if is_held_out(name, 1, 0.1)}
-    assert not any(is_held_out(name, 0, 0.0) for name in names)
+    assert tenth == {name for name in names if in_control_group(name, 0, 0.1)}
+    assert tenth < {name for name in names if in_control_group(name, 0, 0.3)}
+    assert tenth != {name for name in names if in_control_group(name, 1, 0.1)}
+    assert not any(in_control_group(name, 0, 0.0) for name in names)
 
 
 def speller(messages):
@@ -231,8 +231,8 @@ async def test_the_navigator_sees_the_posterior(store):
     seen = []
 
     async with agent_over(store) as agent:
-        policy = agent.parts.policy
-        spec = agent.parts.observer.spec
+        policy = agent.components.policy
+        spec = agent.components.observer.spec
 
         class Watching:
             name = "watching"
@@ -243,6 +243,6 @@ async def test_the_navigator_sees_the_posterior(store):
 
         from dataclasses import replace
 
-        agent.parts = replace(agent.parts, policy=Watching())
+        agent.components = replace(agent.components, policy=Watching())
         await agent.asolve(TASK)
     assert seen[0] == pytest.approx(0.9)

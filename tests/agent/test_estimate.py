@@ -82,7 +82,7 @@ async def test_what_was_estimated_is_what_the_policy_then_reaches(tmp_path):
     with ReasoningAgent(
         ModelClient(ScriptedChatModel(script), name="scripted"), policy="fixed:program,answer"
     ) as agent:
-        found = estimate(runs.log, agent.parts.policy, resamples=400)
+        found = estimate(runs.log, agent.components.policy, resamples=400)
     accuracy, cost = found.by["wdr"].accuracy, found.by["wdr"].cost
     assert accuracy.value == pytest.approx(np.mean([line["score"] for line in truth]), abs=0.2)
     assert cost.value == pytest.approx(np.mean([cost_of(line["usage"]) for line in truth]), rel=0.1)

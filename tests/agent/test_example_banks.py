@@ -19,7 +19,7 @@ def test_they_are_read_and_say_that_earlier_blocks_recorded_them(name, preset, t
     recorded = Bank.open(BANKS / name)
     assert len(recorded.headers) == tasks and not verify(BANKS / name)
     with ReasoningAgent(ScriptedChatModel(always_right), policy="random", observation=preset) as agent:
-        today = meta_of(agent.parts)
+        today = meta_of(agent.components)
     assert recorded.meta.has_earlier_routes and not today.has_earlier_routes
     with pytest.raises(BankError, match="recorded with earlier blocks.* record to another folder"):
         BankWriter(shutil.copytree(BANKS / name, tmp_path / name), today)

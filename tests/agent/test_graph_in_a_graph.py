@@ -65,7 +65,7 @@ def parent_of(node, state=Account, checkpointer=None):
 
 @pytest.mark.parametrize("own", [None, True], ids=["as the parent's", "with a state of its own"])
 def test_each_turn_of_a_conversation_is_solved_anew(agent, model, own):
-    graph = parent_of(build_graph(agent.parts, own), checkpointer=InMemorySaver())
+    graph = parent_of(build_graph(agent.components, own), checkpointer=InMemorySaver())
     thread = {"configurable": {"thread_id": "one"}}
     for turn, (task, answer) in enumerate([("6*7", "42"), ("8*8", "64"), ("8*8", "64"), ("6*7", "42")], start=1):
         final = graph.invoke({"task": task}, thread)
@@ -75,7 +75,7 @@ def test_each_turn_of_a_conversation_is_solved_anew(agent, model, own):
 
 
 async def test_the_graph_itself_keeps_no_turn_for_the_next(agent, model):
-    graph = build_graph(agent.parts, InMemorySaver())
+    graph = build_graph(agent.components, InMemorySaver())
     thread = {"configurable": {"thread_id": "one"}}
     assert (await graph.ainvoke({"task": "6*7"}, thread))["answer"] == "42"
     again = await graph.ainvoke({"messages": [HumanMessage("8*8")]}, thread)
@@ -222,8 +222,8 @@ async def test_a_run_that_broke_off_goes_on_where_it_stood(agent):
         return "1. Multiply." if "plan" in messages[-1].text else "Answer: 42"
 
     model = ScriptedChatModel(once)
-    parts = ReasoningAgent(ModelClient(model), policy="fixed:plan,reason,answer", sandbox="none").parts
-    graph = parent_of(build_graph(parts), checkpointer=InMemorySaver())
+    components = ReasoningAgent(ModelClient(model), policy="fixed:plan,reason,answer", sandbox="none").components
+    graph = parent_of(build_graph(components), checkpointer=InMemorySaver())
     thread = {"configurable": {"thread_id": "a"}}
     with pytest.raises(ModelUnavailable):
         await graph.ainvoke({"task": "6*7"}, thread)
@@ -242,8 +242,8 @@ async def test_a_run_that_broke_off_decides_nothing_for_another_task(agent, own)
         return "1. Multiply." if "numbered plan" in messages[-1].text else works_it_out(messages)
 
     model = ModelClient(ScriptedChatModel(once))
-    parts = ReasoningAgent(model, policy="fixed:plan,reason,answer", sandbox="none").parts
-    graph = parent_of(build_graph(parts, own), checkpointer=InMemorySaver())
+    components = ReasoningAgent(model, policy="fixed:plan,reason,answer", sandbox="none").components
+    graph = parent_of(build_graph(components, own), checkpointer=InMemorySaver())
     thread = {"configurable": {"thread_id": "a"}}
     with pytest.raises(ModelUnavailable):
         await graph.ainvoke({"task": "6*7"}, thread)
@@ -257,7 +257,7 @@ def test_invoke_stream_and_batch_without_a_loop(agent):
     assert agent.graph.invoke({"task": "6*7"})["answer"] == "42"
     assert [one["answer"] for one in agent.graph.batch([{"task": "6*7"}, {"task": "8*8"}])] == ["42", "64"]
     seen = [next(iter(update)) for update in agent.graph.stream({"task": "6*7"}, stream_mode="updates")]
-    assert seen == ["begin", "observe", "navigate", "reason", "observe", "navigate", "answer", "learn"]
+    assert seen == ["begin", "navigate", "reason", "navigate", "answer", "learn"]
     events = [type(event).__name__ for event in agent.graph.stream({"task": "6*7"}, stream_mode="custom")]
     assert events == ["Chosen", "Stepped", "Chosen", "Stepped"]
 

@@ -40,15 +40,15 @@ class Killed(BaseException):
 def train(
     folder, model, *, count=10, limits=UNLIMITED, killed_at=None, name="p", algorithm="double-dueling-dqn", **changes
 ):
-    parts = ReasoningAgent(model, budget=Budget(max_steps=3)).parts
+    components = ReasoningAgent(model, budget=Budget(max_steps=3)).components
 
     def on_step():
         if killed_at is not None and dynamics.spent.nodes >= killed_at:
             raise Killed
 
     with (
-        recorded_in(folder / "bank", parts) as writer,
-        RecordingDynamics(parts, list(assigned(count)), writer, limits=limits, sources=["made up"]) as dynamics,
+        recorded_in(folder / "bank", components) as writer,
+        RecordingDynamics(components, list(assigned(count)), writer, limits=limits, sources=["made up"]) as dynamics,
     ):
         hyper = {"hidden": (16, 16), "batch": 32, "rollout": 32, **changes.pop("hyper", {})}
         plan = live_plan(EPISODES, algorithm, hyper=hyper, **{"cost_weight": 1.0, "steps": 160, **changes})
@@ -166,8 +166,8 @@ def test_what_needs_a_recorded_bank_is_refused_before_any_call(tmp_path, algorit
 def test_too_few_tasks_and_a_bank_of_another_budget_are_refused(whole, tmp_path):
     with pytest.raises(BankError, match="1 task"):
         train(tmp_path, ModelClient(ScriptedChatModel(skilled)), count=1)
-    parts = ReasoningAgent(ModelClient(ScriptedChatModel([])), budget=Budget(max_steps=5)).parts
+    components = ReasoningAgent(ModelClient(ScriptedChatModel([])), budget=Budget(max_steps=5)).components
     with pytest.raises(BankError, match="other budget"):
-        recorded_in(whole[0] / "bank", parts)
+        recorded_in(whole[0] / "bank", components)
     with pytest.raises(ModelError, match="replies"):
         train(tmp_path / "new", ModelClient(ScriptedChatModel([])))

@@ -116,7 +116,9 @@ def test_a_budget_without_room_for_the_question_falls_to_the_rules_and_is_never_
 
 
 def test_it_holds_no_state_so_that_a_resumed_run_asks_the_same():
-    navigator = navigator_for("llm", REGISTRY, ReasoningAgent(ModelClient(directing("reason"))).parts.observer.spec)
+    navigator = navigator_for(
+        "llm", REGISTRY, ReasoningAgent(ModelClient(directing("reason"))).components.observer.spec
+    )
     state = state_of(TASK.public(), step("reason", "42"))
     assert navigator.messages(state, ["answer"]) == navigator.messages(state, ["answer"])
     assert isinstance(navigator, Navigator)
@@ -154,7 +156,7 @@ def test_a_grammar_quotes_names():
 
 def test_it_is_for_live_runs_alone_and_has_no_effort():
     with pytest.raises(UsageError, match="live runs alone"):
-        parse_mix("llm=1", ReasoningAgent(ModelClient(directing(""))).parts)
+        parse_mix("llm=1", ReasoningAgent(ModelClient(directing(""))).components)
     with pytest.raises(UsageError, match="not for 'llm'"):
         ReasoningAgent(ModelClient(directing("")), policy="llm", effort="low")
 

@@ -58,7 +58,7 @@ def test_work_that_a_route_did_is_material_for_the_reply():
     with agent_over(script, policy="fixed:reason,answer") as agent:
         run = agent.solve("Explain tea.")
         assert run.answer == "Here it is."
-        assert "First I think." in agent.parts.model.model.calls[-1].text
+        assert "First I think." in agent.components.model.model.calls[-1].text
 
 
 @pytest.mark.parametrize("block", [name for name in installed().actions.names if name != "verify"])

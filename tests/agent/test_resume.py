@@ -13,7 +13,7 @@ import pytest
 from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
 from pilotage.agent.batch.batch import ResultsFile, solve_all
 from pilotage.agent.batch.continual import solve_continually
-from pilotage.agent.batch.regrading import regrade
+from pilotage.agent.batch.results import regrade
 from pilotage.agent.errors import UsageError
 from pilotage.memory import ConceptStore
 from tests.agent.states import row

@@ -33,10 +33,10 @@ def agent_with(preset, **options):
 
 
 def test_the_preset_has_the_papers_actions_and_five_blocks_a_run():
-    parts = agent_with("rlot").parts
-    assert parts.registry.actions.names == PAPERS and len(parts.observer.spec) == 7
-    assert parts.budget.max_steps == 6  # five blocks and the answer
-    free = agent_with("rlot+free").parts
+    components = agent_with("rlot").components
+    assert components.registry.actions.names == PAPERS and len(components.observer.spec) == 7
+    assert components.budget.max_steps == 6  # five blocks and the answer
+    free = agent_with("rlot+free").components
     assert free.registry.actions == Registry().actions and free.budget.max_steps == 8
 
 
@@ -59,10 +59,10 @@ def test_the_plan_of_the_preset_is_within_its_actions_and_asks_nothing_hidden_by
 
 
 def test_another_wording_of_the_question_is_another_bank_but_only_for_the_preset(monkeypatch):
-    before = {preset: meta_of(agent_with(preset).parts).prompt_hash for preset in ("free", "rlot", "rlot+free")}
+    before = {preset: meta_of(agent_with(preset).components).prompt_hash for preset in ("free", "rlot", "rlot+free")}
     assert before["free"] == prompt_hash(Registry())
     monkeypatch.setattr("pilotage.agent.routing.self_scores.QUESTION", "How was it?")
-    after = {preset: meta_of(agent_with(preset).parts).prompt_hash for preset in before}
+    after = {preset: meta_of(agent_with(preset).components).prompt_hash for preset in before}
     assert [preset for preset in before if before[preset] != after[preset]] == ["rlot", "rlot+free"]
 
 

@@ -19,7 +19,7 @@ TASKS = [
 
 
 def live(script=always_right, tasks=TASKS, **options):
-    return LiveDynamics(ReasoningAgent(ModelClient(ScriptedChatModel(script)), **options).parts, tasks)
+    return LiveDynamics(ReasoningAgent(ModelClient(ScriptedChatModel(script)), **options).components, tasks)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -23,22 +24,22 @@ def agent_over(model, **options):
     return ReasoningAgent(ModelClient(model), **options)
 
 
-def test_the_drawn_graph_shows_every_block_and_the_way_between(scripted):
-    drawn = agent_over(scripted).graph.get_graph()
+@pytest.mark.parametrize(("preset", "between"), [("free", []), ("probe", ["observe"])])
+def test_the_drawn_graph_shows_every_block_and_the_way_between(scripted, preset, between):
+    drawn = agent_over(scripted, observation=preset).graph.get_graph()
     names = set(drawn.nodes)
-    blocks = set(agent_over(scripted).parts.registry.actions.names)
-    assert names == blocks | {"__start__", "__end__", "begin", "observe", "navigate", "learn"}
+    blocks = set(agent_over(scripted).components.registry.actions.names)
+    assert names == blocks | {"__start__", "__end__", "begin", "navigate", "learn", *between}
     arrows = {(edge.source, edge.target) for edge in drawn.edges}
     assert {
         ("__start__", "begin"),
-        ("begin", "observe"),
-        ("observe", "navigate"),
+        *pairwise(("begin", *between, "navigate")),
         ("answer", "learn"),
         ("learn", "__end__"),
     } <= arrows
     for block in blocks:
         assert ("navigate", block) in arrows
-        assert (block, "learn" if block == "answer" else "observe") in arrows
+        assert (block, "learn" if block == "answer" else [*between, "navigate"][0]) in arrows
 
 
 @pytest.mark.parametrize(

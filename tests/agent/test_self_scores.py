@@ -125,8 +125,8 @@ async def test_an_endpoint_that_is_down_is_not_taken_for_an_unknown_score(kit_fo
 
 async def test_every_self_assessment_is_on_the_account_of_its_run():
     model = ScriptedChatModel(scored("3210123"))
-    parts = ReasoningAgent(model, policy="random", observation="rlot", sandbox="none").parts
-    stepwise = Stepwise(parts)
+    components = ReasoningAgent(model, policy="random", observation="rlot", sandbox="none").components
+    stepwise = Stepwise(components)
     now = await stepwise.start(TASK)
     assert now.usage.llm_calls == 0
     spent = now.usage

@@ -6,7 +6,7 @@ import pytest
 
 from pilotage.agent.blocks import installed
 from pilotage.agent.errors import UsageError
-from pilotage.agent.routing.explore_exploit import StudyingNavigator
+from pilotage.agent.routing.navigators import ExploreExploitNavigator
 from pilotage.agent.routing.observation import PRESETS, Observer, spec_for
 from pilotage.agent.routing.policies import policy_for
 from pilotage.agent.task import KINDS, Example, Task
@@ -123,7 +123,7 @@ def test_nor_as_an_object_or_within_one(shipped):
         def decide(self, observation, mask):
             return shipped.decide(observation, mask)
 
-    for policy in (shipped, EpsilonPolicy(shipped, 0.1, ACTIONS), StudyingNavigator(shipped, shipped, "both")):
+    for policy in (shipped, EpsilonPolicy(shipped, 0.1, ACTIONS), ExploreExploitNavigator(shipped, shipped, "both")):
         assert provenance(policy).tasks == set(Bank.open(MIXED).tasks)
     with pytest.raises(NavigatorError, match="trained on every task of .*--in-sample"):
         evaluate(MIXED, [shipped])

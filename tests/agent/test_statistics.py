@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.agent.batch.summary import clustered_difference, holm, mcnemar_exact, paired_difference, sign_flip, wilson
+from pilotage.common.statistics import clustered_difference, holm, mcnemar_exact, paired_difference, sign_flip, wilson
 
 
 def test_the_score_interval_is_the_published_one():

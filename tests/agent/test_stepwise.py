@@ -21,7 +21,7 @@ ROUTES = [
 
 def parts_over(model, **options):
     client = model if isinstance(model, ModelClient) else ModelClient(model)
-    return ReasoningAgent(client, **options).parts
+    return ReasoningAgent(client, **options).components
 
 
 def uncertain_probe(messages):
@@ -37,7 +37,7 @@ async def test_a_route_gives_what_the_graph_gives(route, preset, tmp_path):
         async for update in agent.graph.astream({"task": TASK.public().model_dump()}, stream_mode="updates"):
             seen += [change["observation"] for change in update.values() if change and change.get("observation")]
         run = await agent.asolve(TASK)
-        stepwise = Stepwise(agent.parts)
+        stepwise = Stepwise(agent.components)
         now = await stepwise.start(TASK)
         observed, spent = [now.observation.tolist()], now.usage
         for block in route[:-1]:
@@ -67,7 +67,7 @@ async def test_a_used_up_budget_stops_the_run_where_it_is():
     before = await stepwise.start(TASK)
     now = await stepwise.take(before, "debate")
     assert now.stopped_by == "max_calls"
-    assert now.mask.tolist() == stepwise.parts.registry.actions.mask(()).tolist()
+    assert now.mask.tolist() == stepwise.components.registry.actions.mask(()).tolist()
     assert now.usage.llm_calls == 2
     ending = await stepwise.stop(now, TASK)
     assert (ending.answer, ending.score, ending.usage.llm_calls) == (None, 0.0, 0)

@@ -47,7 +47,7 @@ def test_another_agent_begins_anew(tmp_path, other):
     with fresh(tmp_path, **other) as agent:
         run = agent.solve("6*7", thread_id="a")
     assert all(step.text != "1. Multiply." for step in run.trace.steps)
-    assert len(run.route) <= agent.parts.budget.max_steps
+    assert len(run.route) <= agent.components.budget.max_steps
 
 
 def test_a_thread_id_without_checkpoints_is_one_sentence():
@@ -69,7 +69,7 @@ async def test_a_file_that_is_closed_under_a_run_is_told_as_such_and_the_run_goe
     solving = asyncio.create_task(solve())
     if streaming:
         await asked.wait()
-    while not agent.parts.model.model.calls:
+    while not agent.components.model.model.calls:
         await asyncio.sleep(0.01)
     await agent.aclose()
     with pytest.raises(AgentClosed, match="was closed while"):

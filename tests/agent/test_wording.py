@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.agent.routing.text_features import FEATURES, wording
+from pilotage.agent.routing.observation import WORDING, wording
 from pilotage.navigator.spaces import ObservationSpec
 
-SPEC = ObservationSpec(FEATURES)
+SPEC = ObservationSpec(WORDING)
 
 
 def test_every_number_is_what_it_says():

@@ -35,11 +35,11 @@ async def bank(tmp_path, monkeypatch):
     monkeypatch.setenv("PILOTAGE_HOME", str(tmp_path / "home"))
     Path("tasks.jsonl").write_text("".join(json.dumps(task) + "\n" for task in TASKS))
     Path("s.json").write_text(json.dumps({"rules": {"Box 2": "Answer: 41", "": "By hand it is 42.\nAnswer: 42"}}))
-    parts = ReasoningAgent(ScriptedChatModel(as_recorded)).parts
-    ways = parse_plan("program; program/reason", parts.registry.actions, 2)
-    with BankWriter("bank", meta_of(parts)) as writer:
-        study = Study(ways, parse_mix("uniform", parts))
-        await Collector(Stepwise(parts), writer, study).collect(mixed(["tasks.jsonl"])[0])
+    components = ReasoningAgent(ScriptedChatModel(as_recorded)).components
+    ways = parse_plan("program; program/reason", components.registry.actions, 2)
+    with BankWriter("bank", meta_of(components)) as writer:
+        study = Study(ways, parse_mix("uniform", components))
+        await Collector(Stepwise(components), writer, study).collect(mixed(["tasks.jsonl"])[0])
 
 
 @pytest.fixture

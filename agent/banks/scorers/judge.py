@@ -10,13 +10,13 @@ import hashlib
 import json
 import re
 
-from pilotage.agent.banks.record import counts
+from pilotage.agent.banks.recorder import counts
 from pilotage.agent.banks.scorers.base import ScoredStep, StepScorer
 from pilotage.agent.errors import StepRefused
 from pilotage.agent.models.client import ModelClient
 from pilotage.agent.models.reply import Message, Reply, Request, RequestRefused, UnusableReply
 from pilotage.agent.prompting import describe
-from pilotage.agent.routing.digits import expected_digit
+from pilotage.agent.routing.self_scores import expected_digit
 from pilotage.navigator.bank.step_scores import StepScore
 
 SYSTEM = "You judge single steps of a solution strictly."

@@ -28,7 +28,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pilotage.agent.banks.record import counts
+from pilotage.agent.banks.recorder import counts
 from pilotage.agent.banks.scorers.base import ScoredStep, StepScorer
 from pilotage.agent.errors import BadScores, ScorerUnavailable, StepRefused, UsageError
 from pilotage.agent.models.parsing.token_usage import token_count

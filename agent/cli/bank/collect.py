@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pilotage.agent.banks.collect import Collector
     from pilotage.agent.banks.sources import Assigned
-    from pilotage.agent.components import Parts
+    from pilotage.agent.components import Components
     from pilotage.agent.settings import Settings
 
 MAX_SECONDS = 3600.0
@@ -114,9 +114,9 @@ def _collect(
     assigned, defects = mixed(specs, limit)
     deadline = None if limit_minutes is None else time.monotonic() + 60 * limit_minutes
     with assemble(settings) as agent:
-        parts = agent.parts
-        planned = _study(study, parts)
-        left_out = [(each.task.id, why) for each in assigned if (why := unfit(each.task, parts)) is not None]
+        components = agent.components
+        planned = _study(study, components)
+        left_out = [(each.task.id, why) for each in assigned if (why := unfit(each.task, components)) is not None]
         refused = {id for id, _ in left_out}
         chosen = [each for each in assigned if each.task.id not in refused]
         for what in (*defects, *(f"{id}: {why}" for id, why in left_out)):
@@ -124,11 +124,11 @@ def _collect(
         if not chosen:
             console.print("no task is left to record")
             return 1
-        meta = meta_of(parts, temperature=temperature if planned.samples > 1 else 0.0)
+        meta = meta_of(components, temperature=temperature if planned.samples > 1 else 0.0)
         with BankWriter(out, meta) as writer:
             require_same_abilities(writer.meta, meta)
             collector = Collector(
-                Stepwise(parts, temperature=temperature),
+                Stepwise(components, temperature=temperature),
                 writer,
                 planned,
                 until=lambda: deadline is not None and time.monotonic() >= deadline,
@@ -142,24 +142,25 @@ def _collect(
     return 1 if defects or left_out or collector.refused else 0
 
 
-def _study(wanted: dict[str, Any], parts: Parts) -> Any:
+def _study(wanted: dict[str, Any], components: Components) -> Any:
     from pilotage.agent.banks.collect import Study
     from pilotage.agent.banks.explore import DEFAULT_MIX, parse_mix
     from pilotage.agent.banks.plan import parse_plan
     from pilotage.agent.errors import UsageError
     from pilotage.agent.routing.rlot import MAX_BLOCKS, PRESET
 
-    papers = parts.observer.preset == PRESET
+    papers = components.observer.preset == PRESET
     if wanted["max_depth"] is None:
         wanted["max_depth"] = MAX_BLOCKS if papers else Study.max_depth
     plan = wanted.pop("plan") or ("rlot" if papers else "standard")
-    ways = parse_plan(plan, parts.registry.actions, wanted["max_depth"])
-    mix = parse_mix(wanted.pop("mix") or DEFAULT_MIX, parts)
-    if wanted["max_depth"] >= parts.budget.max_steps:
+    ways = parse_plan(plan, components.registry.actions, wanted["max_depth"])
+    mix = parse_mix(wanted.pop("mix") or DEFAULT_MIX, components)
+    if wanted["max_depth"] >= components.budget.max_steps:
         raise UsageError(
-            f"--max-depth {wanted['max_depth']} and the answer do not fit into --max-steps {parts.budget.max_steps}"
+            f"--max-depth {wanted['max_depth']} and the answer do not fit into --max-steps "
+            f"{components.budget.max_steps}"
         )
-    return Study(ways, mix, seed=parts.seed, **wanted)
+    return Study(ways, mix, seed=components.seed, **wanted)
 
 
 def _run(collector: Collector, tasks: list[Assigned], concurrency: int, console: Console) -> bool:

@@ -15,8 +15,7 @@ from rich.table import Table
 
 from pilotage.agent.batch.batch import ResultsFile, solve_all
 from pilotage.agent.batch.continual import memory_copy, shuffled, solve_continually
-from pilotage.agent.batch.regrading import regrade
-from pilotage.agent.batch.results import key
+from pilotage.agent.batch.results import key, regrade
 from pilotage.agent.batch.summary import Figures
 from pilotage.agent.cli.assembly import assemble, memory_place
 from pilotage.agent.cli.terminal import interruptible, plain, print_json_line, progress, screen

@@ -178,9 +178,9 @@ def with_a_memory_that_opens(settings: Settings) -> Settings:
 def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: str | None, as_json: bool) -> None:
     from pilotage.agent.batch.batch import ResultsFile
     from pilotage.agent.cli.assembly import assemble
-    from pilotage.agent.components import Parts
+    from pilotage.agent.components import Components
 
-    task = Parts.question(question)
+    task = Components.question(question)
     with ExitStack() as stack:
         agent = stack.enter_context(assemble(settings, checkpoints=thread is not None, quick=True))
         results = stack.enter_context(ResultsFile(out, resume=True, settings={})) if out is not None else None

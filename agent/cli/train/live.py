@@ -82,15 +82,15 @@ def train_on_live(
     limits = Limits(wanted.max_llm_calls, wanted.limit_minutes)
     folder = wanted.record or out.with_name(out.name + ".bank")
     with assemble(settings) as agent:
-        left_out = {each.task.id: why for each in assigned if (why := unfit(each.task, agent.parts)) is not None}
+        left_out = {each.task.id: why for each in assigned if (why := unfit(each.task, agent.components)) is not None}
         for what in (*defects, *(f"{id}: {why}" for id, why in left_out.items())):
             console.print(f"[red]left out[/] {plain(what)}", soft_wrap=True)
         chosen = [each for each in assigned if each.task.id not in left_out]
         if not chosen:
             raise UsageError("no task is left to train on: give tasks that have an answer")
         with (
-            recorded_in(folder, agent.parts) as writer,
-            RecordingDynamics(agent.parts, chosen, writer, limits=limits, sources=wanted.tasks) as dynamics,
+            recorded_in(folder, agent.components) as writer,
+            RecordingDynamics(agent.components, chosen, writer, limits=limits, sources=wanted.tasks) as dynamics,
             _shown(console, plan, dynamics) as (on_step, on_piece),
         ):
             result = train_live(

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
 from pilotage.agent.banks.explore import Uncertain, Uniform, doubt, parse_mix
-from pilotage.agent.banks.stepwise import Moment
+from pilotage.agent.banks.stepwise import ObservedState
 from pilotage.agent.errors import UsageError
 from pilotage.agent.models import ModelClient
 from tests.agent.states import always_right, state_of, step
 
-PARTS = ReasoningAgent(ModelClient(ScriptedChatModel(always_right))).parts
+PARTS = ReasoningAgent(ModelClient(ScriptedChatModel(always_right))).components
 ACTIONS = PARTS.registry.actions
 TASK = Task(id="product", prompt="What is 6 times 7?", kind="numeric")
 
@@ -23,7 +23,7 @@ TASK = Task(id="product", prompt="What is 6 times 7?", kind="numeric")
 def moment(*steps, mask=None):
     state = state_of(TASK, *steps)
     seen = PARTS.observer.without_asking(state)
-    return Moment(state, seen, PARTS.registry.mask(state) if mask is None else mask)
+    return ObservedState(state, seen, PARTS.registry.mask(state) if mask is None else mask)
 
 
 @given(st.lists(st.booleans(), min_size=len(ACTIONS), max_size=len(ACTIONS)), st.integers(0, 10**9))

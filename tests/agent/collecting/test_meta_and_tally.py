@@ -17,7 +17,7 @@ from tests.navigator.banks import node
 
 def test_a_header_names_what_was_used_and_no_address():
     client = ModelClient(ScriptedChatModel(always_right), name="m", identity="http://10.0.0.1/v1#m")
-    meta = meta_of(ReasoningAgent(client, budget=Budget(max_tokens=900), sandbox="none").parts)
+    meta = meta_of(ReasoningAgent(client, budget=Budget(max_tokens=900), sandbox="none").components)
     assert (meta.model, meta.preset, meta.budget["max_tokens"], meta.extras["sandbox"]) == ("m", "free", 900, False)
     assert "10.0.0.1" not in str(meta.to_json())
     assert meta.package_version
@@ -46,8 +46,8 @@ def test_what_a_block_reads_of_a_run_is_part_of_the_hash_and_of_the_header(monke
     before = prompt_hash(Registry())
     monkeypatch.setattr("pilotage.agent.banks.meta.ROUTES", "of another sort")
     assert prompt_hash(Registry()) != before
-    parts = ReasoningAgent(ScriptedChatModel(always_right), sandbox="none").parts
-    assert meta_of(parts).extras["routes"] == "of another sort" and not meta_of(parts).has_earlier_routes
+    components = ReasoningAgent(ScriptedChatModel(always_right), sandbox="none").components
+    assert meta_of(components).extras["routes"] == "of another sort" and not meta_of(components).has_earlier_routes
 
 
 def test_the_time_left_is_that_of_entries_that_are_not_on_disk():

@@ -3,7 +3,7 @@
 import pytest
 
 from pilotage.agent.banks.plan import CONDITIONS, NAMED, Way, parse_plan
-from pilotage.agent.banks.stepwise import Moment
+from pilotage.agent.banks.stepwise import ObservedState
 from pilotage.agent.blocks import Registry
 from pilotage.agent.errors import UsageError
 from pilotage.agent.trace import Evidence
@@ -13,7 +13,7 @@ ACTIONS = Registry().actions
 
 
 def moment(task, *steps):
-    return Moment(state_of(task, *steps), None, None)
+    return ObservedState(state_of(task, *steps), None, None)
 
 
 @pytest.mark.parametrize("name", NAMED)

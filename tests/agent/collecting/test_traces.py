@@ -23,8 +23,8 @@ async def solved(bench, policy, tasks, **options):
 async def add(bench, lines, tasks):
     from pilotage.agent.banks.meta import meta_of
 
-    with BankWriter(bench.folder, meta_of(bench.parts)) as writer:
-        adder = TraceAdder(writer, tasks, Registry(), bench.parts.sandbox)
+    with BankWriter(bench.folder, meta_of(bench.components)) as writer:
+        adder = TraceAdder(writer, tasks, Registry(), bench.components.sandbox)
         return await adder.add(iter(enumerate(lines, 1)))
 
 
