@@ -11,11 +11,11 @@ from typing import IO, Any, NamedTuple, Self
 from pilotage.agent.batch.summary import SUMMED
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.task import Task
-from pilotage.agent.text import json_line
 from pilotage.common.files import replace
 from pilotage.common.json_text import read_json
 from pilotage.common.paths import expanded
 from pilotage.common.redaction import redact
+from pilotage.common.text import json_line
 
 
 def key_of(result: dict[str, Any]) -> str:

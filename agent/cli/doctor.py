@@ -7,10 +7,8 @@ import platform
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
 
-import typer
-
+from pilotage.agent.cli.options import AsJson
 from pilotage.agent.cli.terminal import plain, print_json, screen
 
 EXTRAS = {
@@ -30,7 +28,7 @@ class Finding:
     remedy: str = ""
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def doctor(as_json: AsJson = False) -> None:
     """Show what is installed, what is missing, and how to get it."""
     findings = [*_machine(), *_extras(), *_weights(), *_sandbox(), *_memory()]
     if as_json:

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pilotage.agent.cli.memory.open import AsJson
-from pilotage.agent.cli.terminal import App, plain, print_json, progress, screen
+from pilotage.agent.cli.command import App
+from pilotage.agent.cli.options import AsJson
+from pilotage.agent.cli.terminal import plain, print_json, progress, screen
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 DEFAULT = ("default", "minilm")
 
-app = App(help="Fetch, list and find model weights.", no_args_is_help=True)
+app = App(help="Fetch, list and find model weights.")
 
 
 @app.command()

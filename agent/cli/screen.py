@@ -10,7 +10,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from pilotage.agent.cli.terminal import safe
-from pilotage.agent.text import printable
+from pilotage.common.text import printable
 
 
 class Screen(Console):

@@ -24,9 +24,9 @@ from pilotage.agent.models.transport.guard import Elsewhere, Garbled, Overlong, 
 from pilotage.agent.models.transport.pooling import met_another_loop
 from pilotage.agent.models.transport.refused_parameters import refusal_in
 from pilotage.agent.models.transport.retry import Failure, RetryPolicy, causes, diagnose, is_no_stream
-from pilotage.agent.text import carriable
 from pilotage.agent.trace import Usage
 from pilotage.common.redaction import Veil, public_address, redact_message, remember_address
+from pilotage.common.text import carriable
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable

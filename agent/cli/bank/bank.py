@@ -2,44 +2,80 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pilotage.agent.cli.bank.score import score
-from pilotage.agent.cli.bank.traces import add_traces
-from pilotage.agent.cli.memory.open import AsJson
-from pilotage.agent.cli.outputs import Force, file_to_write, folder_to_write, keep
-from pilotage.agent.cli.terminal import App, plain, print_json, screen
+from pilotage.agent.cli.command import App
+from pilotage.agent.cli.options import AsJson, Bank, CostWeight, Force
+from pilotage.agent.cli.outputs import file_to_write, folder_to_write, keep
+from pilotage.agent.cli.terminal import plain, print_json, print_json_line, screen
 
-app = App(
-    help="Look at recorded reasoning trees, check them, put them together and carry them over.", no_args_is_help=True
-)
+if TYPE_CHECKING:
+    from rich.console import Console
 
-app.command("add-traces")(add_traces)
+    from pilotage.navigator.values.bank_info import BankInfo
+
+app = App(help="Look at recorded reasoning trees, check them, put them together and carry them over.")
+
+
+@app.command("add-traces")
+def add_traces(
+    results: Annotated[Path, typer.Argument(help="Results of `pilotage solve --tasks`, JSON Lines.")],
+    bank: Annotated[Path, typer.Argument(help="Folder of the bank; it must have been recorded before.")],
+    tasks: Annotated[
+        list[str], typer.Option(help="Where the tasks of the results come from, as in `pilotage solve --tasks`.")
+    ],
+    sandbox: Annotated[str, typer.Option(help="For grading programs: auto, bubblewrap, subprocess, or none.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON summary.")] = False,
+) -> None:
+    """Add the runs of a results file to a bank. Runs of another model, or with memory, are left out."""
+    from pilotage.agent.banks.sources import mixed
+    from pilotage.agent.banks.traces import TraceAdder, result_lines
+    from pilotage.agent.blocks import installed
+    from pilotage.agent.sandbox import open_sandbox
+    from pilotage.navigator.bank.bank import BankWriter
+    from pilotage.navigator.bank.reader import read_meta
+    from pilotage.navigator.bank.records import EARLIER
+    from pilotage.navigator.errors import BankError
+
+    console = screen(errors=True, soft_wrap=True)
+    meta = read_meta(bank)
+    if meta.has_earlier_routes:
+        raise BankError(f"the bank {bank} was {EARLIER}: runs of today do not belong in it; record a new one")
+    assigned, defects = mixed(tasks)
+    with BankWriter(bank, meta) as writer:
+        adder = TraceAdder(writer, assigned, installed(), open_sandbox(sandbox))
+        added = asyncio.run(adder.add(result_lines(results)))
+    for what in (*defects, *(f"{which}: {why}" for which, why in added.left_out)):
+        console.print(f"[red]left out[/] {plain(what)}")
+    console.print(f"{added.nodes} nodes added, {added.known} were there before: {plain(bank)}")
+    if as_json:
+        print_json_line({"nodes_added": added.nodes, "nodes_known": added.known, "left_out": len(added.left_out)})
+    raise typer.Exit(1 if added.left_out else 0)
+
+
 app.command("score")(score)
-
-BankFolder = Annotated[Path, typer.Argument(metavar="BANK", help="Folder of a recorded bank.")]
-CostWeight = Annotated[float, typer.Option(help="What 1,000 tokens are worth, in right answers.")]
 
 
 @app.command()
-def info(bank: BankFolder, cost_weight: CostWeight = 0.0, as_json: AsJson = False) -> None:
+def info(bank: Bank, cost_weight: CostWeight = 0.0, as_json: AsJson = False) -> None:
     """What a bank holds, and what could be won on it: fixed sequences, blocks, the oracle."""
-    from pilotage.agent.cli.bank.printing import print_info
-    from pilotage.navigator.bank.bank import Bank
+    from pilotage.navigator.bank import bank as banks
     from pilotage.navigator.values.bank_info import info as describe
 
-    found = describe(Bank.open(bank), cost_weight)
+    found = describe(banks.Bank.open(bank), cost_weight)
     if as_json:
         print_json(found.to_json())
     else:
-        print_info(screen(), found)
+        _print_info(screen(), found)
 
 
 @app.command()
-def verify(bank: BankFolder, as_json: AsJson = False) -> None:
+def verify(bank: Bank, as_json: AsJson = False) -> None:
     """List everything that is wrong with a bank; exit code 1 where something keeps it from being read."""
     from pilotage.navigator.bank.verify import verify as check
 
@@ -81,7 +117,7 @@ def merge(
 
 @app.command()
 def split(
-    bank: BankFolder,
+    bank: Bank,
     parts: Annotated[
         str, typer.Option(metavar="NAME=SHARE,...", help="Parts and their shares.")
     ] = "train=0.7,test=0.3",
@@ -91,11 +127,11 @@ def split(
     as_json: AsJson = False,
 ) -> None:
     """Deal a bank's tasks into parts: whole tasks, every family in every part."""
-    from pilotage.agent.text import json_page
     from pilotage.common.files import replace
-    from pilotage.navigator.bank.bank import Bank
+    from pilotage.common.text import json_page
+    from pilotage.navigator.bank import bank as banks
 
-    dealt = Bank.open(bank).split(shares(parts), seed)
+    dealt = banks.Bank.open(bank).split(shares(parts), seed)
     if out is not None:
         file_to_write(out)
         keep(out, force)
@@ -111,7 +147,7 @@ def split(
 
 
 @app.command()
-def pack(bank: BankFolder, as_json: AsJson = False) -> None:
+def pack(bank: Bank, as_json: AsJson = False) -> None:
     """Compress a bank's files. It is read as before, and recording can go on."""
     from pilotage.navigator.bank.merge import pack as compress
 
@@ -124,24 +160,75 @@ def pack(bank: BankFolder, as_json: AsJson = False) -> None:
 
 @app.command()
 def export(
-    bank: BankFolder,
+    bank: Bank,
     minari: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of Minari datasets to write to.")],
     dataset: Annotated[str, typer.Option(help="Id of the dataset.")] = "pilotage/bank-v0",
     cost_weight: CostWeight = 0.0,
     as_json: AsJson = False,
 ) -> None:
     """Write a bank as a Minari dataset, one episode for every recorded stop."""
-    from pilotage.navigator.bank.bank import Bank
+    from pilotage.navigator.bank import bank as banks
     from pilotage.navigator.envs.minari import export_minari
 
     folder_to_write(minari, "--minari")
-    report = export_minari(Bank.open(bank), minari, cost_weight, dataset)
+    report = export_minari(banks.Bank.open(bank), minari, cost_weight, dataset)
     if as_json:
         print_json({**vars(report), "path": str(report.path)})
     else:
         screen().print(
             f"{report.episodes} episodes, {report.steps} steps written to {plain(report.path)}", soft_wrap=True
         )
+
+
+def _print_info(console: Console, found: BankInfo) -> None:
+    """What it holds, then a table of families and one of blocks."""
+    from rich.table import Table
+
+    from pilotage.navigator.bank.records import EARLIER
+
+    console.print(
+        f"[bold]{plain(found.path)}[/]  {plain(found.model)}, preset {plain(found.preset)}, {plain(found.created)}"
+    )
+    console.print(
+        f"{found.tasks} tasks, {found.nodes} nodes, {found.deepest} blocks deep, {found.tokens:,} tokens, "
+        f"{found.seconds / 3600:.1f} h of calls; costs are in 1,000 tokens a task, weighed {found.cost_weight:g}"
+    )
+    if found.earlier_routes:
+        console.print(f"{EARLIER}: it is read, and not added to")
+    table = Table("family", box=None, pad_edge=False)
+    for name in ("tasks", "nodes", "at once"):
+        table.add_column(name, justify="right")
+    table.add_column("best sequence")
+    for name in ("right", "cost", "oracle", "cost"):
+        table.add_column(name, justify="right")
+    for family, one in found.families.items():
+        table.add_row(
+            plain(family), f"{one.tasks}", f"{one.nodes}", f"{one.at_once:.0%}", plain(one.best_sequence),
+            f"{one.best_accuracy:.0%}", f"{one.best_cost:.2f}", f"{one.oracle_accuracy:.0%}", f"{one.oracle_cost:.2f}",
+        )  # fmt: skip
+    table.add_row(
+        "[bold]all[/]", f"{found.tasks}", f"{found.nodes}", f"{found.at_once:.0%}", plain(found.best_sequence),
+        f"{found.best_accuracy:.0%}", f"{found.best_cost:.2f}", f"{found.oracle_accuracy:.0%}",
+        f"{found.oracle_cost:.2f}",
+    )  # fmt: skip
+    console.print(table)
+    blocks = Table("block", box=None, pad_edge=False)
+    for name in ("nodes", "gain over stopping", "helps in", "oracle takes it", "oracle loses without"):
+        blocks.add_column(name, justify="right")
+    for name, value in found.blocks.items():
+        blocks.add_row(
+            plain(name), f"{value['nodes']}", _signed(value["gain"]), _share(value["helps"]), _share(value["chosen"]),
+            f"{value['loss_without']:.3f}",
+        )  # fmt: skip
+    console.print(blocks)
+
+
+def _signed(value: Any) -> str:
+    return "-" if value != value else f"{value:+.3f}"
+
+
+def _share(value: Any) -> str:
+    return "-" if value != value else f"{value:.0%}"
 
 
 def shares(parts: str) -> dict[str, float]:

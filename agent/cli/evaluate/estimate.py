@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pilotage.agent.cli.memory.open import AsJson
+from pilotage.agent.cli.options import AsJson, InSample
 from pilotage.agent.cli.terminal import plain, print_json, screen
 
 if TYPE_CHECKING:
@@ -31,9 +31,7 @@ def estimate(
     folds: Annotated[int, typer.Option(min=2, help="Parts of the tasks; each is valued by a model of the others.")] = 5,
     resamples: Annotated[int, typer.Option(min=100, max=100_000, help="Of the bootstrap over tasks.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Of the parts and the bootstrap.")] = 0,
-    in_sample: Annotated[
-        bool, typer.Option("--in-sample", help="Judge policies on their own training tasks too, and say so.")
-    ] = False,
+    in_sample: InSample = False,
     as_json: AsJson = False,
 ) -> None:
     """Judge policies by logged runs, without any LLM call: importance sampling, a model, and both."""

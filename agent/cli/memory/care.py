@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pilotage.agent.cli.memory.open import AsJson, Embedder, Index, Memory, Namespace, new_run, open_store, undo_command
+from pilotage.agent.cli.memory.options import IndexedStoreOptions, StoreOptions, new_run
+from pilotage.agent.cli.memory.printing import concept_json, print_concepts
+from pilotage.agent.cli.options import AsJson
 from pilotage.agent.cli.terminal import plain, print_json, progress, screen
 
 if TYPE_CHECKING:
@@ -15,10 +17,7 @@ if TYPE_CHECKING:
 
 
 def reindex(
-    embedder: Embedder = None,
-    memory: Memory = None,
-    namespace: Namespace = "default",
-    index: Index = None,
+    place: IndexedStoreOptions,
     as_json: AsJson = False,
 ) -> None:
     """Rebuild the indexes from the ledger, and move to another embedder with --embedder. Go on after a stop."""
@@ -26,13 +25,14 @@ def reindex(
 
     console = screen(errors=True)
     columns = (TextColumn("embedding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    keeps = embedder is None
     with (
-        open_store(memory, namespace, index=index, embeds=keeps) as store,
+        place.open(embeds=place.embedder is None) as store,
         progress(console, *columns, transient=True) as shown,
     ):
         bar = shown.add_task("reindex", total=None)
-        done = store.reindex(embedder, on_progress=lambda done, total: shown.update(bar, completed=done, total=total))
+        done = store.reindex(
+            place.embedder, on_progress=lambda done, total: shown.update(bar, completed=done, total=total)
+        )
         stats = store.stats()
     if as_json:
         print_json({"embedded": done, "embedder": stats.embedder})
@@ -46,12 +46,11 @@ def prune(
         float, typer.Option(help="Retire what harms more often than it helps with this probability.")
     ] = 0.9,
     idle: Annotated[int, typer.Option(help="Retire what was recalled so often and never helped.")] = 20,
-    memory: Memory = None,
-    namespace: Namespace = "default",
+    *,
+    place: StoreOptions,
     as_json: AsJson = False,
 ) -> None:
     """Retire what harms or never helps; can be undone as a whole."""
-    from pilotage.agent.cli.memory.printing import concept_json, print_concepts
     from pilotage.agent.errors import UsageError
     from pilotage.memory.edits.prune import PruneRule
 
@@ -60,7 +59,7 @@ def prune(
     except ValueError as error:
         raise UsageError(str(error)) from None
     run = new_run("prune")
-    with open_store(memory, namespace) as store:
+    with place.open() as store:
         gone = store.prune(rule, dry_run=dry_run, run=run)
     reasons = [rule.reason(concept.outcomes) or "" for concept in gone]
     if as_json:
@@ -75,16 +74,12 @@ def prune(
     if dry_run:
         console.print(f"[dim]{len(gone)} would be retired; nothing was changed[/]")
     else:
-        console.print(
-            f"{len(gone)} retired; [dim]{plain(undo_command(run, memory, namespace))} takes it back[/]", soft_wrap=True
-        )
+        console.print(f"{len(gone)} retired; [dim]{plain(place.undo_command(run))} takes it back[/]", soft_wrap=True)
 
 
-def credit(memory: Memory = None, namespace: Namespace = "default", as_json: AsJson = False) -> None:
+def credit(place: StoreOptions, as_json: AsJson = False) -> None:
     """Show what the concepts, and the memory as a whole, are worth by public evidence."""
-    from pilotage.agent.cli.memory.printing import print_concepts
-
-    with open_store(memory, namespace) as store:
+    with place.open() as store:
         report = store.credit()
     if as_json:
         print_json(report.to_json())
@@ -109,12 +104,12 @@ def credit(memory: Memory = None, namespace: Namespace = "default", as_json: AsJ
 
 def stats(
     all_: Annotated[bool, typer.Option("--all", help="Also count the concepts of every namespace.")] = False,
-    memory: Memory = None,
-    namespace: Namespace = "default",
+    *,
+    place: StoreOptions,
     as_json: AsJson = False,
 ) -> None:
     """Show how much there is, of what, and what it is stored with."""
-    with open_store(memory, namespace) as store:
+    with place.open() as store:
         found = store.stats()
         spaces = store.namespaces() if all_ else None
     if as_json:
@@ -129,14 +124,12 @@ def doctor(
     repair: Annotated[
         bool, typer.Option("--repair", help="Rebuild the indexes that disagree with the ledger.")
     ] = False,
-    memory: Memory = None,
-    namespace: Namespace = "default",
-    embedder: Embedder = None,
-    index: Index = None,
+    *,
+    place: IndexedStoreOptions,
     as_json: AsJson = False,
 ) -> None:
     """Check the ledger and its indexes; exit code 1 where something is wrong."""
-    with open_store(memory, namespace, embedder, index=index, embeds=True) as store:
+    with place.open() as store:
         findings = store.doctor(repair=repair)
     if as_json:
         print_json([asdict(finding) for finding in findings])

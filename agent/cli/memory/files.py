@@ -8,19 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pilotage.agent.cli.memory.open import (
-    AsJson,
-    Cause,
-    Embedder,
-    Index,
-    Memory,
-    Namespace,
-    named,
-    new_run,
-    open_store,
-    undo_command,
-)
-from pilotage.agent.cli.outputs import Force, file_to_write, keep
+from pilotage.agent.cli.memory.options import Cause, IndexedStoreOptions, StoreOptions, named, new_run
+from pilotage.agent.cli.options import AsJson, Force
+from pilotage.agent.cli.outputs import file_to_write, keep
 from pilotage.agent.cli.terminal import exact_json, plain, print_json, progress, screen
 from pilotage.common.paths import expanded
 
@@ -35,8 +25,8 @@ def export(
     form: Annotated[
         str, typer.Option("--format", help="jsonl (everything) or arcmemo (its JSON, without retired concepts).")
     ] = "jsonl",
-    memory: Memory = None,
-    namespace: Namespace = "default",
+    *,
+    place: StoreOptions,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -45,7 +35,7 @@ def export(
     if file != "-":
         file_to_write(expanded(file), "FILE")
         keep(expanded(file), force)
-    with open_store(memory, namespace) as store:
+    with place.open() as store:
         try:
             with named(file):
                 count = store.export(exact_json(sys.stdout) if file == "-" else file, form=chosen)
@@ -66,10 +56,8 @@ def import_(
     form: Annotated[str, typer.Option("--format", help="auto, jsonl or arcmemo (JSON or YAML).")] = "auto",
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out lines that cannot be read.")] = False,
     cause: Cause = "",
-    memory: Memory = None,
-    namespace: Namespace = "default",
-    embedder: Embedder = None,
-    index: Index = None,
+    *,
+    place: IndexedStoreOptions,
     as_json: AsJson = False,
 ) -> None:
     """Add the concepts of an export or of an ArcMemo file, all or none."""
@@ -82,7 +70,7 @@ def import_(
     run, console = new_run("import"), screen(errors=True)
     columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (
-        open_store(memory, namespace, embedder, index=index, embeds=True, creates=True) as store,
+        place.open(creates=True) as store,
         progress(console, *columns, transient=True) as shown,
     ):
         bar = shown.add_task("import", total=None)
@@ -99,7 +87,7 @@ def import_(
 
         print_json({**asdict(report), "run": run if report.added else None})
     else:
-        _print_report(report, undo_command(run, memory, namespace))
+        _print_report(report, place.undo_command(run))
 
 
 def _print_report(report: ImportReport, undo: str) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from pilotage.agent.cli.terminal import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,8 +25,6 @@ def print_concepts(
 ) -> None:
     """A table of concepts, with one column more where there is something to say of each."""
     from rich.table import Table
-
-    from pilotage.agent.cli.terminal import plain
 
     table = Table(box=None, pad_edge=False)
     table.add_column("id", no_wrap=True)
@@ -52,7 +53,6 @@ def print_concept(console: Console, concept: Concept, history: Sequence[Event]) 
     """One concept: as a prompt shows it, then what is known of it."""
     from rich.markup import escape
 
-    from pilotage.agent.cli.terminal import plain
     from pilotage.memory.render import render
 
     shown = render([concept], 100_000).text
@@ -87,8 +87,6 @@ def print_concept(console: Console, concept: Concept, history: Sequence[Event]) 
 
 def print_events(console: Console, events: Iterable[Event], titles: dict[str, str] | None) -> None:
     """Two lines an event: what happened when, and by whom and why; with titles where they are of several concepts."""
-    from pilotage.agent.cli.terminal import plain
-
     for event in events:
         what = event.action + (f" {event.undoes}" if event.undoes is not None else "")
         concept = "" if titles is None else f"{short(event.concept_id)}  {titles.get(event.concept_id, '')}"
@@ -122,8 +120,6 @@ def print_held(console: Console, draft: ConceptDraft) -> None:
 
 def held_json(concept: Concept) -> dict[str, Any]:
     """What of a concept is never shown to a model, field and text."""
-    from dataclasses import asdict
-
     from pilotage.memory.text.prompt_injection import held_back
 
     return {"held_back": [asdict(part) for part in held_back(concept)]}
@@ -140,6 +136,4 @@ def _credit(concept: Concept) -> str:
 
 def event_json(event: Event) -> dict[str, Any]:
     """An event, all of it."""
-    from dataclasses import asdict
-
     return asdict(event)

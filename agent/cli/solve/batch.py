@@ -43,7 +43,7 @@ DECIDING = (
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """Which tasks to solve, in which orders, and where the results go.
 
     Attributes:
@@ -70,7 +70,7 @@ class Plan:
         return [(self.order or 0) + number for number in range(self.orders)]
 
 
-def solve_tasks(plan: Plan, settings: Settings, *, as_json: bool) -> int:
+def solve_tasks(plan: BatchPlan, settings: Settings, *, as_json: bool) -> int:
     """Solves the tasks of a source; the exit code is 1 where a task could not be read or was not answered usably."""
     _require_sense(plan, settings)
     source = load_tasks(plan.spec)
@@ -113,7 +113,7 @@ def solve_tasks(plan: Plan, settings: Settings, *, as_json: bool) -> int:
     return 1 if source.defects or total.failed else 0
 
 
-def _require_sense(plan: Plan, settings: Settings) -> None:
+def _require_sense(plan: BatchPlan, settings: Settings) -> None:
     if plan.orders is not None and plan.out is None:
         raise UsageError("--orders needs --out: the copies of the memory are kept beside it")
     if plan.orders is not None and "://" in settings.memory:
@@ -129,7 +129,7 @@ def _learning(settings: Settings) -> str:
     return f"every={settings.learn_every}" if settings.learn_every else "each"
 
 
-def _settings_of_order(plan: Plan, settings: Settings, seed: int | None) -> Settings:
+def _settings_of_order(plan: BatchPlan, settings: Settings, seed: int | None) -> Settings:
     """The settings with the memory of one order: where there are several, a copy, so that they do not meet."""
     if plan.orders is None or plan.out is None or settings.memory == "none":
         return settings

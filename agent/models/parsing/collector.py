@@ -12,8 +12,8 @@ from pilotage.agent.models.parsing.thinking_filter import Veil
 from pilotage.agent.models.parsing.token_usage import Reports
 from pilotage.agent.models.reply import Reply, Request, TokenLogprob
 from pilotage.agent.models.transport.guard import character_limit
-from pilotage.agent.text import carriable
 from pilotage.agent.trace import Usage
+from pilotage.common.text import carriable
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage

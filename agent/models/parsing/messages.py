@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.models.parsing.finish_reasons import WHOLE
 from pilotage.agent.models.reply import Request, UnusableReply
-from pilotage.agent.text import carriable
+from pilotage.common.text import carriable
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage

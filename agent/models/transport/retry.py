@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pilotage.agent.text import carriable
 from pilotage.common.redaction import redact_message
+from pilotage.common.text import carriable
 
 _STATUS = re.compile(r"[3-5][0-9]{2}")
 RETRYABLE_STATUS = frozenset({408, 409, 425, 429})
