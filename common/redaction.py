@@ -91,7 +91,7 @@ def _unmistakable() -> Iterator[str]:
     return (secret for secret in _secrets() if len(secret) >= UNMISTAKABLE and _is_telling(secret))
 
 
-class Veil:
+class SecretFilter:
     """Passes a text on as it comes, without the secrets in it: what may be the beginning of one waits for the rest.
 
     Args:

@@ -1,6 +1,6 @@
-"""Speaker: a request put to whatever LangChain takes for a chat model, in the words of the classes inside it.
+"""Chat calls: a request to whatever LangChain takes for a chat model, as the arguments of the classes inside it.
 
-`.bind()`, `.with_retry()`, `.with_config()`, `.with_fallbacks()` and chains wrap a chat model. The request is said to
+`.bind()`, `.with_retry()`, `.with_config()`, `.with_fallbacks()` and chains wrap a chat model. The request is given to
 the model inside, in its own dialect, and the wrapping is laid around it again, so that what its owner asked for holds.
 """
 
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from pilotage.agent.errors import UsageError
 from pilotage.agent.models.dialect import (
     LIMIT_NAMES,
+    CallArguments,
     Dialect,
-    Said,
     Terms,
     capabilities_of,
     is_providers,
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
 
 
-class Speaker:
-    """Says requests to a chat model or to a wrapping of one or several.
+class WrappedModel:
+    """A chat model, or a wrapping of one or several.
 
     Args:
         model: a LangChain chat model, or a Runnable around some.
-        dialect: how to say a request; by default each class's own way.
+        dialect: how to write a request; by default each class's own way.
 
     Raises:
         UsageError: there is no chat model in it.
@@ -86,7 +86,7 @@ class Speaker:
         """What sets the answers of this model apart, for the response cache."""
         return "|".join([*map(_identity, self.leaves), *_wrappings(self._model)])
 
-    def say(self, request: Request, can: Capabilities, terms: Terms, *, streaming: bool = False) -> Spoken:
+    def call_for(self, request: Request, can: Capabilities, terms: Terms, *, streaming: bool = False) -> ChatCall:
         """What to call for this request, and what that call carries all in all."""
         carries = {name for name, holds in (("stream", streaming), ("system", _has_system(request))) if holds}
         movable: set[str] = set()
@@ -96,8 +96,8 @@ class Speaker:
         def put(leaf: BaseChatModel, bound: Mapping[str, Any]) -> tuple[BaseChatModel, dict[str, Any]]:
             # A wrapping may hide that a call does not take an argument: it tries again, or asks a fallback for good.
             own_terms = terms.also({"arguments"}) if wrapped else terms
-            said = (self._dialect or of(leaf, bound))(request, can, own_terms)
-            fields, options = dict(said.fields), dict(said.options)
+            arguments = (self._dialect or of(leaf, bound))(request, can, own_terms)
+            fields, options = dict(arguments.fields), dict(arguments.options)
             if pooling.takes_headers(leaf) and "extra_headers" not in terms.refused:
                 options["extra_headers"] = {**(bound.get("extra_headers") or {}), **pooling.CLOSE}
                 carries.add("extra_headers")
@@ -107,22 +107,22 @@ class Speaker:
             if streaming and speaks_openai(leaf):
                 fields["stream_usage"] = "stream_options" not in terms.refused
                 carries.add("stream_options")
-            carries.update(said.carries)
-            movable.update(said.movable)
+            carries.update(arguments.carries)
+            movable.update(arguments.movable)
             return (leaf.model_copy(update=fields) if fields else leaf), options
 
-        told: Runnable[Any, Any]
+        model: Runnable[Any, Any]
         options: dict[str, Any]
         if wrapped:
-            told, options = _rebuilt(self._model, put, {}, _parameters(terms.refused))[0], {}
+            model, options = _rebuilt(self._model, put, {}, _parameters(terms.refused))[0], {}
         else:
-            told, options = put(self.main, {})
-        said = Said({}, {}, frozenset(carries - terms.refused), frozenset(movable))
-        return Spoken(told, options, said, streaming, "system" in terms.refused)
+            model, options = put(self.main, {})
+        sent = CallArguments({}, {}, frozenset(carries - terms.refused), frozenset(movable))
+        return ChatCall(model, options, sent, streaming, "system" in terms.refused)
 
 
 @dataclass(frozen=True)
-class Spoken:
+class ChatCall:
     """A call: what to call, its keyword arguments, and what it carries.
 
     `one_role` asks to lay the system message into the user's, where the endpoint takes none.
@@ -130,7 +130,7 @@ class Spoken:
 
     model: Runnable[Any, Any]
     options: dict[str, Any]
-    said: Said
+    sent: CallArguments
     streaming: bool = False
     one_role: bool = False
 
@@ -153,7 +153,7 @@ def _rebuilt(
 
     Args:
         model: a wrapping, or a chat model.
-        put: says the request to a chat model.
+        put: makes of a chat model what to call, and its arguments.
         bound: arguments bound further outside.
         refused: arguments that the endpoint does not take, whoever bound them.
     """
@@ -166,12 +166,12 @@ def _rebuilt(
     changed: dict[str, Any] = {}
     for name, inner in _inside(model):
         one_by_one = list(inner) if isinstance(inner, list | tuple) else [inner]
-        told = []
+        rebuilt_ones = []
         for one in one_by_one:
             rebuilt, names = _rebuilt(one, put, {**own, **bound}, refused) if _holds_model(one) else (one, frozenset())
-            told.append(rebuilt)
+            rebuilt_ones.append(rebuilt)
             given |= names
-        changed[name] = told if isinstance(inner, list | tuple) else told[0]
+        changed[name] = rebuilt_ones if isinstance(inner, list | tuple) else rebuilt_ones[0]
     if own:  # an argument of the wrapping goes over that of the same name inside, where it was heeded already
         heeded = given | (frozenset(LIMIT_NAMES) if given & {*LIMIT_NAMES, "extra_body"} else frozenset())
         changed["kwargs"] = {name: value for name, value in own.items() if name not in heeded | refused}
@@ -234,12 +234,12 @@ def _identity(model: BaseChatModel) -> str:
     own = getattr(model, "identity", None)
     if isinstance(own, str):
         return own
-    told = dict(model._identifying_params)
-    if is_providers(model) or not told:
-        told |= {name: value for name in _own_fields(model) if _is_plain(value := getattr(model, name, None))}
-    told |= {"addresses": found} if (found := list(_addresses(model))) else {}
+    parameters = dict(model._identifying_params)
+    if is_providers(model) or not parameters:
+        parameters |= {name: value for name in _own_fields(model) if _is_plain(value := getattr(model, name, None))}
+    parameters |= {"addresses": found} if (found := list(_addresses(model))) else {}
     named = getattr(model, "model_name", None) or getattr(model, "model", None)
-    text = json.dumps(told, sort_keys=True, default=str)
+    text = json.dumps(parameters, sort_keys=True, default=str)
     return f"{model._llm_type}:{named or ''}:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 

@@ -17,10 +17,10 @@ def messages_of(request: Request, *, one_role: bool = False) -> list[BaseMessage
     from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 
     kinds: dict[str, Any] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
-    said = [(message.role, carriable(message.content)) for message in request.messages]
-    if one_role and len(said) > 1 and (said[0][0], said[1][0]) == ("system", "user"):
-        said[:2] = [("user", f"{said[0][1]}\n\n{said[1][1]}")]
-    return [kinds[role](content=content) for role, content in said]
+    messages = [(message.role, carriable(message.content)) for message in request.messages]
+    if one_role and len(messages) > 1 and (messages[0][0], messages[1][0]) == ("system", "user"):
+        messages[:2] = [("user", f"{messages[0][1]}\n\n{messages[1][1]}")]
+    return [kinds[role](content=content) for role, content in messages]
 
 
 def message_of(output: Any) -> BaseMessage:

@@ -37,9 +37,9 @@ class ServedChat(ChatOpenAI):
         if not readable:
             for generation in result.generations:
                 generation.message.usage_metadata = UNREADABLE  # type: ignore[attr-defined]
-        said = response if isinstance(response, dict) else response.model_dump(warnings=False)
+        answer = response if isinstance(response, dict) else response.model_dump(warnings=False)
         for generation in result.generations[:1]:
-            generation.message.additional_kwargs |= _thinking(said, "message")
+            generation.message.additional_kwargs |= _thinking(answer, "message")
         return result
 
     def _convert_chunk_to_generation_chunk(
@@ -73,9 +73,9 @@ def _is_readable(usage: Any) -> bool:
     return all(count is None or type(count) is int for count in counts)
 
 
-def _thinking(said: Mapping[str, Any], part: str) -> dict[str, str]:
+def _thinking(answer: Mapping[str, Any], part: str) -> dict[str, str]:
     """What a server sent beside the text of its first choice, under either name that servers have for it."""
-    choices = said.get("choices")
+    choices = answer.get("choices")
     message = choices[0].get(part) if choices else None
     if not isinstance(message, Mapping):
         return {}
