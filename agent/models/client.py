@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.errors import ModelUnavailable, PilotageError
 from pilotage.agent.event_loop import OneProcess
-from pilotage.agent.models.chat_call import ChatCall, WrappedModel
+from pilotage.agent.models.chat_call import ChatCall, WrappedModel, message_of, messages_of
 from pilotage.agent.models.dialect import NO_TERMS, Dialect, Terms, is_providers, speaks_openai
 from pilotage.agent.models.parsing.collector import Attempt, Collector, ListenerFailed, TokenRelay
 from pilotage.agent.models.parsing.finish_reasons import UNFINISHED
-from pilotage.agent.models.parsing.messages import message_of, messages_of
 from pilotage.agent.models.reply import Capabilities, Reply, Request, RequestRefused, UnusableReply
 from pilotage.agent.models.transport.credentials import remember_keys, without_keys
 from pilotage.agent.models.transport.deadline import within
