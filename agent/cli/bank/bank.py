@@ -15,8 +15,7 @@ from pilotage.agent.cli.outputs import file_to_write, folder_to_write, keep
 from pilotage.agent.cli.terminal import plain, print_json, print_json_line, screen
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from pilotage.agent.cli.screen import Screen
     from pilotage.navigator.values.bank_info import BankInfo
 
 app = App(help="Look at recorded reasoning trees, check them, put them together and carry them over.")
@@ -87,7 +86,7 @@ def verify(bank: Bank, as_json: AsJson = False) -> None:
         console = screen()
         for one in findings:
             colour = "red" if one.level == "error" else "yellow"
-            console.print(f"[{colour}]{one.level}[/]  {plain(one.where)}  {plain(one.what)}", soft_wrap=True)
+            console.line(f"[{colour}]{one.level}[/]  {plain(one.where)}  {plain(one.what)}")
         if not findings:
             console.print("[green]nothing is wrong with it[/]")
     if errors:
@@ -110,9 +109,9 @@ def merge(
         return
     console = screen()
     done = f"{report.added} nodes added, {report.known} were there already; {report.tasks} tasks in {out}"
-    console.print(plain(done), soft_wrap=True)
+    console.line(plain(done))
     for conflict in report.conflicts:
-        console.print(f"[yellow]conflict[/]  {plain(conflict)}: other content here; the first is kept", soft_wrap=True)
+        console.line(f"[yellow]conflict[/]  {plain(conflict)}: other content here; the first is kept")
 
 
 @app.command()
@@ -143,7 +142,7 @@ def split(
     for name, tasks in dealt.items():
         console.print(f"{plain(name)}: {len(tasks)} tasks")
     if out is not None:
-        console.print(f"[dim]written to {plain(out)}[/]", soft_wrap=True)
+        console.line(f"[dim]written to {plain(out)}[/]")
 
 
 @app.command()
@@ -175,12 +174,10 @@ def export(
     if as_json:
         print_json({**vars(report), "path": str(report.path)})
     else:
-        screen().print(
-            f"{report.episodes} episodes, {report.steps} steps written to {plain(report.path)}", soft_wrap=True
-        )
+        screen().line(f"{report.episodes} episodes, {report.steps} steps written to {plain(report.path)}")
 
 
-def _print_info(console: Console, found: BankInfo) -> None:
+def _print_info(console: Screen, found: BankInfo) -> None:
     """What it holds, then a table of families and one of blocks."""
     from rich.table import Table
 

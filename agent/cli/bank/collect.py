@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pilotage.agent.cli.command import EXPERT
-from pilotage.agent.cli.options import LIMITS, Limit, LimitMinutes, RunOptions
+from pilotage.agent.cli.options import Limit, LimitMinutes, RunOptions, expert, run_limit
 from pilotage.agent.cli.outputs import folder_to_write
 from pilotage.agent.cli.terminal import interruptible, plain, print_json_line, progress, screen
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from pilotage.agent.banks.collect import Collector, Study
     from pilotage.agent.banks.sources import Assigned
+    from pilotage.agent.cli.screen import Screen
     from pilotage.agent.components import Parts
     from pilotage.agent.settings import Settings
 
@@ -32,10 +30,8 @@ MAX_SECONDS = 3600.0
 class CollectOptions(RunOptions):
     """The settings that `pilotage collect` can be given."""
 
-    max_seconds: Annotated[float, typer.Option(help="Seconds of a run.", rich_help_panel=LIMITS)] = MAX_SECONDS
-    memory: Annotated[str, typer.Option(help="Memory folder to read hints from, or none.", rich_help_panel=EXPERT)] = (
-        "none"
-    )
+    max_seconds: Annotated[float, run_limit(help="Seconds of a run.")] = MAX_SECONDS
+    memory: Annotated[str, expert(help="Memory folder to read hints from, or none.")] = "none"
 
 
 @dataclass(frozen=True)
@@ -57,11 +53,8 @@ class StudyOptions:
         int | None, typer.Option(min=1, max=31, help="Blocks in a row at most. (default: 4; with --preset rlot: 5)")
     ] = None
     samples: Annotated[int, typer.Option(min=1, max=64, help="Repeats; those after the first are sampled.")] = 1
-    temperature: Annotated[float, typer.Option(min=0.0, help="Of the sampled repeats.", rich_help_panel=EXPERT)] = 0.7
-    policy_mix: Annotated[
-        str | None,
-        typer.Option(help="Who explores, by weight. (default: uniform=1;uncertain=2)", rich_help_panel=EXPERT),
-    ] = None
+    temperature: Annotated[float, expert(min=0.0, help="Of the sampled repeats.")] = 0.7
+    policy_mix: Annotated[str | None, expert(help="Who explores, by weight. (default: uniform=1;uncertain=2)")] = None
 
     def study(self, components: Parts) -> Study:
         """The study that they describe, of an agent's blocks and limits."""
@@ -89,8 +82,7 @@ class StudyOptions:
 
 def collect(
     tasks: Annotated[
-        list[str],
-        typer.Option(help="FILE.jsonl, gsm8k:FILE or gym:FAMILY,... (as for `solve`); several are mixed."),
+        list[str], typer.Option(help="FILE.jsonl, gsm8k:FILE or gym:FAMILY,... (as for `solve`); several are mixed.")
     ],
     out: Annotated[Path, typer.Option(help="Folder of the bank; an existing one is added to.")],
     run: CollectOptions,
@@ -160,7 +152,7 @@ def _collect(
     return 1 if defects or left_out or collector.refused else 0
 
 
-def _run(collector: Collector, tasks: list[Assigned], concurrency: int, console: Console) -> bool:
+def _run(collector: Collector, tasks: list[Assigned], concurrency: int, console: Screen) -> bool:
     """Records the tasks; true where Ctrl-C ended it."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
@@ -199,7 +191,7 @@ def _run(collector: Collector, tasks: list[Assigned], concurrency: int, console:
     return False
 
 
-def _report(collector: Collector, tasks: list[Assigned], out: Path, console: Console, as_json: bool) -> None:
+def _report(collector: Collector, tasks: list[Assigned], out: Path, console: Screen, as_json: bool) -> None:
     from pilotage.agent.banks.progress import clock
 
     tally = collector.tally

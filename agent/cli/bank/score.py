@@ -17,10 +17,9 @@ from pilotage.agent.cli.terminal import interruptible, plain, print_json, progre
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rich.console import Console
-
     from pilotage.agent.banks.scorers import StepScorer
     from pilotage.agent.banks.scoring import Scored
+    from pilotage.agent.cli.screen import Screen
     from pilotage.navigator.bank.bank import Bank
 
 VALUES, JUDGE = "values", "judge"
@@ -67,26 +66,25 @@ def score(
     ):
         scored = asyncio.run(score_bank(opened, asked, writer, given, concurrency=concurrency, on_step=on_step))
     for (task, node), why in scored.refused.items():
-        console.print(f"[red]no score[/] {plain(task)} {plain(node)}: {plain(why)}", soft_wrap=True)
+        console.line(f"[red]no score[/] {plain(task)} {plain(node)}: {plain(why)}")
     _report(scored, asked.name, file, console, as_json)
     if scored.refused:
         raise typer.Exit(1)
 
 
-def _report(scored: Scored, scorer: str, file: Path, console: Console, as_json: bool) -> None:
+def _report(scored: Scored, scorer: str, file: Path, console: Screen, as_json: bool) -> None:
     usage = scored.usage
     if as_json:
         counted = {"steps": scored.steps, "known": scored.known, "new": scored.new, "unknown": scored.unknown}
         counted["refused"] = len(scored.refused)
         print_json({"file": str(file), "scorer": scorer, **counted, "usage": usage.model_dump(mode="json")})
         return
-    console.print(
+    console.line(
         f"{scored.new} of {scored.steps} steps scored, {scored.known} were there before, {scored.unknown} could not be "
         f"told; {usage.llm_calls} calls, {usage.about}{usage.prompt_tokens} tokens in, "
-        f"{usage.about}{usage.completion_tokens} out",
-        soft_wrap=True,
+        f"{usage.about}{usage.completion_tokens} out"
     )
-    console.print(f"written to {plain(file)}; next: pilotage train --step-scores {plain(file)}", soft_wrap=True)
+    console.line(f"written to {plain(file)}; next: pilotage train --step-scores {plain(file)}")
 
 
 def _scorer(
@@ -118,7 +116,7 @@ def _scorer(
 
 
 @contextmanager
-def _shown(console: Console) -> Iterator[Callable[[Scored], None]]:
+def _shown(console: Screen) -> Iterator[Callable[[Scored], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

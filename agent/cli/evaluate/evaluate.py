@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pilotage.agent.cli.command import EXPERT
-from pilotage.agent.cli.options import AsJson, CostWeight, Force, Hyper, InSample, Steps
+from pilotage.agent.cli.options import AsJson, CostWeight, Force, Hyper, InSample, Steps, expert
 from pilotage.agent.cli.outputs import folder_to_write, keep
 from pilotage.agent.cli.terminal import interruptible, plain, print_json, progress, screen
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from pilotage.agent.cli.screen import Screen
     from pilotage.navigator.evaluation import Evaluation
     from pilotage.navigator.policies.policy import Policy
 
@@ -48,44 +46,27 @@ def evaluate(
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each learned policy in each fold.")] = 5,
     jobs: Annotated[int, typer.Option(min=1, help="Trainings at once, each in a process of its own.")] = 1,
     part: Annotated[
-        str | None,
-        typer.Option(
-            help="Judge one part of a single split instead, `test` say, by the other parts.", rich_help_panel=EXPERT
-        ),
+        str | None, expert(help="Judge one part of a single split instead, `test` say, by the other parts.")
     ] = None,
     parts: Annotated[
-        str, typer.Option(metavar="NAME=SHARE,...", help="That split, as for train.", rich_help_panel=EXPERT)
+        str, expert(metavar="NAME=SHARE,...", help="That split, as for train.")
     ] = "train=0.6,validation=0.2,test=0.2",
-    split_seed: Annotated[int, typer.Option(min=0, help="Of the folds or the split.", rich_help_panel=EXPERT)] = 0,
+    split_seed: Annotated[int, expert(min=0, help="Of the folds or the split.")] = 0,
     efforts: Annotated[
-        str,
-        typer.Option(
-            metavar="E,...", help="Settings of the frontier, 0 to 1; none leaves it out.", rich_help_panel=EXPERT
-        ),
+        str, expert(metavar="E,...", help="Settings of the frontier, 0 to 1; none leaves it out.")
     ] = "0,0.25,0.5,0.75,1",
     retrain: Annotated[
-        bool,
-        typer.Option(
-            "--retrain",
-            help="Also train networks without an effort input anew for each setting.",
-            rich_help_panel=EXPERT,
-        ),
+        bool, expert("--retrain", help="Also train networks without an effort input anew for each setting.")
     ] = False,
     transfer: Annotated[
-        int,
-        typer.Option(
-            metavar="GROUPS",
-            help="Hold groups of families out in turn; 0 leaves it out.",
-            rich_help_panel=EXPERT,
-        ),
+        int, expert(metavar="GROUPS", help="Hold groups of families out in turn; 0 leaves it out.")
     ] = 0,
     other_bank: Annotated[
-        Path | None,
-        typer.Option(help="Another model's bank, to judge what was learned on this one.", rich_help_panel=EXPERT),
+        Path | None, expert(help="Another model's bank, to judge what was learned on this one.")
     ] = None,
     steps: Steps = None,
     hyper: Hyper = None,
-    bootstrap: Annotated[int, typer.Option(min=100, help="Draws for the intervals.", rich_help_panel=EXPERT)] = 10_000,
+    bootstrap: Annotated[int, expert(min=100, help="Draws for the intervals.")] = 10_000,
     in_sample: InSample = False,
     force: Force = False,
     as_json: AsJson = False,
@@ -142,7 +123,7 @@ def _kept(out: Path | None) -> str:
     return f"interrupted; the networks trained so far are kept in {out}; the same command goes on from there"
 
 
-def _write(console: Console, found: Evaluation, out: Path) -> None:
+def _write(console: Screen, found: Evaluation, out: Path) -> None:
     """The numbers first, so that they are there whatever becomes of the figures."""
     from pilotage.common.files import replace
     from pilotage.common.text import json_page
@@ -156,13 +137,13 @@ def _write(console: Console, found: Evaluation, out: Path) -> None:
 
         page = write_report(content, out)[0]
     except NavigatorError as error:
-        console.print(f"the numbers are in {plain(out / RESULT)}; there is no report: {plain(error)}", soft_wrap=True)
+        console.line(f"the numbers are in {plain(out / RESULT)}; there is no report: {plain(error)}")
     else:
-        console.print(f"written to {plain(page)}", soft_wrap=True)
+        console.line(f"written to {plain(page)}")
 
 
 @contextmanager
-def _shown(console: Console) -> Iterator[tuple[Report, Callable[[str], None]]]:
+def _shown(console: Screen) -> Iterator[tuple[Report, Callable[[str], None]]]:
     """Progress with the time left; without a terminal a line now and then."""
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
@@ -229,7 +210,7 @@ def report(
     if as_json:
         print_json([str(path) for path in written])
     else:
-        screen().print(f"{len(written)} files written; open {plain(written[0])}", soft_wrap=True)
+        screen().line(f"{len(written)} files written; open {plain(written[0])}")
 
 
 def _is_its_own(content: dict[str, Any], folder: Path) -> bool:

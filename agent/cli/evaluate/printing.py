@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from pilotage.agent.cli.terminal import plain
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
+    from pilotage.agent.cli.screen import Screen
     from pilotage.navigator.evaluation import Comparison, Evaluation, PolicyFigures
 
 
-def print_evaluation(console: Console, found: Evaluation) -> None:
+def print_evaluation(console: Screen, found: Evaluation) -> None:
     """What was judged, a table of all policies, what each is worth, seeds, transfer, and what to beware of."""
     protocol, bank = found.protocol, found.bank
     how = f"in {protocol['folds']} folds" if protocol["kind"] == "cross-fit" else f"of the part {protocol['part']}"
@@ -32,7 +32,7 @@ def print_evaluation(console: Console, found: Evaluation) -> None:
         console.print(f"[yellow]note[/]  {plain(sentence)}")
 
 
-def _print_accuracy(console: Console, found: Evaluation, against: str, figures: bool) -> None:
+def _print_accuracy(console: Screen, found: Evaluation, against: str, figures: bool) -> None:
     pairs = {one.policy: one for one in found.comparisons if one.against == against}
     columns = ["right", "tokens"] if figures else ["tasks"]
     table = _table("policy", *columns, f"points over {against}", "p")
@@ -48,7 +48,7 @@ def _print_accuracy(console: Console, found: Evaluation, against: str, figures: 
     console.print()
 
 
-def _print_value(console: Console, found: Evaluation, against: str) -> None:
+def _print_value(console: Screen, found: Evaluation, against: str) -> None:
     pairs = [one for one in found.comparisons if one.against == against]
     if not pairs:
         return
@@ -65,7 +65,7 @@ def _print_value(console: Console, found: Evaluation, against: str) -> None:
     console.print(f"[dim]value: share right less {weight:g} for 1,000 tokens; gap: to the oracle, in value[/]\n")
 
 
-def _print_seeds(console: Console, found: Evaluation) -> None:
+def _print_seeds(console: Screen, found: Evaluation) -> None:
     several = [one for one in found.policies if one.seeds]
     if not several:
         return
@@ -78,7 +78,7 @@ def _print_seeds(console: Console, found: Evaluation) -> None:
     console.print("[dim]middle half: interquartile mean over all seeds and tasks, with an interval over seeds[/]\n")
 
 
-def _print_calibration(console: Console, found: Evaluation) -> None:
+def _print_calibration(console: Screen, found: Evaluation) -> None:
     known = [(one.name, one.calibration) for one in found.policies if one.calibration is not None]
     if not known:
         return
@@ -89,7 +89,7 @@ def _print_calibration(console: Console, found: Evaluation) -> None:
     console.print()
 
 
-def _print_transfer(console: Console, found: Evaluation) -> None:
+def _print_transfer(console: Screen, found: Evaluation) -> None:
     for kind, title in (("family", "unseen families"), ("bank", "another bank")):
         rows = [one for one in found.transfer if one.kind == kind]
         if not rows:

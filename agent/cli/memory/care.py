@@ -37,7 +37,7 @@ def reindex(
     if as_json:
         print_json({"embedded": done, "embedder": stats.embedder})
     else:
-        screen().print(f"embedded with {plain(stats.embedder)}: {done}; the indexes are built anew", soft_wrap=True)
+        screen().line(f"embedded with {plain(stats.embedder)}: {done}; the indexes are built anew")
 
 
 def prune(
@@ -74,7 +74,7 @@ def prune(
     if dry_run:
         console.print(f"[dim]{len(gone)} would be retired; nothing was changed[/]")
     else:
-        console.print(f"{len(gone)} retired; [dim]{plain(place.undo_command(run))} takes it back[/]", soft_wrap=True)
+        console.line(f"{len(gone)} retired; [dim]{plain(place.undo_command(run))} takes it back[/]")
 
 
 def credit(place: StoreOptions, as_json: AsJson = False) -> None:
@@ -86,16 +86,12 @@ def credit(place: StoreOptions, as_json: AsJson = False) -> None:
         return
     console, whole = screen(), report.memory
     if whole.estimate is None:
-        console.print(
-            f"uplift of the hints: not known yet ({whole.shown} runs with hints, {whole.withheld} held out)",
-            soft_wrap=True,
-        )
+        console.line(f"uplift of the hints: not known yet ({whole.shown} runs with hints, {whole.withheld} held out)")
     else:
         low, high = whole.interval_95
-        console.print(
+        console.line(
             f"uplift of the hints: {whole.estimate:+.1%} solved (95% interval {low:+.1%} to {high:+.1%}; "
-            f"{whole.shown} runs with hints, {whole.withheld} held out)",
-            soft_wrap=True,
+            f"{whole.shown} runs with hints, {whole.withheld} held out)"
         )
     if report.concepts:
         figures = [f"{one.outcomes.posterior:.2f}" for one in report.concepts]
@@ -117,7 +113,7 @@ def stats(
         return
     console = screen()
     for name, value in _rows(found, spaces):
-        console.print(f"[dim]{name:12}[/] {value}", soft_wrap=True)
+        console.line(f"[dim]{name:12}[/] {value}")
 
 
 def doctor(
@@ -139,7 +135,7 @@ def doctor(
             mark = "[green]ok[/]" if finding.ok else "[red]--[/]"
             mended = "  [green]repaired[/]" if finding.repaired and finding.ok else ""
             remedy = f"  [yellow]{plain(finding.remedy)}[/]" if not finding.ok else ""
-            console.print(f"{mark}  {finding.what:13}  {plain(finding.found)}{mended}{remedy}", soft_wrap=True)
+            console.line(f"{mark}  {finding.what:13}  {plain(finding.found)}{mended}{remedy}")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 

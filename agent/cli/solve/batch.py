@@ -29,8 +29,7 @@ from pilotage.agent.task import Task
 from pilotage.agent.tasks import load_tasks
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from pilotage.agent.cli.screen import Screen
     from pilotage.agent.models.client import ModelClient
     from pilotage.agent.runner import ReasoningAgent
 
@@ -165,7 +164,7 @@ def _short_hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:8]
 
 
-def _say_what_is_untold(results: ResultsFile, console: Console) -> None:
+def _say_what_is_untold(results: ResultsFile, console: Screen) -> None:
     """Says what a file of an older version leaves open, and what is made of it."""
     if results.untold:
         console.print(
@@ -176,7 +175,7 @@ def _say_what_is_untold(results: ResultsFile, console: Console) -> None:
 
 
 def _say_what_changed(
-    results: ResultsFile, tasks: list[Task], order: int | None, settings: Settings, console: Console
+    results: ResultsFile, tasks: list[Task], order: int | None, settings: Settings, console: Screen
 ) -> None:
     """Says which results do not answer the tasks as they are now, after grading those anew that do."""
     if not results.done:
@@ -227,7 +226,7 @@ def _solve(
     order: int | None,
     settings: Settings,
     results: ResultsFile | None,
-    console: Console,
+    console: Screen,
     as_json: bool,
 ) -> Figures:
     columns = (
@@ -294,7 +293,7 @@ def memory_note(run: Run) -> str:
     return f" ({said})" if said else ""
 
 
-def _print_summary(console: Console, figures: dict[str, Any], out: Path | None) -> None:
+def _print_summary(console: Screen, figures: dict[str, Any], out: Path | None) -> None:
     table = Table(show_header=False, box=None)
     table.add_row("tasks", f"{figures['tasks']}")
     if figures["accuracy"] is not None:

@@ -13,8 +13,8 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pilotage.agent.cli.command import EXPERT, Command
-from pilotage.agent.cli.options import TASKS, Limit, RunOptions
+from pilotage.agent.cli.command import Command
+from pilotage.agent.cli.options import Limit, RunOptions, expert, for_tasks
 from pilotage.agent.cli.outputs import file_to_write
 from pilotage.agent.cli.terminal import interruptible, print_json_line, say
 from pilotage.agent.errors import UsageError
@@ -63,14 +63,9 @@ class SolveOptions(RunOptions):
     )
     holdout: Annotated[
         float | None,
-        typer.Option(
-            help="Share of the tasks that run without hints, to measure what hints are worth. (default: 0)",
-            rich_help_panel=EXPERT,
-        ),
+        expert(help="Share of the tasks that run without hints, to measure what hints are worth. (default: 0)"),
     ] = None
-    observation: Annotated[
-        str | None, typer.Option(help="free, probe, rlot or rlot+free. (default: free)", rich_help_panel=EXPERT)
-    ] = None
+    observation: Annotated[str | None, expert(help="free, probe, rlot or rlot+free. (default: free)")] = None
 
 
 def solve(
@@ -79,17 +74,10 @@ def solve(
         str | None,
         typer.Argument(help="The question to solve; - reads standard input, @FILE a file.", show_default=False),
     ] = None,
-    tasks: Annotated[
-        str | None,
-        typer.Option(help="FILE.jsonl, gsm8k:FILE, or gym:FAMILY,...;size=20;seed=1.", rich_help_panel=TASKS),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Results file (JSON Lines), one object a task.", rich_help_panel=TASKS)
-    ] = None,
+    tasks: Annotated[str | None, for_tasks(help="FILE.jsonl, gsm8k:FILE, or gym:FAMILY,...;size=20;seed=1.")] = None,
+    out: Annotated[Path | None, for_tasks(help="Results file (JSON Lines), one object a task.")] = None,
     limit: Limit = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an existing results file.", rich_help_panel=TASKS)
-    ] = False,
+    resume: Annotated[bool, for_tasks("--resume", help="Go on with an existing results file.")] = False,
     learn: Annotated[
         str | None,
         typer.Option(
@@ -99,21 +87,12 @@ def solve(
         ),
     ] = None,
     no_learn: Annotated[bool, typer.Option("--no-learn", help="Only read memory.")] = False,
-    order: Annotated[
-        int | None, typer.Option(min=0, help="Shuffle the tasks by this seed.", rich_help_panel=EXPERT)
-    ] = None,
+    order: Annotated[int | None, expert(min=0, help="Shuffle the tasks by this seed.")] = None,
     orders: Annotated[
         int | None,
-        typer.Option(
-            min=1,
-            help="Solve the tasks in N orders, each from its own copy of the memory. Needs --out.",
-            rich_help_panel=EXPERT,
-        ),
+        expert(min=1, help="Solve the tasks in N orders, each from its own copy of the memory. Needs --out."),
     ] = None,
-    thread: Annotated[
-        str | None,
-        typer.Option(help="Name of the run; the same command resumes it if it was killed.", rich_help_panel=EXPERT),
-    ] = None,
+    thread: Annotated[str | None, expert(help="Name of the run; the same command resumes it if it was killed.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a task.")] = False,
 ) -> None:
     """Solve a QUESTION, or the tasks of --tasks."""

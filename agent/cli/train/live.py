@@ -15,9 +15,8 @@ from pilotage.agent.cli.options import BaseUrl, LimitMinutes, MaxSteps, MaxToken
 from pilotage.agent.cli.terminal import plain, progress
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from pilotage.agent.banks.live_training import RecordingDynamics
+    from pilotage.agent.cli.screen import Screen
     from pilotage.navigator.training.train import Plan, Progress, TrainingResult
 
 
@@ -65,7 +64,7 @@ def train_on_live(
     out: Path,
     resume: Path | None,
     tensorboard: Path | None,
-    console: Console,
+    console: Screen,
 ) -> TrainingResult:
     """Trains on the tasks; `given` are fields of `Plan`."""
     from pilotage.agent.banks.collect import unfit
@@ -91,7 +90,7 @@ def train_on_live(
     with assemble(settings) as agent:
         left_out = {each.task.id: why for each in assigned if (why := unfit(each.task, agent.parts)) is not None}
         for what in (*defects, *(f"{id}: {why}" for id, why in left_out.items())):
-            console.print(f"[red]left out[/] {plain(what)}", soft_wrap=True)
+            console.line(f"[red]left out[/] {plain(what)}")
         chosen = [each for each in assigned if each.task.id not in left_out]
         if not chosen:
             raise UsageError("no task is left to train on: give tasks that have an answer")
@@ -111,10 +110,9 @@ def train_on_live(
                 on_step=on_step,
             )
     spent = dynamics.spent
-    console.print(
+    console.line(
         f"{spent.nodes} nodes, {spent.fresh} of them run in this sitting, {spent.usage.llm_calls} LLM calls and "
-        f"{spent.usage.about}{spent.usage.total_tokens:,} tokens in all; recorded in {plain(folder)}",
-        soft_wrap=True,
+        f"{spent.usage.about}{spent.usage.total_tokens:,} tokens in all; recorded in {plain(folder)}"
     )
     if dynamics.stopped_by is not None:
         limit = dynamics.stopped_by.replace("_", "-")
@@ -124,7 +122,7 @@ def train_on_live(
 
 @contextmanager
 def _shown(
-    console: Console, plan: Plan, dynamics: RecordingDynamics
+    console: Screen, plan: Plan, dynamics: RecordingDynamics
 ) -> Iterator[tuple[Callable[[], None], Callable[[Progress], None]]]:
     from rich.progress import BarColumn, TextColumn
 
@@ -152,6 +150,6 @@ def _shown(
             nonlocal scores
             scores = f"; {piece.accuracy:.1%} right for {1000 * piece.cost:,.0f} tokens on the validation tasks"
             if not console.is_terminal:
-                console.print(f"seed {piece.seed}, step {piece.step:,} of {piece.steps:,}: {status()}", soft_wrap=True)
+                console.line(f"seed {piece.seed}, step {piece.step:,} of {piece.steps:,}: {status()}")
 
         yield on_step, on_piece

@@ -13,8 +13,7 @@ from pilotage.agent.cli.options import AsJson
 from pilotage.agent.cli.terminal import plain, print_json, screen
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from pilotage.agent.cli.screen import Screen
     from pilotage.navigator.policies.policy_file import Header, Tensors
 
 app = App(help="Look at trained policies.")
@@ -66,17 +65,17 @@ def show(
         raise PolicyError(f"the card of {file} is of another make ({error!r}): --json shows it as it stands") from error
 
 
-def print_policy(console: Console, file: Path, header: Header, tensors: Tensors) -> None:
+def print_policy(console: Screen, file: Path, header: Header, tensors: Tensors) -> None:
     """Everything that a person may want to know of a policy file."""
     card, settings = header.card, header.settings
     numbers = sum(tensor.size for name, tensor in tensors.items() if not name.startswith("input."))
-    console.print(f"[bold]{plain(file.name)}[/]  {plain(header.algorithm)}, {numbers:,} numbers", highlight=False)
+    console.print(f"[bold]{plain(file.name)}[/]  {plain(header.algorithm)}, {numbers:,} numbers")
     if settings.get("dial"):
         console.print("one policy for all cost weights: choose with --effort low, medium, high, or 0 to 1")
     elif settings.get("cost_weight") is not None:
         console.print(f"for a cost weight of {settings['cost_weight']:g}: right answers that 1,000 tokens are worth")
-    console.print(f"\n[bold]actions[/]   {plain(', '.join(header.actions.names))}", highlight=False)
-    console.print(f"[bold]features[/]  {plain(', '.join(header.observations.names))}", highlight=False)
+    console.print(f"\n[bold]actions[/]   {plain(', '.join(header.actions.names))}")
+    console.print(f"[bold]features[/]  {plain(', '.join(header.observations.names))}")
     if settings.get("tried") is not None and any(counts for counts, _ in settings["tried"]):
         console.print(
             f"goes on only where training had been: {len(settings['tried'])} combinations of blocks run so far"
@@ -87,7 +86,7 @@ def print_policy(console: Console, file: Path, header: Header, tensors: Tensors)
         _print_behaviour(console, card["behaviour"])
 
 
-def _print_data(console: Console, card: Mapping[str, Any]) -> None:
+def _print_data(console: Screen, card: Mapping[str, Any]) -> None:
     bank = card.get("bank")
     if not bank:
         return
@@ -98,7 +97,7 @@ def _print_data(console: Console, card: Mapping[str, Any]) -> None:
     )
     console.print(f"tasks: {plain(parts)}; {bank['states']:,} states and {bank['edges']:,} outcomes in training")
     families = ", ".join(f"{name} {count}" for name, count in bank["families"].items())
-    console.print(f"families: {plain(families)}", highlight=False)
+    console.print(f"families: {plain(families)}")
     if live := card.get("live"):
         tokens = live["prompt_tokens"] + live["completion_tokens"]
         console.print(
@@ -112,7 +111,7 @@ def _print_data(console: Console, card: Mapping[str, Any]) -> None:
         console.print(f"{len(card['seeds'])} seeds of {card['steps']:,} {unit}; kept: {plain(kept)}")
 
 
-def print_scores(console: Console, card: Mapping[str, Any]) -> None:
+def print_scores(console: Screen, card: Mapping[str, Any]) -> None:
     """The scores of a training card as a table; nothing where it has none."""
     from rich.table import Table
 
@@ -136,7 +135,7 @@ def print_scores(console: Console, card: Mapping[str, Any]) -> None:
     console.print(table)
 
 
-def _print_behaviour(console: Console, behaviour: Mapping[str, Any]) -> None:
+def _print_behaviour(console: Screen, behaviour: Mapping[str, Any]) -> None:
     from rich.table import Table
 
     by_effort = behaviour["blocks"]
@@ -157,4 +156,4 @@ def _print_behaviour(console: Console, behaviour: Mapping[str, Any]) -> None:
     console.print(table)
     console.print(f"\na small tree that decides like it in {behaviour['tree_agrees']:.0%} of its decisions:")
     for line in behaviour["tree"]:
-        console.print("  " + line, markup=False, highlight=False)
+        console.print("  " + line, markup=False)

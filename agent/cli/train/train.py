@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pilotage.agent.cli.command import EXPERT
-from pilotage.agent.cli.options import AsJson, Force, Hyper, Steps
+from pilotage.agent.cli.options import AsJson, Force, Hyper, Steps, expert
 from pilotage.agent.cli.outputs import file_to_write, keep
 from pilotage.agent.cli.terminal import interruptible, plain, print_json, progress, screen
 from pilotage.agent.cli.train.live import LiveOptions
@@ -18,8 +17,7 @@ from pilotage.agent.cli.train.live import LiveOptions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rich.console import Console
-
+    from pilotage.agent.cli.screen import Screen
     from pilotage.navigator.training.train import Plan, Progress, TrainingResult
 
 
@@ -49,47 +47,34 @@ def train(
         ),
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="Policy file to start from, of the same algorithm.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the first training.", rich_help_panel=EXPERT)] = 0,
+    seed: Annotated[int, expert(min=0, help="Of the first training.")] = 0,
     steps: Steps = None,
-    ensemble: Annotated[
-        bool,
-        typer.Option("--ensemble", help="Keep the mean of all seeds instead of the best.", rich_help_panel=EXPERT),
-    ] = False,
+    ensemble: Annotated[bool, expert("--ensemble", help="Keep the mean of all seeds instead of the best.")] = False,
     base: Annotated[
-        str | None,
-        typer.Option(
-            help="Hyperparameters to start from: default, or rlot, whose steps are episodes.", rich_help_panel=EXPERT
-        ),
+        str | None, expert(help="Hyperparameters to start from: default, or rlot, whose steps are episodes.")
     ] = None,
     step_scores: Annotated[
         str | None,
-        typer.Option(
+        expert(
             metavar="SCORES",
             help="Pay each step for how good it is: values (the bank's), a FILE of `pilotage bank score`, or none. "
             "(default: none; with --preset rlot: values)",
-            rich_help_panel=EXPERT,
         ),
     ] = None,
     shaping: Annotated[
-        str | None,
-        typer.Option(
-            help="Step rewards from the bank's values: exact or uniform. (default: none)", rich_help_panel=EXPERT
-        ),
+        str | None, expert(help="Step rewards from the bank's values: exact or uniform. (default: none)")
     ] = None,
     hyper: Hyper = None,
     parts: Annotated[
         str | None,
-        typer.Option(
+        expert(
             metavar="NAME=SHARE,...",
             help="Split of the tasks; test may be left out. (default: train=0.6,validation=0.2,test=0.2; "
             "with --live train=0.7,validation=0.3)",
-            rich_help_panel=EXPERT,
         ),
     ] = None,
-    split_seed: Annotated[int, typer.Option(help="Of the split.", rich_help_panel=EXPERT)] = 0,
-    tensorboard: Annotated[
-        Path | None, typer.Option(help="Folder for TensorBoard logs.", rich_help_panel=EXPERT)
-    ] = None,
+    split_seed: Annotated[int, expert(help="Of the split.")] = 0,
+    tensorboard: Annotated[Path | None, expert(help="Folder for TensorBoard logs.")] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -186,7 +171,7 @@ def _fit_baseline(
     if as_json:
         print_json({"policy": str(out), **policy.header.card})
     else:
-        screen(errors=True).print(f"written to {plain(out)}, from {len(tasks)} tasks", soft_wrap=True)
+        screen(errors=True).line(f"written to {plain(out)}, from {len(tasks)} tasks")
 
 
 def _require_preset(preset: str, bank: Path | None, live: bool) -> None:
@@ -242,7 +227,7 @@ def hyperparameters(given: list[str]) -> dict[str, Any]:
 
 
 @contextmanager
-def _shown(console: Console, plan: Plan) -> Iterator[Callable[[Progress], None]]:
+def _shown(console: Screen, plan: Plan) -> Iterator[Callable[[Progress], None]]:
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -264,10 +249,10 @@ def _shown(console: Console, plan: Plan) -> Iterator[Callable[[Progress], None]]
         yield on_piece
 
 
-def _report(console: Console, result: TrainingResult) -> None:
+def _report(console: Screen, result: TrainingResult) -> None:
     from pilotage.agent.cli.train.policy import print_scores
 
     rewards = ", ".join(f"{seed.reward:.3f}" for seed in result.seeds)
     console.print(f"reward on the validation tasks, by seed: {rewards}")
     print_scores(console, result.card)
-    console.print(f"written to {plain(result.path)}; next: pilotage policy show {plain(result.path)}", soft_wrap=True)
+    console.line(f"written to {plain(result.path)}; next: pilotage policy show {plain(result.path)}")
