@@ -120,6 +120,17 @@ def progress(console: Console, *columns: ProgressColumn | str, transient: bool =
     )
 
 
+@contextmanager
+def counting(console: Console, what: str, *, transient: bool = False) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar with how many of how many are done, to be called with both."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+
+    columns = (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with progress(console, *columns, transient=transient) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
 def say(sentence: str) -> None:
     """Tells something on standard error, in a line of its own."""
     print(shortened(safe(sentence), SENTENCE), file=sys.stderr)
@@ -157,6 +168,7 @@ def interruptible(sentence: Callable[[], str]) -> Iterator[None]:
 
 
 __all__ = [
+    "counting",
     "Guarded",
     "exact_json",
     "guarded",

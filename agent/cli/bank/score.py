@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,11 +10,9 @@ import typer
 
 from pilotage.agent.cli.options import AsJson
 from pilotage.agent.cli.outputs import file_to_write
-from pilotage.agent.cli.terminal import interruptible, plain, print_json, progress, screen
+from pilotage.agent.cli.terminal import counting, interruptible, plain, print_json, screen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pilotage.agent.banks.scorers import StepScorer
     from pilotage.agent.banks.scoring import Scored
     from pilotage.agent.cli.screen import Screen
@@ -62,8 +58,12 @@ def score(
     with (
         interruptible(lambda: kept),
         StepScoreWriter(file, asked.name, asked.identity) as writer,
-        _shown(console) as on_step,
+        counting(console, "scoring") as shown,
     ):
+
+        def on_step(so_far: Scored) -> None:
+            shown(so_far.known + so_far.new, so_far.steps)
+
         scored = asyncio.run(score_bank(opened, asked, writer, given, concurrency=concurrency, on_step=on_step))
     for (task, node), why in scored.refused.items():
         console.line(f"[red]no score[/] {plain(task)} {plain(node)}: {plain(why)}")
@@ -113,17 +113,3 @@ def _scorer(
 
         return Judge(load_model(model or "embedded", base_url=base_url, cache=ResponseCache()))
     raise UsageError(f"unknown step scorer {name!r}; use {VALUES}, {JUDGE}, or an address that starts with http://")
-
-
-@contextmanager
-def _shown(console: Screen) -> Iterator[Callable[[Scored], None]]:
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with progress(console, *columns) as bar:
-        task = bar.add_task("score", total=None)
-
-        def on_step(so_far: Scored) -> None:
-            bar.update(task, total=so_far.steps, completed=so_far.known + so_far.new)
-
-        yield on_step

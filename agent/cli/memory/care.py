@@ -10,7 +10,7 @@ import typer
 from pilotage.agent.cli.memory.options import IndexedStoreOptions, StoreOptions, new_run
 from pilotage.agent.cli.memory.printing import concept_json, print_concepts
 from pilotage.agent.cli.options import AsJson
-from pilotage.agent.cli.terminal import plain, print_json, progress, screen
+from pilotage.agent.cli.terminal import counting, plain, print_json, screen
 
 if TYPE_CHECKING:
     from pilotage.memory.ledger.stats import StoreStats
@@ -21,18 +21,12 @@ def reindex(
     as_json: AsJson = False,
 ) -> None:
     """Rebuild the indexes from the ledger, and move to another embedder with --embedder. Go on after a stop."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-
-    console = screen(errors=True)
-    columns = (TextColumn("embedding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    embeds = place.embedder is None
     with (
-        place.open(embeds=place.embedder is None) as store,
-        progress(console, *columns, transient=True) as shown,
+        place.open(embeds=embeds) as store,
+        counting(screen(errors=True), "embedding", transient=True) as on_progress,
     ):
-        bar = shown.add_task("reindex", total=None)
-        done = store.reindex(
-            place.embedder, on_progress=lambda done, total: shown.update(bar, completed=done, total=total)
-        )
+        done = store.reindex(place.embedder, on_progress=on_progress)
         stats = store.stats()
     if as_json:
         print_json({"embedded": done, "embedder": stats.embedder})

@@ -11,7 +11,7 @@ import typer
 from pilotage.agent.cli.memory.options import Cause, IndexedStoreOptions, StoreOptions, named, new_run
 from pilotage.agent.cli.options import AsJson, Force
 from pilotage.agent.cli.outputs import file_to_write, keep
-from pilotage.agent.cli.terminal import exact_json, plain, print_json, progress, screen
+from pilotage.agent.cli.terminal import counting, exact_json, plain, print_json, screen
 from pilotage.common.paths import expanded
 
 if TYPE_CHECKING:
@@ -61,26 +61,22 @@ def import_(
     as_json: AsJson = False,
 ) -> None:
     """Add the concepts of an export or of an ArcMemo file, all or none."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-
     chosen: Any = _one_of(form, ("auto", "jsonl", "arcmemo"))
     if file != "-":
         with named(file):
             expanded(file).open("rb").close()  # before a memory is made for nothing
-    run, console = new_run("import"), screen(errors=True)
-    columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    run = new_run("import")
     with (
         place.open(creates=True) as store,
-        progress(console, *columns, transient=True) as shown,
+        counting(screen(errors=True), "reading", transient=True) as on_progress,
     ):
-        bar = shown.add_task("import", total=None)
         report = store.import_(
             sys.stdin.buffer if file == "-" else file,
             form=chosen,
             skip_bad=skip_bad,
             cause=cause or Path(file).name,
             run=run,
-            on_progress=lambda done, total: shown.update(bar, completed=done, total=total),
+            on_progress=on_progress,
         )
     if as_json:
         from dataclasses import asdict

@@ -18,7 +18,7 @@ from pilotage.agent.batch.continual import memory_copy, shuffled, solve_continua
 from pilotage.agent.batch.regrading import regrade
 from pilotage.agent.batch.results import key
 from pilotage.agent.batch.summary import Figures
-from pilotage.agent.cli.assembly import assemble, memory_place
+from pilotage.agent.cli.assembly import assemble, memory_place, model_of
 from pilotage.agent.cli.terminal import interruptible, plain, print_json_line, progress, screen
 from pilotage.agent.errors import ModelUnavailable, UsageError
 from pilotage.agent.routing.policies import policy_file, policy_label
@@ -81,7 +81,7 @@ def solve_tasks(plan: BatchPlan, settings: Settings, *, as_json: bool) -> int:
     with ExitStack() as stack:
         results = model = None
         if plan.out is not None:
-            model = _model_of(settings)
+            model = model_of(settings)
             file = ResultsFile(plan.out, resume=plan.resume, settings=common, conditions=_conditions(settings, model))
             results = stack.enter_context(file)
             _say_what_is_untold(results, console)
@@ -137,14 +137,6 @@ def _settings_of_order(plan: BatchPlan, settings: Settings, seed: int | None) ->
         raise UsageError(f"{copies} holds copies of an earlier run; remove it, add --resume, or choose another --out")
     copy = memory_copy(Path(memory_place(settings)), copies / f"order-{seed}")
     return settings.model_copy(update={"memory": str(copy)})
-
-
-def _model_of(settings: Settings) -> ModelClient:
-    """The model, which need not be loaded yet for a file to know it by."""
-    from pilotage.agent.models import ResponseCache, load_model
-
-    cache = ResponseCache() if settings.cache else None
-    return load_model(settings.model, base_url=settings.base_url, cache=cache, slots=settings.concurrency)
 
 
 def _conditions(settings: Settings, model: ModelClient) -> dict[str, Any]:
