@@ -23,7 +23,7 @@ for_tasks = partial(typer.Option, rich_help_panel=TASKS)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over what is there.")]
-Bank = Annotated[Path, typer.Argument(metavar="BANK", help="Folder of a recorded bank.")]
+BankFolder = Annotated[Path, typer.Argument(metavar="BANK", help="Folder of a recorded bank.")]
 CostWeight = Annotated[float, typer.Option(help="What 1,000 tokens are worth, in right answers.")]
 Hyper = Annotated[list[str] | None, expert(metavar="NAME=VALUE", help="Change a hyperparameter; repeatable.")]
 Steps = Annotated[int | None, expert(min=20, help="Of each training. (default: the algorithm's)")]

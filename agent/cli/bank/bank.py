@@ -10,7 +10,7 @@ import typer
 
 from pilotage.agent.cli.bank.score import score
 from pilotage.agent.cli.command import App
-from pilotage.agent.cli.options import AsJson, Bank, CostWeight, Force
+from pilotage.agent.cli.options import AsJson, BankFolder, CostWeight, Force
 from pilotage.agent.cli.outputs import file_to_write, folder_to_write, keep
 from pilotage.agent.cli.terminal import plain, print_json, print_json_line, screen
 
@@ -61,12 +61,12 @@ app.command("score")(score)
 
 
 @app.command()
-def info(bank: Bank, cost_weight: CostWeight = 0.0, as_json: AsJson = False) -> None:
+def info(bank: BankFolder, cost_weight: CostWeight = 0.0, as_json: AsJson = False) -> None:
     """What a bank holds, and what could be won on it: fixed sequences, blocks, the oracle."""
-    from pilotage.navigator.bank import bank as banks
+    from pilotage.navigator.bank.bank import Bank
     from pilotage.navigator.values.bank_info import info as describe
 
-    found = describe(banks.Bank.open(bank), cost_weight)
+    found = describe(Bank.open(bank), cost_weight)
     if as_json:
         print_json(found.to_json())
     else:
@@ -74,7 +74,7 @@ def info(bank: Bank, cost_weight: CostWeight = 0.0, as_json: AsJson = False) -> 
 
 
 @app.command()
-def verify(bank: Bank, as_json: AsJson = False) -> None:
+def verify(bank: BankFolder, as_json: AsJson = False) -> None:
     """List everything that is wrong with a bank; exit code 1 where something keeps it from being read."""
     from pilotage.navigator.bank.verify import verify as check
 
@@ -116,7 +116,7 @@ def merge(
 
 @app.command()
 def split(
-    bank: Bank,
+    bank: BankFolder,
     parts: Annotated[
         str, typer.Option(metavar="NAME=SHARE,...", help="Parts and their shares.")
     ] = "train=0.7,test=0.3",
@@ -128,9 +128,9 @@ def split(
     """Deal a bank's tasks into parts: whole tasks, every family in every part."""
     from pilotage.common.files import replace
     from pilotage.common.text import json_page
-    from pilotage.navigator.bank import bank as banks
+    from pilotage.navigator.bank.bank import Bank
 
-    dealt = banks.Bank.open(bank).split(shares(parts), seed)
+    dealt = Bank.open(bank).split(shares(parts), seed)
     if out is not None:
         file_to_write(out)
         keep(out, force)
@@ -146,7 +146,7 @@ def split(
 
 
 @app.command()
-def pack(bank: Bank, as_json: AsJson = False) -> None:
+def pack(bank: BankFolder, as_json: AsJson = False) -> None:
     """Compress a bank's files. It is read as before, and recording can go on."""
     from pilotage.navigator.bank.merge import pack as compress
 
@@ -159,18 +159,18 @@ def pack(bank: Bank, as_json: AsJson = False) -> None:
 
 @app.command()
 def export(
-    bank: Bank,
+    bank: BankFolder,
     minari: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of Minari datasets to write to.")],
     dataset: Annotated[str, typer.Option(help="Id of the dataset.")] = "pilotage/bank-v0",
     cost_weight: CostWeight = 0.0,
     as_json: AsJson = False,
 ) -> None:
     """Write a bank as a Minari dataset, one episode for every recorded stop."""
-    from pilotage.navigator.bank import bank as banks
+    from pilotage.navigator.bank.bank import Bank
     from pilotage.navigator.envs.minari import export_minari
 
     folder_to_write(minari, "--minari")
-    report = export_minari(banks.Bank.open(bank), minari, cost_weight, dataset)
+    report = export_minari(Bank.open(bank), minari, cost_weight, dataset)
     if as_json:
         print_json({**vars(report), "path": str(report.path)})
     else:

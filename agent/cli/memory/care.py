@@ -57,8 +57,8 @@ def prune(
         gone = store.prune(rule, dry_run=dry_run, run=run)
     reasons = [rule.reason(concept.outcomes) or "" for concept in gone]
     if as_json:
-        told = [{"reason": reason, **concept_json(one)} for reason, one in zip(reasons, gone, strict=True)]
-        print_json({"run": None if dry_run or not gone else run, "pruned": told})
+        pruned = [{"reason": reason, **concept_json(one)} for reason, one in zip(reasons, gone, strict=True)]
+        print_json({"run": None if dry_run or not gone else run, "pruned": pruned})
         return
     console = screen()
     if not gone:

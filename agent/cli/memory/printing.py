@@ -113,8 +113,8 @@ def print_held(console: Screen, draft: ConceptDraft) -> None:
     from pilotage.memory.text.prompt_injection import held_back
 
     for part in held_back(draft):
-        said = f"{part} reads as a command to a model: it is kept and never shown to one"
-        console.line(f"  [yellow]held back[/]  {escape(said)}")
+        sentence = f"{part} reads as a command to a model: it is kept and never shown to one"
+        console.line(f"  [yellow]held back[/]  {escape(sentence)}")
 
 
 def held_json(concept: Concept) -> dict[str, Any]:

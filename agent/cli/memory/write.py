@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _LISTS = frozenset(("cues", "implementation", "keywords", "parameters"))
 _HEAD = "# Edit, save and close. An empty file or one that is not changed leaves the concept as it is.\n"
-_TOLD = {
+_OUTCOMES = {
     "added": ("added", ""),
     "known": ("known", "  [dim]exactly this was there already[/]"),
     "same text": (
@@ -57,18 +57,18 @@ def add(
     if file is not None:
         drafts = [ConceptDraft.parse(one) for one in _objects(file)]
     else:
-        said = {"title": title, "kind": kind, "description": description, "cues": cue, "implementation": step}
-        drafts = [ConceptDraft.parse({key: value for key, value in said.items() if value is not None})]
+        given = {"title": title, "kind": kind, "description": description, "cues": cue, "implementation": step}
+        drafts = [ConceptDraft.parse({key: value for key, value in given.items() if value is not None})]
     with place.open(creates=True) as store:
         status: Status = "trusted" if trusted else "provisional"
         made = store.propose(drafts, cause=cause, run=new_run("add"), status=status, allow_duplicate=anyway)
         stored = [store.get(one.id) for one in made]
     if as_json:
-        told = zip(stored, made, strict=True)
-        print_json([concept_json(concept) | {"outcome": one.outcome} | held_json(concept) for concept, one in told])
+        pairs = zip(stored, made, strict=True)
+        print_json([concept_json(concept) | {"outcome": one.outcome} | held_json(concept) for concept, one in pairs])
         return
     for concept, one in zip(stored, made, strict=True):
-        _line(concept, *_TOLD[one.outcome])
+        _line(concept, *_OUTCOMES[one.outcome])
         print_held(screen(), one.draft)
 
 

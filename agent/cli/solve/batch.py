@@ -281,8 +281,8 @@ def memory_note(run: Run) -> str:
         "withheld": len(run.withheld),
         "learned": len(run.learned),
     }
-    said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    return f" ({said})" if said else ""
+    parts = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    return f" ({parts})" if parts else ""
 
 
 def _print_summary(console: Screen, figures: dict[str, Any], out: Path | None) -> None:
