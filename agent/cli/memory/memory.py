@@ -35,7 +35,7 @@ for name, command in (
     app.command(name)(command)
 
 
-@app.command()
+@app.command("mcp")
 def mcp(
     place: IndexedStoreOptions,
     read_only: Annotated[bool, typer.Option("--read-only", help="Offer no tool that writes.")] = False,
