@@ -83,10 +83,10 @@ def redact(text: str) -> str:
 
 def _without_escaped(text: str) -> str:
     """The text without the unmistakable secrets that are seen once its escapes are undone."""
-    undone = Undone(text)
-    if undone.text == text:
+    unescaped = Unescaped(text)
+    if unescaped.text == text:
         return text
-    found = [undone.span(*place.span()) for secret in _unmistakable() for place in _each(secret, undone.text)]
+    found = [unescaped.span(*place.span()) for secret in _unmistakable() for place in _each(secret, unescaped.text)]
     at, kept = 0, []
     for start, end in sorted(found):
         if start >= at:
@@ -120,11 +120,11 @@ class SecretFilter:
         known = [*filter(_is_telling, _secrets())]
         end = len(self._waiting) - max((_overlap(self._waiting, secret) for secret in known), default=0)
         begun = without_begun(self._waiting)
-        undone = Undone(begun)
-        surely = without_begun(undone.text)
+        unescaped = Unescaped(begun)
+        surely = without_begun(unescaped.text)
         over = max((_overlap(surely, secret) for secret in known), default=0)
-        held = over or len(undone.text) - len(surely)
-        start = undone.span(len(surely) - over, len(undone.text))[0] if held else len(begun)
+        held = over or len(unescaped.text) - len(surely)
+        start = unescaped.span(len(surely) - over, len(unescaped.text))[0] if held else len(begun)
         self._pass_on(min(end, start if known else end))
 
     def end(self) -> None:
@@ -227,7 +227,7 @@ def _is_telling(secret: str) -> bool:
     return len(secret) >= (6 if any(map(str.isdigit, secret)) and any(map(str.isalpha, secret)) else 8)
 
 
-class Undone:
+class Unescaped:
     """A text as it reads once its escapes are undone, and where each of its characters stands.
 
     Undone are those of addresses, JSON and HTML, up to two laid over each other, and the ends of lines.
@@ -252,7 +252,7 @@ class Undone:
         self._marks.append(length)
         self._spans.append((at, 0))
         self.text = "".join(pieces)
-        self._further = Undone(self.text, layers - 1) if layers > 1 and at else None
+        self._further = Unescaped(self.text, layers - 1) if layers > 1 and at else None
         if self._further is not None:
             self.text = self._further.text
 

@@ -85,8 +85,8 @@ def collect(
         list[str], typer.Option(help="FILE.jsonl, gsm8k:FILE or gym:FAMILY,... (as for `solve`); several are mixed.")
     ],
     out: Annotated[Path, typer.Option(help="Folder of the bank; an existing one is added to.")],
-    run: CollectOptions,
     study: StudyOptions,
+    run: CollectOptions,
     preset: Annotated[
         str | None, typer.Option(help="Observation: free, probe, rlot or rlot+free. (default: free)")
     ] = None,

@@ -27,6 +27,8 @@ _SPECS = {"all-minilm-l6-v2": "minilm"}
 class StoreOptions:
     """Which memory is meant, for commands that embed nothing."""
 
+    panel = "Which memory"
+
     memory: Annotated[
         str | None, typer.Option(metavar="DIR|URL", help="Memory folder or database URL. (default: as for solve)")
     ] = None
