@@ -154,18 +154,13 @@ def _collect(
 
 def _run(collector: Collector, tasks: list[Assigned], concurrency: int, console: Screen) -> bool:
     """Records the tasks; true where Ctrl-C ended it."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import BarColumn, MofNCompleteColumn
 
     from pilotage.agent.banks.progress import clock
     from pilotage.navigator.bank.bank import Node, TaskHeader
 
     tally = collector.tally
-    columns = (
-        TextColumn("recording"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[nodes]} nodes, {task.fields[left]} left"),
-    )
+    columns = ("recording", BarColumn(), MofNCompleteColumn(), "{task.fields[nodes]} nodes, {task.fields[left]} left")
     with progress(console, *columns) as shown:
         bar = shown.add_task("record", total=None, nodes=0, left="?")
 

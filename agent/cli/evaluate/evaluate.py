@@ -145,9 +145,9 @@ def _write(console: Screen, found: Evaluation, out: Path) -> None:
 @contextmanager
 def _shown(console: Screen) -> Iterator[tuple[Report, Callable[[str], None]]]:
     """Progress with the time left; without a terminal a line now and then."""
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TaskProgressColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with progress(console, *columns, transient=True) as bar:
         shown = bar.add_task("starting", total=None)
         clock = _Clock()

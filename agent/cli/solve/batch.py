@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 from rich.table import Table
 
 from pilotage.agent.batch.batch import ResultsFile, solve_all
@@ -222,10 +222,10 @@ def _solve(
     as_json: bool,
 ) -> Figures:
     columns = (
-        TextColumn("solving" if order is None else f"order {order}"),
+        "solving" if order is None else f"order {order}",
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[right]}"),
+        "{task.fields[right]}",
         TimeRemainingColumn(),
     )
     figures = Figures()

@@ -124,11 +124,11 @@ def train_on_live(
 def _shown(
     console: Screen, plan: Plan, dynamics: RecordingDynamics
 ) -> Iterator[tuple[Callable[[], None], Callable[[Progress], None]]]:
-    from rich.progress import BarColumn, TextColumn
+    from rich.progress import BarColumn
 
     from pilotage.agent.banks.progress import clock
 
-    columns = (TextColumn("training"), BarColumn(), TextColumn("{task.fields[status]}"))
+    columns = ("training", BarColumn(), "{task.fields[status]}")
     total, started = plan.seeds * plan.length, time.monotonic()
     steps, scores = 0, ""
 

@@ -228,14 +228,9 @@ def hyperparameters(given: list[str]) -> dict[str, Any]:
 
 @contextmanager
 def _shown(console: Screen, plan: Plan) -> Iterator[Callable[[Progress], None]]:
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TimeRemainingColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[scores]}"),
-    )
+    columns = ("{task.description}", BarColumn(), TimeRemainingColumn(), "{task.fields[scores]}")
     with progress(console, *columns) as bar:
         task = bar.add_task("training", total=plan.seeds * plan.length, scores="")
 

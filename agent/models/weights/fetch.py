@@ -59,11 +59,6 @@ def fetch(weights: Weights, folder: Path, progress: Progress | None = None) -> P
     return place(weights, folder)
 
 
-def verify(weights: Weights, folder: Path) -> bool:
-    """Reads the main file again and compares its SHA-256."""
-    return complete(weights, folder) and _sha256(folder / weights.name / weights.files[0]) == weights.sha256
-
-
 def _download(weights: Weights, stage: Path, report: Progress) -> str:
     """Fills `stage/files` from the first source that has it all; returns the source's name."""
     if weights.hub_repo and _download_from_hub(weights, stage, report):
