@@ -26,7 +26,7 @@ class Screen(Console):
     def __init__(self, stream: TextIO, *, quiet: bool, soft_wrap: bool, width: int | None) -> None:
         super().__init__(file=stream, quiet=quiet, soft_wrap=soft_wrap, width=width, highlight=False, emoji=False)
 
-    def line(self, text: str, **options: Any) -> None:
+    def print_line(self, text: str, **options: Any) -> None:
         """Prints text that is one line however wide the screen is."""
         self.print(text, soft_wrap=True, **options)
 

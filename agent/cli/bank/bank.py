@@ -86,7 +86,7 @@ def verify(bank: BankFolder, as_json: AsJson = False) -> None:
         console = screen()
         for one in findings:
             colour = "red" if one.level == "error" else "yellow"
-            console.line(f"[{colour}]{one.level}[/]  {plain(one.where)}  {plain(one.what)}")
+            console.print_line(f"[{colour}]{one.level}[/]  {plain(one.where)}  {plain(one.what)}")
         if not findings:
             console.print("[green]nothing is wrong with it[/]")
     if errors:
@@ -109,9 +109,9 @@ def merge(
         return
     console = screen()
     done = f"{report.added} nodes added, {report.known} were there already; {report.tasks} tasks in {out}"
-    console.line(plain(done))
+    console.print_line(plain(done))
     for conflict in report.conflicts:
-        console.line(f"[yellow]conflict[/]  {plain(conflict)}: other content here; the first is kept")
+        console.print_line(f"[yellow]conflict[/]  {plain(conflict)}: other content here; the first is kept")
 
 
 @app.command()
@@ -142,7 +142,7 @@ def split(
     for name, tasks in dealt.items():
         console.print(f"{plain(name)}: {len(tasks)} tasks")
     if out is not None:
-        console.line(f"[dim]written to {plain(out)}[/]")
+        console.print_line(f"[dim]written to {plain(out)}[/]")
 
 
 @app.command()
@@ -174,7 +174,7 @@ def export(
     if as_json:
         print_json({**vars(report), "path": str(report.path)})
     else:
-        screen().line(f"{report.episodes} episodes, {report.steps} steps written to {plain(report.path)}")
+        screen().print_line(f"{report.episodes} episodes, {report.steps} steps written to {plain(report.path)}")
 
 
 def _print_info(console: Screen, found: BankInfo) -> None:

@@ -100,7 +100,7 @@ def score(
 
         scored = asyncio.run(score_bank(opened, asked, writer, given, concurrency=concurrency, on_step=on_step))
     for (task, node), why in scored.refused.items():
-        console.line(f"[red]no score[/] {plain(task)} {plain(node)}: {plain(why)}")
+        console.print_line(f"[red]no score[/] {plain(task)} {plain(node)}: {plain(why)}")
     _report(scored, asked.name, file, console, as_json)
     if scored.refused:
         raise typer.Exit(1)
@@ -113,9 +113,9 @@ def _report(scored: Scored, scorer: str, file: Path, console: Screen, as_json: b
         counted["refused"] = len(scored.refused)
         print_json({"file": str(file), "scorer": scorer, **counted, "usage": usage.model_dump(mode="json")})
         return
-    console.line(
+    console.print_line(
         f"{scored.new} of {scored.steps} steps scored, {scored.known} were there before, {scored.unknown} could not be "
         f"told; {usage.llm_calls} calls, {usage.about}{usage.prompt_tokens} tokens in, "
         f"{usage.about}{usage.completion_tokens} out"
     )
-    console.line(f"written to {plain(file)}; next: pilotage train --step-scores {plain(file)}")
+    console.print_line(f"written to {plain(file)}; next: pilotage train --step-scores {plain(file)}")

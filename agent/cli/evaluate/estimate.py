@@ -42,7 +42,7 @@ def estimate(
     log = _with_behaviour(found.log, behaviour)
     console = screen(errors=True)
     for where, why in found.left_out:
-        console.line(f"[red]left out[/] {plain(where)}: {plain(why)}")
+        console.print_line(f"[red]left out[/] {plain(where)}: {plain(why)}")
     notes = _notes(behaviour)
     judged = []
     for name in policy:
@@ -99,7 +99,7 @@ def _print(console: Screen, found: LoggedRuns, judged: list[Estimates], notes: l
         highlight=False,
     )
     for note in notes:
-        console.line(f"[yellow]note[/] {plain(note)}")
+        console.print_line(f"[yellow]note[/] {plain(note)}")
     for one in judged:
         console.print(
             f"\n[bold]{plain(one.policy)}[/]: the runs are worth {one.effective_sample_size:.1f} of its own; "
@@ -122,7 +122,7 @@ def _print(console: Screen, found: LoggedRuns, judged: list[Estimates], notes: l
             table.add_row(*row, style="bold" if name == BEST else None)
         console.print(table)
         for warning in one.warnings:
-            console.line(f"[yellow]warning[/] {plain(warning)}")
+            console.print_line(f"[yellow]warning[/] {plain(warning)}")
     shown = {name: None for one in judged for name in one.by}
     console.print("\n" + "; ".join(f"{name}: {ABOUT[name]}" for name in shown))
 

@@ -137,9 +137,9 @@ def _write(console: Screen, found: Evaluation, out: Path) -> None:
 
         page = write_report(content, out)[0]
     except NavigatorError as error:
-        console.line(f"the numbers are in {plain(out / RESULT)}; there is no report: {plain(error)}")
+        console.print_line(f"the numbers are in {plain(out / RESULT)}; there is no report: {plain(error)}")
     else:
-        console.line(f"written to {plain(page)}")
+        console.print_line(f"written to {plain(page)}")
 
 
 @contextmanager
@@ -210,7 +210,7 @@ def report(
     if as_json:
         print_json([str(path) for path in written])
     else:
-        screen().line(f"{len(written)} files written; open {plain(written[0])}")
+        screen().print_line(f"{len(written)} files written; open {plain(written[0])}")
 
 
 def _is_its_own(content: dict[str, Any], folder: Path) -> bool:

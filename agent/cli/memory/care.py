@@ -31,7 +31,7 @@ def reindex(
     if as_json:
         print_json({"embedded": done, "embedder": stats.embedder})
     else:
-        screen().line(f"embedded with {plain(stats.embedder)}: {done}; the indexes are built anew")
+        screen().print_line(f"embedded with {plain(stats.embedder)}: {done}; the indexes are built anew")
 
 
 def prune(
@@ -68,7 +68,7 @@ def prune(
     if dry_run:
         console.print(f"[dim]{len(gone)} would be retired; nothing was changed[/]")
     else:
-        console.line(f"{len(gone)} retired; [dim]{plain(place.undo_command(run))} takes it back[/]")
+        console.print_line(f"{len(gone)} retired; [dim]{plain(place.undo_command(run))} takes it back[/]")
 
 
 def credit(place: StoreOptions, as_json: AsJson = False) -> None:
@@ -80,10 +80,12 @@ def credit(place: StoreOptions, as_json: AsJson = False) -> None:
         return
     console, whole = screen(), report.memory
     if whole.estimate is None:
-        console.line(f"uplift of the hints: not known yet ({whole.shown} runs with hints, {whole.withheld} held out)")
+        console.print_line(
+            f"uplift of the hints: not known yet ({whole.shown} runs with hints, {whole.withheld} held out)"
+        )
     else:
         low, high = whole.interval_95
-        console.line(
+        console.print_line(
             f"uplift of the hints: {whole.estimate:+.1%} solved (95% interval {low:+.1%} to {high:+.1%}; "
             f"{whole.shown} runs with hints, {whole.withheld} held out)"
         )
@@ -107,7 +109,7 @@ def stats(
         return
     console = screen()
     for name, value in _rows(found, spaces):
-        console.line(f"[dim]{name:12}[/] {value}")
+        console.print_line(f"[dim]{name:12}[/] {value}")
 
 
 def doctor(
@@ -129,7 +131,7 @@ def doctor(
             mark = "[green]ok[/]" if finding.ok else "[red]--[/]"
             mended = "  [green]repaired[/]" if finding.repaired and finding.ok else ""
             remedy = f"  [yellow]{plain(finding.remedy)}[/]" if not finding.ok else ""
-            console.line(f"{mark}  {finding.what:13}  {plain(finding.found)}{mended}{remedy}")
+            console.print_line(f"{mark}  {finding.what:13}  {plain(finding.found)}{mended}{remedy}")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 

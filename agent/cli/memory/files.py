@@ -48,7 +48,7 @@ def export(
     if as_json:
         print_json({"exported": count, "file": file, "format": form})
     else:
-        screen().line(f"{count} concepts written to {plain(file)}")
+        screen().print_line(f"{count} concepts written to {plain(file)}")
 
 
 def import_(
@@ -98,17 +98,17 @@ def _print_report(report: ImportReport, undo: str) -> None:
     console.print(", ".join(parts))
     for conflict in report.conflicts[:_SHOWN]:
         what = f"{conflict.where}: id {conflict.id} has other content here, kept as it is ({conflict.title})"
-        console.line(f"  [red]conflict[/]  {plain(what)}")
+        console.print_line(f"  [red]conflict[/]  {plain(what)}")
     for defect in report.defects[:_SHOWN]:
-        console.line(f"  [yellow]defect[/]  {plain(str(defect))}")
+        console.print_line(f"  [yellow]defect[/]  {plain(str(defect))}")
     for held in report.held_back[:_SHOWN]:
         what = f"{held}: reads as a command to a model; it is kept and never shown to one"
-        console.line(f"  [yellow]held back[/]  {plain(what)}")
+        console.print_line(f"  [yellow]held back[/]  {plain(what)}")
     more = max(len(report.held_back), len(report.defects), len(report.conflicts)) - _SHOWN
     if more > 0:
         console.print(f"  [dim]and {more} more; --json has all[/]")
     if report.added:
-        console.line(f"[dim]{plain(undo)} takes it back[/]")
+        console.print_line(f"[dim]{plain(undo)} takes it back[/]")
 
 
 def _one_of(form: str, choices: tuple[str, ...]) -> str:

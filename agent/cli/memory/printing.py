@@ -55,7 +55,7 @@ def print_concept(console: Screen, concept: Concept, history: Sequence[Event]) -
     from pilotage.memory.render import render
 
     shown = render([concept], 100_000).text
-    console.line(escape(shown) if shown else "[yellow]never shown to a model[/]")
+    console.print_line(escape(shown) if shown else "[yellow]never shown to a model[/]")
     print_held(console, concept)
     outcomes, origin = concept.outcomes, concept.provenance
     counts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in outcomes.model_dump().items() if count)
@@ -78,7 +78,7 @@ def print_concept(console: Screen, concept: Concept, history: Sequence[Event]) -
     console.print()
     for name, value in rows:
         if value:
-            console.line(f"[dim]{name:12}[/] {value}")
+            console.print_line(f"[dim]{name:12}[/] {value}")
     earlier = len(history) - _TAIL
     console.print("\n[dim]history[/]" + (f" [dim]({earlier} earlier events are not shown)[/]" if earlier > 0 else ""))
     print_events(console, history[-_TAIL:], titles=None)
@@ -90,10 +90,10 @@ def print_events(console: Screen, events: Iterable[Event], titles: dict[str, str
         what = event.action + (f" {event.undoes}" if event.undoes is not None else "")
         concept = "" if titles is None else f"{short(event.concept_id)}  {titles.get(event.concept_id, '')}"
         when = event.at[:16].replace("T", " ")
-        console.line(f"{event.seq:6}  [dim]{when}[/]  {what:10}  {plain(concept)}".rstrip())
+        console.print_line(f"{event.seq:6}  [dim]{when}[/]  {what:10}  {plain(concept)}".rstrip())
         parts = [f"by {event.actor}", event.cause, f"run {event.run}" if event.run else ""]
         parts += [f"changed {', '.join(event.changes)}"] if event.changes else []
-        console.line(f"        [dim]{plain(', '.join(part for part in parts if part))}[/]")
+        console.print_line(f"        [dim]{plain(', '.join(part for part in parts if part))}[/]")
 
 
 def short(id: str) -> str:
@@ -114,7 +114,7 @@ def print_held(console: Screen, draft: ConceptDraft) -> None:
 
     for part in held_back(draft):
         sentence = f"{part} reads as a command to a model: it is kept and never shown to one"
-        console.line(f"  [yellow]held back[/]  {escape(sentence)}")
+        console.print_line(f"  [yellow]held back[/]  {escape(sentence)}")
 
 
 def held_json(concept: Concept) -> dict[str, Any]:

@@ -101,7 +101,7 @@ def search(
         return
     print_concepts(console, concepts, ("similarity", [f"{hit.similarity:.2f}" for hit in hits]))
     if recall:
-        console.line(f"\n{shown.text}", markup=False)
+        console.print_line(f"\n{shown.text}", markup=False)
         for one in concepts:
             print_held(console, one)
         if shown.left_out:

@@ -211,11 +211,11 @@ def _objects(file: str) -> list[Any]:
 
 
 def _line(concept: Concept, what: str, note: str = "") -> None:
-    screen().line(f"[green]{what}[/]  {plain(short(concept.id))}  {plain(concept.title)}{note}")
+    screen().print_line(f"[green]{what}[/]  {plain(short(concept.id))}  {plain(concept.title)}{note}")
 
 
 def _undo_hint(run: str, place: StoreOptions) -> None:
-    screen().line(f"[dim]{plain(place.undo_command(run))} takes it back[/]")
+    screen().print_line(f"[dim]{plain(place.undo_command(run))} takes it back[/]")
 
 
 def _changes_from_flags(assignments: list[str]) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def train_on_live(
     with assemble(settings) as agent:
         left_out = {each.task.id: why for each in assigned if (why := unfit(each.task, agent.parts)) is not None}
         for what in (*defects, *(f"{id}: {why}" for id, why in left_out.items())):
-            console.line(f"[red]left out[/] {plain(what)}")
+            console.print_line(f"[red]left out[/] {plain(what)}")
         chosen = [each for each in assigned if each.task.id not in left_out]
         if not chosen:
             raise UsageError("no task is left to train on: give tasks that have an answer")
@@ -110,7 +110,7 @@ def train_on_live(
                 on_step=on_step,
             )
     spent = dynamics.spent
-    console.line(
+    console.print_line(
         f"{spent.nodes} nodes, {spent.fresh} of them run in this sitting, {spent.usage.llm_calls} LLM calls and "
         f"{spent.usage.about}{spent.usage.total_tokens:,} tokens in all; recorded in {plain(folder)}"
     )
@@ -150,6 +150,6 @@ def _shown(
             nonlocal scores
             scores = f"; {piece.accuracy:.1%} right for {1000 * piece.cost:,.0f} tokens on the validation tasks"
             if not console.is_terminal:
-                console.line(f"seed {piece.seed}, step {piece.step:,} of {piece.steps:,}: {status()}")
+                console.print_line(f"seed {piece.seed}, step {piece.step:,} of {piece.steps:,}: {status()}")
 
         yield on_step, on_piece

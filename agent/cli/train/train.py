@@ -171,7 +171,7 @@ def _fit_baseline(
     if as_json:
         print_json({"policy": str(out), **policy.header.card})
     else:
-        screen(errors=True).line(f"written to {plain(out)}, from {len(tasks)} tasks")
+        screen(errors=True).print_line(f"written to {plain(out)}, from {len(tasks)} tasks")
 
 
 def _require_preset(preset: str, bank: Path | None, live: bool) -> None:
@@ -250,4 +250,4 @@ def _report(console: Screen, result: TrainingResult) -> None:
     rewards = ", ".join(f"{seed.reward:.3f}" for seed in result.seeds)
     console.print(f"reward on the validation tasks, by seed: {rewards}")
     print_scores(console, result.card)
-    console.line(f"written to {plain(result.path)}; next: pilotage policy show {plain(result.path)}")
+    console.print_line(f"written to {plain(result.path)}; next: pilotage policy show {plain(result.path)}")
