@@ -18,7 +18,7 @@ from pilotage.agent.routing.observation import Observer
 from pilotage.agent.state import Abilities
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.kinds import infer_kind
-from pilotage.agent.text import carriable
+from pilotage.common.text import carriable
 
 if TYPE_CHECKING:
     from pilotage.agent.learning.credit import Creditor

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from pilotage.agent.text import carriable_data
+from pilotage.common.text import carriable_data
 
 Kind = Literal["numeric", "choice", "text", "program", "grid", "open"]
 KINDS: tuple[Kind, ...] = ("numeric", "choice", "text", "program", "grid", "open")

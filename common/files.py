@@ -8,11 +8,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def expanded(path: str | Path) -> Path:
-    """A path with `~` for the user's folder; a user that there is not is left as it is written."""
-    return Path(os.path.expanduser(path))
-
-
 def replace(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Puts content in a file's place, durably, at one stroke; the folder is made where it is not there.
 

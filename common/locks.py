@@ -13,14 +13,15 @@ class FileLock:
 
     Args:
         lock: the lock's file, in a folder that is there.
-        refusal: raised where another process holds the lock.
+        refusal: raised where another process holds the lock; without one, its turn is awaited.
     """
 
-    def __init__(self, lock: Path, refusal: Exception) -> None:
-        self._lock = filelock.FileLock(lock, timeout=0)
+    def __init__(self, lock: Path, refusal: Exception | None = None) -> None:
+        self._lock = filelock.FileLock(lock, timeout=-1 if refusal is None else 0)
         try:
             self._lock.acquire()
         except filelock.Timeout as error:
+            assert refusal is not None  # without one there is no time-out
             raise refusal from error
 
     def close(self) -> None:

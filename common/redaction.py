@@ -7,14 +7,14 @@ every address, and is for messages about addresses: an answer may hold an addres
 from __future__ import annotations
 
 import base64
+import bisect
+import html
 import json
 import os
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
-
-from pilotage.common.secret_spellings import Undone, without_begun
 
 HIDDEN = "***"
 
@@ -38,6 +38,19 @@ _USERINFO = re.compile(r"(?<=://)[^\s/?#@\"'<>\\]+(?:@[^\s/?#@\"'<>\\]+)*(?=@)")
 _PARAMETER = re.compile(r"(?<=[?&;])([^\s=&;#?\"'<>\\]+)=([^\s&;#\"'<>\\]*)")
 # Where a text says that a credential comes, even one that could be an ordinary word is no ordinary word.
 _LABEL = r"(?i:bearer|basic|authorization|api[-_ ]?key|token|password|secret|credentials?)(?:\W+provided)?\W{1,4}"
+
+LAYERS = 2
+"""Of escapes over each other that are undone."""
+
+_ESCAPE = re.compile(
+    r"%(?P<percent>[2-7][0-9a-f])"
+    r"|\\u(?P<json>00[2-7][0-9a-f])"
+    r"|(?P<html>&(?:#\d{1,7}|#x[0-9a-f]{1,6}|amp|lt|gt|quot|apos);)"
+    r"|\\(?P<slash>/)"
+    r"|(?P<end>\\?(?:\r\n?|\n)[ \t]*|(?:\\r)?\\n)",
+    re.I,
+)
+_BEGUN = re.compile(r"(?:%[2-7]?|\\(?:u[0-9a-f]{0,3}|r\\?)?|&(?:#x?[0-9a-f]{0,7}|[a-z]{0,4}))$", re.I)
 
 
 def remember(*secrets: str) -> None:
@@ -70,10 +83,10 @@ def redact(text: str) -> str:
 
 def _without_escaped(text: str) -> str:
     """The text without the unmistakable secrets that are seen once its escapes are undone."""
-    undone = Undone(text)
-    if undone.text == text:
+    unescaped = Unescaped(text)
+    if unescaped.text == text:
         return text
-    found = [undone.span(*place.span()) for secret in _unmistakable() for place in _each(secret, undone.text)]
+    found = [unescaped.span(*place.span()) for secret in _unmistakable() for place in _each(secret, unescaped.text)]
     at, kept = 0, []
     for start, end in sorted(found):
         if start >= at:
@@ -91,7 +104,7 @@ def _unmistakable() -> Iterator[str]:
     return (secret for secret in _secrets() if len(secret) >= UNMISTAKABLE and _is_telling(secret))
 
 
-class Veil:
+class SecretFilter:
     """Passes a text on as it comes, without the secrets in it: what may be the beginning of one waits for the rest.
 
     Args:
@@ -107,11 +120,11 @@ class Veil:
         known = [*filter(_is_telling, _secrets())]
         end = len(self._waiting) - max((_overlap(self._waiting, secret) for secret in known), default=0)
         begun = without_begun(self._waiting)
-        undone = Undone(begun)
-        surely = without_begun(undone.text)
+        unescaped = Unescaped(begun)
+        surely = without_begun(unescaped.text)
         over = max((_overlap(surely, secret) for secret in known), default=0)
-        held = over or len(undone.text) - len(surely)
-        start = undone.span(len(surely) - over, len(undone.text))[0] if held else len(begun)
+        held = over or len(unescaped.text) - len(surely)
+        start = unescaped.span(len(surely) - over, len(unescaped.text))[0] if held else len(begun)
         self._pass_on(min(end, start if known else end))
 
     def end(self) -> None:
@@ -212,3 +225,57 @@ def _is_telling(secret: str) -> bool:
     if secret.isdigit():
         return len(secret) >= 12
     return len(secret) >= (6 if any(map(str.isdigit, secret)) and any(map(str.isalpha, secret)) else 8)
+
+
+class Unescaped:
+    """A text as it reads once its escapes are undone, and where each of its characters stands.
+
+    Undone are those of addresses, JSON and HTML, up to two laid over each other, and the ends of lines.
+
+    Attributes:
+        text: as it reads.
+    """
+
+    def __init__(self, text: str, layers: int = LAYERS) -> None:
+        pieces: list[str] = []
+        self._marks: list[int] = []
+        self._spans: list[tuple[int, int]] = []
+        at = length = 0
+        for found in _ESCAPE.finditer(text):
+            for piece, start, end in ((text[at : found.start()], at, 0), (_meant(found), found.start(), found.end())):
+                pieces.append(piece)
+                self._marks.append(length)
+                self._spans.append((start, end))
+                length += len(piece)
+            at = found.end()
+        pieces.append(text[at:])
+        self._marks.append(length)
+        self._spans.append((at, 0))
+        self.text = "".join(pieces)
+        self._further = Unescaped(self.text, layers - 1) if layers > 1 and at else None
+        if self._further is not None:
+            self.text = self._further.text
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Where a part of it stands in the text as it was written."""
+        if self._further is not None:
+            start, end = self._further.span(start, end)
+        return self._place(start)[0], self._place(end - 1)[1] if end > start else self._place(start)[0]
+
+    def _place(self, at: int) -> tuple[int, int]:
+        number = bisect.bisect_right(self._marks, at) - 1
+        start, end = self._spans[number]
+        return (start, end) if end else (start + at - self._marks[number], start + at - self._marks[number] + 1)
+
+
+def without_begun(text: str) -> str:
+    """A text without an escape at its end that may go on."""
+    begun = _BEGUN.search(text, max(0, len(text) - 16))
+    return text if begun is None else text[: begun.start()]
+
+
+def _meant(found: re.Match[str]) -> str:
+    if found["html"]:
+        return html.unescape(found["html"])
+    code = found["percent"] or found["json"]
+    return chr(int(code, 16)) if code else found["slash"] or ""

@@ -13,11 +13,11 @@ from pilotage.agent.batch.summary import SUMMED
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import score_of
-from pilotage.agent.text import json_line
 from pilotage.common.files import replace
 from pilotage.common.json_text import read_json
 from pilotage.common.paths import expanded
 from pilotage.common.redaction import redact
+from pilotage.common.text import json_line
 
 if TYPE_CHECKING:
     from pilotage.agent.sandbox import Sandbox

@@ -9,16 +9,15 @@ import typer
 
 from pilotage.agent.cli import demo, doctor, graph, models
 from pilotage.agent.cli.bank import bank, collect
-from pilotage.agent.cli.evaluate import estimate, evaluate, report
+from pilotage.agent.cli.command import App
+from pilotage.agent.cli.evaluate import estimate, evaluate
 from pilotage.agent.cli.memory import memory
 from pilotage.agent.cli.solve import solve
-from pilotage.agent.cli.terminal import App
 from pilotage.agent.cli.train import policy, train
 
 app = App(
     name="pilotage",
     help="Solve tasks by a routed sequence of logic blocks, with a memory of what worked.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -31,7 +30,7 @@ app.command("collect")(collect.collect)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("estimate")(estimate.estimate)
-app.command("report")(report.report)
+app.command("report")(evaluate.report)
 app.add_typer(policy.app, name="policy")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

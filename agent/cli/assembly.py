@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pilotage.agent.settings import Settings
-from pilotage.common.paths import expanded
+from pilotage.common.paths import data_dir, expanded
 
 if TYPE_CHECKING:
     from pilotage.agent.models.client import ModelClient
@@ -35,12 +35,8 @@ def assemble(
         PilotageError: a part cannot be had as asked.
         ConceptStoreError: the memory folder cannot be opened.
     """
-    from pilotage.agent.models import ResponseCache, load_model
-    from pilotage.common.paths import data_dir
-
     if model is None:
-        cache = ResponseCache() if settings.cache else None
-        model = load_model(settings.model, base_url=settings.base_url, cache=cache, slots=settings.concurrency)
+        model = model_of(settings)
     loading = ThreadPoolExecutor(1, thread_name_prefix="load-model")
     loading.submit(model.load, quick=quick)  # a failure shows again at the first call, which loads what is not loaded
     store = _open_store(settings)
@@ -70,6 +66,14 @@ def assemble(
         loading.shutdown()
 
 
+def model_of(settings: Settings) -> ModelClient:
+    """The model that the settings name; nothing of it is loaded yet."""
+    from pilotage.agent.models import ResponseCache, load_model
+
+    cache = ResponseCache() if settings.cache else None
+    return load_model(settings.model, base_url=settings.base_url, cache=cache, slots=settings.concurrency)
+
+
 def _open_store(settings: Settings) -> ConceptStore | None:
     if settings.memory == "none":
         return None
@@ -82,8 +86,6 @@ def _open_store(settings: Settings) -> ConceptStore | None:
 
 def memory_place(settings: Settings) -> str:
     """The folder or the URL of the memory that the settings name; the default one lies in the user's data folder."""
-    from pilotage.common.paths import data_dir
-
     if settings.memory == "default":
         return str(data_dir() / "memory")
     return settings.memory if "://" in settings.memory else str(expanded(settings.memory))

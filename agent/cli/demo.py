@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pilotage.agent.cli.terminal import print_json_line
-from pilotage.agent.text import json_line
+from pilotage.common.text import json_line
 
 if TYPE_CHECKING:
     from pilotage.agent.runner import ReasoningAgent

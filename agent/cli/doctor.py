@@ -7,10 +7,8 @@ import platform
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
 
-import typer
-
+from pilotage.agent.cli.options import AsJson
 from pilotage.agent.cli.terminal import plain, print_json, screen
 
 EXTRAS = {
@@ -21,7 +19,7 @@ EXTRAS = {
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """One thing looked at: whether it is there, and what to do if not."""
 
     what: str
@@ -30,55 +28,55 @@ class Finding:
     remedy: str = ""
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def doctor(as_json: AsJson = False) -> None:
     """Show what is installed, what is missing, and how to get it."""
-    findings = [*_machine(), *_extras(), *_weights(), *_sandbox(), *_memory()]
+    checks = [*_machine(), *_extras(), *_weights(), *_sandbox(), *_memory()]
     if as_json:
-        print_json([asdict(finding) for finding in findings])
+        print_json([asdict(check) for check in checks])
         return
 
     console = screen(soft_wrap=True)
-    width = max(len(finding.what) for finding in findings)
-    for finding in findings:
-        mark = "[green]ok[/]" if finding.ok else "[yellow]--[/]"
-        remedy = f"  [yellow]{plain(finding.remedy)}[/]" if not finding.ok else ""
-        console.print(f"{mark}  {finding.what:{width}}  {plain(finding.found)}{remedy}")
+    width = max(len(check.what) for check in checks)
+    for check in checks:
+        mark = "[green]ok[/]" if check.ok else "[yellow]--[/]"
+        remedy = f"  [yellow]{plain(check.remedy)}[/]" if not check.ok else ""
+        console.print(f"{mark}  {check.what:{width}}  {plain(check.found)}{remedy}")
 
 
-def _machine() -> Iterator[Finding]:
-    yield Finding("python", True, platform.python_version())
-    yield Finding("pilotage", True, version("pilotage"))
-    yield Finding("processors", True, str(os.cpu_count()))
+def _machine() -> Iterator[Check]:
+    yield Check("python", True, platform.python_version())
+    yield Check("pilotage", True, version("pilotage"))
+    yield Check("processors", True, str(os.cpu_count()))
 
 
-def _extras() -> Iterator[Finding]:
+def _extras() -> Iterator[Check]:
     for extra, packages in EXTRAS.items():
         for package in packages:
             try:
-                yield Finding(package, True, version(package))
+                yield Check(package, True, version(package))
             except PackageNotFoundError:
-                yield Finding(package, False, "not installed", f"pip install 'pilotage[{extra}]'")
+                yield Check(package, False, "not installed", f"pip install 'pilotage[{extra}]'")
 
 
-def _weights() -> Iterator[Finding]:
+def _weights() -> Iterator[Check]:
     from pilotage.agent.models.weights.weights import WEIGHTS, is_present
 
     for weights in WEIGHTS:
         present = is_present(weights.name)
         found = f"{weights.bytes / 1e6:.0f} MB" if present else "not pulled"
-        yield Finding(f"weights {weights.name}", present, found, f"pilotage models pull {weights.name}")
+        yield Check(f"weights {weights.name}", present, found, f"pilotage models pull {weights.name}")
 
 
-def _sandbox() -> Iterator[Finding]:
+def _sandbox() -> Iterator[Check]:
     from pilotage.agent.sandbox import detect
 
     report = detect()
     remedy = "install bubblewrap; or accept a weaker isolation with --sandbox subprocess"
-    yield Finding("sandbox", report.available, report.reason, remedy)
+    yield Check("sandbox", report.available, report.reason, remedy)
 
 
-def _memory() -> Iterator[Finding]:
+def _memory() -> Iterator[Check]:
     from pilotage.common.paths import data_dir
 
     folder = data_dir() / "memory"
-    yield Finding("memory", True, str(folder) if folder.exists() else f"{folder} (created on first use)")
+    yield Check("memory", True, str(folder) if folder.exists() else f"{folder} (created on first use)")

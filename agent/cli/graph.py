@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pilotage.agent.cli.memory.open import AsJson
+from pilotage.agent.cli.options import AsJson
 from pilotage.agent.cli.terminal import print_json
 
 

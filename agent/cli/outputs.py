@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from pilotage.agent.errors import UsageError
-
-Force = Annotated[bool, typer.Option("--force", help="Write over what is there.")]
 
 
 def file_to_write(path: Path, option: str = "--out") -> None:

@@ -10,7 +10,7 @@ from rich.segment import Segment
 from rich.text import Text
 
 from pilotage.agent.cli.terminal import safe
-from pilotage.agent.text import printable
+from pilotage.common.text import printable
 
 
 class Screen(Console):
@@ -25,6 +25,10 @@ class Screen(Console):
 
     def __init__(self, stream: TextIO, *, quiet: bool, soft_wrap: bool, width: int | None) -> None:
         super().__init__(file=stream, quiet=quiet, soft_wrap=soft_wrap, width=width, highlight=False, emoji=False)
+
+    def print_line(self, text: str, **options: Any) -> None:
+        """Prints text that is one line however wide the screen is."""
+        self.print(text, soft_wrap=True, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Makes text of a string; done before it is measured, so that columns stay straight."""

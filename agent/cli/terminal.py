@@ -10,17 +10,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
-import typer
-from typer.core import TyperCommand
-
-from pilotage.agent.cli.page import Group, ShortPage
-from pilotage.agent.errors import Interrupted, UsageError
-from pilotage.agent.text import json_line, json_page, one_line, printable, printable_json
-from pilotage.common.paths import expanded
+from pilotage.agent.errors import Interrupted
 from pilotage.common.redaction import redact, redact_message
+from pilotage.common.text import json_line, json_page, one_line, printable, printable_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -126,6 +120,17 @@ def progress(console: Console, *columns: ProgressColumn | str, transient: bool =
     )
 
 
+@contextmanager
+def counting(console: Console, what: str, *, transient: bool = False) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar with how many of how many are done, to be called with both."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+
+    columns = (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with progress(console, *columns, transient=transient) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
 def say(sentence: str) -> None:
     """Tells something on standard error, in a line of its own."""
     print(shortened(safe(sentence), SENTENCE), file=sys.stderr)
@@ -162,55 +167,8 @@ def interruptible(sentence: Callable[[], str]) -> Iterator[None]:
         raise Interrupted(sentence()) from None
 
 
-class Command(ShortPage, TyperCommand):
-    """A command whose standard streams are guarded while it runs."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Reads the arguments; raises UsageError for a path of no text, which would be taken for the current folder."""
-        rest = super().parse_args(ctx, list(args))
-        written, _, _ = self.make_parser(ctx).parse_args(args=list(args))
-        for param in self.params:
-            texts, paths = _listed(written.get(param.name)), _listed(ctx.params.get(param.name))
-            if "" in texts and any(isinstance(path, Path) for path in paths):
-                name = param.opts[0] if param.opts[0].startswith("-") else str(param.name).upper()
-                raise UsageError(f"{name} is empty: name a file or a folder, . for the current one")
-        return rest
-
-    def invoke(self, ctx: Any) -> Any:
-        """Runs it; Ctrl-C ends it as an error of its own, whatever it was doing."""
-        ctx.params = {name: _meant(value) for name, value in ctx.params.items()}
-        with guarded(), interruptible(lambda: "interrupted"):
-            return super().invoke(ctx)
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]
-
-
-def _meant(value: Any) -> Any:
-    """An option's value with every path as it was meant."""
-    if isinstance(value, Path):
-        return expanded(value)
-    return [_meant(one) for one in value] if isinstance(value, list) else value
-
-
-Registered = Callable[[Callable[..., None]], Callable[..., None]]
-
-
-class App(typer.Typer):
-    """A group of commands, all of them guarded."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(cls=Group, **options)
-
-    def command(self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **options: Any) -> Registered:  # type: ignore[override]
-        """Registers a command."""
-        return super().command(name, cls=cls or Command, **options)
-
-
 __all__ = [
-    "App",
-    "Command",
+    "counting",
     "Guarded",
     "exact_json",
     "guarded",

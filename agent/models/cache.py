@@ -18,7 +18,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pilotage.agent.errors import CacheUnusable, PilotageError
-from pilotage.agent.models.parsing.finish_reasons import CUT, WHOLE, ending
+from pilotage.agent.models.parsing.finish_reasons import CUT, WHOLE, finish_reason_of
 from pilotage.agent.models.reply import Reply, Request
 from pilotage.common.paths import expanded, require_descriptors
 
@@ -231,7 +231,7 @@ def _stored(connection: sqlite3.Connection, key: str) -> Reply | None:
 def _sound(reply: Reply) -> Reply | None:
     """A stored reply as this version writes it; None where it cannot be true, or ended in the middle."""
     # Older versions kept the providers' own words, and said of a reply only whether all of it was estimated.
-    ended = ending(reply.finish_reason)
+    ended = finish_reason_of(reply.finish_reason)
     usage = reply.usage
     if reply.estimated and not usage.estimated_calls:
         usage = usage.model_copy(update={"estimated_calls": usage.llm_calls})

@@ -1,6 +1,6 @@
-"""Speaker: a request put to whatever LangChain takes for a chat model, in the words of the classes inside it.
+"""Chat calls: a request to whatever LangChain takes for a chat model, as the arguments of the classes inside it.
 
-`.bind()`, `.with_retry()`, `.with_config()`, `.with_fallbacks()` and chains wrap a chat model. The request is said to
+`.bind()`, `.with_retry()`, `.with_config()`, `.with_fallbacks()` and chains wrap a chat model. The request is given to
 the model inside, in its own dialect, and the wrapping is laid around it again, so that what its owner asked for holds.
 """
 
@@ -15,30 +15,33 @@ from typing import TYPE_CHECKING, Any
 from pilotage.agent.errors import UsageError
 from pilotage.agent.models.dialect import (
     LIMIT_NAMES,
+    CallArguments,
     Dialect,
-    Said,
     Terms,
     capabilities_of,
+    dialect_of,
     is_providers,
-    of,
     speaks_openai,
 )
-from pilotage.agent.models.reply import Capabilities, Request
+from pilotage.agent.models.parsing.finish_reasons import WHOLE
+from pilotage.agent.models.reply import Capabilities, Request, UnusableReply
 from pilotage.agent.models.transport import pooling
 from pilotage.agent.models.transport.completions import read_first_choice
 from pilotage.agent.models.transport.refused_parameters import WORDS
+from pilotage.common.text import carriable
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import BaseMessage
     from langchain_core.runnables import Runnable
 
 
-class Speaker:
-    """Says requests to a chat model or to a wrapping of one or several.
+class WrappedModel:
+    """A chat model, or a wrapping of one or several.
 
     Args:
         model: a LangChain chat model, or a Runnable around some.
-        dialect: how to say a request; by default each class's own way.
+        dialect: how to write a request; by default each class's own way.
 
     Raises:
         UsageError: there is no chat model in it.
@@ -86,7 +89,7 @@ class Speaker:
         """What sets the answers of this model apart, for the response cache."""
         return "|".join([*map(_identity, self.leaves), *_wrappings(self._model)])
 
-    def say(self, request: Request, can: Capabilities, terms: Terms, *, streaming: bool = False) -> Spoken:
+    def call_for(self, request: Request, can: Capabilities, terms: Terms, *, streaming: bool = False) -> ChatCall:
         """What to call for this request, and what that call carries all in all."""
         carries = {name for name, holds in (("stream", streaming), ("system", _has_system(request))) if holds}
         movable: set[str] = set()
@@ -96,8 +99,8 @@ class Speaker:
         def put(leaf: BaseChatModel, bound: Mapping[str, Any]) -> tuple[BaseChatModel, dict[str, Any]]:
             # A wrapping may hide that a call does not take an argument: it tries again, or asks a fallback for good.
             own_terms = terms.also({"arguments"}) if wrapped else terms
-            said = (self._dialect or of(leaf, bound))(request, can, own_terms)
-            fields, options = dict(said.fields), dict(said.options)
+            arguments = (self._dialect or dialect_of(leaf, bound))(request, can, own_terms)
+            fields, options = dict(arguments.fields), dict(arguments.options)
             if pooling.takes_headers(leaf) and "extra_headers" not in terms.refused:
                 options["extra_headers"] = {**(bound.get("extra_headers") or {}), **pooling.CLOSE}
                 carries.add("extra_headers")
@@ -107,22 +110,22 @@ class Speaker:
             if streaming and speaks_openai(leaf):
                 fields["stream_usage"] = "stream_options" not in terms.refused
                 carries.add("stream_options")
-            carries.update(said.carries)
-            movable.update(said.movable)
+            carries.update(arguments.carries)
+            movable.update(arguments.movable)
             return (leaf.model_copy(update=fields) if fields else leaf), options
 
-        told: Runnable[Any, Any]
+        model: Runnable[Any, Any]
         options: dict[str, Any]
         if wrapped:
-            told, options = _rebuilt(self._model, put, {}, _parameters(terms.refused))[0], {}
+            model, options = _rebuilt(self._model, put, {}, _parameters(terms.refused))[0], {}
         else:
-            told, options = put(self.main, {})
-        said = Said({}, {}, frozenset(carries - terms.refused), frozenset(movable))
-        return Spoken(told, options, said, streaming, "system" in terms.refused)
+            model, options = put(self.main, {})
+        sent = CallArguments({}, {}, frozenset(carries - terms.refused), frozenset(movable))
+        return ChatCall(model, options, sent, streaming, "system" in terms.refused)
 
 
 @dataclass(frozen=True)
-class Spoken:
+class ChatCall:
     """A call: what to call, its keyword arguments, and what it carries.
 
     `one_role` asks to lay the system message into the user's, where the endpoint takes none.
@@ -130,7 +133,7 @@ class Spoken:
 
     model: Runnable[Any, Any]
     options: dict[str, Any]
-    said: Said
+    sent: CallArguments
     streaming: bool = False
     one_role: bool = False
 
@@ -153,7 +156,7 @@ def _rebuilt(
 
     Args:
         model: a wrapping, or a chat model.
-        put: says the request to a chat model.
+        put: makes of a chat model what to call, and its arguments.
         bound: arguments bound further outside.
         refused: arguments that the endpoint does not take, whoever bound them.
     """
@@ -166,12 +169,12 @@ def _rebuilt(
     changed: dict[str, Any] = {}
     for name, inner in _inside(model):
         one_by_one = list(inner) if isinstance(inner, list | tuple) else [inner]
-        told = []
+        rebuilt_ones = []
         for one in one_by_one:
             rebuilt, names = _rebuilt(one, put, {**own, **bound}, refused) if _holds_model(one) else (one, frozenset())
-            told.append(rebuilt)
+            rebuilt_ones.append(rebuilt)
             given |= names
-        changed[name] = told if isinstance(inner, list | tuple) else told[0]
+        changed[name] = rebuilt_ones if isinstance(inner, list | tuple) else rebuilt_ones[0]
     if own:  # an argument of the wrapping goes over that of the same name inside, where it was heeded already
         heeded = given | (frozenset(LIMIT_NAMES) if given & {*LIMIT_NAMES, "extra_body"} else frozenset())
         changed["kwargs"] = {name: value for name, value in own.items() if name not in heeded | refused}
@@ -234,12 +237,12 @@ def _identity(model: BaseChatModel) -> str:
     own = getattr(model, "identity", None)
     if isinstance(own, str):
         return own
-    told = dict(model._identifying_params)
-    if is_providers(model) or not told:
-        told |= {name: value for name in _own_fields(model) if _is_plain(value := getattr(model, name, None))}
-    told |= {"addresses": found} if (found := list(_addresses(model))) else {}
+    parameters = dict(model._identifying_params)
+    if is_providers(model) or not parameters:
+        parameters |= {name: value for name in _own_fields(model) if _is_plain(value := getattr(model, name, None))}
+    parameters |= {"addresses": found} if (found := list(_addresses(model))) else {}
     named = getattr(model, "model_name", None) or getattr(model, "model", None)
-    text = json.dumps(told, sort_keys=True, default=str)
+    text = json.dumps(parameters, sort_keys=True, default=str)
     return f"{model._llm_type}:{named or ''}:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
@@ -276,3 +279,27 @@ def _is_plain(value: Any) -> bool:
     except (TypeError, ValueError, RecursionError):
         return False
     return value is not None
+
+
+def messages_of(request: Request, *, one_role: bool = False) -> list[BaseMessage]:
+    """LangChain's messages; with `one_role` the system's stands at the beginning of the user's first."""
+    from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+
+    kinds: dict[str, Any] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
+    messages = [(message.role, carriable(message.content)) for message in request.messages]
+    if one_role and len(messages) > 1 and (messages[0][0], messages[1][0]) == ("system", "user"):
+        messages[:2] = [("user", f"{messages[0][1]}\n\n{messages[1][1]}")]
+    return [kinds[role](content=content) for role, content in messages]
+
+
+def message_of(output: Any) -> BaseMessage:
+    """What a chat model or a chain around one gave back, as a message."""
+    from langchain_core.messages import AIMessage, BaseMessage
+
+    if isinstance(output, BaseMessage):
+        return output
+    if isinstance(output, str):  # a chain that ends in a parser of text, which takes away why the reply ended
+        return AIMessage(output, response_metadata={"finish_reason": WHOLE})
+    raise UnusableReply(
+        f"The model gave back a {type(output).__name__} and no message; give the chat model without a parser behind it."
+    )

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.errors import ModelUnavailable, PilotageError
 from pilotage.agent.event_loop import OneProcess
-from pilotage.agent.models.chat_call import Speaker, Spoken
+from pilotage.agent.models.chat_call import ChatCall, WrappedModel, message_of, messages_of
 from pilotage.agent.models.dialect import NO_TERMS, Dialect, Terms, is_providers, speaks_openai
 from pilotage.agent.models.parsing.collector import Attempt, Collector, ListenerFailed, TokenRelay
 from pilotage.agent.models.parsing.finish_reasons import UNFINISHED
-from pilotage.agent.models.parsing.flaws import flaw_of
-from pilotage.agent.models.parsing.messages import message_of, messages_of
 from pilotage.agent.models.reply import Capabilities, Reply, Request, RequestRefused, UnusableReply
 from pilotage.agent.models.transport.credentials import remember_keys, without_keys
 from pilotage.agent.models.transport.deadline import within
@@ -24,9 +22,9 @@ from pilotage.agent.models.transport.guard import Elsewhere, Garbled, Overlong, 
 from pilotage.agent.models.transport.pooling import met_another_loop
 from pilotage.agent.models.transport.refused_parameters import refusal_in
 from pilotage.agent.models.transport.retry import Failure, RetryPolicy, causes, diagnose, is_no_stream
-from pilotage.agent.text import carriable
 from pilotage.agent.trace import Usage
-from pilotage.common.redaction import Veil, public_address, redact_message, remember_address
+from pilotage.common.redaction import SecretFilter, public_address, redact_message, remember_address
+from pilotage.common.text import carriable
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
@@ -38,7 +36,7 @@ GARBAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
 Repeats = Callable[[Usage, str], bool]
 TELLING = (ValueError, Garbled, json.JSONDecodeError)
 """Those of them whose words are about the body, and not about the inside of a library."""
-FLAWED_RETRIES = 1
+UNUSABLE_RETRIES = 1
 GRACE_SECONDS = 2.0
 """How long a stream that has said why it ended may take to say what it cost."""
 STRANGER_RETRIES = 100
@@ -79,25 +77,25 @@ class ModelClient:
         speaks_grammar: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self.model = model
-        self._speaker = Speaker(model, dialect)
-        self.name = name or self._speaker.main._llm_type
-        self.identity = identity or self._speaker.identity
-        self.capabilities = capabilities or self._speaker.capabilities
+        self._wrapped = WrappedModel(model, dialect)
+        self.name = name or self._wrapped.main._llm_type
+        self.identity = identity or self._wrapped.identity
+        self.capabilities = capabilities or self._wrapped.capabilities
         self.cache = cache
         self.retry = retry or RetryPolicy()
         self.timeout = timeout
-        where = where or self._speaker.address
+        where = where or self._wrapped.address
         remember_address(where)
         remember_keys(model)
-        for leaf in self._speaker.leaves:
+        for leaf in self._wrapped.leaves:
             remember_keys(leaf)
         self.where = public_address(where) or self.name
         self._process = OneProcess(f"the model {self.name}")
-        self.thinking_tokens = self._speaker.thinking_tokens
+        self.thinking_tokens = self._wrapped.thinking_tokens
         self._speaks_grammar = speaks_grammar
         self._terms = NO_TERMS
         self._begins_in_thought = False
-        self._names_endings = all(map(is_providers, self._speaker.leaves))  # of others it is known once they do
+        self._names_finish_reasons = all(map(is_providers, self._wrapped.leaves))  # of others it is known once they do
 
     def load(self, *, quick: bool = False) -> None:
         """Loads weights into memory before the first call, where the model has any. Blocks: use a thread.
@@ -105,7 +103,7 @@ class ModelClient:
         Args:
             quick: be ready sooner, at the price of some speed later.
         """
-        for model in self._speaker.leaves:
+        for model in self._wrapped.leaves:
             load = getattr(model, "load", None)
             if load is not None:
                 load(quick=quick)
@@ -144,34 +142,34 @@ class ModelClient:
 
     async def _answer(self, request: Request, on_token: Callable[[str], None] | None, repeats: Repeats) -> Reply:
         """A reply, and its text as it comes, without any credential that the endpoint echoes."""
-        veil = Veil(on_token) if on_token is not None else None
-        reply = await self._call(request, veil, repeats)
-        if veil is not None:
-            veil.end()
+        shown = SecretFilter(on_token) if on_token is not None else None
+        reply = await self._call(request, shown, repeats)
+        if shown is not None:
+            shown.end()
         return without_keys(reply)
 
     async def _call(self, request: Request, on_token: Callable[[str], None] | None, repeats: Repeats) -> Reply:
         """Tries until there is a usable reply; whatever was billed on the way is in its usage."""
         await self._prepare(request)
         relay = TokenRelay(on_token) if on_token is not None else None
-        billed, failures, flawed, strangers = Usage(), 0, 0, 0
+        billed, failures, useless, strangers = Usage(), 0, 0, 0
         terms, room = self._terms, None
         while True:
-            spoken = self._say(request, terms.also(most_tokens=room), streaming=relay is not None)
+            call = self._call_for(request, terms.also(most_tokens=room), streaming=relay is not None)
             collector = Collector(request, begins_in_thought=self._begins_in_thought)
             started = time.perf_counter()
             try:
-                await self._attempt(request, spoken, collector, relay)
+                await self._attempt(request, call, collector, relay)
             except ListenerFailed as failed:
                 raise failed.error from None
             except Exception as error:  # every integration raises its own kinds
                 if collector.text or isinstance(error, Overlong):
                     billed += _spent(collector, started)
-                wanted = refusal_in(error, spoken.said, terms.also(most_tokens=room).limit_of(request))
-                if wanted.room is not None:
-                    room = wanted.room  # beside this prompt; another one leaves more
+                refusal = refusal_in(error, call.sent, terms.also(most_tokens=room).limit_of(request))
+                if refusal.room is not None:
+                    room = refusal.room  # beside this prompt; another one leaves more
                     continue
-                if (more := terms.also(wanted.features, wanted.most_tokens)) != terms:
+                if (more := terms.also(refusal.features, refusal.most_tokens)) != terms:
                     terms = more
                     continue
                 if met_another_loop(error) and strangers < STRANGER_RETRIES:
@@ -186,64 +184,64 @@ class ModelClient:
             self._begins_in_thought |= collector.began_in_thought
             reply = collector.reply(self.name, time.perf_counter() - started)
             billed += reply.usage
-            flaw = flaw_of(reply, collector, request)
-            if flaw is None:
+            unusable = collector.why_unusable(reply)
+            if unusable is None:
                 return reply.model_copy(update={"usage": billed})
-            flawed += 1
-            if not flaw.passing or flawed > FLAWED_RETRIES or not repeats(billed, flaw.what):
-                raise flaw.kind(f"{self.where} ({self.name}) {flaw.what}.", billed)
+            useless += 1
+            if not unusable.passing or useless > UNUSABLE_RETRIES or not repeats(billed, unusable.what):
+                raise unusable.kind(f"{self.where} ({self.name}) {unusable.what}.", billed)
             # Under the same seed a sampling backend would give the same nothing again.
             request = request.model_copy(update={"seed": request.backend_seed + 1, "sample": 0})
 
-    def _say(self, request: Request, terms: Terms, *, streaming: bool) -> Spoken:
+    def _call_for(self, request: Request, terms: Terms, *, streaming: bool) -> ChatCall:
         can = self.capabilities.less(terms.refused)
-        return self._speaker.say(request, can, terms, streaming=streaming and "stream" not in terms.refused)
+        return self._wrapped.call_for(request, can, terms, streaming=streaming and "stream" not in terms.refused)
 
-    async def _attempt(self, request: Request, spoken: Spoken, collector: Collector, relay: TokenRelay | None) -> None:
+    async def _attempt(self, request: Request, call: ChatCall, collector: Collector, relay: TokenRelay | None) -> None:
         """One call, at most `timeout` seconds of it; what has come by then is in the collector."""
         if relay is None:
-            await within(self.timeout, self._whole(request, spoken, collector))
-            self._judge_ending(collector)
+            await within(self.timeout, self._whole(request, call, collector))
+            self._judge_finish_reason(collector)
             return
         shown, reading = relay.attempt(), Reading(byte_limit(request))
         try:
-            if spoken.streaming:
-                await within(self.timeout, self._stream(request, spoken, collector, shown, reading))
+            if call.streaming:
+                await within(self.timeout, self._stream(request, call, collector, shown, reading))
             else:
-                shown.add(await within(self.timeout, self._whole(request, spoken, collector)))
+                shown.add(await within(self.timeout, self._whole(request, call, collector)))
         finally:
             shown.end()
-        self._judge_ending(collector, done=reading.done)
+        self._judge_finish_reason(collector, done=reading.done)
 
-    def _judge_ending(self, collector: Collector, *, done: bool = False) -> None:
+    def _judge_finish_reason(self, collector: Collector, *, done: bool = False) -> None:
         """A reply of a model that says why its replies end is cut if it does not say so."""
-        if collector.ending is not None:
-            self._names_endings = True
-        elif self._names_endings and not done and not collector.overflowed:
-            collector.ending = UNFINISHED
+        if collector.finish_reason is not None:
+            self._names_finish_reasons = True
+        elif self._names_finish_reasons and not done and not collector.overflowed:
+            collector.finish_reason = UNFINISHED
 
-    async def _whole(self, request: Request, spoken: Spoken, collector: Collector) -> str:
+    async def _whole(self, request: Request, call: ChatCall, collector: Collector) -> str:
         current.set(Reading(byte_limit(request)))
-        messages = messages_of(request, one_role=spoken.one_role)
-        shown = collector.add(message_of(await spoken.model.ainvoke(messages, **spoken.options)))
+        messages = messages_of(request, one_role=call.one_role)
+        shown = collector.add(message_of(await call.model.ainvoke(messages, **call.options)))
         return shown + collector.finish()
 
     async def _stream(
-        self, request: Request, spoken: Spoken, collector: Collector, shown: Attempt, reading: Reading
+        self, request: Request, call: ChatCall, collector: Collector, shown: Attempt, reading: Reading
     ) -> None:
         current.set(reading)
-        stream = spoken.model.astream(messages_of(request, one_role=spoken.one_role), **spoken.options)
+        stream = call.model.astream(messages_of(request, one_role=call.one_role), **call.options)
         # Closed at once on cancellation, so that the backend stops generating.
         async with aclosing(stream) as chunks:  # type: ignore[type-var]
             while not collector.overflowed:
-                chunk = await _next(chunks, ended=collector.ending is not None)
+                chunk = await _next(chunks, ended=collector.finish_reason is not None)
                 if chunk is None:
                     break
                 shown.add(collector.add(message_of(chunk)))
         shown.add(collector.finish())
 
     async def _prepare(self, request: Request) -> None:
-        if not all(getattr(model, "loaded", True) for model in self._speaker.leaves):
+        if not all(getattr(model, "loaded", True) for model in self._wrapped.leaves):
             await asyncio.to_thread(self.load)  # before the clock of the first call starts
         if request.grammar and self.capabilities.grammar and self._speaks_grammar is not None:
             probe, self._speaks_grammar = self._speaks_grammar, None
@@ -285,14 +283,14 @@ class ModelClient:
 
     @property
     def _protocol(self) -> str:
-        if all(map(speaks_openai, self._speaker.leaves)):
+        if all(map(speaks_openai, self._wrapped.leaves)):
             return "an OpenAI-compatible API (it often ends in /v1)"
-        return f"an API that {type(self._speaker.main).__name__} speaks"
+        return f"an API that {type(self._wrapped.main).__name__} speaks"
 
     def _unreadable(self, error: Exception, billed: Usage) -> UnusableReply:
         text = " ".join(redact_message(carriable(str(error))).split())[:200]
         what = f"{type(error).__name__}: {text}" if text else type(error).__name__
-        if (isinstance(error, GARBAGE) or is_no_stream(error)) and is_providers(self._speaker.main):
+        if (isinstance(error, GARBAGE) or is_no_stream(error)) and is_providers(self._wrapped.main):
             what = what if type(error) in TELLING or is_no_stream(error) else type(error).__name__
             return UnusableReply(
                 f"{self.where} answered, but not with a chat completion ({what}); check that the base URL is that of "

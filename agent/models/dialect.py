@@ -56,8 +56,8 @@ _GENERAL_PACKAGES = frozenset({"langchain_core", "langchain_community", "langcha
 
 
 @dataclass(frozen=True)
-class Said:
-    """A request in the words of one class.
+class CallArguments:
+    """A request as the arguments that one class takes.
 
     Args:
         options: keyword arguments of the call.
@@ -72,20 +72,20 @@ class Said:
     movable: frozenset[str] = frozenset()
 
 
-Dialect = Callable[[Request, Capabilities, Terms], Said]
+Dialect = Callable[[Request, Capabilities, Terms], CallArguments]
 
 
-def native(request: Request, can: Capabilities, terms: Terms = NO_TERMS) -> Said:
+def native(request: Request, can: Capabilities, terms: Terms = NO_TERMS) -> CallArguments:
     """The models of this package: `ScriptedChatModel` and `EmbeddedChatModel`."""
     asked: dict[str, Any] = {"max_tokens": request.max_tokens, "temperature": request.temperature}
     stop = {"stop": list(request.stop)} if request.stop else {}
     features = _logprobs(request, can) | _constraint(request, can)
-    return Said(asked | stop | {"seed": request.backend_seed} | features, {}, _features(features))
+    return CallArguments(asked | stop | {"seed": request.backend_seed} | features, {}, _features(features))
 
 
 def openai_compatible(
     request: Request, can: Capabilities, terms: Terms = NO_TERMS, *, names: tuple[str, str] = LIMIT_NAMES[:2]
-) -> Said:
+) -> CallArguments:
     """Servers that speak OpenAI's chat completions.
 
     `max_tokens` and `response_format` travel in the extra body: `ChatOpenAI` would rename the first to a
@@ -113,10 +113,10 @@ def openai_compatible(
     asked |= _logprobs(request, can)
     if body:
         asked["extra_body"] = body
-    return Said(asked, {}, frozenset(carries) | _features(asked | body))
+    return CallArguments(asked, {}, frozenset(carries) | _features(asked | body))
 
 
-def openai(request: Request, can: Capabilities, terms: Terms = NO_TERMS) -> Said:
+def openai(request: Request, can: Capabilities, terms: Terms = NO_TERMS) -> CallArguments:
     """OpenAI itself, which has no grammars and prefers `max_completion_tokens`."""
     no_grammar = can.model_copy(update={"grammar": False})
     return openai_compatible(request, no_grammar, terms, names=("max_completion_tokens", "max_tokens"))
@@ -142,7 +142,7 @@ def by_fields(model: BaseChatModel, bound: Mapping[str, Any] | None = None) -> D
     keeps_stop = has_own(model, "stop", bound)
     takes_schema = "format" in names
 
-    def speak(request: Request, can: Capabilities, terms: Terms = NO_TERMS) -> Said:
+    def arguments_of(request: Request, can: Capabilities, terms: Terms = NO_TERMS) -> CallArguments:
         sent: dict[str, tuple[str, Any]] = {limit: (limit, terms.limit_of(request))}
         for feature, value in _sampling(request, seeds).items():
             name = seeds[0] if feature == "seed" else feature
@@ -154,18 +154,18 @@ def by_fields(model: BaseChatModel, bound: Mapping[str, Any] | None = None) -> D
         if takes_schema and request.json_schema is not None and can.json_schema:
             sent["json_schema"] = ("format", request.json_schema)
         kept = {feature: pair for feature, pair in sent.items() if feature not in terms.refused}
-        said = dict(kept.values())
+        options = dict(kept.values())
         unset = _unset(model, fields, terms)
         owned = {feature: name for feature, (name, _) in kept.items() if name in type(model).model_fields}
         if "arguments" not in terms.refused:
-            return Said(said, unset, frozenset(kept), frozenset(owned))
-        moved = {name: said.pop(name) for name in owned.values()}
-        return Said(said, unset | moved, frozenset(kept))
+            return CallArguments(options, unset, frozenset(kept), frozenset(owned))
+        moved = {name: options.pop(name) for name in owned.values()}
+        return CallArguments(options, unset | moved, frozenset(kept))
 
-    return speak
+    return arguments_of
 
 
-def of(model: BaseChatModel, bound: Mapping[str, Any] | None = None) -> Dialect:
+def dialect_of(model: BaseChatModel, bound: Mapping[str, Any] | None = None) -> Dialect:
     """The dialect of a chat model: its class's wire format where it tells, else that of its fields."""
     if isinstance(getattr(model, "capabilities", None), Capabilities):
         return native
@@ -209,24 +209,24 @@ def has_own(model: BaseChatModel, name: str, bound: Mapping[str, Any] | None = N
     return name in model.model_fields_set and getattr(model, name, None) is not None
 
 
-def _keeping(speak: Dialect, model: BaseChatModel, bound: Mapping[str, Any] | None) -> Dialect:
+def _keeping(dialect: Dialect, model: BaseChatModel, bound: Mapping[str, Any] | None) -> Dialect:
     """A dialect that leaves the owner's temperature and extra body as they are."""
     own_body = {**(getattr(model, "extra_body", None) or {}), **((bound or {}).get("extra_body") or {})}
     # Beside the limit of a request, one that its owner set would be sent under its second name.
     own_limit: dict[str, Any] = {"max_tokens": None} if getattr(model, "max_tokens", None) is not None else {}
     keeps_temperature = has_own(model, "temperature", bound)
 
-    def keep(request: Request, can: Capabilities, terms: Terms = NO_TERMS) -> Said:
-        said = speak(request, can, terms)
-        options = dict(said.options)
+    def keeping(request: Request, can: Capabilities, terms: Terms = NO_TERMS) -> CallArguments:
+        arguments = dialect(request, can, terms)
+        options = dict(arguments.options)
         if keeps_temperature and request.temperature == 0.0:
             options.pop("temperature", None)
         if own_body and "extra_body" in options:
             options["extra_body"] = own_body | options["extra_body"]
         unset = _unset(model, {name: name for name in ("temperature", "seed", "stop", "logprobs")}, terms)
-        return Said(options, own_limit | unset, said.carries)
+        return CallArguments(options, own_limit | unset, arguments.carries)
 
-    return keep
+    return keeping
 
 
 def _unset(model: BaseChatModel, names: Mapping[str, str], terms: Terms) -> dict[str, Any]:

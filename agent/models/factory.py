@@ -113,9 +113,8 @@ def _served(name: str, base_url: str, api_key: str | None) -> ModelClient:
     from openai import DefaultAsyncHttpxClient, Timeout
     from pydantic import SecretStr
 
-    from pilotage.agent.models.transport.endpoint import speaks_gbnf
     from pilotage.agent.models.transport.guard import hooks
-    from pilotage.agent.models.transport.served import ServedChat
+    from pilotage.agent.models.transport.served import ServedChat, speaks_gbnf
 
     key = api_key or os.environ.get("OPENAI_API_KEY") or "none"
     timeout = Timeout(None, connect=CONNECT_SECONDS)

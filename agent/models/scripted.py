@@ -74,8 +74,8 @@ class ScriptedCall(BaseModel):
         return "\n".join(str(message.text) for message in self.messages)
 
 
-Line = str | ScriptedReply | Fault
-Script = Sequence[Line] | Mapping[str, Line] | Callable[[list[BaseMessage]], Line]
+ScriptLine = str | ScriptedReply | Fault
+Script = Sequence[ScriptLine] | Mapping[str, ScriptLine] | Callable[[list[BaseMessage]], ScriptLine]
 
 
 class ScriptedChatModel(BaseChatModel):
@@ -194,7 +194,7 @@ class ScriptedChatModel(BaseChatModel):
 
     def _take(
         self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
-    ) -> tuple[ScriptedCall, Line]:
+    ) -> tuple[ScriptedCall, ScriptLine]:
         """Records the call and takes its line of the script."""
         call = ScriptedCall(messages=tuple(messages), options={**options, "stop": stop})
         with self._lock:
@@ -203,7 +203,7 @@ class ScriptedChatModel(BaseChatModel):
             self._taken += 1
             return call, self._line(call, self._taken)
 
-    def _chunks(self, call: ScriptedCall, line: Line, whole: bool = False) -> Iterator[ChatGenerationChunk]:
+    def _chunks(self, call: ScriptedCall, line: ScriptLine, whole: bool = False) -> Iterator[ChatGenerationChunk]:
         """The reply word by word, or whole; the last chunk has usage and finish reason."""
         if isinstance(line, Fault):
             raise line.error()
@@ -220,9 +220,9 @@ class ScriptedChatModel(BaseChatModel):
             message = AIMessageChunk(content="".join(run), usage_metadata=usage if last else None)
             yield ChatGenerationChunk(message=message, generation_info=info or None)
 
-    def _line(self, call: ScriptedCall, number: int) -> Line:
+    def _line(self, call: ScriptedCall, number: int) -> ScriptLine:
         if callable(self.script):
-            line: Line = self.script(list(call.messages))
+            line: ScriptLine = self.script(list(call.messages))
             return line
         if isinstance(self.script, Mapping):
             for pattern, line in self.script.items():
@@ -231,7 +231,7 @@ class ScriptedChatModel(BaseChatModel):
             raise ModelError(f"No rule of the script matches call {number}: {call.text[:200]!r}.")
         if number > len(self.script):
             raise ModelError(f"The script has {len(self.script)} replies, but this is call {number}; add one.")
-        reply: Line = self.script[number - 1]
+        reply: ScriptLine = self.script[number - 1]
         return reply
 
     def _count(self, call: ScriptedCall, words: list[str]) -> UsageMetadata:

@@ -13,8 +13,7 @@ from pathlib import Path
 from pilotage.agent.errors import SandboxUnavailable, UsageError
 from pilotage.agent.sandbox.bubblewrap import bubblewrap, find_bwrap
 from pilotage.agent.sandbox.execution import Limits
-from pilotage.agent.sandbox.folders import sweep
-from pilotage.agent.sandbox.plain import plain
+from pilotage.agent.sandbox.plain import plain, sweep
 from pilotage.agent.sandbox.sandbox import LACKING, Sandbox
 
 logger = logging.getLogger("pilotage.sandbox")

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 
 from sqlalchemy import Connection, and_, or_, select
 
+from pilotage.common.statistics import wilson
 from pilotage.memory.concept import Concept, Outcomes
 from pilotage.memory.errors import InvalidConcept, UnknownConcept
 from pilotage.memory.ledger.ledger import By, Ledger
@@ -21,8 +22,6 @@ from pilotage.memory.ledger.schema import events
 
 Outcome = Literal["recalled", "recalled_solved", "followed", "helped", "harmed", "withheld", "withheld_solved"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-
-_Z_95 = 1.959964
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Uplift:
         if estimate is None:
             return -1.0, 1.0
         p, q = _share(self.shown_solved, self.shown), _share(self.withheld_solved, self.withheld)
-        (p_low, p_high), (q_low, q_high) = _wilson(p, self.shown), _wilson(q, self.withheld)
+        (p_low, p_high), (q_low, q_high) = wilson(p * self.shown, self.shown), wilson(q * self.withheld, self.withheld)
         return estimate - math.hypot(p - p_low, q_high - q), estimate + math.hypot(p_high - p, q - q_low)
 
 
@@ -205,14 +204,6 @@ def _counted(concept: Concept, names: Collection[Outcome]) -> Concept:
 def _share(some: int, of: int) -> float:
     """At most 1: counters can be recorded alone, so there may be more solved runs than runs."""
     return min(1.0, some / of)
-
-
-def _wilson(share: float, n: int) -> tuple[float, float]:
-    """95% score interval of a share (Wilson 1927)."""
-    z2 = _Z_95**2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z_95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _uplift_json(uplift: Uplift) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotage.common.files import expanded, replace
+from pilotage.common.files import replace
+from pilotage.common.paths import expanded
 from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.navigator.spaces import ActionSpec, Feature, ObservationSpec
 

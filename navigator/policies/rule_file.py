@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pilotage.common.files import expanded
+from pilotage.common.paths import expanded
 from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.navigator.policies.rules import Rule, RulePolicy, View
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pilotage.common.files import expanded
+from pilotage.common.paths import expanded
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.training.plan import ALGORITHMS, Plan, Progress, SeedResult, TrainingResult, live_plan

@@ -8,6 +8,7 @@ import pytest
 import typer
 
 from pilotage.agent.cli import app
+from pilotage.agent.cli.options import RunOptions
 
 
 def commands(command: Any, *path: str) -> Iterator[tuple[str, ...]]:
@@ -23,6 +24,22 @@ def test_a_help_page_fits_a_terminal(command_line, path):
     assert "…" not in page  # a word that was too long for its column is cut
     assert not re.search(r"<(bool|int|float|str|path|list)", page)  # a Python type in place of a word
     assert "{" not in page and "[[" not in page
+
+
+def test_what_few_need_comes_last_on_a_help_page(command_line):
+    for command in ("solve", "collect", "train", "evaluate"):
+        panels = re.findall(r"╭─ (\S.*?) ─", command_line(command, "--help", columns=80).out)
+        assert panels[-1] == "Expert" and len(panels) == len(set(panels)), panels
+
+
+def test_an_option_of_several_commands_is_declared_once():
+    found = {}
+    for group in typer.main.get_command(app).commands.values():
+        for param in group.params:
+            if param.name in RunOptions.__dataclass_fields__ and group.name in ("solve", "collect"):
+                found.setdefault(param.name, set()).add(param.help)
+    assert found.keys() == RunOptions.__dataclass_fields__.keys()
+    assert {name for name, helps in found.items() if len(helps) > 1} == {"max_seconds"}  # its default is another
 
 
 @pytest.mark.parametrize(

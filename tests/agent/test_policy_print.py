@@ -5,7 +5,7 @@ import io
 from dataclasses import replace
 
 from pilotage.agent.cli.terminal import screen
-from pilotage.agent.cli.train.policy_printing import print_policy
+from pilotage.agent.cli.train.policy import print_policy
 from pilotage.navigator.policies.policy_file import read_policy
 from pilotage.navigator.policies.pretrained import FILE
 

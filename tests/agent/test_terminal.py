@@ -1,5 +1,6 @@
 """What comes from outside is shown on a terminal, and never obeyed by it: every command that shows any."""
 
+import io
 import json
 import logging
 import re
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pilotage.agent.cli.terminal import guarded, plain, screen
+from pilotage.agent.cli.terminal import counting, guarded, plain, screen
 from pilotage.memory import ConceptDraft
 from pilotage.memory.store import ConceptStore
 from tests.navigator.banks import learnable_bank, node, write_bank
@@ -158,3 +159,11 @@ def test_a_stream_that_has_no_utf8_gets_what_it_can_show(monkeypatch, tmp_path):
             print("é \N{GRINNING FACE}")
             screen().print("é")
     assert (tmp_path / "out").read_text() == "\\xe9 \\U0001f600\n\\xe9\n"
+
+
+def test_a_bar_counts_on_a_terminal(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes the stream for a terminal
+    stream = io.StringIO()
+    with counting(screen(file=stream), "embedding") as on_progress:
+        on_progress(3, 10)
+    assert "embedding" in stream.getvalue() and "3/10" in stream.getvalue()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.agent.text import carriable, carriable_data, json_line, one_line, printable
+from pilotage.common.text import carriable, carriable_data, json_line, one_line, printable
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()) | st.sampled_from("\ud83d\ude00"))
 

@@ -2,32 +2,67 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pilotage.agent.cli.bank.score import score
-from pilotage.agent.cli.bank.traces import add_traces
-from pilotage.agent.cli.memory.open import AsJson
-from pilotage.agent.cli.outputs import Force, file_to_write, folder_to_write, keep
-from pilotage.agent.cli.terminal import App, plain, print_json, screen
+from pilotage.agent.cli.command import App
+from pilotage.agent.cli.options import AsJson, BankFolder, CostWeight, Force
+from pilotage.agent.cli.outputs import file_to_write, folder_to_write, keep
+from pilotage.agent.cli.terminal import plain, print_json, print_json_line, screen
 
-app = App(
-    help="Look at recorded reasoning trees, check them, put them together and carry them over.", no_args_is_help=True
-)
+if TYPE_CHECKING:
+    from pilotage.agent.cli.screen import Screen
+    from pilotage.navigator.values.bank_info import BankInfo
 
-app.command("add-traces")(add_traces)
+app = App(help="Look at recorded reasoning trees, check them, put them together and carry them over.")
+
+
+@app.command("add-traces")
+def add_traces(
+    results: Annotated[Path, typer.Argument(help="Results of `pilotage solve --tasks`, JSON Lines.")],
+    bank: Annotated[Path, typer.Argument(help="Folder of the bank; it must have been recorded before.")],
+    tasks: Annotated[
+        list[str], typer.Option(help="Where the tasks of the results come from, as in `pilotage solve --tasks`.")
+    ],
+    sandbox: Annotated[str, typer.Option(help="For grading programs: auto, bubblewrap, subprocess, or none.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON summary.")] = False,
+) -> None:
+    """Add the runs of a results file to a bank. Runs of another model, or with memory, are left out."""
+    from pilotage.agent.banks.sources import mixed
+    from pilotage.agent.banks.traces import TraceAdder, result_lines
+    from pilotage.agent.blocks import installed
+    from pilotage.agent.sandbox import open_sandbox
+    from pilotage.navigator.bank.bank import BankWriter
+    from pilotage.navigator.bank.reader import read_meta
+    from pilotage.navigator.bank.records import EARLIER
+    from pilotage.navigator.errors import BankError
+
+    console = screen(errors=True, soft_wrap=True)
+    meta = read_meta(bank)
+    if meta.has_earlier_routes:
+        raise BankError(f"the bank {bank} was {EARLIER}: runs of today do not belong in it; record a new one")
+    assigned, defects = mixed(tasks)
+    with BankWriter(bank, meta) as writer:
+        adder = TraceAdder(writer, assigned, installed(), open_sandbox(sandbox))
+        added = asyncio.run(adder.add(result_lines(results)))
+    for what in (*defects, *(f"{which}: {why}" for which, why in added.left_out)):
+        console.print(f"[red]left out[/] {plain(what)}")
+    console.print(f"{added.nodes} nodes added, {added.known} were there before: {plain(bank)}")
+    if as_json:
+        print_json_line({"nodes_added": added.nodes, "nodes_known": added.known, "left_out": len(added.left_out)})
+    raise typer.Exit(1 if added.left_out else 0)
+
+
 app.command("score")(score)
-
-BankFolder = Annotated[Path, typer.Argument(metavar="BANK", help="Folder of a recorded bank.")]
-CostWeight = Annotated[float, typer.Option(help="What 1,000 tokens are worth, in right answers.")]
 
 
 @app.command()
 def info(bank: BankFolder, cost_weight: CostWeight = 0.0, as_json: AsJson = False) -> None:
     """What a bank holds, and what could be won on it: fixed sequences, blocks, the oracle."""
-    from pilotage.agent.cli.bank.printing import print_info
     from pilotage.navigator.bank.bank import Bank
     from pilotage.navigator.values.bank_info import info as describe
 
@@ -35,7 +70,7 @@ def info(bank: BankFolder, cost_weight: CostWeight = 0.0, as_json: AsJson = Fals
     if as_json:
         print_json(found.to_json())
     else:
-        print_info(screen(), found)
+        _print_info(screen(), found)
 
 
 @app.command()
@@ -51,7 +86,7 @@ def verify(bank: BankFolder, as_json: AsJson = False) -> None:
         console = screen()
         for one in findings:
             colour = "red" if one.level == "error" else "yellow"
-            console.print(f"[{colour}]{one.level}[/]  {plain(one.where)}  {plain(one.what)}", soft_wrap=True)
+            console.print_line(f"[{colour}]{one.level}[/]  {plain(one.where)}  {plain(one.what)}")
         if not findings:
             console.print("[green]nothing is wrong with it[/]")
     if errors:
@@ -74,9 +109,9 @@ def merge(
         return
     console = screen()
     done = f"{report.added} nodes added, {report.known} were there already; {report.tasks} tasks in {out}"
-    console.print(plain(done), soft_wrap=True)
+    console.print_line(plain(done))
     for conflict in report.conflicts:
-        console.print(f"[yellow]conflict[/]  {plain(conflict)}: other content here; the first is kept", soft_wrap=True)
+        console.print_line(f"[yellow]conflict[/]  {plain(conflict)}: other content here; the first is kept")
 
 
 @app.command()
@@ -91,8 +126,8 @@ def split(
     as_json: AsJson = False,
 ) -> None:
     """Deal a bank's tasks into parts: whole tasks, every family in every part."""
-    from pilotage.agent.text import json_page
     from pilotage.common.files import replace
+    from pilotage.common.text import json_page
     from pilotage.navigator.bank.bank import Bank
 
     dealt = Bank.open(bank).split(shares(parts), seed)
@@ -107,7 +142,7 @@ def split(
     for name, tasks in dealt.items():
         console.print(f"{plain(name)}: {len(tasks)} tasks")
     if out is not None:
-        console.print(f"[dim]written to {plain(out)}[/]", soft_wrap=True)
+        console.print_line(f"[dim]written to {plain(out)}[/]")
 
 
 @app.command()
@@ -139,9 +174,58 @@ def export(
     if as_json:
         print_json({**vars(report), "path": str(report.path)})
     else:
-        screen().print(
-            f"{report.episodes} episodes, {report.steps} steps written to {plain(report.path)}", soft_wrap=True
-        )
+        screen().print_line(f"{report.episodes} episodes, {report.steps} steps written to {plain(report.path)}")
+
+
+def _print_info(console: Screen, found: BankInfo) -> None:
+    """What it holds, then a table of families and one of blocks."""
+    from rich.table import Table
+
+    from pilotage.navigator.bank.records import EARLIER
+
+    console.print(
+        f"[bold]{plain(found.path)}[/]  {plain(found.model)}, preset {plain(found.preset)}, {plain(found.created)}"
+    )
+    console.print(
+        f"{found.tasks} tasks, {found.nodes} nodes, {found.deepest} blocks deep, {found.tokens:,} tokens, "
+        f"{found.seconds / 3600:.1f} h of calls; costs are in 1,000 tokens a task, weighed {found.cost_weight:g}"
+    )
+    if found.earlier_routes:
+        console.print(f"{EARLIER}: it is read, and not added to")
+    table = Table("family", box=None, pad_edge=False)
+    for name in ("tasks", "nodes", "at once"):
+        table.add_column(name, justify="right")
+    table.add_column("best sequence")
+    for name in ("right", "cost", "oracle", "cost"):
+        table.add_column(name, justify="right")
+    for family, one in found.families.items():
+        table.add_row(
+            plain(family), f"{one.tasks}", f"{one.nodes}", f"{one.at_once:.0%}", plain(one.best_sequence),
+            f"{one.best_accuracy:.0%}", f"{one.best_cost:.2f}", f"{one.oracle_accuracy:.0%}", f"{one.oracle_cost:.2f}",
+        )  # fmt: skip
+    table.add_row(
+        "[bold]all[/]", f"{found.tasks}", f"{found.nodes}", f"{found.at_once:.0%}", plain(found.best_sequence),
+        f"{found.best_accuracy:.0%}", f"{found.best_cost:.2f}", f"{found.oracle_accuracy:.0%}",
+        f"{found.oracle_cost:.2f}",
+    )  # fmt: skip
+    console.print(table)
+    blocks = Table("block", box=None, pad_edge=False)
+    for name in ("nodes", "gain over stopping", "helps in", "oracle takes it", "oracle loses without"):
+        blocks.add_column(name, justify="right")
+    for name, value in found.blocks.items():
+        blocks.add_row(
+            plain(name), f"{value['nodes']}", _signed(value["gain"]), _share(value["helps"]), _share(value["chosen"]),
+            f"{value['loss_without']:.3f}",
+        )  # fmt: skip
+    console.print(blocks)
+
+
+def _signed(value: Any) -> str:
+    return "-" if value != value else f"{value:+.3f}"
+
+
+def _share(value: Any) -> str:
+    return "-" if value != value else f"{value:.0%}"
 
 
 def shares(parts: str) -> dict[str, float]:

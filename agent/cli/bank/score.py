@@ -3,46 +3,75 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pilotage.agent.cli.memory.open import AsJson
+from pilotage.agent.cli.options import AsJson, BankFolder
 from pilotage.agent.cli.outputs import file_to_write
-from pilotage.agent.cli.terminal import interruptible, plain, print_json, progress, screen
+from pilotage.agent.cli.terminal import counting, interruptible, plain, print_json, screen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rich.console import Console
-
     from pilotage.agent.banks.scorers import StepScorer
     from pilotage.agent.banks.scoring import Scored
+    from pilotage.agent.cli.screen import Screen
     from pilotage.navigator.bank.bank import Bank
 
 VALUES, JUDGE = "values", "judge"
 
 
-def score(
-    bank: Annotated[Path, typer.Argument(metavar="BANK", help="Folder of a recorded bank.")],
+@dataclass(frozen=True)
+class ScorerOptions:
+    """Who scores the steps."""
+
+    panel = "Who scores"
+
     scorer: Annotated[
         str, typer.Option(help="values (of the bank; asks nobody), judge (a model), or the address of a reward model.")
-    ] = VALUES,
+    ] = VALUES
+    model: Annotated[
+        str | None, typer.Option(help="Of judge, as in `pilotage solve`; the name that the address wants.")
+    ] = None
+    base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible server that has the judge.")] = None
+    step_tag: Annotated[str | None, typer.Option(help="What ends a step at .../pooling. (default: <extra_0>)")] = None
+    good_column: Annotated[
+        int | None, typer.Option(min=0, help="Column of the good class at .../pooling. (default: 1)")
+    ] = None
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that an address has for one reply.")] = 60.0
+
+    def open(self, bank: Bank) -> StepScorer:
+        """The scorer that is named."""
+        from pilotage.agent.banks.scorers import Judge, RemoteScorer, ValueScorer
+        from pilotage.agent.banks.scorers.remote import Pooling
+        from pilotage.agent.errors import UsageError
+
+        address = self.scorer.startswith(("http://", "https://"))
+        if not address and (self.step_tag is not None or self.good_column is not None):
+            raise UsageError("--step-tag and --good-column are for an address that ends in /pooling")
+        if address:
+            pooling = Pooling(
+                self.step_tag or Pooling.tag, Pooling.good if self.good_column is None else self.good_column
+            )
+            return RemoteScorer(self.scorer, model=self.model, pooling=pooling, timeout=self.timeout)
+        if self.scorer == VALUES:
+            return ValueScorer(bank)
+        if self.scorer == JUDGE:
+            from pilotage.agent.models import ResponseCache, load_model
+
+            return Judge(load_model(self.model or "embedded", base_url=self.base_url, cache=ResponseCache()))
+        raise UsageError(
+            f"unknown step scorer {self.scorer!r}; use {VALUES}, {JUDGE}, or an address that starts with http://"
+        )
+
+
+def score(
+    bank: BankFolder,
+    by: ScorerOptions,
     tasks: Annotated[
         list[str] | None, typer.Option(help="The tasks that the bank was recorded with; judge and address read them.")
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Of judge, as in `pilotage solve`; the name that the address wants.")
-    ] = None,
-    base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible server that has the judge.")] = None,
-    step_tag: Annotated[str | None, typer.Option(help="What ends a step at .../pooling. (default: <extra_0>)")] = None,
-    good_column: Annotated[
-        int | None, typer.Option(min=0, help="Column of the good class at .../pooling. (default: 1)")
-    ] = None,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that an address has for one reply.")] = 60.0,
     concurrency: Annotated[int, typer.Option(min=1, max=256, help="Steps at once.")] = 1,
     out: Annotated[Path | None, typer.Option(help="File of scores. (default: BANK/step-scores/NAME.jsonl)")] = None,
     as_json: AsJson = False,
@@ -55,7 +84,7 @@ def score(
 
     opened = Bank.open(bank)
     console = screen(errors=True)
-    asked = _scorer(scorer, opened, model, base_url, step_tag, good_column, timeout)
+    asked = by.open(opened)
     given = {each.task.id: each.task for each in mixed(tasks)[0]} if tasks else {}
     file = out if out is not None else default_file(bank, asked.name)
     file_to_write(file)
@@ -63,69 +92,30 @@ def score(
     with (
         interruptible(lambda: kept),
         StepScoreWriter(file, asked.name, asked.identity) as writer,
-        _shown(console) as on_step,
+        counting(console, "scoring") as shown,
     ):
+
+        def on_step(so_far: Scored) -> None:
+            shown(so_far.known + so_far.new, so_far.steps)
+
         scored = asyncio.run(score_bank(opened, asked, writer, given, concurrency=concurrency, on_step=on_step))
     for (task, node), why in scored.refused.items():
-        console.print(f"[red]no score[/] {plain(task)} {plain(node)}: {plain(why)}", soft_wrap=True)
+        console.print_line(f"[red]no score[/] {plain(task)} {plain(node)}: {plain(why)}")
     _report(scored, asked.name, file, console, as_json)
     if scored.refused:
         raise typer.Exit(1)
 
 
-def _report(scored: Scored, scorer: str, file: Path, console: Console, as_json: bool) -> None:
+def _report(scored: Scored, scorer: str, file: Path, console: Screen, as_json: bool) -> None:
     usage = scored.usage
     if as_json:
         counted = {"steps": scored.steps, "known": scored.known, "new": scored.new, "unknown": scored.unknown}
         counted["refused"] = len(scored.refused)
         print_json({"file": str(file), "scorer": scorer, **counted, "usage": usage.model_dump(mode="json")})
         return
-    console.print(
+    console.print_line(
         f"{scored.new} of {scored.steps} steps scored, {scored.known} were there before, {scored.unknown} could not be "
         f"told; {usage.llm_calls} calls, {usage.about}{usage.prompt_tokens} tokens in, "
-        f"{usage.about}{usage.completion_tokens} out",
-        soft_wrap=True,
+        f"{usage.about}{usage.completion_tokens} out"
     )
-    console.print(f"written to {plain(file)}; next: pilotage train --step-scores {plain(file)}", soft_wrap=True)
-
-
-def _scorer(
-    name: str,
-    bank: Bank,
-    model: str | None,
-    base_url: str | None,
-    step_tag: str | None,
-    good_column: int | None,
-    timeout: float,
-) -> StepScorer:
-    from pilotage.agent.banks.scorers import Judge, RemoteScorer, ValueScorer
-    from pilotage.agent.banks.scorers.remote import Pooling
-    from pilotage.agent.errors import UsageError
-
-    address = name.startswith(("http://", "https://"))
-    if not address and (step_tag is not None or good_column is not None):
-        raise UsageError("--step-tag and --good-column are for an address that ends in /pooling")
-    if address:
-        told = Pooling(step_tag or Pooling.tag, Pooling.good if good_column is None else good_column)
-        return RemoteScorer(name, model=model, pooling=told, timeout=timeout)
-    if name == VALUES:
-        return ValueScorer(bank)
-    if name == JUDGE:
-        from pilotage.agent.models import ResponseCache, load_model
-
-        return Judge(load_model(model or "embedded", base_url=base_url, cache=ResponseCache()))
-    raise UsageError(f"unknown step scorer {name!r}; use {VALUES}, {JUDGE}, or an address that starts with http://")
-
-
-@contextmanager
-def _shown(console: Console) -> Iterator[Callable[[Scored], None]]:
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with progress(console, *columns) as bar:
-        task = bar.add_task("score", total=None)
-
-        def on_step(so_far: Scored) -> None:
-            bar.update(task, total=so_far.steps, completed=so_far.known + so_far.new)
-
-        yield on_step
+    console.print_line(f"written to {plain(file)}; next: pilotage train --step-scores {plain(file)}")

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pilotage.agent.cli.memory.open import AsJson
+from pilotage.agent.cli.options import AsJson, InSample
 from pilotage.agent.cli.terminal import plain, print_json, screen
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from pilotage.agent.banks.logged import LoggedRuns
+    from pilotage.agent.cli.screen import Screen
     from pilotage.navigator.off_policy import Estimates, Figure, Log
 
 
@@ -31,9 +30,7 @@ def estimate(
     folds: Annotated[int, typer.Option(min=2, help="Parts of the tasks; each is valued by a model of the others.")] = 5,
     resamples: Annotated[int, typer.Option(min=100, max=100_000, help="Of the bootstrap over tasks.")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="Of the parts and the bootstrap.")] = 0,
-    in_sample: Annotated[
-        bool, typer.Option("--in-sample", help="Judge policies on their own training tasks too, and say so.")
-    ] = False,
+    in_sample: InSample = False,
     as_json: AsJson = False,
 ) -> None:
     """Judge policies by logged runs, without any LLM call: importance sampling, a model, and both."""
@@ -45,7 +42,7 @@ def estimate(
     log = _with_behaviour(found.log, behaviour)
     console = screen(errors=True)
     for where, why in found.left_out:
-        console.print(f"[red]left out[/] {plain(where)}: {plain(why)}", soft_wrap=True, highlight=False)
+        console.print_line(f"[red]left out[/] {plain(where)}: {plain(why)}")
     notes = _notes(behaviour)
     judged = []
     for name in policy:
@@ -89,7 +86,7 @@ def _notes(behaviour: str | None) -> list[str]:
     return notes
 
 
-def _print(console: Console, found: LoggedRuns, judged: list[Estimates], notes: list[str]) -> None:
+def _print(console: Screen, found: LoggedRuns, judged: list[Estimates], notes: list[str]) -> None:
     from rich.table import Table
 
     from pilotage.navigator.off_policy import ABOUT, BEST
@@ -102,7 +99,7 @@ def _print(console: Console, found: LoggedRuns, judged: list[Estimates], notes: 
         highlight=False,
     )
     for note in notes:
-        console.print(f"[yellow]note[/] {plain(note)}", soft_wrap=True, highlight=False)
+        console.print_line(f"[yellow]note[/] {plain(note)}")
     for one in judged:
         console.print(
             f"\n[bold]{plain(one.policy)}[/]: the runs are worth {one.effective_sample_size:.1f} of its own; "
@@ -125,9 +122,9 @@ def _print(console: Console, found: LoggedRuns, judged: list[Estimates], notes: 
             table.add_row(*row, style="bold" if name == BEST else None)
         console.print(table)
         for warning in one.warnings:
-            console.print(f"[yellow]warning[/] {plain(warning)}", soft_wrap=True, highlight=False)
+            console.print_line(f"[yellow]warning[/] {plain(warning)}")
     shown = {name: None for one in judged for name in one.by}
-    console.print("\n" + "; ".join(f"{name}: {ABOUT[name]}" for name in shown), highlight=False)
+    console.print("\n" + "; ".join(f"{name}: {ABOUT[name]}" for name in shown))
 
 
 def _share(figure: Figure, signed: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""`pilotage evaluate`: policies side by side on a recorded bank, each judged on tasks that it did not learn from."""
+"""`pilotage evaluate` and `pilotage report`: policies side by side on tasks of a bank that they did not learn from."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pilotage.agent.cli.memory.open import AsJson
-from pilotage.agent.cli.outputs import Force, folder_to_write, keep
+from pilotage.agent.cli.options import AsJson, CostWeight, Force, Hyper, InSample, Steps, expert
+from pilotage.agent.cli.outputs import folder_to_write, keep
 from pilotage.agent.cli.terminal import interruptible, plain, print_json, progress, screen
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from pilotage.agent.cli.screen import Screen
     from pilotage.navigator.evaluation import Evaluation
     from pilotage.navigator.policies.policy import Policy
 
@@ -38,43 +37,42 @@ def evaluate(
     against: Annotated[
         list[str] | None, typer.Option(metavar="P", help="Compare all with it; repeatable. (default: best-fixed)")
     ] = None,
-    folds: Annotated[int, typer.Option(min=2, help="Each is judged by what was learned from the others.")] = 5,
-    part: Annotated[
-        str | None, typer.Option(help="Judge one part of a single split instead, `test` say, by the other parts.")
-    ] = None,
-    parts: Annotated[
-        str, typer.Option(metavar="NAME=SHARE,...", help="That split, as for train.")
-    ] = "train=0.6,validation=0.2,test=0.2",
-    split_seed: Annotated[int, typer.Option(min=0, help="Of the folds or the split.")] = 0,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each learned policy in each fold.")] = 5,
-    cost_weight: Annotated[float, typer.Option(help="What 1,000 tokens are worth, in right answers.")] = 0.1,
-    efforts: Annotated[
-        str, typer.Option(metavar="E,...", help="Settings of the frontier, 0 to 1; none leaves it out.")
-    ] = "0,0.25,0.5,0.75,1",
-    retrain: Annotated[
-        bool, typer.Option("--retrain", help="Also train networks without an effort input anew for each setting.")
-    ] = False,
-    transfer: Annotated[
-        int, typer.Option(metavar="GROUPS", help="Hold groups of families out in turn; 0 leaves it out.")
-    ] = 0,
-    other_bank: Annotated[
-        Path | None, typer.Option(help="Another model's bank, to judge what was learned on this one.")
-    ] = None,
-    steps: Annotated[int | None, typer.Option(min=20, help="Of each training. (default: the algorithm's)")] = None,
-    hyper: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="As for train; repeatable.")] = None,
-    bootstrap: Annotated[int, typer.Option(min=100, help="Draws for the intervals.")] = 10_000,
-    jobs: Annotated[int, typer.Option(min=1, help="Trainings at once, each in a process of its own.")] = 1,
-    in_sample: Annotated[
-        bool, typer.Option("--in-sample", help="Judge policies on their own training tasks too, and say so.")
-    ] = False,
+    cost_weight: CostWeight = 0.1,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for the report, figures, JSON and networks; a stopped run goes on there."),
     ] = None,
+    folds: Annotated[int, typer.Option(min=2, help="Each is judged by what was learned from the others.")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each learned policy in each fold.")] = 5,
+    jobs: Annotated[int, typer.Option(min=1, help="Trainings at once, each in a process of its own.")] = 1,
+    part: Annotated[
+        str | None, expert(help="Judge one part of a single split instead, `test` say, by the other parts.")
+    ] = None,
+    parts: Annotated[
+        str, expert(metavar="NAME=SHARE,...", help="That split, as for train.")
+    ] = "train=0.6,validation=0.2,test=0.2",
+    split_seed: Annotated[int, expert(min=0, help="Of the folds or the split.")] = 0,
+    efforts: Annotated[
+        str, expert(metavar="E,...", help="Settings of the frontier, 0 to 1; none leaves it out.")
+    ] = "0,0.25,0.5,0.75,1",
+    retrain: Annotated[
+        bool, expert("--retrain", help="Also train networks without an effort input anew for each setting.")
+    ] = False,
+    transfer: Annotated[
+        int, expert(metavar="GROUPS", help="Hold groups of families out in turn; 0 leaves it out.")
+    ] = 0,
+    other_bank: Annotated[
+        Path | None, expert(help="Another model's bank, to judge what was learned on this one.")
+    ] = None,
+    steps: Steps = None,
+    hyper: Hyper = None,
+    bootstrap: Annotated[int, expert(min=100, help="Draws for the intervals.")] = 10_000,
+    in_sample: InSample = False,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare policies on a bank: accuracy and tokens on held-out tasks, with intervals and tests. No LLM call."""
+    from pilotage.agent.cli.bank.bank import shares
     from pilotage.agent.cli.evaluate.printing import print_evaluation
     from pilotage.agent.cli.train.train import hyperparameters
     from pilotage.agent.routing.policies import policy_for
@@ -89,7 +87,7 @@ def evaluate(
     plan: dict[str, Any] = {"steps": steps} if steps is not None else {}
     plan |= {"hyper": hyperparameters(hyper)} if hyper else {}
     protocol = Protocol(
-        folds, part, _shares(parts), split_seed, seeds, cost_weight, _numbers(efforts), retrain, transfer, bootstrap,
+        folds, part, shares(parts), split_seed, seeds, cost_weight, _numbers(efforts), retrain, transfer, bootstrap,
         plan=plan, jobs=jobs, in_sample=in_sample,
     )  # fmt: skip
 
@@ -125,10 +123,10 @@ def _kept(out: Path | None) -> str:
     return f"interrupted; the networks trained so far are kept in {out}; the same command goes on from there"
 
 
-def _write(console: Console, found: Evaluation, out: Path) -> None:
+def _write(console: Screen, found: Evaluation, out: Path) -> None:
     """The numbers first, so that they are there whatever becomes of the figures."""
-    from pilotage.agent.text import json_page
     from pilotage.common.files import replace
+    from pilotage.common.text import json_page
     from pilotage.navigator.errors import NavigatorError
 
     content = found.to_json()
@@ -139,17 +137,17 @@ def _write(console: Console, found: Evaluation, out: Path) -> None:
 
         page = write_report(content, out)[0]
     except NavigatorError as error:
-        console.print(f"the numbers are in {plain(out / RESULT)}; there is no report: {plain(error)}", soft_wrap=True)
+        console.print_line(f"the numbers are in {plain(out / RESULT)}; there is no report: {plain(error)}")
     else:
-        console.print(f"written to {plain(page)}", soft_wrap=True)
+        console.print_line(f"written to {plain(page)}")
 
 
 @contextmanager
-def _shown(console: Console) -> Iterator[tuple[Report, Callable[[str], None]]]:
+def _shown(console: Screen) -> Iterator[tuple[Report, Callable[[str], None]]]:
     """Progress with the time left; without a terminal a line now and then."""
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TaskProgressColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with progress(console, *columns, transient=True) as bar:
         shown = bar.add_task("starting", total=None)
         clock = _Clock()
@@ -184,12 +182,6 @@ class _Clock:
         return f"{done / total:.0%} of the trainings are done, about {seconds / 60:.0f} min left"
 
 
-def _shares(parts: str) -> dict[str, float]:
-    from pilotage.agent.cli.bank.bank import shares
-
-    return shares(parts)
-
-
 def _numbers(given: str) -> tuple[float, ...]:
     from pilotage.agent.errors import UsageError
 
@@ -199,3 +191,34 @@ def _numbers(given: str) -> tuple[float, ...]:
         return tuple(dict.fromkeys(float(one) for one in given.split(",")))
     except ValueError:
         raise UsageError(f"--efforts {given!r} are no numbers from 0 to 1; write --efforts 0,0.5,1, or none") from None
+
+
+def report(
+    evaluation: Annotated[Path, typer.Argument(metavar="FILE", help="The evaluation.json of `pilotage evaluate`.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where to write; made where it is not there.")],
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the HTML report and the figures of an evaluation anew. The same file gives the same bytes."""
+    from pilotage.navigator.report import read_evaluation, write_report
+
+    content = read_evaluation(evaluation)
+    folder_to_write(out)
+    if not _is_its_own(content, out):
+        keep(out / "report.html", force)
+    written = write_report(content, out)
+    if as_json:
+        print_json([str(path) for path in written])
+    else:
+        screen().print_line(f"{len(written)} files written; open {plain(written[0])}")
+
+
+def _is_its_own(content: dict[str, Any], folder: Path) -> bool:
+    """Whether the report in the folder is of this same evaluation, and may be made anew."""
+    from pilotage.navigator.errors import NavigatorError
+    from pilotage.navigator.report import read_evaluation
+
+    try:
+        return read_evaluation(folder / "evaluation.json") == content
+    except NavigatorError:
+        return False

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pilotage.agent.cli.terminal import plain
+
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.table import Table
 
+    from pilotage.agent.cli.screen import Screen
     from pilotage.navigator.evaluation import Comparison, Evaluation, PolicyFigures
 
 
-def print_evaluation(console: Console, found: Evaluation) -> None:
+def print_evaluation(console: Screen, found: Evaluation) -> None:
     """What was judged, a table of all policies, what each is worth, seeds, transfer, and what to beware of."""
-    from pilotage.agent.cli.terminal import plain
-
     protocol, bank = found.protocol, found.bank
     how = f"in {protocol.folds} folds" if protocol.kind == "cross-fit" else f"of the part {protocol.part}"
     console.print(
@@ -32,7 +32,7 @@ def print_evaluation(console: Console, found: Evaluation) -> None:
         console.print(f"[yellow]note[/]  {plain(sentence)}")
 
 
-def _print_accuracy(console: Console, found: Evaluation, against: str, figures: bool) -> None:
+def _print_accuracy(console: Screen, found: Evaluation, against: str, figures: bool) -> None:
     pairs = {one.policy: one for one in found.comparisons if one.against == against}
     columns = ["right", "tokens"] if figures else ["tasks"]
     table = _table("policy", *columns, f"points over {against}", "p")
@@ -41,14 +41,14 @@ def _print_accuracy(console: Console, found: Evaluation, against: str, figures: 
         if not figures and pair is None:
             continue
         cells = [_right(one), _tokens(one)] if figures else [str(pair.tasks) if pair else ""]
-        table.add_row(_name(one.name), *cells, *_difference(pair))
+        table.add_row(plain(one.name), *cells, *_difference(pair))
     console.print(table)
     if pairs:
         console.print("[dim]p: exact McNemar test, adjusted by Holm for the number of policies[/]")
     console.print()
 
 
-def _print_value(console: Console, found: Evaluation, against: str) -> None:
+def _print_value(console: Screen, found: Evaluation, against: str) -> None:
     pairs = [one for one in found.comparisons if one.against == against]
     if not pairs:
         return
@@ -59,13 +59,13 @@ def _print_value(console: Console, found: Evaluation, against: str) -> None:
             "" if one.cost_ratio_interval is None else f"{one.cost_ratio:.2f} {_span(one.cost_ratio_interval, '.2f')}"
         )
         gain = f"{one.value_difference:+.3f} {_span(one.value_interval, '+.3f')}"
-        table.add_row(_name(one.policy), gain, ratio, *([_closed(one)] if gap else []))
+        table.add_row(plain(one.policy), gain, ratio, *([_closed(one)] if gap else []))
     console.print(table)
     weight = found.protocol.cost_weight
     console.print(f"[dim]value: share right less {weight:g} for 1,000 tokens; gap: to the oracle, in value[/]\n")
 
 
-def _print_seeds(console: Console, found: Evaluation) -> None:
+def _print_seeds(console: Screen, found: Evaluation) -> None:
     several = [one for one in found.policies if one.seeds]
     if not several:
         return
@@ -73,23 +73,23 @@ def _print_seeds(console: Console, found: Evaluation) -> None:
     for one in several:
         scores = [seed.accuracy for seed in one.seeds]
         middle = "" if one.iqm is None else f"{one.iqm.accuracy:.1%} {_percents(one.iqm.interval)}"
-        table.add_row(_name(one.name), str(len(scores)), f"{min(scores):.1%}", f"{max(scores):.1%}", middle)
+        table.add_row(plain(one.name), str(len(scores)), f"{min(scores):.1%}", f"{max(scores):.1%}", middle)
     console.print(table)
     console.print("[dim]middle half: interquartile mean over all seeds and tasks, with an interval over seeds[/]\n")
 
 
-def _print_calibration(console: Console, found: Evaluation) -> None:
+def _print_calibration(console: Screen, found: Evaluation) -> None:
     known = [(one.name, one.calibration) for one in found.policies if one.calibration is not None]
     if not known:
         return
     table = _table("predicted success", "off by", "Brier score", "runs")
     for name, one in known:
-        table.add_row(_name(name), f"{one.ece:.1%}", f"{one.brier:.3f}", f"{one.n:,.0f}")
+        table.add_row(plain(name), f"{one.ece:.1%}", f"{one.brier:.3f}", f"{one.n:,.0f}")
     console.print(table)
     console.print()
 
 
-def _print_transfer(console: Console, found: Evaluation) -> None:
+def _print_transfer(console: Screen, found: Evaluation) -> None:
     for kind, title in (("family", "unseen families"), ("bank", "another bank")):
         rows = [one for one in found.transfer if one.kind == kind]
         if not rows:
@@ -97,10 +97,10 @@ def _print_transfer(console: Console, found: Evaluation) -> None:
         table = _table(title, "right", "tokens", "points over best-fixed")
         for held_out in dict.fromkeys(one.held_out for one in rows):
             here = [one for one in rows if one.held_out == held_out]
-            table.add_row(f"[bold]{_name(held_out)}[/], {here[0].tasks} tasks", "", "", "")
+            table.add_row(f"[bold]{plain(held_out)}[/], {here[0].tasks} tasks", "", "", "")
             for one in here:
                 gain = f"{100 * one.difference:+.1f} {_span([100 * end for end in one.interval], '+.0f')}"
-                table.add_row(f"  {_name(one.policy)}", f"{one.accuracy:.1%}", f"{1000 * one.cost:,.0f}", gain)
+                table.add_row(f"  {plain(one.policy)}", f"{one.accuracy:.1%}", f"{1000 * one.cost:,.0f}", gain)
         console.print(table)
         console.print()
 
@@ -108,19 +108,11 @@ def _print_transfer(console: Console, found: Evaluation) -> None:
 def _table(first: str, *others: str) -> Table:
     from rich.table import Table
 
-    from pilotage.agent.cli.terminal import plain
-
     table = Table(box=None, pad_edge=False, collapse_padding=True, padding=(0, 2))
     table.add_column(plain(first), overflow="fold")
     for name in others:
         table.add_column(plain(name), justify="right")
     return table
-
-
-def _name(name: str) -> str:
-    from pilotage.agent.cli.terminal import plain
-
-    return plain(name)
 
 
 def _right(one: PolicyFigures) -> str:

@@ -7,37 +7,31 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pilotage.agent.cli.memory.open import AsJson, Embedder, Index, Memory, Namespace, new_run, open_store, undo_command
-from pilotage.agent.cli.terminal import plain, print_json, progress, screen
+from pilotage.agent.cli.memory.options import IndexedStoreOptions, StoreOptions, new_run
+from pilotage.agent.cli.memory.printing import concept_json, print_concepts
+from pilotage.agent.cli.options import AsJson
+from pilotage.agent.cli.terminal import counting, plain, print_json, screen
 
 if TYPE_CHECKING:
     from pilotage.memory.ledger.stats import StoreStats
 
 
 def reindex(
-    embedder: Embedder = None,
-    memory: Memory = None,
-    namespace: Namespace = "default",
-    index: Index = None,
+    place: IndexedStoreOptions,
     as_json: AsJson = False,
 ) -> None:
     """Rebuild the indexes from the ledger, and move to another embedder with --embedder. Go on after a stop."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-
-    console = screen(errors=True)
-    columns = (TextColumn("embedding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    keeps = embedder is None
+    embeds = place.embedder is None
     with (
-        open_store(memory, namespace, index=index, embeds=keeps) as store,
-        progress(console, *columns, transient=True) as shown,
+        place.open(embeds=embeds) as store,
+        counting(screen(errors=True), "embedding", transient=True) as on_progress,
     ):
-        bar = shown.add_task("reindex", total=None)
-        done = store.reindex(embedder, on_progress=lambda done, total: shown.update(bar, completed=done, total=total))
+        done = store.reindex(place.embedder, on_progress=on_progress)
         stats = store.stats()
     if as_json:
         print_json({"embedded": done, "embedder": stats.embedder})
     else:
-        screen().print(f"embedded with {plain(stats.embedder)}: {done}; the indexes are built anew", soft_wrap=True)
+        screen().print_line(f"embedded with {plain(stats.embedder)}: {done}; the indexes are built anew")
 
 
 def prune(
@@ -46,12 +40,11 @@ def prune(
         float, typer.Option(help="Retire what harms more often than it helps with this probability.")
     ] = 0.9,
     idle: Annotated[int, typer.Option(help="Retire what was recalled so often and never helped.")] = 20,
-    memory: Memory = None,
-    namespace: Namespace = "default",
+    *,
+    place: StoreOptions,
     as_json: AsJson = False,
 ) -> None:
     """Retire what harms or never helps; can be undone as a whole."""
-    from pilotage.agent.cli.memory.printing import concept_json, print_concepts
     from pilotage.agent.errors import UsageError
     from pilotage.memory.edits.prune import PruneRule
 
@@ -60,12 +53,12 @@ def prune(
     except ValueError as error:
         raise UsageError(str(error)) from None
     run = new_run("prune")
-    with open_store(memory, namespace) as store:
+    with place.open() as store:
         gone = store.prune(rule, dry_run=dry_run, run=run)
     reasons = [rule.reason(concept.outcomes) or "" for concept in gone]
     if as_json:
-        told = [{"reason": reason, **concept_json(one)} for reason, one in zip(reasons, gone, strict=True)]
-        print_json({"run": None if dry_run or not gone else run, "pruned": told})
+        pruned = [{"reason": reason, **concept_json(one)} for reason, one in zip(reasons, gone, strict=True)]
+        print_json({"run": None if dry_run or not gone else run, "pruned": pruned})
         return
     console = screen()
     if not gone:
@@ -75,32 +68,26 @@ def prune(
     if dry_run:
         console.print(f"[dim]{len(gone)} would be retired; nothing was changed[/]")
     else:
-        console.print(
-            f"{len(gone)} retired; [dim]{plain(undo_command(run, memory, namespace))} takes it back[/]", soft_wrap=True
-        )
+        console.print_line(f"{len(gone)} retired; [dim]{plain(place.undo_command(run))} takes it back[/]")
 
 
-def credit(memory: Memory = None, namespace: Namespace = "default", as_json: AsJson = False) -> None:
+def credit(place: StoreOptions, as_json: AsJson = False) -> None:
     """Show what the concepts, and the memory as a whole, are worth by public evidence."""
-    from pilotage.agent.cli.memory.printing import print_concepts
-
-    with open_store(memory, namespace) as store:
+    with place.open() as store:
         report = store.credit()
     if as_json:
         print_json(report.to_json())
         return
     console, whole = screen(), report.memory
     if whole.estimate is None:
-        console.print(
-            f"uplift of the hints: not known yet ({whole.shown} runs with hints, {whole.withheld} held out)",
-            soft_wrap=True,
+        console.print_line(
+            f"uplift of the hints: not known yet ({whole.shown} runs with hints, {whole.withheld} held out)"
         )
     else:
         low, high = whole.interval_95
-        console.print(
+        console.print_line(
             f"uplift of the hints: {whole.estimate:+.1%} solved (95% interval {low:+.1%} to {high:+.1%}; "
-            f"{whole.shown} runs with hints, {whole.withheld} held out)",
-            soft_wrap=True,
+            f"{whole.shown} runs with hints, {whole.withheld} held out)"
         )
     if report.concepts:
         figures = [f"{one.outcomes.posterior:.2f}" for one in report.concepts]
@@ -109,12 +96,12 @@ def credit(memory: Memory = None, namespace: Namespace = "default", as_json: AsJ
 
 def stats(
     all_: Annotated[bool, typer.Option("--all", help="Also count the concepts of every namespace.")] = False,
-    memory: Memory = None,
-    namespace: Namespace = "default",
+    *,
+    place: StoreOptions,
     as_json: AsJson = False,
 ) -> None:
     """Show how much there is, of what, and what it is stored with."""
-    with open_store(memory, namespace) as store:
+    with place.open() as store:
         found = store.stats()
         spaces = store.namespaces() if all_ else None
     if as_json:
@@ -122,21 +109,19 @@ def stats(
         return
     console = screen()
     for name, value in _rows(found, spaces):
-        console.print(f"[dim]{name:12}[/] {value}", soft_wrap=True)
+        console.print_line(f"[dim]{name:12}[/] {value}")
 
 
 def doctor(
     repair: Annotated[
         bool, typer.Option("--repair", help="Rebuild the indexes that disagree with the ledger.")
     ] = False,
-    memory: Memory = None,
-    namespace: Namespace = "default",
-    embedder: Embedder = None,
-    index: Index = None,
+    *,
+    place: IndexedStoreOptions,
     as_json: AsJson = False,
 ) -> None:
     """Check the ledger and its indexes; exit code 1 where something is wrong."""
-    with open_store(memory, namespace, embedder, index=index, embeds=True) as store:
+    with place.open() as store:
         findings = store.doctor(repair=repair)
     if as_json:
         print_json([asdict(finding) for finding in findings])
@@ -146,7 +131,7 @@ def doctor(
             mark = "[green]ok[/]" if finding.ok else "[red]--[/]"
             mended = "  [green]repaired[/]" if finding.repaired and finding.ok else ""
             remedy = f"  [yellow]{plain(finding.remedy)}[/]" if not finding.ok else ""
-            console.print(f"{mark}  {finding.what:13}  {plain(finding.found)}{mended}{remedy}", soft_wrap=True)
+            console.print_line(f"{mark}  {finding.what:13}  {plain(finding.found)}{mended}{remedy}")
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
 

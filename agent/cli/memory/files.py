@@ -8,20 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pilotage.agent.cli.memory.open import (
-    AsJson,
-    Cause,
-    Embedder,
-    Index,
-    Memory,
-    Namespace,
-    named,
-    new_run,
-    open_store,
-    undo_command,
-)
-from pilotage.agent.cli.outputs import Force, file_to_write, keep
-from pilotage.agent.cli.terminal import exact_json, plain, print_json, progress, screen
+from pilotage.agent.cli.memory.options import Cause, IndexedStoreOptions, StoreOptions, named, new_run
+from pilotage.agent.cli.options import AsJson, Force
+from pilotage.agent.cli.outputs import file_to_write, keep
+from pilotage.agent.cli.terminal import counting, exact_json, plain, print_json, screen
 from pilotage.common.paths import expanded
 
 if TYPE_CHECKING:
@@ -35,8 +25,8 @@ def export(
     form: Annotated[
         str, typer.Option("--format", help="jsonl (everything) or arcmemo (its JSON, without retired concepts).")
     ] = "jsonl",
-    memory: Memory = None,
-    namespace: Namespace = "default",
+    *,
+    place: StoreOptions,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -45,7 +35,7 @@ def export(
     if file != "-":
         file_to_write(expanded(file), "FILE")
         keep(expanded(file), force)
-    with open_store(memory, namespace) as store:
+    with place.open() as store:
         try:
             with named(file):
                 count = store.export(exact_json(sys.stdout) if file == "-" else file, form=chosen)
@@ -58,7 +48,7 @@ def export(
     if as_json:
         print_json({"exported": count, "file": file, "format": form})
     else:
-        screen().print(f"{count} concepts written to {plain(file)}", soft_wrap=True)
+        screen().print_line(f"{count} concepts written to {plain(file)}")
 
 
 def import_(
@@ -66,40 +56,34 @@ def import_(
     form: Annotated[str, typer.Option("--format", help="auto, jsonl or arcmemo (JSON or YAML).")] = "auto",
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out lines that cannot be read.")] = False,
     cause: Cause = "",
-    memory: Memory = None,
-    namespace: Namespace = "default",
-    embedder: Embedder = None,
-    index: Index = None,
+    *,
+    place: IndexedStoreOptions,
     as_json: AsJson = False,
 ) -> None:
     """Add the concepts of an export or of an ArcMemo file, all or none."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-
     chosen: Any = _one_of(form, ("auto", "jsonl", "arcmemo"))
     if file != "-":
         with named(file):
             expanded(file).open("rb").close()  # before a memory is made for nothing
-    run, console = new_run("import"), screen(errors=True)
-    columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    run = new_run("import")
     with (
-        open_store(memory, namespace, embedder, index=index, embeds=True, creates=True) as store,
-        progress(console, *columns, transient=True) as shown,
+        place.open(creates=True) as store,
+        counting(screen(errors=True), "reading", transient=True) as on_progress,
     ):
-        bar = shown.add_task("import", total=None)
         report = store.import_(
             sys.stdin.buffer if file == "-" else file,
             form=chosen,
             skip_bad=skip_bad,
             cause=cause or Path(file).name,
             run=run,
-            on_progress=lambda done, total: shown.update(bar, completed=done, total=total),
+            on_progress=on_progress,
         )
     if as_json:
         from dataclasses import asdict
 
         print_json({**asdict(report), "run": run if report.added else None})
     else:
-        _print_report(report, undo_command(run, memory, namespace))
+        _print_report(report, place.undo_command(run))
 
 
 def _print_report(report: ImportReport, undo: str) -> None:
@@ -114,17 +98,17 @@ def _print_report(report: ImportReport, undo: str) -> None:
     console.print(", ".join(parts))
     for conflict in report.conflicts[:_SHOWN]:
         what = f"{conflict.where}: id {conflict.id} has other content here, kept as it is ({conflict.title})"
-        console.print(f"  [red]conflict[/]  {plain(what)}", soft_wrap=True)
+        console.print_line(f"  [red]conflict[/]  {plain(what)}")
     for defect in report.defects[:_SHOWN]:
-        console.print(f"  [yellow]defect[/]  {plain(str(defect))}", soft_wrap=True)
+        console.print_line(f"  [yellow]defect[/]  {plain(str(defect))}")
     for held in report.held_back[:_SHOWN]:
         what = f"{held}: reads as a command to a model; it is kept and never shown to one"
-        console.print(f"  [yellow]held back[/]  {plain(what)}", soft_wrap=True)
+        console.print_line(f"  [yellow]held back[/]  {plain(what)}")
     more = max(len(report.held_back), len(report.defects), len(report.conflicts)) - _SHOWN
     if more > 0:
         console.print(f"  [dim]and {more} more; --json has all[/]")
     if report.added:
-        console.print(f"[dim]{plain(undo)} takes it back[/]", soft_wrap=True)
+        console.print_line(f"[dim]{plain(undo)} takes it back[/]")
 
 
 def _one_of(form: str, choices: tuple[str, ...]) -> str:

@@ -1,31 +1,63 @@
-"""`pilotage memory`: look at, edit, carry over and check what was learnt."""
+"""`pilotage memory`: look at, edit, carry over, check and serve what was learnt."""
 
 from __future__ import annotations
 
-from pilotage.agent.cli.memory import care as memory_care
-from pilotage.agent.cli.memory import files as memory_files
-from pilotage.agent.cli.memory import mcp as memory_mcp
-from pilotage.agent.cli.memory import read as memory_read
-from pilotage.agent.cli.memory import write as memory_write
-from pilotage.agent.cli.terminal import App
+import sys
+from typing import Annotated
 
-app = App(help="Look at, edit, carry over and check what was learnt.", no_args_is_help=True)
+import typer
 
-app.command("list")(memory_read.list_concepts)
-app.command("show")(memory_read.show)
-app.command("search")(memory_read.search)
-app.command("history")(memory_read.history)
-app.command("add")(memory_write.add)
-app.command("edit")(memory_write.edit)
-app.command("merge")(memory_write.merge)
-app.command("forget")(memory_write.forget)
-app.command("restore")(memory_write.restore)
-app.command("undo")(memory_write.undo)
-app.command("export")(memory_files.export)
-app.command("import")(memory_files.import_)
-app.command("reindex")(memory_care.reindex)
-app.command("prune")(memory_care.prune)
-app.command("credit")(memory_care.credit)
-app.command("stats")(memory_care.stats)
-app.command("doctor")(memory_care.doctor)
-app.command("mcp")(memory_mcp.mcp)
+from pilotage.agent.cli.command import App
+from pilotage.agent.cli.memory import care, files, read, write
+from pilotage.agent.cli.memory.options import IndexedStoreOptions
+
+app = App(help="Look at, edit, carry over and check what was learnt.")
+
+for name, command in (
+    ("list", read.list_concepts),
+    ("show", read.show),
+    ("search", read.search),
+    ("history", read.history),
+    ("add", write.add),
+    ("edit", write.edit),
+    ("merge", write.merge),
+    ("forget", write.forget),
+    ("restore", write.restore),
+    ("undo", write.undo),
+    ("export", files.export),
+    ("import", files.import_),
+    ("reindex", care.reindex),
+    ("prune", care.prune),
+    ("credit", care.credit),
+    ("stats", care.stats),
+    ("doctor", care.doctor),
+):
+    app.command(name)(command)
+
+
+@app.command("mcp")
+def mcp(
+    place: IndexedStoreOptions,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Offer no tool that writes.")] = False,
+    http: Annotated[bool, typer.Option("--http", help="Serve over HTTP at /mcp instead of stdin and stdout.")] = False,
+    host: Annotated[str, typer.Option(help="With --http: where to listen. There is no authentication.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="With --http: on which port.", min=1, max=65535)] = 8787,
+) -> None:
+    """Serve a memory to MCP clients: recall, search, get, list, history, add, revise, forget, feedback, undo."""
+    from pilotage.agent.errors import UsageError
+
+    try:
+        from pilotage.memory.adapters.mcp import build_server
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("mcp", "mcp_types"):
+            raise
+        raise UsageError("the MCP server needs an extra: install it with `pip install 'pilotage[mcp]'`") from error
+
+    with place.open(creates=not read_only) as store:
+        server = build_server(store, read_only=read_only)
+        store.warm()
+        if not http:
+            server.run("stdio")
+            return
+        print(f"MCP at http://{host}:{port}/mcp, namespace '{place.namespace}'; stop with Ctrl-C", file=sys.stderr)
+        server.run("streamable-http", host=host, port=port)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from pilotage.agent.cli.terminal import plain
 
+if TYPE_CHECKING:
+    from pilotage.agent.cli.screen import Screen
     from pilotage.memory import Concept, ConceptDraft
     from pilotage.memory.ledger.ledger import Event
 
@@ -18,12 +20,10 @@ _TAIL = 5  # events shown with a concept
 
 
 def print_concepts(
-    console: Console, concepts: Sequence[Concept], extra: tuple[str, Sequence[str]] | None = None
+    console: Screen, concepts: Sequence[Concept], extra: tuple[str, Sequence[str]] | None = None
 ) -> None:
     """A table of concepts, with one column more where there is something to say of each."""
     from rich.table import Table
-
-    from pilotage.agent.cli.terminal import plain
 
     table = Table(box=None, pad_edge=False)
     table.add_column("id", no_wrap=True)
@@ -48,15 +48,14 @@ def print_concepts(
     console.print(table)
 
 
-def print_concept(console: Console, concept: Concept, history: Sequence[Event]) -> None:
+def print_concept(console: Screen, concept: Concept, history: Sequence[Event]) -> None:
     """One concept: as a prompt shows it, then what is known of it."""
     from rich.markup import escape
 
-    from pilotage.agent.cli.terminal import plain
     from pilotage.memory.render import render
 
     shown = render([concept], 100_000).text
-    console.print(escape(shown) if shown else "[yellow]never shown to a model[/]", soft_wrap=True)
+    console.print_line(escape(shown) if shown else "[yellow]never shown to a model[/]")
     print_held(console, concept)
     outcomes, origin = concept.outcomes, concept.provenance
     counts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in outcomes.model_dump().items() if count)
@@ -79,24 +78,22 @@ def print_concept(console: Console, concept: Concept, history: Sequence[Event]) 
     console.print()
     for name, value in rows:
         if value:
-            console.print(f"[dim]{name:12}[/] {value}", soft_wrap=True)
+            console.print_line(f"[dim]{name:12}[/] {value}")
     earlier = len(history) - _TAIL
     console.print("\n[dim]history[/]" + (f" [dim]({earlier} earlier events are not shown)[/]" if earlier > 0 else ""))
     print_events(console, history[-_TAIL:], titles=None)
 
 
-def print_events(console: Console, events: Iterable[Event], titles: dict[str, str] | None) -> None:
+def print_events(console: Screen, events: Iterable[Event], titles: dict[str, str] | None) -> None:
     """Two lines an event: what happened when, and by whom and why; with titles where they are of several concepts."""
-    from pilotage.agent.cli.terminal import plain
-
     for event in events:
         what = event.action + (f" {event.undoes}" if event.undoes is not None else "")
         concept = "" if titles is None else f"{short(event.concept_id)}  {titles.get(event.concept_id, '')}"
         when = event.at[:16].replace("T", " ")
-        console.print(f"{event.seq:6}  [dim]{when}[/]  {what:10}  {plain(concept)}".rstrip(), soft_wrap=True)
+        console.print_line(f"{event.seq:6}  [dim]{when}[/]  {what:10}  {plain(concept)}".rstrip())
         parts = [f"by {event.actor}", event.cause, f"run {event.run}" if event.run else ""]
         parts += [f"changed {', '.join(event.changes)}"] if event.changes else []
-        console.print(f"        [dim]{plain(', '.join(part for part in parts if part))}[/]", soft_wrap=True)
+        console.print_line(f"        [dim]{plain(', '.join(part for part in parts if part))}[/]")
 
 
 def short(id: str) -> str:
@@ -109,21 +106,19 @@ def concept_json(concept: Concept) -> dict[str, Any]:
     return concept.model_dump(mode="json")
 
 
-def print_held(console: Console, draft: ConceptDraft) -> None:
+def print_held(console: Screen, draft: ConceptDraft) -> None:
     """What of a concept is never shown to a model, a line each; nothing where all of it may be."""
     from rich.markup import escape
 
     from pilotage.memory.text.prompt_injection import held_back
 
     for part in held_back(draft):
-        said = f"{part} reads as a command to a model: it is kept and never shown to one"
-        console.print(f"  [yellow]held back[/]  {escape(said)}", soft_wrap=True)
+        sentence = f"{part} reads as a command to a model: it is kept and never shown to one"
+        console.print_line(f"  [yellow]held back[/]  {escape(sentence)}")
 
 
 def held_json(concept: Concept) -> dict[str, Any]:
     """What of a concept is never shown to a model, field and text."""
-    from dataclasses import asdict
-
     from pilotage.memory.text.prompt_injection import held_back
 
     return {"held_back": [asdict(part) for part in held_back(concept)]}
@@ -140,6 +135,4 @@ def _credit(concept: Concept) -> str:
 
 def event_json(event: Event) -> dict[str, Any]:
     """An event, all of it."""
-    from dataclasses import asdict
-
     return asdict(event)

@@ -6,7 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
-from pilotage.agent.cli.memory.open import AsJson, Embedder, Index, Memory, Namespace, open_store
+from pilotage.agent.cli.memory.options import IndexedStoreOptions, StoreOptions
+from pilotage.agent.cli.memory.printing import (
+    concept_json,
+    event_json,
+    held_json,
+    print_concept,
+    print_concepts,
+    print_events,
+    print_held,
+    short,
+)
+from pilotage.agent.cli.options import AsJson
 from pilotage.agent.cli.terminal import print_json, screen
 
 
@@ -20,15 +31,13 @@ def list_concepts(
     ] = "added",
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     offset: Annotated[int, typer.Option(min=0, help="Pass over so many.")] = 0,
-    memory: Memory = None,
-    namespace: Namespace = "default",
+    *,
+    place: StoreOptions,
     as_json: AsJson = False,
 ) -> None:
     """List concepts."""
-    from pilotage.agent.cli.memory.printing import concept_json, print_concepts
-
     filters: dict[str, Any] = {"kind": kind, "status": status, "sort": sort, "limit": limit, "offset": offset}
-    with open_store(memory, namespace) as store:
+    with place.open() as store:
         found = store.browse(**filters)
         total = store.count()
     if as_json:
@@ -45,14 +54,12 @@ def list_concepts(
 
 def show(
     id: Annotated[str, typer.Argument(metavar="ID", help="Id of a concept, or the start of it.")],
-    memory: Memory = None,
-    namespace: Namespace = "default",
+    *,
+    place: StoreOptions,
     as_json: AsJson = False,
 ) -> None:
     """Show a concept as a prompt would, and what is known of it: credit, provenance, history."""
-    from pilotage.agent.cli.memory.printing import concept_json, event_json, held_json, print_concept
-
-    with open_store(memory, namespace) as store:
+    with place.open() as store:
         concept = store.get(store.find_id(id))
         history = store.history(concept.id)
     if as_json:
@@ -67,17 +74,14 @@ def search(
     recall: Annotated[
         bool, typer.Option("--recall", help="What an agent would recall, and the prompt that it would see.")
     ] = False,
-    memory: Memory = None,
-    namespace: Namespace = "default",
-    embedder: Embedder = None,
-    index: Index = None,
+    *,
+    place: IndexedStoreOptions,
     as_json: AsJson = False,
 ) -> None:
     """Search by meaning and by words."""
-    from pilotage.agent.cli.memory.printing import concept_json, print_concepts, print_held, short
     from pilotage.memory.render import render
 
-    with open_store(memory, namespace, embedder, index=index, embeds=True) as store:
+    with place.open() as store:
         if recall:
             recollection = store.recall(text, limit)
             hits, related = list(recollection.hits), [hit.concept for hit in recollection.related]
@@ -97,7 +101,7 @@ def search(
         return
     print_concepts(console, concepts, ("similarity", [f"{hit.similarity:.2f}" for hit in hits]))
     if recall:
-        console.print(f"\n{shown.text}", markup=False, soft_wrap=True)
+        console.print_line(f"\n{shown.text}", markup=False)
         for one in concepts:
             print_held(console, one)
         if shown.left_out:
@@ -110,14 +114,12 @@ def history(
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="The last so many events.")] = 20,
     run: Annotated[str | None, typer.Option(help="Only the events of this run.")] = None,
-    memory: Memory = None,
-    namespace: Namespace = "default",
+    *,
+    place: StoreOptions,
     as_json: AsJson = False,
 ) -> None:
     """Show what happened: to one concept, in one run, or to the whole memory."""
-    from pilotage.agent.cli.memory.printing import event_json, print_events
-
-    with open_store(memory, namespace) as store:
+    with place.open() as store:
         if id is not None:
             events = [event for event in store.history(store.find_id(id)) if run in (None, event.run)][-limit:]
         else:

@@ -7,26 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pilotage.agent.cli.memory.open import (
-    AsJson,
-    Cause,
-    Embedder,
-    Index,
-    Memory,
-    Namespace,
-    named,
-    new_run,
-    open_store,
-    undo_command,
-)
+from pilotage.agent.cli.memory.options import Cause, IndexedStoreOptions, StoreOptions, named, new_run
+from pilotage.agent.cli.memory.printing import concept_json, event_json, held_json, print_events, print_held, short
+from pilotage.agent.cli.options import AsJson
 from pilotage.agent.cli.terminal import plain, print_json, screen
+from pilotage.agent.errors import UsageError
 from pilotage.common.paths import expanded
 
 if TYPE_CHECKING:
     from pilotage.memory import Concept
     from pilotage.memory.concept import Status
 
-_TOLD = {
+_LISTS = frozenset(("cues", "implementation", "keywords", "parameters"))
+_HEAD = "# Edit, save and close. An empty file or one that is not changed leaves the concept as it is.\n"
+_OUTCOMES = {
     "added": ("added", ""),
     "known": ("known", "  [dim]exactly this was there already[/]"),
     "same text": (
@@ -51,15 +45,11 @@ def add(
         typer.Option("--anyway", help="Also where a stored one differs in a first capital, blanks or a full stop."),
     ] = False,
     cause: Cause = "",
-    memory: Memory = None,
-    namespace: Namespace = "default",
-    embedder: Embedder = None,
-    index: Index = None,
+    *,
+    place: IndexedStoreOptions,
     as_json: AsJson = False,
 ) -> None:
     """Add a concept from options, or one or more from a file."""
-    from pilotage.agent.cli.memory.printing import concept_json, held_json, print_held
-    from pilotage.agent.errors import UsageError
     from pilotage.memory import ConceptDraft
 
     if (file is None) == (title is None):
@@ -67,18 +57,18 @@ def add(
     if file is not None:
         drafts = [ConceptDraft.parse(one) for one in _objects(file)]
     else:
-        said = {"title": title, "kind": kind, "description": description, "cues": cue, "implementation": step}
-        drafts = [ConceptDraft.parse({key: value for key, value in said.items() if value is not None})]
-    with open_store(memory, namespace, embedder, index=index, embeds=True, creates=True) as store:
+        given = {"title": title, "kind": kind, "description": description, "cues": cue, "implementation": step}
+        drafts = [ConceptDraft.parse({key: value for key, value in given.items() if value is not None})]
+    with place.open(creates=True) as store:
         status: Status = "trusted" if trusted else "provisional"
         made = store.propose(drafts, cause=cause, run=new_run("add"), status=status, allow_duplicate=anyway)
         stored = [store.get(one.id) for one in made]
     if as_json:
-        told = zip(stored, made, strict=True)
-        print_json([concept_json(concept) | {"outcome": one.outcome} | held_json(concept) for concept, one in told])
+        pairs = zip(stored, made, strict=True)
+        print_json([concept_json(concept) | {"outcome": one.outcome} | held_json(concept) for concept, one in pairs])
         return
     for concept, one in zip(stored, made, strict=True):
-        _line(concept, *_TOLD[one.outcome])
+        _line(concept, *_OUTCOMES[one.outcome])
         print_held(screen(), one.draft)
 
 
@@ -93,23 +83,17 @@ def edit(
         bool, typer.Option("--show-anyway", help="You have read it: models are shown all of it, as it is then.")
     ] = False,
     cause: Cause = "",
-    memory: Memory = None,
-    namespace: Namespace = "default",
-    embedder: Embedder = None,
-    index: Index = None,
+    *,
+    place: IndexedStoreOptions,
     as_json: AsJson = False,
 ) -> None:
     """Change a concept: by --set, from a file, or in $EDITOR."""
-    from pilotage.agent.cli.memory.edit import changes_from_editor, changes_from_flags
-    from pilotage.agent.cli.memory.printing import concept_json, held_json, print_held
-    from pilotage.agent.errors import UsageError
-
     if set_ and file is not None:
         raise UsageError("give either --set or --file")
-    with open_store(memory, namespace, embedder, index=index, embeds=True) as store:
+    with place.open() as store:
         before = store.get(store.find_id(id))
         if set_:
-            changes = changes_from_flags(set_)
+            changes = _changes_from_flags(set_)
         elif file is not None:
             found = _objects(file)
             if len(found) != 1:
@@ -118,7 +102,7 @@ def edit(
         elif show_anyway:
             changes = {}
         else:
-            changes = changes_from_editor(before)
+            changes = _changes_from_editor(before)
         after = before
         if changes:
             after = store.revise(before.id, changes, cause=cause, expected_version=before.version)
@@ -137,17 +121,13 @@ def merge(
     keep: Annotated[str, typer.Argument(metavar="KEEP", help="The concept that stays.")],
     others: Annotated[list[str], typer.Argument(metavar="OTHER", help="Those that become part of it.")],
     cause: Cause = "",
-    memory: Memory = None,
-    namespace: Namespace = "default",
-    embedder: Embedder = None,
-    index: Index = None,
+    *,
+    place: IndexedStoreOptions,
     as_json: AsJson = False,
 ) -> None:
     """Make one concept of several; the others are retired and point to it, their outcomes are added up."""
-    from pilotage.agent.cli.memory.printing import concept_json
-
     run = new_run("merge")
-    with open_store(memory, namespace, embedder, index=index, embeds=True) as store:
+    with place.open() as store:
         gone = [store.find_id(other) for other in others]
         merged = store.merge(store.find_id(keep), gone, cause=cause, run=run)
         effect = bool(store.events(1, run=run))
@@ -156,29 +136,29 @@ def merge(
         return
     _line(merged, "merged", f"  [dim]{len(gone)} into it[/]" if effect else "  [dim]they were merged before[/]")
     if effect:
-        _undo_hint(run, memory, namespace)
+        _undo_hint(run, place)
 
 
 def forget(
     ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids, or their starts.")],
     cause: Cause = "",
-    memory: Memory = None,
-    namespace: Namespace = "default",
+    *,
+    place: StoreOptions,
     as_json: AsJson = False,
 ) -> None:
     """Retire concepts: no search finds them, the history keeps them."""
-    _change("forget", ids, cause, memory, namespace, as_json)
+    _change("forget", ids, cause, place, as_json)
 
 
 def restore(
     ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids, or their starts.")],
     cause: Cause = "",
-    memory: Memory = None,
-    namespace: Namespace = "default",
+    *,
+    place: StoreOptions,
     as_json: AsJson = False,
 ) -> None:
     """Bring retired concepts back, as provisional."""
-    _change("restore", ids, cause, memory, namespace, as_json)
+    _change("restore", ids, cause, place, as_json)
 
 
 def undo(
@@ -187,18 +167,14 @@ def undo(
     ] = None,
     run: Annotated[str | None, typer.Option(help="Undo everything that this run did.")] = None,
     cause: Cause = "",
-    memory: Memory = None,
-    namespace: Namespace = "default",
-    embedder: Embedder = None,
+    *,
+    place: IndexedStoreOptions,
     as_json: AsJson = False,
 ) -> None:
     """Take back an event or a whole run. The history keeps both; an undo can be undone."""
-    from pilotage.agent.cli.memory.printing import event_json, print_events
-    from pilotage.agent.errors import UsageError
-
     if (event is None) == (run is None):
         raise UsageError("give either the number of an event or --run RUN; `pilotage memory history` shows both")
-    with open_store(memory, namespace, embedder, embeds=True) as store:
+    with place.open() as store:
         done = store.undo(event, cause=cause) if event is not None else store.undo_run(run or "", cause=cause)
         titles = {one.concept_id: store.get(one.concept_id).title for one in done}
     if as_json:
@@ -207,12 +183,10 @@ def undo(
         print_events(screen(), done, titles)
 
 
-def _change(action: str, ids: list[str], cause: str, memory: str | None, namespace: str, as_json: bool) -> None:
+def _change(action: str, ids: list[str], cause: str, place: StoreOptions, as_json: bool) -> None:
     """Retires or restores some concepts as one run, after every id was found."""
-    from pilotage.agent.cli.memory.printing import concept_json
-
     run = new_run(action)
-    with open_store(memory, namespace) as store:
+    with place.open() as store:
         for id in (full := [store.find_id(one) for one in ids]):
             (store.forget if action == "forget" else store.restore)(id, cause=cause, run=run)
         changed = [store.get(id) for id in full]
@@ -221,7 +195,7 @@ def _change(action: str, ids: list[str], cause: str, memory: str | None, namespa
         return
     for concept in changed:
         _line(concept, concept.status)
-    _undo_hint(run, memory, namespace)
+    _undo_hint(run, place)
 
 
 def _objects(file: str) -> list[Any]:
@@ -237,10 +211,57 @@ def _objects(file: str) -> list[Any]:
 
 
 def _line(concept: Concept, what: str, note: str = "") -> None:
-    from pilotage.agent.cli.memory.printing import short
-
-    screen().print(f"[green]{what}[/]  {plain(short(concept.id))}  {plain(concept.title)}{note}", soft_wrap=True)
+    screen().print_line(f"[green]{what}[/]  {plain(short(concept.id))}  {plain(concept.title)}{note}")
 
 
-def _undo_hint(run: str, memory: str | None, namespace: str) -> None:
-    screen().print(f"[dim]{plain(undo_command(run, memory, namespace))} takes it back[/]", soft_wrap=True)
+def _undo_hint(run: str, place: StoreOptions) -> None:
+    screen().print_line(f"[dim]{plain(place.undo_command(run))} takes it back[/]")
+
+
+def _changes_from_flags(assignments: list[str]) -> dict[str, Any]:
+    """Fields to values; a list is JSON, or one item a line."""
+    from pilotage.common.json_text import NotJson, read_json
+    from pilotage.memory import ConceptDraft
+
+    changes: dict[str, Any] = {}
+    for assignment in assignments:
+        field, equals, value = assignment.partition("=")
+        field = field.strip()
+        if not equals:
+            raise UsageError(f"--set takes FIELD=VALUE, not '{assignment}'")
+        if field not in ConceptDraft.model_fields:
+            known = ", ".join(ConceptDraft.model_fields)
+            raise UsageError(f"a concept's content has no field '{field}': choose from {known}")
+        if field not in _LISTS:
+            changes[field] = value
+        elif value.lstrip().startswith("["):
+            try:
+                changes[field] = read_json(value)
+            except NotJson as error:
+                raise UsageError(f"--set {field}: not valid JSON ({error})") from None
+        else:
+            changes[field] = [line for line in value.splitlines() if line.strip()]
+    return changes
+
+
+def _changes_from_editor(concept: Concept) -> dict[str, Any]:
+    """The fields that a person changed in $EDITOR; the concept is shown as YAML."""
+    import click
+    import yaml
+
+    from pilotage.memory.formats.documents import load_document
+
+    draft = concept.draft.model_dump(mode="json")
+    text = _HEAD + yaml.safe_dump(draft, sort_keys=False, allow_unicode=True, width=100)
+    try:
+        edited = click.edit(text, extension=".yaml")
+    except click.ClickException as error:
+        raise UsageError(f"no editor could be used ({error.message}): set $EDITOR, or use --set or --file") from None
+    content = edited is not None and any(line.strip() and line[0] != "#" for line in edited.splitlines())
+    if edited is None or not content:
+        return {}
+    document = load_document(edited.encode(), "the edited text")
+    if not isinstance(document, dict):
+        raise UsageError("the edited text is no concept: keep its 'field: value' lines")
+    before = load_document(text.encode(), "the concept")
+    return {field: value for field, value in document.items() if before.get(field) != value}

@@ -10,14 +10,14 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 from rich.table import Table
 
 from pilotage.agent.batch.batch import ResultsFile, solve_all
 from pilotage.agent.batch.continual import memory_copy, shuffled, solve_continually
 from pilotage.agent.batch.results import key, regrade
 from pilotage.agent.batch.summary import Figures
-from pilotage.agent.cli.assembly import assemble, memory_place
+from pilotage.agent.cli.assembly import assemble, memory_place, model_of
 from pilotage.agent.cli.terminal import interruptible, plain, print_json_line, progress, screen
 from pilotage.agent.errors import ModelUnavailable, UsageError
 from pilotage.agent.routing.policies import policy_file, policy_label
@@ -28,8 +28,7 @@ from pilotage.agent.task import Task
 from pilotage.agent.tasks import load_tasks
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from pilotage.agent.cli.screen import Screen
     from pilotage.agent.models.client import ModelClient
     from pilotage.agent.runner import ReasoningAgent
 
@@ -42,7 +41,7 @@ DECIDING = (
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """Which tasks to solve, in which orders, and where the results go.
 
     Attributes:
@@ -69,7 +68,7 @@ class Plan:
         return [(self.order or 0) + number for number in range(self.orders)]
 
 
-def solve_tasks(plan: Plan, settings: Settings, *, as_json: bool) -> int:
+def solve_tasks(plan: BatchPlan, settings: Settings, *, as_json: bool) -> int:
     """Solves the tasks of a source; the exit code is 1 where a task could not be read or was not answered usably."""
     _require_sense(plan, settings)
     source = load_tasks(plan.spec)
@@ -81,7 +80,7 @@ def solve_tasks(plan: Plan, settings: Settings, *, as_json: bool) -> int:
     with ExitStack() as stack:
         results = model = None
         if plan.out is not None:
-            model = _model_of(settings)
+            model = model_of(settings)
             file = ResultsFile(plan.out, resume=plan.resume, settings=common, conditions=_conditions(settings, model))
             results = stack.enter_context(file)
             _say_what_is_untold(results, console)
@@ -112,7 +111,7 @@ def solve_tasks(plan: Plan, settings: Settings, *, as_json: bool) -> int:
     return 1 if source.defects or total.failed else 0
 
 
-def _require_sense(plan: Plan, settings: Settings) -> None:
+def _require_sense(plan: BatchPlan, settings: Settings) -> None:
     if plan.orders is not None and plan.out is None:
         raise UsageError("--orders needs --out: the copies of the memory are kept beside it")
     if plan.orders is not None and "://" in settings.memory:
@@ -128,7 +127,7 @@ def _learning(settings: Settings) -> str:
     return f"every={settings.learn_every}" if settings.learn_every else "each"
 
 
-def _settings_of_order(plan: Plan, settings: Settings, seed: int | None) -> Settings:
+def _settings_of_order(plan: BatchPlan, settings: Settings, seed: int | None) -> Settings:
     """The settings with the memory of one order: where there are several, a copy, so that they do not meet."""
     if plan.orders is None or plan.out is None or settings.memory == "none":
         return settings
@@ -137,14 +136,6 @@ def _settings_of_order(plan: Plan, settings: Settings, seed: int | None) -> Sett
         raise UsageError(f"{copies} holds copies of an earlier run; remove it, add --resume, or choose another --out")
     copy = memory_copy(Path(memory_place(settings)), copies / f"order-{seed}")
     return settings.model_copy(update={"memory": str(copy)})
-
-
-def _model_of(settings: Settings) -> ModelClient:
-    """The model, which need not be loaded yet for a file to know it by."""
-    from pilotage.agent.models import ResponseCache, load_model
-
-    cache = ResponseCache() if settings.cache else None
-    return load_model(settings.model, base_url=settings.base_url, cache=cache, slots=settings.concurrency)
 
 
 def _conditions(settings: Settings, model: ModelClient) -> dict[str, Any]:
@@ -164,7 +155,7 @@ def _short_hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:8]
 
 
-def _say_what_is_untold(results: ResultsFile, console: Console) -> None:
+def _say_what_is_untold(results: ResultsFile, console: Screen) -> None:
     """Says what a file of an older version leaves open, and what is made of it."""
     if results.untold:
         console.print(
@@ -175,7 +166,7 @@ def _say_what_is_untold(results: ResultsFile, console: Console) -> None:
 
 
 def _say_what_changed(
-    results: ResultsFile, tasks: list[Task], order: int | None, settings: Settings, console: Console
+    results: ResultsFile, tasks: list[Task], order: int | None, settings: Settings, console: Screen
 ) -> None:
     """Says which results do not answer the tasks as they are now, after grading those anew that do."""
     if not results.done:
@@ -226,14 +217,14 @@ def _solve(
     order: int | None,
     settings: Settings,
     results: ResultsFile | None,
-    console: Console,
+    console: Screen,
     as_json: bool,
 ) -> Figures:
     columns = (
-        TextColumn("solving" if order is None else f"order {order}"),
+        "solving" if order is None else f"order {order}",
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[right]}"),
+        "{task.fields[right]}",
         TimeRemainingColumn(),
     )
     figures = Figures()
@@ -289,11 +280,11 @@ def memory_note(run: Run) -> str:
         "withheld": len(run.withheld),
         "learned": len(run.learned),
     }
-    said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    return f" ({said})" if said else ""
+    parts = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    return f" ({parts})" if parts else ""
 
 
-def _print_summary(console: Console, figures: dict[str, Any], out: Path | None) -> None:
+def _print_summary(console: Screen, figures: dict[str, Any], out: Path | None) -> None:
     table = Table(show_header=False, box=None)
     table.add_row("tasks", f"{figures['tasks']}")
     if figures["accuracy"] is not None:

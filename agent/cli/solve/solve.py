@@ -6,15 +6,19 @@ import asyncio
 import re
 import sys
 from contextlib import ExitStack, aclosing
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pilotage.agent.cli.command import Command
+from pilotage.agent.cli.options import Limit, RunOptions, expert, for_tasks
 from pilotage.agent.cli.outputs import file_to_write
-from pilotage.agent.cli.solve.question import asked
-from pilotage.agent.cli.terminal import Command, interruptible, print_json_line, say
+from pilotage.agent.cli.terminal import interruptible, print_json_line, say
+from pilotage.agent.errors import UsageError
+from pilotage.common.paths import expanded
 
 if TYPE_CHECKING:
     from pilotage.agent.runner import ReasoningAgent
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
     from pilotage.agent.task import Task
 
 EMBEDDER = "minilm"
+MOST_BYTES = 10 << 20
+"""Of a question."""
 LEARN_VALUE = re.compile(r"each|every=.*")
 
 
@@ -37,37 +43,41 @@ class Solve(Command):
         return super().parse_args(ctx, given)
 
 
-def solve(
-    question: Annotated[
-        str | None,
-        typer.Argument(help="The question to solve; - reads standard input, @FILE a file.", show_default=False),
-    ] = None,
-    tasks: Annotated[
-        str | None, typer.Option(help="Many tasks: FILE.jsonl, gsm8k:FILE, or gym:FAMILY,...;size=20;seed=1.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Results file (JSON Lines), one object a task.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Solve the first N tasks only.")] = None,
-    concurrency: Annotated[int | None, typer.Option(help="Tasks at once. (default: 1)")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an existing results file.")] = False,
-    model: Annotated[
-        str | None,
-        typer.Option(help="embedded[:NAME], a GGUF path, or PROVIDER:MODEL. (default: embedded)"),
-    ] = None,
-    base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible server that has the model.")] = None,
+@dataclass(frozen=True)
+class SolveOptions(RunOptions):
+    """The settings that `pilotage solve` can be given."""
+
     policy: Annotated[
         str | None,
         typer.Option(
             help="default (trained), rules, random, llm (the model chooses), FILE.safetensors, FILE.toml, or "
             "fixed:BLOCK,BLOCK,...; epsilon=0.1:POLICY explores. (default: default)"
         ),
-    ] = None,
+    ] = None
     effort: Annotated[
         str | None,
         typer.Option(help="Of a policy trained with --effort-input: low, medium, high, or 0 to 1. (default: medium)"),
+    ] = None
+    memory: Annotated[str | None, typer.Option(help="Memory folder, or none. (default: in the user's data folder)")] = (
+        None
+    )
+    holdout: Annotated[
+        float | None,
+        expert(help="Share of the tasks that run without hints, to measure what hints are worth. (default: 0)"),
+    ] = None
+    observation: Annotated[str | None, expert(help="free, probe, rlot or rlot+free. (default: free)")] = None
+
+
+def solve(
+    settings: SolveOptions,
+    question: Annotated[
+        str | None,
+        typer.Argument(help="The question to solve; - reads standard input, @FILE a file.", show_default=False),
     ] = None,
-    memory: Annotated[
-        str | None, typer.Option(help="Memory folder, or none. (default: in the user's data folder)")
-    ] = None,
+    tasks: Annotated[str | None, for_tasks(help="FILE.jsonl, gsm8k:FILE, or gym:FAMILY,...;size=20;seed=1.")] = None,
+    out: Annotated[Path | None, for_tasks(help="Results file (JSON Lines), one object a task.")] = None,
+    limit: Limit = None,
+    resume: Annotated[bool, for_tasks("--resume", help="Go on with an existing results file.")] = False,
     learn: Annotated[
         str | None,
         typer.Option(
@@ -77,75 +87,40 @@ def solve(
         ),
     ] = None,
     no_learn: Annotated[bool, typer.Option("--no-learn", help="Only read memory.")] = False,
-    holdout: Annotated[
-        float | None,
-        typer.Option(help="Share of the tasks that run without hints, to measure what hints are worth. (default: 0)"),
-    ] = None,
-    order: Annotated[int | None, typer.Option(min=0, help="Shuffle the tasks by this seed.")] = None,
+    order: Annotated[int | None, expert(min=0, help="Shuffle the tasks by this seed.")] = None,
     orders: Annotated[
         int | None,
-        typer.Option(min=1, help="Solve the tasks in N orders, each from its own copy of the memory. Needs --out."),
+        expert(min=1, help="Solve the tasks in N orders, each from its own copy of the memory. Needs --out."),
     ] = None,
-    observation: Annotated[str | None, typer.Option(help="free, probe, rlot or rlot+free. (default: free)")] = None,
-    sandbox: Annotated[
-        str | None, typer.Option(help="auto, bubblewrap, subprocess (weaker), or none. (default: auto)")
-    ] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Token budget of a task. (default: 6000)")] = None,
-    max_steps: Annotated[
-        int | None, typer.Option(help="Blocks of a task. (default: 8; with --observation rlot: 6)")
-    ] = None,
-    max_calls: Annotated[int | None, typer.Option(help="LLM calls of a task. (default: 24)")] = None,
-    max_seconds: Annotated[float | None, typer.Option(help="Seconds of a task. (default: 600)")] = None,
-    reply_tokens: Annotated[
-        int | None,
-        typer.Option(help="Least limit of every reply, for models that think. (default: each block's own)"),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Sampling seed. (default: 0)")] = None,
-    cache: Annotated[
-        bool | None, typer.Option("--cache/--no-cache", help="Reuse recorded replies. (default: cache)")
-    ] = None,
-    thread: Annotated[
-        str | None, typer.Option(help="Name of the run; the same command resumes it if it was killed.")
-    ] = None,
+    thread: Annotated[str | None, expert(help="Name of the run; the same command resumes it if it was killed.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a task.")] = False,
 ) -> None:
     """Solve a QUESTION, or the tasks of --tasks."""
-    from pilotage.agent.errors import UsageError
-    from pilotage.agent.settings import settings_from
-    from pilotage.agent.text import carriable
+    from pilotage.common.text import carriable
 
     if tasks is None:
-        question = asked(question)
+        question = question_of(question)
     elif question is not None:
         raise UsageError("give either a question or --tasks, not both")
-    flags = {
-        name: value
-        for name, value in locals().items()
-        if name in {"model", "base_url", "policy", "memory", "observation", "sandbox", "cache", "seed", "holdout"}
-        or name in {"effort", "max_tokens", "max_steps", "max_calls", "max_seconds", "reply_tokens", "concurrency"}
-    }
-    flags |= learning(learn, no_learn)
-    settings = with_a_memory_that_opens(settings_from(flags))
+    chosen = with_a_memory_that_opens(settings.settings(**learning(learn, no_learn)))
     if tasks is not None:
-        from pilotage.agent.cli.solve.batch import Plan, solve_tasks
+        from pilotage.agent.cli.solve.batch import BatchPlan, solve_tasks
 
         if thread is not None:
             raise UsageError("--thread names the run of one question; --out and --resume keep those of --tasks")
-        plan = Plan(tasks, out=out, limit=limit, resume=resume, order=order, orders=orders)
-        raise typer.Exit(solve_tasks(plan, settings, as_json=as_json))
+        plan = BatchPlan(tasks, out=out, limit=limit, resume=resume, order=order, orders=orders)
+        raise typer.Exit(solve_tasks(plan, chosen, as_json=as_json))
     assert question is not None
     if out is not None:
         file_to_write(out)
     thread = None if thread is None else carriable(thread)
-    if limit is not None or order is not None or orders is not None or settings.learn_every:
+    if limit is not None or order is not None or orders is not None or chosen.learn_every:
         raise UsageError("--limit, --order, --orders and --learn every=N are for the tasks of --tasks")
-    _solve_one(question, settings, out=out, thread=thread, as_json=as_json)
+    _solve_one(question, chosen, out=out, thread=thread, as_json=as_json)
 
 
 def learning(learn: str | None, no_learn: bool) -> dict[str, Any]:
     """The settings that `--learn` and `--no-learn` stand for; raises UsageError where they make no sense."""
-    from pilotage.agent.errors import UsageError
-
     if no_learn and learn is not None:
         raise UsageError("give --learn or --no-learn, not both")
     if no_learn:
@@ -173,6 +148,49 @@ def with_a_memory_that_opens(settings: Settings) -> Settings:
     size = f"{find(EMBEDDER).bytes / 1e6:.0f} MB"
     say(f"without memory: it needs a model of {size}, which `pilotage models pull {EMBEDDER}` fetches")
     return settings.model_copy(update={"memory": "none"})
+
+
+def question_of(given: str | None) -> str:
+    """The question that was given as an argument, in a file (`@FILE`), or on standard input (`-`, or a pipe alone).
+
+    Raises:
+        UsageError: there is none, or it cannot be read.
+    """
+    if given is None:
+        question = "" if sys.stdin is None or sys.stdin.isatty() else _piped()
+        if not question.strip():
+            raise UsageError(
+                "give either a question or --tasks; - reads the question from standard input, @FILE from a file"
+            )
+        return question
+    question = _piped() if given == "-" else _of_file(given[1:]) if given.startswith("@") else given
+    if not question.strip():
+        raise UsageError("the question is empty")
+    return question
+
+
+def _piped() -> str:
+    return _text(sys.stdin.buffer, "standard input")
+
+
+def _of_file(name: str) -> str:
+    path = expanded(name)
+    try:
+        with path.open("rb") as file:
+            return _text(file, str(path))
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise UsageError(f"the question @{name} names a file that cannot be read: {why}") from None
+
+
+def _text(file: IO[bytes], where: str) -> str:
+    content = file.read(MOST_BYTES + 1)  # not all of it: it may have no end
+    if len(content) > MOST_BYTES:
+        raise UsageError(f"{where} has more than {MOST_BYTES >> 20} MB, which no model reads as one question")
+    try:
+        return content.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise UsageError(f"{where} is not UTF-8 text") from None
 
 
 def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: str | None, as_json: bool) -> None:

@@ -7,30 +7,36 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from pilotage.agent.cli.options import BaseUrl, LimitMinutes, MaxSteps, MaxTokens, Model
 from pilotage.agent.cli.terminal import plain, progress
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from pilotage.agent.banks.live_training import RecordingDynamics
+    from pilotage.agent.cli.screen import Screen
     from pilotage.navigator.training.train import Plan, Progress, TrainingResult
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveOptions:
     """The options of `pilotage train` that are for live training alone."""
 
-    tasks: list[str]
-    model: str | None
-    base_url: str | None
-    record: Path | None
-    episodes: int | None
-    limit_minutes: float | None
-    max_llm_calls: int | None
-    max_steps: int | None
-    max_tokens: int | None
+    panel = "With --live"
+
+    tasks: Annotated[
+        list[str] | None, typer.Option(help="FILE.jsonl, gsm8k:FILE, or gym:FAMILY,...;size=20;seed=1. Repeatable.")
+    ] = None
+    model: Model = None
+    base_url: BaseUrl = None
+    record: Annotated[Path | None, typer.Option(help="Bank that keeps every node. (default: OUT.bank)")] = None
+    episodes: Annotated[int | None, typer.Option(min=1, help="Runs of training tasks. (default: 300)")] = None
+    limit_minutes: LimitMinutes = None
+    max_llm_calls: Annotated[int | None, typer.Option(min=1, help="Begin no node after so many calls in all.")] = None
+    max_steps: MaxSteps = None
+    max_tokens: MaxTokens = None
 
     def require_sense(self, live: bool, bank: Path | None, algorithm: str) -> None:
         """Raises UsageError where the options contradict each other."""
@@ -51,14 +57,14 @@ class Live:
 
 
 def train_on_live(
-    wanted: Live,
+    options: LiveOptions,
     preset: str | None,
     algorithm: str,
     given: dict[str, Any],
     out: Path,
     resume: Path | None,
     tensorboard: Path | None,
-    console: Console,
+    console: Screen,
 ) -> TrainingResult:
     """Trains on the tasks; `given` are fields of `Plan`."""
     from pilotage.agent.banks.collect import unfit
@@ -70,27 +76,27 @@ def train_on_live(
     from pilotage.agent.settings import settings_from
     from pilotage.navigator.training.train import live_plan, train_live
 
-    episodes = wanted.episodes or 300
+    episodes, tasks = options.episodes or 300, options.tasks or []
     if given["steps"] is None:
         del given["steps"]
     plan = live_plan(episodes, algorithm, **given)
-    flags = {name: getattr(wanted, name) for name in ("model", "base_url", "max_steps", "max_tokens")}
+    flags = {name: getattr(options, name) for name in ("model", "base_url", "max_steps", "max_tokens")}
     flags["observation"] = preset
     settings = settings_from(flags | {"max_seconds": MAX_SECONDS, "memory": "none", "learn": False})
     settings = settings.model_copy(update={"policy": "random", "effort": None})
-    assigned, defects = mixed(wanted.tasks)
-    limits = Limits(wanted.max_llm_calls, wanted.limit_minutes)
-    folder = wanted.record or out.with_name(out.name + ".bank")
+    assigned, defects = mixed(tasks)
+    limits = Limits(options.max_llm_calls, options.limit_minutes)
+    folder = options.record or out.with_name(out.name + ".bank")
     with assemble(settings) as agent:
         left_out = {each.task.id: why for each in assigned if (why := unfit(each.task, agent.components)) is not None}
         for what in (*defects, *(f"{id}: {why}" for id, why in left_out.items())):
-            console.print(f"[red]left out[/] {plain(what)}", soft_wrap=True)
+            console.print_line(f"[red]left out[/] {plain(what)}")
         chosen = [each for each in assigned if each.task.id not in left_out]
         if not chosen:
             raise UsageError("no task is left to train on: give tasks that have an answer")
         with (
             recorded_in(folder, agent.components) as writer,
-            RecordingDynamics(agent.components, chosen, writer, limits=limits, sources=wanted.tasks) as dynamics,
+            RecordingDynamics(agent.components, chosen, writer, limits=limits, sources=tasks) as dynamics,
             _shown(console, plan, dynamics) as (on_step, on_piece),
         ):
             result = train_live(
@@ -104,10 +110,9 @@ def train_on_live(
                 on_step=on_step,
             )
     spent = dynamics.spent
-    console.print(
+    console.print_line(
         f"{spent.nodes} nodes, {spent.fresh} of them run in this sitting, {spent.usage.llm_calls} LLM calls and "
-        f"{spent.usage.about}{spent.usage.total_tokens:,} tokens in all; recorded in {plain(folder)}",
-        soft_wrap=True,
+        f"{spent.usage.about}{spent.usage.total_tokens:,} tokens in all; recorded in {plain(folder)}"
     )
     if dynamics.stopped_by is not None:
         limit = dynamics.stopped_by.replace("_", "-")
@@ -117,34 +122,34 @@ def train_on_live(
 
 @contextmanager
 def _shown(
-    console: Console, plan: Plan, dynamics: RecordingDynamics
+    console: Screen, plan: Plan, dynamics: RecordingDynamics
 ) -> Iterator[tuple[Callable[[], None], Callable[[Progress], None]]]:
-    from rich.progress import BarColumn, TextColumn
+    from rich.progress import BarColumn
 
     from pilotage.agent.banks.progress import clock
 
-    columns = (TextColumn("training"), BarColumn(), TextColumn("{task.fields[said]}"))
+    columns = ("training", BarColumn(), "{task.fields[status]}")
     total, started = plan.seeds * plan.length, time.monotonic()
     steps, scores = 0, ""
 
-    def said() -> str:
+    def status() -> str:
         left = (time.monotonic() - started) / steps * max(total - steps, 0) if steps else None
         spent = dynamics.spent
         return f"{spent.nodes} nodes, {spent.usage.llm_calls} calls, {clock(left)} left at this pace{scores}"
 
     with progress(console, *columns) as bar:
-        task = bar.add_task("training", total=total, said="")
-        dynamics.on_node = lambda node: bar.update(task, said=said())
+        task = bar.add_task("training", total=total, status="")
+        dynamics.on_node = lambda node: bar.update(task, status=status())
 
         def on_step() -> None:
             nonlocal steps
             steps += 1
-            bar.update(task, completed=steps, said=said())
+            bar.update(task, completed=steps, status=status())
 
         def on_piece(piece: Progress) -> None:
             nonlocal scores
             scores = f"; {piece.accuracy:.1%} right for {1000 * piece.cost:,.0f} tokens on the validation tasks"
             if not console.is_terminal:
-                console.print(f"seed {piece.seed}, step {piece.step:,} of {piece.steps:,}: {said()}", soft_wrap=True)
+                console.print_line(f"seed {piece.seed}, step {piece.step:,} of {piece.steps:,}: {status()}")
 
         yield on_step, on_piece

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pilotage.agent.cli.memory.open import AsJson
-from pilotage.agent.cli.terminal import App, print_json, screen
+from pilotage.agent.cli.command import App
+from pilotage.agent.cli.options import AsJson
+from pilotage.agent.cli.terminal import plain, print_json, screen
 
-app = App(help="Look at trained policies.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from pilotage.agent.cli.screen import Screen
+    from pilotage.navigator.policies.policy_file import Header, Tensors
+
+app = App(help="Look at trained policies.")
+
+
+EFFORTS = ("only", "low", "medium", "high")
+"""Order in which they are shown; `only` where there is no dial."""
 
 
 @app.callback()
@@ -45,7 +55,6 @@ def show(
         }
         print_json(described)
         return
-    from pilotage.agent.cli.train.policy_printing import print_policy
     from pilotage.navigator.errors import PolicyError
     from pilotage.navigator.policies.settings import cost_weight_of, cost_weighting_of, support_of
 
@@ -58,3 +67,97 @@ def show(
         print_policy(screen(), file, header, tensors)
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise PolicyError(f"the card of {file} is of another make ({error!r}): --json shows it as it stands") from error
+
+
+def print_policy(console: Screen, file: Path, header: Header, tensors: Tensors) -> None:
+    """Everything that a person may want to know of a policy file."""
+    card, settings = header.card, header.settings
+    numbers = sum(tensor.size for name, tensor in tensors.items() if not name.startswith("input."))
+    console.print(f"[bold]{plain(file.name)}[/]  {plain(header.algorithm)}, {numbers:,} numbers")
+    if settings.get("dial"):
+        console.print("one policy for all cost weights: choose with --effort low, medium, high, or 0 to 1")
+    elif settings.get("cost_weight") is not None:
+        console.print(f"for a cost weight of {settings['cost_weight']:g}: right answers that 1,000 tokens are worth")
+    console.print(f"\n[bold]actions[/]   {plain(', '.join(header.actions.names))}")
+    console.print(f"[bold]features[/]  {plain(', '.join(header.observations.names))}")
+    if settings.get("tried") is not None and any(counts for counts, _ in settings["tried"]):
+        console.print(
+            f"goes on only where training had been: {len(settings['tried'])} combinations of blocks run so far"
+        )
+    _print_data(console, card)
+    print_scores(console, card)
+    if "behaviour" in card:
+        _print_behaviour(console, card["behaviour"])
+
+
+def _print_data(console: Screen, card: Mapping[str, Any]) -> None:
+    bank = card.get("bank")
+    if not bank:
+        return
+    parts = ", ".join(f"{len(ids)} for {part}" for part, ids in card.get("tasks", {}).items())
+    console.print(
+        f"\n[bold]trained on[/]  {plain(bank['model'] or 'an unnamed model')}, preset {plain(bank['preset'])}",
+        highlight=False,
+    )
+    console.print(f"tasks: {plain(parts)}; {bank['states']:,} states and {bank['edges']:,} outcomes in training")
+    families = ", ".join(f"{name} {count}" for name, count in bank["families"].items())
+    console.print(f"families: {plain(families)}")
+    if live := card.get("live"):
+        tokens = live["prompt_tokens"] + live["completion_tokens"]
+        console.print(
+            f"live, on {plain('; '.join(live['tasks']))}: {plain(live['episodes'])} episodes, "
+            f"{plain(live['nodes'])} nodes, {plain(live['llm_calls'])} LLM calls, {tokens:,} tokens",
+            highlight=False,
+        )
+    if "seeds" in card:
+        kept = "the mean of all" if card["ensemble"] else f"seed {card['chosen_seed']}"
+        unit = plain(card.get("unit", "steps"))
+        console.print(f"{len(card['seeds'])} seeds of {card['steps']:,} {unit}; kept: {plain(kept)}")
+
+
+def print_scores(console: Screen, card: Mapping[str, Any]) -> None:
+    """The scores of a training card as a table; nothing where it has none."""
+    from rich.table import Table
+
+    if "scores" not in card:
+        return
+    table = Table(box=None, pad_edge=False, title="scores by part of the split", title_justify="left")
+    for column in ("tasks", "effort", "right", "tokens", "steps", "reward"):
+        table.add_column(column, justify="left" if column in ("tasks", "effort") else "right")
+    for part, by_effort in card["scores"].items():
+        for effort in (name for name in EFFORTS if name in by_effort):
+            score = by_effort[effort]
+            table.add_row(
+                plain(part),
+                "" if effort == "only" else effort,
+                f"{score['accuracy']:.1%}",
+                f"{1000 * score['cost']:,.0f}",
+                f"{score['steps']:.1f}",
+                f"{score['reward']:.3f}",
+            )
+    console.print()
+    console.print(table)
+
+
+def _print_behaviour(console: Screen, behaviour: Mapping[str, Any]) -> None:
+    from rich.table import Table
+
+    by_effort = behaviour["blocks"]
+    first = next(iter(by_effort.values()))
+    used = {name for families in by_effort.values() for blocks in families.values() for name in blocks}
+    names = sorted(used)
+    table = Table(box=None, pad_edge=False, title="blocks a task, by family", title_justify="left")
+    table.add_column("family")
+    table.add_column("effort")
+    for name in names:
+        table.add_column(plain(name), justify="right")
+    for family in first:
+        for effort in (name for name in EFFORTS if name in by_effort):
+            blocks = by_effort[effort][family]
+            cells = [f"{blocks[name]:.1f}" if name in blocks else "" for name in names]
+            table.add_row(plain(family), "" if effort == "only" else effort, *cells)
+    console.print()
+    console.print(table)
+    console.print(f"\na small tree that decides like it in {behaviour['tree_agrees']:.0%} of its decisions:")
+    for line in behaviour["tree"]:
+        console.print("  " + line, markup=False)

@@ -9,21 +9,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pilotage.agent.cli.memory.open import AsJson
-from pilotage.agent.cli.outputs import Force, file_to_write, keep
+from pilotage.agent.cli.options import AsJson, Force, Hyper, Steps, expert
+from pilotage.agent.cli.outputs import file_to_write, keep
 from pilotage.agent.cli.terminal import interruptible, plain, print_json, progress, screen
+from pilotage.agent.cli.train.live import LiveOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rich.console import Console
-
+    from pilotage.agent.cli.screen import Screen
     from pilotage.navigator.training.train import Plan, Progress, TrainingResult
 
 
 def train(
     out: Annotated[Path, typer.Option(help="Policy file to write (.safetensors).")],
+    live_options: LiveOptions,
     bank: Annotated[Path | None, typer.Option(help="Folder of a recorded bank.", show_default=False)] = None,
+    live: Annotated[bool, typer.Option("--live", help="Train on real runs of --tasks instead of a bank.")] = False,
     algo: Annotated[
         str, typer.Option(help="double-dueling-dqn, qr-dqn, maskable-ppo, cql, linear or nearest.")
     ] = "double-dueling-dqn",
@@ -37,11 +39,6 @@ def train(
         int | None,
         typer.Option(min=1, help="Trainings; the best on the validation tasks is kept. (default: 5, with --live 1)"),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the first training.")] = 0,
-    steps: Annotated[int | None, typer.Option(min=20, help="Of each training. (default: the algorithm's)")] = None,
-    ensemble: Annotated[
-        bool, typer.Option("--ensemble", help="Keep the mean of all seeds instead of the best.")
-    ] = False,
     preset: Annotated[
         str | None,
         typer.Option(
@@ -49,59 +46,41 @@ def train(
             "bank: --base rlot, --step-scores values, --cost-weight 0."
         ),
     ] = None,
+    resume: Annotated[Path | None, typer.Option(help="Policy file to start from, of the same algorithm.")] = None,
+    seed: Annotated[int, expert(min=0, help="Of the first training.")] = 0,
+    steps: Steps = None,
+    ensemble: Annotated[bool, expert("--ensemble", help="Keep the mean of all seeds instead of the best.")] = False,
     base: Annotated[
-        str | None, typer.Option(help="Hyperparameters to start from: default, or rlot, whose steps are episodes.")
+        str | None, expert(help="Hyperparameters to start from: default, or rlot, whose steps are episodes.")
     ] = None,
     step_scores: Annotated[
         str | None,
-        typer.Option(
+        expert(
             metavar="SCORES",
             help="Pay each step for how good it is: values (the bank's), a FILE of `pilotage bank score`, or none. "
             "(default: none; with --preset rlot: values)",
         ),
     ] = None,
     shaping: Annotated[
-        str | None, typer.Option(help="Step rewards from the bank's values: exact or uniform. (default: none)")
+        str | None, expert(help="Step rewards from the bank's values: exact or uniform. (default: none)")
     ] = None,
-    hyper: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Change one; repeatable.")] = None,
+    hyper: Hyper = None,
     parts: Annotated[
         str | None,
-        typer.Option(
+        expert(
             metavar="NAME=SHARE,...",
             help="Split of the tasks; test may be left out. (default: train=0.6,validation=0.2,test=0.2; "
             "with --live train=0.7,validation=0.3)",
         ),
     ] = None,
-    split_seed: Annotated[int, typer.Option(help="Of the split.")] = 0,
-    resume: Annotated[Path | None, typer.Option(help="Policy file to start from, of the same algorithm.")] = None,
-    tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard logs.")] = None,
-    live: Annotated[bool, typer.Option("--live", help="Train on real runs of --tasks instead of a bank.")] = False,
-    tasks: Annotated[
-        list[str] | None,
-        typer.Option(help="With --live: FILE.jsonl, gsm8k:FILE, or gym:FAMILY,...;size=20;seed=1. Repeatable."),
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="With --live, as for `solve`. (default: embedded)")] = None,
-    base_url: Annotated[str | None, typer.Option(help="With --live: server that has the model.")] = None,
-    record: Annotated[
-        Path | None, typer.Option(help="With --live: bank that keeps every node. (default: OUT.bank)")
-    ] = None,
-    episodes: Annotated[
-        int | None, typer.Option(min=1, help="With --live: runs of training tasks. (default: 300)")
-    ] = None,
-    limit_minutes: Annotated[
-        float | None, typer.Option(min=0.0, help="With --live: begin no node after so long.")
-    ] = None,
-    max_llm_calls: Annotated[
-        int | None, typer.Option(min=1, help="With --live: begin no node after so many calls in all.")
-    ] = None,
-    max_steps: Annotated[int | None, typer.Option(help="With --live: blocks of a run. (default: 8)")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="With --live: tokens of a run. (default: 6000)")] = None,
+    split_seed: Annotated[int, expert(help="Of the split.")] = 0,
+    tensorboard: Annotated[Path | None, expert(help="Folder for TensorBoard logs.")] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a navigator on a bank, without any LLM call, or --live; split by task, every seed reported."""
     from pilotage.agent.cli.bank.bank import shares
-    from pilotage.agent.cli.train.live import Live, train_on_live
+    from pilotage.agent.cli.train.live import train_on_live
     from pilotage.agent.errors import UsageError
     from pilotage.navigator.bank.bank import Bank
     from pilotage.navigator.policies.policy_file import SUFFIX
@@ -123,8 +102,7 @@ def train(
     if baseline and step_scores not in (None, "none"):
         raise UsageError(f"{algo} is fitted to the values of whole answers: leave --step-scores out")
     step_scores = step_scores or ("values" if papers and not baseline else None)
-    wanted = Live(tasks or [], model, base_url, record, episodes, limit_minutes, max_llm_calls, max_steps, max_tokens)
-    wanted.require_sense(live, bank, algo)
+    live_options.require_sense(live, bank, algo)
     fractions = shares(parts or ("train=0.7,validation=0.3" if live else "train=0.6,validation=0.2,test=0.2"))
     if bank is not None and baseline:
         unused: dict[str, object] = {
@@ -154,17 +132,13 @@ def train(
     }
     console = screen(errors=True)
     kept = f"interrupted; the checkpoints beside {out} are kept; the same command goes on from there"
-    if bank is None:
-        with interruptible(lambda: kept):
-            result = train_on_live(wanted, preset, algo, given, out, resume, tensorboard, console)
-        if as_json:
-            print_json({"policy": str(out), **result.card})
+    with interruptible(lambda: kept):
+        if bank is None:
+            result = train_on_live(live_options, preset, algo, given, out, resume, tensorboard, console)
         else:
-            _report(console, result)
-        return
-    plan = Plan(algo, **given)
-    with interruptible(lambda: kept), _shown(console, plan) as on_piece:
-        result = run(bank, plan, out=out, resume=resume, tensorboard=tensorboard, progress=on_piece)
+            plan = Plan(algo, **given)
+            with _shown(console, plan) as on_piece:
+                result = run(bank, plan, out=out, resume=resume, tensorboard=tensorboard, progress=on_piece)
     if as_json:
         print_json({"policy": str(out), **result.card})
     else:
@@ -197,7 +171,7 @@ def _fit_baseline(
     if as_json:
         print_json({"policy": str(out), **policy.header.card})
     else:
-        screen(errors=True).print(f"written to {plain(out)}, from {len(tasks)} tasks", soft_wrap=True)
+        screen(errors=True).print_line(f"written to {plain(out)}, from {len(tasks)} tasks")
 
 
 def _require_preset(preset: str, bank: Path | None, live: bool) -> None:
@@ -253,15 +227,10 @@ def hyperparameters(given: list[str]) -> dict[str, Any]:
 
 
 @contextmanager
-def _shown(console: Console, plan: Plan) -> Iterator[Callable[[Progress], None]]:
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+def _shown(console: Screen, plan: Plan) -> Iterator[Callable[[Progress], None]]:
+    from rich.progress import BarColumn, TimeRemainingColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[scores]}"),
-    )
+    columns = ("{task.description}", BarColumn(), TimeRemainingColumn(), "{task.fields[scores]}")
     with progress(console, *columns) as bar:
         task = bar.add_task("training", total=plan.seeds * plan.length, scores="")
 
@@ -275,10 +244,10 @@ def _shown(console: Console, plan: Plan) -> Iterator[Callable[[Progress], None]]
         yield on_piece
 
 
-def _report(console: Console, result: TrainingResult) -> None:
-    from pilotage.agent.cli.train.policy_printing import print_scores
+def _report(console: Screen, result: TrainingResult) -> None:
+    from pilotage.agent.cli.train.policy import print_scores
 
     rewards = ", ".join(f"{seed.reward:.3f}" for seed in result.seeds)
     console.print(f"reward on the validation tasks, by seed: {rewards}")
     print_scores(console, result.card)
-    console.print(f"written to {plain(result.path)}; next: pilotage policy show {plain(result.path)}", soft_wrap=True)
+    console.print_line(f"written to {plain(result.path)}; next: pilotage policy show {plain(result.path)}")

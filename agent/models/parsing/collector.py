@@ -4,22 +4,51 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pilotage.agent.models.parsing.finish_reasons import CUT, REFUSED, TOOL, WHOLE, told_by, worse
+from pilotage.agent.models.parsing.finish_reasons import (
+    CUT,
+    FAILED,
+    FILTERED,
+    REFUSED,
+    TOOL,
+    UNFINISHED,
+    WHOLE,
+    finish_reason_in,
+    worse,
+)
 from pilotage.agent.models.parsing.thinking import part, thoughts_in
-from pilotage.agent.models.parsing.thinking_filter import Veil
+from pilotage.agent.models.parsing.thinking_filter import ThinkingFilter
 from pilotage.agent.models.parsing.token_usage import Reports
-from pilotage.agent.models.reply import Reply, Request, TokenLogprob
+from pilotage.agent.models.reply import LimitUsedUp, Reply, Request, TokenLogprob, UnusableReply
 from pilotage.agent.models.transport.guard import character_limit
-from pilotage.agent.text import carriable
 from pilotage.agent.trace import Usage
+from pilotage.common.redaction import redact
+from pilotage.common.text import carriable
 
 if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
+SHOWN = 200
+"""Characters of what a model or a tool says in an error."""
 SLACK = 1e-3
 """How far above 0 rounding may take a log-probability."""
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """Why a reply cannot be used.
+
+    Attributes:
+        what: the end of a sentence that begins with the model.
+        passing: whether it may be another time when it is asked again.
+        kind: the error that tells it.
+    """
+
+    what: str
+    passing: bool = False
+    kind: type[UnusableReply] = UnusableReply
 
 
 class ListenerFailed(Exception):
@@ -31,27 +60,28 @@ class ListenerFailed(Exception):
 
 
 class Collector:
-    """Adds up text, token log-probabilities, usage and ending of one call; thinking is kept apart from the answer.
+    """Adds up text, token log-probabilities, usage and finish reason of one call, thinking apart from the answer.
 
     Args:
         request: what was asked, which tells how much may come.
         begins_in_thought: this model's replies are known to begin in the middle of its thinking.
 
     Attributes:
-        ending: why the reply ended, as `pilotage.agent.models.parsing.finish_reasons` names it; None while nobody has
-        said. refusal: what the model said instead of an answer, where the protocol keeps that apart. tool: name of a
-        tool that the model called. overflowed: whether more text came than was asked for; the rest is left out, and the
-        reply counts as cut. began_in_thought: whether this reply turned out to begin so.
+        finish_reason: why the reply ended, in the words of `finish_reasons`; None while nobody has said.
+        refusal: what the model said instead of an answer, where the protocol keeps that apart.
+        tool: name of a tool that the model called.
+        overflowed: whether more text came than was asked for; the rest is left out, and the reply counts as cut.
+        began_in_thought: whether this reply turned out to begin in the middle of its thinking.
     """
 
     def __init__(self, request: Request, *, begins_in_thought: bool = False) -> None:
-        self.ending: str | None = None
+        self.finish_reason: str | None = None
         self.refusal = ""
         self.tool = ""
         self.overflowed = False
         self.began_in_thought = False
         self._begins_in_thought = begins_in_thought
-        self._veil = Veil(begins_in_thought)
+        self._filter = ThinkingFilter(begins_in_thought)
         self._thoughts: list[str] = []
         self._request = request
         self._room = character_limit(request)
@@ -63,20 +93,20 @@ class Collector:
     def add(self, message: BaseMessage) -> str:
         """Takes in one message or chunk; returns what of its text may be shown as answer."""
         metadata = message.response_metadata
-        self.ending = worse(self.ending, told_by(metadata))
+        self.finish_reason = worse(self.finish_reason, finish_reason_in(metadata))
         self._take_logprobs(metadata.get("logprobs"))
         self._reports.add(getattr(message, "usage_metadata", None))
         self._look_for_refusal(message)
         for call in (*getattr(message, "tool_calls", ()), *getattr(message, "invalid_tool_calls", ())):
             self.tool = self.tool or carriable(str(call.get("name") or "without a name"))
         self._thoughts.append(self._fit(carriable(thoughts_in(message))))
-        return self._veil.add(self._take(str(message.text)))
+        return self._filter.add(self._take(str(message.text)))
 
     def finish(self) -> str:
         """No more comes; returns what of the answer is still to be shown."""
         rest, self._half = carriable(self._half), ""
         self._texts.append(rest)
-        return self._veil.add(rest) + self._veil.rest(self._answer()[0])
+        return self._filter.add(rest) + self._filter.rest(self._answer()[0])
 
     @property
     def text(self) -> str:
@@ -97,15 +127,43 @@ class Collector:
             text=answer,
             thinking=thinking,
             usage=usage.model_copy(update={"seconds": seconds}),
-            finish_reason=self._finish_reason,
+            finish_reason=self._final_reason,
             model=model,
             logprobs=tuple(_of_answer(logprobs, answer) if thinking else logprobs) or None,
             estimated=usage.estimated_calls > 0,
         )
 
+    def why_unusable(self, reply: Reply) -> Unusable | None:
+        """What is wrong with a reply; None where it is whole, or cut at a limit after some text."""
+        if reply.finish_reason == REFUSED:
+            words = " ".join(redact(self.refusal or reply.text).split())[:SHOWN]
+            return Unusable(f"refused to answer: {words!r}" if words else "refused to answer")
+        if reply.finish_reason == FILTERED:
+            return Unusable("did not finish its reply: a content filter stopped it; word the task differently")
+        if reply.finish_reason == TOOL:
+            tool = redact(self.tool)[:SHOWN] or "without a name"
+            return Unusable(f"called a tool ({tool}) instead of answering; none was offered")
+        if reply.finish_reason == UNFINISHED:
+            what = "broke off its reply: it came without a finish reason, or with one that nobody knows"
+            return Unusable(f"{what}; check the server and what stands between", passing=True)
+        if reply.finish_reason == FAILED:
+            return Unusable("broke off its reply, and says that it failed; see the server's log", passing=True)
+        if reply.text.strip():
+            return None
+        if reply.finish_reason == CUT:
+            spent = f"all {self._request.max_tokens} tokens of the reply's limit went before any answer"
+            return Unusable(
+                f"answered with empty text: {spent}, most likely into thinking; raise --reply-tokens "
+                "(Budget.reply_tokens), and --max-tokens where the budget was too small for it",
+                kind=LimitUsedUp,
+            )
+        return Unusable(
+            "answered with empty text: asked again it did the same; check the model and its chat template", passing=True
+        )
+
     def _answer(self) -> tuple[str, str]:
         """The answer, and what was thought before it."""
-        text, cut = self.text, self._finish_reason == CUT
+        text, cut = self.text, self._final_reason == CUT
         parted = part(text, cut=cut)
         self.began_in_thought = parted.headless
         beside = "".join(self._thoughts)
@@ -114,12 +172,12 @@ class Collector:
         return parted.answer, "\n".join(filter(None, [beside, parted.thinking]))
 
     @property
-    def _finish_reason(self) -> str:
+    def _final_reason(self) -> str:
         if self.refusal:
             return REFUSED
         if self.tool:
             return TOOL
-        return CUT if self.overflowed else self.ending or WHOLE
+        return CUT if self.overflowed else self.finish_reason or WHOLE
 
     def _take(self, text: str) -> str:
         """Keeps text as far as there is room; half a character at the end of a chunk waits for its other half."""
@@ -147,11 +205,11 @@ class Collector:
         self._logprobs = [*self._logprobs, *readable] if len(readable) == len(tokens) else None
 
     def _look_for_refusal(self, message: BaseMessage) -> None:
-        said = [message.additional_kwargs.get("refusal")]
+        refusals = [message.additional_kwargs.get("refusal")]
         if isinstance(message.content, list):
             blocks = [block for block in message.content if isinstance(block, dict)]
-            said += [block.get("refusal") for block in blocks if block.get("type") == "refusal"]
-        self.refusal += "".join(carriable(text) for text in said if isinstance(text, str))
+            refusals += [block.get("refusal") for block in blocks if block.get("type") == "refusal"]
+        self.refusal += "".join(carriable(text) for text in refusals if isinstance(text, str))
 
 
 class TokenRelay:

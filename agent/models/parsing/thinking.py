@@ -119,9 +119,9 @@ def _block_thought(block: dict[Any, Any]) -> str:
         return ""
     parts: list[str] = []
     for key in ("thinking", "reasoning", "text"):
-        said = block.get(key)
-        if isinstance(said, str):
-            parts.append(said)
+        thought = block.get(key)
+        if isinstance(thought, str):
+            parts.append(thought)
     nested = block.get("thinking") if isinstance(block.get("thinking"), list) else block.get("summary")
     for piece in nested if isinstance(nested, list) else ():
         if isinstance(piece, dict) and isinstance(piece.get("text"), str):

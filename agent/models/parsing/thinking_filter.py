@@ -1,4 +1,4 @@
-"""Veil: keeps a model's thinking out of a stream of text, in time linear in its length."""
+"""ThinkingFilter: keeps a model's thinking out of a stream of text, in time linear in its length."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST_TAG = 100
 _TAG_STARTS = re.compile(r"[<\[◁]")
 
 
-class Veil:
+class ThinkingFilter:
     """Keeps thinking out of a stream of text: gives out at once what is surely the beginning of the answer.
 
     From the first place on where a tag may be thinking or may be text, the rest waits until the reply is whole.

@@ -21,7 +21,7 @@ BYTES_PER_TOKEN = 2 * 2**10
 """An event of a stream, with what servers add to each."""
 BYTES_PER_ALTERNATIVE = 512
 
-CHARACTERS_PER_TOKEN = 32
+MOST_CHARACTERS_PER_TOKEN = 32
 SPARE_CHARACTERS = 4_000
 
 PIECE_BYTES = 2**16
@@ -74,7 +74,7 @@ def byte_limit(request: Request) -> int:
 
 def character_limit(request: Request) -> int:
     """Characters that a reply to this request may have; a server that writes more ignores the limit."""
-    return SPARE_CHARACTERS + CHARACTERS_PER_TOKEN * request.max_tokens
+    return SPARE_CHARACTERS + MOST_CHARACTERS_PER_TOKEN * request.max_tokens
 
 
 def hooks() -> dict[str, list[Any]]:

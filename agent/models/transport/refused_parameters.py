@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pilotage.agent.models.dialect import LIMIT_NAMES, Said
+from pilotage.agent.models.dialect import LIMIT_NAMES, CallArguments
 from pilotage.agent.models.transport.retry import diagnose
 
 REFUSED_STATUS = frozenset({400, 404, 422, 501})
@@ -77,19 +77,19 @@ class Refusal:
         return bool(self.features) or self.most_tokens is not None or self.room is not None
 
 
-def refusal_in(error: BaseException, said: Said, limit: int) -> Refusal:
+def refusal_in(error: BaseException, sent: CallArguments, limit: int) -> Refusal:
     """What an error refuses of a request; nothing where it is about something else.
 
     Args:
         error: what the call raised.
-        said: what was sent.
+        sent: what was sent.
         limit: the token limit in it.
     """
-    carries = said.carries
+    carries = sent.carries
     unexpected = _UNEXPECTED.search(str(error)) if isinstance(error, TypeError) else None
     if unexpected is not None:
         unknown = _named_by([unexpected[1]], carries)
-        return Refusal(frozenset({"arguments"}) if unknown & said.movable else unknown)
+        return Refusal(frozenset({"arguments"}) if unknown & sent.movable else unknown)
     failure = diagnose(error)
     if failure is None:
         return Refusal(frozenset(_named_by(_forbidden_fields(error), carries)))
@@ -109,7 +109,7 @@ def refusal_in(error: BaseException, said: Said, limit: int) -> Refusal:
     if named:
         return Refusal(frozenset(named))
     if failure.status in UNNAMED_STATUS and not complaint.fields:
-        guessed_at = carries - (frozenset(LIMIT_NAMES) & said.movable)  # a field of its class has no other name to try
+        guessed_at = carries - (frozenset(LIMIT_NAMES) & sent.movable)  # a field of its class has no other name to try
         return Refusal(next((found for guess in GUESSES if (found := guess & guessed_at)), frozenset()))
     return Refusal()
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pilotage.agent.text import carriable
 from pilotage.common.redaction import redact_message
+from pilotage.common.text import carriable
 
 _STATUS = re.compile(r"[3-5][0-9]{2}")
 RETRYABLE_STATUS = frozenset({408, 409, 425, 429})
@@ -56,8 +56,8 @@ class ServerError(Exception):
     """
 
     def __init__(self, body: Any) -> None:
-        said = body.get("message") if isinstance(body, Mapping) else body
-        super().__init__(str(said or body))
+        message = body.get("message") if isinstance(body, Mapping) else body
+        super().__init__(str(message or body))
         self.body = body
         self.code = body.get("code") if isinstance(body, Mapping) else None
 
@@ -156,18 +156,17 @@ def _retry_after(error: BaseException) -> float | None:
 
 def _first_line(error: BaseException) -> str:
     """An error's kind and words; with what the server said, where its words leave that out."""
-    """An error's kind and words; with what the server said, where its words leave that out."""
-    text = redact_message(carriable(str(error) + _unsaid(error))).strip().splitlines()
+    text = redact_message(carriable(str(error) + _rest_of_body(error))).strip().splitlines()
     return f"{type(error).__name__}: {text[0][:300]}" if text else type(error).__name__
 
 
-def _unsaid(error: BaseException) -> str:
+def _rest_of_body(error: BaseException) -> str:
     body = next((body for cause in causes(error) if (body := getattr(cause, "body", None))), None)
     if not isinstance(body, str | Mapping):
         return ""
-    said = str(error)
+    known = str(error)
     texts = [body] if isinstance(body, str) else [text for text in body.values() if isinstance(text, str)]
-    if any(text.strip()[:40] in said for text in texts):
+    if any(text.strip()[:40] in known for text in texts):
         return ""
     whole = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False, default=str)
     return f" - {' '.join(whole.split())}"

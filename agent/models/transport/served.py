@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
+import httpx
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_openai import ChatOpenAI
 from openai import BaseModel as ServerReply
@@ -12,6 +13,10 @@ from pydantic import model_validator
 
 from pilotage.agent.models.parsing.token_usage import UNREADABLE
 from pilotage.agent.models.transport.completions import FirstChoice
+from pilotage.agent.models.transport.deadline import within
+from pilotage.agent.models.transport.guard import Elsewhere, Overlong, hooks
+
+PROBE_SECONDS = 3.0
 
 
 class ServedChat(ChatOpenAI):
@@ -37,9 +42,9 @@ class ServedChat(ChatOpenAI):
         if not readable:
             for generation in result.generations:
                 generation.message.usage_metadata = UNREADABLE  # type: ignore[attr-defined]
-        said = response if isinstance(response, dict) else response.model_dump(warnings=False)
+        answer = response if isinstance(response, dict) else response.model_dump(warnings=False)
         for generation in result.generations[:1]:
-            generation.message.additional_kwargs |= _thinking(said, "message")
+            generation.message.additional_kwargs |= _thinking(answer, "message")
         return result
 
     def _convert_chunk_to_generation_chunk(
@@ -73,9 +78,9 @@ def _is_readable(usage: Any) -> bool:
     return all(count is None or type(count) is int for count in counts)
 
 
-def _thinking(said: Mapping[str, Any], part: str) -> dict[str, str]:
+def _thinking(answer: Mapping[str, Any], part: str) -> dict[str, str]:
     """What a server sent beside the text of its first choice, under either name that servers have for it."""
-    choices = said.get("choices")
+    choices = answer.get("choices")
     message = choices[0].get(part) if choices else None
     if not isinstance(message, Mapping):
         return {}
@@ -88,3 +93,24 @@ def _refusal(chunk: dict[str, Any]) -> str | None:
     delta = choices[0].get("delta") if choices else None
     refusal = delta.get("refusal") if isinstance(delta, Mapping) else None
     return refusal if isinstance(refusal, str) else None
+
+
+async def speaks_gbnf(base_url: str, api_key: str) -> bool:
+    """Whether a llama.cpp server is behind this address, so that it takes GBNF grammars.
+
+    Others ignore an unknown `grammar` field without a word, so it has to be asked. An endpoint that does not
+    answer counts as one that does not: the call itself will tell what is wrong with it.
+    """
+    unusable = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, Elsewhere, Overlong)
+    nonsense = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+    try:
+        return await within(PROBE_SECONDS, _is_llamacpp(f"{base_url.rstrip('/')}/models", api_key))
+    except (*unusable, *nonsense):
+        return False
+
+
+async def _is_llamacpp(url: str, api_key: str) -> bool:
+    headers = {"Authorization": f"Bearer {api_key}"}
+    async with httpx.AsyncClient(timeout=PROBE_SECONDS, event_hooks=hooks()) as client:
+        models = (await client.get(url, headers=headers)).json()["data"]
+        return bool(models) and models[0].get("owned_by") == "llamacpp"

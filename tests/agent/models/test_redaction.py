@@ -18,9 +18,8 @@ from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.events import Token
 from pilotage.agent.models import Message, ModelClient, Request, ResponseCache
 from pilotage.agent.models.parsing.collector import Collector
-from pilotage.agent.models.parsing.flaws import flaw_of
 from pilotage.common import redaction as redacting
-from pilotage.common.redaction import Veil, public_address, redact, redact_message, remember, remember_address
+from pilotage.common.redaction import SecretFilter, public_address, redact, redact_message, remember, remember_address
 
 KEY = "sk-Zx81qTnotAWord"
 ASKED = Request(messages=(Message(role="user", content="What is 6 times 7?"),), max_tokens=100)
@@ -79,7 +78,7 @@ def test_a_key_is_taken_out_however_it_is_escaped_also_in_pieces(written):
     assert text.startswith(before) and text.endswith(after)
     for size in (1, 2, 7):
         shown = []
-        veil = Veil(shown.append)
+        veil = SecretFilter(shown.append)
         for at in range(0, len(text), size):
             veil(text[at : at + size])
         veil.end()
@@ -201,10 +200,10 @@ def test_what_a_flaw_quotes_is_cut_after_the_key_is_taken_out():
     for padding in range(180, 202):
         collector = Collector(ASKED)
         collector.refusal = "r" * padding + KEY
-        assert KEY[:5] not in flaw_of(collector.reply("m", 0.0), collector, ASKED).what
+        assert KEY[:5] not in collector.why_unusable(collector.reply("m", 0.0)).what
         collector = Collector(ASKED)
         collector.tool = "f" * padding + KEY
-        assert KEY[:5] not in flaw_of(collector.reply("m", 0.0), collector, ASKED).what
+        assert KEY[:5] not in collector.why_unusable(collector.reply("m", 0.0)).what
 
 
 async def test_a_key_that_is_echoed_in_thinking_is_not_kept(endpoint, tmp_path):
@@ -249,7 +248,7 @@ def test_text_that_comes_in_pieces_shows_no_key_and_nothing_less(data):
     text = f"skip sk-Z {KEY}, and sk-Zx81 at the end {KEY[:9]}"
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=12)))
     shown = []
-    veil = Veil(shown.append)
+    veil = SecretFilter(shown.append)
     for begin, end in pairwise([0, *cuts, len(text)]):
         veil(text[begin:end])
     veil.end()

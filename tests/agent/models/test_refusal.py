@@ -7,7 +7,7 @@ import pytest
 
 from pilotage.agent.errors import ModelUnavailable
 from pilotage.agent.models import ModelClient, RetryPolicy, load_model
-from pilotage.agent.models.dialect import Said
+from pilotage.agent.models.dialect import CallArguments
 from pilotage.agent.models.transport.refused_parameters import Refusal, refusal_in
 from tests.agent.models.wires import answer
 
@@ -81,17 +81,17 @@ def openai(message: str, param: str | None = None, code: str | None = None) -> d
     ],
 )
 def test_what_is_refused_is_read_from_the_error(body, refused):
-    found = refusal_in(error(400, body), Said(carries=EVERYTHING), 400)
+    found = refusal_in(error(400, body), CallArguments(carries=EVERYTHING), 400)
     assert found.features == refused
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
 def test_other_failures_refuse_nothing(status):
-    assert not refusal_in(error(status, openai("temperature", "temperature")), Said(carries=EVERYTHING), 400)
+    assert not refusal_in(error(status, openai("temperature", "temperature")), CallArguments(carries=EVERYTHING), 400)
 
 
 def test_only_what_was_sent_can_be_refused():
-    said = Said(carries=frozenset({"seed"}))
+    said = CallArguments(carries=frozenset({"seed"}))
     assert not refusal_in(error(400, openai("no", "temperature")), said, 400)
     assert refusal_in(error(400, openai("no")), said, 400).features == {"seed"}
     assert not refusal_in(error(404, openai("no such model")), said, 400)
@@ -102,7 +102,7 @@ def test_a_limit_that_is_too_large_is_lowered_to_what_the_error_names(asked, mos
     too_large = openai(
         "max_tokens is too large: 100000. This model supports at most 16384 completion tokens.", "max_tokens"
     )
-    assert refusal_in(error(400, too_large), Said(carries=EVERYTHING), asked) == Refusal(most_tokens=most)
+    assert refusal_in(error(400, too_large), CallArguments(carries=EVERYTHING), asked) == Refusal(most_tokens=most)
 
 
 VLLM = (
@@ -119,7 +119,7 @@ OTHER = "maximum context length is 4096 tokens, your messages have 58 tokens; ma
 
 @pytest.mark.parametrize("message", [VLLM, OLDER, TGI, OTHER])
 def test_what_a_context_has_left_is_for_this_prompt_only(message):
-    found = refusal_in(error(400, openai(message, "max_tokens")), Said(carries=EVERYTHING), 4096)
+    found = refusal_in(error(400, openai(message, "max_tokens")), CallArguments(carries=EVERYTHING), 4096)
     assert found == Refusal(room=4096 - 58)
 
 
@@ -133,7 +133,7 @@ def test_what_a_context_has_left_is_for_this_prompt_only(message):
     ],
 )
 def test_a_models_own_maximum_is_for_good(message):
-    found = refusal_in(error(400, openai(message, "max_tokens")), Said(carries=EVERYTHING), 100_000)
+    found = refusal_in(error(400, openai(message, "max_tokens")), CallArguments(carries=EVERYTHING), 100_000)
     assert found == Refusal(most_tokens=8192)
 
 
@@ -182,10 +182,12 @@ async def test_a_limit_that_is_refused_without_a_word_goes_by_its_other_name(end
 
 def test_a_library_that_has_no_such_argument_refuses_it():
     unknown = TypeError("AsyncCompletions.create() got an unexpected keyword argument 'seed'")
-    assert refusal_in(unknown, Said(carries=EVERYTHING), 400).features == {"seed"}
-    assert refusal_in(unknown, Said(carries=EVERYTHING, movable=frozenset({"seed"})), 400).features == {"arguments"}
-    assert not refusal_in(TypeError("unexpected keyword argument 'mine'"), Said(carries=EVERYTHING), 400)
-    assert not refusal_in(KeyError("temperature"), Said(carries=EVERYTHING), 400)
+    assert refusal_in(unknown, CallArguments(carries=EVERYTHING), 400).features == {"seed"}
+    assert refusal_in(unknown, CallArguments(carries=EVERYTHING, movable=frozenset({"seed"})), 400).features == {
+        "arguments"
+    }
+    assert not refusal_in(TypeError("unexpected keyword argument 'mine'"), CallArguments(carries=EVERYTHING), 400)
+    assert not refusal_in(KeyError("temperature"), CallArguments(carries=EVERYTHING), 400)
 
 
 def client_of(endpoint) -> ModelClient:

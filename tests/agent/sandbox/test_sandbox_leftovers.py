@@ -15,9 +15,8 @@ import pytest
 
 from pilotage.agent.errors import SandboxUnavailable
 from pilotage.agent.sandbox import Limits, Sandbox, open_sandbox
-from pilotage.agent.sandbox.folders import run_folder, sweep
 from pilotage.agent.sandbox.launch import Launch
-from pilotage.agent.sandbox.plain import plain
+from pilotage.agent.sandbox.plain import plain, run_folder, sweep
 
 ROOT = Path(__file__).parents[3]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody is given another's orphans")

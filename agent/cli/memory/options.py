@@ -1,0 +1,114 @@
+"""What all `pilotage memory` commands share: their options and opening the store."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pilotage.agent.errors import UsageError
+
+if TYPE_CHECKING:
+    from pilotage.memory import ConceptStore
+
+Cause = Annotated[str, typer.Option(help="Why; kept in the history.")]
+
+# Names of the embedders whose identity says more than the name that opens them.
+_SPECS = {"all-minilm-l6-v2": "minilm"}
+
+
+@dataclass(frozen=True)
+class StoreOptions:
+    """Which memory is meant, for commands that embed nothing."""
+
+    panel = "Which memory"
+
+    memory: Annotated[
+        str | None, typer.Option(metavar="DIR|URL", help="Memory folder or database URL. (default: as for solve)")
+    ] = None
+    namespace: Annotated[str, typer.Option(help="Whose concepts.")] = "default"
+
+    @property
+    def location(self) -> str:
+        """Folder or URL of the memory, from the option, a variable, `pilotage.toml` or the default."""
+        from pilotage.agent.cli.assembly import memory_place
+        from pilotage.agent.settings import settings_from
+
+        settings = settings_from({"memory": self.memory})
+        if settings.memory == "none":
+            raise UsageError("the memory is set to 'none': name a folder with --memory DIR")
+        return memory_place(settings)
+
+    def open(self, *, creates: bool = False) -> ConceptStore:
+        """The store. Without `creates` it must be there already."""
+        from pilotage.memory import ConceptStore
+
+        return ConceptStore.open(self._require(creates), embedder=None, namespace=self.namespace)
+
+    def _require(self, creates: bool) -> str:
+        location = self.location
+        if not creates and "://" not in location and not (Path(location) / "ledger.sqlite").is_file():
+            raise UsageError(f"there is no memory in {location}: `pilotage solve` and `pilotage memory add` make one")
+        return location
+
+    def undo_command(self, run: str) -> str:
+        """The command that takes a run back, as it has to be typed."""
+        where = f" --memory {shlex.quote(self.memory)}" if self.memory is not None else ""
+        where += f" --namespace {shlex.quote(self.namespace)}" if self.namespace != "default" else ""
+        return f"pilotage memory undo --run {run}{where}"
+
+
+@dataclass(frozen=True)
+class IndexedStoreOptions(StoreOptions):
+    """The same for commands that embed text."""
+
+    embedder: Annotated[
+        str | None,
+        typer.Option(
+            help="minilm, hash, sentence-transformers:FOLDER or openai:MODEL@URL. "
+            "(default: the memory's own, minilm for a new one)"
+        ),
+    ] = None
+    index: Annotated[
+        str | None, typer.Option(metavar="URL", help="Chroma server to use in place of the embedded index.")
+    ] = None
+
+    def open(self, *, creates: bool = False, embeds: bool = True) -> ConceptStore:
+        """The store with the embedder that is named, or else its own; without one unless it `embeds`."""
+        from pilotage.memory import ConceptStore
+
+        location, embedder = self._require(creates), self.embedder if embeds else None
+        if embeds and embedder is None:
+            with ConceptStore.open(location, embedder=None, namespace=self.namespace) as store:
+                embedder = _own_embedder(store.stats().embedder)
+        return ConceptStore.open(location, embedder=embedder, namespace=self.namespace, index=self.index)
+
+
+@contextmanager
+def named(file: str) -> Iterator[None]:
+    """Turns a file that is not there, or is none, into a sentence."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise UsageError(f"{file}: {(error.strerror or str(error)).lower()}") from None
+
+
+def new_run(action: str) -> str:
+    """An id for what one command does, so that it can be undone as a whole."""
+    return f"{action}-{secrets.token_hex(4)}"
+
+
+def _own_embedder(key: str) -> str:
+    """The name that opens the embedder of a key 'model/dimensions/weights'."""
+    model = key.rpartition("/")[0].rpartition("/")[0]
+    if not model or model in _SPECS:
+        return _SPECS.get(model, "minilm")
+    if model == "hash":
+        return model
+    raise UsageError(f"this memory was embedded with '{model}': name how to open that with --embedder")
