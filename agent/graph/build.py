@@ -181,7 +181,8 @@ class Nodes:
         given, messages = state.get("task"), messages_in(state)
         if given and await asks_since(given, messages, config):
             given = None
-        task = given.model if isinstance(given, Dumped) else Components.task(given or question_in(messages)).public()
+        known = isinstance(given, Dumped)
+        task = read(Task, given) if known else Components.task(given or question_in(messages)).public()
         self.components.budget.require_room_for(shortest_prompt(task))
         now = State(task, Trace(), self.components.budget, self.components.abilities)
         update: dict[str, Any] = {

@@ -125,7 +125,8 @@ def added(before: Trace, after: Trace, state: RunState) -> dict[str, Any]:
         "charges": after.charges[len(before.charges) :],
         "decisions": after.decisions[len(before.decisions) :],
     }
-    return update | {key: [*state.get(key, ()), *map(Dumped, new)] for key, new in news.items() if new}
+    kept: Mapping[str, Any] = state
+    return update | {key: [*kept.get(key, ()), *map(Dumped, new)] for key, new in news.items() if new}
 
 
 def messages_in(state: RunState) -> list[BaseMessage]:

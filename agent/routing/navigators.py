@@ -78,7 +78,7 @@ async def choose(by: Policy | Navigator, now: State, observation: Observation, m
     if hasattr(by, "navigate"):  # a step's share of time that isinstance of a protocol takes is noticeable
         decision = await cast(Navigator, by).navigate(now, observation, mask, kit)
     else:
-        decision = for_task(cast(Policy, by), now.task.id).decide(observation, mask)
+        decision = for_task(by, now.task.id).decide(observation, mask)
     if not isinstance(decision, Decision) or not isinstance(decision.action, Integral):
         raise UsageError(
             f"the policy {by.name!r} decided {decision!r:.80}: return navigator.Decision(action), with the place "

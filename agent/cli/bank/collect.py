@@ -56,7 +56,7 @@ class StudyOptions:
     temperature: Annotated[float, expert(min=0.0, help="Of the sampled repeats.")] = 0.7
     policy_mix: Annotated[str | None, expert(help="Who explores, by weight. (default: uniform=1;uncertain=2)")] = None
 
-    def study(self, components: Parts) -> Study:
+    def study(self, components: Components) -> Study:
         """The study that they describe, of an agent's blocks and limits."""
         from pilotage.agent.banks.collect import Study
         from pilotage.agent.banks.explore import DEFAULT_MIX, parse_mix

