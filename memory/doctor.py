@@ -9,11 +9,10 @@ from sqlalchemy import Connection, func, select, text
 
 from pilotage.memory.concept import Concept
 from pilotage.memory.errors import ConceptStoreError, EmbedderError
-from pilotage.memory.ledger.ledger import Ledger
 from pilotage.memory.ledger.schema import concepts, events, vectors, withdrawn_hash
 from pilotage.memory.ledger.stats import embedder_of
-from pilotage.memory.search.keywords import KeywordIndex, drift
-from pilotage.memory.search.vectors import VectorStore
+from pilotage.memory.search.keywords import drift
+from pilotage.memory.search.namespace import Namespace
 
 _NAMED = 5  # ids in one sentence
 _REPAIR = "pilotage memory doctor --repair"
@@ -41,35 +40,30 @@ class Finding:
 class Doctor:
     """Checks one store; the ledger itself is never changed, because it is the truth."""
 
-    def __init__(self, ledger: Ledger, vectors: VectorStore, words: KeywordIndex | None, namespace: str) -> None:
-        self._ledger = ledger
-        self._vectors = vectors
-        self._words = words
-        self._namespace = namespace
+    def __init__(self, space: Namespace) -> None:
+        self._space = space
 
     def examine(self, *, repair: bool) -> list[Finding]:
         """Every check. A view that disagrees is rebuilt when `repair` is set, and checked again."""
-        with self._ledger.read() as connection:
+        with self._space.ledger.read() as connection:
             findings = [
                 *_database(connection),
-                _rows(connection, self._namespace),
-                _history(connection, self._namespace),
+                _rows(connection, self._space.name),
+                _history(connection, self._space.name),
                 self._embedded(connection),
             ]
         return [*findings, *self._views(repair)]
 
     def _views(self, repair: bool) -> Iterator[Finding]:
         keywords = self._keywords()
-        if not keywords.ok and repair and self._words is not None:
-            self._words.rebuild()
+        if not keywords.ok and repair:
+            self._space.keywords.rebuild()
             keywords = replace(self._keywords(), repaired=True)
         yield keywords
         yield self._vector_index(repair)
 
     def _keywords(self) -> Finding:
-        if self._words is None:
-            return Finding("keyword index", True, "this database has none: searches go by meaning alone")
-        with self._ledger.read() as connection:
+        with self._space.ledger.read() as connection:
             apart = drift(connection)
         if not apart.missing and not apart.surplus:
             return Finding("keyword index", True, "agrees with the ledger")
@@ -78,8 +72,8 @@ class Doctor:
 
     def _vector_index(self, repair: bool) -> Finding:
         try:
-            apart = self._vectors.check_index(repair=repair)
-            owned = self._vectors.owns_index
+            apart = self._space.vectors.check_index(repair=repair)
+            owned = self._space.vectors.owns_index
         except EmbedderError as error:
             return Finding("vector index", True, f"not checked: {error}")
         except ConceptStoreError as error:
@@ -90,8 +84,8 @@ class Doctor:
         return Finding("vector index", repair, str(apart), "" if repair else _REPAIR, repaired=repair)
 
     def _embedded(self, connection: Connection) -> Finding:
-        embedder = embedder_of(self._ledger, connection)
-        mine = select(func.count()).select_from(concepts).where(concepts.c.namespace == self._namespace)
+        embedder = embedder_of(self._space.ledger, connection)
+        mine = select(func.count()).select_from(concepts).where(concepts.c.namespace == self._space.name)
         total = int(connection.scalar(mine) or 0)
         if embedder is None:
             return Finding("vectors", total == 0, "no vector yet", "pilotage memory reindex")

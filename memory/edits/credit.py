@@ -14,15 +14,16 @@ from typing import Any, Literal, get_args
 
 from sqlalchemy import Connection, and_, or_, select
 
+from pilotage.common.statistics import wilson
 from pilotage.memory.concept import Concept, Outcomes
+from pilotage.memory.edits.events import Step, append_all
 from pilotage.memory.errors import InvalidConcept, UnknownConcept
-from pilotage.memory.ledger.ledger import By, Ledger
+from pilotage.memory.ledger.ledger import By
 from pilotage.memory.ledger.schema import events
+from pilotage.memory.search.namespace import Namespace
 
 Outcome = Literal["recalled", "recalled_solved", "followed", "helped", "harmed", "withheld", "withheld_solved"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
-
-_Z_95 = 1.959964
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Uplift:
         if estimate is None:
             return -1.0, 1.0
         p, q = _share(self.shown_solved, self.shown), _share(self.withheld_solved, self.withheld)
-        (p_low, p_high), (q_low, q_high) = _wilson(p, self.shown), _wilson(q, self.withheld)
+        (p_low, p_high), (q_low, q_high) = wilson(p * self.shown, self.shown), wilson(q * self.withheld, self.withheld)
         return estimate - math.hypot(p - p_low, q_high - q), estimate + math.hypot(p_high - p, q - q_low)
 
 
@@ -97,9 +98,8 @@ class CreditReport:
 class Credit:
     """Outcome counters of one namespace."""
 
-    def __init__(self, ledger: Ledger, namespace: str) -> None:
-        self._ledger = ledger
-        self._namespace = namespace
+    def __init__(self, space: Namespace) -> None:
+        self._space = space
 
     def record(self, counts: Mapping[str, Collection[Outcome]], *, by: By, once: bool) -> bool:
         """Counts what came of some concepts, all of them in one transaction.
@@ -118,34 +118,35 @@ class Credit:
         for names in counts.values():
             check_outcomes(names)
         if not any(counts.values()):
-            with self._ledger.read() as connection:  # also to be told of a store that was closed
+            with self._space.ledger.read() as connection:  # also to be told of a store that was closed
                 self._known(connection, counts)
             return False
-        with self._ledger.write() as connection:
+        with self._space.ledger.write() as connection:
             if once and by.run and self._outcomes_by_run(connection, by.run):
                 return False
-            found = self._known(connection, counts)
+            concepts = self._known(connection, counts)
+            steps = []
             for id_, names in counts.items():
-                if names:
-                    outcomes = [name for name in OUTCOMES if name in names]
-                    changed = _counted(found[id_], outcomes)
-                    self._ledger.append(connection, changed, "outcome", by, {"outcomes": outcomes})
+                if outcomes := [name for name in OUTCOMES if name in names]:
+                    counted = _counted(concepts[id_], outcomes)
+                    steps.append(Step.to(connection, counted, "outcome", {"outcomes": outcomes}))
+            append_all(self._space, connection, steps, by)
         return True
 
     def _known(self, connection: Connection, ids: Collection[str]) -> dict[str, Concept]:
         """All of these concepts. Raises UnknownConcept."""
-        found = self._ledger.get(connection, self._namespace, list(ids))
+        found = self._space.ledger.get(connection, self._space.name, list(ids))
         for id_ in ids:
             if id_ not in found:
-                raise UnknownConcept.called(id_, self._namespace)
+                raise UnknownConcept.called(id_, self._space.name)
         return found
 
     def report(self) -> CreditReport:
         """What is known so far."""
-        with self._ledger.read() as connection:
+        with self._space.ledger.read() as connection:
             known = [
                 concept
-                for concept in self._ledger.every(connection, self._namespace, retired=True)
+                for concept in self._space.ledger.every(connection, self._space.name, retired=True)
                 if concept.outcomes.recalled or concept.outcomes.withheld
             ]
             memory = self._uplift(connection)
@@ -168,11 +169,11 @@ class Credit:
         undone = events.c.action == "undone"
         if run is not None:
             recorded = and_(recorded, events.c.run == run)
-            touched = select(events.c.concept_id).where(events.c.namespace == self._namespace, recorded)
+            touched = select(events.c.concept_id).where(events.c.namespace == self._space.name, recorded)
             undone = and_(undone, events.c.concept_id.in_(touched))
         query = (
             select(events.c.seq, events.c.action, events.c.run, events.c.body)
-            .where(events.c.namespace == self._namespace, or_(recorded, undone))
+            .where(events.c.namespace == self._space.name, or_(recorded, undone))
             .order_by(events.c.seq.desc())
         )
         found: dict[str, set[str]] = {}
@@ -205,14 +206,6 @@ def _counted(concept: Concept, names: Collection[Outcome]) -> Concept:
 def _share(some: int, of: int) -> float:
     """At most 1: counters can be recorded alone, so there may be more solved runs than runs."""
     return min(1.0, some / of)
-
-
-def _wilson(share: float, n: int) -> tuple[float, float]:
-    """95% score interval of a share (Wilson 1927)."""
-    z2 = _Z_95**2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = _Z_95 * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n)) / (1 + z2 / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _uplift_json(uplift: Uplift) -> dict[str, Any]:
