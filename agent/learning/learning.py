@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pilotage.agent.candidates import Candidate
 from pilotage.agent.kit import Kit
-from pilotage.agent.learning.failure_cases import misstep_of
+from pilotage.agent.learning.failure_cases import failure_case_of
 from pilotage.agent.learning.recalling import recall_from
 from pilotage.agent.learning.writing import writer_from
 from pilotage.agent.state import State
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pilotage.memory import ConceptDraft, ConceptStore, Provenance
     from pilotage.memory.concept import Status
     from pilotage.memory.learning.distil import SolvedTrace
-    from pilotage.memory.learning.settle import Settled
+    from pilotage.memory.learning.reconcile import Reconciled
     from pilotage.memory.learning.writer import Writer
 
 UNVERIFIED = ""
@@ -54,24 +54,25 @@ class Learner:
     async def learn(self, state: State, kit: Kit) -> dict[str, str]:
         """Titles of the concepts that the run added, widened or confirmed, by id; empty where it taught nothing."""
         from pilotage.memory.learning.distil import distil
-        from pilotage.memory.learning.failure_cases import warn
+        from pilotage.memory.learning.failure_cases import distil_failure
 
         leader = state.leader
         if leader is None or not (leader.verified or self._keep_unverified):
             return {}
         writer = writer_from(kit)
         solved = self._solved(state, leader)
-        kept: list[Settled] = []
-        for draft in (await distil(solved, writer)).drafts:
+        kept: list[Reconciled] = []
+        draft = (await distil(solved, writer)).draft
+        if draft is not None:
             status: Status = "trusted" if leader.verified else "provisional"
-            kept.append(await self._settle(draft, solved.provenance, status, writer, state))
-        misstep = misstep_of(state, leader, self._model) if self._pitfalls else None
-        if misstep is not None:
-            lesson = (await warn(misstep, writer)).draft
+            kept.append(await self._reconcile(draft, solved.provenance, status, writer, state))
+        case = failure_case_of(state, leader, self._model) if self._pitfalls else None
+        if case is not None:
+            lesson = (await distil_failure(case, writer)).draft
             if lesson is not None:
-                # Evidence settled what happened; that it will happen again is the writer's opinion.
-                kept.append(await self._settle(lesson, misstep.provenance, "provisional", writer, state))
-        return {settled.id: settled.title for settled in kept}
+                # Evidence tells what happened; that it will happen again is the writer's opinion.
+                kept.append(await self._reconcile(lesson, case.provenance, "provisional", writer, state))
+        return {one.id: one.title for one in kept}
 
     def _solved(self, state: State, leader: Candidate) -> SolvedTrace:
         from pilotage.memory.learning.distil import SolvedTrace
@@ -89,12 +90,12 @@ class Learner:
             trace_id=state.run,
         )
 
-    async def _settle(
+    async def _reconcile(
         self, draft: ConceptDraft, provenance: Provenance, status: Status, writer: Writer, state: State
-    ) -> Settled:
-        from pilotage.memory.learning.settle import settle
+    ) -> Reconciled:
+        from pilotage.memory.learning.reconcile import reconcile
 
-        return await settle(
+        return await reconcile(
             self._store,
             draft,
             writer if self._deliberate else None,
