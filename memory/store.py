@@ -36,7 +36,7 @@ from pilotage.memory.search.reindex import OnProgress
 from pilotage.memory.search.vectors import VectorStore
 
 if TYPE_CHECKING:  # rooms that are imported when they are used
-    from pilotage.memory.doctor import Finding
+    from pilotage.memory.doctor import CheckResult
     from pilotage.memory.formats.importing import ImportReport
     from pilotage.memory.formats.importing import OnProgress as ImportProgress
     from pilotage.memory.formats.jsonl import Format as ExportFormat
@@ -483,7 +483,7 @@ class ConceptStore:
 
         return namespaces(self._ledger)
 
-    def doctor(self, *, repair: bool = False) -> list[Finding]:
+    def doctor(self, *, repair: bool = False) -> list[CheckResult]:
         """Check the ledger, and whether the indexes agree with it; `repair` rebuilds those that do not."""
         from pilotage.memory.doctor import Doctor
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, and_, or_, select
 
 from pilotage.common.statistics import wilson
 from pilotage.memory.concept import Concept, Outcomes
-from pilotage.memory.edits.events import Step, append_all
+from pilotage.memory.edits.events import append_all, steps_to
 from pilotage.memory.errors import InvalidConcept, UnknownConcept
 from pilotage.memory.ledger.ledger import By
 from pilotage.memory.ledger.schema import events
@@ -125,11 +125,10 @@ class Credit:
             if once and by.run and self._outcomes_by_run(connection, by.run):
                 return False
             concepts = self._known(connection, counts)
-            steps = []
-            for id_, names in counts.items():
-                if outcomes := [name for name in OUTCOMES if name in names]:
-                    counted = _counted(concepts[id_], outcomes)
-                    steps.append(Step.to(connection, counted, "outcome", {"outcomes": outcomes}))
+            outcomes = {id: [name for name in OUTCOMES if name in names] for id, names in counts.items() if names}
+            counted = [_counted(concepts[id], names) for id, names in outcomes.items()]
+            bodies = {id: {"outcomes": names} for id, names in outcomes.items()}
+            steps = steps_to(connection, "outcome", counted, bodies)
             append_all(self._space, connection, steps, by)
         return True
 

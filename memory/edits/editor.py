@@ -25,7 +25,7 @@ from pilotage.memory.concept import (
     check_text,
     first_fault,
 )
-from pilotage.memory.edits.events import NewConcept, Step, append_all, ids_by_hash, insert_new
+from pilotage.memory.edits.events import NewConcept, append_all, ids_by_hash, insert_new, steps_to
 from pilotage.memory.edits.text_index import TextIndex
 from pilotage.memory.errors import InvalidConcept, StaleConcept, UnknownConcept
 from pilotage.memory.learning.reconcile import extension
@@ -278,7 +278,8 @@ class Editor:
         self, connection: Connection, concept: Concept, action: Action, by: By, body: dict[str, Any] | None = None
     ) -> None:
         """Appends one event, within the caller's transaction."""
-        append_all(self._space, connection, [Step.to(connection, concept, action, body)], by)
+        bodies = None if body is None else {concept.id: body}
+        append_all(self._space, connection, steps_to(connection, action, [concept], bodies), by)
 
     def _concept(self, draft: ConceptDraft | Concept, provenance: Provenance, status: Status) -> Concept:
         if isinstance(draft, Concept):

@@ -79,13 +79,22 @@ class Step:
         """The step from some fields, as `fields_of` gives them, to others."""
         return cls(action, unflatten(after), difference(before, after), after[WITHDRAWN], body)
 
-    @classmethod
-    def to(cls, connection: Connection, concept: Concept, action: Action, body: dict[str, Any] | None = None) -> Step:
-        """The step from the concept as the ledger has it; without a `body` the event carries the whole concept."""
-        before = fields_of(connection, [concept.id])[concept.id]
-        withdrawn = before[WITHDRAWN] and concept.status == "retired"  # it stays so until it is active again
-        changes = difference(before, flatten(concept, withdrawn))
-        return cls(action, concept, changes, withdrawn, concept.model_dump(mode="json") if body is None else body)
+
+def steps_to(
+    connection: Connection,
+    action: Action,
+    changed: Sequence[Concept],
+    bodies: Mapping[str, dict[str, Any]] | None = None,
+) -> list[Step]:
+    """The steps from concepts as the ledger has them; without a body for its id an event carries the whole concept."""
+    before = fields_of(connection, [concept.id for concept in changed])
+    steps = []
+    for concept in changed:
+        withdrawn = before[concept.id][WITHDRAWN] and concept.status == "retired"  # so until it is active again
+        changes = difference(before[concept.id], flatten(concept, withdrawn))
+        body = (bodies or {}).get(concept.id) or concept.model_dump(mode="json")
+        steps.append(Step(action, concept, changes, withdrawn, body))
+    return steps
 
 
 def fields_of(connection: Connection, ids: Iterable[str]) -> dict[str, dict[str, Any]]:

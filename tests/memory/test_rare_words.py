@@ -25,7 +25,7 @@ def concept(topic):
 def found(store, query, limit=3):
     """Titles, best first, as the keyword index alone finds them."""
     with store._ledger.read() as connection:
-        ids = store._words.search(connection, store.namespace, query, limit)
+        ids = store._space.keywords.search(connection, store.namespace, query, limit)
     return [store.get(id).title for id in ids]
 
 
@@ -55,7 +55,7 @@ def test_the_rarer_word_decides_also_against_one_that_stands_there_more_often(st
 
 
 def test_where_every_word_is_frequent_texts_with_the_two_rarest_are_found(store, monkeypatch):
-    monkeypatch.setattr("memory.rare_words._MOST_TEXTS", 3)
+    monkeypatch.setattr("pilotage.memory.search.rare_words._MOST_TEXTS", 3)
     store.add_many([concept(f"apples number{n}") for n in range(6)] + [concept(f"pears part{n}") for n in range(5)])
     both = "Apples beside pears"
     store.add(ConceptDraft(title=both))
@@ -83,7 +83,7 @@ def test_a_word_is_counted_once_until_something_is_written(store):
             asked.append(len(parameters))
             return self._connection.exec_driver_sql(statement, parameters)
 
-    rare = store._words._rare
+    rare = store._space.keywords._rare
     with store._ledger.read() as connection:
         for last, due in ((2, 3), (2, 0), (3, 3), (3, 0)):
             asked.clear()

@@ -197,7 +197,7 @@ class TestSearchIsKept:
         assert [len(rows) for rows in read] == [1]
 
     def test_of_many_paths_only_the_last_used_are_kept(self, lite, monkeypatch):
-        monkeypatch.setattr("memory.item_search._MOST_VECTORS", 40)
+        monkeypatch.setattr("pilotage.memory.adapters.langgraph.search._MOST_VECTORS", 40)
         for number in range(6):
             lite.put(("user", str(number)), "k", {"text": f"item {number}"})
         for number in (0, 1, 2, 3, 4, 5, 0):
