@@ -13,7 +13,7 @@ from pilotage.common.lazy import lazy
 if TYPE_CHECKING:
     from pilotage.memory.aio import AsyncConceptStore
     from pilotage.memory.concept import Concept, ConceptDraft, Outcomes, Parameter, Provenance
-    from pilotage.memory.doctor import Finding
+    from pilotage.memory.doctor import CheckResult
     from pilotage.memory.embedders.embedder import Embedder, EmbedderIdentity, HashEmbedder
     from pilotage.memory.errors import ConceptStoreError
     from pilotage.memory.formats.importing import ImportReport
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncConceptStore",
+    "CheckResult",
     "Concept",
     "ConceptDraft",
     "ConceptStore",
     "ConceptStoreError",
     "Embedder",
     "EmbedderIdentity",
-    "Finding",
     "HashEmbedder",
     "Hit",
     "ImportReport",
@@ -46,13 +46,13 @@ if __name__ != "pilotage.memory":  # two copies of its classes would be worse th
 # Found when asked for: SQLAlchemy and numpy take half a second, which `import pilotage.memory` should not cost.
 _MODULE = {
     "AsyncConceptStore": "aio",
+    "CheckResult": "doctor",
     "Concept": "concept",
     "ConceptDraft": "concept",
     "ConceptStore": "store",
     "ConceptStoreError": "errors",
     "Embedder": "embedders.embedder",
     "EmbedderIdentity": "embedders.embedder",
-    "Finding": "doctor",
     "HashEmbedder": "embedders.embedder",
     "Hit": "search.recall",
     "ImportReport": "formats.importing",

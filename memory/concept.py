@@ -27,7 +27,7 @@ MOST_COUNTED = 10**9  # where counters stop, and what an import may claim; a run
 ConceptKind = Literal["structure", "routine", "lesson", "type"]
 Status = Literal["provisional", "trusted", "retired"]
 
-Line = Annotated[str, StringConstraints(max_length=300)]
+ShortText = Annotated[str, StringConstraints(max_length=300)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=60, strip_whitespace=True)]
 
 
@@ -106,8 +106,8 @@ class ConceptDraft(BaseModel):
     description: str = Field("", max_length=1000)
     parameters: tuple[Parameter, ...] = Field((), max_length=12)
     output_typing: str = Field("", max_length=80)
-    cues: tuple[Line, ...] = Field((), max_length=16, description="when the concept applies")
-    implementation: tuple[Line, ...] = Field((), max_length=60, description="steps, or lines of a program sketch")
+    cues: tuple[ShortText, ...] = Field((), max_length=16, description="when the concept applies")
+    implementation: tuple[ShortText, ...] = Field((), max_length=60, description="steps, or lines of a program sketch")
     keywords: tuple[Name, ...] = Field(
         (),
         max_length=32,
@@ -128,7 +128,7 @@ class ConceptDraft(BaseModel):
             InvalidConcept: names the first field that is wrong, and why.
         """
         if not isinstance(data, Mapping):
-            raise InvalidConcept(f"a concept is an object with named fields, not {_sort(data)}; nothing was stored")
+            raise InvalidConcept(f"a concept is an object with named fields, not {_kind_of(data)}; nothing was stored")
         check_text(data)
         try:
             return cls.model_validate(carriable_data(dict(data)))
@@ -247,5 +247,5 @@ def _has_null(value: Any, depth: int = 0) -> bool:
     return depth < _MAX_DEPTH and any(_has_null(part, depth + 1) for part in parts)
 
 
-def _sort(data: object) -> str:
+def _kind_of(data: object) -> str:
     return {type(None): "nothing", str: "text", list: "a list", bool: "a truth value"}.get(type(data), "a number")

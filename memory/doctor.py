@@ -9,18 +9,17 @@ from sqlalchemy import Connection, func, select, text
 
 from pilotage.memory.concept import Concept
 from pilotage.memory.errors import ConceptStoreError, EmbedderError
-from pilotage.memory.ledger.ledger import Ledger
 from pilotage.memory.ledger.schema import concepts, events, vectors, withdrawn_hash
 from pilotage.memory.ledger.stats import embedder_of
-from pilotage.memory.search.keywords import KeywordIndex, drift
-from pilotage.memory.search.vectors import VectorStore
+from pilotage.memory.search.keywords import drift
+from pilotage.memory.search.namespace import Namespace
 
 _NAMED = 5  # ids in one sentence
 _REPAIR = "pilotage memory doctor --repair"
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One thing that was checked.
 
     Attributes:
@@ -41,60 +40,55 @@ class Finding:
 class Doctor:
     """Checks one store; the ledger itself is never changed, because it is the truth."""
 
-    def __init__(self, ledger: Ledger, vectors: VectorStore, words: KeywordIndex | None, namespace: str) -> None:
-        self._ledger = ledger
-        self._vectors = vectors
-        self._words = words
-        self._namespace = namespace
+    def __init__(self, space: Namespace) -> None:
+        self._space = space
 
-    def examine(self, *, repair: bool) -> list[Finding]:
+    def examine(self, *, repair: bool) -> list[CheckResult]:
         """Every check. A view that disagrees is rebuilt when `repair` is set, and checked again."""
-        with self._ledger.read() as connection:
-            findings = [
+        with self._space.ledger.read() as connection:
+            results = [
                 *_database(connection),
-                _rows(connection, self._namespace),
-                _history(connection, self._namespace),
+                _rows(connection, self._space.name),
+                _history(connection, self._space.name),
                 self._embedded(connection),
             ]
-        return [*findings, *self._views(repair)]
+        return [*results, *self._views(repair)]
 
-    def _views(self, repair: bool) -> Iterator[Finding]:
+    def _views(self, repair: bool) -> Iterator[CheckResult]:
         keywords = self._keywords()
-        if not keywords.ok and repair and self._words is not None:
-            self._words.rebuild()
+        if not keywords.ok and repair:
+            self._space.keywords.rebuild()
             keywords = replace(self._keywords(), repaired=True)
         yield keywords
         yield self._vector_index(repair)
 
-    def _keywords(self) -> Finding:
-        if self._words is None:
-            return Finding("keyword index", True, "this database has none: searches go by meaning alone")
-        with self._ledger.read() as connection:
+    def _keywords(self) -> CheckResult:
+        with self._space.ledger.read() as connection:
             apart = drift(connection)
         if not apart.missing and not apart.surplus:
-            return Finding("keyword index", True, "agrees with the ledger")
+            return CheckResult("keyword index", True, "agrees with the ledger")
         found = f"{len(apart.missing)} concepts are missing and {len(apart.surplus)} too many"
-        return Finding("keyword index", False, found, _REPAIR)
+        return CheckResult("keyword index", False, found, _REPAIR)
 
-    def _vector_index(self, repair: bool) -> Finding:
+    def _vector_index(self, repair: bool) -> CheckResult:
         try:
-            apart = self._vectors.check_index(repair=repair)
-            owned = self._vectors.owns_index
+            apart = self._space.vectors.check_index(repair=repair)
+            owned = self._space.vectors.owns_index
         except EmbedderError as error:
-            return Finding("vector index", True, f"not checked: {error}")
+            return CheckResult("vector index", True, f"not checked: {error}")
         except ConceptStoreError as error:
-            return Finding("vector index", False, str(error), "pilotage memory reindex")
+            return CheckResult("vector index", False, str(error), "pilotage memory reindex")
         if not apart:
             found = "agrees with the ledger" if owned else "not in this process: searches here read the ledger itself"
-            return Finding("vector index", True, found)
-        return Finding("vector index", repair, str(apart), "" if repair else _REPAIR, repaired=repair)
+            return CheckResult("vector index", True, found)
+        return CheckResult("vector index", repair, str(apart), "" if repair else _REPAIR, repaired=repair)
 
-    def _embedded(self, connection: Connection) -> Finding:
-        embedder = embedder_of(self._ledger, connection)
-        mine = select(func.count()).select_from(concepts).where(concepts.c.namespace == self._namespace)
+    def _embedded(self, connection: Connection) -> CheckResult:
+        embedder = embedder_of(self._space.ledger, connection)
+        mine = select(func.count()).select_from(concepts).where(concepts.c.namespace == self._space.name)
         total = int(connection.scalar(mine) or 0)
         if embedder is None:
-            return Finding("vectors", total == 0, "no vector yet", "pilotage memory reindex")
+            return CheckResult("vectors", total == 0, "no vector yet", "pilotage memory reindex")
         size = 4 * embedder.dimensions
         good = select(vectors.c.concept_id).where(
             vectors.c.embedder == embedder.key, func.length(vectors.c.data) == size
@@ -102,22 +96,22 @@ class Doctor:
         lacking = int(connection.scalar(mine.where(concepts.c.id.not_in(good))) or 0)
         if lacking:
             found = f"{lacking} of {total} concepts have no vector by '{embedder.key}'"
-            return Finding("vectors", False, found, "pilotage memory reindex")
-        return Finding("vectors", True, f"{total} by '{embedder.key}'")
+            return CheckResult("vectors", False, found, "pilotage memory reindex")
+        return CheckResult("vectors", True, f"{total} by '{embedder.key}'")
 
 
-def _database(connection: Connection) -> Iterator[Finding]:
+def _database(connection: Connection) -> Iterator[CheckResult]:
     remedy = "restore the ledger from a backup, or import its last export into a new folder"
     if connection.dialect.name != "sqlite":
-        yield Finding("database", True, f"{connection.dialect.name}: its own tools check its files")
+        yield CheckResult("database", True, f"{connection.dialect.name}: its own tools check its files")
         return
     faults = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check(20)")) if row[0] != "ok"]
     faults += [f"a row of {row[0]} points nowhere" for row in connection.execute(text("PRAGMA foreign_key_check"))]
     found = "; ".join(faults[:_NAMED]) if faults else "sound, as SQLite's integrity check says"
-    yield Finding("database", not faults, found, remedy if faults else "")
+    yield CheckResult("database", not faults, found, remedy if faults else "")
 
 
-def _rows(connection: Connection, namespace: str) -> Finding:
+def _rows(connection: Connection, namespace: str) -> CheckResult:
     """Every row can be read, and its columns say what its body says."""
     query = select(concepts).where(concepts.c.namespace == namespace).execution_options(yield_per=500)
     bad, total = [], 0
@@ -128,27 +122,27 @@ def _rows(connection: Connection, namespace: str) -> Finding:
         except ValueError:
             bad.append(row.id)
             continue
-        said = (concept.id, concept.namespace, concept.kind, concept.status, concept.content_hash)
+        in_body = (concept.id, concept.namespace, concept.kind, concept.status, concept.content_hash)
         stored = concept.content_hash if row.content_hash == withdrawn_hash(row.id) else row.content_hash
-        if said != (row.id, row.namespace, row.kind, row.status, stored):
+        if in_body != (row.id, row.namespace, row.kind, row.status, stored):
             bad.append(row.id)
     if bad:
         found = f"{len(bad)} of {total} rows contradict themselves: {_named(bad)}"
-        return Finding("concepts", False, found, "look at `pilotage memory history ID`, then undo or edit it")
-    return Finding("concepts", True, f"{total} rows, all readable")
+        return CheckResult("concepts", False, found, "look at `pilotage memory history ID`, then undo or edit it")
+    return CheckResult("concepts", True, f"{total} rows, all readable")
 
 
-def _history(connection: Connection, namespace: str) -> Finding:
+def _history(connection: Connection, namespace: str) -> CheckResult:
     """Every concept was added by an event, and every event is of a concept that is there."""
     mine = select(concepts.c.id).where(concepts.c.namespace == namespace)
-    told = select(events.c.concept_id).where(events.c.namespace == namespace)
-    unborn = list(connection.scalars(mine.where(concepts.c.id.not_in(told)).limit(100)))
-    lost = list(connection.scalars(told.where(events.c.concept_id.not_in(mine)).distinct().limit(100)))
+    recorded = select(events.c.concept_id).where(events.c.namespace == namespace)
+    unborn = list(connection.scalars(mine.where(concepts.c.id.not_in(recorded)).limit(100)))
+    lost = list(connection.scalars(recorded.where(events.c.concept_id.not_in(mine)).distinct().limit(100)))
     if unborn or lost:
         found = f"{len(unborn)} concepts without events, events of {len(lost)} that are gone: {_named(unborn + lost)}"
-        return Finding("history", False, found, "restore the ledger from a backup")
+        return CheckResult("history", False, found, "restore the ledger from a backup")
     count = connection.scalar(select(func.count()).select_from(events).where(events.c.namespace == namespace))
-    return Finding("history", True, f"{count} events, none without its concept")
+    return CheckResult("history", True, f"{count} events, none without its concept")
 
 
 def _named(ids: list[str]) -> str:

@@ -10,38 +10,49 @@ The folder holds `ledger.sqlite` (the truth) and `index/` (a view that may be de
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import IO, TYPE_CHECKING, Any, Self, Unpack
 
-from pilotage.memory.concept import Concept, ConceptDraft, Status
+from pilotage.memory.concept import Concept, ConceptDraft, ConceptKind, Provenance, Status
 from pilotage.memory.edits.credit import Credit, CreditReport, Outcome, check_outcomes
-from pilotage.memory.edits.editor import Editor
-from pilotage.memory.edits.merge import Merger
-from pilotage.memory.edits.proposal import Adding
+from pilotage.memory.edits.editor import Adding, Editor, Proposed
 from pilotage.memory.edits.prune import PruneRule, prune
 from pilotage.memory.edits.undo import Undo
 from pilotage.memory.embedders.embedder import Embedder, resolve_embedder
+from pilotage.memory.ledger import timeline
 from pilotage.memory.ledger.database import Database
-from pilotage.memory.ledger.ledger import By, Ledger
+from pilotage.memory.ledger.ledger import Attribution, By, Event, Ledger
+from pilotage.memory.ledger.typings import definitions, named_types
 from pilotage.memory.location import locate
 from pilotage.memory.search.finder import SHORTLIST, Finder
 from pilotage.memory.search.keywords import open_keyword_index
+from pilotage.memory.search.namespace import Namespace
 from pilotage.memory.search.recall import Hit, Recollection, choose
 from pilotage.memory.search.reindex import OnProgress
 from pilotage.memory.search.vectors import VectorStore
-from pilotage.memory.store_history import StoreHistory
-from pilotage.memory.store_merging import StoreMerging
-from pilotage.memory.store_upkeep import StoreUpkeep
+
+if TYPE_CHECKING:  # rooms that are imported when they are used
+    from pilotage.memory.doctor import CheckResult
+    from pilotage.memory.formats.importing import ImportReport
+    from pilotage.memory.formats.importing import OnProgress as ImportProgress
+    from pilotage.memory.formats.jsonl import Format as ExportFormat
+    from pilotage.memory.formats.records import SourceFormat
+    from pilotage.memory.ledger.listing import Sort
+    from pilotage.memory.ledger.stats import StoreStats
 
 
-class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
+class ConceptStore:
     """Concepts of one namespace in one ledger. Safe to use from several threads, and from several processes.
 
     Open it with `ConceptStore.open` or `ConceptStore.temporary`. Neither Chroma nor the embedding model is
     loaded before the first search or write that needs them.
+
+    Every method that writes takes `actor` (who does it), `cause` (why, for example a task id) and `run` (the id of the
+    run that does it, which `undo_run` takes back as a whole) as keywords; the history keeps them.
     """
 
     def __init__(
@@ -51,12 +62,10 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
         self._folder = folder
         self._ledger = ledger
         self._vectors = VectorStore(ledger, folder, embedder, namespace, index)
-        self._words = open_keyword_index(ledger)
-        self._finder = Finder(ledger, self._vectors, self._words, namespace)
-        self._editor = Editor(ledger, self._vectors, self._words, namespace)
-        self._undo = Undo(ledger, self._vectors, self._words, namespace)
-        self._merger = Merger(ledger, self._vectors, self._editor)
-        self._credit = Credit(ledger, namespace)
+        self._space = Namespace(namespace, ledger, self._vectors, open_keyword_index(ledger))
+        self._finder = Finder(self._space)
+        self._editor = Editor(self._space)
+        self._credit = Credit(self._space)
         self._warming: Future[None] | None = None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
@@ -157,6 +166,61 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
         with self._ledger.read() as connection:
             return list(self._ledger.every(connection, self.namespace, retired=retired))
 
+    def browse(
+        self,
+        *,
+        kind: ConceptKind | None = None,
+        status: Status | None = None,
+        sort: Sort = "added",
+        limit: int | None = 50,
+        offset: int = 0,
+    ) -> list[Concept]:
+        """A page of the concepts.
+
+        Args:
+            kind: only this kind.
+            status: only this status; without it, all but the retired ones.
+            sort: `added` (oldest first), `changed` (latest first), `title`, or a count (highest first).
+            limit: how many at most, None for all.
+            offset: how many to pass over.
+        """
+        from pilotage.memory.ledger.listing import browse
+
+        return browse(self._ledger, self.namespace, kind=kind, status=status, sort=sort, limit=limit, offset=offset)
+
+    def find_id(self, text: str) -> str:
+        """The id that `text` is, or is the start of. Raises UnknownConcept when it is none, or several."""
+        from pilotage.memory.ledger.listing import find_id
+
+        return find_id(self._ledger, self.namespace, text)
+
+    def history(self, id: str) -> list[Event]:
+        """Everything that happened to a concept, oldest first. Raises UnknownConcept."""
+        with self._ledger.read() as connection:
+            self._editor.get(connection, id)
+            return self._ledger.history(connection, self.namespace, id)
+
+    def events(self, limit: int | None = 100, *, run: str | None = None, since: int | None = None) -> list[Event]:
+        """Events of the namespace, oldest first: the last `limit` of them.
+
+        Args:
+            limit: how many at most; None for all.
+            run: only those of this run.
+            since: number of an event: then the first `limit` that came after it.
+        """
+        with self._ledger.read() as connection:
+            return timeline.list_events(connection, self.namespace, limit=limit, run=run, since=since)
+
+    def at(self, moment: datetime | int, *, retired: bool = False) -> list[Concept]:
+        """The concepts as they were, oldest first; `all` of an earlier moment.
+
+        Args:
+            moment: a time, local when it has no zone, or the number of the last event to count.
+            retired: also those that were retired then.
+        """
+        with self._ledger.read() as connection:
+            return timeline.at(connection, self.namespace, moment, retired=retired)
+
     def search(self, text: str, limit: int = 5) -> list[Hit]:
         """The concepts nearest to `text` in meaning and words, best first; fewer only when there are fewer."""
         return self._finder.shortlist(text, limit)[0]
@@ -181,6 +245,14 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
         floor = self._vectors.embedder.similarity_floor if floor is None else floor
         return choose(query, [hit for hit in hits if hit.concept.id not in exclude], vectors, limit, floor)
 
+    def types_of(self, concepts: Iterable[ConceptDraft]) -> list[Concept]:
+        """The definitions of the named types that these concepts take or give."""
+        names = named_types(concepts)
+        if not names:
+            return []
+        with self._ledger.read() as connection:
+            return definitions(connection, self.namespace, names)
+
     def add(self, draft: ConceptDraft | Concept, **how: Unpack[Adding]) -> str:
         """Store a concept durably and return its id; what is stored already gives the id that it has.
 
@@ -194,16 +266,39 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
         """`add` for many, in one transaction: all of them or, when it raises, none. Returns their ids in order."""
         return [one.id for one in self.propose(drafts, **how)]
 
+    def propose(
+        self,
+        drafts: Iterable[ConceptDraft | Concept],
+        *,
+        provenance: Provenance | None = None,
+        status: Status = "provisional",
+        allow_duplicate: bool = False,
+        **by: Unpack[Attribution],
+    ) -> list[Proposed]:
+        """`add_many` that tells what became of each draft, in order: added, known, or dropped as the same text.
+
+        Args:
+            drafts: what to store.
+            provenance: where it came from; the caller vouches for it.
+            status: `trusted` only for what public evidence supports.
+            allow_duplicate: store it also where another concept says the same already.
+            by: who stores it and why; `undo_run` takes a run back as a whole.
+
+        Raises:
+            InvalidConcept: a draft has what no store can keep; then none was stored.
+        """
+        return self._editor.propose(
+            drafts, by=By(**by), provenance=provenance, status=status, allow_duplicate=allow_duplicate
+        )
+
     def revise(
         self,
         id: str,
         changes: Mapping[str, Any],
         *,
-        actor: str = "user",
-        cause: str = "",
-        run: str = "",
         expected_version: int | None = None,
         status: Status | None = None,
+        **by: Unpack[Attribution],
     ) -> Concept:
         """Change some fields of a concept's content; outcomes and provenance stay. Returns it as it is now.
 
@@ -214,28 +309,86 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
             InvalidConcept: the changed content is not valid; nothing was changed.
             StaleConcept: the concept is not at `expected_version` any more, or another says exactly this.
         """
-        by = By(actor, cause, run)
+        by = By(**by)
         return self._editor.revise(id, changes, by=by, expected_version=expected_version, status=status)
 
-    def vouch(self, id: str, *, actor: str = "user", cause: str = "", run: str = "") -> Concept:
+    def merge(
+        self,
+        keep: str,
+        others: Sequence[str],
+        changes: Mapping[str, Any] | None = None,
+        **by: Unpack[Attribution],
+    ) -> Concept:
+        """Make one concept of several: the others are retired and point to it, their outcomes are added to its own.
+
+        Args:
+            keep: the one that stays.
+            others: those that go. One that was merged into `keep` before is passed over.
+            changes: its new content; without any it takes over the others' cues and keywords.
+
+        Raises:
+            UnknownConcept: one of them does not exist.
+            InvalidConcept: the changed content is not valid, or `keep` is among the others.
+            StaleConcept: `keep` is retired or was changed meanwhile, or another one was merged elsewhere.
+        """
+        return self._editor.merge(keep, others, changes, By(**by))
+
+    def repeat(
+        self,
+        id: str,
+        draft: ConceptDraft,
+        *,
+        provenance: Provenance | None = None,
+        status: Status = "provisional",
+        **by: Unpack[Attribution],
+    ) -> str:
+        """Count that a stored concept was proposed again in other words; returns the id of what holds it now."""
+        return self._editor.repeat(id, draft, by=By(**by), provenance=provenance, status=status)
+
+    def dispute(self, id: str, other: str, **by: Unpack[Attribution]) -> None:
+        """Mark in the history of both that two concepts advise opposite things. Raises UnknownConcept."""
+        self._editor.dispute(id, other, By(**by))
+
+    def promote(self, ids: Iterable[str], **by: Unpack[Attribution]) -> None:
+        """Make provisional concepts trusted; all or, when one does not exist, none. Raises UnknownConcept."""
+        self._editor.promote(ids, By(**by))
+
+    def vouch(self, id: str, **by: Unpack[Attribution]) -> Concept:
         """Record that a person has read a concept, so that nothing of it is held back. Raises UnknownConcept.
 
         It holds for the content as it is: a revision or a merge needs it anew, and so does an import.
         """
-        return self._editor.vouch(id, By(actor, cause, run))
+        return self._editor.vouch(id, By(**by))
 
-    def forget(self, id: str, *, actor: str = "user", cause: str = "", run: str = "") -> None:
+    def forget(self, id: str, **by: Unpack[Attribution]) -> None:
         """Retire a concept: searches skip it, history keeps it, `restore` brings it back. Raises UnknownConcept."""
-        self._editor.set_status(id, "retired", "retired", By(actor, cause, run))
+        self._editor.set_status(id, "retired", "retired", By(**by))
 
-    def restore(self, id: str, *, actor: str = "user", cause: str = "", run: str = "") -> None:
+    def restore(self, id: str, **by: Unpack[Attribution]) -> None:
         """Bring a retired concept back, as provisional. Raises UnknownConcept."""
         if self.get(id).status == "retired":
-            self._editor.set_status(id, "provisional", "restored", By(actor, cause, run))
+            self._editor.set_status(id, "provisional", "restored", By(**by))
 
-    def record_outcome(
-        self, ids: Iterable[str], outcome: Outcome, *, actor: str = "agent", cause: str = "", run: str = ""
-    ) -> None:
+    def undo(self, seq: int, **by: Unpack[Attribution]) -> list[Event]:
+        """Take one event back by a new event, which can be undone in its turn; returns the new events.
+
+        A concept whose adding is undone is retired and counts as never added. Its `version` never goes back.
+
+        Raises:
+            UnknownEvent: there is no such event in this namespace.
+            StaleConcept: it was undone already, or a later event depends on it; the text names that event.
+            EmbedderError: a text changes back and the store was opened without an embedder.
+        """
+        return Undo(self._space).event(seq, By(**by))
+
+    def undo_run(self, run: str, *, actor: str = "user", cause: str = "") -> list[Event]:
+        """Take back every event of a run that still counts, all or none; returns the new events.
+
+        They form a run of their own, `undo:RUN`: undoing that one brings RUN back. Raises as `undo` does.
+        """
+        return Undo(self._space).run(run, By(actor, cause))
+
+    def record_outcome(self, ids: Iterable[str], outcome: Outcome, **by: Unpack[Attribution]) -> None:
         """Count one outcome of some concepts, see `Outcomes`. Helping makes a provisional concept trusted.
 
         Raises:
@@ -243,38 +396,63 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
             InvalidConcept: there is no such outcome.
         """
         check_outcomes([outcome])  # also where there is nobody to count it for
-        self._credit.record({id: [outcome] for id in ids}, by=By(actor, cause, run), once=False)
+        self._credit.record({id: [outcome] for id in ids}, by=_by_agent(by), once=False)
 
-    def record_outcomes(
-        self, counts: Mapping[str, Collection[Outcome]], *, actor: str = "agent", cause: str = "", run: str = ""
-    ) -> bool:
+    def record_outcomes(self, counts: Mapping[str, Collection[Outcome]], **by: Unpack[Attribution]) -> bool:
         """Count all that came of a run, by concept id; false where that run was counted before. Raises as above."""
-        return self._credit.record(counts, by=By(actor, cause, run), once=True)
+        return self._credit.record(counts, by=_by_agent(by), once=True)
 
     def credit(self) -> CreditReport:
         """What public evidence says each concept, and the memory as a whole, is worth."""
         return self._credit.report()
 
     def prune(
-        self,
-        rule: PruneRule | None = None,
-        *,
-        dry_run: bool = False,
-        actor: str = "user",
-        cause: str = "",
-        run: str = "",
+        self, rule: PruneRule | None = None, *, dry_run: bool = False, **by: Unpack[Attribution]
     ) -> list[Concept]:
         """Retire what harms or never helps, as one run that `undo_run` takes back; returns it as it was.
 
         Args:
             rule: what has to go; `PruneRule.reason` says why a concept has.
             dry_run: change nothing.
-            actor: who prunes.
-            cause: why; by default each concept's own reason.
-            run: id of the run; by default a new one, which the concepts' history shows.
+            by: who prunes; without a `cause` each concept's own reason is recorded, without a `run` a new one.
         """
-        by = By(actor, cause, run)
-        return prune(self._ledger, self._words, self.namespace, rule or PruneRule(), by=by, dry_run=dry_run)
+        return prune(self._space, rule or PruneRule(), by=By(**by), dry_run=dry_run)
+
+    def export(self, target: str | Path | IO[str], *, form: ExportFormat = "jsonl") -> int:
+        """Write all concepts to a file or a text stream; returns how many.
+
+        Args:
+            target: a file appears only when it is complete.
+            form: `jsonl`, from which `import_` makes an equal store, or `arcmemo`, without retired concepts.
+        """
+        from pilotage.memory.formats.jsonl import export
+
+        return export(self._ledger, self.namespace, target, form)
+
+    def import_(
+        self,
+        source: str | Path | IO[bytes],
+        *,
+        form: SourceFormat = "auto",
+        skip_bad: bool = False,
+        on_progress: ImportProgress | None = None,
+        **by: Unpack[Attribution],
+    ) -> ImportReport:
+        """Add the concepts of an export or of an ArcMemo file in one transaction. Nothing that is stored is changed.
+
+        Args:
+            source: a file, or a binary stream.
+            form: `jsonl`, `arcmemo` (JSON or YAML), or `auto`.
+            skip_bad: leave out the lines that cannot be read, and name them in the report.
+            on_progress: called with how many were prepared, and how many there are if the file says so.
+
+        Raises:
+            MalformedImport: a line cannot be read, or there is no concept in the file; nothing was imported.
+        """
+        from pilotage.memory.formats.importing import Importer
+
+        importer = Importer(self._space)
+        return importer.run(source, form=form, skip_bad=skip_bad, by=By(**by), on_progress=on_progress)
 
     def reindex(self, embedder: str | Embedder | None = None, *, on_progress: OnProgress | None = None) -> int:
         """Rebuild both indexes from the ledger, and move it to another embedder if one is given.
@@ -290,6 +468,28 @@ class ConceptStore(StoreHistory, StoreMerging, StoreUpkeep):
         """
         target = self._vectors.embedder if embedder is None else resolve_embedder(embedder)
         done = self._vectors.reindex(target, on_progress)
-        if self._words is not None:
-            self._words.rebuild()
+        self._space.keywords.rebuild()
         return done
+
+    def stats(self) -> StoreStats:
+        """How much there is, of what, and what it is stored with."""
+        from pilotage.memory.ledger.stats import stats
+
+        return stats(self._ledger, self.namespace, self._folder)
+
+    def namespaces(self) -> dict[str, int]:
+        """Active concepts of every namespace of the ledger: for whoever runs it, never for one tenant."""
+        from pilotage.memory.ledger.stats import namespaces
+
+        return namespaces(self._ledger)
+
+    def doctor(self, *, repair: bool = False) -> list[CheckResult]:
+        """Check the ledger, and whether the indexes agree with it; `repair` rebuilds those that do not."""
+        from pilotage.memory.doctor import Doctor
+
+        return Doctor(self._space).examine(repair=repair)
+
+
+def _by_agent(by: Attribution) -> By:
+    """Outcomes are counted by an agent unless somebody else is named."""
+    return By(**{"actor": "agent", **by})

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pilotage.memory import ConceptDraft, ConceptStore, Provenance
     from pilotage.memory.concept import Status
     from pilotage.memory.learning.distil import SolvedTrace
-    from pilotage.memory.learning.failure_cases import Misstep
-    from pilotage.memory.learning.settle import Settled
+    from pilotage.memory.learning.failure_cases import FailureCase
+    from pilotage.memory.learning.reconcile import Reconciled
     from pilotage.memory.learning.writer import Writer
 
 UNVERIFIED = ""
@@ -54,24 +54,25 @@ class Learner:
     async def learn(self, state: State, kit: Kit) -> dict[str, str]:
         """Titles of the concepts that the run added, widened or confirmed, by id; empty where it taught nothing."""
         from pilotage.memory.learning.distil import distil
-        from pilotage.memory.learning.failure_cases import warn
+        from pilotage.memory.learning.failure_cases import distil_failure
 
         leader = state.leader
         if leader is None or not (leader.verified or self._keep_unverified):
             return {}
         writer = writer_from(kit)
         solved = self._solved(state, leader)
-        kept: list[Settled] = []
-        for draft in (await distil(solved, writer)).drafts:
+        kept: list[Reconciled] = []
+        draft = (await distil(solved, writer)).draft
+        if draft is not None:
             status: Status = "trusted" if leader.verified else "provisional"
-            kept.append(await self._settle(draft, solved.provenance, status, writer, state))
-        misstep = failure_case_of(state, leader, self._model) if self._pitfalls else None
-        if misstep is not None:
-            lesson = (await warn(misstep, writer)).draft
+            kept.append(await self._reconcile(draft, solved.provenance, status, writer, state))
+        case = failure_case_of(state, leader, self._model) if self._pitfalls else None
+        if case is not None:
+            lesson = (await distil_failure(case, writer)).draft
             if lesson is not None:
-                # Evidence settled what happened; that it will happen again is the writer's opinion.
-                kept.append(await self._settle(lesson, misstep.provenance, "provisional", writer, state))
-        return {settled.id: settled.title for settled in kept}
+                # Evidence tells what happened; that it will happen again is the writer's opinion.
+                kept.append(await self._reconcile(lesson, case.provenance, "provisional", writer, state))
+        return {one.id: one.title for one in kept}
 
     def _solved(self, state: State, leader: Candidate) -> SolvedTrace:
         from pilotage.memory.learning.distil import SolvedTrace
@@ -89,12 +90,12 @@ class Learner:
             trace_id=state.run,
         )
 
-    async def _settle(
+    async def _reconcile(
         self, draft: ConceptDraft, provenance: Provenance, status: Status, writer: Writer, state: State
-    ) -> Settled:
-        from pilotage.memory.learning.settle import settle
+    ) -> Reconciled:
+        from pilotage.memory.learning.reconcile import reconcile
 
-        return await settle(
+        return await reconcile(
             self._store,
             draft,
             writer if self._deliberate else None,
@@ -114,8 +115,8 @@ def _evidence(leader: Candidate) -> str:
 SHOWN = 1200
 
 
-def failure_case_of(state: State, leader: Candidate, model: str) -> Misstep | None:
-    """The newest misstep that the evidence for `leader` settles; None where there is none.
+def failure_case_of(state: State, leader: Candidate, model: str) -> FailureCase | None:
+    """The newest failure case that the evidence for `leader` tells of; None where there is none.
 
     A program that failed, by an error or on the task's worked examples, and a later one of the leader's that passed; or
     a route to another answer that at least two independent routes overruled.
@@ -125,7 +126,7 @@ def failure_case_of(state: State, leader: Candidate, model: str) -> Misstep | No
     return _repaired(state, leader, model) or _overruled(state, leader, model)
 
 
-def _repaired(state: State, leader: Candidate, model: str) -> Misstep | None:
+def _repaired(state: State, leader: Candidate, model: str) -> FailureCase | None:
     steps = state.trace.steps
     passed = next((step for step in leader.steps if step.program and step.evidence.program == "ok"), None)
     if passed is None:
@@ -134,32 +135,32 @@ def _repaired(state: State, leader: Candidate, model: str) -> Misstep | None:
     if not failed:
         return None
     wrong = failed[-1]
-    settled = "worked examples" if leader.examples_passed == 1.0 else "a repaired program that other routes confirm"
-    return _misstep(state, leader, wrong, passed, settled, wrong.evidence.error or wrong.result, model)
+    evidence = "worked examples" if leader.examples_passed == 1.0 else "a repaired program that other routes confirm"
+    return _failure_case(state, leader, wrong, passed, evidence, wrong.evidence.error or wrong.result, model)
 
 
-def _overruled(state: State, leader: Candidate, model: str) -> Misstep | None:
+def _overruled(state: State, leader: Candidate, model: str) -> FailureCase | None:
     others = [other for other in state.candidates if other is not leader]
     beaten = [other for other in others if other.routes < leader.routes and other.examples_passed < 1.0]
     if not beaten:
         return None
     wrong, right = beaten[0].steps[-1], leader.steps[-1]
-    settled = f"{leader.routes} independent routes against {beaten[0].routes}"
-    return _misstep(state, leader, wrong, right, settled, "", model)
+    evidence = f"{leader.routes} independent routes against {beaten[0].routes}"
+    return _failure_case(state, leader, wrong, right, evidence, "", model)
 
 
-def _misstep(
-    state: State, leader: Candidate, wrong: Step, right: Step, settled: str, complaint: str, model: str
-) -> Misstep:
-    from pilotage.memory.learning.failure_cases import Misstep
+def _failure_case(
+    state: State, leader: Candidate, wrong: Step, right: Step, evidence: str, complaint: str, model: str
+) -> FailureCase:
+    from pilotage.memory.learning.failure_cases import FailureCase
 
-    return Misstep(
+    return FailureCase(
         task_id=state.task.id,
         task_prompt=state.task.prompt,
         answer="" if state.task.kind == "program" else leader.text,
         misled=(wrong.program or wrong.text)[-SHOWN:],
         right=(right.program or right.text)[-SHOWN:],
-        settled_by=settled,
+        verified_by=evidence,
         complaint=complaint,
         wrong_answer="" if state.task.kind == "program" else wrong.candidate or "",
         kind=state.task.kind,

@@ -16,9 +16,11 @@ from sqlalchemy import Connection, and_, or_, select
 
 from pilotage.common.statistics import wilson
 from pilotage.memory.concept import Concept, Outcomes
+from pilotage.memory.edits.events import append_all, steps_to
 from pilotage.memory.errors import InvalidConcept, UnknownConcept
-from pilotage.memory.ledger.ledger import By, Ledger
+from pilotage.memory.ledger.ledger import By
 from pilotage.memory.ledger.schema import events
+from pilotage.memory.search.namespace import Namespace
 
 Outcome = Literal["recalled", "recalled_solved", "followed", "helped", "harmed", "withheld", "withheld_solved"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
@@ -96,9 +98,8 @@ class CreditReport:
 class Credit:
     """Outcome counters of one namespace."""
 
-    def __init__(self, ledger: Ledger, namespace: str) -> None:
-        self._ledger = ledger
-        self._namespace = namespace
+    def __init__(self, space: Namespace) -> None:
+        self._space = space
 
     def record(self, counts: Mapping[str, Collection[Outcome]], *, by: By, once: bool) -> bool:
         """Counts what came of some concepts, all of them in one transaction.
@@ -117,34 +118,34 @@ class Credit:
         for names in counts.values():
             check_outcomes(names)
         if not any(counts.values()):
-            with self._ledger.read() as connection:  # also to be told of a store that was closed
+            with self._space.ledger.read() as connection:  # also to be told of a store that was closed
                 self._known(connection, counts)
             return False
-        with self._ledger.write() as connection:
+        with self._space.ledger.write() as connection:
             if once and by.run and self._outcomes_by_run(connection, by.run):
                 return False
-            found = self._known(connection, counts)
-            for id_, names in counts.items():
-                if names:
-                    outcomes = [name for name in OUTCOMES if name in names]
-                    changed = _counted(found[id_], outcomes)
-                    self._ledger.append(connection, changed, "outcome", by, {"outcomes": outcomes})
+            concepts = self._known(connection, counts)
+            outcomes = {id: [name for name in OUTCOMES if name in names] for id, names in counts.items() if names}
+            counted = [_counted(concepts[id], names) for id, names in outcomes.items()]
+            bodies = {id: {"outcomes": names} for id, names in outcomes.items()}
+            steps = steps_to(connection, "outcome", counted, bodies)
+            append_all(self._space, connection, steps, by)
         return True
 
     def _known(self, connection: Connection, ids: Collection[str]) -> dict[str, Concept]:
         """All of these concepts. Raises UnknownConcept."""
-        found = self._ledger.get(connection, self._namespace, list(ids))
+        found = self._space.ledger.get(connection, self._space.name, list(ids))
         for id_ in ids:
             if id_ not in found:
-                raise UnknownConcept.called(id_, self._namespace)
+                raise UnknownConcept.called(id_, self._space.name)
         return found
 
     def report(self) -> CreditReport:
         """What is known so far."""
-        with self._ledger.read() as connection:
+        with self._space.ledger.read() as connection:
             known = [
                 concept
-                for concept in self._ledger.every(connection, self._namespace, retired=True)
+                for concept in self._space.ledger.every(connection, self._space.name, retired=True)
                 if concept.outcomes.recalled or concept.outcomes.withheld
             ]
             memory = self._uplift(connection)
@@ -167,11 +168,11 @@ class Credit:
         undone = events.c.action == "undone"
         if run is not None:
             recorded = and_(recorded, events.c.run == run)
-            touched = select(events.c.concept_id).where(events.c.namespace == self._namespace, recorded)
+            touched = select(events.c.concept_id).where(events.c.namespace == self._space.name, recorded)
             undone = and_(undone, events.c.concept_id.in_(touched))
         query = (
             select(events.c.seq, events.c.action, events.c.run, events.c.body)
-            .where(events.c.namespace == self._namespace, or_(recorded, undone))
+            .where(events.c.namespace == self._space.name, or_(recorded, undone))
             .order_by(events.c.seq.desc())
         )
         found: dict[str, set[str]] = {}

@@ -1,36 +1,81 @@
-"""Editor: every change to the concepts of a namespace, each as one transaction on the ledger."""
+"""Editor: every change to the concepts of a namespace, each as one transaction on the ledger.
+
+Several concepts that say the same can become one, which inherits what was learnt about all of them. The others are
+retired and point to the one that stays, so nothing is lost: `undo_run` brings them back, and a draft that repeats one
+of them counts for the one that stays. Merging again changes nothing.
+"""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from pilotage.common.text import carriable
-from pilotage.memory.concept import Concept, ConceptDraft, Provenance, Status, check_text, first_fault
-from pilotage.memory.edits.bulk import NewConcept, ids_by_hash, insert_new
-from pilotage.memory.edits.proposal import Proposed
+from pilotage.memory.concept import (
+    MOST_COUNTED,
+    Concept,
+    ConceptDraft,
+    Provenance,
+    Status,
+    check_text,
+    first_fault,
+)
+from pilotage.memory.edits.events import NewConcept, append_all, ids_by_hash, insert_new, steps_to
 from pilotage.memory.edits.text_index import TextIndex
 from pilotage.memory.errors import InvalidConcept, StaleConcept, UnknownConcept
-from pilotage.memory.ledger.ledger import Action, By, Ledger
-from pilotage.memory.search.keywords import KeywordIndex
-from pilotage.memory.search.vectors import VectorStore
+from pilotage.memory.learning.reconcile import extension
+from pilotage.memory.ledger.ledger import Action, Attribution, By
+from pilotage.memory.search.namespace import Namespace
+from pilotage.memory.text.prompt_injection import HeldBack, held_back
 from pilotage.memory.text.same_text import text_key
+
+
+class Adding(Attribution, total=False):
+    """What may be said of an addition; `ConceptStore.propose` documents it."""
+
+    provenance: Provenance | None
+    status: Status
+    allow_duplicate: bool
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """What the store made of a draft.
+
+    Attributes:
+        id: the concept that holds it now.
+        outcome: `added`; `known`, where exactly this is stored; `same text`, where the stored text differs in a
+            first capital, blanks or a full stop only. Then the draft's own spelling is kept in the concept's history
+            and nowhere else.
+        draft: what was proposed.
+    """
+
+    id: str
+    outcome: Literal["added", "known", "same text"]
+    draft: ConceptDraft
+
+    @property
+    def dropped(self) -> bool:
+        """Whether its spelling is not what is stored now."""
+        return self.outcome == "same text"
+
+    @property
+    def held_back(self) -> tuple[HeldBack, ...]:
+        """What of it reads as a command to a model: it is stored, and never shown to one."""
+        return held_back(self.draft)
 
 
 class Editor:
     """Writes of one namespace; `ConceptStore` documents what each of them means to a caller."""
 
-    def __init__(self, ledger: Ledger, vectors: VectorStore, words: KeywordIndex | None, namespace: str) -> None:
-        self._ledger = ledger
-        self._vectors = vectors
-        self._words = words
-        self._texts = TextIndex(ledger, namespace)
-        self._namespace = namespace
+    def __init__(self, space: Namespace) -> None:
+        self._space = space
+        self._texts = TextIndex(space.ledger, space.name)
 
     def propose(
         self,
@@ -43,36 +88,32 @@ class Editor:
     ) -> list[Proposed]:
         """Stores drafts, or counts them where they are stored already."""
         new = [self._concept(draft, provenance or Provenance(), status) for draft in drafts]
-        made = self._vectors.embed([concept.search_text for concept in new])
+        made = self._space.vectors.embed([concept.search_text for concept in new])
         hashes = [concept.content_hash for concept in new]
         keys = [text_key(concept) for concept in new]
-        told: list[Proposed] = []
+        proposed: list[Proposed] = []
         fresh: list[NewConcept] = []
         again: list[tuple[str, Concept]] = []
         compared = bool(new) and not allow_duplicate
         if compared:
             self._texts.prepare()
-        with self._ledger.write() as connection:
-            self._vectors.claim(connection)
+        with self._space.ledger.write() as connection:
+            self._space.vectors.claim(connection)
             # Looked up here and not before: another writer may have added the same meanwhile.
-            known = ids_by_hash(connection, self._namespace, hashes)
-            said = self._texts.ids(connection, keys) if compared else {}
+            known = ids_by_hash(connection, self._space.name, hashes)
+            ids_by_key = self._texts.ids(connection, keys) if compared else {}
             for concept, digest, key, vector in zip(new, hashes, keys, made, strict=True):
-                same = known.get(digest) or (said.get(key) if compared else None)
+                same = known.get(digest) or (ids_by_key.get(key) if compared else None)
                 if same is None:
                     fresh.append(NewConcept(concept, digest, vector.tobytes()))
-                    known[digest] = said[key] = concept.id
-                    told.append(Proposed(concept.id, "added", concept.draft))
+                    known[digest] = ids_by_key[key] = concept.id
+                    proposed.append(Proposed(concept.id, "added", concept.draft))
                 else:
                     again.append((same, concept))
-                    told.append(Proposed(same, "known" if digest in known else "same text", concept.draft))
-            insert_new(connection, fresh, by, self._vectors.identity.key, self._words)
-            moved = {same: self._merge(connection, same, concept, by) for same, concept in again}
-        return [replace(one, id=moved.get(one.id, one.id)) for one in told]
-
-    def insert(self, connection: Connection, new: Sequence[NewConcept], by: By) -> None:
-        """Adds concepts as they are, ids and all; the caller knows that they are new and has claimed the embedder."""
-        insert_new(connection, new, by, self._vectors.identity.key, self._words)
+                    proposed.append(Proposed(same, "known" if digest in known else "same text", concept.draft))
+            insert_new(self._space, connection, fresh, by)
+            moved = {same: self._count_again(connection, same, concept, by) for same, concept in again}
+        return [replace(one, id=moved.get(one.id, one.id)) for one in proposed]
 
     def revise(
         self,
@@ -84,18 +125,16 @@ class Editor:
         status: Status | None = None,
     ) -> Concept:
         """Changes a concept's content."""
-        with self._ledger.read() as connection:
+        with self._space.ledger.read() as connection:
             before = self.get(connection, id)
         draft = ConceptDraft.parse({**before.draft.model_dump(), **changes})
-        vector = self._vectors.embed([draft.search_text])[0]
-        with self._ledger.write() as connection:
+        vector = self._space.vectors.embed([draft.search_text])[0]
+        with self._space.ledger.write() as connection:
             current = self.get(connection, id)
             if current.version != (before.version if expected_version is None else expected_version):
                 raise StaleConcept(f"concept '{id}' was revised meanwhile: read it again, then revise")
-            same = self._ledger.by_hash(connection, self._namespace, draft.content_hash)
-            if same is not None and same.id != id:
-                raise StaleConcept(f"concept '{same.id}' says exactly this already: forget one of the two")
-            self._vectors.claim(connection)
+            self._refuse_twin(connection, id, draft.content_hash, "forget one of the two")
+            self._space.vectors.claim(connection)
             return self.rewrite(connection, current, draft, vector.tobytes(), by, status=status)
 
     def rewrite(
@@ -112,12 +151,12 @@ class Editor:
         update = {**dict(draft), "version": current.version + 1, "status": status or current.status, "vouched": False}
         revised = current.model_copy(update=update)
         self.record(connection, revised, "revised", by)
-        self._ledger.put_vector(connection, current.id, self._vectors.identity.key, vector)
+        self._space.ledger.put_vectors(connection, self._space.vectors.identity.key, {current.id: vector})
         return revised
 
     def set_status(self, id: str, status: Status, action: Action, by: By) -> None:
         """Moves a concept to another status."""
-        with self._ledger.write() as connection:
+        with self._space.ledger.write() as connection:
             self.change_status(connection, id, status, action, by)
 
     def change_status(self, connection: Connection, id: str, status: Status, action: Action, by: By) -> Concept:
@@ -129,7 +168,7 @@ class Editor:
 
     def vouch(self, id: str, by: By) -> Concept:
         """Marks a concept, as it is now, as read by a person."""
-        with self._ledger.write() as connection:
+        with self._space.ledger.write() as connection:
             concept = self.get(connection, id)
             if not concept.vouched:
                 concept = concept.model_copy(update={"vouched": True})
@@ -139,30 +178,84 @@ class Editor:
     def get(self, connection: Connection, id: str) -> Concept:
         """The concept with this id, also when it is retired."""
         id = carriable(id)
-        found = self._ledger.get(connection, self._namespace, [id])
+        found = self._space.ledger.get(connection, self._space.name, [id])
         if id not in found:
-            raise UnknownConcept.called(id, self._namespace)
+            raise UnknownConcept.called(id, self._space.name)
         return found[id]
 
     def promote(self, ids: Iterable[str], by: By) -> None:
         """Makes provisional concepts trusted."""
-        with self._ledger.write() as connection:
+        with self._space.ledger.write() as connection:
             for concept in [self.get(connection, id) for id in dict.fromkeys(ids)]:
                 if concept.status == "provisional":
                     self.record(connection, concept.model_copy(update={"status": "trusted"}), "promoted", by)
 
     def repeat(self, id: str, draft: ConceptDraft, *, by: By, provenance: Provenance | None, status: Status) -> str:
         """Counts that a stored concept was proposed again."""
-        with self._ledger.write() as connection:
-            return self._merge(connection, id, self._concept(draft, provenance or Provenance(), status), by)
+        with self._space.ledger.write() as connection:
+            return self._count_again(connection, id, self._concept(draft, provenance or Provenance(), status), by)
 
     def dispute(self, id: str, other: str, by: By) -> None:
         """Marks in the history of two concepts that they advise opposite things."""
-        with self._ledger.write() as connection:
+        with self._space.ledger.write() as connection:
             for one, another in ((id, other), (other, id)):
                 self.record(connection, self.get(connection, one), "disputed", by, {"with": another})
 
-    def _merge(self, connection: Connection, id: str, draft: Concept, by: By) -> str:
+    def merge(self, keep: str, others: Sequence[str], changes: Mapping[str, Any] | None, by: By) -> Concept:
+        """Merges others into one, in one transaction."""
+        names = list(dict.fromkeys(others))
+        if keep in names:
+            raise InvalidConcept(f"concept '{keep}' cannot be merged into itself: leave it out of the others")
+        with self._space.ledger.read() as connection:
+            before, draft = self._merged(connection, keep, names, changes)
+        vector = self._space.vectors.embed([draft.search_text])[0] if draft.search_text != before.search_text else None
+        with self._space.ledger.write() as connection:
+            current, again = self._merged(connection, keep, names, changes)
+            if again != draft:
+                raise StaleConcept(f"concept '{keep}' was changed meanwhile: read it again, then merge")
+            fresh = [other for other in self._all(connection, names) if not _is_merged(other, keep)]
+            if not fresh and draft == current.draft:
+                return current
+            for other in fresh:
+                gone = other.model_copy(update={"status": "retired", "replaced_by": keep})
+                self.record(connection, gone, "retired", by)
+            merged = _joined(current, draft, fresh)
+            self._refuse_twin(connection, keep, merged.content_hash, "keep that one instead")
+            self.record(connection, merged, "revised" if draft != current.draft else "merged", by)
+            if vector is not None:
+                self._space.vectors.claim(connection)
+                made = {keep: vector.tobytes()}
+                self._space.ledger.put_vectors(connection, self._space.vectors.identity.key, made)
+        return merged
+
+    def _merged(
+        self, connection: Connection, keep: str, names: Sequence[str], changes: Mapping[str, Any] | None
+    ) -> tuple[Concept, ConceptDraft]:
+        """The concept that stays, and what it is going to say."""
+        concept = self.get(connection, keep)
+        if concept.status == "retired":
+            raise StaleConcept(f"concept '{keep}' is retired: restore it first, or merge into another one")
+        others = self._all(connection, names)
+        for other in others:
+            if other.replaced_by not in ("", keep):
+                raise StaleConcept(f"concept '{other.id}' was merged into '{other.replaced_by}' already: name that one")
+        if changes is not None:
+            return concept, ConceptDraft.parse({**concept.draft.model_dump(), **changes})
+        wider = concept
+        for other in others:
+            if not _is_merged(other, keep):
+                wider = wider.model_copy(update=_inherited(wider, other))
+        return concept, ConceptDraft.parse(wider.draft.model_dump())
+
+    def _all(self, connection: Connection, names: Sequence[str]) -> list[Concept]:
+        return [self.get(connection, name) for name in names]
+
+    def _refuse_twin(self, connection: Connection, id: str, content_hash: str, remedy: str) -> None:
+        same = self._space.ledger.by_hash(connection, self._space.name, content_hash)
+        if same is not None and same.id != id:
+            raise StaleConcept(f"concept '{same.id}' says exactly this already: {remedy}")
+
+    def _count_again(self, connection: Connection, id: str, draft: Concept, by: By) -> str:
         known = self.get(connection, id)
         passed = {known.id}
         while known.replaced_by and known.replaced_by not in passed:  # another one speaks for it now
@@ -182,17 +275,11 @@ class Editor:
         return known.id
 
     def record(
-        self,
-        connection: Connection,
-        concept: Concept,
-        action: Action,
-        by: By,
-        body: dict[str, Any] | None = None,
+        self, connection: Connection, concept: Concept, action: Action, by: By, body: dict[str, Any] | None = None
     ) -> None:
-        """Appends one event, and lets the keyword index follow it."""
-        self._ledger.append(connection, concept, action, by, body)
-        if self._words is not None and action not in ("outcome", "merged", "disputed"):
-            self._words.put(connection, concept)
+        """Appends one event, within the caller's transaction."""
+        bodies = None if body is None else {concept.id: body}
+        append_all(self._space, connection, steps_to(connection, action, [concept], bodies), by)
 
     def _concept(self, draft: ConceptDraft | Concept, provenance: Provenance, status: Status) -> Concept:
         if isinstance(draft, Concept):
@@ -202,9 +289,31 @@ class Editor:
             return Concept(
                 **dict(draft),
                 id=secrets.token_hex(8),
-                namespace=self._namespace,
+                namespace=self._space.name,
                 status=status,
                 provenance=provenance,
             )
         except ValidationError as error:
             raise InvalidConcept(first_fault(error)) from None
+
+
+def _is_merged(other: Concept, keep: str) -> bool:
+    return other.status == "retired" and other.replaced_by == keep
+
+
+def _inherited(concept: Concept, other: Concept) -> dict[str, Any]:
+    """What the concept takes over where the caller gave no changes: when it applies, not how it is done."""
+    return {name: value for name, value in extension(concept, other).items() if name in ("cues", "keywords")}
+
+
+def _joined(concept: Concept, draft: ConceptDraft, others: Sequence[Concept]) -> Concept:
+    trusted = any(one.status == "trusted" for one in (concept, *others))
+    return concept.model_copy(
+        update={
+            **dict(draft),
+            "outcomes": sum((other.outcomes for other in others), concept.outcomes),
+            "seen": min(concept.seen + sum(other.seen for other in others), MOST_COUNTED),
+            "status": "trusted" if trusted else concept.status,
+            "version": concept.version + (draft != concept.draft),
+        }
+    )

@@ -7,11 +7,10 @@ import secrets
 from dataclasses import dataclass
 
 from pilotage.memory.concept import Concept, Outcomes
-from pilotage.memory.edits.bulk import Step, append_all
 from pilotage.memory.edits.credit import Uplift
-from pilotage.memory.ledger.changes import flatten
-from pilotage.memory.ledger.ledger import By, Ledger
-from pilotage.memory.search.keywords import KeywordIndex
+from pilotage.memory.edits.events import append_all, steps_to
+from pilotage.memory.ledger.ledger import By
+from pilotage.memory.search.namespace import Namespace
 
 _EXACT = 1000  # throws
 
@@ -74,26 +73,19 @@ def _skew(x: float) -> float:
     return (1 - x * x + (2 * x * math.log(x) if x > 0 else 0.0)) / (e * e)
 
 
-def prune(
-    ledger: Ledger, words: KeywordIndex | None, namespace: str, rule: PruneRule, *, by: By, dry_run: bool
-) -> list[Concept]:
+def prune(space: Namespace, rule: PruneRule, *, by: By, dry_run: bool) -> list[Concept]:
     """Retires what the rule condemns, in one transaction; returns those concepts as they were."""
     by = By(by.actor, by.cause, by.run or f"prune-{secrets.token_hex(4)}")
-    with ledger.read() as connection:
-        condemned = [c for c in ledger.every(connection, namespace) if rule.reason(c.outcomes)]
+    with space.ledger.read() as connection:
+        condemned = [c for c in space.ledger.every(connection, space.name) if rule.reason(c.outcomes)]
     if dry_run or not condemned:
         return condemned
-    with ledger.write() as connection:
+    with space.ledger.write() as connection:
         # Read again: what another process credited meanwhile may have saved one.
-        present = ledger.get(connection, namespace, [concept.id for concept in condemned])
+        present = space.ledger.get(connection, space.name, [concept.id for concept in condemned])
         gone = {c: why for c in present.values() if c.status != "retired" and (why := rule.reason(c.outcomes))}
         for why in dict.fromkeys(gone.values()):
-            steps = [_retirement(concept) for concept in gone if gone[concept] == why]
-            append_all(connection, steps, By(by.actor, by.cause or why, by.run), words)
+            retired = [concept.model_copy(update={"status": "retired"}) for concept in gone if gone[concept] == why]
+            steps = steps_to(connection, "retired", retired)
+            append_all(space, connection, steps, By(by.actor, by.cause or why, by.run))
     return list(gone)
-
-
-def _retirement(concept: Concept) -> Step:
-    retired = concept.model_copy(update={"status": "retired"})
-    body = retired.model_dump(mode="json")
-    return Step.between("retired", flatten(concept, False), flatten(retired, False), body)

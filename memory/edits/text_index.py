@@ -7,7 +7,6 @@ reads what changed since the last one: nobody who writes to the ledger has to kn
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -27,12 +26,12 @@ from sqlalchemy import (
 )
 
 from pilotage.memory.concept import Concept
+from pilotage.memory.ledger.bounds import parts
 from pilotage.memory.ledger.ledger import Ledger
 from pilotage.memory.ledger.schema import concepts
 from pilotage.memory.text.same_text import CANONICAL_FORM, text_key
 
 _BATCH = 1000
-_PARAMETERS = 500  # of one statement
 
 _metadata = MetaData()
 _texts = Table(
@@ -74,8 +73,7 @@ class TextIndex:
         while self._catch_up(connection) == _BATCH:
             pass
         found: dict[str, str] = {}
-        left = iter(dict.fromkeys(keys))
-        while part := list(islice(left, _PARAMETERS)):
+        for part in parts(dict.fromkeys(keys)):
             query = (
                 select(_texts.c.text_key, concepts.c.id)
                 .join(concepts, concepts.c.id == _texts.c.concept_id)
@@ -85,11 +83,6 @@ class TextIndex:
             )
             found.update((row.text_key, row.id) for row in connection.execute(query))
         return found
-
-    def _behind(self, connection: Connection, limit: int) -> list[tuple[str, int, str]]:
-        """Id, number of the last change and body of concepts that changed since they were last read."""
-        query = self._newer(connection, concepts.c.id, concepts.c.changed_seq, concepts.c.body).limit(limit)
-        return [(id_, seq, body) for id_, seq, body in connection.execute(query)]
 
     def _newer(self, connection: Connection, *columns: Column[Any]) -> Select[Any]:
         newest = select(func.max(_texts.c.changed_seq)).where(_texts.c.namespace == self._namespace)
@@ -102,9 +95,9 @@ class TextIndex:
 
     def _catch_up(self, connection: Connection) -> int:
         """Read the next concepts that changed; returns how many."""
-        behind = self._behind(connection, _BATCH)
-        for start in range(0, len(behind), _PARAMETERS):
-            ids = [id_ for id_, _, _ in behind[start : start + _PARAMETERS]]
+        query = self._newer(connection, concepts.c.id, concepts.c.changed_seq, concepts.c.body).limit(_BATCH)
+        behind = connection.execute(query).all()
+        for ids in parts(id_ for id_, _, _ in behind):
             connection.execute(delete(_texts).where(_texts.c.concept_id.in_(ids)))
         if behind:
             connection.execute(

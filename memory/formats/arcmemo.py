@@ -144,12 +144,11 @@ class ArcMemoReader:
                 return
             self._note(where, "has no name: its description is used")
             name = description
-        said = fields.text("kind")
-        kind = _KINDS.get(said.lower())
+        spelled = fields.text("kind")
+        kind = _KINDS.get(spelled.lower())
         if kind is None:
-            self._note(
-                where, f"has the unknown kind {said!r}: read as a routine" if said else "has no kind: read as a routine"
-            )
+            what = f"has the unknown kind {spelled!r}" if spelled else "has no kind"
+            self._note(where, f"{what}: read as a routine")
         used_in = fields.texts("used_in", "usage") or ([puzzle] if puzzle else [])
         draft = {
             "kind": kind or "routine",

@@ -33,7 +33,7 @@ def load_document(data: bytes, name: str, repeated: Callable[[str], None] | None
     Raises:
         MalformedImport: it is too large, too deep, or neither of the two.
     """
-    told = repeated or _refuse_repeated(name)
+    on_repeated = repeated or _refuse_repeated(name)
     if len(data) > MAX_BYTES:
         raise MalformedImport(f"{name} has more than {MAX_BYTES >> 20} MB: split it, then import the parts")
     try:
@@ -41,9 +41,9 @@ def load_document(data: bytes, name: str, repeated: Callable[[str], None] | None
     except UnicodeDecodeError as error:
         raise MalformedImport(f"{name} is not UTF-8 text (byte {error.start}): save it as UTF-8") from None
     if text.lstrip()[:1] not in ("{", "["):
-        return carriable_data(_yaml(text, name, told))
+        return carriable_data(_yaml(text, name, on_repeated))
     try:
-        return carriable_data(json.loads(text, object_pairs_hook=lambda pairs: unique(pairs, told)))
+        return carriable_data(json.loads(text, object_pairs_hook=lambda pairs: unique(pairs, on_repeated)))
     except RecursionError:
         raise MalformedImport(f"{name} is nested too deeply: it is no memory file") from None
     except json.JSONDecodeError as error:
@@ -51,7 +51,7 @@ def load_document(data: bytes, name: str, repeated: Callable[[str], None] | None
             raise MalformedImport(f"{name} is not valid JSON: line {error.lineno}: {error.msg}") from None
     except ValueError:
         raise MalformedImport(f"{name} {LONG_NUMBER}") from None
-    return carriable_data(_yaml(text, name, told))
+    return carriable_data(_yaml(text, name, on_repeated))
 
 
 def unique(pairs: Iterable[tuple[str, Any]], repeated: Callable[[str], None]) -> dict[str, Any]:

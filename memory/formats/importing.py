@@ -21,16 +21,14 @@ from sqlalchemy import Connection, or_, select
 
 from pilotage.common.paths import expanded
 from pilotage.memory.concept import Concept
-from pilotage.memory.edits.bulk import NewConcept, Step, append_all, fields_of
-from pilotage.memory.edits.editor import Editor
+from pilotage.memory.edits.events import NewConcept, Step, append_all, fields_of, insert_new
 from pilotage.memory.errors import MalformedImport
 from pilotage.memory.formats.arcmemo import Defect
 from pilotage.memory.formats.records import Record, Records, SourceFormat
 from pilotage.memory.ledger.changes import flatten
-from pilotage.memory.ledger.ledger import By, Ledger
+from pilotage.memory.ledger.ledger import By
 from pilotage.memory.ledger.schema import concepts, withdrawn_hash
-from pilotage.memory.search.keywords import KeywordIndex
-from pilotage.memory.search.vectors import VectorStore
+from pilotage.memory.search.namespace import Namespace
 from pilotage.memory.text.prompt_injection import held_back
 
 _BATCH = 256
@@ -82,14 +80,8 @@ class _Tally:
 class Importer:
     """Imports into one namespace; `ConceptStore.import_` documents what it means to a caller."""
 
-    def __init__(
-        self, ledger: Ledger, vectors: VectorStore, editor: Editor, words: KeywordIndex | None, namespace: str
-    ) -> None:
-        self._ledger = ledger
-        self._vectors = vectors
-        self._editor = editor
-        self._words = words
-        self._namespace = namespace
+    def __init__(self, space: Namespace) -> None:
+        self._space = space
 
     def run(
         self,
@@ -128,12 +120,12 @@ class Importer:
         done = 0
         stream = iter(records)
         while batch := list(islice(stream, _BATCH)):
-            mine = [_Prepared.of(record, self._namespace) for record in batch]
+            mine = [_Prepared.of(record, self._space.name) for record in batch]
             held += [Defect(record.where, str(part)) for record in batch for part in held_back(record.concept)]
-            with self._ledger.read() as connection:
-                known = _Known(connection, self._namespace, mine)
+            with self._space.ledger.read() as connection:
+                known = _Known(connection, self._space.name, mine)
             new = [one for one in mine if not known.has(one.content)]
-            made = self._vectors.embed([one.concept.search_text for one in new])
+            made = self._space.vectors.embed([one.concept.search_text for one in new])
             vectors = {one.concept.id: vector.tobytes() for one, vector in zip(new, made, strict=True)}
             for one in mine:
                 scratch.write(one.line(vectors.get(one.concept.id)))
@@ -144,13 +136,14 @@ class Importer:
 
     def _write(self, scratch: IO[str], by: By) -> _Tally:
         tally = _Tally()
-        with self._ledger.write() as connection:
-            self._vectors.claim(connection)
+        with self._space.ledger.write() as connection:
+            self._space.vectors.claim(connection)
             prepared = map(_Prepared.read, scratch)
             while batch := list(islice(prepared, _BATCH)):
-                known = _Known(connection, self._namespace, batch)
+                known = _Known(connection, self._space.name, batch)
                 placed = [new for one in batch if (new := self._place(one, known, tally)) is not None]
-                self._editor.insert(connection, [new for new in placed if new.concept.id not in known.withdrawn], by)
+                added = [new for new in placed if new.concept.id not in known.withdrawn]
+                insert_new(self._space, connection, added, by)
                 self._bring_back(connection, [new for new in placed if new.concept.id in known.withdrawn], by)
         return tally
 
@@ -162,9 +155,9 @@ class Importer:
             Step.between("restored", before[one.concept.id], after[one.concept.id], one.concept.model_dump(mode="json"))
             for one in withdrawn
         ]
-        append_all(connection, steps, by, self._words)
+        append_all(self._space, connection, steps, by)
         made = {one.concept.id: one.vector for one in withdrawn}
-        self._ledger.put_vectors(connection, self._vectors.identity.key, made)
+        self._space.ledger.put_vectors(connection, self._space.vectors.identity.key, made)
 
     def _place(self, one: _Prepared, known: _Known, tally: _Tally) -> NewConcept | None:
         """What has to be written for one record: nothing if it is here already."""
@@ -183,7 +176,7 @@ class Importer:
                 tally.renamed += 1
             vector = one.vector
             if vector is None:  # it was here when it was read, and has been revised since
-                vector = self._vectors.embed([concept.search_text])[0].tobytes()
+                vector = self._space.vectors.embed([concept.search_text])[0].tobytes()
             known.note(concept.id, one.content)
             tally.added += 1
             return NewConcept(concept, one.content, vector)

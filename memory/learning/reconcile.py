@@ -1,22 +1,32 @@
-"""Decide: what a draft is beside the concepts that are stored already: new, wider, the same, or opposed.
+"""Reconcile: bring a draft into the store beside what is stored already, without ever overwriting in silence.
 
-ArcMemo lets a writer reuse, extend or create (arXiv 2509.04439, section 3). Here the decision is typed. Most are made
-on the text, without asking anybody. Only where a stored concept is near and that leaves doubt, a writer chooses, from a
-numbered shortlist; what it replies is checked, and what cannot be read means `new`.
+ArcMemo lets a writer reuse, extend or create (arXiv 2509.04439, section 3). Here the verdict is typed. `new` is added.
+`duplicate` counts that the stored concept was proposed again. `extends` revises it, unless somebody else revised it
+meanwhile. `contradicts` keeps both: the new one as provisional, with both marked in their history, and outcomes tell
+which of them is right.
+
+Most verdicts are found on the text, without asking anybody. Only where a stored concept is near and that leaves doubt,
+a writer chooses, from a numbered shortlist; what it replies is checked, and what cannot be read means `new`.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args
 
-from pilotage.memory.concept import Concept, ConceptDraft
+from pilotage.memory.concept import Concept, ConceptDraft, Provenance, Status
+from pilotage.memory.errors import ConceptStoreError, InvalidConcept, StaleConcept, UnknownConcept
 from pilotage.memory.learning.writer import Writer, WritingRequest, read_object, schema
+from pilotage.memory.ledger.ledger import Attribution
 from pilotage.memory.search.recall import Hit
 from pilotage.memory.text.programs import is_program, same_method
 from pilotage.memory.text.quoting import quoted
 from pilotage.memory.text.same_text import distinct, says_the_same
+
+if TYPE_CHECKING:
+    from pilotage.memory.store import ConceptStore
 
 Verdict = Literal["new", "extends", "duplicate", "contradicts"]
 
@@ -24,7 +34,7 @@ DOUBT = 0.7
 """Cosine from which on a writer is asked. A judgement: with MiniLM, tasks of other families lie below 0.5 three times
 in four, so above 0.7 two concepts are about the same kind of task."""
 _RELATED = 0.5  # cosine from which on the same program means the same method, not a common line of arithmetic
-_SHOWN = 3
+_NEAR, _SHOWN = 5, 3  # concepts that are compared, and of which a writer sees some
 _NOTE_CHARS = 300
 _MOST_CUES, _MOST_PARAMETERS, _MOST_KEYWORDS, _MOST_STEPS = 8, 12, 32, 8
 
@@ -36,7 +46,7 @@ _ASK = (
 
 
 @dataclass(frozen=True)
-class Decision:
+class Comparison:
     """What a draft is, which stored concept that refers to (None for `new`), and why."""
 
     verdict: Verdict
@@ -44,10 +54,47 @@ class Decision:
     why: str = ""
 
 
-async def decide(
+@dataclass(frozen=True)
+class Reconciled:
+    """What became of a draft: the concept that holds it now, and the verdict that led there."""
+
+    id: str
+    title: str
+    verdict: Verdict
+    why: str
+
+
+async def reconcile(
+    store: ConceptStore,
+    draft: ConceptDraft,
+    writer: Writer | None = None,
+    *,
+    provenance: Provenance | None = None,
+    status: Status = "provisional",
+    doubt: float = DOUBT,
+    **by: Unpack[Attribution],
+) -> Reconciled:
+    """Looks up the nearest concepts, compares, and writes.
+
+    Args:
+        store: where the draft goes. It is used in a thread.
+        draft: what is proposed.
+        writer: asked where the text leaves doubt; None takes that for new.
+        provenance: where the draft came from; the caller vouches for it.
+        status: `trusted` only for what public evidence supports.
+        doubt: cosine from which on a writer is asked.
+        by: who stores it and why; `distil` unless an actor is named.
+    """
+    near = await asyncio.to_thread(store.search, draft.search_text, _NEAR)
+    comparison = await compare(draft, near, writer, doubt=doubt)
+    entry = _Entry(store, draft, provenance, status, {"actor": "distil", **by})
+    return await asyncio.to_thread(entry.write, comparison, near)
+
+
+async def compare(
     draft: ConceptDraft, near: Sequence[Hit], writer: Writer | None = None, *, doubt: float = DOUBT
-) -> Decision:
-    """What to do with a draft.
+) -> Comparison:
+    """What a draft is beside stored concepts.
 
     Args:
         draft: what is proposed.
@@ -55,27 +102,27 @@ async def decide(
         writer: asked in doubt; None takes what is in doubt for new.
         doubt: cosine from which on there is doubt.
     """
-    settled = decide_by_text(draft, near)
-    if settled is not None:
-        return settled
+    certain = compare_texts(draft, near)
+    if certain is not None:
+        return certain
     doubtful = [hit.concept for hit in _by_similarity(near) if hit.similarity >= doubt][:_SHOWN]
     if not doubtful:
-        return Decision("new", why="nothing stored is near")
+        return Comparison("new", why="nothing stored is near")
     if writer is None:
-        return Decision("new", why="nothing stored says the same")
+        return Comparison("new", why="nothing stored says the same")
     return _read(await writer(_request(draft, doubtful)), doubtful)
 
 
-def decide_by_text(draft: ConceptDraft, near: Sequence[Hit]) -> Decision | None:
+def compare_texts(draft: ConceptDraft, near: Sequence[Hit]) -> Comparison | None:
     """What can be told without judgement: the same words, or the same program under other names; else None."""
     for hit in _by_similarity(near):
         concept = hit.concept
         if says_the_same(draft, concept):
-            return Decision("duplicate", concept.id, "the same text")
+            return Comparison("duplicate", concept.id, "the same text")
         if hit.similarity >= _RELATED and same_method(draft, concept):
             changes = extension(concept, draft)
             verdict: Verdict = "extends" if set(changes) - {"keywords"} else "duplicate"
-            return Decision(verdict, concept.id, "the same program under other names")
+            return Comparison(verdict, concept.id, "the same program under other names")
     return None
 
 
@@ -126,17 +173,17 @@ def _request(draft: ConceptDraft, concepts: Sequence[Concept]) -> WritingRequest
     )
 
 
-def _read(reply: str, concepts: Sequence[Concept]) -> Decision:
+def _read(reply: str, concepts: Sequence[Concept]) -> Comparison:
     data = read_object(reply)
     if data is None:
-        return Decision("new", why="the writer's decision could not be read")
+        return Comparison("new", why="the writer's verdict could not be read")
     verdict: Any = data.get("verdict")
     note: Any = data.get("note")
     if verdict == "new":
-        return Decision("new", why="the writer says so")
+        return Comparison("new", why="the writer says so")
     if verdict not in get_args(Verdict) or type(note) is not int or not 1 <= note <= len(concepts):
-        return Decision("new", why="the writer decided on something that was not on the list")
-    return Decision(verdict, concepts[note - 1].id, "the writer says so")
+        return Comparison("new", why="the writer decided on something that was not on the list")
+    return Comparison(verdict, concepts[note - 1].id, "the writer says so")
 
 
 def _shown(draft: ConceptDraft) -> str:
@@ -147,3 +194,55 @@ def _shown(draft: ConceptDraft) -> str:
 
 def _by_similarity(near: Sequence[Hit]) -> list[Hit]:
     return sorted(near, key=lambda hit: -hit.similarity)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One draft on its way into a store."""
+
+    store: ConceptStore
+    draft: ConceptDraft
+    provenance: Provenance | None
+    status: Status
+    by: Attribution
+
+    def write(self, comparison: Comparison, near: Sequence[Hit]) -> Reconciled:
+        """Carries the verdict out."""
+        target = comparison.target
+        if target is None or comparison.verdict == "new":
+            return self._add(comparison.why)
+        if comparison.verdict == "contradicts":
+            return self._oppose(target, comparison.why)
+        if comparison.verdict == "extends":
+            version = next((hit.concept.version for hit in near if hit.concept.id == target), None)
+            try:
+                concept = self.store.get(target)
+                if self.status == "provisional" and concept.status == "trusted":
+                    return self._add(f"'{target}' is trusted, and nothing supports this yet")
+                if changes := extension(concept, self.draft):
+                    self.store.revise(target, changes, expected_version=version, **self.by)
+            except (StaleConcept, UnknownConcept, InvalidConcept) as error:
+                # Somebody else was faster, or the two do not fit into one: then the draft stands for itself.
+                return self._add(f"could not extend '{target}': {error}")
+        try:
+            id = self.store.repeat(target, self.draft, provenance=self.provenance, status=self.status, **self.by)
+        except UnknownConcept as error:
+            return self._add(f"could not repeat '{target}': {error}")
+        return Reconciled(id, self.store.get(id).title, comparison.verdict, comparison.why)
+
+    def _add(self, why: str) -> Reconciled:
+        (made,) = self.store.propose([self.draft], provenance=self.provenance, status=self.status, **self.by)
+        title = self.store.get(made.id).title
+        if made.outcome != "added":  # stored, but not among the nearest, or stored meanwhile
+            return Reconciled(made.id, title, "duplicate", "the same text")
+        return Reconciled(made.id, title, "new", why)
+
+    def _oppose(self, target: str, why: str) -> Reconciled:
+        by: Attribution = {**self.by, "cause": f"{self.by.get('cause', '')} contradicts {target}".strip()}
+        id = self.store.add(self.draft, provenance=self.provenance, **by)
+        if id != target:
+            try:
+                self.store.dispute(id, target, **by)
+            except ConceptStoreError as error:
+                why = f"{why}; could not be marked: {error}"
+        return Reconciled(id, self.store.get(id).title, "contradicts", why)

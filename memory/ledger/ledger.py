@@ -10,23 +10,22 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select
 
 from pilotage.common.text import carriable
-from pilotage.memory.concept import Concept, now
-from pilotage.memory.errors import NewerSchema, StaleConcept
+from pilotage.memory.concept import Concept
+from pilotage.memory.errors import NewerSchema
 from pilotage.memory.ledger import schema
 from pilotage.memory.ledger.bounds import parts
-from pilotage.memory.ledger.changes import Changes, difference, flatten, touches_search
+from pilotage.memory.ledger.changes import Changes
 from pilotage.memory.ledger.database import Database
 from pilotage.memory.ledger.migrations import prepare
 from pilotage.memory.ledger.schema import concepts, events, meta, vectors
 
 # Made once: to build it at every search takes five times as long as to run it.
-_STANDING = select(
+_INDEX_VERSION = select(
     select(meta.c.value).where(meta.c.key == "embedder").scalar_subquery().label("embedder"),
     select(func.max(concepts.c.changed_seq))
     .where(concepts.c.namespace == bindparam("namespace"))
@@ -37,6 +36,14 @@ _STANDING = select(
 Action = Literal[
     "added", "revised", "merged", "retired", "restored", "promoted", "vouched", "disputed", "outcome", "undone"
 ]
+
+
+class Attribution(TypedDict, total=False):
+    """Who makes a change (`actor`), why (`cause`), and in which run: what every method that writes takes besides."""
+
+    actor: str
+    cause: str
+    run: str
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ class VectorRow:
 
 
 @dataclass(frozen=True)
-class Standing:
+class IndexVersion:
     """Which embedder the ledger is bound to, as stored, and the last event that changed what a search may return."""
 
     embedder: str | None
@@ -148,78 +155,8 @@ class Ledger:
         connection.execute(delete(meta).where(meta.c.key == key))
         connection.execute(insert(meta).values(key=key, value=value))
 
-    def append(
-        self,
-        connection: Connection,
-        concept: Concept,
-        action: Action,
-        by: By,
-        body: dict[str, Any] | None = None,
-    ) -> int:
-        """Record an event and make `concept` the current row; returns the event's number. `edits.bulk` does many.
-
-        Args:
-            connection: from `write()`.
-            concept: the concept as it is after the event.
-            action: what happened.
-            by: who did it, and why.
-            body: what the event carries, when that is not the whole concept.
-
-        Raises:
-            StaleConcept: another concept has this content.
-        """
-        changes: Changes = {}
-        withdrawn = False
-        if action != "added":
-            row = connection.execute(
-                select(concepts.c.body, concepts.c.content_hash).where(concepts.c.id == concept.id)
-            ).one()
-            was_withdrawn = row.content_hash == schema.withdrawn_hash(concept.id)
-            withdrawn = was_withdrawn and concept.status == "retired"  # it stays so until it is active again
-            before = flatten(Concept.stored(row.body), was_withdrawn)
-            changes = difference(before, flatten(concept, withdrawn))
-        done = connection.execute(
-            insert(events).values(
-                at=now().isoformat(timespec="microseconds"),
-                actor=by.actor,
-                cause=by.cause,
-                run=by.run,
-                namespace=concept.namespace,
-                concept_id=concept.id,
-                action=action,
-                body=json.dumps(concept.model_dump(mode="json") if body is None else body),
-                changes=json.dumps(changes),
-            )
-        )
-        key = done.inserted_primary_key
-        assert key is not None, "an insert of one row returns its key"
-        seq = int(key[0])
-        values: dict[str, Any] = {
-            "kind": concept.kind,
-            "status": concept.status,
-            "content_hash": schema.withdrawn_hash(concept.id) if withdrawn else concept.content_hash,
-            "body": concept.model_dump_json(),
-        }
-        if action == "added":
-            values |= {"id": concept.id, "namespace": concept.namespace, "added_seq": seq, "changed_seq": seq}
-            connection.execute(insert(concepts).values(values))
-            return seq
-        if touches_search(changes):
-            values["changed_seq"] = seq
-        try:
-            connection.execute(update(concepts).where(concepts.c.id == concept.id).values(values))
-        except IntegrityError as error:
-            raise StaleConcept(
-                f"another concept says exactly what '{concept.id}' would say: forget or revise one of the two first"
-            ) from error
-        return seq
-
-    def put_vector(self, connection: Connection, concept_id: str, embedder: str, data: bytes) -> None:
-        """Replace every vector of a concept by this one: older ones described an older text."""
-        self.put_vectors(connection, embedder, {concept_id: data})
-
     def put_vectors(self, connection: Connection, embedder: str, data: Mapping[str, bytes]) -> None:
-        """`put_vector` for many, by concept id."""
+        """Replace every vector of some concepts by this one, by concept id: older ones described an older text."""
         for part in parts(data):
             connection.execute(delete(vectors).where(vectors.c.concept_id.in_(part)))
             lines = [{"concept_id": id_, "embedder": embedder, "data": data[id_]} for id_ in part]
@@ -298,10 +235,10 @@ class Ledger:
                 found[row.concept_id].append(event_of(row))
         return found
 
-    def standing(self, connection: Connection, namespace: str) -> Standing:
+    def index_version(self, connection: Connection, namespace: str) -> IndexVersion:
         """What a search has to know of the ledger, in one statement."""
-        row = connection.execute(_STANDING, {"namespace": namespace}).one()
-        return Standing(row.embedder, int(row.last or 0))
+        row = connection.execute(_INDEX_VERSION, {"namespace": namespace}).one()
+        return IndexVersion(row.embedder, int(row.last or 0))
 
     def last_change(self, connection: Connection, namespace: str) -> int:
         """Number of the last event that changed what a search may return; 0 for none."""

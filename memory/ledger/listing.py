@@ -44,13 +44,13 @@ def browse(
     else:
         query = query.order_by(concepts.c.added_seq)
     with ledger.read() as connection:
-        found = [Concept.stored(body) for body in connection.scalars(query)]
+        matching = [Concept.stored(body) for body in connection.scalars(query)]
     if column is not None:
-        return found
+        return matching
     end = None if limit is None else offset + limit
     if sort == "title":
-        return sorted(found, key=lambda concept: concept.title.casefold())[offset:end]
-    return sorted(found, key=lambda concept: _figure(concept, sort), reverse=True)[offset:end]
+        return sorted(matching, key=lambda concept: concept.title.casefold())[offset:end]
+    return sorted(matching, key=lambda concept: _figure(concept, sort), reverse=True)[offset:end]
 
 
 def find_id(ledger: Ledger, namespace: str, text: str) -> str:
@@ -67,11 +67,11 @@ def find_id(ledger: Ledger, namespace: str, text: str) -> str:
     with ledger.read() as connection:
         if connection.scalar(select(concepts.c.id).where(mine, concepts.c.id == text)) is not None:
             return text
-        found = list(connection.scalars(query.order_by(concepts.c.id))) if text else []
-    if len(found) == 1:
-        return str(found[0])
-    if found:
-        shown = ", ".join(found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
+        matching = list(connection.scalars(query.order_by(concepts.c.id))) if text else []
+    if len(matching) == 1:
+        return str(matching[0])
+    if matching:
+        shown = ", ".join(matching[:_SHOWN]) + (", ..." if len(matching) > _SHOWN else "")
         raise UnknownConcept(f"'{text}' is the start of several ids ({shown}): give more of it")
     raise UnknownConcept.called(text, namespace)
 

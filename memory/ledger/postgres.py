@@ -1,21 +1,24 @@
 """PostgreSQL connections of the ledger: limits on waiting, and what became of a commit whose answer was lost.
 
 A snapshot needs REPEATABLE READ, while a writer that waited for its turn must see what the one before it committed, so
-it runs at READ COMMITTED. No statement waits for a lock, or for the server, without limit.
+it runs at READ COMMITTED. No statement waits for a lock, or for the server, without limit: the server's own time-outs
+come first and say what was wrong; but they come over the same line. Where that swallows every answer and stays open, a
+client waits for ever: so after the deadline its socket is shut, which the driver takes for a lost connection.
 """
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import DBAPIError
-
-from pilotage.memory.ledger.watchdog import Watchdog
 
 CONNECT: dict[str, Any] = {
     "connect_timeout": 10,
@@ -29,6 +32,7 @@ _SETUP_LOCK = 7_105_645_171  # any number, the same in every process
 _LONGEST = 120.0  # seconds of one statement; a search takes milliseconds, a page of an export a second
 _GRACE = 10.0  # for the server's own time-out to arrive
 _PAUSE = 0.1
+_TICK, _PATIENCE = 0.5, 20  # seconds between two looks at the deadlines, and looks without any before the thread ends
 _NO_LIMIT, _WATCH = "pilotage_no_limit", "pilotage_watch"  # in a connection's info
 
 Outcome = Literal["committed", "aborted", "unknown"]
@@ -133,3 +137,48 @@ class PostgresLimits:
 def _descriptor(connection: Connection) -> int:
     raw: Any = connection.connection.dbapi_connection
     return int(raw.fileno())
+
+
+class Watchdog:
+    """Deadlines of any number of connections, kept by a thread that lives while there are any, and a little longer."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._due: dict[int, tuple[float, int]] = {}
+        self._last = 0
+        self._thread: threading.Thread | None = None
+
+    def arm(self, descriptor: int, seconds: float) -> int:
+        """Shut the socket with this descriptor after so many seconds; returns what `disarm` takes."""
+        with self._lock:
+            self._last += 1
+            self._due[self._last] = time.monotonic() + seconds, descriptor
+            if self._thread is None or not self._thread.is_alive():  # a forked process has none
+                self._thread = threading.Thread(target=self._watch, name="memory-watchdog", daemon=True)
+                self._thread.start()
+            return self._last
+
+    def disarm(self, number: int) -> None:
+        """The answer has come, or the connection is gone."""
+        with self._lock:
+            self._due.pop(number, None)
+
+    def _watch(self) -> None:
+        idle = 0
+        while True:
+            time.sleep(_TICK)
+            with self._lock:
+                now = time.monotonic()
+                for number, (deadline, descriptor) in list(self._due.items()):
+                    if now > deadline:
+                        del self._due[number]
+                        _shut(descriptor)
+                idle = 0 if self._due else idle + 1
+                if idle > _PATIENCE:
+                    self._thread = None
+                    return
+
+
+def _shut(descriptor: int) -> None:
+    with suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as line:  # it may be closed by now
+        line.shutdown(socket.SHUT_RDWR)

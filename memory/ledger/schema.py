@@ -36,9 +36,9 @@ def withdrawn_hash(concept_id: str) -> str:
     return f"undone:{concept_id}"
 
 
-def unsettled_hash(concept_id: str) -> str:
+def pending_hash(concept_id: str) -> str:
     """What stands for the content hash within a transaction of several events of a concept, until the last of them."""
-    return f"unsettled:{concept_id}"
+    return f"pending:{concept_id}"
 
 
 metadata = MetaData()

@@ -11,11 +11,9 @@ from sqlalchemy import bindparam, select
 from pilotage.common.text import carriable
 from pilotage.memory.concept import Concept
 from pilotage.memory.ledger.bounds import parts
-from pilotage.memory.ledger.ledger import Ledger
 from pilotage.memory.ledger.schema import concepts, vectors
-from pilotage.memory.search.keywords import KeywordIndex
+from pilotage.memory.search.namespace import Namespace
 from pilotage.memory.search.recall import Hit, fuse
-from pilotage.memory.search.vectors import VectorStore
 
 SHORTLIST = 20
 _MANY = 1000
@@ -32,11 +30,8 @@ _CANDIDATES = (
 class Finder:
     """Searches one namespace by meaning and by words."""
 
-    def __init__(self, ledger: Ledger, vectors: VectorStore, words: KeywordIndex | None, namespace: str) -> None:
-        self._ledger = ledger
-        self._vectors = vectors
-        self._words = words
-        self._namespace = namespace
+    def __init__(self, space: Namespace) -> None:
+        self._space = space
         self._beside = ThreadPoolExecutor(thread_name_prefix="memory-search")
         self._bare = True
 
@@ -47,8 +42,8 @@ class Finder:
     def _is_bare(self) -> bool:
         """Whether there never was a concept, which no search needs the embedder for."""
         if self._bare:
-            with self._ledger.read() as connection:
-                self._bare = self._ledger.last_change(connection, self._namespace) == 0
+            with self._space.ledger.read() as connection:
+                self._bare = self._space.ledger.last_change(connection, self._space.name) == 0
         return self._bare
 
     def shortlist(self, text: str, limit: int) -> tuple[list[Hit], dict[str, NDArray[np.float32]]]:
@@ -57,18 +52,18 @@ class Finder:
             return [], {}
         text = carriable(text)
         if limit > _MANY:  # an index is asked for no more than there is
-            with self._ledger.read() as connection:
-                limit = min(limit, max(self._ledger.count(connection, self._namespace), _MANY))
+            with self._space.ledger.read() as connection:
+                limit = min(limit, max(self._space.ledger.count(connection, self._space.name), _MANY))
         wide = max(2 * limit, SHORTLIST)
-        query = self._vectors.embed([text])[0]
-        with self._ledger.read() as connection:
-            last = self._vectors.standing(connection)
+        query = self._space.vectors.embed([text])[0]
+        with self._space.ledger.read() as connection:
+            last = self._space.vectors.index_version(connection)
             # Side by side: Chroma and numpy work without the interpreter's lock.
-            near = self._beside.submit(self._vectors.nearest, query, wide, last)
-            words = self._words.search(connection, self._namespace, text, wide) if self._words else []
+            near = self._beside.submit(self._space.vectors.nearest, query, wide, last)
+            words = self._space.keywords.search(connection, self._space.name, text, wide)
             scores = fuse([neighbour.id for neighbour in near.result()], words)
             best = sorted(scores, key=lambda id_: -scores[id_])[: limit + _TIES]
-            key = self._vectors.identity.key
+            key = self._space.vectors.identity.key
             rows = [
                 row
                 for part in parts(best)

@@ -1,71 +1,80 @@
 """KeywordIndex: finds concepts by words, in the database of the ledger; a rebuildable view of the ledger.
 
-It is written in the ledger's transactions, so it cannot drift; if its table is missing it is built anew at open. SQLite
-and PostgreSQL have one each. Another database has none, and is searched by meaning alone.
+It is one table, written in the ledger's transactions, so it cannot drift; if the table is missing it is built anew at
+open. SQLite and PostgreSQL have one each.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from itertools import islice
 
 from sqlalchemy import Connection, select, text
 
 from pilotage.memory.concept import Concept
 from pilotage.memory.ledger.ledger import Ledger
 from pilotage.memory.ledger.schema import concepts
+from pilotage.memory.search.drift import Drift
 
 TABLE = "concept_words"
+_BATCH = 1000
 
 
-class KeywordIndex(Protocol):
-    """The words of every active concept."""
+class KeywordIndex(ABC):
+    """The words of every active concept; subclasses say what the table looks like, and search it."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        with ledger.read() as connection:
+            exists = connection.dialect.has_table(connection, TABLE)
+        if not exists:
+            self._build(anew=False)
 
     def rebuild(self) -> None:
         """Build the index from the ledger's current rows."""
-        ...
+        self._build(anew=True)
 
-    def put(self, connection: Connection, concept: Concept) -> None:
-        """Bring one concept up to date, within the transaction that changes it."""
-        ...
-
+    @abstractmethod
     def put_all(self, connection: Connection, changed: Sequence[Concept]) -> None:
-        """`put` for many, none of them twice, in a few statements."""
-        ...
+        """Bring concepts up to date, none of them twice, within the transaction that changes them."""
 
+    @abstractmethod
     def put_new(self, connection: Connection, new: Sequence[tuple[int, Concept]]) -> None:
         """Add concepts that the index does not hold, each with the number of its `added` event."""
-        ...
 
+    @abstractmethod
     def search(self, connection: Connection, namespace: str, query: str, limit: int) -> list[str]:
         """Ids of the concepts that share words with the query, best first."""
-        ...
+
+    @abstractmethod
+    def _create(self, connection: Connection) -> None:
+        """Make the empty table."""
+
+    def _build(self, *, anew: bool) -> None:
+        with self._ledger.write() as connection:
+            if not anew and connection.dialect.has_table(connection, TABLE):
+                return  # another process was faster
+            connection.execute(text(f"DROP TABLE IF EXISTS {TABLE}"))
+            self._create(connection)
+            rows = self._ledger.every_numbered(connection)
+            while batch := list(islice(rows, _BATCH)):
+                self.put_new(connection, batch)
 
 
-@dataclass(frozen=True)
-class Drift:
-    """How a keyword index differs from the ledger: ids that it lacks, and ids that it should not have."""
-
-    missing: tuple[str, ...]
-    surplus: tuple[str, ...]
-
-
-def open_keyword_index(ledger: Ledger) -> KeywordIndex | None:
-    """The keyword index of the ledger's database, built if it is not there; None where there is no such index."""
+def open_keyword_index(ledger: Ledger) -> KeywordIndex:
+    """The keyword index of the ledger's database, built if it is not there."""
     if ledger.dialect == "sqlite":
         from pilotage.memory.search.keywords_sqlite import SqliteKeywords
 
         return SqliteKeywords(ledger)
-    if ledger.dialect == "postgresql":
-        from pilotage.memory.search.keywords_postgres import PostgresKeywords
+    from pilotage.memory.search.keywords_postgres import PostgresKeywords
 
-        return PostgresKeywords(ledger)
-    return None
+    return PostgresKeywords(ledger)
 
 
 def drift(connection: Connection) -> Drift:
-    """Compare the keyword index with the active concepts of all namespaces."""
+    """Where the keyword index differs from the active concepts of all namespaces."""
     indexed = set(connection.scalars(text(f"SELECT concept_id FROM {TABLE}")))
     active = set(connection.scalars(select(concepts.c.id).where(concepts.c.status != "retired")))
     return Drift(tuple(sorted(active - indexed)), tuple(sorted(indexed - active)))

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from pilotage.memory.concept import Concept
 from pilotage.memory.ledger.ledger import Ledger
-from pilotage.memory.search.keyword_table import KeywordTable
+from pilotage.memory.search.keywords import KeywordIndex
 from pilotage.memory.search.rare_words import RareWords
 from pilotage.memory.text.words import content_words
 
@@ -34,8 +34,8 @@ _BEST = text(
 )
 
 
-class PostgresKeywords(KeywordTable):
-    """Implements `pilotage.memory.search.keywords.KeywordIndex`."""
+class PostgresKeywords(KeywordIndex):
+    """`KeywordIndex` as a column of `tsvector`."""
 
     def __init__(self, ledger: Ledger) -> None:
         matches = "SELECT 1 FROM concept_words WHERE words @@ to_tsquery('english', %s)"

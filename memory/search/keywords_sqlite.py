@@ -8,7 +8,7 @@ from sqlalchemy import Connection, text
 
 from pilotage.memory.concept import Concept
 from pilotage.memory.ledger.ledger import Ledger
-from pilotage.memory.search.keyword_table import KeywordTable
+from pilotage.memory.search.keywords import KeywordIndex
 from pilotage.memory.search.rare_words import RareWords
 from pilotage.memory.text.words import content_words
 
@@ -23,7 +23,7 @@ _BEST = text(
     "WHERE concept_words MATCH :match ORDER BY rank LIMIT :limit) "
     "SELECT c.id, c.namespace FROM best JOIN concepts c ON c.added_seq = best.seq ORDER BY best.score"
 )
-_STANDING = text(
+_VERSION = text(
     "SELECT (SELECT max(seq) FROM events) AS last, EXISTS (SELECT 1 FROM concepts WHERE namespace < :namespace) "
     "OR EXISTS (SELECT 1 FROM concepts WHERE namespace > :namespace) AS shared"
 )
@@ -33,8 +33,8 @@ _BEST_OF_ONE = text(
 )
 
 
-class SqliteKeywords(KeywordTable):
-    """Implements `pilotage.memory.search.keywords.KeywordIndex`."""
+class SqliteKeywords(KeywordIndex):
+    """`KeywordIndex` as a virtual table."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._rare = RareWords("SELECT 1 FROM concept_words WHERE concept_words MATCH ?", '"')
@@ -67,13 +67,13 @@ class SqliteKeywords(KeywordTable):
 
     def search(self, connection: Connection, namespace: str, query: str, limit: int) -> list[str]:
         """Ids of the concepts that share words with the query, best first."""
-        standing = connection.execute(_STANDING, {"namespace": namespace}).one()
-        wanted = self._rare.wanted(connection, content_words(query), standing.last or 0)
+        version = connection.execute(_VERSION, {"namespace": namespace}).one()
+        wanted = self._rare.wanted(connection, content_words(query), version.last or 0)
         if not wanted.counts:
             return []
         match = (" AND " if wanted.together else " OR ").join(map(self._rare.quoted, wanted.counts))
         # Ranked over all namespaces first: reading the namespace of every match costs more than ranking it.
-        wide = 4 * limit if standing.shared else limit
+        wide = 4 * limit if version.shared else limit
         ranked = connection.execute(_BEST, {"match": match, "limit": wide}).all()
         found = [row.id for row in ranked if row.namespace == namespace]
         if len(found) < limit and len(ranked) == wide:

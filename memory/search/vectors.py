@@ -81,11 +81,11 @@ class VectorStore:
         """Raise EmbedderMismatch when the ledger is bound to another embedder."""
         self._require(self.bound(connection))
 
-    def standing(self, connection: Connection) -> int:
+    def index_version(self, connection: Connection) -> int:
         """Number of the last event that changed what a search may return; raises as `check` does."""
-        standing = self._ledger.standing(connection, self._namespace)
-        self._require(_identity(standing.embedder))
-        return standing.last_change
+        version = self._ledger.index_version(connection, self._namespace)
+        self._require(_identity(version.embedder))
+        return version.last_change
 
     def _require(self, theirs: EmbedderIdentity | None) -> None:
         if self._embedder is not None and theirs is not None and theirs != self.identity:
@@ -123,14 +123,14 @@ class VectorStore:
         Args:
             vectors: the queries.
             limit: how many for each.
-            last: what `standing` gave, where the caller has asked it already.
+            last: what `index_version` gave, where the caller has asked it already.
 
         Raises:
             EmbedderMismatch: the ledger was moved to another embedder since the store was opened.
         """
         if last is None:
             with self._ledger.read() as connection:
-                last = self.standing(connection)
+                last = self.index_version(connection)
         if not len(vectors):
             return []
         view = self._open_view()

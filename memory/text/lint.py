@@ -10,8 +10,7 @@ import re
 import unicodedata
 from collections import Counter
 
-from pilotage.memory.text.asides import asides
-from pilotage.memory.text.prompt_injection import is_instruction
+from pilotage.memory.text.prompt_injection import is_instruction, planted_words
 from pilotage.memory.text.words import content_words
 
 _KEYWORDS = 16
@@ -195,7 +194,7 @@ def faults(text: str, prompt: str, answer: str, *, solution: str = "") -> list[s
     if is_garbage(text):
         reasons.append("is not readable text")
     method = {word[:_STEM] for word in content_words(solution.replace("_", " "))}
-    strange = sorted(asides(prompt) & set(content_words(text)))
+    strange = sorted(planted_words(prompt) & set(content_words(text)))
     strange = [word for word in strange if word[:_STEM] not in method]
     if strange:
         reasons.append(f"says {', '.join(map(repr, strange))}, which has no part in the task or in its solution")
@@ -214,7 +213,7 @@ def masked(text: str) -> str:
 
 def keywords(prompt: str, answer: str) -> list[str]:
     """The task's most used content words, sorted: enough to find its kind again, too little to carry a sentence."""
-    private = names(prompt) | asides(prompt) | set(answer.lower().split()) | constants(prompt)
+    private = names(prompt) | planted_words(prompt) | set(answer.lower().split()) | constants(prompt)
     words = [word for word in content_words(prompt) if word.isalpha() and 3 <= len(word) <= 30]
     counted = Counter(word for word in words if word not in private)
     return sorted(word for word, _ in counted.most_common(_KEYWORDS))

@@ -45,7 +45,7 @@ def says_the_same(draft: ConceptDraft, other: ConceptDraft) -> bool:
 
 def text_key(draft: ConceptDraft) -> str:
     """Digest of all that a concept says, in canonical form; equal for concepts that say the same."""
-    said = (
+    content = (
         draft.kind,
         draft.pitfall,
         canonical(draft.subtype),
@@ -56,7 +56,7 @@ def text_key(draft: ConceptDraft) -> str:
         list(map(canonical, draft.cues)),
         _notes(draft.implementation),
     )
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _notes(lines: tuple[str, ...]) -> list[str]:

@@ -189,7 +189,7 @@ def test_pruning_survives_any_counters_that_a_ledger_may_hold(store):
     odd = Outcomes(recalled=1, recalled_solved=5, withheld=2, withheld_solved=9, helped=1023)
     with store._ledger.write() as connection:
         for concept, outcomes in zip(map(store.get, (id, other)), (huge, odd), strict=True):
-            store._ledger.append(connection, concept.model_copy(update={"outcomes": outcomes}), "outcome", By())
+            store._editor.record(connection, concept.model_copy(update={"outcomes": outcomes}), "outcome", By())
     assert store.prune() == []
     assert store.credit().concepts[1].id == other
 

@@ -11,7 +11,7 @@ import pytest
 
 from pilotage.memory.concept import ConceptDraft
 from pilotage.memory.embedders.embedder import HashEmbedder
-from pilotage.memory.errors import EmbedderError, EmbedderMismatch, IndexCorrupt
+from pilotage.memory.errors import EmbedderError, EmbedderMismatch
 from pilotage.memory.search.chroma import ChromaIndex
 from pilotage.memory.search.exact_scan import VectorScan
 from pilotage.memory.store import ConceptStore
@@ -107,7 +107,7 @@ def test_a_lost_keyword_index_is_built_anew(filled):
         ledger.execute("DROP TABLE concept_words")
     ledger.close()
     with ConceptStore.open(filled, embedder="hash") as store, store._ledger.read() as connection:
-        found = store._words.search(connection, "default", "a matrix, please", 5)
+        found = store._space.keywords.search(connection, "default", "a matrix, please", 5)
         assert [store.get(id).title for id in found] == [GRID.title]
 
 
@@ -167,7 +167,7 @@ def test_scan_and_chroma_agree(filled):
         assert isinstance(index, ChromaIndex)
         queries = embedder.embed(["total cost", "matrix", "letters of a word"])
         with store._ledger.read() as connection:
-            last = store._vectors.standing(connection)
+            last = store._vectors.index_version(connection)
         for exact, found in zip(scan.nearest(queries, 3, last), index.nearest(queries, 3, last), strict=True):
             assert [one.id for one in exact] == [one.id for one in found]
             assert [one.similarity for one in exact] == pytest.approx([one.similarity for one in found], abs=1e-5)

@@ -25,7 +25,7 @@ def concept(topic):
 def found(store, query, limit=3):
     """Titles, best first, as the keyword index alone finds them."""
     with store._ledger.read() as connection:
-        ids = store._words.search(connection, store.namespace, query, limit)
+        ids = store._space.keywords.search(connection, store.namespace, query, limit)
     return [store.get(id).title for id in ids]
 
 
@@ -83,7 +83,7 @@ def test_a_word_is_counted_once_until_something_is_written(store):
             asked.append(len(parameters))
             return self._connection.exec_driver_sql(statement, parameters)
 
-    rare = store._words._rare
+    rare = store._space.keywords._rare
     with store._ledger.read() as connection:
         for last, due in ((2, 3), (2, 0), (3, 3), (3, 0)):
             asked.clear()

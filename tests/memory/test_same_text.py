@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from pilotage.memory.concept import ConceptDraft, Parameter
 from pilotage.memory.embedders.embedder import EmbedderIdentity, HashEmbedder
-from pilotage.memory.learning.reconcile import decide
-from pilotage.memory.learning.settle import settle
+from pilotage.memory.learning.reconcile import compare, reconcile
 from pilotage.memory.search.recall import Hit
 from pilotage.memory.store import ConceptStore
 from pilotage.memory.text.programs import is_program, same_method
@@ -94,7 +93,7 @@ def blind(folder):
 @pytest.mark.parametrize(("one", "other"), APART)
 async def test_different_texts_are_two_concepts_even_to_an_embedder_that_takes_them_for_one(blind, one, other):
     first = blind.add(ConceptDraft(title=one))
-    second = await settle(blind, ConceptDraft(title=other))
+    second = await reconcile(blind, ConceptDraft(title=other))
     assert blind.count() == 2
     assert second.verdict == "new" and second.id != first
     assert blind.add_many([ConceptDraft(title=one), ConceptDraft(title=other)]) == [first, second.id]
@@ -106,7 +105,7 @@ async def test_a_first_capital_and_a_full_stop_make_no_second_concept_and_the_dr
     again = ConceptDraft(title=other)
     (told,) = blind.propose([again])
     assert (told.id, told.outcome, told.dropped, told.draft) == (first, "same text", True, again)
-    assert (await settle(blind, again)).verdict == "duplicate"
+    assert (await reconcile(blind, again)).verdict == "duplicate"
     assert blind.count() == 1 and blind.get(first).seen == 3
     assert blind.history(first)[-1].body["draft"]["title"] == again.title
     assert blind.add(again, allow_duplicate=True) != first
@@ -188,7 +187,7 @@ async def test_opposite_programs_under_near_titles_are_left_to_a_writer():
         store.add(up)
         hit = Hit(store.all()[0], 0.99, 1.0)
     down = up.model_copy(update={"title": "Round down", "implementation": ("print(low - high)",)})
-    assert (await decide(down, [hit], writer)).verdict == "contradicts" and len(asked) == 1
+    assert (await compare(down, [hit], writer)).verdict == "contradicts" and len(asked) == 1
 
 
 def test_a_word_is_no_program():

@@ -20,7 +20,7 @@ from pilotage.memory.adapters.langgraph.concept_names import ConceptNames, Name
 from pilotage.memory.adapters.langgraph.filter import passes
 from pilotage.memory.adapters.langgraph.items import CONCEPTS, ItemTable, Path, StoredItem
 from pilotage.memory.concept import Concept, ConceptDraft
-from pilotage.memory.edits.bulk import NewConcept
+from pilotage.memory.edits.events import NewConcept, insert_new
 from pilotage.memory.errors import InvalidItem
 from pilotage.memory.ledger.ledger import By, Ledger
 from pilotage.memory.ledger.schema import concepts
@@ -200,7 +200,7 @@ class ConceptItems:
     def _add(self, connection: Connection, draft: ConceptDraft, vector: bytes) -> Concept:
         concept = Concept(**dict(draft), id=secrets.token_hex(8), namespace=self._store.namespace)
         self._vectors.claim(connection)
-        self._editor.insert(connection, [NewConcept(concept, draft.content_hash, vector)], self._by)
+        insert_new(self._store._space, connection, [NewConcept(concept, draft.content_hash, vector)], self._by)
         return concept
 
     def _page(self, names: Mapping[str, list[Name]], limit: int, offset: int) -> list[StoredItem]:

@@ -1,4 +1,4 @@
-"""Adding and changing many concepts at once: a handful of statements for all of them.
+"""Writing events: concepts are added and changed here and nowhere else, one or many in a handful of statements.
 
 One by one, each concept costs a dozen statements and a search; together they cost about half a millisecond each.
 """
@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from pilotage.memory.concept import Concept, now
+from pilotage.memory.errors import StaleConcept
 from pilotage.memory.ledger.bounds import parts
 from pilotage.memory.ledger.changes import (
     WITHDRAWN,
@@ -24,13 +26,13 @@ from pilotage.memory.ledger.changes import (
     unflatten,
 )
 from pilotage.memory.ledger.ledger import Action, By, Event
-from pilotage.memory.ledger.schema import concepts, events, unsettled_hash, vectors, withdrawn_hash
-from pilotage.memory.search.keywords import KeywordIndex
+from pilotage.memory.ledger.schema import concepts, events, pending_hash, vectors, withdrawn_hash
+from pilotage.memory.search.namespace import Namespace
 
-_UNSETTLE = (
+_RELEASE = (
     update(concepts)
     .where(concepts.c.id == bindparam("of"), concepts.c.content_hash != bindparam("withdrawn"))
-    .values(content_hash=bindparam("unsettled"))
+    .values(content_hash=bindparam("pending"))
 )
 _CHANGE = (
     update(concepts)
@@ -78,6 +80,23 @@ class Step:
         return cls(action, unflatten(after), difference(before, after), after[WITHDRAWN], body)
 
 
+def steps_to(
+    connection: Connection,
+    action: Action,
+    changed: Sequence[Concept],
+    bodies: Mapping[str, dict[str, Any]] | None = None,
+) -> list[Step]:
+    """The steps from concepts as the ledger has them; without a body for its id an event carries the whole concept."""
+    before = fields_of(connection, [concept.id for concept in changed])
+    steps = []
+    for concept in changed:
+        withdrawn = before[concept.id][WITHDRAWN] and concept.status == "retired"  # so until it is active again
+        changes = difference(before[concept.id], flatten(concept, withdrawn))
+        body = (bodies or {}).get(concept.id) or concept.model_dump(mode="json")
+        steps.append(Step(action, concept, changes, withdrawn, body))
+    return steps
+
+
 def fields_of(connection: Connection, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The fields of these concepts as `pilotage.memory.ledger.changes` compares them, by id."""
     query = select(concepts.c.id, concepts.c.content_hash, concepts.c.body)
@@ -99,28 +118,21 @@ def ids_by_hash(connection: Connection, namespace: str, hashes: Iterable[str]) -
     return found
 
 
-def insert_new(
-    connection: Connection, new: Sequence[NewConcept], by: By, embedder: str, words: KeywordIndex | None
-) -> None:
+def insert_new(space: Namespace, connection: Connection, new: Sequence[NewConcept], by: By) -> None:
     """Write concepts that the ledger does not hold, each as an `added` event, within the caller's transaction.
 
     Args:
+        space: their namespace, whose embedder made the vectors and has been claimed.
         connection: from `Ledger.write()`.
-        new: what to write; no two of one namespace with the same content.
+        new: what to write; no two with the same content.
         by: who does it, and why.
-        embedder: key of the embedder of the vectors.
-        words: the keyword index, where there is one.
     """
     if not new:
         return
-    at = now().isoformat(timespec="microseconds")
     bodies = [one.concept.model_dump_json() for one in new]
-    shared = {"at": at, "actor": by.actor, "cause": by.cause, "run": by.run, "action": "added", "changes": "{}"}
-    lines: list[dict[str, Any]] = [
-        {**shared, "namespace": one.concept.namespace, "concept_id": one.concept.id, "body": body}
-        for one, body in zip(new, bodies, strict=True)
-    ]
-    seqs = connection.scalars(insert(events).returning(events.c.seq, sort_by_parameter_order=True), lines).all()
+    _, seqs = _insert_events(
+        connection, by, [(one.concept, "added", body, "{}") for one, body in zip(new, bodies, strict=True)]
+    )
     connection.execute(
         insert(concepts),
         [
@@ -137,69 +149,83 @@ def insert_new(
             for one, body, seq in zip(new, bodies, seqs, strict=True)
         ],
     )
+    key = space.vectors.identity.key
     connection.execute(
-        insert(vectors),
-        [{"concept_id": one.concept.id, "embedder": embedder, "data": one.vector} for one in new],
+        insert(vectors), [{"concept_id": one.concept.id, "embedder": key, "data": one.vector} for one in new]
     )
-    if words is not None:
-        words.put_new(connection, [(seq, one.concept) for one, seq in zip(new, seqs, strict=True)])
+    space.keywords.put_new(connection, [(seq, one.concept) for one, seq in zip(new, seqs, strict=True)])
 
 
-def unsettle(connection: Connection, steps: Sequence[Step]) -> None:
+def release_contents(connection: Connection, steps: Sequence[Step]) -> None:
     """Let go of what some concepts say: only what they say after the last step must not be what another one says."""
     ids = {step.concept.id for step in steps if WITHDRAWN in step.changes or any(map(is_content, step.changes))}
     if ids:
-        claims = [{"of": id, "withdrawn": withdrawn_hash(id), "unsettled": unsettled_hash(id)} for id in ids]
-        connection.execute(_UNSETTLE, claims)
+        claims = [{"of": id, "withdrawn": withdrawn_hash(id), "pending": pending_hash(id)} for id in ids]
+        connection.execute(_RELEASE, claims)
 
 
-def append_all(connection: Connection, steps: Sequence[Step], by: By, words: KeywordIndex | None) -> list[Event]:
+def append_all(space: Namespace, connection: Connection, steps: Sequence[Step], by: By) -> list[Event]:
     """Write events in order, within the caller's transaction; returns them.
 
     Args:
+        space: the namespace of their concepts.
         connection: from `Ledger.write()`.
         steps: what happens, one concept's steps each from where the one before led. After the last of them no two
-            concepts may say the same; see `unsettle` for what they say before.
+            concepts may say the same; see `release_contents` for what they say before.
         by: who does it, and why.
-        words: the keyword index, where there is one.
+
+    Raises:
+        StaleConcept: another concept has the content of one of these.
     """
     if not steps:
         return []
+    at, seqs = _insert_events(
+        connection, by, [(step.concept, step.action, json.dumps(step.body), json.dumps(step.changes)) for step in steps]
+    )
+    searched = {step.concept.id: seq for step, seq in zip(steps, seqs, strict=True) if touches_search(step.changes)}
+    last = {step.concept.id: step for step in steps}
+    rows = [
+        {
+            "of": id,
+            "kind": step.concept.kind,
+            "status": step.concept.status,
+            "content_hash": withdrawn_hash(id) if step.withdrawn else step.concept.content_hash,
+            "body": step.concept.model_dump_json(),
+            "seq": searched.get(id),
+        }
+        for id, step in last.items()
+    ]
+    try:
+        connection.execute(_CHANGE, rows)
+    except IntegrityError as error:
+        raise StaleConcept(
+            f"another concept says exactly what '{', '.join(last)}' would say: forget or revise one of the two first"
+        ) from error
+    if searched:
+        space.keywords.put_all(connection, [last[id].concept for id in searched])
+    return [
+        Event(seq, at, by.actor, by.cause, step.concept.id, step.action, step.body, by.run, step.changes)
+        for step, seq in zip(steps, seqs, strict=True)
+    ]
+
+
+def _insert_events(
+    connection: Connection, by: By, lines: Iterable[tuple[Concept, Action, str, str]]
+) -> tuple[str, Sequence[int]]:
+    """Append a line for each concept, action, body and changes; returns when, and the lines' numbers."""
     at = now().isoformat(timespec="microseconds")
-    lines = [
+    rows = [
         {
             "at": at,
             "actor": by.actor,
             "cause": by.cause,
             "run": by.run,
-            "namespace": step.concept.namespace,
-            "concept_id": step.concept.id,
-            "action": step.action,
-            "body": json.dumps(step.body),
-            "changes": json.dumps(step.changes),
+            "namespace": concept.namespace,
+            "concept_id": concept.id,
+            "action": action,
+            "body": body,
+            "changes": changes,
         }
-        for step in steps
+        for concept, action, body, changes in lines
     ]
-    seqs = connection.scalars(insert(events).returning(events.c.seq, sort_by_parameter_order=True), lines).all()
-    found = {step.concept.id: seq for step, seq in zip(steps, seqs, strict=True) if touches_search(step.changes)}
-    last = {step.concept.id: step for step in steps}
-    connection.execute(
-        _CHANGE,
-        [
-            {
-                "of": id,
-                "kind": step.concept.kind,
-                "status": step.concept.status,
-                "content_hash": withdrawn_hash(id) if step.withdrawn else step.concept.content_hash,
-                "body": step.concept.model_dump_json(),
-                "seq": found.get(id),
-            }
-            for id, step in last.items()
-        ],
-    )
-    if words is not None and found:
-        words.put_all(connection, [last[id].concept for id in found])
-    return [
-        Event(seq, at, by.actor, by.cause, step.concept.id, step.action, step.body, by.run, step.changes)
-        for step, seq in zip(steps, seqs, strict=True)
-    ]
+    return at, connection.scalars(insert(events).returning(events.c.seq, sort_by_parameter_order=True), rows).all()
