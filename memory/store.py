@@ -309,8 +309,7 @@ class ConceptStore:
             InvalidConcept: the changed content is not valid; nothing was changed.
             StaleConcept: the concept is not at `expected_version` any more, or another says exactly this.
         """
-        by = By(**by)
-        return self._editor.revise(id, changes, by=by, expected_version=expected_version, status=status)
+        return self._editor.revise(id, changes, by=By(**by), expected_version=expected_version, status=status)
 
     def merge(
         self,
@@ -492,4 +491,5 @@ class ConceptStore:
 
 def _by_agent(by: Attribution) -> By:
     """Outcomes are counted by an agent unless somebody else is named."""
-    return By(**{"actor": "agent", **by})
+    named: Attribution = {"actor": "agent", **by}
+    return By(**named)

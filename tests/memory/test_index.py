@@ -11,7 +11,7 @@ import pytest
 
 from pilotage.memory.concept import ConceptDraft
 from pilotage.memory.embedders.embedder import HashEmbedder
-from pilotage.memory.errors import EmbedderError, EmbedderMismatch
+from pilotage.memory.errors import EmbedderError, EmbedderMismatch, IndexCorrupt
 from pilotage.memory.search.chroma import ChromaIndex
 from pilotage.memory.search.exact_scan import VectorScan
 from pilotage.memory.store import ConceptStore
