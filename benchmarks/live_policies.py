@@ -41,7 +41,7 @@ from pilotage.agent.runner import ReasoningAgent
 from pilotage.agent.settings import settings_from
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import grader_for
-from pilotage.common.files import expanded
+from pilotage.common.paths import expanded
 from pilotage.common.statistics import holm, mcnemar_exact
 from pilotage.memory.errors import ConceptStoreError
 from pilotage.navigator.errors import NavigatorError

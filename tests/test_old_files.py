@@ -10,6 +10,9 @@ import pytest
 
 from pilotage import ConceptStore, ReasoningAgent, ScriptedChatModel, load_policy
 from pilotage.navigator import Bank
+from pilotage.navigator.training.plan import PIECES, Plan
+from pilotage.navigator.training.session import Session
+from pilotage.navigator.training.train import train
 
 OLD = Path(__file__).parent / "old_files"
 
@@ -72,3 +75,19 @@ def test_a_bank_and_its_policies(old):
         for state in states:
             observation, mask = np.array(state.observation, dtype=np.float32), np.array(state.mask, dtype=bool)
             assert mask[policy.decide(observation, mask).action]
+
+
+def test_a_training_goes_on_from_its_checkpoint(old, tmp_path):
+    plan = Plan(
+        steps=400,
+        seeds=1,
+        hyper={"buffer": 64, "environments": 2, "hidden": (8, 8)},
+        fractions={"train": 0.5, "validation": 0.5},
+    )
+    out, pieces = tmp_path / "policy.safetensors", []
+    with Session(Bank.open(old / "bank"), plan) as session:
+        place = session._fingerprint()  # which has the versions of the libraries in it
+    shutil.copytree(old / "training.work" / "seed-0", Path(f"{out}.work") / place / "seed-0")
+    train(old / "bank", plan, out=out, progress=lambda piece: pieces.append(piece.steps))
+    assert len(pieces) == PIECES - 2 and out.exists()
+    assert "navigator" not in sys.modules

@@ -11,7 +11,8 @@ from tests.navigator.banks import learnable_bank
 
 SCRIPT = """
 import os, random, signal, sys, time
-from pilotage.navigator.training import double_dueling_dqn, session  # imported once, not in every child
+import pilotage.navigator.training.session  # imported once, not in every child
+import pilotage.navigator.training.algorithms.double_dueling_dqn
 from pilotage.navigator.training.train import Plan, train
 
 bank, folder = sys.argv[1:]

@@ -82,6 +82,25 @@ def policies():
     NearestPolicy.fit(made, k=2).save(HERE / "nearest.safetensors")
 
 
+TRAINING = """
+import os, sys
+from navigator.train import Plan, train
+calls = []
+plan = Plan(steps=400, seeds=1, hyper={"buffer": 64, "environments": 2, "hidden": (8, 8)},
+            fractions={"train": 0.5, "validation": 0.5})
+train("bank", plan, out=sys.argv[1], progress=lambda step: calls.append(step) or len(calls) < 3 or os._exit(9))
+"""
+
+
+def training():
+    """The checkpoint of a training that was killed in its third piece."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "policy.safetensors"
+        subprocess.run([sys.executable, "-c", TRAINING, str(out)], check=False, cwd=HERE)
+        seed = next(Path(f"{out}.work").glob("*/seed-0"))
+        shutil.copytree(seed, HERE / "training.work" / "seed-0")
+
+
 if __name__ == "__main__":
-    for make in (ledger, checkpoints, bank, policies):
+    for make in (ledger, checkpoints, bank, policies, training):
         make()

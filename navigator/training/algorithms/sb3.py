@@ -21,6 +21,7 @@ from pilotage.navigator.policies.learned import Layers, Meaning
 from pilotage.navigator.training.algorithms.environments import environments, explore
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
 from pilotage.navigator.training.algorithms.learner import Setting
+from pilotage.navigator.training.algorithms.old_names import old_names
 
 _MODEL, _BUFFER = "model.zip", "buffer.pkl"
 _NEVER = 10**9
@@ -142,10 +143,11 @@ class SB3Learner(ABC):
     def restore(self, folder: Path) -> None:
         """Reads what `save` wrote."""
         load: Callable[..., Any] = type(self.model).load
-        self.model = load(folder / _MODEL, env=self.environments, device="cpu")
-        self._prepare()
-        if isinstance(self.model, OffPolicyAlgorithm):
-            self.model.load_replay_buffer(folder / _BUFFER)
+        with old_names():
+            self.model = load(folder / _MODEL, env=self.environments, device="cpu")
+            self._prepare()
+            if isinstance(self.model, OffPolicyAlgorithm):
+                self.model.load_replay_buffer(folder / _BUFFER)
 
     def close(self) -> None:
         """Closes the environments."""
