@@ -18,6 +18,8 @@ assert (agent.MINE, memory.MINE, navigator.MINE) == (1, 2, 3)
 from pilotage import ConceptStore, ReasoningAgent, ScriptedChatModel, load_policy
 with ConceptStore.temporary() as store, ReasoningAgent(ScriptedChatModel({"": "Answer: 42"}), memory=store) as solver:
     print(solver.solve("What is 6*7?").answer)
+import pilotage
+assert pilotage.__version__.count(".") == 2
 """
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pilotage.common.lazy import lazy
 
@@ -61,4 +61,12 @@ __all__ = [
     "load_tasks",
 ]
 
-__getattr__ = lazy(__name__, _PACKAGE)
+_of_a_package = lazy(__name__, _PACKAGE)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("pilotage")
+    return _of_a_package(name)
