@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 
+from pilotage.agent import cli
 from pilotage.agent.blocks import BUILT_IN
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -45,3 +47,24 @@ def test_every_module_that_the_docs_name_is_there(page):
 def test_every_page_is_in_the_navigation():
     navigation = (DOCS.parent / "zensical.toml").read_text()
     assert not [page.name for page in DOCS.glob("*.md") if f'"{page.name}"' not in navigation]
+
+
+def commands_of(page):
+    """Each command line of a page's code blocks, its continued lines joined and its remark left out."""
+    for block in re.findall(r"^```\w*\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE):
+        for line in re.sub(r"\\\n\s*", " ", block).splitlines():
+            if line.startswith("pilotage "):
+                yield line.split("  #")[0].split(" && ")[0]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_option_that_the_docs_show_is_there(page):
+    for line in commands_of(page):
+        command = typer.main.get_command(cli.app)
+        for word in line.split()[1:]:
+            if word not in getattr(command, "commands", {}):
+                break
+            command = command.commands[word]
+        known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)} | {"--help"}
+        shown = re.findall(r"(?<=\s)--[a-z][a-z-]*", line)
+        assert not set(shown) - known, line
