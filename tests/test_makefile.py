@@ -1,5 +1,6 @@
 """`make setup` tells what pip does while it does it, and leaves nothing that looks finished where pip failed."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -26,7 +27,9 @@ def setup(tmp_path):
     python.parent.mkdir(parents=True)
     python.write_text(PIP)
     python.chmod(0o755)
-    started = subprocess.Popen(["make", "setup"], cwd=tmp_path, stdout=-1, stderr=-1, text=True)
+    # What the make that runs these tests hands to the makes below it would have them name their folders.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    started = subprocess.Popen(["make", "setup"], cwd=tmp_path, env=environ, stdout=-1, stderr=-1, text=True)
     with started:
         yield started
 
