@@ -221,8 +221,10 @@ def measure(size: int, source: Source, asked: list[str], rounds: int, folder: Pa
         row_of = {id_: row for row, id_ in enumerate(ids)}
         brute = timed(lambda query: np.argpartition(vectors @ embedder.known[query], -10), asked[:20], rounds)
         same = 0
+        with store._ledger.read() as connection:
+            last = store._vectors.index_version(connection)
         for query in asked:
-            found = {row_of[one.id] for one in store._vectors.nearest(embedder.known[query], 40)[:10]}
+            found = {row_of[one.id] for one in store._vectors.nearest(embedder.known[query], 40, last)[:10]}
             similar = vectors @ embedder.known[query]
             tenth = np.partition(similar, -10)[-10]
             same += sum(similar[row] >= tenth - 1e-6 for row in found)

@@ -17,7 +17,7 @@ class FileLock:
     """
 
     def __init__(self, lock: Path, refusal: Exception | None = None) -> None:
-        self._lock = filelock.FileLock(lock, timeout=-1 if refusal is None else 0)
+        self._lock = filelock.FileLock(lock, timeout=-1 if refusal is None else 0, thread_local=False)
         try:
             self._lock.acquire()
         except filelock.Timeout as error:

@@ -18,10 +18,11 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self, Unpack
 
 from pilotage.memory.concept import Concept, ConceptDraft, ConceptKind, Provenance, Status
-from pilotage.memory.edits.credit import Credit, CreditReport, Outcome, check_outcomes
-from pilotage.memory.edits.editor import Adding, Editor, Proposed
+from pilotage.memory.edits import credit, editor, undo
+from pilotage.memory.edits.credit import CreditReport, Outcome, check_outcomes
+from pilotage.memory.edits.editor import Adding, Proposed
+from pilotage.memory.edits.events import record
 from pilotage.memory.edits.prune import PruneRule, prune
-from pilotage.memory.edits.undo import Undo
 from pilotage.memory.embedders.embedder import Embedder, resolve_embedder
 from pilotage.memory.ledger import timeline
 from pilotage.memory.ledger.database import Database
@@ -64,8 +65,6 @@ class ConceptStore:
         self._vectors = VectorStore(ledger, folder, embedder, namespace, index)
         self._space = Namespace(namespace, ledger, self._vectors, open_keyword_index(ledger))
         self._finder = Finder(self._space)
-        self._editor = Editor(self._space)
-        self._credit = Credit(self._space)
         self._warming: Future[None] | None = None
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
@@ -159,7 +158,7 @@ class ConceptStore:
     def get(self, id: str) -> Concept:
         """The concept with this id, also when it is retired. Raises UnknownConcept."""
         with self._ledger.read() as connection:
-            return self._editor.get(connection, id)
+            return self._space.get(connection, id)
 
     def all(self, *, retired: bool = False) -> list[Concept]:
         """Every concept, oldest first."""
@@ -197,8 +196,8 @@ class ConceptStore:
     def history(self, id: str) -> list[Event]:
         """Everything that happened to a concept, oldest first. Raises UnknownConcept."""
         with self._ledger.read() as connection:
-            self._editor.get(connection, id)
-            return self._ledger.history(connection, self.namespace, id)
+            self._space.get(connection, id)
+            return self._ledger.histories(connection, self.namespace, [id])[id]
 
     def events(self, limit: int | None = 100, *, run: str | None = None, since: int | None = None) -> list[Event]:
         """Events of the namespace, oldest first: the last `limit` of them.
@@ -287,9 +286,8 @@ class ConceptStore:
         Raises:
             InvalidConcept: a draft has what no store can keep; then none was stored.
         """
-        return self._editor.propose(
-            drafts, by=By(**by), provenance=provenance, status=status, allow_duplicate=allow_duplicate
-        )
+        by_whom = By(**by)
+        return editor.propose(self._space, drafts, provenance, status, by_whom, allow_duplicate=allow_duplicate)
 
     def revise(
         self,
@@ -309,7 +307,8 @@ class ConceptStore:
             InvalidConcept: the changed content is not valid; nothing was changed.
             StaleConcept: the concept is not at `expected_version` any more, or another says exactly this.
         """
-        return self._editor.revise(id, changes, by=By(**by), expected_version=expected_version, status=status)
+        who = By(**by)
+        return editor.revise(self._space, id, changes, who, expected_version=expected_version, status=status)
 
     def merge(
         self,
@@ -330,7 +329,7 @@ class ConceptStore:
             InvalidConcept: the changed content is not valid, or `keep` is among the others.
             StaleConcept: `keep` is retired or was changed meanwhile, or another one was merged elsewhere.
         """
-        return self._editor.merge(keep, others, changes, By(**by))
+        return editor.merge(self._space, keep, others, changes, By(**by))
 
     def repeat(
         self,
@@ -342,31 +341,44 @@ class ConceptStore:
         **by: Unpack[Attribution],
     ) -> str:
         """Count that a stored concept was proposed again in other words; returns the id of what holds it now."""
-        return self._editor.repeat(id, draft, by=By(**by), provenance=provenance, status=status)
+        return editor.repeat(self._space, id, draft, provenance, status, By(**by))
 
     def dispute(self, id: str, other: str, **by: Unpack[Attribution]) -> None:
         """Mark in the history of both that two concepts advise opposite things. Raises UnknownConcept."""
-        self._editor.dispute(id, other, By(**by))
+        with self._ledger.write() as connection:
+            for one, another in ((id, other), (other, id)):
+                concept = self._space.get(connection, one)
+                record(self._space, connection, "disputed", [concept], By(**by), {concept.id: {"with": another}})
 
     def promote(self, ids: Iterable[str], **by: Unpack[Attribution]) -> None:
         """Make provisional concepts trusted; all or, when one does not exist, none. Raises UnknownConcept."""
-        self._editor.promote(ids, By(**by))
+        with self._ledger.write() as connection:
+            concepts = [self._space.get(connection, id) for id in dict.fromkeys(ids)]
+            fresh = [one.model_copy(update={"status": "trusted"}) for one in concepts if one.status == "provisional"]
+            record(self._space, connection, "promoted", fresh, By(**by))
 
     def vouch(self, id: str, **by: Unpack[Attribution]) -> Concept:
         """Record that a person has read a concept, so that nothing of it is held back. Raises UnknownConcept.
 
         It holds for the content as it is: a revision or a merge needs it anew, and so does an import.
         """
-        return self._editor.vouch(id, By(**by))
+        with self._ledger.write() as connection:
+            concept = self._space.get(connection, id)
+            if not concept.vouched:
+                concept = concept.model_copy(update={"vouched": True})
+                record(self._space, connection, "vouched", [concept], By(**by))
+            return concept
 
     def forget(self, id: str, **by: Unpack[Attribution]) -> None:
         """Retire a concept: searches skip it, history keeps it, `restore` brings it back. Raises UnknownConcept."""
-        self._editor.set_status(id, "retired", "retired", By(**by))
+        with self._ledger.write() as connection:
+            editor.change_status(self._space, connection, id, "retired", "retired", By(**by))
 
     def restore(self, id: str, **by: Unpack[Attribution]) -> None:
         """Bring a retired concept back, as provisional. Raises UnknownConcept."""
         if self.get(id).status == "retired":
-            self._editor.set_status(id, "provisional", "restored", By(**by))
+            with self._ledger.write() as connection:
+                editor.change_status(self._space, connection, id, "provisional", "restored", By(**by))
 
     def undo(self, seq: int, **by: Unpack[Attribution]) -> list[Event]:
         """Take one event back by a new event, which can be undone in its turn; returns the new events.
@@ -378,14 +390,14 @@ class ConceptStore:
             StaleConcept: it was undone already, or a later event depends on it; the text names that event.
             EmbedderError: a text changes back and the store was opened without an embedder.
         """
-        return Undo(self._space).event(seq, By(**by))
+        return undo.undo_event(self._space, seq, By(**by))
 
     def undo_run(self, run: str, *, actor: str = "user", cause: str = "") -> list[Event]:
         """Take back every event of a run that still counts, all or none; returns the new events.
 
         They form a run of their own, `undo:RUN`: undoing that one brings RUN back. Raises as `undo` does.
         """
-        return Undo(self._space).run(run, By(actor, cause))
+        return undo.undo_run(self._space, run, By(actor, cause))
 
     def record_outcome(self, ids: Iterable[str], outcome: Outcome, **by: Unpack[Attribution]) -> None:
         """Count one outcome of some concepts, see `Outcomes`. Helping makes a provisional concept trusted.
@@ -395,15 +407,15 @@ class ConceptStore:
             InvalidConcept: there is no such outcome.
         """
         check_outcomes([outcome])  # also where there is nobody to count it for
-        self._credit.record({id: [outcome] for id in ids}, by=_by_agent(by), once=False)
+        credit.record_outcomes(self._space, {id: [outcome] for id in ids}, By(**{"actor": "agent", **by}), once=False)
 
     def record_outcomes(self, counts: Mapping[str, Collection[Outcome]], **by: Unpack[Attribution]) -> bool:
         """Count all that came of a run, by concept id; false where that run was counted before. Raises as above."""
-        return self._credit.record(counts, by=_by_agent(by), once=True)
+        return credit.record_outcomes(self._space, counts, By(**{"actor": "agent", **by}), once=True)
 
     def credit(self) -> CreditReport:
         """What public evidence says each concept, and the memory as a whole, is worth."""
-        return self._credit.report()
+        return credit.report(self._space)
 
     def prune(
         self, rule: PruneRule | None = None, *, dry_run: bool = False, **by: Unpack[Attribution]
@@ -484,12 +496,6 @@ class ConceptStore:
 
     def doctor(self, *, repair: bool = False) -> list[CheckResult]:
         """Check the ledger, and whether the indexes agree with it; `repair` rebuilds those that do not."""
-        from pilotage.memory.doctor import Doctor
+        from pilotage.memory.doctor import examine
 
-        return Doctor(self._space).examine(repair=repair)
-
-
-def _by_agent(by: Attribution) -> By:
-    """Outcomes are counted by an agent unless somebody else is named."""
-    named: Attribution = {"actor": "agent", **by}
-    return By(**named)
+        return examine(self._space, repair=repair)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from sqlalchemy import Connection, and_, or_, select
 
 from pilotage.common.statistics import wilson
 from pilotage.memory.concept import Concept, Outcomes
-from pilotage.memory.edits.events import append_all, steps_to
+from pilotage.memory.edits.events import record
 from pilotage.memory.errors import InvalidConcept, UnknownConcept
 from pilotage.memory.ledger.ledger import By
 from pilotage.memory.ledger.schema import events
@@ -64,6 +64,10 @@ class Uplift:
         (p_low, p_high), (q_low, q_high) = wilson(p * self.shown, self.shown), wilson(q * self.withheld, self.withheld)
         return estimate - math.hypot(p - p_low, q_high - q), estimate + math.hypot(p_high - p, q - q_low)
 
+    def to_json(self) -> dict[str, Any]:
+        """The counts, the estimate and its interval."""
+        return {**asdict(self), "estimate": self.estimate, "interval_95": list(self.interval_95)}
+
 
 @dataclass(frozen=True)
 class CreditReport:
@@ -80,7 +84,7 @@ class CreditReport:
     def to_json(self) -> dict[str, Any]:
         """The object that `pilotage memory credit --json` prints."""
         return {
-            "memory": _uplift_json(self.memory),
+            "memory": self.memory.to_json(),
             "concepts": [
                 {
                     "id": concept.id,
@@ -88,104 +92,94 @@ class CreditReport:
                     "status": concept.status,
                     "posterior": round(concept.outcomes.posterior, 4),
                     **concept.outcomes.model_dump(),
-                    "uplift": _uplift_json(Uplift.of(concept.outcomes)),
+                    "uplift": Uplift.of(concept.outcomes).to_json(),
                 }
                 for concept in self.concepts
             ],
         }
 
 
-class Credit:
-    """Outcome counters of one namespace."""
+def record_outcomes(space: Namespace, counts: Mapping[str, Collection[Outcome]], by: By, *, once: bool) -> bool:
+    """Counts what came of some concepts, all of them in one transaction.
 
-    def __init__(self, space: Namespace) -> None:
-        self._space = space
+    Helping makes a provisional concept trusted. A concept that is not there any more is an error, and then none
+    is counted.
 
-    def record(self, counts: Mapping[str, Collection[Outcome]], *, by: By, once: bool) -> bool:
-        """Counts what came of some concepts, all of them in one transaction.
+    Args:
+        space: whose concepts.
+        counts: outcomes by concept id.
+        by: whose doing.
+        once: count nothing where `by` names a run that was counted before.
 
-        Helping makes a provisional concept trusted. A concept that is not there any more is an error, and then none
-        is counted.
-
-        Args:
-            counts: outcomes by concept id.
-            by: whose doing.
-            once: count nothing where `by` names a run that was counted before.
-
-        Returns:
-            whether anything was counted.
-        """
-        for names in counts.values():
-            check_outcomes(names)
-        if not any(counts.values()):
-            with self._space.ledger.read() as connection:  # also to be told of a store that was closed
-                self._known(connection, counts)
+    Returns:
+        whether anything was counted.
+    """
+    for names in counts.values():
+        check_outcomes(names)
+    outcomes = {id: [name for name in OUTCOMES if name in names] for id, names in counts.items() if names}
+    if not outcomes:
+        with space.ledger.read() as connection:  # also to be told of a store that was closed
+            _require(space, connection, counts)
+        return False
+    with space.ledger.write() as connection:
+        if once and by.run and _outcomes_by_run(space, connection, by.run):
             return False
-        with self._space.ledger.write() as connection:
-            if once and by.run and self._outcomes_by_run(connection, by.run):
-                return False
-            concepts = self._known(connection, counts)
-            outcomes = {id: [name for name in OUTCOMES if name in names] for id, names in counts.items() if names}
-            counted = [_counted(concepts[id], names) for id, names in outcomes.items()]
-            bodies = {id: {"outcomes": names} for id, names in outcomes.items()}
-            steps = steps_to(connection, "outcome", counted, bodies)
-            append_all(self._space, connection, steps, by)
-        return True
+        concepts = _require(space, connection, counts)
+        counted = [_counted(concepts[id], names) for id, names in outcomes.items()]
+        bodies = {id: {"outcomes": names} for id, names in outcomes.items()}
+        record(space, connection, "outcome", counted, by, bodies)
+    return True
 
-    def _known(self, connection: Connection, ids: Collection[str]) -> dict[str, Concept]:
-        """All of these concepts. Raises UnknownConcept."""
-        found = self._space.ledger.get(connection, self._space.name, list(ids))
-        for id_ in ids:
-            if id_ not in found:
-                raise UnknownConcept.called(id_, self._space.name)
-        return found
 
-    def report(self) -> CreditReport:
-        """What is known so far."""
-        with self._space.ledger.read() as connection:
-            known = [
-                concept
-                for concept in self._space.ledger.every(connection, self._space.name, retired=True)
-                if concept.outcomes.recalled or concept.outcomes.withheld
-            ]
-            memory = self._uplift(connection)
-        return CreditReport(memory, tuple(sorted(known, key=lambda concept: -concept.outcomes.recalled)))
+def report(space: Namespace) -> CreditReport:
+    """What is known so far."""
+    with space.ledger.read() as connection:
+        known = [
+            concept
+            for concept in space.ledger.every(connection, space.name, retired=True)
+            if concept.outcomes.recalled or concept.outcomes.withheld
+        ]
+        runs = _outcomes_by_run(space, connection).values()
+    shown = [names for names in runs if "recalled" in names]
+    control = [names for names in runs if "withheld" in names]
+    memory = Uplift(
+        len(shown),
+        sum("recalled_solved" in names for names in shown),
+        len(control),
+        sum("withheld_solved" in names for names in control),
+    )
+    return CreditReport(memory, tuple(sorted(known, key=lambda concept: -concept.outcomes.recalled)))
 
-    def _uplift(self, connection: Connection) -> Uplift:
-        runs = self._outcomes_by_run(connection).values()
-        shown = [names for names in runs if "recalled" in names]
-        withheld = [names for names in runs if "withheld" in names]
-        return Uplift(
-            len(shown),
-            sum("recalled_solved" in names for names in shown),
-            len(withheld),
-            sum("withheld_solved" in names for names in withheld),
-        )
 
-    def _outcomes_by_run(self, connection: Connection, run: str | None = None) -> dict[str, set[str]]:
-        """Outcomes that each run has recorded and that were not undone."""
-        recorded = and_(events.c.action == "outcome", events.c.run != "")
-        undone = events.c.action == "undone"
-        if run is not None:
-            recorded = and_(recorded, events.c.run == run)
-            touched = select(events.c.concept_id).where(events.c.namespace == self._space.name, recorded)
-            undone = and_(undone, events.c.concept_id.in_(touched))
-        query = (
-            select(events.c.seq, events.c.action, events.c.run, events.c.body)
-            .where(events.c.namespace == self._space.name, or_(recorded, undone))
-            .order_by(events.c.seq.desc())
-        )
-        found: dict[str, set[str]] = {}
-        taken_back: set[int] = set()
-        for row in connection.execute(query):  # the newest first: an undo may have been undone itself
-            body = json.loads(row.body)
-            if row.seq in taken_back:
-                continue
-            if row.action == "undone":
-                taken_back.add(int(body["undoes"]))
-            else:
-                found.setdefault(row.run, set()).update(body.get("outcomes", ()))
-        return found
+def _require(space: Namespace, connection: Connection, ids: Collection[str]) -> dict[str, Concept]:
+    """All of these concepts. Raises UnknownConcept."""
+    known = space.ledger.get(connection, space.name, list(ids))
+    for id in ids:
+        if id not in known:
+            raise UnknownConcept.called(id, space.name)
+    return known
+
+
+def _outcomes_by_run(space: Namespace, connection: Connection, run: str | None = None) -> dict[str, set[str]]:
+    """Outcomes that each run has recorded and that were not undone."""
+    mine = events.c.namespace == space.name
+    recorded = and_(events.c.action == "outcome", events.c.run != "")
+    undone = events.c.action == "undone"
+    if run is not None:
+        recorded = and_(recorded, events.c.run == run)
+        undone = and_(undone, events.c.concept_id.in_(select(events.c.concept_id).where(mine, recorded)))
+    query = select(events.c.seq, events.c.action, events.c.run, events.c.body).where(mine, or_(recorded, undone))
+    outcomes: dict[str, set[str]] = {}
+    taken_back: set[int] = set()
+    for row in connection.execute(query.order_by(events.c.seq.desc())):  # newest first: an undo may have been undone
+        body = json.loads(row.body)
+        if row.seq in taken_back:
+            continue
+        if row.action == "undone":
+            taken_back.add(int(body["undoes"]))
+        else:
+            outcomes.setdefault(row.run, set()).update(body.get("outcomes", ()))
+    return outcomes
 
 
 def check_outcomes(names: Collection[str]) -> None:
@@ -205,14 +199,3 @@ def _counted(concept: Concept, names: Collection[Outcome]) -> Concept:
 def _share(some: int, of: int) -> float:
     """At most 1: counters can be recorded alone, so there may be more solved runs than runs."""
     return min(1.0, some / of)
-
-
-def _uplift_json(uplift: Uplift) -> dict[str, Any]:
-    return {
-        "shown": uplift.shown,
-        "shown_solved": uplift.shown_solved,
-        "withheld": uplift.withheld,
-        "withheld_solved": uplift.withheld_solved,
-        "estimate": uplift.estimate,
-        "interval_95": list(uplift.interval_95),
-    }

@@ -58,15 +58,7 @@ class NewConcept:
 
 @dataclass(frozen=True)
 class Step:
-    """An event of a concept that the ledger holds.
-
-    Attributes:
-        action: what happens.
-        concept: the concept as it is after the event.
-        changes: what the event changes.
-        withdrawn: whether the concept counts as never added after it.
-        body: what the event carries.
-    """
+    """An event of a concept that the ledger holds: the concept after it, and whether that counts as never added."""
 
     action: Action
     concept: Concept
@@ -80,13 +72,15 @@ class Step:
         return cls(action, unflatten(after), difference(before, after), after[WITHDRAWN], body)
 
 
-def steps_to(
+def record(
+    space: Namespace,
     connection: Connection,
     action: Action,
     changed: Sequence[Concept],
+    by: By,
     bodies: Mapping[str, dict[str, Any]] | None = None,
-) -> list[Step]:
-    """The steps from concepts as the ledger has them; without a body for its id an event carries the whole concept."""
+) -> None:
+    """Write what concepts have become, each as an event; without a body for its id that carries the whole concept."""
     before = fields_of(connection, [concept.id for concept in changed])
     steps = []
     for concept in changed:
@@ -94,7 +88,7 @@ def steps_to(
         changes = difference(before[concept.id], flatten(concept, withdrawn))
         body = (bodies or {}).get(concept.id) or concept.model_dump(mode="json")
         steps.append(Step(action, concept, changes, withdrawn, body))
-    return steps
+    append_all(space, connection, steps, by)
 
 
 def fields_of(connection: Connection, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -119,40 +113,29 @@ def ids_by_hash(connection: Connection, namespace: str, hashes: Iterable[str]) -
 
 
 def insert_new(space: Namespace, connection: Connection, new: Sequence[NewConcept], by: By) -> None:
-    """Write concepts that the ledger does not hold, each as an `added` event, within the caller's transaction.
+    """Write concepts that the ledger does not hold, no two with the same content, each as an `added` event.
 
-    Args:
-        space: their namespace, whose embedder made the vectors and has been claimed.
-        connection: from `Ledger.write()`.
-        new: what to write; no two with the same content.
-        by: who does it, and why.
+    The embedder of the space made the vectors and has been claimed.
     """
     if not new:
         return
     bodies = [one.concept.model_dump_json() for one in new]
-    _, seqs = _insert_events(
-        connection, by, [(one.concept, "added", body, "{}") for one, body in zip(new, bodies, strict=True)]
-    )
-    connection.execute(
-        insert(concepts),
-        [
-            {
-                "id": one.concept.id,
-                "namespace": one.concept.namespace,
-                "kind": one.concept.kind,
-                "status": one.concept.status,
-                "content_hash": one.content_hash,
-                "changed_seq": seq,
-                "added_seq": seq,
-                "body": body,
-            }
-            for one, body, seq in zip(new, bodies, seqs, strict=True)
-        ],
-    )
+    lines = [(one.concept, "added", body, "{}") for one, body in zip(new, bodies, strict=True)]
+    _, seqs = _insert_events(connection, by, lines)
+    rows = [
+        {
+            **one.concept.model_dump(include={"id", "namespace", "kind", "status"}),
+            "content_hash": one.content_hash,
+            "changed_seq": seq,
+            "added_seq": seq,
+            "body": body,
+        }
+        for one, body, seq in zip(new, bodies, seqs, strict=True)
+    ]
+    connection.execute(insert(concepts), rows)
     key = space.vectors.identity.key
-    connection.execute(
-        insert(vectors), [{"concept_id": one.concept.id, "embedder": key, "data": one.vector} for one in new]
-    )
+    made = [{"concept_id": one.concept.id, "embedder": key, "data": one.vector} for one in new]
+    connection.execute(insert(vectors), made)
     space.keywords.put_new(connection, [(seq, one.concept) for one, seq in zip(new, seqs, strict=True)])
 
 
@@ -165,23 +148,17 @@ def release_contents(connection: Connection, steps: Sequence[Step]) -> None:
 
 
 def append_all(space: Namespace, connection: Connection, steps: Sequence[Step], by: By) -> list[Event]:
-    """Write events in order, within the caller's transaction; returns them.
+    """Write events in order, each of a concept's from where the one before led; returns them.
 
-    Args:
-        space: the namespace of their concepts.
-        connection: from `Ledger.write()`.
-        steps: what happens, one concept's steps each from where the one before led. After the last of them no two
-            concepts may say the same; see `release_contents` for what they say before.
-        by: who does it, and why.
+    After the last of them no two concepts may say the same; see `release_contents` for what they say before.
 
     Raises:
         StaleConcept: another concept has the content of one of these.
     """
     if not steps:
         return []
-    at, seqs = _insert_events(
-        connection, by, [(step.concept, step.action, json.dumps(step.body), json.dumps(step.changes)) for step in steps]
-    )
+    lines = [(step.concept, step.action, json.dumps(step.body), json.dumps(step.changes)) for step in steps]
+    at, seqs = _insert_events(connection, by, lines)
     searched = {step.concept.id: seq for step, seq in zip(steps, seqs, strict=True) if touches_search(step.changes)}
     last = {step.concept.id: step for step in steps}
     rows = [
@@ -210,16 +187,14 @@ def append_all(space: Namespace, connection: Connection, steps: Sequence[Step], 
 
 
 def _insert_events(
-    connection: Connection, by: By, lines: Iterable[tuple[Concept, Action, str, str]]
+    connection: Connection, by: By, lines: Sequence[tuple[Concept, str, str, str]]
 ) -> tuple[str, Sequence[int]]:
     """Append a line for each concept, action, body and changes; returns when, and the lines' numbers."""
     at = now().isoformat(timespec="microseconds")
     rows = [
         {
             "at": at,
-            "actor": by.actor,
-            "cause": by.cause,
-            "run": by.run,
+            **vars(by),
             "namespace": concept.namespace,
             "concept_id": concept.id,
             "action": action,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pilotage.memory.concept import Concept, Outcomes
 from pilotage.memory.edits.credit import Uplift
-from pilotage.memory.edits.events import append_all, steps_to
+from pilotage.memory.edits.events import record
 from pilotage.memory.ledger.ledger import By
 from pilotage.memory.search.namespace import Namespace
 
@@ -86,6 +86,5 @@ def prune(space: Namespace, rule: PruneRule, *, by: By, dry_run: bool) -> list[C
         gone = {c: why for c in present.values() if c.status != "retired" and (why := rule.reason(c.outcomes))}
         for why in dict.fromkeys(gone.values()):
             retired = [concept.model_copy(update={"status": "retired"}) for concept in gone if gone[concept] == why]
-            steps = steps_to(connection, "retired", retired)
-            append_all(space, connection, steps, By(by.actor, by.cause or why, by.run))
+            record(space, connection, "retired", retired, By(by.actor, by.cause or why, by.run))
     return list(gone)

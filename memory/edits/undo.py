@@ -13,7 +13,6 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from pilotage.memory.concept import Status
 from pilotage.memory.edits.events import Step, append_all, fields_of, ids_by_hash, release_contents
 from pilotage.memory.errors import StaleConcept, UnknownEvent
 from pilotage.memory.ledger import timeline
@@ -24,8 +23,6 @@ from pilotage.memory.search.namespace import Namespace
 
 REDO = "undo:"
 """The run of what `undo_run(RUN)` writes is `undo:RUN`: undoing that one brings RUN back."""
-
-_RETIRED: Status = "retired"
 
 
 @dataclass(frozen=True)
@@ -48,105 +45,100 @@ class _Reversal:
 _Find = Callable[[Connection], list[Event]]
 
 
-class Undo:
-    """Takes back events of one namespace. A call is one transaction: all of it or, when it raises, nothing.
+def undo_event(space: Namespace, seq: int, by: By) -> list[Event]:
+    """Take one event back."""
+    return _carry_out(space, lambda connection: [timeline.event(connection, space.name, seq)], by)
 
-    What takes time, reading histories and embedding, comes before it; it is done again within only where one of the
-    concepts was changed meanwhile.
+
+def undo_run(space: Namespace, run: str, by: By) -> list[Event]:
+    """Take back every event of a run that still counts, the last one first."""
+    by = By(by.actor, by.cause, by.run or REDO + run)
+    return _carry_out(space, lambda connection: _of_run(space, connection, run), by)
+
+
+def _of_run(space: Namespace, connection: Connection, run: str) -> list[Event]:
+    """Those that make a difference, the last one first: without what was undone, by the run itself or later."""
+    mine = timeline.list_events(connection, space.name, limit=None, run=run, since=None) if run else []
+    if not mine:
+        raise UnknownEvent(
+            f"no event of a run '{run}' in namespace '{space.name}': its history names the runs that there are"
+        )
+    undone = {seq for history in _histories(space, connection, mine).values() for seq in taken_back(history)}
+    own = {event.seq for event in mine}
+    left = [event for event in reversed(mine) if event.seq not in undone and event.undoes not in own]
+    if not left:
+        raise StaleConcept(f"run '{run}' was undone already: undo run '{REDO}{run}' to bring it back")
+    return left
+
+
+def _carry_out(space: Namespace, find: _Find, by: By) -> list[Event]:
+    """One transaction. What takes time, reading histories and embedding, comes before it.
+
+    It is done again within only where one of the concepts was changed meanwhile.
     """
+    with space.ledger.read() as connection:
+        plan = _plan(space, connection, find)
+    vectors = _embedded(space, plan.texts)
+    with space.ledger.write() as connection:
+        if _is_outdated(space, connection, plan):
+            plan = _plan(space, connection, find)
+            vectors = _embedded(space, plan.texts)
+        release_contents(connection, plan.steps)
+        _refuse_twins(space, connection, plan)
+        done = append_all(space, connection, plan.steps, by)
+        space.vectors.put(connection, vectors)
+        return done
 
-    def __init__(self, space: Namespace) -> None:
-        self._space = space
 
-    def event(self, seq: int, by: By) -> list[Event]:
-        """Take one event back."""
-        return self._carry_out(lambda connection: [timeline.event(connection, self._space.name, seq)], by)
+def _plan(space: Namespace, connection: Connection, find: _Find) -> _Reversal:
+    targets = find(connection)
+    histories = _histories(space, connection, targets)
+    fields = fields_of(connection, histories)
+    before = {id: unflatten(one).search_text for id, one in fields.items()}
+    steps: list[Step] = []
+    for number, target in enumerate(targets):
+        id = target.concept_id
+        after = {**fields[id], **_opposite(target, histories[id], fields[id])}
+        step = Step.between("undone", fields[id], after, {"undoes": target.seq, "action": target.action})
+        # Its number is not known yet, only that it is higher than all others.
+        histories[id].append(Event(MOST_ROWS + number, "", "", "", id, "undone", step.body, "", step.changes))
+        fields[id] = after
+        steps.append(step)
+    texts = {step.concept.id: step.concept.search_text for step in steps}
+    texts = {id: text for id, text in texts.items() if text != before[id]}
+    return _Reversal(timeline.last(connection), targets, steps, texts)
 
-    def run(self, run: str, by: By) -> list[Event]:
-        """Take back every event of a run that still counts, the last one first."""
-        by = By(by.actor, by.cause, by.run or REDO + run)
-        return self._carry_out(lambda connection: self._of_run(connection, run), by)
 
-    def _of_run(self, connection: Connection, run: str) -> list[Event]:
-        """Those that make a difference, the last one first: without what was undone, by the run itself or later."""
-        mine = timeline.list_events(connection, self._space.name, limit=None, run=run, since=None) if run else []
-        if not mine:
-            raise UnknownEvent(
-                f"no event of a run '{run}' in namespace '{self._space.name}': its history names the runs that "
-                "there are"
-            )
-        undone = {seq for history in self._histories(connection, mine).values() for seq in taken_back(history)}
-        own = {event.seq for event in mine}
-        left = [event for event in reversed(mine) if event.seq not in undone and event.undoes not in own]
-        if not left:
-            raise StaleConcept(f"run '{run}' was undone already: undo run '{REDO}{run}' to bring it back")
-        return left
+def _embedded(space: Namespace, texts: Mapping[str, str]) -> dict[str, bytes]:
+    made = space.vectors.embed(list(texts.values())) if texts else ()
+    return {id: vector.tobytes() for id, vector in zip(texts, made, strict=True)}
 
-    def _carry_out(self, find: _Find, by: By) -> list[Event]:
-        with self._space.ledger.read() as connection:
-            plan = self._plan(connection, find)
-        vectors = self._embedded(plan)
-        with self._space.ledger.write() as connection:
-            if self._is_outdated(connection, plan):
-                plan = self._plan(connection, find)
-                vectors = self._embedded(plan)
-            release_contents(connection, plan.steps)
-            self._refuse_twins(connection, plan)
-            done = append_all(self._space, connection, plan.steps, by)
-            if vectors:
-                self._space.vectors.claim(connection)
-                self._space.ledger.put_vectors(connection, self._space.vectors.identity.key, vectors)
-            return done
 
-    def _plan(self, connection: Connection, find: _Find) -> _Reversal:
-        targets = find(connection)
-        histories = self._histories(connection, targets)
-        fields = fields_of(connection, histories)
-        before = {id: unflatten(one).search_text for id, one in fields.items()}
-        steps: list[Step] = []
-        for number, target in enumerate(targets):
-            id = target.concept_id
-            after = {**fields[id], **_opposite(target, histories[id], fields[id])}
-            step = Step.between("undone", fields[id], after, {"undoes": target.seq, "action": target.action})
-            # Its number is not known yet, only that it is higher than all others.
-            histories[id].append(Event(MOST_ROWS + number, "", "", "", id, "undone", step.body, "", step.changes))
-            fields[id] = after
-            steps.append(step)
-        texts = {step.concept.id: step.concept.search_text for step in steps}
-        texts = {id: text for id, text in texts.items() if text != before[id]}
-        return _Reversal(timeline.last(connection), targets, steps, texts)
+def _is_outdated(space: Namespace, connection: Connection, plan: _Reversal) -> bool:
+    """Whether something has happened since to one of its concepts, or in a run that it takes back."""
+    ids = {target.concept_id for target in plan.targets}
+    runs = {target.run for target in plan.targets} - {""}
+    return any(id in ids or run in runs for id, run in timeline.touched_since(connection, space.name, plan.as_of))
 
-    def _is_outdated(self, connection: Connection, plan: _Reversal) -> bool:
-        """Whether something has happened since to one of its concepts, or in a run that it takes back."""
-        ids = {target.concept_id for target in plan.targets}
-        runs = {target.run for target in plan.targets} - {""}
-        later = timeline.touched_since(connection, self._space.name, plan.as_of)
-        return any(id in ids or run in runs for id, run in later)
 
-    def _embedded(self, plan: _Reversal) -> dict[str, bytes]:
-        if not plan.texts:
-            return {}
-        made = self._space.vectors.embed(list(plan.texts.values()))
-        return {id: vector.tobytes() for id, vector in zip(plan.texts, made, strict=True)}
+def _histories(space: Namespace, connection: Connection, events: Sequence[Event]) -> dict[str, list[Event]]:
+    return space.ledger.histories(connection, space.name, dict.fromkeys(event.concept_id for event in events))
 
-    def _histories(self, connection: Connection, events: Sequence[Event]) -> dict[str, list[Event]]:
-        ids = dict.fromkeys(event.concept_id for event in events)
-        return self._space.ledger.histories(connection, self._space.name, ids)
 
-    def _refuse_twins(self, connection: Connection, plan: _Reversal) -> None:
-        """Only what a concept says in the end must not be what another one says."""
-        last = {step.concept.id: (target, step) for target, step in zip(plan.targets, plan.steps, strict=True)}
-        says = {id: step.concept.content_hash for id, (_, step) in last.items() if not step.withdrawn}
-        known = ids_by_hash(connection, self._space.name, says.values())
-        for id, content in says.items():
-            twin = known.setdefault(content, id)
-            if twin == id:
-                continue
-            event = self._space.ledger.history(connection, self._space.name, twin)[-1]
-            raise StaleConcept(
-                f"event {last[id][0].seq} cannot be undone: concept '{twin}' says exactly the same by now (event "
-                f"{event.seq}, {event.action}): undo what made it so, or merge the two"
-            )
+def _refuse_twins(space: Namespace, connection: Connection, plan: _Reversal) -> None:
+    """Only what a concept says in the end must not be what another one says."""
+    last = {step.concept.id: (target, step) for target, step in zip(plan.targets, plan.steps, strict=True)}
+    says = {id: step.concept.content_hash for id, (_, step) in last.items() if not step.withdrawn}
+    known = ids_by_hash(connection, space.name, says.values())
+    for id, content in says.items():
+        twin = known.setdefault(content, id)
+        if twin == id:
+            continue
+        event = space.ledger.histories(connection, space.name, [twin])[twin][-1]
+        raise StaleConcept(
+            f"event {last[id][0].seq} cannot be undone: concept '{twin}' says exactly the same by now (event "
+            f"{event.seq}, {event.action}): undo what made it so, or merge the two"
+        )
 
 
 def taken_back(history: Sequence[Event]) -> dict[int, int]:
@@ -173,7 +165,7 @@ def _opposite(target: Event, history: Sequence[Event], fields: dict[str, Any]) -
     later = [event for event in history if event.seq > target.seq and event.seq not in void]
     if target.action == "added":
         _refuse(target, [event for event in later if any(not field.startswith("outcomes.") for field in event.changes)])
-        return {"status": _RETIRED, WITHDRAWN: True}
+        return {"status": "retired", WITHDRAWN: True}
     restored: dict[str, Any] = {}
     for field, (before, after) in target.changes.items():
         if field == "version":  # it only ever grows: someone may hold on to the number that was undone

@@ -8,6 +8,7 @@ import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -37,6 +38,12 @@ class EmbedderIdentity:
     def as_dict(self) -> dict[str, Any]:
         """The three fields, for JSON."""
         return asdict(self)
+
+    @staticmethod
+    @lru_cache(maxsize=8)
+    def stored(text: str | None) -> EmbedderIdentity | None:
+        """The identity that a ledger keeps as JSON; None where it keeps none."""
+        return EmbedderIdentity(**json.loads(text)) if text else None
 
 
 @runtime_checkable

@@ -12,26 +12,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from pilotage.common.text import carriable
 from pilotage.memory.concept import Concept
+from pilotage.memory.embedders.embedder import EmbedderIdentity
 from pilotage.memory.errors import NewerSchema
-from pilotage.memory.ledger import schema
 from pilotage.memory.ledger.bounds import parts
 from pilotage.memory.ledger.changes import Changes
 from pilotage.memory.ledger.database import Database
 from pilotage.memory.ledger.migrations import prepare
-from pilotage.memory.ledger.schema import concepts, events, meta, vectors
-
-# Made once: to build it at every search takes five times as long as to run it.
-_INDEX_VERSION = select(
-    select(meta.c.value).where(meta.c.key == "embedder").scalar_subquery().label("embedder"),
-    select(func.max(concepts.c.changed_seq))
-    .where(concepts.c.namespace == bindparam("namespace"))
-    .scalar_subquery()
-    .label("last"),
-)
+from pilotage.memory.ledger.schema import SCHEMA_VERSION, WITHDRAWN_HASHES, concepts, events, meta, vectors
 
 Action = Literal[
     "added", "revised", "merged", "retired", "restored", "promoted", "vouched", "disputed", "outcome", "undone"
@@ -94,14 +85,6 @@ class VectorRow:
     vector: bytes | None
 
 
-@dataclass(frozen=True)
-class IndexVersion:
-    """Which embedder the ledger is bound to, as stored, and the last event that changed what a search may return."""
-
-    embedder: str | None
-    last_change: int
-
-
 class Ledger:
     """Reads and writes of the concept tables.
 
@@ -109,42 +92,24 @@ class Ledger:
     """
 
     def __init__(self, database: Database) -> None:
-        self.database = database
         prepare(database)
+        self.database = database
+        self.name, self.dialect = database.name, database.dialect
+        self.read, self.close = database.read, database.close
         with database.read() as connection:
             self.id = self.meta(connection, "ledger_id") or ""
-
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """A consistent snapshot of the ledger."""
-        with self.database.read() as connection:
-            yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One durable transaction. Writers take turns, so event numbers grow in the order of commits."""
         with self.database.write() as connection:
             version = connection.scalar(select(meta.c.value).where(meta.c.key == "schema_version").with_for_update())
-            if version != str(schema.SCHEMA_VERSION):
+            if version != str(SCHEMA_VERSION):
                 raise NewerSchema(
                     f"the concept ledger {self.database.name} was moved to schema {version} by another pilotage while "
                     "it was open here: close it, upgrade pilotage, and open it again"
                 )
             yield connection
-
-    @property
-    def dialect(self) -> str:
-        """Kind of database: `sqlite`, `postgresql`, ..."""
-        return self.database.dialect
-
-    @property
-    def name(self) -> str:
-        """File or database, for messages."""
-        return self.database.name
-
-    def close(self) -> None:
-        """Close every connection."""
-        self.database.close()
 
     def meta(self, connection: Connection, key: str) -> str | None:
         """A fact about the whole ledger, None when it was never set."""
@@ -155,26 +120,23 @@ class Ledger:
         connection.execute(delete(meta).where(meta.c.key == key))
         connection.execute(insert(meta).values(key=key, value=value))
 
-    def put_vectors(self, connection: Connection, embedder: str, data: Mapping[str, bytes]) -> None:
-        """Replace every vector of some concepts by this one, by concept id: older ones described an older text."""
+    def embedder(self, connection: Connection) -> EmbedderIdentity | None:
+        """The embedder that the ledger is bound to, None before its first vector."""
+        return EmbedderIdentity.stored(self.meta(connection, "embedder"))
+
+    def bind(self, connection: Connection, identity: EmbedderIdentity) -> None:
+        """Let the ledger's vectors be those of an embedder."""
+        self.set_meta(connection, "embedder", json.dumps(identity.as_dict()))
+
+    def put_vectors(
+        self, connection: Connection, embedder: str, data: Mapping[str, bytes], *, beside: bool = False
+    ) -> None:
+        """Store a vector for each concept id, in place of every older one; `beside` those of other embedders."""
         for part in parts(data):
-            connection.execute(delete(vectors).where(vectors.c.concept_id.in_(part)))
+            old = delete(vectors).where(vectors.c.concept_id.in_(part))
+            connection.execute(old.where(vectors.c.embedder == embedder) if beside else old)
             lines = [{"concept_id": id_, "embedder": embedder, "data": data[id_]} for id_ in part]
             connection.execute(insert(vectors), lines)
-
-    def add_vectors(self, connection: Connection, embedder: str, data: dict[str, bytes]) -> None:
-        """Add vectors of another embedder beside the present ones, while a reindex is under way."""
-        if not data:
-            return
-        ids = list(data)
-        connection.execute(delete(vectors).where(vectors.c.embedder == embedder, vectors.c.concept_id.in_(ids)))
-        connection.execute(
-            insert(vectors), [{"concept_id": id_, "embedder": embedder, "data": data[id_]} for id_ in ids]
-        )
-
-    def drop_other_vectors(self, connection: Connection, embedder: str) -> None:
-        """Forget the vectors of every embedder but this one."""
-        connection.execute(delete(vectors).where(vectors.c.embedder != embedder))
 
     def get(self, connection: Connection, namespace: str | None, ids: Sequence[str]) -> dict[str, Concept]:
         """The concepts with these ids, retired ones included; unknown ids are left out. None: any namespace."""
@@ -185,32 +147,12 @@ class Ledger:
         # Not left to SQL: given a namespace, SQLite reads all of it instead of looking the ids up.
         return {concept.id: concept for concept in found if namespace in (None, concept.namespace)}
 
-    def by_hash(self, connection: Connection, namespace: str, content_hash: str) -> Concept | None:
-        """The concept with exactly this content, if there is one."""
-        body = connection.scalar(
-            select(concepts.c.body).where(concepts.c.namespace == namespace, concepts.c.content_hash == content_hash)
-        )
-        return Concept.stored(body) if body is not None else None
-
-    def every(
-        self, connection: Connection, namespace: str | None = None, *, retired: bool = False
-    ) -> Iterator[Concept]:
-        """Every concept, oldest first; of all namespaces when none is given."""
-        query = select(concepts.c.body).order_by(concepts.c.added_seq)
-        if namespace is not None:
-            query = query.where(concepts.c.namespace == namespace)
-        if retired:
-            query = query.where(concepts.c.content_hash.not_like(schema.WITHDRAWN_HASHES))
-        else:
-            query = query.where(concepts.c.status != "retired")
-        for body in connection.scalars(query):
+    def every(self, connection: Connection, namespace: str, *, retired: bool = False) -> Iterator[Concept]:
+        """Every concept, oldest first."""
+        shown = concepts.c.content_hash.not_like(WITHDRAWN_HASHES) if retired else concepts.c.status != "retired"
+        query = select(concepts.c.body).where(concepts.c.namespace == namespace, shown)
+        for body in connection.scalars(query.order_by(concepts.c.added_seq)):
             yield Concept.stored(body)
-
-    def every_numbered(self, connection: Connection) -> Iterator[tuple[int, Concept]]:
-        """Every active concept of all namespaces with the number of its `added` event, oldest first."""
-        query = select(concepts.c.added_seq, concepts.c.body).order_by(concepts.c.added_seq)
-        for seq, body in connection.execute(query.where(concepts.c.status != "retired")):
-            yield seq, Concept.stored(body)
 
     def count(self, connection: Connection, namespace: str) -> int:
         """How many concepts are not retired."""
@@ -222,10 +164,6 @@ class Ledger:
         query = select(concepts.c.id).where(concepts.c.namespace == namespace, concepts.c.status != "retired")
         return connection.scalar(query.limit(1)) is None
 
-    def history(self, connection: Connection, namespace: str, concept_id: str) -> list[Event]:
-        """Every event of a concept, oldest first."""
-        return self.histories(connection, namespace, [concept_id])[concept_id]
-
     def histories(self, connection: Connection, namespace: str, ids: Iterable[str]) -> dict[str, list[Event]]:
         """Every event of these concepts by concept id, oldest first."""
         found: dict[str, list[Event]] = {id_: [] for id_ in ids}
@@ -234,11 +172,6 @@ class Ledger:
             for row in connection.execute(query.where(events.c.concept_id.in_(part))):
                 found[row.concept_id].append(event_of(row))
         return found
-
-    def index_version(self, connection: Connection, namespace: str) -> IndexVersion:
-        """What a search has to know of the ledger, in one statement."""
-        row = connection.execute(_INDEX_VERSION, {"namespace": namespace}).one()
-        return IndexVersion(row.embedder, int(row.last or 0))
 
     def last_change(self, connection: Connection, namespace: str) -> int:
         """Number of the last event that changed what a search may return; 0 for none."""

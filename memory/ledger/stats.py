@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, case, func, select, text
 
-from pilotage.memory.embedders.embedder import EmbedderIdentity
 from pilotage.memory.ledger.ledger import Ledger
 from pilotage.memory.ledger.schema import WITHDRAWN_HASHES, concepts, events, vectors
 
@@ -62,7 +60,7 @@ def stats(ledger: Ledger, namespace: str, folder: Path | None) -> StoreStats:
         history = connection.execute(
             select(func.count(), func.min(events.c.at), func.max(events.c.at)).where(events.c.namespace == namespace)
         ).one()
-        embedder = embedder_of(ledger, connection)
+        embedder = ledger.embedder(connection)
         embedded = connection.scalar(
             select(func.count())
             .select_from(vectors.join(concepts, vectors.c.concept_id == concepts.c.id))
@@ -98,12 +96,6 @@ def namespaces(ledger: Ledger) -> dict[str, int]:
     with ledger.read() as connection:
         query = select(concepts.c.namespace, active.label("n")).group_by(concepts.c.namespace)
         return {row.namespace: int(row.n or 0) for row in connection.execute(query.order_by(concepts.c.namespace))}
-
-
-def embedder_of(ledger: Ledger, connection: Connection) -> EmbedderIdentity | None:
-    """The embedder that the ledger is bound to; None before the first write."""
-    bound = ledger.meta(connection, "embedder")
-    return EmbedderIdentity(**json.loads(bound)) if bound else None
 
 
 def _ledger_bytes(connection: Connection) -> int:

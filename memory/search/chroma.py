@@ -81,26 +81,16 @@ class ChromaIndex:
             client.close()
             raise
 
-    @property
-    def shared(self) -> bool:
-        """Whether it is on a server."""
-        return self._shared
-
-    def nearest(self, queries: NDArray[np.float32], limit: int, last: int) -> list[list[Neighbour]]:
-        """For each query (a row) the most similar active concepts, best first, as of event `last` or later."""
+    def nearest(self, query: NDArray[np.float32], limit: int, last: int) -> list[Neighbour]:
+        """The most similar active concepts, best first, as of event `last` or later."""
         from chromadb.errors import NotFoundError
 
         with self._lock, self._guard():
             try:
-                return self._nearest(queries, limit, last)
+                return self._nearest(query, limit, last)
             except NotFoundError:  # another process built the collection anew, or the server lost its folder
                 self._open()
-                return self._nearest(queries, limit, last)
-
-    def count(self) -> int:
-        """How many vectors the index holds."""
-        with self._guard():
-            return int(self._collection.count())
+                return self._nearest(query, limit, last)
 
     def check(self, *, repair: bool = False) -> Drift:
         """Where the index differs from the ledger, every vector compared; with `repair` it is brought in line."""
@@ -114,14 +104,12 @@ class ChromaIndex:
         """Close Chroma's files or connections."""
         self._client.close()
 
-    def _nearest(self, queries: NDArray[np.float32], limit: int, last: int) -> list[list[Neighbour]]:
+    def _nearest(self, query: NDArray[np.float32], limit: int, last: int) -> list[Neighbour]:
         if last > self._seq:
             self._catch_up()
-        found = self._collection.query(query_embeddings=list(queries), n_results=limit, include=["distances"])
-        return [
-            [Neighbour(id_, 1.0 - float(distance)) for id_, distance in zip(ids, distances, strict=True)]
-            for ids, distances in zip(found["ids"], found["distances"], strict=True)
-        ]
+        hits = self._collection.query(query_embeddings=[query], n_results=limit, include=["distances"])
+        pairs = zip(hits["ids"][0], hits["distances"][0], strict=True)
+        return [Neighbour(id_, 1.0 - float(distance)) for id_, distance in pairs]
 
     def _open(self) -> None:
         self._collection, self._seq = self._open_collection()

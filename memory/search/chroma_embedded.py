@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -24,40 +23,8 @@ from pilotage.memory.search.chroma import ChromaIndex, collection_name
 _FILES = 8  # that an index has open at once, and what its runtime needs
 
 
-class IndexLock:
-    """The right to use the index folder, held by one process at a time and freed by its death."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._descriptor: int | None = None
-
-    def acquire(self) -> bool:
-        """Take the lock without waiting. False when another holds it, or the system or folder has no file locks."""
-        if sys.platform == "win32":
-            return False
-        import fcntl
-
-        try:
-            descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError:  # a read-only folder: then nobody can own an index in it
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            return False
-        self._descriptor = descriptor
-        return True
-
-    def release(self) -> None:
-        """Let another process have it."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-
 def open_embedded(folder: Path, ledger: Ledger, namespace: str, identity: EmbedderIdentity) -> ChromaIndex:
-    """The index in `folder`, made if it is not there. The caller holds the `IndexLock`.
+    """The index in `folder`, made if it is not there. The caller owns the folder.
 
     Raises:
         IndexCorrupt: the folder's files cannot be read.
@@ -69,7 +36,7 @@ def open_embedded(folder: Path, ledger: Ledger, namespace: str, identity: Embedd
 
 
 def delete_index(folder: Path) -> None:
-    """Remove the index; the next search builds it anew. The caller holds the `IndexLock`."""
+    """Remove the index; the next search builds it anew. The caller owns the folder."""
     try:
         if folder.is_dir() and not folder.is_symlink():
             shutil.rmtree(folder)

@@ -13,9 +13,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pilotage.memory.embedders.embedder import EmbedderIdentity
 from pilotage.memory.ledger.ledger import Ledger
 
-_BLOCK = 256  # queries at once
 _PAGE = 5000  # rows read at once
 
 
@@ -30,8 +30,8 @@ class Neighbour:
 class VectorView(Protocol):
     """A view of the ledger's vectors in one namespace, by one embedder. Safe to use from several threads."""
 
-    def nearest(self, queries: NDArray[np.float32], limit: int, last: int) -> list[list[Neighbour]]:
-        """For each query (a row) the most similar active concepts, best first, as of event `last` or later."""
+    def nearest(self, query: NDArray[np.float32], limit: int, last: int) -> list[Neighbour]:
+        """The most similar active concepts, best first, as of event `last` or later."""
         ...
 
     def close(self) -> None:
@@ -45,40 +45,30 @@ class VectorScan:
     A write costs the search after it one row: the matrix has room to grow, and the last row fills a gap.
     """
 
-    def __init__(self, ledger: Ledger, namespace: str, embedder: str, dimensions: int) -> None:
+    def __init__(self, ledger: Ledger, namespace: str, identity: EmbedderIdentity) -> None:
         self._ledger = ledger
         self._namespace = namespace
-        self._embedder = embedder
+        self._embedder = identity.key
         self._lock = threading.Lock()
         self._seq = 0
         self._ids: list[str] = []
         self._place: dict[str, int] = {}
-        self._matrix = np.empty((16, dimensions), dtype=np.float32)
+        self._matrix = np.empty((16, identity.dimensions), dtype=np.float32)
 
-    def nearest(self, queries: NDArray[np.float32], limit: int, last: int) -> list[list[Neighbour]]:
+    def nearest(self, query: NDArray[np.float32], limit: int, last: int) -> list[Neighbour]:
         """The most similar active concepts, exactly."""
         with self._lock:
             if last > self._seq:
                 self._catch_up()
-            used = self._matrix[: len(self._ids)]
-            found: list[list[Neighbour]] = []
-            for start in range(0, len(queries), _BLOCK):
-                found += self._best(queries[start : start + _BLOCK] @ used.T, min(limit, len(used)))
-            return found
+            similar = self._matrix[: len(self._ids)] @ query
+            best = np.arange(len(similar))
+            if 0 < limit < len(similar):
+                best = np.sort(np.argpartition(similar, -limit)[-limit:])
+            best = best[np.argsort(-similar[best], kind="stable")][:limit]
+            return [Neighbour(self._ids[place], float(similar[place])) for place in best]
 
     def close(self) -> None:
         """Nothing is held."""
-
-    def _best(self, similar: NDArray[np.float32], limit: int) -> list[list[Neighbour]]:
-        if limit == 0:
-            return [[] for _ in similar]
-        last = similar.shape[1] - limit
-        found = []
-        for line in similar:
-            best = np.sort(np.argpartition(line, last)[last:])
-            best = best[np.argsort(-line[best], kind="stable")]
-            found.append([Neighbour(self._ids[place], float(line[place])) for place in best])
-        return found
 
     def _catch_up(self) -> None:
         with self._ledger.read() as connection:
@@ -95,9 +85,7 @@ class VectorScan:
         if place == len(self._ids):
             self._ids.append(id_)
             if place == len(self._matrix):
-                grown = np.empty((2 * place, self._matrix.shape[1]), dtype=np.float32)
-                grown[:place] = self._matrix
-                self._matrix = grown
+                self._matrix = np.concatenate((self._matrix, np.empty_like(self._matrix)))
         self._matrix[place] = np.frombuffer(vector, dtype="<f4")
 
     def _remove(self, id_: str) -> None:

@@ -57,9 +57,10 @@ class KeywordIndex(ABC):
                 return  # another process was faster
             connection.execute(text(f"DROP TABLE IF EXISTS {TABLE}"))
             self._create(connection)
-            rows = self._ledger.every_numbered(connection)
+            query = select(concepts.c.added_seq, concepts.c.body).where(concepts.c.status != "retired")
+            rows = connection.execute(query.order_by(concepts.c.added_seq))
             while batch := list(islice(rows, _BATCH)):
-                self.put_new(connection, batch)
+                self.put_new(connection, [(seq, Concept.stored(body)) for seq, body in batch])
 
 
 def open_keyword_index(ledger: Ledger) -> KeywordIndex:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
+from pilotage.common.text import carriable
+from pilotage.memory.concept import Concept
+from pilotage.memory.errors import UnknownConcept
 from pilotage.memory.ledger.ledger import Ledger
 from pilotage.memory.search.keywords import KeywordIndex
 from pilotage.memory.search.vectors import VectorStore
@@ -17,3 +22,11 @@ class Namespace:
     ledger: Ledger
     vectors: VectorStore
     keywords: KeywordIndex
+
+    def get(self, connection: Connection, id: str) -> Concept:
+        """The concept with this id, also when it is retired. Raises UnknownConcept."""
+        id = carriable(id)
+        concept = self.ledger.get(connection, self.name, [id]).get(id)
+        if concept is None:
+            raise UnknownConcept.called(id, self.name)
+        return concept

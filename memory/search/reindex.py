@@ -7,10 +7,9 @@ when it is started again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from pilotage.memory.concept import Concept
 from pilotage.memory.embedders.embedder import Embedder, embed_checked
@@ -43,8 +42,8 @@ def move(ledger: Ledger, embedder: Embedder, on_progress: OnProgress | None = No
         else:
             with ledger.write() as connection:
                 if not _missing(connection, key, 0, limit=1):
-                    ledger.drop_other_vectors(connection, key)
-                    ledger.set_meta(connection, "embedder", json.dumps(embedder.identity.as_dict()))
+                    connection.execute(delete(vectors).where(vectors.c.embedder != key))
+                    ledger.bind(connection, embedder.identity)
                     break
             last = 0  # something was added or revised meanwhile: another round
         if on_progress is not None:
@@ -62,7 +61,7 @@ def _embed(ledger: Ledger, embedder: Embedder, missing: list[Concept]) -> int:
             for concept, row in zip(missing, made, strict=True)
             if concept.id in present and present[concept.id].search_text == concept.search_text
         }
-        ledger.add_vectors(connection, embedder.identity.key, fresh)
+        ledger.put_vectors(connection, embedder.identity.key, fresh, beside=True)
     return len(fresh)
 
 

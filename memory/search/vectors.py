@@ -6,28 +6,37 @@ two embedders mean nothing. `reindex` moves it to another one.
 
 from __future__ import annotations
 
-import json
 import logging
+import sys
 import threading
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, func, select
 
+from pilotage.common.locks import FileLock
 from pilotage.memory.embedders.embedder import Embedder, EmbedderIdentity, Vectors, embed_checked
-from pilotage.memory.errors import EmbedderError, EmbedderMismatch, IndexCorrupt, IndexFull
+from pilotage.memory.errors import ConceptStoreError, EmbedderError, EmbedderMismatch, IndexCorrupt, IndexFull
 from pilotage.memory.ledger.ledger import Ledger
+from pilotage.memory.ledger.schema import concepts, meta
 from pilotage.memory.search.chroma import ChromaIndex
-from pilotage.memory.search.chroma_embedded import IndexLock, delete_index, open_embedded
+from pilotage.memory.search.chroma_embedded import delete_index, open_embedded
 from pilotage.memory.search.chroma_server import check_url, drop_collections, open_on_server
 from pilotage.memory.search.drift import Drift
 from pilotage.memory.search.exact_scan import Neighbour, VectorScan, VectorView
 from pilotage.memory.search.reindex import OnProgress, move
 
 _log = logging.getLogger(__name__)
+# Made once: to build it at every search takes five times as long as to run it.
+_INDEX_VERSION = select(
+    select(meta.c.value).where(meta.c.key == "embedder").scalar_subquery().label("embedder"),
+    select(func.max(concepts.c.changed_seq))
+    .where(concepts.c.namespace == bindparam("namespace"))
+    .scalar_subquery()
+    .label("last"),
+)
 
 
 class VectorStore:
@@ -42,12 +51,7 @@ class VectorStore:
     """
 
     def __init__(
-        self,
-        ledger: Ledger,
-        folder: Path | None,
-        embedder: Embedder | None,
-        namespace: str,
-        index_url: str | None = None,
+        self, ledger: Ledger, folder: Path | None, embedder: Embedder | None, namespace: str, index_url: str | None
     ) -> None:
         if index_url is not None:
             check_url(index_url)
@@ -58,7 +62,7 @@ class VectorStore:
         self._url = index_url
         self._lock = threading.RLock()
         self._view: VectorView | None = None
-        self._owner: IndexLock | None = None
+        self._owner: FileLock | None = None
 
     @property
     def embedder(self) -> Embedder:
@@ -79,13 +83,13 @@ class VectorStore:
 
     def check(self, connection: Connection) -> None:
         """Raise EmbedderMismatch when the ledger is bound to another embedder."""
-        self._require(self.bound(connection))
+        self._require(self._ledger.embedder(connection))
 
     def index_version(self, connection: Connection) -> int:
         """Number of the last event that changed what a search may return; raises as `check` does."""
-        version = self._ledger.index_version(connection, self._namespace)
-        self._require(_identity(version.embedder))
-        return version.last_change
+        row = connection.execute(_INDEX_VERSION, {"namespace": self._namespace}).one()
+        self._require(EmbedderIdentity.stored(row.embedder))
+        return int(row.last or 0)
 
     def _require(self, theirs: EmbedderIdentity | None) -> None:
         if self._embedder is not None and theirs is not None and theirs != self.identity:
@@ -94,15 +98,17 @@ class VectorStore:
                 "embedder, or run `pilotage memory reindex` to move it to the new one"
             )
 
-    def bound(self, connection: Connection) -> EmbedderIdentity | None:
-        """The embedder that the ledger is bound to, None before its first write."""
-        return _identity(self._ledger.meta(connection, "embedder"))
-
     def claim(self, connection: Connection) -> None:
         """Bind the ledger to this embedder if nobody has, within the transaction that writes the first vector."""
         self.check(connection)
-        if self._ledger.meta(connection, "embedder") is None:
-            self._ledger.set_meta(connection, "embedder", json.dumps(self.identity.as_dict()))
+        if self._ledger.embedder(connection) is None:
+            self._ledger.bind(connection, self.identity)
+
+    def put(self, connection: Connection, vectors: Mapping[str, bytes]) -> None:
+        """Store the vectors of concepts whose text has changed, by id, in place of the older ones."""
+        if vectors:
+            self.claim(connection)
+            self._ledger.put_vectors(connection, self.identity.key, vectors)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, little-endian float32 [n, dimensions].
@@ -113,33 +119,13 @@ class VectorStore:
         self._ledger.database.require_own_process()
         return embed_checked(self.embedder, texts)
 
-    def nearest(self, vector: NDArray[np.float32], limit: int, last: int | None = None) -> list[Neighbour]:
-        """The most similar active concepts, best first; arguments as for `nearest_to_each`."""
-        return self.nearest_to_each(vector[None, :], limit, last)[0]
-
-    def nearest_to_each(self, vectors: Vectors, limit: int, last: int | None = None) -> list[list[Neighbour]]:
-        """For each row the most similar active concepts, best first.
-
-        Args:
-            vectors: the queries.
-            limit: how many for each.
-            last: what `index_version` gave, where the caller has asked it already.
-
-        Raises:
-            EmbedderMismatch: the ledger was moved to another embedder since the store was opened.
-        """
-        if last is None:
-            with self._ledger.read() as connection:
-                last = self.index_version(connection)
-        if not len(vectors):
-            return []
+    def nearest(self, query: NDArray[np.float32], limit: int, last: int) -> list[Neighbour]:
+        """The most similar active concepts, best first, as of event `last` or later."""
         view = self._open_view()
         try:
-            return view.nearest(vectors, limit, last)
-        except IndexCorrupt as error:
-            return self._rebuilt(error).nearest(vectors, limit, last)
-        except IndexFull as error:
-            return self._scan_instead(error).nearest(vectors, limit, last)
+            return view.nearest(query, limit, last)
+        except (IndexCorrupt, IndexFull) as error:
+            return self._replaced(error).nearest(query, limit, last)
 
     def warm(self) -> None:
         """Load embedder and index, so that the first search does not wait for them."""
@@ -149,7 +135,7 @@ class VectorStore:
     def reindex(self, embedder: Embedder, on_progress: OnProgress | None = None) -> int:
         """Build the index anew, with every concept embedded by `embedder`; returns how many had to be embedded."""
         with self._ledger.read() as connection:
-            old = self.bound(connection)
+            old = self._ledger.embedder(connection)
         done = move(self._ledger, embedder, on_progress)
         with self._lock:
             self._drop_view()
@@ -171,7 +157,7 @@ class VectorStore:
         with self._lock:
             self._drop_view()
             if self._owner is not None:
-                self._owner.release()
+                self._owner.close()
                 self._owner = None
 
     def _drop_view(self) -> None:
@@ -186,50 +172,37 @@ class VectorStore:
                     self._view = open_on_server(self._url, self._ledger, self._namespace, self.identity)
                 elif self._folder is not None and self._own():
                     try:
-                        self._view = self._open_folder()
-                    except IndexCorrupt as error:
-                        return self._rebuilt(error)
-                    except IndexFull as error:
-                        return self._scan_instead(error)
+                        self._view = open_embedded(self._folder / "index", self._ledger, self._namespace, self.identity)
+                    except (IndexCorrupt, IndexFull) as error:
+                        return self._replaced(error)
                 else:
-                    self._view = self._scan()
+                    self._view = VectorScan(self._ledger, self._namespace, self.identity)
             return self._view
 
-    def _scan(self) -> VectorScan:
-        return VectorScan(self._ledger, self._namespace, self.identity.key, self.identity.dimensions)
+    def _replaced(self, error: IndexCorrupt | IndexFull) -> VectorView:
+        """What searches use in place of an index that failed; raises the error where nothing can.
 
-    def _scan_instead(self, error: IndexFull) -> VectorView:
-        """A scan until the store is opened again: reading needs no space, and Chroma may hang once it had none."""
+        A damaged index is built anew. One without space gives way to a scan until the store is opened again: reading
+        needs no space, and Chroma may hang once it had none.
+        """
         with self._lock:
-            _log.warning("searches go without the vector index until the memory is opened again: %s", error)
             self._drop_view()
-            self._view = self._scan()
-            return self._view
-
-    def _open_folder(self) -> ChromaIndex:
-        assert self._folder is not None, "an embedded index lives in the store's folder"
-        return open_embedded(self._folder / "index", self._ledger, self._namespace, self.identity)
-
-    def _rebuilt(self, error: IndexCorrupt) -> VectorView:
-        """A damaged index made anew from the ledger; what cannot be made anew either raises IndexCorrupt again."""
-        with self._lock:
-            _log.warning("the vector index is built anew from the ledger: %s", error)
-            self._drop_view()
-            if self._folder is None:
+            if isinstance(error, IndexFull):
+                _log.warning("searches go without the vector index until the memory is opened again: %s", error)
+                self._view = VectorScan(self._ledger, self._namespace, self.identity)
+            elif self._folder is None:
                 raise error
-            delete_index(self._folder / "index")
-            self._view = self._open_folder()
+            else:
+                _log.warning("the vector index is built anew from the ledger: %s", error)
+                delete_index(self._folder / "index")
+                self._view = open_embedded(self._folder / "index", self._ledger, self._namespace, self.identity)
             return self._view
 
     def _own(self) -> bool:
         """Whether this process owns the index folder; taken if it is free."""
-        if self._owner is None and self._folder is not None:
-            lock = IndexLock(self._folder / "index.lock")
-            if lock.acquire():
-                self._owner = lock
+        if self._owner is None and self._folder is not None and sys.platform != "win32":
+            try:
+                self._owner = FileLock(self._folder / "index.lock", ConceptStoreError("another process owns the index"))
+            except (ConceptStoreError, OSError):  # held, or a folder that is read-only or has no locks
+                return False
         return self._owner is not None
-
-
-@lru_cache(maxsize=8)
-def _identity(stored: str | None) -> EmbedderIdentity | None:
-    return EmbedderIdentity(**json.loads(stored)) if stored is not None else None

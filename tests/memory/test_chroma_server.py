@@ -71,7 +71,7 @@ def test_processes_that_write_at_once_leave_an_index_that_agrees(shared, folder,
     with shared() as store:
         assert store.count() == 17
         assert not store._vectors.check_index()
-        assert store._vectors._view.count() == 17
+        assert store._vectors._view._collection.count() == 17
 
 
 def test_ledgers_and_namespaces_on_one_server_do_not_see_each_other(shared, tmp_path, chroma_url):

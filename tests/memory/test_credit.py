@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pilotage.memory import ConceptStore
 from pilotage.memory.concept import MOST_COUNTED, Outcomes
 from pilotage.memory.edits.credit import OUTCOMES, Uplift
+from pilotage.memory.edits.events import record
 from pilotage.memory.edits.prune import PruneRule, probability_of_harm
 from pilotage.memory.errors import InvalidConcept, UnknownConcept
 from pilotage.memory.ledger.ledger import By
@@ -189,7 +190,7 @@ def test_pruning_survives_any_counters_that_a_ledger_may_hold(store):
     odd = Outcomes(recalled=1, recalled_solved=5, withheld=2, withheld_solved=9, helped=1023)
     with store._ledger.write() as connection:
         for concept, outcomes in zip(map(store.get, (id, other)), (huge, odd), strict=True):
-            store._editor.record(connection, concept.model_copy(update={"outcomes": outcomes}), "outcome", By())
+            record(store._space, connection, "outcome", [concept.model_copy(update={"outcomes": outcomes})], By())
     assert store.prune() == []
     assert store.credit().concepts[1].id == other
 

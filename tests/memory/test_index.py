@@ -46,8 +46,8 @@ def test_an_index_that_lost_entries_is_built_anew(filled):
     client.close()
     with ConceptStore.open(filled, embedder="hash") as store:
         view = store._vectors._open_view()
-        assert len(view.nearest(HashEmbedder().embed(["x"]), 9, 3)[0]) == 3
-        assert view.count() == 3
+        assert len(view.nearest(HashEmbedder().embed(["x"])[0], 9, 3)) == 3
+        assert view._collection.count() == 3
 
 
 def test_an_index_of_another_ledger_is_not_believed(filled, tmp_path):
@@ -163,12 +163,13 @@ def test_scan_and_chroma_agree(filled):
     embedder = HashEmbedder()
     with ConceptStore.open(filled, embedder=embedder) as store:
         index = store._vectors._open_view()
-        scan = VectorScan(store._ledger, "default", embedder.identity.key, 256)
+        scan = VectorScan(store._ledger, "default", embedder.identity)
         assert isinstance(index, ChromaIndex)
         queries = embedder.embed(["total cost", "matrix", "letters of a word"])
         with store._ledger.read() as connection:
             last = store._vectors.index_version(connection)
-        for exact, found in zip(scan.nearest(queries, 3, last), index.nearest(queries, 3, last), strict=True):
+        for query in queries:
+            exact, found = scan.nearest(query, 3, last), index.nearest(query, 3, last)
             assert [one.id for one in exact] == [one.id for one in found]
             assert [one.similarity for one in exact] == pytest.approx([one.similarity for one in found], abs=1e-5)
 

@@ -20,7 +20,8 @@ from pilotage.memory.adapters.langgraph.concept_names import ConceptNames, Name
 from pilotage.memory.adapters.langgraph.filter import passes
 from pilotage.memory.adapters.langgraph.items import CONCEPTS, ItemTable, Path, StoredItem
 from pilotage.memory.concept import Concept, ConceptDraft
-from pilotage.memory.edits.events import NewConcept, insert_new
+from pilotage.memory.edits.editor import change_status, rewrite
+from pilotage.memory.edits.events import NewConcept, ids_by_hash, insert_new
 from pilotage.memory.errors import InvalidItem
 from pilotage.memory.ledger.ledger import By, Ledger
 from pilotage.memory.ledger.schema import concepts
@@ -57,7 +58,7 @@ class ConceptItems:
     def __init__(self, store: ConceptStore, ledger: Ledger, table: ItemTable, actor: str) -> None:
         self._store = store
         self._ledger = ledger
-        self._vectors, self._editor = store._vectors, store._editor  # rooms of the same house
+        self._space = store._space  # another door of the same house
         self._by = By(actor)
         self._names = ConceptNames(table, self.path)
 
@@ -117,7 +118,7 @@ class ConceptItems:
                 )
             drafts.append(None if value is None else _draft(value))
         texts = [draft.search_text for draft in drafts if draft is not None]
-        vectors = iter(self._vectors.embed(texts) if texts else ())
+        vectors = iter(self._space.vectors.embed(texts) if texts else ())
         return [
             ConceptChange(key, draft, None if draft is None else next(vectors).tobytes())
             for (_, key, _), draft in zip(puts, drafts, strict=True)
@@ -157,12 +158,12 @@ class ConceptItems:
     ) -> None:
         assert change.draft is not None and change.vector is not None, "a put has a draft and its vector"
         key, draft = name.key if name is not None else change.key, change.draft
-        same = self._ledger.by_hash(connection, self._store.namespace, draft.content_hash)
+        twin = ids_by_hash(connection, self._store.namespace, [draft.content_hash]).get(draft.content_hash)
+        same = None if twin is None else self._space.get(connection, twin)
         others = held is not None and self._shared(connection, name, held)
         if held is not None and not others and (same is None or same.id == held.id):
             if draft != held.draft:
-                self._vectors.claim(connection)
-                self._editor.rewrite(connection, held, draft, change.vector, self._by, status="provisional")
+                rewrite(self._space, connection, held, draft, change.vector, self._by, status="provisional")
             if name is not None:
                 self._names.put(connection, key, held.id, owns=name.owns, keywords=None, version=version)
             return
@@ -176,7 +177,7 @@ class ConceptItems:
         elif same.status == "retired":
             for dead in self._names.of(connection, same.id):
                 self._names.drop(connection, dead.key)
-            same = self._editor.change_status(connection, same.id, "provisional", "restored", self._by)
+            same = change_status(self._space, connection, same.id, "provisional", "restored", self._by)
         keywords = draft.keywords if draft.keywords != same.keywords else None
         self._names.put(connection, key, same.id, owns=owns, keywords=keywords, version=version)
 
@@ -195,12 +196,12 @@ class ConceptItems:
         if others:
             self._names.give(connection, others[0])
         else:
-            self._editor.change_status(connection, held.id, "retired", "retired", self._by)
+            change_status(self._space, connection, held.id, "retired", "retired", self._by)
 
     def _add(self, connection: Connection, draft: ConceptDraft, vector: bytes) -> Concept:
         concept = Concept(**dict(draft), id=secrets.token_hex(8), namespace=self._store.namespace)
-        self._vectors.claim(connection)
-        insert_new(self._store._space, connection, [NewConcept(concept, draft.content_hash, vector)], self._by)
+        self._space.vectors.claim(connection)
+        insert_new(self._space, connection, [NewConcept(concept, draft.content_hash, vector)], self._by)
         return concept
 
     def _page(self, names: Mapping[str, list[Name]], limit: int, offset: int) -> list[StoredItem]:
