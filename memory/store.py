@@ -27,7 +27,6 @@ from pilotage.memory.embedders.embedder import Embedder, resolve_embedder
 from pilotage.memory.ledger import timeline
 from pilotage.memory.ledger.database import Database
 from pilotage.memory.ledger.ledger import Attribution, By, Event, Ledger
-from pilotage.memory.ledger.typings import definitions, named_types
 from pilotage.memory.location import locate
 from pilotage.memory.search.finder import SHORTLIST, Finder
 from pilotage.memory.search.keywords import open_keyword_index
@@ -185,7 +184,7 @@ class ConceptStore:
         """
         from pilotage.memory.ledger.listing import browse
 
-        return browse(self._ledger, self.namespace, kind=kind, status=status, sort=sort, limit=limit, offset=offset)
+        return browse(self._ledger, self.namespace, kind, status, sort, limit, offset)
 
     def find_id(self, text: str) -> str:
         """The id that `text` is, or is the start of. Raises UnknownConcept when it is none, or several."""
@@ -246,6 +245,8 @@ class ConceptStore:
 
     def types_of(self, concepts: Iterable[ConceptDraft]) -> list[Concept]:
         """The definitions of the named types that these concepts take or give."""
+        from pilotage.memory.ledger.listing import definitions, named_types
+
         names = named_types(concepts)
         if not names:
             return []
@@ -286,8 +287,8 @@ class ConceptStore:
         Raises:
             InvalidConcept: a draft has what no store can keep; then none was stored.
         """
-        by_whom = By(**by)
-        return editor.propose(self._space, drafts, provenance, status, by_whom, allow_duplicate=allow_duplicate)
+        who = By(**by)
+        return editor.propose(self._space, drafts, provenance, status, who, allow_duplicate=allow_duplicate)
 
     def revise(
         self,
@@ -407,11 +408,11 @@ class ConceptStore:
             InvalidConcept: there is no such outcome.
         """
         check_outcomes([outcome])  # also where there is nobody to count it for
-        credit.record_outcomes(self._space, {id: [outcome] for id in ids}, By(**{"actor": "agent", **by}), once=False)
+        credit.record_outcomes(self._space, {id: [outcome] for id in ids}, _by_agent(by), once=False)
 
     def record_outcomes(self, counts: Mapping[str, Collection[Outcome]], **by: Unpack[Attribution]) -> bool:
         """Count all that came of a run, by concept id; false where that run was counted before. Raises as above."""
-        return credit.record_outcomes(self._space, counts, By(**{"actor": "agent", **by}), once=True)
+        return credit.record_outcomes(self._space, counts, _by_agent(by), once=True)
 
     def credit(self) -> CreditReport:
         """What public evidence says each concept, and the memory as a whole, is worth."""
@@ -460,10 +461,10 @@ class ConceptStore:
         Raises:
             MalformedImport: a line cannot be read, or there is no concept in the file; nothing was imported.
         """
-        from pilotage.memory.formats.importing import Importer
+        from pilotage.memory.formats.importing import import_concepts
 
-        importer = Importer(self._space)
-        return importer.run(source, form=form, skip_bad=skip_bad, by=By(**by), on_progress=on_progress)
+        who = By(**by)
+        return import_concepts(self._space, source, who, form=form, skip_bad=skip_bad, on_progress=on_progress)
 
     def reindex(self, embedder: str | Embedder | None = None, *, on_progress: OnProgress | None = None) -> int:
         """Rebuild both indexes from the ledger, and move it to another embedder if one is given.
@@ -499,3 +500,9 @@ class ConceptStore:
         from pilotage.memory.doctor import examine
 
         return examine(self._space, repair=repair)
+
+
+def _by_agent(by: Attribution) -> By:
+    """Outcomes are counted by an agent unless somebody else is named."""
+    named: Attribution = {"actor": "agent", **by}
+    return By(**named)

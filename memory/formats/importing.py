@@ -6,17 +6,17 @@ wait only while rows are written. Concepts keep their ids. What is stored alread
 
 from __future__ import annotations
 
-import base64
-import json
 import secrets
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import IO
 
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, or_, select
 
 from pilotage.common.paths import expanded
@@ -24,7 +24,7 @@ from pilotage.memory.concept import Concept
 from pilotage.memory.edits.events import NewConcept, Step, append_all, fields_of, insert_new
 from pilotage.memory.errors import MalformedImport
 from pilotage.memory.formats.arcmemo import Defect
-from pilotage.memory.formats.records import Record, Records, SourceFormat
+from pilotage.memory.formats.records import Records, SourceFormat
 from pilotage.memory.ledger.changes import flatten
 from pilotage.memory.ledger.ledger import By
 from pilotage.memory.ledger.schema import concepts, withdrawn_hash
@@ -68,179 +68,134 @@ class ImportReport:
     held_back: tuple[Defect, ...] = ()
 
 
-@dataclass
-class _Tally:
-    added: int = 0
-    unchanged: int = 0
-    duplicates: int = 0
-    renamed: int = 0
-    conflicts: list[Conflict] = field(default_factory=list)
-
-
-class Importer:
-    """Imports into one namespace; `ConceptStore.import_` documents what it means to a caller."""
-
-    def __init__(self, space: Namespace) -> None:
-        self._space = space
-
-    def run(
-        self,
-        source: str | Path | IO[bytes],
-        *,
-        form: SourceFormat,
-        skip_bad: bool,
-        by: By,
-        on_progress: OnProgress | None,
-    ) -> ImportReport:
-        """Read, embed, then write."""
-        with ExitStack() as stack:
-            if isinstance(source, (str, Path)):
-                records = Records(stack.enter_context(expanded(source).open("rb")), str(source), form, skip_bad)
-            else:
-                records = Records(source, str(getattr(source, "name", "the input")), form, skip_bad)
-            scratch = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8"))
-            held: list[Defect] = []
-            prepared = self._prepare(records, scratch, held, on_progress)
-            if not prepared and records.total != 0:
-                raise MalformedImport(_nothing(records))
-            scratch.seek(0)
-            tally = self._write(scratch, by) if prepared else _Tally()
-        return ImportReport(
-            tally.added,
-            tally.unchanged,
-            tally.duplicates,
-            tally.renamed,
-            tuple(tally.conflicts),
-            tuple(records.defects),
-            tuple(held),
-        )
-
-    def _prepare(self, records: Records, scratch: IO[str], held: list[Defect], on_progress: OnProgress | None) -> int:
-        """Every record with its vector into the scratch file; those that are here already need none."""
-        done = 0
-        stream = iter(records)
-        while batch := list(islice(stream, _BATCH)):
-            mine = [_Prepared.of(record, self._space.name) for record in batch]
-            held += [Defect(record.where, str(part)) for record in batch for part in held_back(record.concept)]
-            with self._space.ledger.read() as connection:
-                known = _Known(connection, self._space.name, mine)
-            new = [one for one in mine if not known.has(one.content)]
-            made = self._space.vectors.embed([one.concept.search_text for one in new])
-            vectors = {one.concept.id: vector.tobytes() for one, vector in zip(new, made, strict=True)}
-            for one in mine:
-                scratch.write(one.line(vectors.get(one.concept.id)))
-            done += len(batch)
-            if on_progress is not None:
-                on_progress(done, records.total)
-        return done
-
-    def _write(self, scratch: IO[str], by: By) -> _Tally:
-        tally = _Tally()
-        with self._space.ledger.write() as connection:
-            self._space.vectors.claim(connection)
-            prepared = map(_Prepared.read, scratch)
-            while batch := list(islice(prepared, _BATCH)):
-                known = _Known(connection, self._space.name, batch)
-                placed = [new for one in batch if (new := self._place(one, known, tally)) is not None]
-                added = [new for new in placed if new.concept.id not in known.withdrawn]
-                insert_new(self._space, connection, added, by)
-                self._bring_back(connection, [new for new in placed if new.concept.id in known.withdrawn], by)
-        return tally
-
-    def _bring_back(self, connection: Connection, withdrawn: Sequence[NewConcept], by: By) -> None:
-        """Concepts whose adding was undone, as the file has them."""
-        before = fields_of(connection, [one.concept.id for one in withdrawn])
-        after = {one.concept.id: flatten(one.concept, withdrawn=False) for one in withdrawn}
-        steps = [
-            Step.between("restored", before[one.concept.id], after[one.concept.id], one.concept.model_dump(mode="json"))
-            for one in withdrawn
-        ]
-        append_all(self._space, connection, steps, by)
-        made = {one.concept.id: one.vector for one in withdrawn}
-        self._space.ledger.put_vectors(connection, self._space.vectors.identity.key, made)
-
-    def _place(self, one: _Prepared, known: _Known, tally: _Tally) -> NewConcept | None:
-        """What has to be written for one record: nothing if it is here already."""
-        concept = one.concept
-        withdrawn = known.is_withdrawn(concept.id)
-        there = None if withdrawn else known.content_of(concept.id)
-        if there == one.content:
-            tally.unchanged += 1
-        elif there is not None:
-            tally.conflicts.append(Conflict(one.where, concept.id, concept.title))
-        elif known.has(one.content):
-            tally.duplicates += 1
+def import_concepts(
+    space: Namespace,
+    source: str | Path | IO[bytes],
+    by: By,
+    *,
+    form: SourceFormat,
+    skip_bad: bool,
+    on_progress: OnProgress | None,
+) -> ImportReport:
+    """Read, embed, then write; `ConceptStore.import_` documents it."""
+    with ExitStack() as stack:
+        if isinstance(source, (str, Path)):
+            records = Records(stack.enter_context(expanded(source).open("rb")), str(source), form, skip_bad)
         else:
-            if known.is_taken(concept.id):
-                concept = concept.model_copy(update={"id": secrets.token_hex(8)})
-                tally.renamed += 1
-            vector = one.vector
-            if vector is None:  # it was here when it was read, and has been revised since
-                vector = self._space.vectors.embed([concept.search_text])[0].tobytes()
-            known.note(concept.id, one.content)
-            tally.added += 1
-            return NewConcept(concept, one.content, vector)
-        return None
+            records = Records(source, str(getattr(source, "name", "the input")), form, skip_bad)
+        scratch = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8"))
+        held: list[Defect] = []
+        prepared = _prepare(space, records, scratch, held, on_progress)
+        if not prepared and records.total != 0:
+            why = f" (the last of {len(records.defects)} defects: {records.defects[-1]})" if records.defects else ""
+            raise MalformedImport(f"{records.name} holds no concept that can be read{why}: nothing was imported")
+        scratch.seek(0)
+        report = _write(space, scratch, by) if prepared else ImportReport()
+    return replace(report, defects=tuple(records.defects), held_back=tuple(held))
 
 
-def _nothing(records: Records) -> str:
-    why = f" (the last of {len(records.defects)} defects: {records.defects[-1]})" if records.defects else ""
-    return f"{records.name} holds no concept that can be read{why}: nothing was imported"
-
-
-@dataclass(frozen=True)
-class _Prepared:
+class _Prepared(BaseModel):
     """A record ready to be written: a line of the scratch file."""
+
+    model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
     where: str
     concept: Concept
     content: str
     vector: bytes | None = None
 
-    @classmethod
-    def of(cls, record: Record, namespace: str) -> _Prepared:
-        concept = record.concept.model_copy(update={"namespace": namespace})
-        return cls(record.where, concept, concept.content_hash)
 
-    def line(self, vector: bytes | None) -> str:
-        coded = None if vector is None else base64.b64encode(vector).decode()
-        return json.dumps([self.where, self.concept.model_dump_json(), self.content, coded]) + "\n"
+def _prepare(
+    space: Namespace, records: Records, scratch: IO[str], held: list[Defect], on_progress: OnProgress | None
+) -> int:
+    """Every record with its vector into the scratch file; those that are here already need none."""
+    done = 0
+    stream = iter(records)
+    while batch := list(islice(stream, _BATCH)):
+        held += [Defect(record.where, str(part)) for record in batch for part in held_back(record.concept)]
+        mine = [(record.where, record.concept.model_copy(update={"namespace": space.name})) for record in batch]
+        lines = [_Prepared(where=where, concept=one, content=one.content_hash) for where, one in mine]
+        with space.ledger.read() as connection:
+            known = _Known(connection, space.name, lines)
+        new = [line for line in lines if line.content not in known.contents]
+        made = space.vectors.embed([line.concept.search_text for line in new])
+        for line, vector in zip(new, made, strict=True):
+            line.vector = vector.tobytes()
+        scratch.writelines(f"{line.model_dump_json()}\n" for line in lines)
+        done += len(batch)
+        if on_progress is not None:
+            on_progress(done, records.total)
+    return done
 
-    @classmethod
-    def read(cls, line: str) -> _Prepared:
-        where, concept, content, coded = json.loads(line)
-        vector = None if coded is None else base64.b64decode(coded)
-        return cls(where, Concept.model_validate_json(concept), content, vector)
+
+def _write(space: Namespace, scratch: IO[str], by: By) -> ImportReport:
+    counts: Counter[str] = Counter()
+    conflicts: list[Conflict] = []
+    with space.ledger.write() as connection:
+        space.vectors.claim(connection)
+        prepared = map(_Prepared.model_validate_json, scratch)
+        while batch := list(islice(prepared, _BATCH)):
+            known = _Known(connection, space.name, batch)
+            withdrawn = frozenset(known.withdrawn)
+            new: list[NewConcept] = []
+            for one in batch:
+                id = one.concept.id
+                there = None if id in known.withdrawn else known.content_of.get(id)
+                if there == one.content:
+                    counts["unchanged"] += 1
+                elif there is not None:
+                    conflicts.append(Conflict(one.where, id, one.concept.title))
+                elif one.content in known.contents:
+                    counts["duplicates"] += 1
+                else:
+                    new.append(_new_concept(space, one, known, counts))
+            insert_new(space, connection, [one for one in new if one.concept.id not in withdrawn], by)
+            _bring_back(space, connection, [one for one in new if one.concept.id in withdrawn], by)
+    added, unchanged = counts["added"], counts["unchanged"]
+    return ImportReport(added, unchanged, counts["duplicates"], counts["renamed"], tuple(conflicts))
+
+
+def _new_concept(space: Namespace, one: _Prepared, known: _Known, counts: Counter[str]) -> NewConcept:
+    concept, vector = one.concept, one.vector
+    if concept.id in known.foreign:
+        concept = concept.model_copy(update={"id": secrets.token_hex(8)})
+        counts["renamed"] += 1
+    if vector is None:  # it was here when it was read, and has been revised since
+        vector = space.vectors.embed([concept.search_text])[0].tobytes()
+    known.content_of[concept.id] = one.content
+    known.contents.add(one.content)
+    known.withdrawn.discard(concept.id)
+    counts["added"] += 1
+    return NewConcept(concept, one.content, vector)
+
+
+def _bring_back(space: Namespace, connection: Connection, withdrawn: Sequence[NewConcept], by: By) -> None:
+    """Concepts whose adding was undone, as the file has them."""
+    before = fields_of(connection, [one.concept.id for one in withdrawn])
+    steps = []
+    for one in withdrawn:
+        after = flatten(one.concept, withdrawn=False)
+        steps.append(Step.between("restored", before[one.concept.id], after, one.concept.model_dump(mode="json")))
+    append_all(space, connection, steps, by)
+    space.vectors.put(connection, {one.concept.id: one.vector for one in withdrawn})
 
 
 class _Known:
-    """Which ids and contents of some concepts the ledger has; `withdrawn` are those that it had withdrawn at first."""
+    """What the ledger has of some concepts.
+
+    Attributes:
+        content_of: content hash by id.
+        contents: all of these hashes.
+        withdrawn: ids whose adding was undone.
+        foreign: ids of other namespaces.
+    """
 
     def __init__(self, connection: Connection, namespace: str, asked: Sequence[_Prepared]) -> None:
-        mine = concepts.c.namespace == namespace
         ids, hashes = [one.concept.id for one in asked], [one.content for one in asked]
-        rows = connection.execute(
-            select(concepts.c.id, concepts.c.namespace, concepts.c.content_hash).where(
-                or_(concepts.c.id.in_(ids), mine & concepts.c.content_hash.in_(hashes))
-            )
-        ).all()
-        self._mine = {row.id: row.content_hash for row in rows if row.namespace == namespace}
-        self._contents = set(self._mine.values())
-        self.withdrawn = frozenset(id for id, content in self._mine.items() if content == withdrawn_hash(id))
-        self._foreign = {row.id for row in rows if row.namespace != namespace}
-
-    def content_of(self, id: str) -> str | None:
-        return self._mine.get(id)
-
-    def has(self, content: str) -> bool:
-        return content in self._contents
-
-    def is_withdrawn(self, id: str) -> bool:
-        return self._mine.get(id) == withdrawn_hash(id)
-
-    def is_taken(self, id: str) -> bool:
-        return id in self._foreign
-
-    def note(self, id: str, content: str) -> None:
-        self._mine[id] = content
-        self._contents.add(content)
+        same = (concepts.c.namespace == namespace) & concepts.c.content_hash.in_(hashes)
+        query = select(concepts.c.id, concepts.c.namespace, concepts.c.content_hash)
+        rows = connection.execute(query.where(or_(concepts.c.id.in_(ids), same))).all()
+        self.content_of = {row.id: row.content_hash for row in rows if row.namespace == namespace}
+        self.contents = set(self.content_of.values())
+        self.withdrawn = {id for id, content in self.content_of.items() if content == withdrawn_hash(id)}
+        self.foreign = {row.id for row in rows if row.namespace != namespace}

@@ -1,27 +1,32 @@
-"""Listing: concepts by kind and status in a chosen order, and a concept by the start of its id."""
+"""Listing: concepts by kind and status in a chosen order, by the start of an id, and those that define a type."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Iterable
 from typing import Literal, get_args
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from pilotage.common.text import carriable
-from pilotage.memory.concept import Concept, ConceptKind, Status
+from pilotage.memory.concept import Concept, ConceptDraft, ConceptKind, Status
 from pilotage.memory.errors import InvalidConcept, UnknownConcept
 from pilotage.memory.ledger.bounds import amount
 from pilotage.memory.ledger.ledger import Ledger
 from pilotage.memory.ledger.schema import WITHDRAWN_HASHES, concepts
 
 Sort = Literal["added", "changed", "title", "seen", "recalled", "helped", "harmed", "posterior"]
-_COLUMNS = {"added": concepts.c.added_seq, "changed": concepts.c.changed_seq}
+_PLAIN = frozenset(
+    "int float str string bool boolean list dict tuple set any none callable function number integer text bytes "
+    "object sequence iterable iterator mapping optional union literal numeric choice grid program nonetype of or and "
+    "the".split()
+)
 _SHOWN = 3  # ids in the message about an ambiguous one
 
 
 def browse(
     ledger: Ledger,
     namespace: str,
-    *,
     kind: ConceptKind | None,
     status: Status | None,
     sort: Sort,
@@ -29,36 +34,31 @@ def browse(
     offset: int,
 ) -> list[Concept]:
     """The concepts that fit; `ConceptStore.browse` documents the arguments."""
-    _check("kind", kind, ConceptKind)
-    _check("status", status, Status)
-    _check("sort", sort, Sort)
+    for name, value, choices in (("kind", kind, ConceptKind), ("status", status, Status), ("sort", sort, Sort)):
+        if value is not None and value not in get_args(choices):
+            raise InvalidConcept(f"'{value}' is no {name}: choose from {', '.join(get_args(choices))}")
     mine = (concepts.c.namespace == namespace) & concepts.c.content_hash.not_like(WITHDRAWN_HASHES)
     query = select(concepts.c.body).where(mine)
     query = query.where(concepts.c.status == status if status else concepts.c.status != "retired")
     if kind:
         query = query.where(concepts.c.kind == kind)
     limit, offset = None if limit is None else amount("limit", limit), amount("offset", offset)
-    column = _COLUMNS.get(sort)
-    if column is not None:
-        query = query.order_by(column if sort == "added" else column.desc()).limit(limit).offset(offset)
-    else:
-        query = query.order_by(concepts.c.added_seq)
+    in_sql = sort in ("added", "changed")
+    query = query.order_by(concepts.c.changed_seq.desc() if sort == "changed" else concepts.c.added_seq)
     with ledger.read() as connection:
-        matching = [Concept.stored(body) for body in connection.scalars(query)]
-    if column is not None:
+        rows = connection.scalars(query.limit(limit).offset(offset) if in_sql else query)
+        matching = [Concept.stored(body) for body in rows]
+    if in_sql:
         return matching
-    end = None if limit is None else offset + limit
     if sort == "title":
-        return sorted(matching, key=lambda concept: concept.title.casefold())[offset:end]
-    return sorted(matching, key=lambda concept: _figure(concept, sort), reverse=True)[offset:end]
+        matching.sort(key=lambda concept: concept.title.casefold())
+    else:
+        matching.sort(key=lambda one: one.seen if sort == "seen" else getattr(one.outcomes, sort), reverse=True)
+    return matching[offset : None if limit is None else offset + limit]
 
 
 def find_id(ledger: Ledger, namespace: str, text: str) -> str:
-    """The id that `text` is, or is the start of.
-
-    Raises:
-        UnknownConcept: there is none, or more than one.
-    """
+    """The id that `text` is, or is the start of. Raises UnknownConcept where there is none, or more than one."""
     text = carriable(text)
     if "\0" in text:  # PostgreSQL cannot even be asked
         raise UnknownConcept(f"no concept {text!r} in namespace '{namespace}'")
@@ -76,11 +76,17 @@ def find_id(ledger: Ledger, namespace: str, text: str) -> str:
     raise UnknownConcept.called(text, namespace)
 
 
-def _figure(concept: Concept, sort: Sort) -> float:
-    return float(concept.seen if sort == "seen" else getattr(concept.outcomes, sort))
+def named_types(drafts: Iterable[ConceptDraft]) -> frozenset[str]:
+    """Words in the typings of some concepts that are no common type, so that somebody may have defined them."""
+    typings = (text for draft in drafts for text in (draft.output_typing, *(one.typing for one in draft.parameters)))
+    words = (word for text in typings for word in re.findall(r"[^\W\d]\w*", text))
+    return frozenset(word for word in words if word.lower() not in _PLAIN)
 
 
-def _check(name: str, value: str | None, choices: object) -> None:
-    known = get_args(choices)
-    if value is not None and value not in known:
-        raise InvalidConcept(f"'{value}' is no {name}: choose from {', '.join(known)}")
+def definitions(connection: Connection, namespace: str, names: Collection[str]) -> list[Concept]:
+    """The active definitions of the types that these words name, oldest first."""
+    query = select(concepts.c.body).where(
+        concepts.c.namespace == namespace, concepts.c.kind == "type", concepts.c.status != "retired"
+    )
+    types = map(Concept.stored, connection.scalars(query.order_by(concepts.c.added_seq)))
+    return [concept for concept in types if set(re.findall(r"\w+", concept.title)) <= set(names)]

@@ -53,12 +53,7 @@ class Ticket:
 
 
 class PostgresLimits:
-    """Keeps the limits of one engine's connections.
-
-    Args:
-        engine: the engine.
-        busy_seconds: how long a statement waits for a lock.
-    """
+    """Keeps the limits of one engine's connections; a statement waits `busy_seconds` for a lock."""
 
     def __init__(self, engine: Engine, busy_seconds: float) -> None:
         self._engine = engine
@@ -79,15 +74,14 @@ class PostgresLimits:
         connection.info.pop(_NO_LIMIT, None)
         return Ticket(*connection.execute(_TICKET).one())
 
-    def lift(self, connection: Connection) -> None:
-        """Let the statements of this transaction take their time; waiting for locks stays limited."""
+    def lock_for_setup(self, connection: Connection) -> None:
+        """Wait until no other process makes or changes tables, and keep the others waiting.
+
+        The statements of this transaction may take their time then; waiting for locks stays limited.
+        """
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.info[_NO_LIMIT] = True
-
-    def lock_for_setup(self, connection: Connection) -> None:
-        """Wait until no other process makes or changes tables, and keep the others waiting."""
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SETUP_LOCK})
-        self.lift(connection)
 
     @contextmanager
     def commit(self, connection: Connection) -> Iterator[None]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, case, func, select, text
+from sqlalchemy import case, func, select, text
 
 from pilotage.memory.ledger.ledger import Ledger
 from pilotage.memory.ledger.schema import WITHDRAWN_HASHES, concepts, events, vectors
+
+_BYTES = {
+    "sqlite": "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+    "postgresql": "SELECT pg_database_size(current_database())",
+}
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,7 @@ class StoreStats:
 
 def stats(ledger: Ledger, namespace: str, folder: Path | None) -> StoreStats:
     """The figures, from one snapshot."""
+    files = (folder / "index").rglob("*") if folder is not None else ()
     mine = (concepts.c.namespace == namespace) & concepts.c.content_hash.not_like(WITHDRAWN_HASHES)
     with ledger.read() as connection:
         rows = connection.execute(
@@ -60,33 +67,34 @@ def stats(ledger: Ledger, namespace: str, folder: Path | None) -> StoreStats:
         history = connection.execute(
             select(func.count(), func.min(events.c.at), func.max(events.c.at)).where(events.c.namespace == namespace)
         ).one()
-        embedder = ledger.embedder(connection)
+        bound = ledger.embedder(connection)
+        embedder = bound.key if bound else ""
         embedded = connection.scalar(
             select(func.count())
             .select_from(vectors.join(concepts, vectors.c.concept_id == concepts.c.id))
-            .where(mine, vectors.c.embedder == (embedder.key if embedder else ""))
+            .where(mine, vectors.c.embedder == embedder)
         )
-        by_kind: dict[str, int] = {}
-        by_status: dict[str, int] = {}
+        by_kind: Counter[str] = Counter()
+        by_status: Counter[str] = Counter()
         for row in rows:
-            by_status[row.status] = by_status.get(row.status, 0) + row.n
+            by_status[row.status] += row.n
             if row.status != "retired":
-                by_kind[row.kind] = by_kind.get(row.kind, 0) + row.n
+                by_kind[row.kind] += row.n
         return StoreStats(
             namespace=namespace,
             ledger=ledger.name,
             schema_version=int(ledger.meta(connection, "schema_version") or 0),
-            concepts=sum(by_kind.values()),
-            retired=by_status.get("retired", 0),
+            concepts=by_kind.total(),
+            retired=by_status["retired"],
             by_kind=dict(sorted(by_kind.items())),
             by_status=dict(sorted(by_status.items())),
             events=int(history[0]),
             first_event=history[1] or "",
             last_event=history[2] or "",
-            embedder=embedder.key if embedder else "",
+            embedder=embedder,
             vectors=int(embedded or 0),
-            ledger_bytes=_ledger_bytes(connection),
-            index_bytes=_folder_bytes(folder / "index") if folder is not None else 0,
+            ledger_bytes=int(connection.scalar(text(_BYTES[ledger.dialect])) or 0),
+            index_bytes=sum(file.stat().st_size for file in files if file.is_file()),
         )
 
 
@@ -96,16 +104,3 @@ def namespaces(ledger: Ledger) -> dict[str, int]:
     with ledger.read() as connection:
         query = select(concepts.c.namespace, active.label("n")).group_by(concepts.c.namespace)
         return {row.namespace: int(row.n or 0) for row in connection.execute(query.order_by(concepts.c.namespace))}
-
-
-def _ledger_bytes(connection: Connection) -> int:
-    if connection.dialect.name == "sqlite":
-        pages = connection.scalar(text("PRAGMA page_count")) or 0
-        return int(pages) * int(connection.scalar(text("PRAGMA page_size")) or 0)
-    if connection.dialect.name == "postgresql":
-        return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
-    return 0
-
-
-def _folder_bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

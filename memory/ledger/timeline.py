@@ -30,17 +30,13 @@ def list_events(
     connection: Connection, namespace: str, *, limit: int | None, run: str | None, since: int | None
 ) -> list[Event]:
     """Events, oldest first: the last `limit` of them or, with `since`, the first `limit` after that event."""
-    query = _of(namespace)
-    limit = None if limit is None else amount("limit", limit)
-    since = None if since is None else rows(since)
+    query = _of(namespace).limit(None if limit is None else amount("limit", limit))
     if run is not None:
         query = query.where(events.c.run == carriable(run))
     if since is not None:
-        query = query.where(events.c.seq > since).order_by(events.c.seq)
-    else:
-        query = query.order_by(events.c.seq.desc())
-    found = [event_of(row) for row in connection.execute(query.limit(limit))]
-    return found if since is not None else found[::-1]
+        query = query.where(events.c.seq > rows(since)).order_by(events.c.seq)
+        return [event_of(row) for row in connection.execute(query)]
+    return [event_of(row) for row in connection.execute(query.order_by(events.c.seq.desc()))][::-1]
 
 
 def last(connection: Connection) -> int:
@@ -61,12 +57,13 @@ def at(connection: Connection, namespace: str, moment: datetime | int, *, retire
     Later events are taken back from the current rows one by one, so a look at the recent past costs little.
     """
     end = rows(moment) if isinstance(moment, int) else _last_before(connection, moment)
-    there = connection.execute(
-        select(concepts.c.id, concepts.c.content_hash, concepts.c.body)
-        .where(concepts.c.namespace == namespace, concepts.c.added_seq <= end)
-        .order_by(concepts.c.added_seq)
+    there = select(concepts.c.id, concepts.c.content_hash, concepts.c.body).where(
+        concepts.c.namespace == namespace, concepts.c.added_seq <= end
     )
-    present = {row.id: (Concept.stored(row.body), row.content_hash == withdrawn_hash(row.id)) for row in there}
+    present = {
+        row.id: (Concept.stored(row.body), row.content_hash == withdrawn_hash(row.id))
+        for row in connection.execute(there.order_by(concepts.c.added_seq))
+    }
     moved: dict[str, dict[str, Any]] = {}
     later = select(events.c.concept_id, events.c.changes).where(
         events.c.namespace == namespace, events.c.seq > end, events.c.action != "added"
@@ -76,13 +73,9 @@ def at(connection: Connection, namespace: str, moment: datetime | int, *, retire
             continue
         fields = moved.setdefault(row.concept_id, flatten(*present[row.concept_id]))
         fields.update({name: before for name, (before, _) in json.loads(row.changes or "{}").items()})
-    found = []
-    for id, (concept, withdrawn) in present.items():
-        if id in moved:
-            concept, withdrawn = unflatten(moved[id]), moved[id][WITHDRAWN]
-        if not withdrawn and (retired or concept.status != "retired"):
-            found.append(concept)
-    return found
+    present |= {id: (unflatten(fields), fields[WITHDRAWN]) for id, fields in moved.items()}
+    shown = (concept for concept, withdrawn in present.values() if not withdrawn)
+    return [concept for concept in shown if retired or concept.status != "retired"]
 
 
 def _of(namespace: str) -> Select[Any]:
@@ -91,8 +84,7 @@ def _of(namespace: str) -> Select[Any]:
 
 def _last_before(connection: Connection, moment: datetime) -> int:
     """Number of the last event at or before a time; a time without a zone is local."""
-    wanted = moment.astimezone(UTC).isoformat(timespec="microseconds")
-    column = events.c.at
-    if connection.dialect.name == "postgresql":  # whose usual order of texts skips punctuation
-        return int(connection.scalar(select(func.max(events.c.seq)).where(column.collate("C") <= wanted)) or 0)
-    return int(connection.scalar(select(func.max(events.c.seq)).where(column <= wanted)) or 0)
+    # PostgreSQL's usual order of texts skips punctuation.
+    at = events.c.at.collate("C") if connection.dialect.name == "postgresql" else events.c.at
+    query = select(func.max(events.c.seq)).where(at <= moment.astimezone(UTC).isoformat(timespec="microseconds"))
+    return int(connection.scalar(query) or 0)

@@ -35,9 +35,6 @@ _log = logging.getLogger(__name__)
 class ChromaIndex:
     """The nearest concepts as Chroma's HNSW graph finds them.
 
-    Made by `open_embedded` of `pilotage.memory.search.chroma_embedded` or `open_on_server` of
-    `pilotage.memory.search.chroma_server`.
-
     Args:
         client: a Chroma client; closed with the index.
         name: of the collection.

@@ -67,9 +67,9 @@ class Finder:
             rows = [
                 row
                 for part in parts(best)
-                for row in connection.execute(_CANDIDATES, {"ids": part, "embedder": key}).all()
+                for row in connection.execute(_CANDIDATES, {"ids": part, "embedder": key})
+                if row.status != "retired"
             ]
-        rows = [row for row in rows if row.status != "retired"]
         if not rows:
             return [], {}
         stored = np.frombuffer(b"".join(row.data for row in rows), dtype="<f4").reshape(len(rows), -1)

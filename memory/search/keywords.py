@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import islice
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, TextClause, select, text
 
 from pilotage.memory.concept import Concept
 from pilotage.memory.ledger.ledger import Ledger
@@ -22,7 +22,15 @@ _BATCH = 1000
 
 
 class KeywordIndex(ABC):
-    """The words of every active concept; subclasses say what the table looks like, and search it."""
+    """The words of every active concept; subclasses say what the table looks like, and search it.
+
+    Their statements take `seq` (of the `added` event), `id`, `namespace` and `body`, as far as they need them.
+    """
+
+    _create: tuple[TextClause, ...]
+    _insert: TextClause
+    _delete: TextClause
+    _replace: TextClause
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -35,28 +43,37 @@ class KeywordIndex(ABC):
         """Build the index from the ledger's current rows."""
         self._build(anew=True)
 
-    @abstractmethod
     def put_all(self, connection: Connection, changed: Sequence[Concept]) -> None:
         """Bring concepts up to date, none of them twice, within the transaction that changes them."""
+        connection.execute(self._delete, [{"id": concept.id} for concept in changed])
+        self._insert_active(connection, self._replace, [(0, concept) for concept in changed])
 
-    @abstractmethod
     def put_new(self, connection: Connection, new: Sequence[tuple[int, Concept]]) -> None:
         """Add concepts that the index does not hold, each with the number of its `added` event."""
+        self._insert_active(connection, self._insert, new)
 
     @abstractmethod
     def search(self, connection: Connection, namespace: str, query: str, limit: int) -> list[str]:
         """Ids of the concepts that share words with the query, best first."""
 
-    @abstractmethod
-    def _create(self, connection: Connection) -> None:
-        """Make the empty table."""
+    def _insert_active(
+        self, connection: Connection, statement: TextClause, numbered: Sequence[tuple[int, Concept]]
+    ) -> None:
+        rows = [
+            {"seq": seq, "id": concept.id, "namespace": concept.namespace, "body": concept.search_text}
+            for seq, concept in numbered
+            if concept.status != "retired"
+        ]
+        if rows:
+            connection.execute(statement, rows)
 
     def _build(self, *, anew: bool) -> None:
         with self._ledger.write() as connection:
             if not anew and connection.dialect.has_table(connection, TABLE):
                 return  # another process was faster
             connection.execute(text(f"DROP TABLE IF EXISTS {TABLE}"))
-            self._create(connection)
+            for statement in self._create:
+                connection.execute(statement)
             query = select(concepts.c.added_seq, concepts.c.body).where(concepts.c.status != "retired")
             rows = connection.execute(query.order_by(concepts.c.added_seq))
             while batch := list(islice(rows, _BATCH)):

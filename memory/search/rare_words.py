@@ -12,18 +12,20 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from pilotage.memory.text.words import content_words
+
 _MOST_WORDS = 64
 _MOST_TEXTS = 500  # scored for one search; on SQLite a text costs about 2 microseconds
 _GROWTH = 1.25  # of the ledger, after which its words are counted again
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Terms:
     """What to look for.
 
     Attributes:
         counts: each word, the rarest first, and how many texts have it.
-        texts: how many texts there are, roughly; 0 where `RareWords` was not told how to count them.
+        texts: how many texts there are, roughly; 0 where `RareWords` was not given a way to count them.
         together: whether a text must have all of the words, and not just any.
     """
 
@@ -52,20 +54,15 @@ class RareWords:
         self._absent: set[str] = set()
         self._last = 0
 
-    def wanted(self, connection: Connection, words: Sequence[str], last: int) -> Wanted:
-        """Words that about 500 texts have at most, or none when no text has a word.
+    def terms(self, connection: Connection, query: str, last: int) -> Terms:
+        """Words of a query that about 500 texts have at most, or none when no text has a word.
 
-        Where every word is frequent, texts that have the two rarest of them together are asked for.
-
-        Args:
-            connection: of the database that holds the texts.
-            words: content words of the query.
-            last: number of the ledger's last event: what no text had may be there after the next one.
+        Where every word is frequent, texts that have the two rarest of them together are asked for. `last` is the
+        number of the ledger's last event: what no text had may be there after the next one.
         """
-        words = list(dict.fromkeys(words))[:_MOST_WORDS]
+        words = list(dict.fromkeys(content_words(query)))[:_MOST_WORDS]
         counts = self._counted(connection, words, last)
-        texts = self._texts
-        if texts is None:
+        if (texts := self._texts) is None:
             texts = self._texts = int(connection.exec_driver_sql(self._total).scalar_one())
         rarest = sorted((word for word in words if counts[word]), key=counts.__getitem__)
         chosen: dict[str, int] = {}
@@ -74,8 +71,8 @@ class RareWords:
                 break
             chosen[word] = counts[word]
         if chosen:
-            return Wanted(chosen, texts)
-        return Wanted({word: counts[word] for word in rarest[:2]}, texts, together=True)
+            return Terms(chosen, texts)
+        return Terms({word: counts[word] for word in rarest[:2]}, texts, together=True)
 
     def _counted(self, connection: Connection, words: Sequence[str], last: int) -> dict[str, int]:
         with self._lock:

@@ -91,8 +91,8 @@ def weigh(hit: Hit) -> Hit:
 
     What no evidence supports yet stands back behind an equal that was tried.
     """
-    standing = _UNTRIED if hit.concept.status == "provisional" else 1.0
-    return Hit(hit.concept, hit.similarity, hit.score * standing * (0.5 + hit.concept.outcomes.posterior))
+    trust = _UNTRIED if hit.concept.status == "provisional" else 1.0
+    return Hit(hit.concept, hit.similarity, hit.score * trust * (0.5 + hit.concept.outcomes.posterior))
 
 
 def diversify(hits: Sequence[Hit], vectors: Mapping[str, NDArray[np.float32]], limit: int) -> list[Hit]:

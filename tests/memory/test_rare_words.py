@@ -87,10 +87,10 @@ def test_a_word_is_counted_once_until_something_is_written(store):
     with store._ledger.read() as connection:
         for last, due in ((2, 3), (2, 0), (3, 3), (3, 0)):
             asked.clear()
-            wanted = RareWords.wanted(rare, Counting(connection), ["apples", "candles", "nothing"], last)
-            assert wanted.counts == {"apples": 1, "candles": 1}
+            terms = RareWords.terms(rare, Counting(connection), "apples candles nothing", last)
+            assert terms.counts == {"apples": 1, "candles": 1}
             assert sum(asked) == due
-        rare.wanted(connection, ["apples"], 100)
+        rare.terms(connection, "apples", 100)
         asked.clear()
-        rare.wanted(Counting(connection), ["apples", "nothing"], 110)  # the ledger hardly grew
+        rare.terms(Counting(connection), "apples nothing", 110)  # the ledger hardly grew
         assert sum(asked) == 1

@@ -3,33 +3,61 @@
 Every change is an event of the ledger, so credit, history and undo hold here too. An item's value is the concept as
 JSON. What a caller may set is its content: id, status, outcomes and provenance are the store's, and what was set is
 `provisional`.
+
+A name is a row of the items' table: its key, and as its value the concept's id. Equal content is one concept with
+several names; which of them it was made for is remembered, so that it goes when the last of its names has gone.
 """
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select, update
 
 from pilotage.common.text import carriable
-from pilotage.memory.adapters.langgraph.concept_names import ConceptNames, Name
 from pilotage.memory.adapters.langgraph.filter import passes
-from pilotage.memory.adapters.langgraph.items import CONCEPTS, ItemTable, Path, StoredItem
+from pilotage.memory.adapters.langgraph.items import CONCEPTS, ItemDraft, ItemTable, Path, StoredItem, stored
 from pilotage.memory.concept import Concept, ConceptDraft
 from pilotage.memory.edits.editor import change_status, rewrite
 from pilotage.memory.edits.events import NewConcept, ids_by_hash, insert_new
 from pilotage.memory.errors import InvalidItem
-from pilotage.memory.ledger.ledger import By, Ledger
-from pilotage.memory.ledger.schema import concepts
+from pilotage.memory.ledger.ledger import By
+from pilotage.memory.ledger.schema import concepts, items
 from pilotage.memory.store import ConceptStore
 
-_CONTENT = set(ConceptDraft.model_fields)
-_OF_THE_STORE = set(Concept.model_fields) - _CONTENT
+_OF_THE_STORE = set(Concept.model_fields) - set(ConceptDraft.model_fields)
 _SHORTLIST = 100
+
+
+@dataclass(frozen=True)
+class Name:
+    """A key that stands for a concept.
+
+    Attributes:
+        key: the key.
+        created_at: when the key was first put.
+        updated_at: when it was last put.
+        concept: id of the concept.
+        owns: whether the concept was made for this key; if not, it is also there under its id.
+        keywords: those that were put under this key, where the concept has others: they are no part of what it says.
+    """
+
+    key: str
+    created_at: datetime
+    updated_at: datetime
+    concept: str
+    owns: bool = True
+    keywords: Sequence[str] | None = None
+
+    @classmethod
+    def read(cls, item: StoredItem) -> Name:
+        """The name in a row of the items' table."""
+        return cls(item.key, item.created_at, item.updated_at, **item.value)
 
 
 @dataclass(frozen=True)
@@ -50,22 +78,16 @@ class ConceptItems:
 
     Args:
         store: the concepts.
-        ledger: the store's ledger.
         table: the tenant's items.
         actor: who is recorded to have made a change.
     """
 
-    def __init__(self, store: ConceptStore, ledger: Ledger, table: ItemTable, actor: str) -> None:
+    def __init__(self, store: ConceptStore, table: ItemTable, actor: str) -> None:
+        self.path: Path = (CONCEPTS, store.namespace)
         self._store = store
-        self._ledger = ledger
-        self._space = store._space  # another door of the same house
+        self._space, self._ledger = store._space, store._ledger  # another door of the same house
+        self._table = table
         self._by = By(actor)
-        self._names = ConceptNames(table, self.path)
-
-    @property
-    def path(self) -> Path:
-        """Where they are."""
-        return (CONCEPTS, self._store.namespace)
 
     def get(self, path: Path, key: str) -> StoredItem | None:
         """The concept with this key; None when it is forgotten, or another tenant's."""
@@ -78,24 +100,31 @@ class ConceptItems:
         return self._item(concept, key, name) if concept is not None else None
 
     def search(
-        self, prefix: Path, query: str | None, wanted: dict[str, Any] | None, limit: int, offset: int
+        self, prefix: Path, query: str | None, conditions: dict[str, Any] | None, limit: int, offset: int
     ) -> list[tuple[StoredItem, float | None]]:
         """Items and scores, best first, as `ConceptStore.search` ranks them; without a query, oldest first."""
         if prefix != self.path[: len(prefix)]:
             return []
         with self._ledger.read() as connection:
-            names = self._names.by_concept(connection)
-        found: list[tuple[tuple[str, Name | None], Concept, float | None]]
+            names: dict[str, list[Name]] = {}
+            for name in self._names(connection):
+                names.setdefault(name.concept, []).append(name)
+        ranked: list[tuple[Concept, float | None]]
         if query:
-            most = self._store.count() if wanted else _round_up(offset + limit)
-            hits = self._store.search(query, max(most, 1))
-            found = [(one, hit.concept, hit.score) for hit in hits for one in _shown(hit.concept.id, names)]
-        elif wanted:
-            found = [(one, concept, None) for concept in self._store.all() for one in _shown(concept.id, names)]
+            # Ranks depend a little on how many are asked for, so pages of one search ask for the same number.
+            most = self._store.count() if conditions else -(-(offset + limit) // _SHORTLIST) * _SHORTLIST
+            ranked = [(hit.concept, hit.score) for hit in self._store.search(query, max(most, 1))]
+        elif conditions:
+            ranked = [(concept, None) for concept in self._store.all()]
         else:
             return [(item, None) for item in self._page(names, limit, offset)]
-        kept = [one for one in found if not wanted or passes(_value(one[1], one[0][1]), wanted)]
-        return [(self._item(concept, *key), score) for key, concept, score in kept[offset : offset + limit]]
+        kept = [
+            (concept, key, name, score)
+            for concept, score in ranked
+            for key, name in _shown(concept.id, names)
+            if not conditions or passes(_value(concept, name), conditions)
+        ]
+        return [(self._item(concept, key, name), score) for concept, key, name, score in kept[offset : offset + limit]]
 
     def paths(self) -> list[Path]:
         """The one path, when there is a concept."""
@@ -135,19 +164,20 @@ class ConceptItems:
 
     def _held(self, connection: Connection, key: str) -> tuple[Name | None, Concept | None]:
         """The name that a key is, and the active concept that it stands for."""
-        name = self._names.get(connection, key)
-        found = self._concept(connection, key if name is None else name.concept)
-        if name is None and found is not None:  # an id: of a concept that has a key it is another way to write that
-            name = next((one for one in self._names.of(connection, key) if one.owns), None)
-        return name, found if found is not None and found.status != "retired" else None
+        item = self._table.get(connection, self.path, key, None)
+        name = None if item is None else Name.read(item)
+        concept = self._concept(connection, key if name is None else name.concept)
+        if name is None and concept is not None:  # an id: of a concept that has a key it is another way to write that
+            name = next((one for one in self._names_of(connection, key) if one.owns), None)
+        return name, concept if concept is not None and concept.status != "retired" else None
 
     def _merged(self, connection: Connection, id_: str) -> Concept | None:
         """The active concept that a retired one was merged into."""
-        found, passed = self._concept(connection, id_), {id_}
-        while found is not None and found.replaced_by and found.replaced_by not in passed:
-            passed.add(found.replaced_by)
-            found = self._concept(connection, found.replaced_by)
-        return found if found is not None and found.status != "retired" else None
+        concept, passed = self._concept(connection, id_), {id_}
+        while concept is not None and concept.replaced_by and concept.replaced_by not in passed:
+            passed.add(concept.replaced_by)
+            concept = self._concept(connection, concept.replaced_by)
+        return concept if concept is not None and concept.status != "retired" else None
 
     def _concept(self, connection: Connection, id_: str) -> Concept | None:
         id_ = carriable(id_)
@@ -160,12 +190,12 @@ class ConceptItems:
         key, draft = name.key if name is not None else change.key, change.draft
         twin = ids_by_hash(connection, self._store.namespace, [draft.content_hash]).get(draft.content_hash)
         same = None if twin is None else self._space.get(connection, twin)
-        others = held is not None and self._shared(connection, name, held)
-        if held is not None and not others and (same is None or same.id == held.id):
+        alone = held is not None and (name is None or name.owns) and not self._others(connection, name, held)
+        if held is not None and alone and (same is None or same.id == held.id):
             if draft != held.draft:
                 rewrite(self._space, connection, held, draft, change.vector, self._by, status="provisional")
             if name is not None:
-                self._names.put(connection, key, held.id, owns=name.owns, keywords=None, version=version)
+                self._put_name(connection, key, _name_value(held.id, name.owns), version)
             return
         owns = same is None or same.status == "retired"
         if same is not None and held is not None and same.id == held.id:
@@ -175,26 +205,23 @@ class ConceptItems:
         if same is None:
             same = self._add(connection, draft, change.vector)
         elif same.status == "retired":
-            for dead in self._names.of(connection, same.id):
-                self._names.drop(connection, dead.key)
+            for dead in self._names_of(connection, same.id):
+                self._table.delete(connection, self.path, dead.key)
             same = change_status(self._space, connection, same.id, "provisional", "restored", self._by)
         keywords = draft.keywords if draft.keywords != same.keywords else None
-        self._names.put(connection, key, same.id, owns=owns, keywords=keywords, version=version)
-
-    def _shared(self, connection: Connection, name: Name | None, held: Concept) -> bool:
-        """Whether the concept that an item shows is shown by another item too."""
-        others = [one for one in self._names.of(connection, held.id) if name is None or one.key != name.key]
-        return bool(others) or (name is not None and not name.owns)
+        self._put_name(connection, key, _name_value(same.id, owns, keywords), version)
 
     def _let_go(self, connection: Connection, name: Name | None, held: Concept) -> None:
         """Take an item away, and its concept if no other item shows it."""
-        others = [one for one in self._names.of(connection, held.id) if name is None or one.key != name.key]
+        others = self._others(connection, name, held)
         if name is not None:
-            self._names.drop(connection, name.key)
+            self._table.delete(connection, self.path, name.key)
             if not name.owns:
                 return
-        if others:
-            self._names.give(connection, others[0])
+        if others:  # the next one owns it from now on, although nobody put anything anew
+            value = _name_value(held.id, True, others[0].keywords)
+            here = self._table.place(self.path, others[0].key)
+            connection.execute(update(items).where(*here).values(value=value))
         else:
             change_status(self._space, connection, held.id, "retired", "retired", self._by)
 
@@ -204,14 +231,30 @@ class ConceptItems:
         insert_new(self._space, connection, [NewConcept(concept, draft.content_hash, vector)], self._by)
         return concept
 
+    def _names(self, connection: Connection, *conditions: Any) -> list[Name]:
+        """All names there are that meet some conditions, the oldest first."""
+        query = select(items).where(*self._table.place(self.path), *conditions).order_by(items.c.id)
+        return [Name.read(stored(row)) for row in connection.execute(query)]
+
+    def _names_of(self, connection: Connection, concept: str) -> list[Name]:
+        start = json.dumps({"concept": concept})[:-1]
+        return self._names(connection, func.substr(items.c.value, 1, len(start)) == start)
+
+    def _others(self, connection: Connection, name: Name | None, held: Concept) -> list[Name]:
+        """The names of a concept but for one."""
+        return [one for one in self._names_of(connection, held.id) if name is None or one.key != name.key]
+
+    def _put_name(self, connection: Connection, key: str, value: str, version: int) -> None:
+        self._table.put(connection, ItemDraft(self.path, key, value, None, None), 0.0, version)
+
     def _page(self, names: Mapping[str, list[Name]], limit: int, offset: int) -> list[StoredItem]:
         """Items in the order in which their concepts were added; only those of the page are read."""
         active = (concepts.c.namespace == self._store.namespace) & (concepts.c.status != "retired")
         with self._ledger.read() as connection:
             ids = connection.scalars(select(concepts.c.id).where(active).order_by(concepts.c.added_seq)).all()
             shown = [(id_, *one) for id_ in ids for one in _shown(id_, names)][offset : offset + limit]
-            found = self._ledger.get(connection, self._store.namespace, [id_ for id_, _, _ in shown])
-        return [self._item(found[id_], key, name) for id_, key, name in shown]
+            page = self._ledger.get(connection, self._store.namespace, [id_ for id_, _, _ in shown])
+        return [self._item(page[id_], key, name) for id_, key, name in shown]
 
     def _item(self, concept: Concept, key: str, name: Name | None) -> StoredItem:
         history = self._store.history(concept.id)
@@ -241,6 +284,11 @@ def _value(concept: Concept, name: Name | None) -> dict[str, Any]:
     return value
 
 
-def _round_up(limit: int) -> int:
-    """Ranks depend a little on how many are asked for, so pages of one search ask for the same number."""
-    return -(-limit // _SHORTLIST) * _SHORTLIST
+def _name_value(concept: str, owns: bool, keywords: Sequence[str] | None = None) -> str:
+    """The concept comes first, where `_names_of` looks for it. Names of earlier versions say nothing else."""
+    value: dict[str, Any] = {"concept": concept}
+    if not owns:
+        value["owns"] = False
+    if keywords is not None:
+        value["keywords"] = list(keywords)
+    return json.dumps(value)

@@ -20,40 +20,38 @@ _ORDER: dict[str, Callable[[Any, Any], bool]] = {
     "$lte": operator.le,
 }
 _OPERATORS = {"$eq", "$ne", *_ORDER}
-
-
 _MAX_DEPTH = 100
 
 
-def check_filter(wanted: Any, depth: int = 0) -> None:
+def check_filter(condition: Any, depth: int = 0) -> None:
     """Raise InvalidItem for an operator that there is not, also where no item would have met it."""
     if depth > _MAX_DEPTH:
         raise InvalidItem(f"the filter is nested more than {_MAX_DEPTH} deep: ask for less at once")
-    if isinstance(wanted, Mapping):
-        for key, part in wanted.items():
+    if isinstance(condition, Mapping):
+        for key, part in condition.items():
             if not isinstance(key, str):
                 raise InvalidItem(f"the filter has the key {key!r}, which is not text: fields have names")
             if key.startswith("$") and key not in _OPERATORS:
                 raise InvalidItem(f"unknown filter operator '{key}': use one of {', '.join(sorted(_OPERATORS))}")
             check_filter(part, depth + 1)
-    elif isinstance(wanted, list | tuple):
-        for part in wanted:
+    elif isinstance(condition, list | tuple):
+        for part in condition:
             check_filter(part, depth + 1)
 
 
-def passes(value: Mapping[str, Any], wanted: Mapping[str, Any] | None) -> bool:
+def passes(value: Mapping[str, Any], conditions: Mapping[str, Any]) -> bool:
     """Whether a value meets every condition of a filter."""
-    return all(_matches(_field(value, key), condition) for key, condition in (wanted or {}).items())
+    return all(_matches(_field(value, key), condition) for key, condition in conditions.items())
 
 
 def _field(value: Mapping[str, Any], key: str) -> Any:
     """The field of this name, or at the end of this dotted way; None where there is none."""
     if key in value or "." not in key:
         return value.get(key)
-    found: Any = value
+    field: Any = value
     for name in key.split("."):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found
+        field = field.get(name) if isinstance(field, Mapping) else None
+    return field
 
 
 def _matches(value: Any, condition: Any) -> bool:
@@ -95,11 +93,11 @@ def _number(value: Any) -> int | Decimal | None:
     return None if number.is_nan() else number
 
 
-def path_matches(path: tuple[str, ...], kind: str, wanted: tuple[str, ...]) -> bool:
+def path_matches(path: tuple[str, ...], kind: str, labels: tuple[str, ...]) -> bool:
     """Whether a path starts (`prefix`) or ends (`suffix`) with these labels; `*` stands for any one label."""
-    if len(path) < len(wanted):
+    if len(path) < len(labels):
         return False
     if kind not in ("prefix", "suffix"):
         raise InvalidItem(f"unknown match type '{kind}': use 'prefix' or 'suffix'")
-    part = path[: len(wanted)] if kind == "prefix" else path[len(path) - len(wanted) :]
-    return all(asked in ("*", label) for label, asked in zip(part, wanted, strict=True))
+    part = path[: len(labels)] if kind == "prefix" else path[len(path) - len(labels) :]
+    return all(asked in ("*", label) for label, asked in zip(part, labels, strict=True))

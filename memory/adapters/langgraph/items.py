@@ -29,6 +29,7 @@ Path = tuple[str, ...]
 # Paths under this label show the concepts. Rows there are other names for concepts and never show as items.
 CONCEPTS = "concepts"
 
+_END = "#"  # a path and this come after all that start with the path: a further label begins with a quote
 BEFORE_ALL = -1  # a version that every item is later than
 _COUNTER = "items_version"
 _MAX_DEPTH = 200  # of a value: a reader deep in calls of its own must still be able to parse it
@@ -68,11 +69,7 @@ class ItemDraft:
 
 
 class ItemTable:
-    """The items of one tenant. Methods take a connection of the ledger, so that several make one transaction.
-
-    Args:
-        namespace: the tenant.
-    """
+    """The items of one tenant, a namespace. Methods take a connection, so that several make one transaction."""
 
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
@@ -81,22 +78,18 @@ class ItemTable:
         """The item with this key; items that expired before `alive_at` are left out where it is given."""
         query = select(items).where(self._mine(alive_at), *self.place(path, key))
         row = connection.execute(query).one_or_none()
-        return _stored(row) if row is not None else None
+        return stored(row) if row is not None else None
 
     def load(self, connection: Connection, ids: Sequence[int]) -> dict[int, StoredItem]:
         """The items with these numbers."""
-        return {
-            row.id: _stored(row)
-            for part in parts(ids)
-            for row in connection.execute(select(items).where(items.c.id.in_(part)))
-        }
+        return {row.id: stored(row) for row in _rows(connection, select(items), ids)}
 
     def page(
         self, connection: Connection, prefix: Path, alive_at: float | None, limit: int, offset: int
     ) -> list[StoredItem]:
         """Items below a path, in the order in which they were first put."""
         query = self._below(select(items), prefix, alive_at).order_by(items.c.id).limit(limit).offset(offset)
-        return [_stored(row) for row in connection.execute(query)]
+        return [stored(row) for row in connection.execute(query)]
 
     def values(self, connection: Connection, prefix: Path, alive_at: float | None) -> Iterator[tuple[int, Any]]:
         """Number and value of all items below a path, in the order in which they were first put."""
@@ -125,7 +118,7 @@ class ItemTable:
 
     def put(self, connection: Connection, draft: ItemDraft, now_seconds: float, version: int) -> int:
         """Store an item, in place of the one with its key; when that one was first put stays known. Its number."""
-        here = {"in": self._namespace, "at": _path(draft.path), "named": _key(draft.key)}
+        here = {"in": self._namespace, "at": _path(draft.path), "named": json.dumps(draft.key)}
         at = now().isoformat()
         row: dict[str, Any] = {
             "value": draft.value,
@@ -179,29 +172,16 @@ class ItemTable:
         `data` are an item's vectors, None where they are still to be made or `fields` is None.
         """
         join = (item_vectors.c.item_id == items.c.id) & (item_vectors.c.embedder == embedder)
-        wanted = (items.c.id, items.c.expires_at, items.c.fields, item_vectors.c.data)
-        query = select(*wanted).outerjoin(item_vectors, join)
+        query = select(items.c.id, items.c.expires_at, items.c.fields, item_vectors.c.data)
+        query = query.outerjoin(item_vectors, join)
         if since > BEFORE_ALL:
             query = query.where(items.c.version > since)
         return sorted(connection.execute(self._below(query, prefix, None)).all(), key=itemgetter(0))
 
-    def values_of(self, connection: Connection, ids: Sequence[int]) -> dict[int, Any]:
-        """The values of the items with these numbers."""
-        query = select(items.c.id, items.c.value)
-        return {
-            row.id: json.loads(row.value)
-            for part in parts(ids)
-            for row in connection.execute(query.where(items.c.id.in_(part)))
-        }
-
     def fields(self, connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, tuple[str, ...]]]:
         """JSON text of the value, and the paths into it that a search sees, of those of these items that have any."""
         query = select(items.c.id, items.c.value, items.c.fields).where(items.c.fields.is_not(None))
-        return {
-            row.id: (row.value, tuple(json.loads(row.fields)))
-            for part in parts(ids)
-            for row in connection.execute(query.where(items.c.id.in_(part)))
-        }
+        return {row.id: (row.value, tuple(json.loads(row.fields))) for row in _rows(connection, query, ids)}
 
     def mark(self, connection: Connection, ids: Iterable[int], version: int) -> None:
         """Say that these items have changed."""
@@ -218,7 +198,7 @@ class ItemTable:
     def place(self, path: Path, key: str | None = None) -> list[ColumnElement[bool]]:
         """Conditions that rows at a path, or of one key there, meet."""
         here = [items.c.namespace == self._namespace, items.c.path == _path(path)]
-        return here if key is None else [*here, items.c.key == _key(key)]
+        return here if key is None else [*here, items.c.key == json.dumps(key)]
 
     def _mine(self, alive_at: float | None) -> ColumnElement[bool]:
         mine = items.c.namespace == self._namespace
@@ -230,10 +210,8 @@ class ItemTable:
         """Restrict a query to a path and what is below it. A range, so that the unique index serves it."""
         query = query.where(self._mine(alive_at))
         if not prefix:
-            reserved = _path((CONCEPTS,))
-            return query.where(or_(items.c.path < reserved, items.c.path >= _end(reserved)))
-        start = _path(prefix)
-        return query.where(items.c.path >= start, items.c.path < _end(start))
+            return query.where(or_(items.c.path < _path((CONCEPTS,)), items.c.path >= _path((CONCEPTS,)) + _END))
+        return query.where(items.c.path >= _path(prefix), items.c.path < _path(prefix) + _END)
 
 
 # Built once: to build a statement takes longer than to run it.
@@ -243,6 +221,11 @@ _KNOWN = select(items.c.id, items.c.expires_at).where(
 _ADD = insert(items)
 _VERSION = select(meta.c.value).where(meta.c.key == _COUNTER)
 _DROP_VECTORS = delete(item_vectors).where(item_vectors.c.item_id == bindparam("of"))
+
+
+def _rows(connection: Connection, query: Select[Any], ids: Sequence[int]) -> Iterator[Row[Any]]:
+    for part in parts(ids):
+        yield from connection.execute(query.where(items.c.id.in_(part)))
 
 
 def to_json(value: Mapping[str, Any], where: str) -> str:
@@ -289,20 +272,12 @@ def _path(path: Path) -> str:
     return "".join(f"{json.dumps(label)}," for label in path)
 
 
-def _end(path: str) -> str:
-    """The first text after all that start with `path`: a further label begins with a quote, and '#' follows it."""
-    return path + "#"
-
-
 def _labels(path: str) -> Path:
     return tuple(json.loads(f"[{path.rstrip(',')}]")) if path else ()
 
 
-def _key(key: str) -> str:
-    return json.dumps(key)
-
-
-def _stored(row: Any) -> StoredItem:
+def stored(row: Any) -> StoredItem:
+    """The item in a row of the table."""
     return StoredItem(
         id=row.id,
         path=_labels(row.path),

@@ -28,13 +28,7 @@ class ItemHit:
 
 
 class ItemSearch:
-    """Embeds items and ranks them.
-
-    Args:
-        ledger: holds items and vectors.
-        vectors: the store's embedder; a store without one ranks nothing.
-        table: the tenant's items.
-    """
+    """Embeds the items of one tenant and ranks them; without an embedder it ranks nothing."""
 
     def __init__(self, ledger: Ledger, vectors: VectorStore, table: ItemTable) -> None:
         self._ledger = ledger
@@ -59,30 +53,23 @@ class ItemSearch:
         return self._embed(texts)
 
     def rank(
-        self,
-        query: str,
-        prefix: Path,
-        wanted: dict[str, object] | None,
-        alive_at: float | None,
-        limit: int,
-        offset: int,
+        self, query: str, prefix: Path, conditions: dict[str, object] | None, alive_at: float | None, page: slice
     ) -> list[ItemHit]:
         """A page of the items below the path that pass the filter: the nearest first, then those no search sees."""
         vector = self._vectors.embed([query])[0]
         with self._lock:
             ids, scores = self._current(prefix, len(vector)).ranked(vector, alive_at)
-        page = slice(offset, offset + limit)
-        if not wanted:
+        if not conditions:
             return [ItemHit(id_, score) for id_, score in zip(ids[page], scores[page], strict=True)]
         hits = [ItemHit(id_, score) for id_, score in zip(ids, scores, strict=True)]
-        return list(islice(self._passing(hits, wanted), page.start, page.stop))
+        return list(islice(self._passing(hits, conditions), page.start, page.stop))
 
-    def _passing(self, hits: Sequence[ItemHit], wanted: dict[str, object]) -> Iterator[ItemHit]:
+    def _passing(self, hits: Sequence[ItemHit], conditions: dict[str, object]) -> Iterator[ItemHit]:
         for start in range(0, len(hits), _BATCH):
             part = hits[start : start + _BATCH]
             with self._ledger.read() as connection:
-                values = self._table.values_of(connection, [hit.id for hit in part])
-            yield from (hit for hit in part if hit.id in values and passes(values[hit.id], wanted))
+                items = self._table.load(connection, [hit.id for hit in part])
+            yield from (hit for hit in part if hit.id in items and passes(items[hit.id].value, conditions))
 
     def _current(self, prefix: Path, dimensions: int) -> ItemMatrix:
         """The matrix of a path as of now, every item that has texts with its vectors."""

@@ -11,6 +11,8 @@ Items are durable and lie in the ledger's database, SQLite or PostgreSQL. Severa
 from __future__ import annotations
 
 import asyncio
+import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
@@ -35,12 +37,12 @@ from pilotage.memory.adapters.langgraph.concept_items import ConceptItems
 from pilotage.memory.adapters.langgraph.filter import check_filter, passes, path_matches
 from pilotage.memory.adapters.langgraph.items import CONCEPTS, ItemDraft, ItemTable, Path, StoredItem, to_json
 from pilotage.memory.adapters.langgraph.search import ItemHit, ItemSearch
-from pilotage.memory.adapters.langgraph.sweeper import Sweeper
 from pilotage.memory.embedders.embedder import Embedder
-from pilotage.memory.errors import InvalidItem, LedgerReadOnly
+from pilotage.memory.errors import InvalidItem, LedgerError, LedgerReadOnly
 from pilotage.memory.ledger.bounds import rows
 from pilotage.memory.store import ConceptStore
 
+_log = logging.getLogger(__name__)
 _LONGEST_TTL = 1e12  # minutes, two million years; None is for ever
 
 
@@ -77,8 +79,9 @@ class PilotageStore(BaseStore):
         self._clock = clock
         self._table = ItemTable(store.namespace)
         self._search = ItemSearch(self._ledger, vectors, self._table)
-        self._view = ConceptItems(store, self._ledger, self._table, actor)
-        self._sweeper = Sweeper(self.sweep_ttl)
+        self._view = ConceptItems(store, self._table, actor)
+        self._sweeper: threading.Thread | None = None
+        self._sweeper_stopped = threading.Event()
 
     @classmethod
     def open(
@@ -103,7 +106,7 @@ class PilotageStore(BaseStore):
 
     def close(self) -> None:
         """Stop the sweeper and close the concept store."""
-        self._sweeper.stop()
+        self.stop_ttl_sweeper()
         self.concepts.close()
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
@@ -133,7 +136,7 @@ class PilotageStore(BaseStore):
         return gone
 
     def start_ttl_sweeper(self, sweep_interval_minutes: float | None = None) -> None:
-        """Sweep every so many minutes in a thread, until the store is closed.
+        """Sweep every so many minutes in a thread, until the store is closed; nothing where one runs already.
 
         Args:
             sweep_interval_minutes: taken from the settings when it is not given, else 5.
@@ -143,11 +146,27 @@ class PilotageStore(BaseStore):
         """
         with self._ledger.read():
             pass  # to be told now, and not in the thread
-        self._sweeper.start(sweep_interval_minutes or (self.ttl_config or {}).get("sweep_interval_minutes") or 5)
+        if self._sweeper is None:
+            minutes = sweep_interval_minutes or (self.ttl_config or {}).get("sweep_interval_minutes") or 5
+            self._sweeper_stopped.clear()
+            self._sweeper = threading.Thread(
+                target=self._sweep_every, args=(minutes * 60,), name="ttl-sweeper", daemon=True
+            )
+            self._sweeper.start()
 
     def stop_ttl_sweeper(self) -> None:
-        """Stop the thread."""
-        self._sweeper.stop()
+        """Stop the thread and wait for its end."""
+        self._sweeper_stopped.set()
+        if self._sweeper is not None:
+            self._sweeper.join()
+            self._sweeper = None
+
+    def _sweep_every(self, seconds: float) -> None:
+        while not self._sweeper_stopped.wait(seconds):
+            try:
+                self.sweep_ttl()
+            except LedgerError as error:  # the ledger is busy, for example: the next turn comes
+                _log.warning("expired items were not deleted this time: %s", error)
 
     def _alive_at(self) -> float | None:
         return self._clock() if (self.ttl_config or {}).get("omit_expired", True) else None
@@ -155,20 +174,17 @@ class PilotageStore(BaseStore):
     def _read(self, op: Op) -> Result:
         if isinstance(op, GetOp):
             return self._get(op)
-        if isinstance(op, SearchOp):
-            return self._find(op)
-        assert isinstance(op, ListNamespacesOp), "checked before"
-        return self._list(op)
+        return self._find(op) if isinstance(op, SearchOp) else self._list(op)
 
     def _get(self, op: GetOp) -> Item | None:
         if op.namespace[:1] == (CONCEPTS,):
-            found = self._view.get(op.namespace, str(op.key))
+            item = self._view.get(op.namespace, str(op.key))
         else:
             with self._ledger.read() as connection:
-                found = self._table.get(connection, op.namespace, str(op.key), self._alive_at())
-            if found is not None and op.refresh_ttl:
-                self._refresh([found.id])
-        return Item(**_fields_of(found)) if found is not None else None
+                item = self._table.get(connection, op.namespace, str(op.key), self._alive_at())
+            if item is not None and op.refresh_ttl:
+                self._refresh([item.id])
+        return Item(**_fields_of(item)) if item is not None else None
 
     def _find(self, op: SearchOp) -> list[SearchItem]:
         if op.namespace_prefix[:1] == (CONCEPTS,):
@@ -176,13 +192,13 @@ class PilotageStore(BaseStore):
             return [SearchItem(**_fields_of(item), score=score) for item, score in pairs]
         alive_at = self._alive_at()
         if op.query and self._search.embedder is not None:
-            page = self._search.rank(op.query, op.namespace_prefix, op.filter, alive_at, op.limit, op.offset)
+            wide = slice(op.offset, op.offset + op.limit)
+            page = self._search.rank(op.query, op.namespace_prefix, op.filter, alive_at, wide)
             with self._ledger.read() as connection:
                 items = self._table.load(connection, [hit.id for hit in page])
         else:
             with self._ledger.read() as connection:
-                found = self._matching(connection, op, alive_at)
-            items = {item.id: item for item in found}
+                items = {item.id: item for item in self._matching(connection, op, alive_at)}
             page = [ItemHit(id_, None) for id_ in items]
         if op.refresh_ttl:
             self._refresh(list(items))
@@ -192,21 +208,20 @@ class PilotageStore(BaseStore):
         if not op.filter:
             return self._table.page(connection, op.namespace_prefix, alive_at, op.limit, op.offset)
         values = self._table.values(connection, op.namespace_prefix, alive_at)
-        found = [id_ for id_, value in values if passes(value, op.filter)][op.offset : op.offset + op.limit]
-        items = self._table.load(connection, found)
-        return [items[id_] for id_ in found]
+        page = [id_ for id_, value in values if passes(value, op.filter)][op.offset : op.offset + op.limit]
+        items = self._table.load(connection, page)
+        return [items[id_] for id_ in page]
 
-    def _list(self, op: ListNamespacesOp) -> list[Path]:
+    def _list(self, op: Op) -> list[Path]:
+        assert isinstance(op, ListNamespacesOp), "checked before"
         with self._ledger.read() as connection:
             paths = self._table.paths(connection, self._alive_at())
-        asked = op.match_conditions or ()
-        kept = [
-            path
+        listed = {
+            path[: op.max_depth]
             for path in paths + self._view.paths()
-            if all(path_matches(path, condition.match_type, condition.path) for condition in asked)
-        ]
-        found = sorted({path[: op.max_depth] for path in kept})
-        return found[op.offset : op.offset + op.limit]
+            if all(path_matches(path, one.match_type, one.path) for one in op.match_conditions or ())
+        }
+        return sorted(listed)[op.offset : op.offset + op.limit]
 
     def _refresh(self, ids: list[int]) -> None:
         with self._ledger.read() as connection:
@@ -284,10 +299,6 @@ def _check_put(op: PutOp) -> None:
 
 
 def _fields_of(item: StoredItem) -> dict[str, Any]:
-    return {
-        "namespace": item.path,
-        "key": item.key,
-        "value": item.value,
-        "created_at": item.created_at,
-        "updated_at": item.updated_at,
-    }
+    fields = vars(item).copy()
+    del fields["id"]
+    return {**fields, "namespace": fields.pop("path")}
