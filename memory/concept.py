@@ -45,6 +45,11 @@ class Parameter(BaseModel):
     typing: str = Field("", max_length=80)
     description: str = Field("", max_length=200)
 
+    @property
+    def typed(self) -> str:
+        """Name and, where it is known, typing."""
+        return f"{self.name}: {self.typing}" if self.typing else self.name
+
 
 class Provenance(BaseModel):
     """Where a concept came from. The program fills it in, never the model that wrote the text."""
@@ -138,14 +143,8 @@ class ConceptDraft(BaseModel):
     @classmethod
     def lesson(cls, situation: str, suggestion: Iterable[str], *, title: str = "") -> Self:
         """A lesson: in this situation, do that."""
-        return cls.parse(
-            {
-                "kind": "lesson",
-                "title": title or situation[:120],
-                "cues": (situation,),
-                "implementation": tuple(suggestion),
-            }
-        )
+        title = title or situation[:120]
+        return cls.parse({"kind": "lesson", "title": title, "cues": (situation,), "implementation": tuple(suggestion)})
 
     @property
     def content_hash(self) -> str:
@@ -219,26 +218,16 @@ def first_fault(error: ValidationError) -> str:
 
 def check_text(data: Mapping[str, Any]) -> None:
     """Raise InvalidConcept for fields that no store can keep, or nobody could read."""
-    _refuse_null_characters(data)
-    _refuse_unseen_title(data)
-
-
-def _refuse_unseen_title(data: Mapping[str, Any]) -> None:
     title = data.get("title")
+    faults = {place: "it has a NUL character" for place, value in data.items() if _has_null(value)}
     if isinstance(title, str) and title and not any(mark.isprintable() and not mark.isspace() for mark in title):
-        raise InvalidConcept("the concept's field 'title' is not valid: it has nothing to be seen; nothing was stored")
-
-
-def _refuse_null_characters(data: Mapping[str, Any]) -> None:
-    """PostgreSQL stores no NUL, and no text that a person wrote has one."""
-    for place, value in data.items():
-        if _has_null(value):
-            raise InvalidConcept(
-                f"the concept's field '{place}' is not valid: it has a NUL character; nothing was stored"
-            )
+        faults.setdefault("title", "it has nothing to be seen")
+    for place, fault in faults.items():
+        raise InvalidConcept(f"the concept's field '{place}' is not valid: {fault}; nothing was stored")
 
 
 def _has_null(value: Any, depth: int = 0) -> bool:
+    """Whether there is a NUL: PostgreSQL stores none, and no text that a person wrote has one."""
     if isinstance(value, str):
         return "\0" in value
     if isinstance(value, BaseModel):

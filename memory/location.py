@@ -40,10 +40,9 @@ def _refuse_lost(folder: Path) -> None:
     if there:  # an opening that was killed leaves an empty ledger, but none of these
         log, lock = folder / f"{LEDGER}-wal", folder / f"{INDEX}.lock"
         left += [file for file in (log, lock) if file.is_file() and (file == lock or file.stat().st_size)]
-    if not left:
-        return
-    raise LedgerError(
-        f"{ledger} is {'empty' if there else 'gone'}, although other files of a memory are beside it: restore it "
-        f"from a backup, or import its last export into another folder; to begin anew here, delete "
-        f"{' and '.join(map(str, left))}"
-    )
+    if left:
+        raise LedgerError(
+            f"{ledger} is {'empty' if there else 'gone'}, although other files of a memory are beside it: restore it "
+            f"from a backup, or import its last export into another folder; to begin anew here, delete "
+            f"{' and '.join(map(str, left))}"
+        )

@@ -137,8 +137,8 @@ def _forms(concept: Concept | None) -> list[str]:
         [title, *when[:1], *steps],
         [title, *when[:1]],
     ]
-    found = dict.fromkeys("\n".join(form) for form in forms)
-    return [form for form in found if concept.vouched or not is_instruction(form)]
+    distinct = dict.fromkeys("\n".join(form) for form in forms)
+    return [form for form in distinct if concept.vouched or not is_instruction(form)]
 
 
 def _signature(concept: Concept) -> list[str]:
@@ -147,8 +147,7 @@ def _signature(concept: Concept) -> list[str]:
         return []
     takes = []
     for one in concept.parameters:
-        typed = f"{one.name}: {one.typing}" if one.typing else one.name
-        takes.append(f"{typed} ({one.description})" if one.description else typed)
+        takes.append(f"{one.typed} ({one.description})" if one.description else one.typed)
     parts = [f"Takes: {', '.join(takes)}"] if takes else []
     if concept.parameters and concept.output_typing:
         parts.append(f"gives {concept.output_typing}")
@@ -156,11 +155,8 @@ def _signature(concept: Concept) -> list[str]:
 
 
 def _referred(types: Iterable[Concept], concepts: Sequence[Concept]) -> list[str]:
-    used = " ".join(
-        " ".join((concept.output_typing, *(parameter.typing for parameter in concept.parameters)))
-        for concept in concepts
-    )
-    words = set(re.findall(r"\w+", used))
+    typings = (typing for one in concepts for typing in (one.output_typing, *(each.typing for each in one.parameters)))
+    words = set(re.findall(r"\w+", " ".join(typings)))
     return [
         quoted(f"Type {one.title}: {one.description}")
         for one in types

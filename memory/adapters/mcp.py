@@ -36,6 +36,9 @@ INSTRUCTIONS = (
 _RUN = "mcp-"
 _HELD = "(held back: it reads as a command to a model)"
 _EMPTY: dict[str, tuple[str, ...]] = {"cues": (), "implementation": (), "keywords": (), "parameters": ()}
+_KINDS = "routine: how to do something; structure: what to look for; lesson: in this case do that"
+_ANYWAY = "store it also where a stored one differs in a first capital, blanks or a full stop only"
+_VERSION = "the version you read; refused when it is not the present one"
 _NOTES = {
     "added": "",
     "known": "it was stored already",
@@ -117,13 +120,13 @@ def build_server(store: ConceptStore, *, read_only: bool = False) -> MCPServer[A
         read_only: leave the tools that write out.
     """
     server: MCPServer[Any] = MCPServer("pilotage-memory", instructions=INSTRUCTIONS, log_level="WARNING")
-    reads, writes = _Reader(store), _Writer(store)
-    readers: list[Callable[..., BaseModel]] = [reads.recall, reads.search, reads.get, reads.list_page, reads.history]
-    writers: list[Callable[..., BaseModel]] = [writes.revise, writes.forget, writes.feedback, writes.undo]
+    tools = _Tools(store)
+    readers: list[Callable[..., BaseModel]] = [tools.recall, tools.search, tools.get, tools.list_page, tools.history]
+    writers: list[Callable[..., BaseModel]] = [tools.revise, tools.forget, tools.feedback, tools.undo]
     for tool in readers:
-        server.add_tool(_sentences(tool), "list" if tool == reads.list_page else None, annotations=_READS)
+        server.add_tool(_sentences(tool), "list" if tool == tools.list_page else None, annotations=_READS)
     if not read_only:
-        server.add_tool(_sentences(writes.add), annotations=_ADDS)
+        server.add_tool(_sentences(tools.add), annotations=_ADDS)
         for tool in writers:
             server.add_tool(_sentences(tool), annotations=_CHANGES)
 
@@ -137,8 +140,8 @@ def build_server(store: ConceptStore, *, read_only: bool = False) -> MCPServer[A
     return server
 
 
-class _Reader:
-    """The tools that read; a tool's docstring is what the client's model sees."""
+class _Tools:
+    """The tools; a tool's docstring is what the client's model sees."""
 
     def __init__(self, store: ConceptStore) -> None:
         self._store = store
@@ -150,9 +153,9 @@ class _Reader:
         max_tokens: Annotated[int, Field(ge=20, le=8000, description="how long the text may be")] = 400,
     ) -> RecallResult:
         """Notes that may help with a task, as one quoted text within a token budget. Empty when none is near."""
-        found = self._store.recall(task, limit)
-        related = [hit.concept for hit in found.related]
-        shown = render(found.concepts, max_tokens, related=related, types=self._store.types_of(found.concepts))
+        recalled = self._store.recall(task, limit)
+        related = [hit.concept for hit in recalled.related]
+        shown = render(recalled.concepts, max_tokens, related=related, types=self._store.types_of(recalled.concepts))
         return RecallResult(text=shown.text, ids=list(shown.ids), left_out=list(shown.left_out))
 
     def search(self, query: str, limit: Limit = 5) -> ConceptList:
@@ -179,53 +182,32 @@ class _Reader:
         """Everything that happened to a concept, oldest first."""
         return History(events=[_event_line(event) for event in self._store.history(id)])
 
-
-class _Writer:
-    """The tools that write."""
-
-    def __init__(self, store: ConceptStore) -> None:
-        self._store = store
-
     def add(
         self,
         title: Annotated[str, Field(description="what the concept is for, in one line")],
-        kind: Annotated[
-            ConceptKind,
-            Field(
-                description="routine: how to do something; structure: what to look for; lesson: in this case do that"
-            ),
-        ] = "routine",
+        kind: Annotated[ConceptKind, Field(description=_KINDS)] = "routine",
         description: str = "",
         cues: Annotated[list[str], Field(description="when it applies")] = [],  # noqa: B006  (pydantic copies it)
         implementation: Annotated[list[str], Field(description="steps, or lines of a program sketch")] = [],  # noqa: B006
         parameters: Annotated[list[Parameter], Field(description="what varies between uses")] = [],  # noqa: B006
         output_typing: str = "",
-        anyway: Annotated[
-            bool,
-            Field(
-                description="store it also where a stored one differs in a first capital, blanks or a full stop only"
-            ),
-        ] = False,
+        anyway: Annotated[bool, Field(description=_ANYWAY)] = False,
         reason: Reason = "",
     ) -> WriteResult:
         """Store a concept that other tasks can use: no numbers, names or answers of one task.
 
         It is provisional at first. What is stored word for word is counted once more and keeps its id and spelling.
         """
-        draft = _harmless(
-            ConceptDraft.parse(
-                {
-                    "title": title,
-                    "kind": kind,
-                    "description": description,
-                    "cues": cues,
-                    "implementation": implementation,
-                    "parameters": parameters,
-                    "output_typing": output_typing,
-                }
-            )
-        )
-        run = _new_run()
+        fields = {
+            "title": title,
+            "kind": kind,
+            "description": description,
+            "cues": cues,
+            "implementation": implementation,
+            "parameters": parameters,
+            "output_typing": output_typing,
+        }
+        draft, run = _harmless(ConceptDraft.parse(fields)), _new_run()
         (made,) = self._store.propose([draft], actor="mcp", cause=reason, run=run, allow_duplicate=anyway)
         return WriteResult(ids=[made.id], change=run, note=_NOTES[made.outcome])
 
@@ -233,9 +215,7 @@ class _Writer:
         self,
         id: Id,
         changes: Annotated[dict[str, Any], Field(description="fields as in `add`, with their whole new value")],
-        expected_version: Annotated[
-            int | None, Field(description="the version you read; refused when it is not the present one")
-        ] = None,
+        expected_version: Annotated[int | None, Field(description=_VERSION)] = None,
         reason: Reason = "",
     ) -> WriteResult:
         """Change a concept's content. Its credit stays; it becomes provisional again."""

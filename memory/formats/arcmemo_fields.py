@@ -34,13 +34,7 @@ def with_known_keys(value: Mapping[Any, Any], known: Collection[str]) -> Mapping
 
 
 class Fields:
-    """The fields of one object. Whatever is not as it should be is told to `note`.
-
-    Args:
-        where: place of the object in its file.
-        value: the object.
-        note: called with a place and a sentence.
-    """
+    """The fields of one object. Whatever is not as it should be goes to `note`, with `where` and a sentence."""
 
     def __init__(self, where: str, value: Mapping[Any, Any], note: Note) -> None:
         self._where = where
@@ -49,10 +43,7 @@ class Fields:
 
     def text(self, key: str, *others: str) -> str:
         """A field's text; the first of `others` that is there stands in for a field that is missing."""
-        found = self._find(key, others)
-        if found is None:
-            return ""
-        used, value = found
+        used, value = self._find(key, others)
         if isinstance(value, str):
             return one_line(value)
         self._note(f"{used} is {_sort(value)}: read as text")
@@ -62,10 +53,11 @@ class Fields:
 
     def texts(self, key: str, *others: str, null: bool = False) -> list[str]:
         """A field's list of texts; a lone text is a list of one. With `null`, null is no defect."""
-        found = self._find(key, others, null_is_a_defect=not null)
-        if found is None:
+        used, value = self._find(key, others)
+        if value == "":
+            if key in self._value and self._value[key] is None and not null:
+                self._note(f"{key} is null: read as an empty list")
             return []
-        used, value = found
         if isinstance(value, str):
             value = [value]
         elif isinstance(value, Mapping):
@@ -140,16 +132,15 @@ class Fields:
         description = self.fitted(plain["description"], 200, f"parameters[{place}].description")
         return {"name": cut(name, 60), "typing": typing, "description": description}
 
-    def _find(self, key: str, others: Collection[str], *, null_is_a_defect: bool = False) -> tuple[str, Any] | None:
+    def _find(self, key: str, others: Collection[str]) -> tuple[str, Any]:
+        """The first of these fields that is there, and its value; no text where there is none."""
         for name in (key, *others):
             value = self._value.get(name)
             if value is not None:
                 if name != key:
                     self._note(f"{name!r} is read as {key!r}")
                 return name, value
-        if null_is_a_defect and key in self._value:
-            self._note(f"{key} is null: read as an empty list")
-        return None
+        return key, ""
 
     def _note(self, what: str) -> None:
         self._note_at(self._where, what)

@@ -25,15 +25,16 @@ _PACKED = (
 def load_document(data: bytes, name: str, repeated: Callable[[str], None] | None = None) -> Any:
     """What a JSON or YAML text says. YAML scalars stay text: a puzzle id such as 00576224 is no octal number.
 
-    Args:
-        data: the text.
-        name: of the file, for messages.
-        repeated: told each key that stands twice in one object, of which the last counts; without it that is refused.
+    `repeated` gets each key that stands twice in one object, of which the last counts; without it that is refused.
 
     Raises:
         MalformedImport: it is too large, too deep, or neither of the two.
     """
-    on_repeated = repeated or _refuse_repeated(name)
+
+    def refuse(key: str) -> None:
+        raise MalformedImport(f"{name} has the field '{key[:60]}' twice in one object: leave one of the two out")
+
+    on_repeated = repeated or refuse
     if len(data) > MAX_BYTES:
         raise MalformedImport(f"{name} has more than {MAX_BYTES >> 20} MB: split it, then import the parts")
     try:
@@ -55,20 +56,13 @@ def load_document(data: bytes, name: str, repeated: Callable[[str], None] | None
 
 
 def unique(pairs: Iterable[tuple[str, Any]], repeated: Callable[[str], None]) -> dict[str, Any]:
-    """An object from its keys and values; of a key that stands twice the last counts, and it is told."""
+    """An object from its keys and values; of a key that stands twice the last counts, after `repeated(key)`."""
     made: dict[str, Any] = {}
     for key, value in pairs:
         if key in made:
             repeated(key)
         made[key] = value
     return made
-
-
-def _refuse_repeated(name: str) -> Callable[[str], None]:
-    def refuse(key: str) -> None:
-        raise MalformedImport(f"{name} has the field '{key[:60]}' twice in one object: leave one of the two out")
-
-    return refuse
 
 
 def refuse_packed(start: bytes, name: str) -> None:

@@ -30,14 +30,7 @@ class Record:
 
 @dataclass
 class Records:
-    """The concepts of a stream, read as they are asked for.
-
-    Args:
-        stream: the file's bytes.
-        name: the file's name, for messages.
-        form: `auto` looks at the first line.
-        skip_bad: leave malformed lines out instead of raising.
-    """
+    """The concepts of a stream of bytes, read as they are asked for; `name` is its file's, for messages."""
 
     stream: IO[bytes]
     name: str

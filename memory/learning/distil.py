@@ -12,7 +12,7 @@ from typing import Any
 
 from pilotage.memory.learning.review import Distilled, Review, VerifiedTask, excerpt
 from pilotage.memory.learning.sketch import Sketch, sketch
-from pilotage.memory.learning.writer import Writer, WritingRequest, read_object, schema
+from pilotage.memory.learning.writer import Writer, ask
 from pilotage.memory.text.lint import keywords, masked
 from pilotage.memory.text.prompt_injection import is_instruction
 from pilotage.memory.text.same_text import distinct
@@ -51,7 +51,7 @@ async def distil(trace: SolvedTrace, writer: Writer) -> Distilled:
     if program is None and not trace.reasoning.strip():
         return review.nothing("nothing to learn from: neither program nor reasoning")
     review.solution = "\n".join(program.lines) if program is not None else trace.reasoning
-    written = _checked(await writer(_request(trace, program)), review)
+    written = _checked(await _written(trace, program, writer), review)
     return _drafted(trace, program, written, review)
 
 
@@ -70,32 +70,24 @@ def _sketch(trace: SolvedTrace, rejected: list[str]) -> Sketch | None:
     return made
 
 
-def _request(trace: SolvedTrace, program: Sketch | None) -> WritingRequest:
-    task = excerpt(masked(trace.task_prompt), _PROMPT_CHARS)
+async def _written(trace: SolvedTrace, program: Sketch | None, writer: Writer) -> dict[str, Any] | None:
+    fields: dict[str, Any] = {
+        "title": {"type": "string", "maxLength": 80},
+        "when": {"type": "string", "maxLength": 200},
+    }
     if program is not None:
-        work, ask = excerpt("\n".join(program.lines), _WORK_CHARS), _ASK_WHEN
+        request, work, max_tokens = _ASK_WHEN, excerpt("\n".join(program.lines), _WORK_CHARS), 96
     else:
-        work, ask = excerpt(masked(trace.reasoning), _WORK_CHARS, last=True), _ASK_STEPS
-    return WritingRequest(
-        system=SYSTEM,
-        prompt=f"{ask}\n\n<task>\n{task}\n</task>\n<solution>\n{work}\n</solution>",
-        json_schema=_schema(steps=program is None),
-        max_tokens=96 if program is not None else 220,
-    )
+        request, work, max_tokens = _ASK_STEPS, excerpt(masked(trace.reasoning), _WORK_CHARS, last=True), 220
+        step = {"type": "string", "maxLength": 140}
+        fields["steps"] = {"type": "array", "items": step, "minItems": 1, "maxItems": 4}
+    task = excerpt(masked(trace.task_prompt), _PROMPT_CHARS)
+    prompt = f"{request}\n\n<task>\n{task}\n</task>\n<solution>\n{work}\n</solution>"
+    return await ask(writer, SYSTEM, prompt, max_tokens, **fields)
 
 
-def _schema(*, steps: bool) -> dict[str, Any]:
-    title = {"type": "string", "maxLength": 80}
-    when = {"type": "string", "maxLength": 200}
-    if not steps:
-        return schema(title=title, when=when)
-    step = {"type": "string", "maxLength": 140}
-    return schema(title=title, when=when, steps={"type": "array", "items": step, "minItems": 1, "maxItems": 4})
-
-
-def _checked(reply: str, review: Review) -> dict[str, Any]:
+def _checked(data: dict[str, Any] | None, review: Review) -> dict[str, Any]:
     """The writer's fields that passed; `steps` only if all of them did."""
-    data = read_object(reply)
     if data is None:
         review.rejected.append("writer: did not reply with a JSON object")
         return {}

@@ -11,7 +11,7 @@ from typing import Any
 
 from pilotage.memory.learning.review import Distilled, Review, VerifiedTask, excerpt
 from pilotage.memory.learning.sketch import sketch
-from pilotage.memory.learning.writer import Writer, WritingRequest, read_object, schema
+from pilotage.memory.learning.writer import Writer, ask
 from pilotage.memory.text.lint import keywords, masked
 from pilotage.memory.text.prompt_injection import is_instruction
 
@@ -43,7 +43,11 @@ async def distil_failure(case: FailureCase, writer: Writer) -> Distilled:
     misled, right = _work(case.misled, case), _work(case.right, case)
     if not misled or not right or misled == right:
         return review.nothing("nothing to learn from: the two ways look the same")
-    data = read_object(await writer(_request(case, misled, right)))
+    complaint = f"\n<evidence>\n{excerpt(masked(case.complaint), 200)}\n</evidence>" if case.complaint else ""
+    task = excerpt(masked(case.task_prompt), _TASK_CHARS)
+    prompt = f"{_ASK}\n\n<task>\n{task}\n</task>\n<misled>\n{misled}\n</misled>{complaint}\n<right>\n{right}\n</right>"
+    line: dict[str, Any] = {"type": "string", "maxLength": 160}
+    data = await ask(writer, _SYSTEM, prompt, 140, when=line, wrong=line, instead=line)
     if data is None:
         return review.nothing("writer: did not reply with a JSON object")
     fields = {name: review.accept(name, data.get(name)) for name in ("when", "wrong", "instead")}
@@ -57,19 +61,6 @@ async def distil_failure(case: FailureCase, writer: Writer) -> Distilled:
         output_typing=case.kind,
         keywords=keywords(case.task_prompt, case.answer),
         pitfall=True,
-    )
-
-
-def _request(case: FailureCase, misled: str, right: str) -> WritingRequest:
-    complaint = f"\n<evidence>\n{excerpt(masked(case.complaint), 200)}\n</evidence>" if case.complaint else ""
-    task = excerpt(masked(case.task_prompt), _TASK_CHARS)
-    line: dict[str, Any] = {"type": "string", "maxLength": 160}
-    return WritingRequest(
-        system=_SYSTEM,
-        prompt=f"{_ASK}\n\n<task>\n{task}\n</task>\n<misled>\n{misled}\n</misled>"
-        f"{complaint}\n<right>\n{right}\n</right>",
-        json_schema=schema(when=line, wrong=line, instead=line),
-        max_tokens=140,
     )
 
 

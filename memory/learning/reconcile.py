@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, get_args
 
 from pilotage.memory.concept import Concept, ConceptDraft, Provenance, Status
 from pilotage.memory.errors import ConceptStoreError, InvalidConcept, StaleConcept, UnknownConcept
-from pilotage.memory.learning.writer import Writer, WritingRequest, read_object, schema
+from pilotage.memory.learning.writer import Writer, ask
 from pilotage.memory.ledger.ledger import Attribution
 from pilotage.memory.search.recall import Hit
 from pilotage.memory.text.programs import is_program, same_method
@@ -74,16 +74,10 @@ async def reconcile(
     doubt: float = DOUBT,
     **by: Unpack[Attribution],
 ) -> Reconciled:
-    """Looks up the nearest concepts, compares, and writes.
+    """Looks up the nearest concepts, compares, and writes; the store is used in a thread.
 
-    Args:
-        store: where the draft goes. It is used in a thread.
-        draft: what is proposed.
-        writer: asked where the text leaves doubt; None takes that for new.
-        provenance: where the draft came from; the caller vouches for it.
-        status: `trusted` only for what public evidence supports.
-        doubt: cosine from which on a writer is asked.
-        by: who stores it and why; `distil` unless an actor is named.
+    See `ConceptStore.propose` for what is not said here, and `compare` for the writer and `doubt`. The actor is
+    `distil` unless one is named.
     """
     near = await asyncio.to_thread(store.search, draft.search_text, _NEAR)
     comparison = await compare(draft, near, writer, doubt=doubt)
@@ -110,7 +104,16 @@ async def compare(
         return Comparison("new", why="nothing stored is near")
     if writer is None:
         return Comparison("new", why="nothing stored says the same")
-    return _read(await writer(_request(draft, doubtful)), doubtful)
+    notes = "\n".join(f"{number}. {_shown(concept)}" for number, concept in enumerate(doubtful, start=1))
+    data = await ask(
+        writer,
+        _SYSTEM,
+        f"{_ASK}\n\n<notes>\n{notes}\n</notes>\n<new>\n{_shown(draft)}\n</new>",
+        24,
+        verdict={"type": "string", "enum": list(get_args(Verdict))},
+        note={"type": "integer", "enum": list(range(len(doubtful) + 1))},
+    )
+    return _read(data, doubtful)
 
 
 def compare_texts(draft: ConceptDraft, near: Sequence[Hit]) -> Comparison | None:
@@ -160,21 +163,7 @@ def _notes(concept: Concept, draft: ConceptDraft) -> tuple[str, ...]:
     return mine if proven or is_program(theirs) else distinct((*mine, *theirs))[: max(_MOST_STEPS, len(mine))]
 
 
-def _request(draft: ConceptDraft, concepts: Sequence[Concept]) -> WritingRequest:
-    notes = "\n".join(f"{number}. {_shown(concept)}" for number, concept in enumerate(concepts, start=1))
-    return WritingRequest(
-        system=_SYSTEM,
-        prompt=f"{_ASK}\n\n<notes>\n{notes}\n</notes>\n<new>\n{_shown(draft)}\n</new>",
-        json_schema=schema(
-            verdict={"type": "string", "enum": list(get_args(Verdict))},
-            note={"type": "integer", "enum": list(range(len(concepts) + 1))},
-        ),
-        max_tokens=24,
-    )
-
-
-def _read(reply: str, concepts: Sequence[Concept]) -> Comparison:
-    data = read_object(reply)
+def _read(data: dict[str, Any] | None, concepts: Sequence[Concept]) -> Comparison:
     if data is None:
         return Comparison("new", why="the writer's verdict could not be read")
     verdict: Any = data.get("verdict")

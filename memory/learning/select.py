@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pilotage.memory.concept import Concept
-from pilotage.memory.learning.writer import Writer, WritingRequest, read_object, schema
+from pilotage.memory.learning.writer import Writer, ask
 from pilotage.memory.render import without
 from pilotage.memory.search.recall import Hit
 from pilotage.memory.text.lint import is_garbage, is_refusal
@@ -52,14 +52,12 @@ async def select(task: str, shortlist: Sequence[Hit], writer: Writer, limit: int
     notes = "\n".join(f"{number}. {_described(hit.concept)}" for number, hit in enumerate(shortlist, start=1))
     failed = f"\n<failed>\n{_quotable(tried)[-300:]}\n</failed>" if tried else ""
     number = {"type": "integer", "minimum": 1, "maximum": len(shortlist)}
-    request = WritingRequest(
-        system=_SELECT_SYSTEM,
-        prompt=f"{_SELECT.format(limit=limit)}\n\n<notes>\n{notes}\n</notes>\n<task>\n"
-        f"{_quotable(task)[:_TASK_CHARS]}\n</task>{failed}",
-        json_schema=schema(fits={"type": "array", "items": number, "maxItems": limit}),
-        max_tokens=8 + 4 * limit,
+    prompt = (
+        f"{_SELECT.format(limit=limit)}\n\n<notes>\n{notes}\n</notes>\n<task>\n"
+        f"{_quotable(task)[:_TASK_CHARS]}\n</task>{failed}"
     )
-    data = read_object(await writer(request))
+    fits = {"type": "array", "items": number, "maxItems": limit}
+    data = await ask(writer, _SELECT_SYSTEM, prompt, 8 + 4 * limit, fits=fits)
     chosen = data.get("fits") if data is not None else None
     if not isinstance(chosen, list):
         return Selection(None, "the writer's selection could not be read")
@@ -71,13 +69,8 @@ async def select(task: str, shortlist: Sequence[Hit], writer: Writer, limit: int
 
 async def caption(task: str, writer: Writer) -> str | None:
     """The task in one sentence, to search with; None where the reply is not fit for that."""
-    request = WritingRequest(
-        system=_CAPTION_SYSTEM,
-        prompt=f"{_CAPTION}\n\n<task>\n{_quotable(task)[:_TASK_CHARS]}\n</task>",
-        json_schema=schema(caption={"type": "string", "maxLength": _CAPTION_CHARS}),
-        max_tokens=60,
-    )
-    data = read_object(await writer(request))
+    prompt = f"{_CAPTION}\n\n<task>\n{_quotable(task)[:_TASK_CHARS]}\n</task>"
+    data = await ask(writer, _CAPTION_SYSTEM, prompt, 60, caption={"type": "string", "maxLength": _CAPTION_CHARS})
     text = data.get("caption") if data is not None else None
     if not isinstance(text, str) or is_garbage(text) or is_refusal(text) or is_instruction(text):
         return None
@@ -91,8 +84,7 @@ def _described(concept: Concept) -> str:
         return "(not shown)"
     parts = [shown.title, *shown.cues]
     if shown.parameters:
-        takes = ", ".join(f"{one.name}: {one.typing}" if one.typing else one.name for one in shown.parameters[:5])
-        parts.append(f"takes {takes}")
+        parts.append(f"takes {', '.join(one.typed for one in shown.parameters[:5])}")
     if shown.pitfall:
         parts.insert(0, "(a pitfall)")
     return _quotable(" | ".join(parts))[:_NOTE_CHARS]

@@ -1,9 +1,8 @@
 """Program sketch: a program that solved one task, with what belonged to that task taken out.
 
-Done on the syntax tree, not by a model, so it is right every time: values assigned from literals become
-parameters, literals that stand in the task's text or are handed to the program's own functions become placeholders,
-comments, sentences and names of people go. A sketch is the most useful hint for a small model: it has run, and was
-right once.
+Done on the syntax tree, not by a model: values assigned from literals become parameters, literals that stand in
+the task's text or are handed to the program's own functions become placeholders, comments, sentences and names of
+people go. A sketch is the most useful hint for a small model: it has run, and was right once.
 """
 
 from __future__ import annotations
@@ -38,16 +37,9 @@ class Sketch:
 
 
 def sketch(program: str, prompt: str, answer: str = "") -> Sketch | None:
-    """The program without its task.
+    """The program without its task: nothing of the task's text (`prompt`) or of its answer stays in it.
 
-    Args:
-        program: Python source that solved the task.
-        prompt: the task's text.
-        answer: what the program found; it may not stay in it either.
-
-    Returns:
-        the sketch, or None when the program cannot be read, reaches outside, is too long to be a hint, or keeps
-        nothing of its own.
+    None when the program cannot be read, reaches outside, is too long to be a hint, or keeps nothing of its own.
     """
     try:
         tree = ast.parse(program)
@@ -55,7 +47,7 @@ def sketch(program: str, prompt: str, answer: str = "") -> Sketch | None:
         return None
     if any(map(_reaches_outside, ast.walk(tree))):
         return None
-    generaliser = _Generaliser(prompt, answer, _identifiers(tree))
+    generaliser = _Generaliser(prompt, answer, {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)})
     tree = ast.fix_missing_locations(generaliser.visit(tree))
     lines = ast.unparse(tree).splitlines()
     if not lines or len(lines) > _MAX_LINES or max(map(len, lines)) > _MAX_WIDTH:
@@ -85,12 +77,12 @@ class _Generaliser(ast.NodeTransformer):
         for statement in node.body:
             if not isinstance(statement, ast.FunctionDef):
                 self._take_arguments(statement)
-            target = _assigned_literal(statement)
-            if target is None:
+            assigned = _assigned_literal(statement)
+            if assigned is None:
                 kept.append(self.visit(statement))
                 continue
-            name = self._clean(target.id)
-            self._parameter(name, _value_of(statement))
+            name = self._clean(assigned[0])
+            self._parameter(name, assigned[1])
             kept.append(ast.Assign([ast.Name(name, ast.Store())], ast.Constant(...)))
         node.body = [statement for statement in kept if statement is not None]
         return node
@@ -112,12 +104,11 @@ class _Generaliser(ast.NodeTransformer):
         return self.visit_Constant(ast.Constant(joined))  # a sentence in pieces
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
-        parts = [
-            part
+        node.values = [
+            part if isinstance(part, ast.Constant) else self.visit(part)
             for part in node.values
             if not (isinstance(part, ast.Constant) and (self._belongs_to_task(part.value) or _is_prose(part.value)))
         ]
-        node.values = [part if isinstance(part, ast.Constant) else self.visit(part) for part in parts]
         return node
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
@@ -216,10 +207,6 @@ def _reaches_outside(node: ast.AST) -> bool:
     return any(module.split(".")[0] in _OUTSIDE for module in modules)
 
 
-def _identifiers(tree: ast.AST) -> set[str]:
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-
-
 def _computes(node: ast.AST) -> bool:
     """Whether a node does more than to hold or print a value."""
     if isinstance(node, ast.Call):
@@ -227,8 +214,8 @@ def _computes(node: ast.AST) -> bool:
     return isinstance(node, ast.operator | ast.cmpop | ast.comprehension | ast.For | ast.While | ast.Subscript)
 
 
-def _assigned_literal(statement: ast.stmt) -> ast.Name | None:
-    """The variable that a statement sets to a literal, if it does only that."""
+def _assigned_literal(statement: ast.stmt) -> tuple[str, ast.expr] | None:
+    """The variable that a statement sets to a literal of the task, and that, if it does only that."""
     if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
         target, value = statement.targets[0], statement.value
     elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
@@ -237,12 +224,9 @@ def _assigned_literal(statement: ast.stmt) -> ast.Name | None:
         return None
     if not isinstance(target, ast.Name) or not _is_literal(value):
         return None
-    return None if _is_start_value(value) else target
-
-
-def _value_of(statement: ast.stmt) -> ast.expr:
-    assert isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None
-    return statement.value
+    literal = ast.literal_eval(value)
+    is_start = literal in (0, 1, "", None) or not literal  # where a computation starts: 0, 1, '', [], True
+    return None if is_start else (target.id, value)
 
 
 def _is_literal(node: ast.expr) -> bool:
@@ -251,11 +235,6 @@ def _is_literal(node: ast.expr) -> bool:
     except (ValueError, TypeError):
         return False
     return True
-
-
-def _is_start_value(node: ast.expr) -> bool:
-    """Whether a literal is where a computation starts, not what the task gave: 0, 1, '', [], True."""
-    return ast.literal_eval(node) in (0, 1, "", None) or not ast.literal_eval(node)
 
 
 def _type_name(node: ast.expr) -> str:

@@ -1,7 +1,7 @@
 """Writer: how this package asks for text without knowing who writes it, and how it reads the reply.
 
-A reply is untrusted: it may be a refusal, an error page, half a JSON object, or what a poisoned task wanted. Nothing in
-it counts before it has been read as one JSON object of a bounded size and its fields have been checked.
+A reply is untrusted: it may be a refusal, an error page, half a JSON object, or what a poisoned task asked for.
+Nothing in it counts before it has been read as one JSON object of a bounded size and its fields have been checked.
 """
 
 from __future__ import annotations
@@ -32,23 +32,30 @@ class Writer(Protocol):
         ...
 
 
-def schema(**properties: dict[str, Any]) -> dict[str, Any]:
-    """The JSON schema of an object with exactly these properties, all required."""
-    return {
+async def ask(
+    writer: Writer, system: str, prompt: str, max_tokens: int, **properties: dict[str, Any]
+) -> dict[str, Any] | None:
+    """The JSON object in a writer's reply, None where there is none that can be read. Its values are still unchecked.
+
+    Args:
+        writer: who is asked.
+        system: stable text.
+        prompt: the task.
+        max_tokens: of the reply.
+        properties: JSON schemas of the object's properties, all of which are required, and no others allowed.
+    """
+    json_schema = {
         "type": "object",
         "properties": properties,
         "required": list(properties),
         "additionalProperties": False,
     }
-
-
-def read_object(reply: str) -> dict[str, Any] | None:
-    """The JSON object in a reply, None where there is none that can be read. Its values are still unchecked."""
+    reply = await writer(WritingRequest(system, prompt, json_schema, max_tokens))
     if len(reply) > _LONGEST:
         return None
-    found = re.search(r"\{.*\}", reply, re.DOTALL)
+    outermost = re.search(r"\{.*\}", reply, re.DOTALL)
     try:
-        data = json.loads(found.group()) if found else None
+        data = json.loads(outermost.group()) if outermost else None
     except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None

@@ -31,7 +31,6 @@ class Database:
     """
 
     def __init__(self, url: str, *, busy_seconds: float = 30.0) -> None:
-        self._busy_seconds = busy_seconds
         self._pid = os.getpid()
         try:
             parsed = make_url(url)
@@ -53,13 +52,12 @@ class Database:
         try:
             self.dialect = parsed.get_backend_name()
             self.name = (parsed.database if self.dialect == "sqlite" else None) or shown
-            options: dict[str, Any] = {"connect_args": {"timeout": busy_seconds}}
-            if self.dialect != "sqlite":
-                # A pooled connection may have died with its server, which the ping finds out.
-                options = {"pool_pre_ping": True}
+            connect: dict[str, Any] = {"timeout": busy_seconds}
             if self.dialect == "postgresql":
-                options["connect_args"] = {name: value for name, value in CONNECT.items() if name not in parsed.query}
-            self._engine = create_engine(parsed, pool_size=8, max_overflow=-1, **options)
+                connect = {name: value for name, value in CONNECT.items() if name not in parsed.query}
+            # A pooled connection may have died with its server, which the ping finds out.
+            ping = self.dialect == "postgresql"
+            self._engine = create_engine(parsed, pool_size=8, max_overflow=-1, pool_pre_ping=ping, connect_args=connect)
         except (ArgumentError, NoSuchModuleError) as error:
             raise LedgerError(f"'{shown}' is not a database URL that can be opened: {error}") from None
         except ModuleNotFoundError as error:
@@ -68,9 +66,11 @@ class Database:
                 f"'{shown}' needs the driver '{error.name}': install it with `pip install '{package}'`"
             ) from None
         self._closed = False
-        self._limits = PostgresLimits(self._engine, busy_seconds) if self.dialect == "postgresql" else None
+        self._limits: PostgresLimits | None = None
         if self.dialect == "sqlite":
             prepare_sqlite(self._engine, busy_seconds)
+        else:
+            self._limits = PostgresLimits(self._engine, busy_seconds)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
-LINE, TITLE, DESCRIPTION = 300, 120, 1000
+LINE, TITLE = 300, 120
 
 
 def one_line(text: str) -> str:
@@ -22,19 +22,19 @@ def cut(text: str, length: int) -> str:
     return f"{short} ..."
 
 
-def split(text: str, length: int = LINE) -> list[str]:
-    """The lines of a text; one over `length` characters becomes several, and its indent is kept."""
+def split(text: str) -> list[str]:
+    """The lines of a text; one over `LINE` characters becomes several, and its indent is kept."""
     lines: list[str] = []
     for line in text.replace("\0", " ").splitlines():
         line = line.rstrip()
-        if len(line) <= length:
+        if len(line) <= LINE:
             lines += [line] if line.strip() else []
             continue
-        indent = line[: len(line) - len(line.lstrip())][: length // 2]
-        lines += textwrap.wrap(line.strip(), length, initial_indent=indent, subsequent_indent=indent)
+        indent = line[: len(line) - len(line.lstrip())][: LINE // 2]
+        lines += textwrap.wrap(line.strip(), LINE, initial_indent=indent, subsequent_indent=indent)
     return lines
 
 
-def sentences(texts: Iterable[str], length: int = LINE) -> list[str]:
-    """Texts as single lines, each at most `length` characters long."""
-    return [part for text in texts for part in textwrap.wrap(one_line(text), length)]
+def sentences(texts: Iterable[str]) -> list[str]:
+    """Texts as single lines, each at most `LINE` characters long."""
+    return [part for text in texts for part in textwrap.wrap(one_line(text), LINE)]

@@ -100,17 +100,16 @@ def is_garbage(text: str) -> bool:
 
 def constants(prompt: str) -> frozenset[str]:
     """Numbers of a task that would give it away: decimals, and those of two or more digits."""
-    found = {number.replace(",", "") for number in _NUMBER.findall(prompt)}
-    found |= {_WORDED[word] for word in re.findall(r"[a-z]+", prompt.lower()) if word in _WORDED}
-    return frozenset(number for number in found if len(number) > 1)
+    numbers = {number.replace(",", "") for number in _NUMBER.findall(prompt)}
+    numbers |= {_WORDED[word] for word in re.findall(r"[a-z]+", prompt.lower()) if word in _WORDED}
+    return frozenset(number for number in numbers if len(number) > 1)
 
 
 def names(prompt: str) -> frozenset[str]:
     """Proper names of a task, lower case. A guess from capitals: a word also written small is none."""
     prompt = _TERM.sub(lambda term: term.group().lower(), prompt)
-    found = {word for pattern in _NAMED for word in pattern.findall(prompt)}
-    small = set(re.findall(r"\b[a-z]+\b", prompt))
-    return frozenset({word.lower() for word in found} - small - _NO_NAMES)
+    capitalised = {word.lower() for pattern in _NAMED for word in pattern.findall(prompt)}
+    return frozenset(capitalised - set(re.findall(r"\b[a-z]+\b", prompt)) - _NO_NAMES)
 
 
 def _on_the_way(prompt: str, answer: str) -> frozenset[float]:
@@ -126,39 +125,28 @@ def _on_the_way(prompt: str, answer: str) -> frozenset[float]:
     return frozenset(round(value, _PLACES) for value in made if not (value.is_integer() and value < 10))
 
 
-def _value(number: str) -> float:
-    return round(float(number), _PLACES)
-
-
 def leaks(text: str, prompt: str, answer: str) -> list[str]:
     """What of the task or its answer stands in the text; empty when it is general."""
     words = set(re.findall(r"[^\W\d_]+", text.lower()))
-    found = sorted((constants(prompt) | constants(answer)) & constants(text))
+    leaked = sorted((constants(prompt) | constants(answer)) & constants(text))
     made = _on_the_way(prompt, answer)
-    found += sorted(number for number in constants(text) - _COMMON - set(found) if _value(number) in made)
-    found += [worked.group() for worked in _WORKED.finditer(text)] if not found else []
-    found += sorted(names(prompt) & words)
+    leaked += sorted(
+        number for number in constants(text) - _COMMON - set(leaked) if round(float(number), _PLACES) in made
+    )
+    leaked += [worked.group() for worked in _WORKED.finditer(text)] if not leaked else []
+    leaked += sorted(names(prompt) & words)
     plain = answer.strip().lower()
     spoken = len(plain) > 2 and plain not in _PLAIN_ANSWERS and not constants(plain)
     if spoken and re.search(rf"(?<!\w){re.escape(plain)}(?!\w)", text.lower()):
-        found.append(plain)
-    return found
+        leaked.append(plain)
+    return leaked
 
 
 def _foreign(text: str) -> set[str]:
     """Scripts other than Latin and Greek (whose letters are symbols) that the letters of a text belong to."""
     letters = {letter for letter in text if letter.isalpha() and not letter.isascii()}
     scripts = {unicodedata.name(letter, "UNKNOWN").split()[0] for letter in letters}
-    return scripts - {
-        "LATIN",
-        "GREEK",
-        "MICRO",
-        "MATHEMATICAL",
-        "SUPERSCRIPT",
-        "SUBSCRIPT",
-        "MODIFIER",
-        "DOUBLE-STRUCK",
-    }
+    return scripts - set("LATIN GREEK MICRO MATHEMATICAL SUPERSCRIPT SUBSCRIPT MODIFIER DOUBLE-STRUCK".split())
 
 
 # What a sentence on a method has no need of, although it could reach a prompt as data: tags, fences, roles, headings.
@@ -179,20 +167,15 @@ def faults(text: str, prompt: str, answer: str, *, solution: str = "") -> list[s
         answer: its answer.
         solution: what solved it; a word of its own stands for the method, wherever the task has it.
     """
-    reasons = []
-    if is_instruction(text):
-        reasons.append("reads as an instruction")
-    line = " ".join(text.split())
-    if _MARKUP.search(line):
-        reasons.append("carries marks that a prompt is built of")
-    if is_refusal(text):
-        reasons.append("is a refusal or an error message")
-    if _STATED.search(text):
-        reasons.append("states an answer")
-    if _foreign(text) - _foreign(prompt):
-        reasons.append("is written in another script than its task")
-    if is_garbage(text):
-        reasons.append("is not readable text")
+    judged = {
+        "reads as an instruction": is_instruction(text),
+        "carries marks that a prompt is built of": _MARKUP.search(" ".join(text.split())),
+        "is a refusal or an error message": is_refusal(text),
+        "states an answer": _STATED.search(text),
+        "is written in another script than its task": _foreign(text) - _foreign(prompt),
+        "is not readable text": is_garbage(text),
+    }
+    reasons = [reason for reason, holds in judged.items() if holds]
     method = {word[:_STEM] for word in content_words(solution.replace("_", " "))}
     strange = sorted(planted_words(prompt) & set(content_words(text)))
     strange = [word for word in strange if word[:_STEM] not in method]
@@ -208,7 +191,7 @@ def masked(text: str) -> str:
     """The text with its telling numbers and names taken out, as the writer sees it: it cannot copy what it lacks."""
     for name in sorted(names(text), key=len, reverse=True):
         text = re.sub(rf"\b{name}\b", "someone", text, flags=re.IGNORECASE)
-    return _NUMBER.sub(lambda found: "N" if len(found.group()) > 1 else found.group(), text)
+    return _NUMBER.sub(lambda number: "N" if len(number.group()) > 1 else number.group(), text)
 
 
 def keywords(prompt: str, answer: str) -> list[str]:

@@ -147,9 +147,9 @@ def _split(order: Sequence[HeldBack]) -> Iterator[HeldBack]:
         return
     for width in range(2, _WIDEST + 1):
         runs = [order[start : start + width] for start in range(len(order) - width + 1)]
-        found = [part for run in runs if is_instruction(_together(run)) for part in run]
-        if found:
-            yield from found
+        spread = [part for run in runs if is_instruction(_together(run)) for part in run]
+        if spread:
+            yield from spread
             return
 
 
@@ -192,16 +192,15 @@ def readings(text: str) -> set[str]:
     """What the text says to somebody who reads past the usual disguises."""
     bare = text if text.isascii() else _bare(text)
     spoken = re.sub(r"[_\-*~`]+", " ", bare)
-    found = {bare, re.sub(r"[ \t]+", " ", spoken), re.sub(r"\s+", " ", spoken)}
-    found.add(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", spoken))
+    read = {bare, re.sub(r"[ \t]+", " ", spoken), re.sub(r"\s+", " ", spoken)}
+    read.add(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", spoken))
     if not bare.isascii():
-        found.add(re.sub(r"[^\W\d_]+", lambda word: word.group().translate(_LOOKALIKES), bare))
+        read.add(re.sub(r"[^\W\d_]+", lambda word: word.group().translate(_LOOKALIKES), bare))
     spaced = _SPACED.sub(lambda run: re.sub(r"\W|_", "", run.group()), re.sub(r"[ \t]{2,}", " | ", bare))
-    found.add(spaced.replace(" | ", " "))
+    read.add(spaced.replace(" | ", " "))
     if not _DIGITS.isdisjoint(bare):
-        found.add(re.sub(r"\b(?=\w*[a-z])[\w@$]+", lambda word: word.group().translate(_LEET), bare))
-    found |= set(_decoded(bare))
-    return found
+        read.add(re.sub(r"\b(?=\w*[a-z])[\w@$]+", lambda word: word.group().translate(_LEET), bare))
+    return read.union(_decoded(bare))
 
 
 def _bare(text: str) -> str:
