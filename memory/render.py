@@ -1,4 +1,4 @@
-"""Concepts to prompt text: quoted as data, most useful first, never over the token budget, and told what is not shown.
+"""Concepts to prompt text: quoted as data, most useful first, never over the token budget, with what is not shown.
 
 The chosen concepts come in full as far as they fit (ArcMemo, arXiv 2509.04439, section 3), then the definitions of the
 types that their parameters refer to, then related concepts by name. The frame is short: a small machine reads about 50

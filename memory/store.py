@@ -37,9 +37,9 @@ from pilotage.memory.search.vectors import VectorStore
 
 if TYPE_CHECKING:  # rooms that are imported when they are used
     from pilotage.memory.doctor import CheckResult
+    from pilotage.memory.formats.exporting import Format as ExportFormat
     from pilotage.memory.formats.importing import ImportReport
     from pilotage.memory.formats.importing import OnProgress as ImportProgress
-    from pilotage.memory.formats.jsonl import Format as ExportFormat
     from pilotage.memory.formats.records import SourceFormat
     from pilotage.memory.ledger.listing import Sort
     from pilotage.memory.ledger.stats import StoreStats
@@ -437,7 +437,7 @@ class ConceptStore:
             target: a file appears only when it is complete.
             form: `jsonl`, from which `import_` makes an equal store, or `arcmemo`, without retired concepts.
         """
-        from pilotage.memory.formats.jsonl import export
+        from pilotage.memory.formats.exporting import export
 
         return export(self._ledger, self.namespace, target, form)
 

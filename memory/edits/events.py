@@ -103,13 +103,13 @@ def fields_of(connection: Connection, ids: Iterable[str]) -> dict[str, dict[str,
 
 def ids_by_hash(connection: Connection, namespace: str, hashes: Iterable[str]) -> dict[str, str]:
     """Content hash to id, for those of some hashes that the ledger knows."""
-    found: dict[str, str] = {}
+    id_of: dict[str, str] = {}
     for part in parts(dict.fromkeys(hashes)):
         query = select(concepts.c.content_hash, concepts.c.id).where(
             concepts.c.namespace == namespace, concepts.c.content_hash.in_(part)
         )
-        found.update((row.content_hash, row.id) for row in connection.execute(query))
-    return found
+        id_of.update((row.content_hash, row.id) for row in connection.execute(query))
+    return id_of
 
 
 def insert_new(space: Namespace, connection: Connection, new: Sequence[NewConcept], by: By) -> None:

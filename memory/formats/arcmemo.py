@@ -219,11 +219,11 @@ class ArcMemoReader:
 
     def _typing(self, text: str) -> str:
         """A typing; `Name := definition` defines a type on the way, as it does in ArcMemo."""
-        found = _TYPEDEF.match(text)
-        if found is None:
+        typedef = _TYPEDEF.match(text)
+        if typedef is None:
             return text
-        self._types.setdefault(found[1], found[2].strip())
-        return found[1]
+        self._types.setdefault(typedef[1], typedef[2].strip())
+        return typedef[1]
 
     def _entry(self, where: str, draft: dict[str, Any], used_in: list[str]) -> Iterator[Entry]:
         used_in = list(dict.fromkeys(cut(task, 200) for task in used_in))[:1000]

@@ -89,8 +89,8 @@ class Fields:
             self._note("parameters is null: read as an empty list")
         elif value is not None and not isinstance(value, list):
             self._note(f"parameters is {_sort(value)}: left out")
-        found = value if isinstance(value, list) else []
-        parameters = [one for place, item in enumerate(found) if (one := self._parameter(place, item)) is not None]
+        items = value if isinstance(value, list) else []
+        parameters = [one for place, item in enumerate(items) if (one := self._parameter(place, item)) is not None]
         if len(parameters) > 12:
             self._note(f"parameters has {len(parameters)}: the first 12 are kept")
         return parameters[:12]

@@ -14,7 +14,7 @@ from pilotage.memory.concept import CONCEPT_FORMAT, MOST_COUNTED, Concept, Conce
 from pilotage.memory.errors import InvalidConcept, MalformedImport
 from pilotage.memory.formats.arcmemo import ArcMemoReader, Defect
 from pilotage.memory.formats.documents import LONG_NUMBER, MAX_BYTES, load_document, refuse_packed, unique
-from pilotage.memory.formats.jsonl import EXPORT_FORMAT, HEADER
+from pilotage.memory.formats.exporting import EXPORT_FORMAT, HEADER
 
 _MAX_LINE = 1024 * 1024  # a concept at all its bounds has about 40 kB
 SourceFormat = Literal["auto", "jsonl", "arcmemo"]

@@ -81,8 +81,8 @@ async def reconcile(
     """
     near = await asyncio.to_thread(store.search, draft.search_text, _NEAR)
     comparison = await compare(draft, near, writer, doubt=doubt)
-    entry = _Entry(store, draft, provenance, status, {"actor": "distil", **by})
-    return await asyncio.to_thread(entry.write, comparison, near)
+    who: Attribution = {"actor": "distil", **by}
+    return await asyncio.to_thread(_carry_out, store, draft, comparison, near, provenance, status, who)
 
 
 async def compare(
@@ -185,53 +185,48 @@ def _by_similarity(near: Sequence[Hit]) -> list[Hit]:
     return sorted(near, key=lambda hit: -hit.similarity)
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """One draft on its way into a store."""
+def _carry_out(
+    store: ConceptStore,
+    draft: ConceptDraft,
+    comparison: Comparison,
+    near: Sequence[Hit],
+    provenance: Provenance | None,
+    status: Status,
+    by: Attribution,
+) -> Reconciled:
+    target, why = comparison.target, comparison.why
 
-    store: ConceptStore
-    draft: ConceptDraft
-    provenance: Provenance | None
-    status: Status
-    by: Attribution
-
-    def write(self, comparison: Comparison, near: Sequence[Hit]) -> Reconciled:
-        """Carries the verdict out."""
-        target = comparison.target
-        if target is None or comparison.verdict == "new":
-            return self._add(comparison.why)
-        if comparison.verdict == "contradicts":
-            return self._oppose(target, comparison.why)
-        if comparison.verdict == "extends":
-            version = next((hit.concept.version for hit in near if hit.concept.id == target), None)
-            try:
-                concept = self.store.get(target)
-                if self.status == "provisional" and concept.status == "trusted":
-                    return self._add(f"'{target}' is trusted, and nothing supports this yet")
-                if changes := extension(concept, self.draft):
-                    self.store.revise(target, changes, expected_version=version, **self.by)
-            except (StaleConcept, UnknownConcept, InvalidConcept) as error:
-                # Somebody else was faster, or the two do not fit into one: then the draft stands for itself.
-                return self._add(f"could not extend '{target}': {error}")
-        try:
-            id = self.store.repeat(target, self.draft, provenance=self.provenance, status=self.status, **self.by)
-        except UnknownConcept as error:
-            return self._add(f"could not repeat '{target}': {error}")
-        return Reconciled(id, self.store.get(id).title, comparison.verdict, comparison.why)
-
-    def _add(self, why: str) -> Reconciled:
-        (made,) = self.store.propose([self.draft], provenance=self.provenance, status=self.status, **self.by)
-        title = self.store.get(made.id).title
+    def add(why: str) -> Reconciled:
+        (made,) = store.propose([draft], provenance=provenance, status=status, **by)
+        title = store.get(made.id).title
         if made.outcome != "added":  # stored, but not among the nearest, or stored meanwhile
             return Reconciled(made.id, title, "duplicate", "the same text")
         return Reconciled(made.id, title, "new", why)
 
-    def _oppose(self, target: str, why: str) -> Reconciled:
-        by: Attribution = {**self.by, "cause": f"{self.by.get('cause', '')} contradicts {target}".strip()}
-        id = self.store.add(self.draft, provenance=self.provenance, **by)
+    if target is None or comparison.verdict == "new":
+        return add(why)
+    if comparison.verdict == "contradicts":
+        by = {**by, "cause": f"{by.get('cause', '')} contradicts {target}".strip()}
+        id = store.add(draft, provenance=provenance, **by)
         if id != target:
             try:
-                self.store.dispute(id, target, **by)
+                store.dispute(id, target, **by)
             except ConceptStoreError as error:
                 why = f"{why}; could not be marked: {error}"
-        return Reconciled(id, self.store.get(id).title, "contradicts", why)
+        return Reconciled(id, store.get(id).title, "contradicts", why)
+    if comparison.verdict == "extends":
+        version = next((hit.concept.version for hit in near if hit.concept.id == target), None)
+        try:
+            concept = store.get(target)
+            if status == "provisional" and concept.status == "trusted":
+                return add(f"'{target}' is trusted, and nothing supports this yet")
+            if changes := extension(concept, draft):
+                store.revise(target, changes, expected_version=version, **by)
+        except (StaleConcept, UnknownConcept, InvalidConcept) as error:
+            # Somebody else was faster, or the two do not fit into one: then the draft stands for itself.
+            return add(f"could not extend '{target}': {error}")
+    try:
+        id = store.repeat(target, draft, provenance=provenance, status=status, **by)
+    except UnknownConcept as error:
+        return add(f"could not repeat '{target}': {error}")
+    return Reconciled(id, store.get(id).title, comparison.verdict, why)

@@ -143,9 +143,9 @@ class Ledger:
         query = select(concepts.c.body)
         there = (id_ for id_ in ids if "\0" not in id_)  # which PostgreSQL cannot even be asked for
         rows = (body for part in parts(there) for body in connection.scalars(query.where(concepts.c.id.in_(part))))
-        found = map(Concept.stored, rows)
+        stored = map(Concept.stored, rows)
         # Not left to SQL: given a namespace, SQLite reads all of it instead of looking the ids up.
-        return {concept.id: concept for concept in found if namespace in (None, concept.namespace)}
+        return {concept.id: concept for concept in stored if namespace in (None, concept.namespace)}
 
     def every(self, connection: Connection, namespace: str, *, retired: bool = False) -> Iterator[Concept]:
         """Every concept, oldest first."""
@@ -166,12 +166,12 @@ class Ledger:
 
     def histories(self, connection: Connection, namespace: str, ids: Iterable[str]) -> dict[str, list[Event]]:
         """Every event of these concepts by concept id, oldest first."""
-        found: dict[str, list[Event]] = {id_: [] for id_ in ids}
+        history_of: dict[str, list[Event]] = {id_: [] for id_ in ids}
         query = select(events).where(events.c.namespace == namespace).order_by(events.c.seq)
-        for part in parts(found):
+        for part in parts(history_of):
             for row in connection.execute(query.where(events.c.concept_id.in_(part))):
-                found[row.concept_id].append(event_of(row))
-        return found
+                history_of[row.concept_id].append(event_of(row))
+        return history_of
 
     def last_change(self, connection: Connection, namespace: str) -> int:
         """Number of the last event that changed what a search may return; 0 for none."""

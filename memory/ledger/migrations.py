@@ -92,18 +92,18 @@ def _add_runs_and_changes(connection: Connection) -> None:
     query = select(events.c.seq, events.c.concept_id, events.c.action, events.c.body).order_by(
         events.c.concept_id, events.c.seq
     )
-    found: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for _, history in groupby(connection.execute(query).all(), key=lambda row: row.concept_id):
-        found += _replay(list(history))
-    statement = update(events).where(events.c.seq == bindparam("number")).values(changes=bindparam("found"))
-    for start in range(0, len(found), _BATCH):
-        connection.execute(statement, found[start : start + _BATCH])
+        rows += _replay(list(history))
+    statement = update(events).where(events.c.seq == bindparam("number")).values(changes=bindparam("difference"))
+    for start in range(0, len(rows), _BATCH):
+        connection.execute(statement, rows[start : start + _BATCH])
 
 
 def _replay(history: list[Any]) -> list[dict[str, Any]]:
     """What each event of one concept changed. Schema 1 kept the whole concept, or the rule to get it."""
     before: dict[str, Any] = {}
-    found = []
+    rows = []
     for row in history:
         body = json.loads(row.body)
         if row.action == "merged":
@@ -116,9 +116,9 @@ def _replay(history: list[Any]) -> list[dict[str, Any]]:
         else:
             after = flatten(Concept.model_validate(body), withdrawn=False)
         changes = {} if row.action == "added" else difference(before, after)
-        found.append({"number": row.seq, "found": json.dumps(changes)})
+        rows.append({"number": row.seq, "difference": json.dumps(changes)})
         before = after
-    return found
+    return rows
 
 
 def _add_item_versions(connection: Connection) -> None:

@@ -92,10 +92,10 @@ class ChromaIndex:
     def check(self, *, repair: bool = False) -> Drift:
         """Where the index differs from the ledger, every vector compared; with `repair` it is brought in line."""
         with self._lock, self._guard():
-            found = self._drift(vectors=True)
+            apart = self._drift(vectors=True)
             if repair:
-                self._repair(found)
-        return found
+                self._repair(apart)
+        return apart
 
     def close(self) -> None:
         """Close Chroma's files or connections."""
@@ -111,26 +111,26 @@ class ChromaIndex:
     def _open(self) -> None:
         self._collection, self._seq = self._open_collection()
         for _ in range(_ROUNDS if self._shared else 1):
-            found = self._drift()
-            if not found:
+            apart = self._drift()
+            if not apart:
                 return
             # On a server it may be what another process is just writing to the collection, and no fault.
             level = logging.DEBUG if self._shared else logging.WARNING
-            _log.log(level, "the vector index of namespace '%s' differed from the ledger: %s", self._namespace, found)
-            self._repair(found)
+            _log.log(level, "the vector index of namespace '%s' differed from the ledger: %s", self._namespace, apart)
+            self._repair(apart)
 
     def _drift(self, *, vectors: bool = False) -> Drift:
         """Where the index differs from the ledger; what others write while the two are compared is no difference."""
         self._catch_up()
-        found = Drift()
+        apart = Drift()
         for _ in range(_PATIENCE):
             before = self._seq
-            found = drift(self._collection, self._ledger, self._namespace, self._identity.key, vectors=vectors)
-            if found:
+            apart = drift(self._collection, self._ledger, self._namespace, self._identity.key, vectors=vectors)
+            if apart:
                 self._catch_up()
             if self._seq == before:
                 break
-        return found
+        return apart
 
     def _open_collection(self) -> tuple[Any, int]:
         """The collection and the event it stands at; a new one unless it is of this ledger and embedder."""
@@ -202,10 +202,10 @@ class ChromaIndex:
         if gone:
             self._collection.delete(ids=gone)
 
-    def _repair(self, found: Drift) -> None:
+    def _repair(self, apart: Drift) -> None:
         """Asks the ledger again for what differs: by now it may have changed once more."""
         batch = self._client.get_max_batch_size()
-        ids = sorted({*found.missing, *found.surplus, *found.different})
+        ids = sorted({*apart.missing, *apart.surplus, *apart.different})
         for start in range(0, len(ids), batch):
             part = ids[start : start + batch]
             with self._ledger.read() as connection:

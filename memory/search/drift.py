@@ -50,7 +50,7 @@ def drift(collection: Any, ledger: Ledger, namespace: str, embedder: str, *, vec
 
 
 def _different(collection: Any, ledger: Ledger, embedder: str, ids: list[str]) -> list[str]:
-    found: list[str] = []
+    different: list[str] = []
     for start in range(0, len(ids), _PAGE):
         part = ids[start : start + _PAGE]
         held = collection.get(ids=part, include=["embeddings"])
@@ -59,5 +59,5 @@ def _different(collection: Any, ledger: Ledger, embedder: str, ids: list[str]) -
         for id_, vector in zip(held["ids"], np.asarray(held["embeddings"], dtype=np.float32), strict=True):
             expected = np.frombuffer(due.get(id_, b""), dtype="<f4")
             if expected.shape != vector.shape or float(expected @ vector) < _SAME * float(np.linalg.norm(vector)):
-                found.append(id_)
-    return found
+                different.append(id_)
+    return different

@@ -37,10 +37,10 @@ def quoted_lines(texts: Iterable[str]) -> list[str]:
 
 def quoted_text(text: str) -> str:
     """The text as data, its lines and indents as they are."""
-    text = _HIDDEN.sub(lambda found: "".join(map(_escape, found.group())), text)
+    text = _HIDDEN.sub(lambda match: "".join(map(_escape, match.group())), text)
     text = "".join(_escape(mark) if _unseen(mark) else mark for mark in _LINE_END.sub("\n", text))
     text = "\n".join(line.rstrip() for line in text.split("\n"))
-    ends = [found.end() for found in _MARK.finditer(_plain(text))]
+    ends = [match.end() for match in _MARK.finditer(_plain(text))]
     return "\\".join(text[start:end] for start, end in zip([0, *ends], [*ends, len(text)], strict=True))
 
 
