@@ -28,13 +28,9 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 @dataclass(frozen=True)
 class Uplift:
-    """What hints change about the share of verified runs: with them minus without them.
+    """What hints change about the share of verified runs: with them (`shown`) minus without them (`withheld`).
 
-    Attributes:
-        shown: runs with hints.
-        shown_solved: those of them whose answer was verified.
-        withheld: runs that were held out.
-        withheld_solved: those of them whose answer was verified.
+    `withheld` counts the control group: runs that got no hints, by lot. `solved` are those with a verified answer.
     """
 
     shown: int
@@ -103,16 +99,7 @@ def record_outcomes(space: Namespace, counts: Mapping[str, Collection[Outcome]],
     """Counts what came of some concepts, all of them in one transaction.
 
     Helping makes a provisional concept trusted. A concept that is not there any more is an error, and then none
-    is counted.
-
-    Args:
-        space: whose concepts.
-        counts: outcomes by concept id.
-        by: whose doing.
-        once: count nothing where `by` names a run that was counted before.
-
-    Returns:
-        whether anything was counted.
+    is counted. With `once` nothing is, where `by` names a run that was counted before; returns whether anything was.
     """
     for names in counts.values():
         check_outcomes(names)

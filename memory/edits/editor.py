@@ -59,11 +59,6 @@ class Proposed:
     draft: ConceptDraft
 
     @property
-    def dropped(self) -> bool:
-        """Whether its spelling is not what is stored now."""
-        return self.outcome == "same text"
-
-    @property
     def held_back(self) -> tuple[HeldBack, ...]:
         """What of it reads as a command to a model: it is stored, and never shown to one."""
         return held_back(self.draft)

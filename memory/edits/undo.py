@@ -27,14 +27,7 @@ REDO = "undo:"
 
 @dataclass(frozen=True)
 class _Reversal:
-    """What taking some events back comes to, as of an event of the ledger.
-
-    Attributes:
-        as_of: the last event that was known.
-        targets: the events, in the order in which they are taken back.
-        steps: what takes each of them back.
-        texts: what is embedded anew, by concept id.
-    """
+    """What taking some events back comes to as of an event: a step for each, and texts to embed by concept id."""
 
     as_of: int
     targets: Sequence[Event]

@@ -88,13 +88,9 @@ async def reconcile(
 async def compare(
     draft: ConceptDraft, near: Sequence[Hit], writer: Writer | None = None, *, doubt: float = DOUBT
 ) -> Comparison:
-    """What a draft is beside stored concepts.
+    """What a draft is beside the nearest stored concepts.
 
-    Args:
-        draft: what is proposed.
-        near: the nearest stored concepts.
-        writer: asked in doubt; None takes what is in doubt for new.
-        doubt: cosine from which on there is doubt.
+    From a cosine of `doubt` on the writer is asked; without one, what is in doubt is taken for new.
     """
     certain = compare_texts(draft, near)
     if certain is not None:

@@ -38,14 +38,9 @@ class Selection:
 
 
 async def select(task: str, shortlist: Sequence[Hit], writer: Writer, limit: int, *, tried: str = "") -> Selection:
-    """Asks a writer for the concepts of a shortlist that fit a task.
+    """Asks a writer for at most `limit` concepts of a shortlist (best first) that fit a task.
 
-    Args:
-        task: its text.
-        shortlist: what a search found, best first.
-        writer: chooses.
-        limit: how many at most.
-        tried: what a failed attempt showed, when this is a second look.
+    On a second look, `tried` is what a failed attempt showed.
     """
     if not shortlist:
         return Selection((), "nothing is near")

@@ -25,9 +25,7 @@ _DRIVERS = {"psycopg": "pilotage[postgres]"}
 class Database:
     """Connections to one SQL database, with its errors turned into sentences.
 
-    Args:
-        url: an SQLAlchemy URL.
-        busy_seconds: how long a transaction waits for another process's to end.
+    A transaction waits `busy_seconds` for another process's to end.
     """
 
     def __init__(self, url: str, *, busy_seconds: float = 30.0) -> None:

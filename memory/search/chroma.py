@@ -35,14 +35,8 @@ _log = logging.getLogger(__name__)
 class ChromaIndex:
     """The nearest concepts as Chroma's HNSW graph finds them.
 
-    Args:
-        client: a Chroma client; closed with the index.
-        name: of the collection.
-        guard: a context in which every call to Chroma is made; it turns errors into sentences.
-        ledger: the source of truth.
-        namespace: whose concepts.
-        identity: the embedder of the vectors.
-        shared: whether other processes write to the same collection.
+    Every call to Chroma is made within `guard`, which turns errors into sentences; the client is closed with the index.
+    `shared` says that other processes write to the same collection.
     """
 
     def __init__(

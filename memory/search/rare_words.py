@@ -37,10 +37,8 @@ class Terms:
 class RareWords:
     """Counts of texts by word, each counted once and no further than needed.
 
-    Args:
-        matches: a statement in the driver's own style that gives a row for each text that matches its one parameter.
-        mark: what stands around a word there, so that nothing in a query acts as an operator.
-        total: a statement that counts all texts, where a ranking needs that.
+    `matches` is a statement in the driver's own style that gives a row for each text that matches its one parameter;
+    there a `mark` stands around a word, so that nothing in a query acts as an operator. `total` counts all texts.
     """
 
     def __init__(self, matches: str, mark: str, total: str = "SELECT 0") -> None:

@@ -96,13 +96,7 @@ def weigh(hit: Hit) -> Hit:
 
 
 def diversify(hits: Sequence[Hit], vectors: Mapping[str, NDArray[np.float32]], limit: int) -> list[Hit]:
-    """Maximal marginal relevance (Carbonell & Goldstein 1998): good hits that do not repeat each other.
-
-    Args:
-        hits: candidates.
-        vectors: unit vector of every candidate's concept.
-        limit: how many to pick at most.
-    """
+    """Maximal marginal relevance (Carbonell & Goldstein 1998), by unit vectors: hits that do not repeat each other."""
     if not hits:
         return []
     best_first = sorted(hits, key=lambda hit: -hit.score)

@@ -42,12 +42,7 @@ _INDEX_VERSION = select(
 class VectorStore:
     """Embeds texts and finds near vectors: through Chroma where this process may use an index, else by a scan.
 
-    Args:
-        ledger: holds the vectors.
-        folder: the store's folder, None when it has none.
-        embedder: None for a store that is not searched.
-        namespace: whose concepts.
-        index_url: a Chroma server; None for the embedded index in the folder, which belongs to one process.
+    Chroma is a server (`index_url`), or an index in the store's folder, which belongs to one process.
     """
 
     def __init__(

@@ -159,13 +159,9 @@ _MARKUP = re.compile(
 
 
 def faults(text: str, prompt: str, answer: str, *, solution: str = "") -> list[str]:
-    """Every reason why `text` may not become part of a concept, in words.
+    """Every reason why a text on a task (`prompt`) and its answer may not become part of a concept, in words.
 
-    Args:
-        text: what a writer proposes.
-        prompt: the task that it saw.
-        answer: its answer.
-        solution: what solved it; a word of its own stands for the method, wherever the task has it.
+    A word of what solved the task (`solution`) stands for the method, wherever the task has it.
     """
     judged = {
         "reads as an instruction": is_instruction(text),

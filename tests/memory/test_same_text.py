@@ -104,7 +104,7 @@ async def test_a_first_capital_and_a_full_stop_make_no_second_concept_and_the_dr
     first = blind.add(ConceptDraft(title=one))
     again = ConceptDraft(title=other)
     (told,) = blind.propose([again])
-    assert (told.id, told.outcome, told.dropped, told.draft) == (first, "same text", True, again)
+    assert (told.id, told.outcome, told.draft) == (first, "same text", again)
     assert (await reconcile(blind, again)).verdict == "duplicate"
     assert blind.count() == 1 and blind.get(first).seen == 3
     assert blind.history(first)[-1].body["draft"]["title"] == again.title
@@ -216,7 +216,7 @@ def test_what_is_retired_revised_or_another_tenants_is_no_duplicate(store, folde
         theirs.add(ConceptDraft(title="Find the shortest way through a maze"))
     asked = [*titles, "Colour the regions of a map", "Find the shortest way through a maze"]
     told = store.propose(ConceptDraft(title=f"{title}.") for title in asked)
-    assert [(one.id if one.dropped else None) for one in told] == [kept, None, None, revised, None]
+    assert [(one.id if one.outcome == "same text" else None) for one in told] == [kept, None, None, revised, None]
 
 
 def test_of_a_chain_of_repeats_all_go_to_the_first(store):
@@ -231,7 +231,7 @@ def test_what_another_way_brought_in_is_known_too(store, folder, tmp_path):
     first, _ = store.add_many([COST, ConceptDraft(title="Rotate a matrix")], run="r")
     store.export(tmp_path / "memory.jsonl")
     store.undo_run("r")
-    assert not store.propose([ConceptDraft(title="rotate a matrix.")])[0].dropped
+    assert store.propose([ConceptDraft(title="rotate a matrix.")])[0].outcome != "same text"
     with ConceptStore.open(tmp_path / "copy", embedder="hash") as copy:
         copy.import_(tmp_path / "memory.jsonl")
         assert copy.add(COST.model_copy(update={"title": COST.title + "."})) == first

@@ -40,7 +40,7 @@ class Name:
 
     Attributes:
         key: the key.
-        created_at: when the key was first put.
+        created_at: when it was first put.
         updated_at: when it was last put.
         concept: id of the concept.
         owns: whether the concept was made for this key; if not, it is also there under its id.
@@ -70,16 +70,11 @@ class ConceptChange:
 
 
 class ConceptItems:
-    """Reads and writes concepts by item keys.
+    """Reads and writes concepts by item keys, as the tenant's `table` has them; `actor` is recorded for changes.
 
     What `put` stores is there under its key; every other concept is there under its id. Each key is on its own: a put
     or a delete changes what no other key shows, although equal content is one concept. The id of a concept that has a
     key is another way to write that key.
-
-    Args:
-        store: the concepts.
-        table: the tenant's items.
-        actor: who is recorded to have made a change.
     """
 
     def __init__(self, store: ConceptStore, table: ItemTable, actor: str) -> None:

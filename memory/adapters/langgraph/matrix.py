@@ -18,12 +18,7 @@ from pilotage.memory.adapters.langgraph.items import BEFORE_ALL, ItemTable, Path
 
 
 class ItemMatrix:
-    """Items in the order in which they were first put, each with any number of vectors. Not safe for threads.
-
-    Args:
-        path: the path; everything below it is held.
-        dimensions: of the vectors.
-    """
+    """Items in the order in which they were first put, each with any number of vectors. Not safe for threads."""
 
     def __init__(self, path: Path, dimensions: int) -> None:
         self._path = path

@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
-from types import TracebackType
 from typing import Any, Self
 
 from langgraph.store.base import (
@@ -99,9 +98,7 @@ class PilotageStore(BaseStore):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -299,6 +296,5 @@ def _check_put(op: PutOp) -> None:
 
 
 def _fields_of(item: StoredItem) -> dict[str, Any]:
-    fields = vars(item).copy()
-    del fields["id"]
-    return {**fields, "namespace": fields.pop("path")}
+    fields = {name: value for name, value in vars(item).items() if name not in ("id", "path")}
+    return {"namespace": item.path, **fields}
