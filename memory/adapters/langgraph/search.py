@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from pilotage.memory.adapters.langgraph.filter import passes
@@ -17,14 +16,6 @@ from pilotage.memory.search.vectors import VectorStore
 
 _BATCH = 256
 _MOST_VECTORS = 200_000  # kept in memory over all paths, 300 MB at 384 dimensions; one path alone may have more
-
-
-@dataclass(frozen=True)
-class ItemHit:
-    """An item that was found: its number, and its cosine to the query, None for an item that no search sees."""
-
-    id: int
-    score: float | None
 
 
 class ItemSearch:
@@ -54,22 +45,28 @@ class ItemSearch:
 
     def rank(
         self, query: str, prefix: Path, conditions: dict[str, object] | None, alive_at: float | None, page: slice
-    ) -> list[ItemHit]:
-        """A page of the items below the path that pass the filter: the nearest first, then those no search sees."""
+    ) -> dict[int, float | None]:
+        """A page of the items below the path that pass the filter, by number: the nearest first, with their cosines.
+
+        Then come those that no search sees, with None.
+        """
         vector = self._vectors.embed([query])[0]
         with self._lock:
             ids, scores = self._current(prefix, len(vector)).ranked(vector, alive_at)
         if not conditions:
-            return [ItemHit(id_, score) for id_, score in zip(ids[page], scores[page], strict=True)]
-        hits = [ItemHit(id_, score) for id_, score in zip(ids, scores, strict=True)]
-        return list(islice(self._passing(hits, conditions), page.start, page.stop))
+            return dict(zip(ids[page], scores[page], strict=True))
+        return dict(islice(self._passing(ids, scores, conditions), page.start, page.stop))
 
-    def _passing(self, hits: Sequence[ItemHit], conditions: dict[str, object]) -> Iterator[ItemHit]:
-        for start in range(0, len(hits), _BATCH):
-            part = hits[start : start + _BATCH]
+    def _passing(
+        self, ids: list[int], scores: list[float | None], conditions: dict[str, object]
+    ) -> Iterator[tuple[int, float | None]]:
+        for start in range(0, len(ids), _BATCH):
+            part = slice(start, start + _BATCH)
             with self._ledger.read() as connection:
-                items = self._table.load(connection, [hit.id for hit in part])
-            yield from (hit for hit in part if hit.id in items and passes(items[hit.id].value, conditions))
+                items = self._table.load(connection, ids[part])
+            for id_, score in zip(ids[part], scores[part], strict=True):
+                if id_ in items and passes(items[id_].value, conditions):
+                    yield id_, score
 
     def _current(self, prefix: Path, dimensions: int) -> ItemMatrix:
         """The matrix of a path as of now, every item that has texts with its vectors."""

@@ -35,7 +35,7 @@ from langgraph.store.base import (
 from pilotage.memory.adapters.langgraph.concept_items import ConceptItems
 from pilotage.memory.adapters.langgraph.filter import check_filter, passes, path_matches
 from pilotage.memory.adapters.langgraph.items import CONCEPTS, ItemDraft, ItemTable, Path, StoredItem, to_json
-from pilotage.memory.adapters.langgraph.search import ItemHit, ItemSearch
+from pilotage.memory.adapters.langgraph.search import ItemSearch
 from pilotage.memory.embedders.embedder import Embedder
 from pilotage.memory.errors import InvalidItem, LedgerError, LedgerReadOnly
 from pilotage.memory.ledger.bounds import rows
@@ -192,14 +192,14 @@ class PilotageStore(BaseStore):
             wide = slice(op.offset, op.offset + op.limit)
             page = self._search.rank(op.query, op.namespace_prefix, op.filter, alive_at, wide)
             with self._ledger.read() as connection:
-                items = self._table.load(connection, [hit.id for hit in page])
+                items = self._table.load(connection, list(page))
         else:
             with self._ledger.read() as connection:
                 items = {item.id: item for item in self._matching(connection, op, alive_at)}
-            page = [ItemHit(id_, None) for id_ in items]
+            page = dict.fromkeys(items)
         if op.refresh_ttl:
             self._refresh(list(items))
-        return [SearchItem(**_fields_of(items[hit.id]), score=hit.score) for hit in page if hit.id in items]
+        return [SearchItem(**_fields_of(items[id_]), score=score) for id_, score in page.items() if id_ in items]
 
     def _matching(self, connection: Any, op: SearchOp, alive_at: float | None) -> list[StoredItem]:
         if not op.filter:
