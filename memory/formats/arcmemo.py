@@ -15,8 +15,16 @@ from typing import Any
 
 from pilotage.memory.concept import ConceptDraft, Provenance
 from pilotage.memory.errors import InvalidConcept
-from pilotage.memory.formats.arcmemo_fields import CONCEPT_KEYS, Fields, known_name, with_known_keys
-from pilotage.memory.text.fitting import TITLE, cut, one_line, sentences, split
+from pilotage.memory.formats.arcmemo_fields import (
+    CONCEPT_KEYS,
+    TITLE,
+    Fields,
+    cut,
+    known_name,
+    one_line,
+    sentences,
+    with_known_keys,
+)
 
 SOLUTION = "solution"  # subtype of a routine that tells how one puzzle was solved
 _KINDS = {"structure": "structure", "routine": "routine", "lesson": "lesson", "type": "type", "types": "type"}
@@ -91,23 +99,21 @@ class ArcMemoReader:
 
     def _by_key(self, key: str, value: Any) -> Iterator[Entry]:
         """One entry of an object without `concepts`: what is known of a puzzle, or a concept by its name."""
-        if isinstance(value, Mapping):
-            value = with_known_keys(value, _KNOWN_KEYS)
         if isinstance(value, list):
             yield from self._list(key, value, key)
-        elif isinstance(value, Mapping) and _is_store(value):
-            yield from self._store(value)
-        elif _is_group(value):
-            yield from self._group(key, value, key)
-        elif isinstance(value, Mapping) and ("concepts" in value or "pseudocode" in value):
-            concepts = value.get("concepts")
+            return
+        known = with_known_keys(value, _KNOWN_KEYS) if isinstance(value, Mapping) else {}
+        if _is_store(known):
+            yield from self._store(known)
+        elif _is_group(known):
+            yield from self._group(key, known, key)
+        elif "concepts" in known or "pseudocode" in known:
+            concepts = known.get("concepts")
             yield from self._list(f"{key}.concepts", concepts if isinstance(concepts, list) else [concepts], key)
-            if value.get("summary") or value.get("pseudocode"):
-                yield from self._solution(key, value, key)
-        elif isinstance(value, Mapping) and _LESSON_KEYS & value.keys():
-            yield from self._item(key, value, key)
+            if known.get("summary") or known.get("pseudocode"):
+                yield from self._solution(key, known, key)
         else:
-            yield from self._item(key, value, "", key)
+            yield from self._item(key, value, key if _LESSON_KEYS & known.keys() else "", key)
 
     def _list(self, where: str, values: list[Any], puzzle: str, depth: int = 0) -> Iterator[Entry]:
         for place, value in enumerate(values):
@@ -161,9 +167,7 @@ class ArcMemoReader:
                 for one in fields.parameters()
             ],
             "cues": fields.bounded(sentences(fields.texts("cues", "relevance_cues")), 16, "cues"),
-            "implementation": fields.bounded(
-                [line for text in fields.texts("implementation", "notes") for line in split(text)], 60, "implementation"
-            ),
+            "implementation": fields.bounded(fields.lines("implementation", "notes"), 60, "implementation"),
         }
         fields.name_the_rest(CONCEPT_KEYS)
         yield from self._entry(where, draft, used_in)
@@ -194,8 +198,8 @@ class ArcMemoReader:
             return
         fields = Fields(where, value, self._note)
         summary = fields.text("summary")
-        steps = [line for text in fields.texts("pseudocode", null=True) for line in split(text)]
-        program = [] if steps else [line for text in fields.texts("solution", null=True) for line in split(text)]
+        steps = fields.lines("pseudocode", null=True)
+        program = [] if steps else fields.lines("solution", null=True)
         if not (summary or steps or program):
             self._note(where, "has no summary, pseudocode or program: left out")
             return

@@ -1,11 +1,15 @@
-"""Fields of an ArcMemo concept: text out of whatever a model once wrote into a JSON or YAML field."""
+"""Fields of an ArcMemo concept: text out of whatever a model once wrote into a JSON or YAML field.
+
+Text of any length is fitted to the bounds of a concept, cut or split at words and never in silence.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import textwrap
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from pilotage.memory.text.fitting import cut, one_line
+LINE, TITLE = 300, 120
 
 CONCEPT_KEYS = frozenset(
     "name concept title kind routine_subtype subtype output_typing output description summary parameters cues "
@@ -76,6 +80,10 @@ class Fields:
                 self._note(f"{used}[{place}] is {_sort(one)}: read as text")
                 out.append(_plain(one))
         return [text for text in out if text.strip()]
+
+    def lines(self, key: str, *others: str, null: bool = False) -> list[str]:
+        """The lines of a field's texts."""
+        return [line for text in self.texts(key, *others, null=null) for line in split(text)]
 
     def parameters(self) -> list[dict[str, str]]:
         """The field `parameters`, each with name, typing and description."""
@@ -160,3 +168,35 @@ def _plain(value: Any, depth: int = 0) -> str:
 def _sort(value: Any) -> str:
     names = {dict: "an object", list: "a list", str: "text", bool: "a truth value", int: "a number", float: "a number"}
     return names.get(type(value), "something else")
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks, repeated blanks and characters that no database keeps."""
+    return " ".join(text.replace("\0", " ").split())
+
+
+def cut(text: str, length: int) -> str:
+    """At most `length` characters, cut at a word and ended by dots."""
+    text = one_line(text)
+    if len(text) <= length:
+        return text
+    short = text[: length - 4].rsplit(" ", 1)[0] if " " in text[: length - 4] else text[: length - 4]
+    return f"{short} ..."
+
+
+def split(text: str) -> list[str]:
+    """The lines of a text; one over `LINE` characters becomes several, and its indent is kept."""
+    lines: list[str] = []
+    for line in text.replace("\0", " ").splitlines():
+        line = line.rstrip()
+        if len(line) <= LINE:
+            lines += [line] if line.strip() else []
+            continue
+        indent = line[: len(line) - len(line.lstrip())][: LINE // 2]
+        lines += textwrap.wrap(line.strip(), LINE, initial_indent=indent, subsequent_indent=indent)
+    return lines
+
+
+def sentences(texts: Iterable[str]) -> list[str]:
+    """Texts as single lines, each at most `LINE` characters long."""
+    return [part for text in texts for part in textwrap.wrap(one_line(text), LINE)]
