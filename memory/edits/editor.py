@@ -15,15 +15,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from pilotage.memory.concept import (
-    MOST_COUNTED,
-    Concept,
-    ConceptDraft,
-    Provenance,
-    Status,
-    check_text,
-    first_fault,
-)
+from pilotage.memory.concept import MOST_COUNTED, Concept, ConceptDraft, Provenance, Status, check_text, first_fault
 from pilotage.memory.edits import text_index
 from pilotage.memory.edits.events import NewConcept, ids_by_hash, insert_new, record
 from pilotage.memory.errors import InvalidConcept, StaleConcept

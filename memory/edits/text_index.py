@@ -9,21 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Index,
-    MetaData,
-    Select,
-    String,
-    Table,
-    Text,
-    delete,
-    func,
-    insert,
-    select,
-)
+import sqlalchemy as sa
 
 from pilotage.memory.concept import Concept
 from pilotage.memory.ledger.bounds import parts
@@ -33,16 +19,16 @@ from pilotage.memory.text.same_text import CANONICAL_FORM, text_key
 
 _BATCH = 1000
 
-_metadata = MetaData()
-_texts = Table(
+_metadata = sa.MetaData()
+_texts = sa.Table(
     f"concept_texts_{CANONICAL_FORM}",
     _metadata,
-    Column("concept_id", String(40), primary_key=True),
-    Column("namespace", Text, nullable=False),
-    Column("text_key", String(64), nullable=False),
-    Column("changed_seq", BigInteger, nullable=False),
-    Index(f"concept_texts_{CANONICAL_FORM}_by_key", "namespace", "text_key"),
-    Index(f"concept_texts_{CANONICAL_FORM}_by_change", "namespace", "changed_seq"),
+    sa.Column("concept_id", sa.String(40), primary_key=True),
+    sa.Column("namespace", sa.Text, nullable=False),
+    sa.Column("text_key", sa.String(64), nullable=False),
+    sa.Column("changed_seq", sa.BigInteger, nullable=False),
+    sa.Index(f"concept_texts_{CANONICAL_FORM}_by_key", "namespace", "text_key"),
+    sa.Index(f"concept_texts_{CANONICAL_FORM}_by_change", "namespace", "changed_seq"),
 )
 
 
@@ -62,14 +48,14 @@ def prepare(space: Namespace) -> None:
             more = _catch_up(space, connection)
 
 
-def ids(space: Namespace, connection: Connection, keys: Iterable[str]) -> dict[str, str]:
+def ids(space: Namespace, connection: sa.Connection, keys: Iterable[str]) -> dict[str, str]:
     """Text key to the id of the active concept that says it, the oldest of several; within a write."""
     while _catch_up(space, connection):
         pass
     id_of: dict[str, str] = {}
     for part in parts(dict.fromkeys(keys)):
         query = (
-            select(_texts.c.text_key, concepts.c.id)
+            sa.select(_texts.c.text_key, concepts.c.id)
             .join(concepts, concepts.c.id == _texts.c.concept_id)
             .where(_texts.c.namespace == space.name, _texts.c.text_key.in_(part))
             .where(concepts.c.status != "retired")
@@ -79,17 +65,17 @@ def ids(space: Namespace, connection: Connection, keys: Iterable[str]) -> dict[s
     return id_of
 
 
-def _newer(space: Namespace, connection: Connection, *columns: Column[Any]) -> Select[Any]:
-    newest = select(func.max(_texts.c.changed_seq)).where(_texts.c.namespace == space.name)
+def _newer(space: Namespace, connection: sa.Connection, *columns: sa.Column[Any]) -> sa.Select[Any]:
+    newest = sa.select(sa.func.max(_texts.c.changed_seq)).where(_texts.c.namespace == space.name)
     return (
-        select(*columns)
+        sa.select(*columns)
         .where(concepts.c.namespace == space.name)
         .where(concepts.c.changed_seq > (connection.scalar(newest) or 0))
         .order_by(concepts.c.changed_seq)
     )
 
 
-def _catch_up(space: Namespace, connection: Connection) -> bool:
+def _catch_up(space: Namespace, connection: sa.Connection) -> bool:
     """Read the next concepts that changed; whether there may be more."""
     query = _newer(space, connection, concepts.c.id, concepts.c.changed_seq, concepts.c.body).limit(_BATCH)
     rows = [
@@ -97,7 +83,7 @@ def _catch_up(space: Namespace, connection: Connection) -> bool:
         for id, seq, body in connection.execute(query)
     ]
     for part in parts(row["concept_id"] for row in rows):
-        connection.execute(delete(_texts).where(_texts.c.concept_id.in_(part)))
+        connection.execute(sa.delete(_texts).where(_texts.c.concept_id.in_(part)))
     if rows:
-        connection.execute(insert(_texts), rows)
+        connection.execute(sa.insert(_texts), rows)
     return len(rows) == _BATCH
