@@ -232,7 +232,7 @@ class ConceptStore:
             exclude: ids of concepts that were shown already.
         """
         if limit < 1:
-            self.is_empty()  # to be told of a store that was closed
+            self.is_empty()  # raises for a store that was closed
             return Recollection((), query, abstained=True)
         hits, vectors = self._finder.shortlist(query, max(limit + len(exclude), SHORTLIST))
         if not hits:
@@ -255,7 +255,7 @@ class ConceptStore:
 
         What is stored already, but for the few marks that `pilotage.memory.text.same_text` names, raises that concept's
         `seen` count instead; exactly the same also brings it back if it was retired. `propose` tells which it was, and
-        documents what may be said besides. A `Concept` keeps its own provenance and status, and gets a new id.
+        documents what else it takes. A `Concept` keeps its own provenance and status, and gets a new id.
         """
         return self.add_many([draft], **how)[0]
 

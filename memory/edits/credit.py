@@ -105,7 +105,7 @@ def record_outcomes(space: Namespace, counts: Mapping[str, Collection[Outcome]],
         check_outcomes(names)
     outcomes = {id: [name for name in OUTCOMES if name in names] for id, names in counts.items() if names}
     if not outcomes:
-        with space.ledger.read() as connection:  # also to be told of a store that was closed
+        with space.ledger.read() as connection:  # raises for a store that was closed, too
             _require(space, connection, counts)
         return False
     with space.ledger.write() as connection:

@@ -27,7 +27,7 @@ from pilotage.memory.text.same_text import text_key
 
 
 class Adding(Attribution, total=False):
-    """What may be said of an addition; `ConceptStore.propose` documents it."""
+    """What an addition may come with; `ConceptStore.propose` documents it."""
 
     provenance: Provenance | None
     status: Status

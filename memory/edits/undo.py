@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from pilotage.memory.edits.events import Step, append_all, fields_of, ids_by_hash, release_contents
 from pilotage.memory.errors import StaleConcept, UnknownEvent
@@ -19,6 +19,7 @@ from pilotage.memory.ledger import timeline
 from pilotage.memory.ledger.bounds import MOST_ROWS
 from pilotage.memory.ledger.changes import WITHDRAWN, difference, is_content, is_counter, unflatten
 from pilotage.memory.ledger.ledger import By, Event
+from pilotage.memory.ledger.schema import events
 from pilotage.memory.search.namespace import Namespace
 
 REDO = "undo:"
@@ -99,7 +100,8 @@ def _plan(space: Namespace, connection: Connection, find: _Find) -> _Reversal:
         steps.append(step)
     texts = {step.concept.id: step.concept.search_text for step in steps}
     texts = {id: text for id, text in texts.items() if text != before[id]}
-    return _Reversal(timeline.last(connection), targets, steps, texts)
+    last = int(connection.scalar(select(func.max(events.c.seq))) or 0)
+    return _Reversal(last, targets, steps, texts)
 
 
 def _embedded(space: Namespace, texts: Mapping[str, str]) -> dict[str, bytes]:
@@ -111,11 +113,12 @@ def _is_outdated(space: Namespace, connection: Connection, plan: _Reversal) -> b
     """Whether something has happened since to one of its concepts, or in a run that it takes back."""
     ids = {target.concept_id for target in plan.targets}
     runs = {target.run for target in plan.targets} - {""}
-    return any(id in ids or run in runs for id, run in timeline.touched_since(connection, space.name, plan.as_of))
+    later = select(events.c.concept_id, events.c.run).where(events.c.namespace == space.name, events.c.seq > plan.as_of)
+    return any(id in ids or run in runs for id, run in connection.execute(later))
 
 
-def _histories(space: Namespace, connection: Connection, events: Sequence[Event]) -> dict[str, list[Event]]:
-    return space.ledger.histories(connection, space.name, dict.fromkeys(event.concept_id for event in events))
+def _histories(space: Namespace, connection: Connection, mine: Sequence[Event]) -> dict[str, list[Event]]:
+    return space.ledger.histories(connection, space.name, dict.fromkeys(event.concept_id for event in mine))
 
 
 def _refuse_twins(space: Namespace, connection: Connection, plan: _Reversal) -> None:

@@ -3,7 +3,7 @@
 SQLite facts that shape this file: a write transaction must start with BEGIN IMMEDIATE, or two writers can
 deadlock past the busy time-out; `synchronous=FULL` is what makes an acknowledged commit survive power loss in
 WAL mode; switching a new file to WAL ignores the busy time-out; and a file in WAL mode cannot even be read in a folder
-where SQLite may not make its files, unless it is told that nobody writes to it.
+where SQLite may not make its files, unless the path says that nobody writes to it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _is_read_only(error: sqlite3.OperationalError) -> bool:
 
 
 def _open_read_only(file: Path, busy_seconds: float, reason: sqlite3.OperationalError) -> sqlite3.Connection:
-    """The file as it is. Where no writer has its files beside it, nobody writes: SQLite is told so."""
+    """The file as it is. Where no writer has its files beside it, nobody writes: SQLite learns that from the path."""
     ways = [f"file:{quote(str(file))}?mode=ro"]
     log = file.with_name(file.name + "-wal")
     unmerged = log.exists() and log.stat().st_size > 0

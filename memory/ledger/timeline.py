@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,18 +36,6 @@ def list_events(
         query = query.where(events.c.seq > rows(since)).order_by(events.c.seq)
         return [event_of(row) for row in connection.execute(query)]
     return [event_of(row) for row in connection.execute(query.order_by(events.c.seq.desc()))][::-1]
-
-
-def last(connection: Connection) -> int:
-    """Number of the last event of all namespaces."""
-    return int(connection.scalar(select(func.max(events.c.seq))) or 0)
-
-
-def touched_since(connection: Connection, namespace: str, seq: int) -> Iterator[tuple[str, str]]:
-    """Concept id and run of every event after this one."""
-    query = select(events.c.concept_id, events.c.run).where(events.c.namespace == namespace, events.c.seq > seq)
-    for row in connection.execute(query):
-        yield row.concept_id, row.run
 
 
 def at(connection: Connection, namespace: str, moment: datetime | int, *, retired: bool) -> list[Concept]:

@@ -16,6 +16,7 @@ from pilotage.memory.concept import Concept
 from pilotage.memory.ledger.ledger import Ledger
 from pilotage.memory.ledger.schema import concepts
 from pilotage.memory.search.drift import Drift
+from pilotage.memory.search.rare_words import RareWords
 
 TABLE = "concept_words"
 _BATCH = 1000
@@ -27,6 +28,7 @@ class KeywordIndex(ABC):
     Their statements take `seq` (of the `added` event), `id`, `namespace` and `body`, as far as they need them.
     """
 
+    _counting: tuple[str, ...]  # what `RareWords` takes
     _create: tuple[TextClause, ...]
     _insert: TextClause
     _delete: TextClause
@@ -34,6 +36,7 @@ class KeywordIndex(ABC):
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._rare = RareWords(*self._counting)
         with ledger.read() as connection:
             exists = connection.dialect.has_table(connection, TABLE)
         if not exists:

@@ -10,9 +10,7 @@ import math
 
 from sqlalchemy import Connection, text
 
-from pilotage.memory.ledger.ledger import Ledger
 from pilotage.memory.search.keywords import KeywordIndex
-from pilotage.memory.search.rare_words import RareWords
 
 _BY_LENGTH = 1  # ts_rank divides by 1 + log(length), so that a long text does not win by its length
 
@@ -30,6 +28,11 @@ _BEST = text(
 class PostgresKeywords(KeywordIndex):
     """`KeywordIndex` as a column of `tsvector`."""
 
+    _counting = (
+        "SELECT 1 FROM concept_words WHERE words @@ to_tsquery('english', %s)",
+        "'",
+        "SELECT count(*) FROM concept_words",
+    )
     _create = (
         text(
             "CREATE TABLE concept_words ("
@@ -43,11 +46,6 @@ class PostgresKeywords(KeywordIndex):
         "VALUES (:id, :namespace, to_tsvector('english', :body)) "
         "ON CONFLICT (concept_id) DO UPDATE SET words = excluded.words"
     )
-
-    def __init__(self, ledger: Ledger) -> None:
-        matches = "SELECT 1 FROM concept_words WHERE words @@ to_tsquery('english', %s)"
-        self._rare = RareWords(matches, "'", "SELECT count(*) FROM concept_words")
-        super().__init__(ledger)
 
     def search(self, connection: Connection, namespace: str, query: str, limit: int) -> list[str]:
         """Ids of the concepts that share words with the query, best first."""

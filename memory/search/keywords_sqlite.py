@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
-from pilotage.memory.ledger.ledger import Ledger
 from pilotage.memory.search.keywords import KeywordIndex
-from pilotage.memory.search.rare_words import RareWords
 
 _BEST = text(
     "WITH best AS MATERIALIZED (SELECT rowid AS seq, rank AS score FROM concept_words "
@@ -26,6 +24,7 @@ _BEST_OF_ONE = text(
 class SqliteKeywords(KeywordIndex):
     """`KeywordIndex` as a virtual table."""
 
+    _counting = ("SELECT 1 FROM concept_words WHERE concept_words MATCH ?", '"')
     _create = (
         text(
             "CREATE VIRTUAL TABLE concept_words USING fts5("
@@ -40,10 +39,6 @@ class SqliteKeywords(KeywordIndex):
         "INSERT INTO concept_words (rowid, concept_id, namespace, body) "
         "SELECT added_seq, id, namespace, :body FROM concepts WHERE id = :id"
     )
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._rare = RareWords("SELECT 1 FROM concept_words WHERE concept_words MATCH ?", '"')
-        super().__init__(ledger)
 
     def search(self, connection: Connection, namespace: str, query: str, limit: int) -> list[str]:
         """Ids of the concepts that share words with the query, best first."""

@@ -92,7 +92,7 @@ _DICTATED = re.compile(
     r"(?:universal|only|best|right|true|correct|real|always|everything|it|anything)\b|[\"'“‘][^\"'”’\n]{3,80}[\"'”’]",
     re.IGNORECASE,
 )
-# Words that any method is told in; a task may ask for them.
+# Words that a note on any method may use; a task may ask for them.
 _METHOD_WORDS = frozenset(
     "number numbers total word words list order value values letter letters text result results answer answers each "
     "sum product difference count digit digits line lines character characters string sentence sequence matrix grid "
@@ -223,11 +223,11 @@ def _decoded(text: str) -> Iterator[str]:
 
 
 def planted_words(prompt: str) -> frozenset[str]:
-    """Content words of a task that belong to no problem, those aside in which any method is told.
+    """Content words of a task that belong to no problem, those aside that a note on any method may use.
 
     No list of phrases knows every way to say 'write this down'. But a note on a method has no need of a word that
     stands neither in the problem nor in its solution, and a poison has to put its words somewhere. So such words are
-    told apart, however they are wrapped.
+    found, however they are wrapped.
     """
     return (dictated_words(prompt) | words_beside(prompt)) - _METHOD_WORDS
 

@@ -142,7 +142,7 @@ class PilotageStore(BaseStore):
             StoreClosed: the store was closed.
         """
         with self._ledger.read():
-            pass  # to be told now, and not in the thread
+            pass  # a store that was closed raises now, and not in the thread
         if self._sweeper is None:
             minutes = sweep_interval_minutes or (self.ttl_config or {}).get("sweep_interval_minutes") or 5
             self._sweeper_stopped.clear()
