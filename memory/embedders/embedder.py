@@ -72,9 +72,10 @@ class Embedder(Protocol):
 class HashEmbedder:
     """Deterministic and model-free: words and their letter triples, hashed into a fixed number of places.
 
-    It knows spelling and nothing of meaning. For tests, benchmarks of the store, and installs without a
-    model.
+    It knows spelling and nothing of meaning: for tests, benchmarks of the store, and installs without a model.
     """
+
+    similarity_floor = 0.2  # two texts that share no word lie around 0, with a spread of 0.06
 
     def __init__(self, dimensions: int = 256) -> None:
         self._dimensions = dimensions
@@ -83,11 +84,6 @@ class HashEmbedder:
     def identity(self) -> EmbedderIdentity:
         """Fixed: the version changes when the hashing does."""
         return EmbedderIdentity("hash", self._dimensions, "v1")
-
-    @property
-    def similarity_floor(self) -> float:
-        """Two texts that share no word lie around 0, with a spread of 0.06."""
-        return 0.2
 
     def warm(self) -> None:
         """Nothing to load."""
@@ -157,15 +153,15 @@ def resolve_embedder(spec: str | Embedder) -> Embedder:
                 "the embedding model all-MiniLM-L6-v2 is not installed: get it with `pilotage models pull minilm`"
             )
         return BertEmbedder(folder)
-    kind, _, folder_name = spec.partition(":")
-    if kind == "sentence-transformers" and folder_name:
+    kind, _, name = spec.partition(":")
+    if kind == "sentence-transformers" and name:
         from pilotage.memory.embedders.sentence_transformer import SentenceTransformerEmbedder
 
-        return SentenceTransformerEmbedder(folder_name)
-    if kind == "openai" and folder_name:
+        return SentenceTransformerEmbedder(name)
+    if kind == "openai" and name:
         from pilotage.memory.embedders.openai import OpenAIEmbedder
 
-        model, _, base_url = folder_name.partition("@")
+        model, _, base_url = name.partition("@")
         return OpenAIEmbedder(model, base_url or None)
     raise EmbedderError(
         f"unknown embedder '{spec}': use 'minilm', 'hash', 'sentence-transformers:FOLDER' or 'openai:MODEL@BASE_URL'"
@@ -188,8 +184,7 @@ def weights_hash(file: Path) -> str:
 def read_json(file: Path) -> dict[str, Any]:
     """A JSON file of an embedding model; EmbedderError when it is missing or damaged."""
     try:
-        data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return data
+        return dict(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError) as error:
         raise EmbedderError(
             f"the embedding model's file {file} cannot be read ({error}): "

@@ -28,9 +28,12 @@ class OpenAIEmbedder:
         max_retries: how often one request is tried again.
     """
 
+    similarity_floor = 0.3  # fits OpenAI's text-embedding-3; pass `floor` to `recall` for a model with another scale
+
     def __init__(self, model: str, base_url: str | None = None, *, max_retries: int = 4) -> None:
         self._model = model
         self._base_url = base_url
+        self._where = base_url or "api.openai.com"
         self._max_retries = max_retries
         self._lock = threading.Lock()
         self._client: Any = None
@@ -39,11 +42,6 @@ class OpenAIEmbedder:
     def identity(self) -> EmbedderIdentity:
         """Model and size, which one request finds out. A server does not show its weights: they count as `remote`."""
         return EmbedderIdentity(f"openai:{self._model}", self._ask(["size"]).shape[1], "remote")
-
-    @property
-    def similarity_floor(self) -> float:
-        """What fits OpenAI's text-embedding-3; pass `floor` to `recall` for a model with another scale."""
-        return 0.3
 
     def warm(self) -> None:
         """Open the connection."""
@@ -61,10 +59,6 @@ class OpenAIEmbedder:
         if len({part.shape[1] for part in parts}) > 1:
             raise EmbedderError(f"the server {self._where} changed the length of its vectors: is the model the same?")
         return np.vstack(parts)
-
-    @property
-    def _where(self) -> str:
-        return self._base_url or "api.openai.com"
 
     def _ask(self, texts: Sequence[str]) -> Vectors:
         import openai

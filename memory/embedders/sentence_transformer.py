@@ -21,6 +21,8 @@ class SentenceTransformerEmbedder:
         folder: path of the model, or the name of a folder among the pulled models.
     """
 
+    similarity_floor = 0.35  # fits all-MiniLM-L6-v2; pass `floor` to `recall` for a model with another scale
+
     def __init__(self, folder: Path | str) -> None:
         self._folder = Path(folder)
         if not self._folder.is_dir():
@@ -38,11 +40,6 @@ class SentenceTransformerEmbedder:
         pooling = read_json(self._folder / "1_Pooling" / "config.json")
         digest = weights_hash(self._folder / "model.safetensors")
         return EmbedderIdentity(self._folder.name.lower(), int(pooling["word_embedding_dimension"]), digest)
-
-    @property
-    def similarity_floor(self) -> float:
-        """What fits all-MiniLM-L6-v2; pass `floor` to `recall` for a model with another scale."""
-        return 0.35
 
     def warm(self) -> None:
         """Import torch and load the model, several seconds; meant for a background thread."""
