@@ -84,13 +84,6 @@ class Outcomes(BaseModel):
         """Mean of the Beta posterior over 'it helps', from a uniform prior: 0.5 when nothing is known."""
         return (1 + self.helped) / (2 + self.helped + self.harmed)
 
-    @property
-    def uplift(self) -> float | None:
-        """Share of verified runs with it minus the share without it; None before both were tried."""
-        if not self.recalled or not self.withheld:
-            return None
-        return self.recalled_solved / self.recalled - self.withheld_solved / self.withheld
-
     def counted(self, names: Iterable[str]) -> Outcomes:
         """One more of each of these."""
         return self + Outcomes(**dict.fromkeys(names, 1))

@@ -38,8 +38,9 @@ class PruneRule:
         """Why a concept with these outcomes has to go; None where it may stay."""
         if probability_of_harm(outcomes) >= self.certainty:
             return f"harms: {outcomes.harmed} times, helped {outcomes.helped} times"
-        if Uplift.of(outcomes).interval_95[1] < 0:
-            return f"harms: uplift {outcomes.uplift:+.0%}, its 95% interval below zero"
+        uplift = Uplift.of(outcomes)
+        if uplift.interval_95[1] < 0:
+            return f"harms: uplift {uplift.estimate:+.0%}, its 95% interval below zero"
         if outcomes.recalled >= self.idle and not outcomes.helped:
             return f"never helps: recalled {outcomes.recalled} times, followed {outcomes.followed} times"
         return None

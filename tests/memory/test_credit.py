@@ -70,8 +70,8 @@ def test_the_uplift_of_the_memory_counts_a_run_once_and_that_of_a_concept_its_ow
     assert report.memory.estimate == 0.5
     low, high = report.memory.interval_95
     assert -0.2 < low < 0.5 < high <= 1
-    assert store.get(id).outcomes.uplift == 0.5
-    assert store.get(other).outcomes.uplift is None
+    assert Uplift.of(store.get(id).outcomes).estimate == 0.5
+    assert Uplift.of(store.get(other).outcomes).estimate is None
     told = report.to_json()
     assert told["memory"]["shown"] == 3
     assert {one["id"]: one["posterior"] for one in told["concepts"]} == {id: 0.8, other: 0.5}
