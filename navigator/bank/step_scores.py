@@ -43,11 +43,8 @@ Scores = dict[tuple[str, str], tuple[str, StepScore]]
 
 def step_hash(tree: Tree, node: Node) -> str:
     """Changes with what the task shows and with anything that was written on the way to a node, its step included."""
-    said: list[tuple[str | None, str]] = []
-    while node.parent is not None:
-        said.append((node.action, node.text))
-        node = tree.nodes[node.parent]
-    content = json.dumps([node.extras.get("prompt"), said[::-1]], ensure_ascii=False)
+    steps = [(one.action, one.text) for one in tree.path(node.id)[1:]]
+    content = json.dumps([tree.root.extras.get("prompt"), steps], ensure_ascii=False)
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

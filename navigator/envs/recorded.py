@@ -7,12 +7,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from pilotage.navigator.arguments import require_whole
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Transition, as_index
 from pilotage.navigator.errors import EnvError, SpecMismatch
-from pilotage.navigator.spaces import ActionSpec, ObservationSpec
-from pilotage.navigator.whole import require_whole
 
 
 class RecordedDynamics:
@@ -40,30 +39,17 @@ class RecordedDynamics:
     ) -> None:
         if not isinstance(bank, Bank | BankArrays):
             raise EnvError(f"a bank is its folder, a Bank or a BankArrays, not {bank!r}")
-        if isinstance(bank, BankArrays):
-            if tasks is not None:
-                raise EnvError("tasks cannot be chosen from a BankArrays: build it with BankArrays.of(bank, tasks)")
-            self.arrays = bank
-        else:
-            self.arrays = BankArrays.of(bank, tasks)
-        arrays = self.arrays
+        if isinstance(bank, BankArrays) and tasks is not None:
+            raise EnvError("tasks cannot be chosen from a BankArrays: build it with BankArrays.of(bank, tasks)")
+        arrays = self.arrays = bank if isinstance(bank, BankArrays) else BankArrays.of(bank, tasks)
         if not isinstance(seed, np.random.Generator | None):
             require_whole("a seed", seed, 0, error=EnvError)
+        self.actions, self.observations = arrays.actions, arrays.observations
         self.state = int(arrays.roots[0])
         self._generator = np.random.default_rng(seed)
         self._queue: list[int] = []
         self._running = False
         self._rows = _Rows(arrays)
-
-    @property
-    def actions(self) -> ActionSpec:
-        """The action list."""
-        return self.arrays.actions
-
-    @property
-    def observations(self) -> ObservationSpec:
-        """Features and bounds."""
-        return self.arrays.observations
 
     def reset(self, seed: int | None = None, task: str | None = None) -> Transition:
         """Starts a task; the next in random order for None. Raises EnvError for a task that is not among them."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -19,18 +18,6 @@ from pilotage.navigator.values.exact import uniform_values
 
 VALUES = "values"
 """Name of the scores that a bank gives by itself."""
-
-
-class StepRewards(Protocol):
-    """What training asks: the reward of arriving in each recorded state."""
-
-    def rewards(self, bank: Bank, arrays: BankArrays) -> Floats:
-        """Scores of the steps that led to the states of arrays of this bank, float (n,); 0 for roots."""
-        ...
-
-    def about(self) -> dict[str, Any]:
-        """For the training card; changes with the scores."""
-        ...
 
 
 class ValueRewards:
@@ -83,49 +70,43 @@ class RecordedRewards:
         Raises:
             BankError: a step was not scored, or was another one when it was.
         """
-        found = np.zeros(len(arrays))
-        missing: list[str] = []
-        for place, (id, number, before) in enumerate(
-            zip(arrays.ids, arrays.task.tolist(), arrays.parent.tolist(), strict=True)
-        ):
-            if before < 0:
-                continue
-            task = arrays.tasks[number]
-            known = self.scores.get((task, id))
-            if known is None or known[0] != step_hash(bank.tree(task), bank.tree(task).nodes[id]):
+        rewards, missing = np.zeros(len(arrays)), []
+        for place in np.flatnonzero(arrays.parent >= 0).tolist():
+            task, id = arrays.tasks[arrays.task[place]], arrays.ids[place]
+            digest, score = self.scores.get((task, id), (None, None))
+            if score is None or digest != step_hash(bank.tree(task), bank.tree(task).nodes[id]):
                 missing.append(f"{id} of task {task}")
             else:
-                found[place] = known[1].value or 0.0
+                rewards[place] = score.value or 0.0
         if missing:
             raise BankError(
                 f"{self.path} has no score for {len(missing)} of {len(arrays) - len(arrays.roots)} steps of the bank, "
                 f"{missing[0]} for one: run `pilotage bank score` again, which scores what is missing"
             )
-        return found
-
-    @cached_property
-    def usage(self) -> dict[str, float]:
-        """What all scores cost together."""
-        total: dict[str, float] = {}
-        for _, score in self.scores.values():
-            for name, value in score.usage.items():
-                total[name] = total.get(name, 0) + value
-        return total
+        return rewards
 
     def about(self) -> dict[str, Any]:
         """Who scored, how many steps, at what cost, and a hash of the scores."""
         content = sorted((*key, digest, score.value) for key, (digest, score) in self.scores.items())
-        counted = {name: value for name, value in self.usage.items() if name != "seconds"}
+        usage: dict[str, float] = {}
+        for _, score in self.scores.values():
+            for name, value in score.usage.items():
+                if name != "seconds":  # the same scores give the same card
+                    usage[name] = usage.get(name, 0) + value
         return {
             "scorer": self.scorer,
             "identity": self.identity,
             "hash": hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16],
             "steps": len(self.scores),
             "unknown": sum(score.value is None for _, score in self.scores.values()),
-            "usage": dict(sorted(counted.items())),
+            "usage": dict(sorted(usage.items())),
         }
 
 
+StepRewards = ValueRewards | RecordedRewards
+"""What training asks: the reward of arriving in each recorded state."""
+
+
 def rewards_from(given: str) -> StepRewards:
-    """The rewards that a training is told: `values`, or a file; raises BankError where the file cannot be read."""
+    """The rewards of `values`, or of a file; raises BankError where the file cannot be read."""
     return ValueRewards() if given == VALUES else RecordedRewards.read(given)

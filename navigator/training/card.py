@@ -47,11 +47,6 @@ def score(correct: Any, cost: Any, steps: Any, weight: float) -> dict[str, float
     }
 
 
-def mean_reward(by_effort: Mapping[str, Mapping[str, float]]) -> float:
-    """What trainings are compared by: the reward, averaged over the efforts."""
-    return float(np.mean([score["reward"] for score in by_effort.values()]))
-
-
 def behaviour(policy: LearnedPolicy, arrays: BankArrays) -> dict[str, Any]:
     """What a policy does on the tasks of a bank: blocks a task by family and effort, and a tree that imitates it."""
     names = arrays.actions.names

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pilotage.navigator.arguments import require_weight, require_whole
 from pilotage.navigator.errors import PolicyError
-from pilotage.navigator.policies.learned import Layers, LearnedPolicy, Meaning
-from pilotage.navigator.reward import require_weight
+from pilotage.navigator.policies.learned import Layers, LearnedPolicy
+from pilotage.navigator.policies.trained import Meaning
 from pilotage.navigator.training.algorithms.hyperparameters import DEFAULTS, RLOT, Hyperparameters
-from pilotage.navigator.whole import require_whole
 
 ALGORITHMS: Mapping[str, int] = {"double-dueling-dqn": 50_000, "qr-dqn": 50_000, "maskable-ppo": 50_000, "cql": 8_000}
 """Names, and how many steps a training has by default: environment steps, of cql gradient steps."""
@@ -141,23 +141,28 @@ def live_plan(episodes: int = 300, algorithm: str = "double-dueling-dqn", **chan
     return Plan(algorithm, **given)
 
 
+Curve = tuple[Mapping[str, float], ...]
+"""By piece: step, reward, accuracy and cost on the validation tasks."""
+
+
+def best_of(curve: Curve) -> int:
+    """Place of the best validation reward; of equals the cheapest, and of those the last, which has seen most."""
+    return max(range(len(curve)), key=lambda place: (curve[place]["reward"], -curve[place]["cost"], place))
+
+
 @dataclass(frozen=True)
 class SeedResult:
-    """One training.
-
-    Attributes:
-        seed: its seed.
-        curve: by piece: step, reward, accuracy and cost on the validation tasks.
-        best: the place in the curve that was kept.
-        layers: the network there.
-        output: what its outputs mean.
-    """
+    """One training: its seed, its curve, the network that scored best in it, and what the outputs mean."""
 
     seed: int
-    curve: tuple[Mapping[str, float], ...]
-    best: int
+    curve: Curve
     layers: Layers
     output: Meaning
+
+    @property
+    def best(self) -> int:
+        """The place in the curve that was kept."""
+        return best_of(self.curve)
 
     @property
     def reward(self) -> float:

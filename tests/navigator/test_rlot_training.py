@@ -8,7 +8,7 @@ from pilotage.navigator.policies.inputs import Scaling
 from pilotage.navigator.training.algorithms import rlot
 from pilotage.navigator.training.algorithms.environments import environments
 from pilotage.navigator.training.algorithms.hyperparameters import RLOT
-from pilotage.navigator.training.algorithms.learners import learner_for
+from pilotage.navigator.training.algorithms.learner import learner_for
 from pilotage.navigator.training.algorithms.rlot import EXPLORATION_FACTOR, PARAMETERS, HalvedRate, PaperDQN
 from pilotage.navigator.training.session import Session
 from pilotage.navigator.training.train import Plan, live_plan, train

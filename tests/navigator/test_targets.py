@@ -6,8 +6,7 @@ import pytest
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.policies.inputs import CostWeighting, Scaling
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
-from pilotage.navigator.training.algorithms.learner import Setting
-from pilotage.navigator.training.algorithms.learners import learner_for
+from pilotage.navigator.training.algorithms.learner import Setting, learner_for
 from pilotage.navigator.training.train import Plan, train
 from tests.navigator.banks import ACTIONS, learnable_bank, node, write_bank
 

@@ -10,13 +10,11 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from pilotage.navigator.envs.env import ReasoningEnv, RecordedReasoningEnv
 from pilotage.navigator.policies.inputs import LIMIT, Floats
-from pilotage.navigator.reward import Reward
 from pilotage.navigator.spaces import ActionMask
 from pilotage.navigator.training.algorithms.learner import Setting
 
@@ -45,7 +43,7 @@ class NetworkInputs(gymnasium.Wrapper[Floats, np.int64, Floats, np.int64]):
         if self._setting.dial is not None:
             effort = self._setting.efforts(self._efforts, 1)
             self._extra = 1 - effort
-            self._reasoning.reward = Reward(float(self._setting.weights(effort)[0]))
+            self._reasoning.cost_weight = float(self._setting.weights(effort)[0])
         seen, info = self.env.reset(seed=seed, options=options)
         return self._inputs(seen, info["action_mask"]), {}
 
@@ -80,13 +78,6 @@ def environments(setting: Setting, with_mask: bool) -> DummyVecEnv:
     return DummyVecEnv([make for _ in range(setting.hyper.environments)])
 
 
-def unpack(observations: torch.Tensor, actions: int) -> tuple[torch.Tensor, torch.Tensor]:
+def unpack(observations: Any, actions: int) -> tuple[Any, Any]:
     """Inputs of shape (n, inputs) and masks of shape (n, actions) from observations that hold both."""
     return observations[:, :-actions], observations[:, -actions:] > 0.5
-
-
-def explore(observations: Floats, greedy: Any, share: float, actions: int) -> Any:
-    """Greedy actions, of which a share is replaced by legal ones drawn at random; shape (n,)."""
-    draws = np.random.random((len(observations), actions)) * (observations[:, -actions:] > 0.5)
-    replaced = np.random.random(len(observations)) < share
-    return np.where(replaced, draws.argmax(axis=1), greedy)

@@ -19,7 +19,8 @@ import torch
 from torch.nn import functional
 
 from pilotage.navigator.policies.inputs import Floats
-from pilotage.navigator.policies.learned import Layers, Meaning
+from pilotage.navigator.policies.learned import Layers
+from pilotage.navigator.policies.trained import Meaning
 from pilotage.navigator.training.algorithms.learner import Setting
 from pilotage.navigator.training.algorithms.networks import Dueling, masked
 
@@ -28,6 +29,7 @@ FOLLOW = 0.01
 """How much of the network its target takes over each step."""
 
 _FILE = "learner.pt"
+_PARTS = ("network", "target", "optimizer")
 
 
 class FittedQ:
@@ -109,20 +111,14 @@ class FittedQ:
 
     def save(self, folder: Path) -> None:
         """Networks, optimizer and position, as tensors."""
-        state = {
-            "network": self.network.state_dict(),
-            "target": self.target.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "done": self.done,
-        }
-        torch.save(state, folder / _FILE)
+        state = {name: getattr(self, name).state_dict() for name in _PARTS}
+        torch.save(state | {"done": self.done}, folder / _FILE)
 
     def restore(self, folder: Path) -> None:
         """Reads what `save` wrote."""
         state = torch.load(folder / _FILE, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.target.load_state_dict(state["target"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for name in _PARTS:
+            getattr(self, name).load_state_dict(state[name])
         self.done = state["done"]
 
     def close(self) -> None:

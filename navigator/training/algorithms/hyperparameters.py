@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from pilotage.navigator.arguments import require_whole
 from pilotage.navigator.errors import PolicyError
-from pilotage.navigator.whole import require_whole
 
 
 @dataclass(frozen=True)

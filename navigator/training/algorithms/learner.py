@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -14,7 +15,8 @@ from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Dynamics
 from pilotage.navigator.envs.step_rewards import StepRewards
 from pilotage.navigator.policies.inputs import CostWeighting, Floats, Scaling
-from pilotage.navigator.policies.learned import Layers, Meaning
+from pilotage.navigator.policies.learned import Layers
+from pilotage.navigator.policies.trained import Meaning
 from pilotage.navigator.spaces import ActionMask
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
 
@@ -97,3 +99,20 @@ class Learner(Protocol):
     def close(self) -> None:
         """Releases the environments."""
         ...
+
+
+_LEARNERS = {
+    "cql": ("fitted_q", "FittedQ"),
+    "double-dueling-dqn": ("double_dueling_dqn", "DoubleDuelingDQN"),
+    "rlot": ("rlot", "PaperDQN"),
+    "qr-dqn": ("qr_dqn", "QuantileDQN"),
+    "maskable-ppo": ("maskable_ppo", "MaskedPPO"),
+}
+"""Module and class by the names of `pilotage.navigator.training.plan.ALGORITHMS` and by the base `rlot`."""
+
+
+def learner_for(algorithm: str, setting: Setting, seed: int) -> Learner:
+    """A learner at its beginning; its library is imported now."""
+    module, name = _LEARNERS["rlot" if setting.base == "rlot" else algorithm]
+    learner: Learner = getattr(import_module(f"{__package__}.{module}"), name)(setting, seed)
+    return learner

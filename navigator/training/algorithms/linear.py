@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from pilotage.navigator.arguments import LEAST_WEIGHT
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.policies.inputs import CostWeighting, Floats, Scaling
 from pilotage.navigator.policies.learned import LearnedPolicy
-from pilotage.navigator.policies.policy_file import Header
-from pilotage.navigator.reward import LEAST_WEIGHT
 from pilotage.navigator.training.card import about, learned_from
-from pilotage.navigator.training.support import action_support, allowed_actions
+from pilotage.navigator.training.support import action_support, allowed_actions, header_for
 
 SWEEPS = 16
 """More than the longest recorded sequence: values have come all the way up."""
@@ -51,14 +50,8 @@ def fit_linear(
     allowed = allowed_actions(arrays, support)
     dial = CostWeighting() if effort_input else None
     weights = _fit(arrays, scaling(arrays.features), allowed, dial, cost_weight, ridge)
-    settings: dict[str, Any] = {
-        "output": "value",
-        "dial": dial.to_json() if dial else None,
-        "cost_weight": None if dial else cost_weight,
-        "tried": support.to_json(),
-    }
     card = {"algorithm": "linear", "bank": about(bank, arrays), **learned_from(bank, {"train": list(arrays.tasks)})}
-    header = Header("network", "linear", bank.actions, bank.observations, settings=settings, card=card)
+    header = header_for(bank, "network", "linear", dial or cost_weight, support, card, output="value")
     return LearnedPolicy(header, [(weights[:, :-1], weights[:, -1])], scaling)
 
 

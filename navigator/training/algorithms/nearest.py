@@ -10,15 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from pilotage.navigator.arguments import LEAST_WEIGHT
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.inputs import Floats, Scaling
 from pilotage.navigator.policies.nearest import NearestPolicy
-from pilotage.navigator.policies.policy_file import Header
-from pilotage.navigator.reward import LEAST_WEIGHT
 from pilotage.navigator.training.card import about, learned_from
-from pilotage.navigator.training.support import action_support, allowed_actions
+from pilotage.navigator.training.support import action_support, allowed_actions, header_for
 
 SWEEPS = 16
 _ROWS = 512
@@ -38,9 +37,8 @@ def fit_nearest(bank: Bank, tasks: Iterable[str] | None = None, cost_weight: flo
     support = action_support(arrays)
     allowed = allowed_actions(arrays, support)
     states = scaling(arrays.features)
-    settings = {"k": k, "cost_weight": cost_weight, "tried": support.to_json()}
     card = {"algorithm": "nearest", "bank": about(bank, arrays), **learned_from(bank, {"train": list(arrays.tasks)})}
-    header = Header("nearest", "nearest", bank.actions, bank.observations, settings=settings, card=card)
+    header = header_for(bank, "nearest", "nearest", cost_weight, support, card, k=k)
     return NearestPolicy(header, scaling, states, _values(arrays, states, allowed, cost_weight, k))
 
 

@@ -7,21 +7,21 @@ way as one that was not.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
+import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.utils import set_random_seed
 
 from pilotage.navigator.policies.inputs import Floats
-from pilotage.navigator.policies.learned import Layers, Meaning
-from pilotage.navigator.training.algorithms.environments import environments, explore
+from pilotage.navigator.policies.trained import Meaning
+from pilotage.navigator.training.algorithms.environments import environments, unpack
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
-from pilotage.navigator.training.algorithms.learner import Setting
-from pilotage.navigator.training.algorithms.old_names import old_names
+from pilotage.navigator.training.algorithms.learner import Learner, Setting
 
 _MODEL, _BUFFER = "model.zip", "buffer.pkl"
 _NEVER = 10**9
@@ -63,7 +63,11 @@ class MaskedExploration(OffPolicyAlgorithm):
         return actions, actions
 
     def _explored(self, observations: Floats, greedy: Any, share: float) -> Any:
-        return explore(observations, greedy, share, int(cast(Any, self.action_space).n))
+        """Greedy actions, of which a share is replaced by legal ones drawn at random; shape (n,)."""
+        _, masks = unpack(observations, int(cast(Any, self.action_space).n))
+        draws = np.random.random(masks.shape) * masks
+        replaced = np.random.random(len(observations)) < share
+        return np.where(replaced, draws.argmax(axis=1), greedy)
 
 
 class FallingRate:
@@ -77,7 +81,7 @@ class FallingRate:
         return self.start * (0.1 + 0.9 * remaining)
 
 
-class SB3Learner(ABC):
+class SB3Learner(Learner, ABC):
     """A `Learner` over an algorithm of stable-baselines3; subclasses build it and read its network.
 
     Attributes:
@@ -126,14 +130,6 @@ class SB3Learner(ABC):
         """Environment steps until what was asked for is done."""
         return int(self.model.asked_steps - self.model.num_timesteps)
 
-    @abstractmethod
-    def layers(self) -> Layers:
-        """The network as plain layers."""
-
-    @abstractmethod
-    def adopt(self, layers: Layers) -> None:
-        """Starts from an earlier network."""
-
     def save(self, folder: Path) -> None:
         """A zip of stable-baselines3, and the replay buffer where there is one."""
         self.model.save(folder / _MODEL)
@@ -142,12 +138,13 @@ class SB3Learner(ABC):
 
     def restore(self, folder: Path) -> None:
         """Reads what `save` wrote."""
-        load: Callable[..., Any] = type(self.model).load
-        with old_names():
-            self.model = load(folder / _MODEL, env=self.environments, device="cpu")
-            self._prepare()
-            if isinstance(self.model, OffPolicyAlgorithm):
-                self.model.load_replay_buffer(folder / _BUFFER)
+        # what it names of this package's classes is not read: they may have had other names when it was written
+        own = {name: getattr(self.model, name) for name in ("policy_class", "learning_rate", "lr_schedule")}
+        model: Any = type(self.model)
+        self.model = model.load(folder / _MODEL, env=self.environments, device="cpu", custom_objects=own)
+        self._prepare()
+        if isinstance(self.model, OffPolicyAlgorithm):
+            self.model.load_replay_buffer(folder / _BUFFER)
 
     def close(self) -> None:
         """Closes the environments."""
