@@ -18,7 +18,7 @@ from typing import Self
 import numpy as np
 
 from pilotage.navigator.bank.files import task_files
-from pilotage.navigator.bank.reader import read_header, read_meta, read_tree
+from pilotage.navigator.bank.reader import read_header, read_meta, read_nodes
 from pilotage.navigator.bank.records import FORMAT, ROOT, BankMeta, Node, TaskHeader, Tree, child_id, cost_of
 from pilotage.navigator.bank.writer import BankWriter
 from pilotage.navigator.errors import BankError
@@ -100,7 +100,10 @@ class Bank:
         if task not in self._trees:
             if task not in self.files:
                 raise BankError(f"the bank {self.path} has no task {task!r}; `pilotage bank info` lists what it has")
-            self._trees[task] = read_tree(self.files[task], self.meta)
+            header, nodes = read_nodes(self.files[task], self.meta)
+            if ROOT not in nodes:
+                raise BankError(f"{self.files[task]} has no root: record its task with `pilotage collect`, or delete it")
+            self._trees[task] = Tree(header, nodes)
         return self._trees[task]
 
     def select(self, tasks: Iterable[str] | None) -> list[str]:

@@ -51,13 +51,22 @@ def read_whole_lines(path: Path) -> list[bytes]:
     Raises:
         BankError: a packed file is cut off or damaged.
     """
+    return _finished(path).splitlines()
+
+
+def _finished(path: Path) -> bytes:
     content = path.read_bytes()
     if path.name.endswith(PACKED):
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
             raise BankError(f"{path} is cut off or damaged: copy it again, or record its task anew") from error
-    return content[: content.rfind(b"\n") + 1].splitlines()
+    return content[: content.rfind(b"\n") + 1]
+
+
+def cut_torn_line(path: Path) -> None:
+    """Cuts off what follows the last finished line of a plain file, since something is to be added to it."""
+    os.truncate(path, len(_finished(path)))
 
 
 def parse(line: bytes, path: Path, number: int) -> dict[str, Any]:
@@ -99,19 +108,14 @@ def append(path: Path, lines: bytes) -> None:
         sync_folder(path.parent)
 
 
-def compress(path: Path) -> Path:
+def compress(path: Path) -> None:
     """Packs a plain task file; the same content gives the same bytes. A torn last line is dropped."""
-    content = path.read_bytes()
     packed = path.with_name(path.name.removesuffix(PLAIN) + PACKED)
-    replace(packed, gzip.compress(content[: content.rfind(b"\n") + 1], compresslevel=9, mtime=0))
+    replace(packed, gzip.compress(_finished(path), compresslevel=9, mtime=0))
     path.unlink()
-    return packed
 
 
-def decompress(path: Path) -> Path:
+def decompress(path: Path) -> None:
     """Unpacks a packed task file, so that lines can be added."""
-    plain = path.with_name(path.name.removesuffix(PACKED) + PLAIN)
-    lines = read_whole_lines(path)
-    replace(plain, b"".join(line + b"\n" for line in lines))
+    replace(path.with_name(path.name.removesuffix(PACKED) + PLAIN), _finished(path))
     path.unlink()
-    return plain

@@ -22,7 +22,7 @@ from pilotage.navigator.bank.files import (
     safe_name,
     task_files,
 )
-from pilotage.navigator.bank.records import ROOT, BankMeta, Node, TaskHeader, Tree
+from pilotage.navigator.bank.records import ROOT, BankMeta, Node, TaskHeader
 from pilotage.navigator.errors import BankError
 
 
@@ -59,14 +59,6 @@ def read_nodes(file: Path, meta: BankMeta) -> tuple[TaskHeader, dict[str, Node]]
         where = "" if str(file) in wrong else f"{file}, line {number}: "
         raise BankError(f"{where}{wrong}; `pilotage bank verify` lists all such faults")
     return header, nodes
-
-
-def read_tree(file: Path, meta: BankMeta) -> Tree:
-    """The tree in a task's file; raises BankError where it is damaged or not begun."""
-    header, nodes = read_nodes(file, meta)
-    if ROOT not in nodes:
-        raise BankError(f"{file} holds no node yet: record its task with `pilotage collect`, or delete the file")
-    return Tree(header, nodes)
 
 
 def _header(lines: list[bytes], file: Path) -> TaskHeader:

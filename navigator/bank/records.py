@@ -136,10 +136,6 @@ class TaskHeader:
     kind: str = ""
     source: str = ""
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
-
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TaskHeader:
         """The header of a file's first line; raises BankError where it is none."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 
 from pilotage.common.locks import FileLock
 from pilotage.navigator.bank.bank import Node, Tree
-from pilotage.navigator.bank.files import append, encode, parse, read_whole_lines, safe_name
+from pilotage.navigator.bank.files import append, cut_torn_line, encode, parse, read_whole_lines, safe_name
 from pilotage.navigator.errors import BankError
 
 FORMAT = 1
@@ -82,8 +81,7 @@ class StepScoreWriter(FileLock):
 
     def _begin(self, scorer: str, identity: str) -> Scores:
         if self.path.exists():
-            content = self.path.read_bytes()
-            os.truncate(self.path, content.rfind(b"\n") + 1)
+            cut_torn_line(self.path)
         if not self.path.exists() or self.path.stat().st_size == 0:
             append(self.path, encode({"format": FORMAT, "scorer": scorer, "identity": identity}))
             return {}

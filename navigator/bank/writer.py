@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-import os
+from dataclasses import asdict
+from dataclasses import replace as changed
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
@@ -17,6 +17,7 @@ from pilotage.navigator.bank.files import (
     PLAIN,
     TASKS_FOLDER,
     append,
+    cut_torn_line,
     decompress,
     encode,
     read_whole_lines,
@@ -67,7 +68,7 @@ class BankWriter(FileLock):
         file = self.path / META_FILE
         if not file.exists():
             if meta.created == "":
-                meta = dataclasses.replace(meta, created=datetime.now(UTC).isoformat(timespec="seconds"))
+                meta = changed(meta, created=datetime.now(UTC).isoformat(timespec="seconds"))
             replace(file, encode(meta.to_json()))
             return meta
         there = read_meta(self.path)
@@ -91,7 +92,7 @@ class BankWriter(FileLock):
         with self._guard:
             there, nodes = self._task(header.task)
             if there is None:
-                append(self._plain(header.task), encode(header.to_json()))
+                append(self._plain(header.task), encode(asdict(header)))
                 self._known[header.task] = (header, nodes)
             elif there != header:
                 raise BankError(f"task {header.task!r} was recorded as {there}, not as {header}: record it elsewhere")
@@ -141,16 +142,9 @@ class BankWriter(FileLock):
 
     def _task(self, task: str) -> tuple[TaskHeader | None, dict[str, Node]]:
         if task not in self._known:
-            self._known[task] = self._read(task)
+            path = task_file(self.path, task)
+            if path is not None and path.name.endswith(PLAIN):
+                cut_torn_line(path)
+            begun = path is not None and read_whole_lines(path)
+            self._known[task] = read_nodes(path, self.meta) if path is not None and begun else (None, {})
         return self._known[task]
-
-    def _read(self, task: str) -> tuple[TaskHeader | None, dict[str, Node]]:
-        path = task_file(self.path, task)
-        if path is None:
-            return None, {}
-        if path.name.endswith(PLAIN):
-            content = path.read_bytes()
-            os.truncate(path, content.rfind(b"\n") + 1)
-        if not read_whole_lines(path):
-            return None, {}
-        return read_nodes(path, self.meta)
