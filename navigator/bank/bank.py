@@ -102,7 +102,9 @@ class Bank:
                 raise BankError(f"the bank {self.path} has no task {task!r}; `pilotage bank info` lists what it has")
             header, nodes = read_nodes(self.files[task], self.meta)
             if ROOT not in nodes:
-                raise BankError(f"{self.files[task]} has no root: record its task with `pilotage collect`, or delete it")
+                raise BankError(
+                    f"{self.files[task]} has no root: record its task with `pilotage collect`, or delete it"
+                )
             self._trees[task] = Tree(header, nodes)
         return self._trees[task]
 

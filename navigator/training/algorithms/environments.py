@@ -20,13 +20,7 @@ from pilotage.navigator.training.algorithms.learner import Setting
 
 
 class NetworkInputs(gymnasium.Wrapper[Floats, np.int64, Floats, np.int64]):
-    """Scaled features, then 1 - effort where there is a dial (a new one each episode), then the mask if asked for.
-
-    Args:
-        env: the environment to look at.
-        setting: scaling and dial.
-        with_mask: append the mask, as 0 and 1.
-    """
+    """Scaled features, then 1 - effort where it is an input (a new one each episode), then the mask if asked for."""
 
     def __init__(self, env: ReasoningEnv, setting: Setting, with_mask: bool) -> None:
         super().__init__(env)
@@ -37,7 +31,6 @@ class NetworkInputs(gymnasium.Wrapper[Floats, np.int64, Floats, np.int64]):
         self._extra = np.zeros(0, dtype=np.float32)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
-        """Starts an episode, at an effort of its own."""
         if seed is not None:
             self._efforts = np.random.default_rng(seed)
         if self._setting.dial is not None:
@@ -48,12 +41,11 @@ class NetworkInputs(gymnasium.Wrapper[Floats, np.int64, Floats, np.int64]):
         return self._inputs(seen, info["action_mask"]), {}
 
     def step(self, action: np.int64) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
-        """Does one action. The information is left out: vector environments copy it deeply, each step."""
+        # the information is left out: vector environments copy it deeply, each step
         seen, reward, terminated, truncated, info = self.env.step(action)
         return self._inputs(seen, info["action_mask"]), float(reward), terminated, truncated, {}
 
-    def action_masks(self) -> ActionMask:
-        """What MaskablePPO asks for."""
+    def action_masks(self) -> ActionMask:  # what MaskablePPO asks for
         return self._reasoning.action_masks()
 
     def _inputs(self, seen: Floats, mask: Any) -> Floats:

@@ -55,7 +55,6 @@ class FittedQ:
         self._cost, self._correct = torch.from_numpy(steps.cost), torch.from_numpy(steps.correct)
 
     def advance(self, steps: int, seed: int) -> Mapping[str, float]:
-        """So many gradient steps."""
         generator = np.random.default_rng(seed)
         batch, loss = self.setting.hyper.batch, 0.0
         for _ in range(steps):
@@ -78,9 +77,8 @@ class FittedQ:
             target_q_values = self._correct[transitions] - weights * self._cost[transitions] + hyper.gamma * future
         values = self.network(self._with_effort(source, efforts))
         current_q_values = values.gather(1, self._action[transitions][:, None])[:, 0]
-        loss = functional.mse_loss(current_q_values, target_q_values) + hyper.conservatism * self._overreach(
-            values, source
-        )
+        loss = functional.mse_loss(current_q_values, target_q_values)
+        loss = loss + hyper.conservatism * self._overreach(values, source)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -101,21 +99,17 @@ class FittedQ:
         return torch.cat([inputs, 1 - torch.from_numpy(efforts)[:, None]], dim=1)
 
     def layers(self) -> Layers:
-        """The network as plain layers."""
         return self.network.layers()
 
     def adopt(self, layers: Layers) -> None:
-        """Starts from an earlier network."""
         self.network.adopt(layers)
         self.target.adopt(layers)
 
     def save(self, folder: Path) -> None:
-        """Networks, optimizer and position, as tensors."""
         state = {name: getattr(self, name).state_dict() for name in _PARTS}
         torch.save(state | {"done": self.done}, folder / _FILE)
 
     def restore(self, folder: Path) -> None:
-        """Reads what `save` wrote."""
         state = torch.load(folder / _FILE, weights_only=True)
         for name in _PARTS:
             getattr(self, name).load_state_dict(state[name])

@@ -23,21 +23,15 @@ from pilotage.navigator.training.algorithms.hyperparameters import Hyperparamete
 
 @dataclass(frozen=True)
 class Setting:
-    """What a learner learns from.
+    """What a learner learns from: the fields of the same names of `Plan`, and
 
     Attributes:
-        bank: where the arrays are from.
-        arrays: the training tasks.
+        arrays: the training tasks of the bank.
         scaling: from observations to inputs.
-        dial: the extra input, or None where `cost_weight` holds throughout.
-        cost_weight: right answers that a thousand tokens are worth; not used where there is a dial.
+        dial: what efforts weigh, where the effort is an input; else None, and `cost_weight` holds throughout.
         allowed: what a policy may choose in each state, shape (n, a).
-        steps: length of the whole training.
-        hyper: the algorithm's numbers.
-        shaping: step rewards to add, or None.
+        steps: length of the whole training; of the base `rlot`, in episodes.
         live: what the environment runs on instead of the bank; None for the bank.
-        base: `default`, or `rlot` for the schedule of its paper, in which `steps` counts episodes.
-        step_scores: what each step is paid for how good it is, or None.
     """
 
     bank: Bank
@@ -59,11 +53,11 @@ class Setting:
         return len(self.scaling.shift) + (self.dial is not None)
 
     def efforts(self, generator: np.random.Generator, count: int) -> Floats:
-        """Efforts to train on, uniform; shape (count,). The dial must be there."""
+        """Efforts to train on, uniform; shape (count,)."""
         return generator.random(count, dtype=np.float32)
 
     def weights(self, efforts: Floats) -> Floats:
-        """Cost weights of efforts; one for all where there is no dial."""
+        """Cost weights of efforts; `cost_weight` for all where the effort is no input."""
         if self.dial is None:
             return np.full(len(efforts), self.cost_weight, dtype=np.float32)
         growth = 1 + self.dial.top / self.dial.half

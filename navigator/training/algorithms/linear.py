@@ -21,6 +21,9 @@ from pilotage.navigator.training.support import action_support, allowed_actions,
 SWEEPS = 16
 """More than the longest recorded sequence: values have come all the way up."""
 
+RIDGE = 3.0
+"""Penalty on squared weights; 1 is worth one state."""
+
 EFFORTS = np.linspace(0, 1, 5, dtype=np.float32)
 
 
@@ -30,7 +33,6 @@ def fit_linear(
     cost_weight: float = 0.1,
     *,
     effort_input: bool = False,
-    ridge: float = 3.0,
 ) -> LearnedPolicy:
     """The linear policy of some tasks; it is a `LearnedPolicy` of one layer, with the same file.
 
@@ -39,7 +41,6 @@ def fit_linear(
         tasks: ids of the tasks to learn from; None for all.
         cost_weight: right answers that a thousand tokens are worth.
         effort_input: fit for all cost weights at once, with the effort as an input.
-        ridge: penalty on squared weights; 1 is worth one state.
 
     Raises:
         BankError: a task is unknown, or a file is damaged.
@@ -49,15 +50,13 @@ def fit_linear(
     support = action_support(arrays)
     allowed = allowed_actions(arrays, support)
     dial = CostWeighting() if effort_input else None
-    weights = _fit(arrays, scaling(arrays.features), allowed, dial, cost_weight, ridge)
+    weights = _fit(arrays, scaling(arrays.features), allowed, dial, cost_weight)
     card = {"algorithm": "linear", "bank": about(bank, arrays), **learned_from(bank, {"train": list(arrays.tasks)})}
     header = header_for(bank, "network", "linear", dial or cost_weight, support, card, output="value")
     return LearnedPolicy(header, [(weights[:, :-1], weights[:, -1])], scaling)
 
 
-def _fit(
-    arrays: BankArrays, inputs: Floats, allowed: Any, dial: CostWeighting | None, cost_weight: float, ridge: float
-) -> Floats:
+def _fit(arrays: BankArrays, inputs: Floats, allowed: Any, dial: CostWeighting | None, cost_weight: float) -> Floats:
     """Weights of shape (actions, inputs + 1), the bias last."""
     efforts = EFFORTS if dial is not None else EFFORTS[:1]
     size = inputs.shape[1] + (dial is not None) + 1
@@ -68,7 +67,7 @@ def _fit(
     per_edge = [dial.weight(float(effort)) if dial is not None else cost_weight for effort in efforts]
     steps = arrays.transitions
     rewards = [steps.correct - max(weight, LEAST_WEIGHT) * steps.cost for weight in per_edge]
-    penalty = ridge * np.eye(size)
+    penalty = RIDGE * np.eye(size)
     penalty[-1, -1] = 1e-6  # the bias is free
     solvers = []
     for action in range(len(arrays.actions)):

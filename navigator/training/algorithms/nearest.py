@@ -67,7 +67,7 @@ def _values(arrays: BankArrays, states: Floats, allowed: Any, cost_weight: float
 
 def _neighbours(arrays: BankArrays, states: Floats, k: int) -> dict[int, tuple[Any, Any]]:
     """For each action: the k nearest states of other tasks in which it was recorded, and which of the k there are."""
-    found = {}
+    near = {}
     for action in range(len(arrays.actions)):
         candidates = np.flatnonzero(arrays.transitions.recorded[:, action])
         if not len(candidates):
@@ -83,5 +83,5 @@ def _neighbours(arrays: BankArrays, states: Floats, k: int) -> dict[int, tuple[A
             order = np.argsort(distances, axis=1, kind="stable")[:, :width]
             who[rows] = candidates[order]
             known[rows] = np.isfinite(np.take_along_axis(distances, order, axis=1))
-        found[action] = who, known
-    return found
+        near[action] = who, known
+    return near

@@ -31,13 +31,12 @@ _UNLIMITED = 10**9
 
 
 class HalvedRate:
-    """Learning rate of a training of so many episodes, halved after every `HALVED_EVERY` of them."""
+    """Learning rate of a training of so many episodes, by the share of them that is left, halved now and then."""
 
     def __init__(self, start: float, episodes: int) -> None:
         self.start, self.episodes = start, episodes
 
     def __call__(self, remaining: float) -> float:
-        """The rate where a share `remaining` of the episodes is left."""
         return self.at(round((1 - remaining) * self.episodes))
 
     def at(self, episode: int) -> float:

@@ -38,7 +38,7 @@ class WholeTraining(BaseAlgorithm):
         super()._update_current_progress_remaining(min(num_timesteps, self.planned_steps), self.planned_steps)
 
 
-class MaskedExploration(OffPolicyAlgorithm):
+class MaskedDQN(WholeTraining, OffPolicyAlgorithm):
     """Epsilon-greedy over legal actions, drawn for each environment by itself; needs masks in the observations."""
 
     exploration_rate: float
@@ -50,16 +50,13 @@ class MaskedExploration(OffPolicyAlgorithm):
         episode_start: Any = None,
         deterministic: bool = False,
     ) -> tuple[Any, tuple[Any, ...] | None]:
-        """Actions for observations of shape (n, size)."""
         greedy, state = self.policy.predict(observation, state, episode_start, deterministic=True)
         return (greedy if deterministic else self._explored(observation, greedy, self.exploration_rate)), state
 
     def _sample_action(self, learning_starts: int, action_noise: Any = None, n_envs: int = 1) -> tuple[Any, Any]:
         observations = cast(Floats, self._last_obs)
-        if self.num_timesteps < learning_starts:
-            actions = self._explored(observations, 0, 1.0)
-        else:
-            actions, _ = self.predict(observations)
+        at_random = self.num_timesteps < learning_starts
+        actions = self._explored(observations, 0, 1.0) if at_random else self.predict(observations)[0]
         return actions, actions
 
     def _explored(self, observations: Floats, greedy: Any, share: float) -> Any:
@@ -71,21 +68,19 @@ class MaskedExploration(OffPolicyAlgorithm):
 
 
 class FallingRate:
-    """Learning rate that falls linearly to a tenth."""
+    """Learning rate, by the share of the training that is left, that falls linearly to a tenth."""
 
     def __init__(self, start: float) -> None:
         self.start = start
 
     def __call__(self, remaining: float) -> float:
-        """The rate where a share `remaining` of the training is left."""
         return self.start * (0.1 + 0.9 * remaining)
 
 
 class SB3Learner(Learner, ABC):
     """A `Learner` over an algorithm of stable-baselines3; subclasses build it and read its network.
 
-    Attributes:
-        with_mask: whether the algorithm needs the masks in the observations.
+    `with_mask` says whether the algorithm needs the masks in the observations.
     """
 
     output: Meaning = "value"
@@ -109,11 +104,6 @@ class SB3Learner(Learner, ABC):
             self.model.learning_starts = min(self.model.learning_starts, self.setting.steps // 10)
         self.model.set_logger(Logger(None, []))
 
-    @property
-    def actions(self) -> int:
-        """Number of actions."""
-        return len(self.setting.arrays.actions)
-
     def advance(self, steps: int, seed: int) -> Mapping[str, float]:
         """So many environment steps, rounded up to whole rounds."""
         self.model.asked_steps += steps
@@ -131,13 +121,11 @@ class SB3Learner(Learner, ABC):
         return int(self.model.asked_steps - self.model.num_timesteps)
 
     def save(self, folder: Path) -> None:
-        """A zip of stable-baselines3, and the replay buffer where there is one."""
         self.model.save(folder / _MODEL)
         if isinstance(self.model, OffPolicyAlgorithm):
             self.model.save_replay_buffer(folder / _BUFFER)
 
     def restore(self, folder: Path) -> None:
-        """Reads what `save` wrote."""
         # what it names of this package's classes is not read: they may have had other names when it was written
         own = {name: getattr(self.model, name) for name in ("policy_class", "learning_rate", "lr_schedule")}
         model: Any = type(self.model)
@@ -147,7 +135,6 @@ class SB3Learner(Learner, ABC):
             self.model.load_replay_buffer(folder / _BUFFER)
 
     def close(self) -> None:
-        """Closes the environments."""
         self.environments.close()
 
 
