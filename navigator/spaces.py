@@ -124,11 +124,7 @@ class ObservationSpec:
         return np.array([feature.high for feature in self.features], dtype=np.float32)
 
     def vector(self, values: Mapping[str, float]) -> Observation:
-        """Named values as a vector, clipped to the bounds.
-
-        Raises:
-            SpecMismatch: a name is missing or unknown, or a value is not a number.
-        """
+        """Named values as a vector, clipped to the bounds; raises SpecMismatch where one is missing, unknown or NaN."""
         if values.keys() != self._places.keys():
             missing, unknown = self._places.keys() - values.keys(), values.keys() - self._places.keys()
             raise SpecMismatch(f"features missing: {sorted(missing)}, unknown: {sorted(unknown)}")

@@ -62,8 +62,7 @@ class Bank:
             headers[header.task], files[header.task] = header, file
         if not headers:
             raise BankError(f"the bank {path} holds no task yet: record some with `pilotage collect --out {path}`")
-        order = sorted(headers)
-        return cls(path, meta, {task: headers[task] for task in order}, {task: files[task] for task in order})
+        return cls(path, meta, dict(sorted(headers.items())), dict(sorted(files.items())))
 
     def __deepcopy__(self, memo: object) -> Self:
         return self  # never changed; Gymnasium copies the arguments of environments
@@ -92,11 +91,7 @@ class Bank:
         return dict(sorted(groups.items()))
 
     def tree(self, task: str) -> Tree:
-        """The recorded tree of a task.
-
-        Raises:
-            BankError: the task is unknown, or its file is damaged; the text names file and line.
-        """
+        """The recorded tree of a task; raises BankError where it is unknown, or damaged, with file and line."""
         if task not in self._trees:
             if task not in self.files:
                 raise BankError(f"the bank {self.path} has no task {task!r}; `pilotage bank info` lists what it has")
@@ -109,11 +104,7 @@ class Bank:
         return self._trees[task]
 
     def select(self, tasks: Iterable[str] | None) -> list[str]:
-        """These tasks, checked and in order; all of them for None.
-
-        Raises:
-            BankError: a task is unknown, or there is none.
-        """
+        """These tasks, in order; all of them for None. Raises BankError where one is unknown, or there is none."""
         if tasks is None:
             return self.tasks
         if isinstance(tasks, str) or not isinstance(tasks, Iterable):
@@ -126,11 +117,7 @@ class Bank:
         return [task for task in self.headers if task in chosen]
 
     def only(self, tasks: Iterable[str]) -> Self:
-        """The bank as if it held these tasks alone: what is trained on it cannot see another.
-
-        Raises:
-            BankError: a task is unknown, or none was chosen.
-        """
+        """The bank as if it held these tasks alone, so that what is trained on it cannot see another."""
         kept = self.select(tasks)
         headers, files = {task: self.headers[task] for task in kept}, {task: self.files[task] for task in kept}
         return type(self)(self.path, self.meta, headers, files, {t: self._trees[t] for t in kept if t in self._trees})
@@ -194,9 +181,8 @@ def stratified(
         for place in generator.permutation(len(names))
         for task in generator.permutation(sorted(families[names[place]]))
     ]
-    counts = np.zeros(len(shares))
-    parts: dict[str, list[str]] = {name: [] for name in fractions}
-    labels = list(fractions)
+    labels, counts = list(fractions), np.zeros(len(shares))
+    parts: dict[str, list[str]] = {name: [] for name in labels}
     for dealt, task in enumerate(order, 1):
         lagging = int(np.argmax(shares * dealt - counts))
         counts[lagging] += 1

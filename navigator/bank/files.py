@@ -46,11 +46,7 @@ def task_files(bank: Path) -> list[Path]:
 
 
 def read_whole_lines(path: Path) -> list[bytes]:
-    """The finished lines of a task file. A last line that a kill has torn is left out: it was never acknowledged.
-
-    Raises:
-        BankError: a packed file is cut off or damaged.
-    """
+    """The finished lines of a file; a kill may have torn the last. Raises BankError where a packed one is damaged."""
     return _finished(path).splitlines()
 
 

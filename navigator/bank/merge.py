@@ -74,11 +74,7 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> MergeReport:
 
 
 def pack(path: str | Path) -> PackReport:
-    """Compresses all plain task files of a bank. Readers take both forms; recording unpacks what it adds to.
-
-    Raises:
-        BankError: there is no bank, or another process is writing to it.
-    """
+    """Compresses the plain task files of a bank. Readers take both forms; recording unpacks what it adds to."""
     path = Path(path)
     with BankWriter(path, read_meta(path)):
         files = task_files(path)

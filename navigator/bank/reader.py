@@ -45,11 +45,7 @@ def read_header(file: Path) -> TaskHeader | None:
 
 
 def read_nodes(file: Path, meta: BankMeta) -> tuple[TaskHeader, dict[str, Node]]:
-    """Header and nodes of a task's file, parents before children.
-
-    Raises:
-        BankError: the file is empty, or a line is damaged, repeats a node, or does not fit the bank.
-    """
+    """Header and nodes of a file, parents before children; raises BankError at its first fault, or if it is empty."""
     lines = read_whole_lines(file)
     if not lines:
         raise BankError(f"{file} is empty: delete it, and its task is recorded anew")

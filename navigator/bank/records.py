@@ -260,11 +260,7 @@ class BankMeta:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The header of a bank.
-
-        Raises:
-            BankError: another format version, a missing field, or a schema hash that does not fit its names.
-        """
+        """The header of a bank; raises BankError where it is of another format, damaged or edited."""
         if data.get("format") != FORMAT or isinstance(data["format"], bool):
             raise BankError(
                 f"the bank has format version {data.get('format')!r}, this version reads {FORMAT}: "

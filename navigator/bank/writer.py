@@ -84,11 +84,7 @@ class BankWriter(FileLock):
         return there
 
     def begin(self, header: TaskHeader) -> None:
-        """Opens a task for its nodes; nothing happens if it is open already.
-
-        Raises:
-            BankError: the task was begun with another header.
-        """
+        """Opens a task for its nodes, if it is not open; raises BankError where it was begun with another header."""
         with self._guard:
             there, nodes = self._task(header.task)
             if there is None:

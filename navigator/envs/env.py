@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -100,16 +99,14 @@ class ReasoningEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         """
         task = _task_of(options)
         super().reset(seed=seed)
-        # An episode that ends before its first decision (no budget at all) teaches nothing: the next task is tried.
-        for _ in range(1000):
-            start = self.dynamics.reset(seed=seed, task=task)
-            if not start.done:
+        start = self.dynamics.reset(seed=seed, task=task)
+        for _ in range(1000):  # an episode that ends before its first decision teaches nothing: the next task is tried
+            if not start.done or task is not None:
                 break
-            seed = None
-            if task is not None:
-                raise EnvError(f"task {task!r} ends before its first decision: raise the budget")
-        else:
-            raise EnvError("every task ends before its first decision: raise the budget")
+            start = self.dynamics.reset()
+        if start.done:
+            which = "every task" if task is None else f"task {task!r}"
+            raise EnvError(f"{which} ends before its first decision: raise the budget")
         self._now, self._cost, self._owed = start, start.cost, start.cost
         if self._potential is not None:
             self._before = self._potential()
@@ -187,8 +184,7 @@ class RecordedReasoningEnv(ReasoningEnv):
         step_scores: Sequence[float] | None = None,
     ) -> None:
         recorded = RecordedDynamics(Bank.open(bank) if isinstance(bank, str | Path) else bank, tasks, seed)
-        potential: Potential | None = None
-        step_score: Potential | None = None
+        potential = step_score = None
         if shaping is not None:
             if shaping not in ("exact", "uniform"):
                 raise EnvError(f"unknown shaping {shaping!r}; choose exact or uniform, or leave it out")
@@ -196,14 +192,14 @@ class RecordedReasoningEnv(ReasoningEnv):
             potential = StateNumbers(recorded, valued(recorded.arrays, cost_weight).value.tolist())
         if step_scores is not None:
             try:
-                scores = [float(score) for score in step_scores]
+                scores = np.array([float(score) for score in step_scores])
             except (TypeError, ValueError) as error:
                 raise EnvError(f"step scores are numbers, one a state ({error})") from error
             if len(scores) != len(recorded.arrays):
                 raise EnvError(f"there are {len(scores)} step scores for {len(recorded.arrays)} states: give one each")
-            if not all(map(math.isfinite, scores)):
+            if not np.isfinite(scores).all():
                 raise EnvError("a step score is not finite: give numbers, 0 where nobody could tell")
-            step_score = StateNumbers(recorded, scores)
+            step_score = StateNumbers(recorded, scores.tolist())
         super().__init__(recorded, cost_weight, potential, step_score)
 
     def _seen(self, transition: Transition) -> Observation:

@@ -69,12 +69,7 @@ class RecordedDynamics:
         return self._arrived(self._rows.costs[self.state])
 
     def step(self, action: int) -> Transition:
-        """Follows an action to a recorded state.
-
-        Raises:
-            SpecMismatch: the action is not allowed here.
-            EnvError: no episode is running, or the action is no whole number.
-        """
+        """Follows an action to a recorded state; raises as `Dynamics.step` does."""
         state, rows, action = self.state, self._rows, as_index(action)
         if not self._running:
             raise EnvError("no episode is running: call reset() first")

@@ -50,11 +50,7 @@ class RecordedRewards:
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
-        """The scores in a file; the newest where a step was scored twice.
-
-        Raises:
-            BankError: there is none, or it is no file of step scores.
-        """
+        """The scores in a file, the newest of each step; raises BankError where it holds none."""
         path = Path(path)
         try:
             header, scores = read_scores(path)
@@ -65,11 +61,7 @@ class RecordedRewards:
         return cls(path, header["scorer"], header["identity"], scores)
 
     def rewards(self, bank: Bank, arrays: BankArrays) -> Floats:
-        """Scores of the steps, float (n,).
-
-        Raises:
-            BankError: a step was not scored, or was another one when it was.
-        """
+        """Scores of the steps, float (n,); raises BankError where one was not scored, or was another one then."""
         rewards, missing = np.zeros(len(arrays)), []
         for place in np.flatnonzero(arrays.parent >= 0).tolist():
             task, id = arrays.tasks[arrays.task[place]], arrays.ids[place]

@@ -67,11 +67,7 @@ def named(epsilon: float, base: str) -> str:
 
 
 def parse(name: str) -> tuple[float, str]:
-    """Share and base of a name, `epsilon=0.1:default` say.
-
-    Raises:
-        PolicyError: it is written otherwise.
-    """
+    """Share and base of a name, `epsilon=0.1:default` say; raises PolicyError where it is written otherwise."""
     share, colon, base = name.removeprefix(PREFIX).partition(":")
     try:
         epsilon = float(share)

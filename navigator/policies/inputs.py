@@ -132,11 +132,7 @@ class CostWeighting:
 
     @staticmethod
     def parse(effort: str | float) -> float:
-        """`low`, `medium`, `high`, or a number from 0 to 1.
-
-        Raises:
-            PolicyError: it is none of them.
-        """
+        """`low`, `medium`, `high`, or a number from 0 to 1; raises PolicyError for anything else."""
         try:
             value = EFFORTS[effort] if isinstance(effort, str) and effort in EFFORTS else float(effort)
         except ValueError:

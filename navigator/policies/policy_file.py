@@ -66,11 +66,7 @@ class Header:
 
     @classmethod
     def from_text(cls, text: str, path: Path) -> Self:
-        """The header of a file.
-
-        Raises:
-            PolicyError: it is not one that this version reads.
-        """
+        """The header of a file; raises PolicyError where it is not one that this version reads."""
         try:
             data = json.loads(text, parse_constant=_no_number)
             version = data["format"]
@@ -144,11 +140,7 @@ def write_policy(path: Path, header: Header, tensors: Tensors) -> None:
 
 
 def read_policy(path: Path) -> tuple[Header, Tensors]:
-    """Header and tensors of a policy file.
-
-    Raises:
-        PolicyError: there is none, it is cut off, or it is something else.
-    """
+    """Header and tensors of a policy file; raises PolicyError where there is none, or it is damaged or another."""
     from safetensors import SafetensorError, safe_open
 
     path = expanded(path)

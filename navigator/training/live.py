@@ -20,7 +20,7 @@ from pilotage.navigator.dynamics import Dynamics, Transition
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.training.algorithms.learner import Setting
-from pilotage.navigator.training.card import score, settings_of
+from pilotage.navigator.training.card import at_efforts, score
 from pilotage.navigator.training.plan import Plan, Progress
 from pilotage.navigator.training.session import Session, split
 
@@ -36,8 +36,7 @@ class LiveSource(Dynamics, Protocol):
     def reset(self, seed: int | None = None, task: str | None = None, *, known_only: bool = False) -> Transition:
         """Starts a task; `known_only` masks out, until the next reset, what was not reached before.
 
-        Raises:
-            PolicyError: a limit is used up and the task was never begun.
+        Raises PolicyError where a limit is used up and the task was never begun.
         """
         ...
 
@@ -127,7 +126,7 @@ class LiveSession(Session):
 
     def _scored(self, policy: LearnedPolicy, part: str) -> dict[str, dict[str, float]]:
         """As it goes, whatever the policy chooses; what that reaches is kept like all else."""
-        scores = {name: _episodes(self.source, at, self.tasks[part]) for name, at in settings_of(policy).items()}
+        scores = {name: _episodes(self.source, at, self.tasks[part]) for name, at in at_efforts(policy).items()}
         self._look_again()
         return scores
 

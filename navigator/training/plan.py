@@ -1,4 +1,4 @@
-"""What a training is told, and what comes of it."""
+"""Plan: how to train; and what comes of it."""
 
 from __future__ import annotations
 

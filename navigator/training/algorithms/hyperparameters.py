@@ -58,16 +58,7 @@ class Hyperparameters:
         for size in sizes:
             require_whole("a hidden layer's size", size, 1, _LARGEST_LAYER)
         object.__setattr__(self, "hidden", tuple(sizes))
-        for name in (
-            "batch",
-            "buffer",
-            "target_every",
-            "gradient_every",
-            "quantiles",
-            "rollout",
-            "epochs",
-            "environments",
-        ):
+        for name in (f.name for f in fields(self) if f.type == "int"):
             require_whole(name, getattr(self, name), 2 if name == "rollout" else 1)
         for name, (low, high) in _RANGES.items():
             given = getattr(self, name)

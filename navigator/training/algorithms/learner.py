@@ -23,7 +23,7 @@ from pilotage.navigator.training.algorithms.hyperparameters import Hyperparamete
 
 @dataclass(frozen=True)
 class Setting:
-    """What a learner learns from: the fields of the same names of `Plan`, and
+    """What a learner learns from; what is not listed here is as in `Plan`.
 
     Attributes:
         arrays: the training tasks of the bank.

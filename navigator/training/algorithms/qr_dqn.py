@@ -20,7 +20,7 @@ from pilotage.navigator.training.algorithms.sb3 import MaskedDQN, SB3Learner, of
 
 
 class MaskedQuantiles(QuantileNetwork):
-    """Quantiles, (n, quantiles, actions), from inputs with the mask behind them; a forbidden action's are impossible."""
+    """Quantiles, (n, quantiles, actions), of inputs with the mask behind them; impossible where it forbids."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
