@@ -89,8 +89,8 @@ def _episode(state: int, arrays: BankArrays, cost_weight: float) -> EpisodeBuffe
     while arrays.parent[path[-1]] >= 0:
         path.append(int(arrays.parent[path[-1]]))
     path.reverse()
-    actions = [int(arrays.action[one]) for one in path[1:]]
-    costs = [float(arrays.cost[one]) for one in path[1:]]
+    actions = arrays.action[path[1:]].tolist()
+    costs = arrays.cost[path].tolist()  # the first is paid before the first decision
     seen = list(path)
     if arrays.ended[state] and actions:  # the last block ended the run: its outcome comes with it
         costs[-1] += float(arrays.stop_cost[state])
@@ -98,8 +98,7 @@ def _episode(state: int, arrays: BankArrays, cost_weight: float) -> EpisodeBuffe
         actions.append(arrays.terminal)
         costs.append(float(arrays.stop_cost[state]))
         seen.append(state)
-    before_first = float(arrays.cost[path[0]])
-    paid = [cost + (before_first if place == 0 else 0.0) for place, cost in enumerate(costs)]
+    paid = [costs[1] + costs[0], *costs[2:]]
     rewards = [-cost_weight * cost for cost in paid]
     rewards[-1] += float(arrays.score[state])
     return EpisodeBuffer(
