@@ -10,7 +10,7 @@ LARGEST = 2**31 - 1
 """What every library below takes as a seed or a count."""
 
 LEAST_WEIGHT = 1e-5
-"""Cost weight at which values are fitted that are wanted for 0: too small to outweigh an answer, enough that of equals
+"""Cost weight at which values for the weight 0 are fitted: too small to outweigh an answer, enough that of equals
 the cheaper is taken."""
 
 LARGEST_WEIGHT = 1e9

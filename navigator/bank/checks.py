@@ -76,7 +76,7 @@ def _observation(node: Node, meta: BankMeta) -> Iterator[str]:
         yield f"its observation has {len(node.observation)} numbers, the bank {len(spec)} features"
         return
     try:
-        with np.errstate(over="ignore"):  # what is too great is told below
+        with np.errstate(over="ignore"):  # what is too great is not finite below
             seen = np.asarray(node.observation, dtype=np.float32)
     except (OverflowError, TypeError, ValueError) as error:
         yield f"its observation holds what is no such number: {error}"

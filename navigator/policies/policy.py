@@ -113,7 +113,7 @@ class FixedPolicy:
         return self._next(Counter(counts), mask)
 
     def after(self, route: Iterable[int], mask: ActionMask) -> Decision:
-        """As `decide`, told the actions that were run instead of reading them off an observation."""
+        """As `decide`, by the actions that were run instead of an observation."""
         return self._next(Counter(route), mask)
 
     def _next(self, taken: Counter[int], mask: ActionMask) -> Decision:

@@ -102,8 +102,8 @@ class Header:
     @property
     def bank(self) -> Mapping[str, Any]:
         """What the card says of the bank it was trained on; empty where it says nothing."""
-        found = self.card.get("bank")
-        return found if isinstance(found, dict) else {}
+        bank = self.card.get("bank")
+        return bank if isinstance(bank, dict) else {}
 
     @property
     def _preset(self) -> str:

@@ -69,15 +69,15 @@ def provenance(policy: object) -> Provenance:
 
     An attribute `tasks_learned` of an object of your own adds ids of tasks.
     """
-    found = Provenance()
+    learned = Provenance()
     for part in _parts(policy):
         if isinstance(part, TrainedPolicy):
-            found |= _of(part)
+            learned |= _of(part)
         elif getattr_static(part, "tasks_learned", None) is not None:
             tasks: Any = part.tasks_learned  # type: ignore[attr-defined]
             if isinstance(tasks, Iterable) and not isinstance(tasks, str):
-                found |= Provenance(frozenset(str(task) for task in tasks))
-    return found
+                learned |= Provenance(frozenset(str(task) for task in tasks))
+    return learned
 
 
 @dataclass(eq=False)

@@ -145,11 +145,11 @@ def _require_live(plan: Plan) -> None:
 
 def _warm_up(episodes: Episodes, seed: int) -> None:
     """One random episode on each training task, from which the scaling of the inputs comes."""
-    chance = np.random.default_rng(seed)
+    generator = np.random.default_rng(seed)
     for _ in episodes.tasks:
         now = episodes.reset()
         while not now.done:
-            now = episodes.step(int(chance.choice(np.flatnonzero(now.action_mask))))
+            now = episodes.step(int(generator.choice(np.flatnonzero(now.action_mask))))
 
 
 def _episodes(source: LiveSource, policy: LearnedPolicy, tasks: Sequence[str]) -> dict[str, float]:

@@ -37,7 +37,7 @@ class Plan:
         ensemble: keep the mean of all seeds' networks, as one network, instead of the best one.
         fractions: shares of the tasks for `train`, `validation` and `test`; the last may be left out.
         split_seed: of the split.
-        hyper: hyperparameters to change, by name; see `pilotage.navigator.training.algorithms.learner.Hyperparameters`.
+        hyper: values of `Hyperparameters` to change, by name.
         base: `default`, or `rlot` for the hyperparameters and the schedule of RL of Thoughts, which is one for
             double-dueling-dqn; its steps are episodes.
         shaping: `exact` or `uniform` adds potential-based step rewards (see `RecordedReasoningEnv`), which leave the

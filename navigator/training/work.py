@@ -1,6 +1,6 @@
 """Work: checkpoints of a training, so that kill -9 costs at most one piece of one seed.
 
-A checkpoint is written beside its place and moved there when it is whole, so that what is found is complete.
+A checkpoint is written beside its place and moved there when it is whole, so each checkpoint is complete.
 Checkpoints hold pickles and are for this machine only; what is handed on is the policy file.
 """
 

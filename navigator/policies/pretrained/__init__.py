@@ -22,7 +22,7 @@ def shipped(actions: ActionSpec, observations: ObservationSpec, effort: str | fl
     Args:
         actions: the action list in use.
         observations: the features in use.
-        effort: where to set its dial, `low`, `medium`, `high` or 0 to 1; medium if None.
+        effort: at which it decides, `low`, `medium`, `high` or 0 to 1; medium if None.
 
     Raises:
         SpecMismatch: neither fits, or an effort is given and the network does not fit.

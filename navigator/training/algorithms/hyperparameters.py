@@ -13,7 +13,7 @@ from pilotage.navigator.errors import PolicyError
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What an algorithm may be told; each uses what it has a use for.
+    """Of all algorithms; each uses what it has a use for.
 
     Attributes:
         hidden: sizes of the hidden layers.

@@ -49,31 +49,31 @@ def fit_linear(
     scaling = Scaling.from_data(bank.observations, arrays.features)
     support = action_support(arrays)
     allowed = allowed_actions(arrays, support)
-    dial = CostWeighting() if effort_input else None
-    weights = _fit(arrays, scaling(arrays.features), allowed, dial, cost_weight)
+    weighting = CostWeighting() if effort_input else cost_weight
+    weights = _fit(arrays, scaling(arrays.features), allowed, weighting)
     card = {"algorithm": "linear", "bank": about(bank, arrays), **learned_from(bank, {"train": list(arrays.tasks)})}
-    header = header_for(bank, "network", "linear", dial or cost_weight, support, card, output="value")
+    header = header_for(bank, "network", "linear", weighting, support, card, output="value")
     return LearnedPolicy(header, [(weights[:, :-1], weights[:, -1])], scaling)
 
 
-def _fit(arrays: BankArrays, inputs: Floats, allowed: Any, dial: CostWeighting | None, cost_weight: float) -> Floats:
+def _fit(arrays: BankArrays, inputs: Floats, allowed: Any, weighting: CostWeighting | float) -> Floats:
     """Weights of shape (actions, inputs + 1), the bias last."""
-    efforts = EFFORTS if dial is not None else EFFORTS[:1]
-    size = inputs.shape[1] + (dial is not None) + 1
-    designs = []
-    for effort in efforts:
-        extra = [np.full((len(inputs), 1), 1 - effort)] if dial is not None else []
-        designs.append(np.hstack([inputs, *extra, np.ones((len(inputs), 1))]).astype(np.float64))
-    per_edge = [dial.weight(float(effort)) if dial is not None else cost_weight for effort in efforts]
+    bias = np.ones((len(inputs), 1))
+    if isinstance(weighting, CostWeighting):
+        designs = [np.hstack([inputs, np.full_like(bias, 1 - effort), bias]) for effort in EFFORTS]
+        cost_weights = [weighting.weight(float(effort)) for effort in EFFORTS]
+    else:
+        designs, cost_weights = [np.hstack([inputs, bias])], [weighting]
+    size = designs[0].shape[1]
     steps = arrays.transitions
-    rewards = [steps.correct - max(weight, LEAST_WEIGHT) * steps.cost for weight in per_edge]
+    rewards = [steps.correct - max(weight, LEAST_WEIGHT) * steps.cost for weight in cost_weights]
     penalty = RIDGE * np.eye(size)
     penalty[-1, -1] = 1e-6  # the bias is free
     solvers = []
     for action in range(len(arrays.actions)):
         rows = np.flatnonzero(steps.action == action)
         x = np.vstack([design[steps.source[rows]] for design in designs])
-        solvers.append((rows, np.linalg.solve(x.T @ x + penalty * len(efforts), x.T)))
+        solvers.append((rows, np.linalg.solve(x.T @ x + penalty * len(designs), x.T)))
     weights = np.zeros((len(arrays.actions), size))
     goes_on, after = steps.target >= 0, np.maximum(steps.target, 0)
     for _ in range(SWEEPS):
