@@ -23,6 +23,7 @@ from pilotage.navigator.training.algorithms.learner import Setting
 from pilotage.navigator.training.card import at_efforts, score
 from pilotage.navigator.training.plan import Plan, Progress
 from pilotage.navigator.training.session import Session, split
+from pilotage.navigator.training.support import action_support
 
 
 class LiveSource(Dynamics, Protocol):
@@ -121,13 +122,17 @@ class LiveSession(Session):
         return replace(super()._setting(train), live=self.episodes)
 
     def _look_again(self) -> None:
-        self.bank = self.source.bank()
         self._read()
+        self.support = action_support(self.arrays["train"])
+
+    def _read(self) -> None:
+        self.bank = self.source.bank()
+        super()._read()
 
     def _scored(self, policy: LearnedPolicy, part: str) -> dict[str, dict[str, float]]:
         """As it goes, whatever the policy chooses; what that reaches is kept like all else."""
         scores = {name: _episodes(self.source, at, self.tasks[part]) for name, at in at_efforts(policy).items()}
-        self._look_again()
+        self._read()
         return scores
 
     def _more_for_the_card(self) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class Session:
         self.bank, self.plan = bank, plan
         self.tasks = split(bank, plan)
         self._read()
+        self.support = action_support(self.arrays["train"])
         resume = expanded(resume) if resume is not None else None
         self.start = _start_from(resume, bank, plan) if resume is not None else None
         self._resumed_from = hashlib.sha256(resume.read_bytes()).hexdigest()[:16] if resume is not None else None
@@ -60,7 +61,6 @@ class Session:
 
     def _read(self) -> None:
         self.arrays = {part: BankArrays.of(self.bank, ids) for part, ids in self.tasks.items()}
-        self.support = action_support(self.arrays["train"])
 
     def _setting(self, train: BankArrays) -> Setting:
         plan, start = self.plan, self.start
