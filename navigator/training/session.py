@@ -153,7 +153,7 @@ class Session:
             return nullcontext()
         from torch.utils.tensorboard import SummaryWriter
 
-        return SummaryWriter(str(Path(self._tensorboard) / name))  # type: ignore[no-untyped-call]
+        return SummaryWriter(str(Path(self._tensorboard) / name))
 
     def _scored(self, policy: LearnedPolicy, part: str) -> dict[str, dict[str, float]]:
         return scores(policy, self.arrays[part])
