@@ -27,14 +27,7 @@ from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
 @dataclass
 class Bank:
-    """A bank opened for reading. Trees are read when they are asked for, and kept.
-
-    Args:
-        path: the folder.
-        meta: what all nodes share.
-        headers: the tasks' headers by id, ordered by id.
-        files: the tasks' files by id.
-    """
+    """A bank opened for reading, its headers and files by task id, ordered. Trees are read when asked for, and kept."""
 
     path: Path
     meta: BankMeta
@@ -158,18 +151,11 @@ class Bank:
 def stratified(
     families: Mapping[str, Sequence[str]], fractions: Mapping[str, float], seed: int
 ) -> dict[str, list[str]]:
-    """Tasks by the name of their part.
+    """Task ids by the name of their part; `families` are ids by family, `fractions` the share of every part.
 
     The tasks, family after family, are dealt to whichever part lags furthest behind its share. So the whole comes out
-    exact to one task, and each family to about one task.
-
-    Args:
-        families: task ids by family.
-        fractions: share of every part; they sum to 1.
-        seed: of the order within and among families.
-
-    Raises:
-        BankError: the fractions do not sum to 1, or a part would be empty.
+    exact to one task, and each family to about one task. Raises BankError where the shares do not sum to 1, or a part
+    would be empty.
     """
     shares = np.array(list(fractions.values()), dtype=float)
     if not len(shares) or not (shares > 0).all() or not np.isclose(shares.sum(), 1):

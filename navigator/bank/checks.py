@@ -21,13 +21,7 @@ MOST = 1e12
 
 
 def faults(node: Node, parent: Node | None, meta: BankMeta) -> Iterator[str]:
-    """What is wrong with a node, one clause each; nothing for a sound one.
-
-    Args:
-        node: the node.
-        parent: the node that `node.parent` names; None where there is none.
-        meta: the bank's header.
-    """
+    """What is wrong with a node, one clause each; `parent` is None where the node that it names is not there."""
     yield from _place(node, parent, meta)
     yield from _observation(node, meta)
     actions = meta.actions

@@ -15,14 +15,10 @@ from pilotage.navigator.errors import BankError
 
 @dataclass(frozen=True)
 class MergeReport:
-    """What a merge did.
+    """What a merge did: tasks in the result, nodes written, and nodes that were there already.
 
-    Attributes:
-        tasks: tasks in the result.
-        added: nodes written.
-        known: nodes that were there already, with the same content.
-        conflicts: `task: node` of nodes that were there with other content. The first is kept, and what follows from
-            the other is left out. Where it is the root, another problem has the task's id, and all of it is left out.
+    `conflicts` are `task: node` of nodes that were there with other content. The first is kept, and what follows from
+    the other is left out; where it is the root, another problem has the task's id, and all of it is left out.
     """
 
     tasks: int
@@ -41,10 +37,9 @@ class PackReport:
 
 
 def merge(sources: Sequence[str | Path], out: str | Path) -> MergeReport:
-    """Writes the nodes of several banks to `out`, a new bank or one of the same make. Can be repeated after a kill.
+    """Writes the nodes of several banks of one make to `out`, a new bank or another. Can be repeated after a kill.
 
-    Raises:
-        BankError: the banks differ in actions, features, preset, model, budget or prompts, or one is damaged.
+    Raises BankError where they differ in actions, features, preset, model, budget or prompts, or one is damaged.
     """
     paths = [Path(source) for source in sources]
     if not paths:

@@ -155,12 +155,7 @@ def _record(adapter: TypeAdapter[_Record], data: object, what: str) -> _Record:
 
 @dataclass(frozen=True)
 class Tree:
-    """One task's recorded states.
-
-    Args:
-        header: what the task is.
-        nodes: states by id, parents before children; the root first.
-    """
+    """One task's recorded states by id, parents before children, the root first."""
 
     header: TaskHeader
     nodes: dict[str, Node]

@@ -55,11 +55,7 @@ def default_file(bank: Path, scorer: str) -> Path:
 class RecordedRewards:
     """The scores in a file, as rewards of the steps; an unknown score pays nothing.
 
-    Args:
-        path: the file.
-        scorer: who scored.
-        identity: changes with anything that the scores depend on.
-        scores: hash of what was scored, and its score, by task and node.
+    `scores` holds, by task and node, the hash of what was scored and its score.
     """
 
     path: Path

@@ -130,7 +130,7 @@ def note(policy: TrainedPolicy) -> None:
 def tasks_of(header: Header) -> set[str] | None:
     """Marks of the tasks that a policy file was trained or chosen on, by its card; None where it does not say.
 
-    Marks are ids, and fingerprints of what the tasks show where the card tells them, as cards of older versions do not.
+    Cards of older versions hold ids alone, and no fingerprints.
     """
     parts = header.card.get("tasks")
     if not isinstance(parts, dict) or "train" not in parts:

@@ -62,15 +62,7 @@ def settings_of(header: Header) -> Settings:
 
 
 class TrainedPolicy:
-    """Base of the policies that were trained.
-
-    Args:
-        header: specs, algorithm, settings and training card.
-        scaling: of the features.
-
-    Raises:
-        PolicyError: a setting makes no sense.
-    """
+    """Base of the policies that were trained; raises PolicyError where a setting of the header makes no sense."""
 
     name: str
 

@@ -172,14 +172,7 @@ class SeedResult:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What came of a training.
-
-    Attributes:
-        policy: the policy that was kept.
-        seeds: all trainings.
-        tasks: the tasks of each part of the split.
-        path: the policy file, if one was written.
-    """
+    """What came of a training: the policy kept, every seed, the tasks of each part, and the file if one was written."""
 
     policy: LearnedPolicy
     seeds: tuple[SeedResult, ...]

@@ -22,12 +22,8 @@ from pilotage.navigator.training.plan import Curve
 class Work(FileLock):
     """The checkpoints of one training in a folder; `close` lets others have it.
 
-    Args:
-        folder: where they are.
-        fingerprint: of data, settings and versions; checkpoints of another one are left alone.
-
-    Raises:
-        PolicyError: another process trains there.
+    Those of another `fingerprint` (of data, settings and versions) are left alone. Raises PolicyError where another
+    process trains there.
     """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
@@ -37,11 +33,7 @@ class Work(FileLock):
         super().__init__(self.folder / "lock", busy)
 
     def restore(self, seed: int, learner: Learner) -> tuple[Curve, Layers] | None:
-        """Brings a learner to where its training stood.
-
-        Returns:
-            The curve so far and the network that scored best; None where there is nothing yet.
-        """
+        """Brings a learner to where its training stood; gives its curve and the network that scored best, or None."""
         checkpoints = sorted(self._seed(seed).glob("piece-*"))
         if not checkpoints:
             return None

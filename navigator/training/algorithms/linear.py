@@ -34,16 +34,10 @@ def fit_linear(
     *,
     effort_input: bool = False,
 ) -> LearnedPolicy:
-    """The linear policy of some tasks; it is a `LearnedPolicy` of one layer, with the same file.
+    """The linear policy of some tasks, of all for None: a `LearnedPolicy` of one layer, with the same file.
 
-    Args:
-        bank: the bank.
-        tasks: ids of the tasks to learn from; None for all.
-        cost_weight: right answers that a thousand tokens are worth.
-        effort_input: fit for all cost weights at once, with the effort as an input.
-
-    Raises:
-        BankError: a task is unknown, or a file is damaged.
+    For one cost weight, or with `effort_input` for all at once, with the effort as an input. Raises BankError where a
+    task is unknown, or a file is damaged.
     """
     arrays = BankArrays.of(bank, tasks)
     scaling = Scaling.from_data(bank.observations, arrays.features)

@@ -24,12 +24,7 @@ _ROWS = 512
 
 
 def fit_nearest(bank: Bank, tasks: Iterable[str] | None = None, cost_weight: float = 0.1, k: int = 15) -> NearestPolicy:
-    """The policy of some tasks of a bank, of all by default.
-
-    Raises:
-        BankError: a task is unknown, or a file is damaged.
-        PolicyError: k is below 1.
-    """
+    """The policy of some tasks, of all for None; raises BankError as `fit_linear`, PolicyError where k is below 1."""
     if k < 1:
         raise PolicyError(f"k is the number of neighbours, at least 1, not {k}")
     arrays = BankArrays.of(bank, tasks)
