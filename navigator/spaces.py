@@ -141,16 +141,14 @@ class ObservationSpec:
         except KeyError:
             raise SpecMismatch(f"unknown feature {name!r}") from None
 
-    def named(self, observation: Observation) -> dict[str, float]:
-        """An observation as a dictionary, for people to read."""
-        return {name: float(value) for name, value in zip(self.names, observation, strict=True)}
-
     def check(self, observation: Observation) -> Observation:
         """The observation itself; raises SpecMismatch where its shape is wrong or a value is not finite."""
         if observation.shape != (len(self),):
             raise SpecMismatch(f"the observation has shape {observation.shape}, the spec {(len(self),)}")
         if not np.isfinite(observation).all():
-            raise SpecMismatch(f"the observation is not finite: {self.named(observation)}")
+            raise SpecMismatch(
+                f"the observation is not finite: {dict(zip(self.names, observation.tolist(), strict=True))}"
+            )
         return observation
 
     @cached_property

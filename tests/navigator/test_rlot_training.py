@@ -9,7 +9,7 @@ from pilotage.navigator.training.algorithms import rlot
 from pilotage.navigator.training.algorithms.environments import environments
 from pilotage.navigator.training.algorithms.hyperparameters import RLOT
 from pilotage.navigator.training.algorithms.learner import learner_for
-from pilotage.navigator.training.algorithms.rlot import EXPLORATION_FACTOR, PARAMETERS, HalvedRate, PaperDQN
+from pilotage.navigator.training.algorithms.rlot import EXPLORATION_FACTOR, HalvedRate, PaperDQN
 from pilotage.navigator.training.session import Session
 from pilotage.navigator.training.train import Plan, live_plan, train
 from tests.navigator.banks import learnable_bank
@@ -45,7 +45,7 @@ def test_the_learner_has_the_papers_network(bank):
     try:
         assert isinstance(learner, PaperDQN)
         network = learner.model.q_net.q_net
-        assert sum(p.numel() for p in network.parameters()) == PARAMETERS == 2566
+        assert sum(p.numel() for p in network.parameters()) == 2566
         assert [layer[0].shape for layer in learner.layers()] == [(32, 7), (64, 32), (5, 64)]
     finally:
         learner.close()

@@ -23,9 +23,6 @@ HALVED_EVERY = 1000
 EXPLORATION_FACTOR = 0.9995
 """By which the share of random actions shrinks with each step, down to 0."""
 
-PARAMETERS = 2566
-"""Of the paper's network: 7 inputs, hidden layers (32, 32), 5 actions."""
-
 _UNLIMITED = 10**9
 """Environment steps; what ends a piece is its episodes."""
 
