@@ -51,9 +51,7 @@ class LearnedPolicy(TrainedPolicy):
         self.layers = tuple((np.asarray(w, np.float32), np.asarray(b, np.float32)) for w, b in layers)
         self.output: Meaning = self.settings.output
         if not _fit(header, self.layers, scaling, self.dial):
-            raise PolicyError(
-                "the policy's layers do not fit its header: copy the file again, or train the policy anew"
-            )
+            raise PolicyError("the policy's layers do not fit its header: copy or train the policy anew")
         if self.dial is None and effort is not None:
             raise PolicyError("this policy was trained for one cost weight: for --effort train with --effort-input")
         self.effort = None if self.dial is None else CostWeighting.parse("medium" if effort is None else effort)

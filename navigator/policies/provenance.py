@@ -132,14 +132,10 @@ def tasks_of(header: Header) -> set[str] | None:
 
     Cards of older versions hold ids alone, and no fingerprints.
     """
-    parts = header.card.get("tasks")
+    card, parts = header.card, header.card.get("tasks")
     if not isinstance(parts, dict) or "train" not in parts:
         return None
-    lists = [
-        parts["train"],
-        parts.get("validation", []),
-        *(header.card.get(n, []) for n in ("learned_before", "shows")),
-    ]
+    lists = [parts["train"], parts.get("validation", []), card.get("learned_before", []), card.get("shows", [])]
     if not lists[0] or not all(isinstance(marks, list | tuple) for marks in lists):  # nothing is trained on no task
         return None
     marks = [mark for given in lists for mark in given]
