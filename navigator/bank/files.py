@@ -28,21 +28,12 @@ def safe_name(task: str) -> str:
     return f"{plain}-{hashlib.sha256(task.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
 
 
-def task_file(bank: Path, task: str) -> Path | None:
-    """The file of a task, plain or packed; None where there is none. A plain one is the newer of the two."""
-    for suffix in (PLAIN, PACKED):
-        path = bank / TASKS_FOLDER / (safe_name(task) + suffix)
-        if path.is_file():
-            return path
-    return None
-
-
 def task_files(bank: Path) -> list[Path]:
     """All task files of a bank, ordered by name; one a task."""
-    folder = bank / TASKS_FOLDER
-    plain = {path.name.removesuffix(PLAIN): path for path in folder.glob(f"*{PLAIN}")}
-    packed = {path.name.removesuffix(PACKED): path for path in folder.glob(f"*{PACKED}")}
-    return [path for _, path in sorted((packed | plain).items())]
+    files: dict[str, Path] = {}
+    for suffix in (PACKED, PLAIN):  # a plain one is the newer of the two
+        files |= {path.name.removesuffix(suffix): path for path in (bank / TASKS_FOLDER).glob(f"*{suffix}")}
+    return [path for _, path in sorted(files.items())]
 
 
 def read_whole_lines(path: Path) -> list[bytes]:

@@ -22,7 +22,6 @@ from pilotage.navigator.bank.files import (
     encode,
     read_whole_lines,
     safe_name,
-    task_file,
 )
 from pilotage.navigator.bank.reader import read_meta, read_nodes
 from pilotage.navigator.bank.records import EARLIER, BankMeta, Node, TaskHeader
@@ -88,7 +87,7 @@ class BankWriter(FileLock):
         with self._guard:
             there, nodes = self._task(header.task)
             if there is None:
-                append(self._plain(header.task), encode(asdict(header)))
+                self._append(header.task, encode(asdict(header)))
                 self._known[header.task] = (header, nodes)
             elif there != header:
                 raise BankError(f"task {header.task!r} was recorded as {there}, not as {header}: record it elsewhere")
@@ -122,25 +121,28 @@ class BankWriter(FileLock):
                 if wrong is not None:
                     raise BankError(f"node {node.id!r} of task {task!r} cannot be recorded: {wrong}")
                 after[node.id] = node
-            append(self._plain(task), b"".join(encode(node.to_json()) for node in added))
+            self._append(task, b"".join(encode(node.to_json()) for node in added))
             self._known[task] = (header, after)
 
-    def _plain(self, task: str) -> Path:
-        """The task's file, plain and free of a torn last line, since something is to be added to it."""
-        path = self.path / TASKS_FOLDER / (safe_name(task) + PLAIN)
-        packed = path.with_name(safe_name(task) + PACKED)
+    def _append(self, task: str, lines: bytes) -> None:
+        plain, packed = self._files(task)
         if packed.exists():
-            if path.exists():  # killed between unpacking and deleting
+            if plain.exists():  # killed between unpacking and deleting
                 packed.unlink()
             else:
                 decompress(packed)
-        return path
+        append(plain, lines)
 
     def _task(self, task: str) -> tuple[TaskHeader | None, dict[str, Node]]:
         if task not in self._known:
-            path = task_file(self.path, task)
-            if path is not None and path.name.endswith(PLAIN):
-                cut_torn_line(path)
-            begun = path is not None and read_whole_lines(path)
-            self._known[task] = read_nodes(path, self.meta) if path is not None and begun else (None, {})
+            plain, packed = self._files(task)
+            if plain.is_file():
+                cut_torn_line(plain)
+            path = plain if plain.is_file() else packed
+            begun = path.is_file() and read_whole_lines(path)
+            self._known[task] = read_nodes(path, self.meta) if begun else (None, {})
         return self._known[task]
+
+    def _files(self, task: str) -> tuple[Path, Path]:
+        folder, name = self.path / TASKS_FOLDER, safe_name(task)
+        return folder / (name + PLAIN), folder / (name + PACKED)
