@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -89,7 +90,7 @@ class Plan:
         if not {"train", "validation"} <= self.fractions.keys() <= {"train", "validation", "test"}:
             raise PolicyError("the fractions are train, validation and test; only test may be left out")
 
-    @property
+    @cached_property
     def hyperparameters(self) -> Hyperparameters:
         """The algorithm's numbers."""
         base = RLOT if self.base == "rlot" else DEFAULTS[self.algorithm]

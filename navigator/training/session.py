@@ -63,20 +63,12 @@ class Session:
         self.arrays = {part: BankArrays.of(self.bank, ids) for part, ids in self.tasks.items()}
 
     def _setting(self, train: BankArrays) -> Setting:
-        plan, start = self.plan, self.start
-        return Setting(
-            bank=self.bank,
-            arrays=train,
-            scaling=start.scaling if start else self._scaling(train),
-            dial=(start.dial if start else CostWeighting()) if plan.effort_input else None,
-            cost_weight=plan.cost_weight,
-            allowed=allowed_actions(train, self.support),
-            steps=plan.length,
-            hyper=plan.hyperparameters,
-            shaping=plan.shaping,
-            base=plan.base,
-            step_scores=self.step_scores,
-        )
+        start, dial = self.start, None
+        if self.plan.effort_input:
+            dial = start.dial if start else CostWeighting()
+        scaling = start.scaling if start else self._scaling(train)
+        allowed = allowed_actions(train, self.support)
+        return Setting(self.plan, self.bank, train, scaling, dial, allowed, self.step_scores)
 
     def _scaling(self, train: BankArrays) -> Scaling:
         features = self.bank.observations
@@ -121,7 +113,7 @@ class Session:
         return TrainingResult(policy, seeds, self.tasks, out)
 
     def _train(self, seed: int) -> SeedResult:
-        learner = learner_for(self.plan.algorithm, self.setting, seed)
+        learner = learner_for(self.setting, seed)
         if self.start is not None:
             learner.adopt(_first_layers(self.start, seed - self.plan.seed))
         curve, best = (self._work.restore(seed, learner) if self._work else None) or ((), learner.layers())

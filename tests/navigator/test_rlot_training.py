@@ -30,7 +30,7 @@ def paper(**changes):
 def learner_of(bank, **changes):
     """A learner as a session builds it; its environments are the caller's to close."""
     with Session(bank, paper(**changes)) as session:
-        return learner_for(session.plan.algorithm, session.setting, 0)
+        return learner_for(session.setting, 0)
 
 
 def test_the_numbers_are_the_papers():

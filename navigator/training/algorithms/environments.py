@@ -57,17 +57,17 @@ def environments(setting: Setting, with_mask: bool) -> DummyVecEnv:
     """Environments over the training tasks, side by side in this process; one alone where the reasoning is live."""
     live = setting.live
     if live is not None:
-        return DummyVecEnv([lambda: NetworkInputs(ReasoningEnv(live, setting.cost_weight), setting, with_mask)])
+        return DummyVecEnv([lambda: NetworkInputs(ReasoningEnv(live, setting.plan.cost_weight), setting, with_mask)])
     arrays = setting.arrays
     step_scores = setting.step_scores.rewards(setting.bank, arrays).tolist() if setting.step_scores else None
 
     def make() -> NetworkInputs:
         env = RecordedReasoningEnv(
-            arrays, cost_weight=setting.cost_weight, shaping=setting.shaping, step_scores=step_scores
+            arrays, cost_weight=setting.plan.cost_weight, shaping=setting.plan.shaping, step_scores=step_scores
         )
         return NetworkInputs(env, setting, with_mask)
 
-    return DummyVecEnv([make for _ in range(setting.hyper.environments)])
+    return DummyVecEnv([make for _ in range(setting.plan.hyperparameters.environments)])
 
 
 def unpack(observations: Any, actions: int) -> tuple[Any, Any]:

@@ -40,7 +40,7 @@ class FittedQ:
     def __init__(self, setting: Setting, seed: int) -> None:
         torch.manual_seed(seed)
         self.setting = setting
-        arrays, steps, hyper = setting.arrays, setting.arrays.transitions, setting.hyper
+        arrays, steps, hyper = setting.arrays, setting.arrays.transitions, setting.plan.hyperparameters
         self.network = Dueling(setting.inputs, len(arrays.actions), hyper.hidden)
         self.target = Dueling(setting.inputs, len(arrays.actions), hyper.hidden)
         self.target.load_state_dict(self.network.state_dict())
@@ -56,7 +56,7 @@ class FittedQ:
 
     def advance(self, steps: int, seed: int) -> Mapping[str, float]:
         generator = np.random.default_rng(seed)
-        batch, loss = self.setting.hyper.batch, 0.0
+        batch, loss = self.setting.plan.hyperparameters.batch, 0.0
         for _ in range(steps):
             efforts = self.setting.efforts(generator, batch)
             loss += self._step(torch.from_numpy(generator.integers(len(self._source), size=batch)), efforts)
@@ -64,9 +64,9 @@ class FittedQ:
         return {"train/loss": loss / max(steps, 1)}
 
     def _step(self, transitions: torch.Tensor, efforts: Floats) -> float:
-        hyper = self.setting.hyper
+        hyper = self.setting.plan.hyperparameters
         for group in self.optimizer.param_groups:
-            group["lr"] = hyper.learning_rate * (1 - 0.9 * self.done / self.setting.steps)
+            group["lr"] = hyper.learning_rate * (1 - 0.9 * self.done / self.setting.plan.length)
         source, after = self._source[transitions], self._next[transitions]
         goes_on, after = after >= 0, after.clamp(min=0)
         weights = torch.from_numpy(self.setting.weights(efforts))

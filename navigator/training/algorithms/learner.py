@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -18,34 +18,32 @@ from pilotage.navigator.policies.inputs import CostWeighting, Floats, Scaling
 from pilotage.navigator.policies.learned import Layers
 from pilotage.navigator.policies.trained import Meaning
 from pilotage.navigator.spaces import ActionMask
-from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
+from pilotage.navigator.training.plan import Plan
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a learner learns from; what is not listed here is as in `Plan`.
+    """What a learner learns from, and how.
 
     Attributes:
-        arrays: the training tasks of the bank.
+        plan: how.
+        bank: where the arrays are from.
+        arrays: the training tasks.
         scaling: from observations to inputs.
-        dial: what efforts weigh, where the effort is an input; else None, and `cost_weight` holds throughout.
+        dial: what efforts weigh, where the effort is an input; else None, and the plan's cost weight holds throughout.
         allowed: what a policy may choose in each state, shape (n, a).
-        steps: length of the whole training; of the base `rlot`, in episodes.
+        step_scores: what each step is paid for how good it is, or None.
         live: what the environment runs on instead of the bank; None for the bank.
     """
 
+    plan: Plan
     bank: Bank
     arrays: BankArrays
     scaling: Scaling
     dial: CostWeighting | None
-    cost_weight: float
     allowed: ActionMask
-    steps: int
-    hyper: Hyperparameters
-    shaping: Literal["exact", "uniform"] | None = None
-    live: Dynamics | None = None
-    base: str = "default"
     step_scores: StepRewards | None = None
+    live: Dynamics | None = None
 
     @property
     def inputs(self) -> int:
@@ -57,9 +55,9 @@ class Setting:
         return generator.random(count, dtype=np.float32)
 
     def weights(self, efforts: Floats) -> Floats:
-        """Cost weights of efforts; `cost_weight` for all where the effort is no input."""
+        """Cost weights of efforts; the plan's for all where the effort is no input."""
         if self.dial is None:
-            return np.full(len(efforts), self.cost_weight, dtype=np.float32)
+            return np.full(len(efforts), self.plan.cost_weight, dtype=np.float32)
         growth = 1 + self.dial.top / self.dial.half
         weights: Floats = (self.dial.half * (np.power(growth, 1 - efforts) - 1)).astype(np.float32)
         return weights
@@ -105,8 +103,8 @@ _LEARNERS = {
 """Module and class by the names of `pilotage.navigator.training.plan.ALGORITHMS` and by the base `rlot`."""
 
 
-def learner_for(algorithm: str, setting: Setting, seed: int) -> Learner:
+def learner_for(setting: Setting, seed: int) -> Learner:
     """A learner at its beginning; its library is imported now."""
-    module, name = _LEARNERS["rlot" if setting.base == "rlot" else algorithm]
+    module, name = _LEARNERS["rlot" if setting.plan.base == "rlot" else setting.plan.algorithm]
     learner: Learner = getattr(import_module(f"{__package__}.{module}"), name)(setting, seed)
     return learner

@@ -64,13 +64,13 @@ class QuantileDQN(SB3Learner):
     def layers(self) -> Layers:
         """The online network with the mean of its quantiles as its last layer."""
         *hidden, (weights, bias) = plain_layers(self.model.quantile_net.quantile_net)
-        shape = (self.setting.hyper.quantiles, len(self.setting.arrays.actions))
+        shape = (self.setting.plan.hyperparameters.quantiles, len(self.setting.arrays.actions))
         return [*hidden, (weights.reshape(*shape, -1).mean(axis=0), bias.reshape(shape).mean(axis=0))]
 
     def adopt(self, layers: Layers) -> None:
         """Every quantile starts from the mean that an earlier policy kept."""
         *hidden, (weights, bias) = layers
-        count = self.setting.hyper.quantiles
+        count = self.setting.plan.hyperparameters.quantiles
         wide = [*hidden, (np.tile(weights, (count, 1)), np.tile(bias, count))]
         for network in (self.model.quantile_net, self.model.quantile_net_target):
             adopt_plain(network.quantile_net, wide)

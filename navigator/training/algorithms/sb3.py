@@ -90,7 +90,7 @@ class SB3Learner(Learner, ABC):
         self.setting = setting
         self.environments = environments(setting, self.with_mask)
         set_random_seed(seed)
-        self.model: Any = self._build(setting.hyper)
+        self.model: Any = self._build(setting.plan.hyperparameters)
         self._prepare()
 
     @abstractmethod
@@ -98,10 +98,10 @@ class SB3Learner(Learner, ABC):
         """The algorithm, untrained."""
 
     def _prepare(self) -> None:
-        self.model.planned_steps = self.setting.steps
+        self.model.planned_steps = self.setting.plan.length
         if self.setting.live is not None and isinstance(self.model, OffPolicyAlgorithm):
             # A live training is short, and a random step costs as much as any other: learn from early on.
-            self.model.learning_starts = min(self.model.learning_starts, self.setting.steps // 10)
+            self.model.learning_starts = min(self.model.learning_starts, self.setting.plan.length // 10)
         self.model.set_logger(Logger(None, []))
 
     def advance(self, steps: int, seed: int) -> Mapping[str, float]:
