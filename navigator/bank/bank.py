@@ -19,7 +19,7 @@ import numpy as np
 
 from pilotage.navigator.bank.files import task_files
 from pilotage.navigator.bank.reader import read_header, read_meta, read_nodes
-from pilotage.navigator.bank.records import FORMAT, ROOT, BankMeta, Node, TaskHeader, Tree, child_id, cost_of
+from pilotage.navigator.bank.records import ROOT, BankMeta, Node, TaskHeader, Tree, child_id, cost_of
 from pilotage.navigator.bank.writer import BankWriter
 from pilotage.navigator.errors import BankError
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
@@ -183,7 +183,6 @@ def stratified(
 
 
 __all__ = [
-    "FORMAT",
     "ROOT",
     "Bank",
     "BankMeta",
@@ -193,6 +192,5 @@ __all__ = [
     "Tree",
     "child_id",
     "cost_of",
-    "read_meta",
     "stratified",
 ]
