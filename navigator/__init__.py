@@ -2,8 +2,8 @@
 
 from pilotage.navigator.bank.bank import Bank, BankMeta, BankWriter, Node, TaskHeader, Tree
 from pilotage.navigator.dynamics import Dynamics, Transition
+from pilotage.navigator.envs import register
 from pilotage.navigator.envs.recorded import RecordedDynamics
-from pilotage.navigator.envs.registration import register
 from pilotage.navigator.errors import (
     BankError,
     EnvError,

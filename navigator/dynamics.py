@@ -78,11 +78,7 @@ class Dynamics(Protocol):
 
 
 def as_index(action: object) -> int:
-    """An action as the whole number that it must be, of Python or numpy; 3.0 and True are none.
-
-    Raises:
-        EnvError: it is something else.
-    """
+    """An action as the whole number that it must be, of Python or numpy; raises EnvError for 3.0, True and the like."""
     if not isinstance(action, bool | np.bool_):
         try:
             return operator.index(action)  # type: ignore[arg-type]  # it says itself what it takes

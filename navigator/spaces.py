@@ -12,15 +12,17 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, Field, StrictFloat, StrictInt, ValidationError
 
 from pilotage.navigator.errors import SpecMismatch
 
 Observation = NDArray[np.float32]
 ActionMask = NDArray[np.bool_]
+_Bound = Annotated[StrictInt | StrictFloat, Field(gt=-1e30, lt=1e30)]  # a float32 goes to 3e38
 
 
 def _hash(content: object) -> str:
@@ -82,8 +84,8 @@ class Feature:
     """One named, bounded number of an observation, in natural units (`low` to `high`, both reachable)."""
 
     name: str
-    low: float
-    high: float
+    low: _Bound
+    high: _Bound
     about: str = ""
 
 
@@ -122,11 +124,7 @@ class ObservationSpec:
         return np.array([feature.high for feature in self.features], dtype=np.float32)
 
     def vector(self, values: Mapping[str, float]) -> Observation:
-        """Named values as a vector, clipped to the bounds.
-
-        Raises:
-            SpecMismatch: a name is missing or unknown, or a value is not a number.
-        """
+        """Named values as a vector, clipped to the bounds; raises SpecMismatch where one is missing, unknown or NaN."""
         if values.keys() != self._places.keys():
             missing, unknown = self._places.keys() - values.keys(), values.keys() - self._places.keys()
             raise SpecMismatch(f"features missing: {sorted(missing)}, unknown: {sorted(unknown)}")
@@ -143,16 +141,14 @@ class ObservationSpec:
         except KeyError:
             raise SpecMismatch(f"unknown feature {name!r}") from None
 
-    def named(self, observation: Observation) -> dict[str, float]:
-        """An observation as a dictionary, for people to read."""
-        return {name: float(value) for name, value in zip(self.names, observation, strict=True)}
-
     def check(self, observation: Observation) -> Observation:
         """The observation itself; raises SpecMismatch where its shape is wrong or a value is not finite."""
         if observation.shape != (len(self),):
             raise SpecMismatch(f"the observation has shape {observation.shape}, the spec {(len(self),)}")
         if not np.isfinite(observation).all():
-            raise SpecMismatch(f"the observation is not finite: {self.named(observation)}")
+            raise SpecMismatch(
+                f"the observation is not finite: {dict(zip(self.names, observation.tolist(), strict=True))}"
+            )
         return observation
 
     @cached_property
@@ -163,3 +159,30 @@ class ObservationSpec:
     def to_json(self) -> list[dict[str, Any]]:
         """Plain data, for file headers."""
         return [{"name": f.name, "low": f.low, "high": f.high} for f in self.features]
+
+
+class SpecsFile(BaseModel):
+    """Both specs as the header of a file holds them, with the hashes that they had when it was written."""
+
+    actions: list[str]
+    terminal: str
+    features: list[Feature]
+    actions_hash: str
+
+    def specs(self) -> tuple[ActionSpec, ObservationSpec]:
+        """Both; raises SpecMismatch where they cannot be."""
+        return ActionSpec(tuple(self.actions), self.terminal), ObservationSpec(tuple(self.features))
+
+
+def first_fault(error: ValidationError, what: str = "it") -> str:
+    """The first thing that is wrong in `what` a file holds, as a clause."""
+    faults = error.errors(include_url=False)
+    if missing := sorted(str(one["loc"][-1]) for one in faults if one["type"] == "missing"):
+        return f"{what} has no {missing[0]!r}"
+    fault, name, given = faults[0], next(iter(faults[0]["loc"]), "content"), str(faults[0]["input"])[:60]
+    if fault["type"] == "unexpected_keyword_argument":
+        return f"{what} has an unknown field {name!r}"
+    whose = "its" if what == "it" else f"{what}'s"
+    if fault["type"] == "value_error":
+        return f"{whose} {name} {fault['ctx']['error']}"
+    return f"{whose} {name} is of the wrong type: {given!r}"

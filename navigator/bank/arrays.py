@@ -94,11 +94,7 @@ class BankArrays:
 
     @classmethod
     def of(cls, bank: Bank, tasks: Iterable[str] | None = None) -> Self:
-        """The trees of these tasks, in the bank's order; of all tasks for None.
-
-        Raises:
-            BankError: a task is unknown, a file is damaged, or no task was chosen.
-        """
+        """The trees of these tasks, of all for None, in the bank's order; raises BankError as `tree` and `select`."""
         chosen = bank.select(tasks)
         trees = [bank.tree(task) for task in chosen]
         nodes: list[Node] = []
@@ -179,19 +175,19 @@ class BankArrays:
     @cached_property
     def children(self) -> tuple[dict[int, tuple[int, ...]], ...]:
         """For each state: action -> the states it led to, one a sample."""
-        found: list[dict[int, tuple[int, ...]]] = [{} for _ in self.ids]
+        by_state: list[dict[int, tuple[int, ...]]] = [{} for _ in self.ids]
         for place, (before, action) in enumerate(zip(self.parent.tolist(), self.action.tolist(), strict=True)):
             if before >= 0:
-                found[before][action] = (*found[before].get(action, ()), place)
-        return tuple(found)
+                by_state[before][action] = (*by_state[before].get(action, ()), place)
+        return tuple(by_state)
 
     @cached_property
     def routes(self) -> tuple[tuple[int, ...], ...]:
         """For each state: the actions that led there from its root."""
-        found: list[tuple[int, ...]] = []
+        routes: list[tuple[int, ...]] = []
         for before, action in zip(self.parent.tolist(), self.action.tolist(), strict=True):
-            found.append(() if before < 0 else (*found[before], action))
-        return tuple(found)
+            routes.append(() if before < 0 else (*routes[before], action))
+        return tuple(routes)
 
     @cached_property
     def transitions(self) -> Transitions:

@@ -18,8 +18,8 @@ from typing import Self
 import numpy as np
 
 from pilotage.navigator.bank.files import task_files
-from pilotage.navigator.bank.reader import read_header, read_meta, read_tree
-from pilotage.navigator.bank.records import FORMAT, ROOT, BankMeta, Node, TaskHeader, Tree, child_id, cost_of
+from pilotage.navigator.bank.reader import read_header, read_meta, read_nodes
+from pilotage.navigator.bank.records import ROOT, BankMeta, Node, TaskHeader, Tree, child_id, cost_of
 from pilotage.navigator.bank.writer import BankWriter
 from pilotage.navigator.errors import BankError
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
@@ -27,14 +27,7 @@ from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
 @dataclass
 class Bank:
-    """A bank opened for reading. Trees are read when they are asked for, and kept.
-
-    Args:
-        path: the folder.
-        meta: what all nodes share.
-        headers: the tasks' headers by id, ordered by id.
-        files: the tasks' files by id.
-    """
+    """A bank opened for reading, its headers and files by task id, ordered. Trees are read when asked for, and kept."""
 
     path: Path
     meta: BankMeta
@@ -62,8 +55,7 @@ class Bank:
             headers[header.task], files[header.task] = header, file
         if not headers:
             raise BankError(f"the bank {path} holds no task yet: record some with `pilotage collect --out {path}`")
-        order = sorted(headers)
-        return cls(path, meta, {task: headers[task] for task in order}, {task: files[task] for task in order})
+        return cls(path, meta, dict(sorted(headers.items())), dict(sorted(files.items())))
 
     def __deepcopy__(self, memo: object) -> Self:
         return self  # never changed; Gymnasium copies the arguments of environments
@@ -92,23 +84,20 @@ class Bank:
         return dict(sorted(groups.items()))
 
     def tree(self, task: str) -> Tree:
-        """The recorded tree of a task.
-
-        Raises:
-            BankError: the task is unknown, or its file is damaged; the text names file and line.
-        """
+        """The recorded tree of a task; raises BankError where it is unknown, or damaged, with file and line."""
         if task not in self._trees:
             if task not in self.files:
                 raise BankError(f"the bank {self.path} has no task {task!r}; `pilotage bank info` lists what it has")
-            self._trees[task] = read_tree(self.files[task], self.meta)
+            header, nodes = read_nodes(self.files[task], self.meta)
+            if ROOT not in nodes:
+                raise BankError(
+                    f"{self.files[task]} has no root: record its task with `pilotage collect`, or delete it"
+                )
+            self._trees[task] = Tree(header, nodes)
         return self._trees[task]
 
     def select(self, tasks: Iterable[str] | None) -> list[str]:
-        """These tasks, checked and in order; all of them for None.
-
-        Raises:
-            BankError: a task is unknown, or there is none.
-        """
+        """These tasks, in order; all of them for None. Raises BankError where one is unknown, or there is none."""
         if tasks is None:
             return self.tasks
         if isinstance(tasks, str) or not isinstance(tasks, Iterable):
@@ -121,11 +110,7 @@ class Bank:
         return [task for task in self.headers if task in chosen]
 
     def only(self, tasks: Iterable[str]) -> Self:
-        """The bank as if it held these tasks alone: what is trained on it cannot see another.
-
-        Raises:
-            BankError: a task is unknown, or none was chosen.
-        """
+        """The bank as if it held these tasks alone, so that what is trained on it cannot see another."""
         kept = self.select(tasks)
         headers, files = {task: self.headers[task] for task in kept}, {task: self.files[task] for task in kept}
         return type(self)(self.path, self.meta, headers, files, {t: self._trees[t] for t in kept if t in self._trees})
@@ -166,18 +151,11 @@ class Bank:
 def stratified(
     families: Mapping[str, Sequence[str]], fractions: Mapping[str, float], seed: int
 ) -> dict[str, list[str]]:
-    """Tasks by the name of their part.
+    """Task ids by the name of their part; `families` are ids by family, `fractions` the share of every part.
 
     The tasks, family after family, are dealt to whichever part lags furthest behind its share. So the whole comes out
-    exact to one task, and each family to about one task.
-
-    Args:
-        families: task ids by family.
-        fractions: share of every part; they sum to 1.
-        seed: of the order within and among families.
-
-    Raises:
-        BankError: the fractions do not sum to 1, or a part would be empty.
+    exact to one task, and each family to about one task. Raises BankError where the shares do not sum to 1, or a part
+    would be empty.
     """
     shares = np.array(list(fractions.values()), dtype=float)
     if not len(shares) or not (shares > 0).all() or not np.isclose(shares.sum(), 1):
@@ -189,9 +167,8 @@ def stratified(
         for place in generator.permutation(len(names))
         for task in generator.permutation(sorted(families[names[place]]))
     ]
-    counts = np.zeros(len(shares))
-    parts: dict[str, list[str]] = {name: [] for name in fractions}
-    labels = list(fractions)
+    labels, counts = list(fractions), np.zeros(len(shares))
+    parts: dict[str, list[str]] = {name: [] for name in labels}
     for dealt, task in enumerate(order, 1):
         lagging = int(np.argmax(shares * dealt - counts))
         counts[lagging] += 1
@@ -206,7 +183,6 @@ def stratified(
 
 
 __all__ = [
-    "FORMAT",
     "ROOT",
     "Bank",
     "BankMeta",
@@ -216,6 +192,5 @@ __all__ = [
     "Tree",
     "child_id",
     "cost_of",
-    "read_meta",
     "stratified",
 ]

@@ -21,13 +21,7 @@ MOST = 1e12
 
 
 def faults(node: Node, parent: Node | None, meta: BankMeta) -> Iterator[str]:
-    """What is wrong with a node, one clause each; nothing for a sound one.
-
-    Args:
-        node: the node.
-        parent: the node that `node.parent` names; None where there is none.
-        meta: the bank's header.
-    """
+    """What is wrong with a node, one clause each; `parent` is None where the node that it names is not there."""
     yield from _place(node, parent, meta)
     yield from _observation(node, meta)
     actions = meta.actions
@@ -76,7 +70,7 @@ def _observation(node: Node, meta: BankMeta) -> Iterator[str]:
         yield f"its observation has {len(node.observation)} numbers, the bank {len(spec)} features"
         return
     try:
-        with np.errstate(over="ignore"):  # what is too great is told below
+        with np.errstate(over="ignore"):  # what is too great is not finite below
             seen = np.asarray(node.observation, dtype=np.float32)
     except (OverflowError, TypeError, ValueError) as error:
         yield f"its observation holds what is no such number: {error}"

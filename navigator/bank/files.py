@@ -28,36 +28,32 @@ def safe_name(task: str) -> str:
     return f"{plain}-{hashlib.sha256(task.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
 
 
-def task_file(bank: Path, task: str) -> Path | None:
-    """The file of a task, plain or packed; None where there is none. A plain one is the newer of the two."""
-    for suffix in (PLAIN, PACKED):
-        path = bank / TASKS_FOLDER / (safe_name(task) + suffix)
-        if path.is_file():
-            return path
-    return None
-
-
 def task_files(bank: Path) -> list[Path]:
     """All task files of a bank, ordered by name; one a task."""
-    folder = bank / TASKS_FOLDER
-    plain = {path.name.removesuffix(PLAIN): path for path in folder.glob(f"*{PLAIN}")}
-    packed = {path.name.removesuffix(PACKED): path for path in folder.glob(f"*{PACKED}")}
-    return [path for _, path in sorted((packed | plain).items())]
+    files: dict[str, Path] = {}
+    for suffix in (PACKED, PLAIN):  # a plain one is the newer of the two
+        files |= {path.name.removesuffix(suffix): path for path in (bank / TASKS_FOLDER).glob(f"*{suffix}")}
+    return [path for _, path in sorted(files.items())]
 
 
 def read_whole_lines(path: Path) -> list[bytes]:
-    """The finished lines of a task file. A last line that a kill has torn is left out: it was never acknowledged.
+    """The finished lines of a file; a kill may have torn the last. Raises BankError where a packed one is damaged."""
+    return _finished(path).splitlines()
 
-    Raises:
-        BankError: a packed file is cut off or damaged.
-    """
+
+def _finished(path: Path) -> bytes:
     content = path.read_bytes()
     if path.name.endswith(PACKED):
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
             raise BankError(f"{path} is cut off or damaged: copy it again, or record its task anew") from error
-    return content[: content.rfind(b"\n") + 1].splitlines()
+    return content[: content.rfind(b"\n") + 1]
+
+
+def cut_torn_line(path: Path) -> None:
+    """Cuts off what follows the last finished line of a plain file, since something is to be added to it."""
+    os.truncate(path, len(_finished(path)))
 
 
 def parse(line: bytes, path: Path, number: int) -> dict[str, Any]:
@@ -99,19 +95,14 @@ def append(path: Path, lines: bytes) -> None:
         sync_folder(path.parent)
 
 
-def compress(path: Path) -> Path:
+def compress(path: Path) -> None:
     """Packs a plain task file; the same content gives the same bytes. A torn last line is dropped."""
-    content = path.read_bytes()
     packed = path.with_name(path.name.removesuffix(PLAIN) + PACKED)
-    replace(packed, gzip.compress(content[: content.rfind(b"\n") + 1], compresslevel=9, mtime=0))
+    replace(packed, gzip.compress(_finished(path), compresslevel=9, mtime=0))
     path.unlink()
-    return packed
 
 
-def decompress(path: Path) -> Path:
+def decompress(path: Path) -> None:
     """Unpacks a packed task file, so that lines can be added."""
-    plain = path.with_name(path.name.removesuffix(PACKED) + PLAIN)
-    lines = read_whole_lines(path)
-    replace(plain, b"".join(line + b"\n" for line in lines))
+    replace(path.with_name(path.name.removesuffix(PACKED) + PLAIN), _finished(path))
     path.unlink()
-    return plain

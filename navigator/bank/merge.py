@@ -15,14 +15,10 @@ from pilotage.navigator.errors import BankError
 
 @dataclass(frozen=True)
 class MergeReport:
-    """What a merge did.
+    """What a merge did: tasks in the result, nodes written, and nodes that were there already.
 
-    Attributes:
-        tasks: tasks in the result.
-        added: nodes written.
-        known: nodes that were there already, with the same content.
-        conflicts: `task: node` of nodes that were there with other content. The first is kept, and what follows from
-            the other is left out. Where it is the root, another problem has the task's id, and all of it is left out.
+    `conflicts` are `task: node` of nodes that were there with other content. The first is kept, and what follows from
+    the other is left out; where it is the root, another problem has the task's id, and all of it is left out.
     """
 
     tasks: int
@@ -41,10 +37,9 @@ class PackReport:
 
 
 def merge(sources: Sequence[str | Path], out: str | Path) -> MergeReport:
-    """Writes the nodes of several banks to `out`, a new bank or one of the same make. Can be repeated after a kill.
+    """Writes the nodes of several banks of one make to `out`, a new bank or another. Can be repeated after a kill.
 
-    Raises:
-        BankError: the banks differ in actions, features, preset, model, budget or prompts, or one is damaged.
+    Raises BankError where they differ in actions, features, preset, model, budget or prompts, or one is damaged.
     """
     paths = [Path(source) for source in sources]
     if not paths:
@@ -64,26 +59,17 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> MergeReport:
                 header, nodes = read_nodes(file, writer.meta)
                 writer.begin(header)
                 tasks.add(header.task)
-                there = writer.nodes(header.task)
-                new, clashing = _compare(nodes, there)
+                new, same, clashing = _compare(nodes, writer.nodes(header.task))
                 if new:
                     writer.add(header.task, *new)
                 added += len(new)
-                known += len(nodes) - len(new) - len(clashing)
-                conflicts += [
-                    f"{header.task}: {_named(nodes[id], there[id])}"
-                    for id in clashing
-                    if nodes[id].parent not in clashing
-                ]
+                known += same
+                conflicts += [f"{header.task}: {clash}" for clash in clashing]
     return MergeReport(len(tasks), added, known, tuple(conflicts))
 
 
 def pack(path: str | Path) -> PackReport:
-    """Compresses all plain task files of a bank. Readers take both forms; recording unpacks what it adds to.
-
-    Raises:
-        BankError: there is no bank, or another process is writing to it.
-    """
+    """Compresses the plain task files of a bank. Readers take both forms; recording unpacks what it adds to."""
     path = Path(path)
     with BankWriter(path, read_meta(path)):
         files = task_files(path)
@@ -94,29 +80,30 @@ def pack(path: str | Path) -> PackReport:
         return PackReport(len(plain), before, sum(file.stat().st_size for file in task_files(path)))
 
 
-def _compare(nodes: dict[str, Node], there: dict[str, Node]) -> tuple[list[Node], set[str]]:
-    """Nodes that are new, and ids of those that clash or follow from one that does."""
+def _compare(nodes: dict[str, Node], there: dict[str, Node]) -> tuple[list[Node], int, list[str]]:
+    """Nodes that are new, how many are there alike, and those that clash; what follows from these is left out."""
     new: list[Node] = []
-    clashing: set[str] = set()
+    clashes: list[str] = []
+    same, left_out = 0, set[str]()
     for node in nodes.values():
         other = there.get(node.id)
-        if node.parent in clashing or (other is not None and not _same(node, other)):
-            clashing.add(node.id)
+        if node.parent in left_out:
+            left_out.add(node.id)
         elif other is None:
             new.append(node)
-    return new, clashing
+        elif (clash := _clash(node, other)) is not None:
+            left_out.add(node.id)
+            clashes.append(node.id + clash)
+        else:
+            same += 1
+    return new, same, clashes
 
 
-def _named(node: Node, other: Node) -> str:
-    return node.id if _shows_the_same(node, other) else f"{node.id} (another problem under the same id)"
-
-
-def _shows_the_same(one: Node, other: Node) -> bool:
+def _clash(one: Node, other: Node) -> str | None:
+    """How two nodes of one id differ; None where they do not."""
     shown = [node.extras.get("prompt") for node in (one, other)]  # of roots, and not of the oldest
-    return None in shown or shown[0] == shown[1]
-
-
-def _same(one: Node, other: Node) -> bool:
+    if None not in shown and shown[0] != shown[1]:
+        return " (another problem under the same id)"
     # Seconds and cached tokens differ from run to run of the very same reasoning.
-    told = [(node.text, node.candidate, node.answer, node.score) for node in (one, other)]
-    return told[0] == told[1] and _shows_the_same(one, other)
+    content = [(node.text, node.candidate, node.answer, node.score) for node in (one, other)]
+    return "" if content[0] != content[1] else None

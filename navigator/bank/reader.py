@@ -5,11 +5,10 @@ A reader stops at the first fault; `verify` lists all of them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pilotage.navigator.bank.checks import HIDDEN, faults
 from pilotage.navigator.bank.files import (
@@ -22,7 +21,7 @@ from pilotage.navigator.bank.files import (
     safe_name,
     task_files,
 )
-from pilotage.navigator.bank.records import ROOT, BankMeta, Node, TaskHeader, Tree
+from pilotage.navigator.bank.records import ROOT, BankMeta, Node, TaskHeader
 from pilotage.navigator.errors import BankError
 
 
@@ -45,11 +44,7 @@ def read_header(file: Path) -> TaskHeader | None:
 
 
 def read_nodes(file: Path, meta: BankMeta) -> tuple[TaskHeader, dict[str, Node]]:
-    """Header and nodes of a task's file, parents before children.
-
-    Raises:
-        BankError: the file is empty, or a line is damaged, repeats a node, or does not fit the bank.
-    """
+    """Header and nodes of a file, parents before children; raises BankError at its first fault, or if it is empty."""
     lines = read_whole_lines(file)
     if not lines:
         raise BankError(f"{file} is empty: delete it, and its task is recorded anew")
@@ -59,14 +54,6 @@ def read_nodes(file: Path, meta: BankMeta) -> tuple[TaskHeader, dict[str, Node]]
         where = "" if str(file) in wrong else f"{file}, line {number}: "
         raise BankError(f"{where}{wrong}; `pilotage bank verify` lists all such faults")
     return header, nodes
-
-
-def read_tree(file: Path, meta: BankMeta) -> Tree:
-    """The tree in a task's file; raises BankError where it is damaged or not begun."""
-    header, nodes = read_nodes(file, meta)
-    if ROOT not in nodes:
-        raise BankError(f"{file} holds no node yet: record its task with `pilotage collect`, or delete the file")
-    return Tree(header, nodes)
 
 
 def _header(lines: list[bytes], file: Path) -> TaskHeader:
@@ -80,10 +67,13 @@ def _header(lines: list[bytes], file: Path) -> TaskHeader:
 def _wrong(lines: list[bytes], file: Path, meta: BankMeta, nodes: dict[str, Node]) -> Iterator[tuple[int, str]]:
     """Line by line what is wrong with the nodes, one clause each; puts those that can be read into `nodes`."""
     for number, line in enumerate(lines[1:], 2):
+        data: dict[str, Any] = {}
         try:
-            node = Node.from_json(parse(line, file, number))
+            data = parse(line, file, number)
+            node = Node.from_json(data)
         except BankError as error:
-            yield number, str(error) + _leak(line)
+            leaks = [f"; {key!r} is a hidden answer and must not be in a bank" for key in sorted(HIDDEN & data.keys())]
+            yield number, "".join((str(error), *leaks[:1]))
             continue
         if node.id in nodes:
             yield number, f"node {node.id!r} is here already: delete the line"
@@ -93,24 +83,9 @@ def _wrong(lines: list[bytes], file: Path, meta: BankMeta, nodes: dict[str, Node
         nodes[node.id] = node
 
 
-def _leak(line: bytes) -> str:
-    try:
-        data = json.loads(line)
-    except (ValueError, RecursionError):
-        return ""
-    leaked = sorted(HIDDEN & data.keys()) if isinstance(data, dict) else []
-    return f"; {leaked[0]!r} is a hidden answer and must not be in a bank" if leaked else ""
-
-
 @dataclass(frozen=True)
 class Finding:
-    """One thing to know of a bank.
-
-    Attributes:
-        level: `error` keeps the bank from being read; `note` is harmless.
-        where: the file, and the line where one is meant.
-        what: the fault, and what to do.
-    """
+    """One thing to know of a bank: an error, which keeps it from being read, or a harmless note; and what to do."""
 
     level: Literal["error", "note"]
     where: str

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Self
+from typing import Annotated, Any, ClassVar, Self, TypeVar
+
+from pydantic import ConfigDict, PlainValidator, StrictBool, StrictFloat, StrictInt, TypeAdapter, ValidationError
 
 from pilotage.navigator.errors import BankError, SpecMismatch
-from pilotage.navigator.spaces import ActionSpec, Feature, ObservationSpec, decimals
+from pilotage.navigator.spaces import ActionSpec, ObservationSpec, SpecsFile, decimals, first_fault
 
 FORMAT = 1
 """Version of the files. A reader refuses another one."""
@@ -38,6 +40,20 @@ def cost_of(usage: Mapping[str, float]) -> float:
     return (usage.get("prompt_tokens", 0) + usage.get("completion_tokens", 0)) / TOKENS_PER_COST
 
 
+def _numbers(given: object) -> list[float]:
+    if not isinstance(given, list):
+        raise ValueError("is of the wrong type")
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in given):
+        raise ValueError("must be a list of numbers")
+    return given
+
+
+def _flags(given: object) -> list[bool]:
+    if not isinstance(given, list) or not all(isinstance(value, int) and value in (0, 1) for value in given):
+        raise ValueError("must be a list of 0 and 1")
+    return [bool(value) for value in given]
+
+
 @dataclass(frozen=True)
 class Node:
     """One recorded state.
@@ -61,20 +77,22 @@ class Node:
         extras: what else the recorder noted.
     """
 
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+
     id: str
     parent: str | None
     action: str | None
-    observation: Sequence[float]
-    mask: Sequence[bool]
+    observation: Annotated[Sequence[float], PlainValidator(_numbers)]
+    mask: Annotated[Sequence[bool], PlainValidator(_flags)]
     candidate: str | None
     evidence: Mapping[str, Any]
     text: str
-    usage: Mapping[str, float]
+    usage: Mapping[str, Any]
     answer: str | None
-    score: float
-    answer_usage: Mapping[str, float]
-    sample: int = 0
-    terminal: bool = False
+    score: StrictInt | StrictFloat
+    answer_usage: Mapping[str, Any]
+    sample: StrictInt = 0
+    terminal: StrictBool = False
     extras: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -95,43 +113,9 @@ class Node:
         return data
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
+    def from_json(cls, data: Mapping[str, Any]) -> Node:
         """The node of a line; raises BankError where a field is missing, unknown or of the wrong type."""
-        values = _known(cls, data, "node")
-        expected = _NODE_TYPES.items()
-        wrong = [name for name, types in expected if name in values and not _is(values[name], types)]
-        if wrong:
-            raise BankError(f"the node's {wrong[0]} is of the wrong type: {values[wrong[0]]!r}")
-        if not all(_is(value, int | float) for value in values["observation"]):
-            raise BankError("the node's observation must be a list of numbers")
-        if not all(isinstance(value, int) and value in (0, 1) for value in values["mask"]):
-            raise BankError("the node's mask must be a list of 0 and 1")
-        values["mask"] = [bool(allowed) for allowed in values["mask"]]
-        return cls(**values)
-
-
-def _is(value: object, types: Any) -> bool:
-    """Whether a value of a JSON file is of these types; true and false are no numbers there."""
-    return isinstance(value, types) and (types is bool or not isinstance(value, bool))
-
-
-_NODE_TYPES: dict[str, Any] = {
-    "id": str,
-    "parent": str | None,
-    "action": str | None,
-    "observation": list,
-    "mask": list,
-    "candidate": str | None,
-    "evidence": dict,
-    "text": str,
-    "usage": dict,
-    "answer": str | None,
-    "score": int | float,
-    "answer_usage": dict,
-    "sample": int,
-    "terminal": bool,
-    "extras": dict,
-}
+        return _record(_NODE, data, "the node")
 
 
 @dataclass(frozen=True)
@@ -145,32 +129,33 @@ class TaskHeader:
         source: the spec that the task was loaded from.
     """
 
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+
     task: str
     family: str
     kind: str = ""
     source: str = ""
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
-
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
+    def from_json(cls, data: Mapping[str, Any]) -> TaskHeader:
         """The header of a file's first line; raises BankError where it is none."""
-        values = _known(cls, data, "task header")
-        if not all(isinstance(value, str) for value in values.values()):
-            raise BankError(f"the task header must be of text: {values}")
-        return cls(**values)
+        return _record(_HEADER, data, "the task header")
+
+
+_NODE, _HEADER = TypeAdapter(Node), TypeAdapter(TaskHeader)
+_Record = TypeVar("_Record")
+
+
+def _record(adapter: TypeAdapter[_Record], data: object, what: str) -> _Record:
+    try:
+        return adapter.validate_python(data)
+    except ValidationError as error:
+        raise BankError(first_fault(error, what)) from error
 
 
 @dataclass(frozen=True)
 class Tree:
-    """One task's recorded states.
-
-    Args:
-        header: what the task is.
-        nodes: states by id, parents before children; the root first.
-    """
+    """One task's recorded states by id, parents before children, the root first."""
 
     header: TaskHeader
     nodes: dict[str, Node]
@@ -202,23 +187,20 @@ class Tree:
         noted = self.root.extras.get(SHOWS)
         return noted if isinstance(noted, str) else ""
 
+    def path(self, id: str) -> list[Node]:
+        """The nodes from the root to this one."""
+        nodes = [self.nodes[id]]
+        while (parent := nodes[-1].parent) is not None:
+            nodes.append(self.nodes[parent])
+        return nodes[::-1]
+
     def route(self, id: str) -> tuple[str, ...]:
         """The actions from the root to a node; empty for the root."""
-        actions: list[str] = []
-        node = self.nodes[id]
-        while node.parent is not None and node.action is not None:
-            actions.append(node.action)
-            node = self.nodes[node.parent]
-        return tuple(reversed(actions))
+        return tuple(node.action for node in self.path(id) if node.action is not None)
 
     def path_cost(self, id: str) -> float:
         """Cost of reaching a node, its own step included, in thousands of tokens; what stopping costs is apart."""
-        node = self.nodes[id]
-        cost = node.cost
-        while node.parent is not None:
-            node = self.nodes[node.parent]
-            cost += node.cost
-        return cost
+        return sum(node.cost for node in self.path(id)[::-1])
 
 
 @dataclass(frozen=True)
@@ -254,12 +236,9 @@ class BankMeta:
 
     def differences(self, other: BankMeta) -> list[str]:
         """What keeps nodes of the two banks from standing in one tree; empty where nothing does."""
-        found = [
-            name for name in ("preset", "model", "budget", "prompt_hash") if getattr(self, name) != getattr(other, name)
-        ]
-        found += ["actions"] if self.actions.schema_hash != other.actions.schema_hash else []
-        found += ["observations"] if self.observations.schema_hash != other.observations.schema_hash else []
-        return found
+        names = ("preset", "model", "budget", "prompt_hash", "actions")
+        differ = [name for name in names if getattr(self, name) != getattr(other, name)]
+        return differ + ["observations"] * (self.observations.schema_hash != other.observations.schema_hash)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, with the format version and the schema hashes."""
@@ -271,80 +250,37 @@ class BankMeta:
             "features": [{"name": f.name, "low": f.low, "high": f.high, "about": f.about} for f in features],
             "actions_hash": self.actions.schema_hash,
             "observations_hash": self.observations.schema_hash,
-            "preset": self.preset,
-            "model": self.model,
-            "budget": dict(self.budget),
-            "prompt_hash": self.prompt_hash,
-            "created": self.created,
-            "package_version": self.package_version,
-            "extras": dict(self.extras),
+            **{name: getattr(self, name) for name in _KEPT},
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """The header of a bank.
-
-        Raises:
-            BankError: another format version, a missing field, or a schema hash that does not fit its names.
-        """
+        """The header of a bank; raises BankError where it is of another format, damaged or edited."""
         if data.get("format") != FORMAT or isinstance(data["format"], bool):
             raise BankError(
                 f"the bank has format version {data.get('format')!r}, this version reads {FORMAT}: "
                 "record it anew, or use the version of pilotage that wrote it"
             )
         try:
-            odd = [name for name, types in _META_TYPES.items() if name in data and not _is(data[name], types)]
-            odd += ["actions"] if not all(isinstance(name, str) for name in data["actions"]) else []
-            if odd:
-                raise TypeError(f"its {odd[0]} is {str(data[odd[0]])[:60]!r}")
-            features = [_feature(f) for f in data["features"]]
-            actions = ActionSpec(tuple(data["actions"]), data["terminal"])
-            observations = ObservationSpec(tuple(features))
-            kept = {name: data[name] for name in ("preset", "model", "budget", "prompt_hash")}
-            hashes = (data["actions_hash"], data["observations_hash"])
-        except (KeyError, TypeError, SpecMismatch) as error:
-            why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+            file = _MetaFile.model_validate(data)
+            actions, observations = file.specs()
+        except (ValidationError, SpecMismatch) as error:
+            why = first_fault(error) if isinstance(error, ValidationError) else str(error)
             raise BankError(f"bank.json is damaged ({why}): restore it from a copy of the bank") from error
-        if hashes != (actions.schema_hash, observations.schema_hash):
+        if (file.actions_hash, file.observations_hash) != (actions.schema_hash, observations.schema_hash):
             raise BankError("bank.json was edited: its schema hashes do not fit its actions and features; restore it")
-        optional = {name: data[name] for name in ("created", "package_version", "extras") if name in data}
-        return cls(actions, observations, **kept, **optional)
+        return cls(actions, observations, **{name: getattr(file, name) for name in _KEPT})
 
 
-_META_TYPES: dict[str, Any] = {
-    "actions": list,
-    "terminal": str,
-    "features": list,
-    "preset": str,
-    "model": str,
-    "budget": dict,
-    "prompt_hash": str,
-    "created": str,
-    "package_version": str,
-    "extras": dict,
-}
+_KEPT = ("preset", "model", "budget", "prompt_hash", "created", "package_version", "extras")
 
 
-def _feature(data: Mapping[str, Any]) -> Feature:
-    feature = Feature(data["name"], data["low"], data["high"], data.get("about", ""))
-    texts, bounds = (feature.name, feature.about), (feature.low, feature.high)
-    if not all(isinstance(text, str) for text in texts) or not all(
-        _is(bound, int | float) and abs(bound) < _LARGEST_BOUND for bound in bounds
-    ):
-        raise TypeError(f"a feature is {str(dict(data))[:60]!r}")
-    return feature
-
-
-_LARGEST_BOUND = 1e30  # a float32 goes to 3e38
-
-
-def _known(cls: type, data: Mapping[str, Any], what: str) -> dict[str, Any]:
-    names = {f.name for f in fields(cls)}
-    required = {name for name in names if name not in ("sample", "terminal", "extras", "kind", "source")}
-    if not isinstance(data, Mapping):
-        raise BankError(f"this is no {what}: {str(data)[:60]!r}")
-    if missing := sorted(required - data.keys()):
-        raise BankError(f"the {what} has no {missing[0]!r}")
-    if unknown := sorted(data.keys() - names):
-        raise BankError(f"the {what} has an unknown field {unknown[0]!r}")
-    return dict(data)
+class _MetaFile(SpecsFile):
+    observations_hash: str
+    preset: str
+    model: str
+    budget: dict[str, Any]
+    prompt_hash: str
+    created: str = ""
+    package_version: str = ""
+    extras: dict[str, Any] = {}

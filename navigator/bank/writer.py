@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-import os
+from dataclasses import asdict
+from dataclasses import replace as changed
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
@@ -17,11 +17,11 @@ from pilotage.navigator.bank.files import (
     PLAIN,
     TASKS_FOLDER,
     append,
+    cut_torn_line,
     decompress,
     encode,
     read_whole_lines,
     safe_name,
-    task_file,
 )
 from pilotage.navigator.bank.reader import read_meta, read_nodes
 from pilotage.navigator.bank.records import EARLIER, BankMeta, Node, TaskHeader
@@ -67,7 +67,7 @@ class BankWriter(FileLock):
         file = self.path / META_FILE
         if not file.exists():
             if meta.created == "":
-                meta = dataclasses.replace(meta, created=datetime.now(UTC).isoformat(timespec="seconds"))
+                meta = changed(meta, created=datetime.now(UTC).isoformat(timespec="seconds"))
             replace(file, encode(meta.to_json()))
             return meta
         there = read_meta(self.path)
@@ -83,15 +83,11 @@ class BankWriter(FileLock):
         return there
 
     def begin(self, header: TaskHeader) -> None:
-        """Opens a task for its nodes; nothing happens if it is open already.
-
-        Raises:
-            BankError: the task was begun with another header.
-        """
+        """Opens a task for its nodes, if it is not open; raises BankError where it was begun with another header."""
         with self._guard:
             there, nodes = self._task(header.task)
             if there is None:
-                append(self._plain(header.task), encode(header.to_json()))
+                self._append(header.task, encode(asdict(header)))
                 self._known[header.task] = (header, nodes)
             elif there != header:
                 raise BankError(f"task {header.task!r} was recorded as {there}, not as {header}: record it elsewhere")
@@ -125,32 +121,28 @@ class BankWriter(FileLock):
                 if wrong is not None:
                     raise BankError(f"node {node.id!r} of task {task!r} cannot be recorded: {wrong}")
                 after[node.id] = node
-            append(self._plain(task), b"".join(encode(node.to_json()) for node in added))
+            self._append(task, b"".join(encode(node.to_json()) for node in added))
             self._known[task] = (header, after)
 
-    def _plain(self, task: str) -> Path:
-        """The task's file, plain and free of a torn last line, since something is to be added to it."""
-        path = self.path / TASKS_FOLDER / (safe_name(task) + PLAIN)
-        packed = path.with_name(safe_name(task) + PACKED)
+    def _append(self, task: str, lines: bytes) -> None:
+        plain, packed = self._files(task)
         if packed.exists():
-            if path.exists():  # killed between unpacking and deleting
+            if plain.exists():  # killed between unpacking and deleting
                 packed.unlink()
             else:
                 decompress(packed)
-        return path
+        append(plain, lines)
 
     def _task(self, task: str) -> tuple[TaskHeader | None, dict[str, Node]]:
         if task not in self._known:
-            self._known[task] = self._read(task)
+            plain, packed = self._files(task)
+            if plain.is_file():
+                cut_torn_line(plain)
+            path = plain if plain.is_file() else packed
+            begun = path.is_file() and read_whole_lines(path)
+            self._known[task] = read_nodes(path, self.meta) if begun else (None, {})
         return self._known[task]
 
-    def _read(self, task: str) -> tuple[TaskHeader | None, dict[str, Node]]:
-        path = task_file(self.path, task)
-        if path is None:
-            return None, {}
-        if path.name.endswith(PLAIN):
-            content = path.read_bytes()
-            os.truncate(path, content.rfind(b"\n") + 1)
-        if not read_whole_lines(path):
-            return None, {}
-        return read_nodes(path, self.meta)
+    def _files(self, task: str) -> tuple[Path, Path]:
+        folder, name = self.path / TASKS_FOLDER, safe_name(task)
+        return folder / (name + PLAIN), folder / (name + PACKED)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,14 +11,17 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from pilotage.navigator.arguments import require_weight
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Dynamics, Transition, as_index
 from pilotage.navigator.envs.recorded import RecordedDynamics, StateNumbers
 from pilotage.navigator.errors import EnvError
-from pilotage.navigator.reward import Potential, Reward, ScoredSteps, Shaping
 from pilotage.navigator.spaces import ActionMask, Observation
 from pilotage.navigator.values.exact import exact_values, uniform_values
+
+Potential = Callable[[], float]
+"""Gives the potential, or the step score, of the state that the dynamics is in."""
 
 
 class ReasoningEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
@@ -38,7 +40,8 @@ class ReasoningEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     Reward:
         `correct - cost_weight * cost` in all: every step pays its own cost, the last one brings the score. What was
-        spent before the first decision is paid with the first step. Cost is in thousands of tokens. Use gamma 1.
+        spent before the first decision is paid with the first step. Cost is in thousands of tokens. Use gamma 1: then
+        it is the same however long an episode took, so nothing pays for stalling.
 
     Episode end:
         `terminated` by the terminal action, or when the budget is used up. Never `truncated`.
@@ -49,9 +52,12 @@ class ReasoningEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
     Args:
         dynamics: what it runs on; closed with the environment.
         cost_weight: what a thousand tokens are worth, in right answers.
-        potential: potential of the present state, for shaping that leaves the best policy as it is; None for none.
-        step_score: score of the step that led to the present state, to be added to its reward; None for none. Not with
-            a potential.
+        potential: potential of the present state, 0 after the end; None for none. The difference that a step makes is
+            added to its reward (Ng, Harada and Russell 1999): with gamma 1 the same sum on every way through a task, so
+            the best policy stays as it is.
+        step_score: score of the step that led to the present state, to be added to its reward unless it ends the
+            episode, as in RL of Thoughts (arXiv 2505.14140, section 3); None for none. Every further step that is
+            scored well pays, so the best policy is another one. Not with a potential.
 
     Version history:
         v0: first version.
@@ -69,17 +75,15 @@ class ReasoningEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         if potential is not None and step_score is not None:
             raise EnvError("give a potential or step scores, not both: their sum would be neither")
         self.dynamics = dynamics
-        self.reward = Reward(cost_weight)
-        self._shaping: Shaping | ScoredSteps | None = Shaping(potential) if potential is not None else None
-        if step_score is not None:
-            self._shaping = ScoredSteps(step_score)
+        self.cost_weight = require_weight(cost_weight)
+        self._potential, self._step_score = potential, step_score
         spec = dynamics.observations
         self.observation_space = spaces.Box(spec.low, spec.high, dtype=np.float32)
         self.action_space = spaces.Discrete(len(dynamics.actions))
         self._spec = spec
         self._terminal = dynamics.actions.index(dynamics.actions.terminal)
         self._now: Transition | None = None
-        self._cost = self._owed = 0.0
+        self._cost = self._owed = self._before = 0.0
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -95,19 +99,17 @@ class ReasoningEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         """
         task = _task_of(options)
         super().reset(seed=seed)
-        # An episode that ends before its first decision (no budget at all) teaches nothing: the next task is tried.
-        for _ in range(1000):
-            start = self.dynamics.reset(seed=seed, task=task)
-            if not start.done:
+        start = self.dynamics.reset(seed=seed, task=task)
+        for _ in range(1000):  # an episode that ends before its first decision teaches nothing: the next task is tried
+            if not start.done or task is not None:
                 break
-            seed = None
-            if task is not None:
-                raise EnvError(f"task {task!r} ends before its first decision: raise the budget")
-        else:
-            raise EnvError("every task ends before its first decision: raise the budget")
+            start = self.dynamics.reset()
+        if start.done:
+            which = "every task" if task is None else f"task {task!r}"
+            raise EnvError(f"{which} ends before its first decision: raise the budget")
         self._now, self._cost, self._owed = start, start.cost, start.cost
-        if self._shaping is not None:
-            self._shaping.start()
+        if self._potential is not None:
+            self._before = self._potential()
         return self._seen(start), self._info(start)
 
     def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -119,9 +121,12 @@ class ReasoningEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
             raise EnvError(f"there is no action {action}; there are {len(self._now.action_mask)}, counted from 0")
         legal = bool(self._now.action_mask[action])
         now = self.dynamics.step(action if legal else self._terminal)
-        reward = self.reward(now) - self.reward.cost_weight * self._owed
-        if self._shaping is not None:
-            reward += self._shaping.bonus(now.done)
+        reward = (now.correct or 0.0) - self.cost_weight * now.cost - self.cost_weight * self._owed
+        if self._potential is not None:
+            before, self._before = self._before, 0.0 if now.done else self._potential()
+            reward += self._before - before
+        elif self._step_score is not None and not now.done:
+            reward += self._step_score()
         self._now, self._owed = now, 0.0
         self._cost += now.cost
         info = self._info(now)
@@ -179,8 +184,7 @@ class RecordedReasoningEnv(ReasoningEnv):
         step_scores: Sequence[float] | None = None,
     ) -> None:
         recorded = RecordedDynamics(Bank.open(bank) if isinstance(bank, str | Path) else bank, tasks, seed)
-        potential: Potential | None = None
-        step_score: Potential | None = None
+        potential = step_score = None
         if shaping is not None:
             if shaping not in ("exact", "uniform"):
                 raise EnvError(f"unknown shaping {shaping!r}; choose exact or uniform, or leave it out")
@@ -188,14 +192,14 @@ class RecordedReasoningEnv(ReasoningEnv):
             potential = StateNumbers(recorded, valued(recorded.arrays, cost_weight).value.tolist())
         if step_scores is not None:
             try:
-                scores = [float(score) for score in step_scores]
+                scores = np.array([float(score) for score in step_scores])
             except (TypeError, ValueError) as error:
                 raise EnvError(f"step scores are numbers, one a state ({error})") from error
             if len(scores) != len(recorded.arrays):
                 raise EnvError(f"there are {len(scores)} step scores for {len(recorded.arrays)} states: give one each")
-            if not all(map(math.isfinite, scores)):
+            if not np.isfinite(scores).all():
                 raise EnvError("a step score is not finite: give numbers, 0 where nobody could tell")
-            step_score = StateNumbers(recorded, scores)
+            step_score = StateNumbers(recorded, scores.tolist())
         super().__init__(recorded, cost_weight, potential, step_score)
 
     def _seen(self, transition: Transition) -> Observation:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pilotage.navigator.arguments import require_weight
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import BankError
-from pilotage.navigator.reward import Reward
 
 if TYPE_CHECKING:
     from minari.data_collector import EpisodeBuffer
@@ -43,6 +43,7 @@ def export_minari(bank: Bank, out: str | Path, cost_weight: float = 0.0, dataset
     """
     try:
         import h5py  # noqa: F401 (minari's storage needs it, and says so late)
+        import minari
         from gymnasium import spaces
         from minari.dataset.minari_storage import MinariStorage
     except ImportError as error:
@@ -51,8 +52,9 @@ def export_minari(bank: Bank, out: str | Path, cost_weight: float = 0.0, dataset
     if folder.exists():
         raise BankError(f"there is a dataset in {folder} already: delete it, or choose another folder")
     arrays = BankArrays.of(bank)
-    spec = bank.observations
-    episodes = [_episode(state, arrays, Reward(cost_weight)) for state in range(len(arrays))]
+    spec, cost_weight = bank.observations, require_weight(cost_weight)
+    episodes = [_episode(state, arrays, cost_weight) for state in range(len(arrays))]
+    model = bank.meta.model or "an unnamed model"
     folder.mkdir(parents=True)
     try:
         storage = MinariStorage.new(
@@ -60,7 +62,19 @@ def export_minari(bank: Bank, out: str | Path, cost_weight: float = 0.0, dataset
             observation_space=spaces.Box(spec.low, spec.high, dtype=np.float32),
             action_space=spaces.Discrete(len(bank.actions)),
         )
-        storage.update_metadata(_metadata(bank, cost_weight, dataset_id))
+        storage.update_metadata(
+            {
+                "dataset_id": dataset_id,
+                "minari_version": minari.__version__,
+                "algorithm_name": "every recorded sequence of blocks",
+                "description": (
+                    f"Reasoning trees of {len(bank.tasks)} tasks, recorded with {model}. "
+                    f"Actions: {', '.join(bank.actions.names)}. Features: {', '.join(bank.observations.names)}. "
+                    f"Reward: correct - {cost_weight:g} * cost, cost in thousands of tokens."
+                ),
+                "requirements": ["pilotage"],
+            }
+        )
         storage.update_episodes(episodes)
     except BaseException:
         shutil.rmtree(folder)  # half a dataset would be taken for a whole one
@@ -68,31 +82,15 @@ def export_minari(bank: Bank, out: str | Path, cost_weight: float = 0.0, dataset
     return MinariReport(folder, dataset_id, len(episodes), sum(len(episode) for episode in episodes))
 
 
-def _metadata(bank: Bank, cost_weight: float, dataset_id: str) -> dict[str, Any]:
-    import minari
-
-    return {
-        "dataset_id": dataset_id,
-        "minari_version": minari.__version__,
-        "algorithm_name": "every recorded sequence of blocks",
-        "description": (
-            f"Reasoning trees of {len(bank.tasks)} tasks, recorded with {bank.meta.model or 'an unnamed model'}. "
-            f"Actions: {', '.join(bank.actions.names)}. Features: {', '.join(bank.observations.names)}. "
-            f"Reward: correct - {cost_weight:g} * cost, cost in thousands of tokens."
-        ),
-        "requirements": ["pilotage"],
-    }
-
-
-def _episode(state: int, arrays: BankArrays, reward: Reward) -> EpisodeBuffer:
+def _episode(state: int, arrays: BankArrays, cost_weight: float) -> EpisodeBuffer:
     from minari.data_collector import EpisodeBuffer
 
     path = [state]
     while arrays.parent[path[-1]] >= 0:
         path.append(int(arrays.parent[path[-1]]))
     path.reverse()
-    actions = [int(arrays.action[one]) for one in path[1:]]
-    costs = [float(arrays.cost[one]) for one in path[1:]]
+    actions = arrays.action[path[1:]].tolist()
+    costs = arrays.cost[path].tolist()  # the first is paid before the first decision
     seen = list(path)
     if arrays.ended[state] and actions:  # the last block ended the run: its outcome comes with it
         costs[-1] += float(arrays.stop_cost[state])
@@ -100,9 +98,8 @@ def _episode(state: int, arrays: BankArrays, reward: Reward) -> EpisodeBuffer:
         actions.append(arrays.terminal)
         costs.append(float(arrays.stop_cost[state]))
         seen.append(state)
-    before_first = float(arrays.cost[path[0]])
-    paid = [cost + (before_first if place == 0 else 0.0) for place, cost in enumerate(costs)]
-    rewards = [-reward.cost_weight * cost for cost in paid]
+    paid = [costs[1] + costs[0], *costs[2:]]
+    rewards = [-cost_weight * cost for cost in paid]
     rewards[-1] += float(arrays.score[state])
     return EpisodeBuffer(
         id=state,

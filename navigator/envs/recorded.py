@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
 
+from pilotage.navigator.arguments import require_whole
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Transition, as_index
 from pilotage.navigator.errors import EnvError, SpecMismatch
-from pilotage.navigator.spaces import ActionSpec, ObservationSpec
-from pilotage.navigator.whole import require_whole
 
 
 class RecordedDynamics:
@@ -40,30 +39,17 @@ class RecordedDynamics:
     ) -> None:
         if not isinstance(bank, Bank | BankArrays):
             raise EnvError(f"a bank is its folder, a Bank or a BankArrays, not {bank!r}")
-        if isinstance(bank, BankArrays):
-            if tasks is not None:
-                raise EnvError("tasks cannot be chosen from a BankArrays: build it with BankArrays.of(bank, tasks)")
-            self.arrays = bank
-        else:
-            self.arrays = BankArrays.of(bank, tasks)
-        arrays = self.arrays
+        if isinstance(bank, BankArrays) and tasks is not None:
+            raise EnvError("tasks cannot be chosen from a BankArrays: build it with BankArrays.of(bank, tasks)")
+        arrays = self.arrays = bank if isinstance(bank, BankArrays) else BankArrays.of(bank, tasks)
         if not isinstance(seed, np.random.Generator | None):
             require_whole("a seed", seed, 0, error=EnvError)
+        self.actions, self.observations = arrays.actions, arrays.observations
         self.state = int(arrays.roots[0])
         self._generator = np.random.default_rng(seed)
         self._queue: list[int] = []
         self._running = False
         self._rows = _Rows(arrays)
-
-    @property
-    def actions(self) -> ActionSpec:
-        """The action list."""
-        return self.arrays.actions
-
-    @property
-    def observations(self) -> ObservationSpec:
-        """Features and bounds."""
-        return self.arrays.observations
 
     def reset(self, seed: int | None = None, task: str | None = None) -> Transition:
         """Starts a task; the next in random order for None. Raises EnvError for a task that is not among them."""
@@ -71,24 +57,18 @@ class RecordedDynamics:
             self._generator = np.random.default_rng(seed)
             self._queue = []
         if task is not None:
-            roots = self._rows.roots
-            if task not in roots:
-                raise EnvError(f"unknown task {task!r}; there are {len(roots)}, the first is {self.arrays.tasks[0]!r}")
-            self.state = roots[task]
+            names = self.arrays.tasks
+            if task not in names:
+                raise EnvError(f"unknown task {task!r}; there are {len(names)}, the first is {names[0]!r}")
+            self.state = int(self.arrays.roots[names.index(task)])
         else:
             if not self._queue:
                 self._queue = self._generator.permutation(self.arrays.roots).tolist()
             self.state = self._queue.pop()
-        self._running = not self._rows.ended[self.state]
-        return self._arrived(self._rows.costs[self.state])
+        return self._arrived()
 
     def step(self, action: int) -> Transition:
-        """Follows an action to a recorded state.
-
-        Raises:
-            SpecMismatch: the action is not allowed here.
-            EnvError: no episode is running, or the action is no whole number.
-        """
+        """Follows an action to a recorded state; raises as `Dynamics.step` does."""
         state, rows, action = self.state, self._rows, as_index(action)
         if not self._running:
             raise EnvError("no episode is running: call reset() first")
@@ -98,28 +78,22 @@ class RecordedDynamics:
             raise SpecMismatch(f"action {action} is not allowed here; recorded are {', '.join(legal)}")
         if action == rows.terminal:
             self._running = False
-            return self._transition(True, rows.stop_costs[state])
+            return rows.stopped[state]
         samples = self.arrays.children[state][action]
         self.state = samples[0] if len(samples) == 1 else samples[int(self._generator.integers(len(samples)))]
-        return self._arrived(rows.costs[self.state])
+        return self._arrived()
+
+    def _arrived(self) -> Transition:
+        transition = self._rows.arrived[self.state]
+        self._running = not transition.done
+        return transition
 
     def close(self) -> None:
         """Nothing to release."""
 
-    def _arrived(self, cost: float) -> Transition:
-        if not self._rows.ended[self.state]:
-            return self._transition(False, cost)
-        self._running = False
-        return self._transition(True, cost + self._rows.stop_costs[self.state])
-
-    def _transition(self, done: bool, cost: float) -> Transition:
-        state, rows = self.state, self._rows
-        correct = rows.scores[state] if done else None
-        return Transition(rows.observations[state], rows.masks[state], done, correct, cost, rows.infos[state])
-
 
 class StateNumbers:
-    """A number for each recorded state, told for the state that a dynamics is in; a potential, or step scores.
+    """A number for each recorded state, given for the state that a dynamics is in; a potential, or step scores.
 
     An object and no closure, so that it goes with its dynamics where an environment is copied or pickled.
     """
@@ -133,26 +107,23 @@ class StateNumbers:
 
 
 class _Rows:
-    """Arrays for stepping: plain lists and read-only rows, since indexing arrays would cost more than the step.
+    """What each state gives, made once: arriving there (`arrived`), and taking the terminal action there (`stopped`).
 
     Nothing changes it, so copies of an environment share it, and a pickled one makes it anew.
     """
 
     def __init__(self, arrays: BankArrays) -> None:
-        self.arrays = arrays
-        self.terminal = arrays.terminal
-        self.roots = {task: int(root) for task, root in zip(arrays.tasks, arrays.roots, strict=True)}
-        self.observations = _frozen_rows(arrays.features)
-        self.masks = _frozen_rows(arrays.playable)
+        self.arrays, self.terminal = arrays, arrays.terminal
         self.allowed = arrays.playable.tolist()
-        self.costs = arrays.cost.tolist()
-        self.stop_costs = arrays.stop_cost.tolist()
-        self.scores = arrays.score.tolist()
-        self.ended = arrays.ended.tolist()
-        infos: list[Mapping[str, Any]] = [
-            {"task_id": task, "family": family} for task, family in zip(arrays.tasks, arrays.families, strict=True)
-        ]
-        self.infos = [infos[task] for task in arrays.task.tolist()]
+        infos = [{"task_id": task, "family": one} for task, one in zip(arrays.tasks, arrays.families, strict=True)]
+        columns = (arrays.ended, arrays.score, arrays.cost, arrays.stop_cost, arrays.task)
+        rows = (_frozen_rows(arrays.features), _frozen_rows(arrays.playable), *(column.tolist() for column in columns))
+        self.arrived: list[Transition] = []
+        self.stopped: list[Transition] = []
+        for seen, mask, ended, score, cost, stop_cost, task in zip(*rows, strict=True):
+            paid, correct = (cost + stop_cost, score) if ended else (cost, None)
+            self.arrived.append(Transition(seen, mask, ended, correct, paid, infos[task]))
+            self.stopped.append(Transition(seen, mask, True, score, stop_cost, infos[task]))
 
     def __deepcopy__(self, memo: object) -> Self:
         return self

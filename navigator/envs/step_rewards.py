@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any
 
 import numpy as np
 
 from pilotage.navigator.bank.arrays import BankArrays, Floats
 from pilotage.navigator.bank.bank import Bank
-from pilotage.navigator.bank.step_scores import Scores, read_scores, step_hash
-from pilotage.navigator.errors import BankError
+from pilotage.navigator.bank.step_scores import RecordedRewards
 from pilotage.navigator.values.exact import uniform_values
 
 VALUES = "values"
 """Name of the scores that a bank gives by itself."""
 
 
-class StepRewards(Protocol):
-    """What training asks: the reward of arriving in each recorded state."""
-
-    def rewards(self, bank: Bank, arrays: BankArrays) -> Floats:
-        """Scores of the steps that led to the states of arrays of this bank, float (n,); 0 for roots."""
-        ...
-
-    def about(self) -> dict[str, Any]:
-        """For the training card; changes with the scores."""
-        ...
-
-
 class ValueRewards:
     """The bank's own values: the share of recorded continuations that end right (Math-Shepherd's soft estimation)."""
 
     def rewards(self, bank: Bank, arrays: BankArrays) -> Floats:
-        """Values of random continuation, float (n,)."""
+        """Values of random continuation, float (n,); 0 for roots."""
         return np.where(arrays.parent < 0, 0.0, uniform_values(arrays).value)
 
     def about(self) -> dict[str, Any]:
@@ -45,87 +27,13 @@ class ValueRewards:
         return {"scorer": VALUES}
 
 
-@dataclass(frozen=True)
-class RecordedRewards:
-    """The scores in a file. An unknown score pays nothing.
-
-    Args:
-        path: the file.
-        scorer: who scored.
-        identity: changes with anything that the scores depend on.
-        scores: hash of what was scored, and its score, by task and node.
-    """
-
-    path: Path
-    scorer: str
-    identity: str
-    scores: Scores
-
-    @classmethod
-    def read(cls, path: str | Path) -> Self:
-        """The scores in a file; the newest where a step was scored twice.
-
-        Raises:
-            BankError: there is none, or it is no file of step scores.
-        """
-        path = Path(path)
-        try:
-            header, scores = read_scores(path)
-        except FileNotFoundError as error:
-            raise BankError(
-                f"there are no step scores in {path}: make them with `pilotage bank score`, or give `{VALUES}`"
-            ) from error
-        return cls(path, header["scorer"], header["identity"], scores)
-
-    def rewards(self, bank: Bank, arrays: BankArrays) -> Floats:
-        """Scores of the steps, float (n,).
-
-        Raises:
-            BankError: a step was not scored, or was another one when it was.
-        """
-        found = np.zeros(len(arrays))
-        missing: list[str] = []
-        for place, (id, number, before) in enumerate(
-            zip(arrays.ids, arrays.task.tolist(), arrays.parent.tolist(), strict=True)
-        ):
-            if before < 0:
-                continue
-            task = arrays.tasks[number]
-            known = self.scores.get((task, id))
-            if known is None or known[0] != step_hash(bank.tree(task), bank.tree(task).nodes[id]):
-                missing.append(f"{id} of task {task}")
-            else:
-                found[place] = known[1].value or 0.0
-        if missing:
-            raise BankError(
-                f"{self.path} has no score for {len(missing)} of {len(arrays) - len(arrays.roots)} steps of the bank, "
-                f"{missing[0]} for one: run `pilotage bank score` again, which scores what is missing"
-            )
-        return found
-
-    @cached_property
-    def usage(self) -> dict[str, float]:
-        """What all scores cost together."""
-        total: dict[str, float] = {}
-        for _, score in self.scores.values():
-            for name, value in score.usage.items():
-                total[name] = total.get(name, 0) + value
-        return total
-
-    def about(self) -> dict[str, Any]:
-        """Who scored, how many steps, at what cost, and a hash of the scores."""
-        content = sorted((*key, digest, score.value) for key, (digest, score) in self.scores.items())
-        counted = {name: value for name, value in self.usage.items() if name != "seconds"}
-        return {
-            "scorer": self.scorer,
-            "identity": self.identity,
-            "hash": hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16],
-            "steps": len(self.scores),
-            "unknown": sum(score.value is None for _, score in self.scores.values()),
-            "usage": dict(sorted(counted.items())),
-        }
+StepRewards = ValueRewards | RecordedRewards
+"""What training asks: the reward of arriving in each recorded state."""
 
 
 def rewards_from(given: str) -> StepRewards:
-    """The rewards that a training is told: `values`, or a file; raises BankError where the file cannot be read."""
+    """The rewards of `values`, or of a file; raises BankError where the file cannot be read."""
     return ValueRewards() if given == VALUES else RecordedRewards.read(given)
+
+
+__all__ = ["VALUES", "RecordedRewards", "StepRewards", "ValueRewards", "rewards_from"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from pilotage.navigator.arguments import require_weight, require_whole
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.evaluation import figures, transfer
@@ -24,9 +25,7 @@ from pilotage.navigator.evaluation.schema import BankPart, Evaluation, ProtocolP
 from pilotage.navigator.evaluation.trainings import OnProgress, Trainings
 from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.policies.policy import Policy
-from pilotage.navigator.reward import require_weight
 from pilotage.navigator.training.plan import Plan
-from pilotage.navigator.whole import require_whole
 
 EFFORTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Where the frontier is measured by default."""

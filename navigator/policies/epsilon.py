@@ -36,10 +36,7 @@ class EpsilonPolicy:
     def __init__(self, base: Policy, epsilon: float, actions: ActionSpec, seed: int = 0, task: str = "") -> None:
         if not 0 <= epsilon <= 1:
             raise PolicyError(f"a share of exploring is a number from 0 to 1, not {epsilon}")
-        self.base = base
-        self.epsilon = epsilon
-        self.seed = seed
-        self.task = task
+        self.base, self.epsilon, self.seed, self.task = base, epsilon, seed, task
         self.name = named(epsilon, base.name)
         self._actions = actions
 
@@ -48,11 +45,8 @@ class EpsilonPolicy:
         usual = self.base.decide(observation, mask)
         require_legal(usual, mask, self._actions)
         probabilities = (1 - self.epsilon) * usual.distribution(len(mask)) + self.epsilon * mask / mask.sum()
-        drawn = int(
-            generator_for(observation, self.seed, self.task).choice(
-                len(probabilities), p=probabilities / probabilities.sum()
-            )
-        )
+        generator = generator_for(observation, self.seed, self.task)
+        drawn = int(generator.choice(len(probabilities), p=probabilities / probabilities.sum()))
         why = usual.why if drawn == usual.action else "drawn to explore"
         return Decision(drawn, why, usual.values, tuple(probabilities.tolist()))
 
@@ -67,11 +61,7 @@ def named(epsilon: float, base: str) -> str:
 
 
 def parse(name: str) -> tuple[float, str]:
-    """Share and base of a name, `epsilon=0.1:default` say.
-
-    Raises:
-        PolicyError: it is written otherwise.
-    """
+    """Share and base of a name, `epsilon=0.1:default` say; raises PolicyError where it is written otherwise."""
     share, colon, base = name.removeprefix(PREFIX).partition(":")
     try:
         epsilon = float(share)

@@ -26,9 +26,7 @@ class InDistributionPolicy:
     """
 
     def __init__(self, trained: LearnedPolicy, elsewhere: Policy, name: str) -> None:
-        self.name = name
-        self.trained = trained
-        self.elsewhere = elsewhere
+        self.name, self.trained, self.elsewhere = name, trained, elsewhere
         names, held = trained.header.observations.names, trained.scaling.held
         self._kinds = np.array([place for place, name in enumerate(names) if name.startswith(KIND)], dtype=np.intp)
         tells = {place: held[place] for place in held if names[place].startswith(KIND) or names[place] in OF_THE_TASK}

@@ -1,4 +1,4 @@
-"""What a trained policy does with its inputs: scaling, the dial between cost and success, and where it has been.
+"""What a trained policy does with its inputs: scaling, the weight of cost against success, and where it has been.
 
 All three are stored in the policy file, so that a policy reads an observation in natural units.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
@@ -25,8 +25,13 @@ COUNTS = "count_"
 """Prefix of the features that count how often a block was run."""
 
 
-_LARGEST = 1e15
-"""Bound on what a scaling may hold, so that what is scaled by it, and its square, is a float32."""
+def count_places(spec: ObservationSpec) -> list[int]:
+    """Places of those features."""
+    return [place for place, name in enumerate(spec.names) if name.startswith(COUNTS)]
+
+
+LARGEST_INPUT = 1e15
+"""Bound on what a scaling or a recorded state may hold, so that what comes of it, and its square, is a float32."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,6 @@ class Scaling:
     scale: Floats
     low: Floats
     high: Floats
-
-    @classmethod
-    def from_bounds(cls, spec: ObservationSpec) -> Self:
-        """Maps each feature's bounds to -1 and 1."""
-        return cls._of(spec, (spec.low + spec.high) / 2, 2 / (spec.high - spec.low))
 
     @classmethod
     def none(cls, spec: ObservationSpec) -> Self:
@@ -78,12 +78,21 @@ class Scaling:
         return cls(*(np.ascontiguousarray(array, dtype=np.float32) for array in (shift, scale, low, high)))
 
     @property
-    def is_sound(self) -> bool:
-        """Whether all of it can be computed with, and nothing is scaled by 0 or turned round."""
+    def tensors(self) -> dict[str, Floats]:
+        """As a policy file holds it."""
+        return {f"input.{name}": array for name, array in vars(self).items()}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Floats]) -> Self:
+        """What `tensors` gave; raises KeyError where one is missing."""
+        return cls(*(tensors[f"input.{f.name}"] for f in fields(cls)))
+
+    def fits(self, features: int) -> bool:
+        """Whether it is for so many features, all of it can be computed with, and nothing is scaled by 0 or less."""
         arrays = (self.shift, self.scale, self.low, self.high)
-        if not all(np.isfinite(array).all() and (np.abs(array) < _LARGEST).all() for array in arrays):
+        if not all(array.shape == (features,) and (np.abs(array) < LARGEST_INPUT).all() for array in arrays):  # or NaN
             return False
-        return bool((self.scale > 1 / _LARGEST).all() and (self.low <= self.high).all())
+        return bool((self.scale > 1 / LARGEST_INPUT).all() and (self.low <= self.high).all())
 
     @property
     def held(self) -> dict[int, float]:
@@ -123,11 +132,7 @@ class CostWeighting:
 
     @staticmethod
     def parse(effort: str | float) -> float:
-        """`low`, `medium`, `high`, or a number from 0 to 1.
-
-        Raises:
-            PolicyError: it is none of them.
-        """
+        """`low`, `medium`, `high`, or a number from 0 to 1; raises PolicyError for anything else."""
         try:
             value = EFFORTS[effort] if isinstance(effort, str) and effort in EFFORTS else float(effort)
         except ValueError:
@@ -157,20 +162,19 @@ class ActionSupport:
     def __init__(
         self, observations: ObservationSpec, actions: ActionSpec, tried: Mapping[tuple[int, ...], Iterable[int]]
     ) -> None:
-        places = [place for place, name in enumerate(observations.names) if name.startswith(COUNTS)]
+        places = count_places(observations)
         self.tried = {counts: tuple(sorted(set(indices))) for counts, indices in sorted(tried.items())}
         if any(len(counts) != len(places) for counts in self.tried):
             raise PolicyError(f"the tried sequences do not fit the {len(places)} {COUNTS}* features: train anew")
         consecutive = bool(places) and places == list(range(places[0], places[-1] + 1))
         self._places: Any = slice(places[0], places[-1] + 1) if consecutive else places
-        self._elsewhere = actions.mask(())
+        self._elsewhere, self._terminal = actions.mask(()), (actions.index(actions.terminal),)
         self._masks: dict[bytes, ActionMask] = {}
         for counts, indices in self.tried.items():
             mask = actions.mask(())
             mask[list(indices)] = True
             self._masks[np.array(counts, dtype=np.float32).tobytes()] = mask
         self._actions = {key: tuple(np.flatnonzero(mask).tolist()) for key, mask in self._masks.items()}
-        self._nowhere: tuple[int, ...] = tuple(np.flatnonzero(self._elsewhere).tolist())
 
     def mask(self, observation: Observation) -> ActionMask:
         """Tried actions, shape (actions,), for an observation of shape (features,); the terminal one is among them."""
@@ -178,12 +182,11 @@ class ActionSupport:
 
     def actions(self, observation: Observation) -> tuple[int, ...]:
         """The same as indices in order, which is quicker for one decision."""
-        return self._actions.get(observation[self._places].tobytes(), self._nowhere)
+        return self._actions.get(observation[self._places].tobytes(), self._terminal)
 
     def masks(self, observations: Floats) -> NDArray[np.bool_]:
         """The same for observations of shape (n, features): shape (n, actions)."""
-        rows = np.ascontiguousarray(observations[:, self._places], dtype=np.float32)
-        return np.array([self._masks.get(row.tobytes(), self._elsewhere) for row in rows], dtype=np.bool_)
+        return np.array([self.mask(row) for row in observations.astype(np.float32, copy=False)], dtype=np.bool_)
 
     def to_json(self) -> list[list[list[int]]]:
         """Plain data: pairs of counts and actions."""

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self
 
 import numpy as np
 from numpy import matmul, maximum, minimum
 
 from pilotage.navigator.errors import PolicyError, SpecMismatch
-from pilotage.navigator.policies.asked import tell
 from pilotage.navigator.policies.inputs import LIMIT, CostWeighting, Floats, Scaling
 from pilotage.navigator.policies.policy import Decision
-from pilotage.navigator.policies.policy_file import Header, Tensors, write_policy
-from pilotage.navigator.policies.settings import cost_weight_of, cost_weighting_of, support_of
+from pilotage.navigator.policies.policy_file import Header, Tensors
+from pilotage.navigator.policies.provenance import note
+from pilotage.navigator.policies.trained import Meaning, TrainedPolicy
 from pilotage.navigator.spaces import ActionMask, Observation
 
 Layers = Sequence[tuple[Floats, Floats]]
@@ -29,53 +28,40 @@ Layers = Sequence[tuple[Floats, Floats]]
 LARGEST = 1e30
 """Bound on what a network may compute; float32 goes to 3e38."""
 
-Meaning = Literal["value", "preference"]
-"""What an output is: the expected reward of an action, or only an order (a policy gradient's logits)."""
 
-
-class LearnedPolicy:
+class LearnedPolicy(TrainedPolicy):
     """Takes the legal, tried action with the greatest output.
 
     Args:
-        header: specs, algorithm and training card. Its settings hold `output` (`Meaning`), `dial` (or None),
-            `cost_weight` (or None) and `tried` (or None, see `ActionSupport`).
-        layers: the network. Its inputs are the scaled features, and 1 - effort after them where there is a dial.
+        header: specs, algorithm, settings and training card.
+        layers: the network. Its inputs are the scaled features, and 1 - effort after them where it was trained for all
+            cost weights.
         scaling: of the features.
-        effort: where the dial stands: `low`, `medium`, `high` or 0 to 1; medium by default.
-        name: for reports; the algorithm by default.
+        effort: `low`, `medium`, `high` or 0 to 1; medium by default.
+
+    Attributes:
+        dial: what efforts weigh; None where it was trained for one cost weight.
 
     Raises:
-        PolicyError: layers, scaling and header do not fit each other, or an effort is given where there is no dial.
+        PolicyError: layers, scaling and header do not fit each other, or an effort is given and there is none to set.
     """
 
-    def __init__(
-        self,
-        header: Header,
-        layers: Layers,
-        scaling: Scaling,
-        effort: str | float | None = None,
-        name: str | None = None,
-    ) -> None:
-        self.header = header
+    def __init__(self, header: Header, layers: Layers, scaling: Scaling, effort: str | float | None = None) -> None:
+        super().__init__(header, scaling)
         self.layers = tuple((np.asarray(w, np.float32), np.asarray(b, np.float32)) for w, b in layers)
-        self.scaling = scaling
-        settings = header.settings
-        self.output: Meaning = settings.get("output", "value")
-        if self.output not in get_args(Meaning):
-            raise PolicyError(f"the policy's outputs are said to be {self.output!r}: copy or train the policy anew")
-        self.dial, self.support = cost_weighting_of(settings), support_of(header)
-        self._trained_weight = cost_weight_of(settings)
-        _require_fit(header, self.layers, scaling, self.dial)
+        self.output: Meaning = self.settings.output
+        if not _fit(header, self.layers, scaling, self.dial):
+            raise PolicyError("the policy's layers do not fit its header: copy or train the policy anew")
         if self.dial is None and effort is not None:
             raise PolicyError("this policy was trained for one cost weight: for --effort train with --effort-input")
         self.effort = None if self.dial is None else CostWeighting.parse("medium" if effort is None else effort)
-        self.name = name or f"learned:{header.algorithm}" + (f"@{self.effort:g}" if effort is not None else "")
+        self.name = f"learned:{header.algorithm}" + (f"@{self.effort:g}" if effort is not None else "")
         self._bind()
 
     def _bind(self) -> None:
         """Lays the layers out for one decision: every array that is ready here saves a call there.
 
-        The dial's column of the first layer is a constant. The scale of the inputs goes into its weights, since
+        The effort's column of the first layer is a constant. The scale of the inputs goes into its weights, since
         `clip((x - shift) * scale, low, high)` is `scale * clip(x - shift, low / scale, high / scale)`; the shift does
         not: where it is large against the deviation, the sum would lose digits.
         """
@@ -94,13 +80,13 @@ class LearnedPolicy:
 
     @property
     def cost_weight(self) -> float | None:
-        """The cost weight that its values are for: that of the dial, or the one it was trained for."""
+        """The cost weight that its values are for: that of its effort, or the one it was trained for."""
         if self.dial is not None and self.effort is not None:
             return self.dial.weight(self.effort)
-        return self._trained_weight
+        return self.settings.cost_weight
 
     def with_effort(self, effort: str | float) -> Self:
-        """The same policy with its dial elsewhere."""
+        """The same policy at another effort."""
         return type(self)(self.header, self.layers, self.scaling, effort)
 
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:
@@ -109,7 +95,7 @@ class LearnedPolicy:
         Raises:
             SpecMismatch: the observation has another shape, or a value that is not finite.
         """
-        tell(self)
+        note(self)
         if observation.shape != self._shape or not math.isfinite(observation.dot(observation)):
             self.header.observations.check(observation)
         shift, low, high = self._clip
@@ -144,9 +130,9 @@ class LearnedPolicy:
 
         Args:
             observations: in natural units.
-            efforts: one for all or one for each row; where the dial stands if None.
+            efforts: one for all or one for each row; its own if None.
         """
-        tell(self)
+        note(self)
         x = self.scaling(observations)
         if self.dial is not None:
             effort = np.asarray(self.effort if efforts is None else efforts, dtype=np.float32)
@@ -162,23 +148,10 @@ class LearnedPolicy:
         allowed = masks & self.support.masks(observations) if self.support is not None else masks
         return np.where(allowed, self.outputs(observations), -np.inf).argmax(axis=1)
 
-    def save(self, path: str | Path) -> None:
-        """Writes the policy file; where the dial stands is not part of it."""
-        tensors: Tensors = {f"input.{name}": getattr(self.scaling, name) for name in ("shift", "scale", "low", "high")}
-        for number, (weights, bias) in enumerate(self.layers):
-            tensors |= {f"layer.{number}.weight": weights, f"layer.{number}.bias": bias}
-        write_policy(Path(path), self.header, tensors)
-
-    @classmethod
-    def from_file(cls, header: Header, tensors: Tensors, path: Path, effort: str | float | None = None) -> Self:
-        """The policy of a file that was read; raises PolicyError where tensors are missing or do not fit."""
-        count = sum(name.startswith("layer.") and name.endswith(".weight") for name in tensors)
-        try:
-            scaling = Scaling(*(tensors[f"input.{name}"] for name in ("shift", "scale", "low", "high")))
-            layers = [(tensors[f"layer.{n}.weight"], tensors[f"layer.{n}.bias"]) for n in range(count)]
-        except KeyError as error:
-            raise PolicyError(f"{path} has no tensor {error}: copy or train the policy anew") from error
-        return cls(header, layers, scaling, effort)
+    def tensors(self) -> Tensors:
+        """Weights and biases of its layers."""
+        parts = [(n, *layer) for n, layer in enumerate(self.layers)]
+        return {f"layer.{n}.weight": weights for n, weights, _ in parts} | {f"layer.{n}.bias": b for n, _, b in parts}
 
 
 def _blockwise(weights: Floats) -> tuple[Floats, tuple[int, int, int] | None]:
@@ -197,19 +170,19 @@ def _blockwise(weights: Floats) -> tuple[Floats, tuple[int, int, int] | None]:
     return np.ascontiguousarray(weights.T), None
 
 
-def _require_fit(header: Header, layers: Layers, scaling: Scaling, dial: CostWeighting | None) -> None:
+def _fit(header: Header, layers: Layers, scaling: Scaling, dial: CostWeighting | None) -> bool:
     features, size = len(header.observations), len(header.observations) + (dial is not None)
-    fits = bool(layers) and all(getattr(scaling, n).shape == (features,) for n in ("shift", "scale", "low", "high"))
-    fits = fits and scaling.is_sound
-    if fits and layers[0][0].ndim == 2 and layers[0][0].shape[1] == size:  # the scale goes into the first weights
-        fits = bool((np.abs(layers[0][0][:, :features].astype(float)) * scaling.scale < LARGEST).all())
+    if not layers or not scaling.fits(features):
+        return False
     reach = LIMIT  # the greatest number that can stand at a layer's inputs: beyond float32, a value would be none
     for weights, bias in layers:
-        fits = fits and weights.ndim == 2 and weights.shape[1] == size and bias.shape == weights.shape[:1]
-        fits = fits and bool(np.isfinite(weights).all() and np.isfinite(bias).all())
-        if fits:
-            size = len(bias)
-            reach = float((np.abs(weights.astype(float)).sum(axis=1) * reach + np.abs(bias)).max(initial=0.0))
-            fits = size > 0 and reach < LARGEST
-    if not fits or size != len(header.actions):
-        raise PolicyError("the policy's layers do not fit its header: copy the file again, or train the policy anew")
+        if weights.ndim != 2 or weights.shape[1] != size or bias.shape != weights.shape[:1] or not len(bias):
+            return False
+        if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
+            return False
+        size = len(bias)
+        reach = float((np.abs(weights.astype(float)).sum(axis=1) * reach + np.abs(bias)).max())
+        if reach >= LARGEST:
+            return False
+    scaled = np.abs(layers[0][0][:, :features].astype(float)) * scaling.scale  # the scale goes into the first weights
+    return size == len(header.actions) and bool((scaled < LARGEST).all())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pilotage.navigator.errors import PolicyError
+from pilotage.navigator.policies.inputs import Scaling
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.nearest import NearestPolicy
 from pilotage.navigator.policies.policy_file import read_policy
@@ -20,19 +21,25 @@ def load_policy(
         path: the file.
         actions: the action list in use.
         observations: the features in use.
-        effort: where to set the dial, `low`, `medium`, `high` or 0 to 1; medium if None.
+        effort: at which it decides, `low`, `medium`, `high` or 0 to 1; medium if None.
 
     Raises:
-        PolicyError: the file is missing, damaged or of an unknown kind, or has no dial to set.
+        PolicyError: the file is missing, damaged or of an unknown kind, or was trained for one effort alone.
         SpecMismatch: it was trained for other actions or features.
     """
     path = Path(path)
     header, tensors = read_policy(path)
     header.require(actions, observations)
-    if header.kind == "network":
-        return LearnedPolicy.from_file(header, tensors, path, effort)
-    if header.kind == "nearest":
-        if effort is not None:
-            raise PolicyError("a nearest-neighbour policy has no effort to set: leave --effort out")
-        return NearestPolicy.from_file(header, tensors, path)
-    raise PolicyError(f"{path} holds a policy of the kind {header.kind!r}, which this version does not know")
+    if header.kind not in ("network", "nearest"):
+        raise PolicyError(f"{path} holds a policy of the kind {header.kind!r}, which this version does not know")
+    if header.kind == "nearest" and effort is not None:
+        raise PolicyError("a nearest-neighbour policy has no effort to set: leave --effort out")
+    try:
+        scaling = Scaling.from_tensors(tensors)
+        if header.kind == "nearest":
+            return NearestPolicy(header, scaling, tensors["states"], tensors["values"])
+        count = sum(name.startswith("layer.") and name.endswith(".weight") for name in tensors)
+        layers = [(tensors[f"layer.{n}.weight"], tensors[f"layer.{n}.bias"]) for n in range(count)]
+    except KeyError as error:
+        raise PolicyError(f"{path} has no tensor {error}: copy or train the policy anew") from error
+    return LearnedPolicy(header, layers, scaling, effort)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,18 +56,10 @@ class Policy(Protocol):
         ...
 
 
-@runtime_checkable
-class Drawing(Policy, Protocol):
-    """A policy that draws. Its draws are seeded by what it sees, and two tasks may look alike to it."""
-
-    def for_task(self, task: str) -> Policy:
-        """The same policy with draws of this task's own."""
-        ...
-
-
 def for_task(policy: Policy, task: str) -> Policy:
-    """The policy to ask on a task: its draws are independent of those on other tasks, where it draws at all."""
-    return policy.for_task(task) if isinstance(policy, Drawing) else policy
+    """The policy to ask on a task: one that draws has a `for_task`, since two tasks may look alike to its draws."""
+    own = getattr(policy, "for_task", None)
+    return policy if own is None else own(task)
 
 
 @dataclass(frozen=True)
@@ -121,7 +113,7 @@ class FixedPolicy:
         return self._next(Counter(counts), mask)
 
     def after(self, route: Iterable[int], mask: ActionMask) -> Decision:
-        """As `decide`, told the actions that were run instead of reading them off an observation."""
+        """As `decide`, by the actions that were run instead of an observation."""
         return self._next(Counter(route), mask)
 
     def _next(self, taken: Counter[int], mask: ActionMask) -> Decision:

@@ -14,11 +14,12 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from pilotage.common.files import replace
 from pilotage.common.paths import expanded
 from pilotage.navigator.errors import PolicyError, SpecMismatch
-from pilotage.navigator.spaces import ActionSpec, Feature, ObservationSpec
+from pilotage.navigator.spaces import ActionSpec, ObservationSpec, SpecsFile, first_fault
 
 POLICY_FORMAT = 1
 SUFFIX = ".safetensors"
@@ -65,11 +66,7 @@ class Header:
 
     @classmethod
     def from_text(cls, text: str, path: Path) -> Self:
-        """The header of a file.
-
-        Raises:
-            PolicyError: it is not one that this version reads.
-        """
+        """The header of a file; raises PolicyError where it is not one that this version reads."""
         try:
             data = json.loads(text, parse_constant=_no_number)
             version = data["format"]
@@ -77,22 +74,15 @@ class Header:
                 raise PolicyError(
                     f"{path} has policy format {version!r}, this version reads {POLICY_FORMAT}: train the policy anew"
                 )
-            features = tuple(Feature(_text(f["name"]), _number(f["low"]), _number(f["high"])) for f in data["features"])
-            header = cls(
-                kind=_text(data["kind"]),
-                algorithm=_text(data["algorithm"]),
-                actions=ActionSpec(tuple(_text(name) for name in data["actions"]), _text(data["terminal"])),
-                observations=ObservationSpec(features),
-                settings=_table(data["settings"]),
-                card=_table(data["card"]),
-            )
-            hashes = (data["actions_hash"], data["features_hash"])
+            file = _HeaderFile.model_validate(data)
+            header = cls(file.kind, file.algorithm, *file.specs(), file.settings, file.card)
+        except PolicyError:
+            raise
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            if isinstance(error, PolicyError):
-                raise
             why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+            why = first_fault(error) if isinstance(error, ValidationError) else why
             raise PolicyError(f"the header of {path} is damaged ({why}): copy or train the policy anew") from error
-        if hashes != (header.actions.schema_hash, header.observations.schema_hash):
+        if (file.actions_hash, file.features_hash) != (header.actions.schema_hash, header.observations.schema_hash):
             raise PolicyError(f"the header of {path} was edited: its hashes do not fit its actions and features")
         return header
 
@@ -112,8 +102,8 @@ class Header:
     @property
     def bank(self) -> Mapping[str, Any]:
         """What the card says of the bank it was trained on; empty where it says nothing."""
-        found = self.card.get("bank")
-        return found if isinstance(found, dict) else {}
+        bank = self.card.get("bank")
+        return bank if isinstance(bank, dict) else {}
 
     @property
     def _preset(self) -> str:
@@ -121,22 +111,12 @@ class Header:
         return f" (preset {preset!r})" if preset else ""
 
 
-def _text(given: object) -> str:
-    if not isinstance(given, str):
-        raise TypeError(f"{str(given)[:40]!r} is no name")
-    return given
-
-
-def _number(given: object) -> float:
-    if not isinstance(given, int | float) or isinstance(given, bool) or not abs(given) < 1e30:
-        raise TypeError(f"{str(given)[:40]!r} is no number")
-    return given
-
-
-def _table(given: object) -> dict[str, Any]:
-    if not isinstance(given, dict):
-        raise TypeError(f"{str(given)[:40]!r} is no table of names and values")
-    return given
+class _HeaderFile(SpecsFile):
+    kind: str
+    algorithm: str
+    features_hash: str
+    settings: dict[str, Any]
+    card: dict[str, Any]
 
 
 def _no_number(name: str) -> float:
@@ -160,11 +140,7 @@ def write_policy(path: Path, header: Header, tensors: Tensors) -> None:
 
 
 def read_policy(path: Path) -> tuple[Header, Tensors]:
-    """Header and tensors of a policy file.
-
-    Raises:
-        PolicyError: there is none, it is cut off, or it is something else.
-    """
+    """Header and tensors of a policy file; raises PolicyError where there is none, or it is damaged or another."""
     from safetensors import SafetensorError, safe_open
 
     path = expanded(path)

@@ -4,8 +4,8 @@ A policy that is judged on its own training tasks looks better than it is. A tra
 those were; whoever asks such a policy (an exploring one, an object of a user's own) has learned from them too.
 
 There are two ways to tell. `provenance` looks at a policy before it is asked: at its attributes, and at what they hold.
-That finds what can be left out in time, and cannot find everything. `heard` takes note of each trained policy that
-decides while another one is judged, so that nothing in this process is missed.
+That finds what can be left out in time, and cannot find everything: a function can reach a trained policy by a module,
+a cache, a file. So each trained policy says when it decides, and `heard` takes note of it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import partial
 from inspect import getattr_static
 from itertools import islice
@@ -21,10 +22,8 @@ from types import MemberDescriptorType, MethodType
 from typing import Any, Self
 from weakref import WeakSet
 
-from pilotage.navigator.policies.asked import Trained, listening
-from pilotage.navigator.policies.learned import LearnedPolicy
-from pilotage.navigator.policies.nearest import NearestPolicy
 from pilotage.navigator.policies.policy_file import Header
+from pilotage.navigator.policies.trained import TrainedPolicy
 
 LOOKED_AT = 1000
 """Objects that are looked at before a policy is asked: enough for any policy, and nothing beside deciding once."""
@@ -70,70 +69,88 @@ def provenance(policy: object) -> Provenance:
 
     An attribute `tasks_learned` of an object of your own adds ids of tasks.
     """
-    found = Provenance()
+    learned = Provenance()
     for part in _parts(policy):
-        if isinstance(part, LearnedPolicy | NearestPolicy):
-            found |= _of(part)
+        if isinstance(part, TrainedPolicy):
+            learned |= _of(part)
         elif getattr_static(part, "tasks_learned", None) is not None:
-            told: Any = part.tasks_learned  # type: ignore[attr-defined]
-            if isinstance(told, Iterable) and not isinstance(told, str):
-                found |= Provenance(frozenset(str(task) for task in told))
-    return found
+            tasks: Any = part.tasks_learned  # type: ignore[attr-defined]
+            if isinstance(tasks, Iterable) and not isinstance(tasks, str):
+                learned |= Provenance(frozenset(str(task) for task in tasks))
+    return learned
 
 
+@dataclass(eq=False)
 class Heard:
-    """What the trained policies that were asked had learned from.
+    """What the trained policies that were asked had learned from, so far; each policy counts once."""
 
-    Attributes:
-        learned: all of it, so far.
-    """
+    learned: Provenance = Provenance()
+    _known: WeakSet[TrainedPolicy] = field(default_factory=WeakSet)
 
-    def __init__(self) -> None:
-        self.learned = Provenance()
-        self._known = WeakSet[Any]()
-
-    def __call__(self, policy: Trained) -> None:
-        """Takes note of one that was asked; each counts once."""
+    def note(self, policy: TrainedPolicy) -> None:
+        """Takes note of one that was asked."""
         if policy not in self._known:
             self._known.add(policy)
             self.learned |= _of(policy)
 
 
+_ALL: list[Heard] = []
+"""Everyone who listens, in any thread."""
+
+_HERE: ContextVar[tuple[Heard, ...] | None] = ContextVar("listening", default=None)
+"""Who listens to what this thread, or task, does; None in a thread that nobody who listens has begun."""
+
+
 @contextmanager
 def heard() -> Iterator[Heard]:
-    """Takes note of every trained policy that decides meanwhile, whoever asks it and from whatever thread."""
-    found = Heard()
-    with listening(found):
-        yield found
+    """Takes note of every trained policy that decides meanwhile, whoever asks it and from whatever thread.
+
+    Two who listen in threads of their own hear their own policies only. A thread that a policy has started itself is
+    known to neither, and one that was started for a listener who has ended (a worker or an event loop that a policy
+    keeps) may by now serve another; so all hear of what is asked there: too much rather than too little.
+    """
+    listener = Heard()
+    token = _HERE.set((*(_HERE.get() or ()), listener))
+    _ALL.append(listener)
+    try:
+        yield listener
+    finally:
+        _ALL.remove(listener)
+        _HERE.reset(token)
+
+
+def note(policy: TrainedPolicy) -> None:
+    """Says that this policy is being asked; costs nothing worth measuring where nobody listens."""
+    if _ALL:
+        here, everyone = _HERE.get(), tuple(_ALL)
+        for listener in here if here is not None and all(one in everyone for one in here) else everyone:
+            listener.note(policy)
 
 
 def tasks_of(header: Header) -> set[str] | None:
     """Marks of the tasks that a policy file was trained or chosen on, by its card; None where it does not say.
 
-    Marks are ids, and fingerprints of what the tasks show where the card tells them, as cards of older versions do not.
+    Cards of older versions hold ids alone, and no fingerprints.
     """
-    parts = header.card.get("tasks")
+    card, parts = header.card, header.card.get("tasks")
     if not isinstance(parts, dict) or "train" not in parts:
         return None
-    said = [parts.get("train"), parts.get("validation", []), *(header.card.get(name, []) for name in _MORE)]
-    if not said[0] or not all(isinstance(marks, list | tuple) for marks in said):  # nothing is trained on no task
+    lists = [parts["train"], parts.get("validation", []), card.get("learned_before", []), card.get("shows", [])]
+    if not lists[0] or not all(isinstance(marks, list | tuple) for marks in lists):  # nothing is trained on no task
         return None
-    marks = [mark for given in said for mark in given]
+    marks = [mark for given in lists for mark in given]
     return set(marks) if all(isinstance(mark, str) for mark in marks) else None
 
 
-_MORE = ("learned_before", "shows")
-
-
-def _of(policy: Trained) -> Provenance:
-    learned, card = tasks_of(policy.header), policy.header.card
+def _of(policy: TrainedPolicy) -> Provenance:
+    learned, card, name = tasks_of(policy.header), policy.header.card, (policy.name,)
     model = policy.header.bank.get("model")
     return Provenance(
         frozenset(learned or ()),
-        (policy.name,) if learned is None else (),
-        (policy.name,) if card.get("resumed_from") and "learned_before" not in card else (),
-        (policy.name,) if learned is not None and not card.get("shows") else (),
-        () if model is None else (str(model),),
+        unsaid=name if learned is None else (),
+        continued=name if card.get("resumed_from") and "learned_before" not in card else (),
+        by_id=name if learned is not None and not card.get("shows") else (),
+        models=() if model is None else (str(model),),
     )
 
 
@@ -148,7 +165,7 @@ def _parts(policy: object) -> Iterator[object]:
         seen.add(id(one))
         kept.append(one)
         yield one
-        if not isinstance(one, LearnedPolicy | NearestPolicy):
+        if not isinstance(one, TrainedPolicy):
             waiting += islice(_held(one), LOOKED_AT)
 
 

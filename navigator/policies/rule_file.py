@@ -35,11 +35,7 @@ CONDITION = re.compile(r"\s*(==|!=|<=|>=|<|>)\s*(-?\d+(?:\.\d+)?)\s*")
 
 
 def load_rules(path: Path, actions: ActionSpec, observations: ObservationSpec) -> RulePolicy:
-    """The policy in a rule file, named after the file.
-
-    Raises:
-        PolicyError: the file cannot be read, or a rule of it is wrong; the text names the rule.
-    """
+    """The policy in a rule file, named after it; raises PolicyError, naming the rule, where it cannot be read."""
     try:
         content = tomllib.loads(expanded(path).read_text(encoding="utf-8"))
     except OSError as error:

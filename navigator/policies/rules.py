@@ -81,10 +81,8 @@ class RulePolicy:
         rules: Sequence[Rule] = DEFAULT_RULES,
         name: str = "rules",
     ) -> None:
-        self.name = name
-        self.rules = tuple(rules)
-        self._actions = actions
-        self._observations = observations
+        self.name, self.rules = name, tuple(rules)
+        self._actions, self._observations = actions, observations
         self._indices = [actions.index(rule.action) for rule in self.rules]
 
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:

@@ -19,8 +19,8 @@ from pilotage.navigator.training.surrogate import follow, imitate, in_words
 from pilotage.navigator.values.rollout import by_batch, rollout
 
 
-def settings_of(policy: LearnedPolicy) -> dict[str, LearnedPolicy]:
-    """The policy at each named effort; as it is, named `only`, where it has no dial."""
+def at_efforts(policy: LearnedPolicy) -> dict[str, LearnedPolicy]:
+    """The policy at each named effort; as it is, named `only`, where it was trained for one."""
     if policy.dial is None:
         return {"only": policy}
     return {name: policy.with_effort(name) for name in EFFORTS}
@@ -28,12 +28,12 @@ def settings_of(policy: LearnedPolicy) -> dict[str, LearnedPolicy]:
 
 def scores(policy: LearnedPolicy, arrays: BankArrays) -> dict[str, dict[str, float]]:
     """Reward, accuracy, thousands of tokens and steps a task, by effort."""
-    found = {}
-    for name, at in settings_of(policy).items():
+    by_effort = {}
+    for name, at in at_efforts(policy).items():
         played = rollout(arrays, by_batch(at.choose, arrays))
         reached, steps = played.outcomes, played.uses.sum(axis=1)
-        found[name] = score(reached.correct, reached.cost, steps, at.cost_weight or 0.0)
-    return found
+        by_effort[name] = score(reached.correct, reached.cost, steps, at.cost_weight or 0.0)
+    return by_effort
 
 
 def score(correct: Any, cost: Any, steps: Any, weight: float) -> dict[str, float]:
@@ -47,18 +47,13 @@ def score(correct: Any, cost: Any, steps: Any, weight: float) -> dict[str, float
     }
 
 
-def mean_reward(by_effort: Mapping[str, Mapping[str, float]]) -> float:
-    """What trainings are compared by: the reward, averaged over the efforts."""
-    return float(np.mean([score["reward"] for score in by_effort.values()]))
-
-
 def behaviour(policy: LearnedPolicy, arrays: BankArrays) -> dict[str, Any]:
     """What a policy does on the tasks of a bank: blocks a task by family and effort, and a tree that imitates it."""
     names = arrays.actions.names
     blocks: dict[str, dict[str, dict[str, float]]] = {}
     features: list[Floats] = []
     chosen = []
-    for effort, at in settings_of(policy).items():
+    for effort, at in at_efforts(policy).items():
         states, taken = np.nonzero(rollout(arrays, by_batch(at.choose, arrays)).decided)
         blocks[effort] = {}
         for family in sorted(set(arrays.families)):

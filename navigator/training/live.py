@@ -16,29 +16,18 @@ import numpy as np
 
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
-from pilotage.navigator.dynamics import Transition
+from pilotage.navigator.dynamics import Dynamics, Transition
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.learned import LearnedPolicy
-from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 from pilotage.navigator.training.algorithms.learner import Setting
-from pilotage.navigator.training.card import score, settings_of
+from pilotage.navigator.training.card import at_efforts, score
 from pilotage.navigator.training.plan import Plan, Progress
 from pilotage.navigator.training.session import Session, split
 from pilotage.navigator.training.support import action_support
 
 
-class LiveSource(Protocol):
+class LiveSource(Dynamics, Protocol):
     """Reasoning that keeps what it reached. Implement this to train on your own."""
-
-    @property
-    def actions(self) -> ActionSpec:
-        """The action list."""
-        ...
-
-    @property
-    def observations(self) -> ObservationSpec:
-        """Features and bounds."""
-        ...
 
     @property
     def names(self) -> Sequence[str]:
@@ -48,13 +37,8 @@ class LiveSource(Protocol):
     def reset(self, seed: int | None = None, task: str | None = None, *, known_only: bool = False) -> Transition:
         """Starts a task; `known_only` masks out, until the next reset, what was not reached before.
 
-        Raises:
-            PolicyError: a limit is used up and the task was never begun.
+        Raises PolicyError where a limit is used up and the task was never begun.
         """
-        ...
-
-    def step(self, action: int) -> Transition:
-        """Does one action, legal here."""
         ...
 
     def bank(self) -> Bank:
@@ -81,21 +65,12 @@ class Episodes:
 
     def __init__(self, source: LiveSource, tasks: Sequence[str], limit: int | None) -> None:
         self.source, self.tasks, self.limit = source, tuple(tasks), limit
+        self.actions, self.observations = source.actions, source.observations
         self.begun = 0
         self.on_step: Callable[[], None] | None = None
         self._random = np.random.default_rng(0)
         self._queue: list[str] = []
         self._fresh = True
-
-    @property
-    def actions(self) -> ActionSpec:
-        """The action list."""
-        return self.source.actions
-
-    @property
-    def observations(self) -> ObservationSpec:
-        """Features and bounds."""
-        return self.source.observations
 
     def reset(self, seed: int | None = None, task: str | None = None) -> Transition:
         """Starts a task, the next one for None."""
@@ -128,8 +103,8 @@ class LiveSession(Session):
         source: LiveSource,
         plan: Plan,
         episodes: int | None = None,
-        resume: Path | None = None,
-        tensorboard: Path | None = None,
+        resume: str | Path | None = None,
+        tensorboard: str | Path | None = None,
         progress: Callable[[Progress], None] | None = None,
         on_step: Callable[[], None] | None = None,
     ) -> None:
@@ -152,11 +127,11 @@ class LiveSession(Session):
 
     def _read(self) -> None:
         self.bank = self.source.bank()
-        self.arrays = {part: BankArrays.of(self.bank, ids) for part, ids in self.tasks.items()}
+        super()._read()
 
     def _scored(self, policy: LearnedPolicy, part: str) -> dict[str, dict[str, float]]:
         """As it goes, whatever the policy chooses; what that reaches is kept like all else."""
-        scores = {name: _episodes(self.source, at, self.tasks[part]) for name, at in settings_of(policy).items()}
+        scores = {name: _episodes(self.source, at, self.tasks[part]) for name, at in at_efforts(policy).items()}
         self._read()
         return scores
 
@@ -175,11 +150,11 @@ def _require_live(plan: Plan) -> None:
 
 def _warm_up(episodes: Episodes, seed: int) -> None:
     """One random episode on each training task, from which the scaling of the inputs comes."""
-    chance = np.random.default_rng(seed)
+    generator = np.random.default_rng(seed)
     for _ in episodes.tasks:
         now = episodes.reset()
         while not now.done:
-            now = episodes.step(int(chance.choice(np.flatnonzero(now.action_mask))))
+            now = episodes.step(int(generator.choice(np.flatnonzero(now.action_mask))))
 
 
 def _episodes(source: LiveSource, policy: LearnedPolicy, tasks: Sequence[str]) -> dict[str, float]:

@@ -1,17 +1,18 @@
-"""What a training is told, and what comes of it."""
+"""Plan: how to train; and what comes of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from pilotage.navigator.arguments import require_weight, require_whole
 from pilotage.navigator.errors import PolicyError
-from pilotage.navigator.policies.learned import Layers, LearnedPolicy, Meaning
-from pilotage.navigator.reward import require_weight
+from pilotage.navigator.policies.learned import Layers, LearnedPolicy
+from pilotage.navigator.policies.trained import Meaning
 from pilotage.navigator.training.algorithms.hyperparameters import DEFAULTS, RLOT, Hyperparameters
-from pilotage.navigator.whole import require_whole
 
 ALGORITHMS: Mapping[str, int] = {"double-dueling-dqn": 50_000, "qr-dqn": 50_000, "maskable-ppo": 50_000, "cql": 8_000}
 """Names, and how many steps a training has by default: environment steps, of cql gradient steps."""
@@ -37,7 +38,7 @@ class Plan:
         ensemble: keep the mean of all seeds' networks, as one network, instead of the best one.
         fractions: shares of the tasks for `train`, `validation` and `test`; the last may be left out.
         split_seed: of the split.
-        hyper: hyperparameters to change, by name; see `pilotage.navigator.training.algorithms.learner.Hyperparameters`.
+        hyper: values of `Hyperparameters` to change, by name.
         base: `default`, or `rlot` for the hyperparameters and the schedule of RL of Thoughts, which is one for
             double-dueling-dqn; its steps are episodes.
         shaping: `exact` or `uniform` adds potential-based step rewards (see `RecordedReasoningEnv`), which leave the
@@ -89,7 +90,7 @@ class Plan:
         if not {"train", "validation"} <= self.fractions.keys() <= {"train", "validation", "test"}:
             raise PolicyError("the fractions are train, validation and test; only test may be left out")
 
-    @property
+    @cached_property
     def hyperparameters(self) -> Hyperparameters:
         """The algorithm's numbers."""
         base = RLOT if self.base == "rlot" else DEFAULTS[self.algorithm]
@@ -141,23 +142,28 @@ def live_plan(episodes: int = 300, algorithm: str = "double-dueling-dqn", **chan
     return Plan(algorithm, **given)
 
 
+Curve = tuple[Mapping[str, float], ...]
+"""By piece: step, reward, accuracy and cost on the validation tasks."""
+
+
+def best_of(curve: Curve) -> int:
+    """Place of the best validation reward; of equals the cheapest, and of those the last, which has seen most."""
+    return max(range(len(curve)), key=lambda place: (curve[place]["reward"], -curve[place]["cost"], place))
+
+
 @dataclass(frozen=True)
 class SeedResult:
-    """One training.
-
-    Attributes:
-        seed: its seed.
-        curve: by piece: step, reward, accuracy and cost on the validation tasks.
-        best: the place in the curve that was kept.
-        layers: the network there.
-        output: what its outputs mean.
-    """
+    """One training: its seed, its curve, the network that scored best in it, and what the outputs mean."""
 
     seed: int
-    curve: tuple[Mapping[str, float], ...]
-    best: int
+    curve: Curve
     layers: Layers
     output: Meaning
+
+    @property
+    def best(self) -> int:
+        """The place in the curve that was kept."""
+        return best_of(self.curve)
 
     @property
     def reward(self) -> float:
@@ -167,14 +173,7 @@ class SeedResult:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What came of a training.
-
-    Attributes:
-        policy: the policy that was kept.
-        seeds: all trainings.
-        tasks: the tasks of each part of the split.
-        path: the policy file, if one was written.
-    """
+    """What came of a training: the policy kept, every seed, the tasks of each part, and the file if one was written."""
 
     policy: LearnedPolicy
     seeds: tuple[SeedResult, ...]

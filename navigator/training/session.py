@@ -5,29 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import closing, nullcontext
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import torch
 
+from pilotage.common.paths import expanded
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.envs.step_rewards import rewards_from
 from pilotage.navigator.errors import BankError, PolicyError
 from pilotage.navigator.policies.inputs import LIMIT, CostWeighting, Scaling
-from pilotage.navigator.policies.learned import Layers, LearnedPolicy, Meaning
-from pilotage.navigator.policies.policy_file import Header, read_policy
+from pilotage.navigator.policies.learned import Layers, LearnedPolicy
+from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.policies.provenance import tasks_of
-from pilotage.navigator.training.algorithms.learner import Learner, Setting
-from pilotage.navigator.training.algorithms.learners import learner_for
-from pilotage.navigator.training.card import about, behaviour, learned_from, mean_reward, rounded, scores
+from pilotage.navigator.policies.trained import Meaning
+from pilotage.navigator.training.algorithms.learner import Learner, Setting, learner_for
+from pilotage.navigator.training.card import about, behaviour, learned_from, rounded, scores
 from pilotage.navigator.training.ensemble import mean_network, members
-from pilotage.navigator.training.plan import PIECES, Plan, Progress, SeedResult
-from pilotage.navigator.training.support import action_support, allowed_actions
-from pilotage.navigator.training.work import Kept, Work
+from pilotage.navigator.training.plan import PIECES, Plan, Progress, SeedResult, TrainingResult, best_of
+from pilotage.navigator.training.support import action_support, allowed_actions, header_for
+from pilotage.navigator.training.work import Work
 
 
 class Session:
@@ -37,40 +38,37 @@ class Session:
         self,
         bank: Bank,
         plan: Plan,
-        resume: Path | None = None,
+        resume: str | Path | None = None,
         work: Path | None = None,
-        tensorboard: Path | None = None,
+        tensorboard: str | Path | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self.bank, self.plan = bank, plan
         self.tasks = split(bank, plan)
-        self.arrays = {part: BankArrays.of(bank, ids) for part, ids in self.tasks.items()}
+        self._read()
+        self.support = action_support(self.arrays["train"])
+        resume = expanded(resume) if resume is not None else None
         self.start = _start_from(resume, bank, plan) if resume is not None else None
-        self._require_fresh_test()
         self._resumed_from = hashlib.sha256(resume.read_bytes()).hexdigest()[:16] if resume is not None else None
-        train = self.arrays["train"]
-        self.support = action_support(train)
+        # marks of the tasks that the policy to go on from had learned from; None without one, or where it does not say
+        self._learned_before = tasks_of(self.start.header) if self.start is not None else None
+        self._require_fresh_test()
         self.step_scores = rewards_from(plan.step_scores) if plan.step_scores is not None else None
-        self.setting = self._setting(train)
+        self.setting = self._setting(self.arrays["train"])
         self._tensorboard, self._progress = tensorboard, progress
         self._work = Work(work, self._fingerprint()) if work is not None else None
         self._threads = torch.get_num_threads()
 
+    def _read(self) -> None:
+        self.arrays = {part: BankArrays.of(self.bank, ids) for part, ids in self.tasks.items()}
+
     def _setting(self, train: BankArrays) -> Setting:
-        plan, start = self.plan, self.start
-        return Setting(
-            bank=self.bank,
-            arrays=train,
-            scaling=start.scaling if start else self._scaling(train),
-            dial=(start.dial if start else CostWeighting()) if plan.effort_input else None,
-            cost_weight=plan.cost_weight,
-            allowed=allowed_actions(train, self.support),
-            steps=plan.length,
-            hyper=plan.hyperparameters,
-            shaping=plan.shaping,
-            base=plan.base,
-            step_scores=self.step_scores,
-        )
+        start, dial = self.start, None
+        if self.plan.effort_input:
+            dial = start.dial if start else CostWeighting()
+        scaling = start.scaling if start else self._scaling(train)
+        allowed = allowed_actions(train, self.support)
+        return Setting(self.plan, self.bank, train, scaling, dial, allowed, self.step_scores)
 
     def _scaling(self, train: BankArrays) -> Scaling:
         features = self.bank.observations
@@ -78,72 +76,76 @@ class Session:
             return Scaling.none(features)  # the paper's network reads its scores as they are
         return Scaling.from_data(features, train.features)
 
-    def run(self) -> tuple[LearnedPolicy, tuple[SeedResult, ...]]:
-        """Trains all seeds; returns the policy to keep, its card inside, and all trainings."""
-        seeds = tuple(self._train(self.plan.seed + place) for place in range(self.plan.seeds))
+    def run(self, out: Path | None = None) -> TrainingResult:
+        """Trains all seeds; the policy to keep has the card inside and is written to `out`."""
+        plan = self.plan
+        seeds = tuple(self._train(plan.seed + place) for place in range(plan.seeds))
         best = max(seeds, key=lambda seed: (seed.reward, -seed.curve[seed.best]["cost"]))
-        layers = mean_network([seed.layers for seed in seeds]) if self.plan.ensemble else best.layers
-        draft = self._policy(layers, best.output, {})
+        layers = mean_network([seed.layers for seed in seeds]) if plan.ensemble else best.layers
+        draft = self._policy(layers, best.output)
         by_part = {part: self._scored(draft, part) for part in self.tasks}
-        known = self.arrays["train"]
         card = {
             "package": version("pilotage"),
-            "algorithm": self.plan.algorithm,
-            "steps": self.plan.length,
-            "unit": self.plan.unit,
-            "hyperparameters": asdict(self.plan.hyperparameters),
-            "ensemble": self.plan.ensemble,
-            "base": self.plan.base,
-            "shaping": self.plan.shaping,
+            "algorithm": plan.algorithm,
+            "steps": plan.length,
+            "unit": plan.unit,
+            "hyperparameters": asdict(plan.hyperparameters),
+            "ensemble": plan.ensemble,
+            "base": plan.base,
+            "shaping": plan.shaping,
             "step_scores": self.step_scores.about() if self.step_scores else None,
             "resumed_from": self._resumed_from,
-            **({"learned_before": sorted(learned)} if (learned := self._learned_before()) is not None else {}),
-            "bank": about(self.bank, known),
+            **({"learned_before": sorted(self._learned_before)} if self._learned_before is not None else {}),
+            "bank": about(self.bank, self.arrays["train"]),
             **learned_from(self.bank, self.tasks),
             "seeds": [{"seed": s.seed, "kept": s.best, "curve": rounded(s.curve)} for s in seeds],
-            "chosen_seed": None if self.plan.ensemble else best.seed,
+            "chosen_seed": None if plan.ensemble else best.seed,
             "scores": by_part,
-            "behaviour": behaviour(draft, known),
+            "behaviour": behaviour(draft, self.arrays["train"]),
             **self._more_for_the_card(),
         }
-        card = json.loads(json.dumps(card))  # as the file will give it back: lists for tuples
-        return self._policy(layers, best.output, card), seeds
+        # lists for tuples, as the file will give them back
+        policy = self._policy(layers, best.output, json.loads(json.dumps(card)))
+        if out is not None:
+            policy.save(out)
+            if self._work is not None:
+                self._work.discard()
+        return TrainingResult(policy, seeds, self.tasks, out)
 
     def _train(self, seed: int) -> SeedResult:
-        learner = learner_for(self.plan.algorithm, self.setting, seed)
+        learner = learner_for(self.setting, seed)
         if self.start is not None:
             learner.adopt(_first_layers(self.start, seed - self.plan.seed))
-        kept = (self._work.restore(seed, learner) if self._work else None) or Kept(0, (), learner.layers())
-        try:
-            with _Log(self._tensorboard, f"{self.plan.algorithm}-{seed}") as log:
-                while kept.pieces < PIECES:
-                    kept = self._piece(seed, learner, kept, log)
-                    if self._work is not None:
-                        self._work.store(seed, learner, kept)
-        finally:
-            learner.close()
-        return SeedResult(seed, kept.curve, _best(kept.curve), kept.best, learner.output)
+        curve, best = (self._work.restore(seed, learner) if self._work else None) or ((), learner.layers())
+        with closing(learner), self._log(f"{self.plan.algorithm}-{seed}") as log:
+            while len(curve) < PIECES:
+                curve = (*curve, self._piece(seed, len(curve), learner, log))
+                best = learner.layers() if best_of(curve) == len(curve) - 1 else best
+                if self._work is not None:
+                    self._work.store(seed, learner, curve, best)
+        return SeedResult(seed, curve, best, learner.output)
 
-    def _piece(self, seed: int, learner: Learner, kept: Kept, log: _Log) -> Kept:
-        length, number = self.plan.length, kept.pieces
+    def _piece(self, seed: int, number: int, learner: Learner, log: Any) -> dict[str, float]:
+        length = self.plan.length
         step = length * (number + 1) // PIECES
-        figures = learner.advance(step - length * number // PIECES, seed=(seed * PIECES + number) % 2**31)
-        layers = learner.layers()
+        figures = dict(learner.advance(step - length * number // PIECES, seed=(seed * PIECES + number) % 2**31))
         self._look_again()
-        by_effort = self._scored(self._policy(layers, learner.output, {}), "validation")
-        count = len(by_effort)
-        point = {
-            "step": float(step),
-            "reward": mean_reward(by_effort),
-            "accuracy": sum(score["accuracy"] for score in by_effort.values()) / count,
-            "cost": sum(score["cost"] for score in by_effort.values()) / count,
-        }
-        curve = (*kept.curve, point)
-        log.write(step, {**figures, **{f"validation/{name}": value for name, value in point.items() if name != "step"}})
+        by_effort = self._scored(self._policy(learner.layers(), learner.output), "validation").values()
+        point = {name: sum(s[name] for s in by_effort) / len(by_effort) for name in ("reward", "accuracy", "cost")}
+        if log is not None:
+            for name, value in (figures | {f"validation/{name}": value for name, value in point.items()}).items():
+                log.add_scalar(name, value, step)
         if self._progress is not None:
-            total = self.plan.length
-            self._progress(Progress(seed, step, total, point["reward"], point["accuracy"], point["cost"]))
-        return Kept(number + 1, curve, layers if _best(curve) == number else kept.best)
+            self._progress(Progress(seed, step, length, **point))
+        return {"step": float(step), **point}
+
+    def _log(self, name: str) -> Any:
+        """TensorBoard events in a folder of the run; None where there is no folder."""
+        if self._tensorboard is None:
+            return nullcontext()
+        from torch.utils.tensorboard import SummaryWriter
+
+        return SummaryWriter(str(Path(self._tensorboard) / name))
 
     def _scored(self, policy: LearnedPolicy, part: str) -> dict[str, dict[str, float]]:
         return scores(policy, self.arrays[part])
@@ -151,13 +153,9 @@ class Session:
     def _look_again(self) -> None:
         """Takes in what the last piece has brought; a recorded bank stays as it is."""
 
-    def _learned_before(self) -> set[str] | None:
-        """Marks of the tasks that the policy to go on from had learned from; None without one, or without a word."""
-        return tasks_of(self.start.header) if self.start is not None else None
-
     def _require_fresh_test(self) -> None:
         """The test part says how good the policy is, so nothing in it may have learned from that."""
-        known = sorted(self.bank.among(self._learned_before() or ()) & set(self.tasks.get("test", ())))
+        known = sorted(self.bank.among(self._learned_before or ()) & set(self.tasks.get("test", ())))
         if known:
             raise PolicyError(
                 f"the policy to go on from was trained on {len(known)} tasks of the test part ({known[0]!r} for one): "
@@ -167,17 +165,9 @@ class Session:
     def _more_for_the_card(self) -> dict[str, Any]:
         return {}
 
-    def _policy(self, layers: Layers, output: Meaning, card: dict[str, Any]) -> LearnedPolicy:
-        dial = self.setting.dial
-        settings = {
-            "output": output,
-            "dial": dial.to_json() if dial else None,
-            "cost_weight": None if dial else self.plan.cost_weight,
-            "tried": self.support.to_json(),
-        }
-        header = Header(
-            "network", self.plan.algorithm, self.bank.actions, self.bank.observations, settings=settings, card=card
-        )
+    def _policy(self, layers: Layers, output: Meaning, card: dict[str, Any] | None = None) -> LearnedPolicy:
+        weighting = self.plan.cost_weight if self.setting.dial is None else self.setting.dial
+        header = header_for(self.bank, "network", self.plan.algorithm, weighting, self.support, card, output=output)
         return LearnedPolicy(header, layers, self.setting.scaling)
 
     def _fingerprint(self) -> str:
@@ -191,50 +181,15 @@ class Session:
         ]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
-    def discard_work(self) -> None:
-        """Deletes the checkpoints."""
-        if self._work is not None:
-            self._work.discard()
-
     def __enter__(self) -> Self:
         """One thread: these networks are too small for more, and sums over several are not reproducible."""
         torch.set_num_threads(1)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         torch.set_num_threads(self._threads)
         if self._work is not None:
             self._work.close()
-
-
-class _Log:
-    """TensorBoard events in a folder of the run; nothing where there is no folder."""
-
-    def __init__(self, folder: Path | None, name: str) -> None:
-        self._writer: Any = None
-        if folder is not None:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._writer = SummaryWriter(str(folder / name))
-
-    def write(self, step: int, figures: dict[str, float]) -> None:
-        if self._writer is not None:
-            for name, value in figures.items():
-                self._writer.add_scalar(name, value, step)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._writer is not None:
-            self._writer.close()
-
-
-def _best(curve: Any) -> int:
-    """Place of the best validation reward; of equals the cheapest, and of those the last, which has seen most."""
-    return max(range(len(curve)), key=lambda place: (curve[place]["reward"], -curve[place]["cost"], place))
 
 
 def split(bank: Bank, plan: Plan) -> dict[str, list[str]]:
@@ -243,7 +198,7 @@ def split(bank: Bank, plan: Plan) -> dict[str, list[str]]:
         raise BankError(
             f"the bank has {len(bank.tasks)} task(s), but {', '.join(plan.fractions)} need one each: record more tasks"
         )
-    return {part: sorted(ids) for part, ids in bank.split(plan.fractions, plan.split_seed).items()}
+    return bank.split(plan.fractions, plan.split_seed)
 
 
 def _first_layers(start: LearnedPolicy, place: int) -> Layers:
@@ -256,11 +211,10 @@ def _first_layers(start: LearnedPolicy, place: int) -> Layers:
 
 
 def _start_from(path: Path, bank: Bank, plan: Plan) -> LearnedPolicy:
-    header, tensors = read_policy(path)
-    header.require(bank.actions, bank.observations)
-    if header.kind != "network" or header.algorithm != plan.algorithm:
-        raise PolicyError(f"{path} was trained by {header.algorithm}: go on with that, not with {plan.algorithm}")
-    policy = LearnedPolicy.from_file(header, tensors, path)
+    policy = load_policy(path, bank.actions, bank.observations)
+    algorithm = policy.header.algorithm
+    if not isinstance(policy, LearnedPolicy) or algorithm != plan.algorithm:
+        raise PolicyError(f"{path} was trained by {algorithm}: go on with that, not with {plan.algorithm}")
     if (policy.dial is not None) != plan.effort_input:
         raise PolicyError(
             f"{path} was trained {'with' if policy.dial else 'without'} an effort input: go on in the same way"

@@ -32,14 +32,10 @@ class Leaf:
 
 
 def imitate(observations: Floats, actions: Integers, count: int, depth: int = 3, least: int = 5) -> Split | Leaf:
-    """The tree of greedy best splits by Gini impurity (Breiman et al. 1984).
+    """The tree of greedy best splits by Gini impurity (Breiman et al. 1984), for `count` actions.
 
-    Args:
-        observations: shape (n, features).
-        actions: what was chosen there, shape (n,).
-        count: number of actions.
-        depth: splits on the longest way.
-        least: decisions in the smallest leaf.
+    `observations` are (n, features), `actions` what was chosen there, (n,). No way has more than `depth` splits, and
+    no leaf fewer than `least` decisions.
     """
     totals = np.bincount(actions, minlength=count)
     leaf = Leaf(int(totals.argmax()), float(totals.max() / len(actions)), len(actions))

@@ -6,7 +6,8 @@ on the second, and what it then scores on the third was used for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,14 @@ from pilotage.navigator.training.plan import ALGORITHMS, Plan, Progress, SeedRes
 
 if TYPE_CHECKING:
     from pilotage.navigator.training.live import LiveSource
+
+
+@contextmanager
+def _libraries() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise PolicyError(f"training needs {error.name}: install it with pip install 'pilotage[train]'") from error
 
 
 def train(
@@ -35,7 +44,7 @@ def train(
         plan: how; the default plan if None.
         out: where to write the policy file. Beside it, in `<out>.work`, checkpoints are kept until it is written: the
             same call goes on where a killed one stopped.
-        resume: a policy file to start from instead of a random network; its scaling and dial are kept.
+        resume: a policy file to start from instead of a random network; its scaling and its weighting of cost are kept.
         tensorboard: folder for TensorBoard logs.
         progress: called after every piece.
 
@@ -43,25 +52,13 @@ def train(
         BankError: the bank is damaged, or has too few tasks to split.
         PolicyError: plan, `resume` and bank do not fit each other, or a library is missing.
     """
-    try:
+    with _libraries():
         from pilotage.navigator.training.session import Session
-    except ImportError as error:
-        raise PolicyError(f"training needs {error.name}: install it with pip install 'pilotage[train]'") from error
+    bank = bank if isinstance(bank, Bank) else Bank.open(bank)
     out = expanded(out) if out is not None else None
-    session = Session(
-        bank if isinstance(bank, Bank) else Bank.open(bank),
-        plan or Plan(),
-        resume=expanded(resume) if resume is not None else None,
-        work=out.with_name(out.name + ".work") if out is not None else None,
-        tensorboard=Path(tensorboard) if tensorboard is not None else None,
-        progress=progress,
-    )
-    with session:
-        policy, seeds = session.run()
-        if out is not None:
-            policy.save(out)
-            session.discard_work()
-    return TrainingResult(policy, seeds, session.tasks, expanded(out) if out is not None else None)
+    work = out.with_name(out.name + ".work") if out is not None else None
+    with Session(bank, plan or Plan(), resume, work, tensorboard, progress) as session:
+        return session.run(out)
 
 
 def train_live(
@@ -94,25 +91,10 @@ def train_live(
         PolicyError: the plan needs a recorded bank, a limit is used up before every task was begun, or a library is
             missing.
     """
-    try:
+    with _libraries():
         from pilotage.navigator.training.live import LiveSession
-    except ImportError as error:
-        raise PolicyError(f"training needs {error.name}: install it with pip install 'pilotage[train]'") from error
-    plan = plan or live_plan()
-    session = LiveSession(
-        source,
-        plan,
-        episodes,
-        expanded(resume) if resume is not None else None,
-        Path(tensorboard) if tensorboard is not None else None,
-        progress,
-        on_step,
-    )
-    with session:
-        policy, seeds = session.run()
-        if out is not None:
-            policy.save(out)
-    return TrainingResult(policy, seeds, session.tasks, expanded(out) if out is not None else None)
+    with LiveSession(source, plan or live_plan(), episodes, resume, tensorboard, progress, on_step) as session:
+        return session.run(expanded(out) if out is not None else None)
 
 
 __all__ = ["ALGORITHMS", "Plan", "Progress", "SeedResult", "TrainingResult", "live_plan", "train", "train_live"]

@@ -1,6 +1,6 @@
 """Work: checkpoints of a training, so that kill -9 costs at most one piece of one seed.
 
-A checkpoint is written beside its place and moved there when it is whole, so that what is found is complete.
+A checkpoint is written beside its place and moved there when it is whole, so each checkpoint is complete.
 Checkpoints hold pickles and are for this machine only; what is handed on is the policy file.
 """
 
@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,34 +16,14 @@ from pilotage.common.locks import FileLock
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.learned import Layers
 from pilotage.navigator.training.algorithms.learner import Learner
-
-_NAME = "piece-{:05d}"
-
-
-@dataclass(frozen=True)
-class Kept:
-    """Where a seed's training stands.
-
-    Attributes:
-        pieces: how many are done.
-        curve: what each of them scored on the validation tasks.
-        best: the network that scored best there.
-    """
-
-    pieces: int
-    curve: tuple[Mapping[str, float], ...]
-    best: Layers
+from pilotage.navigator.training.plan import Curve
 
 
 class Work(FileLock):
     """The checkpoints of one training in a folder; `close` lets others have it.
 
-    Args:
-        folder: where they are.
-        fingerprint: of data, settings and versions; checkpoints of another one are left alone.
-
-    Raises:
-        PolicyError: another process trains there.
+    Those of another `fingerprint` (of data, settings and versions) are left alone. Raises PolicyError where another
+    process trains there.
     """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
@@ -55,32 +32,28 @@ class Work(FileLock):
         busy = PolicyError(f"another process trains in {folder}: wait for it, or give another --out")
         super().__init__(self.folder / "lock", busy)
 
-    def restore(self, seed: int, learner: Learner) -> Kept | None:
-        """Brings a learner to where its training stood; None where there is nothing yet."""
-        found = sorted(self._seed(seed).glob("piece-*"))
-        if not found:
+    def restore(self, seed: int, learner: Learner) -> tuple[Curve, Layers] | None:
+        """Brings a learner to where its training stood; gives its curve and the network that scored best, or None."""
+        checkpoints = sorted(self._seed(seed).glob("piece-*"))
+        if not checkpoints:
             return None
-        state = json.loads((found[-1] / "state.json").read_text())
-        with np.load(found[-1] / "best.npz") as arrays:
+        with np.load(checkpoints[-1] / "best.npz") as arrays:
             best = [(arrays[f"w{n}"], arrays[f"b{n}"]) for n in range(len(arrays.files) // 2)]
-        learner.restore(found[-1])
-        return Kept(state["pieces"], tuple(state["curve"]), best)
+        learner.restore(checkpoints[-1])
+        return tuple(json.loads((checkpoints[-1] / "state.json").read_text())["curve"]), best
 
-    def store(self, seed: int, learner: Learner, kept: Kept) -> None:
+    def store(self, seed: int, learner: Learner, curve: Curve, best: Layers) -> None:
         """Writes a checkpoint and drops those before it."""
         home = self._seed(seed)
         unfinished = home / "unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         learner.save(unfinished)
-        arrays: dict[str, Any] = {}
-        for number, (weights, bias) in enumerate(kept.best):
-            arrays |= {f"w{number}": weights, f"b{number}": bias}
-        np.savez(unfinished / "best.npz", **arrays)
-        state = {"pieces": kept.pieces, "curve": [dict(point) for point in kept.curve]}
-        (unfinished / "state.json").write_text(json.dumps(state))
+        arrays = {f"{name}{n}": array for n, layer in enumerate(best) for name, array in zip("wb", layer, strict=True)}
+        np.savez(unfinished / "best.npz", **arrays)  # type: ignore[arg-type]  # allow_pickle is none of the names
+        (unfinished / "state.json").write_text(json.dumps({"pieces": len(curve), "curve": curve}))
         older = list(home.glob("piece-*"))
-        unfinished.rename(home / _NAME.format(kept.pieces))
+        unfinished.rename(home / f"piece-{len(curve):05d}")
         for path in older:
             shutil.rmtree(path)
 

@@ -13,8 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
+from pilotage.navigator.arguments import require_weight
 from pilotage.navigator.bank.arrays import BankArrays, Floats, Integers
-from pilotage.navigator.reward import Reward
 from pilotage.navigator.values.rollout import Outcomes, Rollout, by_probabilities, one_hot, rollout
 
 TIE = 1e-9
@@ -72,7 +72,7 @@ def uniform_values(arrays: BankArrays, cost_weight: float = 0.0) -> Values:
 
 
 def _backward(arrays: BankArrays, cost_weight: float, probabilities: Floats | None) -> Values:
-    weight = Reward(cost_weight).cost_weight
+    weight = require_weight(cost_weight)
     stop = arrays.score - weight * arrays.stop_cost
     q = np.where(arrays.playable, 0.0, -np.inf)
     price = np.where(arrays.playable, 0.0, np.inf)

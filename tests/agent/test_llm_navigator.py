@@ -14,11 +14,11 @@ from pilotage.agent.routing.llm_navigator import LLMNavigator, grammar, parse
 from pilotage.agent.routing.navigators import Navigator, navigator_for
 from pilotage.agent.routing.observation import free_spec
 from pilotage.agent.routing.policies import policy_for
-from pilotage.navigator.policies.inputs import Scaling
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.policy import Decision
 from pilotage.navigator.policies.policy_file import Header
 from tests.agent.states import always_right, state_of, step
+from tests.navigator.policies import by_bounds
 
 TASK = Task(id="product", prompt="What is 6 times 7?", kind="numeric", gold=42)
 REGISTRY = Registry()
@@ -165,7 +165,7 @@ def test_no_policy_is_taken_for_a_navigator():
     actions, features = REGISTRY.actions, free_spec(REGISTRY)
     layer = (np.zeros((len(actions), len(features)), np.float32), np.zeros(len(actions), np.float32))
     header = Header("network", "by-hand", actions, features, {"cost_weight": 0.1})
-    learned = LearnedPolicy(header, [layer], Scaling.from_bounds(features))
+    learned = LearnedPolicy(header, [layer], by_bounds(features))
     for policy in (
         learned,
         *(policy_for(name, actions, features) for name in ("default", "rules", "random", "fixed:reason")),

@@ -5,9 +5,10 @@ from pilotage.agent.blocks import installed
 from pilotage.agent.errors import UsageError
 from pilotage.agent.routing.observation import free_spec
 from pilotage.agent.routing.policies import policy_for, policy_label
-from pilotage.navigator.policies.inputs import CostWeighting, Scaling
+from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.policy_file import Header
+from tests.navigator.policies import by_bounds
 
 REGISTRY = installed()
 ACTIONS, FEATURES = REGISTRY.actions, free_spec(REGISTRY)
@@ -23,7 +24,7 @@ def written(path, *, dial):
     if dial:
         weights[ACTIONS.index("program"), -1] = -1  # the less effort, the less a program is worth
     header = Header("network", "by-hand", ACTIONS, FEATURES, settings)
-    LearnedPolicy(header, [(weights, bias)], Scaling.from_bounds(FEATURES)).save(path)
+    LearnedPolicy(header, [(weights, bias)], by_bounds(FEATURES)).save(path)
     return str(path)
 
 

@@ -8,6 +8,11 @@ from pilotage.navigator.policies.policy_file import Header
 from tests.navigator.banks import ACTIONS, OBSERVATIONS
 
 
+def by_bounds(spec):
+    """A scaling that maps each feature's bounds to -1 and 1: one value above the lower bound tells no deviation."""
+    return Scaling.from_data(spec, np.stack([spec.low, spec.high]))
+
+
 def header(**settings):
     return Header("network", "made-up", ACTIONS, OBSERVATIONS, {"cost_weight": 0.1, **settings}, {"note": "for tests"})
 
@@ -26,7 +31,7 @@ def layers(seed=0, hidden=(16, 8), extra=0):
 
 def network(seed=0, hidden=(16, 8), *, dial=False, effort=None, **settings):
     settings |= {"dial": CostWeighting().to_json()} if dial else {}
-    scaling = Scaling.from_bounds(OBSERVATIONS)
+    scaling = by_bounds(OBSERVATIONS)
     return LearnedPolicy(header(**settings), layers(seed, hidden, int(dial)), scaling, effort)
 
 

@@ -9,11 +9,10 @@ from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.navigator.policies.frequency_matched import FrequencyMatchedPolicy
 from pilotage.navigator.policies.load import load_policy
-from pilotage.navigator.spaces import Feature, ObservationSpec
 from pilotage.navigator.training.algorithms.linear import fit_linear
 from pilotage.navigator.training.algorithms.nearest import fit_nearest
 from pilotage.navigator.values.rollout import by_policy, rollout
-from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank, node, observed, random_bank, write_bank
+from tests.navigator.banks import ACTIONS, BLOCKS, OBSERVATIONS, learnable_bank, node, observed, random_bank, write_bank
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +88,20 @@ def test_nearest_refuses_an_effort_a_bad_k_and_a_bad_observation(bank, tmp_path)
         policy.decide(np.full(len(OBSERVATIONS), np.nan, dtype=np.float32), ACTIONS.mask(()))
 
 
+def matched(routes, seed=0):
+    """Matches routes, by what followed the same blocks in any order."""
+    frequencies = {}
+    for route in routes:
+        blocks = [name for name in route if name != "answer"]
+        for place, name in enumerate([*blocks, "answer"]):
+            counts = tuple(blocks[:place].count(block) for block in BLOCKS)
+            frequencies.setdefault(counts, [0] * len(ACTIONS))[ACTIONS.index(name)] += 1
+    return FrequencyMatchedPolicy(ACTIONS, OBSERVATIONS, frequencies, seed)
+
+
 def test_matched_random_runs_as_many_of_each_block_as_the_other_policy():
     routes = [("program", "answer")] * 60 + [("program", "verify", "answer")] * 30 + [("answer",)] * 10
-    policy = FrequencyMatchedPolicy.of(routes, ACTIONS, OBSERVATIONS, seed=1)
+    policy = matched(routes, seed=1)
     everything = np.ones(len(ACTIONS), dtype=np.bool_)
     counts, episodes = Counter(), 2000
     for episode in range(episodes):
@@ -109,7 +119,7 @@ def test_matched_random_runs_as_many_of_each_block_as_the_other_policy():
 
 
 def test_matched_random_repeats_itself_and_stays_legal():
-    policy = FrequencyMatchedPolicy.of([("program", "verify"), ("reason",)], ACTIONS, OBSERVATIONS)
+    policy = matched([("program", "verify"), ("reason",)])
     row = np.array(observed(()), dtype=np.float32)
     assert policy.decide(row, ACTIONS.mask(("reason", "program"))) == policy.decide(
         row, ACTIONS.mask(("reason", "program"))
@@ -118,13 +128,6 @@ def test_matched_random_repeats_itself_and_stays_legal():
     assert ACTIONS.names[policy.decide(row, ACTIONS.mask(("verify",))).action] == "answer"
     elsewhere = np.array(observed(("verify",)), dtype=np.float32)
     assert ACTIONS.names[policy.decide(elsewhere, np.ones(4, dtype=np.bool_)).action] == "answer"
-
-
-def test_matched_random_needs_routes_and_counts():
-    with pytest.raises(PolicyError, match="at least one route"):
-        FrequencyMatchedPolicy.of([], ACTIONS, OBSERVATIONS)
-    with pytest.raises(PolicyError, match="features"):
-        FrequencyMatchedPolicy.of([("program",)], ACTIONS, ObservationSpec((Feature("x", 0, 1),)))
 
 
 @pytest.mark.parametrize("fit", [fit_nearest, fit_linear], ids=["nearest", "linear"])

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 
 from pilotage.navigator.errors import PolicyError
-from pilotage.navigator.policies.inputs import Scaling
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.training.ensemble import mean_network, members
 from pilotage.navigator.training.train import Plan, train
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank
-from tests.navigator.policies import header, layers, observations
+from tests.navigator.policies import by_bounds, header, layers, observations
 
 
 @pytest.mark.parametrize("hidden", [(6,), (6, 4), (8, 8, 4)])
@@ -28,7 +27,7 @@ def test_an_ensemble_gives_back_its_members(hidden):
 @pytest.mark.parametrize("hidden", [(6,), (6, 4), (8, 8, 4)])
 def test_one_decision_goes_through_the_members_side_by_side(hidden):
     whole = mean_network([layers(seed, hidden) for seed in range(3)])
-    policy = LearnedPolicy(header(), whole, Scaling.from_bounds(OBSERVATIONS))
+    policy = LearnedPolicy(header(), whole, by_bounds(OBSERVATIONS))
     assert [parts and parts[0] for _, parts, *_ in policy._hidden] == [None, *[3] * (len(hidden) - 1)]
     rows = observations(200)
     values = [policy.decide(row, np.ones(len(ACTIONS), dtype=bool)).values for row in rows]

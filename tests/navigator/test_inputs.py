@@ -7,6 +7,7 @@ from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.inputs import EFFORTS, LIMIT, ActionSupport, CostWeighting, Scaling
 from pilotage.navigator.spaces import Feature, ObservationSpec
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, observed
+from tests.navigator.policies import by_bounds
 
 efforts = st.floats(0, 1)
 LOGPROB = ObservationSpec((Feature("logprob", -20, 0), Feature("flag", 0, 1)))
@@ -43,7 +44,7 @@ def test_an_effort_is_a_word_or_a_number(given, value):
 @given(st.lists(st.tuples(st.floats(-20, 0), st.floats(0, 1)), min_size=1, max_size=30), st.floats(-1e6, 1e6))
 def test_scaled_features_stay_in_order_and_within_their_limit(rows, wild):
     data = np.array(rows, dtype=np.float32)
-    for scaling in (Scaling.from_data(LOGPROB, data), Scaling.from_bounds(LOGPROB)):
+    for scaling in (Scaling.from_data(LOGPROB, data), by_bounds(LOGPROB)):
         column = np.sort(np.append(data[:, 0], np.float32(wild)))
         scaled = scaling(np.column_stack([column, np.zeros_like(column)]))
         assert (np.diff(scaled[:, 0]) >= 0).all()
@@ -60,7 +61,7 @@ def test_a_bound_that_means_unknown_does_not_blur_the_known_values():
 
 
 def test_nan_is_not_scaled_away():
-    assert np.isnan(Scaling.from_bounds(LOGPROB)(np.array([np.nan, 0], dtype=np.float32))[0])
+    assert np.isnan(by_bounds(LOGPROB)(np.array([np.nan, 0], dtype=np.float32))[0])
 
 
 def test_a_policy_goes_on_only_where_training_had_been():

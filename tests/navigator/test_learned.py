@@ -12,7 +12,7 @@ from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.spaces import ActionSpec, Feature, ObservationSpec
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, observed
-from tests.navigator.policies import header, layers, masks, network, observations
+from tests.navigator.policies import by_bounds, header, layers, masks, network, observations
 
 START = np.array(observed(()), dtype=np.float32)
 EVERYTHING = np.ones(len(ACTIONS), dtype=np.bool_)
@@ -40,7 +40,7 @@ def test_one_decision_and_a_batch_agree_where_inputs_are_standardised_and_clippe
 
 
 def test_a_scale_that_is_not_positive_is_refused():
-    scaling = Scaling.from_bounds(OBSERVATIONS)
+    scaling = by_bounds(OBSERVATIONS)
     scaling.scale[2] = 0
     with pytest.raises(PolicyError, match="do not fit its header"):
         LearnedPolicy(header(), layers(), scaling)
@@ -116,7 +116,7 @@ def test_a_mask_without_any_action_is_refused():
 )
 def test_layers_that_do_not_fit_are_refused(wrong):
     with pytest.raises(PolicyError, match="do not fit its header"):
-        LearnedPolicy(header(), wrong(layers()), Scaling.from_bounds(OBSERVATIONS))
+        LearnedPolicy(header(), wrong(layers()), by_bounds(OBSERVATIONS))
 
 
 def test_other_actions_or_features_are_refused_with_what_differs(tmp_path):

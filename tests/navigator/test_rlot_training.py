@@ -8,8 +8,8 @@ from pilotage.navigator.policies.inputs import Scaling
 from pilotage.navigator.training.algorithms import rlot
 from pilotage.navigator.training.algorithms.environments import environments
 from pilotage.navigator.training.algorithms.hyperparameters import RLOT
-from pilotage.navigator.training.algorithms.learners import learner_for
-from pilotage.navigator.training.algorithms.rlot import EXPLORATION_FACTOR, PARAMETERS, HalvedRate, PaperDQN
+from pilotage.navigator.training.algorithms.learner import learner_for
+from pilotage.navigator.training.algorithms.rlot import EXPLORATION_FACTOR, HalvedRate, PaperDQN
 from pilotage.navigator.training.session import Session
 from pilotage.navigator.training.train import Plan, live_plan, train
 from tests.navigator.banks import learnable_bank
@@ -30,7 +30,7 @@ def paper(**changes):
 def learner_of(bank, **changes):
     """A learner as a session builds it; its environments are the caller's to close."""
     with Session(bank, paper(**changes)) as session:
-        return learner_for(session.plan.algorithm, session.setting, 0)
+        return learner_for(session.setting, 0)
 
 
 def test_the_numbers_are_the_papers():
@@ -45,7 +45,7 @@ def test_the_learner_has_the_papers_network(bank):
     try:
         assert isinstance(learner, PaperDQN)
         network = learner.model.q_net.q_net
-        assert sum(p.numel() for p in network.parameters()) == PARAMETERS == 2566
+        assert sum(p.numel() for p in network.parameters()) == 2566
         assert [layer[0].shape for layer in learner.layers()] == [(32, 7), (64, 32), (5, 64)]
     finally:
         learner.close()

@@ -1,13 +1,14 @@
 """What networks are trained towards: the score to come less the weighted cost, by the network that should tell it."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.policies.inputs import CostWeighting, Scaling
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
-from pilotage.navigator.training.algorithms.learner import Setting
-from pilotage.navigator.training.algorithms.learners import learner_for
+from pilotage.navigator.training.algorithms.learner import Setting, learner_for
 from pilotage.navigator.training.train import Plan, train
 from tests.navigator.banks import ACTIONS, learnable_bank, node, write_bank
 
@@ -43,7 +44,8 @@ def test_cql_values_an_action_at_the_score_that_follows_less_what_it_costs(price
 def learner(bank, algorithm, hyper=SMALL):
     arrays = BankArrays.of(bank)
     scaling = Scaling.from_data(bank.observations, arrays.features)
-    return learner_for(algorithm, Setting(bank, arrays, scaling, None, 0.1, arrays.legal, 400, hyper), 0)
+    plan = Plan(algorithm, cost_weight=0.1, steps=400, hyper=asdict(hyper))
+    return learner_for(Setting(plan, bank, arrays, scaling, None, arrays.legal), 0)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import torch
 
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.errors import BankError, PolicyError, SpecMismatch
-from pilotage.navigator.policies.inputs import Scaling
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.policies.provenance import provenance
@@ -20,7 +19,7 @@ from pilotage.navigator.training.ensemble import mean_network
 from pilotage.navigator.training.train import Plan, train
 from pilotage.navigator.values.rollout import by_batch, rollout
 from tests.navigator.banks import OBSERVATIONS, learnable_bank, node, write_bank
-from tests.navigator.policies import header, network, observations
+from tests.navigator.policies import by_bounds, header, network, observations
 
 ALGORITHMS = ("double-dueling-dqn", "qr-dqn", "maskable-ppo", "cql")
 SHORT = {"batch": 32, "hidden": (16, 16), "rollout": 64, "epochs": 2}
@@ -269,10 +268,10 @@ def agree(policy, values):
 def test_numpy_and_torch_agree_on_a_duelling_network(hidden):
     torch.manual_seed(0)
     net = Dueling(len(OBSERVATIONS), 4, hidden)
-    agree(LearnedPolicy(header(), net.layers(), Scaling.from_bounds(OBSERVATIONS)), net)
+    agree(LearnedPolicy(header(), net.layers(), by_bounds(OBSERVATIONS)), net)
     other = Dueling(len(OBSERVATIONS), 4, hidden)
     other.adopt(net.layers())
-    agree(LearnedPolicy(header(), net.layers(), Scaling.from_bounds(OBSERVATIONS)), other)
+    agree(LearnedPolicy(header(), net.layers(), by_bounds(OBSERVATIONS)), other)
 
 
 def test_numpy_and_torch_agree_on_the_mean_of_several_networks():
@@ -280,7 +279,7 @@ def test_numpy_and_torch_agree_on_the_mean_of_several_networks():
     nets = [dense(len(OBSERVATIONS), 4, (24, 16)) for _ in range(5)]
     mean = mean_network([plain_layers(net) for net in nets])
     agree(
-        LearnedPolicy(header(), mean, Scaling.from_bounds(OBSERVATIONS)),
+        LearnedPolicy(header(), mean, by_bounds(OBSERVATIONS)),
         lambda x: torch.stack([net(x) for net in nets]).mean(dim=0),
     )
 

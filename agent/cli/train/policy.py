@@ -56,13 +56,9 @@ def show(
         print_json(described)
         return
     from pilotage.navigator.errors import PolicyError
-    from pilotage.navigator.policies.settings import cost_weight_of, cost_weighting_of, support_of
+    from pilotage.navigator.policies.trained import settings_of
 
-    (
-        cost_weighting_of(header.settings),
-        cost_weight_of(header.settings),
-        support_of(header),
-    )  # before anything is printed
+    settings_of(header)  # refused before anything is printed
     try:
         print_policy(screen(), file, header, tensors)
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:

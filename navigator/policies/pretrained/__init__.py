@@ -17,16 +17,9 @@ FILE = Path(__file__).with_name("default.safetensors")
 
 
 def shipped(actions: ActionSpec, observations: ObservationSpec, effort: str | float | None = None) -> Policy:
-    """The shipped network where it was trained for these actions and features, and the rules on everything else.
+    """The shipped network where it was trained for these actions and features, the rules on all else.
 
-    Args:
-        actions: the action list in use.
-        observations: the features in use.
-        effort: where to set its dial, `low`, `medium`, `high` or 0 to 1; medium if None.
-
-    Raises:
-        SpecMismatch: neither fits, or an effort is given and the network does not fit.
-        PolicyError: the effort is none.
+    The effort is that of `load_policy`, which says what is raised; without one, specs that do not fit raise nothing.
     """
     name = "default" if effort is None else f"default@{effort}"
     rules = RulePolicy(actions, observations, name=name)

@@ -17,12 +17,7 @@ from pilotage.navigator.policies.learned import Layers
 from pilotage.navigator.training.algorithms.environments import unpack
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
 from pilotage.navigator.training.algorithms.networks import Dueling, masked
-from pilotage.navigator.training.algorithms.sb3 import (
-    MaskedExploration,
-    SB3Learner,
-    WholeTraining,
-    off_policy_arguments,
-)
+from pilotage.navigator.training.algorithms.sb3 import MaskedDQN, SB3Learner, off_policy_arguments
 
 
 class DuelingQNetwork(QNetwork):
@@ -34,31 +29,24 @@ class DuelingQNetwork(QNetwork):
         self.q_net = Dueling(self.features_dim - self.actions, self.actions, self.net_arch)  # type: ignore[assignment]
 
     def forward(self, obs: Any) -> torch.Tensor:
-        """Values of shape (n, actions)."""
         inputs, mask = unpack(obs, self.actions)
         return masked(self.q_net(inputs), mask)
 
 
 class DuelingPolicy(DQNPolicy):
-    """stable-baselines3's DQN policy over `DuelingQNetwork`."""
+    """stable-baselines3's DQN policy over `DuelingQNetwork`, once for the online and once for the target network."""
 
     def make_q_net(self) -> QNetwork:
-        """One network; called for the online and for the target one."""
         arguments = self._update_features_extractor(self.net_args, features_extractor=None)
         return DuelingQNetwork(**arguments).to(self.device)
 
 
-class DoubleDQN(WholeTraining, MaskedExploration, DQN):
-    """DQN with double targets.
-
-    Attributes:
-        loss: of values (n, 1) against what they should be.
-    """
+class DoubleDQN(MaskedDQN, DQN):
+    """DQN with double targets; `loss` is that of values (n, 1) against what they should be."""
 
     loss: Any = staticmethod(functional.smooth_l1_loss)
 
     def train(self, gradient_steps: int, batch_size: int = 100) -> None:
-        """So many gradient steps on the replay buffer."""
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
         assert self.replay_buffer is not None
@@ -66,9 +54,8 @@ class DoubleDQN(WholeTraining, MaskedExploration, DQN):
         for _ in range(gradient_steps):
             data = cast(Any, self.replay_buffer.sample(batch_size, env=self._vec_normalize_env))
             # one pass for both: these networks are so small that a call costs more than its arithmetic
-            q_values, next_q_values = self.q_net(torch.cat([data.observations, data.next_observations])).split(
-                batch_size
-            )
+            both = self.q_net(torch.cat([data.observations, data.next_observations]))
+            q_values, next_q_values = both.split(batch_size)
             with torch.no_grad():
                 best = next_q_values.argmax(dim=1, keepdim=True)
                 future = self.q_net_target(data.next_observations).gather(1, best)
@@ -101,10 +88,8 @@ class DoubleDuelingDQN(SB3Learner):
         return off_policy_arguments(hyper)
 
     def layers(self) -> Layers:
-        """The online network as plain layers."""
         return cast(Dueling, self.model.q_net.q_net).layers()
 
     def adopt(self, layers: Layers) -> None:
-        """Both networks start from an earlier one."""
         for network in (self.model.q_net, self.model.q_net_target):
             cast(Dueling, network.q_net).adopt(layers)

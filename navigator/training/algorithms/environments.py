@@ -10,25 +10,17 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-import torch
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from pilotage.navigator.envs.env import ReasoningEnv, RecordedReasoningEnv
 from pilotage.navigator.policies.inputs import LIMIT, Floats
-from pilotage.navigator.reward import Reward
 from pilotage.navigator.spaces import ActionMask
 from pilotage.navigator.training.algorithms.learner import Setting
 
 
 class NetworkInputs(gymnasium.Wrapper[Floats, np.int64, Floats, np.int64]):
-    """Scaled features, then 1 - effort where there is a dial (a new one each episode), then the mask if asked for.
-
-    Args:
-        env: the environment to look at.
-        setting: scaling and dial.
-        with_mask: append the mask, as 0 and 1.
-    """
+    """Scaled features, then 1 - effort where it is an input (a new one each episode), then the mask if asked for."""
 
     def __init__(self, env: ReasoningEnv, setting: Setting, with_mask: bool) -> None:
         super().__init__(env)
@@ -39,23 +31,21 @@ class NetworkInputs(gymnasium.Wrapper[Floats, np.int64, Floats, np.int64]):
         self._extra = np.zeros(0, dtype=np.float32)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
-        """Starts an episode, at an effort of its own."""
         if seed is not None:
             self._efforts = np.random.default_rng(seed)
         if self._setting.dial is not None:
             effort = self._setting.efforts(self._efforts, 1)
             self._extra = 1 - effort
-            self._reasoning.reward = Reward(float(self._setting.weights(effort)[0]))
+            self._reasoning.cost_weight = float(self._setting.weights(effort)[0])
         seen, info = self.env.reset(seed=seed, options=options)
         return self._inputs(seen, info["action_mask"]), {}
 
     def step(self, action: np.int64) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
-        """Does one action. The information is left out: vector environments copy it deeply, each step."""
+        # the information is left out: vector environments copy it deeply, each step
         seen, reward, terminated, truncated, info = self.env.step(action)
         return self._inputs(seen, info["action_mask"]), float(reward), terminated, truncated, {}
 
-    def action_masks(self) -> ActionMask:
-        """What MaskablePPO asks for."""
+    def action_masks(self) -> ActionMask:  # what MaskablePPO asks for
         return self._reasoning.action_masks()
 
     def _inputs(self, seen: Floats, mask: Any) -> Floats:
@@ -67,26 +57,19 @@ def environments(setting: Setting, with_mask: bool) -> DummyVecEnv:
     """Environments over the training tasks, side by side in this process; one alone where the reasoning is live."""
     live = setting.live
     if live is not None:
-        return DummyVecEnv([lambda: NetworkInputs(ReasoningEnv(live, setting.cost_weight), setting, with_mask)])
+        return DummyVecEnv([lambda: NetworkInputs(ReasoningEnv(live, setting.plan.cost_weight), setting, with_mask)])
     arrays = setting.arrays
     step_scores = setting.step_scores.rewards(setting.bank, arrays).tolist() if setting.step_scores else None
 
     def make() -> NetworkInputs:
         env = RecordedReasoningEnv(
-            arrays, cost_weight=setting.cost_weight, shaping=setting.shaping, step_scores=step_scores
+            arrays, cost_weight=setting.plan.cost_weight, shaping=setting.plan.shaping, step_scores=step_scores
         )
         return NetworkInputs(env, setting, with_mask)
 
-    return DummyVecEnv([make for _ in range(setting.hyper.environments)])
+    return DummyVecEnv([make for _ in range(setting.plan.hyperparameters.environments)])
 
 
-def unpack(observations: torch.Tensor, actions: int) -> tuple[torch.Tensor, torch.Tensor]:
+def unpack(observations: Any, actions: int) -> tuple[Any, Any]:
     """Inputs of shape (n, inputs) and masks of shape (n, actions) from observations that hold both."""
     return observations[:, :-actions], observations[:, -actions:] > 0.5
-
-
-def explore(observations: Floats, greedy: Any, share: float, actions: int) -> Any:
-    """Greedy actions, of which a share is replaced by legal ones drawn at random; shape (n,)."""
-    draws = np.random.random((len(observations), actions)) * (observations[:, -actions:] > 0.5)
-    replaced = np.random.random(len(observations)) < share
-    return np.where(replaced, draws.argmax(axis=1), greedy)

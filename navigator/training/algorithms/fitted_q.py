@@ -19,7 +19,8 @@ import torch
 from torch.nn import functional
 
 from pilotage.navigator.policies.inputs import Floats
-from pilotage.navigator.policies.learned import Layers, Meaning
+from pilotage.navigator.policies.learned import Layers
+from pilotage.navigator.policies.trained import Meaning
 from pilotage.navigator.training.algorithms.learner import Setting
 from pilotage.navigator.training.algorithms.networks import Dueling, masked
 
@@ -28,6 +29,7 @@ FOLLOW = 0.01
 """How much of the network its target takes over each step."""
 
 _FILE = "learner.pt"
+_PARTS = ("network", "target", "optimizer")
 
 
 class FittedQ:
@@ -38,7 +40,7 @@ class FittedQ:
     def __init__(self, setting: Setting, seed: int) -> None:
         torch.manual_seed(seed)
         self.setting = setting
-        arrays, steps, hyper = setting.arrays, setting.arrays.transitions, setting.hyper
+        arrays, steps, hyper = setting.arrays, setting.arrays.transitions, setting.plan.hyperparameters
         self.network = Dueling(setting.inputs, len(arrays.actions), hyper.hidden)
         self.target = Dueling(setting.inputs, len(arrays.actions), hyper.hidden)
         self.target.load_state_dict(self.network.state_dict())
@@ -53,9 +55,8 @@ class FittedQ:
         self._cost, self._correct = torch.from_numpy(steps.cost), torch.from_numpy(steps.correct)
 
     def advance(self, steps: int, seed: int) -> Mapping[str, float]:
-        """So many gradient steps."""
         generator = np.random.default_rng(seed)
-        batch, loss = self.setting.hyper.batch, 0.0
+        batch, loss = self.setting.plan.hyperparameters.batch, 0.0
         for _ in range(steps):
             efforts = self.setting.efforts(generator, batch)
             loss += self._step(torch.from_numpy(generator.integers(len(self._source), size=batch)), efforts)
@@ -63,9 +64,9 @@ class FittedQ:
         return {"train/loss": loss / max(steps, 1)}
 
     def _step(self, transitions: torch.Tensor, efforts: Floats) -> float:
-        hyper = self.setting.hyper
+        hyper = self.setting.plan.hyperparameters
         for group in self.optimizer.param_groups:
-            group["lr"] = hyper.learning_rate * (1 - 0.9 * self.done / self.setting.steps)
+            group["lr"] = hyper.learning_rate * (1 - 0.9 * self.done / self.setting.plan.length)
         source, after = self._source[transitions], self._next[transitions]
         goes_on, after = after >= 0, after.clamp(min=0)
         weights = torch.from_numpy(self.setting.weights(efforts))
@@ -76,9 +77,8 @@ class FittedQ:
             target_q_values = self._correct[transitions] - weights * self._cost[transitions] + hyper.gamma * future
         values = self.network(self._with_effort(source, efforts))
         current_q_values = values.gather(1, self._action[transitions][:, None])[:, 0]
-        loss = functional.mse_loss(current_q_values, target_q_values) + hyper.conservatism * self._overreach(
-            values, source
-        )
+        loss = functional.mse_loss(current_q_values, target_q_values)
+        loss = loss + hyper.conservatism * self._overreach(values, source)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -99,30 +99,20 @@ class FittedQ:
         return torch.cat([inputs, 1 - torch.from_numpy(efforts)[:, None]], dim=1)
 
     def layers(self) -> Layers:
-        """The network as plain layers."""
         return self.network.layers()
 
     def adopt(self, layers: Layers) -> None:
-        """Starts from an earlier network."""
         self.network.adopt(layers)
         self.target.adopt(layers)
 
     def save(self, folder: Path) -> None:
-        """Networks, optimizer and position, as tensors."""
-        state = {
-            "network": self.network.state_dict(),
-            "target": self.target.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "done": self.done,
-        }
-        torch.save(state, folder / _FILE)
+        state = {name: getattr(self, name).state_dict() for name in _PARTS}
+        torch.save(state | {"done": self.done}, folder / _FILE)
 
     def restore(self, folder: Path) -> None:
-        """Reads what `save` wrote."""
         state = torch.load(folder / _FILE, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.target.load_state_dict(state["target"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for name in _PARTS:
+            getattr(self, name).load_state_dict(state[name])
         self.done = state["done"]
 
     def close(self) -> None:

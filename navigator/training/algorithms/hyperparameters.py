@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from pilotage.navigator.arguments import require_whole
 from pilotage.navigator.errors import PolicyError
-from pilotage.navigator.whole import require_whole
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What an algorithm may be told; each uses what it has a use for.
+    """Of all algorithms; each uses what it has a use for.
 
     Attributes:
         hidden: sizes of the hidden layers.
@@ -57,8 +58,8 @@ class Hyperparameters:
         for size in sizes:
             require_whole("a hidden layer's size", size, 1, _LARGEST_LAYER)
         object.__setattr__(self, "hidden", tuple(sizes))
-        for name, least in _COUNTS.items():
-            require_whole(name, getattr(self, name), least)
+        for name in (f.name for f in fields(self) if f.type == "int"):
+            require_whole(name, getattr(self, name), 2 if name == "rollout" else 1)
         for name, (low, high) in _RANGES.items():
             given = getattr(self, name)
             if not isinstance(given, int | float) or isinstance(given, bool) or not low <= given <= high:
@@ -73,12 +74,6 @@ class Hyperparameters:
 
 
 _LARGEST_LAYER = 16_384
-_COUNTS: Mapping[str, int] = {
-    "batch": 1, "buffer": 1, "target_every": 1, "gradient_every": 1, "quantiles": 1, "rollout": 2, "epochs": 1,
-    "environments": 1,
-}  # fmt: skip
-"""Whole numbers, and the least that each may be."""
-
 _LEAST = 1e-30
 _RANGES: Mapping[str, tuple[float, float]] = {
     "learning_rate": (_LEAST, 1.0),
@@ -103,10 +98,5 @@ RLOT = Hyperparameters(
 )
 """The schedule of RL of Thoughts (arXiv 2505.14140), to compare with; its gamma pays for finishing early."""
 
-DEFAULTS: Mapping[str, Hyperparameters] = {
-    "double-dueling-dqn": Hyperparameters(),
-    "qr-dqn": Hyperparameters(),
-    "maskable-ppo": Hyperparameters(batch=128),
-    "cql": Hyperparameters(),
-}
+DEFAULTS: Mapping[str, Hyperparameters] = defaultdict(Hyperparameters, {"maskable-ppo": Hyperparameters(batch=128)})
 """Where each algorithm starts."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -14,42 +15,35 @@ from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Dynamics
 from pilotage.navigator.envs.step_rewards import StepRewards
 from pilotage.navigator.policies.inputs import CostWeighting, Floats, Scaling
-from pilotage.navigator.policies.learned import Layers, Meaning
+from pilotage.navigator.policies.learned import Layers
+from pilotage.navigator.policies.trained import Meaning
 from pilotage.navigator.spaces import ActionMask
-from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
+from pilotage.navigator.training.plan import Plan
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a learner learns from.
+    """What a learner learns from, and how.
 
     Attributes:
+        plan: how.
         bank: where the arrays are from.
         arrays: the training tasks.
         scaling: from observations to inputs.
-        dial: the extra input, or None where `cost_weight` holds throughout.
-        cost_weight: right answers that a thousand tokens are worth; not used where there is a dial.
+        dial: what efforts weigh, where the effort is an input; else None, and the plan's cost weight holds throughout.
         allowed: what a policy may choose in each state, shape (n, a).
-        steps: length of the whole training.
-        hyper: the algorithm's numbers.
-        shaping: step rewards to add, or None.
-        live: what the environment runs on instead of the bank; None for the bank.
-        base: `default`, or `rlot` for the schedule of its paper, in which `steps` counts episodes.
         step_scores: what each step is paid for how good it is, or None.
+        live: what the environment runs on instead of the bank; None for the bank.
     """
 
+    plan: Plan
     bank: Bank
     arrays: BankArrays
     scaling: Scaling
     dial: CostWeighting | None
-    cost_weight: float
     allowed: ActionMask
-    steps: int
-    hyper: Hyperparameters
-    shaping: Literal["exact", "uniform"] | None = None
-    live: Dynamics | None = None
-    base: str = "default"
     step_scores: StepRewards | None = None
+    live: Dynamics | None = None
 
     @property
     def inputs(self) -> int:
@@ -57,13 +51,13 @@ class Setting:
         return len(self.scaling.shift) + (self.dial is not None)
 
     def efforts(self, generator: np.random.Generator, count: int) -> Floats:
-        """Efforts to train on, uniform; shape (count,). The dial must be there."""
+        """Efforts to train on, uniform; shape (count,)."""
         return generator.random(count, dtype=np.float32)
 
     def weights(self, efforts: Floats) -> Floats:
-        """Cost weights of efforts; one for all where there is no dial."""
+        """Cost weights of efforts; the plan's for all where the effort is no input."""
         if self.dial is None:
-            return np.full(len(efforts), self.cost_weight, dtype=np.float32)
+            return np.full(len(efforts), self.plan.cost_weight, dtype=np.float32)
         growth = 1 + self.dial.top / self.dial.half
         weights: Floats = (self.dial.half * (np.power(growth, 1 - efforts) - 1)).astype(np.float32)
         return weights
@@ -97,3 +91,20 @@ class Learner(Protocol):
     def close(self) -> None:
         """Releases the environments."""
         ...
+
+
+_LEARNERS = {
+    "cql": ("fitted_q", "FittedQ"),
+    "double-dueling-dqn": ("double_dueling_dqn", "DoubleDuelingDQN"),
+    "rlot": ("rlot", "PaperDQN"),
+    "qr-dqn": ("qr_dqn", "QuantileDQN"),
+    "maskable-ppo": ("maskable_ppo", "MaskedPPO"),
+}
+"""Module and class by the names of `pilotage.navigator.training.plan.ALGORITHMS` and by the base `rlot`."""
+
+
+def learner_for(setting: Setting, seed: int) -> Learner:
+    """A learner at its beginning; its library is imported now."""
+    module, name = _LEARNERS["rlot" if setting.plan.base == "rlot" else setting.plan.algorithm]
+    learner: Learner = getattr(import_module(f"{__package__}.{module}"), name)(setting, seed)
+    return learner

@@ -10,17 +10,19 @@ from typing import Any
 
 import numpy as np
 
+from pilotage.navigator.arguments import LEAST_WEIGHT
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.policies.inputs import CostWeighting, Floats, Scaling
 from pilotage.navigator.policies.learned import LearnedPolicy
-from pilotage.navigator.policies.policy_file import Header
-from pilotage.navigator.reward import LEAST_WEIGHT
 from pilotage.navigator.training.card import about, learned_from
-from pilotage.navigator.training.support import action_support, allowed_actions
+from pilotage.navigator.training.support import action_support, allowed_actions, header_for
 
 SWEEPS = 16
 """More than the longest recorded sequence: values have come all the way up."""
+
+RIDGE = 3.0
+"""Penalty on squared weights; 1 is worth one state."""
 
 EFFORTS = np.linspace(0, 1, 5, dtype=np.float32)
 
@@ -31,57 +33,41 @@ def fit_linear(
     cost_weight: float = 0.1,
     *,
     effort_input: bool = False,
-    ridge: float = 3.0,
 ) -> LearnedPolicy:
-    """The linear policy of some tasks; it is a `LearnedPolicy` of one layer, with the same file.
+    """The linear policy of some tasks, of all for None: a `LearnedPolicy` of one layer, with the same file.
 
-    Args:
-        bank: the bank.
-        tasks: ids of the tasks to learn from; None for all.
-        cost_weight: right answers that a thousand tokens are worth.
-        effort_input: fit for all cost weights at once, with the effort as an input.
-        ridge: penalty on squared weights; 1 is worth one state.
-
-    Raises:
-        BankError: a task is unknown, or a file is damaged.
+    For one cost weight, or with `effort_input` for all at once, with the effort as an input. Raises BankError where a
+    task is unknown, or a file is damaged.
     """
     arrays = BankArrays.of(bank, tasks)
     scaling = Scaling.from_data(bank.observations, arrays.features)
     support = action_support(arrays)
     allowed = allowed_actions(arrays, support)
-    dial = CostWeighting() if effort_input else None
-    weights = _fit(arrays, scaling(arrays.features), allowed, dial, cost_weight, ridge)
-    settings: dict[str, Any] = {
-        "output": "value",
-        "dial": dial.to_json() if dial else None,
-        "cost_weight": None if dial else cost_weight,
-        "tried": support.to_json(),
-    }
+    weighting = CostWeighting() if effort_input else cost_weight
+    weights = _fit(arrays, scaling(arrays.features), allowed, weighting)
     card = {"algorithm": "linear", "bank": about(bank, arrays), **learned_from(bank, {"train": list(arrays.tasks)})}
-    header = Header("network", "linear", bank.actions, bank.observations, settings=settings, card=card)
+    header = header_for(bank, "network", "linear", weighting, support, card, output="value")
     return LearnedPolicy(header, [(weights[:, :-1], weights[:, -1])], scaling)
 
 
-def _fit(
-    arrays: BankArrays, inputs: Floats, allowed: Any, dial: CostWeighting | None, cost_weight: float, ridge: float
-) -> Floats:
+def _fit(arrays: BankArrays, inputs: Floats, allowed: Any, weighting: CostWeighting | float) -> Floats:
     """Weights of shape (actions, inputs + 1), the bias last."""
-    efforts = EFFORTS if dial is not None else EFFORTS[:1]
-    size = inputs.shape[1] + (dial is not None) + 1
-    designs = []
-    for effort in efforts:
-        extra = [np.full((len(inputs), 1), 1 - effort)] if dial is not None else []
-        designs.append(np.hstack([inputs, *extra, np.ones((len(inputs), 1))]).astype(np.float64))
-    per_edge = [dial.weight(float(effort)) if dial is not None else cost_weight for effort in efforts]
+    bias = np.ones((len(inputs), 1))
+    if isinstance(weighting, CostWeighting):
+        designs = [np.hstack([inputs, np.full_like(bias, 1 - effort), bias]) for effort in EFFORTS]
+        cost_weights = [weighting.weight(float(effort)) for effort in EFFORTS]
+    else:
+        designs, cost_weights = [np.hstack([inputs, bias])], [weighting]
+    size = designs[0].shape[1]
     steps = arrays.transitions
-    rewards = [steps.correct - max(weight, LEAST_WEIGHT) * steps.cost for weight in per_edge]
-    penalty = ridge * np.eye(size)
+    rewards = [steps.correct - max(weight, LEAST_WEIGHT) * steps.cost for weight in cost_weights]
+    penalty = RIDGE * np.eye(size)
     penalty[-1, -1] = 1e-6  # the bias is free
     solvers = []
     for action in range(len(arrays.actions)):
         rows = np.flatnonzero(steps.action == action)
         x = np.vstack([design[steps.source[rows]] for design in designs])
-        solvers.append((rows, np.linalg.solve(x.T @ x + penalty * len(efforts), x.T)))
+        solvers.append((rows, np.linalg.solve(x.T @ x + penalty * len(designs), x.T)))
     weights = np.zeros((len(arrays.actions), size))
     goes_on, after = steps.target >= 0, np.maximum(steps.target, 0)
     for _ in range(SWEEPS):

@@ -8,7 +8,8 @@ from __future__ import annotations
 from sb3_contrib import MaskablePPO
 from torch import nn
 
-from pilotage.navigator.policies.learned import Layers, Meaning
+from pilotage.navigator.policies.learned import Layers
+from pilotage.navigator.policies.trained import Meaning
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
 from pilotage.navigator.training.algorithms.networks import adopt_plain, plain_layers
 from pilotage.navigator.training.algorithms.sb3 import FallingRate, SB3Learner, WholeTraining

@@ -10,27 +10,21 @@ from typing import Any
 
 import numpy as np
 
+from pilotage.navigator.arguments import LEAST_WEIGHT
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.inputs import Floats, Scaling
 from pilotage.navigator.policies.nearest import NearestPolicy
-from pilotage.navigator.policies.policy_file import Header
-from pilotage.navigator.reward import LEAST_WEIGHT
 from pilotage.navigator.training.card import about, learned_from
-from pilotage.navigator.training.support import action_support, allowed_actions
+from pilotage.navigator.training.support import action_support, allowed_actions, header_for
 
 SWEEPS = 16
 _ROWS = 512
 
 
 def fit_nearest(bank: Bank, tasks: Iterable[str] | None = None, cost_weight: float = 0.1, k: int = 15) -> NearestPolicy:
-    """The policy of some tasks of a bank, of all by default.
-
-    Raises:
-        BankError: a task is unknown, or a file is damaged.
-        PolicyError: k is below 1.
-    """
+    """The policy of some tasks, of all for None; raises BankError as `fit_linear`, PolicyError where k is below 1."""
     if k < 1:
         raise PolicyError(f"k is the number of neighbours, at least 1, not {k}")
     arrays = BankArrays.of(bank, tasks)
@@ -38,9 +32,8 @@ def fit_nearest(bank: Bank, tasks: Iterable[str] | None = None, cost_weight: flo
     support = action_support(arrays)
     allowed = allowed_actions(arrays, support)
     states = scaling(arrays.features)
-    settings = {"k": k, "cost_weight": cost_weight, "tried": support.to_json()}
     card = {"algorithm": "nearest", "bank": about(bank, arrays), **learned_from(bank, {"train": list(arrays.tasks)})}
-    header = Header("nearest", "nearest", bank.actions, bank.observations, settings=settings, card=card)
+    header = header_for(bank, "nearest", "nearest", cost_weight, support, card, k=k)
     return NearestPolicy(header, scaling, states, _values(arrays, states, allowed, cost_weight, k))
 
 
@@ -69,7 +62,7 @@ def _values(arrays: BankArrays, states: Floats, allowed: Any, cost_weight: float
 
 def _neighbours(arrays: BankArrays, states: Floats, k: int) -> dict[int, tuple[Any, Any]]:
     """For each action: the k nearest states of other tasks in which it was recorded, and which of the k there are."""
-    found = {}
+    near = {}
     for action in range(len(arrays.actions)):
         candidates = np.flatnonzero(arrays.transitions.recorded[:, action])
         if not len(candidates):
@@ -85,5 +78,5 @@ def _neighbours(arrays: BankArrays, states: Floats, k: int) -> dict[int, tuple[A
             order = np.argsort(distances, axis=1, kind="stable")[:, :width]
             who[rows] = candidates[order]
             known[rows] = np.isfinite(np.take_along_axis(distances, order, axis=1))
-        found[action] = who, known
-    return found
+        near[action] = who, known
+    return near

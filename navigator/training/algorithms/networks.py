@@ -27,14 +27,9 @@ def dense(inputs: int, outputs: int, hidden: Sequence[int]) -> nn.Sequential:
 
 
 class Dueling(nn.Module):
-    """Q = V + A - mean A, each stream with a hidden layer of its own (Wang et al. 2016).
+    """Q = V + A - mean A, each stream with a hidden layer of its own, the last one (Wang et al. 2016).
 
     With 7 inputs, hidden layers (32, 32) and 5 actions this is RLoT's navigator of 2,566 parameters (arXiv 2505.14140).
-
-    Args:
-        inputs: size of the input.
-        actions: number of actions.
-        hidden: sizes of the hidden layers; the last one is that of each stream.
     """
 
     def __init__(self, inputs: int, actions: int, hidden: Sequence[int]) -> None:

@@ -16,16 +16,11 @@ from pilotage.navigator.policies.learned import Layers
 from pilotage.navigator.training.algorithms.environments import unpack
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
 from pilotage.navigator.training.algorithms.networks import IMPOSSIBLE, adopt_plain, dense, plain_layers
-from pilotage.navigator.training.algorithms.sb3 import (
-    MaskedExploration,
-    SB3Learner,
-    WholeTraining,
-    off_policy_arguments,
-)
+from pilotage.navigator.training.algorithms.sb3 import MaskedDQN, SB3Learner, off_policy_arguments
 
 
 class MaskedQuantiles(QuantileNetwork):
-    """Quantiles from inputs with the mask behind them; all those of a forbidden action are impossible."""
+    """Quantiles, (n, quantiles, actions), of inputs with the mask behind them; impossible where it forbids."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -33,7 +28,6 @@ class MaskedQuantiles(QuantileNetwork):
         self.quantile_net = dense(self.features_dim - self.actions, self.n_quantiles * self.actions, self.net_arch)
 
     def forward(self, obs: Any) -> torch.Tensor:
-        """Quantiles of shape (n, quantiles, actions)."""
         inputs, mask = unpack(obs, self.actions)
         quantiles: torch.Tensor = self.quantile_net(inputs).view(-1, self.n_quantiles, self.actions)
         return quantiles.masked_fill(~mask[:, None, :], IMPOSSIBLE)
@@ -43,12 +37,11 @@ class MaskedQuantilePolicy(QRDQNPolicy):
     """sb3-contrib's QR-DQN policy over `MaskedQuantiles`."""
 
     def make_quantile_net(self) -> QuantileNetwork:
-        """One network; called for the online and for the target one."""
         arguments = self._update_features_extractor(self.net_args, features_extractor=None)
         return MaskedQuantiles(**arguments).to(self.device)
 
 
-class MaskedQRDQN(WholeTraining, MaskedExploration, QRDQN):
+class MaskedQRDQN(MaskedDQN, QRDQN):
     """QR-DQN that explores legal actions only."""
 
 
@@ -71,13 +64,13 @@ class QuantileDQN(SB3Learner):
     def layers(self) -> Layers:
         """The online network with the mean of its quantiles as its last layer."""
         *hidden, (weights, bias) = plain_layers(self.model.quantile_net.quantile_net)
-        shape = (self.setting.hyper.quantiles, self.actions)
+        shape = (self.setting.plan.hyperparameters.quantiles, len(self.setting.arrays.actions))
         return [*hidden, (weights.reshape(*shape, -1).mean(axis=0), bias.reshape(shape).mean(axis=0))]
 
     def adopt(self, layers: Layers) -> None:
         """Every quantile starts from the mean that an earlier policy kept."""
         *hidden, (weights, bias) = layers
-        count = self.setting.hyper.quantiles
+        count = self.setting.plan.hyperparameters.quantiles
         wide = [*hidden, (np.tile(weights, (count, 1)), np.tile(bias, count))]
         for network in (self.model.quantile_net, self.model.quantile_net_target):
             adopt_plain(network.quantile_net, wide)

@@ -23,21 +23,17 @@ HALVED_EVERY = 1000
 EXPLORATION_FACTOR = 0.9995
 """By which the share of random actions shrinks with each step, down to 0."""
 
-PARAMETERS = 2566
-"""Of the paper's network: 7 inputs, hidden layers (32, 32), 5 actions."""
-
 _UNLIMITED = 10**9
 """Environment steps; what ends a piece is its episodes."""
 
 
 class HalvedRate:
-    """Learning rate of a training of so many episodes, halved after every `HALVED_EVERY` of them."""
+    """Learning rate of a training of so many episodes, by the share of them that is left, halved now and then."""
 
     def __init__(self, start: float, episodes: int) -> None:
         self.start, self.episodes = start, episodes
 
     def __call__(self, remaining: float) -> float:
-        """The rate where a share `remaining` of the episodes is left."""
         return self.at(round((1 - remaining) * self.episodes))
 
     def at(self, episode: int) -> float:
@@ -84,7 +80,7 @@ class PaperDQN(DoubleDuelingDQN):
 
     def _arguments(self, hyper: Hyperparameters) -> dict[str, Any]:
         return off_policy_arguments(hyper) | {
-            "learning_rate": HalvedRate(hyper.learning_rate, self.setting.steps),
+            "learning_rate": HalvedRate(hyper.learning_rate, self.setting.plan.length),
             "learning_starts": hyper.buffer - 1,
             "max_grad_norm": inf,
         }

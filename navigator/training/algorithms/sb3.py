@@ -7,21 +7,21 @@ way as one that was not.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
+import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.utils import set_random_seed
 
 from pilotage.navigator.policies.inputs import Floats
-from pilotage.navigator.policies.learned import Layers, Meaning
-from pilotage.navigator.training.algorithms.environments import environments, explore
+from pilotage.navigator.policies.trained import Meaning
+from pilotage.navigator.training.algorithms.environments import environments, unpack
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
-from pilotage.navigator.training.algorithms.learner import Setting
-from pilotage.navigator.training.algorithms.old_names import old_names
+from pilotage.navigator.training.algorithms.learner import Learner, Setting
 
 _MODEL, _BUFFER = "model.zip", "buffer.pkl"
 _NEVER = 10**9
@@ -38,7 +38,7 @@ class WholeTraining(BaseAlgorithm):
         super()._update_current_progress_remaining(min(num_timesteps, self.planned_steps), self.planned_steps)
 
 
-class MaskedExploration(OffPolicyAlgorithm):
+class MaskedDQN(WholeTraining, OffPolicyAlgorithm):
     """Epsilon-greedy over legal actions, drawn for each environment by itself; needs masks in the observations."""
 
     exploration_rate: float
@@ -50,38 +50,37 @@ class MaskedExploration(OffPolicyAlgorithm):
         episode_start: Any = None,
         deterministic: bool = False,
     ) -> tuple[Any, tuple[Any, ...] | None]:
-        """Actions for observations of shape (n, size)."""
         greedy, state = self.policy.predict(observation, state, episode_start, deterministic=True)
         return (greedy if deterministic else self._explored(observation, greedy, self.exploration_rate)), state
 
     def _sample_action(self, learning_starts: int, action_noise: Any = None, n_envs: int = 1) -> tuple[Any, Any]:
         observations = cast(Floats, self._last_obs)
-        if self.num_timesteps < learning_starts:
-            actions = self._explored(observations, 0, 1.0)
-        else:
-            actions, _ = self.predict(observations)
+        at_random = self.num_timesteps < learning_starts
+        actions = self._explored(observations, 0, 1.0) if at_random else self.predict(observations)[0]
         return actions, actions
 
     def _explored(self, observations: Floats, greedy: Any, share: float) -> Any:
-        return explore(observations, greedy, share, int(cast(Any, self.action_space).n))
+        """Greedy actions, of which a share is replaced by legal ones drawn at random; shape (n,)."""
+        _, masks = unpack(observations, int(cast(Any, self.action_space).n))
+        draws = np.random.random(masks.shape) * masks
+        replaced = np.random.random(len(observations)) < share
+        return np.where(replaced, draws.argmax(axis=1), greedy)
 
 
 class FallingRate:
-    """Learning rate that falls linearly to a tenth."""
+    """Learning rate, by the share of the training that is left, that falls linearly to a tenth."""
 
     def __init__(self, start: float) -> None:
         self.start = start
 
     def __call__(self, remaining: float) -> float:
-        """The rate where a share `remaining` of the training is left."""
         return self.start * (0.1 + 0.9 * remaining)
 
 
-class SB3Learner(ABC):
+class SB3Learner(Learner, ABC):
     """A `Learner` over an algorithm of stable-baselines3; subclasses build it and read its network.
 
-    Attributes:
-        with_mask: whether the algorithm needs the masks in the observations.
+    `with_mask` says whether the algorithm needs the masks in the observations.
     """
 
     output: Meaning = "value"
@@ -91,7 +90,7 @@ class SB3Learner(ABC):
         self.setting = setting
         self.environments = environments(setting, self.with_mask)
         set_random_seed(seed)
-        self.model: Any = self._build(setting.hyper)
+        self.model: Any = self._build(setting.plan.hyperparameters)
         self._prepare()
 
     @abstractmethod
@@ -99,16 +98,11 @@ class SB3Learner(ABC):
         """The algorithm, untrained."""
 
     def _prepare(self) -> None:
-        self.model.planned_steps = self.setting.steps
+        self.model.planned_steps = self.setting.plan.length
         if self.setting.live is not None and isinstance(self.model, OffPolicyAlgorithm):
             # A live training is short, and a random step costs as much as any other: learn from early on.
-            self.model.learning_starts = min(self.model.learning_starts, self.setting.steps // 10)
+            self.model.learning_starts = min(self.model.learning_starts, self.setting.plan.length // 10)
         self.model.set_logger(Logger(None, []))
-
-    @property
-    def actions(self) -> int:
-        """Number of actions."""
-        return len(self.setting.arrays.actions)
 
     def advance(self, steps: int, seed: int) -> Mapping[str, float]:
         """So many environment steps, rounded up to whole rounds."""
@@ -126,31 +120,21 @@ class SB3Learner(ABC):
         """Environment steps until what was asked for is done."""
         return int(self.model.asked_steps - self.model.num_timesteps)
 
-    @abstractmethod
-    def layers(self) -> Layers:
-        """The network as plain layers."""
-
-    @abstractmethod
-    def adopt(self, layers: Layers) -> None:
-        """Starts from an earlier network."""
-
     def save(self, folder: Path) -> None:
-        """A zip of stable-baselines3, and the replay buffer where there is one."""
         self.model.save(folder / _MODEL)
         if isinstance(self.model, OffPolicyAlgorithm):
             self.model.save_replay_buffer(folder / _BUFFER)
 
     def restore(self, folder: Path) -> None:
-        """Reads what `save` wrote."""
-        load: Callable[..., Any] = type(self.model).load
-        with old_names():
-            self.model = load(folder / _MODEL, env=self.environments, device="cpu")
-            self._prepare()
-            if isinstance(self.model, OffPolicyAlgorithm):
-                self.model.load_replay_buffer(folder / _BUFFER)
+        # what it names of this package's classes is not read: they may have had other names when it was written
+        own = {name: getattr(self.model, name) for name in ("policy_class", "learning_rate", "lr_schedule")}
+        model: Any = type(self.model)
+        self.model = model.load(folder / _MODEL, env=self.environments, device="cpu", custom_objects=own)
+        self._prepare()
+        if isinstance(self.model, OffPolicyAlgorithm):
+            self.model.load_replay_buffer(folder / _BUFFER)
 
     def close(self) -> None:
-        """Closes the environments."""
         self.environments.close()
 
 
