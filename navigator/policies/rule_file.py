@@ -54,7 +54,9 @@ def load_rules(path: Path, actions: ActionSpec, observations: ObservationSpec) -
     return RulePolicy(actions, observations, rules, name=f"rules:{path.name}")
 
 
-def _rule(entry: Mapping[str, Any], actions: ActionSpec, observations: ObservationSpec) -> Rule:
+def _rule(entry: object, actions: ActionSpec, observations: ObservationSpec) -> Rule:
+    if not isinstance(entry, Mapping):
+        raise PolicyError('a rule is a table, [[rule]] with do = "program"')
     unknown = sorted(entry.keys() - {"do", "why", "when"})
     if unknown:
         raise PolicyError(f"unknown key {unknown[0]!r}; a rule has do, why and when")

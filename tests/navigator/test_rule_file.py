@@ -48,6 +48,7 @@ def test_a_rule_file_decides_as_it_reads(tmp_path, candidates, logprob, legal, a
         ("[[rule]", "is no rule file"),
         ("[[rule]]\nwhy = 'x'", "rule 1: name the action"),
         ("[[rule]]\ndo = 'ponder'", "rule 1: unknown action 'ponder'"),
+        ("rule = [1]", r"rule 1: a rule is a table, \[\[rule\]\]"),
         ("[[rule]]\ndo = 'reason'\nif = 'x'", "unknown key 'if'"),
         ("[[rule]]\ndo = 'reason'\nwhen = { mood = '> 0' }", "unknown feature 'mood'"),
         ("[[rule]]\ndo = 'reason'\nwhen = { candidates = 'many' }", "is no condition"),
