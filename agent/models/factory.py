@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.errors import MissingExtra, ModelError, UnknownModel, UsageError, WeightsError
-from pilotage.agent.models import dialect
 from pilotage.agent.models.cache import ResponseCache
 from pilotage.agent.models.client import ModelClient
 from pilotage.agent.models.reply import Capabilities
@@ -132,7 +131,6 @@ def _served(name: str, base_url: str, api_key: str | None) -> ModelClient:
         name=name,
         identity=f"{public_address(base_url).rstrip('/')}#{name}",
         capabilities=Capabilities(logprobs=True, json_schema=True, grammar=True),
-        dialect=dialect.openai_compatible,
         timeout=DEFAULT_TIMEOUT,
         where=base_url,
         speaks_grammar=lambda: speaks_gbnf(base_url, key),

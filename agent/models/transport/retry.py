@@ -9,7 +9,7 @@ import random
 import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pilotage.common.redaction import redact_message
@@ -75,11 +75,6 @@ class Failure:
     detail: str
     reached: bool = True
     answered: bool = False
-
-    @property
-    def final(self) -> Failure:
-        """This, after which nothing is tried again."""
-        return replace(self, retryable=False)
 
     @property
     def of_endpoint(self) -> bool:
