@@ -243,8 +243,8 @@ def _addresses(model: BaseChatModel) -> Iterator[str]:
     if not dialect.is_providers(model):  # to be asked for its address may start a server
         return
     fields = [getattr(model, name, None) for name in _ADDRESS_FIELDS]
-    held = [*vars(model).values(), *(getattr(model, "__pydantic_private__", None) or {}).values()]
-    yield from sorted({str(found) for found in (*fields, *map(_address, held)) if found and "://" in str(found)})
+    addresses = {str(found) for found in (*fields, *map(_address, pooling.parts_of(model))) if found}
+    yield from sorted(address for address in addresses if "://" in address)
 
 
 def _address(holder: Any) -> Any:

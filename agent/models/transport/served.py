@@ -44,7 +44,7 @@ class ServedChat(ChatOpenAI):
                 generation.message.usage_metadata = UNREADABLE  # type: ignore[attr-defined]
         answer = response if isinstance(response, dict) else response.model_dump(warnings=False)
         for generation in result.generations[:1]:
-            generation.message.additional_kwargs |= _thinking(answer, "message")
+            generation.message.additional_kwargs |= _beside(answer, "message")
         return result
 
     def _convert_chunk_to_generation_chunk(
@@ -55,9 +55,7 @@ class ServedChat(ChatOpenAI):
             chunk = {**chunk, "usage": None}
         converted = super()._convert_chunk_to_generation_chunk(chunk, default_chunk_class, base_generation_info)
         if converted is not None:
-            if refusal := _refusal(chunk):
-                converted.message.additional_kwargs["refusal"] = refusal
-            converted.message.additional_kwargs |= _thinking(chunk, "delta")
+            converted.message.additional_kwargs |= _beside(chunk, "delta")
             if not readable:
                 converted.message.usage_metadata = UNREADABLE  # type: ignore[attr-defined]
         return converted
@@ -78,21 +76,14 @@ def _is_readable(usage: Any) -> bool:
     return all(count is None or type(count) is int for count in counts)
 
 
-def _thinking(answer: Mapping[str, Any], part: str) -> dict[str, str]:
-    """What a server sent beside the text of its first choice, under either name that servers have for it."""
+def _beside(answer: Mapping[str, Any], part: str) -> dict[str, str]:
+    """What a server sent beside the text of its first choice: a refusal; thinking, under either of two names."""
     choices = answer.get("choices")
     message = choices[0].get(part) if choices else None
     if not isinstance(message, Mapping):
         return {}
-    thoughts = (message.get(name) for name in ("reasoning_content", "reasoning"))
-    return next(({"reasoning_content": thought} for thought in thoughts if isinstance(thought, str)), {})
-
-
-def _refusal(chunk: dict[str, Any]) -> str | None:
-    choices = chunk.get("choices")
-    delta = choices[0].get("delta") if choices else None
-    refusal = delta.get("refusal") if isinstance(delta, Mapping) else None
-    return refusal if isinstance(refusal, str) else None
+    names = {"reasoning": "reasoning_content", "reasoning_content": "reasoning_content", "refusal": "refusal"}
+    return {name: text for sent, name in names.items() if isinstance(text := message.get(sent), str)}
 
 
 async def speaks_gbnf(base_url: str, api_key: str) -> bool:
