@@ -18,6 +18,8 @@ from pilotage.common.redaction import public_address
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel
+
 FORMS = (
     "'embedded', 'embedded:0.5b', 'embedded:smollm2', a path to a .gguf file, 'provider:model' of LangChain "
     "such as 'openai:gpt-4o-mini' or 'ollama:qwen2.5', or with a base URL the name of a model served there"
@@ -86,22 +88,31 @@ def _embedded(name: str, slots: int) -> ModelClient:
     weights = find(name)
     if weights.is_folder:
         raise UnknownModel(f"{weights.name} makes embeddings and cannot chat. Use {FORMS}.")
-    _need_llama()
+    model = _embedded_class()
     path = path_of(weights.name)
-    from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel
-
     remedy = f"delete {path.parent} and run: pilotage models pull {weights.name}"
-    model = EmbeddedChatModel(path=path, slots=slots, remedy=remedy)
-    return ModelClient(model, name=f"embedded:{weights.name}", identity=f"gguf:{weights.sha256}")
+    return ModelClient(
+        model(path=path, slots=slots, remedy=remedy),
+        name=f"embedded:{weights.name}",
+        identity=f"gguf:{weights.sha256}",
+    )
 
 
 def _gguf(path: Path, slots: int) -> ModelClient:
     if not path.is_file():
         raise WeightsError(f"There is no model file {path}.")
-    _need_llama()
+    return ModelClient(_embedded_class()(path=path, slots=slots), name=path.name)
+
+
+def _embedded_class() -> type[EmbeddedChatModel]:
+    """The embedded model's class, where llama.cpp is installed."""
+    from importlib.util import find_spec
+
+    if find_spec("xllamacpp") is None:
+        raise MissingExtra("The embedded model needs llama.cpp; install it with: pip install 'pilotage[local]'")
     from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel
 
-    return ModelClient(EmbeddedChatModel(path=path, slots=slots), name=path.name)
+    return EmbeddedChatModel
 
 
 def _served(name: str, base_url: str, api_key: str | None) -> ModelClient:
@@ -165,10 +176,3 @@ def _guarded() -> dict[str, Any]:
 
     settings = {"http_async_client": DefaultAsyncHttpxClient(event_hooks=hooks())}
     return settings | ({"stream_chunk_timeout": None} if "stream_chunk_timeout" in ChatOpenAI.model_fields else {})
-
-
-def _need_llama() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("xllamacpp") is None:
-        raise MissingExtra("The embedded model needs llama.cpp; install it with: pip install 'pilotage[local]'")

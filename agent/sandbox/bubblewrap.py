@@ -16,18 +16,18 @@ import importlib.util
 import os
 import platform
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
 
 from pilotage.agent.sandbox.execution import Limits
-from pilotage.agent.sandbox.interpreter import base_interpreter
-from pilotage.agent.sandbox.launch import PROGRAM, WORK_FOLDER, Launch, bootstrap, handed_on, python, supervised
+from pilotage.agent.sandbox.interpreter import base_executable, loaded_objects
+from pilotage.agent.sandbox.launch import PROGRAM, WORK_FOLDER, Launch, handed_on, python, supervised
 from pilotage.agent.sandbox.seccomp import assemble
 
-_PYTHON = "/python"
+_PYTHON = Path("/python")
 _LIBRARIES = "/libraries"
 _NOBODY = "65534"
 # What the standard library reads beside its own files: time zones, and the one locale that every program may ask for.
@@ -51,12 +51,15 @@ def bubblewrap(bwrap: Path, code: str, stdin: str, limits: Limits) -> Iterator[L
     Raises:
         SandboxUnavailable: this machine lacks a part that the sandbox needs.
     """
-    python_files = base_interpreter()
     with ExitStack() as files:
         given: list[int] = []
 
         def give(content: bytes) -> str:
-            given.append(handed_on(files.enter_context(_readable(content)).fileno(), files))
+            """A nameless file at its start; by such files bwrap and its caller exchange data."""
+            file = files.enter_context(TemporaryFile())
+            file.write(content)  # buffered, since a disk that is nearly full takes a part of a write without an error
+            file.seek(0)
+            given.append(handed_on(file.fileno(), files))
             return str(given[-1])
 
         world = [str(bwrap), *_world(), "--perms", "0666", "--bind-data", give(b""), "/dev/null"]
@@ -65,61 +68,38 @@ def bubblewrap(bwrap: Path, code: str, stdin: str, limits: Limits) -> Iterator[L
         world += ["--file", give(code.encode(errors="replace")), f"{WORK_FOLDER}/{PROGRAM}"]
         # Last of the mounts, so that nothing but the work folder can be written to.
         world += ["--remount-ro", "/", "--seccomp", give(assemble(platform.machine())), "--"]
-        world += python(f"{_PYTHON}/bin/{python_files.executable.name}")
-
-        def command(notes: int) -> tuple[str, ...]:
-            # The namespace's first process counts too.
-            return (*world, *bootstrap(notes, limits.resources(limits.threads + 1)))
-
-        with supervised(command, limits, files, descriptors=tuple(given)) as launch:
-            yield launch
+        world += python(f"{_PYTHON}/bin/{base_executable().name}")
+        yield supervised(limits, files, world=tuple(world), descriptors=tuple(given))
 
 
 @functools.cache
 def _world() -> tuple[str, ...]:
     """The part of the command line that no run changes: namespaces and the interpreter's files, read-only."""
-    python_files = base_interpreter()
-    stdlib = Path(_PYTHON) / python_files.stdlib_place
-    arguments = [
-        "--unshare-all",
-        "--unshare-user",
-        "--uid",
-        _NOBODY,
-        "--gid",
-        _NOBODY,
-        "--hostname",
-        "sandbox",
-    ]
+    executable, stdlib = base_executable(), Path(os.__file__).parent
+    place = _PYTHON / stdlib.relative_to(sys.base_exec_prefix)
+    arguments = ["--unshare-all", "--unshare-user", "--uid", _NOBODY, "--gid", _NOBODY, "--hostname", "sandbox"]
     arguments += ["--cap-drop", "ALL", "--die-with-parent", "--new-session", "--clearenv"]
-    arguments += ["--ro-bind", str(python_files.executable), f"{_PYTHON}/bin/{python_files.executable.name}"]
-    arguments += ["--ro-bind", str(python_files.stdlib), str(stdlib)]
-    for packages in (
-        "site-packages",
-        "dist-packages",
-    ):  # installed ones lie inside the standard library's folder
-        if (python_files.stdlib / packages).is_dir():
-            arguments += ["--tmpfs", str(stdlib / packages), "--remount-ro", str(stdlib / packages)]
-    if python_files.loader:
-        arguments += ["--ro-bind", str(python_files.loader), str(python_files.loader)]
-    for library in python_files.libraries:
-        arguments += ["--ro-bind", str(library), f"{_LIBRARIES}/{library.name}"]
-    for place in _DATA:
-        if Path(place).is_dir():
-            arguments += ["--ro-bind", place, place]
-    arguments += ["--symlink", WORK_FOLDER, "/tmp"]
-    # The dynamic loader needs the first, also where the program starts the interpreter anew. Without the second each
-    # thread would reserve 64 MB of the address space.
-    arguments += ["--setenv", "LD_LIBRARY_PATH", _LIBRARIES, "--setenv", "MALLOC_ARENA_MAX", "1"]
-    return tuple(arguments)
-
-
-def _readable(content: bytes) -> IO[bytes]:
-    """A nameless file at its start; by such files bwrap and its caller exchange data."""
-    file = TemporaryFile()
-    try:
-        file.write(content)  # buffered, since a disk that is nearly full takes a part of a write without an error
-        file.seek(0)
-    except OSError:
-        file.close()
-        raise
-    return file
+    arguments += [
+        "--ro-bind",
+        str(executable),
+        f"{_PYTHON}/bin/{executable.name}",
+        "--ro-bind",
+        str(stdlib),
+        str(place),
+    ]
+    for packages in ("site-packages", "dist-packages"):  # installed ones lie inside the standard library's folder
+        if (stdlib / packages).is_dir():
+            arguments += ["--tmpfs", str(place / packages), "--remount-ro", str(place / packages)]
+    libraries = [path for path in loaded_objects() if path.exists() and stdlib.resolve() not in path.resolve().parents]
+    loaders = [path for path in libraries if path.name.startswith(("ld-", "ld.", "ld64"))]
+    for loader in loaders[:1]:  # at the path that is written in the executable; a static one has none
+        arguments += ["--ro-bind", str(loader), str(loader)]
+    for library in libraries:
+        if library not in loaders and library.resolve() != executable:
+            arguments += ["--ro-bind", str(library), f"{_LIBRARIES}/{library.name}"]
+    for data in filter(os.path.isdir, _DATA):
+        arguments += ["--ro-bind", data, data]
+    # The dynamic loader needs the first variable, also where the program starts the interpreter anew. Without the
+    # second each thread would reserve 64 MB of the address space.
+    arguments += ["--symlink", WORK_FOLDER, "/tmp", "--setenv", "LD_LIBRARY_PATH", _LIBRARIES]
+    return (*arguments, "--setenv", "MALLOC_ARENA_MAX", "1")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from pilotage.agent.errors import SandboxUnavailable
@@ -39,56 +37,21 @@ print(json.dumps([name for name in names if name.startswith("/")]))
 """
 
 
-@dataclass(frozen=True)
-class Interpreter:
-    """The base interpreter's files.
-
-    Attributes:
-        executable: the real binary, see `base_executable`.
-        stdlib: folder of the standard library.
-        stdlib_place: where `stdlib` lies below its prefix, such as `lib/python3.11`.
-        loader: the dynamic loader, at the path that is written in the executable; None for a static one.
-        libraries: shared objects outside `stdlib`, by the names the loader asks for.
-    """
-
-    executable: Path
-    stdlib: Path
-    stdlib_place: Path
-    loader: Path | None
-    libraries: tuple[Path, ...]
-
-
 def base_executable() -> Path:
     """The real binary of the interpreter that runs now, not a virtual environment's link to it."""
     return Path(os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable))
 
 
-@functools.cache
-def base_interpreter() -> Interpreter:
-    """Finds out once per process; takes about a tenth of a second.
+def loaded_objects() -> list[Path]:
+    """Shared objects of the interpreter and its standard library; takes about a tenth of a second.
 
     Raises:
         SandboxUnavailable: the interpreter can't tell which libraries it has loaded.
     """
-    executable = base_executable()
-    stdlib = Path(os.__file__).parent
-    listing = subprocess.run(
-        [executable, "-I", "-S", "-c", _LIST_LIBRARIES, stdlib / "lib-dynload"],
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
+    executable, extensions = base_executable(), Path(os.__file__).parent / "lib-dynload"
+    command = [executable, "-I", "-S", "-c", _LIST_LIBRARIES, extensions]
+    listing = subprocess.run(command, capture_output=True, text=True, timeout=30)
     if listing.returncode != 0:
         reason = (listing.stderr.strip().splitlines() or ["it printed no reason"])[-1]
         raise SandboxUnavailable(f"{executable} can't list its shared libraries: {reason}")
-    objects = [Path(name) for name in json.loads(listing.stdout)]
-    inside = stdlib.resolve()
-    outside = [path for path in objects if path.exists() and inside not in path.resolve().parents]
-    loaders = [path for path in outside if path.name.startswith(("ld-", "ld.", "ld64"))]
-    return Interpreter(
-        executable=executable,
-        stdlib=stdlib,
-        stdlib_place=stdlib.relative_to(sys.base_exec_prefix),
-        loader=loaders[0] if loaders else None,
-        libraries=tuple(path for path in outside if path not in loaders and path.resolve() != executable),
-    )
+    return [Path(name) for name in json.loads(listing.stdout)]

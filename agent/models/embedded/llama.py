@@ -36,25 +36,12 @@ class LlamaEngine:
 
     Prompt prefixes stay cached between calls. A repeated call may differ in the last digits of its
     log-probabilities from the first, because the cached part is read in other batches. So may replies that were
-    generated beside others.
+    generated beside others. Each slot has a context of its own; there are `MOST_SLOTS` at most.
 
-    Args:
-        path: the GGUF file.
-        n_ctx: context size in tokens, prompt and reply together.
-        threads: CPU threads; all that this process may use by default.
-        slots: requests that are worked on at the same time, each with a context of its own; `MOST_SLOTS` at most.
-        remedy: what to do about a broken file, as the end of a sentence.
+    The arguments are those of `EmbeddedChatModel`.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        n_ctx: int = DEFAULT_CONTEXT,
-        threads: int | None = None,
-        slots: int = 1,
-        remedy: str = "delete it and download it again",
-    ) -> None:
+    def __init__(self, path: Path, *, n_ctx: int, threads: int | None, slots: int, remedy: str) -> None:
         self.path = path
         self.n_ctx = n_ctx
         self.threads = threads or _usable_cpus()
