@@ -48,11 +48,15 @@ class ResponseCache:
     """Replies by model, request and sample number, in one SQLite file that processes and threads may share.
 
     A reply is on disk before it is given out. Within a process, equal requests that are in flight at the same
-    time become one call. The file is opened at first use; errors name it and say what to do.
+    time become one call. The file is opened at first use; errors name it and say what to do. By default it is
+    `responses.sqlite` in the user's cache folder.
     """
 
     def __init__(self, path: Path | str | None = None) -> None:
-        self.path = expanded(path) if path is not None else default_cache_path()
+        import platformdirs
+
+        folder = Path(platformdirs.user_cache_dir("pilotage"))
+        self.path = folder / "responses.sqlite" if path is None else expanded(path)
         self._flights: dict[str, Future[Reply | PilotageError | None]] = {}
         self._flights_lock = threading.Lock()
         # Two connections: a reader under WAL never waits for a writer's fsync, so a lookup is quick enough
@@ -232,10 +236,3 @@ def _sound(reply: Reply) -> Reply | None:
     if ended not in (WHOLE, CUT) or not possible or not reply.text.strip():
         return None
     return reply.model_copy(update={"finish_reason": ended, "usage": usage})
-
-
-def default_cache_path() -> Path:
-    """`responses.sqlite` in the user's cache folder."""
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("pilotage")) / "responses.sqlite"

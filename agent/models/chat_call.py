@@ -29,14 +29,7 @@ if TYPE_CHECKING:
 
 
 class WrappedModel:
-    """A chat model, or a wrapping of one or several.
-
-    Args:
-        model: a LangChain chat model, or a Runnable around some.
-
-    Raises:
-        UsageError: there is no chat model in it.
-    """
+    """A LangChain chat model, or a Runnable around one or several; raises UsageError where there is none in it."""
 
     def __init__(self, model: Runnable[Any, Any]) -> None:
         chosen_late = getattr(model, "_model", None)  # `init_chat_model` with configurable fields
@@ -63,6 +56,11 @@ class WrappedModel:
         every = {name: all(getattr(one, name) for one in can) for name in Capabilities.model_fields}
         return Capabilities(**every)
 
+    async def speaks_grammar(self) -> bool:
+        """Whether the servers behind the models know GBNF grammars, as far as they have to be asked."""
+        probes = [probe for leaf in self.leaves if (probe := getattr(leaf, "speaks_gbnf", None)) is not None]
+        return all([await probe() for probe in probes])
+
     @property
     def thinking_tokens(self) -> int:
         """Tokens that the models inside were set to think with, where their classes count those in the limit."""
@@ -82,7 +80,8 @@ class WrappedModel:
     def call_for(self, request: Request, can: Capabilities, terms: Terms, *, streaming: bool = False) -> ChatCall:
         """What to call for this request, and what that call carries all in all."""
         can, streaming = can.less(terms.refused), streaming and "stream" not in terms.refused
-        carries = {name for name, holds in (("stream", streaming), ("system", _has_system(request))) if holds}
+        has_system = request.messages[0].role == "system"
+        carries = {name for name, holds in (("stream", streaming), ("system", has_system)) if holds}
         movable: set[str] = set()
         wrapped = not _is_chat_model(self._model)
         # A wrapping may hide that a call does not take an argument: it tries again, or asks a fallback for good.
@@ -138,11 +137,7 @@ def _rebuilt(
 ) -> tuple[Runnable[Any, Any], frozenset[str]]:
     """The wrapping around what `put` makes of the chat models inside, and the arguments that those were given.
 
-    Args:
-        model: a wrapping, or a chat model.
-        put: makes of a chat model what to call, and its arguments.
-        bound: arguments bound further outside.
-        refused: arguments that the endpoint does not take, whoever bound them.
+    What is bound further outside goes over a wrapping's own arguments; the refused ones fall away, whoever bound them.
     """
     if _is_chat_model(model):
         leaf, options = put(model, bound)
@@ -169,10 +164,6 @@ def _own_arguments(wrapping: Any) -> Mapping[str, Any]:
     """What a wrapping binds to each call."""
     own: Mapping[str, Any] = wrapping.kwargs if "kwargs" in type(wrapping).model_fields else {}
     return own
-
-
-def _has_system(request: Request) -> bool:
-    return request.messages[0].role == "system"
 
 
 def _inside(model: Any) -> Iterator[tuple[str, Any, list[Any]]]:
@@ -224,7 +215,8 @@ def _identity(model: BaseChatModel) -> str:
     parameters = dict(model._identifying_params)
     if dialect.is_providers(model) or not parameters:
         parameters |= {name: value for name in _own_fields(model) if _is_plain(value := getattr(model, name, None))}
-    parameters |= {"addresses": found} if (found := list(_addresses(model))) else {}
+    if addresses := list(_addresses(model)):
+        parameters["addresses"] = addresses
     named = getattr(model, "model_name", None) or getattr(model, "model", None)
     text = json.dumps(parameters, sort_keys=True, default=str)
     return f"{model._llm_type}:{named or ''}:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
@@ -254,7 +246,7 @@ def _address(holder: Any) -> Any:
     """
     google = getattr(getattr(holder, "_api_client", None), "_http_options", None)
     places = (holder, getattr(holder, "_client", None), google)
-    return next((found for one in places if (found := getattr(one, "base_url", None))), None)
+    return next((address for place in places if (address := getattr(place, "base_url", None))), None)
 
 
 def _is_plain(value: Any) -> bool:
@@ -267,13 +259,12 @@ def _is_plain(value: Any) -> bool:
 
 def messages_of(request: Request, *, one_role: bool = False) -> list[BaseMessage]:
     """LangChain's messages; with `one_role` the system's stands at the beginning of the user's first."""
-    from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+    from langchain_core.messages import convert_to_messages
 
-    kinds: dict[str, Any] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
-    messages = [(message.role, carriable(message.content)) for message in request.messages]
+    messages: list[tuple[str, str]] = [(message.role, carriable(message.content)) for message in request.messages]
     if one_role and len(messages) > 1 and (messages[0][0], messages[1][0]) == ("system", "user"):
         messages[:2] = [("user", f"{messages[0][1]}\n\n{messages[1][1]}")]
-    return [kinds[role](content=content) for role, content in messages]
+    return convert_to_messages(messages)
 
 
 def message_of(output: Any) -> BaseMessage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -54,8 +54,6 @@ class ModelClient:
         cache: answers repeated requests without a call.
         retry: backoff for failures that may pass.
         timeout: seconds for one attempt; None waits as long as it takes.
-        where: the endpoint's URL, for messages to people.
-        speaks_grammar: asks the endpoint whether it knows GBNF grammars, once, before the first one is sent.
 
     Attributes:
         thinking_tokens: what each reply needs beside its answer, for thinking; whoever asks adds it to the limit.
@@ -71,8 +69,6 @@ class ModelClient:
         cache: ResponseCache | None = None,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
-        where: str = "",
-        speaks_grammar: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self.model = model
         self._wrapped = WrappedModel(model)
@@ -82,28 +78,21 @@ class ModelClient:
         self.cache = cache
         self.retry = retry or RetryPolicy()
         self.timeout = timeout
-        where = where or self._wrapped.address
-        remember_address(where)
-        remember_keys(model)
-        for leaf in self._wrapped.leaves:
-            remember_keys(leaf)
-        self.where = public_address(where) or self.name
+        remember_address(self._wrapped.address)
+        for holder in (model, *self._wrapped.leaves):
+            remember_keys(holder)
+        self.where = public_address(self._wrapped.address) or self.name
         self._process = OneProcess(f"the model {self.name}")
         self.thinking_tokens = self._wrapped.thinking_tokens
-        self._speaks_grammar = speaks_grammar
+        self._asked_for_grammar = False
         self._terms = Terms()
         self._begins_in_thought = False
         self._names_finish_reasons = all(map(is_providers, self._wrapped.leaves))  # of others it is known once they do
 
     def load(self, *, quick: bool = False) -> None:
-        """Loads weights into memory before the first call, where the model has any. Blocks: use a thread.
-
-        Args:
-            quick: be ready sooner, at the price of some speed later.
-        """
+        """Loads weights before the first call, where the model has any. Blocks. `quick`: sooner ready, slower later."""
         for model in self._wrapped.leaves:
-            load = getattr(model, "load", None)
-            if load is not None:
+            if (load := getattr(model, "load", None)) is not None:
                 load(quick=quick)
 
     async def ask(
@@ -214,9 +203,9 @@ class ModelClient:
     async def _prepare(self, request: Request) -> None:
         if not all(getattr(model, "loaded", True) for model in self._wrapped.leaves):
             await asyncio.to_thread(self.load)  # before the clock of the first call starts
-        if request.grammar and self.capabilities.grammar and self._speaks_grammar is not None:
-            probe, self._speaks_grammar = self._speaks_grammar, None
-            if not await probe():
+        if request.grammar and self.capabilities.grammar and not self._asked_for_grammar:
+            self._asked_for_grammar = True
+            if not await self._wrapped.speaks_grammar():
                 self._remember(self._terms.also({"grammar"}))
 
     def _remember(self, terms: Terms) -> None:

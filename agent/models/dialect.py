@@ -76,14 +76,9 @@ class CallArguments:
 def arguments_for(
     model: BaseChatModel, bound: Mapping[str, Any], request: Request, can: Capabilities, terms: Terms
 ) -> CallArguments:
-    """A request in the dialect of a chat model: its class's wire format where it tells, else that of its fields.
+    """A request in the dialect of a chat model, whose owner may have bound arguments to its calls.
 
-    Args:
-        model: the chat model.
-        bound: arguments that its owner bound to its calls.
-        request: what to ask.
-        can: what the endpoint can do.
-        terms: what it refused so far.
+    It is the wire format of the model's class where that is known, else the names of its fields.
     """
     if isinstance(getattr(model, "capabilities", None), Capabilities):
         return _native(request, can)
@@ -176,7 +171,7 @@ def capabilities_of(model: BaseChatModel) -> Capabilities:
     if isinstance(claims, Capabilities):
         return claims
     if speaks_openai(model):
-        return Capabilities(logprobs=True, json_schema=True)
+        return Capabilities(logprobs=True, json_schema=True, grammar=hasattr(model, "speaks_gbnf"))
     return Capabilities(json_schema="format" in _field_names(model))
 
 

@@ -1,4 +1,4 @@
-"""ScriptedChatModel: a chat model that says what it was told to, for tests, examples and benchmarks."""
+"""ScriptedChatModel: a chat model that answers from a script, for tests, examples and benchmarks."""
 
 from __future__ import annotations
 

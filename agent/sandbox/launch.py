@@ -6,6 +6,7 @@ import functools
 import marshal
 import os
 import re
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from pilotage.agent.sandbox.execution import LIMITS, Limits, StoppedBy
-from pilotage.agent.sandbox.interpreter import base_executable
 
 PROGRAM = "program.py"
 # Where bubblewrap's program works.
@@ -123,6 +123,11 @@ def handed_on(descriptor: int, files: ExitStack) -> int:
     copy = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
     files.callback(os.close, copy)
     return copy
+
+
+def base_executable() -> Path:
+    """The real binary of the interpreter that runs now, not a virtual environment's link to it."""
+    return Path(os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable))
 
 
 def python(executable: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from pilotage.agent.sandbox.execution import Execution, Limits, StoppedBy
 from pilotage.agent.sandbox.launch import Launch
 
 _STDOUT, _STDERR = 1, 2
-# What was told to end has ended within this time, unless the program has stopped its supervisor (weaker mode).
+# What was bidden to end has ended within this time, unless the program has stopped its supervisor (weaker mode).
 _DRAIN_SECONDS = 5
 # Without it each thread would reserve 64 MB of the address space. The program itself does not see it.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}

@@ -79,11 +79,7 @@ class EmbeddedChatModel(BaseChatModel):
         return self._engine.loaded
 
     def load(self, *, quick: bool = False) -> None:
-        """Loads the weights; once, however many threads ask. Raises WeightsError where it cannot.
-
-        Args:
-            quick: be ready sooner, at the price of some speed later; see `LlamaEngine.load`.
-        """
+        """Loads the weights; once, however many threads ask; see `LlamaEngine.load`."""
         self._engine.load(quick=quick)
 
     # LangChain itself tells callbacks of each chunk.

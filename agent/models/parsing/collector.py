@@ -39,13 +39,7 @@ SLACK = 1e-3
 
 @dataclass(frozen=True)
 class Unusable:
-    """Why a reply cannot be used.
-
-    Attributes:
-        what: the end of a sentence that begins with the model.
-        passing: whether it may be another time when it is asked again.
-        kind: the error that tells it.
-    """
+    """Why a reply cannot be used, as a sentence about the model; `passing` where another try may fare better."""
 
     what: str
     passing: bool = False
@@ -208,7 +202,10 @@ class Collector:
         if content is None or self._logprobs is None:
             return
         tokens = [_token(entry) for entry in content] if isinstance(content, Sequence) else [None]
-        self._logprobs = None if None in tokens else [*self._logprobs, *filter(None, tokens)]
+        if None in tokens:
+            self._logprobs = None
+        else:
+            self._logprobs += filter(None, tokens)
 
     def _look_for_refusal(self, message: BaseMessage) -> None:
         refusals = [message.additional_kwargs.get("refusal")]
@@ -233,11 +230,7 @@ class TokenRelay:
         return Attempt(self, "".join(self._shown))
 
     def show(self, text: str) -> None:
-        """Passes on what nobody has seen yet.
-
-        Raises:
-            ListenerFailed: whoever gets it raised.
-        """
+        """Passes on what nobody has seen yet; raises ListenerFailed where its listener raises."""
         self._shown.append(text)
         try:
             self._on_token(text)
@@ -246,12 +239,7 @@ class TokenRelay:
 
 
 class Attempt:
-    """One attempt's text on its way to the relay.
-
-    Args:
-        relay: passes it on.
-        shown: what earlier attempts have shown.
-    """
+    """One attempt's text on its way to the relay; `shown` is what earlier attempts have shown."""
 
     def __init__(self, relay: TokenRelay, shown: str) -> None:
         self._relay: TokenRelay | None = relay

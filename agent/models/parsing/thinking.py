@@ -111,9 +111,9 @@ def _parted(thoughts: list[str], rest: str, headless: bool = False) -> Parted:
 
 def thoughts_in(message: BaseMessage) -> str:
     """Thinking that a provider sent beside the text of a message or chunk."""
-    found = [_block_thought(block) for block in message.content if isinstance(block, dict)]
+    blocks = [_block_thought(block) for block in message.content if isinstance(block, dict)]
     beside = [message.additional_kwargs.get(key) for key in ("reasoning_content", "reasoning")]
-    return "".join([*found, *(thought for thought in beside if isinstance(thought, str))])
+    return "".join([*blocks, *(thought for thought in beside if isinstance(thought, str))])
 
 
 def _block_thought(block: dict[Any, Any]) -> str:
@@ -127,8 +127,8 @@ def _block_thought(block: dict[Any, Any]) -> str:
 
 def begin_of(text: str, at: int = 0) -> int:
     """Where text begins that is not blank."""
-    found = _BLANK.match(text, at)
-    return at if found is None else found.end()
+    blank = _BLANK.match(text, at)
+    return at if blank is None else blank.end()
 
 
 def _leading_element(text: str, begin: int) -> tuple[int, int, int] | None:
@@ -155,16 +155,16 @@ def _tags(text: str, begin: int) -> list[_Tag]:
     """All tags in order. Quotation marks hold one if they stand right before it, or after it and close another."""
     tags: list[_Tag] = []
     at, marks = begin, Counter[str]()
-    for found in TAG.finditer(text, begin):
-        line = text.rfind("\n", at, found.start()) + 1
+    for tag in TAG.finditer(text, begin):
+        line = text.rfind("\n", at, tag.start()) + 1
         if line:
             at, marks = line, Counter()
-        marks.update({mark: text.count(mark, at, found.start()) for mark in QUOTES})
-        at = found.start()
-        before, after = text[max(at - 1, 0) : at], text[found.end() : found.end() + 1]
+        marks.update({mark: text.count(mark, at, tag.start()) for mark in QUOTES})
+        at = tag.start()
+        before, after = text[max(at - 1, 0) : at], text[tag.end() : tag.end() + 1]
         held = bool(before) and before in QUOTES
         closed = bool(after) and after in QUOTES and (after in _CLOSING_QUOTES or marks[after] % 2 == 1)
-        tags.append(_Tag(found.start(), found.end(), found["open"] is not None, held or closed))
+        tags.append(_Tag(tag.start(), tag.end(), tag["open"] is not None, held or closed))
     return tags
 
 

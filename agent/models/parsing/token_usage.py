@@ -18,14 +18,14 @@ UNSEEN_REPLY = 32_768
 
 
 UNREADABLE = {"input_tokens": -1, "output_tokens": -1, "total_tokens": -1}
-"""What stands for an account that cannot be read, so that it is told from none."""
+"""What stands for an account that cannot be read, unlike none."""
 
 
 class Reports:
     """The reports of usage in the messages of one call.
 
     LangChain's rule is that the reports of a stream's chunks add up. Servers that report in every chunk count from the
-    beginning each time; they are told by the prompt, which they count more than once.
+    beginning each time; they are known by the prompt, which they count more than once.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Completions: what a client library's chat completions give back, read as one choice and with its errors told.
+"""Completions: what a client library's chat completions give back, read as one choice, errors included.
 
 `ChatOpenAI` and `ChatGroq` take the first choice of each chunk, whichever that is; they see neither an error that came
 with status 200, nor a whole completion where a stream was asked for.
@@ -24,11 +24,7 @@ class FirstChoice:
         self._raw = raw
 
     async def create(self, **payload: Any) -> Any:
-        """What the endpoint answers.
-
-        Raises:
-            ServerError: it answered with an error.
-        """
+        """What the endpoint answers; raises ServerError where that is an error."""
         answer = await self._completions.create(**payload)
         read = _Stream if payload.get("stream") else _first_of
         return _Response(answer, read) if self._raw else read(answer)
@@ -96,8 +92,7 @@ def _first_of(answer: Any) -> Any:
 def _no_error(answer: Any) -> Any:
     """An answer as plain data, without a warning where its types are wrong.
 
-    Raises:
-        ServerError: it is what a server says instead: under `error`, as such an object, or as a message alone.
+    Raises ServerError for what a server says instead: under `error`, as such an object, or as a message alone.
     """
     plain = answer.model_dump(warnings=False) if hasattr(answer, "model_dump") else answer
     if isinstance(plain, Mapping) and not plain.get("choices"):

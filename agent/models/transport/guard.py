@@ -44,11 +44,7 @@ class Garbled(ValueError):
 
 
 class Reading:
-    """What may be read for one call, and whether its stream came to its end.
-
-    Args:
-        limit: bytes of a body, unpacked.
-    """
+    """What may be read for one call, in bytes of the unpacked body, and whether its stream came to its end."""
 
     def __init__(self, limit: int = READ_BYTES) -> None:
         self.limit = limit

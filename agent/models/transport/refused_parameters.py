@@ -78,13 +78,7 @@ class Refusal:
 
 
 def refusal_in(error: BaseException, sent: CallArguments, limit: int) -> Refusal:
-    """What an error refuses of a request; nothing where it is about something else.
-
-    Args:
-        error: what the call raised.
-        sent: what was sent.
-        limit: the token limit in it.
-    """
+    """What an error refuses of what was sent with this token limit; nothing where it is about something else."""
     carries = sent.carries
     unexpected = _UNEXPECTED.search(str(error)) if isinstance(error, TypeError) else None
     if unexpected is not None:

