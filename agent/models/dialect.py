@@ -52,7 +52,6 @@ class Terms:
         return request.max_tokens if self.most_tokens is None else min(request.max_tokens, self.most_tokens)
 
 
-NO_TERMS = Terms()
 _GENERAL_PACKAGES = frozenset({"langchain_core", "langchain_community", "langchain_classic"})
 
 

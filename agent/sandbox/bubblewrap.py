@@ -135,7 +135,7 @@ def _world() -> tuple[str, ...]:
 def _loaded_objects() -> list[Path]:
     """Shared objects of the interpreter and its standard library; takes about a tenth of a second."""
     executable, extensions = base_executable(), Path(os.__file__).parent / "lib-dynload"
-    command = [executable, "-I", "-S", "-c", _LIST_LIBRARIES, extensions]
+    command = [str(executable), "-I", "-S", "-c", _LIST_LIBRARIES, str(extensions)]
     listing = subprocess.run(command, capture_output=True, text=True, timeout=30)
     if listing.returncode != 0:
         reason = (listing.stderr.strip().splitlines() or ["it printed no reason"])[-1]

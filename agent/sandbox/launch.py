@@ -99,7 +99,7 @@ def supervised(
     # Two processes of bubblewrap's count too, one of them inside the namespace.
     lock, place, work, threads, processes = -1, "", WORK_FOLDER, limits.threads + 2, limits.threads + 1
     if folder is not None:
-        lock, place, work, threads, processes = handed_on(folder.lock, files), folder.path, "", limits.threads, 1
+        lock, place, work, threads, processes = handed_on(folder.lock, files), str(folder.path), "", limits.threads, 1
         descriptors = (lock,)
     supervisor = [watched, notes, lock, place, limits.wall_seconds, limits.cpu_seconds]
     supervisor += [limits.memory_mb << 20, threads, limits.files, work]

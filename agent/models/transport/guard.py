@@ -94,7 +94,7 @@ async def _watch(response: Any) -> None:
     if encoding not in ("identity", "", "gzip", "x-gzip", "deflate"):
         raise Garbled(f"the body is packed as '{redact(encoding)[:40]}', which nobody asked for")
     pieces = _pieces(response.stream, encoding not in ("identity", ""), current.get() or Reading())
-    response.stream = _watched(type(response.stream))(response.stream, pieces)
+    response.stream = _watched(type(response.stream).__mro__)(response.stream, pieces)
 
 
 async def _pieces(stream: Any, packed: bool, reading: Reading) -> AsyncIterator[bytes]:
@@ -124,9 +124,9 @@ async def _unpacked(stream: Any) -> AsyncIterator[bytes]:
 
 
 @cache
-def _watched(kind: type) -> Any:
+def _watched(kinds: tuple[type, ...]) -> Any:
     """A body of the class that the client's library wants, over other bytes; one class for each of the library's."""
-    base: Any = next(base for base in kind.__mro__ if base.__name__ == "AsyncByteStream")
+    base: Any = next(base for base in kinds if base.__name__ == "AsyncByteStream")
 
     class Watched(base):  # type: ignore[misc]
         def __init__(self, original: Any, pieces: AsyncIterator[bytes]) -> None:
