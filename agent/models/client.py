@@ -116,12 +116,12 @@ class ModelClient:
         """
         self._process.enter()
         if self.cache is None:
-            return await self._answer(request, on_token, repeats)
+            return await self._call(request, on_token, repeats)
         key = self.cache.key(self.identity, request)
         # A reply that was cut is none to keep, but where its first tokens' probabilities are what was asked for.
         reply = await self.cache.answer(
             key,
-            lambda: self._answer(request, on_token, repeats),
+            lambda: self._call(request, on_token, repeats),
             keep=lambda reply: not reply.cut or request.top_logprobs > 0,
         )
         reply = without_keys(reply)
@@ -129,18 +129,14 @@ class ModelClient:
             on_token(reply.text)
         return reply
 
-    async def _answer(self, request: Request, on_token: Callable[[str], None] | None, repeats: Repeats) -> Reply:
-        """A reply, and its text as it comes, without any credential that the endpoint echoes."""
-        shown = SecretFilter(on_token) if on_token is not None else None
-        reply = await self._call(request, shown, repeats)
-        if shown is not None:
-            shown.end()
-        return without_keys(reply)
-
     async def _call(self, request: Request, on_token: Callable[[str], None] | None, repeats: Repeats) -> Reply:
-        """Tries until there is a usable reply; whatever was billed on the way is in its usage."""
+        """Tries until there is a usable reply; whatever was billed on the way is in its usage.
+
+        It and its text as it comes are without any credential that the endpoint echoes.
+        """
         await self._prepare(request)
-        relay = TokenRelay(on_token or (lambda text: None))
+        shown = SecretFilter(on_token) if on_token is not None else None
+        relay = TokenRelay(shown or (lambda text: None))
         billed, failures, useless, strangers = Usage(), 0, 0, 0
         terms, room = self._terms, None
         while True:
@@ -180,7 +176,9 @@ class ModelClient:
             billed += reply.usage
             unusable = collector.why_unusable(reply)
             if unusable is None:
-                return reply.model_copy(update={"usage": billed})
+                if shown is not None:
+                    shown.end()
+                return without_keys(reply.model_copy(update={"usage": billed}))
             useless += 1
             if not unusable.passing or useless > UNUSABLE_RETRIES or not repeats(billed, unusable.what):
                 raise unusable.kind(f"{self.where} ({self.name}) {unusable.what}.", billed)
