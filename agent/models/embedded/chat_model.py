@@ -82,16 +82,16 @@ class EmbeddedChatModel(BaseChatModel):
         """Loads the weights; once, however many threads ask; see `LlamaEngine.load`."""
         self._engine.load(quick=quick)
 
-    # LangChain itself tells callbacks of each chunk.
+    # Where LangChain streams, it tells callbacks of each chunk itself; where it wants the whole, we do.
     def _generate(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **options: Any
     ) -> ChatResult:
-        return generate_from_stream(self._stream(messages, stop, **options))
+        return generate_from_stream(self._stream(messages, stop, run_manager, **options))
 
     async def _agenerate(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **options: Any
     ) -> ChatResult:
-        return await agenerate_from_stream(self._astream(messages, stop, **options))
+        return await agenerate_from_stream(self._astream(messages, stop, run_manager, **options))
 
     def _stream(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **options: Any
@@ -102,7 +102,10 @@ class EmbeddedChatModel(BaseChatModel):
         done.add_done_callback(lambda _: received.put(_END))
         try:
             while (raw := received.get()) is not _END:
-                yield from _generation_chunks(raw)
+                for chunk in _generation_chunks(raw):
+                    if run_manager is not None:
+                        run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
             done.result()
         finally:
             abort.set()
@@ -123,6 +126,8 @@ class EmbeddedChatModel(BaseChatModel):
         try:
             while (raw := await received.get()) is not _END:
                 for chunk in _generation_chunks(raw):
+                    if run_manager is not None:
+                        await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
             done.result()
         finally:
