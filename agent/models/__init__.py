@@ -15,26 +15,17 @@ if TYPE_CHECKING:
     from pilotage.agent.models.scripted import Fault, ScriptedCall, ScriptedChatModel, ScriptedReply
     from pilotage.agent.models.transport.retry import RetryPolicy
 
-# Where each public name lives; modules load at first use, because some of them bring LangChain in.
-_MODULE = {
-    "CacheStats": "cache",
-    "Capabilities": "reply",
-    "EmbeddedChatModel": "embedded.chat_model",
-    "Fault": "scripted",
-    "Message": "reply",
-    "ModelClient": "client",
-    "Reply": "reply",
-    "Request": "reply",
-    "RequestRefused": "reply",
-    "ResponseCache": "cache",
-    "RetryPolicy": "transport.retry",
-    "ScriptedCall": "scripted",
-    "ScriptedChatModel": "scripted",
-    "ScriptedReply": "scripted",
-    "TokenLogprob": "reply",
-    "UnusableReply": "reply",
-    "load_model": "factory",
+# Public names by module; those load at first use, because some of them bring LangChain in.
+_NAMES = {
+    "cache": ("CacheStats", "ResponseCache"),
+    "client": ("ModelClient",),
+    "embedded.chat_model": ("EmbeddedChatModel",),
+    "factory": ("load_model",),
+    "reply": ("Capabilities", "Message", "Reply", "Request", "RequestRefused", "TokenLogprob", "UnusableReply"),
+    "scripted": ("Fault", "ScriptedCall", "ScriptedChatModel", "ScriptedReply"),
+    "transport.retry": ("RetryPolicy",),
 }
+_MODULE = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
     "CacheStats",

@@ -48,11 +48,15 @@ class ResponseCache:
     """Replies by model, request and sample number, in one SQLite file that processes and threads may share.
 
     A reply is on disk before it is given out. Within a process, equal requests that are in flight at the same
-    time become one call. The file is opened at first use; errors name it and say what to do.
+    time become one call. The file is opened at first use; errors name it and say what to do. By default it is
+    `responses.sqlite` in the user's cache folder.
     """
 
     def __init__(self, path: Path | str | None = None) -> None:
-        self.path = expanded(path) if path is not None else default_cache_path()
+        import platformdirs
+
+        folder = Path(platformdirs.user_cache_dir("pilotage"))
+        self.path = folder / "responses.sqlite" if path is None else expanded(path)
         self._flights: dict[str, Future[Reply | PilotageError | None]] = {}
         self._flights_lock = threading.Lock()
         # Two connections: a reader under WAL never waits for a writer's fsync, so a lookup is quick enough
@@ -98,8 +102,7 @@ class ResponseCache:
     ) -> Reply:
         outcome: Reply | PilotageError | None = None
         try:
-            stored = self.get(key)
-            if stored is not None:
+            if (stored := self.get(key)) is not None:
                 outcome = stored
                 return stored.replay()
             reply = await call()
@@ -118,8 +121,7 @@ class ResponseCache:
     def get(self, key: str) -> Reply | None:
         """The stored reply, as it was when it was paid for; None also where what is stored is no usable reply."""
         with self._read_lock, self._explained():
-            if self._reader is None:
-                self._reader = self._open()
+            self._reader = self._reader or self._open()
             return _stored(self._reader, key)
 
     def put(self, key: str, reply: Reply) -> None:
@@ -144,9 +146,8 @@ class ResponseCache:
     def close(self) -> None:
         """Closes the file; a later use opens it again."""
         with self._read_lock, self._write_lock:
-            for connection in (self._reader, self._writer):
-                if connection is not None:
-                    connection.close()
+            for connection in filter(None, (self._reader, self._writer)):
+                connection.close()
             self._reader = self._writer = None
 
     def __enter__(self) -> Self:
@@ -159,8 +160,7 @@ class ResponseCache:
     def _write(self) -> Iterator[sqlite3.Connection]:
         """The writing connection, within one transaction."""
         with self._write_lock, self._explained():
-            if self._writer is None:
-                self._writer = self._open()
+            self._writer = self._writer or self._open()
             with self._writer:
                 yield self._writer
 
@@ -174,9 +174,7 @@ class ResponseCache:
                     f"{self.path} was written by a newer pilotage; upgrade, or name another cache file."
                 )
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
-                connection.execute(
-                    "SELECT key, model, reply, created FROM responses LIMIT 0"
-                )  # it is no other database
+                connection.execute("SELECT key, model, reply, created FROM responses LIMIT 0")  # no other database
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(_SCHEMA)
@@ -222,10 +220,9 @@ def _stored(connection: sqlite3.Connection, key: str) -> Reply | None:
     # As bytes, because SQLite keeps what is no text, and would raise on it.
     row = connection.execute("SELECT CAST(reply AS BLOB) FROM responses WHERE key = ?", (key,)).fetchone()
     try:
-        reply = None if row is None else Reply.model_validate_json(row[0])
+        return None if row is None else _sound(Reply.model_validate_json(row[0]))
     except ValidationError:
         return None
-    return None if reply is None else _sound(reply)
 
 
 def _sound(reply: Reply) -> Reply | None:
@@ -239,10 +236,3 @@ def _sound(reply: Reply) -> Reply | None:
     if ended not in (WHOLE, CUT) or not possible or not reply.text.strip():
         return None
     return reply.model_copy(update={"finish_reason": ended, "usage": usage})
-
-
-def default_cache_path() -> Path:
-    """`responses.sqlite` in the user's cache folder."""
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("pilotage")) / "responses.sqlite"

@@ -13,16 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.errors import UsageError
-from pilotage.agent.models.dialect import (
-    LIMIT_NAMES,
-    CallArguments,
-    Dialect,
-    Terms,
-    capabilities_of,
-    dialect_of,
-    is_providers,
-    speaks_openai,
-)
+from pilotage.agent.models import dialect
+from pilotage.agent.models.dialect import LIMIT_NAMES, CallArguments, Terms
 from pilotage.agent.models.parsing.finish_reasons import WHOLE
 from pilotage.agent.models.reply import Capabilities, Request, UnusableReply
 from pilotage.agent.models.transport import pooling
@@ -37,17 +29,9 @@ if TYPE_CHECKING:
 
 
 class WrappedModel:
-    """A chat model, or a wrapping of one or several.
+    """A LangChain chat model, or a Runnable around one or several; raises UsageError where there is none in it."""
 
-    Args:
-        model: a LangChain chat model, or a Runnable around some.
-        dialect: how to write a request; by default each class's own way.
-
-    Raises:
-        UsageError: there is no chat model in it.
-    """
-
-    def __init__(self, model: Runnable[Any, Any], dialect: Dialect | None = None) -> None:
+    def __init__(self, model: Runnable[Any, Any]) -> None:
         chosen_late = getattr(model, "_model", None)  # `init_chat_model` with configurable fields
         model = chosen_late() if callable(chosen_late) and not _is_chat_model(model) else model
         self.leaves = tuple(_leaves(model))
@@ -59,7 +43,6 @@ class WrappedModel:
         for leaf in self.leaves:
             pooling.keep_none(leaf)
         self._model = model
-        self._dialect = dialect
 
     @property
     def main(self) -> BaseChatModel:
@@ -69,9 +52,14 @@ class WrappedModel:
     @property
     def capabilities(self) -> Capabilities:
         """What all the models inside can do."""
-        can = [capabilities_of(leaf) for leaf in self.leaves]
+        can = [dialect.capabilities_of(leaf) for leaf in self.leaves]
         every = {name: all(getattr(one, name) for one in can) for name in Capabilities.model_fields}
         return Capabilities(**every)
+
+    async def speaks_grammar(self) -> bool:
+        """Whether the servers behind the models know GBNF grammars, as far as they have to be asked."""
+        probes = [probe for leaf in self.leaves if (probe := getattr(leaf, "speaks_gbnf", None)) is not None]
+        return all([await probe() for probe in probes])
 
     @property
     def thinking_tokens(self) -> int:
@@ -91,33 +79,34 @@ class WrappedModel:
 
     def call_for(self, request: Request, can: Capabilities, terms: Terms, *, streaming: bool = False) -> ChatCall:
         """What to call for this request, and what that call carries all in all."""
-        carries = {name for name, holds in (("stream", streaming), ("system", _has_system(request))) if holds}
+        can, streaming = can.less(terms.refused), streaming and "stream" not in terms.refused
+        has_system = request.messages[0].role == "system"
+        carries = {name for name, holds in (("stream", streaming), ("system", has_system)) if holds}
         movable: set[str] = set()
-
         wrapped = not _is_chat_model(self._model)
+        # A wrapping may hide that a call does not take an argument: it tries again, or asks a fallback for good.
+        own_terms = terms.also({"arguments"}) if wrapped else terms
 
         def put(leaf: BaseChatModel, bound: Mapping[str, Any]) -> tuple[BaseChatModel, dict[str, Any]]:
-            # A wrapping may hide that a call does not take an argument: it tries again, or asks a fallback for good.
-            own_terms = terms.also({"arguments"}) if wrapped else terms
-            arguments = (self._dialect or dialect_of(leaf, bound))(request, can, own_terms)
-            fields, options = dict(arguments.fields), dict(arguments.options)
+            arguments = dialect.arguments_for(leaf, bound, request, can, own_terms)
+            carries.update(arguments.carries)
+            movable.update(arguments.movable)
+            fields, options = {**arguments.fields, **read_first_choice(leaf)}, dict(arguments.options)
             if pooling.takes_headers(leaf) and "extra_headers" not in terms.refused:
                 options["extra_headers"] = {**(bound.get("extra_headers") or {}), **pooling.CLOSE}
                 carries.add("extra_headers")
-            fields |= read_first_choice(leaf)
             if (bound.get("n") or getattr(leaf, "n", None) or 1) != 1:
                 fields, options = fields | {"n": 1}, options | ({"n": 1} if "n" in bound else {})
-            if streaming and speaks_openai(leaf):
+            if streaming and dialect.speaks_openai(leaf):
                 fields["stream_usage"] = "stream_options" not in terms.refused
                 carries.add("stream_options")
-            carries.update(arguments.carries)
-            movable.update(arguments.movable)
             return (leaf.model_copy(update=fields) if fields else leaf), options
 
         model: Runnable[Any, Any]
-        options: dict[str, Any]
+        options: dict[str, Any] = {}
         if wrapped:
-            model, options = _rebuilt(self._model, put, {}, _parameters(terms.refused))[0], {}
+            refused = {word for feature in terms.refused & {*dialect.SAMPLING} for word in WORDS[feature]}
+            model, _ = _rebuilt(self._model, put, {}, refused)
         else:
             model, options = put(self.main, {})
         sent = CallArguments({}, {}, frozenset(carries - terms.refused), frozenset(movable))
@@ -134,76 +123,61 @@ class ChatCall:
     model: Runnable[Any, Any]
     options: dict[str, Any]
     sent: CallArguments
-    streaming: bool = False
-    one_role: bool = False
+    streaming: bool
+    one_role: bool
 
 
-SAMPLING = frozenset({"temperature", "seed", "stop", "logprobs"})
 _ADDRESS_FIELDS = ("openai_api_base", "base_url", "anthropic_api_url", "groq_api_base", "endpoint")
 
 Put = Callable[["BaseChatModel", Mapping[str, Any]], tuple["BaseChatModel", dict[str, Any]]]
 
 
-def _parameters(refused: frozenset[str]) -> frozenset[str]:
-    """Names of the arguments that features go by which an endpoint refused."""
-    return frozenset(word for feature in refused & SAMPLING for word in WORDS[feature])
-
-
 def _rebuilt(
-    model: Any, put: Put, bound: Mapping[str, Any], refused: frozenset[str]
+    model: Any, put: Put, bound: Mapping[str, Any], refused: set[str]
 ) -> tuple[Runnable[Any, Any], frozenset[str]]:
     """The wrapping around what `put` makes of the chat models inside, and the arguments that those were given.
 
-    Args:
-        model: a wrapping, or a chat model.
-        put: makes of a chat model what to call, and its arguments.
-        bound: arguments bound further outside.
-        refused: arguments that the endpoint does not take, whoever bound them.
+    What is bound further outside goes over a wrapping's own arguments; the refused ones fall away, whoever bound them.
     """
     if _is_chat_model(model):
         leaf, options = put(model, bound)
         return leaf.bind(**options), frozenset(options)
-    fields = type(model).model_fields
-    own: Mapping[str, Any] = model.kwargs if "kwargs" in fields else {}
+    own = _own_arguments(model)
     given: frozenset[str] = frozenset()
     changed: dict[str, Any] = {}
-    for name, inner in _inside(model):
-        one_by_one = list(inner) if isinstance(inner, list | tuple) else [inner]
-        rebuilt_ones = []
-        for one in one_by_one:
-            rebuilt, names = _rebuilt(one, put, {**own, **bound}, refused) if _holds_model(one) else (one, frozenset())
-            rebuilt_ones.append(rebuilt)
-            given |= names
-        changed[name] = rebuilt_ones if isinstance(inner, list | tuple) else rebuilt_ones[0]
+    for name, value, _ in _inside(model):
+        several = isinstance(value, list | tuple)
+        rebuilt = []
+        for inner in value if several else [value]:
+            if _holds_model(inner):
+                inner, names = _rebuilt(inner, put, {**own, **bound}, refused)
+                given |= names
+            rebuilt.append(inner)
+        changed[name] = rebuilt if several else rebuilt[0]
     if own:  # an argument of the wrapping goes over that of the same name inside, where it was heeded already
         heeded = given | (frozenset(LIMIT_NAMES) if given & {*LIMIT_NAMES, "extra_body"} else frozenset())
         changed["kwargs"] = {name: value for name, value in own.items() if name not in heeded | refused}
     return model.model_copy(update=changed), given
 
 
-def _has_system(request: Request) -> bool:
-    return request.messages[0].role == "system"
+def _own_arguments(wrapping: Any) -> Mapping[str, Any]:
+    """What a wrapping binds to each call."""
+    own: Mapping[str, Any] = wrapping.kwargs if "kwargs" in type(wrapping).model_fields else {}
+    return own
 
 
-def _inside(model: Any) -> Iterator[tuple[str, Any]]:
-    """Fields of a wrapping that hold chat models, one or several."""
+def _inside(model: Any) -> Iterator[tuple[str, Any, list[Any]]]:
+    """Fields of a wrapping that hold chat models: name, value, and what in it is or holds one."""
     for name in getattr(type(model), "model_fields", ()):
         value = getattr(model, name)
-        if any(map(_holds_model, value)) if isinstance(value, list | tuple) else _holds_model(value):
-            yield name, value
+        if holders := [one for one in (value if isinstance(value, list | tuple) else [value]) if _holds_model(one)]:
+            yield name, value, holders
 
 
-def _each_inside(model: Any) -> Iterator[Any]:
-    for _, inner in _inside(model):
-        yield from filter(_holds_model, inner) if isinstance(inner, list | tuple) else [inner]
-
-
-def _leaves(model: Any) -> Iterator[BaseChatModel]:
+def _leaves(model: Any) -> list[BaseChatModel]:
     if _is_chat_model(model):
-        yield model
-        return
-    for inner in _each_inside(model):
-        yield from _leaves(inner)
+        return [model]
+    return [leaf for _, _, holders in _inside(model) for inner in holders for leaf in _leaves(inner)]
 
 
 def _holds_model(value: Any) -> bool:
@@ -222,10 +196,11 @@ def _wrappings(model: Any) -> Iterator[str]:
     """What the wrapping itself decides, as text."""
     if _is_chat_model(model):
         return
-    if "kwargs" in type(model).model_fields and model.kwargs:
-        yield json.dumps(dict(model.kwargs), sort_keys=True, default=str)
-    for inner in _each_inside(model):
-        yield from _wrappings(inner)
+    if own := _own_arguments(model):
+        yield json.dumps(dict(own), sort_keys=True, default=str)
+    for _, _, holders in _inside(model):
+        for inner in holders:
+            yield from _wrappings(inner)
 
 
 def _identity(model: BaseChatModel) -> str:
@@ -238,9 +213,10 @@ def _identity(model: BaseChatModel) -> str:
     if isinstance(own, str):
         return own
     parameters = dict(model._identifying_params)
-    if is_providers(model) or not parameters:
+    if dialect.is_providers(model) or not parameters:
         parameters |= {name: value for name in _own_fields(model) if _is_plain(value := getattr(model, name, None))}
-    parameters |= {"addresses": found} if (found := list(_addresses(model))) else {}
+    if addresses := list(_addresses(model)):
+        parameters["addresses"] = addresses
     named = getattr(model, "model_name", None) or getattr(model, "model", None)
     text = json.dumps(parameters, sort_keys=True, default=str)
     return f"{model._llm_type}:{named or ''}:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
@@ -256,11 +232,11 @@ def _own_fields(model: BaseChatModel) -> list[str]:
 
 def _addresses(model: BaseChatModel) -> Iterator[str]:
     """Where a provider's clients send requests, also where the environment told them so and no field does."""
-    if not is_providers(model):  # to be asked for its address may start a server
+    if not dialect.is_providers(model):  # to be asked for its address may start a server
         return
     fields = [getattr(model, name, None) for name in _ADDRESS_FIELDS]
-    held = [*vars(model).values(), *(getattr(model, "__pydantic_private__", None) or {}).values()]
-    yield from sorted({str(found) for found in (*fields, *map(_address, held)) if found and "://" in str(found)})
+    addresses = {str(found) for found in (*fields, *map(_address, pooling.parts_of(model))) if found}
+    yield from sorted(address for address in addresses if "://" in address)
 
 
 def _address(holder: Any) -> Any:
@@ -270,7 +246,7 @@ def _address(holder: Any) -> Any:
     """
     google = getattr(getattr(holder, "_api_client", None), "_http_options", None)
     places = (holder, getattr(holder, "_client", None), google)
-    return next((found for one in places if (found := getattr(one, "base_url", None))), None)
+    return next((address for place in places if (address := getattr(place, "base_url", None))), None)
 
 
 def _is_plain(value: Any) -> bool:
@@ -283,13 +259,12 @@ def _is_plain(value: Any) -> bool:
 
 def messages_of(request: Request, *, one_role: bool = False) -> list[BaseMessage]:
     """LangChain's messages; with `one_role` the system's stands at the beginning of the user's first."""
-    from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+    from langchain_core.messages import convert_to_messages
 
-    kinds: dict[str, Any] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
-    messages = [(message.role, carriable(message.content)) for message in request.messages]
+    messages: list[tuple[str, str]] = [(message.role, carriable(message.content)) for message in request.messages]
     if one_role and len(messages) > 1 and (messages[0][0], messages[1][0]) == ("system", "user"):
         messages[:2] = [("user", f"{messages[0][1]}\n\n{messages[1][1]}")]
-    return [kinds[role](content=content) for role, content in messages]
+    return convert_to_messages(messages)
 
 
 def message_of(output: Any) -> BaseMessage:

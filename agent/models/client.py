@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.errors import ModelUnavailable, PilotageError
 from pilotage.agent.event_loop import OneProcess
 from pilotage.agent.models.chat_call import ChatCall, WrappedModel, message_of, messages_of
-from pilotage.agent.models.dialect import NO_TERMS, Dialect, Terms, is_providers, speaks_openai
+from pilotage.agent.models.dialect import Terms, is_providers, speaks_openai
 from pilotage.agent.models.parsing.collector import Attempt, Collector, ListenerFailed, TokenRelay
 from pilotage.agent.models.parsing.finish_reasons import UNFINISHED
 from pilotage.agent.models.reply import Capabilities, Reply, Request, RequestRefused, UnusableReply
@@ -51,12 +51,9 @@ class ModelClient:
         name: what traces and reports call it; the model's own type by default.
         identity: what the response cache knows it by; made from the model's parameters by default.
         capabilities: what the backend can do; by default what the model or its class says.
-        dialect: how a request becomes keyword arguments of the integration; by default in the names of its own fields.
         cache: answers repeated requests without a call.
         retry: backoff for failures that may pass.
         timeout: seconds for one attempt; None waits as long as it takes.
-        where: the endpoint's URL, for messages to people.
-        speaks_grammar: asks the endpoint whether it knows GBNF grammars, once, before the first one is sent.
 
     Attributes:
         thinking_tokens: what each reply needs beside its answer, for thinking; whoever asks adds it to the limit.
@@ -69,43 +66,33 @@ class ModelClient:
         name: str | None = None,
         identity: str | None = None,
         capabilities: Capabilities | None = None,
-        dialect: Dialect | None = None,
         cache: ResponseCache | None = None,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
-        where: str = "",
-        speaks_grammar: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self.model = model
-        self._wrapped = WrappedModel(model, dialect)
+        self._wrapped = WrappedModel(model)
         self.name = name or self._wrapped.main._llm_type
         self.identity = identity or self._wrapped.identity
         self.capabilities = capabilities or self._wrapped.capabilities
         self.cache = cache
         self.retry = retry or RetryPolicy()
         self.timeout = timeout
-        where = where or self._wrapped.address
-        remember_address(where)
-        remember_keys(model)
-        for leaf in self._wrapped.leaves:
-            remember_keys(leaf)
-        self.where = public_address(where) or self.name
+        remember_address(self._wrapped.address)
+        for holder in (model, *self._wrapped.leaves):
+            remember_keys(holder)
+        self.where = public_address(self._wrapped.address) or self.name
         self._process = OneProcess(f"the model {self.name}")
         self.thinking_tokens = self._wrapped.thinking_tokens
-        self._speaks_grammar = speaks_grammar
-        self._terms = NO_TERMS
+        self._asked_for_grammar = False
+        self._terms = Terms()
         self._begins_in_thought = False
         self._names_finish_reasons = all(map(is_providers, self._wrapped.leaves))  # of others it is known once they do
 
     def load(self, *, quick: bool = False) -> None:
-        """Loads weights into memory before the first call, where the model has any. Blocks: use a thread.
-
-        Args:
-            quick: be ready sooner, at the price of some speed later.
-        """
+        """Loads weights before the first call, where the model has any. Blocks. `quick`: sooner ready, slower later."""
         for model in self._wrapped.leaves:
-            load = getattr(model, "load", None)
-            if load is not None:
+            if (load := getattr(model, "load", None)) is not None:
                 load(quick=quick)
 
     async def ask(
@@ -129,43 +116,42 @@ class ModelClient:
         """
         self._process.enter()
         if self.cache is None:
-            return await self._answer(request, on_token, repeats)
+            return await self._call(request, on_token, repeats)
         key = self.cache.key(self.identity, request)
-        reply = without_keys(
-            await self.cache.answer(
-                key, lambda: self._answer(request, on_token, repeats), keep=lambda reply: _is_kept(request, reply)
-            )
+        # A reply that was cut is none to keep, but where its first tokens' probabilities are what was asked for.
+        reply = await self.cache.answer(
+            key,
+            lambda: self._call(request, on_token, repeats),
+            keep=lambda reply: not reply.cut or request.top_logprobs > 0,
         )
+        reply = without_keys(reply)
         if reply.replayed and on_token is not None:
             on_token(reply.text)
         return reply
 
-    async def _answer(self, request: Request, on_token: Callable[[str], None] | None, repeats: Repeats) -> Reply:
-        """A reply, and its text as it comes, without any credential that the endpoint echoes."""
-        shown = SecretFilter(on_token) if on_token is not None else None
-        reply = await self._call(request, shown, repeats)
-        if shown is not None:
-            shown.end()
-        return without_keys(reply)
-
     async def _call(self, request: Request, on_token: Callable[[str], None] | None, repeats: Repeats) -> Reply:
-        """Tries until there is a usable reply; whatever was billed on the way is in its usage."""
+        """Tries until there is a usable reply; whatever was billed on the way is in its usage.
+
+        It and its text as it comes are without any credential that the endpoint echoes.
+        """
         await self._prepare(request)
-        relay = TokenRelay(on_token) if on_token is not None else None
+        shown = SecretFilter(on_token) if on_token is not None else None
+        relay = TokenRelay(shown or (lambda text: None))
         billed, failures, useless, strangers = Usage(), 0, 0, 0
         terms, room = self._terms, None
         while True:
-            call = self._call_for(request, terms.also(most_tokens=room), streaming=relay is not None)
+            sent_terms = terms.also(most_tokens=room)
+            call = self._wrapped.call_for(request, self.capabilities, sent_terms, streaming=on_token is not None)
             collector = Collector(request, begins_in_thought=self._begins_in_thought)
             started = time.perf_counter()
             try:
-                await self._attempt(request, call, collector, relay)
+                await self._attempt(request, call, collector, relay.attempt())
             except ListenerFailed as failed:
                 raise failed.error from None
             except Exception as error:  # every integration raises its own kinds
-                if collector.text or isinstance(error, Overlong):
-                    billed += _spent(collector, started)
-                refusal = refusal_in(error, call.sent, terms.also(most_tokens=room).limit_of(request))
+                if collector.text or isinstance(error, Overlong):  # what it has cost, as far as anybody knows
+                    billed += collector.usage.model_copy(update={"seconds": time.perf_counter() - started})
+                refusal = refusal_in(error, call.sent, sent_terms.limit_of(request))
                 if refusal.room is not None:
                     room = refusal.room  # beside this prompt; another one leaves more
                     continue
@@ -177,8 +163,12 @@ class ModelClient:
                     continue
                 failure = self._failure(error, request, billed)
                 failures += 1
-                again = repeats(billed, failure.detail)
-                await self._back_off(failure if again else failure.final, failures, billed, error)
+                delay = self.retry.delay(failures, failure.retry_after)
+                again = repeats(billed, failure.detail) and failure.retryable
+                if not again or failures > self.retry.retries or delay > self.retry.longest_wait:
+                    what = _unavailable(self.where, self.name, failure, failures)
+                    raise (ModelUnavailable(what) if failure.of_endpoint else _refused(what, billed)) from error
+                await asyncio.sleep(delay)
                 continue
             self._remember(terms)  # the endpoint accepts the request on these
             self._begins_in_thought |= collector.began_in_thought
@@ -186,78 +176,39 @@ class ModelClient:
             billed += reply.usage
             unusable = collector.why_unusable(reply)
             if unusable is None:
-                return reply.model_copy(update={"usage": billed})
+                if shown is not None:
+                    shown.end()
+                return without_keys(reply.model_copy(update={"usage": billed}))
             useless += 1
             if not unusable.passing or useless > UNUSABLE_RETRIES or not repeats(billed, unusable.what):
                 raise unusable.kind(f"{self.where} ({self.name}) {unusable.what}.", billed)
             # Under the same seed a sampling backend would give the same nothing again.
             request = request.model_copy(update={"seed": request.backend_seed + 1, "sample": 0})
 
-    def _call_for(self, request: Request, terms: Terms, *, streaming: bool) -> ChatCall:
-        can = self.capabilities.less(terms.refused)
-        return self._wrapped.call_for(request, can, terms, streaming=streaming and "stream" not in terms.refused)
-
-    async def _attempt(self, request: Request, call: ChatCall, collector: Collector, relay: TokenRelay | None) -> None:
+    async def _attempt(self, request: Request, call: ChatCall, collector: Collector, shown: Attempt) -> None:
         """One call, at most `timeout` seconds of it; what has come by then is in the collector."""
-        if relay is None:
-            await within(self.timeout, self._whole(request, call, collector))
-            self._judge_finish_reason(collector)
-            return
-        shown, reading = relay.attempt(), Reading(byte_limit(request))
+        reading = Reading(byte_limit(request))
         try:
-            if call.streaming:
-                await within(self.timeout, self._stream(request, call, collector, shown, reading))
-            else:
-                shown.add(await within(self.timeout, self._whole(request, call, collector)))
+            await within(self.timeout, _read(request, call, collector, shown, reading))
         finally:
             shown.end()
-        self._judge_finish_reason(collector, done=reading.done)
-
-    def _judge_finish_reason(self, collector: Collector, *, done: bool = False) -> None:
-        """A reply of a model that says why its replies end is cut if it does not say so."""
+        # A reply of a model that says why its replies end is cut if it does not say so.
         if collector.finish_reason is not None:
             self._names_finish_reasons = True
-        elif self._names_finish_reasons and not done and not collector.overflowed:
+        elif self._names_finish_reasons and not reading.done and not collector.overflowed:
             collector.finish_reason = UNFINISHED
-
-    async def _whole(self, request: Request, call: ChatCall, collector: Collector) -> str:
-        current.set(Reading(byte_limit(request)))
-        messages = messages_of(request, one_role=call.one_role)
-        shown = collector.add(message_of(await call.model.ainvoke(messages, **call.options)))
-        return shown + collector.finish()
-
-    async def _stream(
-        self, request: Request, call: ChatCall, collector: Collector, shown: Attempt, reading: Reading
-    ) -> None:
-        current.set(reading)
-        stream = call.model.astream(messages_of(request, one_role=call.one_role), **call.options)
-        # Closed at once on cancellation, so that the backend stops generating.
-        async with aclosing(stream) as chunks:  # type: ignore[type-var]
-            while not collector.overflowed:
-                chunk = await _next(chunks, ended=collector.finish_reason is not None)
-                if chunk is None:
-                    break
-                shown.add(collector.add(message_of(chunk)))
-        shown.add(collector.finish())
 
     async def _prepare(self, request: Request) -> None:
         if not all(getattr(model, "loaded", True) for model in self._wrapped.leaves):
             await asyncio.to_thread(self.load)  # before the clock of the first call starts
-        if request.grammar and self.capabilities.grammar and self._speaks_grammar is not None:
-            probe, self._speaks_grammar = self._speaks_grammar, None
-            if not await probe():
+        if request.grammar and self.capabilities.grammar and not self._asked_for_grammar:
+            self._asked_for_grammar = True
+            if not await self._wrapped.speaks_grammar():
                 self._remember(self._terms.also({"grammar"}))
 
     def _remember(self, terms: Terms) -> None:
         self._terms = self._terms.also(terms.refused, terms.most_tokens)
         self.capabilities = self.capabilities.less(self._terms.refused)
-
-    async def _back_off(self, failure: Failure, failures: int, billed: Usage, error: Exception) -> None:
-        delay = self.retry.delay(failures, failure.retry_after)
-        if not failure.retryable or failures > self.retry.retries or delay > self.retry.longest_wait:
-            what = _unavailable(self.where, self.name, failure, failures)
-            raise (ModelUnavailable(what) if failure.of_endpoint else _refused(what, billed)) from error
-        await asyncio.sleep(delay)
 
     def _failure(self, error: Exception, request: Request, billed: Usage) -> Failure:
         """What kind of failure of the endpoint an error is.
@@ -281,23 +232,39 @@ class ModelClient:
             raise self._unreadable(error, billed) from error
         return failure
 
-    @property
-    def _protocol(self) -> str:
-        if all(map(speaks_openai, self._wrapped.leaves)):
-            return "an OpenAI-compatible API (it often ends in /v1)"
-        return f"an API that {type(self._wrapped.main).__name__} speaks"
-
     def _unreadable(self, error: Exception, billed: Usage) -> UnusableReply:
+        kind, no_stream = type(error).__name__, is_no_stream(error)
         text = " ".join(redact_message(carriable(str(error))).split())[:200]
-        what = f"{type(error).__name__}: {text}" if text else type(error).__name__
-        if (isinstance(error, GARBAGE) or is_no_stream(error)) and is_providers(self._wrapped.main):
-            what = what if type(error) in TELLING or is_no_stream(error) else type(error).__name__
-            return UnusableReply(
-                f"{self.where} answered, but not with a chat completion ({what}); check that the base URL is that of "
-                f"{self._protocol}.",
-                billed,
-            )
-        return UnusableReply(f"{self.where} ({self.name}) gave no reply, its client failed ({what}).", billed)
+        what = f"{kind}: {text}" if text else kind
+        if not ((isinstance(error, GARBAGE) or no_stream) and is_providers(self._wrapped.main)):
+            return UnusableReply(f"{self.where} ({self.name}) gave no reply, its client failed ({what}).", billed)
+        protocol = f"an API that {type(self._wrapped.main).__name__} speaks"
+        if all(map(speaks_openai, self._wrapped.leaves)):
+            protocol = "an OpenAI-compatible API (it often ends in /v1)"
+        what = what if no_stream or type(error) in TELLING else kind
+        return UnusableReply(
+            f"{self.where} answered, but not with a chat completion ({what}); check that the base URL is that of "
+            f"{protocol}.",
+            billed,
+        )
+
+
+async def _read(request: Request, call: ChatCall, collector: Collector, shown: Attempt, reading: Reading) -> None:
+    """Makes the call, and takes in what it gives back."""
+    current.set(reading)
+    messages = messages_of(request, one_role=call.one_role)
+    if call.streaming:
+        stream = call.model.astream(messages, **call.options)
+        # Closed at once on cancellation, so that the backend stops generating.
+        async with aclosing(stream) as chunks:  # type: ignore[type-var]
+            while not collector.overflowed:
+                chunk = await _next(chunks, ended=collector.finish_reason is not None)
+                if chunk is None:
+                    break
+                shown.add(collector.add(message_of(chunk)))
+    else:
+        shown.add(collector.add(message_of(await call.model.ainvoke(messages, **call.options))))
+    shown.add(collector.finish())
 
 
 async def _next(chunks: AsyncIterator[Any], *, ended: bool) -> Any:
@@ -314,19 +281,9 @@ async def _next(chunks: AsyncIterator[Any], *, ended: bool) -> Any:
         return None
 
 
-def _spent(collector: Collector, started: float) -> Usage:
-    """What an attempt that failed has cost, as far as anybody knows."""
-    return collector.usage.model_copy(update={"seconds": time.perf_counter() - started})
-
-
 def _refused(what: str, billed: Usage) -> RequestRefused:
     """A refusal counts as a call, as it does in an endpoint's own limits, also where it costs no tokens."""
     return RequestRefused(what, billed if billed.llm_calls else Usage(llm_calls=1))
-
-
-def _is_kept(request: Request, reply: Reply) -> bool:
-    """Whether the cache may keep a reply: it is whole, or its first tokens' probabilities are what was asked for."""
-    return not reply.cut or request.top_logprobs > 0
 
 
 def _unavailable(where: str, name: str, failure: Failure, failures: int) -> str:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.errors import MissingExtra, ModelError, UnknownModel, UsageError, WeightsError
-from pilotage.agent.models import dialect
 from pilotage.agent.models.cache import ResponseCache
 from pilotage.agent.models.client import ModelClient
-from pilotage.agent.models.reply import Capabilities
 from pilotage.agent.models.transport.retry import RetryPolicy
 from pilotage.agent.models.weights.weights import find, path_of
 from pilotage.common.paths import expanded
@@ -18,6 +15,8 @@ from pilotage.common.redaction import public_address
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
+
+    from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel
 
 FORMS = (
     "'embedded', 'embedded:0.5b', 'embedded:smollm2', a path to a .gguf file, 'provider:model' of LangChain "
@@ -73,7 +72,10 @@ def _named(spec: str, slots: int) -> ModelClient:
     if not spec:
         raise UnknownModel(f"The model string is empty. Use {FORMS}.")
     if spec.lower().endswith(".gguf"):
-        return _gguf(expanded(spec), slots)
+        path = expanded(spec)
+        if not path.is_file():
+            raise WeightsError(f"There is no model file {path}.")
+        return ModelClient(_embedded_class()(path=path, slots=slots), name=path.name)
     if kind == "embedded":
         return _embedded(rest or "default", slots)
     if kind == "scripted" and rest:
@@ -87,22 +89,25 @@ def _embedded(name: str, slots: int) -> ModelClient:
     weights = find(name)
     if weights.is_folder:
         raise UnknownModel(f"{weights.name} makes embeddings and cannot chat. Use {FORMS}.")
-    _need_llama()
+    model = _embedded_class()
     path = path_of(weights.name)
-    from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel
-
     remedy = f"delete {path.parent} and run: pilotage models pull {weights.name}"
-    model = EmbeddedChatModel(path=path, slots=slots, remedy=remedy)
-    return ModelClient(model, name=f"embedded:{weights.name}", identity=f"gguf:{weights.sha256}")
+    return ModelClient(
+        model(path=path, slots=slots, remedy=remedy),
+        name=f"embedded:{weights.name}",
+        identity=f"gguf:{weights.sha256}",
+    )
 
 
-def _gguf(path: Path, slots: int) -> ModelClient:
-    if not path.is_file():
-        raise WeightsError(f"There is no model file {path}.")
-    _need_llama()
+def _embedded_class() -> type[EmbeddedChatModel]:
+    """The embedded model's class, where llama.cpp is installed."""
+    from importlib.util import find_spec
+
+    if find_spec("xllamacpp") is None:
+        raise MissingExtra("The embedded model needs llama.cpp; install it with: pip install 'pilotage[local]'")
     from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel
 
-    return ModelClient(EmbeddedChatModel(path=path, slots=slots), name=path.name)
+    return EmbeddedChatModel
 
 
 def _served(name: str, base_url: str, api_key: str | None) -> ModelClient:
@@ -114,14 +119,13 @@ def _served(name: str, base_url: str, api_key: str | None) -> ModelClient:
     from pydantic import SecretStr
 
     from pilotage.agent.models.transport.guard import hooks
-    from pilotage.agent.models.transport.served import ServedChat, speaks_gbnf
+    from pilotage.agent.models.transport.served import ServedChat
 
-    key = api_key or os.environ.get("OPENAI_API_KEY") or "none"
     timeout = Timeout(None, connect=CONNECT_SECONDS)
     model = ServedChat(
         model=name,
         base_url=base_url,
-        api_key=SecretStr(key),
+        api_key=SecretStr(api_key or os.environ.get("OPENAI_API_KEY") or "none"),
         max_retries=0,
         stream_usage=True,
         timeout=timeout,
@@ -131,11 +135,7 @@ def _served(name: str, base_url: str, api_key: str | None) -> ModelClient:
         model,
         name=name,
         identity=f"{public_address(base_url).rstrip('/')}#{name}",
-        capabilities=Capabilities(logprobs=True, json_schema=True, grammar=True),
-        dialect=dialect.openai_compatible,
         timeout=DEFAULT_TIMEOUT,
-        where=base_url,
-        speaks_grammar=lambda: speaks_gbnf(base_url, key),
     )
 
 
@@ -144,8 +144,15 @@ def _integration(spec: str) -> ModelClient:
 
     provider = spec.partition(":")[0] if ":" in spec else ""
     options: dict[str, Any] = {"max_retries": 0} if provider in HAVE_RETRIES else {}
-    if provider in OPENAI_CLIENTS:
-        options |= _guarded()
+    if provider in OPENAI_CLIENTS:  # so that no limit of ours is lost
+        from langchain_openai import ChatOpenAI
+        from openai import DefaultAsyncHttpxClient
+
+        from pilotage.agent.models.transport.guard import hooks
+
+        options["http_async_client"] = DefaultAsyncHttpxClient(event_hooks=hooks())
+        if "stream_chunk_timeout" in ChatOpenAI.model_fields:
+            options["stream_chunk_timeout"] = None
     try:
         model: BaseChatModel = init_chat_model(spec, **options)
     except ImportError as error:
@@ -156,21 +163,3 @@ def _integration(spec: str) -> ModelClient:
             raise UnknownModel(f"'{spec}' names no model. Use {FORMS}.") from error
         raise ModelError(f"'{spec}' could not be set up: {text}") from error
     return ModelClient(model, name=spec, timeout=DEFAULT_TIMEOUT)
-
-
-def _guarded() -> dict[str, Any]:
-    """Settings of OpenAI's client classes under which no limit of ours is lost."""
-    from langchain_openai import ChatOpenAI
-    from openai import DefaultAsyncHttpxClient
-
-    from pilotage.agent.models.transport.guard import hooks
-
-    settings = {"http_async_client": DefaultAsyncHttpxClient(event_hooks=hooks())}
-    return settings | ({"stream_chunk_timeout": None} if "stream_chunk_timeout" in ChatOpenAI.model_fields else {})
-
-
-def _need_llama() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("xllamacpp") is None:
-        raise MissingExtra("The embedded model needs llama.cpp; install it with: pip install 'pilotage[local]'")

@@ -1,4 +1,4 @@
-"""ScriptedChatModel: a chat model that says what it was told to, for tests, examples and benchmarks."""
+"""ScriptedChatModel: a chat model that answers from a script, for tests, examples and benchmarks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.chat_models import generate_from_stream
 from langchain_core.messages import AIMessageChunk, BaseMessage
@@ -63,7 +62,7 @@ class ScriptedReply(BaseModel):
 class ScriptedCall(BaseModel):
     """One call that the model got: its messages and its options."""
 
-    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True)
 
     messages: tuple[BaseMessage, ...]
     options: dict[str, Any]
@@ -142,54 +141,34 @@ class ScriptedChatModel(BaseChatModel):
         """What all calls together cost, as counted here (without seconds), to compare what others charge."""
         return self._counted
 
+    # LangChain itself tells callbacks of each chunk.
     def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **options: Any
     ) -> ChatResult:
-        call, line = self._take(messages, stop, kwargs)
+        call, line = self._take(messages, stop, options)
         time.sleep(self.latency)
         return generate_from_stream(self._chunks(call, line, whole=True))
 
     async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **options: Any
     ) -> ChatResult:
-        call, line = self._take(messages, stop, kwargs)
+        call, line = self._take(messages, stop, options)
         await asyncio.sleep(self.latency)
         return generate_from_stream(self._chunks(call, line, whole=True))
 
     def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **options: Any
     ) -> Iterator[ChatGenerationChunk]:
-        call, line = self._take(messages, stop, kwargs)
+        call, line = self._take(messages, stop, options)
         time.sleep(self.latency)
-        for chunk in self._chunks(call, line):
-            if run_manager is not None:
-                run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-            yield chunk
+        yield from self._chunks(call, line)
 
     async def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **options: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
-        call, line = self._take(messages, stop, kwargs)
+        call, line = self._take(messages, stop, options)
         await asyncio.sleep(self.latency)
         for chunk in self._chunks(call, line):
-            if run_manager is not None:
-                await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
 
     def _take(
@@ -209,7 +188,10 @@ class ScriptedChatModel(BaseChatModel):
             raise line.error()
         reply = line if isinstance(line, ScriptedReply) else ScriptedReply(text=line)
         words, reason = _cut(reply.text, call.options["stop"] or [], call.options.get("max_tokens"))
-        usage = self._count(call, words)
+        read = len(call.text.split())
+        with self._lock:
+            self._counted += Usage(prompt_tokens=read, completion_tokens=len(words), llm_calls=1)
+        usage = UsageMetadata(input_tokens=read, output_tokens=len(words), total_tokens=read + len(words))
         logprobs = self.capabilities.logprobs and call.options.get("logprobs")
         runs = [words] if whole or not words else [[word] for word in words]
         for number, run in enumerate(runs, start=1):
@@ -221,24 +203,18 @@ class ScriptedChatModel(BaseChatModel):
             yield ChatGenerationChunk(message=message, generation_info=info or None)
 
     def _line(self, call: ScriptedCall, number: int) -> ScriptLine:
+        line: ScriptLine | None
         if callable(self.script):
-            line: ScriptLine = self.script(list(call.messages))
-            return line
-        if isinstance(self.script, Mapping):
-            for pattern, line in self.script.items():
-                if re.search(pattern, call.text):
-                    return line
-            raise ModelError(f"No rule of the script matches call {number}: {call.text[:200]!r}.")
-        if number > len(self.script):
+            line = self.script(list(call.messages))
+        elif isinstance(self.script, Mapping):
+            line = next((line for pattern, line in self.script.items() if re.search(pattern, call.text)), None)
+            if line is None:
+                raise ModelError(f"No rule of the script matches call {number}: {call.text[:200]!r}.")
+        elif number > len(self.script):
             raise ModelError(f"The script has {len(self.script)} replies, but this is call {number}; add one.")
-        reply: ScriptLine = self.script[number - 1]
-        return reply
-
-    def _count(self, call: ScriptedCall, words: list[str]) -> UsageMetadata:
-        read = len(call.text.split())
-        with self._lock:
-            self._counted += Usage(prompt_tokens=read, completion_tokens=len(words), llm_calls=1)
-        return UsageMetadata(input_tokens=read, output_tokens=len(words), total_tokens=read + len(words))
+        else:
+            line = self.script[number - 1]
+        return line
 
 
 def _cut(text: str, stop: list[str], max_tokens: int | None) -> tuple[list[str], str]:

@@ -1,7 +1,7 @@
 """Runs the programs that a model writes: isolated by bubblewrap, or not at all.
 
 `open_sandbox` and `detect` (detect.py) decide, `Sandbox` (sandbox.py) runs, `Limits` and `Execution`
-(execution.py) are what goes in and comes out. Below them, bubblewrap.py, seccomp.py and interpreter.py build
+(execution.py) are what goes in and comes out. Below them, launch.py, bubblewrap.py and seccomp.py build
 the world that a program sees, bootstrap.py runs first in it, and process.py watches it from outside.
 """
 

@@ -13,12 +13,6 @@ from _sitebuiltins import _Helper, _Printer
 from types import ModuleType, TracebackType
 
 
-def note_begin(descriptor: int) -> None:
-    """Tells the launcher that whatever happens from here on is the program's doing, and no fault of the sandbox."""
-    os.write(descriptor, b"\nbegun\n")
-    os.close(descriptor)
-
-
 def lower_limits(limits: list[str]) -> None:
     """Sets each `NAME=soft:hard`; without privileges nobody can raise a hard limit again."""
     for limit in limits:
@@ -64,5 +58,7 @@ def run(path: str) -> None:
 
 if __name__ == "__main__":
     lower_limits(sys.argv[3:])
-    note_begin(int(sys.argv[2]))
+    # Whatever happens from here on is the program's doing, and no fault of the sandbox.
+    os.write(int(sys.argv[2]), b"\nbegun\n")
+    os.close(int(sys.argv[2]))
     run(sys.argv[1])

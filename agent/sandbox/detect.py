@@ -33,6 +33,10 @@ except PermissionError:
 """
 _PROBE_SECONDS = 20
 
+# Once per process.
+_sweep_once = functools.cache(sweep)
+_warn_once = functools.cache(logger.warning)
+
 
 @dataclass(frozen=True)
 class SandboxReport:
@@ -66,10 +70,8 @@ def detect() -> SandboxReport:
         if failure is None:
             return SandboxReport(True, f"programs run isolated by {bwrap}", bwrap)
         failures.append(f"{bwrap} failed: {failure}")
-    return SandboxReport(
-        False,
-        f"{'; '.join(failures)}; allow user namespaces (containers often forbid them), or {_OPT_IN}",
-    )
+    advice = f"allow user namespaces (containers often forbid them), or {_OPT_IN}"
+    return SandboxReport(False, f"{'; '.join(failures)}; {advice}")
 
 
 def _failure(bwrap: Path) -> str | None:
@@ -129,14 +131,3 @@ def open_sandbox(mode: str = "auto", limits: Limits | None = None) -> Sandbox | 
         raise SandboxUnavailable(report.reason)
     _warn_once(f"no program will be run: {report.reason}")
     return None
-
-
-@functools.cache
-def _sweep_once() -> None:
-    sweep()
-
-
-@functools.cache
-def _warn_once(warning: str) -> None:
-    """Says it once per process."""
-    logger.warning(warning)

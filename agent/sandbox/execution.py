@@ -61,18 +61,10 @@ class Limits:
 
     def resources(self, processes: int) -> list[str]:
         """`NAME=soft:hard` for each setrlimit resource, as the bootstrap reads them; a thread counts as a process."""
-        memory, file = self.memory_mb << 20, self.file_mb << 20
-        return [
-            f"RLIMIT_CPU={self.cpu_seconds}:{self.cpu_seconds + 1}",
-            f"RLIMIT_AS={memory}:{memory}",
-            f"RLIMIT_FSIZE={file}:{file}",
-            f"RLIMIT_NOFILE={self.open_files}:{self.open_files}",
-            f"RLIMIT_NPROC={processes}:{processes}",
-            "RLIMIT_CORE=0:0",
-            "RLIMIT_MEMLOCK=0:0",
-            "RLIMIT_MSGQUEUE=0:0",
-            "RLIMIT_SIGPENDING=64:64",
-        ]
+        most = {"AS": self.memory_mb << 20, "FSIZE": self.file_mb << 20, "NOFILE": self.open_files, "NPROC": processes}
+        most |= {"CORE": 0, "MEMLOCK": 0, "MSGQUEUE": 0, "SIGPENDING": 64}
+        fixed = [f"RLIMIT_{name}={value}:{value}" for name, value in most.items()]
+        return [f"RLIMIT_CPU={self.cpu_seconds}:{self.cpu_seconds + 1}", *fixed]
 
 
 @dataclass(frozen=True)

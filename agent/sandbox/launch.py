@@ -6,14 +6,14 @@ import functools
 import marshal
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from pilotage.agent.sandbox.execution import LIMITS, Limits, StoppedBy
-from pilotage.agent.sandbox.interpreter import base_executable
 
 PROGRAM = "program.py"
 # Where bubblewrap's program works.
@@ -67,49 +67,47 @@ Launcher = Callable[[str, str, Limits], AbstractContextManager[Launch]]
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A locked folder.
-
-    Attributes:
-        path: the folder as a whole.
-        work: the program's working directory in it.
-        lock: open descriptor that holds the lock.
-    """
+    """A folder, the program's working directory in it, and an open descriptor that holds the folder's lock."""
 
     path: Path
     work: Path
     lock: int
 
 
-@contextmanager
 def supervised(
-    command: Callable[[int], tuple[str, ...]],
     limits: Limits,
     files: ExitStack,
     *,
+    world: tuple[str, ...] = (),
     descriptors: tuple[int, ...] = (),
     folder: RunFolder | None = None,
-) -> Iterator[Launch]:
-    """A launch of a command under the supervisor.
+) -> Launch:
+    """A launch of a program under the supervisor.
 
     Args:
-        command: what the supervisor starts (see there), from the descriptor of the notes.
         limits: what the program may use.
         files: closes what the run needs.
-        descriptors: what the command must inherit besides.
-        folder: the run's folder; without one the program has a world of its own.
+        world: command line that makes a world of the program's own, and starts Python in it.
+        descriptors: what that must inherit besides.
+        folder: the run's folder, where there is no such world.
     """
     notes = handed_on(files.enter_context(TemporaryFile(buffering=0)).fileno(), files)
     ends = os.pipe()
     for end in ends:
         files.callback(os.close, end)
-    watched, lock = handed_on(ends[0], files), -1 if folder is None else handed_on(folder.lock, files)
-    arguments = [watched, notes, lock, "" if folder is None else folder.path, limits.wall_seconds, limits.cpu_seconds]
-    # In a world of its own, two processes of bubblewrap's count too.
-    threads, work = (limits.threads + 2, WORK_FOLDER) if folder is None else (limits.threads, "")
-    arguments += [limits.memory_mb << 20, threads, limits.files, work]
-    yield Launch(
-        (*python(str(base_executable())), code_of("supervisor.py"), *map(str, arguments), *command(notes)),
-        (watched, notes, *descriptors, *(() if folder is None else (lock,))),
+    watched = handed_on(ends[0], files)
+    # Two processes of bubblewrap's count too, one of them inside the namespace.
+    lock, place, work, threads, processes = -1, "", WORK_FOLDER, limits.threads + 2, limits.threads + 1
+    if folder is not None:
+        lock, place, work, threads, processes = handed_on(folder.lock, files), str(folder.path), "", limits.threads, 1
+        descriptors = (lock,)
+    supervisor = [watched, notes, lock, place, limits.wall_seconds, limits.cpu_seconds]
+    supervisor += [limits.memory_mb << 20, threads, limits.files, work]
+    # Without a world the supervisor's interpreter goes on as the program's, which saves the start of another.
+    bootstrap = (code_of("bootstrap.py"), PROGRAM, str(notes), *limits.resources(processes))
+    return Launch(
+        (*python(str(base_executable())), code_of("supervisor.py"), *map(str, supervisor), *world, *bootstrap),
+        (watched, notes, *descriptors),
         notes=notes,
         lifeline=ends[1],
         folder=None if folder is None else str(folder.work),
@@ -127,9 +125,9 @@ def handed_on(descriptor: int, files: ExitStack) -> int:
     return copy
 
 
-def bootstrap(notes: int, resources: list[str]) -> tuple[str, ...]:
-    """Python that lowers its limits and runs the program, with its arguments."""
-    return (code_of("bootstrap.py"), PROGRAM, str(notes), *resources)
+def base_executable() -> Path:
+    """The real binary of the interpreter that runs now, not a virtual environment's link to it."""
+    return Path(os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable))
 
 
 def python(executable: str) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ killed, nobody holds it any more, and whoever can lock the folder may remove it.
 
 from __future__ import annotations
 
-import functools
 import os
 import shutil
 import tempfile
@@ -18,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pilotage.agent.sandbox.execution import Limits
-from pilotage.agent.sandbox.launch import PROGRAM, Launch, RunFolder, bootstrap, supervised
+from pilotage.agent.sandbox.launch import PROGRAM, Launch, RunFolder, supervised
 
 _PREFIX = "pilotage-run-"
 
@@ -28,10 +27,7 @@ def plain(code: str, stdin: str, limits: Limits) -> Iterator[Launch]:
     """Prepares a run of `code` in a temporary folder, which is removed afterwards."""
     with run_folder() as folder, ExitStack() as files:
         (folder.work / PROGRAM).write_text(code, encoding="utf-8", errors="replace")
-        # The supervisor's interpreter goes on as the program's, which saves the start of another.
-        program = functools.partial(bootstrap, resources=limits.resources(1))
-        with supervised(program, limits, files, folder=folder) as launch:
-            yield launch
+        yield supervised(limits, files, folder=folder)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pilotage.agent.sandbox.execution import Execution, Limits, StoppedBy
 from pilotage.agent.sandbox.launch import Launch
 
 _STDOUT, _STDERR = 1, 2
-# What was told to end has ended within this time, unless the program has stopped its supervisor (weaker mode).
+# What was bidden to end has ended within this time, unless the program has stopped its supervisor (weaker mode).
 _DRAIN_SECONDS = 5
 # Without it each thread would reserve 64 MB of the address space. The program itself does not see it.
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
@@ -63,19 +63,16 @@ class _Watcher(asyncio.SubprocessProtocol):
         """Ends all, and waits until it has ended and its streams are closed."""
         self.end()
         if not await _set_within(_DRAIN_SECONDS, self.exited):
-            self._kill(self._process_group)
+            _kill(self._process_group)
             await _set_within(_DRAIN_SECONDS, self.exited)
-        abandoned = self._launch.abandoned()
-        if abandoned is not None:
-            self._kill(abandoned)
+        if (abandoned := self._launch.abandoned()) is not None:
+            _kill(abandoned)
         await _set_within(_DRAIN_SECONDS, self.closed)
 
-    def _kill(self, group: int) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGKILL)
 
-    def text(self, fd: int) -> str:
-        return self.streams[fd].decode(errors="replace")
+def _kill(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 async def _set_within(seconds: float, event: asyncio.Event) -> bool:
@@ -83,16 +80,6 @@ async def _set_within(seconds: float, event: asyncio.Event) -> bool:
         async with asyncio.timeout(seconds):
             await event.wait()
     return event.is_set()
-
-
-async def _started(
-    starting: asyncio.Task[tuple[asyncio.SubprocessTransport, _Watcher]], launch: Launch
-) -> tuple[asyncio.SubprocessTransport, _Watcher]:
-    try:
-        return await starting
-    except RuntimeError as error:  # the process is there, but asyncio found no thread that waits for its end
-        launch.end()
-        raise OSError(errno.EAGAIN, str(error)) from error
 
 
 async def run_command(launch: Launch, limits: Limits, *, stdin: str = "") -> Execution:
@@ -129,29 +116,21 @@ async def run_command(launch: Launch, limits: Limits, *, stdin: str = "") -> Exe
     except TimeoutError:
         timed_out = not watcher.exited.is_set()  # both may have happened while the event loop was busy
     finally:
-        transport, watcher = await _started(starting, launch)
+        try:
+            transport, watcher = await starting
+        except RuntimeError as error:  # the process is there, but asyncio found no thread that waits for its end
+            launch.end()
+            raise OSError(errno.EAGAIN, str(error)) from error
         seconds = time.monotonic() - started
         await watcher.clear()
         transport.close()
     status = transport.get_returncode()
     exit_code = 128 + signal.SIGKILL if status is None else status if status >= 0 else 128 - status
-    stderr = watcher.text(_STDERR)
-    passed = _limit_passed(launch, watcher, timed_out)
+    stdout, stderr = (watcher.streams[fd].decode(errors="replace") for fd in (_STDOUT, _STDERR))
+    passed: StoppedBy | None = "output" if watcher.truncated else "time" if timed_out else launch.passed()
     if passed is None and not launch.begun():
         reason = (stderr.strip().splitlines() or [f"it ended with exit code {exit_code}"])[-1]
         raise SandboxUnavailable(f"the sandbox could not start a program: {reason}")
-    return Execution(
-        stdout=watcher.text(_STDOUT),
-        stderr=stderr,
-        exit_code=exit_code,
-        seconds=seconds,
-        stopped_by=passed or ("memory" if exit_code == 1 and _OUT_OF_MEMORY.search(stderr) else None),
-        truncated=watcher.truncated,
-    )
-
-
-def _limit_passed(launch: Launch, watcher: _Watcher, timed_out: bool) -> StoppedBy | None:
-    """Which limit ended the process."""
-    if watcher.truncated:
-        return "output"
-    return "time" if timed_out else launch.passed()
+    if passed is None and exit_code == 1 and _OUT_OF_MEMORY.search(stderr):
+        passed = "memory"
+    return Execution(stdout, stderr, exit_code, seconds, stopped_by=passed, truncated=watcher.truncated)

@@ -35,11 +35,7 @@ class Sandbox:
     """
 
     def __init__(
-        self,
-        mode: SandboxMode,
-        launch: Launcher,
-        limits: Limits | None = None,
-        max_parallel: int | None = None,
+        self, mode: SandboxMode, launch: Launcher, limits: Limits | None = None, max_parallel: int | None = None
     ) -> None:
         self.mode = mode
         self.limits = limits or Limits()
@@ -58,8 +54,8 @@ class Sandbox:
         """
         size = len(code.encode(errors="replace"))
         if size > _SHARE * (self.limits.file_mb << 20):
-            told = f"the program has {size >> 20} MB, and its files may have {self.limits.file_mb} MB together"
-            return Execution("", f"{told}\n", exit_code=1, seconds=0.0)
+            error = f"the program has {size >> 20} MB, and its files may have {self.limits.file_mb} MB together"
+            return Execution("", f"{error}\n", exit_code=1, seconds=0.0)
         slots = self._slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._max_parallel))
         async with slots:
             try:
@@ -72,11 +68,10 @@ class Sandbox:
 
 
 def _parallel_runs() -> int:
-    """Two a processor, or fewer where the limit of open files is low."""
-    wanted = 2 * (os.cpu_count() or 1)
+    runs = 2 * (os.cpu_count() or 1)
     if os.name != "posix":
-        return wanted
+        return runs
     import resource
 
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return wanted if most == resource.RLIM_INFINITY else max(1, min(wanted, most // _DESCRIPTORS))
+    return runs if most == resource.RLIM_INFINITY else max(1, min(runs, most // _DESCRIPTORS))

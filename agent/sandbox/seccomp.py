@@ -27,26 +27,6 @@ _LOW = 0 if sys.byteorder == "little" else 4
 _X32_BIT = 0x40000000
 
 
-def verdicts(machine: str) -> dict[int, Verdict]:
-    """What becomes of each call that is judged by its number alone; calls without an entry are unknown."""
-    place = _place(machine)[1]
-    found = dict.fromkeys(range(LAST_DENIED + 1), Verdict.DENY)
-    for calls, verdict in (
-        (ALLOWED, Verdict.ALLOW),
-        (GRANTED, Verdict.GRANT),
-        (NOT_SUPPORTED, Verdict.NOT_SUPPORTED),
-        (MISSING, Verdict.UNKNOWN),
-    ):
-        found |= {number: verdict for numbers in calls.values() if (number := numbers[place]) is not None}
-    return found
-
-
-def rules(machine: str) -> dict[int, Rule]:
-    """The calls that are judged by an argument."""
-    place = _place(machine)[1]
-    return {number: rule for numbers, rule in RULES.values() if (number := numbers[place]) is not None}
-
-
 @functools.cache
 def assemble(machine: str) -> bytes:
     """The filter for `bwrap --seccomp`, as `struct sock_filter[]`.
@@ -54,28 +34,36 @@ def assemble(machine: str) -> bytes:
     Raises:
         SandboxUnavailable: for a machine whose system call numbers are not listed here.
     """
-    architecture, _ = _place(machine)
-    program = _load(_ARCHITECTURE) + _unless_equal(architecture, Verdict.KILL) + _load(_NUMBER)
-    for number, rule in sorted(rules(machine).items()):
+    if machine not in MACHINES:
+        known = ", ".join(MACHINES)
+        raise SandboxUnavailable(f"the sandbox has no system call filter for {machine} machines (only {known})")
+    architecture, place = MACHINES[machine]
+    program = _load(_ARCHITECTURE) + _unless(_JUMP_EQUAL, architecture, Verdict.KILL) + _load(_NUMBER)
+    rules = {number: rule for numbers, rule in RULES.values() if (number := numbers[place]) is not None}
+    for number, rule in sorted(rules.items()):
         program += _by_argument(number, rule)
-    by_number = verdicts(machine)
     # One comparison a run of numbers with the same verdict, from the first on: whoever is not beyond it gets it.
+    by_number = _by_number(place)
     current = by_number[0]
     for number in range(1, max(by_number) + 2):
         following = by_number.get(number, Verdict.UNKNOWN)
         if following != current:
-            program += _unless_reached(number, current)
+            program += _unless(_JUMP_GREATER_EQUAL, number, current)
             current = following
-    program += _unless_reached(_X32_BIT, current)
-    return program + _return(Verdict.DENY)
+    return program + _unless(_JUMP_GREATER_EQUAL, _X32_BIT, current) + _return(Verdict.DENY)
 
 
-def _place(machine: str) -> tuple[int, int]:
-    if machine not in MACHINES:
-        raise SandboxUnavailable(
-            f"the sandbox has no system call filter for {machine} machines (only {', '.join(MACHINES)})"
-        )
-    return MACHINES[machine]
+def _by_number(place: int) -> dict[int, Verdict]:
+    """What becomes of each call that is judged by its number alone; calls without an entry are unknown."""
+    by_number = dict.fromkeys(range(LAST_DENIED + 1), Verdict.DENY)
+    for calls, verdict in (
+        (ALLOWED, Verdict.ALLOW),
+        (GRANTED, Verdict.GRANT),
+        (NOT_SUPPORTED, Verdict.NOT_SUPPORTED),
+        (MISSING, Verdict.UNKNOWN),
+    ):
+        by_number |= {number: verdict for numbers in calls.values() if (number := numbers[place]) is not None}
+    return by_number
 
 
 def _by_argument(number: int, rule: Rule) -> bytes:
@@ -88,12 +76,8 @@ def _by_argument(number: int, rule: Rule) -> bytes:
     return _instruction(_JUMP_EQUAL, number, if_false=len(judged) // 8) + judged
 
 
-def _unless_equal(value: int, verdict: Verdict) -> bytes:
-    return _instruction(_JUMP_EQUAL, value, if_true=1) + _return(verdict)
-
-
-def _unless_reached(value: int, verdict: Verdict) -> bytes:
-    return _instruction(_JUMP_GREATER_EQUAL, value, if_true=1) + _return(verdict)
+def _unless(jump: int, value: int, verdict: Verdict) -> bytes:
+    return _instruction(jump, value, if_true=1) + _return(verdict)
 
 
 def _load(offset: int) -> bytes:

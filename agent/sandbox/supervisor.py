@@ -47,29 +47,29 @@ def descendants() -> set[int]:
                     parents[int(entry)] = int(file.read().rpartition(")")[2].split()[1])
             except OSError:  # it ended meanwhile
                 continue
-    found: set[int] = set()
+    below_this: set[int] = set()
     generation = {os.getpid()}
     while generation:
-        generation = {pid for pid, parent in parents.items() if parent in generation} - found
-        found |= generation
-    return found
+        generation = {pid for pid, parent in parents.items() if parent in generation} - below_this
+        below_this |= generation
+    return below_this
 
 
 def below(most: int) -> list[int]:
     """The same without those whose parent was a thread, and little more than `most`: cheap enough to be asked often."""
-    found = [os.getpid()]
-    for pid in found:
-        if len(found) > most + 1:
+    processes = [os.getpid()]
+    for pid in processes:
+        if len(processes) > most + 1:
             break
         try:
             with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-                found += map(int, file.read().split())
+                processes += map(int, file.read().split())
         except FileNotFoundError:  # it ended meanwhile, or this kernel has no such file
-            if pid == found[0]:
+            if pid == processes[0]:
                 return list(descendants())
         except OSError:
             continue
-    return found[1:]
+    return processes[1:]
 
 
 class Watch:
@@ -127,13 +127,6 @@ def used(pid: int) -> tuple[int, int]:
             if name in facts:
                 facts[name] = int(value.split()[0])
     return (facts["VmRSS"] + facts["VmPTE"]) << 10, facts["Threads"]
-
-
-def used_up(code: int, cpu_seconds: int) -> bool:
-    """Whether the kernel ended the program for its processor time. SIGXCPU can be ignored; SIGKILL comes after it."""
-    spent = os.times()
-    killed = code in (128 + SIGXCPU, 128 + SIGKILL)
-    return killed and spent.children_user + spent.children_system >= USED_UP * cpu_seconds
 
 
 def end_descendants(program: int) -> None:
@@ -217,14 +210,8 @@ def become_program(command: list[str], parent: int, descriptors: list[int]) -> N
 def run(lifeline: int, notes: int, lock: int, folder: str, cpu_seconds: int, watch: Watch, command: list[str]) -> None:
     """Starts the program, waits, and leaves neither a process nor, where the agent can't clear up, a folder.
 
-    Args:
-        lifeline: descriptor to watch.
-        notes: descriptor in which to note the program's process, and at the end the limit that it passed.
-        lock: descriptor of the run's folder, or -1.
-        folder: path of the run's folder; empty without one.
-        cpu_seconds: processor time that the program may use.
-        watch: its other limits.
-        command: see `become_program`.
+    Lifeline, notes and lock are descriptors; a run without a folder has the lock -1 and an empty path. The notes get
+    the program's process, and at the end the limit that it passed.
     """
     if LINUX:
         prctl(_PR_SET_CHILD_SUBREAPER, 1)
@@ -240,8 +227,10 @@ def run(lifeline: int, notes: int, lock: int, folder: str, cpu_seconds: int, wat
     os.write(notes, f"\nprogram {program}\n".encode())
     code, limit, agent_lives = supervise(program, lifeline, wake, watch)
     end_descendants(program)
-    if not limit and used_up(code, cpu_seconds):
-        limit = "time"
+    spent = os.times()
+    # The kernel ends a program for its processor time by SIGXCPU, which can be ignored, and then by SIGKILL.
+    if not limit and code in (128 + SIGXCPU, 128 + SIGKILL):
+        limit = "time" if spent.children_user + spent.children_system >= USED_UP * cpu_seconds else ""
     os.write(notes, f"\npassed {limit}\n".encode())
     if not agent_lives:
         if folder:

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
 from langchain_core.messages import AIMessageChunk, BaseMessage, convert_to_openai_messages
@@ -80,46 +79,30 @@ class EmbeddedChatModel(BaseChatModel):
         return self._engine.loaded
 
     def load(self, *, quick: bool = False) -> None:
-        """Loads the weights; once, however many threads ask. Raises WeightsError where it cannot.
-
-        Args:
-            quick: be ready sooner, at the price of some speed later; see `LlamaEngine.load`.
-        """
+        """Loads the weights; once, however many threads ask; see `LlamaEngine.load`."""
         self._engine.load(quick=quick)
 
+    # Where LangChain streams, it tells callbacks of each chunk itself; where it wants the whole, we do.
     def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **options: Any
     ) -> ChatResult:
-        return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
+        return generate_from_stream(self._stream(messages, stop, run_manager, **options))
 
     async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **options: Any
     ) -> ChatResult:
-        return await agenerate_from_stream(self._astream(messages, stop, run_manager, **kwargs))
+        return await agenerate_from_stream(self._astream(messages, stop, run_manager, **options))
 
     def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **options: Any
     ) -> Iterator[ChatGenerationChunk]:
         received: queue.SimpleQueue[Any] = queue.SimpleQueue()
         abort = threading.Event()
-        done = self._engine.submit(_body(messages, stop, kwargs), received.put, abort)
+        done = self._engine.submit(_body(messages, stop, options), received.put, abort)
         done.add_done_callback(lambda _: received.put(_END))
         try:
             while (raw := received.get()) is not _END:
-                chunk = _generation_chunk(raw)
-                if chunk is not None:
+                for chunk in _generation_chunks(raw):
                     if run_manager is not None:
                         run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
@@ -128,11 +111,7 @@ class EmbeddedChatModel(BaseChatModel):
             abort.set()
 
     async def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **options: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
         loop = asyncio.get_running_loop()
         received: asyncio.Queue[Any] = asyncio.Queue()
@@ -142,12 +121,11 @@ class EmbeddedChatModel(BaseChatModel):
             if not abort.is_set():  # afterwards nobody listens, and the loop may be gone
                 loop.call_soon_threadsafe(received.put_nowait, item)
 
-        done = self._engine.submit(_body(messages, stop, kwargs), hand_over, abort)
+        done = self._engine.submit(_body(messages, stop, options), hand_over, abort)
         done.add_done_callback(lambda _: hand_over(_END))
         try:
             while (raw := await received.get()) is not _END:
-                chunk = _generation_chunk(raw)
-                if chunk is not None:
+                for chunk in _generation_chunks(raw):
                     if run_manager is not None:
                         await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
@@ -162,22 +140,19 @@ def _body(messages: list[BaseMessage], stop: list[str] | None, options: dict[str
     return body | ({"stop": stop} if stop else {})
 
 
-def _generation_chunk(raw: Chunk) -> ChatGenerationChunk | None:
-    """A streamed chunk in LangChain's terms; None for those that only report progress."""
-    usage = raw.get("usage")
-    if usage:
+def _generation_chunks(raw: Chunk) -> Iterator[ChatGenerationChunk]:
+    """A streamed chunk in LangChain's terms; nothing of those that only report progress."""
+    if usage := raw.get("usage"):
         counted = UsageMetadata(
             input_tokens=usage["prompt_tokens"],
             output_tokens=usage["completion_tokens"],
             total_tokens=usage["total_tokens"],
             input_token_details=InputTokenDetails(cache_read=usage["prompt_tokens_details"]["cached_tokens"]),
         )
-        return ChatGenerationChunk(message=AIMessageChunk(content="", usage_metadata=counted))
-    if not raw.get("choices"):
-        return None
-    choice = raw["choices"][0]
-    text = choice["delta"].get("content") or ""
-    info = {key: choice[key] for key in ("logprobs", "finish_reason") if choice.get(key)}
-    if not text and not info:
-        return None
-    return ChatGenerationChunk(message=AIMessageChunk(content=text), generation_info=info or None)
+        yield ChatGenerationChunk(message=AIMessageChunk(content="", usage_metadata=counted))
+    elif raw.get("choices"):
+        choice = raw["choices"][0]
+        text = choice["delta"].get("content") or ""
+        info = {key: choice[key] for key in ("logprobs", "finish_reason") if choice.get(key)}
+        if text or info:
+            yield ChatGenerationChunk(message=AIMessageChunk(content=text), generation_info=info or None)

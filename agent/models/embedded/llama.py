@@ -36,28 +36,16 @@ class LlamaEngine:
 
     Prompt prefixes stay cached between calls. A repeated call may differ in the last digits of its
     log-probabilities from the first, because the cached part is read in other batches. So may replies that were
-    generated beside others.
+    generated beside others. Each slot has a context of its own; there are `MOST_SLOTS` at most.
 
-    Args:
-        path: the GGUF file.
-        n_ctx: context size in tokens, prompt and reply together.
-        threads: CPU threads; all that this process may use by default.
-        slots: requests that are worked on at the same time, each with a context of its own; `MOST_SLOTS` at most.
-        remedy: what to do about a broken file, as the end of a sentence.
+    The arguments are those of `EmbeddedChatModel`.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        n_ctx: int = DEFAULT_CONTEXT,
-        threads: int | None = None,
-        slots: int = 1,
-        remedy: str = "delete it and download it again",
-    ) -> None:
+    def __init__(self, path: Path, *, n_ctx: int, threads: int | None, slots: int, remedy: str) -> None:
         self.path = path
         self.n_ctx = n_ctx
-        self.threads = threads or _usable_cpus()
+        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        self.threads = threads or usable or 1
         self.slots = max(1, min(slots, MOST_SLOTS))
         self.api_key = secrets.token_hex(16)
         self._remedy = remedy
@@ -162,18 +150,8 @@ def _refusal(error: dict[str, Any], n_ctx: int) -> str:
     return f"The embedded model refused the request: {error.get('message')}"
 
 
-def _usable_cpus() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def load_library() -> Any:
-    """The `xllamacpp` module.
-
-    Raises:
-        MissingExtra: it is not installed, or lacks a system library.
-    """
+    """The `xllamacpp` module; MissingExtra where it is not installed, or lacks a system library."""
     # OpenMP's threads spin while they wait for each other; where another process wants the cores too, they burn the
     # very time that the last of them needs. On two cores, 1.5B model: 11 tokens a second alone and under 1 beside
     # another such process by default; 9 alone and 5 beside it with short spinning. Read once, when OpenMP is loaded.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.models.parsing.finish_reasons import (
@@ -38,17 +39,22 @@ SLACK = 1e-3
 
 @dataclass(frozen=True)
 class Unusable:
-    """Why a reply cannot be used.
-
-    Attributes:
-        what: the end of a sentence that begins with the model.
-        passing: whether it may be another time when it is asked again.
-        kind: the error that tells it.
-    """
+    """Why a reply cannot be used, as a sentence about the model; `passing` where another try may fare better."""
 
     what: str
     passing: bool = False
     kind: type[UnusableReply] = UnusableReply
+
+
+_UNUSABLE = {
+    FILTERED: Unusable("did not finish its reply: a content filter stopped it; word the task differently"),
+    UNFINISHED: Unusable(
+        "broke off its reply: it came without a finish reason, or with one that nobody knows; check the server and "
+        "what stands between",
+        passing=True,
+    ),
+    FAILED: Unusable("broke off its reply, and says that it failed; see the server's log", passing=True),
+}
 
 
 class ListenerFailed(Exception):
@@ -135,19 +141,14 @@ class Collector:
 
     def why_unusable(self, reply: Reply) -> Unusable | None:
         """What is wrong with a reply; None where it is whole, or cut at a limit after some text."""
+        if reply.finish_reason in _UNUSABLE:
+            return _UNUSABLE[reply.finish_reason]
         if reply.finish_reason == REFUSED:
             words = " ".join(redact(self.refusal or reply.text).split())[:SHOWN]
             return Unusable(f"refused to answer: {words!r}" if words else "refused to answer")
-        if reply.finish_reason == FILTERED:
-            return Unusable("did not finish its reply: a content filter stopped it; word the task differently")
         if reply.finish_reason == TOOL:
             tool = redact(self.tool)[:SHOWN] or "without a name"
             return Unusable(f"called a tool ({tool}) instead of answering; none was offered")
-        if reply.finish_reason == UNFINISHED:
-            what = "broke off its reply: it came without a finish reason, or with one that nobody knows"
-            return Unusable(f"{what}; check the server and what stands between", passing=True)
-        if reply.finish_reason == FAILED:
-            return Unusable("broke off its reply, and says that it failed; see the server's log", passing=True)
         if reply.text.strip():
             return None
         if reply.finish_reason == CUT:
@@ -201,8 +202,10 @@ class Collector:
         if content is None or self._logprobs is None:
             return
         tokens = [_token(entry) for entry in content] if isinstance(content, Sequence) else [None]
-        readable = [token for token in tokens if token is not None]
-        self._logprobs = [*self._logprobs, *readable] if len(readable) == len(tokens) else None
+        if None in tokens:
+            self._logprobs = None
+        else:
+            self._logprobs += filter(None, tokens)
 
     def _look_for_refusal(self, message: BaseMessage) -> None:
         refusals = [message.additional_kwargs.get("refusal")]
@@ -220,22 +223,15 @@ class TokenRelay:
 
     def __init__(self, on_token: Callable[[str], None]) -> None:
         self._on_token = on_token
-        self._shown = ""
-        self._fresh: list[str] = []
+        self._shown: list[str] = []
 
     def attempt(self) -> Attempt:
         """A new attempt begins."""
-        self._shown += "".join(self._fresh)
-        self._fresh = []
-        return Attempt(self, self._shown)
+        return Attempt(self, "".join(self._shown))
 
     def show(self, text: str) -> None:
-        """Passes on what nobody has seen yet.
-
-        Raises:
-            ListenerFailed: whoever gets it raised.
-        """
-        self._fresh.append(text)
+        """Passes on what nobody has seen yet; raises ListenerFailed where its listener raises."""
+        self._shown.append(text)
         try:
             self._on_token(text)
         except Exception as error:
@@ -243,12 +239,7 @@ class TokenRelay:
 
 
 class Attempt:
-    """One attempt's text on its way to the relay.
-
-    Args:
-        relay: passes it on.
-        shown: what earlier attempts have shown.
-    """
+    """One attempt's text on its way to the relay; `shown` is what earlier attempts have shown."""
 
     def __init__(self, relay: TokenRelay, shown: str) -> None:
         self._relay: TokenRelay | None = relay
@@ -277,36 +268,28 @@ def _of_answer(tokens: list[TokenLogprob], answer: str) -> list[TokenLogprob]:
     start = "".join(token.token for token in tokens).rfind(answer)
     if not answer or start < 0:
         return tokens
-    at, kept = 0, []
-    for token in tokens:
-        at += len(token.token)
-        if at > start:
-            kept.append(token)
-    return kept
+    ends = accumulate(len(token.token) for token in tokens)
+    return [token for token, end in zip(tokens, ends, strict=True) if end > start]
 
 
 def _token(entry: Any) -> TokenLogprob | None:
     """One token of OpenAI's form; None where it is not readable. Alternatives that cannot be drawn are left out."""
+    pair = _pair(entry)
+    others = (entry.get("top_logprobs") or ()) if pair else None
+    if pair is None or not isinstance(others, Sequence):
+        return None
+    return TokenLogprob(token=pair[0], logprob=pair[1], top=tuple(filter(None, map(_pair, others))))
+
+
+def _pair(entry: Any) -> tuple[str, float] | None:
+    """A token and its log-probability."""
     if not isinstance(entry, Mapping):
         return None
-    logprob, token = _logprob(entry), entry.get("token")
-    others = entry.get("top_logprobs") or ()
-    if logprob is None or not isinstance(token, str) or not isinstance(others, Sequence):
-        return None
-    top: list[tuple[str, float]] = []
-    for other in others:
-        chance = _logprob(other) if isinstance(other, Mapping) else None
-        if chance is not None and isinstance(other.get("token"), str):
-            top.append((carriable(other["token"]), chance))
-    return TokenLogprob(token=carriable(token), logprob=logprob, top=tuple(top))
-
-
-def _logprob(entry: Mapping[str, Any]) -> float | None:
-    value = entry.get("logprob")
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    token, value = entry.get("token"), entry.get("logprob")
+    if not isinstance(token, str) or isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
-        chance = float(value)
+        logprob = float(value)
     except OverflowError:
         return None
-    return chance if math.isfinite(chance) and chance <= SLACK else None
+    return (carriable(token), logprob) if math.isfinite(logprob) and logprob <= SLACK else None

@@ -17,6 +17,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,10 +81,11 @@ def part(text: str, *, cut: bool = False) -> Parted:
     if TAG.search(text, begin) is None or (OPEN.match(text, begin) is None and _is_code_or_data(text[begin:])):
         return _parted(thoughts, text[begin:] if thoughts else text)
     tags = _tags(text, begin)
-    closings = _Closings([tag for tag in tags if not tag.quoted], tags)
+    closings = _closings(tags)
+    opening = {tag.start: tag for tag in tags if tag.opening}
     at = begin
-    while (opened := closings.opened_at(at)) is not None:
-        closing = closings.of(opened)
+    while (opened := opening.get(at)) is not None:
+        closing = closings[at]
         thoughts.append(text[opened.end : len(text) if closing is None else closing.start])
         at = len(text) if closing is None else begin_of(text, closing.end)
     fences = _fences(text)
@@ -109,30 +111,24 @@ def _parted(thoughts: list[str], rest: str, headless: bool = False) -> Parted:
 
 def thoughts_in(message: BaseMessage) -> str:
     """Thinking that a provider sent beside the text of a message or chunk."""
-    found = [_block_thought(block) for block in message.content if isinstance(block, dict)]
+    blocks = [_block_thought(block) for block in message.content if isinstance(block, dict)]
     beside = [message.additional_kwargs.get(key) for key in ("reasoning_content", "reasoning")]
-    return "".join([*found, *(thought for thought in beside if isinstance(thought, str))])
+    return "".join([*blocks, *(thought for thought in beside if isinstance(thought, str))])
 
 
 def _block_thought(block: dict[Any, Any]) -> str:
     if block.get("type") not in ("thinking", "reasoning"):
         return ""
-    parts: list[str] = []
-    for key in ("thinking", "reasoning", "text"):
-        thought = block.get(key)
-        if isinstance(thought, str):
-            parts.append(thought)
     nested = block.get("thinking") if isinstance(block.get("thinking"), list) else block.get("summary")
-    for piece in nested if isinstance(nested, list) else ():
-        if isinstance(piece, dict) and isinstance(piece.get("text"), str):
-            parts.append(piece["text"])
-    return "".join(parts)
+    pieces = [block.get(key) for key in ("thinking", "reasoning", "text")]
+    pieces += [piece.get("text") for piece in nested if isinstance(piece, dict)] if isinstance(nested, list) else []
+    return "".join(piece for piece in pieces if isinstance(piece, str))
 
 
 def begin_of(text: str, at: int = 0) -> int:
     """Where text begins that is not blank."""
-    found = _BLANK.match(text, at)
-    return at if found is None else found.end()
+    blank = _BLANK.match(text, at)
+    return at if blank is None else blank.end()
 
 
 def _leading_element(text: str, begin: int) -> tuple[int, int, int] | None:
@@ -159,61 +155,48 @@ def _tags(text: str, begin: int) -> list[_Tag]:
     """All tags in order. Quotation marks hold one if they stand right before it, or after it and close another."""
     tags: list[_Tag] = []
     at, marks = begin, Counter[str]()
-    for found in TAG.finditer(text, begin):
-        line = text.rfind("\n", at, found.start()) + 1
+    for tag in TAG.finditer(text, begin):
+        line = text.rfind("\n", at, tag.start()) + 1
         if line:
             at, marks = line, Counter()
-        marks.update({mark: text.count(mark, at, found.start()) for mark in QUOTES})
-        at = found.start()
-        before, after = text[max(at - 1, 0) : at], text[found.end() : found.end() + 1]
+        marks.update({mark: text.count(mark, at, tag.start()) for mark in QUOTES})
+        at = tag.start()
+        before, after = text[max(at - 1, 0) : at], text[tag.end() : tag.end() + 1]
         held = bool(before) and before in QUOTES
         closed = bool(after) and after in QUOTES and (after in _CLOSING_QUOTES or marks[after] % 2 == 1)
-        tags.append(_Tag(found.start(), found.end(), found["open"] is not None, held or closed))
+        tags.append(_Tag(tag.start(), tag.end(), tag["open"] is not None, held or closed))
     return tags
 
 
-class _Closings:
-    """Which closing tag ends a thought: the one that balances its opening, else the next one.
+def _closings(tags: list[_Tag]) -> dict[int, _Tag | None]:
+    """What closes the thought of each opening tag, by where that begins.
 
-    Args:
-        tags: those that count, in order.
-        others: all there are, the last resort.
+    It is the tag that balances it, else the next closing one; those in quotation marks are the last resort.
     """
-
-    def __init__(self, tags: list[_Tag], others: list[_Tag]) -> None:
-        self._balancing: dict[int, _Tag] = {}
-        waiting: list[_Tag] = []
-        for tag in tags:
-            if tag.opening:
-                waiting.append(tag)
-            elif waiting:
-                self._balancing[waiting.pop().start] = tag
-        self._opened = {tag.start: tag for tag in others if tag.opening}
-        self._each = [[tag for tag in some if not tag.opening] for some in (tags, others)]
-        self._starts = [[tag.start for tag in closings] for closings in self._each]
-
-    def opened_at(self, place: int) -> _Tag | None:
-        """The opening tag that stands at a place."""
-        return self._opened.get(place)
-
-    def of(self, opened: _Tag) -> _Tag | None:
-        """What closes the thought that a tag opens; None where nothing does."""
-        if opened.start in self._balancing:
-            return self._balancing[opened.start]
-        for closings, starts in zip(self._each, self._starts, strict=True):
-            following = bisect.bisect_left(starts, opened.end)
-            if following < len(closings):
-                return closings[following]
-        return None
+    closings: dict[int, _Tag | None] = {}
+    waiting: list[_Tag] = []
+    for tag in tags:
+        if tag.opening and not tag.quoted:
+            waiting.append(tag)
+        elif waiting and not tag.quoted:
+            closings[waiting.pop().start] = tag
+    following: _Tag | None = None
+    bare: _Tag | None = None
+    for tag in reversed(tags):
+        if tag.opening:
+            closings.setdefault(tag.start, bare or following)
+        else:
+            following, bare = tag, bare if tag.quoted else tag
+    return closings
 
 
 def _without_later(text: str, at: int, bare: list[_Tag], thoughts: list[str], cut: bool) -> Iterator[str]:
     """The text from a place on without thinking further down; what is taken out joins the thoughts."""
-    closings = _Closings(bare, bare)
+    closings = _closings(bare)
     for opened in bare:
         if not opened.opening or opened.start < at:
             continue
-        closing = closings.of(opened)
+        closing = closings[opened.start]
         if closing is None and not cut:
             continue
         yield text[at : opened.start]
@@ -244,18 +227,15 @@ def _fences(text: str) -> list[tuple[int, int]]:
 
 def _within(spans: list[tuple[int, int]], place: int) -> bool:
     """Whether one of these spans, which are in order, holds a place."""
-    before = bisect.bisect_right(spans, (place, len(spans) and spans[-1][1])) - 1
-    return before >= 0 and spans[before][0] <= place < spans[before][1]
+    before = bisect.bisect_right(spans, place, key=lambda span: span[0]) - 1
+    return before >= 0 and place < spans[before][1]
 
 
 def _is_code_or_data(text: str) -> bool:
     """Whether the whole text is a Python program or JSON, whose strings may say what they like."""
-    try:
+    with suppress(ValueError, RecursionError):
         json.loads(text)
         return True
-    except (ValueError, RecursionError):
-        pass
-    try:
+    with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
         return bool(ast.parse(text).body)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
+    return False

@@ -74,17 +74,17 @@ class ThinkingFilter:
                 if self._answering and not self._thought and not self._unsure:
                     yield "".join(self._blanks)
                 continue
-            found = TAG.search(text, at)
-            plain = _partial(text, at) if found is None else found.start()
+            tag = TAG.search(text, at)
+            plain = _partial(text, at) if tag is None else tag.start()
             if self._answering:
                 yield text[at:plain]
             self._before = text[plain - 1] if plain > at else self._before
-            if found is None or found.end() == len(text):  # what stands behind a tag may be a quotation mark
+            if tag is None or tag.end() == len(text):  # what stands behind a tag may be a quotation mark
                 self._ahead = text[plain:]
                 return
-            at = self._pass(found, text)
+            at = self._pass(tag, text)
             if self._answering and not self._unsure:
-                yield found[0]
+                yield tag[0]
 
     def _pass(self, tag: re.Match[str], text: str) -> int:
         """Judges a tag by what stands around it; returns where the text goes on."""
@@ -116,6 +116,4 @@ def _may_be_tag(text: str, at: int) -> bool:
 def _partial(text: str, at: int) -> int:
     """Where the last text begins that may become a tag; the end of the text where none may."""
     start = max(at, len(text) - _LONGEST_TAG)
-    return next(
-        (found.start() for found in _TAG_STARTS.finditer(text, start) if _may_be_tag(text, found.start())), len(text)
-    )
+    return next((tag.start() for tag in _TAG_STARTS.finditer(text, start) if _may_be_tag(text, tag.start())), len(text))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -18,45 +18,35 @@ UNSEEN_REPLY = 32_768
 
 
 UNREADABLE = {"input_tokens": -1, "output_tokens": -1, "total_tokens": -1}
-"""What stands for an account that cannot be read, so that it is told from none."""
+"""What stands for an account that cannot be read, unlike none."""
 
 
 class Reports:
     """The reports of usage in the messages of one call.
 
     LangChain's rule is that the reports of a stream's chunks add up. Servers that report in every chunk count from the
-    beginning each time; they are told by the prompt, which they count more than once.
+    beginning each time; they are known by the prompt, which they count more than once.
     """
 
     def __init__(self) -> None:
-        self._reports: list[tuple[int, int, int]] = []
-        self._sound = True
+        self._reports: list[tuple[int, int, int] | None] = []
 
     def add(self, metadata: Any) -> None:
         """Takes in one message's `usage_metadata`; None is no report."""
-        if metadata is None:
-            return
-        if not isinstance(metadata, Mapping):
-            self._sound = False
-            return
-        details = metadata.get("input_token_details")
-        prompt, completion = token_count(metadata.get("input_tokens")), token_count(metadata.get("output_tokens"))
-        cached = token_count(details.get("cache_read") or 0) if isinstance(details, Mapping) else 0
-        if prompt is None or completion is None or cached is None:
-            self._sound = False
-        else:
-            self._reports.append((prompt, completion, cached))
+        if metadata is not None:
+            self._reports.append(_report(metadata))
 
     def usage(self, request: Request, text: str) -> Usage:
         """What the call cost in tokens, marked where it is an estimate."""
         return self._reported(request, text) or estimate(request, text)
 
     def _reported(self, request: Request, text: str) -> Usage | None:
-        reports = self._reports
-        if not self._sound or not reports:
+        reports = [report for report in self._reports if report is not None]
+        if not reports or len(reports) < len(self._reports):
             return None
         if sum(prompt > 0 for prompt, _, _ in reports) > 1:
-            if any(late < early for early, late in _successive(reports)):
+            pairs = (zip(early, late, strict=True) for early, late in pairwise(reports))
+            if any(late < early for pair in pairs for early, late in pair):
                 return None
             reports = reports[-1:]
         prompt, completion, cached = (sum(counts) for counts in zip(*reports, strict=True))
@@ -76,10 +66,14 @@ def estimate(request: Request, text: str) -> Usage:
     )
 
 
-def _successive(reports: list[tuple[int, int, int]]) -> Iterator[tuple[int, int]]:
-    """Each count beside the same count of the next report."""
-    for one, other in pairwise(reports):
-        yield from zip(one, other, strict=True)
+def _report(metadata: Any) -> tuple[int, int, int] | None:
+    """Tokens of the prompt, of the completion, and of the prompt's cached part; None where they cannot be read."""
+    if not isinstance(metadata, Mapping):
+        return None
+    details = metadata.get("input_token_details")
+    prompt, completion = token_count(metadata.get("input_tokens")), token_count(metadata.get("output_tokens"))
+    cached = token_count(details.get("cache_read") or 0) if isinstance(details, Mapping) else 0
+    return None if prompt is None or completion is None or cached is None else (prompt, completion, cached)
 
 
 def _possible(request: Request, text: str, prompt: int, completion: int, cached: int) -> bool:

@@ -1,4 +1,4 @@
-"""Completions: what a client library's chat completions give back, read as one choice and with its errors told.
+"""Completions: what a client library's chat completions give back, read as one choice, errors included.
 
 `ChatOpenAI` and `ChatGroq` take the first choice of each chunk, whichever that is; they see neither an error that came
 with status 200, nor a whole completion where a stream was asked for.
@@ -7,7 +7,7 @@ with status 200, nor a whole completion where a stream was asked for.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from pilotage.agent.models.transport.retry import ServerError
@@ -19,47 +19,32 @@ if TYPE_CHECKING:
 class FirstChoice:
     """Chat completions whose answers have their first choice alone; chunks come as plain data."""
 
-    def __init__(self, completions: Any) -> None:
+    def __init__(self, completions: Any, *, raw: bool = False) -> None:
         self._completions = completions
+        self._raw = raw
 
     async def create(self, **payload: Any) -> Any:
-        """What the endpoint answers.
-
-        Raises:
-            ServerError: it answered with an error.
-        """
+        """What the endpoint answers; raises ServerError where that is an error."""
         answer = await self._completions.create(**payload)
-        if not payload.get("stream"):
-            return _first_of(answer)
-        return _Stream(answer)
+        read = _Stream if payload.get("stream") else _first_of
+        return _Response(answer, read) if self._raw else read(answer)
 
     @property
-    def with_raw_response(self) -> _Raw:
-        """The same, with the response that holds the answer."""
-        return _Raw(self._completions.with_raw_response)
+    def with_raw_response(self) -> FirstChoice:
+        """The same, with the response that parses to the answer."""
+        return FirstChoice(self._completions.with_raw_response, raw=True)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._completions, name)
 
 
-class _Raw:
-    """Chat completions that give the response, and the answer when they are asked to parse it."""
-
-    def __init__(self, completions: Any) -> None:
-        self._completions = completions
-
-    async def create(self, **payload: Any) -> Any:
-        return _Response(await self._completions.create(**payload), streaming=bool(payload.get("stream")))
-
-
 class _Response:
-    def __init__(self, response: Any, *, streaming: bool) -> None:
+    def __init__(self, response: Any, read: Callable[[Any], Any]) -> None:
         self._response = response
-        self._streaming = streaming
+        self._read = read
 
     def parse(self) -> Any:
-        answer = self._response.parse()
-        return _Stream(answer) if self._streaming else _first_of(answer)
+        return self._read(self._response.parse())
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._response, name)
@@ -91,35 +76,30 @@ class _Stream:
             yield _as_chunk(json.loads(await response.aread()))
             return
         async for chunk in self._stream:
-            plain = _plain(chunk)
-            _look_for_error(plain)
-            chosen = _only_first(plain)
-            if chosen is not None:
+            if (chosen := _only_first(_no_error(chunk))) is not None:
                 yield chosen
-
-
-def _plain(answer: Any) -> Any:
-    """An answer as plain data; without a warning where its types are wrong."""
-    return answer.model_dump(warnings=False) if hasattr(answer, "model_dump") else answer
 
 
 def _first_of(answer: Any) -> Any:
     """A whole answer with its first choice alone."""
-    plain = _plain(answer)
-    _look_for_error(plain)
+    plain = _no_error(answer)
     choices = plain.get("choices") if isinstance(plain, Mapping) else None
     if not isinstance(choices, list) or len(choices) < 2:
         return answer
     return _only_first(plain) or answer
 
 
-def _look_for_error(plain: Any) -> None:
-    """Raises what a server says instead of a reply: under `error`, as such an object, or as a message alone."""
-    if not isinstance(plain, Mapping) or plain.get("choices"):
-        return
-    error = plain.get("error")
-    if error or plain.get("object") == "error" or isinstance(plain.get("message"), str):
-        raise ServerError(error or dict(plain))
+def _no_error(answer: Any) -> Any:
+    """An answer as plain data, without a warning where its types are wrong.
+
+    Raises ServerError for what a server says instead: under `error`, as such an object, or as a message alone.
+    """
+    plain = answer.model_dump(warnings=False) if hasattr(answer, "model_dump") else answer
+    if isinstance(plain, Mapping) and not plain.get("choices"):
+        error = plain.get("error")
+        if error or plain.get("object") == "error" or isinstance(plain.get("message"), str):
+            raise ServerError(error or dict(plain))
+    return plain
 
 
 def _only_first(plain: Any) -> Any:
@@ -133,8 +113,7 @@ def _only_first(plain: Any) -> Any:
 
 def _as_chunk(plain: Any) -> Any:
     """A whole completion as the one chunk of a stream."""
-    _look_for_error(plain)
-    whole = _only_first(plain)
+    whole = _only_first(_no_error(plain))
     if not isinstance(whole, Mapping) or not isinstance(whole.get("choices"), list):
         raise ValueError("it sent JSON and no stream, and that is no completion")
     choices = [{**choice, "delta": choice.get("message")} for choice in whole["choices"] if isinstance(choice, Mapping)]

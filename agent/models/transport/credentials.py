@@ -8,10 +8,8 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from pilotage.agent.models.reply import Reply
+from pilotage.agent.models.transport.pooling import http_client
 from pilotage.common.redaction import is_credential, redact, remember, remember_address
-
-CLIENT_WITHIN = 3
-"""How deep a library's objects hold the HTTP client, each as `_client` of the one outside."""
 
 
 def remember_keys(model: Any) -> None:
@@ -19,16 +17,15 @@ def remember_keys(model: Any) -> None:
 
     Some are had only when they are sent: where a function gives the key.
     """
-    held = list(_held(model, set()))
-    for name, value, in_headers in held:
+    for name, value, in_headers in list(_held(model, set())):
         if isinstance(value, SecretStr):
             remember(value.get_secret_value())
         elif isinstance(value, str) and "://" in value:
             remember_address(value)
         elif isinstance(value, str) and (is_credential(name) or (in_headers and is_credential(name, anywhere=True))):
             _remember_header(value)
-        elif (hooks := _request_hooks(value)) is not None and _note not in hooks:
-            hooks.append(_note)
+        elif (client := http_client(value)) is not None and _note not in client.event_hooks["request"]:
+            client.event_hooks["request"].append(_note)
 
 
 def without_keys(reply: Reply) -> Reply:
@@ -53,18 +50,6 @@ def _held(holder: Any, seen: set[int], name: str = "", in_headers: bool = False)
             yield from _held(value, seen, name, in_headers)
     else:
         yield name, holder, in_headers
-
-
-def _request_hooks(value: Any) -> list[Any] | None:
-    """What an asynchronous HTTP client, inside a library's own, calls before each request."""
-    for _ in range(CLIENT_WITHIN):
-        if type(value).__module__ == "builtins":
-            return None
-        if any(kind.__name__ == "AsyncClient" and kind.__module__.startswith("httpx") for kind in type(value).__mro__):
-            hooks: list[Any] = value.event_hooks["request"]
-            return hooks
-        value = getattr(value, "_client", None)
-    return None
 
 
 async def _note(request: Any) -> None:

@@ -20,14 +20,10 @@ class CancelledFromWithin(ConnectionError):
 
 
 async def within(seconds: float | None, work: Coroutine[Any, Any, T]) -> T:
-    """What `work` returns or raises, if it does so in time.
+    """What `work` returns or raises, if it does so in time; None waits as long as it takes.
 
     The work runs as a task of its own, so neither its deadline nor the cancellation of its caller depends on it: the
     caller leaves, and the task is cancelled until it ends.
-
-    Args:
-        seconds: how long to wait; None waits as long as it takes.
-        work: what to do.
 
     Raises:
         TimeoutError: the time is up.

@@ -44,11 +44,7 @@ class Garbled(ValueError):
 
 
 class Reading:
-    """What may be read for one call, and whether its stream came to its end.
-
-    Args:
-        limit: bytes of a body, unpacked.
-    """
+    """What may be read for one call, in bytes of the unpacked body, and whether its stream came to its end."""
 
     def __init__(self, limit: int = READ_BYTES) -> None:
         self.limit = limit
@@ -89,24 +85,16 @@ async def _ask_for_known_encodings(request: Any) -> None:
 async def _watch(response: Any) -> None:
     """Stays on the host that was asked, and limits what is read of the body."""
     if response.has_redirect_location:
-        _stay(response)
+        asked, target = response.url, response.url.join(response.headers["location"])
+        if (asked.scheme, asked.host, asked.port) != (target.scheme, target.host, target.port):
+            port = "" if target.port is None else f":{target.port}"
+            origin = f"{target.scheme}://{target.host}{port}"
+            raise Elsewhere(f"redirects to {origin}{redact(target.path)[:SHOWN]}, another address")
     encoding = response.headers.pop("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "", "gzip", "x-gzip", "deflate"):
         raise Garbled(f"the body is packed as '{redact(encoding)[:40]}', which nobody asked for")
-    packed = encoding not in ("identity", "")
-    reading = current.get() or Reading()
-    response.stream = _stream_like(response.stream, _pieces(response.stream, packed, reading))
-
-
-def _stay(response: Any) -> None:
-    asked, target = response.url, response.url.join(response.headers["location"])
-    if (asked.scheme, asked.host, asked.port) != (target.scheme, target.host, target.port):
-        raise Elsewhere(f"redirects to {_origin(target)}{redact(target.path)[:SHOWN]}, another address")
-
-
-def _origin(url: Any) -> str:
-    port = "" if url.port is None else f":{url.port}"
-    return f"{url.scheme}://{url.host}{port}"
+    pieces = _pieces(response.stream, encoding not in ("identity", ""), current.get() or Reading())
+    response.stream = _watched(type(response.stream).__mro__)(response.stream, pieces)
 
 
 async def _pieces(stream: Any, packed: bool, reading: Reading) -> AsyncIterator[bytes]:
@@ -135,15 +123,10 @@ async def _unpacked(stream: Any) -> AsyncIterator[bytes]:
         raise Garbled(f"the body cannot be unpacked ({error})") from error
 
 
-def _stream_like(original: Any, pieces: AsyncIterator[bytes]) -> Any:
-    """A body of the class that the client's library wants, over other bytes."""
-    base = next(kind for kind in type(original).__mro__ if kind.__name__ == "AsyncByteStream")
-    return _watched(base)(original, pieces)
-
-
 @cache
-def _watched(base: Any) -> Any:
-    """The class of such bodies for one library."""
+def _watched(kinds: tuple[type, ...]) -> Any:
+    """A body of the class that the client's library wants, over other bytes; one class for each of the library's."""
+    base: Any = next(base for base in kinds if base.__name__ == "AsyncByteStream")
 
     class Watched(base):  # type: ignore[misc]
         def __init__(self, original: Any, pieces: AsyncIterator[bytes]) -> None:

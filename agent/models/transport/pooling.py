@@ -7,13 +7,13 @@ connections are closed after each call.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from pilotage.agent.models.transport.retry import causes
 
 CLOSE = {"Connection": "close"}
-FOUND_WITHIN = 2
+CLIENT_WITHIN = 3
+"""How deep a library's objects hold the HTTP client, each as `_client` of the one outside."""
 _SIGNS = ("loop is closed", "different event loop", "different loop")
 
 
@@ -25,7 +25,7 @@ def takes_headers(model: Any) -> bool:
 def keep_none(model: Any) -> None:
     """Lets the HTTP clients inside a model say `CLOSE`, where its calls cannot."""
     if not takes_headers(model):
-        for client in _http_clients(model, FOUND_WITHIN):
+        for client in filter(None, map(http_client, parts_of(model))):
             client.headers.update(CLOSE)
 
 
@@ -36,11 +36,18 @@ def met_another_loop(error: BaseException) -> bool:
     )
 
 
-def _http_clients(holder: Any, depth: int) -> Iterator[Any]:
-    held = [*getattr(holder, "__dict__", {}).values(), *(getattr(holder, "__pydantic_private__", None) or {}).values()]
-    for value in held:
-        kinds = type(value).__mro__
+def parts_of(model: Any) -> list[Any]:
+    """The objects that a model holds, its private ones among them."""
+    return [*vars(model).values(), *(getattr(model, "__pydantic_private__", None) or {}).values()]
+
+
+def http_client(holder: Any) -> Any:
+    """The asynchronous HTTP client that an object is, or has inside; None where it has none."""
+    for _ in range(CLIENT_WITHIN):
+        kinds = type(holder).__mro__
+        if type(holder).__module__ == "builtins":
+            return None
         if any(kind.__name__ == "AsyncClient" and kind.__module__.startswith("httpx") for kind in kinds):
-            yield value
-        elif depth > 1 and type(value).__name__ in ("AsyncClient", "Client"):
-            yield from _http_clients(value, depth - 1)
+            return holder
+        holder = getattr(holder, "_client", None)
+    return None

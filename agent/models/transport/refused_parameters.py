@@ -21,9 +21,9 @@ UNNAMED_STATUS = frozenset({400, 422})
 READ_CHARACTERS = 4_000
 READ_DEPTH = 8
 
-_LIMIT_WORDS = (*LIMIT_NAMES, "maxOutputTokens", "maxTokens")
+_LIMITS = frozenset(LIMIT_NAMES)
 WORDS: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(LIMIT_NAMES, _LIMIT_WORDS),
+    **dict.fromkeys(LIMIT_NAMES, (*LIMIT_NAMES, "maxOutputTokens", "maxTokens")),
     "temperature": ("temperature",),
     "seed": ("seed", "random_seed", "randomSeed"),
     "stop": ("stop", "stop_sequences", "stopSequences"),
@@ -78,13 +78,7 @@ class Refusal:
 
 
 def refusal_in(error: BaseException, sent: CallArguments, limit: int) -> Refusal:
-    """What an error refuses of a request; nothing where it is about something else.
-
-    Args:
-        error: what the call raised.
-        sent: what was sent.
-        limit: the token limit in it.
-    """
+    """What an error refuses of what was sent with this token limit; nothing where it is about something else."""
     carries = sent.carries
     unexpected = _UNEXPECTED.search(str(error)) if isinstance(error, TypeError) else None
     if unexpected is not None:
@@ -92,79 +86,47 @@ def refusal_in(error: BaseException, sent: CallArguments, limit: int) -> Refusal
         return Refusal(frozenset({"arguments"}) if unknown & sent.movable else unknown)
     failure = diagnose(error)
     if failure is None:
-        return Refusal(frozenset(_named_by(_forbidden_fields(error), carries)))
+        return Refusal(_named_by(_forbidden_fields(error), carries))
     if failure.status not in REFUSED_STATUS and not failure.answered:
         return Refusal()
-    complaint = _Complaint.of(error)
-    named = _named_by(complaint.fields, carries) or _mentioned(complaint.text, carries)
-    limits = named & frozenset(LIMIT_NAMES)
-    if limits and not complaint.about_parameters and (numbers := complaint.numbers):
-        # It knows the parameter and complains about its value.
-        named -= limits
-        if named:
-            return Refusal(frozenset(named))
-        if (room := complaint.room(limit)) is not None:
+    entries = [entry for body in _bodies(error) for entry in _entries(body)]
+    text = "\n".join([str(error), *(value for _, value in entries)])[:READ_CHARACTERS]
+    fields = {value for key, value in entries if key in _NAMING_KEYS}
+    codes = {value for key, value in entries if key in _CODE_KEYS}
+    named = _named_by(fields, carries) or _mentioned(text, carries)
+    about_a_value = not any("parameter" in code or code == "extra_forbidden" for code in codes)
+    if named & _LIMITS and about_a_value and (numbers := _numbers(text)):
+        if named - _LIMITS:
+            return Refusal(named - _LIMITS)
+        if _SHARED.search(text) and (room := _room(numbers, limit)) is not None:
             return Refusal(room=room)
         return Refusal(most_tokens=max((number for number in numbers if number < limit), default=None))
     if named:
-        return Refusal(frozenset(named))
-    if failure.status in UNNAMED_STATUS and not complaint.fields:
-        guessed_at = carries - (frozenset(LIMIT_NAMES) & sent.movable)  # a field of its class has no other name to try
-        return Refusal(next((found for guess in GUESSES if (found := guess & guessed_at)), frozenset()))
+        return Refusal(named)
+    if failure.status in UNNAMED_STATUS and not fields:
+        guessed_at = carries - (_LIMITS & sent.movable)  # a field of its class has no other name to try
+        return Refusal(next((hit for guess in GUESSES if (hit := guess & guessed_at)), frozenset()))
     return Refusal()
 
 
-@dataclass(frozen=True)
-class _Complaint:
-    """What an error says: the fields it names as such, and all its text."""
+def _room(numbers: list[int], limit: int) -> int | None:
+    """What the model's context has left beside this prompt, below a limit; None where the numbers do not tell.
 
-    fields: frozenset[str]
-    codes: frozenset[str]
-    text: str
+    Such an error names the context's length, the prompt's, and maybe the sum of what was asked for.
+    """
+    sums = {number for number in numbers if number - limit in numbers}
+    lengths = {number for number in numbers if number != limit or numbers.count(limit) > 1} - sums
+    prompts = {number - limit for number in sums} or lengths - {max(lengths, default=0)}
+    if not prompts:
+        return None
+    left = max(lengths) - max(prompts)
+    return left if 0 < left < limit else None
 
-    @classmethod
-    def of(cls, error: BaseException) -> _Complaint:
-        fields: set[str] = set()
-        codes: set[str] = set()
-        texts = [str(error)]
-        for body in _bodies(error):
-            for key, value in _entries(body):
-                if key in _NAMING_KEYS:
-                    fields.add(value)
-                elif key in _CODE_KEYS:
-                    codes.add(value)
-                texts.append(value)
-        return cls(frozenset(fields), frozenset(codes), "\n".join(texts)[:READ_CHARACTERS])
 
-    @property
-    def about_parameters(self) -> bool:
-        """Whether it says itself that a parameter is the matter, and not its value."""
-        return any("parameter" in code or code == "extra_forbidden" for code in self.codes)
-
-    @property
-    def numbers(self) -> frozenset[int]:
-        """Numbers of two digits and more, beside those that are part of a name or the status."""
-        return frozenset(self._each_number())
-
-    def room(self, limit: int) -> int | None:
-        """What the model's context has left beside this prompt, below a limit; None where it is not about that.
-
-        Such an error names the context's length, the prompt's, and maybe the sum of what was asked for.
-        """
-        if _SHARED.search(self.text) is None:
-            return None
-        numbers = self._each_number()
-        sums = {number for number in numbers if number - limit in numbers}
-        lengths = {number for number in numbers if number != limit or numbers.count(limit) > 1} - sums
-        prompts = {number - limit for number in sums} or lengths - {max(lengths, default=0)}
-        if not prompts:
-            return None
-        left = max(lengths) - max(prompts)
-        return left if 0 < left < limit else None
-
-    def _each_number(self) -> list[int]:
-        found = re.findall(r"(?<![\w.-])(\d[\d,]{1,8})(?![\w-])(?!\.\d)", self.text)
-        return [number for text in found if (number := int(text.replace(",", ""))) not in REFUSED_STATUS]
+def _numbers(text: str) -> list[int]:
+    """Numbers of two digits and more, beside those that are part of a name or the status."""
+    digits = re.findall(r"(?<![\w.-])(\d[\d,]{1,8})(?![\w-])(?!\.\d)", text)
+    return [number for one in digits if (number := int(one.replace(",", ""))) not in REFUSED_STATUS]
 
 
 def _bodies(error: BaseException) -> Iterator[Any]:
@@ -204,20 +166,19 @@ def _entries(body: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, st
 def _forbidden_fields(error: BaseException) -> frozenset[str]:
     """Fields that a client library's own model of the request does not have."""
     errors = getattr(error, "errors", None)
-    if not callable(errors):
-        return frozenset()
-    found = errors()
-    if not isinstance(found, list):
-        return frozenset()
-    entries = [entry for entry in found if isinstance(entry, Mapping) and entry.get("type") == "extra_forbidden"]
-    return frozenset(str(place[-1]) for entry in entries if (place := entry.get("loc")))
+    entries = errors() if callable(errors) else None
+    return frozenset(
+        str(place[-1])
+        for entry in (entries if isinstance(entries, list) else ())
+        if isinstance(entry, Mapping) and entry.get("type") == "extra_forbidden" and (place := entry.get("loc"))
+    )
 
 
 def _named_by(fields: Iterable[str], carries: frozenset[str]) -> frozenset[str]:
     """Features that an error's fields name: `temperature`, `response_format.json_schema`, `messages[0].role`."""
     names: set[str] = set()
     for field in fields:
-        names.update(part for part in re.split(r"[^\w]+", field) if part)
+        names.update(re.findall(r"\w+", field))
         if field.startswith("messages") and field.endswith("role"):
             names.add("system")
     return frozenset(feature for feature in carries & WORDS.keys() if names & set(WORDS[feature]))
@@ -225,10 +186,10 @@ def _named_by(fields: Iterable[str], carries: frozenset[str]) -> frozenset[str]:
 
 def _mentioned(text: str, carries: frozenset[str]) -> frozenset[str]:
     """Features whose name stands in a text as a word of its own."""
-    found = set()
-    for feature in carries & WORDS.keys():
-        if any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.I) for word in WORDS[feature]):
-            found.add(feature)
-    if "system" in found and re.search(r"(?<!\w)roles?(?!\w)", text, re.I) is None:
-        found.discard("system")  # every other sentence speaks of a system
-    return frozenset(found)
+
+    def stands(*words: str) -> bool:
+        return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.I) for word in words)
+
+    named = {feature for feature in carries & WORDS.keys() if stands(*WORDS[feature])}
+    # Every other sentence speaks of a system.
+    return frozenset(named if stands("role", "roles") else named - {"system"})

@@ -9,7 +9,7 @@ import random
 import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pilotage.common.redaction import redact_message
@@ -23,8 +23,6 @@ UNREACHED = frozenset({"ConnectError", "ConnectTimeout", "ClientConnectorError",
 """Nobody was there to read the request."""
 OF_ENDPOINT = frozenset({401, 402, 403, 404, 405, 407, 410, 429})
 """Statuses that every other request would meet too: the key, the model's name, the address, the quota."""
-NO_STREAM = frozenset({"SSEError"})
-"""Of httpx-sse: a class of the transport's errors for a body that did arrive."""
 TRANSPORT_ERRORS = frozenset({"TransportError", "APIConnectionError", "ClientConnectionError"})
 
 
@@ -49,11 +47,7 @@ class RetryPolicy:
 
 
 class ServerError(Exception):
-    """An error that a server sent where a reply should stand, with a status that says that all is well.
-
-    Args:
-        body: what it sent.
-    """
+    """An error that a server sent where a reply should stand, with a status that says that all is well."""
 
     def __init__(self, body: Any) -> None:
         message = body.get("message") if isinstance(body, Mapping) else body
@@ -77,11 +71,6 @@ class Failure:
     answered: bool = False
 
     @property
-    def final(self) -> Failure:
-        """This, after which nothing is tried again."""
-        return replace(self, retryable=False)
-
-    @property
     def of_endpoint(self) -> bool:
         """Whether every other request would meet it too; of other failures this request may be the cause."""
         return not self.reached or self.status in OF_ENDPOINT
@@ -101,13 +90,15 @@ def diagnose(error: BaseException) -> Failure | None:
         if is_no_stream(cause):
             return None
         if isinstance(cause, TimeoutError | ConnectionError) or _kinds(cause) & TRANSPORT_ERRORS:
-            return Failure(None, True, None, detail, reached=not any(map(_is_unreached, causes(error))))
+            # Some libraries make a bare `ConnectionError` of it, and none of a connection that breaks later.
+            unreached = any(_kinds(one) & UNREACHED or type(one) is ConnectionError for one in causes(error))
+            return Failure(None, True, None, detail, reached=not unreached)
     return None
 
 
 def is_no_stream(error: BaseException) -> bool:
-    """Whether something else came where a stream of events was asked for."""
-    return bool(_kinds(error) & NO_STREAM)
+    """Whether something else came where a stream was asked for: httpx-sse makes a transport error of a body's kind."""
+    return "SSEError" in _kinds(error)
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -121,11 +112,6 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _kinds(error: BaseException) -> set[str]:
     return {kind.__name__ for kind in type(error).__mro__}
-
-
-def _is_unreached(error: BaseException) -> bool:
-    # Some libraries make a bare `ConnectionError` of it, and none of a connection that breaks later.
-    return bool(_kinds(error) & UNREACHED) or type(error) is ConnectionError
 
 
 def _status(error: BaseException) -> int | None:

@@ -9,7 +9,7 @@ import httpx
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_openai import ChatOpenAI
 from openai import BaseModel as ServerReply
-from pydantic import model_validator
+from pydantic import SecretStr, model_validator
 
 from pilotage.agent.models.parsing.token_usage import UNREADABLE
 from pilotage.agent.models.transport.completions import FirstChoice
@@ -30,21 +30,36 @@ class ServedChat(ChatOpenAI):
         self.async_client = FirstChoice(self.async_client)
         return self
 
+    async def speaks_gbnf(self) -> bool:
+        """Whether a llama.cpp server is behind this address, so that it takes GBNF grammars.
+
+        Others ignore an unknown `grammar` field without a word, so it has to be asked. An endpoint that does not
+        answer counts as one that does not: the call itself will tell what is wrong with it.
+        """
+        unusable = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, Elsewhere, Overlong)
+        nonsense = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+        try:
+            return await within(PROBE_SECONDS, self._is_llamacpp())
+        except (*unusable, *nonsense):
+            return False
+
+    async def _is_llamacpp(self) -> bool:
+        assert self.openai_api_base is not None and isinstance(self.openai_api_key, SecretStr)
+        headers = {"Authorization": f"Bearer {self.openai_api_key.get_secret_value()}"}
+        async with httpx.AsyncClient(timeout=PROBE_SECONDS, event_hooks=hooks()) as client:
+            models = (await client.get(f"{self.openai_api_base.rstrip('/')}/models", headers=headers)).json()["data"]
+            return bool(models) and models[0].get("owned_by") == "llamacpp"
+
     def _create_chat_result(
         self, response: dict[str, Any] | ServerReply, generation_info: dict[str, Any] | None = None
     ) -> ChatResult:
-        usage = response.get("usage") if isinstance(response, dict) else getattr(response, "usage", None)
-        readable = _is_readable(usage.model_dump(warnings=False) if isinstance(usage, ServerReply) else usage)
-        if not readable:
-            without = {"usage": None}
-            response = response | without if isinstance(response, dict) else response.model_copy(update=without)
-        result = super()._create_chat_result(response, generation_info)
-        if not readable:
-            for generation in result.generations:
-                generation.message.usage_metadata = UNREADABLE  # type: ignore[attr-defined]
         answer = response if isinstance(response, dict) else response.model_dump(warnings=False)
+        readable = _is_readable(answer.get("usage"))
+        result = super()._create_chat_result(answer if readable else {**answer, "usage": None}, generation_info)
         for generation in result.generations[:1]:
-            generation.message.additional_kwargs |= _thinking(answer, "message")
+            generation.message.additional_kwargs |= _beside(answer, "message")
+            if not readable:
+                generation.message.usage_metadata = UNREADABLE  # type: ignore[attr-defined]
         return result
 
     def _convert_chunk_to_generation_chunk(
@@ -55,9 +70,7 @@ class ServedChat(ChatOpenAI):
             chunk = {**chunk, "usage": None}
         converted = super()._convert_chunk_to_generation_chunk(chunk, default_chunk_class, base_generation_info)
         if converted is not None:
-            if refusal := _refusal(chunk):
-                converted.message.additional_kwargs["refusal"] = refusal
-            converted.message.additional_kwargs |= _thinking(chunk, "delta")
+            converted.message.additional_kwargs |= _beside(chunk, "delta")
             if not readable:
                 converted.message.usage_metadata = UNREADABLE  # type: ignore[attr-defined]
         return converted
@@ -69,48 +82,19 @@ def _is_readable(usage: Any) -> bool:
         return True
     if not isinstance(usage, Mapping):
         return False
-    details = [usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")]
     counts = [value for name, value in usage.items() if name.endswith("_tokens")]
-    for detail in details:
+    for detail in (usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")):
         if not isinstance(detail, Mapping | None):
             return False
         counts += (detail or {}).values()
     return all(count is None or type(count) is int for count in counts)
 
 
-def _thinking(answer: Mapping[str, Any], part: str) -> dict[str, str]:
-    """What a server sent beside the text of its first choice, under either name that servers have for it."""
+def _beside(answer: Mapping[str, Any], part: str) -> dict[str, str]:
+    """What a server sent beside the text of its first choice: a refusal; thinking, under either of two names."""
     choices = answer.get("choices")
     message = choices[0].get(part) if choices else None
     if not isinstance(message, Mapping):
         return {}
-    thoughts = (message.get(name) for name in ("reasoning_content", "reasoning"))
-    return next(({"reasoning_content": thought} for thought in thoughts if isinstance(thought, str)), {})
-
-
-def _refusal(chunk: dict[str, Any]) -> str | None:
-    choices = chunk.get("choices")
-    delta = choices[0].get("delta") if choices else None
-    refusal = delta.get("refusal") if isinstance(delta, Mapping) else None
-    return refusal if isinstance(refusal, str) else None
-
-
-async def speaks_gbnf(base_url: str, api_key: str) -> bool:
-    """Whether a llama.cpp server is behind this address, so that it takes GBNF grammars.
-
-    Others ignore an unknown `grammar` field without a word, so it has to be asked. An endpoint that does not
-    answer counts as one that does not: the call itself will tell what is wrong with it.
-    """
-    unusable = (httpx.HTTPError, httpx.InvalidURL, TimeoutError, Elsewhere, Overlong)
-    nonsense = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
-    try:
-        return await within(PROBE_SECONDS, _is_llamacpp(f"{base_url.rstrip('/')}/models", api_key))
-    except (*unusable, *nonsense):
-        return False
-
-
-async def _is_llamacpp(url: str, api_key: str) -> bool:
-    headers = {"Authorization": f"Bearer {api_key}"}
-    async with httpx.AsyncClient(timeout=PROBE_SECONDS, event_hooks=hooks()) as client:
-        models = (await client.get(url, headers=headers)).json()["data"]
-        return bool(models) and models[0].get("owned_by") == "llamacpp"
+    names = {"reasoning": "reasoning_content", "reasoning_content": "reasoning_content", "refusal": "refusal"}
+    return {name: text for sent, name in names.items() if isinstance(text := message.get(sent), str)}

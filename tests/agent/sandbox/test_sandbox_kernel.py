@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pilotage.agent.sandbox import Sandbox
-from pilotage.agent.sandbox.interpreter import base_executable
+from pilotage.agent.sandbox.launch import base_executable
 
 # Changes nothing even where it succeeds: mode and times are set to what they are.
 CHANGES = """

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from pilotage.agent.sandbox import Sandbox
-from pilotage.agent.sandbox.interpreter import base_executable
+from pilotage.agent.sandbox.launch import base_executable
 from tests.agent.sandbox.test_sandbox_escapes import descendants
 
 BOTH = pytest.mark.parametrize("mode", ["bubblewrap", "subprocess"])
