@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from pilotage.agent.cli.options import AsJson
+from pilotage.agent.cli.command import AsJson
 from pilotage.agent.cli.terminal import plain, print_json, screen
 
 EXTRAS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pilotage.agent.cli.options import AsJson
+from pilotage.agent.cli.command import AsJson
 from pilotage.agent.cli.terminal import print_json
 
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pilotage.agent.cli.command import App
-from pilotage.agent.cli.options import AsJson
+from pilotage.agent.cli.command import App, AsJson
 from pilotage.agent.cli.terminal import plain, print_json, progress, screen
 
 if TYPE_CHECKING:

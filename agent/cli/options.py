@@ -21,7 +21,6 @@ expert = partial(typer.Option, rich_help_panel=EXPERT)
 run_limit = partial(typer.Option, rich_help_panel=LIMITS)
 for_tasks = partial(typer.Option, rich_help_panel=TASKS)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Force = Annotated[bool, typer.Option("--force", help="Write over what is there.")]
 BankFolder = Annotated[Path, typer.Argument(metavar="BANK", help="Folder of a recorded bank.")]
 CostWeight = Annotated[float, typer.Option(help="What 1,000 tokens are worth, in right answers.")]

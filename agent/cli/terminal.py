@@ -165,21 +165,3 @@ def interruptible(sentence: Callable[[], str]) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise Interrupted(sentence()) from None
-
-
-__all__ = [
-    "counting",
-    "Guarded",
-    "exact_json",
-    "guarded",
-    "interruptible",
-    "plain",
-    "print_json",
-    "print_json_line",
-    "progress",
-    "safe",
-    "say",
-    "screen",
-    "shortened",
-    "unguarded",
-]

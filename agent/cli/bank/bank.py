@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pilotage.agent.cli.bank.score import score
-from pilotage.agent.cli.command import App
-from pilotage.agent.cli.options import AsJson, BankFolder, CostWeight, Force
+from pilotage.agent.cli.command import App, AsJson
+from pilotage.agent.cli.options import BankFolder, CostWeight, Force
 from pilotage.agent.cli.outputs import file_to_write, folder_to_write, keep
 from pilotage.agent.cli.terminal import plain, print_json, print_json_line, screen
 

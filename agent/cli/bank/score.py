@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pilotage.agent.cli.options import AsJson, BankFolder
+from pilotage.agent.cli.command import AsJson
+from pilotage.agent.cli.options import BankFolder
 from pilotage.agent.cli.outputs import file_to_write
 from pilotage.agent.cli.terminal import counting, interruptible, plain, print_json, screen
 

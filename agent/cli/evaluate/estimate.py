@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pilotage.agent.cli.options import AsJson, InSample
+from pilotage.agent.cli.command import AsJson
+from pilotage.agent.cli.options import InSample
 from pilotage.agent.cli.terminal import plain, print_json, screen
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pilotage.agent.cli.options import AsJson, CostWeight, Force, Hyper, InSample, Steps, expert
+from pilotage.agent.cli.command import AsJson
+from pilotage.agent.cli.options import CostWeight, Force, Hyper, InSample, Steps, expert
 from pilotage.agent.cli.outputs import folder_to_write, keep
 from pilotage.agent.cli.terminal import interruptible, plain, print_json, progress, screen
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -13,6 +14,10 @@ from pilotage.agent.cli.memory.options import IndexedStoreOptions
 
 app = App(help="Look at, edit, carry over and check what was learnt.")
 
+HELP = {
+    "forget": "Retire concepts: no search finds them, the history keeps them.",
+    "restore": "Bring retired concepts back, as provisional.",
+}
 for name, command in (
     ("list", read.list_concepts),
     ("show", read.show),
@@ -21,8 +26,8 @@ for name, command in (
     ("add", write.add),
     ("edit", write.edit),
     ("merge", write.merge),
-    ("forget", write.forget),
-    ("restore", write.restore),
+    ("forget", partial(write.change, "forget")),
+    ("restore", partial(write.change, "restore")),
     ("undo", write.undo),
     ("export", files.export),
     ("import", files.import_),
@@ -32,7 +37,7 @@ for name, command in (
     ("stats", care.stats),
     ("doctor", care.doctor),
 ):
-    app.command(name)(command)
+    app.command(name, help=HELP.get(name))(command)
 
 
 @app.command("mcp")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pilotage.memory import ConceptStore
 
 Cause = Annotated[str, typer.Option(help="Why; kept in the history.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a concept, or the start of it.")]
 
 # Names of the embedders whose identity says more than the name that opens them.
 _SPECS = {"all-minilm-l6-v2": "minilm"}
@@ -34,28 +35,22 @@ class StoreOptions:
     ] = None
     namespace: Annotated[str, typer.Option(help="Whose concepts.")] = "default"
 
-    @property
-    def location(self) -> str:
-        """Folder or URL of the memory, from the option, a variable, `pilotage.toml` or the default."""
+    def open(self, *, creates: bool = False) -> ConceptStore:
+        """The store. Without `creates` it must be there already."""
+        return self._open(creates)
+
+    def _open(self, creates: bool, embedder: str | None = None, index: str | None = None) -> ConceptStore:
         from pilotage.agent.cli.assembly import memory_place
         from pilotage.agent.settings import settings_from
+        from pilotage.memory import ConceptStore
 
         settings = settings_from({"memory": self.memory})
         if settings.memory == "none":
             raise UsageError("the memory is set to 'none': name a folder with --memory DIR")
-        return memory_place(settings)
-
-    def open(self, *, creates: bool = False) -> ConceptStore:
-        """The store. Without `creates` it must be there already."""
-        from pilotage.memory import ConceptStore
-
-        return ConceptStore.open(self._require(creates), embedder=None, namespace=self.namespace)
-
-    def _require(self, creates: bool) -> str:
-        location = self.location
+        location = memory_place(settings)
         if not creates and "://" not in location and not (Path(location) / "ledger.sqlite").is_file():
             raise UsageError(f"there is no memory in {location}: `pilotage solve` and `pilotage memory add` make one")
-        return location
+        return ConceptStore.open(location, embedder=embedder, namespace=self.namespace, index=index)
 
     def undo_command(self, run: str) -> str:
         """The command that takes a run back, as it has to be typed."""
@@ -81,13 +76,11 @@ class IndexedStoreOptions(StoreOptions):
 
     def open(self, *, creates: bool = False, embeds: bool = True) -> ConceptStore:
         """The store with the embedder that is named, or else its own; without one unless it `embeds`."""
-        from pilotage.memory import ConceptStore
-
-        location, embedder = self._require(creates), self.embedder if embeds else None
+        embedder = self.embedder
         if embeds and embedder is None:
-            with ConceptStore.open(location, embedder=None, namespace=self.namespace) as store:
+            with self._open(creates) as store:
                 embedder = _own_embedder(store.stats().embedder)
-        return ConceptStore.open(location, embedder=embedder, namespace=self.namespace, index=self.index)
+        return self._open(creates, embedder if embeds else None, self.index)
 
 
 @contextmanager

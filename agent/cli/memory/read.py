@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pilotage.agent.cli.memory.options import IndexedStoreOptions, StoreOptions
+from pilotage.agent.cli.command import Output
+from pilotage.agent.cli.memory.options import Id, IndexedStoreOptions, StoreOptions
 from pilotage.agent.cli.memory.printing import (
     concept_json,
-    event_json,
-    held_json,
     print_concept,
     print_concepts,
     print_events,
     print_held,
     short,
 )
-from pilotage.agent.cli.options import AsJson
-from pilotage.agent.cli.terminal import print_json, screen
+
+if TYPE_CHECKING:
+    from pilotage.agent.cli.screen import Screen
 
 
 def list_concepts(
@@ -33,39 +34,37 @@ def list_concepts(
     offset: Annotated[int, typer.Option(min=0, help="Pass over so many.")] = 0,
     *,
     place: StoreOptions,
-    as_json: AsJson = False,
-) -> None:
+) -> Output:
     """List concepts."""
+    from pilotage.agent.errors import UsageError
+    from pilotage.memory.errors import InvalidConcept
+
     filters: dict[str, Any] = {"kind": kind, "status": status, "sort": sort, "limit": limit, "offset": offset}
     with place.open() as store:
-        found = store.browse(**filters)
+        try:
+            concepts = store.browse(**filters)
+        except InvalidConcept as error:  # a filter is: nothing is written here
+            raise UsageError(str(error)) from None
         total = store.count()
-    if as_json:
-        print_json([concept_json(concept) for concept in found])
-        return
-    console = screen()
-    if not found:
-        console.print("no such concept" if total else "the memory is empty")
-        return
-    print_concepts(console, found)
-    if len(found) == limit and status is None and kind is None and total > offset + limit:
-        console.print(f"[dim]{len(found)} of {total} concepts; --limit and --offset show others[/]")
+
+    def show_page(console: Screen) -> None:
+        if not concepts:
+            console.print("no such concept" if total else "the memory is empty")
+            return
+        print_concepts(console, concepts)
+        if len(concepts) == limit and status is None and kind is None and total > offset + limit:
+            console.print(f"[dim]{len(concepts)} of {total} concepts; --limit and --offset show others[/]")
+
+    return Output([concept.model_dump(mode="json") for concept in concepts], show_page)
 
 
-def show(
-    id: Annotated[str, typer.Argument(metavar="ID", help="Id of a concept, or the start of it.")],
-    *,
-    place: StoreOptions,
-    as_json: AsJson = False,
-) -> None:
+def show(id: Id, *, place: StoreOptions) -> Output:
     """Show a concept as a prompt would, and what is known of it: credit, provenance, history."""
     with place.open() as store:
         concept = store.get(store.find_id(id))
         history = store.history(concept.id)
-    if as_json:
-        print_json({**concept_json(concept), **held_json(concept), "history": [event_json(event) for event in history]})
-    else:
-        print_concept(screen(), concept, history)
+    data = {**concept_json(concept), "history": [asdict(event) for event in history]}
+    return Output(data, lambda console: print_concept(console, concept, history))
 
 
 def search(
@@ -76,8 +75,7 @@ def search(
     ] = False,
     *,
     place: IndexedStoreOptions,
-    as_json: AsJson = False,
-) -> None:
+) -> Output:
     """Search by meaning and by words."""
     from pilotage.memory.render import render
 
@@ -88,24 +86,25 @@ def search(
         else:
             hits, related = store.search(text, limit), []
     concepts = [hit.concept for hit in hits]
-    shown = render(concepts if recall else [], 1000, related=related)
-    if as_json:
-        found = [
-            {"similarity": hit.similarity, "score": hit.score, "concept": concept_json(hit.concept)} for hit in hits
-        ]
-        print_json({"hits": found, "prompt": shown.text, "left_out": shown.left_out} if recall else found)
-        return
-    console = screen()
-    if not hits:
-        console.print("nothing near enough: the agent gets no hint" if recall else "nothing found")
-        return
-    print_concepts(console, concepts, ("similarity", [f"{hit.similarity:.2f}" for hit in hits]))
-    if recall:
-        console.print_line(f"\n{shown.text}", markup=False)
-        for one in concepts:
-            print_held(console, one)
-        if shown.left_out:
-            console.print(f"[dim]without {', '.join(map(short, shown.left_out))}: no room, or never shown[/]")
+    prompt = render(concepts if recall else [], 1000, related=related)
+
+    def show_hits(console: Screen) -> None:
+        if not hits:
+            console.print("nothing near enough: the agent gets no hint" if recall else "nothing found")
+            return
+        print_concepts(console, concepts, ("similarity", [f"{hit.similarity:.2f}" for hit in hits]))
+        if recall:
+            console.print_line(f"\n{prompt.text}", markup=False)
+            for one in concepts:
+                print_held(console, one)
+            if prompt.left_out:
+                console.print(f"[dim]without {', '.join(map(short, prompt.left_out))}: no room, or never shown[/]")
+
+    data = [
+        {"similarity": hit.similarity, "score": hit.score, "concept": hit.concept.model_dump(mode="json")}
+        for hit in hits
+    ]
+    return Output({"hits": data, "prompt": prompt.text, "left_out": prompt.left_out} if recall else data, show_hits)
 
 
 def history(
@@ -116,8 +115,7 @@ def history(
     run: Annotated[str | None, typer.Option(help="Only the events of this run.")] = None,
     *,
     place: StoreOptions,
-    as_json: AsJson = False,
-) -> None:
+) -> Output:
     """Show what happened: to one concept, in one run, or to the whole memory."""
     with place.open() as store:
         if id is not None:
@@ -126,9 +124,7 @@ def history(
             events = store.events(limit, run=run)
         ids = {event.concept_id for event in events}
         titles = None if id is not None else {one: store.get(one).title for one in ids}
-    if as_json:
-        print_json([event_json(event) for event in events])
-    elif events:
-        print_events(screen(), events, titles)
-    else:
-        screen().print("no event")
+    return Output(
+        [asdict(event) for event in events],
+        (lambda console: print_events(console, events, titles)) if events else "no event",
+    )

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pilotage.agent.cli.options import AsJson, Force, Hyper, Steps, expert
+from pilotage.agent.cli.command import AsJson
+from pilotage.agent.cli.options import Force, Hyper, Steps, expert
 from pilotage.agent.cli.outputs import file_to_write, keep
 from pilotage.agent.cli.terminal import interruptible, plain, print_json, progress, screen
 from pilotage.agent.cli.train.live import LiveOptions
