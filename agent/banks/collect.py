@@ -25,7 +25,7 @@ from pilotage.agent.errors import UsageError
 from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import grader_for
-from pilotage.navigator.bank.bank import ROOT, BankWriter, Node, TaskHeader, child_id
+from pilotage.navigator.bank.bank import ROOT, BankWriter, Node, child_id
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Collector:
         study: what to record of each task.
         until: asked before anything is run; true leaves the rest for another sitting.
         on_node: called with each node once it is on disk.
-        on_task: called with each task that is complete.
+        on_task: called with the id of each task that is complete.
         tally: how far it is.
         refused: tasks that the endpoint refused a request of in this sitting, and why.
     """
@@ -87,8 +87,8 @@ class Collector:
     writer: BankWriter
     study: Study
     until: Callable[[], bool] = lambda: False
-    on_node: Callable[[TaskHeader, Node], None] = lambda header, node: None
-    on_task: Callable[[TaskHeader], None] = lambda header: None
+    on_node: Callable[[Node], None] = lambda node: None
+    on_task: Callable[[str], None] = lambda task: None
     tally: Tally = field(default_factory=Tally)
     refused: dict[str, str] = field(default_factory=dict)
     _refusals: Refusals = field(default_factory=Refusals)
@@ -101,7 +101,7 @@ class Collector:
             BankError: the bank does not take a node.
         """
         self.tally.entries = self.study.entries * len(tasks)
-        self.tally.known = sum(self._known(task.header.task) for task in tasks)
+        self.tally.known = sum(self._known(task.task.id) for task in tasks)
         self.tally.begin()
         waiting = iter(tasks)
 
@@ -118,7 +118,7 @@ class Collector:
         try:
             await self._record(assigned)
         except RequestRefused as error:
-            self.refused[assigned.header.task] = str(error)
+            self.refused[assigned.task.id] = str(error)
             self._refusals.refused(error)
         else:
             self._refusals.answered()
@@ -131,11 +131,11 @@ class Collector:
         return sum(id in nodes for id in (ROOT, *ids))
 
     async def _record(self, assigned: Assigned) -> None:
-        here = Walked(self.tally, self.study.entries, set(self.writer.nodes(assigned.header.task)))
+        here = Walked(self.tally, self.study.entries, set(self.writer.nodes(assigned.task.id)))
 
-        def count(header: TaskHeader, node: Node) -> None:
+        def count(node: Node) -> None:
             here.add(node)
-            self.on_node(header, node)
+            self.on_node(node)
 
         recorder = Recorder(
             self.stepwise,
@@ -158,7 +158,7 @@ class Collector:
                 return
         here.finished()
         self.tally.tasks += 1
-        self.on_task(assigned.header)
+        self.on_task(assigned.task.id)
 
     def _may_go_on(self, nodes: int) -> bool:
         limit = self.study.nodes_per_task

@@ -17,7 +17,7 @@ from pilotage.agent.errors import ModelUnavailable
 from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.task import Task
 from pilotage.agent.trace import Usage
-from pilotage.navigator.bank.bank import ROOT, Bank, BankWriter, Node, TaskHeader, Tree, child_id
+from pilotage.navigator.bank.bank import ROOT, Bank, BankWriter, Node, Tree, child_id
 from pilotage.navigator.dynamics import Transition
 from pilotage.navigator.errors import PolicyError
 
@@ -189,7 +189,7 @@ class RecordingDynamics(LiveDynamics):
                 "refused again."
             ) from refused
 
-    def _ran(self, header: TaskHeader, node: Node) -> None:
+    def _ran(self, node: Node) -> None:
         self.spent.fresh += 1
         self.on_node(node)
 

@@ -162,7 +162,7 @@ class Recorder:
         header: TaskHeader,
         *,
         may_go_on: Callable[[int], bool],
-        on_node: Callable[[TaskHeader, Node], None],
+        on_node: Callable[[Node], None],
     ) -> None:
         self._stepwise = stepwise
         self._writer = writer
@@ -238,5 +238,5 @@ class Recorder:
         # In a thread, because the disk is waited for; shielded, so that what was paid for is written all the same.
         await asyncio.shield(asyncio.to_thread(write))
         self._recorded[spot.node.id] = spot.node
-        self._on_node(self._header, spot.node)
+        self._on_node(spot.node)
         return spot

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from pilotage.agent.cli.command import AsJson
-from pilotage.agent.cli.terminal import plain, print_json, screen
+from pilotage.agent.cli.command import Output
+from pilotage.agent.cli.terminal import plain
 
 EXTRAS = {
     "local": ("xllamacpp", "sentence-transformers", "torch"),
@@ -28,19 +28,16 @@ class Check:
     remedy: str = ""
 
 
-def doctor(as_json: AsJson = False) -> None:
+def doctor() -> Output:
     """Show what is installed, what is missing, and how to get it."""
     checks = [*_machine(), *_extras(), *_weights(), *_sandbox(), *_memory()]
-    if as_json:
-        print_json([asdict(check) for check in checks])
-        return
-
-    console = screen(soft_wrap=True)
     width = max(len(check.what) for check in checks)
+    lines = []
     for check in checks:
         mark = "[green]ok[/]" if check.ok else "[yellow]--[/]"
         remedy = f"  [yellow]{plain(check.remedy)}[/]" if not check.ok else ""
-        console.print(f"{mark}  {check.what:{width}}  {plain(check.found)}{remedy}")
+        lines.append(f"{mark}  {check.what:{width}}  {plain(check.found)}{remedy}")
+    return Output([asdict(check) for check in checks], "\n".join(lines))
 
 
 def _machine() -> Iterator[Check]:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pilotage.agent.cli.command import App, AsJson
-from pilotage.agent.cli.terminal import plain, print_json, progress, screen
+from pilotage.agent.cli.command import App, AsJson, Output
+from pilotage.agent.cli.terminal import plain, print_json, progress, screen, table
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from pilotage.agent.cli.screen import Screen
 
 DEFAULT = ("default", "minilm")
 
@@ -57,39 +59,25 @@ def _report(bar: Progress, task: TaskID, done: int, total: int, what: str) -> No
 
 
 @app.command(name="list")
-def list_weights(as_json: AsJson = False) -> None:
+def list_weights() -> Output:
     """List the weights that can be fetched by name."""
     from pilotage.agent.models.weights.weights import WEIGHTS, is_present
 
-    rows = [
-        {
-            "name": weights.name,
-            "aliases": list(weights.aliases),
-            "title": weights.title,
-            "licence": weights.licence,
-            "bytes": weights.bytes,
-            "sha256": weights.sha256,
-            "present": is_present(weights.name),
-        }
-        for weights in WEIGHTS
-    ]
-    if as_json:
-        print_json(rows)
-        return
-    from rich.table import Table
+    names = ("name", "aliases", "title", "licence", "bytes", "sha256")
+    rows = [{key: getattr(one, key) for key in names} | {"present": is_present(one.name)} for one in WEIGHTS]
 
-    table = Table("name", "also", "what", "size", "here", box=None)
-    for weights, row in zip(WEIGHTS, rows, strict=True):
-        size = f"{weights.bytes / 1e6:.0f} MB"
-        table.add_row(weights.name, ", ".join(weights.aliases), weights.title, size, "yes" if row["present"] else "no")
-    screen().print(table)
+    def show(console: Screen) -> None:
+        listed = table("name", "also", "what", "size", "here")
+        for one in rows:
+            size, here = f"{one['bytes'] / 1e6:.0f} MB", "yes" if one["present"] else "no"
+            listed.add_row(one["name"], ", ".join(one["aliases"]), one["title"], size, here)
+        console.print(listed)
+
+    return Output(rows, show)
 
 
 @app.command()
-def path(name: Annotated[str, typer.Argument(help="Name or alias.")], as_json: AsJson = False) -> None:
+def path(name: Annotated[str, typer.Argument(help="Name or alias.")]) -> Output:
     """Print where the weights of a name lie; an error where they were not pulled yet."""
     place = _place(name)
-    if as_json:
-        print_json(place)
-    else:
-        print(place["path"])
+    return Output(place, plain(place["path"]))

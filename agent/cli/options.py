@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pilotage.agent.cli.command import EXPERT
+from pilotage.agent.errors import UsageError
 
 if TYPE_CHECKING:
     from pilotage.agent.settings import Settings
@@ -60,3 +61,34 @@ class RunOptions:
         from pilotage.agent.settings import settings_from
 
         return settings_from(vars(self) | others)
+
+
+def shares(parts: str) -> dict[str, float]:
+    """Parts of a split from `train=0.7,test=0.3`."""
+    shares: dict[str, float] = {}
+    for part in parts.split(","):
+        name, _, share = part.partition("=")
+        try:
+            shares[name.strip()] = float(share)
+        except ValueError:
+            raise UsageError(f"{part!r} is no part of a split; write --parts train=0.7,test=0.3") from None
+    return shares
+
+
+def hyperparameters(given: list[str]) -> dict[str, Any]:
+    """Hyperparameters from `learning_rate=0.001`, `hidden=64,64`."""
+    values: dict[str, Any] = {}
+    for item in given:
+        name, sign, text = item.partition("=")
+        try:
+            if name == "hidden":
+                values[name] = tuple(int(size) for size in text.split(","))
+            else:
+                values[name] = int(text) if text.lstrip("-").isdecimal() else float(text)
+        except ValueError:
+            sign = ""
+        if not sign:
+            raise UsageError(
+                f"{item!r} is no hyperparameter; write --hyper learning_rate=0.001 or --hyper hidden=64,64"
+            )
+    return values

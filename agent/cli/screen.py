@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from pilotage.agent.cli.terminal import safe
+from pilotage.agent.cli.terminal import plain, safe
 from pilotage.common.text import printable
 
 
@@ -29,6 +29,11 @@ class Screen(Console):
     def print_line(self, text: str, **options: Any) -> None:
         """Prints text that is one line however wide the screen is."""
         self.print(text, soft_wrap=True, **options)
+
+    def print_left_out(self, entries: Iterable[object]) -> None:
+        """Names what cannot be used, a line each."""
+        for entry in entries:
+            self.print_line(f"[red]left out[/] {plain(entry)}")
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Makes text of a string; done before it is measured, so that columns stay straight."""

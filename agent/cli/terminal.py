@@ -19,6 +19,7 @@ from pilotage.common.text import json_line, json_page, one_line, printable, prin
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, ProgressColumn
+    from rich.table import Table
 
     from pilotage.agent.cli.screen import Screen
 
@@ -104,6 +105,16 @@ def screen(*, errors: bool = False, file: TextIO | None = None, quiet: bool = Fa
     # Its own styles pass; what the stream's encoding lacks is written as Python writes it here too.
     passing = cast(TextIO, Guarded(stream, str))
     return Screen(passing, quiet=quiet, soft_wrap=soft_wrap, width=None if stream.isatty() else PIPED_WIDTH)
+
+
+def table(*left: str, right: Iterable[str] = (), **options: Any) -> Table:
+    """A table without lines: columns of text, then columns of figures; `options` are those of rich."""
+    from rich.table import Table
+
+    made = Table(*map(plain, left), **{"box": None, "pad_edge": False, "title_justify": "left", **options})
+    for name in right:
+        made.add_column(plain(name), justify="right")
+    return made
 
 
 def progress(console: Console, *columns: ProgressColumn | str, transient: bool = False) -> Progress:

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pilotage.agent.cli.command import AsJson
+from pilotage.agent.cli.command import Output
 from pilotage.agent.cli.options import BankFolder
 from pilotage.agent.cli.outputs import file_to_write
-from pilotage.agent.cli.terminal import counting, interruptible, plain, print_json, screen
+from pilotage.agent.cli.terminal import counting, interruptible, plain, screen
 
 if TYPE_CHECKING:
     from pilotage.agent.banks.scorers import StepScorer
-    from pilotage.agent.banks.scoring import Scored
-    from pilotage.agent.cli.screen import Screen
     from pilotage.navigator.bank.bank import Bank
 
 VALUES, JUDGE = "values", "judge"
@@ -75,8 +73,7 @@ def score(
     ] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=256, help="Steps at once.")] = 1,
     out: Annotated[Path | None, typer.Option(help="File of scores. (default: BANK/step-scores/NAME.jsonl)")] = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Output:
     """Score every recorded step, for `pilotage train --step-scores`. The same command scores what is missing."""
     from pilotage.agent.banks.scoring import score_bank
     from pilotage.agent.banks.sources import mixed
@@ -85,38 +82,34 @@ def score(
 
     opened = Bank.open(bank)
     console = screen(errors=True)
-    asked = by.open(opened)
+    scorer = by.open(opened)
     given = {each.task.id: each.task for each in mixed(tasks)[0]} if tasks else {}
-    file = out if out is not None else default_file(bank, asked.name)
+    file = out if out is not None else default_file(bank, scorer.name)
     file_to_write(file)
     kept = f"interrupted; what was scored is kept in {file}; the same command scores the rest"
     with (
         interruptible(lambda: kept),
-        StepScoreWriter(file, asked.name, asked.identity) as writer,
-        counting(console, "scoring") as shown,
+        StepScoreWriter(file, scorer.name, scorer.identity) as writer,
+        counting(console, "scoring") as show,
     ):
-
-        def on_step(so_far: Scored) -> None:
-            shown(so_far.known + so_far.new, so_far.steps)
-
-        scored = asyncio.run(score_bank(opened, asked, writer, given, concurrency=concurrency, on_step=on_step))
+        scoring = score_bank(
+            opened, scorer, writer, given, concurrency=concurrency,
+            on_step=lambda so_far: show(so_far.known + so_far.new, so_far.steps),
+        )  # fmt: skip
+        scored = asyncio.run(scoring)
     for (task, node), why in scored.refused.items():
         console.print_line(f"[red]no score[/] {plain(task)} {plain(node)}: {plain(why)}")
-    _report(scored, asked.name, file, console, as_json)
-    if scored.refused:
-        raise typer.Exit(1)
-
-
-def _report(scored: Scored, scorer: str, file: Path, console: Screen, as_json: bool) -> None:
     usage = scored.usage
-    if as_json:
-        counted = {"steps": scored.steps, "known": scored.known, "new": scored.new, "unknown": scored.unknown}
-        counted["refused"] = len(scored.refused)
-        print_json({"file": str(file), "scorer": scorer, **counted, "usage": usage.model_dump(mode="json")})
-        return
-    console.print_line(
+    counts = {name: getattr(scored, name) for name in ("steps", "known", "new", "unknown")}
+    counts["refused"] = len(scored.refused)
+    text = (
         f"{scored.new} of {scored.steps} steps scored, {scored.known} were there before, {scored.unknown} could not be "
         f"told; {usage.llm_calls} calls, {usage.about}{usage.prompt_tokens} tokens in, "
-        f"{usage.about}{usage.completion_tokens} out"
+        f"{usage.about}{usage.completion_tokens} out\n"
+        f"written to {plain(file)}; next: pilotage train --step-scores {plain(file)}"
     )
-    console.print_line(f"written to {plain(file)}; next: pilotage train --step-scores {plain(file)}")
+    return Output(
+        {"file": str(file), "scorer": scorer.name, **counts, "usage": usage.model_dump(mode="json")},
+        lambda _: console.print_line(text),
+        exit_code=int(bool(scored.refused)),
+    )

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pilotage.agent.cli.command import AsJson
-from pilotage.agent.cli.options import CostWeight, Force, Hyper, InSample, Steps, expert
+from pilotage.agent.cli.command import Output
+from pilotage.agent.cli.options import CostWeight, Force, Hyper, InSample, Steps, expert, hyperparameters, shares
 from pilotage.agent.cli.outputs import folder_to_write, keep
-from pilotage.agent.cli.terminal import interruptible, plain, print_json, progress, screen
+from pilotage.agent.cli.terminal import interruptible, plain, progress, screen
+from pilotage.agent.errors import UsageError
 
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pilotage.navigator.policies.policy import Policy
 
 RESULT = "evaluation.json"
-Report = Callable[[int, int, str], None]
 
 
 def evaluate(
@@ -70,12 +70,9 @@ def evaluate(
     bootstrap: Annotated[int, expert(min=100, help="Draws for the intervals.")] = 10_000,
     in_sample: InSample = False,
     force: Force = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Output:
     """Compare policies on a bank: accuracy and tokens on held-out tasks, with intervals and tests. No LLM call."""
-    from pilotage.agent.cli.bank.bank import shares
     from pilotage.agent.cli.evaluate.printing import print_evaluation
-    from pilotage.agent.cli.train.train import hyperparameters
     from pilotage.agent.routing.policies import policy_for
     from pilotage.navigator.bank.bank import Bank
     from pilotage.navigator.evaluation import Protocol
@@ -93,13 +90,11 @@ def evaluate(
     )  # fmt: skip
 
     def resolve(name: str) -> Policy | None:
-        if not name.endswith(".toml"):
-            return None
-        return policy_for(name, opened.actions, opened.observations)
+        return policy_for(name, opened.actions, opened.observations) if name.endswith(".toml") else None
 
     console = screen(errors=True)
-    with interruptible(lambda: _kept(out)), _shown(console) as (report, said):
-        found = run(
+    with interruptible(lambda: _kept(out)), _shown(console) as shown:
+        evaluation = run(
             opened,
             policy,
             protocol,
@@ -107,15 +102,11 @@ def evaluate(
             other=other_bank,
             work=out / "networks" if out is not None else None,
             resolve=resolve,
-            on_progress=report,
-            notify=said,
+            **shown,
         )
     if out is not None:
-        _write(console, found, out)
-    if as_json:
-        print_json(found.to_json())
-    else:
-        print_evaluation(screen(), found)
+        _write(console, evaluation, out)
+    return Output(evaluation.to_json(), lambda console: print_evaluation(console, evaluation))
 
 
 def _kept(out: Path | None) -> str:
@@ -124,15 +115,15 @@ def _kept(out: Path | None) -> str:
     return f"interrupted; the networks trained so far are kept in {out}; the same command goes on from there"
 
 
-def _write(console: Screen, found: Evaluation, out: Path) -> None:
+def _write(console: Screen, evaluation: Evaluation, out: Path) -> None:
     """The numbers first, so that they are there whatever becomes of the figures."""
     from pilotage.common.files import replace
     from pilotage.common.text import json_page
     from pilotage.navigator.errors import NavigatorError
 
-    content = found.to_json()
+    content = evaluation.to_json()
     replace(out / RESULT, f"{json_page(content)}\n".encode())
-    replace(out / "outcomes.csv", found.outcomes_csv().encode())
+    replace(out / "outcomes.csv", evaluation.outcomes_csv().encode())
     try:
         from pilotage.navigator.report import write_report
 
@@ -144,8 +135,8 @@ def _write(console: Screen, found: Evaluation, out: Path) -> None:
 
 
 @contextmanager
-def _shown(console: Screen) -> Iterator[tuple[Report, Callable[[str], None]]]:
-    """Progress with the time left; without a terminal a line now and then."""
+def _shown(console: Screen) -> Iterator[dict[str, Any]]:
+    """Progress with the time left, as arguments of `evaluate`; without a terminal a line now and then."""
     from rich.progress import BarColumn, TaskProgressColumn, TimeRemainingColumn
 
     columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
@@ -158,10 +149,7 @@ def _shown(console: Screen) -> Iterator[tuple[Report, Callable[[str], None]]]:
             if (sentence := clock.tell(done, total)) and not console.is_terminal:
                 console.print(f"{sentence}; {plain(what)}")
 
-        def said(what: str) -> None:
-            bar.update(shown, total=None, description=what)
-
-        yield report, said
+        yield {"on_progress": report, "notify": lambda what: bar.update(shown, total=None, description=what)}
 
 
 class _Clock:
@@ -184,8 +172,6 @@ class _Clock:
 
 
 def _numbers(given: str) -> tuple[float, ...]:
-    from pilotage.agent.errors import UsageError
-
     if given.strip() in ("", "none"):
         return ()
     try:
@@ -198,28 +184,18 @@ def report(
     evaluation: Annotated[Path, typer.Argument(metavar="FILE", help="The evaluation.json of `pilotage evaluate`.")],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where to write; made where it is not there.")],
     force: Force = False,
-    as_json: AsJson = False,
-) -> None:
+) -> Output:
     """Make the HTML report and the figures of an evaluation anew. The same file gives the same bytes."""
+    from pilotage.navigator.errors import NavigatorError
     from pilotage.navigator.report import read_evaluation, write_report
 
     content = read_evaluation(evaluation)
     folder_to_write(out)
-    if not _is_its_own(content, out):
+    try:
+        is_its_own = read_evaluation(out / RESULT) == content
+    except NavigatorError:
+        is_its_own = False
+    if not is_its_own:  # a report of this same evaluation may be made anew
         keep(out / "report.html", force)
     written = write_report(content, out)
-    if as_json:
-        print_json([str(path) for path in written])
-    else:
-        screen().print_line(f"{len(written)} files written; open {plain(written[0])}")
-
-
-def _is_its_own(content: dict[str, Any], folder: Path) -> bool:
-    """Whether the report in the folder is of this same evaluation, and may be made anew."""
-    from pilotage.navigator.errors import NavigatorError
-    from pilotage.navigator.report import read_evaluation
-
-    try:
-        return read_evaluation(folder / "evaluation.json") == content
-    except NavigatorError:
-        return False
+    return Output([str(path) for path in written], f"{len(written)} files written; open {plain(written[0])}")
