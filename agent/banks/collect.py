@@ -137,14 +137,7 @@ class Collector:
             here.add(node)
             self.on_node(node)
 
-        recorder = Recorder(
-            self.stepwise,
-            self.writer,
-            assigned.task,
-            assigned.header,
-            may_go_on=self._may_go_on,
-            on_node=count,
-        )
+        recorder = Recorder(self.stepwise, self.writer, assigned, may_go_on=self._may_go_on, on_node=count)
         try:
             root = await recorder.root()
             here.passed(ROOT)
@@ -164,29 +157,29 @@ class Collector:
         limit = self.study.nodes_per_task
         return not self.until() and (limit is None or nodes < limit)
 
-    async def _follow(self, way: Way, spot: RecordedState, recorder: Recorder, sample: int) -> None:
+    async def _follow(self, way: Way, here: RecordedState, recorder: Recorder, sample: int) -> None:
         actions = self.stepwise.components.registry.actions
         for place, block in enumerate(way.blocks):
             last = place == len(way.blocks) - 1
-            if not spot.moment.mask[actions.index(block)] or (last and not way.holds(spot.moment)):
+            if not here.observed.mask[actions.index(block)] or (last and not way.holds(here.observed)):
                 return
-            spot = await recorder.child(spot, block, sample)
+            here = await recorder.child(here, block, sample)
 
-    async def _explore(self, task: Task, root: RecordedState, recorder: Recorder, here: Walked) -> None:
+    async def _explore(self, task: Task, root: RecordedState, recorder: Recorder, progress: Walked) -> None:
         study, terminal = self.study, self.stepwise.components.registry.actions.terminal
         # Counted anew from the first episode in every sitting, so that a later one repeats the earlier one's choices.
         visits: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for episode in range(study.episodes):
             for sample in range(study.samples):
                 chance = Random(f"{study.seed}/{task.id}/{episode}/{sample}")
-                explorer, spot = study.mix.draw(chance), root
+                explorer, here = study.mix.draw(chance), root
                 for _ in range(study.max_depth):
-                    block = explorer.choose(spot.moment, visits[spot.node.id], chance)
+                    block = explorer.choose(here.observed, visits[here.node.id], chance)
                     if block == terminal:
                         break
-                    visits[spot.node.id][block] += 1
-                    spot = await recorder.child(spot, block, sample)
-                here.passed()
+                    visits[here.node.id][block] += 1
+                    here = await recorder.child(here, block, sample)
+                progress.passed()
 
 
 def _id(way: Way, sample: int) -> str:

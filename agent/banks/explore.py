@@ -51,7 +51,7 @@ class Uniform:
 
     def choose(self, now: ObservedState, visits: Mapping[str, int], draw: Random) -> str:
         """One of the legal actions."""
-        return draw.choice(legal(self.actions, now))
+        return draw.choice(now.legal(self.actions))
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Uncertain:
 
     def choose(self, now: ObservedState, visits: Mapping[str, int], draw: Random) -> str:
         """Ends with the probability that the answer at hand is good enough, as far as public evidence tells."""
-        ways = [name for name in legal(self.actions, now) if name != self.actions.terminal]
+        ways = [name for name in now.legal(self.actions) if name != self.actions.terminal]
         if not ways or draw.random() > doubt(now):
             return self.actions.terminal
         fewest = min(visits.get(name, 0) for name in ways)
@@ -97,11 +97,6 @@ class Following:
         return require_legal(self.policy.decide(now.observation, now.mask), now.mask, self.actions)
 
 
-def legal(actions: ActionSpec, now: ObservedState) -> list[str]:
-    """Names of the legal actions."""
-    return [name for name, allowed in zip(actions.names, now.mask, strict=True) if allowed]
-
-
 @dataclass(frozen=True)
 class Mix:
     """Explorers by weight; each episode draws one."""
@@ -123,14 +118,11 @@ def parse_mix(text: str, components: Components) -> Mix:
     explorers: list[Explorer] = []
     weights: list[float] = []
     actions = components.registry.actions
-    for entry in (part.strip() for part in text.split(";")):
-        if not entry:
-            continue
+    simple: dict[str, Explorer] = {each.name: each for each in (Uniform(actions), Uncertain(actions))}
+    for entry in filter(None, map(str.strip, text.split(";"))):
         name, weight = _weighted(entry)
-        if name == Uniform.name:
-            explorers.append(Uniform(actions))
-        elif name == Uncertain.name:
-            explorers.append(Uncertain(actions))
+        if name in simple:
+            explorers.append(simple[name])
         else:
             explorers.append(Following(policy_for(name, actions, components.observer.spec, components.seed), actions))
         weights.append(weight)
@@ -142,15 +134,12 @@ def parse_mix(text: str, components: Components) -> Mix:
 def _weighted(entry: str) -> tuple[str, float]:
     """Name and weight of an entry; a share of exploring and a file may have a `=` of their own."""
     name, equals, written = entry.rpartition("=")
-    whole = entry.endswith((SUFFIX, ".toml")) or (name + equals).endswith(PREFIX)
-    return (entry, 1.0) if whole or not equals else (name.strip(), _weight(written, entry))
-
-
-def _weight(text: str, entry: str) -> float:
+    if not equals or entry.endswith((SUFFIX, ".toml")) or (name + equals).endswith(PREFIX):
+        return entry, 1.0
     try:
-        weight = float(text)
+        weight = float(written)
     except ValueError:
         weight = 0.0
     if not 0 < weight < float("inf"):
         raise UsageError(f"the weight in {entry!r} is no number above 0; write one as {DEFAULT_MIX!r}")
-    return weight
+    return name.strip(), weight

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
+
+T = TypeVar("T")
 
 
 class LiveDynamics:
@@ -113,16 +115,13 @@ class LiveDynamics:
         self.close()
 
     def _start(self, task: Task) -> ObservedState:
-        now: ObservedState = self._do(self._stepwise.start, task)
-        return now
+        return self._do(self._stepwise.start, task)
 
     def _take(self, task: Task, before: ObservedState, action: str) -> ObservedState:
-        now: ObservedState = self._do(self._stepwise.take, before, action)
-        return now
+        return self._do(self._stepwise.take, before, action)
 
     def _stop(self, task: Task, now: ObservedState) -> StopOutcome:
-        ending: StopOutcome = self._do(self._stepwise.stop, now, task)
-        return ending
+        return self._do(self._stepwise.stop, now, task)
 
     def _arrived(self, task: Task, now: ObservedState) -> Transition:
         if now.stopped_by is not None:  # nothing is left to decide
@@ -131,16 +130,16 @@ class LiveDynamics:
         return Transition(now.observation, now.mask, False, None, cost_of(now.usage.model_dump()), self._info(task))
 
     def _ended(self, task: Task, now: ObservedState, spent: Usage) -> Transition:
-        ending = self._stop(task, now)
+        outcome = self._stop(task, now)
         self._running = None
-        info = self._info(task) | {"answer": ending.answer, "stopped_by": now.stopped_by or "answer"}
-        cost = cost_of((spent + ending.usage).model_dump())
-        return Transition(now.observation, now.mask, True, ending.score, cost, info)
+        info = self._info(task) | {"answer": outcome.answer, "stopped_by": now.stopped_by or "answer"}
+        cost = cost_of((spent + outcome.usage).model_dump())
+        return Transition(now.observation, now.mask, True, outcome.score, cost, info)
 
     def _info(self, task: Task) -> dict[str, Any]:
         return {"task_id": task.id, "family": str(task.metadata.get("family", task.kind))}
 
-    def _do(self, what: Callable[..., Any], *arguments: Any) -> Any:
+    def _do(self, what: Callable[..., Awaitable[T]], *arguments: Any) -> T:
         return self._portal.call(partial(what, *arguments))
 
     @cached_property

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from pilotage.agent.banks.stepwise import ObservedState
 from pilotage.agent.errors import UsageError
+from pilotage.agent.trace import Step
 from pilotage.navigator.spaces import ActionSpec
 
 SMALL = (
@@ -52,22 +53,14 @@ scores do not show what these read; only what is legal differs from task to task
 NAMED = {"standard": STANDARD, "small": SMALL, "wide": WIDE, "rlot": RLOT, "none": ""}
 
 
-def _failed(now: ObservedState) -> bool:
-    return now.state.last is not None and now.state.last.candidate is None
+def _of_last_step(holds: Callable[[Step], bool]) -> Callable[[ObservedState], bool]:
+    return lambda now: now.state.last is not None and holds(now.state.last)
 
 
-def _answered(now: ObservedState) -> bool:
-    return now.state.last is not None and now.state.last.candidate is not None
-
-
-def _disagrees(now: ObservedState) -> bool:
-    return now.state.last is not None and now.state.last.evidence.verdict == "disagrees"
-
-
-CONDITIONS: dict[str, Callable[[ObservedState], bool]] = {
-    "failed": _failed,
-    "answered": _answered,
-    "disagrees": _disagrees,
+CONDITIONS = {
+    "failed": _of_last_step(lambda step: step.candidate is None),
+    "answered": _of_last_step(lambda step: step.candidate is not None),
+    "disagrees": _of_last_step(lambda step: step.evidence.verdict == "disagrees"),
 }
 
 

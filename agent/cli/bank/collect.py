@@ -97,11 +97,10 @@ def collect(
 ) -> None:
     """Record reasoning trees: what each block leads to, and what stopping there would answer and score."""
     from pilotage.agent.banks.collect import Collector
-    from pilotage.agent.banks.meta import meta_of, require_same_abilities
+    from pilotage.agent.banks.meta import recorded_in
     from pilotage.agent.banks.sources import mixed
     from pilotage.agent.banks.stepwise import Stepwise
     from pilotage.agent.cli.assembly import assemble
-    from pilotage.navigator.bank.bank import BankWriter
 
     settings = any_policy(run.settings(observation=preset, learn=False))
     folder_to_write(out)
@@ -116,9 +115,8 @@ def collect(
             if not chosen:
                 console.print("no task is left to record")
                 raise typer.Exit(1)
-            meta = meta_of(components, temperature=study.temperature if plan.samples > 1 else 0.0)
-            with BankWriter(out, meta) as writer:
-                require_same_abilities(writer.meta, meta)
+            temperature = study.temperature if plan.samples > 1 else 0.0
+            with recorded_in(out, components, temperature=temperature) as writer:
                 collector = Collector(
                     Stepwise(components, temperature=study.temperature),
                     writer,

@@ -64,7 +64,8 @@ def train_on_live(
     console: Screen,
 ) -> TrainingResult:
     """Trains on the tasks; `given` are fields of `Plan`, `places` the files of `train_live`."""
-    from pilotage.agent.banks.live_training import Limits, RecordingDynamics, recorded_in
+    from pilotage.agent.banks.live_training import Limits, RecordingDynamics
+    from pilotage.agent.banks.meta import recorded_in
     from pilotage.agent.banks.sources import mixed
     from pilotage.agent.cli.assembly import assemble
     from pilotage.agent.cli.bank.collect import MAX_SECONDS, any_policy, recordable
