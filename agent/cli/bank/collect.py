@@ -7,11 +7,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from pilotage.agent.cli.options import Limit, LimitMinutes, RunOptions, expert, run_limit
+from pilotage.agent.cli.options import LIMIT, LIMIT_MINUTES, RunOptions, expert, run_limit
 from pilotage.agent.cli.outputs import folder_to_write
 from pilotage.agent.cli.terminal import interruptible, plain, print_json_line, progress, screen
 from pilotage.agent.errors import UsageError
@@ -32,8 +32,8 @@ MAX_SECONDS = 3600.0
 class CollectOptions(RunOptions):
     """The settings that `pilotage collect` can be given."""
 
-    max_seconds: Annotated[float, run_limit(help="Seconds of a run.")] = MAX_SECONDS
-    memory: Annotated[str, expert(help="Memory folder to read hints from, or none.")] = "none"
+    max_seconds: float = run_limit(MAX_SECONDS, help="Seconds of a run.")
+    memory: str = expert("none", help="Memory folder to read hints from, or none.")
 
 
 @dataclass(frozen=True)
@@ -42,21 +42,19 @@ class StudyOptions:
 
     panel = "What is recorded"
 
-    plan: Annotated[
-        str | None,
-        typer.Option(
-            help="Nodes of every task: small, standard, wide, rlot, none, or 'program; program/verify; ...'. "
-            "(default: standard; with --preset rlot: rlot)"
-        ),
-    ] = None
-    episodes_per_task: Annotated[int, typer.Option(min=0, help="Exploring episodes that follow the plan.")] = 0
-    nodes_per_task: Annotated[int | None, typer.Option(min=1, help="Nodes of a task at most.")] = None
-    max_depth: Annotated[
-        int | None, typer.Option(min=1, max=31, help="Blocks in a row at most. (default: 4; with --preset rlot: 5)")
-    ] = None
-    samples: Annotated[int, typer.Option(min=1, max=64, help="Repeats; those after the first are sampled.")] = 1
-    temperature: Annotated[float, expert(min=0.0, help="Of the sampled repeats.")] = 0.7
-    policy_mix: Annotated[str | None, expert(help="Who explores, by weight. (default: uniform=1;uncertain=2)")] = None
+    plan: str | None = typer.Option(
+        None,
+        help="Nodes of every task: small, standard, wide, rlot, none, or 'program; program/verify; ...'. "
+        "(default: standard; with --preset rlot: rlot)",
+    )
+    episodes_per_task: int = typer.Option(0, min=0, help="Exploring episodes that follow the plan.")
+    nodes_per_task: int | None = typer.Option(None, min=1, help="Nodes of a task at most.")
+    max_depth: int | None = typer.Option(
+        None, min=1, max=31, help="Blocks in a row at most. (default: 4; with --preset rlot: 5)"
+    )
+    samples: int = typer.Option(1, min=1, max=64, help="Repeats; those after the first are sampled.")
+    temperature: float = expert(0.7, min=0.0, help="Of the sampled repeats.")
+    policy_mix: str | None = expert(None, help="Who explores, by weight. (default: uniform=1;uncertain=2)")
 
     def study(self, components: Components) -> Study:
         """The study that they describe, of an agent's blocks and limits."""
@@ -82,18 +80,17 @@ class StudyOptions:
 
 
 def collect(
-    tasks: Annotated[
-        list[str], typer.Option(help="FILE.jsonl, gsm8k:FILE or gym:FAMILY,... (as for `solve`); several are mixed.")
-    ],
-    out: Annotated[Path, typer.Option(help="Folder of the bank; an existing one is added to.")],
+    tasks: list[str] = typer.Option(
+        ..., help="FILE.jsonl, gsm8k:FILE or gym:FAMILY,... (as for `solve`); several are mixed."
+    ),
+    out: Path = typer.Option(..., help="Folder of the bank; an existing one is added to."),
+    *,
     study: StudyOptions,
     run: CollectOptions,
-    preset: Annotated[
-        str | None, typer.Option(help="Observation: free, probe, rlot or rlot+free. (default: free)")
-    ] = None,
-    limit: Limit = None,
-    limit_minutes: LimitMinutes = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON summary at the end.")] = False,
+    preset: str | None = typer.Option(None, help="Observation: free, probe, rlot or rlot+free. (default: free)"),
+    limit: int | None = LIMIT,
+    limit_minutes: float | None = LIMIT_MINUTES,
+    as_json: bool = typer.Option(False, "--json", help="Print a JSON summary at the end."),
 ) -> None:
     """Record reasoning trees: what each block leads to, and what stopping there would answer and score."""
     from pilotage.agent.banks.collect import Collector

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from pilotage.agent.cli.command import Output
-from pilotage.agent.cli.options import BankFolder
+from pilotage.agent.cli.options import BANK
 from pilotage.agent.cli.outputs import file_to_write
 from pilotage.agent.cli.terminal import counting, interruptible, plain, screen
 
@@ -27,18 +27,14 @@ class ScorerOptions:
 
     panel = "Who scores"
 
-    scorer: Annotated[
-        str, typer.Option(help="values (of the bank; asks nobody), judge (a model), or the address of a reward model.")
-    ] = VALUES
-    model: Annotated[
-        str | None, typer.Option(help="Of judge, as in `pilotage solve`; the name that the address wants.")
-    ] = None
-    base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible server that has the judge.")] = None
-    step_tag: Annotated[str | None, typer.Option(help="What ends a step at .../pooling. (default: <extra_0>)")] = None
-    good_column: Annotated[
-        int | None, typer.Option(min=0, help="Column of the good class at .../pooling. (default: 1)")
-    ] = None
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that an address has for one reply.")] = 60.0
+    scorer: str = typer.Option(
+        VALUES, help="values (of the bank; asks nobody), judge (a model), or the address of a reward model."
+    )
+    model: str | None = typer.Option(None, help="Of judge, as in `pilotage solve`; the name that the address wants.")
+    base_url: str | None = typer.Option(None, help="OpenAI-compatible server that has the judge.")
+    step_tag: str | None = typer.Option(None, help="What ends a step at .../pooling. (default: <extra_0>)")
+    good_column: int | None = typer.Option(None, min=0, help="Column of the good class at .../pooling. (default: 1)")
+    timeout: float = typer.Option(60.0, min=0.1, help="Seconds that an address has for one reply.")
 
     def open(self, bank: Bank) -> StepScorer:
         """The scorer that is named."""
@@ -66,13 +62,14 @@ class ScorerOptions:
 
 
 def score(
-    bank: BankFolder,
+    bank: Path = BANK,
+    *,
     by: ScorerOptions,
-    tasks: Annotated[
-        list[str] | None, typer.Option(help="The tasks that the bank was recorded with; judge and address read them.")
-    ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Steps at once.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="File of scores. (default: BANK/step-scores/NAME.jsonl)")] = None,
+    tasks: list[str] | None = typer.Option(
+        None, help="The tasks that the bank was recorded with; judge and address read them."
+    ),
+    concurrency: int = typer.Option(1, min=1, max=256, help="Steps at once."),
+    out: Path | None = typer.Option(None, help="File of scores. (default: BANK/step-scores/NAME.jsonl)"),
 ) -> Output:
     """Score every recorded step, for `pilotage train --step-scores`. The same command scores what is missing."""
     from pilotage.agent.banks.scoring import score_bank

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from pilotage.agent.cli.command import Output
-from pilotage.agent.cli.options import InSample
+from pilotage.agent.cli.options import IN_SAMPLE
 from pilotage.agent.cli.terminal import plain, screen, table
 from pilotage.agent.errors import UsageError
 
@@ -26,19 +26,18 @@ ESTIMATED = (
 
 
 def estimate(
-    runs: Annotated[list[Path], typer.Option(help="Results of `pilotage solve --tasks`, JSON Lines. Repeatable.")],
-    policy: Annotated[list[str], typer.Option(help="Whom to judge, as in `pilotage solve --policy`. Repeatable.")],
-    behaviour: Annotated[
-        str | None,
-        typer.Option(help="Who made the runs: random, epsilon=0.1:POLICY, or estimated. (default: as each line tells)"),
-    ] = None,
-    effort: Annotated[
-        str | None, typer.Option(help="Of trained policies with an effort input: low, medium, high, or 0 to 1.")
-    ] = None,
-    folds: Annotated[int, typer.Option(min=2, help="Parts of the tasks; each is valued by a model of the others.")] = 5,
-    resamples: Annotated[int, typer.Option(min=100, max=100_000, help="Of the bootstrap over tasks.")] = 2000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the parts and the bootstrap.")] = 0,
-    in_sample: InSample = False,
+    runs: list[Path] = typer.Option(..., help="Results of `pilotage solve --tasks`, JSON Lines. Repeatable."),
+    policy: list[str] = typer.Option(..., help="Whom to judge, as in `pilotage solve --policy`. Repeatable."),
+    behaviour: str | None = typer.Option(
+        None, help="Who made the runs: random, epsilon=0.1:POLICY, or estimated. (default: as each line tells)"
+    ),
+    effort: str | None = typer.Option(
+        None, help="Of trained policies with an effort input: low, medium, high, or 0 to 1."
+    ),
+    folds: int = typer.Option(5, min=2, help="Parts of the tasks; each is valued by a model of the others."),
+    resamples: int = typer.Option(2000, min=100, max=100_000, help="Of the bootstrap over tasks."),
+    seed: int = typer.Option(0, min=0, help="Of the parts and the bootstrap."),
+    in_sample: bool = IN_SAMPLE,
 ) -> Output:
     """Judge policies by logged runs, without any LLM call: importance sampling, a model, and both."""
     from pilotage.agent.banks.logged import logged_runs

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from pilotage.agent.cli.command import Output
-from pilotage.agent.cli.options import CostWeight, Force, Hyper, InSample, Steps, expert, hyperparameters, shares
+from pilotage.agent.cli.options import FORCE, HYPER, IN_SAMPLE, STEPS, cost_weight, expert, hyperparameters, shares
 from pilotage.agent.cli.outputs import folder_to_write, keep
 from pilotage.agent.cli.terminal import interruptible, plain, progress, screen
 from pilotage.agent.errors import UsageError
@@ -25,51 +25,42 @@ RESULT = "evaluation.json"
 
 
 def evaluate(
-    bank: Annotated[Path, typer.Option(help="Folder of a recorded bank.")],
-    policy: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="P",
-            help="default, rules, random, best-fixed, best-fixed-per-family, always:BLOCK, fixed:BLOCK,..., "
-            "nearest, linear, an algorithm of `train`, rlot, random-matched:P, oracle, a policy file, or "
-            "epsilon=0.1:P; repeatable. (default: the usual ones)",
-        ),
-    ] = None,
-    against: Annotated[
-        list[str] | None, typer.Option(metavar="P", help="Compare all with it; repeatable. (default: best-fixed)")
-    ] = None,
-    cost_weight: CostWeight = 0.1,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the report, figures, JSON and networks; a stopped run goes on there."),
-    ] = None,
-    folds: Annotated[int, typer.Option(min=2, help="Each is judged by what was learned from the others.")] = 5,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each learned policy in each fold.")] = 5,
-    jobs: Annotated[int, typer.Option(min=1, help="Trainings at once, each in a process of its own.")] = 1,
-    part: Annotated[
-        str | None, expert(help="Judge one part of a single split instead, `test` say, by the other parts.")
-    ] = None,
-    parts: Annotated[
-        str, expert(metavar="NAME=SHARE,...", help="That split, as for train.")
-    ] = "train=0.6,validation=0.2,test=0.2",
-    split_seed: Annotated[int, expert(min=0, help="Of the folds or the split.")] = 0,
-    efforts: Annotated[
-        str, expert(metavar="E,...", help="Settings of the frontier, 0 to 1; none leaves it out.")
-    ] = "0,0.25,0.5,0.75,1",
-    retrain: Annotated[
-        bool, expert("--retrain", help="Also train networks without an effort input anew for each setting.")
-    ] = False,
-    transfer: Annotated[
-        int, expert(metavar="GROUPS", help="Hold groups of families out in turn; 0 leaves it out.")
-    ] = 0,
-    other_bank: Annotated[
-        Path | None, expert(help="Another model's bank, to judge what was learned on this one.")
-    ] = None,
-    steps: Steps = None,
-    hyper: Hyper = None,
-    bootstrap: Annotated[int, expert(min=100, help="Draws for the intervals.")] = 10_000,
-    in_sample: InSample = False,
-    force: Force = False,
+    bank: Path = typer.Option(..., help="Folder of a recorded bank."),
+    policy: list[str] | None = typer.Option(
+        None,
+        metavar="P",
+        help="default, rules, random, best-fixed, best-fixed-per-family, always:BLOCK, fixed:BLOCK,..., "
+        "nearest, linear, an algorithm of `train`, rlot, random-matched:P, oracle, a policy file, or "
+        "epsilon=0.1:P; repeatable. (default: the usual ones)",
+    ),
+    against: list[str] | None = typer.Option(
+        None, metavar="P", help="Compare all with it; repeatable. (default: best-fixed)"
+    ),
+    cost_weight: float = cost_weight(0.1),
+    out: Path | None = typer.Option(
+        None, help="Folder for the report, figures, JSON and networks; a stopped run goes on there."
+    ),
+    folds: int = typer.Option(5, min=2, help="Each is judged by what was learned from the others."),
+    seeds: int = typer.Option(5, min=1, help="Trainings of each learned policy in each fold."),
+    jobs: int = typer.Option(1, min=1, help="Trainings at once, each in a process of its own."),
+    part: str | None = expert(None, help="Judge one part of a single split instead, `test` say, by the other parts."),
+    parts: str = expert(
+        "train=0.6,validation=0.2,test=0.2", metavar="NAME=SHARE,...", help="That split, as for train."
+    ),
+    split_seed: int = expert(0, min=0, help="Of the folds or the split."),
+    efforts: str = expert(
+        "0,0.25,0.5,0.75,1", metavar="E,...", help="Settings of the frontier, 0 to 1; none leaves it out."
+    ),
+    retrain: bool = expert(
+        False, "--retrain", help="Also train networks without an effort input anew for each setting."
+    ),
+    transfer: int = expert(0, metavar="GROUPS", help="Hold groups of families out in turn; 0 leaves it out."),
+    other_bank: Path | None = expert(None, help="Another model's bank, to judge what was learned on this one."),
+    steps: int | None = STEPS,
+    hyper: list[str] | None = HYPER,
+    bootstrap: int = expert(10_000, min=100, help="Draws for the intervals."),
+    in_sample: bool = IN_SAMPLE,
+    force: bool = FORCE,
 ) -> Output:
     """Compare policies on a bank: accuracy and tokens on held-out tasks, with intervals and tests. No LLM call."""
     from pilotage.agent.cli.evaluate.printing import print_evaluation
@@ -181,9 +172,9 @@ def _numbers(given: str) -> tuple[float, ...]:
 
 
 def report(
-    evaluation: Annotated[Path, typer.Argument(metavar="FILE", help="The evaluation.json of `pilotage evaluate`.")],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where to write; made where it is not there.")],
-    force: Force = False,
+    evaluation: Path = typer.Argument(..., metavar="FILE", help="The evaluation.json of `pilotage evaluate`."),
+    out: Path = typer.Option(..., metavar="FOLDER", help="Where to write; made where it is not there."),
+    force: bool = FORCE,
 ) -> Output:
     """Make the HTML report and the figures of an evaluation anew. The same file gives the same bytes."""
     from pilotage.navigator.errors import NavigatorError

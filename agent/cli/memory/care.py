@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -30,11 +30,9 @@ def reindex(place: IndexedStoreOptions) -> Output:
 
 
 def prune(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be retired, change nothing.")] = False,
-    certainty: Annotated[
-        float, typer.Option(help="Retire what harms more often than it helps with this probability.")
-    ] = 0.9,
-    idle: Annotated[int, typer.Option(help="Retire what was recalled so often and never helped.")] = 20,
+    dry_run: bool = typer.Option(False, "--dry-run", help="Show what would be retired, change nothing."),
+    certainty: float = typer.Option(0.9, help="Retire what harms more often than it helps with this probability."),
+    idle: int = typer.Option(20, help="Retire what was recalled so often and never helped."),
     *,
     place: StoreOptions,
 ) -> Output:
@@ -85,7 +83,7 @@ def credit(place: StoreOptions) -> Output:
 
 
 def stats(
-    all_: Annotated[bool, typer.Option("--all", help="Also count the concepts of every namespace.")] = False,
+    all_: bool = typer.Option(False, "--all", help="Also count the concepts of every namespace."),
     *,
     place: StoreOptions,
 ) -> Output:
@@ -98,9 +96,7 @@ def stats(
 
 
 def doctor(
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Rebuild the indexes that disagree with the ledger.")
-    ] = False,
+    repair: bool = typer.Option(False, "--repair", help="Rebuild the indexes that disagree with the ledger."),
     *,
     place: IndexedStoreOptions,
 ) -> Output:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pilotage.agent.cli.command import AsJson, Output
-from pilotage.agent.cli.memory.options import Cause, IndexedStoreOptions, StoreOptions, named, new_run
-from pilotage.agent.cli.options import Force
+from pilotage.agent.cli.command import AS_JSON, Output
+from pilotage.agent.cli.memory.options import CAUSE, IndexedStoreOptions, StoreOptions, named, new_run
+from pilotage.agent.cli.options import FORCE
 from pilotage.agent.cli.outputs import file_to_write, keep
 from pilotage.agent.cli.terminal import counting, exact_json, plain, screen
 from pilotage.common.paths import expanded
@@ -24,14 +24,14 @@ _SHOWN = 20  # defects on a screen; --json has all
 
 
 def export(
-    file: Annotated[str, typer.Argument(help="File to write; - for standard output.")] = "-",
-    form: Annotated[
-        str, typer.Option("--format", help="jsonl (everything) or arcmemo (its JSON, without retired concepts).")
-    ] = "jsonl",
+    file: str = typer.Argument("-", help="File to write; - for standard output."),
+    form: str = typer.Option(
+        "jsonl", "--format", help="jsonl (everything) or arcmemo (its JSON, without retired concepts)."
+    ),
     *,
     place: StoreOptions,
-    force: Force = False,
-    as_json: AsJson = False,
+    force: bool = FORCE,
+    as_json: bool = AS_JSON,
 ) -> None:
     """Write all concepts to a file, from which `import` makes an equal memory."""
     chosen: Any = _one_of(form, ("jsonl", "arcmemo"))
@@ -52,10 +52,10 @@ def export(
 
 
 def import_(
-    file: Annotated[str, typer.Argument(help="File to read; - for standard input.")],
-    form: Annotated[str, typer.Option("--format", help="auto, jsonl or arcmemo (JSON or YAML).")] = "auto",
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out lines that cannot be read.")] = False,
-    cause: Cause = "",
+    file: str = typer.Argument(..., help="File to read; - for standard input."),
+    form: str = typer.Option("auto", "--format", help="auto, jsonl or arcmemo (JSON or YAML)."),
+    skip_bad: bool = typer.Option(False, "--skip-bad", help="Leave out lines that cannot be read."),
+    cause: str = CAUSE,
     *,
     place: IndexedStoreOptions,
 ) -> Output:

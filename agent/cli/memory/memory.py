@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from functools import partial
-from typing import Annotated
 
 import typer
 
@@ -43,10 +42,10 @@ for name, command in (
 @app.command("mcp")
 def mcp(
     place: IndexedStoreOptions,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Offer no tool that writes.")] = False,
-    http: Annotated[bool, typer.Option("--http", help="Serve over HTTP at /mcp instead of stdin and stdout.")] = False,
-    host: Annotated[str, typer.Option(help="With --http: where to listen. There is no authentication.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="With --http: on which port.", min=1, max=65535)] = 8787,
+    read_only: bool = typer.Option(False, "--read-only", help="Offer no tool that writes."),
+    http: bool = typer.Option(False, "--http", help="Serve over HTTP at /mcp instead of stdin and stdout."),
+    host: str = typer.Option("127.0.0.1", help="With --http: where to listen. There is no authentication."),
+    port: int = typer.Option(8787, help="With --http: on which port.", min=1, max=65535),
 ) -> None:
     """Serve a memory to MCP clients: recall, search, get, list, history, add, revise, forget, feedback, undo."""
     from pilotage.agent.errors import UsageError

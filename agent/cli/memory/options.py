@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -17,8 +17,8 @@ from pilotage.agent.errors import UsageError
 if TYPE_CHECKING:
     from pilotage.memory import ConceptStore
 
-Cause = Annotated[str, typer.Option(help="Why; kept in the history.")]
-Id = Annotated[str, typer.Argument(metavar="ID", help="Id of a concept, or the start of it.")]
+CAUSE = typer.Option("", help="Why; kept in the history.")
+ID = typer.Argument(..., metavar="ID", help="Id of a concept, or the start of it.")
 
 # Names of the embedders whose identity says more than the name that opens them.
 _SPECS = {"all-minilm-l6-v2": "minilm"}
@@ -30,10 +30,10 @@ class StoreOptions:
 
     panel = "Which memory"
 
-    memory: Annotated[
-        str | None, typer.Option(metavar="DIR|URL", help="Memory folder or database URL. (default: as for solve)")
-    ] = None
-    namespace: Annotated[str, typer.Option(help="Whose concepts.")] = "default"
+    memory: str | None = typer.Option(
+        None, metavar="DIR|URL", help="Memory folder or database URL. (default: as for solve)"
+    )
+    namespace: str = typer.Option("default", help="Whose concepts.")
 
     def open(self, *, creates: bool = False) -> ConceptStore:
         """The store. Without `creates` it must be there already."""
@@ -63,16 +63,12 @@ class StoreOptions:
 class IndexedStoreOptions(StoreOptions):
     """The same for commands that embed text."""
 
-    embedder: Annotated[
-        str | None,
-        typer.Option(
-            help="minilm, hash, sentence-transformers:FOLDER or openai:MODEL@URL. "
-            "(default: the memory's own, minilm for a new one)"
-        ),
-    ] = None
-    index: Annotated[
-        str | None, typer.Option(metavar="URL", help="Chroma server to use in place of the embedded index.")
-    ] = None
+    embedder: str | None = typer.Option(
+        None,
+        help="minilm, hash, sentence-transformers:FOLDER or openai:MODEL@URL. "
+        "(default: the memory's own, minilm for a new one)",
+    )
+    index: str | None = typer.Option(None, metavar="URL", help="Chroma server to use in place of the embedded index.")
 
     def open(self, *, creates: bool = False, embeds: bool = True) -> ConceptStore:
         """The store with the embedder that is named, or else its own; without one unless it `embeds`."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from pilotage.agent.cli.command import Output
-from pilotage.agent.cli.memory.options import Id, IndexedStoreOptions, StoreOptions
+from pilotage.agent.cli.memory.options import ID, IndexedStoreOptions, StoreOptions
 from pilotage.agent.cli.memory.printing import (
     concept_json,
     print_concept,
@@ -23,15 +23,11 @@ if TYPE_CHECKING:
 
 
 def list_concepts(
-    kind: Annotated[str | None, typer.Option(help="structure, routine, lesson or type.")] = None,
-    status: Annotated[
-        str | None, typer.Option(help="provisional, trusted or retired. (default: all but retired)")
-    ] = None,
-    sort: Annotated[
-        str, typer.Option(help="added, changed, title, seen, recalled, helped, harmed or posterior.")
-    ] = "added",
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
-    offset: Annotated[int, typer.Option(min=0, help="Pass over so many.")] = 0,
+    kind: str | None = typer.Option(None, help="structure, routine, lesson or type."),
+    status: str | None = typer.Option(None, help="provisional, trusted or retired. (default: all but retired)"),
+    sort: str = typer.Option("added", help="added, changed, title, seen, recalled, helped, harmed or posterior."),
+    limit: int = typer.Option(50, min=1, help="At most so many."),
+    offset: int = typer.Option(0, min=0, help="Pass over so many."),
     *,
     place: StoreOptions,
 ) -> Output:
@@ -58,7 +54,7 @@ def list_concepts(
     return Output([concept.model_dump(mode="json") for concept in concepts], show_page)
 
 
-def show(id: Id, *, place: StoreOptions) -> Output:
+def show(id: str = ID, *, place: StoreOptions) -> Output:
     """Show a concept as a prompt would, and what is known of it: credit, provenance, history."""
     with place.open() as store:
         concept = store.get(store.find_id(id))
@@ -68,11 +64,11 @@ def show(id: Id, *, place: StoreOptions) -> Output:
 
 
 def search(
-    text: Annotated[str, typer.Argument(help="A task, or words.")],
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 5,
-    recall: Annotated[
-        bool, typer.Option("--recall", help="What an agent would recall, and the prompt that it would see.")
-    ] = False,
+    text: str = typer.Argument(..., help="A task, or words."),
+    limit: int = typer.Option(5, min=1, help="At most so many."),
+    recall: bool = typer.Option(
+        False, "--recall", help="What an agent would recall, and the prompt that it would see."
+    ),
     *,
     place: IndexedStoreOptions,
 ) -> Output:
@@ -108,11 +104,9 @@ def search(
 
 
 def history(
-    id: Annotated[
-        str | None, typer.Argument(metavar="ID", help="A concept. (default: all of them)", show_default=False)
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The last so many events.")] = 20,
-    run: Annotated[str | None, typer.Option(help="Only the events of this run.")] = None,
+    id: str | None = typer.Argument(None, metavar="ID", help="A concept. (default: all of them)", show_default=False),
+    limit: int = typer.Option(20, min=1, help="The last so many events."),
+    run: str | None = typer.Option(None, help="Only the events of this run."),
     *,
     place: StoreOptions,
 ) -> Output:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 from pilotage.agent.cli.command import Output
-from pilotage.agent.cli.memory.options import Cause, Id, IndexedStoreOptions, StoreOptions, named, new_run
+from pilotage.agent.cli.memory.options import CAUSE, ID, IndexedStoreOptions, StoreOptions, named, new_run
 from pilotage.agent.cli.memory.printing import concept_json, print_events, print_held, short
 from pilotage.agent.cli.terminal import plain
 from pilotage.agent.errors import UsageError
@@ -33,20 +33,19 @@ _OUTCOMES = {
 
 
 def add(
-    file: Annotated[
-        str | None, typer.Argument(help="JSON or YAML file with a concept or a list of them; - reads standard input.")
-    ] = None,
-    title: Annotated[str | None, typer.Option(help="Name of the method.")] = None,
-    kind: Annotated[str, typer.Option(help="structure, routine, lesson or type.")] = "routine",
-    description: Annotated[str, typer.Option(help="What it is.")] = "",
-    cue: Annotated[list[str] | None, typer.Option(help="When it applies; may be given several times.")] = None,
-    step: Annotated[list[str] | None, typer.Option(help="What to do; may be given several times.")] = None,
-    trusted: Annotated[bool, typer.Option("--trusted", help="You vouch for it. (default: provisional)")] = False,
-    anyway: Annotated[
-        bool,
-        typer.Option("--anyway", help="Also where a stored one differs in a first capital, blanks or a full stop."),
-    ] = False,
-    cause: Cause = "",
+    file: str | None = typer.Argument(
+        None, help="JSON or YAML file with a concept or a list of them; - reads standard input."
+    ),
+    title: str | None = typer.Option(None, help="Name of the method."),
+    kind: str = typer.Option("routine", help="structure, routine, lesson or type."),
+    description: str = typer.Option("", help="What it is."),
+    cue: list[str] | None = typer.Option(None, help="When it applies; may be given several times."),
+    step: list[str] | None = typer.Option(None, help="What to do; may be given several times."),
+    trusted: bool = typer.Option(False, "--trusted", help="You vouch for it. (default: provisional)"),
+    anyway: bool = typer.Option(
+        False, "--anyway", help="Also where a stored one differs in a first capital, blanks or a full stop."
+    ),
+    cause: str = CAUSE,
     *,
     place: IndexedStoreOptions,
 ) -> Output:
@@ -75,16 +74,15 @@ def add(
 
 
 def edit(
-    id: Id,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="A field's new value; a list as JSON, or one item a line."),
-    ] = None,
-    file: Annotated[str | None, typer.Option(help="JSON or YAML file with the fields to change; - for stdin.")] = None,
-    show_anyway: Annotated[
-        bool, typer.Option("--show-anyway", help="You have read it: models are shown all of it, as it is then.")
-    ] = False,
-    cause: Cause = "",
+    id: str = ID,
+    set_: list[str] | None = typer.Option(
+        None, "--set", metavar="FIELD=VALUE", help="A field's new value; a list as JSON, or one item a line."
+    ),
+    file: str | None = typer.Option(None, help="JSON or YAML file with the fields to change; - for stdin."),
+    show_anyway: bool = typer.Option(
+        False, "--show-anyway", help="You have read it: models are shown all of it, as it is then."
+    ),
+    cause: str = CAUSE,
     *,
     place: IndexedStoreOptions,
 ) -> Output:
@@ -121,9 +119,9 @@ def edit(
 
 
 def merge(
-    keep: Annotated[str, typer.Argument(metavar="KEEP", help="The concept that stays.")],
-    others: Annotated[list[str], typer.Argument(metavar="OTHER", help="Those that become part of it.")],
-    cause: Cause = "",
+    keep: str = typer.Argument(..., metavar="KEEP", help="The concept that stays."),
+    others: list[str] = typer.Argument(..., metavar="OTHER", help="Those that become part of it."),
+    cause: str = CAUSE,
     *,
     place: IndexedStoreOptions,
 ) -> Output:
@@ -142,8 +140,8 @@ def merge(
 
 def change(
     action: Literal["forget", "restore"],
-    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids, or their starts.")],
-    cause: Cause = "",
+    ids: list[str] = typer.Argument(..., metavar="ID", help="Ids, or their starts."),
+    cause: str = CAUSE,
     *,
     place: StoreOptions,
 ) -> Output:
@@ -158,11 +156,11 @@ def change(
 
 
 def undo(
-    event: Annotated[
-        int | None, typer.Argument(metavar="EVENT", help="Number of an event; see `history`.", show_default=False)
-    ] = None,
-    run: Annotated[str | None, typer.Option(help="Undo everything that this run did.")] = None,
-    cause: Cause = "",
+    event: int | None = typer.Argument(
+        None, metavar="EVENT", help="Number of an event; see `history`.", show_default=False
+    ),
+    run: str | None = typer.Option(None, help="Undo everything that this run did."),
+    cause: str = CAUSE,
     *,
     place: IndexedStoreOptions,
 ) -> Output:

@@ -9,12 +9,12 @@ from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import typer
 
 from pilotage.agent.cli.command import Command
-from pilotage.agent.cli.options import Limit, RunOptions, expert, for_tasks
+from pilotage.agent.cli.options import LIMIT, RunOptions, expert, for_tasks
 from pilotage.agent.cli.outputs import file_to_write
 from pilotage.agent.cli.terminal import interruptible, print_json_line, say
 from pilotage.agent.errors import UsageError
@@ -47,53 +47,43 @@ class Solve(Command):
 class SolveOptions(RunOptions):
     """The settings that `pilotage solve` can be given."""
 
-    policy: Annotated[
-        str | None,
-        typer.Option(
-            help="default (trained), rules, random, llm (the model chooses), FILE.safetensors, FILE.toml, or "
-            "fixed:BLOCK,BLOCK,...; epsilon=0.1:POLICY explores. (default: default)"
-        ),
-    ] = None
-    effort: Annotated[
-        str | None,
-        typer.Option(help="Of a policy trained with --effort-input: low, medium, high, or 0 to 1. (default: medium)"),
-    ] = None
-    memory: Annotated[str | None, typer.Option(help="Memory folder, or none. (default: in the user's data folder)")] = (
-        None
+    policy: str | None = typer.Option(
+        None,
+        help="default (trained), rules, random, llm (the model chooses), FILE.safetensors, FILE.toml, or "
+        "fixed:BLOCK,BLOCK,...; epsilon=0.1:POLICY explores. (default: default)",
     )
-    holdout: Annotated[
-        float | None,
-        expert(help="Share of the tasks that run without hints, to measure what hints are worth. (default: 0)"),
-    ] = None
-    observation: Annotated[str | None, expert(help="free, probe, rlot or rlot+free. (default: free)")] = None
+    effort: str | None = typer.Option(
+        None, help="Of a policy trained with --effort-input: low, medium, high, or 0 to 1. (default: medium)"
+    )
+    memory: str | None = typer.Option(None, help="Memory folder, or none. (default: in the user's data folder)")
+    holdout: float | None = expert(
+        None, help="Share of the tasks that run without hints, to measure what hints are worth. (default: 0)"
+    )
+    observation: str | None = expert(None, help="free, probe, rlot or rlot+free. (default: free)")
 
 
 def solve(
     settings: SolveOptions,
-    question: Annotated[
-        str | None,
-        typer.Argument(help="The question to solve; - reads standard input, @FILE a file.", show_default=False),
-    ] = None,
-    tasks: Annotated[str | None, for_tasks(help="FILE.jsonl, gsm8k:FILE, or gym:FAMILY,...;size=20;seed=1.")] = None,
-    out: Annotated[Path | None, for_tasks(help="Results file (JSON Lines), one object a task.")] = None,
-    limit: Limit = None,
-    resume: Annotated[bool, for_tasks("--resume", help="Go on with an existing results file.")] = False,
-    learn: Annotated[
-        str | None,
-        typer.Option(
-            metavar="[every=N]",
-            help="Write verified successes and credit to memory after each task, or together after every N of --tasks, "
-            "which repeats itself exactly. (default: after each)",
-        ),
-    ] = None,
-    no_learn: Annotated[bool, typer.Option("--no-learn", help="Only read memory.")] = False,
-    order: Annotated[int | None, expert(min=0, help="Shuffle the tasks by this seed.")] = None,
-    orders: Annotated[
-        int | None,
-        expert(min=1, help="Solve the tasks in N orders, each from its own copy of the memory. Needs --out."),
-    ] = None,
-    thread: Annotated[str | None, expert(help="Name of the run; the same command resumes it if it was killed.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a task.")] = False,
+    question: str | None = typer.Argument(
+        None, help="The question to solve; - reads standard input, @FILE a file.", show_default=False
+    ),
+    tasks: str | None = for_tasks(None, help="FILE.jsonl, gsm8k:FILE, or gym:FAMILY,...;size=20;seed=1."),
+    out: Path | None = for_tasks(None, help="Results file (JSON Lines), one object a task."),
+    limit: int | None = LIMIT,
+    resume: bool = for_tasks(False, "--resume", help="Go on with an existing results file."),
+    learn: str | None = typer.Option(
+        None,
+        metavar="[every=N]",
+        help="Write verified successes and credit to memory after each task, or together after every N of --tasks, "
+        "which repeats itself exactly. (default: after each)",
+    ),
+    no_learn: bool = typer.Option(False, "--no-learn", help="Only read memory."),
+    order: int | None = expert(None, min=0, help="Shuffle the tasks by this seed."),
+    orders: int | None = expert(
+        None, min=1, help="Solve the tasks in N orders, each from its own copy of the memory. Needs --out."
+    ),
+    thread: str | None = expert(None, help="Name of the run; the same command resumes it if it was killed."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object a task."),
 ) -> None:
     """Solve a QUESTION, or the tasks of --tasks."""
     from pilotage.common.text import carriable

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pilotage.agent.cli.options import BaseUrl, LimitMinutes, MaxSteps, MaxTokens, Model
+from pilotage.agent.cli.options import BASE_URL, LIMIT_MINUTES, MAX_STEPS, MAX_TOKENS, MODEL
 from pilotage.agent.cli.terminal import plain, progress
 from pilotage.agent.errors import UsageError
 
@@ -27,17 +27,17 @@ class LiveOptions:
 
     panel = "With --live"
 
-    tasks: Annotated[
-        list[str] | None, typer.Option(help="FILE.jsonl, gsm8k:FILE, or gym:FAMILY,...;size=20;seed=1. Repeatable.")
-    ] = None
-    model: Model = None
-    base_url: BaseUrl = None
-    record: Annotated[Path | None, typer.Option(help="Bank that keeps every node. (default: OUT.bank)")] = None
-    episodes: Annotated[int | None, typer.Option(min=1, help="Runs of training tasks. (default: 300)")] = None
-    limit_minutes: LimitMinutes = None
-    max_llm_calls: Annotated[int | None, typer.Option(min=1, help="Begin no node after so many calls in all.")] = None
-    max_steps: MaxSteps = None
-    max_tokens: MaxTokens = None
+    tasks: list[str] | None = typer.Option(
+        None, help="FILE.jsonl, gsm8k:FILE, or gym:FAMILY,...;size=20;seed=1. Repeatable."
+    )
+    model: str | None = MODEL
+    base_url: str | None = BASE_URL
+    record: Path | None = typer.Option(None, help="Bank that keeps every node. (default: OUT.bank)")
+    episodes: int | None = typer.Option(None, min=1, help="Runs of training tasks. (default: 300)")
+    limit_minutes: float | None = LIMIT_MINUTES
+    max_llm_calls: int | None = typer.Option(None, min=1, help="Begin no node after so many calls in all.")
+    max_steps: int | None = MAX_STEPS
+    max_tokens: int | None = MAX_TOKENS
 
     def require_sense(self, live: bool, bank: Path | None, algorithm: str) -> None:
         """Raises UsageError where the options contradict each other."""

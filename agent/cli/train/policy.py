@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -29,7 +29,7 @@ def _group() -> None:
 
 
 @app.command()
-def show(file: Annotated[Path, typer.Argument(metavar="FILE", help="A policy file, or default.")]) -> Output:
+def show(file: Path = typer.Argument(..., metavar="FILE", help="A policy file, or default.")) -> Output:
     """What a policy sees, what it was trained on, how it scored, and which blocks it uses when."""
     from pilotage.navigator.policies.policy_file import read_policy
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from pilotage.agent.cli.command import Output
-from pilotage.agent.cli.options import Force, Hyper, Steps, expert, hyperparameters, shares
+from pilotage.agent.cli.options import FORCE, HYPER, STEPS, expert, hyperparameters, shares
 from pilotage.agent.cli.outputs import file_to_write, keep
 from pilotage.agent.cli.terminal import interruptible, plain, progress, screen
 from pilotage.agent.cli.train.live import LiveOptions, train_on_live
@@ -31,55 +31,42 @@ BASELINES = ("linear", "nearest")
 class PlanOptions:
     """How a policy is trained."""
 
-    algo: Annotated[str, typer.Option(help="double-dueling-dqn, qr-dqn, maskable-ppo, cql, linear or nearest.")] = (
-        "double-dueling-dqn"
+    algo: str = typer.Option(
+        "double-dueling-dqn", help="double-dueling-dqn, qr-dqn, maskable-ppo, cql, linear or nearest."
     )
-    cost_weight: Annotated[
-        float | None, typer.Option(help="What 1,000 tokens are worth, in right answers. (default: 0.1)")
-    ] = None
-    effort_input: Annotated[
-        bool, typer.Option("--effort-input", help="Train for all cost weights at once; `solve --effort` then chooses.")
-    ] = False
-    seeds: Annotated[
-        int | None,
-        typer.Option(min=1, help="Trainings; the best on the validation tasks is kept. (default: 5, with --live 1)"),
-    ] = None
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            help="Preset that the bank must be of, or that --live observes by; rlot trains as its paper does, on a "
-            "bank: --base rlot, --step-scores values, --cost-weight 0."
-        ),
-    ] = None
-    resume: Annotated[Path | None, typer.Option(help="Policy file to start from, of the same algorithm.")] = None
-    seed: Annotated[int, expert(min=0, help="Of the first training.")] = 0
-    steps: Steps = None
-    ensemble: Annotated[bool, expert("--ensemble", help="Keep the mean of all seeds instead of the best.")] = False
-    base: Annotated[
-        str | None, expert(help="Hyperparameters to start from: default, or rlot, whose steps are episodes.")
-    ] = None
-    step_scores: Annotated[
-        str | None,
-        expert(
-            metavar="SCORES",
-            help="Pay each step for how good it is: values (the bank's), a FILE of `pilotage bank score`, or none. "
-            "(default: none; with --preset rlot: values)",
-        ),
-    ] = None
-    shaping: Annotated[
-        str | None, expert(help="Step rewards from the bank's values: exact or uniform. (default: none)")
-    ] = None
-    hyper: Hyper = None
-    parts: Annotated[
-        str | None,
-        expert(
-            metavar="NAME=SHARE,...",
-            help="Split of the tasks; test may be left out. (default: train=0.6,validation=0.2,test=0.2; "
-            "with --live train=0.7,validation=0.3)",
-        ),
-    ] = None
-    split_seed: Annotated[int, expert(help="Of the split.")] = 0
-    tensorboard: Annotated[Path | None, expert(help="Folder for TensorBoard logs.")] = None
+    cost_weight: float | None = typer.Option(None, help="What 1,000 tokens are worth, in right answers. (default: 0.1)")
+    effort_input: bool = typer.Option(
+        False, "--effort-input", help="Train for all cost weights at once; `solve --effort` then chooses."
+    )
+    seeds: int | None = typer.Option(
+        None, min=1, help="Trainings; the best on the validation tasks is kept. (default: 5, with --live 1)"
+    )
+    preset: str | None = typer.Option(
+        None,
+        help="Preset that the bank must be of, or that --live observes by; rlot trains as its paper does, on a "
+        "bank: --base rlot, --step-scores values, --cost-weight 0.",
+    )
+    resume: Path | None = typer.Option(None, help="Policy file to start from, of the same algorithm.")
+    seed: int = expert(0, min=0, help="Of the first training.")
+    steps: int | None = STEPS
+    ensemble: bool = expert(False, "--ensemble", help="Keep the mean of all seeds instead of the best.")
+    base: str | None = expert(None, help="Hyperparameters to start from: default, or rlot, whose steps are episodes.")
+    step_scores: str | None = expert(
+        None,
+        metavar="SCORES",
+        help="Pay each step for how good it is: values (the bank's), a FILE of `pilotage bank score`, or none. "
+        "(default: none; with --preset rlot: values)",
+    )
+    shaping: str | None = expert(None, help="Step rewards from the bank's values: exact or uniform. (default: none)")
+    hyper: list[str] | None = HYPER
+    parts: str | None = expert(
+        None,
+        metavar="NAME=SHARE,...",
+        help="Split of the tasks; test may be left out. (default: train=0.6,validation=0.2,test=0.2; "
+        "with --live train=0.7,validation=0.3)",
+    )
+    split_seed: int = expert(0, help="Of the split.")
+    tensorboard: Path | None = expert(None, help="Folder for TensorBoard logs.")
 
     def require_sense(self, bank: Path | None, live: bool) -> None:
         """Raises UsageError where the options contradict each other, or the bank."""
@@ -135,13 +122,13 @@ class PlanOptions:
 
 
 def train(
-    out: Annotated[Path, typer.Option(help="Policy file to write (.safetensors).")],
+    out: Path = typer.Option(..., help="Policy file to write (.safetensors)."),
     *,
-    bank: Annotated[Path | None, typer.Option(help="Folder of a recorded bank.", show_default=False)] = None,
-    live: Annotated[bool, typer.Option("--live", help="Train on real runs of --tasks instead of a bank.")] = False,
+    bank: Path | None = typer.Option(None, help="Folder of a recorded bank.", show_default=False),
+    live: bool = typer.Option(False, "--live", help="Train on real runs of --tasks instead of a bank."),
     live_options: LiveOptions,
     options: PlanOptions,
-    force: Force = False,
+    force: bool = FORCE,
 ) -> Output:
     """Train a navigator on a bank, without any LLM call, or --live; split by task, every seed reported."""
     from pilotage.agent.cli.train.policy import print_scores
