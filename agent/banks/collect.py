@@ -1,7 +1,7 @@
 """Collect: records reasoning trees into a bank. Every node once, each on disk before the next; it goes on at any time.
 
 A task's tree starts with the ways of a plan; episodes then explore beyond it. All of it is decided by the plan, by what
-a run itself shows, and by chance that is seeded by the task; so a collection that was stopped goes on as if it had not
+a run itself shows, and by draws that are seeded by the task; so a collection that was stopped goes on as if it had not
 been, and a node's score has no say in what is recorded.
 """
 
@@ -126,7 +126,7 @@ class Collector:
     def _known(self, task: str) -> int:
         """How many entries of a task are on disk, as far as that can be told without walking its tree."""
         nodes = self.writer.nodes(task)
-        self.tally.found += len(nodes)
+        self.tally.earlier += len(nodes)
         ids = (_id(way, sample) for way in self.study.ways() for sample in range(self.study.samples))
         return sum(id in nodes for id in (ROOT, *ids))
 
@@ -171,10 +171,10 @@ class Collector:
         visits: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for episode in range(study.episodes):
             for sample in range(study.samples):
-                chance = Random(f"{study.seed}/{task.id}/{episode}/{sample}")
-                explorer, here = study.mix.draw(chance), root
+                draw = Random(f"{study.seed}/{task.id}/{episode}/{sample}")
+                explorer, here = study.mix.draw(draw), root
                 for _ in range(study.max_depth):
-                    block = explorer.choose(here.observed, visits[here.node.id], chance)
+                    block = explorer.choose(here.observed, visits[here.node.id], draw)
                     if block == terminal:
                         break
                     visits[here.node.id][block] += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pilotage.agent.banks.live_dynamics import LiveDynamics, T
@@ -48,15 +48,6 @@ class Spent:
     nodes: int = 0
     fresh: int = 0
     usage: Usage = Usage()
-    started: float = field(default_factory=time.monotonic)
-
-    def used_up(self, limits: Limits) -> str | None:
-        """Which limit is used up, if one is."""
-        if limits.llm_calls is not None and self.usage.llm_calls >= limits.llm_calls:
-            return "max_llm_calls"
-        if limits.minutes is not None and time.monotonic() - self.started >= 60 * limits.minutes:
-            return "limit_minutes"
-        return None
 
 
 class RecordingDynamics(LiveDynamics):
@@ -98,6 +89,7 @@ class RecordingDynamics(LiveDynamics):
         self._here: RecordedState | None = None
         self._task = ""
         self._known_only = False
+        self._started = time.monotonic()
         self.spent = Spent()
         self.stopped_by: str | None = None
         self.on_node: Callable[[Node], None] = lambda node: None
@@ -168,7 +160,11 @@ class RecordingDynamics(LiveDynamics):
         return replace(here.observed, mask=here.observed.mask & self.actions.mask(known))
 
     def _is_used_up(self) -> bool:
-        self.stopped_by = self.stopped_by or self.spent.used_up(self._limits)
+        calls, minutes = self._limits.llm_calls, self._limits.minutes
+        if calls is not None and self.spent.usage.llm_calls >= calls:
+            self.stopped_by = self.stopped_by or "max_llm_calls"
+        elif minutes is not None and time.monotonic() - self._started >= 60 * minutes:
+            self.stopped_by = self.stopped_by or "limit_minutes"
         return self.stopped_by is not None
 
     def _do(self, what: Callable[..., Awaitable[T]], *arguments: Any) -> T:

@@ -28,14 +28,7 @@ LEARNING = "distil"
 
 @dataclass
 class LoggedRuns:
-    """What results files hold.
-
-    Attributes:
-        log: the runs.
-        policies: names of those that made them.
-        model: that answered.
-        left_out: lines that cannot be used, and why.
-    """
+    """What results files hold: runs, who made them with which model, and the lines that are left out and why."""
 
     log: Log
     policies: tuple[str, ...]

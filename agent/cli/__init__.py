@@ -36,8 +36,8 @@ app.command("doctor")(doctor.doctor)
 app.command("graph")(graph.graph)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(asked: bool) -> None:
+    if asked:
         from importlib.metadata import version
 
         print(f"pilotage {version('pilotage')}")

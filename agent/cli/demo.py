@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import sys
-from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +58,6 @@ def _short(path: Path) -> str:
 
 
 async def _solve_all(agent: ReasoningAgent, *, quiet: bool) -> list[dict[str, Any]]:
-    from pilotage.agent import events
     from pilotage.agent.cli.solve.show import Show
 
     runs = []
@@ -68,12 +66,7 @@ async def _solve_all(agent: ReasoningAgent, *, quiet: bool) -> list[dict[str, An
         for place, task in enumerate(tasks, 1):
             if not quiet:
                 print(f"\n--- task {place} of {len(tasks)}: {task.prompt}\n")
-            show = Show(sys.stdout, quiet=quiet)
-            async with aclosing(agent.astream(task)) as happening:
-                async for event in happening:
-                    show(event)
-                    if isinstance(event, events.Finished):
-                        runs.append(event.run.to_json())
+            runs.append(await Show(sys.stdout, quiet=quiet).solving(agent, task))
     return runs
 
 

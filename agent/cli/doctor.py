@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from pilotage.agent.cli.command import Output
-from pilotage.agent.cli.terminal import plain
+from pilotage.agent.cli.terminal import check_line
 
 EXTRAS = {
     "local": ("xllamacpp", "sentence-transformers", "torch"),
@@ -32,11 +32,7 @@ def doctor() -> Output:
     """Show what is installed, what is missing, and how to get it."""
     checks = [*_machine(), *_extras(), *_weights(), *_sandbox(), *_memory()]
     width = max(len(check.what) for check in checks)
-    lines = []
-    for check in checks:
-        mark = "[green]ok[/]" if check.ok else "[yellow]--[/]"
-        remedy = f"  [yellow]{plain(check.remedy)}[/]" if not check.ok else ""
-        lines.append(f"{mark}  {check.what:{width}}  {plain(check.found)}{remedy}")
+    lines = (check_line(one.ok, f"{one.what:{width}}", one.found, one.remedy, "yellow") for one in checks)
     return Output([asdict(check) for check in checks], "\n".join(lines))
 
 
@@ -60,8 +56,8 @@ def _weights() -> Iterator[Check]:
 
     for weights in WEIGHTS:
         present = is_present(weights.name)
-        found = f"{weights.bytes / 1e6:.0f} MB" if present else "not pulled"
-        yield Check(f"weights {weights.name}", present, found, f"pilotage models pull {weights.name}")
+        size = f"{weights.bytes / 1e6:.0f} MB" if present else "not pulled"
+        yield Check(f"weights {weights.name}", present, size, f"pilotage models pull {weights.name}")
 
 
 def _sandbox() -> Iterator[Check]:

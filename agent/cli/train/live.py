@@ -105,11 +105,8 @@ def train_on_live(
 @contextmanager
 def _shown(console: Screen, plan: Plan, dynamics: RecordingDynamics) -> Iterator[dict[str, Any]]:
     """What `train_live` is to call."""
-    from rich.progress import BarColumn
-
     from pilotage.agent.banks.progress import clock
 
-    columns = ("training", BarColumn(), "{task.fields[status]}")
     total, started = plan.seeds * plan.length, time.monotonic()
     steps, scores = 0, ""
 
@@ -118,14 +115,13 @@ def _shown(console: Screen, plan: Plan, dynamics: RecordingDynamics) -> Iterator
         spent = dynamics.spent
         return f"{spent.nodes} nodes, {spent.usage.llm_calls} calls, {clock(left)} left at this pace{scores}"
 
-    with progress(console, *columns) as bar:
-        task = bar.add_task("training", total=total, status="")
-        dynamics.on_node = lambda node: bar.update(task, status=status())
+    with progress(console, "training", "{task.fields[status]}", total=total, status="") as update:
+        dynamics.on_node = lambda node: update(status=status())
 
         def on_step() -> None:
             nonlocal steps
             steps += 1
-            bar.update(task, completed=steps, status=status())
+            update(completed=steps, status=status())
 
         def on_piece(piece: Progress) -> None:
             nonlocal scores

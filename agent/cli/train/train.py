@@ -190,16 +190,13 @@ def _require_preset(preset: str, bank: Path | None, live: bool) -> None:
 
 @contextmanager
 def _shown(console: Screen, plan: Plan) -> Iterator[Callable[[Progress], None]]:
-    from rich.progress import BarColumn, TimeRemainingColumn
-
-    columns = ("{task.description}", BarColumn(), TimeRemainingColumn(), "{task.fields[scores]}")
-    with progress(console, *columns) as bar:
-        task = bar.add_task("training", total=plan.seeds * plan.length, scores="")
+    total = plan.seeds * plan.length
+    with progress(console, "training", "{task.fields[scores]}", left=True, total=total, scores="") as update:
 
         def on_piece(piece: Progress) -> None:
             done = (piece.seed - plan.seed) * plan.length + piece.step
             scores = f"{piece.accuracy:.1%} right for {1000 * piece.cost:,.0f} tokens"
-            bar.update(task, completed=done, description=f"seed {piece.seed}", scores=scores)
+            update(completed=done, description=f"seed {piece.seed}", scores=scores)
             if not console.is_terminal and piece.step == piece.steps:
                 console.print(f"seed {piece.seed}: {scores} on the validation tasks")
 
