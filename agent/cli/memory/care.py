@@ -11,6 +11,7 @@ from pilotage.agent.cli.command import Output
 from pilotage.agent.cli.memory.options import IndexedStoreOptions, StoreOptions, new_run
 from pilotage.agent.cli.memory.printing import print_concepts
 from pilotage.agent.cli.terminal import check_line, counting, plain, screen
+from pilotage.agent.errors import UsageError
 
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
@@ -37,7 +38,6 @@ def prune(
     place: StoreOptions,
 ) -> Output:
     """Retire what harms or never helps; can be undone as a whole."""
-    from pilotage.agent.errors import UsageError
     from pilotage.memory.edits.prune import PruneRule
 
     try:

@@ -14,6 +14,7 @@ from pilotage.agent.cli.memory.options import CAUSE, IndexedStoreOptions, StoreO
 from pilotage.agent.cli.options import FORCE
 from pilotage.agent.cli.outputs import file_to_write, keep
 from pilotage.agent.cli.terminal import counting, exact_json, plain, screen
+from pilotage.agent.errors import UsageError
 from pilotage.common.paths import expanded
 
 if TYPE_CHECKING:
@@ -116,7 +117,5 @@ def _print_report(console: Screen, report: ImportReport) -> None:
 
 def _one_of(form: str, choices: tuple[str, ...]) -> str:
     if form not in choices:
-        from pilotage.agent.errors import UsageError
-
         raise UsageError(f"unknown format '{form}': choose from {', '.join(choices)}")
     return form

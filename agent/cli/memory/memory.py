@@ -10,6 +10,7 @@ import typer
 from pilotage.agent.cli.command import App
 from pilotage.agent.cli.memory import care, files, read, write
 from pilotage.agent.cli.memory.options import IndexedStoreOptions
+from pilotage.agent.errors import UsageError
 
 app = App(help="Look at, edit, carry over and check what was learnt.")
 
@@ -48,8 +49,6 @@ def mcp(
     port: int = typer.Option(8787, help="With --http: on which port.", min=1, max=65535),
 ) -> None:
     """Serve a memory to MCP clients: recall, search, get, list, history, add, revise, forget, feedback, undo."""
-    from pilotage.agent.errors import UsageError
-
     try:
         from pilotage.memory.adapters.mcp import build_server
     except ModuleNotFoundError as error:

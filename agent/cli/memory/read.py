@@ -17,6 +17,7 @@ from pilotage.agent.cli.memory.printing import (
     print_held,
     short,
 )
+from pilotage.agent.errors import UsageError
 
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
@@ -32,7 +33,6 @@ def list_concepts(
     place: StoreOptions,
 ) -> Output:
     """List concepts."""
-    from pilotage.agent.errors import UsageError
     from pilotage.memory.errors import InvalidConcept
 
     filters: dict[str, Any] = {"kind": kind, "status": status, "sort": sort, "limit": limit, "offset": offset}

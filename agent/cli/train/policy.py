@@ -95,8 +95,7 @@ def _print_data(console: Screen, card: Mapping[str, Any]) -> None:
         return
     parts = ", ".join(f"{len(ids)} for {part}" for part, ids in card.get("tasks", {}).items())
     console.print(
-        f"\n[bold]trained on[/]  {plain(bank['model'] or 'an unnamed model')}, preset {plain(bank['preset'])}",
-        highlight=False,
+        f"\n[bold]trained on[/]  {plain(bank['model'] or 'an unnamed model')}, preset {plain(bank['preset'])}"
     )
     console.print(f"tasks: {plain(parts)}; {bank['states']:,} states and {bank['edges']:,} outcomes in training")
     families = ", ".join(f"{name} {count}" for name, count in bank["families"].items())
@@ -105,8 +104,7 @@ def _print_data(console: Screen, card: Mapping[str, Any]) -> None:
         tokens = live["prompt_tokens"] + live["completion_tokens"]
         console.print(
             f"live, on {plain('; '.join(live['tasks']))}: {plain(live['episodes'])} episodes, "
-            f"{plain(live['nodes'])} nodes, {plain(live['llm_calls'])} LLM calls, {tokens:,} tokens",
-            highlight=False,
+            f"{plain(live['nodes'])} nodes, {plain(live['llm_calls'])} LLM calls, {tokens:,} tokens"
         )
     if "seeds" in card:
         kept = "the mean of all" if card["ensemble"] else f"seed {card['chosen_seed']}"
