@@ -30,7 +30,7 @@ T = TypeVar("T")
 class LiveDynamics:
     """Real runs as `pilotage.navigator.dynamics.Dynamics`: every step of the environment is a block's work.
 
-        with LiveDynamics(pilotage.agent.components, tasks) as dynamics:
+        with LiveDynamics(agent.components, tasks) as dynamics:
             env = gymnasium.make("pilotage/Reasoning-v0", dynamics=dynamics)
 
     With the response cache, and blocks that decode greedily, a step that was taken before costs no call.
@@ -38,13 +38,12 @@ class LiveDynamics:
     Args:
         components: what the agent is made of.
         tasks: what episodes are about; each needs a gold answer.
-        seed: of the choice of tasks, until `reset` is given one.
 
     Raises:
         UsageError: there is no task, two share an id, or one has no gold answer.
     """
 
-    def __init__(self, components: Components, tasks: Sequence[Task], *, seed: int = 0) -> None:
+    def __init__(self, components: Components, tasks: Sequence[Task]) -> None:
         self.tasks = {task.id: task for task in tasks}
         if not tasks or len(self.tasks) < len(tasks):
             raise UsageError("live dynamics need at least one task, each with an id of its own")
@@ -52,7 +51,7 @@ class LiveDynamics:
             if grader_for(task, components.sandbox) is None:
                 raise UsageError(f"task {task.id} has no gold answer, so an episode on it has no score; leave it out")
         self._stepwise = Stepwise(components)
-        self._random = np.random.default_rng(seed)
+        self._random = np.random.default_rng(0)  # until `reset` is given a seed
         self._queue: list[str] = []
         self._threads = ExitStack()
         self._running: tuple[Task, ObservedState] | None = None

@@ -11,7 +11,6 @@ import numpy as np
 from pydantic import ValidationError
 
 from pilotage.agent.banks.traces import result_lines
-from pilotage.agent.blocks import Registry
 from pilotage.agent.errors import UsageError
 from pilotage.agent.routing.observation import spec_for
 from pilotage.agent.routing.rlot import registry_for
@@ -36,12 +35,8 @@ class LoggedRuns:
     left_out: list[tuple[str, str]] = field(default_factory=list)
 
 
-def logged_runs(files: Sequence[Path], registry: Registry | None = None) -> LoggedRuns:
-    """Reads the runs of results files.
-
-    Args:
-        files: results of `pilotage solve --tasks`.
-        registry: the blocks; those of the runs' observation preset if None.
+def logged_runs(files: Sequence[Path]) -> LoggedRuns:
+    """Reads the runs of results files, as `pilotage solve --tasks` writes them.
 
     Raises:
         UsageError: a file is none, the runs are of different models or presets, or none can be used.
@@ -65,7 +60,7 @@ def logged_runs(files: Sequence[Path], registry: Registry | None = None) -> Logg
                         "its own"
                     )
             if specs is None:
-                registry = registry or registry_for(navigation.preset)
+                registry = registry_for(navigation.preset)
                 specs = registry.actions, spec_for(navigation.preset, registry)
             if (navigation.actions, navigation.features) != tuple(spec.schema_hash for spec in specs):
                 left_out.append((where, "it was made with other blocks or features than those installed"))

@@ -14,14 +14,7 @@ from pilotage.common.text import printable
 
 
 class Screen(Console):
-    """A rich console that makes every text safe, whatever it is part of: a line, a cell, a bar.
-
-    Args:
-        stream: where to print.
-        quiet: print nothing.
-        soft_wrap: leave it to the terminal to break lines.
-        width: columns; None for those of the terminal.
-    """
+    """A rich console that makes every text safe, whatever it is part of: a line, a cell, a bar."""
 
     def __init__(self, stream: TextIO, *, quiet: bool, soft_wrap: bool, width: int | None) -> None:
         super().__init__(file=stream, quiet=quiet, soft_wrap=soft_wrap, width=width, highlight=False, emoji=False)

@@ -46,18 +46,13 @@ def shortened(text: str, most: int = 1000) -> str:
 
 
 class Guarded:
-    """A text stream that makes everything safe on its way to another; all but text goes to that one as it is.
-
-    Args:
-        stream: where to write.
-        make: what makes a text safe.
-    """
+    """A text stream that makes everything safe on its way to another; all but text goes to that one as it is."""
 
     def __init__(self, stream: TextIO, make: Callable[[str], str] = safe) -> None:
         self.stream, self._make = stream, make
 
     def write(self, text: str) -> int:
-        """Writes what is safe of a text."""
+        """Writes what `make` makes of a text."""
         self.stream.write(_encodable(self._make(text), self.stream))
         return len(text)
 
@@ -92,13 +87,9 @@ def exact_json(stream: TextIO) -> IO[str]:
 
 
 def screen(*, errors: bool = False, file: TextIO | None = None, quiet: bool = False, soft_wrap: bool = False) -> Screen:
-    """Where to print text with styles; piped output is not broken into lines of 80.
+    """Where to print text with styles: standard output, standard error or a file; `quiet` prints nothing.
 
-    Args:
-        errors: standard error instead of standard output.
-        file: another stream.
-        quiet: print nothing.
-        soft_wrap: leave it to the terminal to break lines.
+    Piped output is not broken into lines of 80; `soft_wrap` leaves it to the terminal to break lines.
     """
     from pilotage.agent.cli.screen import Screen
 
@@ -130,16 +121,8 @@ def progress(
 ) -> Iterator[Callable[..., None]]:
     """A bar on a terminal, and nothing elsewhere; it is called with what changed, as rich's `Progress.update`.
 
-    What is printed meanwhile to the standard streams stays there.
-
-    Args:
-        console: where to show it.
-        what: what is done.
-        columns: what to show behind the bar, of `fields` say.
-        count: how many of how many are done.
-        left: the time left.
-        transient: it goes when it ends.
-        fields: values at the start.
+    Behind the bar stand how many of how many are done (`count`), the columns, which may show `fields`, and the time
+    `left`. What is printed meanwhile to the standard streams stays there.
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 

@@ -28,17 +28,10 @@ def cost(usage: Usage) -> str:
 
 
 class Show:
-    """Prints events. With `quiet` it prints nothing, for `--json`.
+    """Prints events to a file. With `quiet` it prints nothing, for `--json`."""
 
-    Args:
-        file: where to print.
-        quiet: print nothing.
-        text: print the model's text as it comes.
-    """
-
-    def __init__(self, file: TextIO, *, quiet: bool = False, text: bool = True) -> None:
+    def __init__(self, file: TextIO, *, quiet: bool = False) -> None:
         self._console = screen(file=file, quiet=quiet, soft_wrap=True)
-        self._text = text
         self._open_line = False
 
     async def solving(self, agent: ReasoningAgent, task: Task, thread: str | None = None) -> dict[str, Any]:
@@ -62,9 +55,8 @@ class Show:
             case events.Chosen(block, why):
                 self._line(f"[bold green]{plain(block)}[/]  [dim]{plain(why)}[/]")
             case events.Token(_, text):
-                if self._text:
-                    self._console.print(f"[dim]{escape(text)}[/]", end="")
-                    self._open_line = True
+                self._console.print(f"[dim]{escape(text)}[/]", end="")
+                self._open_line = True
             case events.Stepped(step):
                 self._step(step)
             case events.Learned(titles, usage):
