@@ -6,7 +6,7 @@ A plan is a list of ways from the root, in the order in which they are recorded:
 
 Behind a `?` stands when an entry is worth its cost: `failed` (the step before reached no answer), `answered` (it did),
 `disagrees` (a check reached another answer). Conditions see public evidence of their own way only. What is recorded
-shows in a replay as what may be done next, so anything else, the score above all, would be told to a policy by the
+shows in a replay as what may be done next, so anything else, the score above all, would reach a policy by the
 mask.
 
 Routes are fresh (`pilotage.agent.freshness`): behind another attempt, reason, program, decompose, debate and a

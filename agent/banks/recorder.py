@@ -119,7 +119,7 @@ def fingerprint(task: Task) -> str:
 
 
 def shown(task: Task) -> str:
-    """The same for tasks that a model is told the same of, whatever their ids: a copy of a file has ids of its own."""
+    """The same for tasks that a model is shown the same of, whatever their ids: a copy of a file has ids of its own."""
     return hashlib.sha256(describe(task).encode()).hexdigest()[:16]
 
 

@@ -99,13 +99,16 @@ class Output:
             raise typer.Exit(self.exit_code)
 
 
+Registered = Callable[[Callable[..., Output | None]], Callable[..., None]]
+
+
 class App(typer.Typer):
     """A group of commands, all of them guarded."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(cls=Group, no_args_is_help=True, **options)
 
-    def command(self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **options: Any) -> Any:  # type: ignore[override]
+    def command(self, name: str | None = None, *, cls: type[TyperCommand] | None = None, **options: Any) -> Registered:  # type: ignore[override]
         """Registers a command. A parameter that is a dataclass stands for the options that are its fields."""
         register = super().command(name, cls=cls or Command, **options)
         return lambda command: register(_with_single_options(command))
@@ -144,7 +147,7 @@ def _options_of(group: type[Any]) -> Iterator[inspect.Parameter]:
     """The fields as parameters; a group may name its `panel`, for all that are not for experts."""
     types = get_type_hints(group)
     for field in fields(group):
-        option = copy(field.default)
+        option: Any = copy(field.default)
         if option.rich_help_panel != EXPERT:
             option.rich_help_panel = getattr(group, "panel", option.rich_help_panel)
         yield _parameter(field.name, option, types[field.name])

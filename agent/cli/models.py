@@ -79,4 +79,4 @@ def list_weights() -> Output:
 def path(name: str = typer.Argument(..., help="Name or alias.")) -> Output:
     """Print where the weights of a name lie; an error where they were not pulled yet."""
     place = _place(name)
-    return Output(place, plain(place["path"]))
+    return Output(place, lambda _: print(place["path"]))

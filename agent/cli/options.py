@@ -76,16 +76,14 @@ def hyperparameters(given: list[str]) -> dict[str, Any]:
     """Hyperparameters from `learning_rate=0.001`, `hidden=64,64`."""
     values: dict[str, Any] = {}
     for item in given:
-        name, sign, text = item.partition("=")
+        name, _, text = item.partition("=")
         try:
             if name == "hidden":
                 values[name] = tuple(int(size) for size in text.split(","))
             else:
                 values[name] = int(text) if text.lstrip("-").isdecimal() else float(text)
         except ValueError:
-            sign = ""
-        if not sign:
             raise UsageError(
                 f"{item!r} is no hyperparameter; write --hyper learning_rate=0.001 or --hyper hidden=64,64"
-            )
+            ) from None
     return values

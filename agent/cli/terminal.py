@@ -126,9 +126,14 @@ def progress(
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+    counts = [MofNCompleteColumn()] if count else []
+    times = [TimeRemainingColumn()] if left else []
     with Progress(
-        *("{task.description}", BarColumn(), *([MofNCompleteColumn()] if count else [])),
-        *(*columns, *([TimeRemainingColumn()] if left else [])),
+        "{task.description}",
+        BarColumn(),
+        *counts,
+        *columns,
+        *times,
         console=console,
         transient=transient,
         disable=not console.is_terminal,

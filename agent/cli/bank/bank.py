@@ -11,7 +11,7 @@ import typer
 from pilotage.agent.cli.bank.score import score
 from pilotage.agent.cli.command import App, Output
 from pilotage.agent.cli.options import BANK, FORCE, cost_weight, shares
-from pilotage.agent.cli.outputs import file_to_write, folder_to_write, keep
+from pilotage.agent.cli.outputs import file_to_write, folder_to_write, keep, write_json
 from pilotage.agent.cli.terminal import plain, print_json_line, screen, table
 
 if TYPE_CHECKING:
@@ -107,8 +107,6 @@ def split(
     force: bool = FORCE,
 ) -> Output:
     """Deal a bank's tasks into parts: whole tasks, every family in every part."""
-    from pilotage.common.files import replace
-    from pilotage.common.text import json_page
     from pilotage.navigator.bank.bank import Bank
 
     dealt = Bank.open(bank).split(shares(parts), seed)
@@ -116,7 +114,7 @@ def split(
     if out is not None:
         file_to_write(out)
         keep(out, force)
-        replace(out, f"{json_page(dealt)}\n".encode())
+        write_json(out, dealt)
         lines.append(f"[dim]written to {plain(out)}[/]")
     return Output(dealt, "\n".join(lines))
 

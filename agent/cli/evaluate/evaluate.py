@@ -12,7 +12,7 @@ import typer
 
 from pilotage.agent.cli.command import Output
 from pilotage.agent.cli.options import FORCE, HYPER, IN_SAMPLE, STEPS, cost_weight, expert, hyperparameters, shares
-from pilotage.agent.cli.outputs import folder_to_write, keep
+from pilotage.agent.cli.outputs import folder_to_write, keep, write_json
 from pilotage.agent.cli.terminal import interruptible, plain, progress, screen
 from pilotage.agent.errors import UsageError
 
@@ -109,11 +109,10 @@ def _kept(out: Path | None) -> str:
 def _write(console: Screen, evaluation: Evaluation, out: Path) -> None:
     """The numbers first, so that they are there whatever becomes of the figures."""
     from pilotage.common.files import replace
-    from pilotage.common.text import json_page
     from pilotage.navigator.errors import NavigatorError
 
     content = evaluation.to_json()
-    replace(out / RESULT, f"{json_page(content)}\n".encode())
+    write_json(out / RESULT, content)
     replace(out / "outcomes.csv", evaluation.outcomes_csv().encode())
     try:
         from pilotage.navigator.report import write_report
@@ -146,7 +145,7 @@ class _Clock:
         self._begun, self._first, self._said = time.monotonic(), 0, -1
 
     def tell(self, done: int, total: int) -> str | None:
-        """A sentence with the time left at this round's pace; None where one was said a short while ago."""
+        """A sentence with the time left at this round's pace; None where there was one a short while ago."""
         tenth = 10 * done // total
         if self._said < 0 or tenth < self._said:  # another round begins
             self._begun, self._first, self._said = time.monotonic(), done, tenth

@@ -89,15 +89,14 @@ def import_(
 
 def _print_report(console: Screen, report: ImportReport) -> None:
     counts = (
-        (report.unchanged, "were here already", ""),
-        (report.duplicates, "were here under another id", ""),
-        (report.renamed, "got a new id", ""),
-        (len(report.conflicts), "left out for conflicts", "red"),
-        (len(report.defects), "defects", "yellow"),
-        (len(report.held_back), "lines held back", "yellow"),
+        (report.unchanged, "{} were here already"),
+        (report.duplicates, "{} were here under another id"),
+        (report.renamed, "{} got a new id"),
+        (len(report.conflicts), "[red]{} left out for conflicts[/]"),
+        (len(report.defects), "[yellow]{} defects[/]"),
+        (len(report.held_back), "[yellow]{} lines held back[/]"),
     )
-    parts = [f"[green]{report.added} added[/]"]
-    parts += [f"[{colour or 'default'}]{count} {what}[/]" for count, what, colour in counts if count]
+    parts = [f"[green]{report.added} added[/]", *(what.format(count) for count, what in counts if count)]
     console.print(", ".join(parts))
     lines = [
         ("red", "conflict", f"{one.where}: id {one.id} has other content here, kept as it is ({one.title})")

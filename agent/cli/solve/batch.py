@@ -152,7 +152,7 @@ class Batch:
     def solve(self, agent: ReasoningAgent) -> Figures:
         """Solves what is waiting; figures of that."""
         what = "solving" if self.order is None else f"order {self.order}"
-        counts = {"total": len(self.tasks), "completed": len(self.tasks) - self.waiting}
+        counts: dict[str, Any] = {"total": len(self.tasks), "completed": len(self.tasks) - self.waiting}
         figures = Figures()
         with progress(self.console, what, "{task.fields[right]}", count=True, left=True, right="", **counts) as update:
 

@@ -60,7 +60,7 @@ def train_on_live(
     preset: str | None,
     algorithm: str,
     given: dict[str, Any],
-    places: dict[str, Path | None],
+    places: dict[str, Any],
     console: Screen,
 ) -> TrainingResult:
     """Trains on the tasks; `given` are fields of `Plan`, `places` the files of `train_live`."""
@@ -73,7 +73,6 @@ def train_on_live(
     from pilotage.navigator.training.train import live_plan, train_live
 
     episodes, tasks, out = options.episodes or 300, options.tasks or [], places["out"]
-    assert out is not None
     plan = live_plan(episodes, algorithm, **{name: value for name, value in given.items() if value is not None})
     flags = {name: getattr(options, name) for name in ("model", "base_url", "max_steps", "max_tokens")}
     flags |= {"observation": preset, "max_seconds": MAX_SECONDS, "memory": "none", "learn": False}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
     from pilotage.navigator.bank.bank import Bank
     from pilotage.navigator.policies.learned import LearnedPolicy
+    from pilotage.navigator.policies.nearest import NearestPolicy
     from pilotage.navigator.training.train import Plan, Progress
 
 BASELINES = ("linear", "nearest")
@@ -110,7 +111,7 @@ class PlanOptions:
         """Shares of the tasks for each part."""
         return shares(self.parts or ("train=0.7,validation=0.3" if live else "train=0.6,validation=0.2,test=0.2"))
 
-    def fit_baseline(self, bank: Bank) -> tuple[LearnedPolicy, int]:
+    def fit_baseline(self, bank: Bank) -> tuple[LearnedPolicy | NearestPolicy, int]:
         """A policy that is fitted in one go, and to how many tasks."""
         from pilotage.navigator.training.algorithms.linear import fit_linear
         from pilotage.navigator.training.algorithms.nearest import fit_nearest
@@ -153,7 +154,7 @@ def train(
     given = options.fields(live)
     kept = f"interrupted; the checkpoints beside {out} are kept; the same command goes on from there"
     with interruptible(lambda: kept):
-        places = {"out": out, "resume": options.resume, "tensorboard": options.tensorboard}
+        places: dict[str, Any] = {"out": out, "resume": options.resume, "tensorboard": options.tensorboard}
         if bank is None:
             result = train_on_live(live_options, options.preset, options.algo, given, places, console)
         else:
