@@ -73,9 +73,6 @@ class Collector:
     """Records tasks into a bank.
 
     Attributes:
-        stepwise: runs blocks.
-        writer: the bank.
-        study: what to record of each task.
         until: asked before anything is run; true leaves the rest for another sitting.
         on_node: called with each node once it is on disk.
         on_task: called with the id of each task that is complete.

@@ -36,7 +36,6 @@ class LiveDynamics:
     With the response cache, and blocks that decode greedily, a step that was taken before costs no call.
 
     Args:
-        components: what the agent is made of.
         tasks: what episodes are about; each needs a gold answer.
 
     Raises:

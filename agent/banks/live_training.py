@@ -57,9 +57,8 @@ class RecordingDynamics(LiveDynamics):
     rule, so what was recorded is what would happen again.
 
     Args:
-        components: what the agent is made of.
-        tasks: the tasks, each with a gold answer.
-        writer: the bank; made by these components (`pilotage.agent.banks.meta.meta_of`).
+        tasks: each with a gold answer.
+        writer: the bank; made by these components (`pilotage.agent.banks.meta.recorded_in`).
         limits: on what is run.
         sources: the specifications that the tasks come from, for the training card.
 

@@ -131,8 +131,6 @@ class Recorder:
     """Walks one task's tree, recording on the way.
 
     Args:
-        stepwise: runs blocks.
-        writer: the bank.
         assigned: the task with its hidden part, for the grader, and how the bank names it.
         may_go_on: asked, with the number of nodes that the task has, before anything is run.
         on_node: called with each node once it is on disk.

@@ -66,7 +66,7 @@ def list_weights() -> Output:
     rows = [{key: getattr(one, key) for key in names} | {"present": is_present(one.name)} for one in WEIGHTS]
 
     def show(console: Screen) -> None:
-        listed = table("name", "also", "what", "size", "here")
+        listed = table("name", "also", "what", "size", "here", pad_edge=True)
         for one in rows:
             size, here = f"{one['bytes'] / 1e6:.0f} MB", "yes" if one["present"] else "no"
             listed.add_row(one["name"], ", ".join(one["aliases"]), one["title"], size, here)

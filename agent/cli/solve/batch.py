@@ -85,16 +85,7 @@ def solve_tasks(options: TaskOptions, settings: Settings, *, as_json: bool) -> i
 
 @dataclass(frozen=True)
 class Batch:
-    """Tasks in one order.
-
-    Attributes:
-        tasks: the tasks.
-        order: the seed of their order; None for that of the source.
-        settings: what solves them.
-        results: the file of their results, if one is kept.
-        console: where to tell of them.
-        as_json: print each result as a line of JSON.
-    """
+    """Tasks in the order of a seed, or of their source, and the file of their results, if one is kept."""
 
     tasks: list[Task]
     order: int | None
