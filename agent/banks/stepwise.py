@@ -6,9 +6,10 @@ what stopping gives; memory is read where the agent has one, and never written.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.components import Components
@@ -22,6 +23,7 @@ from pilotage.agent.tasks.grading import grader_for
 from pilotage.agent.trace import Evidence, Step, Trace, Usage
 from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation
 
+T = TypeVar("T")
 UNUSABLE = "error"
 """What stops a run whose reply stayed unusable: it has no answer. Other stops are limits of the budget."""
 
@@ -83,11 +85,8 @@ class Stepwise:
         if components.recall is None:
             return await self._observed(state, Usage(), None)
         kit = kit_for(components, state)
-        try:
-            recalled = await remember(components, state, kit)
-        except ModelUnavailable:
-            raise  # there was no reply at all: that is no step, and tells nothing of the block
-        except BadReply:
+        recalled = await _or_unusable(remember(components, state, kit))
+        if isinstance(recalled, BadReply):
             return self._unusable(charged(state, "recall", kit.usage), kit.usage)
         trace = extended(charged(state, "recall", kit.usage), recalled=recalled).trace
         return await self._observed(self.opened(task, trace), kit.usage, None)
@@ -109,12 +108,9 @@ class Stepwise:
             raise UsageError(f"{action!r} cannot be run here; legal are {legal} ({actions.terminal}: stop)")
         repeats = partial(RepeatingKit, repeat=sample, at_least=self.temperature)
         kit = kit_for(self.components, now.state, make=repeats if sample else Kit)
-        try:
-            ran = await run_block(self.components.registry[action], now.state, kit)
-        except ModelUnavailable:
-            raise
-        except BadReply as unusable:
-            step = Step(block=action, evidence=Evidence(note=str(unusable)), usage=kit.usage)
+        ran = await _or_unusable(run_block(self.components.registry[action], now.state, kit))
+        if isinstance(ran, BadReply):
+            step = Step(block=action, evidence=Evidence(note=str(ran)), usage=kit.usage)
             return self._unusable(extended(now.state, step), kit.usage)
         return await self._observed(extended(now.state, ran.step), ran.step.usage, ran.stopped_by)
 
@@ -134,23 +130,18 @@ class Stepwise:
         if grader is None:
             raise UsageError(f"task {task.id} has no gold answer, so stopping has no score; leave it out")
         kit = kit_for(self.components, now.state)
-        try:
-            ran = await run_block(self.components.registry[self.components.registry.actions.terminal], now.state, kit)
-        except ModelUnavailable:
-            raise
-        except BadReply as unusable:
-            return StopOutcome(None, 0.0, kit.usage, str(unusable))
+        registry = self.components.registry
+        ran = await _or_unusable(run_block(registry[registry.actions.terminal], now.state, kit))
+        if isinstance(ran, BadReply):
+            return StopOutcome(None, 0.0, kit.usage, str(ran))
         grade = await grader.grade(task, ran.step.candidate)
         return StopOutcome(ran.step.candidate, grade.score, ran.step.usage, ran.step.evidence.note)
 
     async def _observed(self, state: State, usage: Usage, stopped_by: str | None) -> ObservedState:
         observer = self.components.observer
         kit = kit_for(self.components, state)
-        try:
-            seen = await observe(observer, state, kit)
-        except ModelUnavailable:
-            raise
-        except BadReply:
+        seen = await _or_unusable(observe(observer, state, kit))
+        if isinstance(seen, BadReply):
             return self._unusable(charged(state, observer.preset, kit.usage), usage + kit.usage)
         state = charged(state, observer.preset, seen.usage)
         stopped_by = seen.stopped_by or stopped_by
@@ -161,6 +152,16 @@ class Stepwise:
     def _unusable(self, state: State, usage: Usage) -> ObservedState:
         only_stop = self.components.registry.actions.mask(())
         return ObservedState(state, self.components.observer.without_asking(state), only_stop, usage, UNUSABLE)
+
+
+async def _or_unusable(work: Awaitable[T]) -> T | BadReply:
+    """What a piece of a run gives; or the unusable reply that ended it. No reply at all is no step, and raises."""
+    try:
+        return await work
+    except ModelUnavailable:
+        raise
+    except BadReply as unusable:
+        return unusable
 
 
 class RepeatingKit(Kit):
