@@ -44,9 +44,8 @@ def node_of(
         extras = {"prompt": fingerprint(task), SHOWS: shown(task)}
         if trace.recalled != Recalled():
             extras["recalled"] = trace.recalled.model_dump(mode="json", exclude_defaults=True)
-        reached_by: dict[str, Any] = {
-            "id": ROOT, "parent": None, "action": None, "candidate": None, "evidence": {}, "text": "",
-        }  # fmt: skip
+        nothing = dict.fromkeys(("parent", "action", "candidate"))
+        reached_by: dict[str, Any] = {"id": ROOT, "evidence": {}, "text": "", **nothing}
     else:
         step, charges = trace.steps[-1], trace.charges[len(before.observed.state.trace.charges) :]
         extras = {"step": step.model_dump(mode="json", exclude_defaults=True, exclude=OF_NODE)}

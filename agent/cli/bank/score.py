@@ -16,6 +16,7 @@ from pilotage.agent.cli.terminal import counting, interruptible, plain, screen
 
 if TYPE_CHECKING:
     from pilotage.agent.banks.scorers import StepScorer
+    from pilotage.agent.banks.scoring import Scored
     from pilotage.navigator.bank.bank import Bank
 
 VALUES, JUDGE = "values", "judge"
@@ -89,11 +90,11 @@ def score(
         StepScoreWriter(file, scorer.name, scorer.identity) as writer,
         counting(console, "scoring") as show,
     ):
-        scoring = score_bank(
-            opened, scorer, writer, given, concurrency=concurrency,
-            on_step=lambda so_far: show(so_far.known + so_far.new, so_far.steps),
-        )  # fmt: skip
-        scored = asyncio.run(scoring)
+
+        def on_step(so_far: Scored) -> None:
+            show(so_far.known + so_far.new, so_far.steps)
+
+        scored = asyncio.run(score_bank(opened, scorer, writer, given, concurrency=concurrency, on_step=on_step))
     for (task, node), why in scored.refused.items():
         console.print_line(f"[red]no score[/] {plain(task)} {plain(node)}: {plain(why)}")
     usage = scored.usage

@@ -158,12 +158,12 @@ class Batch:
             if self.settings.learn_every and self.settings.learn:
                 run_all = partial(solve_continually, every=self.settings.learn_every)
 
+            common: dict[str, Any] = {"concurrency": self.settings.concurrency, "results": self.results}
+            common |= {"order": self.order, "graded": True}  # before the model was loaded
+
             async def everything() -> None:
                 async with agent:
-                    await run_all(
-                        agent, self.tasks, concurrency=self.settings.concurrency, results=self.results,
-                        order=self.order, on_done=on_done, keep=False, graded=True,  # before the model was loaded
-                    )  # fmt: skip
+                    await run_all(agent, self.tasks, on_done=on_done, keep=False, **common)
 
             try:
                 with interruptible(lambda: f"interrupted; {self.kept}"):
