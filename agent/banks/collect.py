@@ -1,7 +1,7 @@
 """Collect: records reasoning trees into a bank. Every node once, each on disk before the next; it goes on at any time.
 
 A task's tree starts with the ways of a plan; episodes then explore beyond it. All of it is decided by the plan, by what
-a run itself shows, and by chance that is seeded by the task; so a collection that was stopped goes on as if it had not
+a run itself shows, and by draws that are seeded by the task; so a collection that was stopped goes on as if it had not
 been, and a node's score has no say in what is recorded.
 """
 
@@ -25,7 +25,7 @@ from pilotage.agent.errors import UsageError
 from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import grader_for
-from pilotage.navigator.bank.bank import ROOT, BankWriter, Node, TaskHeader, child_id
+from pilotage.navigator.bank.bank import ROOT, BankWriter, Node, child_id
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,9 @@ class Collector:
     """Records tasks into a bank.
 
     Attributes:
-        stepwise: runs blocks.
-        writer: the bank.
-        study: what to record of each task.
         until: asked before anything is run; true leaves the rest for another sitting.
         on_node: called with each node once it is on disk.
-        on_task: called with each task that is complete.
+        on_task: called with the id of each task that is complete.
         tally: how far it is.
         refused: tasks that the endpoint refused a request of in this sitting, and why.
     """
@@ -87,8 +84,8 @@ class Collector:
     writer: BankWriter
     study: Study
     until: Callable[[], bool] = lambda: False
-    on_node: Callable[[TaskHeader, Node], None] = lambda header, node: None
-    on_task: Callable[[TaskHeader], None] = lambda header: None
+    on_node: Callable[[Node], None] = lambda node: None
+    on_task: Callable[[str], None] = lambda task: None
     tally: Tally = field(default_factory=Tally)
     refused: dict[str, str] = field(default_factory=dict)
     _refusals: Refusals = field(default_factory=Refusals)
@@ -101,7 +98,7 @@ class Collector:
             BankError: the bank does not take a node.
         """
         self.tally.entries = self.study.entries * len(tasks)
-        self.tally.known = sum(self._known(task.header.task) for task in tasks)
+        self.tally.known = sum(self._known(task.task.id) for task in tasks)
         self.tally.begin()
         waiting = iter(tasks)
 
@@ -118,7 +115,7 @@ class Collector:
         try:
             await self._record(assigned)
         except RequestRefused as error:
-            self.refused[assigned.header.task] = str(error)
+            self.refused[assigned.task.id] = str(error)
             self._refusals.refused(error)
         else:
             self._refusals.answered()
@@ -126,25 +123,18 @@ class Collector:
     def _known(self, task: str) -> int:
         """How many entries of a task are on disk, as far as that can be told without walking its tree."""
         nodes = self.writer.nodes(task)
-        self.tally.found += len(nodes)
+        self.tally.earlier += len(nodes)
         ids = (_id(way, sample) for way in self.study.ways() for sample in range(self.study.samples))
         return sum(id in nodes for id in (ROOT, *ids))
 
     async def _record(self, assigned: Assigned) -> None:
-        here = Walked(self.tally, self.study.entries, set(self.writer.nodes(assigned.header.task)))
+        here = Walked(self.tally, self.study.entries, set(self.writer.nodes(assigned.task.id)))
 
-        def count(header: TaskHeader, node: Node) -> None:
+        def count(node: Node) -> None:
             here.add(node)
-            self.on_node(header, node)
+            self.on_node(node)
 
-        recorder = Recorder(
-            self.stepwise,
-            self.writer,
-            assigned.task,
-            assigned.header,
-            may_go_on=self._may_go_on,
-            on_node=count,
-        )
+        recorder = Recorder(self.stepwise, self.writer, assigned, may_go_on=self._may_go_on, on_node=count)
         try:
             root = await recorder.root()
             here.passed(ROOT)
@@ -158,35 +148,35 @@ class Collector:
                 return
         here.finished()
         self.tally.tasks += 1
-        self.on_task(assigned.header)
+        self.on_task(assigned.task.id)
 
     def _may_go_on(self, nodes: int) -> bool:
         limit = self.study.nodes_per_task
         return not self.until() and (limit is None or nodes < limit)
 
-    async def _follow(self, way: Way, spot: RecordedState, recorder: Recorder, sample: int) -> None:
+    async def _follow(self, way: Way, here: RecordedState, recorder: Recorder, sample: int) -> None:
         actions = self.stepwise.components.registry.actions
         for place, block in enumerate(way.blocks):
             last = place == len(way.blocks) - 1
-            if not spot.moment.mask[actions.index(block)] or (last and not way.holds(spot.moment)):
+            if not here.observed.mask[actions.index(block)] or (last and not way.holds(here.observed)):
                 return
-            spot = await recorder.child(spot, block, sample)
+            here = await recorder.child(here, block, sample)
 
-    async def _explore(self, task: Task, root: RecordedState, recorder: Recorder, here: Walked) -> None:
+    async def _explore(self, task: Task, root: RecordedState, recorder: Recorder, progress: Walked) -> None:
         study, terminal = self.study, self.stepwise.components.registry.actions.terminal
         # Counted anew from the first episode in every sitting, so that a later one repeats the earlier one's choices.
         visits: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for episode in range(study.episodes):
             for sample in range(study.samples):
-                chance = Random(f"{study.seed}/{task.id}/{episode}/{sample}")
-                explorer, spot = study.mix.draw(chance), root
+                draw = Random(f"{study.seed}/{task.id}/{episode}/{sample}")
+                explorer, here = study.mix.draw(draw), root
                 for _ in range(study.max_depth):
-                    block = explorer.choose(spot.moment, visits[spot.node.id], chance)
+                    block = explorer.choose(here.observed, visits[here.node.id], draw)
                     if block == terminal:
                         break
-                    visits[spot.node.id][block] += 1
-                    spot = await recorder.child(spot, block, sample)
-                here.passed()
+                    visits[here.node.id][block] += 1
+                    here = await recorder.child(here, block, sample)
+                progress.passed()
 
 
 def _id(way: Way, sample: int) -> str:

@@ -6,10 +6,9 @@ appears in a replay as what may be done next, and must not tell how it ends.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Protocol
 
 from pilotage.agent.banks.stepwise import ObservedState
 from pilotage.agent.components import Components
@@ -23,51 +22,45 @@ from pilotage.navigator.spaces import ActionSpec
 DEFAULT_MIX = "uniform=1;uncertain=2"
 
 
-class Explorer(Protocol):
-    """Implement this to explore in another way."""
-
-    @property
-    def name(self) -> str:
-        """Its name in a mix."""
-        ...
-
-    def choose(self, now: ObservedState, visits: Mapping[str, int], draw: Random) -> str:
-        """The next block, legal here; the terminal one ends the episode.
-
-        Args:
-            now: where the episode stands.
-            visits: how often episodes went on from here by each block so far.
-            draw: the only source of chance, so that an episode can be repeated.
-        """
-        ...
-
-
 @dataclass(frozen=True)
-class Uniform:
+class Explorer:
+    """Who goes on in an episode; make one to explore in another way.
+
+    Attributes:
+        name: its name in a mix.
+        choose: the next block, legal where the episode stands; the terminal one ends it. It is given how often episodes
+            went on from here by each block so far, and its only source of chance, so that an episode can be repeated.
+    """
+
+    name: str
+    choose: Callable[[ObservedState, Mapping[str, int], Random], str]
+
+
+def uniform(actions: ActionSpec) -> Explorer:
     """Every legal action alike, the terminal one included."""
-
-    actions: ActionSpec
-    name: str = "uniform"
-
-    def choose(self, now: ObservedState, visits: Mapping[str, int], draw: Random) -> str:
-        """One of the legal actions."""
-        return draw.choice(legal(self.actions, now))
+    return Explorer("uniform", lambda now, visits, draw: draw.choice(now.legal(actions)))
 
 
-@dataclass(frozen=True)
-class Uncertain:
+def uncertain(actions: ActionSpec) -> Explorer:
     """Goes on where the run is unsure of its answer, by the blocks that were taken least often there."""
 
-    actions: ActionSpec
-    name: str = "uncertain"
-
-    def choose(self, now: ObservedState, visits: Mapping[str, int], draw: Random) -> str:
-        """Ends with the probability that the answer at hand is good enough, as far as public evidence tells."""
-        ways = [name for name in legal(self.actions, now) if name != self.actions.terminal]
+    def choose(now: ObservedState, visits: Mapping[str, int], draw: Random) -> str:
+        ways = [name for name in now.legal(actions) if name != actions.terminal]
         if not ways or draw.random() > doubt(now):
-            return self.actions.terminal
+            return actions.terminal
         fewest = min(visits.get(name, 0) for name in ways)
         return draw.choice([name for name in ways if visits.get(name, 0) == fewest])
+
+    return Explorer("uncertain", choose)
+
+
+def following(policy: Policy, actions: ActionSpec) -> Explorer:
+    """Goes where a policy would, so that its own way is in the bank."""
+
+    def choose(now: ObservedState, visits: Mapping[str, int], draw: Random) -> str:
+        return require_legal(policy.decide(now.observation, now.mask), now.mask, actions)
+
+    return Explorer(policy.name, choose)
 
 
 def doubt(now: ObservedState) -> float:
@@ -81,37 +74,15 @@ def doubt(now: ObservedState) -> float:
 
 
 @dataclass(frozen=True)
-class Following:
-    """Goes where a policy would, so that its own way is in the bank."""
-
-    policy: Policy
-    actions: ActionSpec
-
-    @property
-    def name(self) -> str:
-        """The policy's name."""
-        return self.policy.name
-
-    def choose(self, now: ObservedState, visits: Mapping[str, int], draw: Random) -> str:
-        """What the policy decides."""
-        return require_legal(self.policy.decide(now.observation, now.mask), now.mask, self.actions)
-
-
-def legal(actions: ActionSpec, now: ObservedState) -> list[str]:
-    """Names of the legal actions."""
-    return [name for name, allowed in zip(actions.names, now.mask, strict=True) if allowed]
-
-
-@dataclass(frozen=True)
 class Mix:
     """Explorers by weight; each episode draws one."""
 
     explorers: Sequence[Explorer]
     weights: Sequence[float]
 
-    def draw(self, chance: Random) -> Explorer:
+    def draw(self, draw: Random) -> Explorer:
         """The explorer of one episode."""
-        return chance.choices(self.explorers, self.weights)[0]
+        return draw.choices(self.explorers, self.weights)[0]
 
 
 def parse_mix(text: str, components: Components) -> Mix:
@@ -123,16 +94,14 @@ def parse_mix(text: str, components: Components) -> Mix:
     explorers: list[Explorer] = []
     weights: list[float] = []
     actions = components.registry.actions
-    for entry in (part.strip() for part in text.split(";")):
-        if not entry:
-            continue
+    simple = {each.name: each for each in (uniform(actions), uncertain(actions))}
+    for entry in filter(None, map(str.strip, text.split(";"))):
         name, weight = _weighted(entry)
-        if name == Uniform.name:
-            explorers.append(Uniform(actions))
-        elif name == Uncertain.name:
-            explorers.append(Uncertain(actions))
+        if name in simple:
+            explorers.append(simple[name])
         else:
-            explorers.append(Following(policy_for(name, actions, components.observer.spec, components.seed), actions))
+            policy = policy_for(name, actions, components.observer.spec, components.seed)
+            explorers.append(following(policy, actions))
         weights.append(weight)
     if not explorers:
         raise UsageError(f"the policy mix {text!r} names nobody; write one as {DEFAULT_MIX!r}")
@@ -142,15 +111,12 @@ def parse_mix(text: str, components: Components) -> Mix:
 def _weighted(entry: str) -> tuple[str, float]:
     """Name and weight of an entry; a share of exploring and a file may have a `=` of their own."""
     name, equals, written = entry.rpartition("=")
-    whole = entry.endswith((SUFFIX, ".toml")) or (name + equals).endswith(PREFIX)
-    return (entry, 1.0) if whole or not equals else (name.strip(), _weight(written, entry))
-
-
-def _weight(text: str, entry: str) -> float:
+    if not equals or entry.endswith((SUFFIX, ".toml")) or (name + equals).endswith(PREFIX):
+        return entry, 1.0
     try:
-        weight = float(text)
+        weight = float(written)
     except ValueError:
         weight = 0.0
     if not 0 < weight < float("inf"):
         raise UsageError(f"the weight in {entry!r} is no number above 0; write one as {DEFAULT_MIX!r}")
-    return weight
+    return name.strip(), weight

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
@@ -24,25 +24,25 @@ from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
+T = TypeVar("T")
+
 
 class LiveDynamics:
     """Real runs as `pilotage.navigator.dynamics.Dynamics`: every step of the environment is a block's work.
 
-        with LiveDynamics(pilotage.agent.components, tasks) as dynamics:
+        with LiveDynamics(agent.components, tasks) as dynamics:
             env = gymnasium.make("pilotage/Reasoning-v0", dynamics=dynamics)
 
     With the response cache, and blocks that decode greedily, a step that was taken before costs no call.
 
     Args:
-        components: what the agent is made of.
         tasks: what episodes are about; each needs a gold answer.
-        seed: of the choice of tasks, until `reset` is given one.
 
     Raises:
         UsageError: there is no task, two share an id, or one has no gold answer.
     """
 
-    def __init__(self, components: Components, tasks: Sequence[Task], *, seed: int = 0) -> None:
+    def __init__(self, components: Components, tasks: Sequence[Task]) -> None:
         self.tasks = {task.id: task for task in tasks}
         if not tasks or len(self.tasks) < len(tasks):
             raise UsageError("live dynamics need at least one task, each with an id of its own")
@@ -50,7 +50,7 @@ class LiveDynamics:
             if grader_for(task, components.sandbox) is None:
                 raise UsageError(f"task {task.id} has no gold answer, so an episode on it has no score; leave it out")
         self._stepwise = Stepwise(components)
-        self._random = np.random.default_rng(seed)
+        self._random = np.random.default_rng(0)  # until `reset` is given a seed
         self._queue: list[str] = []
         self._threads = ExitStack()
         self._running: tuple[Task, ObservedState] | None = None
@@ -113,16 +113,13 @@ class LiveDynamics:
         self.close()
 
     def _start(self, task: Task) -> ObservedState:
-        now: ObservedState = self._do(self._stepwise.start, task)
-        return now
+        return self._do(self._stepwise.start, task)
 
     def _take(self, task: Task, before: ObservedState, action: str) -> ObservedState:
-        now: ObservedState = self._do(self._stepwise.take, before, action)
-        return now
+        return self._do(self._stepwise.take, before, action)
 
     def _stop(self, task: Task, now: ObservedState) -> StopOutcome:
-        ending: StopOutcome = self._do(self._stepwise.stop, now, task)
-        return ending
+        return self._do(self._stepwise.stop, now, task)
 
     def _arrived(self, task: Task, now: ObservedState) -> Transition:
         if now.stopped_by is not None:  # nothing is left to decide
@@ -131,16 +128,16 @@ class LiveDynamics:
         return Transition(now.observation, now.mask, False, None, cost_of(now.usage.model_dump()), self._info(task))
 
     def _ended(self, task: Task, now: ObservedState, spent: Usage) -> Transition:
-        ending = self._stop(task, now)
+        outcome = self._stop(task, now)
         self._running = None
-        info = self._info(task) | {"answer": ending.answer, "stopped_by": now.stopped_by or "answer"}
-        cost = cost_of((spent + ending.usage).model_dump())
-        return Transition(now.observation, now.mask, True, ending.score, cost, info)
+        info = self._info(task) | {"answer": outcome.answer, "stopped_by": now.stopped_by or "answer"}
+        cost = cost_of((spent + outcome.usage).model_dump())
+        return Transition(now.observation, now.mask, True, outcome.score, cost, info)
 
     def _info(self, task: Task) -> dict[str, Any]:
         return {"task_id": task.id, "family": str(task.metadata.get("family", task.kind))}
 
-    def _do(self, what: Callable[..., Any], *arguments: Any) -> Any:
+    def _do(self, what: Callable[..., Awaitable[T]], *arguments: Any) -> T:
         return self._portal.call(partial(what, *arguments))
 
     @cached_property

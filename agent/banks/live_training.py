@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pilotage.agent.banks.live_dynamics import LiveDynamics
+from pilotage.agent.banks.live_dynamics import LiveDynamics, T
 from pilotage.agent.banks.recorder import RecordedState, Recorder
 from pilotage.agent.banks.sources import Assigned
 from pilotage.agent.banks.stepwise import ObservedState, StopOutcome
@@ -17,7 +16,7 @@ from pilotage.agent.errors import ModelUnavailable
 from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.task import Task
 from pilotage.agent.trace import Usage
-from pilotage.navigator.bank.bank import ROOT, Bank, BankWriter, Node, TaskHeader, Tree, child_id
+from pilotage.navigator.bank.bank import ROOT, Bank, BankWriter, Node, Tree, child_id
 from pilotage.navigator.dynamics import Transition
 from pilotage.navigator.errors import PolicyError
 
@@ -49,15 +48,6 @@ class Spent:
     nodes: int = 0
     fresh: int = 0
     usage: Usage = Usage()
-    started: float = field(default_factory=time.monotonic)
-
-    def used_up(self, limits: Limits) -> str | None:
-        """Which limit is used up, if one is."""
-        if limits.llm_calls is not None and self.usage.llm_calls >= limits.llm_calls:
-            return "max_llm_calls"
-        if limits.minutes is not None and time.monotonic() - self.started >= 60 * limits.minutes:
-            return "limit_minutes"
-        return None
 
 
 class RecordingDynamics(LiveDynamics):
@@ -67,9 +57,8 @@ class RecordingDynamics(LiveDynamics):
     rule, so what was recorded is what would happen again.
 
     Args:
-        components: what the agent is made of.
-        tasks: the tasks, each with a gold answer.
-        writer: the bank; made by these components (`pilotage.agent.banks.meta.meta_of`).
+        tasks: each with a gold answer.
+        writer: the bank; made by these components (`pilotage.agent.banks.meta.recorded_in`).
         limits: on what is run.
         sources: the specifications that the tasks come from, for the training card.
 
@@ -88,24 +77,18 @@ class RecordingDynamics(LiveDynamics):
         limits: Limits = Limits(),  # noqa: B008 (frozen)
         sources: Sequence[str] = (),
     ) -> None:
-        super().__init__(components, [assigned.task for assigned in tasks])
-        self._headers = {assigned.task.id: assigned.header for assigned in tasks}
-        self._recorders = {
-            assigned.task.id: Recorder(
-                self._stepwise,
-                writer,
-                assigned.task,
-                assigned.header,
-                may_go_on=lambda nodes: True,  # what may be run is decided by the masks
-                on_node=self._ran,
-            )
-            for assigned in tasks
+        super().__init__(components, [one.task for one in tasks])
+        self._assigned = {one.task.id: one for one in tasks}
+        self._recorders = {  # what may be run is decided by the masks
+            id: Recorder(self._stepwise, writer, one, may_go_on=lambda nodes: True, on_node=self._ran)
+            for id, one in self._assigned.items()
         }
         self._writer, self._limits, self._sources = writer, limits, tuple(sources)
         self._reached: dict[str, dict[str, Node]] = {}
-        self._spot: RecordedState | None = None
+        self._here: RecordedState | None = None
         self._task = ""
         self._known_only = False
+        self._started = time.monotonic()
         self.spent = Spent()
         self.stopped_by: str | None = None
         self.on_node: Callable[[Node], None] = lambda node: None
@@ -126,7 +109,7 @@ class RecordingDynamics(LiveDynamics):
 
     def bank(self) -> Bank:
         """What was reached so far, in memory; what else the folder holds is left out."""
-        trees = {id: Tree(self._headers[id], dict(nodes)) for id, nodes in sorted(self._reached.items())}
+        trees = {id: Tree(self._assigned[id].header, dict(nodes)) for id, nodes in sorted(self._reached.items())}
         headers = {id: tree.header for id, tree in trees.items()}
         return Bank(self._writer.path, self._writer.meta, headers, {}, trees)
 
@@ -148,39 +131,42 @@ class RecordingDynamics(LiveDynamics):
                 f"the limit {self.stopped_by} is used up before each of the {len(self.tasks)} tasks was begun: "
                 "raise it, or give fewer tasks"
             )
-        self._task = task.id
-        recorder = self._recorders[task.id]
-        return self._at(task, recorder.walked(ROOT) or self._do(recorder.root))
+        self._task, recorder = task.id, self._recorders[task.id]
+        return self._arrive(task, recorder.reached.get(ROOT) or self._do(recorder.root))
 
     def _take(self, task: Task, before: ObservedState, action: str) -> ObservedState:
-        assert self._spot is not None
+        assert self._here is not None
         recorder = self._recorders[task.id]
-        there = recorder.walked(child_id(self._spot.node.id, action))
-        return self._at(task, there or self._do(recorder.child, self._spot, action))
+        reached = recorder.reached.get(child_id(self._here.node.id, action))
+        return self._arrive(task, reached or self._do(recorder.child, self._here, action))
 
     def _stop(self, task: Task, now: ObservedState) -> StopOutcome:
-        assert self._spot is not None
-        node = self._spot.node
+        assert self._here is not None
+        node = self._here.node
         return StopOutcome(node.answer, node.score, Usage.model_validate(dict(node.answer_usage)))
 
-    def _at(self, task: Task, spot: RecordedState) -> ObservedState:
-        self._spot = spot
+    def _arrive(self, task: Task, here: RecordedState) -> ObservedState:
+        self._here = here
         nodes = self._reached.setdefault(task.id, {})
-        if spot.node.id not in nodes:
-            nodes[spot.node.id] = spot.node
+        if here.node.id not in nodes:
+            nodes[here.node.id] = here.node
             self.spent.nodes += 1
-            for usage in (spot.node.usage, spot.node.answer_usage):
+            for usage in (here.node.usage, here.node.answer_usage):
                 self.spent.usage += Usage.model_validate(dict(usage))
         if not (self._is_used_up() or self._known_only):
-            return spot.moment
-        known = {node.action for node in nodes.values() if node.parent == spot.node.id and node.action is not None}
-        return replace(spot.moment, mask=spot.moment.mask & self.actions.mask(known))
+            return here.observed
+        known = {node.action for node in nodes.values() if node.parent == here.node.id and node.action is not None}
+        return replace(here.observed, mask=here.observed.mask & self.actions.mask(known))
 
     def _is_used_up(self) -> bool:
-        self.stopped_by = self.stopped_by or self.spent.used_up(self._limits)
+        calls, minutes = self._limits.llm_calls, self._limits.minutes
+        if calls is not None and self.spent.usage.llm_calls >= calls:
+            self.stopped_by = self.stopped_by or "max_llm_calls"
+        elif minutes is not None and time.monotonic() - self._started >= 60 * minutes:
+            self.stopped_by = self.stopped_by or "limit_minutes"
         return self.stopped_by is not None
 
-    def _do(self, what: Callable[..., Any], *arguments: Any) -> Any:
+    def _do(self, what: Callable[..., Awaitable[T]], *arguments: Any) -> T:
         try:
             return super()._do(what, *arguments)
         except RequestRefused as refused:
@@ -189,28 +175,6 @@ class RecordingDynamics(LiveDynamics):
                 "refused again."
             ) from refused
 
-    def _ran(self, header: TaskHeader, node: Node) -> None:
+    def _ran(self, node: Node) -> None:
         self.spent.fresh += 1
         self.on_node(node)
-
-
-def recorded_in(folder: Path, components: Components) -> BankWriter:
-    """The bank of a live training, new or as an earlier sitting left it.
-
-    Raises:
-        BankError: the folder holds a bank of other settings, or another process writes to it.
-        UsageError: it was recorded with a sandbox or a memory and these components have none, or so.
-    """
-    from pilotage.agent.banks.meta import meta_of, require_same_abilities
-
-    meta = meta_of(components)
-    writer = BankWriter(folder, meta)
-    try:
-        require_same_abilities(writer.meta, meta)
-    except BaseException:
-        writer.close()
-        raise
-    return writer
-
-
-__all__ = ["Limits", "RecordingDynamics", "Spent", "recorded_in"]

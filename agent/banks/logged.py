@@ -11,7 +11,6 @@ import numpy as np
 from pydantic import ValidationError
 
 from pilotage.agent.banks.traces import result_lines
-from pilotage.agent.blocks import Registry
 from pilotage.agent.errors import UsageError
 from pilotage.agent.routing.observation import spec_for
 from pilotage.agent.routing.rlot import registry_for
@@ -28,14 +27,7 @@ LEARNING = "distil"
 
 @dataclass
 class LoggedRuns:
-    """What results files hold.
-
-    Attributes:
-        log: the runs.
-        policies: names of those that made them.
-        model: that answered.
-        left_out: lines that cannot be used, and why.
-    """
+    """What results files hold: runs, who made them with which model, and the lines that are left out and why."""
 
     log: Log
     policies: tuple[str, ...]
@@ -43,12 +35,8 @@ class LoggedRuns:
     left_out: list[tuple[str, str]] = field(default_factory=list)
 
 
-def logged_runs(files: Sequence[Path], registry: Registry | None = None) -> LoggedRuns:
-    """Reads the runs of results files.
-
-    Args:
-        files: results of `pilotage solve --tasks`.
-        registry: the blocks; those of the runs' observation preset if None.
+def logged_runs(files: Sequence[Path]) -> LoggedRuns:
+    """Reads the runs of results files, as `pilotage solve --tasks` writes them.
 
     Raises:
         UsageError: a file is none, the runs are of different models or presets, or none can be used.
@@ -61,20 +49,27 @@ def logged_runs(files: Sequence[Path], registry: Registry | None = None) -> Logg
     for file in files:
         for number, line in result_lines(file):
             where = f"{file}, line {number}"
-            found = _navigation(line, where)
-            if isinstance(found, str):
-                left_out.append((where, found))
+            navigation = _navigation(line, where)
+            if isinstance(navigation, str):
+                left_out.append((where, navigation))
                 continue
-            _require_same(settings, {"model": line.get("model"), "observation preset": found.preset}, where)
-            specs = specs or _specs(found.preset, registry)
-            if (found.actions, found.features) != tuple(spec.schema_hash for spec in specs):
+            for name, value in {"model": line.get("model"), "observation preset": navigation.preset}.items():
+                if settings.setdefault(name, value) != value:
+                    raise UsageError(
+                        f"{where} has the {name} {value!r}, the lines before {settings[name]!r}: estimate from each on "
+                        "its own"
+                    )
+            if specs is None:
+                registry = registry_for(navigation.preset)
+                specs = registry.actions, spec_for(navigation.preset, registry)
+            if (navigation.actions, navigation.features) != tuple(spec.schema_hash for spec in specs):
                 left_out.append((where, "it was made with other blocks or features than those installed"))
                 continue
-            episodes.append(_episode(line, found, *specs))
+            episodes.append(_episode(line, navigation, *specs))
             policies[str(line.get("policy"))] = None
     if specs is None or not episodes:
-        said = f": {left_out[0][0]}: {left_out[0][1]}" if left_out else ""
-        raise UsageError(f"no run in {', '.join(map(str, files))} can be used{said}")
+        why = f": {left_out[0][0]}: {left_out[0][1]}" if left_out else ""
+        raise UsageError(f"no run in {', '.join(map(str, files))} can be used{why}")
     return LoggedRuns(Log.of(episodes, *specs), tuple(policies), str(settings["model"]), left_out)
 
 
@@ -90,27 +85,16 @@ def _navigation(line: Mapping[str, Any], where: str) -> Navigation | str:
         raise UsageError(f"{where} is damaged: its decisions cannot be read") from error
 
 
-def _require_same(settings: dict[str, Any], given: Mapping[str, Any], where: str) -> None:
-    for name, value in given.items():
-        if settings.setdefault(name, value) != value:
-            raise UsageError(
-                f"{where} has the {name} {value!r}, the lines before {settings[name]!r}: estimate from each on its own"
-            )
-
-
-def _specs(preset: str, registry: Registry | None) -> tuple[ActionSpec, ObservationSpec]:
-    registry = registry or registry_for(preset)
-    return registry.actions, spec_for(preset, registry)
-
-
-def _episode(line: Mapping[str, Any], found: Navigation, actions: ActionSpec, observations: ObservationSpec) -> Episode:
-    decisions = found.decisions
-    spent = [one.tokens for one in decisions]
+def _episode(
+    line: Mapping[str, Any], navigation: Navigation, actions: ActionSpec, observations: ObservationSpec
+) -> Episode:
+    decisions = navigation.decisions
+    tokens = [one.tokens for one in decisions]
     learning = total(
         CostEntry.model_validate(one).usage for one in line.get("charges", ()) if one.get("by") == LEARNING
     )
     in_all = TOKENS_PER_COST * (cost_of(line["usage"]) - cost_of(learning.model_dump()))
-    costs = np.diff([*spent, in_all]) / TOKENS_PER_COST
+    costs = np.diff([*tokens, in_all]) / TOKENS_PER_COST
     return Episode(
         task=line["task_id"],
         observations=np.array([one.observation for one in decisions], dtype=np.float32).reshape(len(decisions), -1),
@@ -119,7 +103,7 @@ def _episode(line: Mapping[str, Any], found: Navigation, actions: ActionSpec, ob
         costs=costs.tolist(),
         correct=float(line["score"]),
         behaviour=_behaviour(decisions, actions),
-        first_cost=spent[0] / TOKENS_PER_COST,
+        first_cost=tokens[0] / TOKENS_PER_COST,
     )
 
 
@@ -127,11 +111,11 @@ def _behaviour(
     decisions: Sequence[DecisionRecord], actions: ActionSpec
 ) -> np.ndarray[Any, np.dtype[np.float64]] | None:
     """How likely each action was, (T, a); None where a decision between several does not tell it."""
-    chances = np.zeros((len(decisions), len(actions)))
+    probabilities = np.zeros((len(decisions), len(actions)))
     for row, one in enumerate(decisions):
-        told = {one.block: 1.0} if len(one.legal) == 1 else one.probabilities
-        if told is None:
+        by_name = {one.block: 1.0} if len(one.legal) == 1 else one.probabilities
+        if by_name is None:
             return None
-        for name, chance in told.items():
-            chances[row, actions.index(name)] = chance
-    return chances
+        for name, probability in by_name.items():
+            probabilities[row, actions.index(name)] = probability
+    return probabilities

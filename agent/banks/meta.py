@@ -6,6 +6,7 @@ import hashlib
 import json
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +17,7 @@ from pilotage.agent.components import Components
 from pilotage.agent.errors import UsageError
 from pilotage.agent.freshness import ROUTES
 from pilotage.agent.routing import self_scores
-from pilotage.navigator.bank.bank import BankMeta
+from pilotage.navigator.bank.bank import BankMeta, BankWriter
 
 
 def meta_of(components: Components, **extras: Any) -> BankMeta:
@@ -47,16 +48,25 @@ def recorded(budget: Budget) -> dict[str, Any]:
     return limits if budget.reply_tokens else {name: limits[name] for name in limits if name != "reply_tokens"}
 
 
-def require_same_abilities(recorded: BankMeta, now: BankMeta) -> None:
-    """Raises UsageError where a bank was recorded with a sandbox or a memory and this recording has none, or so."""
+def recorded_in(folder: Path, components: Components, **extras: Any) -> BankWriter:
+    """The bank of what these components record, new or as an earlier sitting left it.
+
+    Raises:
+        BankError: the folder holds a bank of other settings, or another process writes to it.
+        UsageError: it was recorded with a sandbox or a memory and these components have none, or so.
+    """
+    meta = meta_of(components, **extras)
+    writer = BankWriter(folder, meta)
     for ability in ("sandbox", "memory"):
-        before = recorded.extras.get(ability, now.extras[ability])
-        if before != now.extras[ability]:
+        now = meta.extras[ability]
+        if (before := writer.meta.extras.get(ability, now)) != now:
+            writer.close()
             with_it, without = ("with", "without") if before else ("without", "with")
             raise UsageError(
                 f"the bank was recorded {with_it} a {ability}, and this run is {without} one; record as before, or "
                 "choose another --out"
             )
+    return writer
 
 
 def prompt_hash(registry: Registry, *more: ModuleType) -> str:
@@ -69,12 +79,12 @@ def prompt_hash(registry: Registry, *more: ModuleType) -> str:
         registry: the blocks.
         more: modules of what else the model is asked.
     """
-    blocks = {block.name: _said(sys.modules[type(block).__module__]) for block in registry}
-    content = {"routes": ROUTES, "blocks": blocks, "shared": [_said(prompting), *map(_said, more)]}
+    blocks = {block.name: _constants(sys.modules[type(block).__module__]) for block in registry}
+    content = {"routes": ROUTES, "blocks": blocks, "shared": [_constants(prompting), *map(_constants, more)]}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _said(module: ModuleType) -> list[str]:
+def _constants(module: ModuleType) -> list[str]:
     kinds = (str, int, float, dict)
     constants = (value for name, value in vars(module).items() if name.isupper() and isinstance(value, kinds))
     return sorted(json.dumps(value, sort_keys=True, default=str) for value in constants)

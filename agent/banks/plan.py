@@ -6,7 +6,7 @@ A plan is a list of ways from the root, in the order in which they are recorded:
 
 Behind a `?` stands when an entry is worth its cost: `failed` (the step before reached no answer), `answered` (it did),
 `disagrees` (a check reached another answer). Conditions see public evidence of their own way only. What is recorded
-shows in a replay as what may be done next, so anything else, the score above all, would be told to a policy by the
+shows in a replay as what may be done next, so anything else, the score above all, would reach a policy by the
 mask.
 
 Routes are fresh (`pilotage.agent.freshness`): behind another attempt, reason, program, decompose, debate and a
@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from pilotage.agent.banks.stepwise import ObservedState
 from pilotage.agent.errors import UsageError
+from pilotage.agent.trace import Step
 from pilotage.navigator.spaces import ActionSpec
 
 SMALL = (
@@ -52,22 +53,14 @@ scores do not show what these read; only what is legal differs from task to task
 NAMED = {"standard": STANDARD, "small": SMALL, "wide": WIDE, "rlot": RLOT, "none": ""}
 
 
-def _failed(now: ObservedState) -> bool:
-    return now.state.last is not None and now.state.last.candidate is None
+def _of_last_step(holds: Callable[[Step], bool]) -> Callable[[ObservedState], bool]:
+    return lambda now: now.state.last is not None and holds(now.state.last)
 
 
-def _answered(now: ObservedState) -> bool:
-    return now.state.last is not None and now.state.last.candidate is not None
-
-
-def _disagrees(now: ObservedState) -> bool:
-    return now.state.last is not None and now.state.last.evidence.verdict == "disagrees"
-
-
-CONDITIONS: dict[str, Callable[[ObservedState], bool]] = {
-    "failed": _failed,
-    "answered": _answered,
-    "disagrees": _disagrees,
+CONDITIONS = {
+    "failed": _of_last_step(lambda step: step.candidate is None),
+    "answered": _of_last_step(lambda step: step.candidate is not None),
+    "disagrees": _of_last_step(lambda step: step.evidence.verdict == "disagrees"),
 }
 
 

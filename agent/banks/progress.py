@@ -19,7 +19,7 @@ class Tally:
         known: how many of them were on disk when this sitting began.
         fresh: how many others this sitting has done.
         nodes: nodes recorded in this sitting.
-        found: nodes that were there before.
+        earlier: nodes that were there before.
         tasks: tasks that are complete.
         right: sum of the scores of this sitting's nodes.
         usage: what this sitting's nodes cost, answers included. Replies that the cache had count as if paid.
@@ -29,7 +29,7 @@ class Tally:
     known: int = 0
     fresh: int = 0
     nodes: int = 0
-    found: int = 0
+    earlier: int = 0
     tasks: int = 0
     right: float = 0.0
     usage: Usage = Usage()
@@ -64,22 +64,14 @@ class Tally:
 
 
 class Walked:
-    """Counts the entries of one task towards the tally of all.
+    """Counts the entries of one task, of which some nodes were `recorded` before, towards the tally of all.
 
     A task that was complete on disk takes no time, so its entries tell nothing of the pace: they count as known.
-
-    Args:
-        tally: of all tasks.
-        entries: of this task.
-        recorded: ids of its nodes that were on disk before.
     """
 
     def __init__(self, tally: Tally, entries: int, recorded: Collection[str]) -> None:
-        self._tally = tally
-        self._left = entries
-        self._recorded = recorded
-        self._passed = 0
-        self._grows = False
+        self._tally, self._left, self._recorded = tally, entries, recorded
+        self._passed, self._grows = 0, False
 
     def add(self, node: Node) -> None:
         """A node was recorded in this sitting."""

@@ -4,75 +4,106 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from pilotage.agent.banks.sources import Assigned
 from pilotage.agent.banks.stepwise import ObservedState, Stepwise, StopOutcome
 from pilotage.agent.errors import UsageError
 from pilotage.agent.graph.advance import extended
 from pilotage.agent.prompting import describe
-from pilotage.agent.state import State
 from pilotage.agent.task import Task
 from pilotage.agent.trace import CostEntry, Recalled, Step, Trace, Usage
-from pilotage.navigator.bank.bank import ROOT, BankWriter, Node, TaskHeader, child_id
+from pilotage.navigator.bank.bank import ROOT, BankWriter, Node, child_id
 from pilotage.navigator.bank.records import SHOWS
 
-TOLD_BY_NODE = {"block", "text", "candidate", "evidence"}
+OF_NODE = {"block", "text", "candidate", "evidence"}
 """Fields of a step that have a place of their own in a node."""
 
 
-def root_node(task: Task, now: ObservedState, ending: StopOutcome) -> Node:
-    """The node of a task before any block."""
-    extras: dict[str, Any] = {"prompt": fingerprint(task), SHOWS: shown(task)}
-    recalled = now.state.trace.recalled
-    if recalled != Recalled():
-        extras["recalled"] = recalled.model_dump(mode="json", exclude_defaults=True)
-    return _node(ROOT, None, 0, now, ending, None, extras, now.state.trace.charges)
+@dataclass(frozen=True)
+class RecordedState:
+    """A node and the state of the run that it records."""
+
+    node: Node
+    observed: ObservedState
 
 
-def child_node(parent: Node, before: ObservedState, now: ObservedState, ending: StopOutcome, sample: int = 0) -> Node:
-    """The node that the newest step of `now` led to."""
-    step = now.state.trace.steps[-1]
-    extras = {"step": step.model_dump(mode="json", exclude_defaults=True, exclude=TOLD_BY_NODE)}
-    charges = now.state.trace.charges[len(before.state.trace.charges) :]
-    return _node(child_id(parent.id, step.block, sample), parent.id, sample, now, ending, step, extras, charges)
-
-
-def _node(
-    id: str,
-    parent: str | None,
-    sample: int,
-    now: ObservedState,
-    ending: StopOutcome,
-    step: Step | None,
-    extras: dict[str, Any],
-    charges: tuple[CostEntry, ...],
+def node_of(
+    task: Task, before: RecordedState | None, now: ObservedState, outcome: StopOutcome, sample: int = 0
 ) -> Node:
+    """The node that the newest step of `now` led to; the root where there was nothing before."""
+    trace = now.state.trace
+    extras: dict[str, Any]
+    if before is None:
+        charges = trace.charges
+        extras = {"prompt": fingerprint(task), SHOWS: shown(task)}
+        if trace.recalled != Recalled():
+            extras["recalled"] = trace.recalled.model_dump(mode="json", exclude_defaults=True)
+        nothing = dict.fromkeys(("parent", "action", "candidate"))
+        reached_by: dict[str, Any] = {"id": ROOT, "evidence": {}, "text": "", **nothing}
+    else:
+        step, charges = trace.steps[-1], trace.charges[len(before.observed.state.trace.charges) :]
+        extras = {"step": step.model_dump(mode="json", exclude_defaults=True, exclude=OF_NODE)}
+        reached_by = {
+            "id": child_id(before.node.id, step.block, sample),
+            "parent": before.node.id,
+            "action": step.block,
+            "candidate": step.candidate,
+            "evidence": step.evidence.model_dump(mode="json", exclude_none=True),
+            "text": step.text,
+        }
     if charges:
         extras["charges"] = [charge.model_dump(mode="json", exclude_defaults=True) for charge in charges]
     if now.stopped_by is not None:
         extras["stopped_by"] = now.stopped_by
-    if ending.note is not None:
-        extras["answer_note"] = ending.note
+    if outcome.note is not None:
+        extras["answer_note"] = outcome.note
     return Node(
-        id=id,
-        parent=parent,
-        action=step.block if step else None,
+        **reached_by,
         observation=now.observation.tolist(),
         mask=now.mask.tolist(),
-        candidate=step.candidate if step else None,
-        evidence=step.evidence.model_dump(mode="json", exclude_none=True) if step else {},
-        text=step.text if step else "",
         usage=counts(now.usage),
-        answer=ending.answer,
-        score=ending.score,
-        answer_usage=counts(ending.usage),
+        answer=outcome.answer,
+        score=outcome.score,
+        answer_usage=counts(outcome.usage),
         sample=sample,
         terminal=now.stopped_by is not None,
         extras=extras,
+    )
+
+
+def replayed(stepwise: Stepwise, task: Task, before: RecordedState | None, node: Node) -> ObservedState | None:
+    """The state that a recorded node stands for, without a call; None where its turns were not kept.
+
+    Raises:
+        UsageError: the task shows something else than when it was recorded.
+    """
+    charges = tuple(CostEntry.model_validate(charge) for charge in node.extras.get("charges", ()))
+    if before is None:
+        if node.extras.get("prompt", fingerprint(task)) != fingerprint(task):
+            raise UsageError(
+                f"task {task.id} is not what it was when the bank was recorded: give its tasks as then, or choose "
+                "another --out"
+            )
+        recalled = Recalled.model_validate(node.extras.get("recalled", {}))
+        state = stepwise.opened(task, Trace(recalled=recalled, charges=charges))
+    elif "step" not in node.extras:
+        return None
+    else:
+        kept = {"block": node.action, "text": node.text, "candidate": node.candidate, "evidence": dict(node.evidence)}
+        step = Step.model_validate({**node.extras["step"], **kept})
+        state = extended(before.observed.state, step, charges=charges)
+    return ObservedState(
+        state,
+        np.array(node.observation, dtype=np.float32),
+        np.array(node.mask, dtype=np.bool_),
+        Usage.model_validate(dict(node.usage)),
+        node.extras.get("stopped_by"),
     )
 
 
@@ -87,95 +118,40 @@ def fingerprint(task: Task) -> str:
 
 
 def shown(task: Task) -> str:
-    """The same for tasks that a model is told the same of, whatever their ids: a copy of a file has ids of its own."""
+    """The same for tasks that a model is shown the same of, whatever their ids: a copy of a file has ids of its own."""
     return hashlib.sha256(describe(task).encode()).hexdigest()[:16]
-
-
-def root_moment(stepwise: Stepwise, task: Task, node: Node) -> ObservedState:
-    """The moment of a recorded root, without a call.
-
-    Raises:
-        UsageError: the task shows something else than when it was recorded.
-    """
-    if node.extras.get("prompt", fingerprint(task)) != fingerprint(task):
-        raise UsageError(
-            f"task {task.id} is not what it was when the bank was recorded: give its tasks as then, or choose another "
-            "--out"
-        )
-    recalled = Recalled.model_validate(node.extras.get("recalled", {}))
-    state = stepwise.opened(task, Trace(recalled=recalled, charges=_charges(node)))
-    return _moment(node, state)
-
-
-def child_moment(before: ObservedState, node: Node) -> ObservedState | None:
-    """The moment of a recorded node after that of its parent, without a call; None where its turns were not kept."""
-    if "step" not in node.extras:
-        return None
-    kept = {"block": node.action, "text": node.text, "candidate": node.candidate, "evidence": dict(node.evidence)}
-    step = Step.model_validate({**node.extras["step"], **kept})
-    return _moment(node, extended(before.state, step, charges=_charges(node)))
-
-
-def _charges(node: Node) -> tuple[CostEntry, ...]:
-    return tuple(CostEntry.model_validate(charge) for charge in node.extras.get("charges", ()))
-
-
-def _moment(node: Node, state: State) -> ObservedState:
-    return ObservedState(
-        state,
-        np.array(node.observation, dtype=np.float32),
-        np.array(node.mask, dtype=np.bool_),
-        Usage.model_validate(dict(node.usage)),
-        node.extras.get("stopped_by"),
-    )
 
 
 class Enough(Exception):
     """Nothing more is to be run of this task: its nodes or the time are used up. What was recorded stays."""
 
 
-@dataclass(frozen=True)
-class RecordedState:
-    """A node and the moment of the run that it records."""
-
-    node: Node
-    moment: ObservedState
-
-
 class Recorder:
     """Walks one task's tree, recording on the way.
 
     Args:
-        stepwise: runs blocks.
-        writer: the bank.
-        task: the task with its hidden part, for the grader.
-        header: the task as the bank knows it.
+        assigned: the task with its hidden part, for the grader, and how the bank names it.
         may_go_on: asked, with the number of nodes that the task has, before anything is run.
         on_node: called with each node once it is on disk.
+
+    Attributes:
+        reached: what was walked to, by the id of its node.
     """
 
     def __init__(
         self,
         stepwise: Stepwise,
         writer: BankWriter,
-        task: Task,
-        header: TaskHeader,
+        assigned: Assigned,
         *,
         may_go_on: Callable[[int], bool],
-        on_node: Callable[[TaskHeader, Node], None],
+        on_node: Callable[[Node], None],
     ) -> None:
-        self._stepwise = stepwise
-        self._writer = writer
-        self._task = task
-        self._header = header
-        self._may_go_on = may_go_on
-        self._on_node = on_node
-        self._recorded = writer.nodes(task.id)
-        self._spots: dict[str, RecordedState] = {}
-
-    def walked(self, id: str) -> RecordedState | None:
-        """The spot of a node that was walked to before; None for another."""
-        return self._spots.get(id)
+        self._stepwise, self._writer = stepwise, writer
+        self._task, self._header = assigned.task, assigned.header
+        self._may_go_on, self._on_node = may_go_on, on_node
+        self._recorded = writer.nodes(self._task.id)
+        self.reached: dict[str, RecordedState] = {}
 
     async def root(self) -> RecordedState:
         """Where the task starts.
@@ -183,16 +159,7 @@ class Recorder:
         Raises:
             Enough: it is not recorded, and nothing more is to be run.
         """
-        if ROOT not in self._spots:
-            node = self._recorded.get(ROOT)
-            if node is not None:
-                self._spots[ROOT] = RecordedState(node, root_moment(self._stepwise, self._task, node))
-            else:
-                self._require_leave()
-                now = await self._stepwise.start(self._task)
-                node = root_node(self._task, now, await self._stepwise.stop(now, self._task))
-                self._spots[ROOT] = await self._written(RecordedState(node, now))
-        return self._spots[ROOT]
+        return await self._reach(ROOT, None, partial(self._stepwise.start, self._task), 0)
 
     async def child(self, before: RecordedState, block: str, sample: int = 0) -> RecordedState:
         """What a block leads to, legal at `before`.
@@ -200,43 +167,41 @@ class Recorder:
         Raises:
             Enough: it is not recorded, and nothing more is to be run.
         """
-        id = child_id(before.node.id, block, sample)
-        if id not in self._spots:
+        run = partial(self._stepwise.take, before.observed, block, sample)
+        return await self._reach(child_id(before.node.id, block, sample), before, run, sample)
+
+    async def _reach(
+        self, id: str, before: RecordedState | None, run: Callable[[], Awaitable[ObservedState]], sample: int
+    ) -> RecordedState:
+        if id not in self.reached:
             node = self._recorded.get(id)
             if node is not None:
-                now = child_moment(before.moment, node) or await self._again(before, node, block, sample)
-                self._spots[id] = RecordedState(node, now)
+                now = replayed(self._stepwise, self._task, before, node) or self._same(node, await run())
+            elif self._may_go_on(len(self._recorded)):
+                now = await run()
+                node = node_of(self._task, before, now, await self._stepwise.stop(now, self._task), sample)
+                await self._write(node)
             else:
-                self._require_leave()
-                now = await self._stepwise.take(before.moment, block, sample)
-                ending = await self._stepwise.stop(now, self._task)
-                self._spots[id] = await self._written(
-                    RecordedState(child_node(before.node, before.moment, now, ending, sample), now)
-                )
-        return self._spots[id]
+                raise Enough
+            self.reached[id] = RecordedState(node, now)
+        return self.reached[id]
 
-    async def _again(self, before: RecordedState, node: Node, block: str, sample: int) -> ObservedState:
-        """The moment of a node that a trace brought, without its turns: run again, from the cache as a rule.
+    def _same(self, node: Node, now: ObservedState) -> ObservedState:
+        """The state of a node that a trace brought, without its turns: run again, from the cache as a rule.
 
-        Where the block does something else this time, nothing can follow the node: its mask leaves stopping only.
+        Where the block did something else this time, nothing can follow the node: its mask leaves stopping only.
         """
-        now = await self._stepwise.take(before.moment, block, sample)
         last = now.state.last
         if last is not None and (last.text, last.candidate) == (node.text, node.candidate):
             return now
         return replace(now, mask=self._stepwise.components.registry.actions.mask(()))
 
-    def _require_leave(self) -> None:
-        if not self._may_go_on(len(self._recorded)):
-            raise Enough
-
-    async def _written(self, spot: RecordedState) -> RecordedState:
+    async def _write(self, node: Node) -> None:
         def write() -> None:
             self._writer.begin(self._header)
-            self._writer.add(self._task.id, spot.node)
+            self._writer.add(self._task.id, node)
 
         # In a thread, because the disk is waited for; shielded, so that what was paid for is written all the same.
         await asyncio.shield(asyncio.to_thread(write))
-        self._recorded[spot.node.id] = spot.node
-        self._on_node(self._header, spot.node)
-        return spot
+        self._recorded[node.id] = node
+        self._on_node(node)

@@ -49,14 +49,8 @@ async def score_bank(
     """Scores every step of a bank that the file holds no score of, `concurrency` at a time.
 
     A step that the scorer refuses is left for another time, and the others go on, until it refuses one after another.
-
-    Args:
-        bank: the bank.
-        scorer: who scores.
-        writer: where the scores go.
-        tasks: the tasks by id, as they were when the bank was recorded; not needed for a scorer that reads none.
-        concurrency: how many steps at once.
-        on_step: called with each score and at the start.
+    The tasks are those of the bank by id, as they were when it was recorded; a scorer that reads none needs none.
+    `on_step` is called with each score and at the start.
 
     Raises:
         UsageError: a task of the bank is missing, or shows something else than when it was recorded.

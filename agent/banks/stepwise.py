@@ -6,9 +6,10 @@ what stopping gives; memory is read where the agent has one, and never written.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.components import Components
@@ -20,8 +21,9 @@ from pilotage.agent.state import State
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import grader_for
 from pilotage.agent.trace import Evidence, Step, Trace, Usage
-from pilotage.navigator.spaces import ActionMask, Observation
+from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation
 
+T = TypeVar("T")
 UNUSABLE = "error"
 """What stops a run whose reply stayed unusable: it has no answer. Other stops are limits of the budget."""
 
@@ -44,10 +46,14 @@ class ObservedState:
     usage: Usage = Usage()
     stopped_by: str | None = None
 
+    def legal(self, actions: ActionSpec) -> list[str]:
+        """Names of the legal actions."""
+        return [name for name, allowed in zip(actions.names, self.mask, strict=True) if allowed]
+
 
 @dataclass(frozen=True)
 class StopOutcome:
-    """What stopping at a moment gives: the answer, its score in [0, 1], what the answer block cost and noted."""
+    """What stopping gives: the answer, its score in [0, 1], what the answer block cost and noted."""
 
     answer: str | None
     score: float
@@ -56,7 +62,7 @@ class StopOutcome:
 
 
 class Stepwise:
-    """Runs tasks over an agent's components, one block at a time. It holds no run: moments are passed in and out.
+    """Runs tasks over an agent's components, one block at a time. It holds no run: states are passed in and out.
 
     Args:
         components: what the agent is made of; its policy has no say here.
@@ -68,7 +74,7 @@ class Stepwise:
         self.temperature = temperature
 
     async def start(self, task: Task) -> ObservedState:
-        """The moment before the first block.
+        """The state before the first block.
 
         Raises:
             UsageError: the budget has no room for one step on this task.
@@ -79,10 +85,8 @@ class Stepwise:
         if components.recall is None:
             return await self._observed(state, Usage(), None)
         kit = kit_for(components, state)
-        try:
-            recalled = await remember(components, state, kit)
-        except BadReply as unusable:
-            _require_reply(unusable)
+        recalled = await _or_unusable(remember(components, state, kit))
+        if isinstance(recalled, BadReply):
             return self._unusable(charged(state, "recall", kit.usage), kit.usage)
         trace = extended(charged(state, "recall", kit.usage), recalled=recalled).trace
         return await self._observed(self.opened(task, trace), kit.usage, None)
@@ -92,7 +96,7 @@ class Stepwise:
         return State(task.public(), trace, self.components.budget, abilities(self.components, trace.recalled))
 
     async def take(self, now: ObservedState, action: str, sample: int = 0) -> ObservedState:
-        """The moment after one more block. An unusable reply or a used-up budget stops the run there.
+        """The state after one more block. An unusable reply or a used-up budget stops the run there.
 
         Raises:
             UsageError: the action is not legal here, or is the terminal one, which is `stop`.
@@ -100,14 +104,13 @@ class Stepwise:
         """
         actions = self.components.registry.actions
         if action == actions.terminal or not now.mask[actions.index(action)]:
-            legal = [name for name, allowed in zip(actions.names, now.mask, strict=True) if allowed]
-            raise UsageError(f"{action!r} cannot be run here; legal are {', '.join(legal)} ({actions.terminal}: stop)")
-        kit = self._kit(now.state, sample)
-        try:
-            ran = await run_block(self.components.registry[action], now.state, kit)
-        except BadReply as unusable:
-            _require_reply(unusable)
-            step = Step(block=action, evidence=Evidence(note=str(unusable)), usage=kit.usage)
+            legal = ", ".join(now.legal(actions))
+            raise UsageError(f"{action!r} cannot be run here; legal are {legal} ({actions.terminal}: stop)")
+        repeats = partial(RepeatingKit, repeat=sample, at_least=self.temperature)
+        kit = kit_for(self.components, now.state, make=repeats if sample else Kit)
+        ran = await _or_unusable(run_block(self.components.registry[action], now.state, kit))
+        if isinstance(ran, BadReply):
+            step = Step(block=action, evidence=Evidence(note=str(ran)), usage=kit.usage)
             return self._unusable(extended(now.state, step), kit.usage)
         return await self._observed(extended(now.state, ran.step), ran.step.usage, ran.stopped_by)
 
@@ -127,37 +130,38 @@ class Stepwise:
         if grader is None:
             raise UsageError(f"task {task.id} has no gold answer, so stopping has no score; leave it out")
         kit = kit_for(self.components, now.state)
-        try:
-            ran = await run_block(self.components.registry[self.components.registry.actions.terminal], now.state, kit)
-        except BadReply as unusable:
-            _require_reply(unusable)
-            return StopOutcome(None, 0.0, kit.usage, str(unusable))
+        registry = self.components.registry
+        ran = await _or_unusable(run_block(registry[registry.actions.terminal], now.state, kit))
+        if isinstance(ran, BadReply):
+            return StopOutcome(None, 0.0, kit.usage, str(ran))
         grade = await grader.grade(task, ran.step.candidate)
         return StopOutcome(ran.step.candidate, grade.score, ran.step.usage, ran.step.evidence.note)
 
     async def _observed(self, state: State, usage: Usage, stopped_by: str | None) -> ObservedState:
         observer = self.components.observer
         kit = kit_for(self.components, state)
-        try:
-            seen = await observe(observer, state, kit)
-        except BadReply as unusable:
-            _require_reply(unusable)
+        seen = await _or_unusable(observe(observer, state, kit))
+        if isinstance(seen, BadReply):
             return self._unusable(charged(state, observer.preset, kit.usage), usage + kit.usage)
         state = charged(state, observer.preset, seen.usage)
         stopped_by = seen.stopped_by or stopped_by
-        mask = self.components.registry.mask(state) if stopped_by is None else self._only_stop()
+        registry = self.components.registry
+        mask = registry.mask(state) if stopped_by is None else registry.actions.mask(())
         return ObservedState(state, seen.observation, mask, usage + seen.usage, stopped_by)
 
     def _unusable(self, state: State, usage: Usage) -> ObservedState:
-        return ObservedState(state, self.components.observer.without_asking(state), self._only_stop(), usage, UNUSABLE)
+        only_stop = self.components.registry.actions.mask(())
+        return ObservedState(state, self.components.observer.without_asking(state), only_stop, usage, UNUSABLE)
 
-    def _only_stop(self) -> ActionMask:
-        return self.components.registry.actions.mask(())
 
-    def _kit(self, state: State, sample: int) -> Kit:
-        if sample == 0:
-            return kit_for(self.components, state)
-        return kit_for(self.components, state, make=partial(RepeatingKit, repeat=sample, at_least=self.temperature))
+async def _or_unusable(work: Awaitable[T]) -> T | BadReply:
+    """What a piece of a run gives; or the unusable reply that ended it. No reply at all is no step, and raises."""
+    try:
+        return await work
+    except ModelUnavailable:
+        raise
+    except BadReply as unusable:
+        return unusable
 
 
 class RepeatingKit(Kit):
@@ -175,9 +179,3 @@ class RepeatingKit(Kit):
         """As `Kit.send`, sampled."""
         number = self._repeat * self.APART + sample
         return await super().send(*messages, temperature=max(temperature, self._at_least), sample=number, **options)
-
-
-def _require_reply(unusable: BadReply) -> None:
-    """Raises it again where there was no reply at all: that is no step, and tells nothing of the block."""
-    if isinstance(unusable, ModelUnavailable):
-        raise unusable

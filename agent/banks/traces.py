@@ -8,13 +8,14 @@ stopping gives is known where a candidate was at hand, and at the end; elsewhere
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from pilotage.agent.banks.recorder import child_node, root_node
+from pilotage.agent.banks.recorder import RecordedState, node_of
 from pilotage.agent.banks.sources import Assigned
 from pilotage.agent.banks.stepwise import UNUSABLE, ObservedState, StopOutcome
 from pilotage.agent.blocks import Registry
@@ -27,7 +28,7 @@ from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import grader_for
 from pilotage.agent.trace import Step, Trace, Usage
 from pilotage.common.json_text import read_json
-from pilotage.navigator.bank.bank import ROOT, BankWriter, Node, child_id
+from pilotage.navigator.bank.bank import BankWriter, Node
 from pilotage.navigator.errors import BankError
 
 if TYPE_CHECKING:
@@ -122,70 +123,57 @@ class TraceAdder:
     async def _add(self, line: Mapping[str, Any], added: Added) -> str | None:
         assigned = self._tasks[line["task_id"]]
         try:
-            steps = [Step.model_validate(step) for step in line["steps"]]
+            *steps, last = [Step.model_validate(step) for step in line["steps"]]
         except ValidationError:
             return "a step is malformed"
-        *blocks, last = steps
         stopped_by = None if line.get("stopped_by") in ANSWERED else str(line.get("stopped_by") or UNUSABLE)
         self._writer.begin(assigned.header)
         state = State(assigned.task.public(), Trace(), self._budget, self._abilities)
-        before: tuple[Node, ObservedState] | None = None
-        for place in range(len(blocks) + 1):
-            at_end = place == len(blocks)
-            step = blocks[place - 1] if place else None
+        before = None
+        for place in range(len(steps) + 1):
+            at_end = place == len(steps)
+            step = steps[place - 1] if place else None
             state = extended(state, step) if step else state
-            now = self._moment(state, step.usage if step else Usage(), stopped_by if at_end else None)
-            ending = await self._ending(assigned.task, now, last if at_end else None)
+            now = self._observed(state, step.usage if step else Usage(), stopped_by if at_end else None)
+            outcome = await self._outcome(assigned.task, now, last if at_end else None)
             try:
-                before = self._keep(assigned.task, before, now, ending, added), now
+                before = RecordedState(self._keep(assigned.task, before, now, outcome, added), now)
             except BankError as error:
                 return str(error)
         return None
 
-    def _moment(self, state: State, usage: Usage, stopped_by: str | None) -> ObservedState:
+    def _observed(self, state: State, usage: Usage, stopped_by: str | None) -> ObservedState:
         mask = self._registry.mask(state) if stopped_by is None else self._registry.actions.mask(())
         return ObservedState(state, self._observer.without_asking(state), mask, usage, stopped_by)
 
-    async def _ending(self, task: Task, now: ObservedState, answered: Step | None) -> StopOutcome | None:
+    async def _outcome(self, task: Task, now: ObservedState, answered: Step | None) -> StopOutcome | None:
         """What stopping gives; None where nobody asked."""
-        leader = now.state.leader
-        if answered is None and leader is None:
+        if answered is not None:
+            answer, usage = answered.candidate, answered.usage
+        elif now.state.leader is not None:
+            answer, usage = now.state.leader.text, Usage()
+        else:
             return None
-        answer = answered.candidate if answered is not None else leader.text if leader is not None else None
         grader = grader_for(task, self._sandbox)
         assert grader is not None  # lines of tasks without one are left out
-        grade = await grader.grade(task, answer)
-        return StopOutcome(answer, grade.score, answered.usage if answered is not None else Usage())
+        return StopOutcome(answer, (await grader.grade(task, answer)).score, usage)
 
     def _keep(
-        self,
-        task: Task,
-        before: tuple[Node, ObservedState] | None,
-        now: ObservedState,
-        ending: StopOutcome | None,
-        added: Added,
+        self, task: Task, before: RecordedState | None, now: ObservedState, outcome: StopOutcome | None, added: Added
     ) -> Node:
-        """The node of this moment: one that is there and says the same, or a new one, as a repeat if need be."""
-        there = self._writer.nodes(task.id)
-        step = now.state.last
-        sample = 0
-        while True:
-            id = ROOT if before is None or step is None else child_id(before[0].id, step.block, sample)
-            known = there.get(id)
+        """The node of this state: one that is there and says the same, or a new one, as a repeat if need be."""
+        recorded, step = self._writer.nodes(task.id), now.state.last
+        for sample in count():
+            node = node_of(task, before, now, outcome or StopOutcome(None, 0.0), sample)
+            known = recorded.get(node.id)
             if known is None:
                 break
             if step is None or (known.text, known.candidate) == (step.text, step.candidate):
                 added.known += 1
                 return known
-            sample += 1
-        said = ending or StopOutcome(None, 0.0)
-        if before is None:
-            node = root_node(task, now, said)
-        else:
-            node = child_node(before[0], before[1], now, said, sample)
         extras = {key: value for key, value in node.extras.items() if key != "step"}  # the turns are not in a trace
-        extras |= {"from": "trace"} | ({"answer_unknown": True} if ending is None else {})
-        node = Node(**{**vars(node), "extras": extras})
+        extras |= {"from": "trace"} | ({"answer_unknown": True} if outcome is None else {})
+        node = replace(node, extras=extras)
         self._writer.add(task.id, node)
         added.nodes += 1
         return node

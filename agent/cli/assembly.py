@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from pilotage.memory import ConceptStore
 
 
+OF_AGENT = (
+    *("policy", "effort", "learn", "holdout", "memory_selection", "memory_caption", "memory_related"),
+    *("keep_unverified", "sandbox", "observation", "budget", "seed"),
+)
+"""Settings that an agent takes by their own names."""
+
+
 @contextmanager
 def assemble(
     settings: Settings, *, checkpoints: bool = False, quick: bool = False, model: ModelClient | None = None
@@ -45,20 +52,9 @@ def assemble(
 
         yield ReasoningAgent(
             model,
-            policy=settings.policy,
-            effort=settings.effort,
             memory=store,
-            learn=settings.learn,
-            holdout=settings.holdout,
-            memory_selection=settings.memory_selection,
-            memory_caption=settings.memory_caption,
-            memory_related=settings.memory_related,
-            keep_unverified=settings.keep_unverified,
-            sandbox=settings.sandbox,
-            observation=settings.observation,
-            budget=settings.budget,
             checkpoints=data_dir() / "checkpoints.sqlite" if checkpoints else None,
-            seed=settings.seed,
+            **{name: getattr(settings, name) for name in OF_AGENT},
         )
     finally:
         if store is not None:

@@ -5,21 +5,25 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from copy import copy
-from dataclasses import MISSING, fields, is_dataclass
-from functools import cache, wraps
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from pilotage.agent.cli.terminal import guarded, interruptible
+from pilotage.agent.cli.terminal import guarded, interruptible, print_json, screen
 from pilotage.agent.errors import UsageError
 from pilotage.common.paths import expanded
+
+if TYPE_CHECKING:
+    from pilotage.agent.cli.screen import Screen
 
 EXPERT = "Expert"
 """The panel of options that few need; the last of a help page."""
 WORDS: dict[type, str] = {bool: "", int: "N", float: "X", Path: "PATH"}  # for the value of an option; others are TEXT
+AS_JSON = typer.Option(False, "--json", help="Print JSON.")
 
 
 class ShortPage:
@@ -31,7 +35,7 @@ class ShortPage:
         for param in params:
             param.metavar = _word_for(param) if param.metavar is None else param.metavar
             if param.param_type_name == "argument":
-                param.display_type_rich = _no_type
+                param.display_type_rich = lambda ctx: ""  # its name is word enough
         return sorted(params, key=lambda param: getattr(param, "rich_help_panel", None) == EXPERT)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
@@ -69,7 +73,33 @@ class Command(ShortPage, TyperCommand):
             return super().invoke(ctx)
 
 
-Registered = Callable[[Callable[..., None]], Callable[..., None]]
+@dataclass(frozen=True)
+class Output:
+    """What a command has to say; a command that returns one has `--json`.
+
+    Attributes:
+        data: as JSON.
+        text: for people: a line with styles, or what prints it.
+        exit_code: 1 where something is wrong with what was looked at.
+    """
+
+    data: Any
+    text: str | Callable[[Screen], None]
+    exit_code: int = 0
+
+    def show(self, as_json: bool) -> None:
+        """Prints it, and ends the command where there is an exit code."""
+        if as_json:
+            print_json(self.data)
+        elif isinstance(self.text, str):
+            screen().print_line(self.text)
+        else:
+            self.text(screen())
+        if self.exit_code:
+            raise typer.Exit(self.exit_code)
+
+
+Registered = Callable[[Callable[..., Output | None]], Callable[..., None]]
 
 
 class App(typer.Typer):
@@ -84,44 +114,47 @@ class App(typer.Typer):
         return lambda command: register(_with_single_options(command))
 
 
-def _with_single_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The command as Typer can read it: with the fields of its dataclasses of options as parameters."""
+def _with_single_options(command: Callable[..., Any]) -> Callable[..., None]:
+    """The command as Typer reads it: the fields of its dataclasses are parameters, and `--json` is where it returns."""
     groups: dict[str, type[Any]] = {}
     parameters: list[inspect.Parameter] = []
-    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+    signature = inspect.signature(command, eval_str=True)
+    for parameter in signature.parameters.values():
         if isinstance(parameter.annotation, type) and is_dataclass(parameter.annotation):
             groups[parameter.name] = parameter.annotation
             parameters += _options_of(parameter.annotation)
         else:
             parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
-    if not groups:
-        return command
+    returns = signature.return_annotation is Output
+    if returns:
+        parameters.append(_parameter("as_json", AS_JSON, bool))
 
     @wraps(command)
     def run(**values: Any) -> None:
+        as_json = returns and values.pop("as_json")
         for name, group in groups.items():
             values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
-        command(**values)
+        output = command(**values)
+        if returns:
+            output.show(as_json)
 
+    run.__annotations__ = {}  # the signature has them, evaluated
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return run
 
 
-@cache
-def _options_of(group: type[Any]) -> tuple[inspect.Parameter, ...]:
-    return tuple(_options(group))
-
-
-def _options(group: type[Any]) -> Iterator[inspect.Parameter]:
+def _options_of(group: type[Any]) -> Iterator[inspect.Parameter]:
     """The fields as parameters; a group may name its `panel`, for all that are not for experts."""
-    hints = get_type_hints(group, include_extras=True)
+    types = get_type_hints(group)
     for field in fields(group):
-        option = copy(hints[field.name].__metadata__[0])
+        option: Any = copy(field.default)
         if option.rich_help_panel != EXPERT:
             option.rich_help_panel = getattr(group, "panel", option.rich_help_panel)
-        default = inspect.Parameter.empty if field.default is MISSING else field.default
-        annotation: Any = Annotated[hints[field.name].__origin__, option]
-        yield inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        yield _parameter(field.name, option, types[field.name])
+
+
+def _parameter(name: str, option: Any, kind: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option, annotation=kind)
 
 
 def _word_for(param: Any) -> str:
@@ -130,10 +163,6 @@ def _word_for(param: Any) -> str:
     annotation = param.type_descriptor.annotation
     (kind,) = get_args(annotation) or (annotation,)  # of a list, what it is a list of
     return WORDS.get(kind, "TEXT")
-
-
-def _no_type(ctx: Any) -> str:
-    return ""  # an argument's name is word enough
 
 
 def _listed(value: Any) -> list[Any]:
@@ -145,6 +174,3 @@ def _meant(value: Any) -> Any:
     if isinstance(value, Path):
         return expanded(value)
     return [_meant(one) for one in value] if isinstance(value, list) else value
-
-
-__all__ = ["EXPERT", "App", "Command"]

@@ -6,9 +6,8 @@ import asyncio
 import os
 import shutil
 import sys
-from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
 
 
 def demo(
-    model: Annotated[str, typer.Option(help="The model to use.")] = "embedded",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a task.")] = False,
+    model: str = typer.Option("embedded", help="The model to use."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object a task."),
 ) -> None:
     """Solve three real tasks with the embedded model and learn from the first for the third."""
     from pilotage.agent.cli.assembly import assemble
@@ -59,7 +58,6 @@ def _short(path: Path) -> str:
 
 
 async def _solve_all(agent: ReasoningAgent, *, quiet: bool) -> list[dict[str, Any]]:
-    from pilotage.agent import events
     from pilotage.agent.cli.solve.show import Show
 
     runs = []
@@ -68,12 +66,7 @@ async def _solve_all(agent: ReasoningAgent, *, quiet: bool) -> list[dict[str, An
         for place, task in enumerate(tasks, 1):
             if not quiet:
                 print(f"\n--- task {place} of {len(tasks)}: {task.prompt}\n")
-            show = Show(sys.stdout, quiet=quiet)
-            async with aclosing(agent.astream(task)) as happening:
-                async for event in happening:
-                    show(event)
-                    if isinstance(event, events.Finished):
-                        runs.append(event.run.to_json())
+            runs.append(await Show(sys.stdout, quiet=quiet).solving(agent, task))
     return runs
 
 

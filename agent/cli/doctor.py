@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from pilotage.agent.cli.options import AsJson
-from pilotage.agent.cli.terminal import plain, print_json, screen
+from pilotage.agent.cli.command import Output
+from pilotage.agent.cli.terminal import check_line
 
 EXTRAS = {
     "local": ("xllamacpp", "sentence-transformers", "torch"),
@@ -28,19 +28,12 @@ class Check:
     remedy: str = ""
 
 
-def doctor(as_json: AsJson = False) -> None:
+def doctor() -> Output:
     """Show what is installed, what is missing, and how to get it."""
     checks = [*_machine(), *_extras(), *_weights(), *_sandbox(), *_memory()]
-    if as_json:
-        print_json([asdict(check) for check in checks])
-        return
-
-    console = screen(soft_wrap=True)
     width = max(len(check.what) for check in checks)
-    for check in checks:
-        mark = "[green]ok[/]" if check.ok else "[yellow]--[/]"
-        remedy = f"  [yellow]{plain(check.remedy)}[/]" if not check.ok else ""
-        console.print(f"{mark}  {check.what:{width}}  {plain(check.found)}{remedy}")
+    lines = (check_line(one.ok, f"{one.what:{width}}", one.found, one.remedy, "yellow") for one in checks)
+    return Output([asdict(check) for check in checks], "\n".join(lines))
 
 
 def _machine() -> Iterator[Check]:
@@ -63,8 +56,8 @@ def _weights() -> Iterator[Check]:
 
     for weights in WEIGHTS:
         present = is_present(weights.name)
-        found = f"{weights.bytes / 1e6:.0f} MB" if present else "not pulled"
-        yield Check(f"weights {weights.name}", present, found, f"pilotage models pull {weights.name}")
+        size = f"{weights.bytes / 1e6:.0f} MB" if present else "not pulled"
+        yield Check(f"weights {weights.name}", present, size, f"pilotage models pull {weights.name}")
 
 
 def _sandbox() -> Iterator[Check]:

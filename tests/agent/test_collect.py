@@ -97,7 +97,7 @@ async def test_recording_again_records_nothing_and_calls_nobody(tmp_path):
     await bench.collect(tasks_of(3), episodes=4)
     before, calls = bench.nodes(), len(bench.model.calls)
     tally = await bench.collect(tasks_of(3), episodes=4)
-    assert tally.nodes == 0 and tally.found == sum(map(len, before.values()))
+    assert tally.nodes == 0 and tally.earlier == sum(map(len, before.values()))
     assert len(bench.model.calls) == calls
     assert bench.nodes() == before
 

@@ -3,7 +3,8 @@
 import pytest
 
 from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
-from pilotage.agent.banks.live_training import Limits, RecordingDynamics, recorded_in
+from pilotage.agent.banks.live_training import Limits, RecordingDynamics
+from pilotage.agent.banks.meta import recorded_in
 from pilotage.agent.banks.sources import Assigned
 from pilotage.agent.errors import ModelError, ModelUnavailable
 from pilotage.agent.models import Fault, ModelClient, RetryPolicy

@@ -31,7 +31,11 @@ class ScoredStep:
     @property
     def texts(self) -> tuple[str, ...]:
         """What was written in each step from the root on, the one to be scored last; silent steps are left out."""
-        return said_on_the_way(self.tree, self.node)
+        texts, node = list[str](), self.node
+        while node.parent is not None:
+            texts.append(node.text.strip())
+            node = self.tree.nodes[node.parent]
+        return tuple(text for text in reversed(texts) if text)
 
 
 class StepScorer(ABC):
@@ -58,12 +62,3 @@ class StepScorer(ABC):
 
     async def aclose(self) -> None:  # noqa: B027 (most hold nothing)
         """Releases what it holds."""
-
-
-def said_on_the_way(tree: Tree, node: Node) -> tuple[str, ...]:
-    """What was written in each step that leads to a node, in order; steps without text are left out."""
-    texts: list[str] = []
-    while node.parent is not None:
-        texts.append(node.text.strip())
-        node = tree.nodes[node.parent]
-    return tuple(text for text in reversed(texts) if text)

@@ -88,5 +88,5 @@ def read_score(reply: Reply) -> float | None:
     if len(tokens) == 1 and re.fullmatch(r"\s*\d\s*", tokens[0].token):
         expected = expected_digit(tokens[0], range(HIGHEST + 1))
         return None if expected is None else expected / HIGHEST
-    found = re.fullmatch(r"\s*(?:\{\s*\"score\"\s*:)?\s*(\d)\s*\}?\s*", reply.text)
-    return int(found.group(1)) / HIGHEST if found else None
+    digit = re.fullmatch(r"\s*(?:\{\s*\"score\"\s*:)?\s*(\d)\s*\}?\s*", reply.text)
+    return int(digit.group(1)) / HIGHEST if digit else None

@@ -51,7 +51,7 @@ STEP_TAG = "<extra_0>"
 
 @dataclass(frozen=True)
 class Pooling:
-    """What vLLM's endpoint is told, and how its rows are read.
+    """How steps are marked for vLLM's endpoint, and how its rows are read.
 
     Attributes:
         tag: what ends each step; the reward model was trained with it.
@@ -106,9 +106,9 @@ class RemoteScorer(StepScorer):
             return StepScore(None)
         started = time.perf_counter()
         texts = step.texts
-        said = await self._posted(self._body(describe(step.task), texts))
-        scores = self._scores(said, len(texts))
-        usage = Usage(prompt_tokens=_prompt_tokens(said), llm_calls=1, seconds=time.perf_counter() - started)
+        answer = await self._posted(self._body(describe(step.task), texts))
+        scores = self._scores(answer, len(texts))
+        usage = Usage(prompt_tokens=_prompt_tokens(answer), llm_calls=1, seconds=time.perf_counter() - started)
         return StepScore(scores[-1], counts(usage))
 
     async def aclose(self) -> None:
@@ -161,9 +161,9 @@ class RemoteScorer(StepScorer):
                     ) from error
                 await asyncio.sleep(delay)
 
-    def _scores(self, said: Any, steps: int) -> list[float]:
+    def _scores(self, answer: Any, steps: int) -> list[float]:
         try:
-            rows = said["data"][0]["data"] if self._pools else said["scores"]
+            rows = answer["data"][0]["data"] if self._pools else answer["scores"]
             if not isinstance(rows, list):
                 raise TypeError("they are no list")
             scores = [float(row[self.pooling.good] if isinstance(row, list) else row) for row in rows]
@@ -181,6 +181,6 @@ class RemoteScorer(StepScorer):
         return BadScores(f"the step scorer {self.url} gave no score for each step: {what}")
 
 
-def _prompt_tokens(said: Any) -> int:
-    usage = said.get("usage") if isinstance(said, dict) else None
+def _prompt_tokens(answer: Any) -> int:
+    usage = answer.get("usage") if isinstance(answer, dict) else None
     return token_count(usage.get("prompt_tokens")) or 0 if isinstance(usage, dict) else 0

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from pilotage.agent.cli.options import AsJson, BankFolder
+from pilotage.agent.cli.command import Output
+from pilotage.agent.cli.options import BANK
 from pilotage.agent.cli.outputs import file_to_write
-from pilotage.agent.cli.terminal import counting, interruptible, plain, print_json, screen
+from pilotage.agent.cli.terminal import counting, interruptible, plain, screen
 
 if TYPE_CHECKING:
     from pilotage.agent.banks.scorers import StepScorer
     from pilotage.agent.banks.scoring import Scored
-    from pilotage.agent.cli.screen import Screen
     from pilotage.navigator.bank.bank import Bank
 
 VALUES, JUDGE = "values", "judge"
@@ -28,18 +28,14 @@ class ScorerOptions:
 
     panel = "Who scores"
 
-    scorer: Annotated[
-        str, typer.Option(help="values (of the bank; asks nobody), judge (a model), or the address of a reward model.")
-    ] = VALUES
-    model: Annotated[
-        str | None, typer.Option(help="Of judge, as in `pilotage solve`; the name that the address wants.")
-    ] = None
-    base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible server that has the judge.")] = None
-    step_tag: Annotated[str | None, typer.Option(help="What ends a step at .../pooling. (default: <extra_0>)")] = None
-    good_column: Annotated[
-        int | None, typer.Option(min=0, help="Column of the good class at .../pooling. (default: 1)")
-    ] = None
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that an address has for one reply.")] = 60.0
+    scorer: str = typer.Option(
+        VALUES, help="values (of the bank; asks nobody), judge (a model), or the address of a reward model."
+    )
+    model: str | None = typer.Option(None, help="Of judge, as in `pilotage solve`; the name that the address wants.")
+    base_url: str | None = typer.Option(None, help="OpenAI-compatible server that has the judge.")
+    step_tag: str | None = typer.Option(None, help="What ends a step at .../pooling. (default: <extra_0>)")
+    good_column: int | None = typer.Option(None, min=0, help="Column of the good class at .../pooling. (default: 1)")
+    timeout: float = typer.Option(60.0, min=0.1, help="Seconds that an address has for one reply.")
 
     def open(self, bank: Bank) -> StepScorer:
         """The scorer that is named."""
@@ -67,15 +63,15 @@ class ScorerOptions:
 
 
 def score(
-    bank: BankFolder,
+    bank: Path = BANK,
+    *,
     by: ScorerOptions,
-    tasks: Annotated[
-        list[str] | None, typer.Option(help="The tasks that the bank was recorded with; judge and address read them.")
-    ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Steps at once.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="File of scores. (default: BANK/step-scores/NAME.jsonl)")] = None,
-    as_json: AsJson = False,
-) -> None:
+    tasks: list[str] | None = typer.Option(
+        None, help="The tasks that the bank was recorded with; judge and address read them."
+    ),
+    concurrency: int = typer.Option(1, min=1, max=256, help="Steps at once."),
+    out: Path | None = typer.Option(None, help="File of scores. (default: BANK/step-scores/NAME.jsonl)"),
+) -> Output:
     """Score every recorded step, for `pilotage train --step-scores`. The same command scores what is missing."""
     from pilotage.agent.banks.scoring import score_bank
     from pilotage.agent.banks.sources import mixed
@@ -84,38 +80,34 @@ def score(
 
     opened = Bank.open(bank)
     console = screen(errors=True)
-    asked = by.open(opened)
+    scorer = by.open(opened)
     given = {each.task.id: each.task for each in mixed(tasks)[0]} if tasks else {}
-    file = out if out is not None else default_file(bank, asked.name)
+    file = out if out is not None else default_file(bank, scorer.name)
     file_to_write(file)
     kept = f"interrupted; what was scored is kept in {file}; the same command scores the rest"
     with (
         interruptible(lambda: kept),
-        StepScoreWriter(file, asked.name, asked.identity) as writer,
-        counting(console, "scoring") as shown,
+        StepScoreWriter(file, scorer.name, scorer.identity) as writer,
+        counting(console, "scoring") as show,
     ):
 
         def on_step(so_far: Scored) -> None:
-            shown(so_far.known + so_far.new, so_far.steps)
+            show(so_far.known + so_far.new, so_far.steps)
 
-        scored = asyncio.run(score_bank(opened, asked, writer, given, concurrency=concurrency, on_step=on_step))
+        scored = asyncio.run(score_bank(opened, scorer, writer, given, concurrency=concurrency, on_step=on_step))
     for (task, node), why in scored.refused.items():
         console.print_line(f"[red]no score[/] {plain(task)} {plain(node)}: {plain(why)}")
-    _report(scored, asked.name, file, console, as_json)
-    if scored.refused:
-        raise typer.Exit(1)
-
-
-def _report(scored: Scored, scorer: str, file: Path, console: Screen, as_json: bool) -> None:
     usage = scored.usage
-    if as_json:
-        counted = {"steps": scored.steps, "known": scored.known, "new": scored.new, "unknown": scored.unknown}
-        counted["refused"] = len(scored.refused)
-        print_json({"file": str(file), "scorer": scorer, **counted, "usage": usage.model_dump(mode="json")})
-        return
-    console.print_line(
+    counts = {name: getattr(scored, name) for name in ("steps", "known", "new", "unknown")}
+    counts["refused"] = len(scored.refused)
+    text = (
         f"{scored.new} of {scored.steps} steps scored, {scored.known} were there before, {scored.unknown} could not be "
         f"told; {usage.llm_calls} calls, {usage.about}{usage.prompt_tokens} tokens in, "
-        f"{usage.about}{usage.completion_tokens} out"
+        f"{usage.about}{usage.completion_tokens} out\n"
+        f"written to {plain(file)}; next: pilotage train --step-scores {plain(file)}"
     )
-    console.print_line(f"written to {plain(file)}; next: pilotage train --step-scores {plain(file)}")
+    return Output(
+        {"file": str(file), "scorer": scorer.name, **counts, "usage": usage.model_dump(mode="json")},
+        lambda _: console.print_line(text),
+        exit_code=int(bool(scored.refused)),
+    )

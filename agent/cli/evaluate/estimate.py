@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from pilotage.agent.cli.options import AsJson, InSample
-from pilotage.agent.cli.terminal import plain, print_json, screen
+from pilotage.agent.cli.command import Output
+from pilotage.agent.cli.options import IN_SAMPLE
+from pilotage.agent.cli.terminal import plain, screen, table
+from pilotage.agent.errors import UsageError
 
 if TYPE_CHECKING:
     from pilotage.agent.banks.logged import LoggedRuns
@@ -17,46 +19,47 @@ if TYPE_CHECKING:
     from pilotage.navigator.off_policy import Estimates, Figure, Log
 
 
+ESTIMATED = (
+    "the probabilities of the logged decisions are estimates: they hold only as far as the observation tells why the "
+    "logging policy chose as it did"
+)
+
+
 def estimate(
-    runs: Annotated[list[Path], typer.Option(help="Results of `pilotage solve --tasks`, JSON Lines. Repeatable.")],
-    policy: Annotated[list[str], typer.Option(help="Whom to judge, as in `pilotage solve --policy`. Repeatable.")],
-    behaviour: Annotated[
-        str | None,
-        typer.Option(help="Who made the runs: random, epsilon=0.1:POLICY, or estimated. (default: as each line tells)"),
-    ] = None,
-    effort: Annotated[
-        str | None, typer.Option(help="Of trained policies with an effort input: low, medium, high, or 0 to 1.")
-    ] = None,
-    folds: Annotated[int, typer.Option(min=2, help="Parts of the tasks; each is valued by a model of the others.")] = 5,
-    resamples: Annotated[int, typer.Option(min=100, max=100_000, help="Of the bootstrap over tasks.")] = 2000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the parts and the bootstrap.")] = 0,
-    in_sample: InSample = False,
-    as_json: AsJson = False,
-) -> None:
+    runs: list[Path] = typer.Option(..., help="Results of `pilotage solve --tasks`, JSON Lines. Repeatable."),
+    policy: list[str] = typer.Option(..., help="Whom to judge, as in `pilotage solve --policy`. Repeatable."),
+    behaviour: str | None = typer.Option(
+        None, help="Who made the runs: random, epsilon=0.1:POLICY, or estimated. (default: as each line tells)"
+    ),
+    effort: str | None = typer.Option(
+        None, help="Of trained policies with an effort input: low, medium, high, or 0 to 1."
+    ),
+    folds: int = typer.Option(5, min=2, help="Parts of the tasks; each is valued by a model of the others."),
+    resamples: int = typer.Option(2000, min=100, max=100_000, help="Of the bootstrap over tasks."),
+    seed: int = typer.Option(0, min=0, help="Of the parts and the bootstrap."),
+    in_sample: bool = IN_SAMPLE,
+) -> Output:
     """Judge policies by logged runs, without any LLM call: importance sampling, a model, and both."""
     from pilotage.agent.banks.logged import logged_runs
     from pilotage.agent.routing.policies import policy_for
     from pilotage.navigator.off_policy import estimate as judge
 
-    found = logged_runs(runs)
-    log = _with_behaviour(found.log, behaviour)
-    console = screen(errors=True)
-    for where, why in found.left_out:
-        console.print_line(f"[red]left out[/] {plain(where)}: {plain(why)}")
-    notes = _notes(behaviour)
+    logged = logged_runs(runs)
+    log = _with_behaviour(logged.log, behaviour)
+    screen(errors=True).print_left_out(f"{where}: {why}" for where, why in logged.left_out)
+    notes = [ESTIMATED] if behaviour == "estimated" else []
     judged = []
     for name in policy:
         target = policy_for(name, log.actions, log.observations, effort=effort)
         judged.append(judge(log, target, folds=folds, resamples=resamples, seed=seed, in_sample=in_sample))
-    if as_json:
-        logged = {"policies": list(found.policies), "model": found.model, "left_out": len(found.left_out)}
-        print_json({"logged": logged, "notes": notes, "policies": [one.to_json() for one in judged]})
-        return
-    _print(screen(), found, judged, notes)
+    who = {"policies": list(logged.policies), "model": logged.model, "left_out": len(logged.left_out)}
+    return Output(
+        {"logged": who, "notes": notes, "policies": [one.to_json() for one in judged]},
+        lambda console: _print(console, logged, judged, notes),
+    )
 
 
 def _with_behaviour(log: Log, behaviour: str | None) -> Log:
-    from pilotage.agent.errors import UsageError
     from pilotage.agent.routing.policies import policy_for
     from pilotage.navigator.errors import LogError
     from pilotage.navigator.off_policy import estimated_probabilities, probabilities_of
@@ -76,51 +79,30 @@ def _with_behaviour(log: Log, behaviour: str | None) -> Log:
         raise UsageError(f"--behaviour {behaviour} does not fit the runs: {error}") from error
 
 
-def _notes(behaviour: str | None) -> list[str]:
-    notes = []
-    if behaviour == "estimated":
-        notes.append(
-            "the probabilities of the logged decisions are estimates: they hold only as far as the observation tells "
-            "why the logging policy chose as it did"
-        )
-    return notes
-
-
-def _print(console: Screen, found: LoggedRuns, judged: list[Estimates], notes: list[str]) -> None:
-    from rich.table import Table
-
+def _print(console: Screen, logged: LoggedRuns, judged: list[Estimates], notes: list[str]) -> None:
     from pilotage.navigator.off_policy import ABOUT, BEST
 
-    log = found.log
-    console.print(
-        f"{len(log)} runs on {len(log.names)} tasks, made by {plain(', '.join(found.policies))} with "
-        f"{plain(found.model)}",
-        soft_wrap=True,
-        highlight=False,
+    log = logged.log
+    console.print_line(
+        f"{len(log)} runs on {len(log.names)} tasks, made by {plain(', '.join(logged.policies))} with "
+        f"{plain(logged.model)}"
     )
     for note in notes:
         console.print_line(f"[yellow]note[/] {plain(note)}")
     for one in judged:
-        console.print(
+        console.print_line(
             f"\n[bold]{plain(one.policy)}[/]: the runs are worth {one.effective_sample_size:.1f} of its own; "
-            f"{one.agreeing} of {one.runs} agree, the heaviest weighs {one.largest_weight:.1f}",
-            soft_wrap=True,
-            highlight=False,
+            f"{one.agreeing} of {one.runs} agree, the heaviest weighs {one.largest_weight:.1f}"
         )
-        table = Table(box=None, pad_edge=False)
-        for title in ("estimator", "right", "gain, points", "tokens a task", "gain, tokens"):
-            table.add_column(title, justify="left" if title == "estimator" else "right", no_wrap=True)
-        table.add_row("as logged", _share(one.logged.accuracy), "", _tokens(one.logged.cost), "")
+        figures = table("estimator", right=("right", "gain, points", "tokens a task", "gain, tokens"))
+        for column in figures.columns:
+            column.no_wrap = True
+        figures.add_row("as logged", _share(one.logged.accuracy), "", _tokens(one.logged.cost), "")
         for name, by in one.by.items():
-            row = (
-                name,
-                _share(by.accuracy),
-                _share(by.accuracy_gain, True),
-                _tokens(by.cost),
-                _tokens(by.cost_gain, True),
-            )
-            table.add_row(*row, style="bold" if name == BEST else None)
-        console.print(table)
+            gains = _share(by.accuracy_gain, True), _tokens(by.cost_gain, True)
+            row = name, _share(by.accuracy), gains[0], _tokens(by.cost), gains[1]
+            figures.add_row(*row, style="bold" if name == BEST else None)
+        console.print(figures)
         for warning in one.warnings:
             console.print_line(f"[yellow]warning[/] {plain(warning)}")
     shown = {name: None for one in judged for name in one.by}

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pilotage.agent.cli.options import AsJson, CostWeight, Force, Hyper, InSample, Steps, expert
-from pilotage.agent.cli.outputs import folder_to_write, keep
-from pilotage.agent.cli.terminal import interruptible, plain, print_json, progress, screen
+from pilotage.agent.cli.command import Output
+from pilotage.agent.cli.options import FORCE, HYPER, IN_SAMPLE, STEPS, cost_weight, expert, hyperparameters, shares
+from pilotage.agent.cli.outputs import folder_to_write, keep, write_json
+from pilotage.agent.cli.terminal import interruptible, plain, progress, screen
+from pilotage.agent.errors import UsageError
 
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
@@ -20,61 +22,48 @@ if TYPE_CHECKING:
     from pilotage.navigator.policies.policy import Policy
 
 RESULT = "evaluation.json"
-Report = Callable[[int, int, str], None]
 
 
 def evaluate(
-    bank: Annotated[Path, typer.Option(help="Folder of a recorded bank.")],
-    policy: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="P",
-            help="default, rules, random, best-fixed, best-fixed-per-family, always:BLOCK, fixed:BLOCK,..., "
-            "nearest, linear, an algorithm of `train`, rlot, random-matched:P, oracle, a policy file, or "
-            "epsilon=0.1:P; repeatable. (default: the usual ones)",
-        ),
-    ] = None,
-    against: Annotated[
-        list[str] | None, typer.Option(metavar="P", help="Compare all with it; repeatable. (default: best-fixed)")
-    ] = None,
-    cost_weight: CostWeight = 0.1,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the report, figures, JSON and networks; a stopped run goes on there."),
-    ] = None,
-    folds: Annotated[int, typer.Option(min=2, help="Each is judged by what was learned from the others.")] = 5,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings of each learned policy in each fold.")] = 5,
-    jobs: Annotated[int, typer.Option(min=1, help="Trainings at once, each in a process of its own.")] = 1,
-    part: Annotated[
-        str | None, expert(help="Judge one part of a single split instead, `test` say, by the other parts.")
-    ] = None,
-    parts: Annotated[
-        str, expert(metavar="NAME=SHARE,...", help="That split, as for train.")
-    ] = "train=0.6,validation=0.2,test=0.2",
-    split_seed: Annotated[int, expert(min=0, help="Of the folds or the split.")] = 0,
-    efforts: Annotated[
-        str, expert(metavar="E,...", help="Settings of the frontier, 0 to 1; none leaves it out.")
-    ] = "0,0.25,0.5,0.75,1",
-    retrain: Annotated[
-        bool, expert("--retrain", help="Also train networks without an effort input anew for each setting.")
-    ] = False,
-    transfer: Annotated[
-        int, expert(metavar="GROUPS", help="Hold groups of families out in turn; 0 leaves it out.")
-    ] = 0,
-    other_bank: Annotated[
-        Path | None, expert(help="Another model's bank, to judge what was learned on this one.")
-    ] = None,
-    steps: Steps = None,
-    hyper: Hyper = None,
-    bootstrap: Annotated[int, expert(min=100, help="Draws for the intervals.")] = 10_000,
-    in_sample: InSample = False,
-    force: Force = False,
-    as_json: AsJson = False,
-) -> None:
+    bank: Path = typer.Option(..., help="Folder of a recorded bank."),
+    policy: list[str] | None = typer.Option(
+        None,
+        metavar="P",
+        help="default, rules, random, best-fixed, best-fixed-per-family, always:BLOCK, fixed:BLOCK,..., "
+        "nearest, linear, an algorithm of `train`, rlot, random-matched:P, oracle, a policy file, or "
+        "epsilon=0.1:P; repeatable. (default: the usual ones)",
+    ),
+    against: list[str] | None = typer.Option(
+        None, metavar="P", help="Compare all with it; repeatable. (default: best-fixed)"
+    ),
+    cost_weight: float = cost_weight(0.1),
+    out: Path | None = typer.Option(
+        None, help="Folder for the report, figures, JSON and networks; a stopped run goes on there."
+    ),
+    folds: int = typer.Option(5, min=2, help="Each is judged by what was learned from the others."),
+    seeds: int = typer.Option(5, min=1, help="Trainings of each learned policy in each fold."),
+    jobs: int = typer.Option(1, min=1, help="Trainings at once, each in a process of its own."),
+    part: str | None = expert(None, help="Judge one part of a single split instead, `test` say, by the other parts."),
+    parts: str = expert(
+        "train=0.6,validation=0.2,test=0.2", metavar="NAME=SHARE,...", help="That split, as for train."
+    ),
+    split_seed: int = expert(0, min=0, help="Of the folds or the split."),
+    efforts: str = expert(
+        "0,0.25,0.5,0.75,1", metavar="E,...", help="Settings of the frontier, 0 to 1; none leaves it out."
+    ),
+    retrain: bool = expert(
+        False, "--retrain", help="Also train networks without an effort input anew for each setting."
+    ),
+    transfer: int = expert(0, metavar="GROUPS", help="Hold groups of families out in turn; 0 leaves it out."),
+    other_bank: Path | None = expert(None, help="Another model's bank, to judge what was learned on this one."),
+    steps: int | None = STEPS,
+    hyper: list[str] | None = HYPER,
+    bootstrap: int = expert(10_000, min=100, help="Draws for the intervals."),
+    in_sample: bool = IN_SAMPLE,
+    force: bool = FORCE,
+) -> Output:
     """Compare policies on a bank: accuracy and tokens on held-out tasks, with intervals and tests. No LLM call."""
-    from pilotage.agent.cli.bank.bank import shares
     from pilotage.agent.cli.evaluate.printing import print_evaluation
-    from pilotage.agent.cli.train.train import hyperparameters
     from pilotage.agent.routing.policies import policy_for
     from pilotage.navigator.bank.bank import Bank
     from pilotage.navigator.evaluation import Protocol
@@ -92,13 +81,11 @@ def evaluate(
     )  # fmt: skip
 
     def resolve(name: str) -> Policy | None:
-        if not name.endswith(".toml"):
-            return None
-        return policy_for(name, opened.actions, opened.observations)
+        return policy_for(name, opened.actions, opened.observations) if name.endswith(".toml") else None
 
     console = screen(errors=True)
-    with interruptible(lambda: _kept(out)), _shown(console) as (report, said):
-        found = run(
+    with interruptible(lambda: _kept(out)), _shown(console) as shown:
+        evaluation = run(
             opened,
             policy,
             protocol,
@@ -106,15 +93,11 @@ def evaluate(
             other=other_bank,
             work=out / "networks" if out is not None else None,
             resolve=resolve,
-            on_progress=report,
-            notify=said,
+            **shown,
         )
     if out is not None:
-        _write(console, found, out)
-    if as_json:
-        print_json(found.to_json())
-    else:
-        print_evaluation(screen(), found)
+        _write(console, evaluation, out)
+    return Output(evaluation.to_json(), lambda console: print_evaluation(console, evaluation))
 
 
 def _kept(out: Path | None) -> str:
@@ -123,15 +106,14 @@ def _kept(out: Path | None) -> str:
     return f"interrupted; the networks trained so far are kept in {out}; the same command goes on from there"
 
 
-def _write(console: Screen, found: Evaluation, out: Path) -> None:
+def _write(console: Screen, evaluation: Evaluation, out: Path) -> None:
     """The numbers first, so that they are there whatever becomes of the figures."""
     from pilotage.common.files import replace
-    from pilotage.common.text import json_page
     from pilotage.navigator.errors import NavigatorError
 
-    content = found.to_json()
-    replace(out / RESULT, f"{json_page(content)}\n".encode())
-    replace(out / "outcomes.csv", found.outcomes_csv().encode())
+    content = evaluation.to_json()
+    write_json(out / RESULT, content)
+    replace(out / "outcomes.csv", evaluation.outcomes_csv().encode())
     try:
         from pilotage.navigator.report import write_report
 
@@ -143,24 +125,17 @@ def _write(console: Screen, found: Evaluation, out: Path) -> None:
 
 
 @contextmanager
-def _shown(console: Screen) -> Iterator[tuple[Report, Callable[[str], None]]]:
-    """Progress with the time left; without a terminal a line now and then."""
-    from rich.progress import BarColumn, TaskProgressColumn, TimeRemainingColumn
-
-    columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with progress(console, *columns, transient=True) as bar:
-        shown = bar.add_task("starting", total=None)
-        clock = _Clock()
+def _shown(console: Screen) -> Iterator[dict[str, Any]]:
+    """Progress with the time left, as arguments of `evaluate`; without a terminal a line now and then."""
+    clock = _Clock()
+    with progress(console, "starting", "{task.percentage:>3.0f}%", left=True, transient=True) as update:
 
         def report(done: int, total: int, what: str) -> None:
-            bar.update(shown, total=total, completed=done, description=what)
+            update(total=total, completed=done, description=what)
             if (sentence := clock.tell(done, total)) and not console.is_terminal:
                 console.print(f"{sentence}; {plain(what)}")
 
-        def said(what: str) -> None:
-            bar.update(shown, total=None, description=what)
-
-        yield report, said
+        yield {"on_progress": report, "notify": lambda what: update(total=None, description=what)}
 
 
 class _Clock:
@@ -170,7 +145,7 @@ class _Clock:
         self._begun, self._first, self._said = time.monotonic(), 0, -1
 
     def tell(self, done: int, total: int) -> str | None:
-        """A sentence with the time left at this round's pace; None where one was said a short while ago."""
+        """A sentence with the time left at this round's pace; None where there was one a short while ago."""
         tenth = 10 * done // total
         if self._said < 0 or tenth < self._said:  # another round begins
             self._begun, self._first, self._said = time.monotonic(), done, tenth
@@ -183,8 +158,6 @@ class _Clock:
 
 
 def _numbers(given: str) -> tuple[float, ...]:
-    from pilotage.agent.errors import UsageError
-
     if given.strip() in ("", "none"):
         return ()
     try:
@@ -194,31 +167,21 @@ def _numbers(given: str) -> tuple[float, ...]:
 
 
 def report(
-    evaluation: Annotated[Path, typer.Argument(metavar="FILE", help="The evaluation.json of `pilotage evaluate`.")],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where to write; made where it is not there.")],
-    force: Force = False,
-    as_json: AsJson = False,
-) -> None:
+    evaluation: Path = typer.Argument(..., metavar="FILE", help="The evaluation.json of `pilotage evaluate`."),
+    out: Path = typer.Option(..., metavar="FOLDER", help="Where to write; made where it is not there."),
+    force: bool = FORCE,
+) -> Output:
     """Make the HTML report and the figures of an evaluation anew. The same file gives the same bytes."""
+    from pilotage.navigator.errors import NavigatorError
     from pilotage.navigator.report import read_evaluation, write_report
 
     content = read_evaluation(evaluation)
     folder_to_write(out)
-    if not _is_its_own(content, out):
+    try:
+        is_its_own = read_evaluation(out / RESULT) == content
+    except NavigatorError:
+        is_its_own = False
+    if not is_its_own:  # a report of this same evaluation may be made anew
         keep(out / "report.html", force)
     written = write_report(content, out)
-    if as_json:
-        print_json([str(path) for path in written])
-    else:
-        screen().print_line(f"{len(written)} files written; open {plain(written[0])}")
-
-
-def _is_its_own(content: dict[str, Any], folder: Path) -> bool:
-    """Whether the report in the folder is of this same evaluation, and may be made anew."""
-    from pilotage.navigator.errors import NavigatorError
-    from pilotage.navigator.report import read_evaluation
-
-    try:
-        return read_evaluation(folder / "evaluation.json") == content
-    except NavigatorError:
-        return False
+    return Output([str(path) for path in written], f"{len(written)} files written; open {plain(written[0])}")

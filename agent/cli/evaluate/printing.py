@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pilotage.agent.cli.terminal import plain
+from pilotage.agent.cli.terminal import plain, table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from pilotage.navigator.evaluation import Comparison, Evaluation, PolicyFigures
 
 
-def print_evaluation(console: Screen, found: Evaluation) -> None:
+def print_evaluation(console: Screen, evaluation: Evaluation) -> None:
     """What was judged, a table of all policies, what each is worth, seeds, transfer, and what to beware of."""
-    protocol, bank = found.protocol, found.bank
+    protocol, bank = evaluation.protocol, evaluation.bank
     how = f"in {protocol.folds} folds" if protocol.kind == "cross-fit" else f"of the part {protocol.part}"
     console.print(
         f"[bold]{plain(bank.name)}[/]  {plain(bank.model or 'unnamed model')}, {bank.tasks} tasks; "
@@ -23,96 +23,92 @@ def print_evaluation(console: Screen, found: Evaluation) -> None:
     )
     console.print("intervals are 95%, over tasks; tokens are prompt and completion together, a task\n")
     for number, against in enumerate(protocol.against):
-        _print_accuracy(console, found, against, figures=number == 0)
-        _print_value(console, found, against)
-    _print_seeds(console, found)
-    _print_calibration(console, found)
-    _print_transfer(console, found)
-    for sentence in found.defects:
+        _print_accuracy(console, evaluation, against, figures=number == 0)
+        _print_value(console, evaluation, against)
+    _print_seeds(console, evaluation)
+    _print_calibration(console, evaluation)
+    _print_transfer(console, evaluation)
+    for sentence in evaluation.defects:
         console.print(f"[yellow]note[/]  {plain(sentence)}")
 
 
-def _print_accuracy(console: Screen, found: Evaluation, against: str, figures: bool) -> None:
-    pairs = {one.policy: one for one in found.comparisons if one.against == against}
+def _print_accuracy(console: Screen, evaluation: Evaluation, against: str, figures: bool) -> None:
+    pairs = {one.policy: one for one in evaluation.comparisons if one.against == against}
     columns = ["right", "tokens"] if figures else ["tasks"]
-    table = _table("policy", *columns, f"points over {against}", "p")
-    for one in found.policies:
+    rows = _table("policy", *columns, f"points over {against}", "p")
+    for one in evaluation.policies:
         pair = pairs.get(one.name)
         if not figures and pair is None:
             continue
         cells = [_right(one), _tokens(one)] if figures else [str(pair.tasks) if pair else ""]
-        table.add_row(plain(one.name), *cells, *_difference(pair))
-    console.print(table)
+        rows.add_row(plain(one.name), *cells, *_difference(pair))
+    console.print(rows)
     if pairs:
         console.print("[dim]p: exact McNemar test, adjusted by Holm for the number of policies[/]")
     console.print()
 
 
-def _print_value(console: Screen, found: Evaluation, against: str) -> None:
-    pairs = [one for one in found.comparisons if one.against == against]
+def _print_value(console: Screen, evaluation: Evaluation, against: str) -> None:
+    pairs = [one for one in evaluation.comparisons if one.against == against]
     if not pairs:
         return
     gap = any(one.gap_closed is not None for one in pairs)
-    table = _table("policy", f"value over {against}", "times its tokens", *(["gap closed"] if gap else []))
+    rows = _table("policy", f"value over {against}", "times its tokens", *(["gap closed"] if gap else []))
     for one in pairs:
         ratio = (
             "" if one.cost_ratio_interval is None else f"{one.cost_ratio:.2f} {_span(one.cost_ratio_interval, '.2f')}"
         )
         gain = f"{one.value_difference:+.3f} {_span(one.value_interval, '+.3f')}"
-        table.add_row(plain(one.policy), gain, ratio, *([_closed(one)] if gap else []))
-    console.print(table)
-    weight = found.protocol.cost_weight
+        rows.add_row(plain(one.policy), gain, ratio, *([_closed(one)] if gap else []))
+    console.print(rows)
+    weight = evaluation.protocol.cost_weight
     console.print(f"[dim]value: share right less {weight:g} for 1,000 tokens; gap: to the oracle, in value[/]\n")
 
 
-def _print_seeds(console: Screen, found: Evaluation) -> None:
-    several = [one for one in found.policies if one.seeds]
+def _print_seeds(console: Screen, evaluation: Evaluation) -> None:
+    several = [one for one in evaluation.policies if one.seeds]
     if not several:
         return
-    table = _table("trained policy", "seeds", "right, from", "to", "middle half")
+    rows = _table("trained policy", "seeds", "right, from", "to", "middle half")
     for one in several:
         scores = [seed.accuracy for seed in one.seeds]
         middle = "" if one.iqm is None else f"{one.iqm.accuracy:.1%} {_percents(one.iqm.interval)}"
-        table.add_row(plain(one.name), str(len(scores)), f"{min(scores):.1%}", f"{max(scores):.1%}", middle)
-    console.print(table)
+        rows.add_row(plain(one.name), str(len(scores)), f"{min(scores):.1%}", f"{max(scores):.1%}", middle)
+    console.print(rows)
     console.print("[dim]middle half: interquartile mean over all seeds and tasks, with an interval over seeds[/]\n")
 
 
-def _print_calibration(console: Screen, found: Evaluation) -> None:
-    known = [(one.name, one.calibration) for one in found.policies if one.calibration is not None]
+def _print_calibration(console: Screen, evaluation: Evaluation) -> None:
+    known = [(one.name, one.calibration) for one in evaluation.policies if one.calibration is not None]
     if not known:
         return
-    table = _table("predicted success", "off by", "Brier score", "runs")
+    rows = _table("predicted success", "off by", "Brier score", "runs")
     for name, one in known:
-        table.add_row(plain(name), f"{one.ece:.1%}", f"{one.brier:.3f}", f"{one.n:,.0f}")
-    console.print(table)
+        rows.add_row(plain(name), f"{one.ece:.1%}", f"{one.brier:.3f}", f"{one.n:,.0f}")
+    console.print(rows)
     console.print()
 
 
-def _print_transfer(console: Screen, found: Evaluation) -> None:
+def _print_transfer(console: Screen, evaluation: Evaluation) -> None:
     for kind, title in (("family", "unseen families"), ("bank", "another bank")):
-        rows = [one for one in found.transfer if one.kind == kind]
+        rows = [one for one in evaluation.transfer if one.kind == kind]
         if not rows:
             continue
-        table = _table(title, "right", "tokens", "points over best-fixed")
+        shown = _table(title, "right", "tokens", "points over best-fixed")
         for held_out in dict.fromkeys(one.held_out for one in rows):
             here = [one for one in rows if one.held_out == held_out]
-            table.add_row(f"[bold]{plain(held_out)}[/], {here[0].tasks} tasks", "", "", "")
+            shown.add_row(f"[bold]{plain(held_out)}[/], {here[0].tasks} tasks", "", "", "")
             for one in here:
                 gain = f"{100 * one.difference:+.1f} {_span([100 * end for end in one.interval], '+.0f')}"
-                table.add_row(f"  {plain(one.policy)}", f"{one.accuracy:.1%}", f"{1000 * one.cost:,.0f}", gain)
-        console.print(table)
+                shown.add_row(f"  {plain(one.policy)}", f"{one.accuracy:.1%}", f"{1000 * one.cost:,.0f}", gain)
+        console.print(shown)
         console.print()
 
 
 def _table(first: str, *others: str) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, collapse_padding=True, padding=(0, 2))
-    table.add_column(plain(first), overflow="fold")
-    for name in others:
-        table.add_column(plain(name), justify="right")
-    return table
+    made = table(first, right=others, collapse_padding=True, padding=(0, 2))
+    made.columns[0].overflow = "fold"
+    return made
 
 
 def _right(one: PolicyFigures) -> str:

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pilotage.agent.cli.memory.options import Cause, IndexedStoreOptions, StoreOptions, named, new_run
-from pilotage.agent.cli.options import AsJson, Force
+from pilotage.agent.cli.command import AS_JSON, Output
+from pilotage.agent.cli.memory.options import CAUSE, IndexedStoreOptions, StoreOptions, named, new_run
+from pilotage.agent.cli.options import FORCE
 from pilotage.agent.cli.outputs import file_to_write, keep
-from pilotage.agent.cli.terminal import counting, exact_json, plain, print_json, screen
+from pilotage.agent.cli.terminal import counting, exact_json, plain, screen
+from pilotage.agent.errors import UsageError
 from pilotage.common.paths import expanded
 
 if TYPE_CHECKING:
+    from pilotage.agent.cli.screen import Screen
     from pilotage.memory.formats.importing import ImportReport
 
 _SHOWN = 20  # defects on a screen; --json has all
 
 
 def export(
-    file: Annotated[str, typer.Argument(help="File to write; - for standard output.")] = "-",
-    form: Annotated[
-        str, typer.Option("--format", help="jsonl (everything) or arcmemo (its JSON, without retired concepts).")
-    ] = "jsonl",
+    file: str = typer.Argument("-", help="File to write; - for standard output."),
+    form: str = typer.Option(
+        "jsonl", "--format", help="jsonl (everything) or arcmemo (its JSON, without retired concepts)."
+    ),
     *,
     place: StoreOptions,
-    force: Force = False,
-    as_json: AsJson = False,
+    force: bool = FORCE,
+    as_json: bool = AS_JSON,
 ) -> None:
     """Write all concepts to a file, from which `import` makes an equal memory."""
     chosen: Any = _one_of(form, ("jsonl", "arcmemo"))
@@ -43,23 +47,19 @@ def export(
         except BrokenPipeError:  # the reader has seen enough
             sys.stderr.close()
             raise typer.Exit(0) from None
-    if file == "-":
-        return
-    if as_json:
-        print_json({"exported": count, "file": file, "format": form})
-    else:
-        screen().print_line(f"{count} concepts written to {plain(file)}")
+    if file != "-":
+        text = f"{count} concepts written to {plain(file)}"
+        Output({"exported": count, "file": file, "format": form}, text).show(as_json)
 
 
 def import_(
-    file: Annotated[str, typer.Argument(help="File to read; - for standard input.")],
-    form: Annotated[str, typer.Option("--format", help="auto, jsonl or arcmemo (JSON or YAML).")] = "auto",
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out lines that cannot be read.")] = False,
-    cause: Cause = "",
+    file: str = typer.Argument(..., help="File to read; - for standard input."),
+    form: str = typer.Option("auto", "--format", help="auto, jsonl or arcmemo (JSON or YAML)."),
+    skip_bad: bool = typer.Option(False, "--skip-bad", help="Leave out lines that cannot be read."),
+    cause: str = CAUSE,
     *,
     place: IndexedStoreOptions,
-    as_json: AsJson = False,
-) -> None:
+) -> Output:
     """Add the concepts of an export or of an ArcMemo file, all or none."""
     chosen: Any = _one_of(form, ("auto", "jsonl", "arcmemo"))
     if file != "-":
@@ -78,42 +78,43 @@ def import_(
             run=run,
             on_progress=on_progress,
         )
-    if as_json:
-        from dataclasses import asdict
 
-        print_json({**asdict(report), "run": run if report.added else None})
-    else:
-        _print_report(report, place.undo_command(run))
+    def show(console: Screen) -> None:
+        _print_report(console, report)
+        if report.added:
+            console.print_line(f"[dim]{plain(place.undo_command(run))} takes it back[/]")
+
+    return Output({**asdict(report), "run": run if report.added else None}, show)
 
 
-def _print_report(report: ImportReport, undo: str) -> None:
-    console = screen()
-    parts = [f"[green]{report.added} added[/]"]
-    parts += [f"{report.unchanged} were here already"] if report.unchanged else []
-    parts += [f"{report.duplicates} were here under another id"] if report.duplicates else []
-    parts += [f"{report.renamed} got a new id"] if report.renamed else []
-    parts += [f"[red]{len(report.conflicts)} left out for conflicts[/]"] if report.conflicts else []
-    parts += [f"[yellow]{len(report.defects)} defects[/]"] if report.defects else []
-    parts += [f"[yellow]{len(report.held_back)} lines held back[/]"] if report.held_back else []
+def _print_report(console: Screen, report: ImportReport) -> None:
+    counts = (
+        (report.unchanged, "{} were here already"),
+        (report.duplicates, "{} were here under another id"),
+        (report.renamed, "{} got a new id"),
+        (len(report.conflicts), "[red]{} left out for conflicts[/]"),
+        (len(report.defects), "[yellow]{} defects[/]"),
+        (len(report.held_back), "[yellow]{} lines held back[/]"),
+    )
+    parts = [f"[green]{report.added} added[/]", *(what.format(count) for count, what in counts if count)]
     console.print(", ".join(parts))
-    for conflict in report.conflicts[:_SHOWN]:
-        what = f"{conflict.where}: id {conflict.id} has other content here, kept as it is ({conflict.title})"
-        console.print_line(f"  [red]conflict[/]  {plain(what)}")
-    for defect in report.defects[:_SHOWN]:
-        console.print_line(f"  [yellow]defect[/]  {plain(str(defect))}")
-    for held in report.held_back[:_SHOWN]:
-        what = f"{held}: reads as a command to a model; it is kept and never shown to one"
-        console.print_line(f"  [yellow]held back[/]  {plain(what)}")
+    lines = [
+        ("red", "conflict", f"{one.where}: id {one.id} has other content here, kept as it is ({one.title})")
+        for one in report.conflicts[:_SHOWN]
+    ]
+    lines += [("yellow", "defect", str(defect)) for defect in report.defects[:_SHOWN]]
+    lines += [
+        ("yellow", "held back", f"{one}: reads as a command to a model; it is kept and never shown to one")
+        for one in report.held_back[:_SHOWN]
+    ]
+    for colour, kind, what in lines:
+        console.print_line(f"  [{colour}]{kind}[/]  {plain(what)}")
     more = max(len(report.held_back), len(report.defects), len(report.conflicts)) - _SHOWN
     if more > 0:
         console.print(f"  [dim]and {more} more; --json has all[/]")
-    if report.added:
-        console.print_line(f"[dim]{plain(undo)} takes it back[/]")
 
 
 def _one_of(form: str, choices: tuple[str, ...]) -> str:
     if form not in choices:
-        from pilotage.agent.errors import UsageError
-
         raise UsageError(f"unknown format '{form}': choose from {', '.join(choices)}")
     return form

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from functools import partial
 
 import typer
 
 from pilotage.agent.cli.command import App
 from pilotage.agent.cli.memory import care, files, read, write
 from pilotage.agent.cli.memory.options import IndexedStoreOptions
+from pilotage.agent.errors import UsageError
 
 app = App(help="Look at, edit, carry over and check what was learnt.")
 
+HELP = {
+    "forget": "Retire concepts: no search finds them, the history keeps them.",
+    "restore": "Bring retired concepts back, as provisional.",
+}
 for name, command in (
     ("list", read.list_concepts),
     ("show", read.show),
@@ -21,8 +26,8 @@ for name, command in (
     ("add", write.add),
     ("edit", write.edit),
     ("merge", write.merge),
-    ("forget", write.forget),
-    ("restore", write.restore),
+    ("forget", partial(write.change, "forget")),
+    ("restore", partial(write.change, "restore")),
     ("undo", write.undo),
     ("export", files.export),
     ("import", files.import_),
@@ -32,20 +37,18 @@ for name, command in (
     ("stats", care.stats),
     ("doctor", care.doctor),
 ):
-    app.command(name)(command)
+    app.command(name, help=HELP.get(name))(command)
 
 
 @app.command("mcp")
 def mcp(
     place: IndexedStoreOptions,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Offer no tool that writes.")] = False,
-    http: Annotated[bool, typer.Option("--http", help="Serve over HTTP at /mcp instead of stdin and stdout.")] = False,
-    host: Annotated[str, typer.Option(help="With --http: where to listen. There is no authentication.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="With --http: on which port.", min=1, max=65535)] = 8787,
+    read_only: bool = typer.Option(False, "--read-only", help="Offer no tool that writes."),
+    http: bool = typer.Option(False, "--http", help="Serve over HTTP at /mcp instead of stdin and stdout."),
+    host: str = typer.Option("127.0.0.1", help="With --http: where to listen. There is no authentication."),
+    port: int = typer.Option(8787, help="With --http: on which port.", min=1, max=65535),
 ) -> None:
     """Serve a memory to MCP clients: recall, search, get, list, history, add, revise, forget, feedback, undo."""
-    from pilotage.agent.errors import UsageError
-
     try:
         from pilotage.memory.adapters.mcp import build_server
     except ModuleNotFoundError as error:

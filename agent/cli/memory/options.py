@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -17,7 +17,8 @@ from pilotage.agent.errors import UsageError
 if TYPE_CHECKING:
     from pilotage.memory import ConceptStore
 
-Cause = Annotated[str, typer.Option(help="Why; kept in the history.")]
+CAUSE = typer.Option("", help="Why; kept in the history.")
+ID = typer.Argument(..., metavar="ID", help="Id of a concept, or the start of it.")
 
 # Names of the embedders whose identity says more than the name that opens them.
 _SPECS = {"all-minilm-l6-v2": "minilm"}
@@ -29,33 +30,27 @@ class StoreOptions:
 
     panel = "Which memory"
 
-    memory: Annotated[
-        str | None, typer.Option(metavar="DIR|URL", help="Memory folder or database URL. (default: as for solve)")
-    ] = None
-    namespace: Annotated[str, typer.Option(help="Whose concepts.")] = "default"
+    memory: str | None = typer.Option(
+        None, metavar="DIR|URL", help="Memory folder or database URL. (default: as for solve)"
+    )
+    namespace: str = typer.Option("default", help="Whose concepts.")
 
-    @property
-    def location(self) -> str:
-        """Folder or URL of the memory, from the option, a variable, `pilotage.toml` or the default."""
+    def open(self, *, creates: bool = False) -> ConceptStore:
+        """The store. Without `creates` it must be there already."""
+        return self._open(creates)
+
+    def _open(self, creates: bool, embedder: str | None = None, index: str | None = None) -> ConceptStore:
         from pilotage.agent.cli.assembly import memory_place
         from pilotage.agent.settings import settings_from
+        from pilotage.memory import ConceptStore
 
         settings = settings_from({"memory": self.memory})
         if settings.memory == "none":
             raise UsageError("the memory is set to 'none': name a folder with --memory DIR")
-        return memory_place(settings)
-
-    def open(self, *, creates: bool = False) -> ConceptStore:
-        """The store. Without `creates` it must be there already."""
-        from pilotage.memory import ConceptStore
-
-        return ConceptStore.open(self._require(creates), embedder=None, namespace=self.namespace)
-
-    def _require(self, creates: bool) -> str:
-        location = self.location
+        location = memory_place(settings)
         if not creates and "://" not in location and not (Path(location) / "ledger.sqlite").is_file():
             raise UsageError(f"there is no memory in {location}: `pilotage solve` and `pilotage memory add` make one")
-        return location
+        return ConceptStore.open(location, embedder=embedder, namespace=self.namespace, index=index)
 
     def undo_command(self, run: str) -> str:
         """The command that takes a run back, as it has to be typed."""
@@ -68,26 +63,20 @@ class StoreOptions:
 class IndexedStoreOptions(StoreOptions):
     """The same for commands that embed text."""
 
-    embedder: Annotated[
-        str | None,
-        typer.Option(
-            help="minilm, hash, sentence-transformers:FOLDER or openai:MODEL@URL. "
-            "(default: the memory's own, minilm for a new one)"
-        ),
-    ] = None
-    index: Annotated[
-        str | None, typer.Option(metavar="URL", help="Chroma server to use in place of the embedded index.")
-    ] = None
+    embedder: str | None = typer.Option(
+        None,
+        help="minilm, hash, sentence-transformers:FOLDER or openai:MODEL@URL. "
+        "(default: the memory's own, minilm for a new one)",
+    )
+    index: str | None = typer.Option(None, metavar="URL", help="Chroma server to use in place of the embedded index.")
 
     def open(self, *, creates: bool = False, embeds: bool = True) -> ConceptStore:
         """The store with the embedder that is named, or else its own; without one unless it `embeds`."""
-        from pilotage.memory import ConceptStore
-
-        location, embedder = self._require(creates), self.embedder if embeds else None
+        embedder = self.embedder
         if embeds and embedder is None:
-            with ConceptStore.open(location, embedder=None, namespace=self.namespace) as store:
+            with self._open(creates) as store:
                 embedder = _own_embedder(store.stats().embedder)
-        return ConceptStore.open(location, embedder=embedder, namespace=self.namespace, index=self.index)
+        return self._open(creates, embedder if embeds else None, self.index)
 
 
 @contextmanager

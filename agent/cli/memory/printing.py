@@ -35,16 +35,9 @@ def print_concepts(
     table.add_column("seen", justify="right", no_wrap=True)
     table.add_column("credit")
     for place, one in enumerate(concepts):
-        row = [
-            plain(short(one.id)),
-            one.kind,
-            f"[{_COLOURS[one.status]}]{one.status}[/]",
-            plain(one.title),
-            f"{one.seen}",
-        ]
-        if extra is not None:
-            row.insert(1, plain(extra[1][place]))
-        table.add_row(*row, _credit(one))
+        more = [] if extra is None else [plain(extra[1][place])]
+        status = f"[{_COLOURS[one.status]}]{one.status}[/]"
+        table.add_row(plain(short(one.id)), *more, one.kind, status, plain(one.title), f"{one.seen}", _credit(one))
     console.print(table)
 
 
@@ -101,11 +94,6 @@ def short(id: str) -> str:
     return id[:_SHORT] if re.fullmatch(r"[0-9a-f]{16}", id) else id
 
 
-def concept_json(concept: Concept) -> dict[str, Any]:
-    """A concept as its export has it."""
-    return concept.model_dump(mode="json")
-
-
 def print_held(console: Screen, draft: ConceptDraft) -> None:
     """What of a concept is never shown to a model, a line each; nothing where all of it may be."""
     from rich.markup import escape
@@ -117,11 +105,11 @@ def print_held(console: Screen, draft: ConceptDraft) -> None:
         console.print_line(f"  [yellow]held back[/]  {escape(sentence)}")
 
 
-def held_json(concept: Concept) -> dict[str, Any]:
-    """What of a concept is never shown to a model, field and text."""
+def concept_json(concept: Concept) -> dict[str, Any]:
+    """A concept as its export has it, and what of it is never shown to a model, field and text."""
     from pilotage.memory.text.prompt_injection import held_back
 
-    return {"held_back": [asdict(part) for part in held_back(concept)]}
+    return concept.model_dump(mode="json") | {"held_back": [asdict(part) for part in held_back(concept)]}
 
 
 def _credit(concept: Concept) -> str:
@@ -131,8 +119,3 @@ def _credit(concept: Concept) -> str:
     parts = [f"[green]helped {counts.helped}[/]"] if counts.helped else []
     parts += [f"[red]harmed {counts.harmed}[/]"] if counts.harmed else []
     return f"{', '.join(parts) or 'no effect'} of {counts.recalled}"
-
-
-def event_json(event: Event) -> dict[str, Any]:
-    """An event, all of it."""
-    return asdict(event)

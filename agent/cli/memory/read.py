@@ -2,82 +2,76 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pilotage.agent.cli.memory.options import IndexedStoreOptions, StoreOptions
+from pilotage.agent.cli.command import Output
+from pilotage.agent.cli.memory.options import ID, IndexedStoreOptions, StoreOptions
 from pilotage.agent.cli.memory.printing import (
     concept_json,
-    event_json,
-    held_json,
     print_concept,
     print_concepts,
     print_events,
     print_held,
     short,
 )
-from pilotage.agent.cli.options import AsJson
-from pilotage.agent.cli.terminal import print_json, screen
+from pilotage.agent.errors import UsageError
+
+if TYPE_CHECKING:
+    from pilotage.agent.cli.screen import Screen
 
 
 def list_concepts(
-    kind: Annotated[str | None, typer.Option(help="structure, routine, lesson or type.")] = None,
-    status: Annotated[
-        str | None, typer.Option(help="provisional, trusted or retired. (default: all but retired)")
-    ] = None,
-    sort: Annotated[
-        str, typer.Option(help="added, changed, title, seen, recalled, helped, harmed or posterior.")
-    ] = "added",
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
-    offset: Annotated[int, typer.Option(min=0, help="Pass over so many.")] = 0,
+    kind: str | None = typer.Option(None, help="structure, routine, lesson or type."),
+    status: str | None = typer.Option(None, help="provisional, trusted or retired. (default: all but retired)"),
+    sort: str = typer.Option("added", help="added, changed, title, seen, recalled, helped, harmed or posterior."),
+    limit: int = typer.Option(50, min=1, help="At most so many."),
+    offset: int = typer.Option(0, min=0, help="Pass over so many."),
     *,
     place: StoreOptions,
-    as_json: AsJson = False,
-) -> None:
+) -> Output:
     """List concepts."""
+    from pilotage.memory.errors import InvalidConcept
+
     filters: dict[str, Any] = {"kind": kind, "status": status, "sort": sort, "limit": limit, "offset": offset}
     with place.open() as store:
-        found = store.browse(**filters)
+        try:
+            concepts = store.browse(**filters)
+        except InvalidConcept as error:  # a filter is: nothing is written here
+            raise UsageError(str(error)) from None
         total = store.count()
-    if as_json:
-        print_json([concept_json(concept) for concept in found])
-        return
-    console = screen()
-    if not found:
-        console.print("no such concept" if total else "the memory is empty")
-        return
-    print_concepts(console, found)
-    if len(found) == limit and status is None and kind is None and total > offset + limit:
-        console.print(f"[dim]{len(found)} of {total} concepts; --limit and --offset show others[/]")
+
+    def show_page(console: Screen) -> None:
+        if not concepts:
+            console.print("no such concept" if total else "the memory is empty")
+            return
+        print_concepts(console, concepts)
+        if len(concepts) == limit and status is None and kind is None and total > offset + limit:
+            console.print(f"[dim]{len(concepts)} of {total} concepts; --limit and --offset show others[/]")
+
+    return Output([concept.model_dump(mode="json") for concept in concepts], show_page)
 
 
-def show(
-    id: Annotated[str, typer.Argument(metavar="ID", help="Id of a concept, or the start of it.")],
-    *,
-    place: StoreOptions,
-    as_json: AsJson = False,
-) -> None:
+def show(id: str = ID, *, place: StoreOptions) -> Output:
     """Show a concept as a prompt would, and what is known of it: credit, provenance, history."""
     with place.open() as store:
         concept = store.get(store.find_id(id))
         history = store.history(concept.id)
-    if as_json:
-        print_json({**concept_json(concept), **held_json(concept), "history": [event_json(event) for event in history]})
-    else:
-        print_concept(screen(), concept, history)
+    data = {**concept_json(concept), "history": [asdict(event) for event in history]}
+    return Output(data, lambda console: print_concept(console, concept, history))
 
 
 def search(
-    text: Annotated[str, typer.Argument(help="A task, or words.")],
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 5,
-    recall: Annotated[
-        bool, typer.Option("--recall", help="What an agent would recall, and the prompt that it would see.")
-    ] = False,
+    text: str = typer.Argument(..., help="A task, or words."),
+    limit: int = typer.Option(5, min=1, help="At most so many."),
+    recall: bool = typer.Option(
+        False, "--recall", help="What an agent would recall, and the prompt that it would see."
+    ),
     *,
     place: IndexedStoreOptions,
-    as_json: AsJson = False,
-) -> None:
+) -> Output:
     """Search by meaning and by words."""
     from pilotage.memory.render import render
 
@@ -88,36 +82,34 @@ def search(
         else:
             hits, related = store.search(text, limit), []
     concepts = [hit.concept for hit in hits]
-    shown = render(concepts if recall else [], 1000, related=related)
-    if as_json:
-        found = [
-            {"similarity": hit.similarity, "score": hit.score, "concept": concept_json(hit.concept)} for hit in hits
-        ]
-        print_json({"hits": found, "prompt": shown.text, "left_out": shown.left_out} if recall else found)
-        return
-    console = screen()
-    if not hits:
-        console.print("nothing near enough: the agent gets no hint" if recall else "nothing found")
-        return
-    print_concepts(console, concepts, ("similarity", [f"{hit.similarity:.2f}" for hit in hits]))
-    if recall:
-        console.print_line(f"\n{shown.text}", markup=False)
-        for one in concepts:
-            print_held(console, one)
-        if shown.left_out:
-            console.print(f"[dim]without {', '.join(map(short, shown.left_out))}: no room, or never shown[/]")
+    prompt = render(concepts if recall else [], 1000, related=related)
+
+    def show_hits(console: Screen) -> None:
+        if not hits:
+            console.print("nothing near enough: the agent gets no hint" if recall else "nothing found")
+            return
+        print_concepts(console, concepts, ("similarity", [f"{hit.similarity:.2f}" for hit in hits]))
+        if recall:
+            console.print_line(f"\n{prompt.text}", markup=False)
+            for one in concepts:
+                print_held(console, one)
+            if prompt.left_out:
+                console.print(f"[dim]without {', '.join(map(short, prompt.left_out))}: no room, or never shown[/]")
+
+    data = [
+        {"similarity": hit.similarity, "score": hit.score, "concept": hit.concept.model_dump(mode="json")}
+        for hit in hits
+    ]
+    return Output({"hits": data, "prompt": prompt.text, "left_out": prompt.left_out} if recall else data, show_hits)
 
 
 def history(
-    id: Annotated[
-        str | None, typer.Argument(metavar="ID", help="A concept. (default: all of them)", show_default=False)
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The last so many events.")] = 20,
-    run: Annotated[str | None, typer.Option(help="Only the events of this run.")] = None,
+    id: str | None = typer.Argument(None, metavar="ID", help="A concept. (default: all of them)", show_default=False),
+    limit: int = typer.Option(20, min=1, help="The last so many events."),
+    run: str | None = typer.Option(None, help="Only the events of this run."),
     *,
     place: StoreOptions,
-    as_json: AsJson = False,
-) -> None:
+) -> Output:
     """Show what happened: to one concept, in one run, or to the whole memory."""
     with place.open() as store:
         if id is not None:
@@ -126,9 +118,7 @@ def history(
             events = store.events(limit, run=run)
         ids = {event.concept_id for event in events}
         titles = None if id is not None else {one: store.get(one).title for one in ids}
-    if as_json:
-        print_json([event_json(event) for event in events])
-    elif events:
-        print_events(screen(), events, titles)
-    else:
-        screen().print("no event")
+    return Output(
+        [asdict(event) for event in events],
+        (lambda console: print_events(console, events, titles)) if events else "no event",
+    )

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from pilotage.agent.cli.memory.options import Cause, IndexedStoreOptions, StoreOptions, named, new_run
-from pilotage.agent.cli.memory.printing import concept_json, event_json, held_json, print_events, print_held, short
-from pilotage.agent.cli.options import AsJson
-from pilotage.agent.cli.terminal import plain, print_json, screen
+from pilotage.agent.cli.command import Output
+from pilotage.agent.cli.memory.options import CAUSE, ID, IndexedStoreOptions, StoreOptions, named, new_run
+from pilotage.agent.cli.memory.printing import concept_json, print_events, print_held, short
+from pilotage.agent.cli.terminal import plain
 from pilotage.agent.errors import UsageError
 from pilotage.common.paths import expanded
 
 if TYPE_CHECKING:
+    from pilotage.agent.cli.screen import Screen
     from pilotage.memory import Concept
     from pilotage.memory.concept import Status
 
@@ -31,24 +33,22 @@ _OUTCOMES = {
 
 
 def add(
-    file: Annotated[
-        str | None, typer.Argument(help="JSON or YAML file with a concept or a list of them; - reads standard input.")
-    ] = None,
-    title: Annotated[str | None, typer.Option(help="Name of the method.")] = None,
-    kind: Annotated[str, typer.Option(help="structure, routine, lesson or type.")] = "routine",
-    description: Annotated[str, typer.Option(help="What it is.")] = "",
-    cue: Annotated[list[str] | None, typer.Option(help="When it applies; may be given several times.")] = None,
-    step: Annotated[list[str] | None, typer.Option(help="What to do; may be given several times.")] = None,
-    trusted: Annotated[bool, typer.Option("--trusted", help="You vouch for it. (default: provisional)")] = False,
-    anyway: Annotated[
-        bool,
-        typer.Option("--anyway", help="Also where a stored one differs in a first capital, blanks or a full stop."),
-    ] = False,
-    cause: Cause = "",
+    file: str | None = typer.Argument(
+        None, help="JSON or YAML file with a concept or a list of them; - reads standard input."
+    ),
+    title: str | None = typer.Option(None, help="Name of the method."),
+    kind: str = typer.Option("routine", help="structure, routine, lesson or type."),
+    description: str = typer.Option("", help="What it is."),
+    cue: list[str] | None = typer.Option(None, help="When it applies; may be given several times."),
+    step: list[str] | None = typer.Option(None, help="What to do; may be given several times."),
+    trusted: bool = typer.Option(False, "--trusted", help="You vouch for it. (default: provisional)"),
+    anyway: bool = typer.Option(
+        False, "--anyway", help="Also where a stored one differs in a first capital, blanks or a full stop."
+    ),
+    cause: str = CAUSE,
     *,
     place: IndexedStoreOptions,
-    as_json: AsJson = False,
-) -> None:
+) -> Output:
     """Add a concept from options, or one or more from a file."""
     from pilotage.memory import ConceptDraft
 
@@ -63,30 +63,29 @@ def add(
         status: Status = "trusted" if trusted else "provisional"
         made = store.propose(drafts, cause=cause, run=new_run("add"), status=status, allow_duplicate=anyway)
         stored = [store.get(one.id) for one in made]
-    if as_json:
-        pairs = zip(stored, made, strict=True)
-        print_json([concept_json(concept) | {"outcome": one.outcome} | held_json(concept) for concept, one in pairs])
-        return
-    for concept, one in zip(stored, made, strict=True):
-        _line(concept, *_OUTCOMES[one.outcome])
-        print_held(screen(), one.draft)
+    outcomes = [(concept, one.outcome) for concept, one in zip(stored, made, strict=True)]
+
+    def show(console: Screen) -> None:
+        for concept, outcome in outcomes:
+            console.print_line(_line(concept, *_OUTCOMES[outcome]))
+            print_held(console, concept.draft)
+
+    return Output([concept_json(concept) | {"outcome": outcome} for concept, outcome in outcomes], show)
 
 
 def edit(
-    id: Annotated[str, typer.Argument(metavar="ID", help="Id of a concept, or the start of it.")],
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="A field's new value; a list as JSON, or one item a line."),
-    ] = None,
-    file: Annotated[str | None, typer.Option(help="JSON or YAML file with the fields to change; - for stdin.")] = None,
-    show_anyway: Annotated[
-        bool, typer.Option("--show-anyway", help="You have read it: models are shown all of it, as it is then.")
-    ] = False,
-    cause: Cause = "",
+    id: str = ID,
+    set_: list[str] | None = typer.Option(
+        None, "--set", metavar="FIELD=VALUE", help="A field's new value; a list as JSON, or one item a line."
+    ),
+    file: str | None = typer.Option(None, help="JSON or YAML file with the fields to change; - for stdin."),
+    show_anyway: bool = typer.Option(
+        False, "--show-anyway", help="You have read it: models are shown all of it, as it is then."
+    ),
+    cause: str = CAUSE,
     *,
     place: IndexedStoreOptions,
-    as_json: AsJson = False,
-) -> None:
+) -> Output:
     """Change a concept: by --set, from a file, or in $EDITOR."""
     if set_ and file is not None:
         raise UsageError("give either --set or --file")
@@ -95,10 +94,10 @@ def edit(
         if set_:
             changes = _changes_from_flags(set_)
         elif file is not None:
-            found = _objects(file)
-            if len(found) != 1:
-                raise UsageError(f"{file} has {len(found)} concepts where one was expected")
-            changes = found[0]
+            objects = _objects(file)
+            if len(objects) != 1:
+                raise UsageError(f"{file} has {len(objects)} concepts where one was expected")
+            changes = objects[0]
         elif show_anyway:
             changes = {}
         else:
@@ -108,94 +107,70 @@ def edit(
             after = store.revise(before.id, changes, cause=cause, expected_version=before.version)
         if show_anyway:
             after = store.vouch(before.id, cause=cause)
-    if as_json:
-        print_json(concept_json(after) | held_json(after))
-    elif after == before:
-        screen().print("nothing was changed")
-    else:
-        _line(after, "changed", f"  [dim]version {after.version}[/]")
-        print_held(screen(), after)
+
+    def show(console: Screen) -> None:
+        if after == before:
+            console.print("nothing was changed")
+            return
+        console.print_line(_line(after, "changed", f"  [dim]version {after.version}[/]"))
+        print_held(console, after)
+
+    return Output(concept_json(after), show)
 
 
 def merge(
-    keep: Annotated[str, typer.Argument(metavar="KEEP", help="The concept that stays.")],
-    others: Annotated[list[str], typer.Argument(metavar="OTHER", help="Those that become part of it.")],
-    cause: Cause = "",
+    keep: str = typer.Argument(..., metavar="KEEP", help="The concept that stays."),
+    others: list[str] = typer.Argument(..., metavar="OTHER", help="Those that become part of it."),
+    cause: str = CAUSE,
     *,
     place: IndexedStoreOptions,
-    as_json: AsJson = False,
-) -> None:
+) -> Output:
     """Make one concept of several; the others are retired and point to it, their outcomes are added up."""
     run = new_run("merge")
     with place.open() as store:
         gone = [store.find_id(other) for other in others]
         merged = store.merge(store.find_id(keep), gone, cause=cause, run=run)
         effect = bool(store.events(1, run=run))
-    if as_json:
-        print_json(concept_json(merged))
-        return
-    _line(merged, "merged", f"  [dim]{len(gone)} into it[/]" if effect else "  [dim]they were merged before[/]")
     if effect:
-        _undo_hint(run, place)
-
-
-def forget(
-    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids, or their starts.")],
-    cause: Cause = "",
-    *,
-    place: StoreOptions,
-    as_json: AsJson = False,
-) -> None:
-    """Retire concepts: no search finds them, the history keeps them."""
-    _change("forget", ids, cause, place, as_json)
-
-
-def restore(
-    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids, or their starts.")],
-    cause: Cause = "",
-    *,
-    place: StoreOptions,
-    as_json: AsJson = False,
-) -> None:
-    """Bring retired concepts back, as provisional."""
-    _change("restore", ids, cause, place, as_json)
-
-
-def undo(
-    event: Annotated[
-        int | None, typer.Argument(metavar="EVENT", help="Number of an event; see `history`.", show_default=False)
-    ] = None,
-    run: Annotated[str | None, typer.Option(help="Undo everything that this run did.")] = None,
-    cause: Cause = "",
-    *,
-    place: IndexedStoreOptions,
-    as_json: AsJson = False,
-) -> None:
-    """Take back an event or a whole run. The history keeps both; an undo can be undone."""
-    if (event is None) == (run is None):
-        raise UsageError("give either the number of an event or --run RUN; `pilotage memory history` shows both")
-    with place.open() as store:
-        done = store.undo(event, cause=cause) if event is not None else store.undo_run(run or "", cause=cause)
-        titles = {one.concept_id: store.get(one.concept_id).title for one in done}
-    if as_json:
-        print_json([event_json(one) for one in done])
+        text = _line(merged, "merged", f"  [dim]{len(gone)} into it[/]") + _undo_hint(run, place)
     else:
-        print_events(screen(), done, titles)
+        text = _line(merged, "merged", "  [dim]they were merged before[/]")
+    return Output(merged.model_dump(mode="json"), text)
 
 
-def _change(action: str, ids: list[str], cause: str, place: StoreOptions, as_json: bool) -> None:
+def change(
+    action: Literal["forget", "restore"],
+    ids: list[str] = typer.Argument(..., metavar="ID", help="Ids, or their starts."),
+    cause: str = CAUSE,
+    *,
+    place: StoreOptions,
+) -> Output:
     """Retires or restores some concepts as one run, after every id was found."""
     run = new_run(action)
     with place.open() as store:
         for id in (full := [store.find_id(one) for one in ids]):
             (store.forget if action == "forget" else store.restore)(id, cause=cause, run=run)
         changed = [store.get(id) for id in full]
-    if as_json:
-        print_json([concept_json(concept) for concept in changed])
-        return
-    for concept in changed:
-        _line(concept, concept.status)
-    _undo_hint(run, place)
+    text = "\n".join(_line(concept, concept.status) for concept in changed) + _undo_hint(run, place)
+    return Output([concept.model_dump(mode="json") for concept in changed], text)
+
+
+def undo(
+    event: int | None = typer.Argument(
+        None, metavar="EVENT", help="Number of an event; see `history`.", show_default=False
+    ),
+    run: str | None = typer.Option(None, help="Undo everything that this run did."),
+    cause: str = CAUSE,
+    *,
+    place: IndexedStoreOptions,
+) -> Output:
+    """Take back an event or a whole run. The history keeps both; an undo can be undone."""
+    if (event is None) == (run is None):
+        raise UsageError("give either the number of an event or --run RUN; `pilotage memory history` shows both")
+    with place.open() as store:
+        done = store.undo(event, cause=cause) if event is not None else store.undo_run(run or "", cause=cause)
+        titles = {one.concept_id: store.get(one.concept_id).title for one in done}
+    return Output([asdict(one) for one in done], lambda console: print_events(console, done, titles))
 
 
 def _objects(file: str) -> list[Any]:
@@ -210,12 +185,12 @@ def _objects(file: str) -> list[Any]:
     return document if isinstance(document, list) else [document]
 
 
-def _line(concept: Concept, what: str, note: str = "") -> None:
-    screen().print_line(f"[green]{what}[/]  {plain(short(concept.id))}  {plain(concept.title)}{note}")
+def _line(concept: Concept, what: str, note: str = "") -> str:
+    return f"[green]{what}[/]  {plain(short(concept.id))}  {plain(concept.title)}{note}"
 
 
-def _undo_hint(run: str, place: StoreOptions) -> None:
-    screen().print_line(f"[dim]{plain(place.undo_command(run))} takes it back[/]")
+def _undo_hint(run: str, place: StoreOptions) -> str:
+    return f"\n[dim]{plain(place.undo_command(run))} takes it back[/]"
 
 
 def _changes_from_flags(assignments: list[str]) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 from rich.table import Table
 
 from pilotage.agent.batch.batch import ResultsFile, solve_all
@@ -29,6 +30,7 @@ from pilotage.agent.tasks import load_tasks
 
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
+    from pilotage.agent.cli.solve.solve import TaskOptions
     from pilotage.agent.models.client import ModelClient
     from pilotage.agent.runner import ReasoningAgent
 
@@ -40,99 +42,161 @@ DECIDING = (
 """Settings, beside the model, the policy and the limits of a run, that decide answers: a file has one of each."""
 
 
-@dataclass(frozen=True)
-class BatchPlan:
-    """Which tasks to solve, in which orders, and where the results go.
-
-    Attributes:
-        spec: where the tasks come from.
-        out: results file.
-        limit: the first so many only.
-        resume: go on with an existing results file.
-        order: seed by which the tasks are shuffled; None for the order of the source.
-        orders: solve them in so many orders, of the seeds `order`, `order` + 1, ...
-    """
-
-    spec: str
-    out: Path | None = None
-    limit: int | None = None
-    resume: bool = False
-    order: int | None = None
-    orders: int | None = None
-
-    @property
-    def seeds(self) -> list[int | None]:
-        """The seed of each order."""
-        if self.orders is None:
-            return [self.order]
-        return [(self.order or 0) + number for number in range(self.orders)]
-
-
-def solve_tasks(plan: BatchPlan, settings: Settings, *, as_json: bool) -> int:
+def solve_tasks(options: TaskOptions, settings: Settings, *, as_json: bool) -> int:
     """Solves the tasks of a source; the exit code is 1 where a task could not be read or was not answered usably."""
-    _require_sense(plan, settings)
-    source = load_tasks(plan.spec)
-    tasks = list(islice(source, plan.limit))
+    _require_sense(options, settings)
+    source = load_tasks(options.tasks or "")
+    tasks = list(islice(source, options.limit))
     console = screen(errors=True, soft_wrap=True)
-    for defect in source.defects:
-        console.print(f"[red]left out[/] {plain(defect)}")
+    console.print_left_out(source.defects)
     common = {"policy": policy_label(settings.policy, settings.effort), "seed": settings.seed}
     with ExitStack() as stack:
         results = model = None
-        if plan.out is not None:
+        if options.out is not None:
             model = model_of(settings)
-            file = ResultsFile(plan.out, resume=plan.resume, settings=common, conditions=_conditions(settings, model))
+            conditions = _conditions(settings, model)
+            file = ResultsFile(options.out, resume=options.resume, settings=common, conditions=conditions)
             results = stack.enter_context(file)
             _say_what_is_untold(results, console)
         if not tasks and not (results and results.done):
             console.print("no task to solve")
             return 1
         total = Figures()
-        for seed in plan.seeds:
+        for seed in options.seeds:
             ordered = tasks if seed is None else shuffled(tasks, seed)
-            if results is not None:
-                _say_what_changed(results, ordered, seed, settings, console)
-            figures = Figures()
-            if _waiting(results, ordered, seed, settings):
-                own = _settings_of_order(plan, settings, seed)
-                with assemble(own, model=model) as agent:
-                    figures = _solve(agent, ordered, seed, own, results, console, as_json)
+            batch = Batch(ordered, seed, settings, results, console, as_json)
+            batch.regrade()
+            if batch.waiting:
+                with assemble(_settings_of_order(options, settings, seed), model=model) as agent:
+                    figures = batch.solve(agent)
             else:
+                figures = Figures()
                 console.print(f"all {len(tasks)} tasks are done already")
             if results is not None:
-                figures = _figures(results, ordered, seed)
-            if plan.orders is not None:
+                figures = batch.recorded()
+            if options.orders is not None:
                 right = figures.summary()["accuracy"]
-                console.print(
-                    f"order {seed}: {figures.tasks} tasks" + ("" if right is None else f", {right:.0%} right")
-                )
+                share = "" if right is None else f", {right:.0%} right"
+                console.print(f"order {seed}: {figures.tasks} tasks{share}")
             total += figures
-    _print_summary(console, total.summary(), plan.out)
+    _print_summary(console, total.summary(), options.out)
     return 1 if source.defects or total.failed else 0
 
 
-def _require_sense(plan: BatchPlan, settings: Settings) -> None:
-    if plan.orders is not None and plan.out is None:
+@dataclass(frozen=True)
+class Batch:
+    """Tasks in the order of a seed, or of their source, and the file of their results, if one is kept."""
+
+    tasks: list[Task]
+    order: int | None
+    settings: Settings
+    results: ResultsFile | None
+    console: Screen
+    as_json: bool
+
+    def regrade(self) -> None:
+        """Says which results do not answer the tasks as they are now, after grading those anew that do."""
+        results, tasks = self.results, self.tasks
+        if results is None or not results.done:
+            return
+        changed = results.changed(tasks, self.order)
+        if changed and not self.settings.learn_every:
+            self.console.print(
+                f"{_several(changed)} answered another question under the same id: solved anew, and what was there "
+                f"goes to {plain(results.aside)}"
+            )
+        sandbox = open_sandbox(self.settings.sandbox) if any(task.kind == "program" for task in tasks) else None
+        with interruptible(lambda: f"interrupted; {self.kept}"):
+            regraded = asyncio.run(regrade(results, tasks, self.order, sandbox))
+        if regraded:
+            what = "graded otherwise than before: the task's answer or grader has changed"
+            self.console.print(f"{_several(regraded)} {what}")
+
+    def recorded(self) -> Figures:
+        """Figures of what the file holds of the tasks."""
+        assert self.results is not None
+        figures, done = Figures(), self.results.done
+        for name in (key(task.id, self.order) for task in self.tasks):
+            if name in done:
+                figures.add(done[name])
+        return figures
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks are still to be solved. Without batches, one without a usable reply is tried again."""
+        if self.results is None:
+            return len(self.tasks)
+        held = [task for task in self.tasks if self.results.holds(task, self.order)]
+        again = [] if self.settings.learn_every else self.results.failed(held, self.order)
+        return len(self.tasks) - len(held) + len(again)
+
+    @property
+    def kept(self) -> str:
+        """What there is of a batch that has come to no end, and how to go on."""
+        if self.results is not None:
+            solved = sum(not line.failed for line in self.results.done.lines.values())
+            done = "1 result is" if solved == 1 else f"{solved} results are"
+            return f"{done} kept in {self.results.path}; the same command with --resume goes on with the rest"
+        quick = "; the replies are cached, so that the same command is quick about them" if self.settings.cache else ""
+        return f"no result is kept, since no --out was given{quick}"
+
+    def solve(self, agent: ReasoningAgent) -> Figures:
+        """Solves what is waiting; figures of that."""
+        what = "solving" if self.order is None else f"order {self.order}"
+        counts: dict[str, Any] = {"total": len(self.tasks), "completed": len(self.tasks) - self.waiting}
+        figures = Figures()
+        with progress(self.console, what, "{task.fields[right]}", count=True, left=True, right="", **counts) as update:
+
+            def on_done(run: Run) -> None:
+                line = run.to_json() | ({} if self.order is None else {"order": self.order})
+                figures.add(line)
+                accuracy = figures.summary()["accuracy"]
+                update(advance=1, right="" if accuracy is None else f"{100 * accuracy:.0f}% right")
+                self._tell(run, line)
+
+            run_all: Callable[..., Awaitable[Any]] = solve_all
+            if self.settings.learn_every and self.settings.learn:
+                run_all = partial(solve_continually, every=self.settings.learn_every)
+
+            common: dict[str, Any] = {"concurrency": self.settings.concurrency, "results": self.results}
+            common |= {"order": self.order, "graded": True}  # before the model was loaded
+
+            async def everything() -> None:
+                async with agent:
+                    await run_all(agent, self.tasks, on_done=on_done, keep=False, **common)
+
+            try:
+                with interruptible(lambda: f"interrupted; {self.kept}"):
+                    asyncio.run(everything())
+            except ModelUnavailable as error:
+                raise ModelUnavailable(f"{error} The batch ends here; {self.kept}") from error
+        return figures
+
+    def _tell(self, run: Run, line: dict[str, Any]) -> None:
+        if run.error is not None:
+            self.console.print(f"[red]not solved[/] {plain(run.task_id)}: {plain(run.error)}")
+        if self.as_json:
+            print_json_line(line)
+        elif not self.console.is_terminal and run.error is None:
+            score = "" if run.score is None else f" score {run.score:g}"
+            self.console.print(f"{plain(run.task_id)}: {' → '.join(run.route)}{score}{memory_note(run)}")
+
+
+def _require_sense(options: TaskOptions, settings: Settings) -> None:
+    if options.orders is not None and options.out is None:
         raise UsageError("--orders needs --out: the copies of the memory are kept beside it")
-    if plan.orders is not None and "://" in settings.memory:
+    if options.orders is not None and "://" in settings.memory:
         raise UsageError("--orders copies the memory, so it needs a memory folder, not a database")
     if settings.learn_every and settings.memory == "none":
         raise UsageError("--learn every=N needs a memory: leave out `--memory none`")
 
 
-def _learning(settings: Settings) -> str:
-    """When memory learns from the runs of a file, as `ResultsFile` compares it."""
-    if settings.memory == "none" or not settings.learn:
-        return "no"
-    return f"every={settings.learn_every}" if settings.learn_every else "each"
-
-
-def _settings_of_order(plan: BatchPlan, settings: Settings, seed: int | None) -> Settings:
+def _settings_of_order(options: TaskOptions, settings: Settings, seed: int | None) -> Settings:
     """The settings with the memory of one order: where there are several, a copy, so that they do not meet."""
-    if plan.orders is None or plan.out is None or settings.memory == "none":
+    if options.orders is None or options.out is None or settings.memory == "none":
         return settings
-    copies = plan.out.with_name(plan.out.name + ".memory")
-    if not plan.resume and (copies / f"order-{seed}").exists():
+    copies = options.out.with_name(options.out.name + ".memory")
+    if not options.resume and (copies / f"order-{seed}").exists():
         raise UsageError(f"{copies} holds copies of an earlier run; remove it, add --resume, or choose another --out")
     copy = memory_copy(Path(memory_place(settings)), copies / f"order-{seed}")
     return settings.model_copy(update={"memory": str(copy)})
@@ -141,8 +205,9 @@ def _settings_of_order(plan: BatchPlan, settings: Settings, seed: int | None) ->
 def _conditions(settings: Settings, model: ModelClient) -> dict[str, Any]:
     """What the answers of a results file depend on, by the names of the settings; see `ResultsFile`."""
     file = policy_file(settings.policy)
+    learns = settings.learn and settings.memory != "none"
     return {
-        "learning": _learning(settings),
+        "learning": "no" if not learns else f"every={settings.learn_every}" if settings.learn_every else "each",
         "model": f"{model.name} ({_short_hash(model.identity.encode())})",
         **({"policy file": _short_hash(file.read_bytes())} if file is not None and file.is_file() else {}),
         **settings.budget.model_dump(mode="json"),
@@ -165,121 +230,15 @@ def _say_what_is_untold(results: ResultsFile, console: Screen) -> None:
         console.print(f"{older} of its results do not tell what they were asked: they are taken for those of their ids")
 
 
-def _say_what_changed(
-    results: ResultsFile, tasks: list[Task], order: int | None, settings: Settings, console: Screen
-) -> None:
-    """Says which results do not answer the tasks as they are now, after grading those anew that do."""
-    if not results.done:
-        return
-    changed = results.changed(tasks, order)
-    if changed and not settings.learn_every:
-        console.print(
-            f"{_several(changed)} answered another question under the same id: solved anew, and what was there goes to "
-            f"{plain(results.aside)}"
-        )
-    sandbox = open_sandbox(settings.sandbox) if any(task.kind == "program" for task in tasks) else None
-    with interruptible(lambda: f"interrupted; {_kept(results, settings)}"):
-        regraded = asyncio.run(regrade(results, tasks, order, sandbox))
-    if regraded:
-        console.print(f"{_several(regraded)} graded otherwise than before: the task's answer or grader has changed")
-
-
 def _several(names: list[str]) -> str:
     """A few names out of many, and how many there are."""
     shown = ", ".join(plain(name) for name in names[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 
-def _figures(results: ResultsFile, tasks: list[Task], order: int | None) -> Figures:
-    """Figures of what the file holds of the tasks."""
-    figures = Figures()
-    for name in (key(task.id, order) for task in tasks):
-        if name in results.done:
-            figures.add(results.done[name])
-    return figures
-
-
-def _waiting(results: ResultsFile | None, tasks: list[Task], order: int | None, settings: Settings) -> int:
-    """How many tasks are still to be solved. Without batches, one without a usable reply is tried again."""
-    if results is None:
-        return len(tasks)
-    again = (
-        0
-        if settings.learn_every
-        else len(results.failed(filter(lambda task: results.holds(task, order), tasks), order))
-    )
-    return sum(not results.holds(task, order) for task in tasks) + again
-
-
-def _solve(
-    agent: ReasoningAgent,
-    tasks: list[Task],
-    order: int | None,
-    settings: Settings,
-    results: ResultsFile | None,
-    console: Screen,
-    as_json: bool,
-) -> Figures:
-    columns = (
-        "solving" if order is None else f"order {order}",
-        BarColumn(),
-        MofNCompleteColumn(),
-        "{task.fields[right]}",
-        TimeRemainingColumn(),
-    )
-    figures = Figures()
-    with progress(console, *columns) as shown:
-        done = len(tasks) - _waiting(results, tasks, order, settings)
-        bar = shown.add_task("solve", total=len(tasks), completed=done, right="")
-
-        def on_done(run: Run) -> None:
-            line = run.to_json() | ({} if order is None else {"order": order})
-            figures.add(line)
-            accuracy = figures.summary()["accuracy"]
-            shown.update(bar, advance=1, right="" if accuracy is None else f"{100 * accuracy:.0f}% right")
-            if run.error is not None:
-                console.print(f"[red]not solved[/] {plain(run.task_id)}: {plain(run.error)}")
-            if as_json:
-                print_json_line(line)
-            elif not console.is_terminal and run.error is None:
-                score = "" if run.score is None else f" score {run.score:g}"
-                console.print(f"{plain(run.task_id)}: {' → '.join(run.route)}{score}{memory_note(run)}")
-
-        async def everything() -> None:
-            common: dict[str, Any] = {"concurrency": settings.concurrency, "results": results, "order": order}
-            common |= {"on_done": on_done, "keep": False, "graded": True}  # before the model was loaded
-            async with agent:
-                if settings.learn_every and settings.learn:
-                    await solve_continually(agent, tasks, every=settings.learn_every, **common)
-                else:
-                    await solve_all(agent, tasks, **common)
-
-        try:
-            with interruptible(lambda: f"interrupted; {_kept(results, settings)}"):
-                asyncio.run(everything())
-        except ModelUnavailable as error:
-            raise ModelUnavailable(f"{error} The batch ends here; {_kept(results, settings)}") from error
-    return figures
-
-
-def _kept(results: ResultsFile | None, settings: Settings) -> str:
-    """What there is of a batch that has come to no end, and how to go on."""
-    if results is not None:
-        solved = sum(not line.failed for line in results.done.lines.values())
-        done = "1 result is" if solved == 1 else f"{solved} results are"
-        return f"{done} kept in {results.path}; the same command with --resume goes on with the rest"
-    quick = "; the replies are cached, so that the same command is quick about them" if settings.cache else ""
-    return f"no result is kept, since no --out was given{quick}"
-
-
 def memory_note(run: Run) -> str:
     """What memory had to do with a run, for people; empty where it had nothing."""
-    counts = {
-        "recalled": len(run.recalled),
-        "followed": len(run.followed),
-        "withheld": len(run.withheld),
-        "learned": len(run.learned),
-    }
+    counts = {what: len(getattr(run, what)) for what in ("recalled", "followed", "withheld", "learned")}
     parts = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     return f" ({parts})" if parts else ""
 

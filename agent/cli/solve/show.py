@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.markup import escape
 
@@ -10,6 +11,10 @@ from pilotage.agent import events
 from pilotage.agent.cli.terminal import plain, screen
 from pilotage.agent.run import Run
 from pilotage.agent.trace import Step, Usage
+
+if TYPE_CHECKING:
+    from pilotage.agent.runner import ReasoningAgent
+    from pilotage.agent.task import Task
 
 
 def cost(usage: Usage) -> str:
@@ -23,18 +28,21 @@ def cost(usage: Usage) -> str:
 
 
 class Show:
-    """Prints events. With `quiet` it prints nothing, for `--json`.
+    """Prints events to a file. With `quiet` it prints nothing, for `--json`."""
 
-    Args:
-        file: where to print.
-        quiet: print nothing.
-        text: print the model's text as it comes.
-    """
-
-    def __init__(self, file: TextIO, *, quiet: bool = False, text: bool = True) -> None:
+    def __init__(self, file: TextIO, *, quiet: bool = False) -> None:
         self._console = screen(file=file, quiet=quiet, soft_wrap=True)
-        self._text = text
         self._open_line = False
+
+    async def solving(self, agent: ReasoningAgent, task: Task, thread: str | None = None) -> dict[str, Any]:
+        """Solves a task and prints what happens; the run, as `--json` prints it."""
+        # Closed here, whatever becomes of the output: left to the event loop's end, its parts would be closed at once.
+        async with aclosing(agent.astream(task, thread_id=thread)) as happening:
+            async for event in happening:
+                self(event)
+                if isinstance(event, events.Finished):
+                    return event.run.to_json()
+        raise AssertionError("a run always finishes or raises")
 
     def __call__(self, event: events.Event) -> None:
         """Prints one event."""
@@ -47,9 +55,8 @@ class Show:
             case events.Chosen(block, why):
                 self._line(f"[bold green]{plain(block)}[/]  [dim]{plain(why)}[/]")
             case events.Token(_, text):
-                if self._text:
-                    self._console.print(f"[dim]{escape(text)}[/]", end="")
-                    self._open_line = True
+                self._console.print(f"[dim]{escape(text)}[/]", end="")
+                self._open_line = True
             case events.Stepped(step):
                 self._step(step)
             case events.Learned(titles, usage):

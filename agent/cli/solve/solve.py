@@ -5,25 +5,23 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from contextlib import ExitStack, aclosing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import typer
 
 from pilotage.agent.cli.command import Command
-from pilotage.agent.cli.options import Limit, RunOptions, expert, for_tasks
+from pilotage.agent.cli.options import LIMIT, RunOptions, expert, for_tasks
 from pilotage.agent.cli.outputs import file_to_write
 from pilotage.agent.cli.terminal import interruptible, print_json_line, say
 from pilotage.agent.errors import UsageError
 from pilotage.common.paths import expanded
 
 if TYPE_CHECKING:
-    from pilotage.agent.runner import ReasoningAgent
     from pilotage.agent.settings import Settings
-    from pilotage.agent.task import Task
 
 EMBEDDER = "minilm"
 MOST_BYTES = 10 << 20
@@ -47,86 +45,86 @@ class Solve(Command):
 class SolveOptions(RunOptions):
     """The settings that `pilotage solve` can be given."""
 
-    policy: Annotated[
-        str | None,
-        typer.Option(
-            help="default (trained), rules, random, llm (the model chooses), FILE.safetensors, FILE.toml, or "
-            "fixed:BLOCK,BLOCK,...; epsilon=0.1:POLICY explores. (default: default)"
-        ),
-    ] = None
-    effort: Annotated[
-        str | None,
-        typer.Option(help="Of a policy trained with --effort-input: low, medium, high, or 0 to 1. (default: medium)"),
-    ] = None
-    memory: Annotated[str | None, typer.Option(help="Memory folder, or none. (default: in the user's data folder)")] = (
-        None
+    policy: str | None = typer.Option(
+        None,
+        help="default (trained), rules, random, llm (the model chooses), FILE.safetensors, FILE.toml, or "
+        "fixed:BLOCK,BLOCK,...; epsilon=0.1:POLICY explores. (default: default)",
     )
-    holdout: Annotated[
-        float | None,
-        expert(help="Share of the tasks that run without hints, to measure what hints are worth. (default: 0)"),
-    ] = None
-    observation: Annotated[str | None, expert(help="free, probe, rlot or rlot+free. (default: free)")] = None
+    effort: str | None = typer.Option(
+        None, help="Of a policy trained with --effort-input: low, medium, high, or 0 to 1. (default: medium)"
+    )
+    memory: str | None = typer.Option(None, help="Memory folder, or none. (default: in the user's data folder)")
+    holdout: float | None = expert(
+        None, help="Share of the tasks that run without hints, to measure what hints are worth. (default: 0)"
+    )
+    observation: str | None = expert(None, help="free, probe, rlot or rlot+free. (default: free)")
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """Which tasks to solve, in which orders, and where the results go."""
+
+    tasks: str | None = for_tasks(None, help="FILE.jsonl, gsm8k:FILE, or gym:FAMILY,...;size=20;seed=1.")
+    out: Path | None = for_tasks(None, help="Results file (JSON Lines), one object a task.")
+    limit: int | None = LIMIT
+    resume: bool = for_tasks(False, "--resume", help="Go on with an existing results file.")
+    order: int | None = expert(None, min=0, help="Shuffle the tasks by this seed.")
+    orders: int | None = expert(
+        None, min=1, help="Solve the tasks in N orders, each from its own copy of the memory. Needs --out."
+    )
+
+    @property
+    def seeds(self) -> list[int | None]:
+        """The seed of each order; None for the order of the source."""
+        if self.orders is None:
+            return [self.order]
+        return [(self.order or 0) + number for number in range(self.orders)]
 
 
 def solve(
     settings: SolveOptions,
-    question: Annotated[
-        str | None,
-        typer.Argument(help="The question to solve; - reads standard input, @FILE a file.", show_default=False),
-    ] = None,
-    tasks: Annotated[str | None, for_tasks(help="FILE.jsonl, gsm8k:FILE, or gym:FAMILY,...;size=20;seed=1.")] = None,
-    out: Annotated[Path | None, for_tasks(help="Results file (JSON Lines), one object a task.")] = None,
-    limit: Limit = None,
-    resume: Annotated[bool, for_tasks("--resume", help="Go on with an existing results file.")] = False,
-    learn: Annotated[
-        str | None,
-        typer.Option(
-            metavar="[every=N]",
-            help="Write verified successes and credit to memory after each task, or together after every N of --tasks, "
-            "which repeats itself exactly. (default: after each)",
-        ),
-    ] = None,
-    no_learn: Annotated[bool, typer.Option("--no-learn", help="Only read memory.")] = False,
-    order: Annotated[int | None, expert(min=0, help="Shuffle the tasks by this seed.")] = None,
-    orders: Annotated[
-        int | None,
-        expert(min=1, help="Solve the tasks in N orders, each from its own copy of the memory. Needs --out."),
-    ] = None,
-    thread: Annotated[str | None, expert(help="Name of the run; the same command resumes it if it was killed.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a task.")] = False,
+    batch: TaskOptions,
+    question: str | None = typer.Argument(
+        None, help="The question to solve; - reads standard input, @FILE a file.", show_default=False
+    ),
+    learn: str | None = typer.Option(
+        None,
+        metavar="[every=N]",
+        help="Write verified successes and credit to memory after each task, or together after every N of --tasks, "
+        "which repeats itself exactly. (default: after each)",
+    ),
+    no_learn: bool = typer.Option(False, "--no-learn", help="Only read memory."),
+    thread: str | None = expert(None, help="Name of the run; the same command resumes it if it was killed."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object a task."),
 ) -> None:
     """Solve a QUESTION, or the tasks of --tasks."""
     from pilotage.common.text import carriable
 
-    if tasks is None:
+    if batch.tasks is None:
         question = question_of(question)
     elif question is not None:
         raise UsageError("give either a question or --tasks, not both")
     chosen = with_a_memory_that_opens(settings.settings(**learning(learn, no_learn)))
-    if tasks is not None:
-        from pilotage.agent.cli.solve.batch import BatchPlan, solve_tasks
+    if question is None:
+        from pilotage.agent.cli.solve.batch import solve_tasks
 
         if thread is not None:
             raise UsageError("--thread names the run of one question; --out and --resume keep those of --tasks")
-        plan = BatchPlan(tasks, out=out, limit=limit, resume=resume, order=order, orders=orders)
-        raise typer.Exit(solve_tasks(plan, chosen, as_json=as_json))
-    assert question is not None
-    if out is not None:
-        file_to_write(out)
-    thread = None if thread is None else carriable(thread)
-    if limit is not None or order is not None or orders is not None or chosen.learn_every:
+        raise typer.Exit(solve_tasks(batch, chosen, as_json=as_json))
+    if batch.out is not None:
+        file_to_write(batch.out)
+    if batch.limit is not None or batch.seeds != [None] or chosen.learn_every:
         raise UsageError("--limit, --order, --orders and --learn every=N are for the tasks of --tasks")
-    _solve_one(question, chosen, out=out, thread=thread, as_json=as_json)
+    thread = None if thread is None else carriable(thread)
+    _solve_one(question, chosen, out=batch.out, thread=thread, as_json=as_json)
 
 
 def learning(learn: str | None, no_learn: bool) -> dict[str, Any]:
     """The settings that `--learn` and `--no-learn` stand for; raises UsageError where they make no sense."""
     if no_learn and learn is not None:
         raise UsageError("give --learn or --no-learn, not both")
-    if no_learn:
-        return {"learn": False}
     if learn is None:
-        return {}
+        return {"learn": False} if no_learn else {}
     if learn == "each":
         return {"learn": True, "learn_every": 0}
     count = learn.removeprefix("every=")
@@ -196,36 +194,24 @@ def _text(file: IO[bytes], where: str) -> str:
 def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: str | None, as_json: bool) -> None:
     from pilotage.agent.batch.batch import ResultsFile
     from pilotage.agent.cli.assembly import assemble
+    from pilotage.agent.cli.solve.show import Show
     from pilotage.agent.components import Components
 
     task = Components.question(question)
+    left = "nothing of this run is kept (--thread NAME keeps a run, to go on with)"
+    if thread is not None:
+        left = f"what thread {thread} has finished is kept, and the same command goes on from there"
     with ExitStack() as stack:
         agent = stack.enter_context(assemble(settings, checkpoints=thread is not None, quick=True))
         results = stack.enter_context(ResultsFile(out, resume=True, settings={})) if out is not None else None
-        with interruptible(lambda: _left_of(thread)):
-            result = asyncio.run(_stream(agent, task, thread, quiet=as_json))
+
+        async def run() -> dict[str, Any]:
+            async with agent:
+                return await Show(sys.stderr if as_json else sys.stdout, quiet=as_json).solving(agent, task, thread)
+
+        with interruptible(lambda: f"interrupted; {left}"):
+            result = asyncio.run(run())
         if results is not None:
             results.append(result)
     if as_json:
         print_json_line(result)
-
-
-def _left_of(thread: str | None) -> str:
-    if thread is None:
-        return "interrupted; nothing of this run is kept (--thread NAME keeps a run, to go on with)"
-    return f"interrupted; what thread {thread} has finished is kept, and the same command goes on from there"
-
-
-async def _stream(agent: ReasoningAgent, task: Task, thread: str | None, *, quiet: bool) -> dict[str, Any]:
-    from pilotage.agent import events
-    from pilotage.agent.cli.solve.show import Show
-
-    show = Show(sys.stderr if quiet else sys.stdout, quiet=quiet)
-    async with agent:
-        # Closed here, whatever becomes of the output: left to the event loop's end, its parts would be closed at once.
-        async with aclosing(agent.astream(task, thread_id=thread)) as happening:
-            async for event in happening:
-                show(event)
-                if isinstance(event, events.Finished):
-                    return event.run.to_json()
-    raise AssertionError("a run always finishes or raises")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pilotage.agent.cli.options import BaseUrl, LimitMinutes, MaxSteps, MaxTokens, Model
+from pilotage.agent.cli.options import BASE_URL, LIMIT_MINUTES, MAX_STEPS, MAX_TOKENS, MODEL
 from pilotage.agent.cli.terminal import plain, progress
+from pilotage.agent.errors import UsageError
 
 if TYPE_CHECKING:
     from pilotage.agent.banks.live_training import RecordingDynamics
@@ -26,22 +27,20 @@ class LiveOptions:
 
     panel = "With --live"
 
-    tasks: Annotated[
-        list[str] | None, typer.Option(help="FILE.jsonl, gsm8k:FILE, or gym:FAMILY,...;size=20;seed=1. Repeatable.")
-    ] = None
-    model: Model = None
-    base_url: BaseUrl = None
-    record: Annotated[Path | None, typer.Option(help="Bank that keeps every node. (default: OUT.bank)")] = None
-    episodes: Annotated[int | None, typer.Option(min=1, help="Runs of training tasks. (default: 300)")] = None
-    limit_minutes: LimitMinutes = None
-    max_llm_calls: Annotated[int | None, typer.Option(min=1, help="Begin no node after so many calls in all.")] = None
-    max_steps: MaxSteps = None
-    max_tokens: MaxTokens = None
+    tasks: list[str] | None = typer.Option(
+        None, help="FILE.jsonl, gsm8k:FILE, or gym:FAMILY,...;size=20;seed=1. Repeatable."
+    )
+    model: str | None = MODEL
+    base_url: str | None = BASE_URL
+    record: Path | None = typer.Option(None, help="Bank that keeps every node. (default: OUT.bank)")
+    episodes: int | None = typer.Option(None, min=1, help="Runs of training tasks. (default: 300)")
+    limit_minutes: float | None = LIMIT_MINUTES
+    max_llm_calls: int | None = typer.Option(None, min=1, help="Begin no node after so many calls in all.")
+    max_steps: int | None = MAX_STEPS
+    max_tokens: int | None = MAX_TOKENS
 
     def require_sense(self, live: bool, bank: Path | None, algorithm: str) -> None:
         """Raises UsageError where the options contradict each other."""
-        from pilotage.agent.errors import UsageError
-
         if live == (bank is not None):
             raise UsageError("give --bank FOLDER to train on what is recorded, or --live with --tasks, and not both")
         if live and not self.tasks:
@@ -61,54 +60,36 @@ def train_on_live(
     preset: str | None,
     algorithm: str,
     given: dict[str, Any],
-    out: Path,
-    resume: Path | None,
-    tensorboard: Path | None,
+    places: dict[str, Any],
     console: Screen,
 ) -> TrainingResult:
-    """Trains on the tasks; `given` are fields of `Plan`."""
-    from pilotage.agent.banks.collect import unfit
-    from pilotage.agent.banks.live_training import Limits, RecordingDynamics, recorded_in
+    """Trains on the tasks; `given` are fields of `Plan`, `places` the files of `train_live`."""
+    from pilotage.agent.banks.live_training import Limits, RecordingDynamics
+    from pilotage.agent.banks.meta import recorded_in
     from pilotage.agent.banks.sources import mixed
     from pilotage.agent.cli.assembly import assemble
-    from pilotage.agent.cli.bank.collect import MAX_SECONDS
-    from pilotage.agent.errors import UsageError
+    from pilotage.agent.cli.bank.collect import MAX_SECONDS, any_policy, recordable
     from pilotage.agent.settings import settings_from
     from pilotage.navigator.training.train import live_plan, train_live
 
-    episodes, tasks = options.episodes or 300, options.tasks or []
-    if given["steps"] is None:
-        del given["steps"]
-    plan = live_plan(episodes, algorithm, **given)
+    episodes, tasks, out = options.episodes or 300, options.tasks or [], places["out"]
+    plan = live_plan(episodes, algorithm, **{name: value for name, value in given.items() if value is not None})
     flags = {name: getattr(options, name) for name in ("model", "base_url", "max_steps", "max_tokens")}
-    flags["observation"] = preset
-    settings = settings_from(flags | {"max_seconds": MAX_SECONDS, "memory": "none", "learn": False})
-    settings = settings.model_copy(update={"policy": "random", "effort": None})
+    flags |= {"observation": preset, "max_seconds": MAX_SECONDS, "memory": "none", "learn": False}
+    settings = any_policy(settings_from(flags))
     assigned, defects = mixed(tasks)
     limits = Limits(options.max_llm_calls, options.limit_minutes)
     folder = options.record or out.with_name(out.name + ".bank")
     with assemble(settings) as agent:
-        left_out = {each.task.id: why for each in assigned if (why := unfit(each.task, agent.components)) is not None}
-        for what in (*defects, *(f"{id}: {why}" for id, why in left_out.items())):
-            console.print_line(f"[red]left out[/] {plain(what)}")
-        chosen = [each for each in assigned if each.task.id not in left_out]
+        chosen = recordable(assigned, defects, agent.components, console)
         if not chosen:
             raise UsageError("no task is left to train on: give tasks that have an answer")
         with (
             recorded_in(folder, agent.components) as writer,
             RecordingDynamics(agent.components, chosen, writer, limits=limits, sources=tasks) as dynamics,
-            _shown(console, plan, dynamics) as (on_step, on_piece),
+            _shown(console, plan, dynamics) as shown,
         ):
-            result = train_live(
-                dynamics,
-                plan,
-                episodes=episodes,
-                out=out,
-                resume=resume,
-                tensorboard=tensorboard,
-                progress=on_piece,
-                on_step=on_step,
-            )
+            result = train_live(dynamics, plan, episodes=episodes, **places, **shown)
     spent = dynamics.spent
     console.print_line(
         f"{spent.nodes} nodes, {spent.fresh} of them run in this sitting, {spent.usage.llm_calls} LLM calls and "
@@ -121,14 +102,10 @@ def train_on_live(
 
 
 @contextmanager
-def _shown(
-    console: Screen, plan: Plan, dynamics: RecordingDynamics
-) -> Iterator[tuple[Callable[[], None], Callable[[Progress], None]]]:
-    from rich.progress import BarColumn
-
+def _shown(console: Screen, plan: Plan, dynamics: RecordingDynamics) -> Iterator[dict[str, Any]]:
+    """What `train_live` is to call."""
     from pilotage.agent.banks.progress import clock
 
-    columns = ("training", BarColumn(), "{task.fields[status]}")
     total, started = plan.seeds * plan.length, time.monotonic()
     steps, scores = 0, ""
 
@@ -137,14 +114,13 @@ def _shown(
         spent = dynamics.spent
         return f"{spent.nodes} nodes, {spent.usage.llm_calls} calls, {clock(left)} left at this pace{scores}"
 
-    with progress(console, *columns) as bar:
-        task = bar.add_task("training", total=total, status="")
-        dynamics.on_node = lambda node: bar.update(task, status=status())
+    with progress(console, "training", "{task.fields[status]}", total=total, status="") as update:
+        dynamics.on_node = lambda node: update(status=status())
 
         def on_step() -> None:
             nonlocal steps
             steps += 1
-            bar.update(task, completed=steps, status=status())
+            update(completed=steps, status=status())
 
         def on_piece(piece: Progress) -> None:
             nonlocal scores
@@ -152,4 +128,4 @@ def _shown(
             if not console.is_terminal:
                 console.print_line(f"seed {piece.seed}, step {piece.step:,} of {piece.steps:,}: {status()}")
 
-        yield on_step, on_piece
+        yield {"on_step": on_step, "progress": on_piece}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pilotage.agent.cli.command import App
-from pilotage.agent.cli.options import AsJson
-from pilotage.agent.cli.terminal import plain, print_json, screen
+from pilotage.agent.cli.command import App, Output
+from pilotage.agent.cli.terminal import plain, table
+from pilotage.agent.errors import UsageError
 
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
@@ -20,7 +20,7 @@ app = App(help="Look at trained policies.")
 
 
 EFFORTS = ("only", "low", "medium", "high")
-"""Order in which they are shown; `only` where there is no dial."""
+"""Order in which they are shown; `only` where the policy has no effort input."""
 
 
 @app.callback()
@@ -29,11 +29,8 @@ def _group() -> None:
 
 
 @app.command()
-def show(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A policy file, or default.")], as_json: AsJson = False
-) -> None:
+def show(file: Path = typer.Argument(..., metavar="FILE", help="A policy file, or default.")) -> Output:
     """What a policy sees, what it was trained on, how it scored, and which blocks it uses when."""
-    from pilotage.agent.errors import UsageError
     from pilotage.navigator.policies.policy_file import read_policy
 
     if str(file) == "default":
@@ -43,33 +40,38 @@ def show(
     if not file.exists():
         raise UsageError(f"there is no policy file {file}: give one that `pilotage train` wrote, or default")
     header, tensors = read_policy(file)
-    if as_json:
-        described = {
-            "kind": header.kind,
-            "algorithm": header.algorithm,
-            "actions": list(header.actions.names),
-            "features": header.observations.to_json(),
-            "settings": header.settings,
-            "parameters": sum(tensor.size for name, tensor in tensors.items() if not name.startswith("input.")),
-            "card": header.card,
-        }
-        print_json(described)
-        return
-    from pilotage.navigator.errors import PolicyError
-    from pilotage.navigator.policies.trained import settings_of
 
-    settings_of(header)  # refused before anything is printed
-    try:
-        print_policy(screen(), file, header, tensors)
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        raise PolicyError(f"the card of {file} is of another make ({error!r}): --json shows it as it stands") from error
+    def show_card(console: Screen) -> None:
+        from pilotage.navigator.errors import PolicyError
+        from pilotage.navigator.policies.trained import settings_of
+
+        settings_of(header)  # refused before anything is printed
+        try:
+            print_policy(console, file, header, tensors)
+        except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+            why = f"the card of {file} is of another make ({error!r}): --json shows it as it stands"
+            raise PolicyError(why) from error
+
+    data = {
+        "kind": header.kind,
+        "algorithm": header.algorithm,
+        "actions": list(header.actions.names),
+        "features": header.observations.to_json(),
+        "settings": header.settings,
+        "parameters": _numbers(tensors),
+        "card": header.card,
+    }
+    return Output(data, show_card)
+
+
+def _numbers(tensors: Tensors) -> int:
+    return sum(tensor.size for name, tensor in tensors.items() if not name.startswith("input."))
 
 
 def print_policy(console: Screen, file: Path, header: Header, tensors: Tensors) -> None:
     """Everything that a person may want to know of a policy file."""
     card, settings = header.card, header.settings
-    numbers = sum(tensor.size for name, tensor in tensors.items() if not name.startswith("input."))
-    console.print(f"[bold]{plain(file.name)}[/]  {plain(header.algorithm)}, {numbers:,} numbers")
+    console.print(f"[bold]{plain(file.name)}[/]  {plain(header.algorithm)}, {_numbers(tensors):,} numbers")
     if settings.get("dial"):
         console.print("one policy for all cost weights: choose with --effort low, medium, high, or 0 to 1")
     elif settings.get("cost_weight") is not None:
@@ -92,8 +94,7 @@ def _print_data(console: Screen, card: Mapping[str, Any]) -> None:
         return
     parts = ", ".join(f"{len(ids)} for {part}" for part, ids in card.get("tasks", {}).items())
     console.print(
-        f"\n[bold]trained on[/]  {plain(bank['model'] or 'an unnamed model')}, preset {plain(bank['preset'])}",
-        highlight=False,
+        f"\n[bold]trained on[/]  {plain(bank['model'] or 'an unnamed model')}, preset {plain(bank['preset'])}"
     )
     console.print(f"tasks: {plain(parts)}; {bank['states']:,} states and {bank['edges']:,} outcomes in training")
     families = ", ".join(f"{name} {count}" for name, count in bank["families"].items())
@@ -102,8 +103,7 @@ def _print_data(console: Screen, card: Mapping[str, Any]) -> None:
         tokens = live["prompt_tokens"] + live["completion_tokens"]
         console.print(
             f"live, on {plain('; '.join(live['tasks']))}: {plain(live['episodes'])} episodes, "
-            f"{plain(live['nodes'])} nodes, {plain(live['llm_calls'])} LLM calls, {tokens:,} tokens",
-            highlight=False,
+            f"{plain(live['nodes'])} nodes, {plain(live['llm_calls'])} LLM calls, {tokens:,} tokens"
         )
     if "seeds" in card:
         kept = "the mean of all" if card["ensemble"] else f"seed {card['chosen_seed']}"
@@ -113,17 +113,13 @@ def _print_data(console: Screen, card: Mapping[str, Any]) -> None:
 
 def print_scores(console: Screen, card: Mapping[str, Any]) -> None:
     """The scores of a training card as a table; nothing where it has none."""
-    from rich.table import Table
-
     if "scores" not in card:
         return
-    table = Table(box=None, pad_edge=False, title="scores by part of the split", title_justify="left")
-    for column in ("tasks", "effort", "right", "tokens", "steps", "reward"):
-        table.add_column(column, justify="left" if column in ("tasks", "effort") else "right")
+    scores = table("tasks", "effort", right=("right", "tokens", "steps", "reward"), title="scores by part of the split")
     for part, by_effort in card["scores"].items():
         for effort in (name for name in EFFORTS if name in by_effort):
             score = by_effort[effort]
-            table.add_row(
+            scores.add_row(
                 plain(part),
                 "" if effort == "only" else effort,
                 f"{score['accuracy']:.1%}",
@@ -132,28 +128,20 @@ def print_scores(console: Screen, card: Mapping[str, Any]) -> None:
                 f"{score['reward']:.3f}",
             )
     console.print()
-    console.print(table)
+    console.print(scores)
 
 
 def _print_behaviour(console: Screen, behaviour: Mapping[str, Any]) -> None:
-    from rich.table import Table
-
     by_effort = behaviour["blocks"]
-    first = next(iter(by_effort.values()))
-    used = {name for families in by_effort.values() for blocks in families.values() for name in blocks}
-    names = sorted(used)
-    table = Table(box=None, pad_edge=False, title="blocks a task, by family", title_justify="left")
-    table.add_column("family")
-    table.add_column("effort")
-    for name in names:
-        table.add_column(plain(name), justify="right")
-    for family in first:
+    names = sorted({name for families in by_effort.values() for blocks in families.values() for name in blocks})
+    blocks_used = table("family", "effort", right=names, title="blocks a task, by family")
+    for family in next(iter(by_effort.values())):
         for effort in (name for name in EFFORTS if name in by_effort):
             blocks = by_effort[effort][family]
             cells = [f"{blocks[name]:.1f}" if name in blocks else "" for name in names]
-            table.add_row(plain(family), "" if effort == "only" else effort, *cells)
+            blocks_used.add_row(plain(family), "" if effort == "only" else effort, *cells)
     console.print()
-    console.print(table)
+    console.print(blocks_used)
     console.print(f"\na small tree that decides like it in {behaviour['tree_agrees']:.0%} of its decisions:")
     for line in behaviour["tree"]:
         console.print("  " + line, markup=False)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
-from pilotage.agent.banks.explore import Uncertain, Uniform, doubt, parse_mix
+from pilotage.agent.banks.explore import doubt, parse_mix, uncertain, uniform
 from pilotage.agent.banks.stepwise import ObservedState
 from pilotage.agent.errors import UsageError
 from pilotage.agent.models import ModelClient
@@ -32,7 +32,7 @@ def test_what_is_chosen_is_legal_and_repeats_itself(allowed, seed):
     mask[ACTIONS.index("answer")] = True
     now = moment(mask=mask)
     visits = {"reason": seed % 3}
-    for explorer in (Uniform(ACTIONS), Uncertain(ACTIONS)):
+    for explorer in (uniform(ACTIONS), uncertain(ACTIONS)):
         chosen = explorer.choose(now, visits, Random(seed))
         assert mask[ACTIONS.index(chosen)]
         assert chosen == explorer.choose(now, visits, Random(seed))
@@ -41,7 +41,7 @@ def test_what_is_chosen_is_legal_and_repeats_itself(allowed, seed):
 def test_uncertain_takes_what_was_taken_least():
     chance = Random(0)
     visits = {name: 2 for name in ACTIONS.names} | {"plan": 0}
-    chosen = Counter(Uncertain(ACTIONS).choose(moment(), visits, chance) for _ in range(200))
+    chosen = Counter(uncertain(ACTIONS).choose(moment(), visits, chance) for _ in range(200))
     assert set(chosen) == {"plan", "answer"} and chosen["plan"] > 150
 
 
