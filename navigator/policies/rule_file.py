@@ -16,7 +16,6 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from pilotage.common.paths import expanded
 from pilotage.navigator.errors import PolicyError, SpecMismatch
