@@ -9,9 +9,11 @@ import numpy as np
 from pilotage.common.statistics import holm, mcnemar_exact, sign_flip
 from pilotage.navigator.bank.arrays import Floats
 from pilotage.navigator.evaluation.bootstrap import Interval, Resampler, interval
-from pilotage.navigator.evaluation.candidates import BestFixed
 from pilotage.navigator.evaluation.records import Record
 from pilotage.navigator.evaluation.schema import Comparison
+
+BEST_FIXED = "best-fixed"
+"""Name of the candidate policy from which the gap to the oracle is measured."""
 
 _SAME = 1e-9
 
@@ -28,11 +30,11 @@ def compare(
     A pair without a task that the bank can tell of for both is left out.
     """
     others = [one for one in records if one.name != against.name and one.candidate.kind != "oracle"]
-    found = [
+    pairs = [
         _compare(one, against, resampler, cost_weight, oracle) for one in others if (one.known & against.known).any()
     ]
-    adjusted = holm({one.policy: one.mcnemar_p or 0.0 for one in found})
-    return [one.model_copy(update={"holm_p": adjusted[one.policy]}) for one in found]
+    adjusted = holm({pair.policy: pair.mcnemar_p or 0.0 for pair in pairs})
+    return [pair.model_copy(update={"holm_p": adjusted[pair.policy]}) for pair in pairs]
 
 
 def _compare(one: Record, other: Record, resampler: Resampler, cost_weight: float, oracle: Record | None) -> Comparison:
@@ -65,7 +67,7 @@ def _compare(one: Record, other: Record, resampler: Resampler, cost_weight: floa
 def _gap(
     worth: Floats, other: Record, oracle: Record | None, resampler: Resampler, cost_weight: float
 ) -> tuple[float | None, Interval | None]:
-    if oracle is None or not isinstance(other.candidate, BestFixed):
+    if oracle is None or other.name != BEST_FIXED:
         return None, None
     whole = np.where(np.isfinite(worth), oracle.value(cost_weight) - other.value(cost_weight), np.nan)
     if np.nanmean(whole) <= _SAME:

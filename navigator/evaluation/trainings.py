@@ -25,7 +25,7 @@ from pilotage.navigator.policies.policy_file import SUFFIX
 from pilotage.navigator.training.plan import PIECES, Plan
 
 OnProgress = Callable[[int, int, str], None]
-"""Told how many pieces of work are done, of how many, and what is being done."""
+"""Called with how many pieces of work are done, of how many, and what is being done."""
 
 
 @dataclass(frozen=True)
