@@ -10,10 +10,7 @@ from pilotage.common.statistics import holm, mcnemar_exact, sign_flip
 from pilotage.navigator.bank.arrays import Floats
 from pilotage.navigator.evaluation.bootstrap import Interval, Resampler, interval
 from pilotage.navigator.evaluation.records import Record
-from pilotage.navigator.evaluation.schema import Comparison
-
-BEST_FIXED = "best-fixed"
-"""Name of the candidate policy from which the gap to the oracle is measured."""
+from pilotage.navigator.evaluation.schema import BEST_FIXED, Comparison
 
 _SAME = 1e-9
 

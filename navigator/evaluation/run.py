@@ -14,13 +14,13 @@ from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.evaluation import figures
 from pilotage.navigator.evaluation.bootstrap import Resampler
 from pilotage.navigator.evaluation.candidates import CandidatePolicy, FrequencyMatched, judgeable
-from pilotage.navigator.evaluation.comparison import BEST_FIXED, compare
+from pilotage.navigator.evaluation.comparison import compare
 from pilotage.navigator.evaluation.defects import defects
 from pilotage.navigator.evaluation.folds import Fold, cross_fit, family_folds, held_out, other_bank
 from pilotage.navigator.evaluation.frontier import lines, sequences, variants
 from pilotage.navigator.evaluation.names import CandidateOptions, Resolve, candidate, standard
 from pilotage.navigator.evaluation.records import Notify, record, require_apart
-from pilotage.navigator.evaluation.schema import BankPart, Evaluation, ProtocolPart
+from pilotage.navigator.evaluation.schema import BEST_FIXED, BankPart, Evaluation, ProtocolPart
 from pilotage.navigator.evaluation.trainings import OnProgress, Trainings
 from pilotage.navigator.evaluation.transfer import Target, transfer
 from pilotage.navigator.policies.inputs import CostWeighting

@@ -16,6 +16,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 FORMAT = "pilotage-evaluation"
 VERSION = 1  # a reader refuses another one
+BEST_FIXED = "best-fixed"
+"""Name of the fixed sequence that was chosen on the training tasks; the gap to the oracle is measured from it."""
 
 _DIGITS = 6
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

@@ -33,7 +33,7 @@ def write_report(evaluation: dict[str, Any], folder: Path) -> list[Path]:
     content = as_json(evaluation)
     data = parse(content)
     try:
-        from pilotage.navigator.report.drawing import draw_all
+        from pilotage.navigator.report.figures import draw_all
         from pilotage.navigator.report.page import page
 
         pictures = draw_all(data)

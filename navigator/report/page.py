@@ -30,7 +30,7 @@ def page(data: Evaluation, svgs: Mapping[str, str]) -> str:
         lstrip_blocks=True,
     )
     parts = sections(data, svgs)
-    titles = {part.name: f"{part.title}: {' '.join(part.said[:1])}" for part in parts}
+    titles = {part.name: f"{part.title}: {' '.join(part.sentences[:1])}" for part in parts}
     figures = {name: Markup(inlined(svg, name, str(escape(titles[name])))) for name, svg in svgs.items()}
     light, dark = theme()
     return environment.get_template("report.html").render(
@@ -39,7 +39,7 @@ def page(data: Evaluation, svgs: Mapping[str, str]) -> str:
         cautions=cautions(data),
         method=method(data),
         policies=tables.policies(data),
-        about=tables.about(data),
+        about=[(one.name, one.about) for one in data.policies if one.about],
         sections=parts,
         figures=figures,
         light=Markup(light),
