@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.bezier import BezierSegment
 from matplotlib.patches import ConnectionStyle, FancyArrowPatch
 
+from pilotage.navigator.bank.arrays import Floats
 from pilotage.navigator.evaluation.schema import Edge, Routes
 from pilotage.navigator.report.palette import INK, MUTED, PAPER
 from pilotage.navigator.report.wording import elided
@@ -53,7 +55,7 @@ class Panel:
         axes.set_axis_off()
         axes.set_xlim(-1 - side, 1 + side)
         axes.set_ylim(-1.6, 1.6)
-        self.taken = [tuple(axes.transData.transform(place)) for place in places.values()]
+        self.taken = list(axes.transData.transform(list(places.values())))
         for edge in edges:
             if edge.source == edge.to:
                 self._ring(edge)
@@ -120,14 +122,13 @@ class Panel:
         )  # fmt: skip
         if self.large and edge.share >= _NUMBERED:
             ends = self.axes.transData.transform([start, end])
-            segment = BezierSegment(curve(*ends, shrinkA=0, shrinkB=0).vertices)
-            free = [at for at in map(segment.point_at_t, _ALONG) if self._is_free(at)]
-            self.taken.append(free[0] if free else segment.point_at_t(_ALONG[0]))
+            points = BezierSegment(curve(*ends, shrinkA=0, shrinkB=0).vertices)(np.array(_ALONG))
+            self.taken.append(next((at for at in points if self._is_free(at)), points[0]))
             x, y = self.axes.transData.inverted().transform(self.taken[-1])
             box = {"boxstyle": "round,pad=0.12", "fc": PAPER, "ec": "none", "alpha": 0.85}
             self.axes.text(x, y, f"{edge.share:.2f}", ha="center", va="center", size=8, color=INK, zorder=7, bbox=box)
 
-    def _is_free(self, at: tuple[float, float]) -> bool:
+    def _is_free(self, at: Floats) -> bool:
         """Whether a number at this pixel touches neither another one nor a block."""
         point = self._dpi() / 72
         return all(abs(at[0] - x) > 26 * point or abs(at[1] - y) > 13 * point for x, y in self.taken)
