@@ -70,12 +70,12 @@ class Record:
     @cached_property
     def score(self) -> Floats:
         """Expected score of each task, mean over seeds, float (m,)."""
-        return np.mean(self.correct, axis=0)
+        return np.asarray(self.correct.mean(axis=0))
 
     @cached_property
     def paid(self) -> Floats:
         """Expected cost of each task, mean over seeds, float (m,)."""
-        return np.mean(self.cost, axis=0)
+        return np.asarray(self.cost.mean(axis=0))
 
     def value(self, cost_weight: float) -> Floats:
         """Score less weighted cost, float (m,)."""

@@ -38,8 +38,7 @@ class Weights:
         """Product of the ratios up to and including each decision, (n, T); a run that has ended keeps its last."""
         rows = np.arange(len(self.log.taken))
         ratios = self.target[rows, self.log.taken] / self.log.probabilities[rows, self.log.taken]
-        products: Floats = np.cumprod(self.log.grid(ratios, fill=1.0), axis=1, dtype=np.float64)
-        return products
+        return np.cumprod(self.log.grid(ratios, fill=1.0), axis=1, dtype=np.float64)
 
     @cached_property
     def before(self) -> Floats:
@@ -49,8 +48,7 @@ class Weights:
     @property
     def whole(self) -> Floats:
         """Weight of each run, (n,): 0 where the target would never have made it, 1 on average."""
-        whole: Floats = self.so_far[:, -1]
-        return whole
+        return np.asarray(self.so_far[:, -1])
 
     @property
     def shared(self) -> Floats:
@@ -79,8 +77,7 @@ class Weights:
         """How likely the target is to be at each decision and do there what was never done, by action; (N, a)."""
         lost = np.where(self.log.probabilities > 0, 0.0, self.target)
         reached = self.before[self.log.episode, self.log.step] * self.log.share[self.log.episode]
-        outside: Floats = lost * reached[:, None]
-        return outside
+        return np.multiply(lost, reached[:, None])
 
     @property
     def lost(self) -> float:

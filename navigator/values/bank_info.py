@@ -12,7 +12,13 @@ from pilotage.navigator.bank.records import FORMAT
 from pilotage.navigator.values.block_values import block_values
 from pilotage.navigator.values.exact import exact_values
 from pilotage.navigator.values.rollout import Outcomes
-from pilotage.navigator.values.sequences import MIN_COVERAGE, best_fixed, best_fixed_by_family, fixed_sequence
+from pilotage.navigator.values.sequences import (
+    MIN_COVERAGE,
+    FixedSequence,
+    best_fixed,
+    best_fixed_by_family,
+    fixed_sequence,
+)
 
 
 @dataclass(frozen=True)
@@ -92,11 +98,21 @@ class BankInfo:
 def info(bank: Bank, cost_weight: float = 0.0) -> BankInfo:
     """Reads the whole bank; raises BankError where a file of it is damaged."""
     arrays = BankArrays.of(bank)
-    oracle = exact_values(arrays, cost_weight).oracle
-    best = best_fixed(arrays, cost_weight, MIN_COVERAGE)
+    oracle, at_once = exact_values(arrays, cost_weight).oracle, fixed_sequence(arrays, ()).outcomes
     nodes = [node for task in bank.tasks for node in bank.tree(task)]
     runs = Counter(node.action for node in nodes if node.action is not None)
     usages = [usage for node in nodes for usage in (node.usage, node.answer_usage)]
+
+    def reached(best: FixedSequence, oracle: Outcomes, at_once: Outcomes) -> dict[str, Any]:
+        return {
+            "at_once": at_once.accuracy,
+            "best_sequence": ",".join((*best.blocks, bank.actions.terminal)),
+            "best_accuracy": best.outcomes.accuracy,
+            "best_cost": best.outcomes.mean_cost,
+            "oracle_accuracy": oracle.accuracy,
+            "oracle_cost": oracle.mean_cost,
+        }
+
     return BankInfo(
         path=str(bank.path),
         format=FORMAT,
@@ -113,35 +129,21 @@ def info(bank: Bank, cost_weight: float = 0.0) -> BankInfo:
         tokens=int(sum(u.get("prompt_tokens", 0) + u.get("completion_tokens", 0) for u in usages)),
         seconds=float(sum(u.get("seconds", 0.0) for u in usages)),
         cost_weight=cost_weight,
-        at_once=fixed_sequence(arrays, ()).outcomes.accuracy,
-        best_sequence=",".join((*best.blocks, bank.actions.terminal)),
-        best_accuracy=best.outcomes.accuracy,
-        best_cost=best.outcomes.mean_cost,
-        oracle_accuracy=oracle.accuracy,
-        oracle_cost=oracle.mean_cost,
+        **reached(best_fixed(arrays, cost_weight, MIN_COVERAGE), oracle, at_once),
         blocks={
-            one.block: {"nodes": runs[one.block], **{k: v for k, v in asdict(one).items() if k != "block"}}
+            values.pop("block"): {"nodes": runs[one.block], **values}
             for one in block_values(arrays, cost_weight)
+            for values in [asdict(one)]
         },
-        families=_families(bank, arrays, oracle, cost_weight),
+        families={
+            family: FamilyInfo(
+                tasks=len(bank.families[family]),
+                nodes=sum(len(bank.tree(task)) for task in bank.families[family]),
+                **reached(best, oracle.only(family), at_once.only(family)),
+            )
+            for family, best in best_fixed_by_family(arrays, cost_weight, MIN_COVERAGE).items()
+        },
     )
-
-
-def _families(bank: Bank, arrays: BankArrays, oracle: Outcomes, cost_weight: float) -> dict[str, FamilyInfo]:
-    at_once = fixed_sequence(arrays, ()).outcomes
-    found = {}
-    for family, best in best_fixed_by_family(arrays, cost_weight, MIN_COVERAGE).items():
-        found[family] = FamilyInfo(
-            tasks=len(bank.families[family]),
-            nodes=sum(len(bank.tree(task)) for task in bank.families[family]),
-            at_once=at_once.only(family).accuracy,
-            best_sequence=",".join((*best.blocks, bank.actions.terminal)),
-            best_accuracy=best.outcomes.accuracy,
-            best_cost=best.outcomes.mean_cost,
-            oracle_accuracy=oracle.only(family).accuracy,
-            oracle_cost=oracle.only(family).mean_cost,
-        )
-    return found
 
 
 def _no_nan(data: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,7 +44,7 @@ def fixed_sequence(arrays: BankArrays, blocks: Sequence[str]) -> FixedSequence:
 def recorded_sequences(arrays: BankArrays) -> list[tuple[str, ...]]:
     """Every sequence that was recorded on some task, the empty one first, then by length and name."""
     names = arrays.actions.names
-    routes = {tuple(names[action] for action in route) for route in arrays.routes}
+    routes = (tuple(names[action] for action in route) for route in set(arrays.routes))
     return sorted(routes, key=lambda route: (len(route), route))
 
 
@@ -80,10 +80,9 @@ def best_fixed_by_family(
     every = [fixed_sequence(arrays, blocks) for blocks in recorded_sequences(arrays)]
     best: dict[str, FixedSequence] = {}
     for family in sorted(set(arrays.families)):
-        here = [FixedSequence(one.blocks, one.outcomes.only(family)) for one in every]
-        found = _best_on_common_tasks(here, cost_weight, min_coverage)
-        assert found is not None  # answering at once is known everywhere
-        best[family] = found
+        here = [replace(one, outcomes=one.outcomes.only(family)) for one in every]
+        if (found := _best_on_common_tasks(here, cost_weight, min_coverage)) is not None:  # answering at once always is
+            best[family] = found
     return best
 
 
@@ -93,13 +92,10 @@ def _best_on_common_tasks(
     """The best of those that are known on enough tasks; one takes another's place by the tasks known for both."""
     best: FixedSequence | None = None
     for one in sorted(candidates, key=lambda one: (-one.outcomes.coverage, len(one.blocks))):
-        if one.outcomes.coverage == 0 or one.outcomes.coverage < min_coverage:
+        if one.outcomes.coverage < max(min_coverage, 1e-9):
             continue
-        if best is None:
-            best = one
-            continue
-        both = np.isfinite(one.outcomes.correct) & np.isfinite(best.outcomes.correct)
-        if both.any() and _rank(one, cost_weight, both) > _rank(best, cost_weight, both):
+        both = np.isfinite(one.outcomes.correct) & np.isfinite((best or one).outcomes.correct)
+        if best is None or (both.any() and _rank(one, cost_weight, both) > _rank(best, cost_weight, both)):
             best = one
     return best
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -40,7 +41,7 @@ def draw(data: Evaluation, looks: dict[str, Look]) -> Figure | None:
     if any(one.holm_p is not None for one in data.comparisons):
         axes.text(_P, -0.75, "p", transform=beside, size=8, color=MUTED, ha="right")
     for place, row in enumerate(rows):
-        level = {"transform": beside, "va": "center"}
+        level: dict[str, Any] = {"transform": beside, "va": "center"}
         if isinstance(row, str):
             axes.text(0.01, place, f"against {elided(row, 40)}", color=MUTED, size=8.5, **level)
             continue

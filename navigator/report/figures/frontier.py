@@ -76,7 +76,8 @@ def _draw_line(axes: Axes, line: Line, look: Look) -> None:
     costs, shares = [point.cost for point in points], [point.accuracy for point in points]
     intervals = [point.accuracy_interval for point in points if point.accuracy_interval is not None]
     if len(intervals) == len(points) and look.is_learned:
-        axes.fill_between(costs, *zip(*intervals, strict=True), color=look.colour, alpha=0.09, lw=0, zorder=1)
+        low, high = zip(*intervals, strict=True)
+        axes.fill_between(costs, low, high, color=look.colour, alpha=0.09, lw=0, zorder=1)
     axes.plot(costs, shares, color=look.colour, ls=look.dash, lw=1.8, zorder=3)
     axes.plot(costs, shares, ".", color=look.colour, ms=6, zorder=4)
     for point, offset, side in ((points[0], (-4, -10), "right"), (points[-1], (4, 5), "left")):

@@ -122,7 +122,7 @@ class Panel:
         )  # fmt: skip
         if self.large and edge.share >= _NUMBERED:
             ends = self.axes.transData.transform([start, end])
-            points = BezierSegment(curve(*ends, shrinkA=0, shrinkB=0).vertices)(np.array(_ALONG))
+            points = BezierSegment(curve(ends[0], ends[1], shrinkA=0, shrinkB=0).vertices)(np.array(_ALONG))
             self.taken.append(next((at for at in points if self._is_free(at)), points[0]))
             x, y = self.axes.transData.inverted().transform(self.taken[-1])
             box = {"boxstyle": "round,pad=0.12", "fc": PAPER, "ec": "none", "alpha": 0.85}
