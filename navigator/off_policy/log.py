@@ -16,9 +16,6 @@ from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, Obser
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-PARTS = ("accuracy", "cost")
-"""The two parts of the reward: score of the answer, and thousands of tokens."""
-
 
 @dataclass(frozen=True)
 class Episode:
@@ -59,7 +56,8 @@ class Log:
         legal: bool (N, a).
         taken: int (N,): the action that was taken.
         behaviour: float (N, a): how probable each action was; None where that is not known.
-        rewards: float (N, 2): what each decision brought at once, by `PARTS`; the score comes with the last one.
+        rewards: float (N, 2): what each decision brought at once: score, which comes with the last one, and
+            thousands of tokens.
         first_cost: float (n,): paid before the first decision.
     """
 
