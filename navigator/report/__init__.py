@@ -40,7 +40,8 @@ def write_report(evaluation: dict[str, Any], folder: Path) -> list[Path]:
         html = page(data, {name: svg for name, (svg, _) in pictures.items()})
     except ModuleNotFoundError as error:
         raise ReportError(f"a report needs {error.name}: install it with pip install 'pilotage[train]'") from error
-    files = {"report.html": html.encode(), "evaluation.json": _text(content).encode()}
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    files = {"report.html": html.encode(), "evaluation.json": text.encode()}
     for name, (svg, png) in pictures.items():
         files |= {f"{name}.svg": svg.encode(), f"{name}.png": png}
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,10 +50,6 @@ def write_report(evaluation: dict[str, Any], folder: Path) -> list[Path]:
     for name, written in files.items():
         replace(folder / name, written)
     return [folder / name for name in files]
-
-
-def _text(content: Any) -> str:
-    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 __all__ = ["Evaluation", "FIGURES", "ReportError", "read_evaluation", "write_report"]
