@@ -14,7 +14,7 @@ from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.evaluation import figures
 from pilotage.navigator.evaluation.bootstrap import Resampler
 from pilotage.navigator.evaluation.candidates import CandidatePolicy, FrequencyMatched, judgeable
-from pilotage.navigator.evaluation.comparison import compare
+from pilotage.navigator.evaluation.comparison import Target, compare, transfer
 from pilotage.navigator.evaluation.defects import defects
 from pilotage.navigator.evaluation.folds import Fold, cross_fit, family_folds, held_out, other_bank
 from pilotage.navigator.evaluation.frontier import lines, sequences, variants
@@ -22,7 +22,6 @@ from pilotage.navigator.evaluation.names import CandidateOptions, Resolve, candi
 from pilotage.navigator.evaluation.records import Notify, record, require_apart
 from pilotage.navigator.evaluation.schema import BEST_FIXED, BankPart, Evaluation, ProtocolPart
 from pilotage.navigator.evaluation.trainings import OnProgress, Trainings
-from pilotage.navigator.evaluation.transfer import Target, transfer
 from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.policies.policy import Policy
 from pilotage.navigator.reward import require_weight
