@@ -53,12 +53,12 @@ def _predictions(rollout: Rollout, cost_weight: float) -> Floats:
     return np.stack([predicted, arrays.score, weight])[:, stops | cut]
 
 
-def calibrate(predictions: Predictions, bins: int = BINS) -> Calibration:
+def calibrate(predictions: Predictions) -> Calibration:
     """Bins predictions by their size and compares them with the results."""
-    bin_of = np.minimum((predictions.predicted * bins).astype(np.int64), bins - 1)
+    bin_of = np.minimum((predictions.predicted * BINS).astype(np.int64), BINS - 1)
     total = float(predictions.weight.sum())
     filled, error = [], 0.0
-    for place in range(bins):
+    for place in range(BINS):
         weight = np.where(bin_of == place, predictions.weight, 0.0)
         here = float(weight.sum())
         if here > 0:

@@ -72,8 +72,7 @@ def _gap(
     if np.nanmean(whole) <= _SAME:
         return None, None
     draws = resampler.means(worth, whole)
-    shares = np.where(draws[:, 1] > _SAME, draws[:, 0] / np.maximum(draws[:, 1], _SAME), np.nan)
-    low, high = interval(shares)
+    low, high = interval(np.where(draws[:, 1] > _SAME, draws[:, 0] / np.maximum(draws[:, 1], _SAME), np.nan))
     return float(np.nanmean(worth) / np.nanmean(whole)), None if np.isnan(low) else (low, high)
 
 

@@ -117,8 +117,8 @@ def outcomes(records: Sequence[Record]) -> Mapping[str, Mapping[str, tuple[float
     """Expected score and cost of each policy on each task."""
     return {
         one.name: {
-            task: (float(score), float(cost))
-            for task, score, cost in zip(one.tasks, one.score, one.paid, strict=True)
+            task: (score, cost)
+            for task, score, cost in zip(one.tasks, one.score.tolist(), one.paid.tolist(), strict=True)
             if np.isfinite(score)
         }
         for one in records
@@ -128,13 +128,9 @@ def outcomes(records: Sequence[Record]) -> Mapping[str, Mapping[str, tuple[float
 def _iqm(one: Record, cost_weight: float, resampler: Resampler) -> MiddleMean:
     correct, cost, fold = one.correct[:, one.known], one.cost[:, one.known], one.fold[one.known]
 
-    def spread(scores: Floats) -> Interval:
-        return runs_interval(scores, fold, resamples=min(resampler.resamples, 2000), seed=resampler.seed)
+    def middle(scores: Floats) -> tuple[float, Interval]:
+        spread = runs_interval(scores, fold, resamples=min(resampler.resamples, 2000), seed=resampler.seed)
+        return interquartile_mean(scores), spread
 
-    value = correct - cost_weight * cost
-    return MiddleMean(
-        accuracy=interquartile_mean(correct),
-        interval=spread(correct),
-        value=interquartile_mean(value),
-        value_interval=spread(value),
-    )
+    (accuracy, interval), (value, value_interval) = middle(correct), middle(correct - cost_weight * cost)
+    return MiddleMean(accuracy=accuracy, interval=interval, value=value, value_interval=value_interval)

@@ -111,9 +111,8 @@ def candidate(name: str | Policy, options: CandidateOptions, others: Sequence[Ca
     if head == FREQUENCY_MATCHED:
         return _frequency_matched(rest, options, others)
     if name == "random":
-        return ExistingPolicy(
-            name, about="Draws among the recorded actions, uniformly.", policy=RandomPolicy(bank.actions)
-        )
+        about = "Draws among the recorded actions, uniformly."
+        return ExistingPolicy(name, about=about, policy=RandomPolicy(bank.actions))
     if name == "rules":
         return ExistingPolicy(name, about="The list of rules that pilotage ships.", policy=_rules(bank))
     if name == "default":
@@ -132,14 +131,14 @@ def candidate(name: str | Policy, options: CandidateOptions, others: Sequence[Ca
 
 def standard(options: CandidateOptions) -> tuple[list[CandidatePolicy], list[str]]:
     """The usual candidate policies, and a sentence for each that the bank or the installation does not allow."""
-    found: list[CandidatePolicy] = []
+    usual: list[CandidatePolicy] = []
     left_out: list[str] = []
     for name in STANDARD:
         try:
-            found.append(candidate(name, options, found))
+            usual.append(candidate(name, options, usual))
         except (PolicyError, SpecMismatch) as error:
             left_out.append(f"{name} is left out: {error}")
-    return found, left_out
+    return usual, left_out
 
 
 def _given(policy: Policy, name: str, about: str) -> ExistingPolicy:
@@ -162,9 +161,8 @@ def _exploring(name: str, options: CandidateOptions) -> ExistingPolicy:
     if not isinstance(usual, ExistingPolicy) or usual.policy is None:
         raise PolicyError(f"{name!r}: what is made on the folds ({base}) cannot explore; name a policy that is there")
     policy = exploring.EpsilonPolicy(usual.policy, epsilon, options.bank.actions)
-    return _given(
-        policy, exploring.named(epsilon, usual.name), f"Draws {epsilon:.0%} of its decisions, else: {usual.about}"
-    )
+    about = f"Draws {epsilon:.0%} of its decisions, else: {usual.about}"
+    return _given(policy, exploring.named(epsilon, usual.name), about)
 
 
 def _fitted(name: str, weight: float) -> Fitted:

@@ -1,6 +1,6 @@
 """All figures of an evaluation, as models: what `evaluate` gives, `evaluation.json` (version 1) holds and reports read.
 
-Costs are thousands of tokens a task, accuracies shares, intervals 95% over tasks unless told otherwise.
+Costs are thousands of tokens a task, accuracies shares, intervals 95% over tasks unless noted.
 """
 
 from __future__ import annotations

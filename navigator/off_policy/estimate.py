@@ -30,7 +30,7 @@ _CHUNK = 200
 
 @dataclass(frozen=True)
 class Figure:
-    """A value with its 95% interval over tasks; NaN for what cannot be told."""
+    """A value with its 95% interval over tasks; NaN for what is not known."""
 
     value: float
     low: float

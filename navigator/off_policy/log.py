@@ -159,7 +159,7 @@ class Log:
     @cached_property
     def share(self) -> Floats:
         """Weight of each run, so that each task counts once and all sum to 1; (n,)."""
-        return np.divide(1, np.bincount(self.task)[self.task] * len(self.names))
+        return np.asarray(1 / np.bincount(self.task)[self.task] / len(self.names))
 
     def grid(self, values: Floats, fill: float = 0.0) -> Floats:
         """Values of decisions, (N, ...), by run and place in the run: (n, horizon, ...), `fill` after a run's end."""
@@ -176,10 +176,8 @@ def _fault(probabilities: Floats, legal: ActionMask, taken: Integers, actions: A
         return int(impossible[0]), "the probabilities of the legal actions do not sum to 1"
     unlikely = np.flatnonzero(~(probabilities[np.arange(len(taken)), taken] > 0))
     if len(unlikely):
-        name = actions.names[taken[unlikely[0]]]
-        return int(
-            unlikely[0]
-        ), f"{name!r} was taken, which has no probability there: the runs were made by another policy"
+        what = "was taken, which has no probability there: the runs were made by another policy"
+        return int(unlikely[0]), f"{actions.names[taken[unlikely[0]]]!r} {what}"
     return None
 
 
@@ -192,9 +190,9 @@ def _check(one: Episode, where: str, actions: ActionSpec, observations: Observat
     }
     if one.behaviour is not None:
         shapes["behaviour"] = np.shape(one.behaviour), (length, len(actions))
-    for name, (found, expected) in shapes.items():
-        if found != expected:
-            raise LogError(f"{where}: {name} has shape {found}, not {expected}")
+    for name, (shape, expected) in shapes.items():
+        if shape != expected:
+            raise LogError(f"{where}: {name} has shape {shape}, not {expected}")
     if not length:
         raise LogError(f"{where} holds no decision")
     numbers = [one.observations, one.costs, [one.correct, one.first_cost]]

@@ -88,9 +88,9 @@ class Weights:
         """The actions by which they leave it, those that matter most first, as 'verify after program'."""
         features, names = self.log.observations, self.log.actions.names
         last = {place: name.removeprefix("last_") for place, name in enumerate(features.names) if name[:5] == "last_"}
-        found: Counter[str] = Counter()
+        mass: Counter[str] = Counter()
         for row, action in zip(*np.nonzero(self._outside), strict=True):
             behind = [name for place, name in last.items() if self.log.features[row, place] > 0]
             where = f" after {behind[0]}" if behind else " at the start" if self.log.step[row] == 0 else ""
-            found[names[action] + where] += float(self._outside[row, action])  # type: ignore[assignment]
-        return [name for name, _ in found.most_common(most)]
+            mass[names[action] + where] += float(self._outside[row, action])  # type: ignore[assignment]
+        return [name for name, _ in mass.most_common(most)]

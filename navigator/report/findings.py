@@ -83,8 +83,8 @@ def _against_the_rest(data: Evaluation, policy: PolicyFigures) -> list[str]:
     rivals: dict[Verdict, list[str]] = {"more": [], "less": [], "same": []}
     for one in own:
         if one.against not in oracles | {BEST_FIXED}:
-            found = verdict(one.interval, one.holm_p)
-            rivals["same" if found == "uncorrected" else found].append(named(one.against))
+            shown = verdict(one.interval, one.holm_p)
+            rivals["same" if shown == "uncorrected" else shown].append(named(one.against))
     texts: dict[Verdict, str] = {
         "more": "It answers significantly more tasks right than",
         "less": "It answers significantly fewer tasks right than",
@@ -119,9 +119,9 @@ def _seen_from(one: Comparison, name: str) -> Comparison | None:
 
 def comparison(one: Comparison) -> str:
     """One comparison in words: accuracy, how sure that is, and cost."""
-    found = verdict(one.interval, one.holm_p)
-    how = f"significantly {found} accurate than" if is_significant(one) else "not significantly different from"
-    what = {"same": " in accuracy", "uncorrected": " in accuracy once the number of comparisons counts"}.get(found, "")
+    shown = verdict(one.interval, one.holm_p)
+    how = f"significantly {shown} accurate than" if is_significant(one) else "not significantly different from"
+    what = {"same": " in accuracy", "uncorrected": " in accuracy once the number of comparisons counts"}.get(shown, "")
     p = f", p {p_value(one.holm_p)} after correction" if one.holm_p is not None else ""
     return (
         f"{named(one.policy)} is {how} {named(one.against)}{what} ({points(one.difference)} points, 95% interval "

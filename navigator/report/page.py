@@ -72,11 +72,11 @@ def inlined(svg: str, name: str, title: str) -> str:
     opening = f'<svg {box.group() if box else ""} role="img" aria-label="{title}"'
 
     def in_tag(tag: re.Match[str]) -> str:
-        return _COLOUR.sub(_followed, _ID.sub(lambda found: f"{found.group()}{name}-", tag.group()))
+        return _COLOUR.sub(_followed, _ID.sub(lambda match: f"{match.group()}{name}-", tag.group()))
 
     return f"{opening}>{_TAG.sub(in_tag, rest)}".strip()
 
 
-def _followed(found: re.Match[str]) -> str:
-    colour = found.group(2)
-    return f"{found.group(1)}: var({VARIABLES[colour]})" if colour in VARIABLES else found.group()
+def _followed(match: re.Match[str]) -> str:
+    colour = match.group(2)
+    return f"{match.group(1)}: var({VARIABLES[colour]})" if colour in VARIABLES else match.group()

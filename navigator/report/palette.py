@@ -72,11 +72,11 @@ def looks(data: Evaluation) -> dict[str, Look]:
     others += [one.policy for part in (data.frontier, data.curves, data.routes) for one in part]
     others += [name for family in data.families for name in family.policies]
     kinds |= {name: "baseline" for name in others if name not in kinds}
-    found = {name: Look(INK, "*", True) for name, kind in kinds.items() if kind == "oracle"}
+    given = {name: Look(INK, "*", True) for name, kind in kinds.items() if kind == "oracle"}
     for kind, colours in (("learned", tuple(_HUES)), ("baseline", tuple(_GREYS))):
         for place, name in enumerate(name for name in kinds if kinds[name] == kind):
             lap = place // len(colours)
             # Within a lap colours differ; the marker moves on with every policy, and skips one a lap, so pairs differ.
             marker = _MARKERS[(place + (lap if kind == "learned" else 0)) % len(_MARKERS)]
-            found[name] = Look(colours[place % len(colours)], marker, kind == "learned", _DASHES[lap % len(_DASHES)])
-    return found
+            given[name] = Look(colours[place % len(colours)], marker, kind == "learned", _DASHES[lap % len(_DASHES)])
+    return given
