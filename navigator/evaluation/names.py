@@ -129,18 +129,6 @@ def candidate(name: str | Policy, options: CandidateOptions, others: Sequence[Ca
     raise PolicyError(f"unknown policy {name!r}; there are {', '.join(KNOWN)}")
 
 
-def standard(options: CandidateOptions) -> tuple[list[CandidatePolicy], list[str]]:
-    """The usual candidate policies, and a sentence for each that the bank or the installation does not allow."""
-    usual: list[CandidatePolicy] = []
-    left_out: list[str] = []
-    for name in STANDARD:
-        try:
-            usual.append(candidate(name, options, usual))
-        except (PolicyError, SpecMismatch) as error:
-            left_out.append(f"{name} is left out: {error}")
-    return usual, left_out
-
-
 def _given(policy: Policy, name: str, about: str) -> ExistingPolicy:
     weight = policy.cost_weight if isinstance(policy, LearnedPolicy | NearestPolicy) else None
     kind: Kind = "learned" if provenance(policy).is_learned else "baseline"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pilotage.navigator.bank.bank import Bank
-from pilotage.navigator.errors import PolicyError
+from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.navigator.evaluation import figures
 from pilotage.navigator.evaluation.bootstrap import Resampler
 from pilotage.navigator.evaluation.candidates import CandidatePolicy, FrequencyMatched, judgeable
@@ -18,7 +18,7 @@ from pilotage.navigator.evaluation.comparison import Target, compare, transfer
 from pilotage.navigator.evaluation.defects import defects
 from pilotage.navigator.evaluation.folds import Fold, cross_fit, family_folds, held_out, other_bank
 from pilotage.navigator.evaluation.frontier import lines, sequences, variants
-from pilotage.navigator.evaluation.names import CandidateOptions, Resolve, candidate, standard
+from pilotage.navigator.evaluation.names import STANDARD, CandidateOptions, Resolve, candidate
 from pilotage.navigator.evaluation.records import Notify, record, require_apart
 from pilotage.navigator.evaluation.schema import BEST_FIXED, BankPart, Evaluation, ProtocolPart
 from pilotage.navigator.evaluation.trainings import OnProgress, Trainings
@@ -183,10 +183,13 @@ def _candidates(
     """Who takes part, the names to compare them with, and a sentence for each of the usual ones that cannot."""
     chosen: list[CandidatePolicy] = []
     left_out: list[str] = []
-    if policies is None:
-        chosen, left_out = standard(options)
-    for name in policies or ():
-        chosen.append(candidate(name, options, chosen))
+    for name in STANDARD if policies is None else policies:
+        try:
+            chosen.append(candidate(name, options, chosen))
+        except (PolicyError, SpecMismatch) as error:
+            if policies is not None:
+                raise
+            left_out.append(f"{name} is left out: {error}")
     names = [one.name for one in chosen]
     if not chosen:
         raise PolicyError("name at least one policy, for example --policy best-fixed")

@@ -23,7 +23,10 @@ from pilotage.navigator.values.sequences import (
 
 @dataclass(frozen=True)
 class FamilyInfo:
-    """One family: its size, and what answering at once, its best fixed sequence and the oracle reach."""
+    """One family: its size, and what answering at once, its best fixed sequence and the oracle reach.
+
+    Accuracies are mean scores, costs thousands of tokens a task; commas stand between the blocks of a sequence.
+    """
 
     tasks: int
     nodes: int
@@ -36,33 +39,22 @@ class FamilyInfo:
 
 
 @dataclass(frozen=True)
-class BankInfo:
-    """A bank at a glance. Accuracies are mean scores, costs thousands of tokens a task.
+class BankInfo(FamilyInfo):
+    """A bank at a glance: the same for all families together, and more.
 
     Attributes:
         path: the folder.
         format: version of its files.
         model: what reasoned.
         preset: of the observations.
-        actions: the action list.
         features: how many an observation has.
-        created: when.
         earlier_routes: whether it was recorded with earlier blocks, which went on from failed attempts.
-        tasks: how many.
-        nodes: how many.
         deepest: most blocks before a stop.
         samples: most repeats of a block in one state.
         tokens: prompt and completion tokens of all nodes and answers.
         seconds: time that recording them took.
-        cost_weight: under which the following were chosen.
-        at_once: accuracy of answering at once.
-        best_sequence: best fixed sequence, commas between blocks.
-        best_accuracy: its accuracy.
-        best_cost: its cost.
-        oracle_accuracy: accuracy of the best choice in every state.
-        oracle_cost: its cost.
+        cost_weight: under which sequences and the oracle's actions were chosen.
         blocks: per block: nodes, states it was tried in, mean gain over stopping, and what the oracle loses without it.
-        families: the same for every family.
     """
 
     path: str
@@ -73,19 +65,11 @@ class BankInfo:
     features: int
     created: str
     earlier_routes: bool
-    tasks: int
-    nodes: int
     deepest: int
     samples: int
     tokens: int
     seconds: float
     cost_weight: float
-    at_once: float
-    best_sequence: str
-    best_accuracy: float
-    best_cost: float
-    oracle_accuracy: float
-    oracle_cost: float
     blocks: dict[str, dict[str, float]]
     families: dict[str, FamilyInfo]
 
