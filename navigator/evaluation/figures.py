@@ -64,19 +64,15 @@ def figures(one: Record, resampler: Resampler, cost_weight: float, actions: Acti
 
 def families(records: Sequence[Record]) -> list[FamilyPart]:
     """Accuracy and cost of every policy in every family."""
-    names = np.array(records[0].families)
-    return [
-        FamilyPart(
-            family=family,
-            tasks=int(here.sum()),
-            policies={
-                one.name: Score(accuracy=mean_of_known(one.score[here]), cost=mean_of_known(one.paid[here]))
-                for one in records
-            },
-        )
-        for family in sorted(set(records[0].families))
-        for here in [names == family]
-    ]
+    names, parts = np.array(records[0].families), []
+    for family in sorted(set(records[0].families)):
+        here = names == family
+        scores = {
+            one.name: Score(accuracy=mean_of_known(one.score[here]), cost=mean_of_known(one.paid[here]))
+            for one in records
+        }
+        parts.append(FamilyPart(family=family, tasks=int(here.sum()), policies=scores))
+    return parts
 
 
 def routes(records: Sequence[Record], actions: ActionSpec) -> list[Routes]:

@@ -115,9 +115,8 @@ def info(bank: Bank, cost_weight: float = 0.0) -> BankInfo:
         cost_weight=cost_weight,
         **reached(best_fixed(arrays, cost_weight, MIN_COVERAGE), oracle, at_once),
         blocks={
-            values.pop("block"): {"nodes": runs[one.block], **values}
+            one.block: {"nodes": runs[one.block], **{k: v for k, v in asdict(one).items() if k != "block"}}
             for one in block_values(arrays, cost_weight)
-            for values in [asdict(one)]
         },
         families={
             family: FamilyInfo(
