@@ -6,7 +6,8 @@ task are no new evidence about tasks. One set of draws for all figures keeps com
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -34,7 +35,6 @@ class Resampler:
             raise NavigatorError(f"an interval needs a task and 100 resamples at least, not {tasks} and {resamples}")
         self.tasks, self.resamples, self.seed = tasks, resamples, seed
         self._rows = max(1, _CELLS // tasks)
-        self._kept: list[Floats] = []
 
     def means(self, *columns: Floats) -> Floats:
         """Mean of each column, shape (m,), in every draw: (resamples, columns); NaN entries are left out of the mean.
@@ -44,19 +44,16 @@ class Resampler:
         table = np.stack([np.asarray(column, dtype=float) for column in columns], axis=1)
         known = np.isfinite(table)
         values, weights = np.where(known, table, 0.0), known.astype(float)
+        draws = self._kept if self._rows >= self.resamples else self._draws()
         with np.errstate(invalid="ignore"):
-            return np.concatenate([(counts @ values) / (counts @ weights) for counts in self._draws()])
+            return np.concatenate([(counts @ values) / (counts @ weights) for counts in draws])
 
-    def _draws(self) -> Iterable[Floats]:
+    @cached_property
+    def _kept(self) -> list[Floats]:
+        return list(self._draws())
+
+    def _draws(self) -> Iterator[Floats]:
         """How often each task is in each draw, in parts of shape (rows, m)."""
-        if self._kept:
-            return self._kept
-        if self._rows >= self.resamples:
-            self._kept = list(self._drawn())
-            return self._kept
-        return self._drawn()
-
-    def _drawn(self) -> Iterator[Floats]:
         generator = np.random.default_rng(self.seed)
         for start in range(0, self.resamples, self._rows):
             rows = min(self._rows, self.resamples - start)

@@ -34,43 +34,37 @@ class Predictions:
     weight: Floats
 
     @classmethod
-    def of(cls, rollout: Rollout, cost_weight: float) -> Predictions | None:
+    def of(cls, rollouts: Sequence[Rollout], cost_weight: float) -> Predictions | None:
         """The predictions of a policy whose values hold for `cost_weight`; None where it gives no values."""
-        arrays = rollout.arrays
-        stops = (rollout.decided[:, arrays.terminal] > 0) & np.isfinite(rollout.predicted)
-        cut = arrays.ended & (rollout.visits > 0) & (arrays.parent >= 0)
-        cut &= np.isfinite(rollout.predicted[arrays.parent])  # -1 for a root, which was left out above
-        paid = np.where(cut, arrays.cost, 0.0) + arrays.stop_cost
-        last = np.where(cut, rollout.predicted[arrays.parent], rollout.predicted)
-        places = np.flatnonzero(stops | cut)
-        if not len(places):
-            return None
-        weight = np.where(cut, rollout.visits, rollout.decided[:, arrays.terminal])
-        predicted = np.clip(last + cost_weight * paid, 0.0, 1.0)
-        return cls(predicted[places], arrays.score[places], weight[places])
-
-    @classmethod
-    def together(cls, parts: Sequence[Predictions | None]) -> Predictions | None:
-        """All predictions of several rollouts; None where there are none."""
-        known = [part for part in parts if part is not None]
-        if not known:
-            return None
-        columns = (np.concatenate([getattr(p, n) for p in known]) for n in ("predicted", "observed", "weight"))
-        return cls(*columns)
+        columns = np.concatenate([_predictions(one, cost_weight) for one in rollouts], axis=1)
+        return cls(*columns) if columns.size else None
 
 
-def calibrate(predictions: Predictions, bins: int = BINS) -> Calibration:
+def _predictions(rollout: Rollout, cost_weight: float) -> Floats:
+    """Prediction, result and weight of each last decision of a rollout, (3, k)."""
+    arrays = rollout.arrays
+    stops = (rollout.decided[:, arrays.terminal] > 0) & np.isfinite(rollout.predicted)
+    cut = arrays.ended & (rollout.visits > 0) & (arrays.parent >= 0)
+    cut &= np.isfinite(rollout.predicted[arrays.parent])  # -1 for a root, which was left out above
+    paid = np.where(cut, arrays.cost, 0.0) + arrays.stop_cost
+    last = np.where(cut, rollout.predicted[arrays.parent], rollout.predicted)
+    predicted = np.clip(last + cost_weight * paid, 0.0, 1.0)
+    weight = np.where(cut, rollout.visits, rollout.decided[:, arrays.terminal])
+    return np.stack([predicted, arrays.score, weight])[:, stops | cut]
+
+
+def calibrate(predictions: Predictions) -> Calibration:
     """Bins predictions by their size and compares them with the results."""
-    number = np.minimum((predictions.predicted * bins).astype(np.int64), bins - 1)
+    bin_of = np.minimum((predictions.predicted * BINS).astype(np.int64), BINS - 1)
     total = float(predictions.weight.sum())
-    found, error = [], 0.0
-    for place in range(bins):
-        weight = np.where(number == place, predictions.weight, 0.0)
+    filled, error = [], 0.0
+    for place in range(BINS):
+        weight = np.where(bin_of == place, predictions.weight, 0.0)
         here = float(weight.sum())
         if here > 0:
             predicted = float((weight * predictions.predicted).sum()) / here
             observed = float((weight * predictions.observed).sum()) / here
-            found.append(Bin(predicted=predicted, observed=observed, n=round(here)))
+            filled.append(Bin(predicted=predicted, observed=observed, n=round(here)))
             error += here * abs(predicted - observed)
     brier = float((predictions.weight * (predictions.predicted - predictions.observed) ** 2).sum()) / total
-    return Calibration(bins=tuple(found), ece=error / total, brier=brier, n=round(total))
+    return Calibration(bins=tuple(filled), ece=error / total, brier=brier, n=round(total))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Literal, Self
 
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
@@ -12,7 +12,7 @@ from pilotage.navigator.evaluation.folds import Fold
 from pilotage.navigator.evaluation.trainings import Training, Trainings
 from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.policies.learned import LearnedPolicy
-from pilotage.navigator.policies.policy import FixedPolicy, Policy
+from pilotage.navigator.policies.policy import FixedPolicy, Policy, RandomPolicy
 from pilotage.navigator.policies.provenance import Provenance, provenance
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 from pilotage.navigator.training.algorithms.linear import fit_linear
@@ -24,45 +24,20 @@ from pilotage.navigator.values.rollout import Rollout, by_policy, rollout
 from pilotage.navigator.values.sequences import MIN_COVERAGE, best_fixed, best_fixed_by_family
 
 Kind = Literal["baseline", "learned", "oracle"]
-
-VALIDATION = {"train": 0.8, "validation": 0.2}
-"""How the tasks to learn from are split for what chooses its moment of training by validation."""
-
-
-class CandidatePolicy(Protocol):
-    """Implement this to take part in an evaluation.
-
-    Attributes:
-        name: for reports; unique.
-        kind: what it is to a reader.
-        about: one sentence: how it is made.
-        seeds: seeds of its trainings, each judged by itself; `(0,)` for what draws nothing while it learns.
-        cost_weight: that its values are for; None where it gives none.
-    """
-
-    @property
-    def name(self) -> str: ...  # noqa: D102 (told above)
-    @property
-    def kind(self) -> Kind: ...  # noqa: D102
-    @property
-    def about(self) -> str: ...  # noqa: D102
-    @property
-    def seeds(self) -> tuple[int, ...]: ...  # noqa: D102
-    @property
-    def cost_weight(self) -> float | None: ...  # noqa: D102
-
-    def needs(self, fold: Fold) -> Sequence[Training]:
-        """Networks that have to be trained for a fold; they may be trained at once."""
-        ...
-
-    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
-        """What it does on the tasks of the fold."""
-        ...
+Keep = Literal["each", "best", "ensemble"]
 
 
 @dataclass(frozen=True)
-class BaseCandidate:
-    """What most candidate policies share."""
+class CandidatePolicy:
+    """A policy that takes part in an evaluation; subclasses say what it does.
+
+    Attributes:
+        name: for reports; unique.
+        cost_weight: that its values are for; None where it gives none.
+        kind: what it is to a reader.
+        about: one sentence: how it is made.
+        seeds: seeds of its trainings, each judged by itself; `(0,)` for what draws nothing while it learns.
+    """
 
     name: str
     cost_weight: float | None = None
@@ -71,17 +46,34 @@ class BaseCandidate:
     seeds: tuple[int, ...] = (0,)
 
     def needs(self, fold: Fold) -> Sequence[Training]:
-        """Nothing."""
+        """Networks that have to be trained for a fold; they may be trained at once."""
         return ()
+
+    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
+        """What it does on the tasks of the fold."""
+        raise NotImplementedError
+
+    def at(self, effort: float, retrain: bool) -> Self | None:
+        """The same at another setting; None where it has none, or would have to be trained anew and must not."""
+        return None
+
+    @property
+    def learned_from(self) -> Provenance:
+        """What a given policy, or the one that this one follows, has learned from; nothing of what is made here."""
+        return Provenance()
+
+    def is_transferable(self, asked: bool = False) -> bool:
+        """Whether it learns or looks. A trained policy (or one that `asked` one) has tasks of its own."""
+        return True
 
 
 @dataclass(frozen=True)
-class ExistingPolicy(BaseCandidate):
+class ExistingPolicy(CandidatePolicy):
     """A policy that is there already.
 
     Attributes:
-        policy: the policy, or one for each task of the fold.
-        strict: judge it on what it wants, recorded or not.
+        policy: the policy.
+        strict: judge it on what it prefers, recorded or not.
     """
 
     policy: Policy | None = None
@@ -92,77 +84,103 @@ class ExistingPolicy(BaseCandidate):
         assert self.policy is not None
         return rollout(fold.judged, by_policy(self.policy, fold.judged), strict=self.strict)
 
+    def at(self, effort: float, retrain: bool) -> Self | None:
+        """A network with an effort input can be set."""
+        if not isinstance(self.policy, LearnedPolicy) or not self.policy.dial:
+            return None
+        moved = self.policy.with_effort(effort)
+        return replace(self, policy=moved, cost_weight=moved.cost_weight)
 
-@dataclass(frozen=True)
-class BestFixed(BaseCandidate):
-    """The one sequence that is worth most on the tasks to learn from, at the cost weight."""
+    @property
+    def learned_from(self) -> Provenance:
+        """As far as a look at it tells."""
+        return provenance(self.policy)
 
-    weight: float = 0.1
-
-    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
-        """The sequence of the other folds."""
-        learned = fold.learned
-        best = best_fixed(learned, self.weight, MIN_COVERAGE)
-        policy = sequence(best.blocks, learned.actions, learned.observations)
-        return rollout(fold.judged, by_policy(policy, fold.judged), strict=True)
-
-
-@dataclass(frozen=True)
-class BestFixedPerFamily(BaseCandidate):
-    """The best sequence of each family, told the family of a task; the best one of all for a family never seen."""
-
-    weight: float = 0.1
-
-    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
-        """Each task by the sequence of its family."""
-        learned = fold.learned
-        overall = best_fixed(learned, self.weight, MIN_COVERAGE).blocks
-        known = {f: one.blocks for f, one in best_fixed_by_family(learned, self.weight, MIN_COVERAGE).items()}
-        policies = {
-            blocks: sequence(blocks, learned.actions, learned.observations) for blocks in {overall, *known.values()}
-        }
-        chosen = [policies[known.get(family, overall)] for family in fold.judged.families]
-        return rollout(fold.judged, by_policy(chosen, fold.judged), strict=True)
+    def is_transferable(self, asked: bool = False) -> bool:
+        """Neither a sequence nor chance looks."""
+        return not (self.strict or asked or isinstance(self.policy, RandomPolicy) or self.learned_from.is_learned)
 
 
 @dataclass(frozen=True)
-class Oracle(BaseCandidate):
-    """The best choice everywhere, in sight of every score."""
+class FrequencyMatched(ExistingPolicy):
+    """Random, with as many of each block as another candidate policy runs; `record` makes its policy.
 
-    weight: float = 0.1
+    Attributes:
+        of: the other candidate policy.
+    """
 
-    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
-        """As the exact values say."""
-        return exact_values(fold.judged, self.weight).best_rollout
+    of: CandidatePolicy = field(kw_only=True)
 
+    @property
+    def learned_from(self) -> Provenance:
+        """What the one that it follows has learned from."""
+        return self.of.learned_from
 
-@dataclass(frozen=True)
-class Nearest(BaseCandidate):
-    """Nearest neighbours among the tasks to learn from."""
-
-    weight: float = 0.1
-
-    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
-        """As similar recorded states say."""
-        return rollout(fold.judged, by_policy(fit_nearest(fold.training, cost_weight=self.weight), fold.judged))
+    def is_transferable(self, asked: bool = False) -> bool:
+        """It learns nothing."""
+        return False
 
 
 @dataclass(frozen=True)
-class Linear(BaseCandidate):
-    """Values linear in the features; `effort` None where it has no dial."""
+class Fitted(CandidatePolicy):
+    """A policy that is made in a moment from the tasks to learn from.
+
+    Attributes:
+        weight: the cost weight that it is made for.
+        effort: where an effort input stands; None where there is none.
+        follow: what the policy of a fold, a cost weight and an effort does.
+    """
 
     weight: float = 0.1
     effort: float | None = None
+    follow: Callable[[Fold, float, float | None], Rollout] = field(kw_only=True)
 
     def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
-        """As the regression says."""
-        policy = fit_linear(fold.training, cost_weight=self.weight, effort_input=self.effort is not None)
-        policy = policy if self.effort is None else policy.with_effort(self.effort)
-        return rollout(fold.judged, by_policy(policy, fold.judged))
+        """As the other folds teach."""
+        return self.follow(fold, self.weight, self.effort)
+
+    def at(self, effort: float, retrain: bool) -> Self:
+        """Its effort input set, or made anew for another cost weight."""
+        weight = CostWeighting().weight(effort)
+        moved = replace(self, cost_weight=None if self.cost_weight is None else weight)
+        return replace(moved, weight=weight) if self.effort is None else replace(moved, effort=effort)
+
+
+def best_fixed_sequence(fold: Fold, weight: float, effort: float | None) -> Rollout:
+    """The one sequence that is worth most on the tasks to learn from."""
+    best = best_fixed(fold.learned, weight, MIN_COVERAGE)
+    policy = sequence(best.blocks, fold.learned.actions, fold.learned.observations)
+    return rollout(fold.judged, by_policy(policy, fold.judged), strict=True)
+
+
+def best_fixed_per_family(fold: Fold, weight: float, effort: float | None) -> Rollout:
+    """The best sequence of each family, given the family of a task; the best one of all for a family never seen."""
+    learned = fold.learned
+    overall = best_fixed(learned, weight, MIN_COVERAGE).blocks
+    known = {family: one.blocks for family, one in best_fixed_by_family(learned, weight, MIN_COVERAGE).items()}
+    chosen = [known.get(family, overall) for family in fold.judged.families]
+    policies = {blocks: sequence(blocks, learned.actions, learned.observations) for blocks in set(chosen)}
+    return rollout(fold.judged, by_policy([policies[blocks] for blocks in chosen], fold.judged), strict=True)
+
+
+def oracle(fold: Fold, weight: float, effort: float | None) -> Rollout:
+    """The best choice everywhere, in sight of every score."""
+    return exact_values(fold.judged, weight).best_rollout
+
+
+def nearest(fold: Fold, weight: float, effort: float | None) -> Rollout:
+    """Nearest neighbours among the tasks to learn from."""
+    return rollout(fold.judged, by_policy(fit_nearest(fold.training, cost_weight=weight), fold.judged))
+
+
+def linear(fold: Fold, weight: float, effort: float | None) -> Rollout:
+    """Values linear in the features; with an effort input unless `effort` is None."""
+    policy = fit_linear(fold.training, cost_weight=weight, effort_input=effort is not None)
+    return rollout(fold.judged, by_policy(policy if effort is None else policy.with_effort(effort), fold.judged))
 
 
 @dataclass(frozen=True)
-class Trained(BaseCandidate):
+class Trained(CandidatePolicy):
     """Networks trained by one of `pilotage.navigator.training.train`'s algorithms.
 
     Attributes:
@@ -170,11 +188,11 @@ class Trained(BaseCandidate):
         keep: `each` judges every seed by itself; `best` keeps the one that scores best on validation tasks, `ensemble`
             the mean of all, as `pilotage train` does.
         trained_seeds: seeds of the trainings.
-        effort: where to set the dial; None where there is none.
+        effort: where the effort input stands; None where there is none.
     """
 
     plan: Plan = field(default_factory=Plan)
-    keep: Literal["each", "best", "ensemble"] = "each"
+    keep: Keep = "each"
     trained_seeds: tuple[int, ...] = (0,)
     effort: float | None = None
 
@@ -182,21 +200,25 @@ class Trained(BaseCandidate):
         """One training for each seed."""
         return [Training.of(fold.training, self.plan, seed) for seed in self.trained_seeds]
 
-    def policy(self, fold: Fold, seed: int, trainings: Trainings) -> LearnedPolicy:
-        """The policy that is judged on a fold."""
-        if self.keep == "each":
-            chosen = trainings.policy(Training.of(fold.training, self.plan, seed))
-        else:
-            networks = [trainings.policy(one) for one in self.needs(fold)]
-            chosen = max(networks, key=validation_reward)
-            if self.keep == "ensemble":
-                layers = mean_network([network.layers for network in networks])
-                chosen = LearnedPolicy(chosen.header, layers, chosen.scaling)
-        return chosen if self.effort is None else chosen.with_effort(self.effort)
-
     def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
         """As the network says."""
-        return rollout(fold.judged, by_policy(self.policy(fold, seed, trainings), fold.judged))
+        if self.keep == "each":
+            policy = trainings.policy(Training.of(fold.training, self.plan, seed))
+        else:
+            networks = [trainings.policy(one) for one in self.needs(fold)]
+            policy = max(networks, key=validation_reward)
+            if self.keep == "ensemble":
+                layers = mean_network([network.layers for network in networks])
+                policy = LearnedPolicy(policy.header, layers, policy.scaling)
+        policy = policy if self.effort is None else policy.with_effort(self.effort)
+        return rollout(fold.judged, by_policy(policy, fold.judged))
+
+    def at(self, effort: float, retrain: bool) -> Self | None:
+        """Its effort input set, or trained anew for another cost weight."""
+        weight = CostWeighting().weight(effort)
+        if self.effort is not None:
+            return replace(self, effort=effort, cost_weight=weight)
+        return replace(self, plan=replace(self.plan, cost_weight=weight), cost_weight=weight) if retrain else None
 
 
 def validation_reward(policy: LearnedPolicy) -> tuple[float, float]:
@@ -212,49 +234,17 @@ def sequence(blocks: Sequence[str], actions: ActionSpec, observations: Observati
     return FixedPolicy([*kept, actions.terminal], actions, observations)
 
 
-def at_effort(candidate: CandidatePolicy, effort: float) -> CandidatePolicy | None:
-    """The same candidate policy with its dial elsewhere; None where it has none."""
-    weight = CostWeighting().weight(effort)
-    if isinstance(candidate, Linear | Trained) and candidate.effort is not None:
-        return replace(candidate, effort=effort, cost_weight=weight)
-    if isinstance(candidate, ExistingPolicy) and isinstance(candidate.policy, LearnedPolicy) and candidate.policy.dial:
-        moved = candidate.policy.with_effort(effort)
-        return replace(candidate, policy=moved, cost_weight=moved.cost_weight)
-    return None
-
-
-def at_weight(candidate: CandidatePolicy, weight: float) -> CandidatePolicy | None:
-    """The same candidate policy made anew for another cost weight; None where it does not depend on one."""
-    if isinstance(candidate, BestFixed | BestFixedPerFamily | Oracle | Nearest):
-        known = None if candidate.cost_weight is None else weight
-        return replace(candidate, weight=weight, cost_weight=known)
-    if isinstance(candidate, Linear) and candidate.effort is None:
-        return replace(candidate, weight=weight, cost_weight=weight)
-    if isinstance(candidate, Trained) and candidate.effort is None:
-        return replace(candidate, plan=replace(candidate.plan, cost_weight=weight), cost_weight=weight)
-    return None
-
-
-def learned_from(candidate: CandidatePolicy) -> Provenance:
-    """What a given policy, or the one that a candidate follows, has learned from; nothing of what is made here."""
-    followed = getattr(candidate, "of", None)
-    if followed is not None:
-        return learned_from(followed)
-    return provenance(candidate.policy) if isinstance(candidate, ExistingPolicy) else Provenance()
-
-
 def judgeable(bank: Bank, candidates: Sequence[CandidatePolicy]) -> set[str]:
     """Tasks of the bank that no given policy was trained on, as far as a look at the policies tells.
 
     Raises:
         PolicyError: there is none, or a policy does not say which those are; the text names it.
     """
-    for one in candidates:
-        require_known_tasks(one.name, learned_from(one))
-    kept = set(bank.tasks)
-    trained = {one.name: found for one in candidates if (found := bank.among(learned_from(one).tasks))}
-    for tasks in trained.values():
-        kept -= tasks
+    learned = {one.name: one.learned_from for one in candidates}
+    for name, of in learned.items():
+        require_known_tasks(name, of)
+    trained = {name: tasks for name, of in learned.items() if (tasks := bank.among(of.tasks))}
+    kept = set(bank.tasks).difference(*trained.values())
     if not kept:
         several = len(trained) > 1
         who = f"together, {' and '.join(trained)} were" if several else f"{next(iter(trained))} was"

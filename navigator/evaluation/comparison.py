@@ -1,18 +1,19 @@
-"""Comparison of two policies on the same tasks: difference, cost, exact tests, and how much of the possible is won."""
+"""Comparison of policies on the same tasks, those of the evaluation or others: difference, cost, and exact tests."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from pilotage.common.statistics import holm, mcnemar_exact, sign_flip
 from pilotage.navigator.bank.arrays import Floats
 from pilotage.navigator.evaluation.bootstrap import Interval, Resampler, interval
-from pilotage.navigator.evaluation.candidates import BestFixed
 from pilotage.navigator.evaluation.records import Record
-from pilotage.navigator.evaluation.schema import Comparison
+from pilotage.navigator.evaluation.schema import BEST_FIXED, Comparison, Transfer
 
+Target = Literal["family", "bank"]
 _SAME = 1e-9
 
 
@@ -28,11 +29,11 @@ def compare(
     A pair without a task that the bank can tell of for both is left out.
     """
     others = [one for one in records if one.name != against.name and one.candidate.kind != "oracle"]
-    found = [
+    pairs = [
         _compare(one, against, resampler, cost_weight, oracle) for one in others if (one.known & against.known).any()
     ]
-    adjusted = holm({one.policy: one.mcnemar_p or 0.0 for one in found})
-    return [one.model_copy(update={"holm_p": adjusted[one.policy]}) for one in found]
+    adjusted = holm({pair.policy: pair.mcnemar_p or 0.0 for pair in pairs})
+    return [pair.model_copy(update={"holm_p": adjusted[pair.policy]}) for pair in pairs]
 
 
 def _compare(one: Record, other: Record, resampler: Resampler, cost_weight: float, oracle: Record | None) -> Comparison:
@@ -65,12 +66,47 @@ def _compare(one: Record, other: Record, resampler: Resampler, cost_weight: floa
 def _gap(
     worth: Floats, other: Record, oracle: Record | None, resampler: Resampler, cost_weight: float
 ) -> tuple[float | None, Interval | None]:
-    if oracle is None or not isinstance(other.candidate, BestFixed):
+    if oracle is None or other.name != BEST_FIXED:
         return None, None
     whole = np.where(np.isfinite(worth), oracle.value(cost_weight) - other.value(cost_weight), np.nan)
     if np.nanmean(whole) <= _SAME:
         return None, None
     draws = resampler.means(worth, whole)
-    shares = np.where(draws[:, 1] > _SAME, draws[:, 0] / np.maximum(draws[:, 1], _SAME), np.nan)
-    low, high = interval(shares)
+    low, high = interval(np.where(draws[:, 1] > _SAME, draws[:, 0] / np.maximum(draws[:, 1], _SAME), np.nan))
     return float(np.nanmean(worth) / np.nanmean(whole)), None if np.isnan(low) else (low, high)
+
+
+def transfer(records: Sequence[Record], kind: Target, held_out: str, resamples: int, seed: int) -> list[Transfer]:
+    """Policies on what none of them was trained on, against the best fixed sequence, whose record is the first.
+
+    Args:
+        records: what they did there; those of which nothing is known are left out, and so are those that turn out to
+            have asked a trained policy, which has tasks of its own.
+        kind: whether families or a bank were held out.
+        held_out: which.
+        resamples: draws of the bootstrap.
+        seed: of these draws.
+    """
+    base, *others = records
+    resampler = Resampler(len(base.tasks), resamples, seed)
+    rows = []
+    for one in others:
+        common = one.known & base.known
+        if not common.any() or not one.candidate.is_transferable(one.asked.is_learned):
+            continue
+        gain = np.where(common, one.score - base.score, np.nan)
+        rows.append(
+            Transfer(
+                policy=one.name,
+                kind=kind,
+                held_out=held_out,
+                tasks=int(common.sum()),
+                accuracy=float(one.score[common].mean()),
+                cost=float(one.paid[common].mean()),
+                best_fixed_accuracy=float(base.score[common].mean()),
+                best_fixed_cost=float(base.paid[common].mean()),
+                difference=float(np.nanmean(gain)),
+                interval=resampler.mean(gain),
+            )
+        )
+    return rows

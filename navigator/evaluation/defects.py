@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pilotage.navigator.bank.bank import Bank
-from pilotage.navigator.evaluation.candidates import ExistingPolicy, learned_from
+from pilotage.navigator.evaluation.candidates import ExistingPolicy
 from pilotage.navigator.evaluation.records import Record
 from pilotage.navigator.evaluation.schema import PolicyFigures
-from pilotage.navigator.policies.provenance import Provenance
 
 FEW_TASKS = 470
 """Tasks that show a difference of 5 points with a power of 80%, for policies that disagree on 15 tasks in 100."""
@@ -16,7 +15,7 @@ FEW_TASKS = 470
 OFF_SUPPORT = 0.05
 
 
-def defects(bank: Bank, records: Sequence[Record], found: Sequence[PolicyFigures]) -> list[str]:
+def defects(bank: Bank, records: Sequence[Record], figures: Sequence[PolicyFigures]) -> list[str]:
     """What is wrong or weak with an evaluation; empty where nothing is known."""
     sentences = []
     judged = len(records[0].tasks)
@@ -41,7 +40,7 @@ def defects(bank: Bank, records: Sequence[Record], found: Sequence[PolicyFigures
             f"{judged} tasks show differences in accuracy of about {points:.0f} points or more; smaller ones may be "
             "there and not be seen."
         )
-    for one in found:
+    for one in figures:
         if one.coverage == 0:
             sentences.append(f"{one.name}: the bank recorded none of its routes to the end, so nothing is known of it.")
         elif one.coverage < 1:
@@ -55,9 +54,9 @@ def defects(bank: Bank, records: Sequence[Record], found: Sequence[PolicyFigures
                 "was judged by its next choice."
             )
     for record in records:
-        learned = learned_from(record.candidate) | (
-            record.asked if isinstance(record.candidate, ExistingPolicy) else Provenance()
-        )
+        learned = record.candidate.learned_from
+        if isinstance(record.candidate, ExistingPolicy):
+            learned |= record.asked
         if own := len(record.own | bank.among(learned.tasks) & set(record.tasks)):
             sentences.append(
                 f"{record.name} was trained on {own} of the judged tasks: its figures are in-sample, too good to be "

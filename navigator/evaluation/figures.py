@@ -54,8 +54,7 @@ def figures(one: Record, resampler: Resampler, cost_weight: float, actions: Acti
         unrecorded=float(one.off_support[known].sum() / decisions) if decisions > 0 else 0.0,
         seeds=tuple(
             SeedScore(seed=seed, accuracy=mean_of_known(one.correct[place]), cost=mean_of_known(one.cost[place]))
-            for place, seed in enumerate(candidate.seeds)
-            if seeds > 1
+            for place, seed in enumerate(candidate.seeds if seeds > 1 else ())
         ),
         iqm=_iqm(one, cost_weight, resampler) if seeds >= LEAST_SEEDS and some else None,
         calibration=calibrate(one.predictions) if one.predictions is not None else None,
@@ -65,68 +64,57 @@ def figures(one: Record, resampler: Resampler, cost_weight: float, actions: Acti
 
 def families(records: Sequence[Record]) -> list[FamilyPart]:
     """Accuracy and cost of every policy in every family."""
-    found = []
-    names = np.array(records[0].families)
+    names, parts = np.array(records[0].families), []
     for family in sorted(set(records[0].families)):
         here = names == family
         scores = {
             one.name: Score(accuracy=mean_of_known(one.score[here]), cost=mean_of_known(one.paid[here]))
             for one in records
         }
-        found.append(FamilyPart(family=family, tasks=int(here.sum()), policies=scores))
-    return found
+        parts.append(FamilyPart(family=family, tasks=int(here.sum()), policies=scores))
+    return parts
 
 
 def routes(records: Sequence[Record], actions: ActionSpec) -> list[Routes]:
     """How often one block follows another, in all tasks (family None) and in each family."""
-    found = []
-    for one in records:
-        names = np.array(one.families)
-        for family in (None, *sorted(set(one.families))):
-            chosen = one.known & (np.ones(len(names), dtype=np.bool_) if family is None else names == family)
-            if chosen.any():
-                found.append(Routes(policy=one.name, family=family, edges=_edges(one.edges[chosen], actions)))
-    return found
-
-
-def _edges(edges: Floats, actions: ActionSpec) -> tuple[Edge, ...]:
-    mean = edges.mean(axis=0)
     labels = ("start", *actions.names)
-    return tuple(
-        Edge(source=labels[before], to=actions.names[after], share=float(mean[before, after]))
-        for before, after in np.argwhere(mean > 0).tolist()
-    )
+    parts = []
+    for one in records:
+        for family in (None, *sorted(set(one.families))):
+            chosen = one.known if family is None else one.known & (np.array(one.families) == family)
+            if chosen.any():
+                mean = one.edges[chosen].mean(axis=0)
+                edges = tuple(
+                    Edge(source=labels[before], to=actions.names[after], share=float(mean[before, after]))
+                    for before, after in np.argwhere(mean > 0).tolist()
+                )
+                parts.append(Routes(policy=one.name, family=family, edges=edges))
+    return parts
 
 
 def curves(records: Sequence[Record], folds: Sequence[Fold], trainings: Trainings) -> list[Curve]:
     """What each seed of a trained policy scored on its validation tasks as training went on, mean over folds."""
-    found = []
+    parts = []
     for one in records:
         if not isinstance(one.candidate, Trained):
             continue
         by_fold = [one.candidate.needs(fold) for fold in folds]
         for place, seed in enumerate(one.candidate.trained_seeds):
             cards = [trainings.policy(needed[place]).header.card["seeds"][0]["curve"] for needed in by_fold]
-            columns = {name: np.mean([[point[name] for point in c] for c in cards], axis=0) for name in cards[0][0]}
-            found.append(
-                Curve(
-                    policy=one.name,
-                    seed=seed,
-                    steps=columns["step"].tolist(),
-                    accuracy=columns["accuracy"].tolist(),
-                    cost=columns["cost"].tolist(),
-                    value=columns["reward"].tolist(),
-                )
-            )
-    return found
+            columns = {
+                name: np.mean([[point[of] for point in card] for card in cards], axis=0).tolist()
+                for name, of in (("steps", "step"), ("accuracy", "accuracy"), ("cost", "cost"), ("value", "reward"))
+            }
+            parts.append(Curve(policy=one.name, seed=seed, **columns))
+    return parts
 
 
 def outcomes(records: Sequence[Record]) -> Mapping[str, Mapping[str, tuple[float, float]]]:
     """Expected score and cost of each policy on each task."""
     return {
         one.name: {
-            task: (float(score), float(cost))
-            for task, score, cost in zip(one.tasks, one.score, one.paid, strict=True)
+            task: (score, cost)
+            for task, score, cost in zip(one.tasks, one.score.tolist(), one.paid.tolist(), strict=True)
             if np.isfinite(score)
         }
         for one in records
@@ -136,13 +124,9 @@ def outcomes(records: Sequence[Record]) -> Mapping[str, Mapping[str, tuple[float
 def _iqm(one: Record, cost_weight: float, resampler: Resampler) -> MiddleMean:
     correct, cost, fold = one.correct[:, one.known], one.cost[:, one.known], one.fold[one.known]
 
-    def spread(scores: Floats) -> Interval:
-        return runs_interval(scores, fold, resamples=min(resampler.resamples, 2000), seed=resampler.seed)
+    def middle(scores: Floats) -> tuple[float, Interval]:
+        spread = runs_interval(scores, fold, resamples=min(resampler.resamples, 2000), seed=resampler.seed)
+        return interquartile_mean(scores), spread
 
-    value = correct - cost_weight * cost
-    return MiddleMean(
-        accuracy=interquartile_mean(correct),
-        interval=spread(correct),
-        value=interquartile_mean(value),
-        value_interval=spread(value),
-    )
+    (accuracy, interval), (value, value_interval) = middle(correct), middle(correct - cost_weight * cost)
+    return MiddleMean(accuracy=accuracy, interval=interval, value=value, value_interval=value_interval)

@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pilotage.navigator.bank.arrays import BankArrays
+import numpy as np
+
+from pilotage.navigator.bank.arrays import Floats
 from pilotage.navigator.evaluation.bootstrap import Resampler
-from pilotage.navigator.evaluation.candidates import (
-    CandidatePolicy,
-    ExistingPolicy,
-    Trained,
-    at_effort,
-    at_weight,
-    sequence,
-)
+from pilotage.navigator.evaluation.candidates import CandidatePolicy
 from pilotage.navigator.evaluation.folds import Fold
-from pilotage.navigator.evaluation.records import Notify, Record, record
+from pilotage.navigator.evaluation.records import Record
 from pilotage.navigator.evaluation.schema import Line, Point
-from pilotage.navigator.evaluation.trainings import Trainings
 from pilotage.navigator.policies.inputs import CostWeighting
-from pilotage.navigator.values.sequences import recorded_sequences
+from pilotage.navigator.values.rollout import mean_of_known
+from pilotage.navigator.values.sequences import fixed_sequence, recorded_sequences
 
 
 def variants(
@@ -30,77 +25,57 @@ def variants(
 
     Args:
         candidates: whose settings to vary.
-        efforts: 0 to 1; a candidate policy without a dial is made anew for the cost weight that an effort stands for.
-        retrain: whether networks without a dial are trained anew for every weight, too.
+        efforts: 0 to 1; one without an effort input is made anew for the cost weight that an effort stands for.
+        retrain: whether networks without an effort input are trained anew for every weight, too.
     """
-    found = []
-    for candidate in candidates:
-        if isinstance(candidate, Trained) and candidate.effort is None and not retrain:
-            continue
-        for effort in sorted(efforts):
-            moved = at_effort(candidate, effort) or at_weight(candidate, CostWeighting().weight(effort))
-            if moved is not None:
-                found.append((effort, replace(moved, name=f"{candidate.name} @ {effort:g}")))  # type: ignore[type-var]
-    return found
+    return [
+        (effort, replace(moved, name=f"{candidate.name} @ {effort:g}"))
+        for candidate in candidates
+        for effort in sorted(efforts)
+        if (moved := candidate.at(effort, retrain)) is not None
+    ]
 
 
-def lines(
-    candidates: Sequence[CandidatePolicy],
-    settings: Sequence[tuple[float, CandidatePolicy]],
-    folds: Sequence[Fold],
-    trainings: Trainings,
-    resampler: Resampler,
-    notify: Notify | None = None,
-) -> list[Line]:
-    """The line of every candidate policy that has settings, as `variants` gave them."""
-    records = record([one for _, one in settings], folds, trainings, notify)
-    found = []
-    for candidate in candidates:
-        points = [
-            point(one, resampler, effort, CostWeighting().weight(effort))
-            for (effort, _), one in zip(settings, records, strict=True)
-            if one.name.rpartition(" @ ")[0] == candidate.name and one.known.any()
-        ]
-        if points:
-            found.append(Line(policy=candidate.name, points=tuple(points)))
-    return found
+def lines(efforts: Sequence[float], records: Sequence[Record], resampler: Resampler) -> list[Line]:
+    """A line for every candidate policy that has settings, from the efforts and records of its `variants`."""
+    points: dict[str, list[Point]] = {}
+    for effort, one in zip(efforts, records, strict=True):
+        if one.known.any():
+            placed = _point(one.score, one.paid, resampler, effort, CostWeighting().weight(effort))
+            points.setdefault(one.name.rpartition(" @ ")[0], []).append(placed)
+    return [Line(policy=name, points=tuple(of)) for name, of in points.items()]
 
 
-def point(one: Record, resampler: Resampler, effort: float | None = None, weight: float | None = None) -> Point:
-    """Where a record stands; at least one of its tasks must be known."""
-    score, paid = one.score[one.known], one.paid[one.known]
-    return Point(
-        effort=effort,
-        cost_weight=weight,
-        accuracy=float(score.mean()),
-        accuracy_interval=resampler.accuracy(one.score),
-        cost=float(paid.mean()),
-        cost_interval=resampler.mean(one.paid),
-    )
-
-
-def sequences(
-    folds: Sequence[Fold], trainings: Trainings, resampler: Resampler, notify: Notify | None = None
-) -> list[Line]:
+def sequences(folds: Sequence[Fold], resampler: Resampler) -> list[Line]:
     """The fixed sequences that no other one beats in both accuracy and cost, cheapest first.
 
     They are picked on the very tasks that they are shown on, so they look somewhat better than they are. Only those
     take part that are known on every task: others would stand beside them with the figures of other tasks.
     """
     routes = sorted({route for fold in folds for route in recorded_sequences(fold.judged)}, key=lambda r: (len(r), r))
-    candidates = [_fixed(route, folds[0].judged) for route in routes]
-    known = [one for one in record(candidates, folds, trainings) if one.known.all()]
-    placed = sorted(
-        ((point(one, resampler), one.name) for one in known), key=lambda p: (round(p[0].cost, 12), -p[0].accuracy)
+    placed = []
+    for route in routes:
+        outcomes = [fixed_sequence(fold.judged, route).outcomes for fold in folds]
+        score = np.concatenate([one.correct for one in outcomes])
+        if np.isfinite(score).all():
+            name = "fixed:" + ",".join([*route, folds[0].judged.actions.terminal])
+            placed.append((_point(score, np.concatenate([one.cost for one in outcomes]), resampler), name))
+    best, undominated = -1.0, []
+    for point, name in sorted(placed, key=lambda entry: (round(entry[0].cost, 12), -entry[0].accuracy)):
+        if point.accuracy > best:
+            best = point.accuracy
+            undominated.append(Line(policy=name, points=(point,)))
+    return undominated
+
+
+def _point(
+    score: Floats, cost: Floats, resampler: Resampler, effort: float | None = None, weight: float | None = None
+) -> Point:
+    return Point(
+        effort=effort,
+        cost_weight=weight,
+        accuracy=mean_of_known(score),
+        accuracy_interval=resampler.accuracy(score),
+        cost=mean_of_known(cost),
+        cost_interval=resampler.mean(cost),
     )
-    best, found = -1.0, []
-    for place, name in placed:
-        if place.accuracy > best:
-            best = place.accuracy
-            found.append(Line(policy=name, points=(place,)))
-    return found
-
-
-def _fixed(route: Sequence[str], arrays: BankArrays) -> ExistingPolicy:
-    name = "fixed:" + ",".join([*route, arrays.actions.terminal])
-    return ExistingPolicy(name, policy=sequence(route, arrays.actions, arrays.observations), strict=True)

@@ -9,19 +9,17 @@ from typing import Any
 
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import BankError, PolicyError, SpecMismatch
+from pilotage.navigator.evaluation import candidates
 from pilotage.navigator.evaluation.candidates import (
-    VALIDATION,
-    BestFixed,
-    BestFixedPerFamily,
     CandidatePolicy,
     ExistingPolicy,
-    Linear,
-    Nearest,
-    Oracle,
+    Fitted,
+    FrequencyMatched,
+    Keep,
+    Kind,
     Trained,
     sequence,
 )
-from pilotage.navigator.evaluation.records import FrequencyMatched
 from pilotage.navigator.evaluation.trainings import require_training
 from pilotage.navigator.policies import epsilon as exploring
 from pilotage.navigator.policies import pretrained
@@ -51,6 +49,22 @@ STANDARD = (
     "double-dueling-dqn", FREQUENCY_MATCHED, "oracle",
 )  # fmt: skip
 """What is compared where nothing is named; what a bank has no blocks, features or libraries for is left out."""
+VALIDATION = {"train": 0.8, "validation": 0.2}
+"""How the tasks to learn from are split for what chooses its moment of training by validation."""
+FITTED = {
+    "oracle": (candidates.oracle, "The best choice everywhere, in sight of every score."),
+    "best-fixed": (candidates.best_fixed_sequence, "The one sequence that is worth most on the training tasks."),
+    "best-fixed-per-family": (
+        candidates.best_fixed_per_family,
+        "The sequence that is worth most on the training tasks of the same family; it is told the family.",
+    ),
+    "nearest": (candidates.nearest, "Values of the nearest states of training tasks."),
+    "linear": (candidates.linear, "Values linear in the features, fitted to the training tasks."),
+    "linear:effort": (
+        candidates.linear,
+        "Linear values with the cost weight as an input, fitted once for all weights.",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -88,28 +102,17 @@ def candidate(name: str | Policy, options: CandidateOptions, others: Sequence[Ca
     """
     if not isinstance(name, str):
         return _given(name, name.name, f"{name.name}, as it was given")
-    bank, weight = options.bank, options.cost_weight
+    bank = options.bank
     head, colon, rest = name.partition(":")
     if name.startswith(exploring.PREFIX):
         return _exploring(name, options)
-    if name == "oracle":
-        return Oracle(name, None, "oracle", "The best choice everywhere, in sight of every score.", weight=weight)
-    if name == "best-fixed":
-        about = "The one sequence that is worth most on the training tasks."
-        return BestFixed(name, about=about, weight=weight)
-    if name == "best-fixed-per-family":
-        about = "The sequence that is worth most on the training tasks of the same family; it is told the family."
-        return BestFixedPerFamily(name, about=about, weight=weight)
-    if name == "nearest":
-        return Nearest(name, weight, about="Values of the nearest states of training tasks.", weight=weight)
-    if name in ("linear", "linear:effort"):
-        return _linear(name, weight)
+    if name in FITTED:
+        return _fitted(name, options.cost_weight)
     if head == FREQUENCY_MATCHED:
-        return _frequency_matched(name, rest, options, others)
+        return _frequency_matched(rest, options, others)
     if name == "random":
-        return ExistingPolicy(
-            name, about="Draws among the recorded actions, uniformly.", policy=RandomPolicy(bank.actions)
-        )
+        about = "Draws among the recorded actions, uniformly."
+        return ExistingPolicy(name, about=about, policy=RandomPolicy(bank.actions))
     if name == "rules":
         return ExistingPolicy(name, about="The list of rules that pilotage ships.", policy=_rules(bank))
     if name == "default":
@@ -126,22 +129,10 @@ def candidate(name: str | Policy, options: CandidateOptions, others: Sequence[Ca
     raise PolicyError(f"unknown policy {name!r}; there are {', '.join(KNOWN)}")
 
 
-def standard(options: CandidateOptions) -> tuple[list[CandidatePolicy], list[str]]:
-    """The usual candidate policies, and a sentence for each that the bank or the installation does not allow."""
-    found: list[CandidatePolicy] = []
-    left_out: list[str] = []
-    for name in STANDARD:
-        try:
-            found.append(candidate(name, options, found))
-        except (PolicyError, SpecMismatch) as error:
-            left_out.append(f"{name} is left out: {error}")
-    return found, left_out
-
-
 def _given(policy: Policy, name: str, about: str) -> ExistingPolicy:
-    if isinstance(policy, LearnedPolicy | NearestPolicy):
-        return ExistingPolicy(name, policy.cost_weight, "learned", about, policy=policy)
-    return ExistingPolicy(name, None, "learned" if provenance(policy).is_learned else "baseline", about, policy=policy)
+    weight = policy.cost_weight if isinstance(policy, LearnedPolicy | NearestPolicy) else None
+    kind: Kind = "learned" if provenance(policy).is_learned else "baseline"
+    return ExistingPolicy(name, weight, kind, about, policy=policy)
 
 
 def _rules(bank: Bank) -> RulePolicy:
@@ -158,29 +149,32 @@ def _exploring(name: str, options: CandidateOptions) -> ExistingPolicy:
     if not isinstance(usual, ExistingPolicy) or usual.policy is None:
         raise PolicyError(f"{name!r}: what is made on the folds ({base}) cannot explore; name a policy that is there")
     policy = exploring.EpsilonPolicy(usual.policy, epsilon, options.bank.actions)
-    return _given(
-        policy, exploring.named(epsilon, usual.name), f"Draws {epsilon:.0%} of its decisions, else: {usual.about}"
+    about = f"Draws {epsilon:.0%} of its decisions, else: {usual.about}"
+    return _given(policy, exploring.named(epsilon, usual.name), about)
+
+
+def _fitted(name: str, weight: float) -> Fitted:
+    follow, about = FITTED[name]
+    return Fitted(
+        name,
+        weight if follow in (candidates.nearest, candidates.linear) else None,
+        "oracle" if name == "oracle" else "baseline",
+        about,
+        weight=weight,
+        effort=CostWeighting().effort(weight) if name == "linear:effort" else None,
+        follow=follow,
     )
 
 
-def _linear(name: str, weight: float) -> Linear:
-    if name == "linear":
-        return Linear(name, weight, about="Values linear in the features, fitted to the training tasks.", weight=weight)
-    about = "Linear values with the cost weight as an input, fitted once for all weights."
-    return Linear(name, weight, about=about, weight=weight, effort=CostWeighting().effort(weight))
-
-
-def _frequency_matched(
-    name: str, rest: str, options: CandidateOptions, others: Sequence[CandidatePolicy]
-) -> FrequencyMatched:
-    if rest:
-        of = next((one for one in others if one.name == rest), None) or candidate(rest, options)
+def _frequency_matched(name: str, options: CandidateOptions, others: Sequence[CandidatePolicy]) -> FrequencyMatched:
+    if name:
+        of = next((one for one in others if one.name == name), None) or candidate(name, options)
     else:
         learned = [one for one in others if one.kind == "learned"]
         if not learned:
             raise PolicyError(f"name the policy to match, for example {FREQUENCY_MATCHED}:nearest")
         of = learned[0]
-    if isinstance(of, FrequencyMatched | Oracle):
+    if isinstance(of, FrequencyMatched) or of.kind == "oracle":
         raise PolicyError(f"{FREQUENCY_MATCHED} cannot follow {of.name}: name a policy that decides by itself")
     about = f"Random, with as many of each block as {of.name} runs."
     return FrequencyMatched(f"{FREQUENCY_MATCHED}:{of.name}", about=about, of=of)
@@ -222,30 +216,31 @@ def _file(name: str, options: CandidateOptions) -> ExistingPolicy:
 
 def _trained(name: str, options: CandidateOptions) -> Trained:
     algorithm, *suffixes = name.split(":")
-    keep = [option for option in suffixes if option in ("ensemble", "best")]
-    if set(suffixes) - {"effort", "ensemble", "best"} or len(keep) > 1 or len(set(suffixes)) < len(suffixes):
+    kept: list[Keep] = [option for option in ("ensemble", "best") if option in suffixes]
+    if set(suffixes) - {"effort", "ensemble", "best"} or len(kept) > 1 or len(set(suffixes)) < len(suffixes):
         raise PolicyError(f"{name!r}: behind {algorithm} may stand :effort, and :best or :ensemble")
     require_training()
-    dial, papers = "effort" in suffixes, algorithm == PAPERS
-    settings = {"fractions": VALIDATION, **options.plan, "cost_weight": options.cost_weight, "effort_input": dial}
+    keep, count = kept[0] if kept else "each", len(options.seeds)
+    has_effort, papers = "effort" in suffixes, algorithm == PAPERS
+    settings = {"fractions": VALIDATION, **options.plan, "cost_weight": options.cost_weight, "effort_input": has_effort}
     if papers:
         algorithm = "double-dueling-dqn"
         settings |= {"base": PAPERS, "step_scores": "values", "cost_weight": 0.0}
     plan = Plan(algorithm, **{**settings, "seeds": 1})
-    count = len(options.seeds)
-    how = {"best": f"the best of {count} seeds on validation tasks", "ensemble": f"the mean of {count} seeds"}
-    about = f"{algorithm}{' as RL of Thoughts trains it' if papers else ''}, {plan.length:,} {plan.unit}"
-    about += " on the training tasks"
-    about += ", one network for all cost weights" if dial else ""
-    about += f"; {how[keep[0]]}." if keep else f"; {count} seeds, each judged by itself."
+    seeds = {
+        "each": f"{count} seeds, each judged by itself",
+        "best": f"the best of {count} seeds on validation tasks",
+        "ensemble": f"the mean of {count} seeds",
+    }
     return Trained(
         name,
         None if papers else options.cost_weight,  # its outputs are values of step rewards, not of success
         "learned",
-        about,
-        (0,) if keep else options.seeds,
+        f"{algorithm}{' as RL of Thoughts trains it' if papers else ''}, {plan.length:,} {plan.unit} on the training "
+        f"tasks{', one network for all cost weights' if has_effort else ''}; {seeds[keep]}.",
+        options.seeds if keep == "each" else (0,),
         plan=plan,
-        keep="best" if keep == ["best"] else "ensemble" if keep else "each",
+        keep=keep,
         trained_seeds=options.seeds,
-        effort=CostWeighting().effort(options.cost_weight) if dial else None,
+        effort=CostWeighting().effort(options.cost_weight) if has_effort else None,
     )

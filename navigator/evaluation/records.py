@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from operator import or_
 
 import numpy as np
 
 from pilotage.navigator.bank.arrays import Floats, Integers
-from pilotage.navigator.errors import NavigatorError, PolicyError
+from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.evaluation.calibration import Predictions
-from pilotage.navigator.evaluation.candidates import BaseCandidate, CandidatePolicy, require_known_tasks
+from pilotage.navigator.evaluation.candidates import CandidatePolicy, FrequencyMatched, require_known_tasks
 from pilotage.navigator.evaluation.folds import Fold
 from pilotage.navigator.evaluation.trainings import Trainings
 from pilotage.navigator.policies.frequency_matched import FrequencyMatchedPolicy
 from pilotage.navigator.policies.inputs import COUNTS
 from pilotage.navigator.policies.provenance import Provenance
-from pilotage.navigator.values.rollout import Rollout, by_policy, rollout
+from pilotage.navigator.spaces import ActionMask
+from pilotage.navigator.values.rollout import Rollout
 
 Frequencies = Mapping[tuple[int, ...], tuple[float, ...]]
 Notify = Callable[[str], None]
-"""Told what is being done."""
+"""Called with what is being done."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ class Record:
     off_support: Floats
     predictions: Predictions | None
     frequencies: Frequencies
-    asked: Provenance = Provenance()
-    own: frozenset[str] = frozenset()
+    asked: Provenance
+    own: frozenset[str]
 
     @property
     def name(self) -> str:
@@ -69,40 +70,21 @@ class Record:
     @cached_property
     def score(self) -> Floats:
         """Expected score of each task, mean over seeds, float (m,)."""
-        mean: Floats = self.correct.mean(axis=0)
-        return mean
+        return np.asarray(self.correct.mean(axis=0))
 
     @cached_property
     def paid(self) -> Floats:
         """Expected cost of each task, mean over seeds, float (m,)."""
-        mean: Floats = self.cost.mean(axis=0)
-        return mean
+        return np.asarray(self.cost.mean(axis=0))
 
     def value(self, cost_weight: float) -> Floats:
         """Score less weighted cost, float (m,)."""
         return self.score - cost_weight * self.paid
 
     @cached_property
-    def known(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def known(self) -> ActionMask:
         """Tasks that the bank can tell of, bool (m,)."""
         return np.isfinite(self.score)
-
-
-@dataclass(frozen=True)
-class FrequencyMatched(BaseCandidate):
-    """Random, with as many of each block as another candidate policy runs. It is made from that one's record.
-
-    Attributes:
-        of: the other candidate policy.
-    """
-
-    of: CandidatePolicy | None = None
-
-    def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
-        """Not by itself; `record` makes the policy."""
-        raise NavigatorError(
-            f"{self.name} follows the record of another policy: use pilotage.navigator.evaluation.records"
-        )
 
 
 def record(
@@ -114,55 +96,54 @@ def record(
         NavigatorError: what a candidate policy needs is not there; the text names it.
     """
     done: dict[str, Record] = {}
-    for candidate in candidates:
-        original = candidate.of if isinstance(candidate, FrequencyMatched) else candidate
-        for one in (original, candidate):
-            if one is not None and one.name not in done:
-                if notify is not None:
-                    notify(f"following {one.name}")
-                matched = done[original.name] if isinstance(one, FrequencyMatched) and original is not None else None
-                done[one.name] = _record(one, folds, trainings, matched)
-    return [done[candidate.name] for candidate in candidates]
+
+    def recorded(candidate: CandidatePolicy) -> Record:
+        if candidate.name not in done:
+            if isinstance(candidate, FrequencyMatched):
+                frequencies = recorded(candidate.of).frequencies
+                actions, observations = folds[0].judged.actions, folds[0].judged.observations
+                if not any(name.startswith(COUNTS) for name in observations.names):
+                    raise PolicyError(
+                        f"{candidate.name} needs {COUNTS}<block> features, and the bank's observations have none"
+                    )
+                policy = FrequencyMatchedPolicy(actions, observations, frequencies, 0, candidate.name)
+                candidate = replace(candidate, policy=policy)
+            if notify is not None:
+                notify(f"following {candidate.name}")
+            done[candidate.name] = _record(candidate, folds, trainings)
+        return done[candidate.name]
+
+    return [recorded(candidate) for candidate in candidates]
 
 
-def _record(candidate: CandidatePolicy, folds: Sequence[Fold], trainings: Trainings, matched: Record | None) -> Record:
-    def follow(fold: Fold, seed: int) -> Rollout:
-        if matched is None:
-            return candidate.rollout(fold, seed, trainings)
-        arrays = fold.judged
-        if not any(name.startswith(COUNTS) for name in arrays.observations.names):
-            raise PolicyError(f"{candidate.name} needs {COUNTS}<block> features, and the bank's observations have none")
-        policy = FrequencyMatchedPolicy(arrays.actions, arrays.observations, matched.frequencies, 0, candidate.name)
-        return rollout(arrays, by_policy(policy, arrays))
-
-    rollouts = [[follow(fold, seed) for seed in candidate.seeds] for fold in folds]
-    lost = np.concatenate([np.mean([w.lost for w in by_seed], axis=0) for by_seed in rollouts]) > 0
+def _record(candidate: CandidatePolicy, folds: Sequence[Fold], trainings: Trainings) -> Record:
+    rollouts = [[candidate.rollout(fold, seed, trainings) for seed in candidate.seeds] for fold in folds]
+    every = [one for seeds in rollouts for one in seeds]
 
     def by_seed(name: str) -> Floats:
-        return np.concatenate([[getattr(w.outcomes, name) for w in seeds] for seeds in rollouts], axis=1)
+        return np.concatenate([[getattr(one.outcomes, name) for one in seeds] for seeds in rollouts], axis=1)
 
     def mean(name: str) -> Floats:
-        found = np.concatenate([np.mean([getattr(w, name) for w in seeds], axis=0) for seeds in rollouts])
-        found[lost] = np.nan
-        return found
+        return np.concatenate([np.mean([getattr(one, name) for one in seeds], axis=0) for seeds in rollouts])
 
+    lost = mean("lost") > 0
+    known = {name: mean(name) for name in ("uses", "edges", "off_support")}
+    for values in known.values():
+        values[lost] = np.nan
     weight = candidate.cost_weight
-    every = [w for seeds in rollouts for w in seeds]
     return Record(
-        candidate,
-        tuple(task for fold in folds for task in fold.judged.tasks),
-        tuple(family for fold in folds for family in fold.judged.families),
-        np.concatenate([np.full(len(fold.judged.tasks), number) for number, fold in enumerate(folds)]),
-        by_seed("correct"),
-        by_seed("cost"),
-        by_seed("blocks"),
-        mean("uses"),
-        mean("edges"),
-        mean("off_support"),
-        None if weight is None else Predictions.together([Predictions.of(w, weight) for w in every]),
-        _frequencies(every),
-        reduce(or_, (w.asked for w in every)),
-        frozenset(task for w in every for task in w.arrays.among(w.asked.tasks)),
+        candidate=candidate,
+        tasks=tuple(task for fold in folds for task in fold.judged.tasks),
+        families=tuple(family for fold in folds for family in fold.judged.families),
+        fold=np.repeat(np.arange(len(folds)), [len(fold.judged.tasks) for fold in folds]),
+        correct=by_seed("correct"),
+        cost=by_seed("cost"),
+        blocks=by_seed("blocks"),
+        **known,
+        predictions=None if weight is None else Predictions.of(every, weight),
+        frequencies=_frequencies(every),
+        asked=reduce(or_, (one.asked for one in every)),
+        own=frozenset(task for one in every for task in one.arrays.among(one.asked.tasks)),
     )
 
 
@@ -182,12 +163,8 @@ def _frequencies(rollouts: Sequence[Rollout]) -> Frequencies:
     names = rollouts[0].arrays.observations.names
     places = [place for place, name in enumerate(names) if name.startswith(COUNTS)]
     total: dict[tuple[int, ...], Floats] = {}
-    for one in rollouts:
-        reached = np.flatnonzero(one.decided.sum(axis=1) > 0) if places else ()
-        for state in reached:
-            counts = tuple(int(value) for value in one.arrays.features[state, places])
+    for one in rollouts if places else ():
+        for state in np.flatnonzero(one.decided.sum(axis=1) > 0):
+            counts = tuple(one.arrays.features[state, places].astype(int).tolist())
             total[counts] = total.get(counts, 0.0) + one.decided[state]
     return {counts: tuple(row.tolist()) for counts, row in sorted(total.items())}
-
-
-__all__ = ["Frequencies", "FrequencyMatched", "Record", "record"]

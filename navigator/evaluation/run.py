@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -11,17 +11,17 @@ from typing import Any
 
 from pilotage.navigator.arguments import require_weight, require_whole
 from pilotage.navigator.bank.bank import Bank
-from pilotage.navigator.errors import PolicyError
-from pilotage.navigator.evaluation import figures, transfer
+from pilotage.navigator.errors import PolicyError, SpecMismatch
+from pilotage.navigator.evaluation import figures
 from pilotage.navigator.evaluation.bootstrap import Resampler
-from pilotage.navigator.evaluation.candidates import CandidatePolicy, judgeable
-from pilotage.navigator.evaluation.comparison import compare
+from pilotage.navigator.evaluation.candidates import CandidatePolicy, FrequencyMatched, judgeable
+from pilotage.navigator.evaluation.comparison import Target, compare, transfer
 from pilotage.navigator.evaluation.defects import defects
 from pilotage.navigator.evaluation.folds import Fold, cross_fit, family_folds, held_out, other_bank
 from pilotage.navigator.evaluation.frontier import lines, sequences, variants
-from pilotage.navigator.evaluation.names import CandidateOptions, Resolve, candidate, standard
-from pilotage.navigator.evaluation.records import FrequencyMatched, record, require_apart
-from pilotage.navigator.evaluation.schema import BankPart, Evaluation, ProtocolPart
+from pilotage.navigator.evaluation.names import STANDARD, CandidateOptions, Resolve, candidate
+from pilotage.navigator.evaluation.records import Notify, record, require_apart
+from pilotage.navigator.evaluation.schema import BEST_FIXED, BankPart, Evaluation, ProtocolPart
 from pilotage.navigator.evaluation.trainings import OnProgress, Trainings
 from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.policies.policy import Policy
@@ -43,7 +43,7 @@ class Protocol:
         seeds: trainings of each learned policy, from seed 0 on.
         cost_weight: right answers that a thousand tokens are worth, for training, choosing and values.
         efforts: settings of the frontier, 0 to 1; none leaves the frontier out.
-        retrain: also train networks that have no dial anew for every effort.
+        retrain: also train networks without an effort input anew for every effort.
         groups: groups of families to hold out in turn; 0 leaves it out.
         resamples: draws of the bootstrap.
         bootstrap_seed: of these draws.
@@ -89,7 +89,7 @@ def evaluate(
     work: str | Path | None = None,
     resolve: Resolve | None = None,
     on_progress: OnProgress | None = None,
-    notify: Callable[[str], None] | None = None,
+    notify: Notify | None = None,
 ) -> Evaluation:
     """Compares policies on a bank, in exact expectation over what was recorded, without drawing episodes.
 
@@ -102,8 +102,8 @@ def evaluate(
         work: folder in which trained networks are kept, so that an evaluation that was stopped goes on; a temporary
             one if None.
         resolve: gives policies of names that are not known here.
-        on_progress: told how far the trainings are.
-        notify: told what is being done.
+        on_progress: called with how far the trainings are.
+        notify: called with what is being done.
 
     Raises:
         BankError: too few tasks, banks that do not fit each other, or a policy file that was trained on every task.
@@ -112,141 +112,118 @@ def evaluate(
     """
     protocol = protocol or Protocol()
     bank = bank if isinstance(bank, Bank) else Bank.open(bank)
+    other = other if isinstance(other, Bank) or other is None else Bank.open(other)
+    nodes = sum(len(bank.tree(task)) for task in bank.tasks)  # read now, all parts of the bank share the trees
+    plan, weight = {"split_seed": protocol.split_seed, **protocol.plan}, protocol.cost_weight
+    options = CandidateOptions(bank, weight, tuple(range(protocol.seeds)), plan, resolve, protocol.in_sample)
+    candidates, against, left_out = _candidates(policies, against, options)
+    folds = _folds(bank, candidates, protocol)
+    settings = variants(candidates, protocol.efforts, protocol.retrain)
+    moving = [one for one in candidates if one.is_transferable() and one.name != BEST_FIXED]
+    elsewhere = _elsewhere(bank, other, protocol)
+
     with ExitStack() as stack:
         folder = Path(work) if work is not None else Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        return _Run(bank, protocol, Trainings(bank, folder, protocol.jobs), resolve, on_progress, notify).run(
-            policies, against, other if isinstance(other, Bank) or other is None else Bank.open(other)
-        )
+        trainings = Trainings(bank, folder, protocol.jobs)
+        originals = [one.of if isinstance(one, FrequencyMatched) else one for one in candidates]
+        for some, places in (
+            ([*originals, *(one for _, one in settings)], folds),
+            (moving, [fold for _, _, held in elsewhere for fold in held]),
+        ):
+            trainings.run([needed for fold in places for one in some for needed in one.needs(fold)], on_progress)
 
-
-class _Run:
-    """One call of `evaluate`."""
-
-    def __init__(
-        self, bank: Bank, protocol: Protocol, trainings: Trainings, resolve: Resolve | None,
-        on_progress: OnProgress | None, notify: Callable[[str], None] | None,
-    ) -> None:  # fmt: skip
-        self.bank, self.protocol, self.trainings = bank, protocol, trainings
-        self.on_progress, self.notify = on_progress, notify
-        self.nodes = sum(len(bank.tree(task)) for task in bank.tasks)  # read now, all parts of the bank share the trees
-        plan = {"split_seed": protocol.split_seed, **protocol.plan}
-        self.options = CandidateOptions(
-            bank, protocol.cost_weight, tuple(range(protocol.seeds)), plan, resolve, protocol.in_sample
-        )
-
-    def run(self, policies: Sequence[str | Policy] | None, against: Sequence[str], other: Bank | None) -> Evaluation:
-        protocol, weight = self.protocol, self.protocol.cost_weight
-        candidates, left_out = self._candidates(policies)
-        against = self._against(against, candidates)
-        folds = self._folds(candidates)
-        settings = variants(candidates, protocol.efforts, protocol.retrain)
-        moving = transfer.movable(candidates)
-        by_family = family_folds(self.bank, protocol.groups, protocol.split_seed) if protocol.groups else []
-        elsewhere = other_bank(self.bank, other, self._count, protocol.split_seed) if other is not None else []
-        self._train([*candidates, *(one for _, one in settings)], folds)
-        self._train(moving, [*by_family, *elsewhere])
-
-        records = record(candidates, folds, self.trainings, self.notify)
+        records = record(candidates, folds, trainings, notify)
         if not protocol.in_sample:
             require_apart(records)
-        moving = transfer.movable(moving, records)
+        asking = {one.name for one in records if not one.candidate.is_transferable(one.asked.is_learned)}
         resampler = Resampler(len(records[0].tasks), protocol.resamples, protocol.bootstrap_seed)
-        named = {one.name: one for one in records}
-        oracle = next((one for one in records if one.candidate.kind == "oracle"), None)
-        comparisons = [c for name in against for c in compare(records, named[name], resampler, weight, oracle)]
-        frontier = lines(candidates, settings, folds, self.trainings, resampler, self.notify)
+        varied = record([one for _, one in settings], folds, trainings, notify)
+        frontier = lines([effort for effort, _ in settings], varied, resampler)
         if protocol.efforts:
-            frontier += sequences(folds, self.trainings, resampler)
-        how = transfer.How(weight, protocol.resamples, protocol.bootstrap_seed)
-        moved = transfer.to_families(moving, by_family, self.trainings, how, self.notify)
-        if other is not None:
-            label = other.meta.model or other.path.name
-            moved += transfer.to_bank(moving, elsewhere, self.trainings, label, how, self.notify)
-        actions = self.bank.actions
-        found = tuple(figures.figures(one, resampler, weight, actions) for one in records)
-        return Evaluation(
-            bank=self._about_bank(),
-            protocol=self._about_protocol(len(records[0].tasks), against),
-            policies=found,
-            comparisons=tuple(comparisons),
-            frontier=tuple(frontier),
-            families=tuple(figures.families(records)),
-            transfer=tuple(moved),
-            routes=tuple(figures.routes(records, actions)),
-            curves=tuple(figures.curves(records, folds, self.trainings)),
-            defects=(*left_out, *defects(self.bank, records, found)),
-            outcomes=figures.outcomes(records),
-        )
+            frontier += sequences(folds, resampler)
+        movers = [candidate(BEST_FIXED, options), *(one for one in moving if one.name not in asking)]
+        transfers = [
+            row
+            for kind, where, held in elsewhere
+            for row in transfer(
+                record(movers, held, trainings, notify), kind, where, protocol.resamples, protocol.bootstrap_seed
+            )
+        ]
+        curves = figures.curves(records, folds, trainings)
 
-    def _candidates(self, policies: Sequence[str | Policy] | None) -> tuple[list[CandidatePolicy], list[str]]:
-        left_out: list[str] = []
-        if policies is None:
-            found, left_out = standard(self.options)
-        else:
-            found = []
-            for name in policies:
-                found.append(candidate(name, self.options, found))
-        names = [one.name for one in found]
-        if not found:
-            raise PolicyError("name at least one policy, for example --policy best-fixed")
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise PolicyError(f"{twice[0]} takes part twice: name each policy once, and give files names of their own")
-        return found, left_out
-
-    def _against(self, against: Sequence[str], candidates: list[CandidatePolicy]) -> list[str]:
-        """Names to compare with; those that do not take part yet now do."""
-        if not against:
-            names = [one.name for one in candidates]
-            return ["best-fixed" if "best-fixed" in names else names[0]]
-        found = []
-        for name in against:
-            one = candidate(name, self.options, candidates)
-            if one.name not in [known.name for known in candidates]:
-                candidates.append(one)
-            found.append(one.name)
-        return list(dict.fromkeys(found))
-
-    @property
-    def _count(self) -> int:
-        return min(self.protocol.folds, len(self.bank.tasks)) if self.protocol.part is not None else self.protocol.folds
-
-    def _folds(self, candidates: Sequence[CandidatePolicy]) -> list[Fold]:
-        protocol = self.protocol
-        judged = set(self.bank.tasks) if protocol.in_sample else judgeable(self.bank, candidates)
-        if protocol.part is None:
-            return cross_fit(self.bank, protocol.folds, protocol.split_seed, judged)
-        return held_out(self.bank, protocol.part, protocol.parts, protocol.split_seed, judged)
-
-    def _train(self, candidates: Sequence[CandidatePolicy], folds: Sequence[Fold]) -> None:
-        originals = [one.of if isinstance(one, FrequencyMatched) and one.of is not None else one for one in candidates]
-        self.trainings.run(
-            [training for fold in folds for one in originals for training in one.needs(fold)], self.on_progress
-        )
-
-    def _about_bank(self) -> BankPart:
-        bank = self.bank
-        return BankPart(
+    named = {one.name: one for one in records}
+    oracle = next((one for one in records if one.candidate.kind == "oracle"), None)
+    of_policies = tuple(figures.figures(one, resampler, weight, bank.actions) for one in records)
+    return Evaluation(
+        bank=BankPart(
             name=bank.path.resolve().name,
             model=bank.meta.model,
             preset=bank.meta.preset,
             tasks=len(bank.tasks),
-            nodes=self.nodes,
+            nodes=nodes,
             families={name: len(tasks) for name, tasks in bank.families.items()},
-        )
+        ),
+        protocol=_about(protocol, len(records[0].tasks), against),
+        policies=of_policies,
+        comparisons=tuple(c for name in against for c in compare(records, named[name], resampler, weight, oracle)),
+        frontier=tuple(frontier),
+        families=tuple(figures.families(records)),
+        transfer=tuple(transfers),
+        routes=tuple(figures.routes(records, bank.actions)),
+        curves=tuple(curves),
+        defects=(*left_out, *defects(bank, records, of_policies)),
+        outcomes=figures.outcomes(records),
+    )
 
-    def _about_protocol(self, tasks: int, against: Sequence[str]) -> ProtocolPart:
-        protocol = self.protocol
-        return ProtocolPart(
-            kind="cross-fit" if protocol.part is None else "held-out",
-            folds=protocol.folds if protocol.part is None else None,
-            part=protocol.part,
-            parts=dict(protocol.parts) if protocol.part is not None else None,
-            split_seed=protocol.split_seed,
-            train_seeds=protocol.seeds,
-            tasks=tasks,
-            cost_weight=protocol.cost_weight,
-            bootstrap=protocol.resamples,
-            against=tuple(against),
-            plan=dict(protocol.plan),
-            in_sample=protocol.in_sample,
-        )
+
+def _candidates(
+    policies: Sequence[str | Policy] | None, against: Sequence[str], options: CandidateOptions
+) -> tuple[list[CandidatePolicy], list[str], list[str]]:
+    """Who takes part, the names to compare them with, and a sentence for each of the usual ones that cannot."""
+    chosen: list[CandidatePolicy] = []
+    left_out: list[str] = []
+    for name in STANDARD if policies is None else policies:
+        try:
+            chosen.append(candidate(name, options, chosen))
+        except (PolicyError, SpecMismatch) as error:
+            if policies is not None:
+                raise
+            left_out.append(f"{name} is left out: {error}")
+    names = [one.name for one in chosen]
+    if not chosen:
+        raise PolicyError("name at least one policy, for example --policy best-fixed")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise PolicyError(f"{twice[0]} takes part twice: name each policy once, and give files names of their own")
+    opponents = [] if against else [BEST_FIXED if BEST_FIXED in names else names[0]]
+    for name in against:
+        one = candidate(name, options, chosen)
+        if one.name not in [known.name for known in chosen]:
+            chosen.append(one)
+        opponents.append(one.name)
+    return chosen, list(dict.fromkeys(opponents)), left_out
+
+
+def _folds(bank: Bank, candidates: Sequence[CandidatePolicy], protocol: Protocol) -> list[Fold]:
+    judged = set(bank.tasks) if protocol.in_sample else judgeable(bank, candidates)
+    if protocol.part is None:
+        return cross_fit(bank, protocol.folds, protocol.split_seed, judged)
+    return held_out(bank, protocol.part, protocol.parts, protocol.split_seed, judged)
+
+
+def _elsewhere(bank: Bank, other: Bank | None, protocol: Protocol) -> list[tuple[Target, str, list[Fold]]]:
+    """What policies are carried over to: a kind, a name, and folds."""
+    places: list[tuple[Target, str, list[Fold]]] = []
+    if protocol.groups:
+        for fold in family_folds(bank, protocol.groups, protocol.split_seed):
+            places.append(("family", ", ".join(sorted(set(fold.judged.families))), [fold]))
+    if other is not None:
+        count = protocol.folds if protocol.part is None else min(protocol.folds, len(bank.tasks))
+        folds = other_bank(bank, other, count, protocol.split_seed)
+        places.append(("bank", other.meta.model or other.path.name, folds))
+    return places
+
+
+def _about(protocol: Protocol, tasks: int, against: Sequence[str]) -> ProtocolPart:
+    split = {"kind": "cross-fit", "parts": None} if protocol.part is None else {"kind": "held-out", "folds": None}
+    counts = {"train_seeds": protocol.seeds, "bootstrap": protocol.resamples, "tasks": tasks}
+    return ProtocolPart.model_validate({**vars(protocol), **split, **counts, "against": tuple(against)})

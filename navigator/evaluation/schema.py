@@ -1,6 +1,6 @@
 """All figures of an evaluation, as models: what `evaluate` gives, `evaluation.json` (version 1) holds and reports read.
 
-Costs are thousands of tokens a task, accuracies shares, intervals 95% over tasks unless told otherwise.
+Costs are thousands of tokens a task, accuracies shares, intervals 95% over tasks unless noted.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import csv
 import io
 import math
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -16,6 +17,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 FORMAT = "pilotage-evaluation"
 VERSION = 1  # a reader refuses another one
+BEST_FIXED = "best-fixed"
+"""Name of the fixed sequence that was chosen on the training tasks; the gap to the oracle is measured from it."""
 
 _DIGITS = 6
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -34,20 +37,23 @@ def _ordered(interval: tuple[float, float]) -> tuple[float, float]:
     return interval
 
 
-def _at_most(high: float) -> AfterValidator:
-    def check(value: float) -> float:
-        if value < 0 or value > high:  # NaN is neither
-            raise ValueError(f"it is {value:g}, not between 0 and {high:g}")
-        return value
+def _share(value: float) -> float:
+    if value > 1:
+        raise ValueError(f"it is {value:g}, not between 0 and 1")
+    return _cost(value)
 
-    return AfterValidator(check)
+
+def _cost(value: float) -> float:
+    if value < 0:
+        raise ValueError(f"it is {value:g}, below 0")
+    return value
 
 
 # Of a policy of which nothing is known, figures are NaN; a file has null there, and a reader leaves the policy out.
 Text = Annotated[str, AfterValidator(_printable)]
 Name = Annotated[str, AfterValidator(_printable), Field(min_length=1)]
-Share = Annotated[float, _at_most(1)]
-Cost = Annotated[float, _at_most(math.inf)]
+Share = Annotated[float, AfterValidator(_share)]
+Cost = Annotated[float, AfterValidator(_cost)]
 Count = Annotated[int, Field(ge=0)]
 Interval = Annotated[tuple[float, float], AfterValidator(_ordered)]
 
@@ -112,13 +118,12 @@ class Bin(Part):
 
 
 class Calibration(Part):
-    """How predictions of success and results agree.
+    """How predictions of success and results agree, over `n` runs of all seeds.
 
     Attributes:
         bins: of equal width, where there are predictions.
         ece: expected calibration error: mean distance of both over the bins, weighted (Naeini et al. 2015).
         brier: mean squared distance of both (Brier 1950).
-        n: runs, over all seeds.
     """
 
     bins: tuple[Bin, ...]
@@ -131,9 +136,7 @@ class PolicyFigures(Part):
     """One policy on the judged tasks.
 
     Attributes:
-        about: how it was made.
         coverage: share of the tasks that the bank can tell of; the figures are over these.
-        accuracy: mean score.
         blocks: blocks a task, without the answer.
         value: accuracy less weighted cost.
         unrecorded: share of decisions for which it preferred what was legal but not recorded, and took its next choice.
@@ -163,10 +166,8 @@ class Comparison(Part):
     """`policy` against `against`, on the tasks that the bank can tell of for both.
 
     Attributes:
-        difference: of the accuracies.
         better: tasks that only `policy` is right on; being right is an expected score, over samples and seeds, above
             one half.
-        worse: tasks that only `against` is right on.
         mcnemar_p: exact two-sided p-value of better against worse (McNemar 1947).
         holm_p: the same, adjusted for all comparisons with `against` (Holm 1979).
         permutation_p: two-sided p-value of the differences themselves by flipping signs, without any rounding to right
@@ -196,7 +197,7 @@ class Comparison(Part):
 
 
 class Point(Part):
-    """One setting of a policy: where the dial stands or what the cost weight amounts to; None for a fixed sequence."""
+    """One setting of a policy: its effort, or what the cost weight amounts to; None for a fixed sequence."""
 
     effort: float | None = None
     cost_weight: float | None = None
@@ -234,7 +235,6 @@ class Transfer(Part):
     Attributes:
         held_out: the families, or the other bank's model.
         tasks: how many tasks both are known on.
-        difference: of the accuracies.
     """
 
     policy: Name
@@ -278,9 +278,9 @@ class Curve(Part):
     @model_validator(mode="after")
     def _of_one_length(self) -> Self:
         for name in ("accuracy", "cost", "value"):
-            found = getattr(self, name)
-            if len(found) != len(self.steps) and (found or name == "accuracy"):
-                raise ValueError(f"it has {len(self.steps)} steps and {len(found)} values of {name}")
+            values = getattr(self, name)
+            if len(values) != len(self.steps) and (values or name == "accuracy"):
+                raise ValueError(f"it has {len(self.steps)} steps and {len(values)} values of {name}")
         return self
 
 
@@ -289,8 +289,6 @@ class Evaluation(Part):
 
     Attributes:
         frontier: policies at several settings, and fixed sequences.
-        routes: by policy and family, how often one block follows another.
-        curves: what each training scored as it went on.
         defects: sentences a reader should know before believing the figures.
         unmeasured: policies of a file of which nothing is recorded.
         outcomes: by policy and task, expected score and cost, without the tasks that are unknown; for those who check,
@@ -312,9 +310,8 @@ class Evaluation(Part):
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
-        names = [policy.name for policy in self.policies]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"two policies have the name {twice[0]!r}")
+        if twice := [name for name, n in Counter(one.name for one in self.policies).items() if n > 1]:
+            raise ValueError(f"two policies have the name {min(twice)!r}")
         return self
 
     def policy(self, name: str) -> PolicyFigures:
@@ -327,16 +324,18 @@ class Evaluation(Part):
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: lists, dictionaries, text, numbers with six decimals, and None for what is not known."""
-        return dict(_plain({"format": FORMAT, "version": VERSION, **self.model_dump(by_alias=True)}))
+        return _plain({"format": FORMAT, "version": VERSION, **self.model_dump(by_alias=True)})  # type: ignore[no-any-return]
 
     def outcomes_csv(self) -> str:
         """Expected score and cost (thousands of tokens) of every policy on every task that is known, as CSV."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(("policy", "task", "score", "cost"))
-        for policy, by_task in self.outcomes.items():
-            for task, (score, cost) in by_task.items():
-                writer.writerow((policy, task, round(score, _DIGITS), round(cost, _DIGITS)))
+        writer.writerows(
+            (policy, task, round(score, _DIGITS), round(cost, _DIGITS))
+            for policy, by_task in self.outcomes.items()
+            for task, (score, cost) in by_task.items()
+        )
         return text.getvalue()
 
 

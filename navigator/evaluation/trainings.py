@@ -10,7 +10,7 @@ import hashlib
 import json
 import signal
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from multiprocessing import get_context
@@ -22,10 +22,10 @@ from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.policies.policy_file import SUFFIX
-from pilotage.navigator.training.plan import PIECES, Plan
+from pilotage.navigator.training.plan import PIECES, Plan, Progress
 
 OnProgress = Callable[[int, int, str], None]
-"""Told how many pieces of work are done, of how many, and what is being done."""
+"""Called with how many pieces of work are done, of how many, and what is being done."""
 
 
 @dataclass(frozen=True)
@@ -55,20 +55,19 @@ class Trainings:
         self._loaded: dict[Path, LearnedPolicy] = {}
         self._contents: dict[tuple[str, ...], str] = {}
 
-    def run(self, wanted: Iterable[Training], on_progress: OnProgress | None = None) -> None:
+    def run(self, trainings: Iterable[Training], on_progress: OnProgress | None = None) -> None:
         """Trains those that are not there yet.
 
         Raises:
             BankError: there are too few tasks to train and validate on.
             PolicyError: a plan cannot be carried out, or a library is missing.
         """
-        missing = {path: one for one in wanted if not (path := self.path(one)).is_file()}
-        if not missing:
-            return
-        if self.jobs == 1 or len(missing) == 1:
-            self._here(missing, on_progress)
+        missing = {path: one for one in trainings if not (path := self.path(one)).is_file()}
+        report = on_progress or (lambda done, total, what: None)
+        if self.jobs == 1 or len(missing) <= 1:
+            self._here(missing, report)
         else:
-            self._elsewhere(missing, on_progress)
+            self._elsewhere(missing, report)
 
     def policy(self, training: Training) -> LearnedPolicy:
         """The trained network; trains it now where `run` has not."""
@@ -93,38 +92,25 @@ class Trainings:
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
         return self.folder / f"{plan.algorithm}-seed{plan.seed}-{digest}{SUFFIX}"
 
-    def _here(self, missing: dict[Path, Training], on_progress: OnProgress | None) -> None:
-        from pilotage.navigator.training.train import Progress, train
-
-        total = len(missing) * PIECES
+    def _here(self, missing: dict[Path, Training], report: OnProgress) -> None:
         for number, (path, one) in enumerate(missing.items()):
 
             def on_piece(piece: Progress, number: int = number, name: str = one.plan.algorithm) -> None:
-                if on_progress is not None:
-                    on_progress(
-                        number * PIECES + round(PIECES * piece.step / piece.steps), total, _label(name, piece.seed)
-                    )
+                done = number * PIECES + round(PIECES * piece.step / piece.steps)
+                report(done, len(missing) * PIECES, f"training {name}, seed {piece.seed}")
 
-            train(self.bank.only(one.tasks), one.plan, out=path, progress=on_piece)
+            _train(self.bank, one, path, on_piece)
 
-    def _elsewhere(self, missing: dict[Path, Training], on_progress: OnProgress | None) -> None:
-        total, done = len(missing) * PIECES, 0
-        workers = min(self.jobs, len(missing))
-        if on_progress is not None:
-            on_progress(0, total, f"training {len(missing)} networks, {workers} at once")
+    def _elsewhere(self, missing: dict[Path, Training], report: OnProgress) -> None:
+        total, workers = len(missing) * PIECES, min(self.jobs, len(missing))
+        report(0, total, f"training {len(missing)} networks, {workers} at once")
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_quietly) as pool:
-            running: dict[Future[None], Training] = {
-                pool.submit(_train, self.bank.path, one, path): one for path, one in missing.items()
-            }
+            running = {pool.submit(_train, self.bank.path, one, path): one.plan for path, one in missing.items()}
             try:
-                while running:
-                    finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                    for future in finished:
-                        one = running.pop(future)
-                        future.result()
-                        done += PIECES
-                        if on_progress is not None:
-                            on_progress(done, total, _label(one.plan.algorithm, one.plan.seed))
+                for done, future in enumerate(as_completed(running), 1):
+                    future.result()
+                    plan = running[future]
+                    report(done * PIECES, total, f"training {plan.algorithm}, seed {plan.seed}")
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -134,14 +120,13 @@ def _end_quietly() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches all processes; one of them says so
 
 
-def _train(bank: Path, training: Training, path: Path) -> None:
+def _train(
+    bank: Bank | Path, training: Training, path: Path, progress: Callable[[Progress], None] | None = None
+) -> None:
     from pilotage.navigator.training.train import train
 
-    train(Bank.open(bank).only(training.tasks), training.plan, out=path)
-
-
-def _label(algorithm: str, seed: int) -> str:
-    return f"training {algorithm}, seed {seed}"
+    whole = bank if isinstance(bank, Bank) else Bank.open(bank)
+    train(whole.only(training.tasks), training.plan, out=path, progress=progress)
 
 
 def require_training() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from pilotage.common.statistics import wilson
 from pilotage.navigator.errors import LogError
 from pilotage.navigator.off_policy.estimators import WITH_MODEL, WITHOUT_MODEL, Name, Terms, logged, terms
-from pilotage.navigator.off_policy.log import PARTS, Floats, Log
+from pilotage.navigator.off_policy.log import Floats, Log
 from pilotage.navigator.off_policy.model import FOLDS, fitted_values
 from pilotage.navigator.off_policy.probabilities import probabilities_of
 from pilotage.navigator.off_policy.weights import Weights
@@ -30,7 +30,7 @@ _CHUNK = 200
 
 @dataclass(frozen=True)
 class Figure:
-    """A value with its 95% interval over tasks; NaN for what cannot be told."""
+    """A value with its 95% interval over tasks; NaN for what is not known."""
 
     value: float
     low: float
@@ -67,9 +67,7 @@ class Estimates:
     """What is estimated of one policy.
 
     Attributes:
-        policy: its name.
-        runs: number of logged runs.
-        tasks: number of their tasks.
+        policy: its name; `given` for probabilities.
         logged: what the logged runs themselves reached.
         by: the estimates, by the estimator's name.
         effective_sample_size: so many equally weighted runs would vary as much (Kish 1965).
@@ -96,20 +94,15 @@ class Estimates:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        plain = {name: value for name, value in vars(self).items() if isinstance(value, str | int | float)}
-        return {
-            **plain,
-            "logged": self.logged.to_json(),
-            "estimates": {name: one.to_json() for name, one in self.by.items()},
-            "warnings": list(self.warnings),
-        }
+        estimates = {name: one.to_json() for name, one in self.by.items()}
+        given = {name: value for name, value in vars(self).items() if name not in ("logged", "by", "warnings")}
+        return {**given, "logged": self.logged.to_json(), "estimates": estimates, "warnings": list(self.warnings)}
 
 
 def estimate(
     log: Log,
     policy: Policy | Floats,
     *,
-    name: str | None = None,
     values: Floats | None = None,
     folds: int = FOLDS,
     resamples: int = RESAMPLES,
@@ -121,7 +114,6 @@ def estimate(
     Args:
         log: the runs, with known probabilities.
         policy: the policy, or how probable it is to take each action at each logged decision, shape (N, a).
-        name: for reports; the policy's own if None.
         values: what is still to come after each action, (N, a, 2), where a model is at hand that did not learn from
             these tasks; fitted here if None, on the other tasks.
         folds: parts of the tasks for fitting; see `fitted_values`.
@@ -133,42 +125,46 @@ def estimate(
         LogError: the probabilities of the logged actions are not known, or the policy was trained on logged tasks.
         SpecMismatch: the policy chooses what is not legal.
     """
-    named = name or ("given" if isinstance(policy, np.ndarray) else policy.name)
-    learned = Provenance() if isinstance(policy, np.ndarray) else provenance(policy)
-    if not in_sample:
-        _require_apart(named, learned, log)
-    with heard() as listener:
-        probabilities = policy if isinstance(policy, np.ndarray) else probabilities_of(policy, log)
-    learned |= listener.learned
-    if not in_sample:
-        _require_apart(named, learned, log)
+    if isinstance(policy, np.ndarray):
+        named, learned, probabilities = "given", Provenance(), policy
+    else:
+        named, learned = policy.name, provenance(policy)
+        if not in_sample:
+            _require_apart(named, learned, log)  # before anything is asked
+        with heard() as listener:
+            probabilities = probabilities_of(policy, log)
+        learned |= listener.learned
+        if not in_sample:
+            _require_apart(named, learned, log)
     own = learned.tasks & set(log.names)
     weights = Weights(log, probabilities)
     if values is None and len(log.names) > 1:
         values = fitted_values(log, weights.target, folds, seed)
-    wanted: tuple[Name, ...] = WITHOUT_MODEL if values is None else (*WITHOUT_MODEL, *WITH_MODEL)
-    made: dict[str, Terms] = {"logged": logged(log)}
-    made |= {one: terms(one, weights, values) for one in wanted}
-    effective = weights.effective_sample_size
+    names: tuple[Name, ...] = WITHOUT_MODEL if values is None else (*WITHOUT_MODEL, *WITH_MODEL)
+    made: dict[str, Terms] = {"logged": logged(log), **{one: terms(one, weights, values) for one in names}}
+    effective, tasks = weights.effective_sample_size, float(len(log.names))
     drawn = _resampled(log, made, resamples, seed)
     base = made["logged"].value(log.share)
     estimates: dict[str, Estimate] = {}
     for one, of in made.items():
-        runs = float(len(log.names)) if one == "logged" else min(effective, float(len(log.names)))
-        if one == "dm":
-            runs = 0.0  # resampling tasks says nothing of a model's own error: measured, it held the truth in 4 of 10
+        # Resampling tasks says nothing of a model's own error: measured, it held the truth in 4 of 10.
+        runs = {"logged": tasks, "dm": 0.0}.get(one, min(effective, tasks))
         unknown = one in WITHOUT_MODEL and not weights.agreeing
         value = np.full(2, np.nan) if unknown else of.value(log.share)
-        parts = [_figure(value, drawn[one], part, runs) for part in range(2)]
+        accuracy, cost = (_figure(value, drawn[one], part, runs) for part in range(2))
         gains = [_figure(value - base, drawn[one] - drawn["logged"], part, runs) for part in range(2)]
-        parts[0] = _not_too_sure(parts[0], runs)
-        estimates[one] = Estimate(*parts, *gains)
+        estimates[one] = Estimate(_not_too_sure(accuracy, runs), cost, *gains)
+    trained = {
+        f"was trained on {len(own)} of the tasks: its figures are in-sample": own,
+        "does not say which tasks it was trained on: they may be these": learned.unsaid,
+        "went on from another policy, whose tasks its file does not list: they may be these": learned.continued,
+    }
     return Estimates(
         policy=named,
         runs=len(log),
         tasks=len(log.names),
         logged=estimates.pop("logged"),
-        by={one: estimates[one] for one in wanted},
+        by={one: estimates[one] for one in names},
         effective_sample_size=effective,
         largest_weight=float(weights.whole.max()),
         largest_share=weights.largest_share,
@@ -176,13 +172,7 @@ def estimate(
         agreeing=weights.agreeing,
         lost=weights.lost,
         warnings=(
-            *([f"{named} was trained on {len(own)} of the tasks: its figures are in-sample"] if own else ()),
-            *([f"{named} does not say which tasks it was trained on: they may be these"] if learned.unsaid else ()),
-            *(
-                [f"{named} went on from another policy, whose tasks its file does not list: they may be these"]
-                if learned.continued
-                else ()
-            ),
+            *(f"{named} {text}" for text, holds in trained.items() if holds),
             *_warnings(weights, values is not None),
         ),
     )
@@ -205,13 +195,13 @@ def _resampled(log: Log, made: Mapping[str, Terms], resamples: int, seed: int) -
     """Each estimate on tasks drawn with replacement, (resamples, 2): whole tasks, the same draws for all."""
     generator = np.random.default_rng(seed)
     tasks = len(log.names)
-    found: dict[str, list[Floats]] = {name: [] for name in made}
+    parts: dict[str, list[Floats]] = {name: [] for name in made}
     for start in range(0, resamples, _CHUNK):
         drawn = generator.multinomial(tasks, np.full(tasks, 1 / tasks), size=min(_CHUNK, resamples - start))
         shares = drawn[:, log.task] * log.share
         for name, one in made.items():
-            found[name].append(one.value(shares))
-    return {name: np.concatenate(values) for name, values in found.items()}
+            parts[name].append(one.value(shares))
+    return {name: np.concatenate(values) for name, values in parts.items()}
 
 
 def _figure(value: Floats, drawn: Floats, part: int, runs: float) -> Figure:
@@ -231,32 +221,31 @@ def _not_too_sure(accuracy: Figure, runs: float) -> Figure:
 
 def _warnings(weights: Weights, with_model: bool) -> list[str]:
     log, effective = weights.log, weights.effective_sample_size
-    said = []
+    sentences = []
     if weights.lost > 0.005:
         by = ", ".join(weights.left_by())
-        said.append(
+        sentences.append(
             f"support is missing: about {weights.lost:.0%} of the policy's runs would do what the logged runs never do "
             f"there ({by}); estimates leave them out, the model guesses them"
         )
     if not weights.agreeing:
-        said.append("no logged run could be the policy's own: only the model says anything, and nothing corrects it")
+        sentences.append(
+            "no logged run could be the policy's own: only the model says anything, and nothing corrects it"
+        )
     elif effective < FEW_EFFECTIVE:
         without = "; no interval is given below 5" if effective < LEAST_EFFECTIVE - 1e-9 else ""
-        said.append(f"the {len(log)} runs are worth only {effective:.1f} of the policy's own: log more{without}")
+        sentences.append(f"the {len(log)} runs are worth only {effective:.1f} of the policy's own: log more{without}")
     if weights.agreeing and weights.largest_share > HEAVY:
-        said.append(f"one run has {weights.largest_share:.0%} of all weight: what it reached decides")
+        sentences.append(f"one run has {weights.largest_share:.0%} of all weight: what it reached decides")
     mean, hoped = float(weights.shared.sum()), 1 - weights.lost
     spread = float(np.sqrt((log.share**2 * (weights.whole - mean) ** 2).sum()))
     # A few heavy runs that happen not to come make the mean too small; only wrong probabilities make it far too great.
     enough = LEAST_EFFECTIVE if mean > hoped else FEW_EFFECTIVE
     if effective >= enough and abs(hoped - mean) > 4 * spread + 1e-6:
-        said.append(
+        sentences.append(
             f"the weights average {mean:.2f}, where {hoped:.2f} is expected: the probabilities of the logged actions "
             "are probably not right"
         )
     if not with_model:
-        said.append("with one task no model can be fitted: direct and doubly robust estimates are left out")
-    return said
-
-
-__all__ = ["PARTS", "Estimate", "Estimates", "Figure", "estimate"]
+        sentences.append("with one task no model can be fitted: direct and doubly robust estimates are left out")
+    return sentences

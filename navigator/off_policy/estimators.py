@@ -53,8 +53,7 @@ class Terms:
         bottom = (share @ self.under)[..., None]
         known = bottom > 0
         parts = np.where(known, top / np.where(known, bottom, 1.0), self.empty)
-        total: Floats = parts.sum(axis=-2)
-        return total
+        return np.asarray(parts.sum(axis=-2))
 
 
 def logged(log: Log) -> Terms:
@@ -73,26 +72,25 @@ def terms(name: Name, weights: Weights, values: Floats | None = None) -> Terms:
     log = weights.log
     rewards = log.grid(log.rewards)
     whole, so_far, before = weights.whole[:, None], weights.so_far, weights.before
-    if name == "is":  # Kahn and Marshall 1953; Precup, Sutton and Singh 2000 for whole runs
-        return _with_first_cost(log, whole[..., None] * rewards.sum(axis=1)[:, None], np.ones_like(whole))
-    if name == "wis":
-        return _with_first_cost(log, whole[..., None] * rewards.sum(axis=1)[:, None], whole, np.nan)
-    if name == "pdis":  # Precup, Sutton and Singh 2000, section 4
-        return _with_first_cost(log, so_far[..., None] * rewards, np.ones_like(so_far))
-    if name == "wpdis":
-        return _with_first_cost(log, so_far[..., None] * rewards, so_far, np.nan)
-    assert values is not None, "this estimator needs a model"
-    state = log.grid(expected(values, weights.target))
-    chosen = log.grid(values[np.arange(len(log.taken)), log.taken])
-    start = state[:, :1]
-    if name == "dm":
-        return _with_first_cost(log, start, np.ones((len(log), 1)))
-    if name == "dr":  # Jiang and Li 2016, section 4, unrolled
-        corrected = so_far[..., None] * (rewards - chosen) + before[..., None] * state
-        return _with_first_cost(log, corrected, np.ones_like(so_far))
-    # Thomas and Brunskill 2016, section 4.2. A decision's value is weighed as the decisions before it are.
-    over = np.concatenate([before[..., None] * state, so_far[..., None] * (rewards - chosen)], axis=1)
-    return _with_first_cost(log, over, np.concatenate([before, so_far], axis=1))
+    if name in ("is", "wis"):  # Kahn and Marshall 1953; Precup, Sutton and Singh 2000 for whole runs
+        over, weighed = whole[..., None] * rewards.sum(axis=1)[:, None], whole
+    elif name in ("pdis", "wpdis"):  # Precup, Sutton and Singh 2000, section 4
+        over, weighed = so_far[..., None] * rewards, so_far
+    else:
+        assert values is not None, "this estimator needs a model"
+        state = log.grid(expected(values, weights.target))
+        if name == "dm":
+            return _with_first_cost(log, state[:, :1], np.ones((len(log), 1)))
+        corrections = so_far[..., None] * (rewards - log.grid(values[np.arange(len(log.taken)), log.taken]))
+        expectations = before[..., None] * state
+        if name == "dr":  # Jiang and Li 2016, section 4, unrolled
+            return _with_first_cost(log, corrections + expectations, np.ones_like(so_far))
+        # Thomas and Brunskill 2016, section 4.2. A decision's value is weighed as the decisions before it are.
+        over = np.concatenate([expectations, corrections], axis=1)
+        return _with_first_cost(log, over, np.concatenate([before, so_far], axis=1))
+    if name in ("wis", "wpdis"):
+        return _with_first_cost(log, over, weighed, np.nan)
+    return _with_first_cost(log, over, np.ones_like(weighed))
 
 
 def _with_first_cost(log: Log, over: Floats, under: Floats, empty: float = 0.0) -> Terms:

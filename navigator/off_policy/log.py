@@ -16,9 +16,6 @@ from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, Obser
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-PARTS = ("accuracy", "cost")
-"""The two parts of the reward: score of the answer, and thousands of tokens."""
-
 
 @dataclass(frozen=True)
 class Episode:
@@ -59,7 +56,8 @@ class Log:
         legal: bool (N, a).
         taken: int (N,): the action that was taken.
         behaviour: float (N, a): how probable each action was; None where that is not known.
-        rewards: float (N, 2): what each decision brought at once, by `PARTS`; the score comes with the last one.
+        rewards: float (N, 2): what each decision brought at once: score, which comes with the last one, and
+            thousands of tokens.
         first_cost: float (n,): paid before the first decision.
     """
 
@@ -124,13 +122,10 @@ class Log:
         Raises:
             LogError: an action was taken that has no probability, or a row does not sum to 1 over legal actions.
         """
-        for name, found in _faults(probabilities, self.legal, self.taken).items():
-            if found.any():
-                row = int(np.flatnonzero(found)[0])
-                where = (
-                    f"run {self.episode[row] + 1} (task {self.tasks[self.episode[row]]!r}), decision {self.step[row]}"
-                )
-                raise LogError(f"{where}: {name.format(self.actions.names[self.taken[row]])}")
+        if fault := _fault(probabilities, self.legal, self.taken, self.actions):
+            row, what = fault
+            run = self.episode[row]
+            raise LogError(f"run {run + 1} (task {self.tasks[run]!r}), decision {self.step[row]}: {what}")
         return replace(self, behaviour=probabilities)
 
     @cached_property
@@ -164,8 +159,7 @@ class Log:
     @cached_property
     def share(self) -> Floats:
         """Weight of each run, so that each task counts once and all sum to 1; (n,)."""
-        share: Floats = 1 / np.bincount(self.task)[self.task] / len(self.names)
-        return share
+        return np.asarray(1 / np.bincount(self.task)[self.task] / len(self.names))
 
     def grid(self, values: Floats, fill: float = 0.0) -> Floats:
         """Values of decisions, (N, ...), by run and place in the run: (n, horizon, ...), `fill` after a run's end."""
@@ -174,15 +168,17 @@ class Log:
         return laid_out
 
 
-def _faults(probabilities: Floats, legal: ActionMask, taken: Integers) -> dict[str, NDArray[np.bool_]]:
+def _fault(probabilities: Floats, legal: ActionMask, taken: Integers, actions: ActionSpec) -> tuple[int, str] | None:
+    """The first row of probabilities that cannot be, and why."""
     sums = np.where(legal, probabilities, 0.0).sum(axis=1)
-    return {
-        "the probabilities of the legal actions do not sum to 1": ~np.isclose(sums, 1, atol=1e-6)
-        | (probabilities < 0).any(axis=1),
-        "{!r} was taken, which has no probability there: the runs were made by another policy": (
-            ~(probabilities[np.arange(len(taken)), taken] > 0)
-        ),
-    }
+    impossible = np.flatnonzero(~np.isclose(sums, 1, atol=1e-6) | (probabilities < 0).any(axis=1))
+    if len(impossible):
+        return int(impossible[0]), "the probabilities of the legal actions do not sum to 1"
+    unlikely = np.flatnonzero(~(probabilities[np.arange(len(taken)), taken] > 0))
+    if len(unlikely):
+        what = "was taken, which has no probability there: the runs were made by another policy"
+        return int(unlikely[0]), f"{actions.names[taken[unlikely[0]]]!r} {what}"
+    return None
 
 
 def _check(one: Episode, where: str, actions: ActionSpec, observations: ObservationSpec) -> None:
@@ -194,9 +190,9 @@ def _check(one: Episode, where: str, actions: ActionSpec, observations: Observat
     }
     if one.behaviour is not None:
         shapes["behaviour"] = np.shape(one.behaviour), (length, len(actions))
-    for name, (found, expected) in shapes.items():
-        if found != expected:
-            raise LogError(f"{where}: {name} has shape {found}, not {expected}")
+    for name, (shape, expected) in shapes.items():
+        if shape != expected:
+            raise LogError(f"{where}: {name} has shape {shape}, not {expected}")
     if not length:
         raise LogError(f"{where} holds no decision")
     numbers = [one.observations, one.costs, [one.correct, one.first_cost]]
@@ -209,8 +205,5 @@ def _check(one: Episode, where: str, actions: ActionSpec, observations: Observat
     for step, action in enumerate(taken.tolist()):
         if not (0 <= action < len(actions) and legal[step, action]):
             raise LogError(f"{where}, decision {step}: action {action} is not legal there")
-    if one.behaviour is not None:
-        for name, faulty in _faults(np.asarray(one.behaviour, dtype=float), legal, taken).items():
-            if faulty.any():
-                step = int(np.flatnonzero(faulty)[0])
-                raise LogError(f"{where}, decision {step}: {name.format(actions.names[taken[step]])}")
+    if one.behaviour is not None and (fault := _fault(np.asarray(one.behaviour, dtype=float), legal, taken, actions)):
+        raise LogError(f"{where}, decision {fault[0]}: {fault[1]}")

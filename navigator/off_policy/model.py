@@ -57,17 +57,17 @@ def _fit(log: Log, target: Floats, known: Integers, asked: Integers) -> Floats:
     places = np.full(len(log.taken), -1)
     places[known] = np.arange(len(known))
     after = np.where(log.next[known] >= 0, places[log.next[known]], -1)
-    low, high = np.zeros(2), np.array([1.0, _greatest_cost(log, known)])
+    dearest = np.bincount(log.episode[known], weights=log.rewards[known, 1]).max()  # a run: no value is greater
+    low, high = np.zeros(2), np.array([1.0, dearest])
 
     def valued(weights: Floats, x: Floats) -> Floats:
         blocks = weights.reshape(actions + 1, size, 2)
-        values: Floats = np.clip(np.einsum("nf,afk->nak", x, blocks[:1] + blocks[1:]), low, high)
-        return values
+        return np.asarray(np.clip(np.einsum("nf,afk->nak", x, blocks[:1] + blocks[1:]), low, high))
 
     future = np.zeros((len(known), 2))
     for _ in range(log.horizon):
-        wanted = log.rewards[known] + np.where(after >= 0, 1.0, 0.0)[:, None] * future[after]
-        weights = inverse @ (design.T @ wanted)
+        target_values = log.rewards[known] + np.where(after >= 0, 1.0, 0.0)[:, None] * future[after]
+        weights = inverse @ (design.T @ target_values)
         future = expected(valued(weights, inputs), target[known])
     outside = np.column_stack([scaling(log.features[asked]), np.ones(len(asked))]).astype(float)
     return valued(weights, outside)
@@ -75,10 +75,4 @@ def _fit(log: Log, target: Floats, known: Integers, asked: Integers) -> Floats:
 
 def expected(values: Floats, target: Floats) -> Floats:
     """Values of states, (N, 2), from those of actions, (N, a, 2), and how probable each action is, (N, a)."""
-    mean: Floats = (values * target[:, :, None]).sum(axis=1)
-    return mean
-
-
-def _greatest_cost(log: Log, rows: Integers) -> float:
-    """The dearest whole run among these: no value is greater."""
-    return float(np.bincount(log.episode[rows], weights=log.rewards[rows, 1]).max())
+    return np.asarray((values * target[:, :, None]).sum(axis=1))

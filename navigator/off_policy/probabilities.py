@@ -1,4 +1,4 @@
-"""Probabilities: how probable each action was under a policy at logged decisions, told by the policy or estimated."""
+"""Probabilities: how probable each action was under a policy at logged decisions, given by the policy or estimated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SWEEPS = 400
 def probabilities_of(policy: Policy, log: Log) -> Floats:
     """How likely a policy is to take each action at each logged decision, shape (N, a).
 
-    A policy that draws tells it in `Decision.probabilities`; of any other, all is on what it chooses.
+    A policy that draws gives it in `Decision.probabilities`; of any other, all is on what it chooses.
 
     Raises:
         SpecMismatch: the policy chose, or gives a probability to, what is not legal.
@@ -45,10 +45,8 @@ def estimated_probabilities(log: Log) -> Floats:
     policy looked at something that the observation does not tell, or always does the same, no estimate can be trusted.
     """
     supported = _supported(log)
-    inputs = np.column_stack(
-        [Scaling.from_data(log.observations, log.features)(log.features), np.ones(len(log.features))]
-    )
-    inputs = inputs.astype(float)
+    scaled = Scaling.from_data(log.observations, log.features)(log.features)
+    inputs = np.column_stack([scaled, np.ones(len(scaled))]).astype(float)
     taken = np.zeros(log.legal.shape)
     taken[np.arange(len(taken)), log.taken] = 1.0
     curvature = 0.5 * float(np.linalg.eigvalsh(inputs.T @ inputs)[-1]) + RIDGE
@@ -68,12 +66,10 @@ def _supported(log: Log) -> ActionMask:
     tried = {situation: np.zeros(len(log.actions), dtype=np.bool_) for situation in situations}
     for situation, action in zip(situations, log.taken.tolist(), strict=True):
         tried[situation][action] = True
-    supported: ActionMask = np.array([tried[situation] for situation in situations]) & log.legal
-    return supported
+    return np.logical_and([tried[situation] for situation in situations], log.legal)
 
 
 def _softmax(logits: Floats, allowed: ActionMask) -> Floats:
     logits = np.where(allowed, logits, -np.inf)
     grown = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: Floats = grown / grown.sum(axis=1, keepdims=True)
-    return shares
+    return np.asarray(grown / grown.sum(axis=1, keepdims=True))

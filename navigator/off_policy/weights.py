@@ -38,8 +38,7 @@ class Weights:
         """Product of the ratios up to and including each decision, (n, T); a run that has ended keeps its last."""
         rows = np.arange(len(self.log.taken))
         ratios = self.target[rows, self.log.taken] / self.log.probabilities[rows, self.log.taken]
-        products: Floats = np.cumprod(self.log.grid(ratios, fill=1.0), axis=1, dtype=np.float64)
-        return products
+        return np.cumprod(self.log.grid(ratios, fill=1.0), axis=1, dtype=np.float64)
 
     @cached_property
     def before(self) -> Floats:
@@ -49,8 +48,7 @@ class Weights:
     @property
     def whole(self) -> Floats:
         """Weight of each run, (n,): 0 where the target would never have made it, 1 on average."""
-        whole: Floats = self.so_far[:, -1]
-        return whole
+        return np.asarray(self.so_far[:, -1])
 
     @property
     def shared(self) -> Floats:
@@ -79,8 +77,7 @@ class Weights:
         """How likely the target is to be at each decision and do there what was never done, by action; (N, a)."""
         lost = np.where(self.log.probabilities > 0, 0.0, self.target)
         reached = self.before[self.log.episode, self.log.step] * self.log.share[self.log.episode]
-        outside: Floats = lost * reached[:, None]
-        return outside
+        return np.multiply(lost, reached[:, None])
 
     @property
     def lost(self) -> float:
@@ -91,9 +88,9 @@ class Weights:
         """The actions by which they leave it, those that matter most first, as 'verify after program'."""
         features, names = self.log.observations, self.log.actions.names
         last = {place: name.removeprefix("last_") for place, name in enumerate(features.names) if name[:5] == "last_"}
-        found: Counter[str] = Counter()
+        mass: Counter[str] = Counter()
         for row, action in zip(*np.nonzero(self._outside), strict=True):
             behind = [name for place, name in last.items() if self.log.features[row, place] > 0]
             where = f" after {behind[0]}" if behind else " at the start" if self.log.step[row] == 0 else ""
-            found[names[action] + where] += float(self._outside[row, action])  # type: ignore[assignment]
-        return [name for name, _ in found.most_common(most)]
+            mass[names[action] + where] += float(self._outside[row, action])  # type: ignore[assignment]
+        return [name for name, _ in mass.most_common(most)]

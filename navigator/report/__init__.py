@@ -33,14 +33,15 @@ def write_report(evaluation: dict[str, Any], folder: Path) -> list[Path]:
     content = as_json(evaluation)
     data = parse(content)
     try:
-        from pilotage.navigator.report.drawing import draw_all
+        from pilotage.navigator.report.figures import draw_all
         from pilotage.navigator.report.page import page
 
         pictures = draw_all(data)
         html = page(data, {name: svg for name, (svg, _) in pictures.items()})
     except ModuleNotFoundError as error:
         raise ReportError(f"a report needs {error.name}: install it with pip install 'pilotage[train]'") from error
-    files = {"report.html": html.encode(), "evaluation.json": _text(content).encode()}
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    files = {"report.html": html.encode(), "evaluation.json": text.encode()}
     for name, (svg, png) in pictures.items():
         files |= {f"{name}.svg": svg.encode(), f"{name}.png": png}
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,10 +50,6 @@ def write_report(evaluation: dict[str, Any], folder: Path) -> list[Path]:
     for name, written in files.items():
         replace(folder / name, written)
     return [folder / name for name in files]
-
-
-def _text(content: Any) -> str:
-    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 __all__ = ["Evaluation", "FIGURES", "ReportError", "read_evaluation", "write_report"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pilotage.navigator.evaluation.schema import Comparison, Evaluation, PolicyFigures
+from pilotage.navigator.evaluation.schema import BEST_FIXED, Comparison, Evaluation, PolicyFigures
 from pilotage.navigator.report.wording import (
     counted,
     listed,
@@ -25,8 +25,6 @@ from pilotage.navigator.report.wording import (
 )
 
 LEVEL = 0.05
-BEST_FIXED = "best-fixed"
-"""Name of the fixed sequence that was chosen on the training tasks."""
 
 Verdict = Literal["more", "less", "uncorrected", "same"]
 
@@ -40,10 +38,14 @@ def verdict(interval: tuple[float, float], corrected_p: float | None) -> Verdict
     return "more" if interval[0] > 0 else "less"
 
 
+def is_significant(one: Comparison) -> bool:
+    """Whether one of the two may be called more accurate."""
+    return verdict(one.interval, one.holm_p) in ("more", "less")
+
+
 def usable(data: Evaluation) -> list[PolicyFigures]:
     """The policies that could be used, by falling value; an oracle sees the answers."""
-    found = [policy for policy in data.policies if policy.kind != "oracle"]
-    return sorted(found, key=lambda policy: -policy.value)
+    return sorted((one for one in data.policies if one.kind != "oracle"), key=lambda one: -one.value)
 
 
 def focus(data: Evaluation) -> PolicyFigures:
@@ -60,41 +62,35 @@ def headline(data: Evaluation) -> list[str]:
     best, weight = ranked[0], data.protocol.cost_weight
     value = "accuracy" if weight == 0 else f"value (share right minus {number(weight, 3).rstrip('0')} per 1,000 tokens)"
     among = f"Of {counted(len(ranked), 'usable policy', 'usable policies')}" if len(ranked) > 1 else "Of one policy"
-    said = [f"{among}, {named(best.name)} has the highest {value} on these tasks: {_scores(best)}."]
-    said += _against_the_rest(data, best)
+    sentences = [f"{among}, {named(best.name)} has the highest {value} on these tasks: {_scores(best)}."]
+    sentences += _against_the_rest(data, best)
     learned = focus(data)
     if learned.kind == "learned" and learned.name != best.name:
-        said.append(f"The learned policy of highest value is {named(learned.name)}: {_scores(learned)}.")
-        said += _against_the_rest(data, learned)
+        sentences.append(f"The learned policy of highest value is {named(learned.name)}: {_scores(learned)}.")
+        sentences += _against_the_rest(data, learned)
     elif all(policy.kind != "learned" for policy in ranked):
-        said.append("No learned policy was among them.")
-    return said
+        sentences.append("No learned policy was among them.")
+    return sentences
 
 
 def _against_the_rest(data: Evaluation, policy: PolicyFigures) -> list[str]:
     """Sentences on one policy's comparisons: best fixed in full, then the names of the others."""
     own = [seen for one in data.comparisons if (seen := _seen_from(one, policy.name)) is not None]
-    if not own:
-        return (
-            ["It was compared with no other, so what is chance in it is not known."] if len(data.policies) > 1 else []
-        )
-    said = [text for one in own if one.against == BEST_FIXED for text in (comparison(one), *value(one), *gap(one))]
-    # An oracle's ceiling is no rival.
-    oracles = {one.name for one in data.policies if one.kind == "oracle"}
-    rest = [one for one in own if one.against != BEST_FIXED and one.against not in oracles]
-    for kind, text in (
-        ("more", "It answers significantly more tasks right than {}."),
-        ("less", "It answers significantly fewer tasks right than {}."),
-        (None, "In accuracy it is not significantly different from {}."),
-    ):
-        names = [
-            named(one.against)
-            for one in rest
-            if (v := verdict(one.interval, one.holm_p)) == kind or (kind is None and v in ("same", "uncorrected"))
-        ]
-        if names:
-            said.append(text.format(listed(names)))
-    return said
+    if not own and len(data.policies) > 1:
+        return ["It was compared with no other, so what is chance in it is not known."]
+    sentences = [text for one in own if one.against == BEST_FIXED for text in (comparison(one), *value(one), *gap(one))]
+    oracles = {one.name for one in data.policies if one.kind == "oracle"}  # its ceiling is no rival
+    rivals: dict[Verdict, list[str]] = {"more": [], "less": [], "same": []}
+    for one in own:
+        if one.against not in oracles | {BEST_FIXED}:
+            shown = verdict(one.interval, one.holm_p)
+            rivals["same" if shown == "uncorrected" else shown].append(named(one.against))
+    texts: dict[Verdict, str] = {
+        "more": "It answers significantly more tasks right than",
+        "less": "It answers significantly fewer tasks right than",
+        "same": "In accuracy it is not significantly different from",
+    }
+    return sentences + [f"{texts[kind]} {listed(names)}." for kind, names in rivals.items() if names]
 
 
 def _seen_from(one: Comparison, name: str) -> Comparison | None:
@@ -103,7 +99,7 @@ def _seen_from(one: Comparison, name: str) -> Comparison | None:
         return one
     if one.against != name:
         return None
-    ratio, low_high = one.cost_ratio, one.cost_ratio_interval
+    ratio, between = one.cost_ratio, one.cost_ratio_interval
     turned = {
         "policy": name,
         "against": one.policy,
@@ -111,10 +107,10 @@ def _seen_from(one: Comparison, name: str) -> Comparison | None:
         "interval": (-one.interval[1], -one.interval[0]),
         "better": one.worse,
         "worse": one.better,
-        "value_difference": None if one.value_difference is None else -one.value_difference,
-        "value_interval": None if one.value_interval is None else (-one.value_interval[1], -one.value_interval[0]),
+        "value_difference": one.value_difference and -one.value_difference,
+        "value_interval": one.value_interval and (-one.value_interval[1], -one.value_interval[0]),
         "cost_ratio": 1 / ratio if ratio else None,
-        "cost_ratio_interval": (1 / low_high[1], 1 / low_high[0]) if low_high and low_high[0] > 0 else None,
+        "cost_ratio_interval": (1 / between[1], 1 / between[0]) if between and between[0] > 0 else None,
         "gap_closed": None,
         "gap_closed_interval": None,
     }
@@ -123,20 +119,14 @@ def _seen_from(one: Comparison, name: str) -> Comparison | None:
 
 def comparison(one: Comparison) -> str:
     """One comparison in words: accuracy, how sure that is, and cost."""
-    first, second = named(one.policy), named(one.against)
-    found = verdict(one.interval, one.holm_p)
-    figures = f"{points(one.difference)} points, 95% interval {points_between(one.interval)}"
-    if one.holm_p is not None:
-        figures += f", p {p_value(one.holm_p)} after correction"
-    match found:
-        case "more" | "less":
-            text = f"{first} is significantly {found} accurate than {second} ({figures})"
-        case "uncorrected":
-            but = "once the number of comparisons counts"
-            text = f"{first} is not significantly different from {second} in accuracy {but} ({figures})"
-        case _:
-            text = f"{first} is not significantly different from {second} in accuracy ({figures})"
-    return f"{text}{_cost(one)}."
+    shown = verdict(one.interval, one.holm_p)
+    how = f"significantly {shown} accurate than" if is_significant(one) else "not significantly different from"
+    what = {"same": " in accuracy", "uncorrected": " in accuracy once the number of comparisons counts"}.get(shown, "")
+    p = f", p {p_value(one.holm_p)} after correction" if one.holm_p is not None else ""
+    return (
+        f"{named(one.policy)} is {how} {named(one.against)}{what} ({points(one.difference)} points, 95% interval "
+        f"{points_between(one.interval)}{p}){_cost(one)}."
+    )
 
 
 def _cost(one: Comparison) -> str:
@@ -147,17 +137,10 @@ def _cost(one: Comparison) -> str:
         return f", at {share} of its tokens (no interval)"
     low, high = one.cost_ratio_interval
     between = f"{100 * low:,.0f} to {100 * high:,.0f}%"
-    if low <= 1 <= high:
-        return f"; nor is its cost ({share} of the tokens, {between})" if _same(one) else _cost_alike(share, between)
-    return f", at {share} of its tokens ({between})"
-
-
-def _same(one: Comparison) -> bool:
-    return verdict(one.interval, one.holm_p) in ("same", "uncorrected")
-
-
-def _cost_alike(share: str, between: str) -> str:
-    return f"; its cost is not significantly different ({share} of the tokens, {between})"
+    if not low <= 1 <= high:
+        return f", at {share} of its tokens ({between})"
+    alike = "its cost is not significantly different" if is_significant(one) else "nor is its cost"
+    return f"; {alike} ({share} of the tokens, {between})"
 
 
 def value(one: Comparison) -> list[str]:
@@ -179,16 +162,13 @@ def gap(one: Comparison) -> list[str]:
     between = "the gap in value between the best fixed sequence and the oracle"
     if one.gap_closed <= 0:
         return [f"It closes none of {between}."]
-    share, interval = f"{100 * one.gap_closed:.0f}%", ""
+    share, sure = f"{100 * one.gap_closed:.0f}%", verdict(one.interval, one.holm_p) == "more"
     if one.gap_closed_interval is not None:
-        low, high = one.gap_closed_interval
-        interval = f" (95% interval {percent_between((low, high), 0)})"
-        sure = low > 0
-    else:
-        sure = verdict(one.interval, one.holm_p) == "more"
+        share += f" (95% interval {percent_between(one.gap_closed_interval, 0)})"
+        sure = one.gap_closed_interval[0] > 0
     if sure:
-        return [f"It closes {share}{interval} of {between}."]
-    return [f"Its point estimate closes {share}{interval} of {between}, which is not told from none."]
+        return [f"It closes {share} of {between}."]
+    return [f"Its point estimate closes {share} of {between}, which is not told from none."]
 
 
 def _scores(policy: PolicyFigures) -> str:

@@ -13,7 +13,7 @@ def method(data: Evaluation) -> list[str]:
     """What was compared, on what, and how the intervals were made."""
     bank, protocol, n = data.bank, data.protocol, len(data.policies)
     families = f" of {counted(len(bank.families), 'family', 'families')}" if bank.families else ""
-    said = [
+    sentences = [
         f"{'1 policy was evaluated' if n == 1 else f'{n} policies were compared'} on {counted(protocol.tasks, 'task')}"
         f"{families}, from the bank {named(bank.name)} ({counted(bank.tasks, 'task')}, "
         f"{counted(bank.nodes, 'recorded state')}, model {named(bank.model)}, observation preset {named(bank.preset)})."
@@ -21,47 +21,46 @@ def method(data: Evaluation) -> list[str]:
     seeds = counted(protocol.train_seeds, "training seed")
     if protocol.kind == "cross-fit":
         folds = f"{protocol.folds} folds" if protocol.folds else "folds"
-        said.append(
+        sentences.append(
             f"Trainable policies were cross-fitted: tasks were dealt into {folds} (seed {protocol.split_seed}), each "
             f"fold was answered by policies trained on the others, with {seeds}; so every task counts, held out."
         )
     else:
-        said.append(
+        sentences.append(
             f"The tasks were held out from training (split seed {protocol.split_seed}); trained policies have {seeds}."
         )
-    said.append(
+    sentences.append(
         "Outcomes are exact expectations over recorded reasoning, without any model call. Accuracy is the mean score; "
         "cost is all tokens charged to a task, prompt and completion."
     )
-    said.append(
+    sentences.append(
         f"Intervals are 95% bootstrap intervals over tasks ({protocol.bootstrap:,} resamples), paired by task for "
         "differences and ratios. p-values are McNemar's exact test, after Holm's correction for the number of "
         f"comparisons with an opponent; 'significant' asks for an interval without 0 and a corrected p below {LEVEL}."
     )
     if data.comparisons:
         half = median((one.interval[1] - one.interval[0]) / 2 for one in data.comparisons)
-        said.append(
+        sentences.append(
             f"The median difference has a margin of {number(100 * half, 1)} points: on so many tasks "
             "much smaller ones cannot be told from 0."
         )
-    return said
+    return sentences
 
 
 def cautions(data: Evaluation) -> list[str]:
     """What a reader should know before believing the rest: the evaluation's own words, and what they leave out."""
-    said = list(data.defects)
-    partly = [one for one in data.policies if one.coverage < 1 and not _told(data, one.name)]
+
+    def unmentioned(name: str) -> bool:
+        return not any(text.startswith(f"{name}:") for text in data.defects)
+
+    sentences = list(data.defects)
+    partly = [one for one in data.policies if one.coverage < 1 and unmentioned(one.name)]
     if partly:
         shares = listed([f"{named(one.name)} ({percent(one.coverage, 0)})" for one in partly])
-        said.append(f"Scores hold only for the share of tasks on which a route is recorded: {shares}.")
-    unknown = [named(name) for name in data.unmeasured if not _told(data, name)]
-    if unknown:
-        said.append(f"Nothing of their routes is recorded, so they have no score: {listed(unknown)}.")
+        sentences.append(f"Scores hold only for the share of tasks on which a route is recorded: {shares}.")
+    if unknown := [named(name) for name in data.unmeasured if unmentioned(name)]:
+        sentences.append(f"Nothing of their routes is recorded, so they have no score: {listed(unknown)}.")
     seeds = data.protocol.train_seeds
     if seeds < 5 and any(policy.kind == "learned" for policy in data.policies):
-        said.append(f"{counted(seeds, 'training seed')}: how much of a score is luck of training is hardly seen.")
-    return said
-
-
-def _told(data: Evaluation, name: str) -> bool:
-    return any(text.startswith(f"{name}:") for text in data.defects)
+        sentences.append(f"{counted(seeds, 'training seed')}: how much of a score is luck of training is hardly seen.")
+    return sentences

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from pilotage.navigator.evaluation.schema import Evaluation
 from pilotage.navigator.report import tables
 from pilotage.navigator.report.findings import headline
-from pilotage.navigator.report.inline import inlined, theme
 from pilotage.navigator.report.method import cautions, method
+from pilotage.navigator.report.palette import DARK
 from pilotage.navigator.report.sections import sections
+
+VARIABLES = {light: f"--c{place}" for place, light in enumerate(DARK)}
+"""The CSS variable for each colour of a figure."""
+
+_COLOUR = re.compile(r"\b(fill|stroke): ?(#[0-9a-f]{6})\b")
+_TAG = re.compile(r"<[^>]*>")
+_ID = re.compile(r'(\bid="|url\(#|href="#)')
 
 
 def page(data: Evaluation, svgs: Mapping[str, str]) -> str:
@@ -30,18 +38,45 @@ def page(data: Evaluation, svgs: Mapping[str, str]) -> str:
         lstrip_blocks=True,
     )
     parts = sections(data, svgs)
-    titles = {part.name: f"{part.title}: {' '.join(part.said[:1])}" for part in parts}
+    titles = {part.name: f"{part.title}: {' '.join(part.sentences[:1])}" for part in parts}
     figures = {name: Markup(inlined(svg, name, str(escape(titles[name])))) for name, svg in svgs.items()}
-    light, dark = theme()
+    light = " ".join(f"{variable}: {colour};" for colour, variable in VARIABLES.items())
+    dark = " ".join(f"{VARIABLES[colour]}: {other};" for colour, other in DARK.items())
     return environment.get_template("report.html").render(
         data=data,
         headline=headline(data),
         cautions=cautions(data),
         method=method(data),
         policies=tables.policies(data),
-        about=tables.about(data),
+        about=[(one.name, one.about) for one in data.policies if one.about],
         sections=parts,
         figures=figures,
         light=Markup(light),
         dark=Markup(dark),
     )
+
+
+def inlined(svg: str, name: str, title: str) -> str:
+    """A figure's `<svg>` element alone: no prolog, no outside names, ids of its own, colours that follow the page.
+
+    Args:
+        svg: as matplotlib wrote it, names in it escaped.
+        name: what its ids begin with; unique on the page, of letters and dashes.
+        title: what it shows, escaped, for those who do not see it.
+    """
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = body.replace("xlink:href=", "href=")
+    head, _, rest = body.partition(">")
+    box = re.search(r'viewBox="[^"]*"', head)
+    opening = f'<svg {box.group() if box else ""} role="img" aria-label="{title}"'
+
+    def in_tag(tag: re.Match[str]) -> str:
+        return _COLOUR.sub(_followed, _ID.sub(lambda match: f"{match.group()}{name}-", tag.group()))
+
+    return f"{opening}>{_TAG.sub(in_tag, rest)}".strip()
+
+
+def _followed(match: re.Match[str]) -> str:
+    colour = match.group(2)
+    return f"{match.group(1)}: var({VARIABLES[colour]})" if colour in VARIABLES else match.group()

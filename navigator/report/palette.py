@@ -43,6 +43,11 @@ class Look:
     dash: Dash = "-"
 
     @property
+    def is_learned(self) -> bool:
+        """Whether it is that of a learned policy."""
+        return self.colour in _HUES
+
+    @property
     def face(self) -> str:
         """The colour inside its marker."""
         return self.colour if self.filled else PAPER
@@ -62,20 +67,16 @@ def contrast(first: str, second: str) -> float:
 
 def looks(data: Evaluation) -> dict[str, Look]:
     """A look for every policy that any section names; those without scores of their own look like baselines."""
-    kinds = {policy.name: policy.kind for policy in data.policies}
+    kinds: dict[str, str] = {policy.name: policy.kind for policy in data.policies}
     others = [name for one in data.comparisons for name in (one.policy, one.against)]
-    others += [line.policy for line in data.frontier] + [curve.policy for curve in data.curves]
-    others += [routes.policy for routes in data.routes]
+    others += [one.policy for part in (data.frontier, data.curves, data.routes) for one in part]
     others += [name for family in data.families for name in family.policies]
-    for name in others:
-        kinds.setdefault(name, "baseline")
-    learned = [name for name, kind in kinds.items() if kind == "learned"]
-    baselines = [name for name, kind in kinds.items() if kind == "baseline"]
-    found = {name: Look(INK, "*", True) for name, kind in kinds.items() if kind == "oracle"}
-    for colours, filled, names in ((tuple(_HUES), True, learned), (tuple(_GREYS), False, baselines)):
-        for place, name in enumerate(names):
+    kinds |= {name: "baseline" for name in others if name not in kinds}
+    given = {name: Look(INK, "*", True) for name, kind in kinds.items() if kind == "oracle"}
+    for kind, colours in (("learned", tuple(_HUES)), ("baseline", tuple(_GREYS))):
+        for place, name in enumerate(name for name in kinds if kinds[name] == kind):
             lap = place // len(colours)
             # Within a lap colours differ; the marker moves on with every policy, and skips one a lap, so pairs differ.
-            marker = _MARKERS[(place + (lap if filled else 0)) % len(_MARKERS)]
-            found[name] = Look(colours[place % len(colours)], marker, filled, _DASHES[lap % len(_DASHES)])
-    return {name: found[name] for name in kinds}
+            marker = _MARKERS[(place + (lap if kind == "learned" else 0)) % len(_MARKERS)]
+            given[name] = Look(colours[place % len(colours)], marker, kind == "learned", _DASHES[lap % len(_DASHES)])
+    return given

@@ -76,9 +76,9 @@ def _has_no_score(policy: Any) -> bool:
 
 
 def _first(error: ValidationError) -> str:
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    place = ".".join(str(step) for step in found[0]["loc"])
-    what = found[0]["msg"].removeprefix("Value error, ")
-    what = "it is missing" if found[0]["type"] == "missing" else what[:1].lower() + what[1:]
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    place = ".".join(str(step) for step in errors[0]["loc"])
+    what = errors[0]["msg"].removeprefix("Value error, ")
+    what = "it is missing" if errors[0]["type"] == "missing" else what[:1].lower() + what[1:]
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return f"{place}: {what}{more}" if place else f"{what}{more}"

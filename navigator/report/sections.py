@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pilotage.navigator.evaluation.schema import Evaluation, Transfer
+from pilotage.navigator.evaluation.schema import BEST_FIXED, Evaluation
 from pilotage.navigator.report import tables
-from pilotage.navigator.report.findings import BEST_FIXED, comparison, focus, verdict
+from pilotage.navigator.report.findings import Verdict, comparison, focus, is_significant, verdict
 from pilotage.navigator.report.tables import Table
 from pilotage.navigator.report.wording import counted, elided, listed, named, number, percent, percent_between
 
@@ -19,16 +19,16 @@ class Section:
     Attributes:
         name: of its figure and its anchor.
         title: its heading.
-        said: sentences, the first of which stands before the figure; only one where there is no data.
+        sentences: the first one stands before the figure; only one where there is no data.
         how: how to read the figure.
-        shown: tables.
+        tables: the numbers behind it.
     """
 
     name: str
     title: str
-    said: tuple[str, ...]
+    sentences: list[str]
     how: str = ""
-    shown: tuple[Table, ...] = ()
+    tables: tuple[Table, ...] = ()
 
 
 def sections(data: Evaluation, drawn: Mapping[str, object]) -> list[Section]:
@@ -38,9 +38,10 @@ def sections(data: Evaluation, drawn: Mapping[str, object]) -> list[Section]:
         data: the evaluation.
         drawn: figures by name; a section without data has none.
     """
-    made = [_frontier(data), _comparisons(data), _families(data)]
-    made += [_routes(data), _transfer(data), _calibration(data), _curves(data)]
-    return [one if one.name in drawn or one.shown else _absent(one) for one in made]
+    made = [part(data) for part in (_frontier, _comparisons, _families, _routes, _transfer, _calibration, _curves)]
+    return [
+        one if one.name in drawn or one.tables else Section(one.name, one.title, [_ABSENT[one.name]]) for one in made
+    ]
 
 
 _ABSENT = {
@@ -53,36 +54,33 @@ _ABSENT = {
 }
 
 
-def _absent(section: Section) -> Section:
-    return Section(section.name, section.title, (_ABSENT[section.name],))
-
-
 def _frontier(data: Evaluation) -> Section:
-    lines = [line.policy for line in data.frontier if len(line.points) > 1]
-    said = ["Up and to the left is better: more right answers for fewer tokens."]
-    if lines:
-        said.append(f"Lines join several settings of one policy or method: {listed([named(one) for one in lines])}.")
-    else:
-        said.append("Every policy was evaluated at one setting only, so there is no line.")
+    lines = [named(line.policy) for line in data.frontier if len(line.points) > 1]
+    joined = f"Lines join several settings of one policy or method: {listed(lines)}."
     how = "Crosses are 95% intervals. Filled: learned; hollow: baselines; star: the oracle, which sees the answers."
-    single = {line.policy for line in data.frontier if len(line.points) == 1} - {one.name for one in data.policies}
-    if single:
+    if {line.policy for line in data.frontier if len(line.points) == 1} - {one.name for one in data.policies}:
         how += " Small grey points are fixed sequences; a dotted line joins those that no other beats in both."
-    return Section("frontier", "Accuracy and cost", tuple(said), how, _some(tables.frontier(data)))
+    sentences = [
+        "Up and to the left is better: more right answers for fewer tokens.",
+        joined if lines else "Every policy was evaluated at one setting only, so there is no line.",
+    ]
+    return Section("frontier", "Accuracy and cost", sentences, how, tables.frontier(data))
 
 
 def _comparisons(data: Evaluation) -> Section:
-    n = len(data.comparisons)
-    sure = sum(verdict(one.interval, one.holm_p) in ("more", "less") for one in data.comparisons)
-    said = [f"{counted(n, 'comparison')} on the same tasks, of which {_of(sure, n)} significant after correction."]
-    chosen = focus(data).name
-    told = {BEST_FIXED, *(policy.name for policy in data.policies if policy.kind == "oracle")}  # an oracle is no rival
-    said += [comparison(one) for one in data.comparisons if one.policy == chosen and one.against not in told]
+    n, chosen = len(data.comparisons), focus(data).name
+    sure = sum(map(is_significant, data.comparisons))
+    sentences = [f"{counted(n, 'comparison')} on the same tasks, of which {_of(sure, n)} significant after correction."]
+    others = {
+        BEST_FIXED,
+        *(policy.name for policy in data.policies if policy.kind == "oracle"),
+    }  # an oracle is no rival
+    sentences += [comparison(one) for one in data.comparisons if one.policy == chosen and one.against not in others]
     how = (
         "Bars are 95% intervals; those of significant differences are heavy, and their figures bold. p is McNemar's, "
         "after Holm's correction. Right: tokens as a multiple of the opponent's."
     )
-    return Section("comparisons", "Comparisons", tuple(said), how, _some(tables.comparisons(data)))
+    return Section("comparisons", "Comparisons", sentences, how, tables.comparisons(data))
 
 
 def _of(some: int, n: int) -> str:
@@ -92,83 +90,65 @@ def _of(some: int, n: int) -> str:
 
 
 def _families(data: Evaluation) -> Section:
-    sizes = sorted(family.tasks for family in data.families)
-    names = list(dict.fromkeys(name for family in data.families for name in family.policies))
-    said = []
-    if sizes:
-        between = f"{sizes[0]} to {sizes[-1]} tasks" if sizes[0] < sizes[-1] else counted(sizes[0], "task")
-        said.append(f"A cell rests on {between}: read patterns, not single cells.")
+    sizes = sorted(family.tasks for family in data.families) or [0]
+    between = f"{sizes[0]} to {sizes[-1]} tasks" if sizes[0] < sizes[-1] else counted(sizes[0], "task")
+    sentence = f"A cell rests on {between}: read patterns, not single cells."
     how = "Families from the easiest down, by mean accuracy over the policies."
-    return Section("families", "Families", tuple(said), how, _some(tables.families(data, names)))
+    return Section("families", "Families", [sentence], how, tables.families(data))
 
 
 def _routes(data: Evaluation) -> Section:
-    known = [one for one in data.routes if one.family is None and one.edges]
-    chosen = focus(data).name
-    shown = next((one for one in known if one.policy == chosen), known[0] if known else None)
-    said = []
+    known = {one.policy: one for one in reversed(data.routes) if one.family is None and one.edges}
+    shown = known.get(focus(data).name) or next(reversed(known.values()), None)
+    sentence = "Which block follows which."
     if shown is not None:
         first = sorted((edge for edge in shown.edges if edge.source == "start"), key=lambda edge: -edge.share)[:3]
         starts = [f"{elided(edge.to, 30)} ({percent(min(1.0, edge.share), 0)})" for edge in first if edge.share >= 0.01]
         if starts:
-            said.append(f"What {named(shown.policy)} runs first, by share of tasks: {listed(starts)}.")
-    said = said or ["Which block follows which."]
+            sentence = f"What {named(shown.policy)} runs first, by share of tasks: {listed(starts)}."
     how = "An arrow is as wide as tasks take it often, in expectation; under 0.02 times a task it is left out."
-    return Section("route-map", "Routes", tuple(said), how, _some(tables.moves(shown), tables.uses(data)))
+    return Section("route-map", "Routes", [sentence], how, tables.moves(shown) + tables.uses(data))
 
 
 def _transfer(data: Evaluation) -> Section:
-    said = []
+    sentences = []
     for name in dict.fromkeys(one.policy for one in data.transfer):
-        own = [one for one in data.transfer if one.policy == name]
         for kind, where in (("family", "families"), ("bank", "banks")):
-            some = [one for one in own if one.kind == kind]
-            if some:
-                said.append(f"{named(name)}, on {where} outside its training: {_tally(some)}.")
-    if said:
-        said.append("Each interval is by itself, without correction for their number.")
-    return Section("transfer", "Transfer", tuple(said), "", _some(tables.transfer(data)))
+            verdicts = [verdict(one.interval, None) for one in data.transfer if (one.policy, one.kind) == (name, kind)]
+            if verdicts:
+                sentences.append(f"{named(name)}, on {where} outside its training: {_tally(verdicts)}.")
+    if sentences:
+        sentences.append("Each interval is by itself, without correction for their number.")
+    return Section("transfer", "Transfer", sentences, "", tables.transfer(data))
 
 
-def _tally(some: list[Transfer]) -> str:
-    counts = {"more": 0, "less": 0, "same": 0}
-    for one in some:
-        counts[verdict(one.interval, None)] += 1
-    if len(some) == 1:
+def _tally(verdicts: list[Verdict]) -> str:
+    if len(verdicts) == 1:
         words = {"more": "more accurate than", "less": "less accurate than", "same": "not significantly different from"}
-        return f"{words[next(kind for kind, n in counts.items() if n)]} the best fixed sequence"
+        return f"{words[verdicts[0]]} the best fixed sequence"
     return (
-        f"more accurate than the best fixed sequence on {counts['more']} of {len(some)}, less accurate on "
-        f"{counts['less']}, not significantly different on {counts['same']}"
+        f"more accurate than the best fixed sequence on {verdicts.count('more')} of {len(verdicts)}, less accurate on "
+        f"{verdicts.count('less')}, not significantly different on {verdicts.count('same')}"
     )
 
 
 def _calibration(data: Evaluation) -> Section:
-    off = [
-        f"{named(policy.name)} {number(100 * policy.calibration.ece, 1)}"
-        for policy in data.policies
-        if policy.calibration is not None and policy.calibration.bins
-    ]
-    said = [f"Predictions of success are off, on average and in points, by: {listed(off)}."]
+    known = [(one.name, one.calibration) for one in data.policies if one.calibration and one.calibration.bins]
+    off = [f"{named(name)} {number(100 * calibration.ece, 1)}" for name, calibration in known]
+    sentence = f"Predictions of success are off, on average and in points, by: {listed(off)}."
     how = (
         "On the dashed line, predictions come true. Bars are 95% binomial intervals (Wilson), with runs of several "
         "seeds on a task counted once. ECE: mean distance to the line. Brier: mean squared error. Best is 0."
     )
-    return Section("calibration", "Calibration", tuple(said), how)
+    return Section("calibration", "Calibration", [sentence], how)
 
 
 def _curves(data: Evaluation) -> Section:
     ends = []
     for name in dict.fromkeys(curve.policy for curve in data.curves):
         last = [curve.accuracy[-1] for curve in data.curves if curve.policy == name and curve.accuracy]
-        if len(last) > 1:
-            ends.append(f"{named(name)} {percent_between((min(last), max(last)))} ({len(last)} runs)")
-        elif last:
-            ends.append(f"{named(name)} {percent(last[0])} (1 run)")
-    said = [f"Right at the end of training: {listed(ends)}."]
+        if last:
+            reached = percent_between((min(last), max(last))) if len(last) > 1 else percent(last[0])
+            ends.append(f"{named(name)} {reached} ({counted(len(last), 'run')})")
     how = "Scores on the validation tasks during training. Thin lines: trainings; thick lines: their means."
-    return Section("learning-curves", "Learning curves", tuple(said), how)
-
-
-def _some(*given: Table | None) -> tuple[Table, ...]:
-    return tuple(table for table in given if table is not None)
+    return Section("learning-curves", "Learning curves", [f"Right at the end of training: {listed(ends)}."], how)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from pilotage.navigator.evaluation.schema import Evaluation, PolicyFigures, Routes
-from pilotage.navigator.report.findings import verdict
+from pilotage.navigator.evaluation.schema import Comparison, Evaluation, PolicyFigures, Routes, Score
+from pilotage.navigator.report.findings import is_significant
 from pilotage.navigator.report.wording import (
     number,
     p_value,
@@ -18,6 +20,10 @@ from pilotage.navigator.report.wording import (
 )
 
 NONE = "\u2013"
+
+T = TypeVar("T")
+Columns = Sequence[tuple[str, Callable[[T], str]]]
+"""Titles, and what each has of a row."""
 
 
 @dataclass(frozen=True)
@@ -37,162 +43,138 @@ class Table:
     title: str = ""
 
 
+def _tables(rows: Iterable[T], columns: Columns[T], words: int = 1, title: str = "") -> tuple[Table, ...]:
+    """One table; none without rows."""
+    cells = tuple(tuple(cell(row) for _, cell in columns) for row in rows)
+    return (Table(tuple(name for name, _ in columns), cells, words, title),) if cells else ()
+
+
+def _known(show: Callable[[T], str], value: T | None) -> str:
+    return NONE if value is None else show(value)
+
+
 def policies(data: Evaluation) -> Table:
     """All policies by falling value, the oracle last."""
+    columns: Columns[PolicyFigures] = [
+        ("policy", lambda one: one.name),
+        ("kind", lambda one: one.kind),
+        ("right", lambda one: percent(one.accuracy)),
+        ("95% interval", lambda one: percent_between(one.accuracy_interval)),
+        ("tokens a task", lambda one: tokens(one.cost)),
+        ("95% interval", lambda one: tokens_between(one.cost_interval)),
+        ("blocks", lambda one: number(one.blocks, 1)),
+        ("value", lambda one: number(one.value, 3)),
+        ("seeds", _seeds),
+    ]
+    if any(policy.coverage < 1 for policy in data.policies):
+        columns = [*columns, ("tasks known", lambda one: percent(one.coverage, 0))]
     ranked = sorted(data.policies, key=lambda policy: (policy.kind == "oracle", -policy.value))
-    head = ["policy", "kind", "right", "95% interval", "tokens a task", "95% interval", "blocks", "value", "seeds"]
-    partly = any(policy.coverage < 1 for policy in ranked)
-    rows = []
-    for policy in ranked:
-        row = [
-            policy.name,
-            policy.kind,
-            percent(policy.accuracy),
-            percent_between(policy.accuracy_interval),
-            tokens(policy.cost),
-            tokens_between(policy.cost_interval),
-            number(policy.blocks, 1),
-            number(policy.value, 3),
-            _seeds(policy),
-        ]
-        rows.append((*row, percent(policy.coverage, 0)) if partly else tuple(row))
-    return Table((*head, "tasks known") if partly else tuple(head), tuple(rows), 2)
+    return _tables(ranked, columns, 2)[0]
 
 
 def _seeds(policy: PolicyFigures) -> str:
     """Lowest and highest accuracy over training seeds, or their interquartile mean where it is given."""
     if policy.iqm is not None:
         return f"IQM {percent(policy.iqm.accuracy)} ({percent_between(policy.iqm.interval)})"
-    if not policy.seeds:
-        return NONE
-    found = [seed.accuracy for seed in policy.seeds]
-    return percent_between((min(found), max(found)))
+    scores = [seed.accuracy for seed in policy.seeds]
+    return percent_between((min(scores), max(scores))) if scores else NONE
 
 
-def about(data: Evaluation) -> list[tuple[str, str]]:
-    """How each policy was made, by name."""
-    return [(policy.name, policy.about) for policy in data.policies if policy.about]
+def comparisons(data: Evaluation) -> tuple[Table, ...]:
+    """All comparisons."""
+    columns: Columns[Comparison] = [
+        ("policy", lambda one: one.policy),
+        ("against", lambda one: one.against),
+        ("finding", _finding),
+        ("points", lambda one: points(one.difference)),
+        ("95% interval", lambda one: points_between(one.interval)),
+        ("tasks better : worse", lambda one: f"{_count(one.better)} : {_count(one.worse)}"),
+        ("McNemar p", lambda one: _known(p_value, one.mcnemar_p)),
+        ("p after Holm", lambda one: _known(p_value, one.holm_p)),
+        ("cost ratio", _ratio),
+        ("gap closed", lambda one: _known(lambda share: percent(share, 0), one.gap_closed)),
+        ("tasks", lambda one: f"{one.tasks:,}"),
+    ]
+    return _tables(data.comparisons, columns, 3, "All comparisons")
 
 
-def comparisons(data: Evaluation) -> Table | None:
-    """All comparisons; None without."""
-    said = {"more": "more accurate", "less": "less accurate"}
-    rows = []
-    for one in data.comparisons:
-        ratio = NONE if one.cost_ratio is None else f"{100 * one.cost_ratio:,.0f}%"
-        if one.cost_ratio is not None and one.cost_ratio_interval is not None:
-            ratio += f" ({100 * one.cost_ratio_interval[0]:,.0f} to {100 * one.cost_ratio_interval[1]:,.0f}%)"
-        rows.append(
-            (
-                one.policy,
-                one.against,
-                said.get(verdict(one.interval, one.holm_p), "not significantly different"),
-                points(one.difference),
-                points_between(one.interval),
-                f"{_count(one.better)} : {_count(one.worse)}",
-                NONE if one.mcnemar_p is None else p_value(one.mcnemar_p),
-                NONE if one.holm_p is None else p_value(one.holm_p),
-                ratio,
-                NONE if one.gap_closed is None else percent(one.gap_closed, 0),
-                f"{one.tasks:,}",
-            )
-        )
-    head = (
-        "policy",
-        "against",
-        "finding",
-        "points",
-        "95% interval",
-        "tasks better : worse",
-        "McNemar p",
-        "p after Holm",
-        "cost ratio",
-        "gap closed",
-        "tasks",
+def _finding(one: Comparison) -> str:
+    if not is_significant(one):
+        return "not significantly different"
+    return "more accurate" if one.difference > 0 else "less accurate"
+
+
+def _ratio(one: Comparison) -> str:
+    if one.cost_ratio is None or one.cost_ratio_interval is None:
+        return _known(lambda ratio: f"{100 * ratio:,.0f}%", one.cost_ratio)
+    low, high = one.cost_ratio_interval
+    return f"{100 * one.cost_ratio:,.0f}% ({100 * low:,.0f} to {100 * high:,.0f}%)"
+
+
+def frontier(data: Evaluation) -> tuple[Table, ...]:
+    """All points of the frontier."""
+    rows = [(line.policy, point) for line in data.frontier for point in line.points]
+    return _tables(
+        rows,
+        [
+            ("policy", lambda row: row[0]),
+            ("effort", lambda row: _known(number, row[1].effort)),
+            ("cost weight", lambda row: _known(lambda weight: number(weight, 3), row[1].cost_weight)),
+            ("right", lambda row: percent(row[1].accuracy)),
+            ("95% interval", lambda row: _known(percent_between, row[1].accuracy_interval)),
+            ("tokens a task", lambda row: tokens(row[1].cost)),
+            ("95% interval", lambda row: _known(tokens_between, row[1].cost_interval)),
+        ],
+        title="All points of the frontier",
     )
-    return Table(head, tuple(rows), 3, "All comparisons") if rows else None
 
 
-def frontier(data: Evaluation) -> Table | None:
-    """All points of the frontier; None without."""
-    rows = tuple(
-        (
-            line.policy,
-            NONE if point.effort is None else number(point.effort, 2),
-            NONE if point.cost_weight is None else number(point.cost_weight, 3),
-            percent(point.accuracy),
-            NONE if point.accuracy_interval is None else percent_between(point.accuracy_interval),
-            tokens(point.cost),
-            NONE if point.cost_interval is None else tokens_between(point.cost_interval),
-        )
-        for line in data.frontier
-        for point in line.points
+def families(data: Evaluation) -> tuple[Table, ...]:
+    """Accuracy and tokens by family and policy."""
+
+    def cell(score: Score | None) -> str:
+        if score is None or score.accuracy is None:
+            return NONE
+        return f"{100 * score.accuracy:.0f}%{'' if score.cost is None else f' / {tokens(score.cost)}'}"
+
+    names = list(dict.fromkeys(name for family in data.families for name in family.policies))
+    rows = [(one.family, f"{one.tasks:,}", *(cell(one.policies.get(name)) for name in names)) for one in data.families]
+    return (Table(("family", "tasks", *names), tuple(rows), 1, "Right / tokens a task, by family"),) if rows else ()
+
+
+def transfer(data: Evaluation) -> tuple[Table, ...]:
+    """Scores on what was not trained on."""
+    return _tables(
+        data.transfer,
+        [
+            ("policy", lambda one: one.policy),
+            ("not trained on", lambda one: f"{one.kind}: {one.held_out}"),
+            ("tasks", lambda one: f"{one.tasks:,}"),
+            ("right", lambda one: percent(one.accuracy)),
+            ("tokens", lambda one: tokens(one.cost)),
+            ("best fixed right", lambda one: percent(one.best_fixed_accuracy)),
+            ("tokens", lambda one: tokens(one.best_fixed_cost)),
+            ("points", lambda one: points(one.difference)),
+            ("95% interval", lambda one: points_between(one.interval)),
+        ],
+        words=2,
     )
-    head = ("policy", "effort", "cost weight", "right", "95% interval", "tokens a task", "95% interval")
-    return Table(head, rows, 1, "All points of the frontier") if rows else None
 
 
-def families(data: Evaluation, names: list[str]) -> Table | None:
-    """Accuracy and tokens by family and policy; None without families."""
-    rows = []
-    for family in data.families:
-        cells = []
-        for name in names:
-            score = family.policies.get(name)
-            if score is None or score.accuracy is None:
-                cells.append(NONE)
-            else:
-                paid = "" if score.cost is None else f" / {tokens(score.cost)}"
-                cells.append(f"{100 * score.accuracy:.0f}%{paid}")
-        rows.append((family.family, f"{family.tasks:,}", *cells))
-    return Table(("family", "tasks", *names), tuple(rows), 1, "Right / tokens a task, by family") if rows else None
-
-
-def transfer(data: Evaluation) -> Table | None:
-    """Scores on what was not trained on; None without."""
-    rows = tuple(
-        (
-            one.policy,
-            f"{one.kind}: {one.held_out}",
-            f"{one.tasks:,}",
-            percent(one.accuracy),
-            tokens(one.cost),
-            percent(one.best_fixed_accuracy),
-            tokens(one.best_fixed_cost),
-            points(one.difference),
-            points_between(one.interval),
-        )
-        for one in data.transfer
-    )
-    head = (
-        "policy",
-        "not trained on",
-        "tasks",
-        "right",
-        "tokens",
-        "best fixed right",
-        "tokens",
-        "points",
-        "95% interval",
-    )
-    return Table(head, rows, 2) if rows else None
-
-
-def moves(routes: Routes | None) -> Table | None:
-    """What follows what on all tasks; None without routes."""
-    if routes is None or not routes.edges:
-        return None
+def moves(routes: Routes | None) -> tuple[Table, ...]:
+    """What follows what on all tasks."""
+    if routes is None:
+        return ()
     ordered = sorted(routes.edges, key=lambda edge: (-edge.share, edge.source, edge.to))
     rows = tuple((edge.source, edge.to, number(edge.share, 3)) for edge in ordered)
-    return Table(("from", "to", "times a task"), rows, 2, f"All moves of {routes.policy}")
+    return (Table(("from", "to", "times a task"), rows, 2, f"All moves of {routes.policy}"),) if rows else ()
 
 
-def uses(data: Evaluation) -> Table | None:
-    """Blocks a task by policy; None where no policy says."""
+def uses(data: Evaluation) -> tuple[Table, ...]:
+    """Blocks a task by policy, of those that tell."""
     names = list(dict.fromkeys(name for policy in data.policies for name in policy.uses))
-    known = [policy for policy in data.policies if policy.uses]
-    rows = tuple((policy.name, *(_times(policy.uses.get(name, 0.0)) for name in names)) for policy in known)
-    return Table(("policy", *names), rows, 1, "Times a task that each block is run") if rows else None
+    rows = [(one.name, *(_times(one.uses.get(name, 0.0)) for name in names)) for one in data.policies if one.uses]
+    return (Table(("policy", *names), tuple(rows), 1, "Times a task that each block is run"),) if rows else ()
 
 
 def _times(value: float) -> str:

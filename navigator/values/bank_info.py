@@ -12,12 +12,21 @@ from pilotage.navigator.bank.records import FORMAT
 from pilotage.navigator.values.block_values import block_values
 from pilotage.navigator.values.exact import exact_values
 from pilotage.navigator.values.rollout import Outcomes
-from pilotage.navigator.values.sequences import MIN_COVERAGE, best_fixed, best_fixed_by_family, fixed_sequence
+from pilotage.navigator.values.sequences import (
+    MIN_COVERAGE,
+    FixedSequence,
+    best_fixed,
+    best_fixed_by_family,
+    fixed_sequence,
+)
 
 
 @dataclass(frozen=True)
 class FamilyInfo:
-    """One family: its size, and what answering at once, its best fixed sequence and the oracle reach."""
+    """One family: its size, and what answering at once, its best fixed sequence and the oracle reach.
+
+    Accuracies are mean scores, costs thousands of tokens a task; commas stand between the blocks of a sequence.
+    """
 
     tasks: int
     nodes: int
@@ -30,33 +39,22 @@ class FamilyInfo:
 
 
 @dataclass(frozen=True)
-class BankInfo:
-    """A bank at a glance. Accuracies are mean scores, costs thousands of tokens a task.
+class BankInfo(FamilyInfo):
+    """A bank at a glance: the same for all families together, and more.
 
     Attributes:
         path: the folder.
         format: version of its files.
         model: what reasoned.
         preset: of the observations.
-        actions: the action list.
         features: how many an observation has.
-        created: when.
         earlier_routes: whether it was recorded with earlier blocks, which went on from failed attempts.
-        tasks: how many.
-        nodes: how many.
         deepest: most blocks before a stop.
         samples: most repeats of a block in one state.
         tokens: prompt and completion tokens of all nodes and answers.
         seconds: time that recording them took.
-        cost_weight: under which the following were chosen.
-        at_once: accuracy of answering at once.
-        best_sequence: best fixed sequence, commas between blocks.
-        best_accuracy: its accuracy.
-        best_cost: its cost.
-        oracle_accuracy: accuracy of the best choice in every state.
-        oracle_cost: its cost.
+        cost_weight: under which sequences and the oracle's actions were chosen.
         blocks: per block: nodes, states it was tried in, mean gain over stopping, and what the oracle loses without it.
-        families: the same for every family.
     """
 
     path: str
@@ -67,19 +65,11 @@ class BankInfo:
     features: int
     created: str
     earlier_routes: bool
-    tasks: int
-    nodes: int
     deepest: int
     samples: int
     tokens: int
     seconds: float
     cost_weight: float
-    at_once: float
-    best_sequence: str
-    best_accuracy: float
-    best_cost: float
-    oracle_accuracy: float
-    oracle_cost: float
     blocks: dict[str, dict[str, float]]
     families: dict[str, FamilyInfo]
 
@@ -92,11 +82,21 @@ class BankInfo:
 def info(bank: Bank, cost_weight: float = 0.0) -> BankInfo:
     """Reads the whole bank; raises BankError where a file of it is damaged."""
     arrays = BankArrays.of(bank)
-    oracle = exact_values(arrays, cost_weight).oracle
-    best = best_fixed(arrays, cost_weight, MIN_COVERAGE)
+    oracle, at_once = exact_values(arrays, cost_weight).oracle, fixed_sequence(arrays, ()).outcomes
     nodes = [node for task in bank.tasks for node in bank.tree(task)]
     runs = Counter(node.action for node in nodes if node.action is not None)
     usages = [usage for node in nodes for usage in (node.usage, node.answer_usage)]
+
+    def reached(best: FixedSequence, oracle: Outcomes, at_once: Outcomes) -> dict[str, Any]:
+        return {
+            "at_once": at_once.accuracy,
+            "best_sequence": ",".join((*best.blocks, bank.actions.terminal)),
+            "best_accuracy": best.outcomes.accuracy,
+            "best_cost": best.outcomes.mean_cost,
+            "oracle_accuracy": oracle.accuracy,
+            "oracle_cost": oracle.mean_cost,
+        }
+
     return BankInfo(
         path=str(bank.path),
         format=FORMAT,
@@ -113,35 +113,20 @@ def info(bank: Bank, cost_weight: float = 0.0) -> BankInfo:
         tokens=int(sum(u.get("prompt_tokens", 0) + u.get("completion_tokens", 0) for u in usages)),
         seconds=float(sum(u.get("seconds", 0.0) for u in usages)),
         cost_weight=cost_weight,
-        at_once=fixed_sequence(arrays, ()).outcomes.accuracy,
-        best_sequence=",".join((*best.blocks, bank.actions.terminal)),
-        best_accuracy=best.outcomes.accuracy,
-        best_cost=best.outcomes.mean_cost,
-        oracle_accuracy=oracle.accuracy,
-        oracle_cost=oracle.mean_cost,
+        **reached(best_fixed(arrays, cost_weight, MIN_COVERAGE), oracle, at_once),
         blocks={
             one.block: {"nodes": runs[one.block], **{k: v for k, v in asdict(one).items() if k != "block"}}
             for one in block_values(arrays, cost_weight)
         },
-        families=_families(bank, arrays, oracle, cost_weight),
+        families={
+            family: FamilyInfo(
+                tasks=len(bank.families[family]),
+                nodes=sum(len(bank.tree(task)) for task in bank.families[family]),
+                **reached(best, oracle.only(family), at_once.only(family)),
+            )
+            for family, best in best_fixed_by_family(arrays, cost_weight, MIN_COVERAGE).items()
+        },
     )
-
-
-def _families(bank: Bank, arrays: BankArrays, oracle: Outcomes, cost_weight: float) -> dict[str, FamilyInfo]:
-    at_once = fixed_sequence(arrays, ()).outcomes
-    found = {}
-    for family, best in best_fixed_by_family(arrays, cost_weight, MIN_COVERAGE).items():
-        found[family] = FamilyInfo(
-            tasks=len(bank.families[family]),
-            nodes=sum(len(bank.tree(task)) for task in bank.families[family]),
-            at_once=at_once.only(family).accuracy,
-            best_sequence=",".join((*best.blocks, bank.actions.terminal)),
-            best_accuracy=best.outcomes.accuracy,
-            best_cost=best.outcomes.mean_cost,
-            oracle_accuracy=oracle.only(family).accuracy,
-            oracle_cost=oracle.only(family).mean_cost,
-        )
-    return found
 
 
 def _no_nan(data: Any) -> Any:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.values.exact import exact_values
-from pilotage.navigator.values.rollout import Outcomes
+from pilotage.navigator.values.rollout import mean_of_known
 
 
 @dataclass(frozen=True)
@@ -34,26 +36,22 @@ def block_values(arrays: BankArrays, cost_weight: float = 0.0) -> list[BlockValu
     """The worth of every block but the terminal one, in the order of the action list."""
     values = exact_values(arrays, cost_weight)
     whole, decided = values.oracle.value(cost_weight), values.best_rollout.decided.sum(axis=0)
-    found = []
+    worths = []
     for index, block in enumerate(arrays.actions.names):
         if index == arrays.terminal:
             continue
         tried = arrays.playable[:, index] & ~arrays.ended
         gains = values.q[tried, index] - values.stop[tried]
-        found.append(
+        playable = arrays.playable & (np.arange(len(decided)) != index)
+        without = exact_values(replace(arrays, playable=playable), cost_weight).oracle
+        worths.append(
             BlockValue(
                 block,
-                int(tried.sum()),
-                float(gains.mean()) if len(gains) else float("nan"),
-                float((gains > 0).mean()) if len(gains) else float("nan"),
-                float(decided[index] / max(decided.sum(), 1e-12)),
-                whole - _without(arrays, index, cost_weight).value(cost_weight),
+                tried=int(tried.sum()),
+                gain=mean_of_known(gains),
+                helps=mean_of_known(np.where(gains > 0, 1.0, 0.0)),
+                chosen=float(decided[index] / max(decided.sum(), 1e-12)),
+                loss_without=whole - without.value(cost_weight),
             )
         )
-    return found
-
-
-def _without(arrays: BankArrays, index: int, cost_weight: float) -> Outcomes:
-    playable = arrays.playable.copy()
-    playable[:, index] = False
-    return exact_values(replace(arrays, playable=playable), cost_weight).oracle
+    return worths

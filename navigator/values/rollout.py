@@ -68,7 +68,7 @@ class Outcomes:
 
     def only(self, family: str) -> Outcomes:
         """The tasks of one family."""
-        kept = [place for place, name in enumerate(self.families) if name == family]
+        kept = np.flatnonzero(np.array(self.families) == family)
         columns = (self.correct[kept], self.cost[kept], self.blocks[kept])
         return Outcomes(tuple(self.tasks[place] for place in kept), (family,) * len(kept), *columns)
 
@@ -105,22 +105,21 @@ class Rollout:
     @cached_property
     def outcomes(self) -> Outcomes:
         """Expected score, cost and blocks of every task; NaN where the bank cannot tell."""
-        arrays = self.arrays
-        ends = self.visits * np.where(arrays.ended, 1.0, self.probabilities[:, arrays.terminal])
+        arrays, states = self.arrays, np.flatnonzero(self.visits)
+        visits = self.visits[states]
+        ends = visits * np.where(arrays.ended[states], 1.0, self.probabilities[states, arrays.terminal])
         expected = (
-            ends * arrays.score,
-            self.visits * arrays.cost + ends * arrays.stop_cost,
-            np.where(arrays.parent >= 0, self.visits, 0.0),
+            ends * arrays.score[states],
+            visits * arrays.cost[states] + ends * arrays.stop_cost[states],
+            np.where(arrays.parent[states] >= 0, visits, 0.0),
         )
-        count = len(arrays.tasks)
-        columns = [np.bincount(arrays.task, weights=column, minlength=count) for column in expected]
-        return Outcomes(arrays.tasks, arrays.families, *(np.where(self.lost > 0, np.nan, one) for one in columns))
+        totals = [np.bincount(arrays.task[states], one, len(arrays.tasks)) for one in expected]
+        return Outcomes(arrays.tasks, arrays.families, *(np.where(self.lost > 0, np.nan, one) for one in totals))
 
     @cached_property
     def decided(self) -> Floats:
         """Expected times that each action is taken in each state, float (n, a)."""
-        decided: Floats = self.visits[:, None] * self.probabilities
-        return decided
+        return np.multiply(self.visits[:, None], self.probabilities)
 
     @cached_property
     def uses(self) -> Floats:
@@ -156,6 +155,7 @@ def rollout(arrays: BankArrays, choose: Choose, *, strict: bool = False) -> Roll
     with heard() as listener:
         for level, states in enumerate((arrays.roots, *arrays.levels)):
             if level:
+                states = states[visits[arrays.parent[states]] > 0]
                 before, action = arrays.parent[states], arrays.action[states]
                 visits[states] = visits[before] * probabilities[before, action] / arrays.samples[before, action]
             states = states[(visits[states] > 0) & ~arrays.ended[states]]

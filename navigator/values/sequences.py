@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,33 +44,21 @@ def fixed_sequence(arrays: BankArrays, blocks: Sequence[str]) -> FixedSequence:
 def recorded_sequences(arrays: BankArrays) -> list[tuple[str, ...]]:
     """Every sequence that was recorded on some task, the empty one first, then by length and name."""
     names = arrays.actions.names
-    routes = {tuple(names[action] for action in route) for route in arrays.routes}
+    routes = (tuple(names[action] for action in route) for route in set(arrays.routes))
     return sorted(routes, key=lambda route: (len(route), route))
 
 
-def best_fixed(
-    arrays: BankArrays,
-    cost_weight: float = 0.0,
-    min_coverage: float = 1.0,
-    candidates: Iterable[Sequence[str]] | None = None,
-) -> FixedSequence:
-    """The one sequence with the greatest mean `correct - cost_weight * cost`; the cheaper and shorter among equals.
+def best_fixed(arrays: BankArrays, cost_weight: float = 0.0, min_coverage: float = 1.0) -> FixedSequence:
+    """The recorded sequence with the greatest mean `correct - cost_weight * cost`; the cheaper and shorter of equals.
 
     Args:
         arrays: the tasks.
         cost_weight: what a thousand tokens are worth, in right answers.
         min_coverage: share of tasks on which a sequence must be known; answering at once always is. Two sequences are
             compared on the tasks on which both are known, those known on most tasks first.
-        candidates: sequences to choose from; None for all that were recorded.
-
-    Raises:
-        NavigatorError: no candidate is known on enough tasks.
     """
-    chosen = recorded_sequences(arrays) if candidates is None else candidates
-    best = _best_on_common_tasks([fixed_sequence(arrays, one) for one in chosen], cost_weight, min_coverage)
-    if best is None:
-        raise NavigatorError(f"no sequence is recorded on {min_coverage:.0%} of the tasks: lower min_coverage")
-    return best
+    every = [fixed_sequence(arrays, blocks) for blocks in recorded_sequences(arrays)]
+    return _best_on_common_tasks(every, cost_weight, min_coverage)
 
 
 def best_fixed_by_family(
@@ -78,26 +66,19 @@ def best_fixed_by_family(
 ) -> Mapping[str, FixedSequence]:
     """The best sequence of every family, with its outcomes on that family alone; families in order."""
     every = [fixed_sequence(arrays, blocks) for blocks in recorded_sequences(arrays)]
-    best: dict[str, FixedSequence] = {}
+    best = {}
     for family in sorted(set(arrays.families)):
-        here = [FixedSequence(one.blocks, one.outcomes.only(family)) for one in every]
-        found = _best_on_common_tasks(here, cost_weight, min_coverage)
-        assert found is not None  # answering at once is known everywhere
-        best[family] = found
+        here = [replace(one, outcomes=one.outcomes.only(family)) for one in every]
+        best[family] = _best_on_common_tasks(here, cost_weight, min_coverage)
     return best
 
 
-def _best_on_common_tasks(
-    candidates: Sequence[FixedSequence], cost_weight: float, min_coverage: float
-) -> FixedSequence | None:
+def _best_on_common_tasks(every: Sequence[FixedSequence], cost_weight: float, min_coverage: float) -> FixedSequence:
     """The best of those that are known on enough tasks; one takes another's place by the tasks known for both."""
-    best: FixedSequence | None = None
-    for one in sorted(candidates, key=lambda one: (-one.outcomes.coverage, len(one.blocks))):
-        if one.outcomes.coverage == 0 or one.outcomes.coverage < min_coverage:
-            continue
-        if best is None:
-            best = one
-            continue
+    best, *others = sorted(every, key=lambda one: (-one.outcomes.coverage, len(one.blocks)))
+    for one in others:
+        if one.outcomes.coverage < min_coverage:
+            break
         both = np.isfinite(one.outcomes.correct) & np.isfinite(best.outcomes.correct)
         if both.any() and _rank(one, cost_weight, both) > _rank(best, cost_weight, both):
             best = one

@@ -56,8 +56,8 @@ def test_a_file_is_no_folder(pilotage):
 
 
 def test_without_matplotlib_the_sentence_says_what_to_install(pilotage, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pilotage.navigator.report.drawing", None)
-    monkeypatch.delattr("pilotage.navigator.report.drawing", raising=False)
+    monkeypatch.setitem(sys.modules, "pilotage.navigator.report.figures", None)
+    monkeypatch.delattr("pilotage.navigator.report.figures", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     code, _, err = pilotage("report", "e.json", "--out", "r")
     assert code == 2 and "pip install 'pilotage[train]'" in err

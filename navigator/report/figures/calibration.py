@@ -18,9 +18,7 @@ _COLUMNS = 4
 
 def draw(data: Evaluation, looks: dict[str, Look]) -> Figure | None:
     """The figure, a panel for every policy that predicts; None where none does."""
-    given = [
-        (policy.name, policy.calibration) for policy in data.policies if policy.calibration and policy.calibration.bins
-    ]
+    given = [(one.name, one.calibration) for one in data.policies if one.calibration and one.calibration.bins]
     if not given:
         return None
     rows = math.ceil(len(given) / _COLUMNS)
@@ -42,28 +40,26 @@ def draw(data: Evaluation, looks: dict[str, Look]) -> Figure | None:
 
 def _panel(axes: Axes, below: Axes, name: str, calibration: Calibration, look: Look, independent: float) -> None:
     bins = sorted((one for one in calibration.bins if one.n), key=lambda one: one.predicted)
+    predicted, observed = [one.predicted for one in bins], [one.observed for one in bins]
     axes.plot((0, 1), (0, 1), color=MUTED, lw=0.9, ls=(0, (4, 3)), zorder=2)
     for one in bins:
-        low, high = _interval(one.observed, one.n * independent)
-        axes.plot((one.predicted, one.predicted), (low, high), color=look.colour, lw=1.2, alpha=0.55, zorder=3)
-    axes.plot([one.predicted for one in bins], [one.observed for one in bins], color=look.colour, lw=1.4, zorder=4)
-    mark(axes, [one.predicted for one in bins], [one.observed for one in bins], look, 5.5)
+        runs = round(one.n * independent)
+        interval = wilson(one.observed * runs, runs)
+        axes.plot((one.predicted, one.predicted), interval, color=look.colour, lw=1.2, alpha=0.55, zorder=3)
+    axes.plot(predicted, observed, color=look.colour, lw=1.4, zorder=4)
+    mark(axes, predicted, observed, look, 5.5)
     axes.set_title(elided(name, 24), color=look.colour, pad=17)
-    said = f"ECE {number(calibration.ece, 3)} · Brier {number(calibration.brier, 3)} · {number(calibration.n, 0)} runs"
-    axes.text(0, 1.03, said, transform=axes.transAxes, size=7, color=MUTED)
-    ends = [one.predicted for one in bins]
-    axes.set_xlim(min(0.0, *ends, 0.0) - 0.03, max(1.0, *ends, 1.0) + 0.03)
+    scores = (
+        f"ECE {number(calibration.ece, 3)} · Brier {number(calibration.brier, 3)} · {number(calibration.n, 0)} runs"
+    )
+    axes.text(0, 1.03, scores, transform=axes.transAxes, size=7, color=MUTED)
+    axes.set_xlim(min(0.0, *predicted, 0.0) - 0.03, max(1.0, *predicted, 1.0) + 0.03)
     axes.set_ylim(-0.03, 1.03)
     axes.set_xticks((0, 0.25, 0.5, 0.75, 1))
     axes.set_yticks((0, 0.25, 0.5, 0.75, 1))
     percent_axis(axes, "x")
     percent_axis(axes)
     axes.tick_params(labelbottom=False)
-    below.bar(ends, [one.n for one in bins], width=0.05, color=look.colour, alpha=0.75, zorder=3)
+    below.bar(predicted, [one.n for one in bins], width=0.05, color=look.colour, alpha=0.75, zorder=3)
     below.grid(False, axis="x")
     below.locator_params(axis="y", nbins=3, integer=True)
-
-
-def _interval(share: float, n: float) -> tuple[float, float]:
-    runs = round(n)
-    return wilson(share * runs, runs)

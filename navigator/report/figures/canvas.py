@@ -12,7 +12,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pilotage.navigator.report.palette import GRID, INK, MUTED, PAPER, Look
+from pilotage.navigator.report.palette import GRID, INK, MUTED, Look
 
 WIDTH = 10.0
 """Of every figure, in inches, so that text has one size on the page."""
@@ -22,7 +22,6 @@ DPI = 160
 _STYLE: Any = {
     "axes.axisbelow": True,
     "axes.edgecolor": MUTED,
-    "axes.facecolor": PAPER,
     "axes.grid": True,
     "axes.labelcolor": MUTED,
     "axes.labelsize": 9,
@@ -33,9 +32,6 @@ _STYLE: Any = {
     "axes.titlelocation": "left",
     "axes.titlesize": 10,
     "axes.titleweight": "bold",
-    "axes.unicode_minus": True,
-    "figure.facecolor": PAPER,
-    "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same picture on every machine
     "font.size": 9,
     "grid.color": GRID,
@@ -46,15 +42,9 @@ _STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: it can be selected, searched and read aloud
     "text.color": INK,
     "text.parse_math": False,  # a name with dollar signs is a name
-    "xtick.color": MUTED,
-    "xtick.labelsize": 8.5,
-    "xtick.major.size": 0,
-    "xtick.minor.size": 0,
-    "ytick.color": MUTED,
-    "ytick.labelsize": 8.5,
-    "ytick.major.size": 0,
-    "ytick.minor.size": 0,
 }
+for _axis in ("xtick", "ytick"):
+    _STYLE |= {f"{_axis}.color": MUTED, f"{_axis}.labelsize": 8.5, f"{_axis}.major.size": 0, f"{_axis}.minor.size": 0}
 
 
 @contextmanager
@@ -81,10 +71,15 @@ def saved(figure: Figure, name: str) -> tuple[str, bytes]:
     return svg.getvalue(), png.getvalue()
 
 
-def mark(axes: Axes, x: float | Sequence[float], y: float | Sequence[float], look: Look, size: float) -> None:
-    """The marker of a policy at one or more points; stars are larger, since they look smaller."""
+def marker(look: Look, size: float) -> dict[str, Any]:
+    """The marker of a policy, as matplotlib's arguments; stars are larger, since they look smaller."""
     size *= 1.5 if look.marker == "*" else 1
-    axes.plot(x, y, marker=look.marker, ms=size, mfc=look.face, mec=look.colour, mew=size / 6, ls="none", zorder=5)
+    return {"marker": look.marker, "ms": size, "mfc": look.face, "mec": look.colour, "mew": size / 6}
+
+
+def mark(axes: Axes, x: float | Sequence[float], y: float | Sequence[float], look: Look, size: float) -> None:
+    """The marker of a policy at one or more points."""
+    axes.plot(x, y, **marker(look, size), ls="none", zorder=5)
 
 
 def percent_axis(axes: Axes, which: str = "y") -> None:

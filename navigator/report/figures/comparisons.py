@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
-from matplotlib.transforms import Transform, blended_transform_factory
+from matplotlib.transforms import blended_transform_factory
 
 from pilotage.navigator.evaluation.schema import Comparison, Evaluation
 from pilotage.navigator.report.figures.canvas import WIDTH, mark
-from pilotage.navigator.report.findings import verdict
+from pilotage.navigator.report.findings import is_significant
 from pilotage.navigator.report.palette import INK, MUTED, Look
 from pilotage.navigator.report.wording import elided, p_value, points, points_between
 
@@ -23,19 +23,13 @@ _NAMES, _FIGURES, _P = 0.22, 0.535, 0.775
 _RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 
-@dataclass(frozen=True)
-class Row:
-    """One line of the plot: a heading over a group, or a comparison."""
-
-    heading: str = ""
-    comparison: Comparison | None = None
-
-
 def draw(data: Evaluation, looks: dict[str, Look]) -> Figure | None:
-    """The figure; None without comparisons."""
-    rows = _rows(data.comparisons)
-    if not rows:
+    """The figure: a row for each comparison, under a heading for each opponent; None without comparisons."""
+    if not data.comparisons:
         return None
+    rows: list[str | Comparison] = []
+    for against in dict.fromkeys(one.against for one in data.comparisons):
+        rows += [against, *(one for one in data.comparisons if one.against == against)]
     height = _ROW * len(rows) + 1.0
     figure = Figure(figsize=(WIDTH, height))
     bottom, top = 0.62 / height, 1 - 0.38 / height
@@ -47,52 +41,33 @@ def draw(data: Evaluation, looks: dict[str, Look]) -> Figure | None:
     if any(one.holm_p is not None for one in data.comparisons):
         axes.text(_P, -0.75, "p", transform=beside, size=8, color=MUTED, ha="right")
     for place, row in enumerate(rows):
-        if row.comparison is None:
-            axes.text(0.01, place, row.heading, transform=beside, va="center", color=MUTED, size=8.5)
+        level: dict[str, Any] = {"transform": beside, "va": "center"}
+        if isinstance(row, str):
+            axes.text(0.01, place, f"against {elided(row, 40)}", color=MUTED, size=8.5, **level)
             continue
-        look = looks[row.comparison.policy]
-        _difference(axes, place, row.comparison, look)
-        _figures(axes, beside, place, row.comparison, look)
-        if costs is not None:
-            _ratio(costs, place, row.comparison, look)
+        look, sure = looks[row.policy], is_significant(row)
+        _mark(axes, row.difference, row.interval, place, look, 7, 2.2 if sure else 1.2)
+        weight = "bold" if sure else "normal"
+        axes.text(_NAMES - 0.008, place, elided(row.policy, 24), ha="right", color=look.colour, weight=weight, **level)
+        difference = f"{points(row.difference)} ({points_between(row.interval)})"
+        axes.text(_FIGURES, place, difference, size=8, weight=weight, **level)
+        if row.holm_p is not None:
+            axes.text(_P, place, p_value(row.holm_p), ha="right", size=8, color=MUTED, **level)
+        if costs is not None and row.cost_ratio:
+            interval = row.cost_ratio_interval
+            _mark(costs, row.cost_ratio, interval if interval and interval[0] > 0 else None, place, look, 6, 1.4)
     _finish(axes, data.comparisons, len(rows))
     if costs is not None:
         _finish_ratios(costs, data.comparisons)
     return figure
 
 
-def _rows(comparisons: Sequence[Comparison]) -> list[Row]:
-    """Comparisons under a heading for each opponent, both in the order of the file."""
-    rows: list[Row] = []
-    for against in dict.fromkeys(one.against for one in comparisons):
-        rows.append(Row(f"against {elided(against, 40)}"))
-        rows += [Row(comparison=one) for one in comparisons if one.against == against]
-    return rows
-
-
-def _difference(axes: Axes, place: int, one: Comparison, look: Look) -> None:
-    sure = verdict(one.interval, one.holm_p) in ("more", "less")
-    axes.plot(one.interval, (place, place), color=look.colour, lw=2.2 if sure else 1.2, solid_capstyle="butt", zorder=3)
-    mark(axes, one.difference, place, look, 7)
-
-
-def _figures(axes: Axes, beside: Transform, place: int, one: Comparison, look: Look) -> None:
-    """Name, difference and p-value of a row, in columns of the figure."""
-    weight = "bold" if verdict(one.interval, one.holm_p) in ("more", "less") else "normal"
-    name = elided(one.policy, 24)
-    axes.text(_NAMES - 0.008, place, name, transform=beside, ha="right", va="center", color=look.colour, weight=weight)
-    said = f"{points(one.difference)} ({points_between(one.interval)})"
-    axes.text(_FIGURES, place, said, transform=beside, va="center", size=8, weight=weight)
-    if one.holm_p is not None:
-        axes.text(_P, place, p_value(one.holm_p), transform=beside, ha="right", va="center", size=8, color=MUTED)
-
-
-def _ratio(axes: Axes, place: int, one: Comparison, look: Look) -> None:
-    if not one.cost_ratio:
-        return
-    if one.cost_ratio_interval is not None and one.cost_ratio_interval[0] > 0:
-        axes.plot(one.cost_ratio_interval, (place, place), color=look.colour, lw=1.4, solid_capstyle="butt", zorder=3)
-    mark(axes, one.cost_ratio, place, look, 6)
+def _mark(
+    axes: Axes, value: float, interval: tuple[float, float] | None, place: int, look: Look, size: float, width: float
+) -> None:
+    if interval is not None:
+        axes.plot(interval, (place, place), color=look.colour, lw=width, solid_capstyle="butt", zorder=3)
+    mark(axes, value, place, look, size)
 
 
 def _finish(axes: Axes, comparisons: Sequence[Comparison], rows: int) -> None:

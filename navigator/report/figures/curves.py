@@ -27,45 +27,42 @@ def draw(data: Evaluation, looks: dict[str, Look]) -> Figure | None:
     if not by_policy:
         return None
     rows, columns = math.ceil(len(by_policy) / _COLUMNS), max(2, min(_COLUMNS, len(by_policy)))
-    costs = any(curve.cost for curves in by_policy.values() for curve in curves)
-    kinds = 2 if costs else 1
-    figure = Figure(figsize=(WIDTH, (4.2 if costs else 2.5) * rows), layout="constrained")
-    grid = figure.add_gridspec(kinds * rows, columns, height_ratios=[1.5, 1][:kinds] * rows)
-    upper: Axes | None = None
-    lower: Axes | None = None
+    kinds = ["accuracy", "cost"] if any(curve.cost for curve in data.curves) else ["accuracy"]
+    figure = Figure(figsize=(WIDTH, (4.2 if len(kinds) > 1 else 2.5) * rows), layout="constrained")
+    grid = figure.add_gridspec(len(kinds) * rows, columns, height_ratios=[1.5, 1][: len(kinds)] * rows)
+    shared: dict[str, Axes] = {}
     for place, (name, curves) in enumerate(by_policy.items()):
         row, column = divmod(place, columns)
-        upper = figure.add_subplot(grid[kinds * row, column], sharey=upper)
-        _lines(upper, curves, "accuracy", looks[name])
-        upper.set_title(f"{elided(name, 24)}", color=looks[name].colour)
-        percent_axis(upper)
-        last = upper
-        if costs:
-            lower = figure.add_subplot(grid[kinds * row + 1, column], sharex=upper, sharey=lower)
-            _lines(lower, [curve for curve in curves if curve.cost], "cost", looks[name])
-            upper.tick_params(labelbottom=False)
-            last = lower
-        if column == 0:
-            upper.set_ylabel("right, %")
-            if lower is not None:
-                lower.set_ylabel("thousand tokens a task")
-        last.set_xlabel(f"training steps ({counted(len(curves), 'run')})")
-        last.xaxis.set_major_locator(MaxNLocator(4))
-        last.xaxis.set_major_formatter(FuncFormatter(_steps))
+        upper: Axes | None = None
+        for below, kind in enumerate(kinds):
+            axes = figure.add_subplot(grid[len(kinds) * row + below, column], sharex=upper, sharey=shared.get(kind))
+            shared[kind] = axes
+            _lines(axes, [curve for curve in curves if getattr(curve, kind)], kind, looks[name])
+            if column == 0:
+                axes.set_ylabel("right, %" if kind == "accuracy" else "thousand tokens a task")
+            if upper is None:
+                axes.set_title(elided(name, 24), color=looks[name].colour)
+                percent_axis(axes)
+            else:
+                upper.tick_params(labelbottom=False)
+            upper = axes
+        axes.set_xlabel(f"training steps ({counted(len(curves), 'run')})")
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.xaxis.set_major_formatter(FuncFormatter(_steps))
     return figure
 
 
-def _lines(axes: Axes, curves: Sequence[Curve], which: str, look: Look) -> None:
-    for curve in curves:
-        axes.plot(curve.steps, getattr(curve, which), color=look.colour, lw=0.7, alpha=0.4, zorder=3)
+def _lines(axes: Axes, curves: Sequence[Curve], kind: str, look: Look) -> None:
     if not curves:
         return
-    steps, mean = mean_curve([(curve.steps, getattr(curve, which)) for curve in curves])
+    for curve in curves:
+        axes.plot(curve.steps, getattr(curve, kind), color=look.colour, lw=0.7, alpha=0.4, zorder=3)
+    steps, mean = mean_curve([(curve.steps, getattr(curve, kind)) for curve in curves])
     axes.plot(steps, mean, color=look.colour, lw=2.2, zorder=4)
     axes.plot(steps[-1], mean[-1], marker="o", ms=4, color=look.colour, zorder=5)
-    said = number(100 * mean[-1], 1) if which == "accuracy" else number(mean[-1], 2)
+    last = number(100 * mean[-1], 1) if kind == "accuracy" else number(mean[-1], 2)
     axes.annotate(
-        said, (steps[-1], mean[-1]), xytext=(5, 0), textcoords="offset points", va="center", size=8, color=look.colour,
+        last, (steps[-1], mean[-1]), xytext=(5, 0), textcoords="offset points", va="center", size=8, color=look.colour,
         weight="bold",
     )  # fmt: skip
     axes.margins(x=0.02)

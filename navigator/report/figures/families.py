@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib as mpl
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
@@ -9,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from pilotage.navigator.evaluation.schema import Evaluation, FamilyPart
 from pilotage.navigator.report.figures.canvas import WIDTH
-from pilotage.navigator.report.palette import INK, MUTED, Look, contrast
+from pilotage.navigator.report.palette import MUTED, Look, contrast
 from pilotage.navigator.report.wording import elided
 
 _ROW = 0.3
@@ -32,25 +34,23 @@ def draw(data: Evaluation, looks: dict[str, Look]) -> Figure | None:
     axes.set_xlim(0, len(names))
     axes.set_ylim(len(families), 0)
     colours = mpl.colormaps["cividis"]
+    middle: dict[str, Any] = {"ha": "center", "va": "center", "size": 8}
     for row, family in enumerate(families):
         axes.text(-0.12, row + 0.5, f"{elided(family.family, 25)}  ({family.tasks})", ha="right", va="center", size=8.5)
         for column, name in enumerate(names):
             score = family.policies.get(name)
             if score is None or score.accuracy is None:
-                axes.text(column + 0.5, row + 0.5, "\u2013", ha="center", va="center", size=8, color=MUTED)
+                axes.text(column + 0.5, row + 0.5, "\u2013", color=MUTED, **middle)
                 continue
             fill = to_hex(colours(round(20 * score.accuracy) / 20))
             axes.add_patch(Rectangle((column + 0.03, row + 0.04), 0.94, 0.92, fc=fill, ec="none"))
             text = max(_TEXTS, key=lambda colour: contrast(colour, fill))
-            axes.text(
-                column + 0.5, row + 0.5, f"{100 * score.accuracy:.0f}", ha="center", va="center", size=8, color=text
-            )
+            axes.text(column + 0.5, row + 0.5, f"{100 * score.accuracy:.0f}", color=text, **middle)
     for column, name in enumerate(names):
         look = looks[name]
-        weight = "bold" if look.filled and look.colour != INK else "normal"
         axes.text(
             column + 0.42, -0.25, elided(name, 22), rotation=40, rotation_mode="anchor", size=8.5, color=look.colour,
-            weight=weight,
+            weight="bold" if look.is_learned else "normal",
         )  # fmt: skip
     axes.text(0, len(families) + 0.35, "right, %; in brackets: tasks", va="top", size=8, color=MUTED)
     return figure
@@ -58,9 +58,9 @@ def draw(data: Evaluation, looks: dict[str, Look]) -> Figure | None:
 
 def columns(data: Evaluation) -> list[str]:
     """Policies that any family has, in the order of the evaluation."""
-    found = dict.fromkeys(policy.name for policy in data.policies)
-    found |= dict.fromkeys(name for family in data.families for name in family.policies)
-    return [name for name in found if any(name in family.policies for family in data.families)]
+    given = {name for family in data.families for name in family.policies}
+    ordered = [policy.name for policy in data.policies if policy.name in given]
+    return list(dict.fromkeys([*ordered, *(name for family in data.families for name in family.policies)]))
 
 
 def in_order(data: Evaluation) -> list[FamilyPart]:

@@ -49,30 +49,30 @@ def test_claims_of_one_bin_are_judged_by_their_mean():
 
 
 def test_who_knows_the_values_is_calibrated_whatever_was_paid(arrays):
-    claims = Predictions.of(rollout(arrays, by_policy(Seer(arrays), arrays)), WEIGHT)
+    claims = Predictions.of([rollout(arrays, by_policy(Seer(arrays), arrays))], WEIGHT)
     assert claims.weight.sum() == pytest.approx(len(arrays.tasks))
     found = calibrate(claims)
     assert found.ece == pytest.approx(0, abs=1e-6) and found.brier == pytest.approx(0, abs=1e-6)
 
 
 def test_doubt_shows(arrays):
-    found = calibrate(Predictions.of(rollout(arrays, by_policy(Seer(arrays, doubt=0.3), arrays)), WEIGHT))
+    found = calibrate(Predictions.of([rollout(arrays, by_policy(Seer(arrays, doubt=0.3), arrays))], WEIGHT))
     assert found.ece == pytest.approx(0.3, abs=0.01)
 
 
 def test_a_run_that_its_budget_ended_is_judged_by_its_last_decision(tmp_path):
     trees = {"f/a": [node(stop_cost=0), node(("program",), score=1.0, cost=300, stop_cost=0, terminal=True)]}
     arrays = BankArrays.of(write_bank(tmp_path / "b", trees))
-    claims = Predictions.of(rollout(arrays, by_policy(Seer(arrays), arrays)), WEIGHT)
+    claims = Predictions.of([rollout(arrays, by_policy(Seer(arrays), arrays))], WEIGHT)
     assert claims.predicted.tolist() == pytest.approx([1.0]) and claims.observed.tolist() == [1.0]
 
 
 def test_runs_with_samples_count_by_their_chance(tmp_path):
     arrays = BankArrays.of(random_bank(tmp_path / "b", seed=2, tasks=6))
-    claims = Predictions.of(rollout(arrays, by_policy(Seer(arrays), arrays)), WEIGHT)
+    claims = Predictions.of([rollout(arrays, by_policy(Seer(arrays), arrays))], WEIGHT)
     assert claims.weight.sum() == pytest.approx(len(arrays.tasks))
 
 
 def test_who_gives_no_values_makes_no_claims(arrays):
-    nothing = Predictions.of(rollout(arrays, by_policy(RandomPolicy(ACTIONS), arrays)), WEIGHT)
-    assert nothing is None and Predictions.together([nothing, None]) is None
+    silent = rollout(arrays, by_policy(RandomPolicy(ACTIONS), arrays))
+    assert Predictions.of([silent], WEIGHT) is None and Predictions.of([silent, silent], WEIGHT) is None

@@ -104,7 +104,9 @@ def test_on_a_bank_where_nothing_helps_nothing_is_claimed():
     for one in kept:
         one |= {"difference": 0.01, "interval": [-0.1, 0.12], "holm_p": 1.0, "gap_closed": 0.03}
     data = parse({**given, "comparisons": kept, "transfer": []})
-    said = " ".join([*headline(data), *(text for part in sections(data, {"comparisons": None}) for text in part.said)])
+    said = " ".join(
+        [*headline(data), *(text for part in sections(data, {"comparisons": None}) for text in part.sentences)]
+    )
     assert "has the highest value" in said and "not significantly different" in said
     assert not any(claim in said.replace("Up and to the left is better", "") for claim in CLAIMS)
 
