@@ -119,39 +119,3 @@ class Meter:
         self._reserved_tokens -= prompt_tokens + granted
         self._reserved_calls -= 1
         self.spent += actual
-
-
-class Allowance:
-    """What one call may spend of a meter, with all the attempts that it takes.
-
-    Args:
-        meter: the run's.
-        prompt_tokens: of its prompt, as estimated.
-        completion_tokens: what it would write at most.
-
-    Attributes:
-        granted: completion tokens that each attempt may write.
-        charged: what its attempts before the last one have cost.
-        trouble: why its last attempt came to nothing; empty where none did.
-
-    Raises:
-        BudgetExceeded: no useful call fits any more.
-    """
-
-    def __init__(self, meter: Meter, prompt_tokens: int, completion_tokens: int) -> None:
-        self.granted = meter.reserve(prompt_tokens, completion_tokens)
-        self.trouble = ""
-        self.charged = Usage()
-        self._meter, self._prompt_tokens = meter, prompt_tokens
-
-    def repeats(self, billed: Usage, trouble: str) -> bool:
-        """Whether the budget has another attempt, after those so far have billed so much and come to nothing."""
-        self.trouble = trouble
-        fits = self._meter.extend(billed - self.charged)
-        if fits:
-            self.charged = billed
-        return fits
-
-    def settle(self, actual: Usage) -> None:
-        """Ends the call: all its attempts cost so much."""
-        self._meter.settle(self._prompt_tokens, self.granted, actual - self.charged)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from pilotage.agent.budget import Allowance, Meter, estimate_tokens
+from pilotage.agent.budget import Meter, estimate_tokens
 from pilotage.agent.errors import BudgetExceeded, SandboxUnavailable
 from pilotage.agent.models.reply import LimitUsedUp, Message, Reply, Request, UnusableReply
-from pilotage.agent.prompting import continued, conversation, from_scratch
+from pilotage.agent.prompting import conversation
 from pilotage.agent.state import State
 from pilotage.agent.trace import Evidence, Hint, Recalled, Step, Turn, Usage, total
 
@@ -101,11 +101,8 @@ class Kit:
     ) -> Reply:
         """Asks the model to go on from the run so far; attempts that came to nothing are left out of it.
 
-        While nothing has been answered, that is the task and what prepares for it; see
-        `pilotage.agent.freshness`.
-
         Args:
-            state: the run so far.
+            state: the run so far; what of it is read is told by `pilotage.agent.prompting`.
             instruction: the newest user turn.
             max_tokens: completion tokens; fewer are granted when the budget is nearly used up.
             turns: exchanges of the block at work, which the run does not hold yet.
@@ -118,8 +115,7 @@ class Kit:
         Raises:
             BudgetExceeded: the call does not fit the budget, or ran past its time limit and was cancelled.
         """
-        tell = from_scratch if independent else continued if continuing else conversation
-        messages = tell(state, instruction, turns)
+        messages = conversation(state, instruction, turns, independent=independent, continuing=continuing)
         return await self.send(messages, max_tokens=max_tokens, temperature=temperature, grammar=grammar, sample=sample)
 
     async def send(
@@ -159,7 +155,8 @@ class Kit:
         except LimitUsedUp as used_up:
             first = used_up
         room = max(THINKING_TOKENS, 2 * self.model.thinking_tokens)
-        if self._affords_more(request, room):
+        noticeably_more = request.max_tokens + self.model.thinking_tokens + room // 4
+        if self.meter.affords(_prompt_tokens(request), noticeably_more):
             reply = await self._call(request, room, on_token)
             self.model.thinking_tokens = max(self.model.thinking_tokens, room)
             return reply
@@ -167,27 +164,30 @@ class Kit:
             raise first
         return first
 
-    def _affords_more(self, request: Request, room: int) -> bool:
-        """Whether the budget has a call with noticeably more room than the one before."""
-        return self.meter.affords(_prompt_tokens(request), request.max_tokens + self.model.thinking_tokens + room // 4)
-
     async def _call(self, request: Request, room: int, on_token: Callable[[str], None] | None) -> Reply:
         """One call within the budget, with `room` tokens beside the limit of the request for thinking."""
-        prompt_tokens = _prompt_tokens(request)
-        allowance = Allowance(self.meter, prompt_tokens, request.max_tokens + room)
-        request = request.model_copy(update={"max_tokens": allowance.granted})
-        spent = Usage(llm_calls=1)
-        started = time.monotonic()
-        said: list[str] = []
+        meter, prompt_tokens, started = self.meter, _prompt_tokens(request), time.monotonic()
+        granted = meter.reserve(prompt_tokens, request.max_tokens + room)
+        spent, charged = Usage(llm_calls=1), Usage()  # by all attempts, and by those before the last one
+        trouble, streamed = "", list[str]()
+
+        def repeats(billed: Usage, why: str) -> bool:
+            """Whether the budget has another attempt, after those so far have billed so much and come to nothing."""
+            nonlocal charged, trouble
+            trouble = why
+            fits = meter.extend(billed - charged)
+            charged = billed if fits else charged
+            return fits
 
         def relay(text: str) -> None:
-            said.append(text)
+            streamed.append(text)
             if on_token is not None:
                 on_token(text)
 
         try:
-            async with asyncio.timeout(self.meter.seconds_left):
-                reply = await self.model.ask(request, relay if on_token is not None else None, allowance.repeats)
+            async with asyncio.timeout(meter.seconds_left):
+                request = request.model_copy(update={"max_tokens": granted})
+                reply = await self.model.ask(request, relay if on_token is not None else None, repeats)
             spent = reply.usage
             return reply
         except UnusableReply as unusable:
@@ -195,15 +195,13 @@ class Kit:
             raise
         except TimeoutError:
             elapsed = time.monotonic() - started
-            last = Usage(prompt_tokens=prompt_tokens, llm_calls=1, seconds=elapsed, estimated_calls=1)
-            spent = allowance.charged + last
-            limit = self.meter.budget.max_seconds
-            after = f", the last try having failed: {allowance.trouble}" if allowance.trouble else ""
-            what = f"the budget of {limit:g} seconds is used up{after}"
-            raise BudgetExceeded("max_seconds", what, failing=bool(after), said="".join(said)) from None
+            spent = charged + Usage(prompt_tokens=prompt_tokens, llm_calls=1, seconds=elapsed, estimated_calls=1)
+            after = f", the last try having failed: {trouble}" if trouble else ""
+            what = f"the budget of {meter.budget.max_seconds:g} seconds is used up{after}"
+            raise BudgetExceeded("max_seconds", what, failing=bool(after), streamed="".join(streamed)) from None
         finally:
             self._usages.append(spent)
-            allowance.settle(spent)
+            meter.settle(prompt_tokens, granted, spent - charged)
 
     async def execute(self, code: str, stdin: str = "") -> Execution:
         """Runs generated code in the sandbox; raises SandboxUnavailable where there is none."""

@@ -65,17 +65,13 @@ class Settings(BaseSettings):
     @property
     def budget(self) -> Budget:
         """Limits of each run."""
-        from pilotage.agent.routing.rlot import (
-            max_steps_for,  # loads the blocks, which a model that is loading need not wait for
-        )
+        # It loads the blocks, which a model that is loading need not wait for.
+        from pilotage.agent.routing.observation import max_steps_for
 
-        return Budget(
-            max_tokens=self.max_tokens,
-            max_calls=self.max_calls,
-            max_steps=self.max_steps if "max_steps" in self.model_fields_set else max_steps_for(self.observation),
-            max_seconds=self.max_seconds,
-            reply_tokens=self.reply_tokens,
-        )
+        limits = {name: getattr(self, name) for name in Budget.model_fields}
+        if "max_steps" not in self.model_fields_set:
+            limits["max_steps"] = max_steps_for(self.observation)
+        return Budget(**limits)
 
 
 def settings_from(flags: dict[str, Any]) -> Settings:

@@ -107,7 +107,7 @@ class Step(BaseModel):
 
     `turns` extends the conversation that later blocks continue, and `result`, what came from outside the model (a
     program's output), is told to them after it. An `independent` step was worked out from the task alone, without sight
-    of the attempts before it, so that its agreement with them is evidence. See `pilotage.agent.freshness` for
+    of the attempts before it, so that its agreement with them is evidence. See `pilotage.agent.prompting` for
     who reads what.
     """
 

@@ -68,12 +68,11 @@ class Answer(Block):
         try:
             reply = await kit.ask(state, asked, max_tokens=OPEN_TOKENS, independent=not material)
         except BudgetExceeded as limit:
-            said = limit.said.strip()
-            if not said:
+            text = limit.streamed.strip()
+            if not text:
                 raise
-            evidence = Evidence(note=f"the reply is cut: {limit}")
-            step = kit.step(self.name, [], candidate=said, evidence=evidence)
-            raise CutShort(limit, step.model_copy(update={"text": said, "cut": True})) from None
+            step = kit.step(self.name, [], candidate=text, evidence=Evidence(note=f"the reply is cut: {limit}"))
+            raise CutShort(limit, step.model_copy(update={"text": text, "cut": True})) from None
         turns = [Turn(asked=asked, replied=reply.text)]
         evidence = Evidence(note="the reply is cut: it reached its limit of tokens" if reply.cut else None)
         return kit.step(self.name, [reply], turns=turns, candidate=reply.text.strip() or None, evidence=evidence)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pilotage.agent.candidates import Candidate
 from pilotage.agent.kit import Kit
 from pilotage.agent.learning.recalling import writer_from
-from pilotage.agent.state import State
+from pilotage.agent.state import Candidate, State
 from pilotage.agent.trace import Step
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Observe: a run's state as the bounded vector that a navigator reads. Preset `free` costs no LLM call.
 
 Preset `probe` adds the model's own probability that its answer is right, `rlot+free` its seven scores of its last step;
-`rlot` is these seven alone, as RL of Thoughts has it.
+`rlot` is the setting of RL of Thoughts (arXiv 2505.14140): these seven alone, its five actions, and its longest run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from pilotage.agent.blocks import Registry
+from pilotage.agent.blocks import BUILT_IN, Registry, installed
+from pilotage.agent.budget import Budget
 from pilotage.agent.errors import UsageError
 from pilotage.agent.kit import Kit
 from pilotage.agent.models.reply import Reply
@@ -120,6 +121,26 @@ KINDS_TOLD = ("numeric", "choice", "text", "program", "grid")
 """Kinds with a feature of their own. An open task has none of them: a policy file knows it as what it never met."""
 
 PRESETS = ("free", "probe", "rlot", "rlot+free")
+
+PRESET = "rlot"
+
+ACTIONS = ("reason", "decompose", "debate", "reflect", "answer")
+"""Reason one step, decompose, debate, refine, terminate. That refine is not legal first is a rule of its block."""
+
+MAX_BLOCKS = 5
+"""After so many blocks the paper's environment answers, whatever the navigator says."""
+
+
+def registry_for(preset: str) -> Registry:
+    """The blocks that belong to a preset: the paper's five for `rlot`, all that are installed for any other."""
+    return Registry([block for block in BUILT_IN if block.name in ACTIONS]) if preset == PRESET else installed()
+
+
+def max_steps_for(preset: str) -> int:
+    """Blocks of a run at most, the answer included, where nobody says otherwise."""
+    return MAX_BLOCKS + 1 if preset == PRESET else Budget().max_steps
+
+
 NO_LOGPROB = -20.0
 MAX_COUNT = 8
 UNKNOWN = -1.0
@@ -167,7 +188,7 @@ def spec_for(preset: str, registry: Registry) -> ObservationSpec:
     """Features of a preset; raises UsageError for an unknown one."""
     if preset not in PRESETS:
         raise UsageError(f"unknown observation preset {preset!r}; choose from {', '.join(PRESETS)}")
-    if preset == "rlot":
+    if preset == PRESET:
         return ObservationSpec(SELF_SCORES)
     spec = free_spec(registry)
     probed = Feature("p_right", -1, 1, "the model's own probability that the leading answer is right; -1 if not asked")
@@ -215,7 +236,7 @@ class Observer:
         return self.spec.vector(self._free_values(state) | asked)
 
     def _free_values(self, state: State) -> dict[str, float]:
-        return {} if self.preset == "rlot" else free_values(state, self.registry)
+        return {} if self.preset == PRESET else free_values(state, self.registry)
 
     def vector(self, numbers: list[float]) -> Observation:
         """An observation read back from a graph's state; raises SpecMismatch where it does not fit."""

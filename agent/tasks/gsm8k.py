@@ -5,20 +5,15 @@ Only the number after the mark is kept, as the gold; the worked solution before 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from pilotage.agent.errors import TaskError
 from pilotage.agent.numbers import parse_number, plain
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.jsonl import read_json_lines
-from pilotage.agent.tasks.source import Source, Spec, TaskDefect
+from pilotage.agent.tasks.source import Source
 
 MARK = "####"
-
-
-def _read(spec: Spec) -> Iterator[Task | TaskDefect]:
-    return read_json_lines(spec, _task_from)
 
 
 def _task_from(record: dict[str, Any], name: str) -> Task:
@@ -33,4 +28,4 @@ def _task_from(record: dict[str, Any], name: str) -> Task:
     return Task(id=name, prompt=question, kind="numeric", gold=plain(number))
 
 
-GSM8K = Source("gsm8k", "gsm8k:FILE.jsonl", _read)
+GSM8K = Source("gsm8k", "gsm8k:FILE.jsonl", lambda spec: read_json_lines(spec, _task_from))

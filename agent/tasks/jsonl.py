@@ -56,7 +56,9 @@ def _tasks_in(path: Path, spec: Spec, build: Build) -> Iterator[Task | TaskDefec
         except TaskError as error:
             yield TaskDefect(str(path), number, str(error))
         except ValidationError as error:
-            yield TaskDefect(str(path), number, _sentence(error))
+            first = error.errors(include_url=False)[0]
+            field = ".".join(map(str, first["loc"])) or "the task"
+            yield TaskDefect(str(path), number, f"{field}: {first['msg'].removeprefix('Value error, ')}")
         else:
             first_lines[task.id] = number
             yield task
@@ -84,18 +86,8 @@ def _object(line: bytes) -> dict[str, Any]:
     return parsed
 
 
-def _sentence(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "the task"
-    return f"{field}: {first['msg'].removeprefix('Value error, ')}"
-
-
 _FIELDS = {"id", "prompt", "question", "kind", "choices", "examples", "gold", "answer", "metadata"}
 PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII)
-
-
-def _read(spec: Spec) -> Iterator[Task | TaskDefect]:
-    return read_json_lines(spec, task_from)
 
 
 def task_from(record: dict[str, Any], name: str) -> Task:
@@ -178,4 +170,4 @@ def _check_gold(task: Task) -> None:
         raise TaskError("the gold of a grid task must be a list of equally long rows of whole numbers")
 
 
-JSONL = Source("jsonl", "FILE.jsonl", _read)
+JSONL = Source("jsonl", "FILE.jsonl", lambda spec: read_json_lines(spec, task_from))

@@ -55,13 +55,7 @@ def parse_spec(text: str, sources: Collection[str]) -> Spec:
             shown = value if len(value) <= _DIGITS else f"{value[:_DIGITS]}..."
             raise UsageError(f"the option {key!r} in {text[:200]!r} needs a whole number, not {shown!r}")
         options[key] = int(value)
-    return Spec(
-        source=source or None,
-        target=target.strip(),
-        size=options.get("size"),
-        seed=options.get("seed"),
-        offset=options.get("offset", 0),
-    )
+    return Spec(source or None, target.strip(), **options)
 
 
 _OPTIONS_HELP = ", ".join(f"{option}=N" for option in OPTIONS)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
-from pilotage.agent.batch.batch import ResultsFile, solve_all
+from pilotage.agent.batch.batch import solve_all
+from pilotage.agent.batch.results import ResultsFile
 from pilotage.agent.errors import CacheUnusable, ModelUnavailable, PilotageError, UsageError
 from pilotage.agent.models import ModelClient, ResponseCache
 from pilotage.agent.models.scripted import Fault

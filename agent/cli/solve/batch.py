@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn
 from rich.table import Table
 
-from pilotage.agent.batch.batch import ResultsFile, solve_all
-from pilotage.agent.batch.continual import memory_copy, shuffled, solve_continually
-from pilotage.agent.batch.results import key, regrade
+from pilotage.agent.batch.batch import solve_all
+from pilotage.agent.batch.orders import memory_copy, shuffled
+from pilotage.agent.batch.results import ResultsFile, key, regrade
 from pilotage.agent.batch.summary import Figures
 from pilotage.agent.cli.assembly import assemble, memory_place, model_of
 from pilotage.agent.cli.terminal import interruptible, plain, print_json_line, progress, screen
@@ -250,7 +250,7 @@ def _solve(
             common |= {"on_done": on_done, "keep": False, "graded": True}  # before the model was loaded
             async with agent:
                 if settings.learn_every and settings.learn:
-                    await solve_continually(agent, tasks, every=settings.learn_every, **common)
+                    await solve_all(agent, tasks, every=settings.learn_every, **common)
                 else:
                     await solve_all(agent, tasks, **common)
 

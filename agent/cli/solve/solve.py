@@ -194,11 +194,11 @@ def _text(file: IO[bytes], where: str) -> str:
 
 
 def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: str | None, as_json: bool) -> None:
-    from pilotage.agent.batch.batch import ResultsFile
+    from pilotage.agent.batch.results import ResultsFile
     from pilotage.agent.cli.assembly import assemble
-    from pilotage.agent.components import Components
+    from pilotage.agent.tasks.kinds import as_task
 
-    task = Components.question(question)
+    task = as_task(question)
     with ExitStack() as stack:
         agent = stack.enter_context(assemble(settings, checkpoints=thread is not None, quick=True))
         results = stack.enter_context(ResultsFile(out, resume=True, settings={})) if out is not None else None
