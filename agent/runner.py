@@ -22,9 +22,6 @@ from pilotage.agent.graph.build import OPTIONS, RUN_ID, Nodes, RunOptions, build
 from pilotage.agent.graph.checkpoints import DurableGraph, durability_of, goes_on, thread_name
 from pilotage.agent.graph.isolation import AloneEach, alone, own_config
 from pilotage.agent.graph.run_state import Dumped, RunInput, trace_of
-from pilotage.agent.learning.credit import Creditor, give_feedback
-from pilotage.agent.learning.learning import Learner
-from pilotage.agent.learning.recalling import Recaller, Selection
 from pilotage.agent.routing.observation import Observer, max_steps_for, registry_for
 from pilotage.agent.routing.policies import Effort, Navigator, navigator_for
 from pilotage.agent.run import Navigation, Run, UngradedRun, UnusableRun
@@ -41,6 +38,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
     from langgraph.graph.state import CompiledStateGraph
 
+    from pilotage.agent.learning.recalling import Selection
     from pilotage.agent.models.client import ModelClient
     from pilotage.memory import ConceptStore
     from pilotage.navigator.policies.policy import Policy
@@ -106,21 +104,25 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         client = _client(model)
         registry = registry or registry_for(observation)
         observer = Observer(registry, observation)
-        learns = memory is not None and learn
+        recall = learner = creditor = None
+        if memory is not None:
+            from pilotage.agent.learning.credit import Creditor
+            from pilotage.agent.learning.learning import Learner
+            from pilotage.agent.learning.recalling import Recaller
+
+            recall = Recaller(memory, selection=memory_selection, caption=memory_caption, related=memory_related)
+            learner = Learner(memory, client.name, keep_unverified=keep_unverified) if learn else None
+            creditor = Creditor(memory, record=learn)
         self.components = Components(
             model=client,
-            policy=navigator_for(policy, registry, observer.spec, seed, effort, learning=learns),
+            policy=navigator_for(policy, registry, observer.spec, seed, effort, learning=learner is not None),
             registry=registry,
             observer=observer,
             budget=budget or Budget(max_steps=max_steps_for(observation)),
             sandbox=open_sandbox(sandbox),
-            recall=(
-                Recaller(memory, selection=memory_selection, caption=memory_caption, related=memory_related)
-                if memory is not None
-                else None
-            ),
-            learner=Learner(memory, client.name, keep_unverified=keep_unverified) if memory and learns else None,
-            creditor=Creditor(memory, record=learn) if memory is not None else None,
+            recall=recall,
+            learner=learner,
+            creditor=creditor,
             holdout=holdout,
             seed=seed,
         )
@@ -181,6 +183,8 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
 
     async def afeedback(self, run: Run, *, helped: bool) -> None:
         """Records whether a run's answer was good, as credit for what it followed and taught."""
+        from pilotage.agent.learning.credit import give_feedback
+
         await give_feedback(self.memory, run, helped)
 
     def feedback(self, run: Run, *, helped: bool) -> None:

@@ -6,6 +6,7 @@ training is what happens in use.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -16,7 +17,6 @@ from pilotage.agent.budget import Meter
 from pilotage.agent.components import Components
 from pilotage.agent.errors import BudgetExceeded, UsageError
 from pilotage.agent.kit import HINT_TOKENS, Kit
-from pilotage.agent.learning.credit import in_control_group
 from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.routing.observation import Observer
 from pilotage.agent.state import Abilities, State
@@ -81,6 +81,12 @@ def charged(state: State, by: str, usage: Usage) -> State:
 def abilities(components: Components, recalled: Recalled) -> Abilities:
     """What a run can do: as its agent; a run that is held out has no memory, wherever it is."""
     return replace(components.abilities, memory=False) if recalled.withheld else components.abilities
+
+
+def in_control_group(task_id: str, seed: int, share: float) -> bool:
+    """Whether a task belongs to the share that runs without hints: the same tasks for the same seed, everywhere."""
+    digest = hashlib.sha256(f"{seed}/{task_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < share * 2**64
 
 
 async def remember(components: Components, now: State, kit: Kit) -> Recalled:
