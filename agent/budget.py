@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,12 +22,6 @@ def estimate_tokens(text: str) -> int:
     return math.ceil(len(text) / CHARACTERS_PER_TOKEN) + 8
 
 
-Count = Annotated[int, Field(gt=0)]
-Steps = Annotated[int, Field(gt=0, le=32)]
-Seconds = Annotated[float, Field(gt=0)]
-ReplyTokens = Annotated[int, Field(ge=0, le=1_000_000)]
-
-
 class Budget(BaseModel):
     """Limits of one run. A run never starts a call that its budget does not cover.
 
@@ -44,11 +37,11 @@ class Budget(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_tokens: Count = 6000
-    max_calls: Count = 24
-    max_steps: Steps = 8
-    max_seconds: Seconds = 600.0
-    reply_tokens: ReplyTokens = 0
+    max_tokens: int = Field(6000, gt=0)
+    max_calls: int = Field(24, gt=0)
+    max_steps: int = Field(8, gt=0, le=32)
+    max_seconds: float = Field(600.0, gt=0)
+    reply_tokens: int = Field(0, ge=0, le=1_000_000, description="least limit of a reply; 0: each block's own")
 
     def require_room_for(self, prompt: str) -> None:
         """Raises UsageError where not even one step on this prompt fits."""

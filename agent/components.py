@@ -28,18 +28,13 @@ class Components:
     """What an agent is made of.
 
     Attributes:
-        model: answers requests.
-        policy: chooses blocks, by the observation alone or as a `Navigator`.
-        registry: the blocks there are.
-        observer: turns a state into what the policy reads.
-        budget: limits of a run that brings none of its own.
         sandbox: runs generated code; None masks the program block out.
         recall: asks memory; None for no memory.
         learner: writes to memory; None to leave it as it is.
         creditor: finds what came of the concepts recalled; None for no memory.
         holdout: share of the tasks that run without hints, so that their worth is measured.
         seed: sampling seed, which also chooses the tasks held out.
-        process: where these components may be used: the first process that does.
+        process: the only one where these components may be used.
     """
 
     model: ModelClient

@@ -18,9 +18,7 @@ T = TypeVar("T")
 class OneProcess:
     """Belongs to the process that used it first: threads and connections do not come along when that forks.
 
-    Args:
-        what: what belongs to it, for the message.
-        remedy: what to do instead.
+    `what` belongs to it, and `remedy` is what to do instead, for the message.
     """
 
     def __init__(self, what: str, remedy: str = "make a new one in every process") -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pilotage.agent.budget import Meter, estimate_tokens
 from pilotage.agent.errors import BudgetExceeded, SandboxUnavailable
@@ -27,23 +27,17 @@ HINT_TOKENS = 160
 """What the hints that a run starts with may cost."""
 
 
-class Sought(Enum):
-    """Says of a step that it sought no answer, which is something else than seeking one and finding none."""
-
-    NOTHING = "nothing"
-
-
 class Recall(Protocol):
     """Asks memory."""
 
     def __call__(
         self, query: str, max_tokens: int, kit: Kit | None = None, *, exclude: Collection[str] = (), tried: str = ""
     ) -> Coroutine[Any, Any, Recalled]:
-        """What memory has for a query, empty when it abstains.
+        """What memory has for a task's text, as a part of a prompt of so many tokens; empty when it abstains.
 
         Args:
             query: the task's text.
-            max_tokens: what the hints may cost as a part of a prompt.
+            max_tokens: what the hints may cost.
             kit: pays for what a model is asked on the way; without one none is asked.
             exclude: ids of concepts that were shown already.
             tried: what a failed attempt showed.
@@ -95,9 +89,7 @@ class Kit:
         turns: Sequence[Turn] = (),
         independent: bool = False,
         continuing: bool = False,
-        temperature: float = 0.0,
         grammar: str | None = None,
-        sample: int = 0,
     ) -> Reply:
         """Asks the model to go on from the run so far; attempts that came to nothing are left out of it.
 
@@ -108,15 +100,13 @@ class Kit:
             turns: exchanges of the block at work, which the run does not hold yet.
             independent: leave out every attempt so far, those that reached an answer too.
             continuing: go on with, or repair, what the last step wrote, though it reached no answer.
-            temperature: 0 decodes greedily.
             grammar: GBNF grammar for the reply, where the backend has grammars.
-            sample: number of the repeat, for temperature above 0.
 
         Raises:
             BudgetExceeded: the call does not fit the budget, or ran past its time limit and was cancelled.
         """
         messages = conversation(state, instruction, turns, independent=independent, continuing=continuing)
-        return await self.send(messages, max_tokens=max_tokens, temperature=temperature, grammar=grammar, sample=sample)
+        return await self.send(messages, max_tokens=max_tokens, grammar=grammar)
 
     async def send(
         self,
@@ -130,7 +120,7 @@ class Kit:
         sample: int = 0,
         silent: bool = False,
     ) -> Reply:
-        """Sends messages as they are; `silent` keeps the reply out of the token stream.
+        """Sends messages as they are; `silent` keeps the reply out of the token stream, `sample` numbers repeats.
 
         The limit is at least the budget's `reply_tokens`. A model that thinks gets room for that besides: one that used
         up its limit by thinking is asked once more with room for more, if the budget has it, and gets it from then on.
@@ -147,21 +137,21 @@ class Kit:
             sample=sample,
         )
         on_token = None if silent else self._on_token
-        first: Reply | LimitUsedUp
+        used_up = None
         try:
             first = await self._call(request, self.model.thinking_tokens, on_token)
             if not first.thought_away:
                 return first
-        except LimitUsedUp as used_up:
-            first = used_up
+        except LimitUsedUp as error:
+            used_up = error
         room = max(THINKING_TOKENS, 2 * self.model.thinking_tokens)
         noticeably_more = request.max_tokens + self.model.thinking_tokens + room // 4
         if self.meter.affords(_prompt_tokens(request), noticeably_more):
             reply = await self._call(request, room, on_token)
             self.model.thinking_tokens = max(self.model.thinking_tokens, room)
             return reply
-        if isinstance(first, LimitUsedUp):
-            raise first
+        if used_up is not None:
+            raise used_up
         return first
 
     async def _call(self, request: Request, room: int, on_token: Callable[[str], None] | None) -> Reply:
@@ -222,7 +212,7 @@ class Kit:
         *,
         turns: Sequence[Turn] = (),
         result: str = "",
-        candidate: str | None | Literal[Sought.NOTHING] = Sought.NOTHING,
+        candidate: str | None | EllipsisType = ...,
         independent: bool = False,
         evidence: Evidence = Evidence(),  # noqa: B008 (frozen)
         program: str | None = None,
@@ -248,9 +238,9 @@ class Kit:
             text=last.text if last else "",
             turns=tuple(turns),
             result=result,
-            candidate=None if candidate is Sought.NOTHING else candidate,
+            candidate=None if candidate is ... else candidate,
             independent=independent,
-            prepares=candidate is Sought.NOTHING,
+            prepares=candidate is ...,
             cut=last is not None and last.cut,
             evidence=evidence,
             mean_logprob=last.mean_logprob if last else None,

@@ -15,12 +15,11 @@ purpose: `reason` goes on with its own text where a token limit cut it, and `ref
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from pilotage.agent.models.reply import Message
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
-from pilotage.agent.trace import Step, Trace, Turn
+from pilotage.agent.trace import Step, Turn
 
 SYSTEM = "You solve problems correctly and briefly."
 SYSTEM_OPEN = "You reply to what you are asked, completely and in the language of the request."
@@ -66,14 +65,11 @@ def conversation(
         independent: leave out every attempt, those that reached an answer too.
         continuing: go on with, or repair, the attempt that the last step belongs to.
     """
-    if independent:
-        past = preparations(state)
-    elif state.task.kind == "open":
-        past = state.trace.steps
-    elif continuing:
-        past = _with_last_attempt(state)
-    else:
-        past = state.trace.steps if state.candidates else preparations(state)
+    past = state.trace.steps
+    if independent or not (continuing or state.candidates or state.task.kind == "open"):
+        past = _preparations(state.task, past)
+    elif continuing and state.task.kind != "open":
+        past = _with_last_attempt(past)
     messages = [Message(role="system", content=system(state.task))]
     # Behind the task, a small model takes the names and numbers of a hint for those of the task.
     pending = f"{state.trace.recalled.text}\n\n{describe(state.task)}".strip()
@@ -87,26 +83,25 @@ def conversation(
     return tuple(messages)
 
 
-def preparations(state: State) -> tuple[Step, ...]:
+def _preparations(task: Task, steps: Sequence[Step]) -> tuple[Step, ...]:
     """The steps that a route reads though it starts from the task.
 
     What memory recalled on the way belongs to the task's opening, always. A plan is read until something is answered:
     two routes on one plan would agree for the plan's sake.
     """
-    reads_plans = not state.candidates
+    answered = task.kind != "open" and any(step.candidate is not None for step in steps)
     return tuple(
         step
-        for step in state.trace.steps
-        if (step.hints or (step.prepares and reads_plans)) and (step.text or step.result or step.turns)
+        for step in steps
+        if (step.hints or (step.prepares and not answered)) and (step.text or step.result or step.turns)
     )
 
 
-def _with_last_attempt(state: State) -> tuple[Step, ...]:
+def _with_last_attempt(steps: Sequence[Step]) -> tuple[Step, ...]:
     """What prepares, what answered, and the last step's attempt from its start, whether it came to anything or not.
 
     Where the last step prepares, it is no attempt that is gone on with, and none that failed is read.
     """
-    steps = state.trace.steps
     attempts = [place for place, step in enumerate(steps) if not step.prepares]
     start = next((place for place in reversed(attempts) if steps[place].independent or place == attempts[0]), 0)
     if not steps or steps[-1].prepares:
@@ -128,12 +123,7 @@ def is_unfinished(state: State, block: str) -> bool:
 
 
 def was_asked(state: State, asks: Callable[[Step], bool]) -> bool:
-    """Whether a route would ask what an earlier one did: nothing that it reads has changed since.
-
-    Args:
-        state: the run so far.
-        asks: tells the steps that asked the same thing.
-    """
-    steps, now = state.trace.steps, preparations(state)
-    before = (replace(state, trace=Trace(steps=steps[:place])) for place, step in enumerate(steps) if asks(step))
-    return any(preparations(earlier) == now for earlier in before)
+    """Whether a route would ask what an earlier step did that `asks` the same: nothing that it reads has changed."""
+    task, steps = state.task, state.trace.steps
+    now = _preparations(task, steps)
+    return any(asks(step) and _preparations(task, steps[:place]) == now for place, step in enumerate(steps))

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, aclo
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pilotage.agent import events
 from pilotage.agent.blocks import Registry
@@ -18,8 +18,8 @@ from pilotage.agent.budget import Budget
 from pilotage.agent.components import Components
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.event_loop import EventLoopThread
-from pilotage.agent.graph.build import OPTIONS, RUN_ID, Nodes, RunOptions, build_graph
-from pilotage.agent.graph.checkpoints import DurableGraph, durability_of, goes_on, thread_name
+from pilotage.agent.graph.build import OPTIONS, RUN_ID, Nodes, RunMode, build_graph
+from pilotage.agent.graph.checkpoints import DurableGraph, goes_on, thread_name
 from pilotage.agent.graph.isolation import AloneEach, alone, own_config
 from pilotage.agent.graph.run_state import Dumped, RunInput, trace_of
 from pilotage.agent.routing.observation import Observer, max_steps_for, registry_for
@@ -168,10 +168,10 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             learn_later: leave memory as it is; `alearn` then learns from the run.
             config: callbacks, tags, metadata and run name, which reach every call of the model.
         """
-        started, options = time.perf_counter(), RunOptions(learn_later=learn_later, message=False)
+        started, options = time.perf_counter(), RunMode(learn_later=learn_later, message=False)
         task, graph, start, config = await self._start(task, thread_id, config, {OPTIONS: options, RUN_ID: run_id})
         with self._in_use(thread_id):
-            final = await alone(lambda: graph.ainvoke(start, config, durability=durability_of(graph)))
+            final = await alone(lambda: graph.ainvoke(start, config, durability=_durability(thread_id)))
         return await self._finish(task, final["pilotage"], started)
 
     async def alearn(self, task: Task, run: Run) -> Run:
@@ -203,10 +203,10 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         self, task: Task | str, *, thread_id: str | None = None, config: RunnableConfig | None = None
     ) -> AsyncGenerator[events.Event, None]:
         """Solves one task and yields what happens as it happens, each token included; `Finished` comes last."""
-        started, options = time.perf_counter(), RunOptions(stream_tokens=True, message=False)
+        started, options = time.perf_counter(), RunMode(stream_tokens=True, message=False)
         task, graph, start, config = await self._start(task, thread_id, config, {OPTIONS: options})
         final: dict[str, Any] = {}
-        stream = graph.astream(start, config, stream_mode=["custom", "values"], durability=durability_of(graph))
+        stream = graph.astream(start, config, stream_mode=["custom", "values"], durability=_durability(thread_id))
         with self._in_use(thread_id):
             async with aclosing(AloneEach(stream)) as happening:
                 async for mode, data in happening:
@@ -302,6 +302,11 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _durability(thread_id: str | None) -> Literal["sync"] | None:
+    """What is kept is kept before the next block begins, so that a kill costs no finished call."""
+    return None if thread_id is None else "sync"
 
 
 def _client(model: str | ModelClient | BaseChatModel) -> ModelClient:

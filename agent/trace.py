@@ -193,8 +193,8 @@ class Trace(BaseModel):
 
     def count(self, block: str) -> int:
         """How often a block was run."""
-        return sum(step.block == block for step in self.steps)
+        return self.route.count(block)
 
     def has(self, block: str) -> bool:
         """Whether a block was run."""
-        return self.count(block) > 0
+        return block in self.route

@@ -23,13 +23,9 @@ def shuffled(tasks: Sequence[Task], seed: int) -> list[Task]:
 
 
 def memory_copy(memory: Path, folder: Path) -> Path:
-    """A copy of a memory folder for one order of the tasks; the one that is there already, if it is.
+    """A copy of a memory, which need not exist, for one order of the tasks; the one that is there already, if it is.
 
     Only the ledger is copied, as it is at one moment, also while others write to it: the index is a view of it.
-
-    Args:
-        memory: the memory to start from; it need not exist.
-        folder: where the copy goes.
 
     Raises:
         UsageError: it cannot be copied.

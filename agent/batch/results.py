@@ -280,14 +280,9 @@ async def regrade(
 ) -> list[str]:
     """Gives the results of the tasks the scores that they have now; returns the ids of those whose score changed.
 
-    A result keeps its score where its answer cannot be graded here. What is hidden of a task is written nowhere, so
-    that a file cannot tell whether it changed: every answer is graded anew, and no model is asked.
-
-    Args:
-        results: the file; what answers another question is left alone.
-        tasks: the tasks with their hidden part.
-        order: number of this order of the tasks, where the file holds several.
-        sandbox: where the hidden tests of `program` tasks run; by default the isolated one of this machine.
+    A result keeps its score where its answer cannot be graded here, or answers another question. What is hidden of a
+    task is written nowhere, so that a file cannot tell whether it changed: every answer is graded anew, and no model is
+    asked. The hidden tests of `program` tasks run in the sandbox, by default the isolated one of this machine.
     """
     scores: dict[str, float | None] = {}
     changed = []

@@ -20,11 +20,7 @@ MAX_TOKENS = 400
 class Exchanges:
     """The exchanges of one block's run: each sees those before it, and the step has them all.
 
-    Args:
-        block: name of the block.
-        state: the run so far.
-        kit: pays for them.
-        reading: what of the run they read, `independent` or `continuing` of `Kit.ask`.
+    What they read of the run is told as to `Kit.ask`, by `independent` or `continuing`.
     """
 
     def __init__(self, block: str, state: State, kit: Kit, **reading: bool) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from inspect import isawaitable
+from typing import NamedTuple
 
 from pilotage.agent.blocks.base import Block, CutShort
 from pilotage.agent.budget import Meter
@@ -24,16 +25,14 @@ from pilotage.agent.trace import CostEntry, DecisionRecord, Evidence, Recalled, 
 from pilotage.navigator.spaces import Observation
 
 
-@dataclass(frozen=True)
-class BlockResult:
+class BlockResult(NamedTuple):
     """A block's step, and the limit of the budget that cut it short, if one did."""
 
     step: Step
     stopped_by: str | None = None
 
 
-@dataclass(frozen=True)
-class Observed:
+class Observed(NamedTuple):
     """What the navigator reads, what asking for it cost, and the limit of the budget that forbade it, if one did."""
 
     observation: Observation
@@ -116,10 +115,19 @@ async def run_block(block: Block, now: State, kit: Kit) -> BlockResult:
             answered before; `kit` has what it cost.
         UsageError: the block is not written as one.
     """
-    started = time.monotonic()
-    stopped_by = None
+    started, stopped_by = time.monotonic(), None
     try:
-        step = await _step_of(block, now, kit)
+        running = block.run(now, kit)
+        if not isawaitable(running):
+            raise UsageError(
+                f"the block {block.name!r} does not run as a coroutine: write `async def run(self, state, kit)`"
+            )
+        step = await running
+        if not isinstance(step, Step):
+            raise UsageError(
+                f"the block {block.name!r} returned {type(step).__name__} where a Step is wanted: end its `run` with "
+                "`return kit.step(self.name, ...)`"
+            )
     except CutShort as limit:
         step, stopped_by = limit.step, limit.limit
     except BudgetExceeded as limit:
@@ -128,18 +136,3 @@ async def run_block(block: Block, now: State, kit: Kit) -> BlockResult:
         step = Step(block=block.name, evidence=Evidence(note=str(limit)), usage=kit.usage)
         stopped_by = limit.limit
     return BlockResult(step.model_copy(update={"seconds": time.monotonic() - started}), stopped_by)
-
-
-async def _step_of(block: Block, now: State, kit: Kit) -> Step:
-    running = block.run(now, kit)
-    if not isawaitable(running):
-        raise UsageError(
-            f"the block {block.name!r} does not run as a coroutine: write `async def run(self, state, kit)`"
-        )
-    step = await running
-    if not isinstance(step, Step):
-        raise UsageError(
-            f"the block {block.name!r} returned {type(step).__name__} where a Step is wanted: end its `run` with "
-            "`return kit.step(self.name, ...)`"
-        )
-    return step

@@ -57,7 +57,7 @@ RUN_ID = "pilotage_run"
 """Key of `config["configurable"]`: names the run in memory's history, which counts what came of it once."""
 
 OPTIONS = "pilotage_options"
-"""Key of `config["configurable"]`: the `RunOptions` of a run that the agent itself starts."""
+"""Key of `config["configurable"]`: the `RunMode` of a run that the agent itself starts."""
 
 ACCOUNT = ("run", "answer", "recalled", "steps", "charges", "decisions", "learned", "followed", "stopped_by")
 """What the graph's output `pilotage` tells of a run."""
@@ -70,24 +70,17 @@ Work = Callable[[RunState, State, RunnableConfig], Awaitable[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
-class RunOptions:
-    """How one run goes.
+class RunMode:
+    """How one run goes."""
 
-    Attributes:
-        stream_tokens: ask the model to stream, and make each token an event.
-        learn_later: leave memory as it is; `Nodes.conclude` credits and learns afterwards.
-        message: show the answer in LangGraph's stream of messages.
-    """
-
-    stream_tokens: bool = False
-    learn_later: bool = False
-    message: bool = True
+    stream_tokens: bool = False  # asks the model to stream, and makes each token an event
+    learn_later: bool = False  # leaves memory as it is; `Nodes.conclude` credits and learns afterwards
+    message: bool = True  # shows the answer in LangGraph's stream of messages
 
     @classmethod
-    def of(cls, config: RunnableConfig) -> RunOptions:
+    def of(cls, config: RunnableConfig) -> RunMode:
         """Those of a node's run; the defaults where the graph runs within another one."""
-        options: RunOptions = config.get("configurable", {}).get(OPTIONS, cls())
-        return options
+        return config.get("configurable", {}).get(OPTIONS) or cls()
 
 
 @dataclass(frozen=True)
@@ -107,11 +100,8 @@ def build_graph(
 ) -> CompiledStateGraph[RunState, None, RunInput, RunOutput]:
     """Compiles the graph of an agent. Use it as it is, or as a node of your own graph.
 
-    Args:
-        components: what the agent is made of.
-        checkpointer: keeps runs; as a node of another graph it shares that one's by default, and with True it has a
-            state of its own throughout a thread.
-        thread: where its coroutines run for callers without an event loop.
+    As a node of another graph it shares that one's `checkpointer` by default, and with True it has a state of its own
+    throughout a thread. `thread` is where its coroutines run for callers without an event loop.
     """
     nodes = Nodes(components, thread or EventLoopThread())
     graph = StateGraph(RunState, input_schema=RunInput, output_schema=RunOutput)
@@ -229,7 +219,7 @@ class Nodes:
         last = block.name == self.components.registry.actions.terminal
 
         async def work(state: RunState, now: State, config: RunnableConfig) -> dict[str, Any]:
-            write, options = get_stream_writer(), RunOptions.of(config)
+            write, options = get_stream_writer(), RunMode.of(config)
             on_token = (lambda text: write(events.Token(block.name, text))) if options.stream_tokens else None
             kit = kit_for(self.components, now, on_token)
             replies = ReplyListener() if last and options.message else None
@@ -255,7 +245,7 @@ class Nodes:
     async def learn(self, state: RunState, now: State, config: RunnableConfig) -> dict[str, Any]:
         """Writes to memory what came of its hints and what public evidence says has worked, and ends the run."""
         concluded = Conclusion({}, (), Usage(), now.trace)
-        if not RunOptions.of(config).learn_later:
+        if not RunMode.of(config).learn_later:
             concluded = await self.conclude(now)
             if self.components.learner is not None:
                 get_stream_writer()(events.Learned(concluded.titles, concluded.usage))

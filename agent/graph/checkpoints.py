@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -41,12 +41,7 @@ class _Opened:
 
 
 class DurableGraph:
-    """An agent's graph whose runs are kept in a file.
-
-    Args:
-        path: the SQLite file; it and its folder are made where they are missing.
-        components: what the agent is made of.
-        thread: where its coroutines run for callers without an event loop.
+    """An agent's graph whose runs are kept in a SQLite file, made with its folder where they are missing.
 
     Raises:
         UsageError: the path names no file.
@@ -123,19 +118,10 @@ def goes_on(kept: Mapping[str, Any], task: Task, worker: str) -> bool:
 
 
 def thread_name(given: object) -> str:
-    """A thread id as it can be kept.
-
-    Raises:
-        UsageError: it is no text that can be written.
-    """
+    """A thread id as it can be kept; raises UsageError where it is no text that can be written."""
     name = str(given)
     try:
         name.encode()
     except UnicodeEncodeError:
         raise UsageError(f"the thread id {name!a} holds half a character and cannot be kept: give another") from None
     return name
-
-
-def durability_of(graph: CompiledStateGraph[Any, Any, Any, Any]) -> Literal["sync"] | None:
-    """How to keep what a graph does: before the next block begins, so that a kill costs no finished call."""
-    return "sync" if graph.checkpointer else None

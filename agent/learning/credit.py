@@ -35,12 +35,7 @@ _ARITHMETIC = frozenset({"Add", "Sub", "Mult", "Div", "Eq"})
 
 
 class Creditor:
-    """Finds what came of the concepts that a run was shown, and records it.
-
-    Args:
-        store: where they come from.
-        record: write the counts; otherwise memory is read only.
-    """
+    """Finds what came of the concepts that a run was shown, and records it, unless memory is read only."""
 
     def __init__(self, store: ConceptStore, *, record: bool = True) -> None:
         self._store = store

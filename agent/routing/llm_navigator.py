@@ -33,10 +33,7 @@ MAX_TOKENS = 8
 class LLMNavigator:
     """Asks the model to choose one of the legal blocks; one call a decision, charged to the run.
 
-    Args:
-        registry: the blocks, each described by the first line of its docstring.
-        otherwise: decides where the model makes no clear choice or the budget has no room for the question.
-        name: for results.
+    The policy `otherwise` decides where the model makes no clear choice or the budget has no room for the question.
     """
 
     def __init__(self, registry: Registry, otherwise: Policy, name: str = "llm") -> None:

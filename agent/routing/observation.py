@@ -232,8 +232,12 @@ class Observer:
 
     def without_asking(self, state: State) -> Observation:
         """The observation where the budget allows no call: what costs one is unknown."""
-        asked = {"free": {}, "probe": {"p_right": UNKNOWN}}.get(self.preset, unknown_scores())
-        return self.spec.vector(self._free_values(state) | asked)
+        values = self._free_values(state)
+        if self.preset == "probe":
+            values["p_right"] = UNKNOWN
+        elif self.asks:
+            values |= unknown_scores()
+        return self.spec.vector(values)
 
     def _free_values(self, state: State) -> dict[str, float]:
         return {} if self.preset == PRESET else free_values(state, self.registry)
@@ -245,7 +249,7 @@ class Observer:
 
 def free_values(state: State, registry: Registry) -> dict[str, float]:
     """Named values of the preset `free`."""
-    trace, leader, last = state.trace, state.leader, state.last
+    trace, route, leader, last = state.trace, state.trace.route, state.leader, state.last
     names = [name for name in registry.actions.names if name != registry.actions.terminal]
     routes = sum(candidate.routes for candidate in state.candidates)
     best = max(leader.steps, key=lambda s: _or_unknown(s.mean_logprob)) if leader else None
@@ -257,7 +261,7 @@ def free_values(state: State, registry: Registry) -> dict[str, float]:
         "steps_taken": len(trace.steps),
         "steps_left": state.steps_left,
         "budget_left": state.tokens_left / state.budget.max_tokens,
-        **{f"count_{name}": trace.count(name) for name in names},
+        **{f"count_{name}": route.count(name) for name in names},
         **{f"last_{name}": float(last is not None and last.block == name) for name in names},
         "candidates": len(state.candidates),
         "leader_routes": leader.routes if leader else 0,

@@ -56,11 +56,6 @@ class ExploreExploitNavigator:
     Memory keeps, and credits, what two routes reached. A policy that is trained to solve single tasks at little cost
     seldom takes the second: it exploits, and what memory could learn from goes by one that does. What a task is
     does not depend on whether its hints are withheld, so that a holdout compares like with like.
-
-    Args:
-        exploit: for tasks that memory has a proven concept for.
-        explore: for all others.
-        name: for results.
     """
 
     def __init__(self, exploit: Policy, explore: Policy, name: str) -> None:

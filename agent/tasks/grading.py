@@ -54,10 +54,7 @@ def grader_for(task: Task, sandbox: Sandbox | None = None) -> Grader | None:
     """The grader named by `task.metadata["grader"]`, else the one of its kind; None if nothing says what is right.
 
     A text to compare with says nothing of an open task's answer: another reply may be as good. It needs a grader.
-
-    Args:
-        task: the task with its hidden part.
-        sandbox: where the hidden tests of `program` tasks run; by default the isolated one of this machine.
+    The hidden tests of `program` tasks run in the sandbox, by default the isolated one of this machine.
 
     Raises:
         TaskError: no grader has the name that the task gives.
@@ -175,11 +172,7 @@ _BY_KIND: dict[Kind, Grader] = {
 
 @dataclass(frozen=True)
 class ProgramGrader:
-    """The program must print the expected output for every hidden test, `metadata["tests"]`: {input, output}.
-
-    Args:
-        sandbox: where they run; by default the isolated one of this machine.
-    """
+    """The program must print the expected output for every hidden test, `metadata["tests"]`: {input, output}."""
 
     sandbox: Sandbox | None = None
 

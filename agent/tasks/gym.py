@@ -77,12 +77,7 @@ def _generate(names: list[str], spec: Spec) -> Iterator[Task]:
 
 
 def _entries(places: Sequence[tuple[str, int]], size: int, seed: int) -> Iterator[dict[str, Any]]:
-    """The problems at some places of some families, in that order, as they are made.
-
-    Args:
-        places: families and places, below `size`.
-        size: problems to a family; a problem does not depend on it.
-        seed: reasoning-gym's own.
+    """The problems at some places, below `size`, of some families, in that order, as they are made.
 
     Raises:
         MissingExtra: reasoning-gym is not installed.

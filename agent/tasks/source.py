@@ -69,13 +69,7 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
 
 @dataclass(frozen=True)
 class TaskDefect:
-    """An entry that is no usable task; the others are.
-
-    Attributes:
-        file: where it stands.
-        line: line number, from 1.
-        message: what is wrong with it.
-    """
+    """What is wrong with an entry that is no usable task, in a line (from 1) of a file; the others are."""
 
     file: str
     line: int
@@ -101,12 +95,7 @@ class Source:
 
 
 class TaskSource:
-    """The tasks of one specification, read anew at each iteration.
-
-    Attributes:
-        spec: what was asked for.
-        defects: what the latest iteration left out so far.
-    """
+    """The tasks of one specification, read anew at each iteration; `defects` are what the latest left out so far."""
 
     def __init__(self, spec: Spec, source: Source) -> None:
         self.spec = spec
