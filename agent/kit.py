@@ -94,7 +94,7 @@ class Kit:
         """Asks the model to go on from the run so far; attempts that came to nothing are left out of it.
 
         Args:
-            state: the run so far; what of it is read is told by `pilotage.agent.prompting`.
+            state: the run so far; `pilotage.agent.prompting` decides what of it is read.
             instruction: the newest user turn.
             max_tokens: completion tokens; fewer are granted when the budget is nearly used up.
             turns: exchanges of the block at work, which the run does not hold yet.
@@ -222,7 +222,7 @@ class Kit:
 
         Args:
             block: name of the block.
-            replies: what the model said, in order.
+            replies: the model's, in order.
             turns: the exchanges, for later blocks to read.
             result: what came from outside the model.
             candidate: the answer; None where one was sought and none reached, which makes the step an attempt that came

@@ -46,7 +46,7 @@ def describe(task: Task) -> str:
 
 
 def system(task: Task) -> str:
-    """What the model is told to be: a solver of problems, or one that replies to a request as it stands."""
+    """The system sentence: for a solver of problems, or for one that replies to a request as it stands."""
     return SYSTEM_OPEN if task.kind == "open" else SYSTEM
 
 

@@ -143,7 +143,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
 
         Args:
             name: what a model calls it by.
-            description: what a model is told of it.
+            description: what a model reads of it.
         """
         from pilotage.agent.graph.tool import tool_of
 

@@ -70,10 +70,10 @@ class Recalled(BaseModel):
 
     text: str = ""
     hints: tuple[Hint, ...] = ()
-    withheld: tuple[Hint, ...] = Field((), description="what a run that is held out would have been shown")
+    withheld: tuple[Hint, ...] = Field((), description="what a run of the control group would have been shown")
 
     def withhold(self) -> Recalled:
-        """This, as a run that is held out gets it: nothing to read, and a note of what it misses."""
+        """This, as a run of the control group gets it: nothing to read, and a note of what it misses."""
         return Recalled(withheld=self.hints)
 
 
@@ -106,7 +106,7 @@ class Step(BaseModel):
     """One block's work.
 
     `turns` extends the conversation that later blocks continue, and `result`, what came from outside the model (a
-    program's output), is told to them after it. An `independent` step was worked out from the task alone, without sight
+    program's output), stands behind it in their prompts. An `independent` step was worked out from the task alone, without sight
     of the attempts before it, so that its agreement with them is evidence. See `pilotage.agent.prompting` for
     who reads what.
     """

@@ -134,7 +134,7 @@ async def solve_all(
 
 
 def _distinct(given: Iterable[Task | str]) -> list[Task]:
-    """Tasks whose results can be told apart; raises UsageError where two have one id, or one is none."""
+    """Tasks with an id of their own each; raises UsageError where two have one id, or one is none."""
     tasks = [as_task(one) for one in given]
     double = [id for id, count in Counter(task.id for task in tasks).items() if count > 1]
     if double:

@@ -45,7 +45,7 @@ class Answer(Block):
             return kit.step(self.name, [], candidate=leader.text, evidence=Evidence(note=note))
         task = state.task
         if task.kind == "open" or (task.inferred and state.trace.steps):
-            return await self._reply(state, kit)  # or its routes found no answer of the kind that it was taken for
+            return await self._reply(state, kit)  # or its routes reached no answer of the kind that it was taken for
         exchanges, (asked, max_tokens) = Exchanges(self.name, state, kit), DIRECT[task.kind]
         with quiet():  # the answer is what is read from this reply
             reply = await exchanges.ask(asked, max_tokens=max_tokens)
@@ -60,7 +60,7 @@ class Answer(Block):
         """The whole reply as the answer; no token is parsed out of it, and one that is cut says so.
 
         What the steps of an open task brought is material for it. Steps that sought an answer of another kind and
-        found none are not: they would mislead.
+        reached none are not: they would mislead.
         """
         material = state.task.kind == "open" and bool(state.trace.steps)
         exchanges = Exchanges(self.name, state, kit, independent=not material)

@@ -20,7 +20,7 @@ MAX_TOKENS = 400
 class Exchanges:
     """The exchanges of one block's run: each sees those before it, and the step has them all.
 
-    What they read of the run is told as to `Kit.ask`, by `independent` or `continuing`.
+    `independent` and `continuing` say what of the run they read, as for `Kit.ask`.
     """
 
     def __init__(self, block: str, state: State, kit: Kit, **reading: bool) -> None:

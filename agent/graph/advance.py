@@ -78,7 +78,7 @@ def charged(state: State, by: str, usage: Usage) -> State:
 
 
 def abilities(components: Components, recalled: Recalled) -> Abilities:
-    """What a run can do: as its agent; a run that is held out has no memory, wherever it is."""
+    """What a run can do: as its agent; a run of the control group has no memory, wherever it is."""
     return replace(components.abilities, memory=False) if recalled.withheld else components.abilities
 
 
@@ -89,7 +89,7 @@ def in_control_group(task_id: str, seed: int, share: float) -> bool:
 
 
 async def remember(components: Components, now: State, kit: Kit) -> Recalled:
-    """What memory has on the task, before anything else; withheld where the task is held out."""
+    """What memory has on the task, before anything else; nothing to read in the control group."""
     recalled = await kit.recall(now.task.prompt, HINT_TOKENS)
     return recalled.withhold() if in_control_group(now.task.id, components.seed, components.holdout) else recalled
 

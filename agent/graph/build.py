@@ -287,14 +287,12 @@ class Nodes:
 def _record(
     chosen: Decision, block: str, observation: Observation, mask: ActionMask, now: State, actions: ActionSpec
 ) -> DecisionRecord:
-    probabilities = chosen.probabilities
-    if probabilities is not None:
-        probabilities = {name: p for name, p in zip(actions.names, probabilities, strict=True) if p > 0}
+    drawn = None if chosen.probabilities is None else zip(actions.names, chosen.probabilities, strict=True)
     return DecisionRecord(
         observation=tuple(decimals(observation)),
         legal=tuple(name for name, allowed in zip(actions.names, mask, strict=True) if allowed),
         block=block,
-        probabilities=probabilities,
+        probabilities=None if drawn is None else {name: p for name, p in drawn if p > 0},
         tokens=now.trace.usage.total_tokens,
     )
 

@@ -88,7 +88,7 @@ class ReplyListener(BaseCallbackHandler):
                 self._ids[generation.message.text.strip()] = generation.message.id
 
     def id_of(self, text: str | None) -> str | None:
-        """The id of the reply that said exactly this; None where none did."""
+        """The id of the reply with exactly this text; None where none did."""
         return self._ids.get(text.strip()) if text is not None else None
 
 

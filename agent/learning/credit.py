@@ -65,7 +65,7 @@ def _still_there(store: ConceptStore, ids: Iterable[str]) -> dict[str, Concept]:
 
 
 def judge(state: State, concepts: Mapping[str, Concept]) -> dict[str, tuple[Outcome, ...]]:
-    """What came of the concepts that a run was shown, or that were withheld from it, by id."""
+    """What came of the concepts that a run was shown, or that its control group kept from it, by id."""
     leader = state.leader
     verified = leader is not None and leader.verified
     backed = leader.steps if leader is not None and verified else ()

@@ -81,40 +81,38 @@ def _share(part: int, whole: str | list[str]) -> float:
     return part / len(whole) if whole else 0.0
 
 
+UNKNOWN = -1.0
 PROBE = "Proposed answer: {answer}\nIs the proposed answer correct? Reply yes or no."
 YES_OR_NO_GRAMMAR = 'root ::= "yes" | "no"'
 TOP_TOKENS = 10
 
 
 async def probability_right(state: State, kit: Kit) -> float:
-    """Probability in [0, 1] that the model gives to `yes`, against `no`; -1 where it cannot be told.
+    """Probability in [0, 1] that the model gives to `yes`, against `no`; -1 where it is unknown.
 
     The idea is that of 'Adaptive Inference-Time Compute' (Manvi et al. 2024).
 
     Raises:
         BudgetExceeded: the budget does not cover one more call.
     """
-    leader = state.leader
-    if leader is None:
-        return -1.0
-    messages = conversation(state, PROBE.format(answer=leader.text))
+    if state.leader is None:
+        return UNKNOWN
+    messages = conversation(state, PROBE.format(answer=state.leader.text))
     reply = await kit.send(messages, max_tokens=1, top_logprobs=TOP_TOKENS, grammar=YES_OR_NO_GRAMMAR, silent=True)
     return _share_of_yes(reply)
 
 
 def _share_of_yes(reply: Reply) -> float:
     if not reply.logprobs:
-        said = reply.text.strip().lower()
-        return {"yes": 1.0, "no": 0.0}.get(said, -1.0)
-    first = reply.logprobs[0]
-    mass = {"yes": 0.0, "no": 0.0}
+        return {"yes": 1.0, "no": 0.0}.get(reply.text.strip().lower(), UNKNOWN)
+    first, mass = reply.logprobs[0], {"yes": 0.0, "no": 0.0}
     for token, logprob in dict((*first.top, (first.token, first.logprob))).items():
         word = token.strip().lower()
         for answer in mass:
             if word and answer.startswith(word):
                 mass[answer] += math.exp(logprob)
     whole = mass["yes"] + mass["no"]
-    return mass["yes"] / whole if whole > 0 else -1.0
+    return mass["yes"] / whole if whole > 0 else UNKNOWN
 
 
 KINDS_TOLD = ("numeric", "choice", "text", "program", "grid")
@@ -143,7 +141,6 @@ def max_steps_for(preset: str) -> int:
 
 NO_LOGPROB = -20.0
 MAX_COUNT = 8
-UNKNOWN = -1.0
 
 
 def _log_features(name: str, about: str) -> list[Feature]:
@@ -222,25 +219,22 @@ class Observer:
 
     async def observe(self, state: State, kit: Kit) -> Observation:
         """The observation of a state, shape (len(spec),), within its bounds; what it asks is charged to `kit`."""
-        values = self._free_values(state)
+        asked: dict[str, float] = {}
         if self.preset == "probe":
             reached = state.last is not None and state.last.candidate is not None
-            values["p_right"] = await probability_right(state, kit) if reached else UNKNOWN
-        elif self.preset != "free":
-            values |= await self_scores(state, kit, expected=self.preset == "rlot+free")
-        return self.spec.vector(values)
+            asked = {"p_right": await probability_right(state, kit) if reached else UNKNOWN}
+        elif self.asks:
+            asked = await self_scores(state, kit, expected=self.preset == "rlot+free")
+        return self._observation(state, asked)
 
     def without_asking(self, state: State) -> Observation:
         """The observation where the budget allows no call: what costs one is unknown."""
-        values = self._free_values(state)
-        if self.preset == "probe":
-            values["p_right"] = UNKNOWN
-        elif self.asks:
-            values |= unknown_scores()
-        return self.spec.vector(values)
+        asked = {} if not self.asks else {"p_right": UNKNOWN} if self.preset == "probe" else unknown_scores()
+        return self._observation(state, asked)
 
-    def _free_values(self, state: State) -> dict[str, float]:
-        return {} if self.preset == PRESET else free_values(state, self.registry)
+    def _observation(self, state: State, asked: dict[str, float]) -> Observation:
+        free = {} if self.preset == PRESET else free_values(state, self.registry)
+        return self.spec.vector(free | asked)
 
     def vector(self, numbers: list[float]) -> Observation:
         """An observation read back from a graph's state; raises SpecMismatch where it does not fit."""

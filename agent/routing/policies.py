@@ -55,7 +55,7 @@ class ExploreExploitNavigator:
 
     Memory keeps, and credits, what two routes reached. A policy that is trained to solve single tasks at little cost
     seldom takes the second: it exploits, and what memory could learn from goes by one that does. What a task is
-    does not depend on whether its hints are withheld, so that a holdout compares like with like.
+    does not depend on whether its run is in the control group, so that a holdout compares like with like.
     """
 
     def __init__(self, exploit: Policy, explore: Policy, name: str) -> None:

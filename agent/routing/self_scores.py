@@ -91,7 +91,8 @@ def read_scores(text: str) -> tuple[int | None, ...]:
     """
     digits = re.sub(r"[\s,;]+", "", text)
     by_place = re.fullmatch(r"\d{7}", digits) is not None
-    numbers = [{digit} for digit in digits] if by_place else [_labelled(label, text) for label in LABELS]
+    labelled = (set(re.findall(_LABELLED.format(label=label), text)) for label in LABELS)
+    numbers = [{digit} for digit in digits] if by_place else labelled
     scores = [int(number.pop()) if len(number) == 1 else None for number in numbers]
     return tuple(score if score in (0, 1, 2, 3) else None for score in scores)
 
@@ -103,10 +104,6 @@ def expected_scores(reply: Reply) -> list[float] | None:
         return None
     expected = (expected_digit(token, range(4)) for token in tokens)
     return [UNKNOWN if value is None else value for value in expected]
-
-
-def _labelled(label: str, text: str) -> set[str]:
-    return set(re.findall(_LABELLED.format(label=label), text))
 
 
 def expected_digit(token: TokenLogprob, allowed: Collection[int]) -> float | None:

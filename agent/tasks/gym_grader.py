@@ -44,7 +44,7 @@ class GymGrader:
     """1 if the family's verifier accepts the answer, or if a plain number equals the expected one."""
 
     async def grade(self, task: Task, answer: str | None) -> Grade:
-        """The grade; the verifier's own partial credit is told in the reason.
+        """The grade; the verifier's own partial credit stands in the reason.
 
         Raises:
             MissingExtra: reasoning-gym is not installed.

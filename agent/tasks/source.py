@@ -101,7 +101,7 @@ class TaskSource:
         self.spec = spec
         self.defects: list[TaskDefect] = []
         self._source = source
-        source.read(spec)  # a bad specification is told now, not at the first task
+        source.read(spec)  # a bad specification is an error now, not at the first task
 
     def __iter__(self) -> Iterator[Task]:
         self.defects = []
