@@ -106,9 +106,8 @@ class Step(BaseModel):
     """One block's work.
 
     `turns` extends the conversation that later blocks continue, and `result`, what came from outside the model (a
-    program's output), stands behind it in their prompts. An `independent` step was worked out from the task alone, without sight
-    of the attempts before it, so that its agreement with them is evidence. See `pilotage.agent.prompting` for
-    who reads what.
+    program's output), stands behind it in their prompts. An `independent` step was worked out from the task alone,
+    without sight of the attempts before it, so that its agreement with them is evidence (`pilotage.agent.prompting`).
     """
 
     model_config = ConfigDict(frozen=True)

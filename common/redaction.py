@@ -66,10 +66,9 @@ def remember_address(address: str) -> None:
 def redact(text: str) -> str:
     """The text without the secrets that are known: those remembered, and those in the environment.
 
-    They are taken out as they are, and as addresses, JSON, HTML, Base64 and hexadecimal digits write them, whatever stands
-    around them, also where a line ends within.
-    A secret that may well be an ordinary word (`x`, `EMPTY`, `none`, `password`) is taken out only where the text says
-    that a credential comes (`Bearer x`).
+    They are taken out as they are, and as addresses, JSON, HTML, Base64 and hexadecimal digits write them, whatever
+    stands around them, also where a line ends within. A secret that may well be an ordinary word (`x`, `EMPTY`, `none`,
+    `password`) is taken out only where the text says that a credential comes (`Bearer x`).
     """
     for secret in _secrets():
         if secret not in text:

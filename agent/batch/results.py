@@ -30,7 +30,7 @@ def key(task_id: str, order: int | None = None) -> str:
 
 
 class Line(NamedTuple):
-    """What is held of a result: where its line begins, what was asked (`Task.asked`, if it says), and whether in vain."""
+    """What is held of a result: where its line begins, what was asked (`Task.asked`), and whether in vain."""
 
     start: int
     asked: str | None
