@@ -12,7 +12,7 @@ from functools import cached_property
 from pilotage.agent.answers import normal_form
 from pilotage.agent.budget import Budget
 from pilotage.agent.task import Task
-from pilotage.agent.trace import Step, Trace
+from pilotage.agent.trace import Step, Trace, Usage
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,12 @@ class State:
         """Blocks that may still run, the answer included."""
         return max(0, self.budget.max_steps - len(self.trace.steps))
 
+    @cached_property
+    def usage(self) -> Usage:
+        """What the run has cost."""
+        return self.trace.usage
+
     @property
     def tokens_left(self) -> int:
         """Tokens of the budget not spent yet."""
-        return max(0, self.budget.max_tokens - self.trace.usage.total_tokens)
+        return max(0, self.budget.max_tokens - self.usage.total_tokens)

@@ -45,11 +45,14 @@ class Usage(BaseModel):
 
 def total(usages: Iterable[Usage]) -> Usage:
     """Sum of usages; zero for none."""
-    sums = dict.fromkeys(Usage.model_fields, 0)
+    sums = dict(_ZERO)
     for usage in usages:
         for name, count in vars(usage).items():
             sums[name] += count
     return Usage(**sums)
+
+
+_ZERO = dict.fromkeys(Usage.model_fields, 0)
 
 
 class Hint(BaseModel):

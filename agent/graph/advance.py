@@ -46,7 +46,7 @@ def kit_for(
     """Tools for the next thing to do in a run, with what is left of its budget; `make` builds a kit of another sort."""
     return make(
         components.model,
-        Meter(now.budget, now.trace.usage, max(now.elapsed, now.trace.seconds)),
+        Meter(now.budget, now.usage, max(now.elapsed, now.trace.seconds)),
         sandbox=components.sandbox,
         recall=components.recall,
         on_token=on_token,

@@ -293,7 +293,7 @@ def _record(
         legal=tuple(name for name, allowed in zip(actions.names, mask, strict=True) if allowed),
         block=block,
         probabilities=None if drawn is None else {name: p for name, p in drawn if p > 0},
-        tokens=now.trace.usage.total_tokens,
+        tokens=now.usage.total_tokens,
     )
 
 
