@@ -223,14 +223,14 @@ class Observer:
         if self.preset == "probe":
             reached = state.last is not None and state.last.candidate is not None
             asked = {"p_right": await probability_right(state, kit) if reached else UNKNOWN}
-        elif self.asks:
+        elif self.preset != "free":
             asked = await self_scores(state, kit, expected=self.preset == "rlot+free")
         return self._observation(state, asked)
 
     def without_asking(self, state: State) -> Observation:
         """The observation where the budget allows no call: what costs one is unknown."""
-        asked = {} if not self.asks else {"p_right": UNKNOWN} if self.preset == "probe" else unknown_scores()
-        return self._observation(state, asked)
+        asked = {"free": {}, "probe": {"p_right": UNKNOWN}}.get(self.preset)
+        return self._observation(state, unknown_scores() if asked is None else asked)
 
     def _observation(self, state: State, asked: dict[str, float]) -> Observation:
         free = {} if self.preset == PRESET else free_values(state, self.registry)
