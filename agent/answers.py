@@ -1,4 +1,4 @@
-r"""The answer in a reply: found where it was marked, never guessed, and brought to one spelling for comparing.
+r"""The answer in a reply: read where it was marked, never guessed, and brought to one spelling for comparing.
 
 A reply marks its answer by a last line `Answer: ...` (what the prompts ask for), `<answer>...</answer>`,
 `\boxed{...}` or GSM8K's `#### ...`; of several the last one counts. Without a mark only a reply that is nothing
@@ -52,28 +52,17 @@ def extract(kind: Kind, text: str, choices: Sequence[str] = (), *, cut: bool = F
     marked = _marked(_before_the_cut(text) if cut else text, cut=cut)
     if cut and marked is None:
         return None
-    if kind == "numeric":
-        answer = marked if marked is not None else text if is_bare_number(text) else None
-        number = parse_number(answer) if answer is not None else None
-        return plain(number) if number is not None else None
-    answer = text if marked is None else marked
-    if kind == "choice":
-        place = resolve_choice(answer, choices)
-        return None if place is None else chr(ord("A") + place)
-    if kind == "grid":
-        grid = parse_grid(answer)
-        return None if grid is None else json.dumps(grid)
-    return None if marked is None else _unwrap(marked) or None
+    if kind == "text":
+        return None if marked is None else _unwrap(marked) or None
+    if marked is None and kind == "numeric" and not is_bare_number(text):
+        return None
+    return _canonical(kind, text if marked is None else marked, choices)
 
 
 def normal_form(kind: Kind, answer: str, choices: Sequence[str] = ()) -> str:
     """One spelling for answers that mean the same: `$18`, `18.0` and `18`; `Yes.` and `yes`."""
-    if kind == "numeric" and (number := parse_number(answer)) is not None:
-        return plain(number)
-    if kind == "choice" and (place := resolve_choice(answer, choices)) is not None:
-        return chr(ord("A") + place)
-    if kind == "grid" and (grid := parse_grid(answer)) is not None:
-        return json.dumps(grid)
+    if (canonical := _canonical(kind, answer, choices)) is not None:
+        return canonical
     if kind == "program":
         return "\n".join(line.rstrip() for line in answer.strip().splitlines())
     if kind == "open":
@@ -81,6 +70,18 @@ def normal_form(kind: Kind, answer: str, choices: Sequence[str] = ()) -> str:
     text = _unwrap(unicodedata.normalize("NFKC", answer))
     text = _unwrap(text.rstrip(".,;:!") or text)
     return " ".join(text.casefold().split())
+
+
+def _canonical(kind: Kind, answer: str, choices: Sequence[str]) -> str | None:
+    """The spelling of a number, a choice or a grid; None for what is none, and for other kinds."""
+    if kind == "numeric":
+        number = parse_number(answer)
+        return None if number is None else plain(number)
+    if kind == "choice":
+        place = resolve_choice(answer, choices)
+        return None if place is None else chr(ord("A") + place)
+    grid = parse_grid(answer) if kind == "grid" else None
+    return None if grid is None else json.dumps(grid)
 
 
 def resolve_choice(answer: str, choices: Sequence[str]) -> int | None:

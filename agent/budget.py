@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,12 +22,6 @@ def estimate_tokens(text: str) -> int:
     return math.ceil(len(text) / CHARACTERS_PER_TOKEN) + 8
 
 
-Count = Annotated[int, Field(gt=0)]
-Steps = Annotated[int, Field(gt=0, le=32)]
-Seconds = Annotated[float, Field(gt=0)]
-ReplyTokens = Annotated[int, Field(ge=0, le=1_000_000)]
-
-
 class Budget(BaseModel):
     """Limits of one run. A run never starts a call that its budget does not cover.
 
@@ -44,11 +37,11 @@ class Budget(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    max_tokens: Count = 6000
-    max_calls: Count = 24
-    max_steps: Steps = 8
-    max_seconds: Seconds = 600.0
-    reply_tokens: ReplyTokens = 0
+    max_tokens: int = Field(6000, gt=0)
+    max_calls: int = Field(24, gt=0)
+    max_steps: int = Field(8, gt=0, le=32)
+    max_seconds: float = Field(600.0, gt=0)
+    reply_tokens: int = Field(0, ge=0, le=1_000_000, description="least limit of a reply; 0: each block's own")
 
     def require_room_for(self, prompt: str) -> None:
         """Raises UsageError where not even one step on this prompt fits."""
@@ -119,39 +112,3 @@ class Meter:
         self._reserved_tokens -= prompt_tokens + granted
         self._reserved_calls -= 1
         self.spent += actual
-
-
-class Allowance:
-    """What one call may spend of a meter, with all the attempts that it takes.
-
-    Args:
-        meter: the run's.
-        prompt_tokens: of its prompt, as estimated.
-        completion_tokens: what it would write at most.
-
-    Attributes:
-        granted: completion tokens that each attempt may write.
-        charged: what its attempts before the last one have cost.
-        trouble: why its last attempt came to nothing; empty where none did.
-
-    Raises:
-        BudgetExceeded: no useful call fits any more.
-    """
-
-    def __init__(self, meter: Meter, prompt_tokens: int, completion_tokens: int) -> None:
-        self.granted = meter.reserve(prompt_tokens, completion_tokens)
-        self.trouble = ""
-        self.charged = Usage()
-        self._meter, self._prompt_tokens = meter, prompt_tokens
-
-    def repeats(self, billed: Usage, trouble: str) -> bool:
-        """Whether the budget has another attempt, after those so far have billed so much and come to nothing."""
-        self.trouble = trouble
-        fits = self._meter.extend(billed - self.charged)
-        if fits:
-            self.charged = billed
-        return fits
-
-    def settle(self, actual: Usage) -> None:
-        """Ends the call: all its attempts cost so much."""
-        self._meter.settle(self._prompt_tokens, self.granted, actual - self.charged)

@@ -5,26 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING
 
 from pilotage.agent.blocks import Registry
 from pilotage.agent.budget import Budget
-from pilotage.agent.errors import UsageError
 from pilotage.agent.event_loop import OneProcess
 from pilotage.agent.kit import Recall
 from pilotage.agent.routing.observation import Observer
 from pilotage.agent.state import Abilities
-from pilotage.agent.task import Task
-from pilotage.agent.tasks.kinds import infer_kind
-from pilotage.common.text import carriable
 
 if TYPE_CHECKING:
     from pilotage.agent.learning.credit import Creditor
     from pilotage.agent.learning.learning import Learner
     from pilotage.agent.models.client import ModelClient
-    from pilotage.agent.routing.navigators import Navigator
+    from pilotage.agent.routing.policies import Navigator
     from pilotage.agent.sandbox import Sandbox
     from pilotage.navigator.policies.policy import Policy
 
@@ -34,18 +28,13 @@ class Components:
     """What an agent is made of.
 
     Attributes:
-        model: answers requests.
-        policy: chooses blocks, by the observation alone or as a `Navigator`.
-        registry: the blocks there are.
-        observer: turns a state into what the policy reads.
-        budget: limits of a run that brings none of its own.
         sandbox: runs generated code; None masks the program block out.
         recall: asks memory; None for no memory.
         learner: writes to memory; None to leave it as it is.
         creditor: finds what came of the concepts recalled; None for no memory.
         holdout: share of the tasks that run without hints, so that their worth is measured.
         seed: sampling seed, which also chooses the tasks held out.
-        process: where these components may be used: the first process that does.
+        process: the only one where these components may be used.
     """
 
     model: ModelClient
@@ -78,34 +67,3 @@ class Components:
             [self.abilities.sandbox, self.abilities.memory, self.holdout, self.seed],
         ]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
-
-    @staticmethod
-    def question(text: str) -> Task:
-        """A task from a bare question; its id is a hash of its text.
-
-        Raises:
-            UsageError: the question is empty.
-        """
-        text = carriable(text)
-        if not text.strip():
-            raise UsageError("the question is empty: give one with some text")
-        name = "question-" + hashlib.sha256(text.encode()).hexdigest()[:8]
-        return Task(id=name, prompt=text, kind=infer_kind(text), inferred=True)
-
-    @staticmethod
-    def task(given: Any) -> Task:
-        """A task as a caller gives it: a question, a `Task`, or one as a dictionary; what is hidden of it stays.
-
-        Raises:
-            UsageError: it is none.
-        """
-        if isinstance(given, str):
-            return Components.question(given)
-        try:
-            return Task.model_validate(given)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"])) or "task"
-            raise UsageError(
-                f"`task` is no task ({place}: {first['msg']}): give a question as text, or a Task"
-            ) from None

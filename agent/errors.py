@@ -48,14 +48,14 @@ class BudgetExceeded(PilotageError):
     Attributes:
         limit: name of the limit.
         failing: whether the call that it ended had got nothing but failures.
-        said: what of the reply had been streamed by then.
+        streamed: what of the reply had been streamed by then.
     """
 
-    def __init__(self, limit: str, message: str, *, failing: bool = False, said: str = "") -> None:
+    def __init__(self, limit: str, message: str, *, failing: bool = False, streamed: str = "") -> None:
         super().__init__(message)
         self.limit = limit
         self.failing = failing
-        self.said = said
+        self.streamed = streamed
 
 
 class ModelError(PilotageError):

@@ -18,9 +18,7 @@ T = TypeVar("T")
 class OneProcess:
     """Belongs to the process that used it first: threads and connections do not come along when that forks.
 
-    Args:
-        what: what belongs to it, for the message.
-        remedy: what to do instead.
+    `what` belongs to it, and `remedy` is what to do instead, for the message.
     """
 
     def __init__(self, what: str, remedy: str = "make a new one in every process") -> None:
@@ -66,7 +64,7 @@ class EventLoopThread:
             if self._serving is None or self._serving.ending:
                 self._serving = _Serving()
             serving = self._serving
-            if serving.is_this_thread:
+            if serving.thread is threading.current_thread():
                 raise UsageError(
                     "a synchronous call from within the agent's own event loop would wait for itself: await it"
                 )
@@ -93,8 +91,8 @@ class EventLoopThread:
             if serving is None:
                 return
             serving.end(last)
-        if not serving.is_this_thread:
-            serving.join()
+        if serving.thread is not threading.current_thread():
+            serving.thread.join()
         with self._lock:
             if self._serving is serving:
                 self._serving = None
@@ -108,14 +106,9 @@ class _Serving:
         self._last: Callable[[], Coroutine[Any, Any, None]] | None = None
         self._works: set[asyncio.Task[Any]] = set()
         ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), daemon=True, name="pilotage")
-        self._thread.start()
+        self.thread = threading.Thread(target=lambda: asyncio.run(self._serve(ready)), daemon=True, name="pilotage")
+        self.thread.start()
         ready.wait()
-
-    @property
-    def is_this_thread(self) -> bool:
-        """Whether the caller runs on it."""
-        return threading.current_thread() is self._thread
 
     def submit(self, make: Callable[[], Coroutine[Any, Any, T]], context: contextvars.Context) -> Future[T]:
         """Starts a coroutine in a context."""
@@ -136,10 +129,6 @@ class _Serving:
         if not self.ending:
             self.ending, self._last = True, last
             self._loop.call_soon_threadsafe(self._stop.set)
-
-    def join(self) -> None:
-        """Waits for the end."""
-        self._thread.join()
 
     async def _serve(self, ready: threading.Event) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recalled:
-    """Memory was asked; `hints` is empty where it had nothing to say. A run that is held out has `withheld` instead."""
+    """Memory was asked; `hints` is empty where it had nothing. A run of the control group has `withheld` instead."""
 
     hints: tuple[Hint, ...]
     withheld: tuple[Hint, ...] = ()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, Protocol
 
-from pilotage.agent.budget import Allowance, Meter, estimate_tokens
+from pilotage.agent.budget import Meter, estimate_tokens
 from pilotage.agent.errors import BudgetExceeded, SandboxUnavailable
 from pilotage.agent.models.reply import LimitUsedUp, Message, Reply, Request, UnusableReply
-from pilotage.agent.prompting import continued, conversation, from_scratch
+from pilotage.agent.prompting import conversation
 from pilotage.agent.state import State
 from pilotage.agent.trace import Evidence, Hint, Recalled, Step, Turn, Usage, total
 
@@ -27,23 +27,17 @@ HINT_TOKENS = 160
 """What the hints that a run starts with may cost."""
 
 
-class Sought(Enum):
-    """Says of a step that it sought no answer, which is something else than seeking one and finding none."""
-
-    NOTHING = "nothing"
-
-
 class Recall(Protocol):
     """Asks memory."""
 
     def __call__(
         self, query: str, max_tokens: int, kit: Kit | None = None, *, exclude: Collection[str] = (), tried: str = ""
     ) -> Coroutine[Any, Any, Recalled]:
-        """What memory has for a query, empty when it abstains.
+        """What memory has for a task's text, as a part of a prompt of so many tokens; empty when it abstains.
 
         Args:
             query: the task's text.
-            max_tokens: what the hints may cost as a part of a prompt.
+            max_tokens: what the hints may cost.
             kit: pays for what a model is asked on the way; without one none is asked.
             exclude: ids of concepts that were shown already.
             tried: what a failed attempt showed.
@@ -95,32 +89,24 @@ class Kit:
         turns: Sequence[Turn] = (),
         independent: bool = False,
         continuing: bool = False,
-        temperature: float = 0.0,
         grammar: str | None = None,
-        sample: int = 0,
     ) -> Reply:
         """Asks the model to go on from the run so far; attempts that came to nothing are left out of it.
 
-        While nothing has been answered, that is the task and what prepares for it; see
-        `pilotage.agent.freshness`.
-
         Args:
-            state: the run so far.
+            state: the run so far; `pilotage.agent.prompting` decides what of it is read.
             instruction: the newest user turn.
             max_tokens: completion tokens; fewer are granted when the budget is nearly used up.
             turns: exchanges of the block at work, which the run does not hold yet.
             independent: leave out every attempt so far, those that reached an answer too.
             continuing: go on with, or repair, what the last step wrote, though it reached no answer.
-            temperature: 0 decodes greedily.
             grammar: GBNF grammar for the reply, where the backend has grammars.
-            sample: number of the repeat, for temperature above 0.
 
         Raises:
             BudgetExceeded: the call does not fit the budget, or ran past its time limit and was cancelled.
         """
-        tell = from_scratch if independent else continued if continuing else conversation
-        messages = tell(state, instruction, turns)
-        return await self.send(messages, max_tokens=max_tokens, temperature=temperature, grammar=grammar, sample=sample)
+        messages = conversation(state, instruction, turns, independent=independent, continuing=continuing)
+        return await self.send(messages, max_tokens=max_tokens, grammar=grammar)
 
     async def send(
         self,
@@ -134,7 +120,7 @@ class Kit:
         sample: int = 0,
         silent: bool = False,
     ) -> Reply:
-        """Sends messages as they are; `silent` keeps the reply out of the token stream.
+        """Sends messages as they are; `silent` keeps the reply out of the token stream, `sample` numbers repeats.
 
         The limit is at least the budget's `reply_tokens`. A model that thinks gets room for that besides: one that used
         up its limit by thinking is asked once more with room for more, if the budget has it, and gets it from then on.
@@ -151,43 +137,47 @@ class Kit:
             sample=sample,
         )
         on_token = None if silent else self._on_token
-        first: Reply | LimitUsedUp
+        used_up = None
         try:
             first = await self._call(request, self.model.thinking_tokens, on_token)
             if not first.thought_away:
                 return first
-        except LimitUsedUp as used_up:
-            first = used_up
+        except LimitUsedUp as error:
+            used_up = error
         room = max(THINKING_TOKENS, 2 * self.model.thinking_tokens)
-        if self._affords_more(request, room):
+        noticeably_more = request.max_tokens + self.model.thinking_tokens + room // 4
+        if self.meter.affords(_prompt_tokens(request), noticeably_more):
             reply = await self._call(request, room, on_token)
             self.model.thinking_tokens = max(self.model.thinking_tokens, room)
             return reply
-        if isinstance(first, LimitUsedUp):
-            raise first
+        if used_up is not None:
+            raise used_up
         return first
-
-    def _affords_more(self, request: Request, room: int) -> bool:
-        """Whether the budget has a call with noticeably more room than the one before."""
-        return self.meter.affords(_prompt_tokens(request), request.max_tokens + self.model.thinking_tokens + room // 4)
 
     async def _call(self, request: Request, room: int, on_token: Callable[[str], None] | None) -> Reply:
         """One call within the budget, with `room` tokens beside the limit of the request for thinking."""
-        prompt_tokens = _prompt_tokens(request)
-        allowance = Allowance(self.meter, prompt_tokens, request.max_tokens + room)
-        request = request.model_copy(update={"max_tokens": allowance.granted})
-        spent = Usage(llm_calls=1)
-        started = time.monotonic()
-        said: list[str] = []
+        meter, prompt_tokens, started = self.meter, _prompt_tokens(request), time.monotonic()
+        granted = meter.reserve(prompt_tokens, request.max_tokens + room)
+        spent, charged = Usage(llm_calls=1), Usage()  # by all attempts, and by those before the last one
+        trouble, streamed = "", list[str]()
+
+        def repeats(billed: Usage, why: str) -> bool:
+            """Whether the budget has another attempt, after those so far have billed so much and come to nothing."""
+            nonlocal charged, trouble
+            trouble = why
+            fits = meter.extend(billed - charged)
+            charged = billed if fits else charged
+            return fits
 
         def relay(text: str) -> None:
-            said.append(text)
+            streamed.append(text)
             if on_token is not None:
                 on_token(text)
 
         try:
-            async with asyncio.timeout(self.meter.seconds_left):
-                reply = await self.model.ask(request, relay if on_token is not None else None, allowance.repeats)
+            async with asyncio.timeout(meter.seconds_left):
+                request = request.model_copy(update={"max_tokens": granted})
+                reply = await self.model.ask(request, relay if on_token is not None else None, repeats)
             spent = reply.usage
             return reply
         except UnusableReply as unusable:
@@ -195,15 +185,13 @@ class Kit:
             raise
         except TimeoutError:
             elapsed = time.monotonic() - started
-            last = Usage(prompt_tokens=prompt_tokens, llm_calls=1, seconds=elapsed, estimated_calls=1)
-            spent = allowance.charged + last
-            limit = self.meter.budget.max_seconds
-            after = f", the last try having failed: {allowance.trouble}" if allowance.trouble else ""
-            what = f"the budget of {limit:g} seconds is used up{after}"
-            raise BudgetExceeded("max_seconds", what, failing=bool(after), said="".join(said)) from None
+            spent = charged + Usage(prompt_tokens=prompt_tokens, llm_calls=1, seconds=elapsed, estimated_calls=1)
+            after = f", the last try having failed: {trouble}" if trouble else ""
+            what = f"the budget of {meter.budget.max_seconds:g} seconds is used up{after}"
+            raise BudgetExceeded("max_seconds", what, failing=bool(after), streamed="".join(streamed)) from None
         finally:
             self._usages.append(spent)
-            allowance.settle(spent)
+            meter.settle(prompt_tokens, granted, spent - charged)
 
     async def execute(self, code: str, stdin: str = "") -> Execution:
         """Runs generated code in the sandbox; raises SandboxUnavailable where there is none."""
@@ -224,7 +212,7 @@ class Kit:
         *,
         turns: Sequence[Turn] = (),
         result: str = "",
-        candidate: str | None | Literal[Sought.NOTHING] = Sought.NOTHING,
+        candidate: str | None | EllipsisType = ...,
         independent: bool = False,
         evidence: Evidence = Evidence(),  # noqa: B008 (frozen)
         program: str | None = None,
@@ -234,7 +222,7 @@ class Kit:
 
         Args:
             block: name of the block.
-            replies: what the model said, in order.
+            replies: the model's, in order.
             turns: the exchanges, for later blocks to read.
             result: what came from outside the model.
             candidate: the answer; None where one was sought and none reached, which makes the step an attempt that came
@@ -250,9 +238,9 @@ class Kit:
             text=last.text if last else "",
             turns=tuple(turns),
             result=result,
-            candidate=None if candidate is Sought.NOTHING else candidate,
+            candidate=None if candidate is ... else candidate,
             independent=independent,
-            prepares=candidate is Sought.NOTHING,
+            prepares=candidate is ...,
             cut=last is not None and last.cut,
             evidence=evidence,
             mean_logprob=last.mean_logprob if last else None,

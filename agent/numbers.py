@@ -65,11 +65,11 @@ def parse_number(text: str) -> Fraction | None:
     text = _without_markup(text)
     name = _NAME.match(text)
     text = text[name.end() :].strip() if name else text
-    found = list(_NUMBER.finditer(text))
+    numbers = list(_NUMBER.finditer(text))
     rest = re.sub(r"(?<=[a-z])-(?=[a-z])", " ", _NUMBER.sub(" ", text))
-    if not found or not _AROUND.fullmatch(rest) or len(rest.split()) > _MOST_WORDS:
+    if not numbers or not _AROUND.fullmatch(rest) or len(rest.split()) > _MOST_WORDS:
         return None
-    values = {_scaled(match, text[match.end() :]) for match in found}
+    values = {_scaled(match, text[match.end() :]) for match in numbers}
     return values.pop() if len(values) == 1 else None
 
 

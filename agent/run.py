@@ -6,29 +6,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from pilotage.agent.errors import TaskError
+from pilotage.agent.errors import BadReply, ModelUnavailable, TaskError
 from pilotage.agent.trace import TRACE_FORMAT, DecisionRecord, Trace, Usage
-from pilotage.navigator.policies.policy import Decision
-from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, decimals
 
 if TYPE_CHECKING:
     from pilotage.agent.routing.observation import Observer
-
-
-def decision_record(
-    decision: Decision, observation: Observation, mask: ActionMask, actions: ActionSpec, trace: Trace
-) -> DecisionRecord:
-    """The record of a decision that was taken after this trace."""
-    probabilities = None
-    if decision.probabilities is not None:
-        probabilities = {name: p for name, p in zip(actions.names, decision.probabilities, strict=True) if p > 0}
-    return DecisionRecord(
-        observation=tuple(decimals(observation)),
-        legal=tuple(name for name, allowed in zip(actions.names, mask, strict=True) if allowed),
-        block=actions.names[decision.action],
-        probabilities=probabilities,
-        tokens=trace.usage.total_tokens,
-    )
 
 
 class Navigation(BaseModel):
@@ -56,9 +38,17 @@ class Navigation(BaseModel):
         actions, features = observer.registry.actions.schema_hash, observer.spec.schema_hash
         return cls(preset=observer.preset, actions=actions, features=features, decisions=trace.decisions)
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return self.model_dump(mode="json", exclude_none=True)
+
+class UnusableRun(BadReply):
+    """The model's reply stayed unusable, so the run has no answer; `trace` holds what it cost until then."""
+
+    def __init__(self, message: str, trace: Trace) -> None:
+        super().__init__(message)
+        self.trace = trace
+
+
+class RefusedRun(UnusableRun, ModelUnavailable):
+    """The endpoint would not answer a request of this run; other runs it may well answer."""
 
 
 class UngradedRun(TaskError):
@@ -130,6 +120,7 @@ class Run(BaseModel):
 
     def to_json(self) -> dict[str, Any]:
         """The object that `--json` prints, one a task."""
+        navigation = self.navigation and self.navigation.model_dump(mode="json", exclude_none=True)
         return {
             "format": TRACE_FORMAT,
             "run": self.id,
@@ -156,5 +147,5 @@ class Run(BaseModel):
             "stopped_by": self.stopped_by,
             "seconds": round(self.seconds, 3),
             **({"error": self.error} if self.error is not None else {}),
-            **({"navigation": self.navigation.to_json()} if self.navigation is not None else {}),
+            **({"navigation": navigation} if navigation is not None else {}),
         }

@@ -5,44 +5,31 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, aclosing, nullcontext
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 from pilotage.agent import events
 from pilotage.agent.blocks import Registry
 from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.budget import Budget
-from pilotage.agent.candidates import candidates
 from pilotage.agent.components import Components
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.event_loop import EventLoopThread
-from pilotage.agent.graph.build import (
-    LEARN_LATER,
-    RUN_ID,
-    STREAM_TOKENS,
-    WITHOUT_MESSAGE,
-    Nodes,
-    UnusableRun,
-    build_graph,
-    learnt,
-)
-from pilotage.agent.graph.checkpoints import DurableGraph, durability_of, goes_on, thread_name
+from pilotage.agent.graph.build import OPTIONS, RUN_ID, Nodes, RunMode, build_graph
+from pilotage.agent.graph.checkpoints import DurableGraph, goes_on, thread_name
 from pilotage.agent.graph.isolation import AloneEach, alone, own_config
 from pilotage.agent.graph.run_state import Dumped, RunInput, trace_of
-from pilotage.agent.learning.credit import Creditor, give_feedback
-from pilotage.agent.learning.learning import Learner
-from pilotage.agent.learning.recalling import Recaller, Selection
-from pilotage.agent.routing.navigators import Navigator, navigator_for
-from pilotage.agent.routing.observation import Observer
-from pilotage.agent.routing.rlot import max_steps_for, registry_for
-from pilotage.agent.run import Navigation, Run, UngradedRun
+from pilotage.agent.routing.observation import Observer, max_steps_for, registry_for
+from pilotage.agent.routing.policies import Effort, Navigator, navigator_for
+from pilotage.agent.run import Navigation, Run, UngradedRun, UnusableRun
 from pilotage.agent.sandbox import open_sandbox
-from pilotage.agent.state import State
+from pilotage.agent.state import State, candidates
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import is_graded, score_of
+from pilotage.agent.tasks.kinds import as_task
 from pilotage.agent.trace import Trace
 
 if TYPE_CHECKING:
@@ -51,6 +38,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
     from langgraph.graph.state import CompiledStateGraph
 
+    from pilotage.agent.learning.recalling import Selection
     from pilotage.agent.models.client import ModelClient
     from pilotage.memory import ConceptStore
     from pilotage.navigator.policies.policy import Policy
@@ -62,7 +50,7 @@ TOOL = (
 )
 
 
-class ReasoningAgent:
+class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncContextManager["ReasoningAgent"]):
     """An agent that routes each task through logic blocks.
 
     Args:
@@ -96,7 +84,7 @@ class ReasoningAgent:
         model: str | ModelClient | BaseChatModel = "embedded",
         *,
         policy: str | Policy | Navigator = "default",
-        effort: str | float | None = None,
+        effort: Effort = None,
         memory: ConceptStore | None = None,
         learn: bool = True,
         holdout: float = 0.0,
@@ -116,21 +104,25 @@ class ReasoningAgent:
         client = _client(model)
         registry = registry or registry_for(observation)
         observer = Observer(registry, observation)
-        learns = memory is not None and learn
+        recall = learner = creditor = None
+        if memory is not None:
+            from pilotage.agent.learning.credit import Creditor
+            from pilotage.agent.learning.learning import Learner
+            from pilotage.agent.learning.recalling import Recaller
+
+            recall = Recaller(memory, selection=memory_selection, caption=memory_caption, related=memory_related)
+            learner = Learner(memory, client.name, keep_unverified=keep_unverified) if learn else None
+            creditor = Creditor(memory, record=learn)
         self.components = Components(
             model=client,
-            policy=navigator_for(policy, registry, observer.spec, seed, effort, learning=learns),
+            policy=navigator_for(policy, registry, observer.spec, seed, effort, learning=learner is not None),
             registry=registry,
             observer=observer,
             budget=budget or Budget(max_steps=max_steps_for(observation)),
             sandbox=open_sandbox(sandbox),
-            recall=(
-                Recaller(memory, selection=memory_selection, caption=memory_caption, related=memory_related)
-                if memory is not None
-                else None
-            ),
-            learner=Learner(memory, client.name, keep_unverified=keep_unverified) if memory and learns else None,
-            creditor=Creditor(memory, record=learn) if memory is not None else None,
+            recall=recall,
+            learner=learner,
+            creditor=creditor,
             holdout=holdout,
             seed=seed,
         )
@@ -151,7 +143,7 @@ class ReasoningAgent:
 
         Args:
             name: what a model calls it by.
-            description: what a model is told of it.
+            description: what a model reads of it.
         """
         from pilotage.agent.graph.tool import tool_of
 
@@ -176,25 +168,23 @@ class ReasoningAgent:
             learn_later: leave memory as it is; `alearn` then learns from the run.
             config: callbacks, tags, metadata and run name, which reach every call of the model.
         """
-        started = time.perf_counter()
-        task = self._accept(task)
-        settings = {STREAM_TOKENS: False, LEARN_LATER: learn_later, RUN_ID: run_id}
-        graph, start, config = await self._start(task, thread_id, settings, config)
-        async with self._in_use(thread_id):
-            final = await alone(lambda: graph.ainvoke(start, config, durability=durability_of(graph)))
+        started, options = time.perf_counter(), RunMode(learn_later=learn_later, message=False)
+        task, graph, start, config = await self._start(task, thread_id, config, {OPTIONS: options, RUN_ID: run_id})
+        with self._in_use(thread_id):
+            final = await alone(lambda: graph.ainvoke(start, config, durability=_durability(thread_id)))
         return await self._finish(task, final["pilotage"], started)
 
     async def alearn(self, task: Task, run: Run) -> Run:
         """Credits and learns from a run that was solved with `learn_later`; returns it with what that gave and cost."""
         state = State(task.public(), run.trace, self.components.budget, self.components.abilities, run.id)
         concluded = await Nodes(self.components, self._thread).conclude(state)
-        trace = learnt(state, concluded).trace
-        return run.model_copy(
-            update={"learned": tuple(concluded.titles), "followed": concluded.followed, "trace": trace}
-        )
+        learned = {"learned": tuple(concluded.titles), "followed": concluded.followed, "trace": concluded.trace}
+        return run.model_copy(update=learned)
 
     async def afeedback(self, run: Run, *, helped: bool) -> None:
         """Records whether a run's answer was good, as credit for what it followed and taught."""
+        from pilotage.agent.learning.credit import give_feedback
+
         await give_feedback(self.memory, run, helped)
 
     def feedback(self, run: Run, *, helped: bool) -> None:
@@ -205,36 +195,25 @@ class ReasoningAgent:
     def unsolved(self, task: Task, error: PilotageError, run_id: str = "") -> Run:
         """A task that could not be solved, as a run without an answer: what it cost is not forgotten."""
         trace = error.trace if isinstance(error, UnusableRun | UngradedRun) else Trace()
-        return Run(
-            id=run_id,
-            task_id=task.id,
-            answer=None,
-            score=0.0 if is_graded(task) else None,
-            trace=trace,
-            model=self.components.model.name,
-            policy=self.components.policy.name,
-            seed=self.components.seed,
-            stopped_by="error",
-            seconds=trace.seconds,
-            error=str(error),
-            navigation=Navigation.of(self.components.observer, trace),
-        )
+        score, seconds = 0.0 if is_graded(task) else None, trace.seconds
+        more = {"id": run_id, "answer": None, "score": score, "stopped_by": "error", "seconds": seconds}
+        return self._run(task, trace, error=str(error), **more)
 
     async def astream(
         self, task: Task | str, *, thread_id: str | None = None, config: RunnableConfig | None = None
     ) -> AsyncGenerator[events.Event, None]:
         """Solves one task and yields what happens as it happens, each token included; `Finished` comes last."""
-        started = time.perf_counter()
-        task = self._accept(task)
-        graph, start, config = await self._start(task, thread_id, {STREAM_TOKENS: True}, config)
+        started, options = time.perf_counter(), RunMode(stream_tokens=True, message=False)
+        task, graph, start, config = await self._start(task, thread_id, config, {OPTIONS: options})
         final: dict[str, Any] = {}
-        stream = graph.astream(start, config, stream_mode=["custom", "values"], durability=durability_of(graph))
-        async with self._in_use(thread_id), aclosing(AloneEach(stream)) as happening:
-            async for mode, data in happening:
-                if mode == "custom":
-                    yield data
-                else:
-                    final = data
+        stream = graph.astream(start, config, stream_mode=["custom", "values"], durability=_durability(thread_id))
+        with self._in_use(thread_id):
+            async with aclosing(AloneEach(stream)) as happening:
+                async for mode, data in happening:
+                    if mode == "custom":
+                        yield data
+                    else:
+                        final = data
         yield events.Finished(await self._finish(task, final["pilotage"], started))
 
     def solve(self, task: Task | str, *, thread_id: str | None = None, config: RunnableConfig | None = None) -> Run:
@@ -242,20 +221,17 @@ class ReasoningAgent:
         self.components.process.enter()
         return self._thread.call(lambda: self.asolve(task, thread_id=thread_id, config=config))
 
-    def _accept(self, given: Task | str) -> Task:
-        task = Components.task(given)
-        self.components.budget.require_room_for(shortest_prompt(task))
-        return task
-
     async def _start(
-        self, task: Task, thread_id: str | None, settings: dict[str, Any], config: RunnableConfig | None
-    ) -> tuple[Any, RunInput | None, RunnableConfig]:
+        self, given: Task | str, thread_id: str | None, config: RunnableConfig | None, configurable: dict[str, Any]
+    ) -> tuple[Task, Any, RunInput | None, RunnableConfig]:
+        """The task, the graph to run, what to start it with (None where a kept run goes on), and the run's config."""
+        task = as_task(given)
+        self.components.budget.require_room_for(shortest_prompt(task))
         self.components.process.enter()
-        limit = SUPERSTEPS_PER_BLOCK * (self.components.budget.max_steps + 2)
-        own = own_config(config, {**settings, WITHOUT_MESSAGE: True}, limit)
+        own = own_config(config, configurable, SUPERSTEPS_PER_BLOCK * (self.components.budget.max_steps + 2))
         start: RunInput = {"task": Dumped(task.public())}
         if thread_id is None:
-            return self.graph, start, own
+            return task, self.graph, start, own
         if self._durable is None:
             raise UsageError(
                 f"no run is kept under the thread id {thread_id!r}: give the agent checkpoints=, or leave thread_id out"
@@ -266,37 +242,42 @@ class ReasoningAgent:
         unfinished = bool(snapshot.next) and goes_on(snapshot.values, task, self.components.identity)
         if not unfinished and snapshot.values:
             await saver.adelete_thread(thread_id)
-        return graph, None if unfinished else start, own
+        return task, graph, None if unfinished else start, own
 
-    def _in_use(self, thread_id: str | None) -> AbstractAsyncContextManager[None]:
+    def _in_use(self, thread_id: str | None) -> AbstractContextManager[None]:
         return nullcontext() if self._durable is None or thread_id is None else self._durable.in_use()
 
     async def _finish(self, task: Task, final: dict[str, Any], started: float) -> Run:
-        answer = final["answer"]
-        trace = trace_of(final)
+        answer, trace = final["answer"], trace_of(final)
+        try:
+            score = await score_of(task, answer, self.components.sandbox)
+        except UsageError as error:
+            raise UngradedRun(str(error), trace) from error
         reached = candidates(task, trace.steps)
-        return Run(
+        return self._run(
+            task,
+            trace,
             id=final["run"],
-            task_id=task.id,
             answer=answer,
-            score=await self._score(task, answer, trace),
-            trace=trace,
+            score=score,
             verified=bool(reached) and reached[0].verified,
             learned=tuple(final["learned"]),
             followed=tuple(final["followed"]),
-            model=self.components.model.name,
-            policy=self.components.policy.name,
-            seed=self.components.seed,
             stopped_by=final["stopped_by"],
             seconds=time.perf_counter() - started,
-            navigation=Navigation.of(self.components.observer, trace),
         )
 
-    async def _score(self, task: Task, answer: str | None, trace: Trace) -> float | None:
-        try:
-            return await score_of(task, answer, self.components.sandbox)
-        except UsageError as error:
-            raise UngradedRun(str(error), trace) from error
+    def _run(self, task: Task, trace: Trace, **result: Any) -> Run:
+        components = self.components
+        return Run(
+            task_id=task.id,
+            trace=trace,
+            model=components.model.name,
+            policy=components.policy.name,
+            seed=components.seed,
+            navigation=Navigation.of(components.observer, trace),
+            **result,
+        )
 
     async def aclose(self) -> None:
         """Releases the checkpoint file, in the process that the agent belongs to."""
@@ -312,21 +293,20 @@ class ReasoningAgent:
         if not self.components.process.elsewhere:
             self._thread.close(self.aclose)
 
-    async def __aenter__(self) -> Self:
-        return self
-
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _durability(thread_id: str | None) -> Literal["sync"] | None:
+    """What is kept is kept before the next block begins, so that a kill costs no finished call."""
+    return None if thread_id is None else "sync"
 
 
 def _client(model: str | ModelClient | BaseChatModel) -> ModelClient:

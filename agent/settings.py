@@ -12,15 +12,14 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from pilotage.agent.budget import Budget, Count, ReplyTokens, Seconds, Steps
+from pilotage.agent.budget import Budget
 from pilotage.agent.errors import UsageError
 
 FILE = "pilotage.toml"
-DEFAULT = Budget()
 
 
-class Settings(BaseSettings):
-    """Everything about a run that is not its task. `pilotage.toml` is read from the current folder."""
+class Settings(BaseSettings, Budget):
+    """Everything about a run that is not its task, its limits too. `pilotage.toml` is read from the current folder."""
 
     model_config = SettingsConfigDict(env_prefix="PILOTAGE_", toml_file=FILE, extra="forbid")
 
@@ -41,11 +40,6 @@ class Settings(BaseSettings):
     keep_unverified: bool = False
     observation: str = "free"
     sandbox: str = "auto"
-    max_tokens: Count = DEFAULT.max_tokens
-    max_calls: Count = DEFAULT.max_calls
-    max_steps: Steps = DEFAULT.max_steps
-    max_seconds: Seconds = DEFAULT.max_seconds
-    reply_tokens: ReplyTokens = Field(DEFAULT.reply_tokens, description="least limit of a reply; 0: each block's own")
     seed: int = 0
     concurrency: int = Field(1, ge=1, le=1024)
     cache: bool = True
@@ -56,8 +50,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        *_: Any,
+        **others: Any,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The order of precedence."""
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
@@ -65,17 +59,13 @@ class Settings(BaseSettings):
     @property
     def budget(self) -> Budget:
         """Limits of each run."""
-        from pilotage.agent.routing.rlot import (
-            max_steps_for,  # loads the blocks, which a model that is loading need not wait for
-        )
+        # It loads the blocks, which a model that is loading need not wait for.
+        from pilotage.agent.routing.observation import max_steps_for
 
-        return Budget(
-            max_tokens=self.max_tokens,
-            max_calls=self.max_calls,
-            max_steps=self.max_steps if "max_steps" in self.model_fields_set else max_steps_for(self.observation),
-            max_seconds=self.max_seconds,
-            reply_tokens=self.reply_tokens,
-        )
+        limits = {name: getattr(self, name) for name in Budget.model_fields}
+        if "max_steps" not in self.model_fields_set:
+            limits["max_steps"] = max_steps_for(self.observation)
+        return Budget(**limits)
 
 
 def settings_from(flags: dict[str, Any]) -> Settings:

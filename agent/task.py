@@ -30,7 +30,7 @@ class Task(BaseModel):
     `gold` and `metadata` are seen by graders only: they never reach a prompt, a retry, an observation or the
     decision to write to memory. `public()` is the view that everything else works with.
 
-    An `inferred` kind was told from the prompt alone (`pilotage.agent.tasks.kinds`): where no answer of that kind is
+    An `inferred` kind was read off the prompt alone (`pilotage.agent.tasks.kinds`): where no answer of that kind is
     reached, the run answers in the model's own words instead of not at all.
     """
 

@@ -45,11 +45,14 @@ class Usage(BaseModel):
 
 def total(usages: Iterable[Usage]) -> Usage:
     """Sum of usages; zero for none."""
-    sums = dict.fromkeys(Usage.model_fields, 0)
+    sums = dict(_ZERO)
     for usage in usages:
         for name, count in vars(usage).items():
             sums[name] += count
     return Usage(**sums)
+
+
+_ZERO = dict.fromkeys(Usage.model_fields, 0)
 
 
 class Hint(BaseModel):
@@ -70,10 +73,10 @@ class Recalled(BaseModel):
 
     text: str = ""
     hints: tuple[Hint, ...] = ()
-    withheld: tuple[Hint, ...] = Field((), description="what a run that is held out would have been shown")
+    withheld: tuple[Hint, ...] = Field((), description="what a run of the control group would have been shown")
 
     def withhold(self) -> Recalled:
-        """This, as a run that is held out gets it: nothing to read, and a note of what it misses."""
+        """This, as a run of the control group gets it: nothing to read, and a note of what it misses."""
         return Recalled(withheld=self.hints)
 
 
@@ -106,9 +109,8 @@ class Step(BaseModel):
     """One block's work.
 
     `turns` extends the conversation that later blocks continue, and `result`, what came from outside the model (a
-    program's output), is told to them after it. An `independent` step was worked out from the task alone, without sight
-    of the attempts before it, so that its agreement with them is evidence. See `pilotage.agent.freshness` for
-    who reads what.
+    program's output), stands behind it in their prompts. An `independent` step was worked out from the task alone,
+    without sight of the attempts before it, so that its agreement with them is evidence (`pilotage.agent.prompting`).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -193,8 +195,8 @@ class Trace(BaseModel):
 
     def count(self, block: str) -> int:
         """How often a block was run."""
-        return sum(step.block == block for step in self.steps)
+        return self.route.count(block)
 
     def has(self, block: str) -> bool:
         """Whether a block was run."""
-        return self.count(block) > 0
+        return block in self.route

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pilotage.agent.batch.summary import summarise
+from pilotage.agent.batch.summary import Figures
 from pilotage.common.statistics import mcnemar_exact, paired_difference
 
 POLICIES = {
@@ -57,10 +57,13 @@ def main() -> None:
         scores = {side: [results[side][task]["score"] for task in tasks] for side in (reference, name)}
         pairs = list(zip(scores[reference], scores[name], strict=True))
         mean, low, high = paired_difference(scores[reference], scores[name])
+        figures = Figures()
+        for task in tasks:
+            figures.add(results[name][task])
         rows.append(
             {
                 "policy": name,
-                **summarise([results[name][task] for task in tasks]),
+                **figures.summary(),
                 "reference_minus_this": {"mean": mean, "interval_95": [low, high]},
                 "mcnemar_p": mcnemar_exact(sum(a > b for a, b in pairs), sum(a < b for a, b in pairs)),
             }

@@ -150,7 +150,7 @@ async def solve(entries: list[Entry], given: argparse.Namespace) -> dict[str, di
             conditions = {"learning": "each" if given.learn else "no"}
             file = ResultsFile(given.out / entry.file, resume=True, settings=same, conditions=conditions)
             agents.append(agent)
-            places.append(Place.of(stack.enter_context(file)))
+            places.append(Place(stack.enter_context(file)))
         tasks = [one.task for one in assigned if grader_for(one.task, agents[0].components.sandbox) is not None]
         if not tasks:
             raise UsageError("none of the tasks has an answer to compare with; give others")

@@ -32,7 +32,8 @@ from memory_gain_arms import ARMS, WITHOUT_MEMORY, open_arm, registry
 from memory_gain_report import print_report, report
 
 from pilotage.agent import Budget, Task
-from pilotage.agent.batch.continual import shuffled, solve_continually
+from pilotage.agent.batch.batch import solve_all
+from pilotage.agent.batch.orders import shuffled
 from pilotage.agent.batch.results import ResultsFile
 from pilotage.agent.models import ModelClient, ResponseCache, load_model
 from pilotage.agent.run import Run
@@ -92,7 +93,7 @@ async def solve(
                 print(f"order {order} {arm:8} {run.task_id:28} {run.score:g} {said} ({marks})", file=sys.stderr)
 
             async with part.agent as agent:
-                await solve_continually(
+                await solve_all(
                     agent,
                     shuffled(tasks, order),
                     every=1,

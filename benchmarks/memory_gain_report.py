@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pilotage.agent import Task
-from pilotage.agent.batch.continual import shuffled
+from pilotage.agent.batch.orders import shuffled
 from pilotage.common.statistics import clustered_difference, holm, sign_flip
 
 Results = Mapping[str, Mapping[int, Mapping[str, dict[str, Any]]]]

@@ -11,9 +11,7 @@ from pathlib import Path
 def replace(path: Path, content: bytes | Iterable[bytes]) -> None:
     """Puts content in a file's place, durably, at one stroke; the folder is made where it is not there.
 
-    Args:
-        path: the file.
-        content: all of it, or piece by piece, which may still be read from the file that is replaced.
+    Content that comes piece by piece may still be read from the file that is replaced.
 
     Raises:
         OSError: it cannot be written; what was there before is there still.

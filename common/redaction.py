@@ -66,18 +66,17 @@ def remember_address(address: str) -> None:
 def redact(text: str) -> str:
     """The text without the secrets that are known: those remembered, and those in the environment.
 
-    They are found as they are, and as addresses, JSON, HTML, Base64 and hexadecimal digits write them, whatever stands
-    around them, also where a line ends within.
-    A secret that may well be an ordinary word (`x`, `EMPTY`, `none`, `password`) is taken out only where the text says
-    that a credential comes (`Bearer x`).
+    They are taken out as they are, and as addresses, JSON, HTML, Base64 and hexadecimal digits write them, whatever
+    stands around them, also where a line ends within. A secret that may well be an ordinary word (`x`, `EMPTY`, `none`,
+    `password`) is taken out only where the text says that a credential comes (`Bearer x`).
     """
     for secret in _secrets():
         if secret not in text:
             continue
-        if len(secret) >= UNMISTAKABLE and _is_telling(secret):
+        if _is_unmistakable(secret):
             text = text.replace(secret, HIDDEN)
         else:
-            text = _pattern(secret).sub(lambda found: found["label"] + HIDDEN, text)
+            text = _pattern(secret).sub(lambda match: match["label"] + HIDDEN, text)
     return _without_escaped(text)
 
 
@@ -86,22 +85,18 @@ def _without_escaped(text: str) -> str:
     unescaped = Unescaped(text)
     if unescaped.text == text:
         return text
-    found = [unescaped.span(*place.span()) for secret in _unmistakable() for place in _each(secret, unescaped.text)]
+    hidden = [
+        unescaped.span(*place.span())
+        for secret in _secrets()
+        if secret in unescaped.text and _is_unmistakable(secret)
+        for place in re.finditer(re.escape(secret), unescaped.text)
+    ]
     at, kept = 0, []
-    for start, end in sorted(found):
+    for start, end in sorted(hidden):
         if start >= at:
             kept += [text[at:start], HIDDEN]
         at = max(at, end)
     return "".join([*kept, text[at:]])
-
-
-def _each(secret: str, text: str) -> Iterator[re.Match[str]]:
-    if secret in text:
-        yield from re.finditer(re.escape(secret), text)
-
-
-def _unmistakable() -> Iterator[str]:
-    return (secret for secret in _secrets() if len(secret) >= UNMISTAKABLE and _is_telling(secret))
 
 
 class SecretFilter:
@@ -150,7 +145,7 @@ def redact_message(text: str) -> str:
 def public_address(text: str) -> str:
     """An address, or a text with addresses, without users, passwords and parameters that are keys."""
     text = _USERINFO.sub(HIDDEN, text)
-    return _PARAMETER.sub(lambda found: f"{found[1]}={HIDDEN}" if _SECRET_NAME.search(found[1]) else found[0], text)
+    return _PARAMETER.sub(lambda match: f"{match[1]}={HIDDEN}" if _SECRET_NAME.search(match[1]) else match[0], text)
 
 
 def is_credential(name: str, *, anywhere: bool = False) -> bool:
@@ -160,12 +155,13 @@ def is_credential(name: str, *, anywhere: bool = False) -> bool:
 
 def _secrets() -> tuple[str, ...]:
     """Each secret, in all its spellings, the longest first."""
-    return _spelled(frozenset(_known), tuple(os.environ.items()))
+    # `os.environ` decodes every variable each time that it is read; the bytes beneath tell sooner whether one changed.
+    return _spelled(frozenset(_known), tuple(getattr(os.environ, "_data", os.environ).items()))
 
 
 @lru_cache(maxsize=8)
-def _spelled(known: frozenset[str], environment: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    secrets = {*known, *_of_environment(environment)}
+def _spelled(known: frozenset[str], environment: tuple[object, ...]) -> tuple[str, ...]:
+    secrets = {*known, *_of_environment()}
     return tuple(sorted({one for secret in secrets for one in _spellings(secret)}, key=len, reverse=True))
 
 
@@ -174,7 +170,7 @@ def _spellings(secret: str) -> frozenset[str]:
     """A secret, and how addresses, JSON and Base64 write it."""
     written = {secret, quote(secret, safe=""), quote_plus(secret), unquote(secret)}
     written |= {json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False)}
-    if len(secret) >= UNMISTAKABLE and _is_telling(secret):
+    if _is_unmistakable(secret):
         code = secret.encode("utf-8", "surrogatepass")
         written.update(_in_base64(code), {code.hex(), code.hex().upper()})
     return frozenset(written - {""})
@@ -190,9 +186,9 @@ def _in_base64(secret: bytes) -> Iterator[str]:
                 yield text
 
 
-def _of_environment(environment: tuple[tuple[str, str], ...]) -> Iterator[str]:
+def _of_environment() -> Iterator[str]:
     """The values of variables that are named like a secret, unless they name the file that has it; and of addresses."""
-    for name, value in environment:
+    for name, value in os.environ.items():
         if _SECRET_NAME.search(name) and not value.startswith(("/", "~", ".")):
             yield value
         elif "://" in value and "@" in value:
@@ -218,11 +214,13 @@ def _pattern(secret: str) -> re.Pattern[str]:
     return re.compile(rf"(?P<label>{label})(?<!\w){re.escape(secret)}(?!\w)")
 
 
+def _is_unmistakable(secret: str) -> bool:
+    return len(secret) >= UNMISTAKABLE and _is_telling(secret)
+
+
 def _is_telling(secret: str) -> bool:
     """Whether a text that holds this can only have it from the secret: it is long, or no word of a language."""
-    if secret.isalpha() and (secret.islower() or secret.istitle()):
-        return len(secret) >= 12
-    if secret.isdigit():
+    if secret.isdigit() or (secret.isalpha() and (secret.islower() or secret.istitle())):
         return len(secret) >= 12
     return len(secret) >= (6 if any(map(str.isdigit, secret)) and any(map(str.isalpha, secret)) else 8)
 
@@ -241,13 +239,14 @@ class Unescaped:
         self._marks: list[int] = []
         self._spans: list[tuple[int, int]] = []
         at = length = 0
-        for found in _ESCAPE.finditer(text):
-            for piece, start, end in ((text[at : found.start()], at, 0), (_meant(found), found.start(), found.end())):
+        for escape in _ESCAPE.finditer(text):
+            meant = (_meant(escape), escape.start(), escape.end())
+            for piece, start, end in ((text[at : escape.start()], at, 0), meant):
                 pieces.append(piece)
                 self._marks.append(length)
                 self._spans.append((start, end))
                 length += len(piece)
-            at = found.end()
+            at = escape.end()
         pieces.append(text[at:])
         self._marks.append(length)
         self._spans.append((at, 0))
@@ -274,8 +273,8 @@ def without_begun(text: str) -> str:
     return text if begun is None else text[: begun.start()]
 
 
-def _meant(found: re.Match[str]) -> str:
-    if found["html"]:
-        return html.unescape(found["html"])
-    code = found["percent"] or found["json"]
-    return chr(int(code, 16)) if code else found["slash"] or ""
+def _meant(escape: re.Match[str]) -> str:
+    if escape["html"]:
+        return html.unescape(escape["html"])
+    code = escape["percent"] or escape["json"]
+    return chr(int(code, 16)) if code else escape["slash"] or ""

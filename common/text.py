@@ -63,7 +63,7 @@ def one_line(text: str) -> str:
 
 def printable_json(text: str) -> str:
     r"""JSON that says the same and holds nothing that a terminal would obey: such characters are written `\u001b`."""
-    return _UNPRINTABLE_IN_JSON.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    return _UNPRINTABLE_IN_JSON.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
 def json_line(data: Any) -> str:
@@ -76,5 +76,5 @@ def json_page(data: Any) -> str:
     return printable_json(json.dumps(data, indent=2, ensure_ascii=False))
 
 
-def _shown(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode("ascii")
+def _shown(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode("ascii")

@@ -12,8 +12,7 @@ from pydantic import ValidationError
 
 from pilotage.agent.banks.traces import result_lines
 from pilotage.agent.errors import UsageError
-from pilotage.agent.routing.observation import spec_for
-from pilotage.agent.routing.rlot import registry_for
+from pilotage.agent.routing.observation import registry_for, spec_for
 from pilotage.agent.run import Navigation
 from pilotage.agent.trace import CostEntry, DecisionRecord, total
 from pilotage.navigator.bank.bank import cost_of

@@ -12,10 +12,10 @@ from typing import Any
 
 from pilotage.agent import prompting
 from pilotage.agent.blocks import Registry
+from pilotage.agent.blocks.base import ROUTES
 from pilotage.agent.budget import Budget
 from pilotage.agent.components import Components
 from pilotage.agent.errors import UsageError
-from pilotage.agent.freshness import ROUTES
 from pilotage.agent.routing import self_scores
 from pilotage.navigator.bank.bank import BankMeta, BankWriter
 

@@ -9,7 +9,7 @@ Behind a `?` stands when an entry is worth its cost: `failed` (the step before r
 shows in a replay as what may be done next, so anything else, the score above all, would reach a policy by the
 mask.
 
-Routes are fresh (`pilotage.agent.freshness`): behind another attempt, reason, program, decompose, debate and a
+Routes are fresh (`pilotage.agent.prompting`): behind another attempt, reason, program, decompose, debate and a
 check by program ask what they asked at the root, so such nodes cost nothing: the response cache has the reply. Hence
 the plans name them in many places.
 """

@@ -6,8 +6,9 @@ import logging
 import os
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, Self
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from pilotage.agent.batch.summary import SUMMED
 from pilotage.agent.errors import PilotageError, UsageError
@@ -23,18 +24,13 @@ if TYPE_CHECKING:
     from pilotage.agent.sandbox import Sandbox
 
 
-def key_of(result: dict[str, Any]) -> str:
-    """What names a result within its file: its task, and the order of tasks that it belongs to if there are several."""
-    return key(result["task_id"], result.get("order"))
-
-
 def key(task_id: str, order: int | None = None) -> str:
-    """The key of a task's result in one order of the tasks."""
+    """What names a result within its file: its task, and the order of tasks that it belongs to if there are several."""
     return task_id if order is None else f"{order}/{task_id}"
 
 
 class Line(NamedTuple):
-    """What is held of a result: where its line begins, what was asked (`Task.asked`, if told), and whether in vain."""
+    """What is held of a result: where its line begins, what was asked (`Task.asked`), and whether in vain."""
 
     start: int
     asked: str | None
@@ -50,7 +46,8 @@ class Rows(Mapping[str, dict[str, Any]]):
 
     def note(self, result: dict[str, Any], start: int) -> None:
         """Notes that a result's line begins at a place of the file."""
-        self.lines[key_of(result)] = Line(start, result.get("asked"), "error" in result)
+        name = key(result["task_id"], result.get("order"))
+        self.lines[name] = Line(start, result.get("asked"), "error" in result)
 
     def raw(self, names: Iterable[str]) -> Iterator[bytes]:
         """The lines of some results as they stand, ends included."""
@@ -80,7 +77,7 @@ class Rows(Mapping[str, dict[str, Any]]):
         return len(self.lines)
 
 
-class ResultsFile:
+class ResultsFile(AbstractContextManager["ResultsFile"]):
     """A JSON-Lines file of runs: a line is on disk once `append` returns.
 
     Args:
@@ -92,7 +89,7 @@ class ResultsFile:
             beside it.
 
     Attributes:
-        done: results by key (`key_of`).
+        done: results by key.
         resumed: whether runs with ids of this file may have been begun before.
         untold: conditions that a resumed file, of an older version, says nothing of.
 
@@ -104,6 +101,7 @@ class ResultsFile:
         self, path: str | Path, *, resume: bool, settings: dict[str, Any], conditions: Mapping[str, Any] | None = None
     ) -> None:
         self.path = path = expanded(path)
+        self._label_path = path.with_name(path.name + ".run")
         self._conditions = dict(conditions or {})
         if path.exists() and not path.is_file():
             raise UsageError(f"cannot write results to {path}: it is no ordinary file; choose another --out")
@@ -157,8 +155,7 @@ class ResultsFile:
     def require(self, settings: Mapping[str, Any]) -> None:
         """Raises UsageError where an answer that is held was made with other settings, as every line tells them."""
         if (name := self.done.answered) is not None:
-            result = self.done[name]
-            self._require_same({setting: result[setting] for setting in settings if setting in result}, settings)
+            self._require_same(self.done[name], settings)
 
     def holds(self, task: Task, order: int | None = None) -> bool:
         """Whether the result of a task is there. One of an older version, which does not tell what was asked, is."""
@@ -244,15 +241,8 @@ class ResultsFile:
         """Closes the file."""
         self._file.close()
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @property
-    def _label_path(self) -> Path:
-        return self.path.with_name(self.path.name + ".run")
 
     def _keep_label(self, label: str, conditions: Mapping[str, Any]) -> None:
         replace(self._label_path, json_line({"label": label, "conditions": dict(conditions)}).encode() + b"\n")
@@ -276,9 +266,8 @@ class ResultsFile:
 def _require_whole(result: dict[str, Any]) -> None:
     """Raises TypeError or KeyError where a result lacks what is read of it again."""
     answer, score, usage = result["answer"], result["score"], result["usage"]
-    if not isinstance(answer, str | None) or not isinstance(score, int | float | None):
-        raise TypeError
-    if not all(isinstance(usage[name], int | float) for name in SUMMED):
+    numbers = [0 if score is None else score, *(usage[name] for name in SUMMED)]
+    if not isinstance(answer, str | None) or not all(isinstance(number, int | float) for number in numbers):
         raise TypeError
 
 
@@ -291,14 +280,9 @@ async def regrade(
 ) -> list[str]:
     """Gives the results of the tasks the scores that they have now; returns the ids of those whose score changed.
 
-    A result keeps its score where its answer cannot be graded here. What is hidden of a task is written nowhere, so
-    that a file cannot tell whether it changed: every answer is graded anew, and no model is asked.
-
-    Args:
-        results: the file; what answers another question is left alone.
-        tasks: the tasks with their hidden part.
-        order: number of this order of the tasks, where the file holds several.
-        sandbox: where the hidden tests of `program` tasks run; by default the isolated one of this machine.
+    A result keeps its score where its answer cannot be graded here, or answers another question. What is hidden of a
+    task is written nowhere, so that a file cannot tell whether it changed: every answer is graded anew, and no model is
+    asked. The hidden tests of `program` tasks run in the sandbox, by default the isolated one of this machine.
     """
     scores: dict[str, float | None] = {}
     changed = []

@@ -86,8 +86,8 @@ class Registry:
 
 def installed() -> Registry:
     """The built-in blocks and those that installed distributions add."""
-    found = sorted(entry_points(group="pilotage.blocks"), key=lambda entry: entry.name)
-    return Registry([*BUILT_IN[:-1], *(entry.load()() for entry in found), BUILT_IN[-1]])
+    added = sorted(entry_points(group="pilotage.blocks"), key=lambda entry: entry.name)
+    return Registry([*BUILT_IN[:-1], *(entry.load()() for entry in added), BUILT_IN[-1]])
 
 
 __all__ = ["BUILT_IN", "Block", "Registry", "installed"]

@@ -1,14 +1,14 @@
 """Answer: ends the run. With candidates it chooses by evidence, with none it asks for a direct answer."""
 
-from pilotage.agent.answers import extract
 from pilotage.agent.blocks.base import Block, CutShort
+from pilotage.agent.blocks.steps import Exchanges
 from pilotage.agent.errors import BudgetExceeded
 from pilotage.agent.kit import Kit
 from pilotage.agent.models.quiet import quiet
 from pilotage.agent.prompting import describe, system
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
-from pilotage.agent.trace import Evidence, Step, Turn
+from pilotage.agent.trace import Evidence, Step
 
 DIRECT = {
     "numeric": ("Reply with the number alone.", 24),
@@ -43,37 +43,34 @@ class Answer(Block):
         if leader is not None:
             note = f"reached by {leader.routes} of {sum(c.routes for c in state.candidates)} routes"
             return kit.step(self.name, [], candidate=leader.text, evidence=Evidence(note=note))
-        if state.task.kind == "open":
-            return await self._reply(state, kit)
-        if state.task.inferred and state.trace.steps:
-            return await self._reply(state, kit)  # its routes found no answer of the kind that it was taken for
-        asked, max_tokens = DIRECT[state.task.kind]
+        task = state.task
+        if task.kind == "open" or (task.inferred and state.trace.steps):
+            return await self._reply(state, kit)  # or its routes reached no answer of the kind that it was taken for
+        exchanges, (asked, max_tokens) = Exchanges(self.name, state, kit), DIRECT[task.kind]
         with quiet():  # the answer is what is read from this reply
-            reply = await kit.ask(state, asked, max_tokens=max_tokens)
-        candidate = extract(state.task.kind, reply.text, state.task.choices, cut=reply.cut)
-        if candidate is None and state.task.inferred:
+            reply = await exchanges.ask(asked, max_tokens=max_tokens)
+        candidate = exchanges.answer
+        if candidate is None and task.inferred:
             return await self._reply(state, kit)
-        if candidate is None and state.task.kind == "text" and not reply.cut:
+        if candidate is None and task.kind == "text" and not reply.cut:
             candidate = reply.text.strip() or None
-        return kit.step(self.name, [reply], turns=[Turn(asked=asked, replied=reply.text)], candidate=candidate)
+        return exchanges.step(candidate=candidate)
 
     async def _reply(self, state: State, kit: Kit) -> Step:
         """The whole reply as the answer; no token is parsed out of it, and one that is cut says so.
 
         What the steps of an open task brought is material for it. Steps that sought an answer of another kind and
-        found none are not: they would mislead.
+        reached none are not: they would mislead.
         """
         material = state.task.kind == "open" and bool(state.trace.steps)
-        asked = AFTER_WORK if material else OPEN
+        exchanges = Exchanges(self.name, state, kit, independent=not material)
         try:
-            reply = await kit.ask(state, asked, max_tokens=OPEN_TOKENS, independent=not material)
+            reply = await exchanges.ask(AFTER_WORK if material else OPEN, max_tokens=OPEN_TOKENS)
         except BudgetExceeded as limit:
-            said = limit.said.strip()
-            if not said:
+            text = limit.streamed.strip()
+            if not text:
                 raise
-            evidence = Evidence(note=f"the reply is cut: {limit}")
-            step = kit.step(self.name, [], candidate=said, evidence=evidence)
-            raise CutShort(limit, step.model_copy(update={"text": said, "cut": True})) from None
-        turns = [Turn(asked=asked, replied=reply.text)]
+            step = kit.step(self.name, [], candidate=text, evidence=Evidence(note=f"the reply is cut: {limit}"))
+            raise CutShort(limit, step.model_copy(update={"text": text, "cut": True})) from None
         evidence = Evidence(note="the reply is cut: it reached its limit of tokens" if reply.cut else None)
-        return kit.step(self.name, [reply], turns=turns, candidate=reply.text.strip() or None, evidence=evidence)
+        return exchanges.step(candidate=reply.text.strip() or None, evidence=evidence, independent=False)

@@ -10,12 +10,15 @@ from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
 from pilotage.agent.trace import Step
 
+ROUTES = "fresh"
+"""What a bank's header says of what its blocks read (see `pilotage.agent.prompting`). Older banks say nothing."""
+
 
 class CutShort(BudgetExceeded):
     """A limit of the budget ended a block's run, which has something to show all the same."""
 
     def __init__(self, limit: BudgetExceeded, step: Step) -> None:
-        super().__init__(limit.limit, str(limit), failing=limit.failing, said=limit.said)
+        super().__init__(limit.limit, str(limit), failing=limit.failing, streamed=limit.streamed)
         self.step = step
 
 

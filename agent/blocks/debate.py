@@ -2,13 +2,12 @@
 
 import re
 
-from pilotage.agent.answers import extract
 from pilotage.agent.blocks.base import Block
-from pilotage.agent.freshness import is_apart
+from pilotage.agent.blocks.steps import Exchanges
 from pilotage.agent.kit import Kit
-from pilotage.agent.prompting import ANSWER_FORM
+from pilotage.agent.prompting import ANSWER_FORM, is_apart
 from pilotage.agent.state import State
-from pilotage.agent.trace import Evidence, Step, Turn
+from pilotage.agent.trace import Evidence, Step
 
 PROPOSE = "Propose three different approaches to this task, numbered 1 to 3, one or two lines each. Do not solve it."
 CHOOSE = "Which approach is the most reliable here? Reply with its number only."
@@ -25,31 +24,12 @@ class Debate(Block):
         return not state.trace.has(self.name)
 
     async def run(self, state: State, kit: Kit) -> Step:
-        independent = is_apart(state)
-        proposed = await kit.ask(state, PROPOSE, max_tokens=240, independent=independent)
-        turns = [Turn(asked=PROPOSE, replied=proposed.text)]
-        chosen = await kit.ask(
-            state, CHOOSE, max_tokens=4, turns=turns, independent=independent, grammar=CHOICE_GRAMMAR
-        )
-        turns.append(Turn(asked=CHOOSE, replied=chosen.text))
+        exchanges = Exchanges(self.name, state, kit, independent=is_apart(state))
+        await exchanges.ask(PROPOSE, max_tokens=240)
+        chosen = await exchanges.ask(CHOOSE, max_tokens=4, grammar=CHOICE_GRAMMAR)
         numbers = set(re.findall(r"[123]", chosen.text))
         if len(numbers) != 1:
             evidence = Evidence(note=f"the choice {chosen.text!r} names no single approach")
-            return kit.step(
-                self.name,
-                [proposed, chosen],
-                turns=turns,
-                candidate=None,
-                independent=independent,
-                evidence=evidence,
-            )
-        asked = CONTINUE.format(number=numbers.pop(), form=ANSWER_FORM[state.task.kind])
-        carried = await kit.ask(state, asked, max_tokens=400, turns=turns, independent=independent)
-        turns.append(Turn(asked=asked, replied=carried.text))
-        return kit.step(
-            self.name,
-            [proposed, chosen, carried],
-            turns=turns,
-            candidate=extract(state.task.kind, carried.text, state.task.choices, cut=carried.cut),
-            independent=independent,
-        )
+            return exchanges.step(candidate=None, evidence=evidence)
+        await exchanges.ask(CONTINUE.format(number=numbers.pop(), form=ANSWER_FORM[state.task.kind]))
+        return exchanges.step(candidate=exchanges.answer)

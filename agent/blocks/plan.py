@@ -1,9 +1,10 @@
 """Plan: a short numbered plan before any work (Plan-and-Solve, Wang et al. 2023)."""
 
 from pilotage.agent.blocks.base import Block
+from pilotage.agent.blocks.steps import Exchanges
 from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
-from pilotage.agent.trace import Step, Turn
+from pilotage.agent.trace import Step
 
 PROMPT = "Write a numbered plan of at most five short steps for this task. Do not solve it yet."
 
@@ -17,5 +18,6 @@ class Plan(Block):
         return not state.trace.has(self.name) and not state.candidates
 
     async def run(self, state: State, kit: Kit) -> Step:
-        reply = await kit.ask(state, PROMPT, max_tokens=160)
-        return kit.step(self.name, [reply], turns=[Turn(asked=PROMPT, replied=reply.text)])
+        exchanges = Exchanges(self.name, state, kit)
+        await exchanges.ask(PROMPT, max_tokens=160)
+        return exchanges.step()

@@ -2,8 +2,8 @@
 
 from pilotage.agent.blocks.base import Block
 from pilotage.agent.blocks.steps import programmed
-from pilotage.agent.freshness import is_apart, was_asked
 from pilotage.agent.kit import Kit
+from pilotage.agent.prompting import is_apart, was_asked
 from pilotage.agent.state import State
 from pilotage.agent.trace import Step
 

@@ -2,9 +2,8 @@
 
 from pilotage.agent.blocks.base import Block
 from pilotage.agent.blocks.steps import reasoned
-from pilotage.agent.freshness import is_apart, is_unfinished, was_asked
 from pilotage.agent.kit import Kit
-from pilotage.agent.prompting import ANSWER_FORM
+from pilotage.agent.prompting import ANSWER_FORM, is_apart, is_unfinished, was_asked
 from pilotage.agent.state import State
 from pilotage.agent.trace import Step
 

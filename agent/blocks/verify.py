@@ -1,8 +1,8 @@
 """Verify: reach the result again by another method, unseen, then compare (cross-method agreement).
 
-Asking a small model whether its answer is right told nothing (AUC 0.53); whether a second, independent method reaches
-the same answer told most. So the check never sees the candidate: a program is checked by reasoning, reasoning by a
-program.
+Asking a small model whether its answer is right gave no information (AUC 0.53); whether a second, independent
+method reaches the same answer gave most. So the check never sees the candidate: a program is checked by reasoning,
+reasoning by a program.
 """
 
 from pilotage.agent.answers import normal_form

@@ -6,17 +6,18 @@ training is what happens in use.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from inspect import isawaitable
+from typing import NamedTuple
 
 from pilotage.agent.blocks.base import Block, CutShort
 from pilotage.agent.budget import Meter
 from pilotage.agent.components import Components
 from pilotage.agent.errors import BudgetExceeded, UsageError
 from pilotage.agent.kit import HINT_TOKENS, Kit
-from pilotage.agent.learning.credit import in_control_group
 from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.routing.observation import Observer
 from pilotage.agent.state import Abilities, State
@@ -24,16 +25,14 @@ from pilotage.agent.trace import CostEntry, DecisionRecord, Evidence, Recalled, 
 from pilotage.navigator.spaces import Observation
 
 
-@dataclass(frozen=True)
-class BlockResult:
+class BlockResult(NamedTuple):
     """A block's step, and the limit of the budget that cut it short, if one did."""
 
     step: Step
     stopped_by: str | None = None
 
 
-@dataclass(frozen=True)
-class Observed:
+class Observed(NamedTuple):
     """What the navigator reads, what asking for it cost, and the limit of the budget that forbade it, if one did."""
 
     observation: Observation
@@ -47,7 +46,7 @@ def kit_for(
     """Tools for the next thing to do in a run, with what is left of its budget; `make` builds a kit of another sort."""
     return make(
         components.model,
-        Meter(now.budget, now.trace.usage, max(now.elapsed, now.trace.seconds)),
+        Meter(now.budget, now.usage, max(now.elapsed, now.trace.seconds)),
         sandbox=components.sandbox,
         recall=components.recall,
         on_token=on_token,
@@ -79,12 +78,18 @@ def charged(state: State, by: str, usage: Usage) -> State:
 
 
 def abilities(components: Components, recalled: Recalled) -> Abilities:
-    """What a run can do: as its agent; a run that is held out has no memory, wherever it is."""
+    """What a run can do: as its agent; a run of the control group has no memory, wherever it is."""
     return replace(components.abilities, memory=False) if recalled.withheld else components.abilities
 
 
+def in_control_group(task_id: str, seed: int, share: float) -> bool:
+    """Whether a task belongs to the share that runs without hints: the same tasks for the same seed, everywhere."""
+    digest = hashlib.sha256(f"{seed}/{task_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < share * 2**64
+
+
 async def remember(components: Components, now: State, kit: Kit) -> Recalled:
-    """What memory has on the task, before anything else; withheld where the task is held out."""
+    """What memory has on the task, before anything else; nothing to read in the control group."""
     recalled = await kit.recall(now.task.prompt, HINT_TOKENS)
     return recalled.withhold() if in_control_group(now.task.id, components.seed, components.holdout) else recalled
 
@@ -110,10 +115,19 @@ async def run_block(block: Block, now: State, kit: Kit) -> BlockResult:
             answered before; `kit` has what it cost.
         UsageError: the block is not written as one.
     """
-    started = time.monotonic()
-    stopped_by = None
+    started, stopped_by = time.monotonic(), None
     try:
-        step = await _step_of(block, now, kit)
+        running = block.run(now, kit)
+        if not isawaitable(running):
+            raise UsageError(
+                f"the block {block.name!r} does not run as a coroutine: write `async def run(self, state, kit)`"
+            )
+        step = await running
+        if not isinstance(step, Step):
+            raise UsageError(
+                f"the block {block.name!r} returned {type(step).__name__} where a Step is wanted: end its `run` with "
+                "`return kit.step(self.name, ...)`"
+            )
     except CutShort as limit:
         step, stopped_by = limit.step, limit.limit
     except BudgetExceeded as limit:
@@ -122,18 +136,3 @@ async def run_block(block: Block, now: State, kit: Kit) -> BlockResult:
         step = Step(block=block.name, evidence=Evidence(note=str(limit)), usage=kit.usage)
         stopped_by = limit.limit
     return BlockResult(step.model_copy(update={"seconds": time.monotonic() - started}), stopped_by)
-
-
-async def _step_of(block: Block, now: State, kit: Kit) -> Step:
-    running = block.run(now, kit)
-    if not isawaitable(running):
-        raise UsageError(
-            f"the block {block.name!r} does not run as a coroutine: write `async def run(self, state, kit)`"
-        )
-    step = await running
-    if not isinstance(step, Step):
-        raise UsageError(
-            f"the block {block.name!r} returned {type(step).__name__} where a Step is wanted: end its `run` with "
-            "`return kit.step(self.name, ...)`"
-        )
-    return step

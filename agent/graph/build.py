@@ -27,44 +27,37 @@ from pilotage.agent.components import Components
 from pilotage.agent.errors import BadReply, ModelUnavailable
 from pilotage.agent.event_loop import EventLoopThread
 from pilotage.agent.graph.advance import abilities, charged, extended, kit_for, observe, remember, run_block
-from pilotage.agent.graph.messages import asks_since, listen_for_replies
+from pilotage.agent.graph.messages import ReplyListener, as_message, asks_since, messages_in, question_in
 from pilotage.agent.graph.run_state import (
+    BEFORE,
     Clock,
     Dumped,
     RunInput,
     RunOutput,
     RunState,
     added,
-    anew,
-    as_message,
-    messages_in,
-    question_in,
     read,
     trace_of,
 )
 from pilotage.agent.kit import Kit
-from pilotage.agent.routing.navigators import choose
-from pilotage.agent.run import decision_record
+from pilotage.agent.routing.policies import choose
+from pilotage.agent.run import RefusedRun, UnusableRun
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
-from pilotage.agent.trace import CostEntry, Trace, Usage
-from pilotage.navigator.policies.policy import require_legal
+from pilotage.agent.tasks.kinds import as_task
+from pilotage.agent.trace import CostEntry, DecisionRecord, Trace, Usage
+from pilotage.navigator.policies.policy import Decision, require_legal
+from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, decimals
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.graph.state import CompiledStateGraph
 
-STREAM_TOKENS = "pilotage_stream_tokens"
-"""Key of `config["configurable"]`: true asks the model to stream, and each token becomes an event."""
-
-LEARN_LATER = "pilotage_learn_later"
-"""Key of `config["configurable"]`: true leaves memory as it is; `Nodes.conclude` credits and learns afterwards."""
-
 RUN_ID = "pilotage_run"
 """Key of `config["configurable"]`: names the run in memory's history, which counts what came of it once."""
 
-WITHOUT_MESSAGE = "pilotage_without_message"
-"""Key of `config["configurable"]`: true keeps the answer out of LangGraph's stream of messages."""
+OPTIONS = "pilotage_options"
+"""Key of `config["configurable"]`: the `RunMode` of a run that the agent itself starts."""
 
 ACCOUNT = ("run", "answer", "recalled", "steps", "charges", "decisions", "learned", "followed", "stopped_by")
 """What the graph's output `pilotage` tells of a run."""
@@ -77,24 +70,27 @@ Work = Callable[[RunState, State, RunnableConfig], Awaitable[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
+class RunMode:
+    """How one run goes."""
+
+    stream_tokens: bool = False  # asks the model to stream, and makes each token an event
+    learn_later: bool = False  # leaves memory as it is; `Nodes.conclude` credits and learns afterwards
+    message: bool = True  # shows the answer in LangGraph's stream of messages
+
+    @classmethod
+    def of(cls, config: RunnableConfig) -> RunMode:
+        """Those of a node's run; the defaults where the graph runs within another one."""
+        return config.get("configurable", {}).get(OPTIONS) or cls()
+
+
+@dataclass(frozen=True)
 class Conclusion:
-    """What memory made of a run: titles of the concepts written, ids of those followed, and what the writing cost."""
+    """What memory made of a run: titles of the concepts written, ids of those followed, what that cost, the trace."""
 
     titles: Mapping[str, str]
     followed: tuple[str, ...]
     usage: Usage
-
-
-class UnusableRun(BadReply):
-    """The model's reply stayed unusable, so the run has no answer; `trace` holds what it cost until then."""
-
-    def __init__(self, message: str, trace: Trace) -> None:
-        super().__init__(message)
-        self.trace = trace
-
-
-class RefusedRun(UnusableRun, ModelUnavailable):
-    """The endpoint would not answer a request of this run; other runs it may well answer."""
+    trace: Trace
 
 
 def build_graph(
@@ -104,11 +100,8 @@ def build_graph(
 ) -> CompiledStateGraph[RunState, None, RunInput, RunOutput]:
     """Compiles the graph of an agent. Use it as it is, or as a node of your own graph.
 
-    Args:
-        components: what the agent is made of.
-        checkpointer: keeps runs; as a node of another graph it shares that one's by default, and with True it has a
-            state of its own throughout a thread.
-        thread: where its coroutines run for callers without an event loop.
+    As a node of another graph it shares that one's `checkpointer` by default, and with True it has a state of its own
+    throughout a thread. `thread` is where its coroutines run for callers without an event loop.
     """
     nodes = Nodes(components, thread or EventLoopThread())
     graph = StateGraph(RunState, input_schema=RunInput, output_schema=RunOutput)
@@ -129,12 +122,7 @@ def build_graph(
 
 
 class Node(Runnable[RunState, Change]):
-    """A node for `ainvoke` and for `invoke`: the latter runs the coroutine in the agent's event loop thread.
-
-    Args:
-        nodes: whose node it is.
-        work: what it does.
-    """
+    """A node for `ainvoke` and for `invoke`: the latter runs the coroutine in the agent's event loop thread."""
 
     def __init__(self, nodes: Nodes, work: Callable[[RunState, RunnableConfig], Awaitable[Change]]) -> None:
         self._nodes = nodes
@@ -152,12 +140,7 @@ class Node(Runnable[RunState, Change]):
 
 
 class Nodes:
-    """The graph's nodes over one agent's components: coroutines from a graph state to what changes in it.
-
-    Args:
-        components: what the agent is made of.
-        thread: where they run for callers without an event loop.
-    """
+    """The graph's nodes over one agent's components: coroutines from a graph state to what changes in it."""
 
     def __init__(self, components: Components, thread: EventLoopThread) -> None:
         self.components = components
@@ -182,20 +165,20 @@ class Nodes:
         if given and await asks_since(given, messages, config):
             given = None
         known = isinstance(given, Dumped)
-        task = read(Task, given) if known else Components.task(given or question_in(messages)).public()
-        self.components.budget.require_room_for(shortest_prompt(task))
-        now = State(task, Trace(), self.components.budget, self.components.abilities)
+        task = read(Task, given) if known else as_task(given or question_in(messages)).public()
+        components = self.components
+        components.budget.require_room_for(shortest_prompt(task))
+        now = State(task, Trace(), components.budget, components.abilities)
         update: dict[str, Any] = {
-            **anew(),
+            **BEFORE,
             "working": Dumped(task),
-            "worker": self.components.identity,
+            "worker": components.identity,
             "conversing": not given,
             "budget": Dumped(now.budget),
             "run": configurable.get(RUN_ID) or secrets.token_hex(8),
         }
-        if self.components.recall is not None:
-            kit = kit_for(self.components, now)
-            recalled = await remember(self.components, now, kit)
+        if components.recall is not None:
+            recalled = await remember(components, now, kit := kit_for(components, now))
             update |= added(now.trace, extended(charged(now, "recall", kit.usage), recalled=recalled).trace, state={})
             get_stream_writer()(events.Recalled(recalled.hints, recalled.withheld))
         return update | {"clock": clock.keep()}
@@ -214,63 +197,62 @@ class Nodes:
     async def navigate(self, state: RunState, now: State, config: RunnableConfig) -> dict[str, Any]:
         """Lets the policy choose the next block among the applicable ones."""
         observer, registry = self.components.observer, self.components.registry
-        actions, after, stopped_by, observed = registry.actions, now, state["stopped_by"], dict[str, Any]()
+        actions, stopped_by, update = registry.actions, state["stopped_by"], dict[str, Any]()
         if stopped_by:
-            decision = {"block": actions.terminal, "why": f"the budget's {stopped_by} is reached"}
+            block, why = actions.terminal, f"the budget's {stopped_by} is reached"
         else:
             kit, mask = kit_for(self.components, now), registry.mask(now)
             observation = observer.vector(state["observation"]) if observer.asks else observer.without_asking(now)
-            observed = {} if observer.asks else {"observation": observation.tolist()}
             chosen = await choose(self.components.policy, now, observation, mask, kit)
-            decision = {"block": require_legal(chosen, mask, actions), "why": chosen.why}
-            taken = decision_record(chosen, observation, mask, actions, now.trace)
+            block, why = require_legal(chosen, mask, actions), chosen.why
+            taken = _record(chosen, block, observation, mask, now, actions)
+            update = {} if observer.asks else {"observation": observation.tolist()}
             after = extended(charged(now, "navigate", kit.usage), decisions=[taken])
-            if decision["block"] == actions.terminal:
-                stopped_by = "max_steps" if now.steps_left <= 1 else "answer"
-        get_stream_writer()(events.Chosen(decision["block"], decision["why"]))
-        update = {**observed, **added(now.trace, after.trace, state), "decision": decision, GOTO: decision["block"]}
-        return update if stopped_by == state["stopped_by"] else {**update, "stopped_by": stopped_by}
+            update |= added(now.trace, after.trace, state)
+            if block == actions.terminal:
+                update["stopped_by"] = "max_steps" if now.steps_left <= 1 else "answer"
+        get_stream_writer()(events.Chosen(block, why))
+        return {**update, "decision": {"block": block, "why": why}, GOTO: block}
 
     def running(self, block: Block) -> Work:
         """The node that runs one block."""
         last = block.name == self.components.registry.actions.terminal
 
         async def work(state: RunState, now: State, config: RunnableConfig) -> dict[str, Any]:
-            write, configurable = get_stream_writer(), config.get("configurable", {})
-            streaming = configurable.get(STREAM_TOKENS, False)
-            kit = kit_for(
-                self.components, now, (lambda text: write(events.Token(block.name, text))) if streaming else None
-            )
-            replies = listen_for_replies() if last and not configurable.get(WITHOUT_MESSAGE, False) else None
+            write, options = get_stream_writer(), RunMode.of(config)
+            on_token = (lambda text: write(events.Token(block.name, text))) if options.stream_tokens else None
+            kit = kit_for(self.components, now, on_token)
+            replies = ReplyListener() if last and options.message else None
             try:
                 ran = await run_block(block, now, kit)
             except BadReply as unusable:
                 raise _unusable(now, kit, block.name, unusable) from unusable
-            after = extended(now, ran.step)
-            update = added(now.trace, after.trace, state)
+            after, answer = extended(now, ran.step).trace, ran.step.candidate
+            update = added(now.trace, after, state)
             if ran.stopped_by is not None:
                 update["stopped_by"] = ran.stopped_by
             write(events.Stepped(ran.step))
             if last:
-                update["answer"] = ran.step.candidate
+                update["answer"] = answer
             if replies is not None:
-                stopped_by, id = ran.stopped_by or state["stopped_by"], replies.id_of(ran.step.candidate)
-                update["reply"] = as_message(ran.step.candidate, after.trace.usage, stopped_by, cut=ran.step.cut, id=id)
+                stopped_by = ran.stopped_by or state["stopped_by"]
+                id = replies.id_of(answer)
+                update["reply"] = as_message(answer, after.usage, stopped_by, cut=ran.step.cut, id=id)
             return update
 
         return work
 
     async def learn(self, state: RunState, now: State, config: RunnableConfig) -> dict[str, Any]:
         """Writes to memory what came of its hints and what public evidence says has worked, and ends the run."""
-        concluded = Conclusion({}, (), Usage())
-        if not config.get("configurable", {}).get(LEARN_LATER, False):
+        concluded = Conclusion({}, (), Usage(), now.trace)
+        if not RunMode.of(config).learn_later:
             concluded = await self.conclude(now)
             if self.components.learner is not None:
                 get_stream_writer()(events.Learned(concluded.titles, concluded.usage))
         update: dict[str, Any] = {
             "learned": list(concluded.titles),
             "followed": list(concluded.followed),
-            **added(now.trace, learnt(now, concluded).trace, state),
+            **added(now.trace, concluded.trace, state),
         }
         ended = {**state, **update}
         update["pilotage"] = {key: ended[key] for key in ACCOUNT}
@@ -281,15 +263,14 @@ class Nodes:
 
     async def conclude(self, now: State) -> Conclusion:
         """Credits the concepts that a finished run was shown, then learns from it."""
-        followed = await self.components.creditor.credit(now) if self.components.creditor is not None else ()
-        if self.components.learner is None:
-            return Conclusion({}, followed, Usage())
-        kit = kit_for(self.components, now)
-        try:
-            titles = await self.components.learner.learn(now, kit)
-        except BadReply:  # the task is solved all the same; its trace shows a charge for nothing learnt
-            titles = {}
-        return Conclusion(titles, followed, kit.usage)
+        components, titles, kit = self.components, dict[str, str](), kit_for(self.components, now)
+        followed = await components.creditor.credit(now) if components.creditor is not None else ()
+        if components.learner is not None:
+            try:
+                titles = await components.learner.learn(now, kit)
+            except BadReply:  # the task is solved all the same; its trace shows a charge for nothing learnt
+                titles = {}
+        return Conclusion(titles, followed, kit.usage, charged(now, "distil", kit.usage).trace)
 
     def _view(self, state: RunState, clock: Clock) -> State:
         trace = trace_of(state)
@@ -303,9 +284,17 @@ class Nodes:
         )
 
 
-def learnt(state: State, concluded: Conclusion) -> State:
-    """The state after what writing to memory cost."""
-    return charged(state, "distil", concluded.usage)
+def _record(
+    chosen: Decision, block: str, observation: Observation, mask: ActionMask, now: State, actions: ActionSpec
+) -> DecisionRecord:
+    drawn = None if chosen.probabilities is None else zip(actions.names, chosen.probabilities, strict=True)
+    return DecisionRecord(
+        observation=tuple(decimals(observation)),
+        legal=tuple(name for name, allowed in zip(actions.names, mask, strict=True) if allowed),
+        block=block,
+        probabilities=None if drawn is None else {name: p for name, p in drawn if p > 0},
+        tokens=now.usage.total_tokens,
+    )
 
 
 def _unusable(now: State, kit: Kit, by: str, error: BadReply) -> UnusableRun:

@@ -1,4 +1,4 @@
-"""Durable: the graph over a SQLite file of checkpoints, opened once for every event loop that it is used on.
+"""Checkpoints: the graph over a SQLite file of checkpoints, opened once for every event loop that it is used on.
 
 A connection and its locks belong to the loop that opened them, and end with it (`asyncio.run` closes what is left of
 one). So an agent that is used under one loop after another opens its file again under each.
@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -41,30 +40,8 @@ class _Opened:
     closed: bool = False
 
 
-class InUse(AbstractAsyncContextManager[None]):
-    """Tells a run that the file it is kept in was closed under it, which the connection says in words of its own."""
-
-    def __init__(self, opened: _Opened | None) -> None:
-        self._opened = opened
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Raises AgentClosed in place of what a closed connection raises."""
-        if isinstance(error, ValueError | sqlite3.Error) and self._opened is not None and self._opened.closed:
-            raise AgentClosed(
-                "the agent was closed while this run was being kept: close it once all calls are back; the same thread "
-                "id goes on from there"
-            ) from error
-
-
 class DurableGraph:
-    """An agent's graph whose runs are kept in a file.
-
-    Args:
-        path: the SQLite file; it and its folder are made where they are missing.
-        components: what the agent is made of.
-        thread: where its coroutines run for callers without an event loop.
+    """An agent's graph whose runs are kept in a SQLite file, made with its folder where they are missing.
 
     Raises:
         UsageError: the path names no file.
@@ -78,9 +55,23 @@ class DurableGraph:
         self._thread = thread
         self._opened: dict[asyncio.AbstractEventLoop, _Opened] = {}
 
-    def in_use(self) -> InUse:
-        """Stands around a run that is kept under the running loop, and tells it that the file was closed meanwhile."""
-        return InUse(self._opened.get(asyncio.get_running_loop()))
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Stands around a run that is kept under the running loop.
+
+        Raises:
+            AgentClosed: the file was closed under it, in place of what a closed connection raises.
+        """
+        opened = self._opened.get(asyncio.get_running_loop())
+        try:
+            yield
+        except (ValueError, sqlite3.Error) as error:
+            if opened is None or not opened.closed:
+                raise
+            raise AgentClosed(
+                "the agent was closed while this run was being kept: close it once all calls are back; the same thread "
+                "id goes on from there"
+            ) from error
 
     async def here(self) -> Durable:
         """The graph and its saver for the running loop.
@@ -127,19 +118,10 @@ def goes_on(kept: Mapping[str, Any], task: Task, worker: str) -> bool:
 
 
 def thread_name(given: object) -> str:
-    """A thread id as it can be kept.
-
-    Raises:
-        UsageError: it is no text that can be written.
-    """
+    """A thread id as it can be kept; raises UsageError where it is no text that can be written."""
     name = str(given)
     try:
         name.encode()
     except UnicodeEncodeError:
         raise UsageError(f"the thread id {name!a} holds half a character and cannot be kept: give another") from None
     return name
-
-
-def durability_of(graph: CompiledStateGraph[Any, Any, Any, Any]) -> Literal["sync"] | None:
-    """How to keep what a graph does: before the next block begins, so that a kill costs no finished call."""
-    return "sync" if graph.checkpointer else None

@@ -1,4 +1,4 @@
-"""Outside: a run of the agent's own beside a graph in whose node it may be called.
+"""Isolation: a run of the agent's own beside a graph in whose node it may be called.
 
 LangGraph takes what is invoked within a node for a part of it: it would keep the run in the other graph's checkpoints,
 which may not even be asynchronous, and stream its state as the other's. What watches (callbacks, tags, metadata) is
@@ -52,9 +52,6 @@ class AloneEach(AsyncIterator[T]):
     """The items of an iterator that does not know which node it is called in.
 
     It is no generator, because the end of an event loop closes every generator that is open, all of them at once.
-
-    Args:
-        items: the iterator, which `aclose` closes.
     """
 
     def __init__(self, items: AsyncIterator[T]) -> None:

@@ -1,29 +1,85 @@
-"""Messages of a graph around this one: which of them is a model's reply, and which came after its task."""
+"""Messages: the question in them, the answer as one, and what those of a graph around this one tell."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.callbacks.base import BaseCallbackManager
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, convert_to_messages
+from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config
+
+from pilotage.agent.errors import UsageError
+from pilotage.agent.trace import Usage
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
 
 
+NO_ANSWER = "No answer was reached."
+"""What the message says whose run has none: many models refuse a conversation with an empty one in it."""
+
+
+def messages_in(state: Mapping[str, Any]) -> list[BaseMessage]:
+    """The messages, in every form in which LangGraph's own states take them; one that stands alone is a list too.
+
+    Raises:
+        UsageError: they are none.
+    """
+    given: Any = state.get("messages") or []
+    of_a_role = isinstance(given, tuple) and all(isinstance(part, str) for part in given)
+    try:
+        alone = of_a_role or isinstance(given, str | Mapping | BaseMessage)
+        return convert_to_messages([given] if alone else given)
+    except (ValueError, TypeError, NotImplementedError) as error:
+        why = str(error).splitlines()[0]
+        raise UsageError(f"`messages` holds what is no message ({why}): give LangChain messages, or text") from error
+
+
+def question_in(messages: Sequence[BaseMessage]) -> str:
+    """The last human message's text.
+
+    Raises:
+        UsageError: there is neither a task nor a question.
+    """
+    for message in reversed(messages):
+        if message.type == "human" and message.text.strip():
+            return str(message.text)
+    raise UsageError(
+        "the graph was given nothing to solve: set `task` (a question, or a Task), or `messages` with a human one"
+    )
+
+
+def as_message(answer: str | None, usage: Usage, stopped_by: str, *, cut: bool, id: str | None) -> AIMessage:
+    """An answer as the message that ends a turn, with all that the run cost."""
+    return AIMessage(
+        content=answer if answer is not None else NO_ANSWER,
+        id=id,
+        usage_metadata=UsageMetadata(
+            input_tokens=usage.prompt_tokens,
+            output_tokens=usage.completion_tokens,
+            total_tokens=usage.total_tokens,
+            input_token_details=InputTokenDetails(cache_read=usage.cached_tokens),
+        ),
+        response_metadata={"stopped_by": stopped_by, "cut": cut, "answered": answer is not None},
+    )
+
+
 class ReplyListener(BaseCallbackHandler):
-    """Notes the replies of the chat models that are called under it."""
+    """Notes the replies of the chat models that the running node calls from here on."""
 
     run_inline = True
 
     def __init__(self) -> None:
         self._ids: dict[str, str] = {}
+        callbacks = get_config().get("callbacks")
+        if isinstance(callbacks, BaseCallbackManager):
+            callbacks.add_handler(self)
 
     def on_llm_end(self, response: LLMResult, **_: Any) -> None:
         """Notes one reply."""
@@ -32,17 +88,8 @@ class ReplyListener(BaseCallbackHandler):
                 self._ids[generation.message.text.strip()] = generation.message.id
 
     def id_of(self, text: str | None) -> str | None:
-        """The id of the reply that said exactly this; None where none did."""
+        """The id of the reply with exactly this text; None where none did."""
         return self._ids.get(text.strip()) if text is not None else None
-
-
-def listen_for_replies() -> ReplyListener:
-    """Listens to the models that the running node calls from here on."""
-    listener = ReplyListener()
-    callbacks = get_config().get("callbacks")
-    if isinstance(callbacks, BaseCallbackManager):
-        callbacks.add_handler(listener)
-    return listener
 
 
 _CHECKPOINTER = "__pregel_checkpointer"

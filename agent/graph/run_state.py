@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, convert_to_messages
-from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
+from langchain_core.messages import AIMessage, AnyMessage
 from langgraph.channels import EphemeralValue
 from pydantic import BaseModel
 from typing_extensions import TypedDict  # of `typing` pydantic makes no JSON schema before Python 3.12
 
-from pilotage.agent.errors import UsageError
-from pilotage.agent.trace import CostEntry, DecisionRecord, Recalled, Step, Trace, Usage
+from pilotage.agent.trace import CostEntry, DecisionRecord, Recalled, Step, Trace
 
 M = TypeVar("M", bound=BaseModel)
-
-NO_ANSWER = "No answer was reached."
-"""What the message says whose run has none: many models refuse a conversation with an empty one in it."""
 
 
 class RunInput(TypedDict, total=False):
@@ -68,22 +63,24 @@ class RunState(RunInput, RunOutput, total=False):
     followed: list[str]
 
 
-def anew() -> RunState:
-    """The private state of a run that has not begun: everything that an earlier one may have left, emptied."""
-    return RunState(
-        answer=None,
-        pilotage={},
-        recalled={},
-        steps=[],
-        charges=[],
-        decisions=[],
-        observation=[],
-        decision={},
-        stopped_by="",
-        reply=None,
-        learned=[],
-        followed=[],
-    )
+BEFORE: RunState = {
+    "answer": None,
+    "pilotage": {},
+    "recalled": {},
+    "steps": [],
+    "charges": [],
+    "decisions": [],
+    "observation": [],
+    "decision": {},
+    "stopped_by": "",
+    "reply": None,
+    "learned": [],
+    "followed": [],
+}
+"""What a run that has not begun has of all that an earlier one may have left."""
+
+_ENTRIES: Mapping[str, type[BaseModel]] = {"steps": Step, "charges": CostEntry, "decisions": DecisionRecord}
+"""The lists of a trace, as the state keeps them under the same names."""
 
 
 class Dumped(dict[str, Any]):
@@ -107,71 +104,19 @@ def read(kind: type[M], kept: Any) -> M:
 
 def trace_of(run: Mapping[str, Any]) -> Trace:
     """The trace that a graph's state holds, or what it wrote as `pilotage`."""
-    return Trace(
-        recalled=read(Recalled, run.get("recalled") or {}),
-        steps=tuple(read(Step, step) for step in run.get("steps", ())),
-        charges=tuple(read(CostEntry, entry) for entry in run.get("charges", ())),
-        decisions=tuple(read(DecisionRecord, decision) for decision in run.get("decisions", ())),
-    )
-
-
-def added(before: Trace, after: Trace, state: RunState) -> dict[str, Any]:
-    """What a node that took a run from one trace to another changes in its state: the entries that are new."""
-    update: dict[str, Any] = {}
-    if after.recalled is not before.recalled:
-        update["recalled"] = Dumped(after.recalled)
-    news = {
-        "steps": after.steps[len(before.steps) :],
-        "charges": after.charges[len(before.charges) :],
-        "decisions": after.decisions[len(before.decisions) :],
+    entries: dict[str, Any] = {
+        name: tuple(read(kind, entry) for entry in run.get(name, ())) for name, kind in _ENTRIES.items()
     }
-    kept: Mapping[str, Any] = state
-    return update | {key: [*kept.get(key, ()), *map(Dumped, new)] for key, new in news.items() if new}
+    return Trace(recalled=read(Recalled, run.get("recalled") or {}), **entries)
 
 
-def messages_in(state: RunState) -> list[BaseMessage]:
-    """The messages, in every form in which LangGraph's own states take them; one that stands alone is a list too.
-
-    Raises:
-        UsageError: they are none.
-    """
-    given: Any = state.get("messages") or []
-    of_a_role = isinstance(given, tuple) and all(isinstance(part, str) for part in given)
-    try:
-        alone = of_a_role or isinstance(given, str | Mapping | BaseMessage)
-        return convert_to_messages([given] if alone else given)
-    except (ValueError, TypeError, NotImplementedError) as error:
-        why = str(error).splitlines()[0]
-        raise UsageError(f"`messages` holds what is no message ({why}): give LangChain messages, or text") from error
-
-
-def question_in(messages: Sequence[BaseMessage]) -> str:
-    """The last human message's text.
-
-    Raises:
-        UsageError: there is neither a task nor a question.
-    """
-    for message in reversed(messages):
-        if message.type == "human" and message.text.strip():
-            return str(message.text)
-    raise UsageError(
-        "the graph was given nothing to solve: set `task` (a question, or a Task), or `messages` with a human one"
-    )
-
-
-def as_message(answer: str | None, usage: Usage, stopped_by: str, *, cut: bool, id: str | None) -> AIMessage:
-    """An answer as the message that ends a turn, with all that the run cost."""
-    return AIMessage(
-        content=answer if answer is not None else NO_ANSWER,
-        id=id,
-        usage_metadata=UsageMetadata(
-            input_tokens=usage.prompt_tokens,
-            output_tokens=usage.completion_tokens,
-            total_tokens=usage.total_tokens,
-            input_token_details=InputTokenDetails(cache_read=usage.cached_tokens),
-        ),
-        response_metadata={"stopped_by": stopped_by, "cut": cut, "answered": answer is not None},
-    )
+def added(before: Trace, after: Trace, state: Mapping[str, Any]) -> dict[str, Any]:
+    """What a node that took a run from one trace to another changes in its state: the entries that are new."""
+    update: dict[str, Any] = {} if after.recalled is before.recalled else {"recalled": Dumped(after.recalled)}
+    for name in _ENTRIES:
+        if new := getattr(after, name)[len(getattr(before, name)) :]:
+            update[name] = [*state.get(name, ()), *map(Dumped, new)]
+    return update
 
 
 PROCESS = secrets.token_hex(8)
@@ -184,9 +129,8 @@ _RESUMING = "__pregel_resuming"
 class Clock:
     """Seconds that a run had taken at a moment of this process's monotonic clock, carried from node to node.
 
-    The limit on seconds is one on the time since the run began, whatever passes between two blocks; a process that was
-    stopped and goes on has lost that time. What lies between a kill, or an interrupt, and the resumption does not
-    count: nobody was at work.
+    The limit on seconds is one on the time since the run began, whatever passes between two blocks. What lies between
+    a kill, or an interrupt, and the resumption does not count: nobody was at work.
     """
 
     seconds: float

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import RunnableConfig
@@ -9,7 +11,7 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import BaseModel, Field
 
 from pilotage.agent.errors import UsageError
-from pilotage.agent.graph.run_state import NO_ANSWER
+from pilotage.agent.graph.messages import NO_ANSWER
 from pilotage.agent.models.quiet import QUIET
 
 if TYPE_CHECKING:
@@ -27,16 +29,12 @@ def tool_of(agent: ReasoningAgent, name: str, description: str) -> BaseTool:
     """The tool. What cannot be asked as it is comes back as a sentence for the model; a dead endpoint is an error."""
 
     def solve(question: str, config: RunnableConfig) -> tuple[str, dict[str, Any]]:
-        try:
+        with _errors_for_the_model():
             return _content_and_artifact(agent.solve(question, config=_quiet(config)))
-        except UsageError as error:
-            raise ToolException(str(error)) from error
 
     async def asolve(question: str, config: RunnableConfig) -> tuple[str, dict[str, Any]]:
-        try:
+        with _errors_for_the_model():
             return _content_and_artifact(await agent.asolve(question, config=_quiet(config)))
-        except UsageError as error:
-            raise ToolException(str(error)) from error
 
     return StructuredTool.from_function(
         func=solve,
@@ -47,6 +45,14 @@ def tool_of(agent: ReasoningAgent, name: str, description: str) -> BaseTool:
         response_format="content_and_artifact",
         handle_tool_error=True,
     )
+
+
+@contextmanager
+def _errors_for_the_model() -> Iterator[None]:
+    try:
+        yield
+    except UsageError as error:
+        raise ToolException(str(error)) from error
 
 
 def _quiet(config: RunnableConfig) -> RunnableConfig:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -23,6 +22,8 @@ from pilotage.agent.errors import UsageError
 from pilotage.agent.run import Run
 from pilotage.agent.state import State
 from pilotage.agent.trace import Step
+from pilotage.memory.errors import UnknownConcept
+from pilotage.memory.text.words import content_words
 
 if TYPE_CHECKING:
     from pilotage.memory import Concept, ConceptStore
@@ -34,12 +35,7 @@ _ARITHMETIC = frozenset({"Add", "Sub", "Mult", "Div", "Eq"})
 
 
 class Creditor:
-    """Finds what came of the concepts that a run was shown, and records it.
-
-    Args:
-        store: where they come from.
-        record: write the counts; otherwise memory is read only.
-    """
+    """Finds what came of the concepts that a run was shown, and records it, unless memory is read only."""
 
     def __init__(self, store: ConceptStore, *, record: bool = True) -> None:
         self._store = store
@@ -50,29 +46,33 @@ class Creditor:
         return await asyncio.to_thread(self._credit, state)
 
     def _credit(self, state: State) -> tuple[str, ...]:
-        from pilotage.memory.errors import UnknownConcept
-
-        concepts = {}
-        for hint in (*state.trace.hints, *state.trace.recalled.withheld):
-            try:
-                concepts[hint.concept_id] = self._store.get(hint.concept_id)
-            except UnknownConcept:  # undone by somebody while the run was under way: nothing is left to credit
-                continue
-        outcomes = judge(state, concepts)
+        shown = (*state.trace.hints, *state.trace.recalled.withheld)
+        outcomes = judge(state, _still_there(self._store, (hint.concept_id for hint in shown)))
         if self._record and outcomes:
             self._store.record_outcomes(outcomes, actor="agent", cause=state.task.id, run=state.run)
         return tuple(id_ for id_, names in outcomes.items() if "followed" in names)
 
 
+def _still_there(store: ConceptStore, ids: Iterable[str]) -> dict[str, Concept]:
+    """The concepts of these ids but those that somebody has undone since: nothing is left of them to judge."""
+    concepts = {}
+    for id_ in ids:
+        try:
+            concepts[id_] = store.get(id_)
+        except UnknownConcept:
+            continue
+    return concepts
+
+
 def judge(state: State, concepts: Mapping[str, Concept]) -> dict[str, tuple[Outcome, ...]]:
-    """What came of the concepts that a run was shown, or that were withheld from it, by id."""
+    """What came of the concepts that a run was shown, or that its control group kept from it, by id."""
     leader = state.leader
     verified = leader is not None and leader.verified
     backed = leader.steps if leader is not None and verified else ()
-    found: dict[str, tuple[Outcome, ...]] = {}
+    outcomes: dict[str, tuple[Outcome, ...]] = {}
     for hint in state.trace.recalled.withheld:
         if hint.concept_id in concepts:
-            found[hint.concept_id] = ("withheld", "withheld_solved") if verified else ("withheld",)
+            outcomes[hint.concept_id] = ("withheld", "withheld_solved") if verified else ("withheld",)
     for hint in state.trace.hints:
         if hint.concept_id not in concepts:
             continue
@@ -87,25 +87,23 @@ def judge(state: State, concepts: Mapping[str, Concept]) -> dict[str, tuple[Outc
             names.append("helped")
         elif any(_failed(step) or (verified and step.candidate is not None) for step in using):
             names.append("harmed")
-        found[hint.concept_id] = tuple(names)
-    return found
+        outcomes[hint.concept_id] = tuple(names)
+    return outcomes
 
 
 def follows(step: Step, concept: Concept, task_text: str) -> bool:
     """Whether a step shows the use of a concept: it has at least half of the concept's marks."""
-    wanted = program_marks("\n".join(concept.implementation))
-    if wanted is not None:
+    marks = program_marks("\n".join(concept.implementation))
+    if marks is not None:
         present = program_marks(step.program) if step.program else None
-        wanted -= {mark for mark in wanted if mark in task_text}
-        wanted = (
-            wanted - _ARITHMETIC or wanted
-        )  # which nearly every program does, so it tells only where nothing else can
+        marks -= {mark for mark in marks if mark in task_text}
+        marks = marks - _ARITHMETIC or marks  # nearly every program does it, so it tells only where nothing else can
     else:
-        wanted = word_marks([*concept.implementation, *concept.cues]) - word_marks([task_text])
+        marks = word_marks([*concept.implementation, *concept.cues]) - word_marks([task_text])
         present = word_marks([step.text])
-    if not wanted or not present:
+    if not marks or not present:
         return False
-    return len(wanted & present) >= FOLLOWED_SHARE * len(wanted)
+    return len(marks & present) >= FOLLOWED_SHARE * len(marks)
 
 
 def program_marks(source: str) -> set[str] | None:
@@ -135,16 +133,8 @@ def program_marks(source: str) -> set[str] | None:
 
 def word_marks(texts: Iterable[str]) -> set[str]:
     """Stems of the content words of some texts."""
-    from pilotage.memory.text.words import content_words
-
     words = (word for text in texts for word in content_words(text))
     return {word[:_STEM] for word in words if len(word) > 3 and re.fullmatch(r"[^\W\d]+", word)}
-
-
-def in_control_group(task_id: str, seed: int, share: float) -> bool:
-    """Whether a task belongs to the share that runs without hints: the same tasks for the same seed, everywhere."""
-    digest = hashlib.sha256(f"{seed}/{task_id}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") < share * 2**64
 
 
 def _is_constant(node: ast.Slice) -> bool:
@@ -190,16 +180,9 @@ async def give_feedback(store: ConceptStore | None, run: Run, helped: bool) -> N
 
 
 def _record(store: ConceptStore, run: Run, helped: bool) -> None:
-    from pilotage.memory.errors import UnknownConcept
-
     name = f"feedback:{run.id}"
     outcome: Outcome = "helped" if helped else "harmed"
-    present = []
-    for id_ in (*run.followed, *run.learned):
-        try:
-            present.append(store.get(id_))
-        except UnknownConcept:  # undone since: there is nothing left to judge
-            continue
+    present = _still_there(store, (*run.followed, *run.learned)).values()
     credited = {concept.id: (outcome,) for concept in present if concept.id in run.followed}
     if credited:
         store.record_outcomes(credited, actor=ACTOR, cause=run.task_id, run=name)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pilotage.agent.candidates import Candidate
 from pilotage.agent.kit import Kit
 from pilotage.agent.learning.recalling import writer_from
-from pilotage.agent.state import State
+from pilotage.agent.state import Candidate, State
 from pilotage.agent.trace import Step
+from pilotage.memory.learning.distil import SolvedTrace, distil
+from pilotage.memory.learning.failure_cases import FailureCase, distil_failure
+from pilotage.memory.learning.reconcile import reconcile
 
 if TYPE_CHECKING:
     from pilotage.memory import ConceptDraft, ConceptStore, Provenance
     from pilotage.memory.concept import Status
-    from pilotage.memory.learning.distil import SolvedTrace
-    from pilotage.memory.learning.failure_cases import FailureCase
-    from pilotage.memory.learning.reconcile import Reconciled
     from pilotage.memory.learning.writer import Writer
 
-UNVERIFIED = ""
+SHOWN = 1200
+"""Characters of a failed and of a right attempt that a lesson is written from."""
 
 
 class Learner:
@@ -53,49 +53,26 @@ class Learner:
 
     async def learn(self, state: State, kit: Kit) -> dict[str, str]:
         """Titles of the concepts that the run added, widened or confirmed, by id; empty where it taught nothing."""
-        from pilotage.memory.learning.distil import distil
-        from pilotage.memory.learning.failure_cases import distil_failure
-
         leader = state.leader
         if leader is None or not (leader.verified or self._keep_unverified):
             return {}
-        writer = writer_from(kit)
+        writer, titles = writer_from(kit), dict[str, str]()
         solved = self._solved(state, leader)
-        kept: list[Reconciled] = []
         draft = (await distil(solved, writer)).draft
         if draft is not None:
             status: Status = "trusted" if leader.verified else "provisional"
-            kept.append(await self._reconcile(draft, solved.provenance, status, writer, state))
-        case = failure_case_of(state, leader, self._model) if self._pitfalls else None
-        if case is not None:
-            lesson = (await distil_failure(case, writer)).draft
-            if lesson is not None:
-                # Evidence tells what happened; that it will happen again is the writer's opinion.
-                kept.append(await self._reconcile(lesson, case.provenance, "provisional", writer, state))
-        return {one.id: one.title for one in kept}
+            titles |= await self._keep(draft, solved.provenance, status, writer, state)
+        case = self._failure_case(state, leader) if self._pitfalls and leader.verified else None
+        lesson = None if case is None else (await distil_failure(case, writer)).draft
+        if case is not None and lesson is not None:
+            # Evidence tells what happened; that it will happen again is the writer's opinion.
+            titles |= await self._keep(lesson, case.provenance, "provisional", writer, state)
+        return titles
 
-    def _solved(self, state: State, leader: Candidate) -> SolvedTrace:
-        from pilotage.memory.learning.distil import SolvedTrace
-
-        programs = [step.program for step in leader.steps if step.program]
-        return SolvedTrace(
-            task_id=state.task.id,
-            task_prompt=state.task.prompt,
-            kind=state.task.kind,
-            program=programs[-1] if programs else None,
-            reasoning="\n".join(step.text for step in leader.steps if not step.program),
-            answer=leader.text,
-            verified_by=_evidence(leader),
-            model=self._model,
-            trace_id=state.run,
-        )
-
-    async def _reconcile(
+    async def _keep(
         self, draft: ConceptDraft, provenance: Provenance, status: Status, writer: Writer, state: State
-    ) -> Reconciled:
-        from pilotage.memory.learning.reconcile import reconcile
-
-        return await reconcile(
+    ) -> dict[str, str]:
+        kept = await reconcile(
             self._store,
             draft,
             writer if self._deliberate else None,
@@ -104,66 +81,59 @@ class Learner:
             cause=state.task.id,
             run=state.run,
         )
+        return {kept.id: kept.title}
 
+    def _origin(self, state: State) -> dict[str, Any]:
+        task = state.task
+        return {
+            "task_id": task.id,
+            "task_prompt": task.prompt,
+            "kind": task.kind,
+            "model": self._model,
+            "trace_id": state.run,
+        }
 
-def _evidence(leader: Candidate) -> str:
-    if not leader.verified:
-        return UNVERIFIED
-    return "worked examples" if leader.examples_passed == 1.0 else f"{leader.routes} independent routes"
+    def _solved(self, state: State, leader: Candidate) -> SolvedTrace:
+        programs = [step.program for step in leader.steps if step.program]
+        by_examples = leader.examples_passed == 1.0
+        evidence = "worked examples" if by_examples else f"{leader.routes} independent routes"
+        return SolvedTrace(
+            program=programs[-1] if programs else None,
+            reasoning="\n".join(step.text for step in leader.steps if not step.program),
+            answer=leader.text,
+            verified_by=evidence if leader.verified else "",
+            **self._origin(state),
+        )
 
+    def _failure_case(self, state: State, leader: Candidate) -> FailureCase | None:
+        """The newest failure case that the evidence for `leader` tells of; None where there is none.
 
-SHOWN = 1200
+        A program that failed, by an error or on the task's worked examples, and a later one of the leader's that
+        passed; or a route to another answer that at least two independent routes overruled.
+        """
 
+        def case(wrong: Step, right: Step, evidence: str, complaint: str) -> FailureCase:
+            has_answer = state.task.kind != "program"
+            return FailureCase(
+                answer=leader.text if has_answer else "",
+                misled=(wrong.program or wrong.text)[-SHOWN:],
+                right=(right.program or right.text)[-SHOWN:],
+                verified_by=evidence,
+                complaint=complaint,
+                wrong_answer=wrong.candidate or "" if has_answer else "",
+                **self._origin(state),
+            )
 
-def failure_case_of(state: State, leader: Candidate, model: str) -> FailureCase | None:
-    """The newest failure case that the evidence for `leader` tells of; None where there is none.
-
-    A program that failed, by an error or on the task's worked examples, and a later one of the leader's that passed; or
-    a route to another answer that at least two independent routes overruled.
-    """
-    if not leader.verified:
+        steps = state.trace.steps
+        passed = next((step for step in leader.steps if step.program and step.evidence.program == "ok"), None)
+        before = steps[: steps.index(passed)] if passed is not None else ()
+        failed = [step for step in before if step.program and step.evidence.program == "failed"]
+        if passed is not None and failed:
+            by_examples = leader.examples_passed == 1.0
+            evidence = "worked examples" if by_examples else "a repaired program that other routes confirm"
+            return case(failed[-1], passed, evidence, failed[-1].evidence.error or failed[-1].result)
+        for other in state.candidates:
+            if other is not leader and other.routes < leader.routes and other.examples_passed < 1.0:
+                evidence = f"{leader.routes} independent routes against {other.routes}"
+                return case(other.steps[-1], leader.steps[-1], evidence, "")
         return None
-    return _repaired(state, leader, model) or _overruled(state, leader, model)
-
-
-def _repaired(state: State, leader: Candidate, model: str) -> FailureCase | None:
-    steps = state.trace.steps
-    passed = next((step for step in leader.steps if step.program and step.evidence.program == "ok"), None)
-    if passed is None:
-        return None
-    failed = [step for step in steps[: steps.index(passed)] if step.program and step.evidence.program == "failed"]
-    if not failed:
-        return None
-    wrong = failed[-1]
-    evidence = "worked examples" if leader.examples_passed == 1.0 else "a repaired program that other routes confirm"
-    return _failure_case(state, leader, wrong, passed, evidence, wrong.evidence.error or wrong.result, model)
-
-
-def _overruled(state: State, leader: Candidate, model: str) -> FailureCase | None:
-    others = [other for other in state.candidates if other is not leader]
-    beaten = [other for other in others if other.routes < leader.routes and other.examples_passed < 1.0]
-    if not beaten:
-        return None
-    wrong, right = beaten[0].steps[-1], leader.steps[-1]
-    evidence = f"{leader.routes} independent routes against {beaten[0].routes}"
-    return _failure_case(state, leader, wrong, right, evidence, "", model)
-
-
-def _failure_case(
-    state: State, leader: Candidate, wrong: Step, right: Step, evidence: str, complaint: str, model: str
-) -> FailureCase:
-    from pilotage.memory.learning.failure_cases import FailureCase
-
-    return FailureCase(
-        task_id=state.task.id,
-        task_prompt=state.task.prompt,
-        answer="" if state.task.kind == "program" else leader.text,
-        misled=(wrong.program or wrong.text)[-SHOWN:],
-        right=(right.program or right.text)[-SHOWN:],
-        verified_by=evidence,
-        complaint=complaint,
-        wrong_answer="" if state.task.kind == "program" else wrong.candidate or "",
-        kind=state.task.kind,
-        model=model,
-        trace_id=state.run,
-    )

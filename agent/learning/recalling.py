@@ -11,9 +11,11 @@ from pilotage.agent.errors import BadReply, BudgetExceeded
 from pilotage.agent.kit import Kit
 from pilotage.agent.models.reply import Message
 from pilotage.agent.trace import Hint, Recalled
+from pilotage.memory.learning.select import caption, select
+from pilotage.memory.render import render
 
 if TYPE_CHECKING:
-    from pilotage.memory import ConceptStore, Recollection
+    from pilotage.memory import ConceptStore
     from pilotage.memory.learning.writer import Writer, WritingRequest
     from pilotage.memory.search.recall import Hit
 
@@ -48,54 +50,40 @@ class Recaller:
         """What memory has for a task; see `agent.kit.Recall`. A model's reply that cannot be used changes nothing."""
         if await asyncio.to_thread(self._store.is_empty):
             return Recalled()
-        words = await self._captioned(query, kit) if kit is not None and self._caption else ""
+        words = ""
+        if kit is not None and self._caption:
+            try:
+                words = await caption(query, writer_from(kit)) or ""
+            except BadReply:
+                pass
         asked = "\n".join(part for part in (words, query, tried) if part)
-        found = await asyncio.to_thread(self._store.recall, asked, CONCEPTS_PER_RECALL, exclude=frozenset(exclude))
-        hits: Sequence[Hit] = found.hits
+        nearest = await asyncio.to_thread(self._store.recall, asked, CONCEPTS_PER_RECALL, exclude=frozenset(exclude))
+        hits: Sequence[Hit] = nearest.hits
+        shortlist = (*nearest.hits, *nearest.related)
         if kit is not None and self._selection == "llm" and hits:
-            hits = await self._selected(query, found, kit, tried)
-        related = [hit for hit in (*found.hits, *found.related) if hit not in hits]
-        return await asyncio.to_thread(self._shown, hits, related, max_tokens)
-
-    async def _captioned(self, task: str, kit: Kit) -> str:
-        from pilotage.memory.learning.select import caption
-
-        try:
-            return await caption(task, writer_from(kit)) or ""
-        except BadReply:
-            return ""
-
-    async def _selected(self, task: str, found: Recollection, kit: Kit, tried: str) -> Sequence[Hit]:
-        from pilotage.memory.learning.select import select
-
-        shortlist = (*found.hits, *found.related)
-        try:
-            chosen = await select(task, shortlist, writer_from(kit), CONCEPTS_PER_RECALL, tried=tried)
-        except BadReply:
-            return found.hits
-        return found.hits if chosen.hits is None else chosen.hits
+            try:
+                chosen = await select(query, shortlist, writer_from(kit), CONCEPTS_PER_RECALL, tried=tried)
+                hits = hits if chosen.hits is None else chosen.hits
+            except BadReply:
+                pass
+        related = [hit for hit in shortlist if hit not in hits]
+        return await asyncio.to_thread(self._shown, hits, related[: self._related], max_tokens)
 
     def _shown(self, hits: Sequence[Hit], related: Sequence[Hit], max_tokens: int) -> Recalled:
-        from pilotage.memory.render import render
-
-        concepts = [hit.concept for hit in hits]
-        rendered = render(
-            concepts,
-            max_tokens,
-            estimate_tokens,
-            related=[hit.concept for hit in related[: self._related]],
-            types=self._store.types_of(concepts),
+        concepts, beside = [hit.concept for hit in hits], [hit.concept for hit in related]
+        types = self._store.types_of(concepts)
+        rendered = render(concepts, max_tokens, estimate_tokens, related=beside, types=types)
+        hints = tuple(
+            Hint(
+                concept_id=hit.concept.id,
+                title=hit.concept.title,
+                similarity=hit.similarity,
+                posterior=hit.concept.outcomes.posterior,
+            )
+            for hit in hits
+            if hit.concept.id in rendered.ids
         )
-        return Recalled(text=rendered.text, hints=tuple(map(_hint, (h for h in hits if h.concept.id in rendered.ids))))
-
-
-def _hint(hit: Hit) -> Hint:
-    return Hint(
-        concept_id=hit.concept.id,
-        title=hit.concept.title,
-        similarity=hit.similarity,
-        posterior=hit.concept.outcomes.posterior,
-    )
+        return Recalled(text=rendered.text, hints=hints)
 
 
 def writer_from(kit: Kit) -> Writer:
@@ -103,12 +91,10 @@ def writer_from(kit: Kit) -> Writer:
 
     async def write(request: WritingRequest) -> str:
         messages = (Message(role="system", content=request.system), Message(role="user", content=request.prompt))
+        schema = request.json_schema
         try:
-            reply = await kit.send(
-                messages, max_tokens=request.max_tokens, json_schema=request.json_schema, silent=True
-            )
+            return (await kit.send(messages, max_tokens=request.max_tokens, json_schema=schema, silent=True)).text
         except BudgetExceeded:
             return ""  # what can be kept without a writer is kept
-        return reply.text
 
     return write

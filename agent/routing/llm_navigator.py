@@ -33,10 +33,7 @@ MAX_TOKENS = 8
 class LLMNavigator:
     """Asks the model to choose one of the legal blocks; one call a decision, charged to the run.
 
-    Args:
-        registry: the blocks, each described by the first line of its docstring.
-        otherwise: decides where the model makes no clear choice or the budget has no room for the question.
-        name: for results.
+    The policy `otherwise` decides where the model makes no clear choice or the budget has no room for the question.
     """
 
     def __init__(self, registry: Registry, otherwise: Policy, name: str = "llm") -> None:
@@ -61,15 +58,15 @@ class LLMNavigator:
             return self._by_rule(observation, mask, "the model gave no usable reply")
         chosen = parse(reply.text, legal)
         if chosen is None:
-            said = " ".join(reply.text.split())[:40]
-            return self._by_rule(observation, mask, f"the model named no legal block ({said!r})")
+            text = " ".join(reply.text.split())[:40]
+            return self._by_rule(observation, mask, f"the model named no legal block ({text!r})")
         return Decision(self._actions.index(chosen), "the model's choice")
 
     def messages(self, now: State, legal: Sequence[str]) -> tuple[Message, ...]:
         """What the model is asked: the moves first, which never change, then the run."""
         task = describe(now.task)
         shown = task if len(task) <= BEGINNING else task[:BEGINNING] + " ..."
-        done = "\n".join(f"- {told(step)}" for step in now.trace.steps) or "- nothing"
+        done = "\n".join(f"- {outcome(step)}" for step in now.trace.steps) or "- nothing"
         asked = SITUATION.format(task=shown, done=done, legal=", ".join(legal))
         return (self._director, Message(role="user", content=asked))
 
@@ -83,15 +80,15 @@ def about(block: Block) -> str:
     return (inspect.getdoc(type(block)) or block.name).splitlines()[0]
 
 
-def told(step: Step) -> str:
+def outcome(step: Step) -> str:
     """What a step came to, in a line, from public evidence alone."""
     evidence = step.evidence
-    said = [f"answer {' '.join(step.candidate.split())[:60]}" if step.candidate is not None else "no answer yet"]
-    said += [f"program {evidence.program}"] if evidence.program else []
-    said += [f"{evidence.verdict} with the answer before"] if evidence.verdict else []
+    parts = [f"answer {' '.join(step.candidate.split())[:60]}" if step.candidate is not None else "no answer yet"]
+    parts += [f"program {evidence.program}"] if evidence.program else []
+    parts += [f"{evidence.verdict} with the answer before"] if evidence.verdict else []
     if evidence.examples_passed is not None:
-        said.append(f"{evidence.examples_passed:.0%} of the worked examples pass")
-    return f"{step.block}: {', '.join(said)}"
+        parts.append(f"{evidence.examples_passed:.0%} of the worked examples pass")
+    return f"{step.block}: {', '.join(parts)}"
 
 
 def grammar(names: Sequence[str]) -> str:
@@ -101,9 +98,9 @@ def grammar(names: Sequence[str]) -> str:
 
 def parse(text: str, legal: Sequence[str]) -> str | None:
     """The legal name that a reply names: it says nothing else, or names one alone; None otherwise."""
-    said = text.strip().strip("\"'`*.").casefold()
+    bare = text.strip().strip("\"'`*.").casefold()
     for name in legal:
-        if said == name.casefold():
+        if bare == name.casefold():
             return name
     words = set(re.findall(r"[\w-]+", text.casefold()))
     named = [name for name in legal if name.casefold() in words]

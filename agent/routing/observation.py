@@ -1,7 +1,7 @@
 """Observe: a run's state as the bounded vector that a navigator reads. Preset `free` costs no LLM call.
 
 Preset `probe` adds the model's own probability that its answer is right, `rlot+free` its seven scores of its last step;
-`rlot` is these seven alone, as RL of Thoughts has it.
+`rlot` is the setting of RL of Thoughts (arXiv 2505.14140): these seven alone, its five actions, and its longest run.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from pilotage.agent.blocks import Registry
+from pilotage.agent.blocks import BUILT_IN, Registry, installed
+from pilotage.agent.budget import Budget
 from pilotage.agent.errors import UsageError
 from pilotage.agent.kit import Kit
 from pilotage.agent.models.reply import Reply
@@ -80,49 +81,66 @@ def _share(part: int, whole: str | list[str]) -> float:
     return part / len(whole) if whole else 0.0
 
 
+UNKNOWN = -1.0
 PROBE = "Proposed answer: {answer}\nIs the proposed answer correct? Reply yes or no."
 YES_OR_NO_GRAMMAR = 'root ::= "yes" | "no"'
 TOP_TOKENS = 10
 
 
 async def probability_right(state: State, kit: Kit) -> float:
-    """Probability in [0, 1] that the model gives to `yes`, against `no`; -1 where it cannot be told.
+    """Probability in [0, 1] that the model gives to `yes`, against `no`; -1 where it is unknown.
 
     The idea is that of 'Adaptive Inference-Time Compute' (Manvi et al. 2024).
 
     Raises:
         BudgetExceeded: the budget does not cover one more call.
     """
-    leader = state.leader
-    if leader is None:
-        return -1.0
-    messages = conversation(state, PROBE.format(answer=leader.text))
+    if state.leader is None:
+        return UNKNOWN
+    messages = conversation(state, PROBE.format(answer=state.leader.text))
     reply = await kit.send(messages, max_tokens=1, top_logprobs=TOP_TOKENS, grammar=YES_OR_NO_GRAMMAR, silent=True)
     return _share_of_yes(reply)
 
 
 def _share_of_yes(reply: Reply) -> float:
     if not reply.logprobs:
-        said = reply.text.strip().lower()
-        return {"yes": 1.0, "no": 0.0}.get(said, -1.0)
-    first = reply.logprobs[0]
-    mass = {"yes": 0.0, "no": 0.0}
+        return {"yes": 1.0, "no": 0.0}.get(reply.text.strip().lower(), UNKNOWN)
+    first, mass = reply.logprobs[0], {"yes": 0.0, "no": 0.0}
     for token, logprob in dict((*first.top, (first.token, first.logprob))).items():
         word = token.strip().lower()
         for answer in mass:
             if word and answer.startswith(word):
                 mass[answer] += math.exp(logprob)
     whole = mass["yes"] + mass["no"]
-    return mass["yes"] / whole if whole > 0 else -1.0
+    return mass["yes"] / whole if whole > 0 else UNKNOWN
 
 
 KINDS_TOLD = ("numeric", "choice", "text", "program", "grid")
 """Kinds with a feature of their own. An open task has none of them: a policy file knows it as what it never met."""
 
 PRESETS = ("free", "probe", "rlot", "rlot+free")
+
+PRESET = "rlot"
+
+ACTIONS = ("reason", "decompose", "debate", "reflect", "answer")
+"""Reason one step, decompose, debate, refine, terminate. That refine is not legal first is a rule of its block."""
+
+MAX_BLOCKS = 5
+"""After so many blocks the paper's environment answers, whatever the navigator says."""
+
+
+def registry_for(preset: str) -> Registry:
+    """The blocks that belong to a preset: the paper's five for `rlot`, all that are installed for any other."""
+    return Registry([block for block in BUILT_IN if block.name in ACTIONS]) if preset == PRESET else installed()
+
+
+def max_steps_for(preset: str) -> int:
+    """Blocks of a run at most, the answer included, where nobody says otherwise."""
+    return MAX_BLOCKS + 1 if preset == PRESET else Budget().max_steps
+
+
 NO_LOGPROB = -20.0
 MAX_COUNT = 8
-UNKNOWN = -1.0
 
 
 def _log_features(name: str, about: str) -> list[Feature]:
@@ -167,7 +185,7 @@ def spec_for(preset: str, registry: Registry) -> ObservationSpec:
     """Features of a preset; raises UsageError for an unknown one."""
     if preset not in PRESETS:
         raise UsageError(f"unknown observation preset {preset!r}; choose from {', '.join(PRESETS)}")
-    if preset == "rlot":
+    if preset == PRESET:
         return ObservationSpec(SELF_SCORES)
     spec = free_spec(registry)
     probed = Feature("p_right", -1, 1, "the model's own probability that the leading answer is right; -1 if not asked")
@@ -201,21 +219,22 @@ class Observer:
 
     async def observe(self, state: State, kit: Kit) -> Observation:
         """The observation of a state, shape (len(spec),), within its bounds; what it asks is charged to `kit`."""
-        values = self._free_values(state)
+        asked: dict[str, float] = {}
         if self.preset == "probe":
             reached = state.last is not None and state.last.candidate is not None
-            values["p_right"] = await probability_right(state, kit) if reached else UNKNOWN
+            asked = {"p_right": await probability_right(state, kit) if reached else UNKNOWN}
         elif self.preset != "free":
-            values |= await self_scores(state, kit, expected=self.preset == "rlot+free")
-        return self.spec.vector(values)
+            asked = await self_scores(state, kit, expected=self.preset == "rlot+free")
+        return self._observation(state, asked)
 
     def without_asking(self, state: State) -> Observation:
         """The observation where the budget allows no call: what costs one is unknown."""
-        asked = {"free": {}, "probe": {"p_right": UNKNOWN}}.get(self.preset, unknown_scores())
-        return self.spec.vector(self._free_values(state) | asked)
+        asked = {"free": {}, "probe": {"p_right": UNKNOWN}}.get(self.preset)
+        return self._observation(state, unknown_scores() if asked is None else asked)
 
-    def _free_values(self, state: State) -> dict[str, float]:
-        return {} if self.preset == "rlot" else free_values(state, self.registry)
+    def _observation(self, state: State, asked: dict[str, float]) -> Observation:
+        free = {} if self.preset == PRESET else free_values(state, self.registry)
+        return self.spec.vector(free | asked)
 
     def vector(self, numbers: list[float]) -> Observation:
         """An observation read back from a graph's state; raises SpecMismatch where it does not fit."""
@@ -224,7 +243,7 @@ class Observer:
 
 def free_values(state: State, registry: Registry) -> dict[str, float]:
     """Named values of the preset `free`."""
-    trace, leader, last = state.trace, state.leader, state.last
+    trace, route, leader, last = state.trace, state.trace.route, state.leader, state.last
     names = [name for name in registry.actions.names if name != registry.actions.terminal]
     routes = sum(candidate.routes for candidate in state.candidates)
     best = max(leader.steps, key=lambda s: _or_unknown(s.mean_logprob)) if leader else None
@@ -236,7 +255,7 @@ def free_values(state: State, registry: Registry) -> dict[str, float]:
         "steps_taken": len(trace.steps),
         "steps_left": state.steps_left,
         "budget_left": state.tokens_left / state.budget.max_tokens,
-        **{f"count_{name}": trace.count(name) for name in names},
+        **{f"count_{name}": route.count(name) for name in names},
         **{f"last_{name}": float(last is not None and last.block == name) for name in names},
         "candidates": len(state.candidates),
         "leader_routes": leader.routes if leader else 0,

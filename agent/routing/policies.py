@@ -1,24 +1,122 @@
-"""Policies by name: `default`, `rules`, `random`, `fixed:plan,program,answer`, a rule file, or a trained policy's file.
+"""Who chooses the next block of a live run: policies and navigators, by name.
 
-`epsilon=0.1:` before any of them explores with a known share of the decisions.
+The names: `default`, `rules`, `random`, `fixed:plan,program,answer`, a rule file, a trained policy's file, and `llm`;
+`epsilon=0.1:` before any but the last explores with a known share of the decisions. Everything that is trained,
+recorded or replayed is a `Policy`, which reads numbers. A `Navigator` is for what needs the text of a run, or a call:
+it pays through the same kit, and holds no state either, so that a run which was stopped goes on as it would have.
 """
 
 from __future__ import annotations
 
+from numbers import Integral
 from pathlib import Path
+from typing import Protocol, cast, runtime_checkable
 
+from pilotage.agent.blocks import Registry
 from pilotage.agent.errors import UsageError
+from pilotage.agent.kit import Kit
+from pilotage.agent.state import State
 from pilotage.common.paths import expanded
 from pilotage.navigator.errors import NavigatorError
 from pilotage.navigator.policies import epsilon as exploring
-from pilotage.navigator.policies.policy import FixedPolicy, Policy, RandomPolicy
+from pilotage.navigator.policies.policy import Decision, FixedPolicy, Policy, RandomPolicy, for_task
 from pilotage.navigator.policies.policy_file import SUFFIX
 from pilotage.navigator.policies.pretrained import shipped
 from pilotage.navigator.policies.rule_file import load_rules
 from pilotage.navigator.policies.rules import RulePolicy
-from pilotage.navigator.spaces import ActionSpec, ObservationSpec
+from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
 
 Effort = str | float | None
+"""`low`, `medium`, `high` or 0 to 1, for a policy that was trained with an effort input; None sets none."""
+
+LLM = "llm"
+"""The name by which the model itself is the navigator."""
+
+PROVEN = 0.6
+"""Least posterior of a concept that has shown its worth: one that helped once and did no harm has 0.67."""
+
+
+@runtime_checkable
+class Navigator(Protocol):
+    """Implement this to choose blocks by more than the observation; pass it to `ReasoningAgent` as its policy."""
+
+    @property
+    def name(self) -> str:
+        """Short name for results."""
+        ...
+
+    async def navigate(self, now: State, observation: Observation, mask: ActionMask, kit: Kit) -> Decision:
+        """The action to take, legal under the mask; what it asks goes through `kit`."""
+        ...
+
+
+class ExploreExploitNavigator:
+    """Asks one policy where memory knows something that has shown its worth for the task, another one elsewhere.
+
+    Memory keeps, and credits, what two routes reached. A policy that is trained to solve single tasks at little cost
+    seldom takes the second: it exploits, and what memory could learn from goes by one that does. What a task is
+    does not depend on whether its run is in the control group, so that a holdout compares like with like.
+    """
+
+    def __init__(self, exploit: Policy, explore: Policy, name: str) -> None:
+        self.name = name
+        self.exploit = exploit
+        self.explore = explore
+
+    async def navigate(self, now: State, observation: Observation, mask: ActionMask, kit: Kit) -> Decision:
+        """What the one policy or the other takes."""
+        recalled = now.trace.recalled
+        proven = any(hint.posterior >= PROVEN for hint in (*recalled.hints, *recalled.withheld))
+        return for_task(self.exploit if proven else self.explore, now.task.id).decide(observation, mask)
+
+
+async def choose(by: Policy | Navigator, now: State, observation: Observation, mask: ActionMask, kit: Kit) -> Decision:
+    """What a policy or a navigator decides.
+
+    Raises:
+        UsageError: it returned something else than a decision.
+    """
+    if hasattr(by, "navigate"):  # a step's share of time that isinstance of a protocol takes is noticeable
+        decision = await cast(Navigator, by).navigate(now, observation, mask, kit)
+    else:
+        decision = for_task(by, now.task.id).decide(observation, mask)
+    if not isinstance(decision, Decision) or not isinstance(decision.action, Integral):
+        raise UsageError(
+            f"the policy {by.name!r} decided {decision!r:.80}: return navigator.Decision(action), with the place "
+            "of the action in the mask"
+        )
+    return decision
+
+
+def navigator_for(
+    name: str | Policy | Navigator,
+    registry: Registry,
+    observations: ObservationSpec,
+    seed: int = 0,
+    effort: Effort = None,
+    *,
+    learning: bool = False,
+) -> Policy | Navigator:
+    """What a name stands for in a live run: `llm`, or a policy (see `policy_for`); what is no name stands for itself.
+
+    Where a memory is `learning` from the runs, `default` is an `ExploreExploitNavigator`, if no effort is set.
+
+    Raises:
+        UsageError: it stands for none, or has no effort to set.
+    """
+    if isinstance(name, Navigator) or name == LLM:
+        if effort is not None:
+            raise _no_effort(name)
+        if isinstance(name, Navigator):
+            return name
+        from pilotage.agent.routing.llm_navigator import LLMNavigator
+
+        return LLMNavigator(registry, policy_for("rules", registry.actions, observations))
+    policy = policy_for(name, registry.actions, observations, seed, effort)
+    if not learning or effort is not None or not isinstance(name, str) or not name.endswith("default"):
+        return policy
+    explore = policy_for(f"{name.removesuffix('default')}rules", registry.actions, observations, seed)
+    return ExploreExploitNavigator(policy, explore, policy.name)
 
 
 def policy_for(
@@ -28,52 +126,52 @@ def policy_for(
     seed: int = 0,
     effort: Effort = None,
 ) -> Policy:
-    """The policy that a name stands for; a policy stands for itself.
-
-    Args:
-        name: as above.
-        actions: the action list.
-        observations: the features.
-        seed: of a policy that draws.
-        effort: `low`, `medium`, `high` or 0 to 1, for a policy that was trained with an effort input.
+    """The policy that a name stands for; a policy stands for itself. `seed` is of one that draws.
 
     Raises:
         UsageError: it stands for none, or has no effort to set.
     """
-    try:
-        if isinstance(name, str) and name.startswith(exploring.PREFIX):
-            epsilon, base = exploring.parse(name)
-            usual = policy_for(base, actions, observations, seed, effort)
-            return exploring.EpsilonPolicy(usual, epsilon, actions, seed)
-        if isinstance(name, str) and name.endswith(SUFFIX):
-            from pilotage.navigator.policies.load import load_policy
-
-            policy = load_policy(expanded(name), actions, observations, effort)
-            policy.name = policy_label(name, effort)
-            return policy
-        if isinstance(name, str) and name in ("default", "rules") and "steps_taken" not in observations.names:
-            raise _reads_the_run(name)
-        if name == "default":
-            return shipped(actions, observations, effort)
+    if not isinstance(name, str):
         if effort is not None:
-            label = name if isinstance(name, str) else name.name
-            raise UsageError(f"--effort is for a policy trained with --effort-input, not for {label!r}")
-        if not isinstance(name, str):
-            return name
-        if name == "rules":
-            return RulePolicy(actions, observations)
-        if name == "random":
-            return RandomPolicy(actions, seed)
-        if name.startswith("fixed:"):
-            if "steps_taken" not in observations.names:
-                raise _reads_the_run(name)
-            sequence = [entry.strip() for entry in name.removeprefix("fixed:").split(",") if entry.strip()]
-            return FixedPolicy(sequence, actions, observations)
-        if name.endswith(".toml"):
-            return load_rules(expanded(name), actions, observations)
+            raise _no_effort(name)
+        return name
+    try:
+        return _policy_named(name, actions, observations, seed, effort)
     except NavigatorError as error:
         raise UsageError(str(error)) from error
-    if name == "llm":
+
+
+def _policy_named(name: str, actions: ActionSpec, observations: ObservationSpec, seed: int, effort: Effort) -> Policy:
+    if name.startswith(exploring.PREFIX):
+        epsilon, base = exploring.parse(name)
+        usual = policy_for(base, actions, observations, seed, effort)
+        return exploring.EpsilonPolicy(usual, epsilon, actions, seed)
+    if name.endswith(SUFFIX):
+        from pilotage.navigator.policies.load import load_policy
+
+        policy = load_policy(expanded(name), actions, observations, effort)
+        policy.name = policy_label(name, effort)
+        return policy
+    reads_the_run = name in ("default", "rules") or name.startswith("fixed:")
+    if reads_the_run and "steps_taken" not in observations.names:
+        raise UsageError(
+            f"the policy {name!r} reads what the run did so far, which this observation preset leaves out: give a "
+            "--policy that was trained with it, random, or another preset"
+        )
+    if name == "default":
+        return shipped(actions, observations, effort)
+    if effort is not None:
+        raise _no_effort(name)
+    if name == "rules":
+        return RulePolicy(actions, observations)
+    if name == "random":
+        return RandomPolicy(actions, seed)
+    if name.startswith("fixed:"):
+        sequence = [entry.strip() for entry in name.removeprefix("fixed:").split(",") if entry.strip()]
+        return FixedPolicy(sequence, actions, observations)
+    if name.endswith(".toml"):
+        return load_rules(expanded(name), actions, observations)
+    if name == LLM:
         raise UsageError("the policy llm asks the model, so it is for live runs alone: pilotage solve --policy llm")
     raise UsageError(
         f"unknown policy {name!r}; use default, rules, random, llm, a trained policy ({SUFFIX}), a rule file (.toml), "
@@ -81,11 +179,9 @@ def policy_for(
     )
 
 
-def _reads_the_run(name: str) -> UsageError:
-    return UsageError(
-        f"the policy {name!r} reads what the run did so far, which this observation preset leaves out: give a --policy "
-        "that was trained with it, random, or another preset"
-    )
+def _no_effort(name: str | Policy | Navigator) -> UsageError:
+    label = name if isinstance(name, str) else name.name
+    return UsageError(f"--effort is for a policy trained with --effort-input, not for {label!r}")
 
 
 def policy_file(name: str) -> Path | None:

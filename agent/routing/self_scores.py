@@ -64,10 +64,7 @@ def unknown() -> dict[str, float]:
 async def self_scores(state: State, kit: Kit, *, expected: bool) -> dict[str, float]:
     """Named values of `FEATURES` for the newest step. Before any step, or after a silent one, nothing is asked.
 
-    Args:
-        state: the run so far.
-        kit: pays for the call.
-        expected: where the model gives log-probabilities, the expectation of each score instead of its digit.
+    Where the model gives log-probabilities, each may be the expectation of its score instead of its digit.
 
     Raises:
         BudgetExceeded: the budget does not cover one more call.
@@ -93,9 +90,11 @@ def read_scores(text: str) -> tuple[int | None, ...]:
     are unknown, all of them: nobody can tell which one was left out.
     """
     digits = re.sub(r"[\s,;]+", "", text)
-    if re.fullmatch(r"\d{7}", digits):
-        return tuple(_in_range(int(digit)) for digit in digits)
-    return tuple(_labelled(label, text) for label in LABELS)
+    by_place = re.fullmatch(r"\d{7}", digits) is not None
+    labelled = (set(re.findall(_LABELLED.format(label=label), text)) for label in LABELS)
+    numbers = [{digit} for digit in digits] if by_place else labelled
+    scores = [int(number.pop()) if len(number) == 1 else None for number in numbers]
+    return tuple(score if score in (0, 1, 2, 3) else None for score in scores)
 
 
 def expected_scores(reply: Reply) -> list[float] | None:
@@ -103,17 +102,8 @@ def expected_scores(reply: Reply) -> list[float] | None:
     tokens = [token for token in reply.logprobs or () if token.token.strip(" \n,;")]
     if len(tokens) != len(LABELS) or not all(re.fullmatch(r"\s*[0-3][\s,;]*", token.token) for token in tokens):
         return None
-    found = [expected_digit(token, range(4)) for token in tokens]
-    return [UNKNOWN if value is None else value for value in found]
-
-
-def _labelled(label: str, text: str) -> int | None:
-    found = set(re.findall(_LABELLED.format(label=label), text))
-    return _in_range(int(found.pop())) if len(found) == 1 else None
-
-
-def _in_range(score: int) -> int | None:
-    return score if 0 <= score <= 3 else None
+    expected = (expected_digit(token, range(4)) for token in tokens)
+    return [UNKNOWN if value is None else value for value in expected]
 
 
 def expected_digit(token: TokenLogprob, allowed: Collection[int]) -> float | None:

@@ -1,6 +1,6 @@
 """Where tasks come from: `load_tasks("FILE.jsonl")`, `load_tasks("gsm8k:FILE;size=20")`, `load_tasks("gym:FAMILY")`.
 
-source.py says what a source gives and how one is asked for; the sources themselves are jsonl.py, gsm8k.py and gym.py.
+source.py says what a source gives and how one is asked for; the sources themselves are jsonl.py and gym.py.
 """
 
 from __future__ import annotations
@@ -8,9 +8,8 @@ from __future__ import annotations
 from importlib.metadata import entry_points
 
 from pilotage.agent.errors import UsageError
-from pilotage.agent.tasks.gsm8k import GSM8K
 from pilotage.agent.tasks.gym import GYM
-from pilotage.agent.tasks.jsonl import JSONL
+from pilotage.agent.tasks.jsonl import GSM8K, JSONL
 from pilotage.agent.tasks.source import Source, Spec, TaskDefect, TaskSource, did_you_mean, parse_spec
 from pilotage.common.paths import expanded
 
@@ -27,22 +26,14 @@ def load_tasks(spec: str) -> TaskSource:
         UsageError: there is no such source, file, family or option.
         MissingExtra: the source needs an optional dependency.
     """
-    sources = SOURCES | _installed()
+    installed = {entry.name: entry for entry in entry_points(group="pilotage.tasks")}
+    sources = SOURCES | {name: entry.load() for name, entry in installed.items() if name not in SOURCES}
     parsed = parse_spec(spec, sources)
     if parsed.source is None and not expanded(parsed.target).exists() and ":" in parsed.target:
         name = parsed.target.partition(":")[0]
         forms = ", ".join(source.usage for source in sources.values())
         raise UsageError(f"unknown task source {name!r}{did_you_mean(name, sources)}: use {forms}")
     return TaskSource(parsed, sources[parsed.source or JSONL.name])
-
-
-def _installed() -> dict[str, Source]:
-    """Sources of third parties; what is built in keeps its name."""
-    loaded: dict[str, Source] = {}
-    for entry in entry_points(group="pilotage.tasks"):
-        if entry.name not in SOURCES:
-            loaded[entry.name] = entry.load()
-    return loaded
 
 
 __all__ = ["SOURCES", "Source", "Spec", "TaskDefect", "TaskSource", "load_tasks"]

@@ -54,10 +54,7 @@ def grader_for(task: Task, sandbox: Sandbox | None = None) -> Grader | None:
     """The grader named by `task.metadata["grader"]`, else the one of its kind; None if nothing says what is right.
 
     A text to compare with says nothing of an open task's answer: another reply may be as good. It needs a grader.
-
-    Args:
-        task: the task with its hidden part.
-        sandbox: where the hidden tests of `program` tasks run; by default the isolated one of this machine.
+    The hidden tests of `program` tasks run in the sandbox, by default the isolated one of this machine.
 
     Raises:
         TaskError: no grader has the name that the task gives.
@@ -68,12 +65,15 @@ def grader_for(task: Task, sandbox: Sandbox | None = None) -> Grader | None:
 
         return GymGrader()
     if name is not None:
-        return _installed(str(name), task)
+        for entry in entry_points(group=GROUP, name=str(name)):
+            grader: Grader = entry.load()()
+            return grader
+        raise _no_grader(task)
     if task.kind == "program":
         return ProgramGrader(sandbox) if task.metadata.get("tests") else None
     if task.gold is None or task.kind == "open":
         return None
-    return _BY_KIND[task.kind]()
+    return _BY_KIND[task.kind]
 
 
 async def score_of(task: Task, answer: str | None, sandbox: Sandbox | None = None) -> float | None:
@@ -115,90 +115,72 @@ def _no_grader(task: Task) -> TaskError:
     return TaskError(f"task {task.id}: no grader is called {name!r}; leave `grader` out, or install what brings it")
 
 
-def _installed(name: str, task: Task) -> Grader:
-    for entry in entry_points(group=GROUP, name=name):
-        grader: Grader = entry.load()()
-        return grader
-    raise _no_grader(task)
+def grade_number(task: Task, answer: str) -> Grade:
+    """1 if the answer is the expected number, whatever its spelling; whole numbers exactly, others to `TOLERANCE`."""
+    expected, given = parse_number(str(task.gold)), parse_number(answer)
+    if expected is None:
+        raise TaskError(f"task {task.id}: the expected answer {task.gold!r} is not a number")
+    if given is None:
+        return Grade(0.0, f"{answer!r} is not one number")
+    exact = expected.denominator == given.denominator == 1
+    return _verdict(abs(given - expected) <= (0 if exact else abs(expected) * TOLERANCE), answer, task)
 
 
-class NumericGrader:
-    """The answer must be one number, equal to the expected one whatever its spelling."""
-
-    async def grade(self, task: Task, answer: str | None) -> Grade:
-        """1 if both are the same number; whole numbers exactly, others within `TOLERANCE`."""
-        if answer is None:
-            return MISSING
-        expected, given = parse_number(str(task.gold)), parse_number(answer)
-        if expected is None:
-            raise TaskError(f"task {task.id}: the expected answer {task.gold!r} is not a number")
-        if given is None:
-            return Grade(0.0, f"{answer!r} is not one number")
-        exact = expected.denominator == given.denominator == 1
-        allowed = 0 if exact else abs(expected) * TOLERANCE
-        return _verdict(abs(given - expected) <= allowed, answer, task)
+def _grade_choice(task: Task, answer: str) -> Grade:
+    """1 if the answer names the expected choice by letter or full text; one that could mean two choices is a miss."""
+    expected, given = resolve_choice(str(task.gold), task.choices), resolve_choice(answer, task.choices)
+    if expected is None:
+        raise TaskError(f"task {task.id}: the expected answer {task.gold!r} names none of its choices")
+    if given is None:
+        return Grade(0.0, f"{answer!r} names no single choice")
+    return _verdict(given == expected, answer, task)
 
 
-class ChoiceGrader:
-    """The answer must name the expected choice by letter or by its full text."""
-
-    async def grade(self, task: Task, answer: str | None) -> Grade:
-        """1 if it does; an answer that could mean two choices is a miss."""
-        if answer is None:
-            return MISSING
-        expected = resolve_choice(str(task.gold), task.choices)
-        if expected is None:
-            raise TaskError(f"task {task.id}: the expected answer {task.gold!r} names none of its choices")
-        given = resolve_choice(answer, task.choices)
-        if given is None:
-            return Grade(0.0, f"{answer!r} names no single choice")
-        return _verdict(given == expected, answer, task)
+def _grade_text(task: Task, answer: str) -> Grade:
+    """1 if the answer is the expected text, but for case, spacing, and quotes or full stops around it."""
+    return _verdict(normal_form("text", answer) == normal_form("text", str(task.gold)), answer, task)
 
 
-class TextGrader:
-    """The answer must be the expected text, but for case, spacing, and quotes or full stops around it."""
-
-    async def grade(self, task: Task, answer: str | None) -> Grade:
-        """1 if it is."""
-        if answer is None:
-            return MISSING
-        return _verdict(normal_form("text", answer) == normal_form("text", str(task.gold)), answer, task)
+def _grade_grid(task: Task, answer: str) -> Grade:
+    """1 if the answer is the expected grid, cell by cell."""
+    expected, given = parse_grid(task.gold) if isinstance(task.gold, str) else task.gold, parse_grid(answer)
+    return Grade(0.0, "the answer is not a grid") if given is None else _verdict(given == expected, answer, task)
 
 
-class GridGrader:
-    """The answer must be the expected grid, cell by cell."""
+def _verdict(right: bool, answer: str, task: Task) -> Grade:
+    return Grade(1.0, "right") if right else Grade(0.0, f"{answer!r} is not {task.gold!r}")
+
+
+@dataclass(frozen=True)
+class GoldGrader:
+    """Compares an answer with the task's gold."""
+
+    compare: Callable[[Task, str], Grade]
 
     async def grade(self, task: Task, answer: str | None) -> Grade:
-        """1 if it is."""
-        if answer is None:
-            return MISSING
-        expected = parse_grid(task.gold) if isinstance(task.gold, str) else task.gold
-        given = parse_grid(answer)
-        if given is None:
-            return Grade(0.0, "the answer is not a grid")
-        return _verdict(given == expected, answer, task)
+        """What the comparison says; raises TaskError where the gold is none of its kind."""
+        return MISSING if answer is None else self.compare(task, answer)
 
 
+_BY_KIND: dict[Kind, Grader] = {
+    "numeric": GoldGrader(grade_number),
+    "choice": GoldGrader(_grade_choice),
+    "text": GoldGrader(_grade_text),
+    "grid": GoldGrader(_grade_grid),
+}
+
+
+@dataclass(frozen=True)
 class ProgramGrader:
-    """The program must print the expected output for every hidden test, `metadata["tests"]`: {input, output}.
+    """The program must print the expected output for every hidden test, `metadata["tests"]`: {input, output}."""
 
-    Args:
-        sandbox: where they run; by default the isolated one of this machine.
-    """
-
-    def __init__(self, sandbox: Sandbox | None = None) -> None:
-        self._sandbox = sandbox
+    sandbox: Sandbox | None = None
 
     async def grade(self, task: Task, answer: str | None) -> Grade:
-        """1 if it passes them all.
-
-        Raises:
-            SandboxUnavailable: nothing isolates programs here.
-        """
+        """1 if it passes them all; raises SandboxUnavailable where nothing isolates programs."""
         if answer is None:
             return MISSING
-        sandbox = self._sandbox or _default_sandbox()
-        tests = task.metadata["tests"]
+        sandbox, tests = self.sandbox or _default_sandbox(), task.metadata["tests"]
         for number, test in enumerate(tests, start=1):
             execution = await sandbox.run(answer, stdin=str(test["input"]))
             if not execution.ok:
@@ -216,15 +198,3 @@ def _default_sandbox() -> Sandbox:
     if sandbox is None:
         raise SandboxUnavailable(f"program tasks can't be graded here: {detect().reason}")
     return sandbox
-
-
-_BY_KIND: dict[Kind, Callable[[], Grader]] = {
-    "numeric": NumericGrader,
-    "choice": ChoiceGrader,
-    "text": TextGrader,
-    "grid": GridGrader,
-}
-
-
-def _verdict(right: bool, answer: str, task: Task) -> Grade:
-    return Grade(1.0, "right") if right else Grade(0.0, f"{answer!r} is not {task.gold!r}")

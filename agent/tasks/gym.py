@@ -3,16 +3,24 @@
 `size` is the number of tasks in all (20 by default), dealt out to the families in turn, so that any first part of
 them is mixed too. Seeds are spread: reasoning-gym itself makes problem i of seed s from the number s + i, so that its
 neighbouring seeds share nearly all their problems, and a model trained on one would be tested on what it has seen.
+
+Problems are made in a process whose string hashes are fixed, so that a seed means the same everywhere: some families,
+`isomorphic_strings` and `ransom_note` for example, walk through sets of strings, whose order Python draws anew for
+every process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-from pilotage.agent.errors import MissingExtra, UsageError
+from pilotage.agent.errors import MissingExtra, PilotageError, UsageError
 from pilotage.agent.task import Task
-from pilotage.agent.tasks.gym_entries import entries
 from pilotage.agent.tasks.jsonl import PLAIN_NUMBER
 from pilotage.agent.tasks.source import Source, Spec, TaskDefect, did_you_mean
 
@@ -62,10 +70,58 @@ def _generate(names: list[str], spec: Spec) -> Iterator[Task]:
     stop = spec.offset + (spec.size or DEFAULT_SIZE)
     seed = spec.seed or 0
     dealt = (divmod(place, len(names)) for place in range(spec.offset, stop))
-    wanted = [(names[turn], index) for index, turn in dealt]
-    made = entries(wanted, -(-stop // len(names)), seed * _SEED_STRIDE % 2**32)
-    for (name, index), entry in zip(wanted, made, strict=True):
+    places = [(names[turn], index) for index, turn in dealt]
+    made = _entries(places, -(-stop // len(names)), seed * _SEED_STRIDE % 2**32)
+    for (name, index), entry in zip(places, made, strict=True):
         yield _task_from(entry, name, f"{name}-{seed}-{index}")
+
+
+def _entries(places: Sequence[tuple[str, int]], size: int, seed: int) -> Iterator[dict[str, Any]]:
+    """The problems at some places, below `size`, of some families, in that order, as they are made.
+
+    Raises:
+        MissingExtra: reasoning-gym is not installed.
+        PilotageError: a problem could not be made.
+    """
+    root = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    command = [sys.executable, "-P", "-c", "from pilotage.agent.tasks.gym import serve; serve()"]
+    environment = os.environ | {"PYTHONHASHSEED": "0", "PYTHONPATH": path}
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    assert child.stdin is not None and child.stdout is not None
+    try:
+        with child.stdin:
+            pickle.dump((list(places), size, seed), child.stdin)
+        for family, place in places:
+            try:
+                made = pickle.load(child.stdout)
+            except EOFError:
+                raise PilotageError(f"reasoning-gym could not make problem {place} of {family}, see above") from None
+            if isinstance(made, PilotageError):
+                raise made
+            yield made
+    finally:
+        child.kill()
+        child.stdout.close()
+        child.wait()
+
+
+def serve() -> None:
+    """The other side of `_entries`: makes what is asked for on standard input."""
+    places, size, seed = pickle.load(sys.stdin.buffer)
+    out, sys.stdout = sys.stdout.buffer, sys.stderr  # what a family prints must not come between
+    datasets: dict[str, Any] = {}
+    try:
+        for family, place in places:
+            if family not in datasets:
+                datasets[family] = load_gym().create_dataset(family, size=size, seed=seed)
+            pickle.dump(datasets[family][place], out)
+            out.flush()
+    except MissingExtra as error:
+        pickle.dump(error, out)
+        out.flush()
+    except BrokenPipeError:
+        pass  # no more are wanted
 
 
 def _task_from(entry: dict[str, Any], family: str, name: str) -> Task:

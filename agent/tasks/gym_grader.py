@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pilotage.agent.task import Task
-from pilotage.agent.tasks.grading import MISSING, Grade, NumericGrader
+from pilotage.agent.tasks.grading import MISSING, Grade, grade_number
 from pilotage.agent.tasks.gym import load_gym
 
 logger = logging.getLogger("pilotage.tasks")
@@ -44,7 +44,7 @@ class GymGrader:
     """1 if the family's verifier accepts the answer, or if a plain number equals the expected one."""
 
     async def grade(self, task: Task, answer: str | None) -> Grade:
-        """The grade; the verifier's own partial credit is told in the reason.
+        """The grade; the verifier's own partial credit stands in the reason.
 
         Raises:
             MissingExtra: reasoning-gym is not installed.
@@ -52,7 +52,7 @@ class GymGrader:
         if answer is None:
             return MISSING
         if task.kind == "numeric":
-            grade = await NumericGrader().grade(task, answer)
+            grade = grade_number(task, answer)
             if grade.score == 1.0:
                 return grade
         family = str(task.metadata["family"])

@@ -1,10 +1,11 @@
-"""JSON Lines: the project's own task files, one object a line.
+"""JSON Lines: the project's own task files, one object a line, and those of GSM8K.
 
 Fields: `prompt` (or `question`), and as wanted `id`, `kind`, `choices`, `examples` ({input, output}), `gold` (or
 `answer`), `metadata`. Other fields go to the metadata, which graders alone see. Without `kind`, a task with choices is
 `choice`, one with `tests` in its metadata `program`, one whose gold is a number `numeric`, a list of rows `grid`, any
 other gold or worked examples `text`; a bare prompt is what its form says (`pilotage.agent.tasks.kinds`), most often
-`open`.
+`open`. GSM8K's files (Cobbe et al. 2021) have {"question", "answer"}, where the answer ends with `#### 18` or is just
+`18`: only the number after the mark is kept, as the gold; the worked solution before it goes nowhere.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pydantic import ValidationError
 
 from pilotage.agent.answers import parse_grid, resolve_choice
 from pilotage.agent.errors import TaskError, UsageError
-from pilotage.agent.numbers import parse_number
+from pilotage.agent.numbers import parse_number, plain
 from pilotage.agent.task import KINDS, Kind, Task
 from pilotage.agent.tasks.grading import require_grader
 from pilotage.agent.tasks.kinds import infer_kind
@@ -56,7 +57,9 @@ def _tasks_in(path: Path, spec: Spec, build: Build) -> Iterator[Task | TaskDefec
         except TaskError as error:
             yield TaskDefect(str(path), number, str(error))
         except ValidationError as error:
-            yield TaskDefect(str(path), number, _sentence(error))
+            first = error.errors(include_url=False)[0]
+            field = ".".join(map(str, first["loc"])) or "the task"
+            yield TaskDefect(str(path), number, f"{field}: {first['msg'].removeprefix('Value error, ')}")
         else:
             first_lines[task.id] = number
             yield task
@@ -84,18 +87,9 @@ def _object(line: bytes) -> dict[str, Any]:
     return parsed
 
 
-def _sentence(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "the task"
-    return f"{field}: {first['msg'].removeprefix('Value error, ')}"
-
-
+MARK = "####"
 _FIELDS = {"id", "prompt", "question", "kind", "choices", "examples", "gold", "answer", "metadata"}
 PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?", re.ASCII)
-
-
-def _read(spec: Spec) -> Iterator[Task | TaskDefect]:
-    return read_json_lines(spec, task_from)
 
 
 def task_from(record: dict[str, Any], name: str) -> Task:
@@ -155,7 +149,7 @@ def _kind(given: Any, gold: Any, has_choices: bool, metadata: dict[str, Any]) ->
         return "text" if "grader" in metadata else None
     if isinstance(gold, bool):
         return "text"
-    if "####" in str(gold):
+    if MARK in str(gold):
         raise TaskError("this looks like a line of GSM8K: load the file as `gsm8k:FILE`")
     return "numeric" if isinstance(gold, int | float) or PLAIN_NUMBER.fullmatch(str(gold).strip()) else "text"
 
@@ -178,4 +172,17 @@ def _check_gold(task: Task) -> None:
         raise TaskError("the gold of a grid task must be a list of equally long rows of whole numbers")
 
 
-JSONL = Source("jsonl", "FILE.jsonl", _read)
+def _gsm8k_task_from(record: dict[str, Any], name: str) -> Task:
+    question, answer = record.get("question"), record.get("answer")
+    if not isinstance(question, str):
+        raise TaskError("a GSM8K line needs a `question` text")
+    if answer is None:
+        raise TaskError("a GSM8K line needs an `answer`")
+    number = parse_number(str(answer).rpartition(MARK)[2])
+    if number is None:
+        raise TaskError(f"the answer has no number after {MARK}")
+    return Task(id=name, prompt=question, kind="numeric", gold=plain(number))
+
+
+JSONL = Source("jsonl", "FILE.jsonl", lambda spec: read_json_lines(spec, task_from))
+GSM8K = Source("gsm8k", "gsm8k:FILE.jsonl", lambda spec: read_json_lines(spec, _gsm8k_task_from))

@@ -8,9 +8,15 @@ the head of the clause that asks.
 
 from __future__ import annotations
 
+import hashlib
 import re
+from typing import Any
 
-from pilotage.agent.task import Kind
+from pydantic import ValidationError
+
+from pilotage.agent.errors import UsageError
+from pilotage.agent.task import Kind, Task
+from pilotage.common.text import carriable
 
 _NUMBER = r"[$€£¥]?\d[\d,]*(?:\.\d+)?%?"
 _SPOKEN = r"times|plus|minus|divided by|multiplied by|modulo|mod|to the power of|(?:percent )?of"
@@ -71,6 +77,26 @@ _COMMON = frozenset(
     "the a an of and to in is has have had for on at with his her he she it that if there are was were from by each "
     "per they their as be than more will can all".split()
 )
+
+
+def as_task(given: Any) -> Task:
+    """A task as a caller gives it: a `Task`, one as a dictionary, or a bare question, whose id is a hash of its text.
+
+    Raises:
+        UsageError: it is none, or the question is empty.
+    """
+    if isinstance(given, str):
+        text = carriable(given)
+        if not text.strip():
+            raise UsageError("the question is empty: give one with some text")
+        name = "question-" + hashlib.sha256(text.encode()).hexdigest()[:8]
+        return Task(id=name, prompt=text, kind=infer_kind(text), inferred=True)
+    try:
+        return Task.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "task"
+        raise UsageError(f"`task` is no task ({place}: {first['msg']}): give a question as text, or a Task") from None
 
 
 def infer_kind(prompt: str) -> Kind:

@@ -55,13 +55,7 @@ def parse_spec(text: str, sources: Collection[str]) -> Spec:
             shown = value if len(value) <= _DIGITS else f"{value[:_DIGITS]}..."
             raise UsageError(f"the option {key!r} in {text[:200]!r} needs a whole number, not {shown!r}")
         options[key] = int(value)
-    return Spec(
-        source=source or None,
-        target=target.strip(),
-        size=options.get("size"),
-        seed=options.get("seed"),
-        offset=options.get("offset", 0),
-    )
+    return Spec(source or None, target.strip(), **options)
 
 
 _OPTIONS_HELP = ", ".join(f"{option}=N" for option in OPTIONS)
@@ -75,13 +69,7 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
 
 @dataclass(frozen=True)
 class TaskDefect:
-    """An entry that is no usable task; the others are.
-
-    Attributes:
-        file: where it stands.
-        line: line number, from 1.
-        message: what is wrong with it.
-    """
+    """What is wrong with an entry that is no usable task, in a line (from 1) of a file; the others are."""
 
     file: str
     line: int
@@ -107,18 +95,13 @@ class Source:
 
 
 class TaskSource:
-    """The tasks of one specification, read anew at each iteration.
-
-    Attributes:
-        spec: what was asked for.
-        defects: what the latest iteration left out so far.
-    """
+    """The tasks of one specification, read anew at each iteration; `defects` are what the latest left out so far."""
 
     def __init__(self, spec: Spec, source: Source) -> None:
         self.spec = spec
         self.defects: list[TaskDefect] = []
         self._source = source
-        source.read(spec)  # a bad specification is told now, not at the first task
+        source.read(spec)  # a bad specification is an error now, not at the first task
 
     def __iter__(self) -> Iterator[Task]:
         self.defects = []

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
-from pilotage.agent.batch.batch import ResultsFile, solve_all
+from pilotage.agent.batch.batch import solve_all
+from pilotage.agent.batch.results import ResultsFile
 from pilotage.agent.errors import CacheUnusable, ModelUnavailable, PilotageError, UsageError
 from pilotage.agent.models import ModelClient, ResponseCache
 from pilotage.agent.models.scripted import Fault
@@ -125,7 +126,7 @@ async def test_tasks_run_side_by_side():
 async def test_an_unusable_reply_costs_its_task_only():
     model = ScriptedChatModel(lambda messages: "" if " 3 plus" in messages[-1].text else "Answer: 1")
     outcome = await solve_all(ReasoningAgent(model, policy="fixed:reason,answer"), tasks(5))
-    assert [task_id for task_id, _ in outcome.failed] == ["t3"]
+    assert [run.task_id for run in outcome.unsolved] == ["t3"]
     assert len(outcome.runs) == 4
 
 
@@ -167,7 +168,8 @@ async def test_a_task_whose_time_goes_by_while_its_endpoint_fails_says_so(tmp_pa
     agent = ReasoningAgent(client, policy="fixed:reason", sandbox="none", budget=Budget(max_seconds=3))
     outcome = await solve_all(agent, tasks(3))
     assert len(outcome.runs) == 2
-    ((id, why),) = outcome.failed
+    (unsolved,) = outcome.unsolved
+    id, why = unsolved.task_id, unsolved.error
     assert id == "t1" and "3 seconds is used up" in why and "the script drops the connection" in why
 
 
@@ -287,7 +289,7 @@ async def test_one_bad_task_stops_no_other(tmp_path, caplog):
     with ResultsFile(tmp_path / "r.jsonl", resume=False, settings={}) as results:
         async with Deep(ScriptedChatModel(lambda _: "Answer: 0"), policy="fixed:reason", sandbox="none") as agent:
             outcome = await solve_all(agent, asked, results=results)
-    assert len(outcome.runs) == 2 and [id for id, _ in outcome.failed] == ["t1"]
+    assert len(outcome.runs) == 2 and [run.task_id for run in outcome.unsolved] == ["t1"]
     lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
     assert {line["task_id"]: line.get("error") for line in lines} == {
         "t0": None,

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task, load_tasks
-from pilotage.agent.batch.batch import ResultsFile, solve_all
-from pilotage.agent.batch.continual import solve_continually
+from pilotage.agent.batch.batch import solve_all
+from pilotage.agent.batch.results import ResultsFile
 from pilotage.agent.errors import UsageError
 from tests.agent.states import row
 
@@ -24,7 +24,7 @@ async def each(agent, tasks, **more):
 
 
 async def together(agent, tasks, **more):
-    return await solve_continually(agent, tasks, every=2, **more)
+    return await solve_all(agent, tasks, every=2, **more)
 
 
 @pytest.fixture(params=[each, together])
@@ -59,7 +59,7 @@ async def test_what_is_no_task_is_one_sentence(given):
 @pytest.mark.parametrize("every", [0, -1])
 async def test_batches_of_none_are_refused(every):
     with pytest.raises(UsageError, match="at least 1"):
-        await solve_continually(fresh(), [TWO], every=every)
+        await solve_all(fresh(), [TWO], every=every)
 
 
 async def test_kept_answers_are_graded_by_the_tasks_as_they_are_now(tmp_path, way):

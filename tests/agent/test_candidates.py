@@ -1,4 +1,4 @@
-from pilotage.agent.candidates import candidates
+from pilotage.agent.state import candidates
 from pilotage.agent.task import Task
 from pilotage.agent.trace import Evidence
 from tests.agent.states import step

@@ -122,7 +122,7 @@ async def test_a_file_of_a_graph_with_other_nodes_goes_on_or_begins_anew(monkeyp
     with monkeypatch.context() as older:  # an observation used to be a node of its own, whatever it cost
         older.setattr(Observer, "asks", True)
         async with fresh(tmp_path) as agent:
-            graph, start, config = await agent._start(Task(id="t", prompt="6*7"), "a", {}, None)
+            _, graph, start, config = await agent._start(Task(id="t", prompt="6*7"), "a", None, {})
             await graph.ainvoke(start, config, interrupt_before=[before])
     async with fresh(tmp_path) as agent:
         run = await agent.asolve(Task(id="t", prompt="6*7"), thread_id="a")

@@ -12,7 +12,8 @@ import time
 import pytest
 
 from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
-from pilotage.agent.batch.continual import memory_copy, shuffled, solve_continually
+from pilotage.agent.batch.batch import solve_all
+from pilotage.agent.batch.orders import memory_copy, shuffled
 from pilotage.agent.batch.results import ResultsFile
 from pilotage.agent.errors import ModelUnavailable, UsageError
 from pilotage.agent.models import ModelClient
@@ -68,7 +69,7 @@ async def run_in_batches(tmp_path, name, *, every=4, concurrency=1, n=12, **opti
         ResultsFile(tmp_path / f"{name}.jsonl", resume=True, settings={}) as results,
     ):
         async with agent_over(store, **options) as agent:
-            await solve_continually(agent, tasks(n), every=every, concurrency=concurrency, results=results)
+            await solve_all(agent, tasks(n), every=every, concurrency=concurrency, results=results)
         return essence(results.done.values(), store), contents(store)
 
 
@@ -101,7 +102,7 @@ async def test_what_learning_cost_is_in_the_line(tmp_path):
         ResultsFile(tmp_path / "r.jsonl", resume=False, settings={}) as results,
     ):
         async with ReasoningAgent(ModelClient(model), memory=store, policy=POLICY) as agent:
-            outcome = await solve_continually(agent, tasks(4), every=2, results=results)
+            outcome = await solve_all(agent, tasks(4), every=2, results=results)
         assert sum(run.usage.llm_calls for run in outcome.runs) == model.counted.llm_calls
         assert sum(line["usage"]["completion_tokens"] for line in results.done.values()) == (
             model.counted.completion_tokens
@@ -123,7 +124,7 @@ async def test_an_endpoint_that_fails_in_a_batch_leaves_memory_and_file_at_the_b
         client = ModelClient(ScriptedChatModel(failing), retry=RetryPolicy(retries=0))
         async with ReasoningAgent(client, memory=store, policy=POLICY) as agent:
             with pytest.raises(ModelUnavailable):
-                await solve_continually(agent, tasks(12), every=4, results=results)
+                await solve_all(agent, tasks(12), every=4, results=results)
         assert set(results.done) == {"t0", "t1", "t2", "t3"}
     resumed = await run_in_batches(tmp_path, "m")
     assert resumed == await run_in_batches(tmp_path, "whole")
@@ -144,7 +145,7 @@ async def test_a_batch_cut_short_between_memory_and_file_is_undone_and_solved_ag
     ):
         async with agent_over(store) as agent:
             with pytest.raises(KeyboardInterrupt):
-                await solve_continually(agent, tasks(12), every=4, results=results)
+                await solve_all(agent, tasks(12), every=4, results=results)
         assert any(event.cause == "t5" for event in store.events(limit=1000))
     assert await run_in_batches(tmp_path, "m") == await run_in_batches(tmp_path, "whole")
 
@@ -179,13 +180,13 @@ async def test_an_unusable_reply_keeps_its_cost_and_its_batch(tmp_path):
         ResultsFile(tmp_path / "m.jsonl", resume=False, settings={}) as results,
     ):
         async with agent_over(store, silent) as agent:
-            outcome = await solve_continually(agent, tasks(4), every=2, results=results)
+            outcome = await solve_all(agent, tasks(4), every=2, results=results)
         line = results.done["t1"]
         assert "empty text" in line["error"]
         assert (line["answer"], line["score"], line["learned"]) == (None, 0.0, [])
         assert line["route"] == ["program"]
         assert line["usage"]["llm_calls"] == 3  # the program, and the check with its one retry
-        assert [task_id for task_id, _ in outcome.failed] == ["t1"]
+        assert [run.task_id for run in outcome.unsolved] == ["t1"]
         assert len(outcome.runs) == 3
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
-from pilotage.agent.learning.credit import follows, in_control_group, judge, program_marks, word_marks
+from pilotage.agent.graph.advance import in_control_group
+from pilotage.agent.learning.credit import follows, judge, program_marks, word_marks
 from pilotage.agent.trace import Evidence, Hint, Recalled
 from pilotage.memory import Concept, ConceptDraft, ConceptStore
 from pilotage.memory.concept import Outcomes

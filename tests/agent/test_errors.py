@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 from pilotage.agent import errors
-from pilotage.agent.graph.build import UnusableRun
+from pilotage.agent.run import UnusableRun
 from pilotage.agent.trace import Step, Trace
 
 MADE = [

@@ -22,7 +22,8 @@ from pydantic import BaseModel
 from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
 from pilotage.agent.errors import ModelUnavailable, PilotageError, UsageError
 from pilotage.agent.graph.build import build_graph
-from pilotage.agent.graph.run_state import NO_ANSWER, trace_of
+from pilotage.agent.graph.messages import NO_ANSWER
+from pilotage.agent.graph.run_state import trace_of
 from pilotage.agent.models import ModelClient
 from pilotage.agent.models.scripted import Fault
 

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.agent import Task
-from pilotage.agent.components import Components
 from pilotage.agent.tasks.jsonl import task_from
-from pilotage.agent.tasks.kinds import infer_kind
+from pilotage.agent.tasks.kinds import as_task, infer_kind
 
 NUMERIC = [
     "6*7",
@@ -128,7 +127,7 @@ def test_what_a_task_shows_of_its_answer_tells_its_kind():
 
 
 def test_a_bare_question_says_that_its_kind_was_inferred():
-    assert (Components.question("6*7").kind, Components.question("6*7").inferred) == ("numeric", True)
+    assert (as_task("6*7").kind, as_task("6*7").inferred) == ("numeric", True)
 
 
 @given(st.text(alphabet="0123456789 +-*/=?.,:\n\"'$%howmanyuchatis", max_size=300))

@@ -11,9 +11,8 @@ from pilotage.agent.blocks import Registry
 from pilotage.agent.errors import UsageError
 from pilotage.agent.models import Capabilities, ModelClient
 from pilotage.agent.routing.llm_navigator import LLMNavigator, grammar, parse
-from pilotage.agent.routing.navigators import Navigator, navigator_for
 from pilotage.agent.routing.observation import free_spec
-from pilotage.agent.routing.policies import policy_for
+from pilotage.agent.routing.policies import Navigator, navigator_for, policy_for
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.policy import Decision
 from pilotage.navigator.policies.policy_file import Header

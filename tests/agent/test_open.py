@@ -4,10 +4,10 @@ import pytest
 
 from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel, Task
 from pilotage.agent.blocks import installed
-from pilotage.agent.candidates import candidates
 from pilotage.agent.models import ModelClient
 from pilotage.agent.routing.observation import KINDS_TOLD, free_spec
 from pilotage.agent.routing.policies import policy_for
+from pilotage.agent.state import candidates
 from pilotage.agent.task import KINDS
 from pilotage.agent.tasks.grading import grader_for
 from pilotage.memory import ConceptStore

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
-from pilotage.agent.batch.batch import ResultsFile, solve_all
-from pilotage.agent.batch.continual import solve_continually
-from pilotage.agent.batch.results import regrade
+from pilotage.agent.batch.batch import solve_all
+from pilotage.agent.batch.results import ResultsFile, regrade
 from pilotage.agent.errors import UsageError
 from pilotage.memory import ConceptStore
 from tests.agent.states import row
@@ -184,7 +183,7 @@ async def test_batches_that_memory_has_learnt_from_cannot_be_changed_afterwards(
     async def solve(tasks):
         with ResultsFile(path, resume=True, settings={}) as results:
             async with agent_of(memory=store) as agent:
-                await solve_continually(agent, tasks, every=2, results=results)
+                await solve_all(agent, tasks, every=2, results=results)
 
     with ConceptStore.temporary() as store:
         await solve(given)

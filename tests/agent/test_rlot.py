@@ -9,7 +9,7 @@ from pilotage.agent import ReasoningAgent, ScriptedChatModel
 from pilotage.agent.banks.meta import meta_of, prompt_hash
 from pilotage.agent.banks.plan import parse_plan
 from pilotage.agent.blocks import Registry
-from pilotage.agent.routing.rlot import rlot_registry
+from pilotage.agent.routing.observation import registry_for
 from pilotage.agent.settings import settings_from
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.policies.load import load_policy
@@ -41,7 +41,7 @@ def test_the_preset_has_the_papers_actions_and_five_blocks_a_run():
 
 
 def test_reflecting_is_not_legal_first(task):
-    registry = rlot_registry()
+    registry = registry_for("rlot")
     legal = dict(zip(registry.actions.names, registry.mask(state_of(task)).tolist(), strict=True))
     assert legal == {"reason": True, "decompose": True, "debate": True, "reflect": False, "answer": True}
     assert registry.mask(state_of(task, step("reason", "42")))[registry.actions.index("reflect")]
@@ -54,7 +54,7 @@ def test_a_run_may_be_longer_or_shorter_where_somebody_says_so():
 
 
 def test_the_plan_of_the_preset_is_within_its_actions_and_asks_nothing_hidden_by_them():
-    ways = parse_plan("rlot", rlot_registry().actions, 5)
+    ways = parse_plan("rlot", registry_for("rlot").actions, 5)
     assert len(ways) == 10 and not any(way.condition for way in ways)
 
 

@@ -6,9 +6,8 @@ import pytest
 
 from pilotage.agent.blocks import installed
 from pilotage.agent.errors import UsageError
-from pilotage.agent.routing.navigators import ExploreExploitNavigator
 from pilotage.agent.routing.observation import PRESETS, Observer, spec_for
-from pilotage.agent.routing.policies import policy_for
+from pilotage.agent.routing.policies import ExploreExploitNavigator, policy_for
 from pilotage.agent.task import KINDS, Example, Task
 from pilotage.navigator import Bank, EpsilonPolicy, NavigatorError
 from pilotage.navigator.evaluation import Protocol, evaluate

@@ -61,7 +61,7 @@ class StudyOptions:
         from pilotage.agent.banks.collect import Study
         from pilotage.agent.banks.explore import DEFAULT_MIX, parse_mix
         from pilotage.agent.banks.plan import parse_plan
-        from pilotage.agent.routing.rlot import MAX_BLOCKS, PRESET
+        from pilotage.agent.routing.observation import MAX_BLOCKS, PRESET
 
         papers = components.observer.preset == PRESET
         depth = self.max_depth or (MAX_BLOCKS if papers else Study.max_depth)

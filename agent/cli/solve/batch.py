@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from pilotage.agent.batch.batch import ResultsFile, solve_all
-from pilotage.agent.batch.continual import memory_copy, shuffled, solve_continually
-from pilotage.agent.batch.results import key, regrade
+from pilotage.agent.batch.batch import solve_all
+from pilotage.agent.batch.orders import memory_copy, shuffled
+from pilotage.agent.batch.results import ResultsFile, key, regrade
 from pilotage.agent.batch.summary import Figures
 from pilotage.agent.cli.assembly import assemble, memory_place, model_of
 from pilotage.agent.cli.terminal import interruptible, plain, print_json_line, progress, screen
@@ -154,16 +152,14 @@ class Batch:
                 update(advance=1, right="" if accuracy is None else f"{100 * accuracy:.0f}% right")
                 self._tell(run, line)
 
-            run_all: Callable[..., Awaitable[Any]] = solve_all
-            if self.settings.learn_every and self.settings.learn:
-                run_all = partial(solve_continually, every=self.settings.learn_every)
-
             common: dict[str, Any] = {"concurrency": self.settings.concurrency, "results": self.results}
             common |= {"order": self.order, "graded": True}  # before the model was loaded
+            if self.settings.learn_every and self.settings.learn:
+                common["every"] = self.settings.learn_every
 
             async def everything() -> None:
                 async with agent:
-                    await run_all(agent, self.tasks, on_done=on_done, keep=False, **common)
+                    await solve_all(agent, self.tasks, on_done=on_done, keep=False, **common)
 
             try:
                 with interruptible(lambda: f"interrupted; {self.kept}"):

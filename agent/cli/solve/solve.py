@@ -192,12 +192,12 @@ def _text(file: IO[bytes], where: str) -> str:
 
 
 def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: str | None, as_json: bool) -> None:
-    from pilotage.agent.batch.batch import ResultsFile
+    from pilotage.agent.batch.results import ResultsFile
     from pilotage.agent.cli.assembly import assemble
     from pilotage.agent.cli.solve.show import Show
-    from pilotage.agent.components import Components
+    from pilotage.agent.tasks.kinds import as_task
 
-    task = Components.question(question)
+    task = as_task(question)
     left = "nothing of this run is kept (--thread NAME keeps a run, to go on with)"
     if thread is not None:
         left = f"what thread {thread} has finished is kept, and the same command goes on from there"
