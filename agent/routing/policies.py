@@ -1,4 +1,4 @@
-"""Policies by name: `default`, `rules`, `random`, `fixed:plan,program,answer`, a rule file, or a trained policy's file.
+"""Policies by name: `default`, `rules`, `one-bit`, `random`, `fixed:plan,program,answer`, a rule file, or a trained policy's file.
 
 `epsilon=0.1:` before any of them explores with a known share of the decisions.
 """
@@ -11,6 +11,8 @@ from pilotage.agent.errors import UsageError
 from pilotage.common.paths import expanded
 from pilotage.navigator.errors import NavigatorError
 from pilotage.navigator.policies import epsilon as exploring
+from pilotage.navigator.policies.one_bit import NAME as ONE_BIT
+from pilotage.navigator.policies.one_bit import one_bit
 from pilotage.navigator.policies.policy import FixedPolicy, Policy, RandomPolicy
 from pilotage.navigator.policies.policy_file import SUFFIX
 from pilotage.navigator.policies.pretrained import shipped
@@ -46,12 +48,12 @@ def policy_for(
             usual = policy_for(base, actions, observations, seed, effort)
             return exploring.EpsilonPolicy(usual, epsilon, actions, seed)
         if isinstance(name, str) and name.endswith(SUFFIX):
-            from pilotage.navigator.policies.load import load_policy
+            from pilotage.navigator.policies.load import among, read
 
-            policy = load_policy(expanded(name), actions, observations, effort)
-            policy.name = policy_label(name, effort)
-            return policy
-        if isinstance(name, str) and name in ("default", "rules") and "steps_taken" not in observations.names:
+            trained = read(expanded(name), effort)
+            trained.name = policy_label(name, effort)
+            return among(trained, trained.header, actions, observations)
+        if isinstance(name, str) and name in ("default", "rules", ONE_BIT) and "steps_taken" not in observations.names:
             raise _reads_the_run(name)
         if name == "default":
             return shipped(actions, observations, effort)
@@ -62,6 +64,8 @@ def policy_for(
             return name
         if name == "rules":
             return RulePolicy(actions, observations)
+        if name == ONE_BIT:
+            return one_bit(actions, observations)
         if name == "random":
             return RandomPolicy(actions, seed)
         if name.startswith("fixed:"):
@@ -76,7 +80,7 @@ def policy_for(
     if name == "llm":
         raise UsageError("the policy llm asks the model, so it is for live runs alone: pilotage solve --policy llm")
     raise UsageError(
-        f"unknown policy {name!r}; use default, rules, random, llm, a trained policy ({SUFFIX}), a rule file (.toml), "
+        f"unknown policy {name!r}; use default, rules, one-bit, random, llm, a trained policy ({SUFFIX}), a rule file (.toml), "
         f"or fixed:<block>,<block>,... with blocks from {', '.join(actions.names)}; epsilon=0.1: before it explores"
     )
 
