@@ -167,8 +167,7 @@ class Collector:
     async def _follow(self, way: Way, spot: RecordedState, recorder: Recorder, sample: int) -> None:
         actions = self.stepwise.components.registry.actions
         for place, block in enumerate(way.blocks):
-            last = place == len(way.blocks) - 1
-            if not spot.moment.mask[actions.index(block)] or (last and not way.holds(spot.moment)):
+            if not spot.moment.mask[actions.index(block)] or not way.holds(place, spot.moment):
                 return
             spot = await recorder.child(spot, block, sample)
 

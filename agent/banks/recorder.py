@@ -30,6 +30,11 @@ def root_node(task: Task, now: ObservedState, ending: StopOutcome) -> Node:
     recalled = now.state.trace.recalled
     if recalled != Recalled():
         extras["recalled"] = recalled.model_dump(mode="json", exclude_defaults=True)
+    if ending.logprobs:  # how sure the model is of a direct answer
+        extras["answer_logprobs"] = [
+            [token.token, round(token.logprob, 4), [[text, round(logprob, 4)] for text, logprob in token.top]]
+            for token in ending.logprobs
+        ]
     return _node(ROOT, None, 0, now, ending, None, extras, now.state.trace.charges)
 
 

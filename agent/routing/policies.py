@@ -1,4 +1,4 @@
-"""Policies by name: `default`, `rules`, `one-bit`, `random`, `fixed:plan,program,answer`, a rule file, or a trained policy's file.
+"""Policies by name: `default`, `rules`, `one-bit`, `random`, `fixed:plan,program,answer`, a rule file or a policy file.
 
 `epsilon=0.1:` before any of them explores with a known share of the decisions.
 """
@@ -80,8 +80,9 @@ def policy_for(
     if name == "llm":
         raise UsageError("the policy llm asks the model, so it is for live runs alone: pilotage solve --policy llm")
     raise UsageError(
-        f"unknown policy {name!r}; use default, rules, one-bit, random, llm, a trained policy ({SUFFIX}), a rule file (.toml), "
-        f"or fixed:<block>,<block>,... with blocks from {', '.join(actions.names)}; epsilon=0.1: before it explores"
+        f"unknown policy {name!r}; use default, rules, one-bit, random, llm, a trained policy ({SUFFIX}), a rule file "
+        f"(.toml), or fixed:<block>,<block>,... with blocks from {', '.join(actions.names)}; epsilon=0.1: before it "
+        "explores"
     )
 
 

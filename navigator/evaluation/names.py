@@ -43,9 +43,9 @@ FREQUENCY_MATCHED = "random-matched"
 PAPERS = "rlot"
 """Trained as RL of Thoughts trains; `pilotage train --preset rlot`."""
 KNOWN = (
-    "default", "rules", "one-bit", "random", f"{FREQUENCY_MATCHED}:<policy>", "always:<block>", "fixed:<block>,<block>,...",
-    "best-fixed", "best-fixed-per-family", "nearest", "linear", *ALGORITHMS, "rlot", "oracle",
-    f"a policy file ({SUFFIX})", f"{exploring.PREFIX}0.1:<policy>",
+    "default", "rules", "one-bit", "random", f"{FREQUENCY_MATCHED}:<policy>", "always:<block>",
+    "fixed:<block>,<block>,...", "best-fixed", "best-fixed-per-family", "nearest", "linear", *ALGORITHMS,
+    "rlot", "oracle", f"a policy file ({SUFFIX})", f"{exploring.PREFIX}0.1:<policy>",
 )  # fmt: skip
 STANDARD = (
     "always:reason", "always:program", "best-fixed", "best-fixed-per-family", "rules", "one-bit", "linear",

@@ -76,8 +76,8 @@ def require_part(actions: tuple[ActionSpec, ActionSpec], observations: tuple[Obs
     gone = [name for name in known.names if name not in used.names]
     if gone or known.terminal != used.terminal:
         raise SpecMismatch(
-            f"the policy was trained for the actions {', '.join(known.names)}, ending with {known.terminal}; in use are "
-            f"{', '.join(used.names)}, ending with {used.terminal}: use the same blocks, or train anew"
+            f"the policy was trained for the actions {', '.join(known.names)}, ending with {known.terminal}; in use "
+            f"are {', '.join(used.names)}, ending with {used.terminal}: use the same blocks, or train anew"
         )
     bounds = {feature.name: (feature.low, feature.high) for feature in shown.features}
     missing = [feature.name for feature in seen.features if bounds.get(feature.name) != (feature.low, feature.high)]

@@ -43,7 +43,7 @@ class StudyOptions:
     plan: Annotated[
         str | None,
         typer.Option(
-            help="Nodes of every task: small, standard, wide, rlot, none, or 'program; program/verify; ...'. "
+            help="Nodes of every task: small, standard, wide, draws, rlot, none, or 'program; program/verify; ...'. "
             "(default: standard; with --preset rlot: rlot)"
         ),
     ] = None
