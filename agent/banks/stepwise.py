@@ -201,7 +201,7 @@ class LogprobKit(Kit):
     async def send(self, *messages: Any, **options: Any) -> Reply:
         """As `Kit.send`, with alternatives."""
         reply = await super().send(*messages, **{**options, "top_logprobs": self.ALTERNATIVES})
-        self.logprobs = self.logprobs or tuple(reply.logprobs[: self.TOKENS])
+        self.logprobs = self.logprobs or tuple((reply.logprobs or ())[: self.TOKENS])
         return reply
 
 
