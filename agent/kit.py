@@ -89,7 +89,9 @@ class Kit:
         turns: Sequence[Turn] = (),
         independent: bool = False,
         continuing: bool = False,
+        temperature: float = 0.0,
         grammar: str | None = None,
+        sample: int = 0,
     ) -> Reply:
         """Asks the model to go on from the run so far; attempts that came to nothing are left out of it.
 
@@ -100,13 +102,15 @@ class Kit:
             turns: exchanges of the block at work, which the run does not hold yet.
             independent: leave out every attempt so far, those that reached an answer too.
             continuing: go on with, or repair, what the last step wrote, though it reached no answer.
+            temperature: 0 decodes greedily.
             grammar: GBNF grammar for the reply, where the backend has grammars.
+            sample: number of the repeat, for temperature above 0.
 
         Raises:
             BudgetExceeded: the call does not fit the budget, or ran past its time limit and was cancelled.
         """
         messages = conversation(state, instruction, turns, independent=independent, continuing=continuing)
-        return await self.send(messages, max_tokens=max_tokens, grammar=grammar)
+        return await self.send(messages, max_tokens=max_tokens, temperature=temperature, grammar=grammar, sample=sample)
 
     async def send(
         self,

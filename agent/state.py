@@ -42,6 +42,12 @@ class Candidate:
         return any(step.evidence.program == "ok" for step in self.steps)
 
     @property
+    def programs(self) -> int:
+        """How many of its routes were programs that ran."""
+        own = (step for place, step in enumerate(self.steps) if place == 0 or step.independent)
+        return sum(step.evidence.program == "ok" for step in own)
+
+    @property
     def mean_logprob(self) -> float:
         """Best mean token log-probability among its steps; minus infinity where no model gave any."""
         return max((s.mean_logprob for s in self.steps if s.mean_logprob is not None), default=float("-inf"))

@@ -157,8 +157,7 @@ class Collector:
     async def _follow(self, way: Way, here: RecordedState, recorder: Recorder, sample: int) -> None:
         actions = self.stepwise.components.registry.actions
         for place, block in enumerate(way.blocks):
-            last = place == len(way.blocks) - 1
-            if not here.observed.mask[actions.index(block)] or (last and not way.holds(here.observed)):
+            if not here.observed.mask[actions.index(block)] or not way.holds(place, here.observed):
                 return
             here = await recorder.child(here, block, sample)
 

@@ -4,10 +4,10 @@ A plan is a list of ways from the root, in the order in which they are recorded:
 
     program; reason; program/verify; program/reflect?failed; plan/program
 
-Behind a `?` stands when an entry is worth its cost: `failed` (the step before reached no answer), `answered` (it did),
-`disagrees` (a check reached another answer). Conditions see public evidence of their own way only. What is recorded
-shows in a replay as what may be done next, so anything else, the score above all, would reach a policy by the
-mask.
+Behind a `?` stands when a block is worth its cost: `failed` (the step before reached no answer), `answered` (it did),
+`disagrees` (a check reached another answer), `unsettled` (no two routes agree). Conditions see public evidence of their
+own way only. What is recorded shows in a replay as what may be done next, so anything else, the score above all, would
+reach a policy by the mask.
 
 Routes are fresh (`pilotage.agent.prompting`): behind another attempt, reason, program, decompose, debate and a
 check by program ask what they asked at the root, so such nodes cost nothing: the response cache has the reply. Hence
@@ -50,30 +50,41 @@ RLOT = (
 """For the preset `rlot`: nine nodes, a tenth where a limit cut the reasoning. It has no conditions, since the seven
 scores do not show what these read; only what is legal differs from task to task, as it does in use."""
 
-NAMED = {"standard": STANDARD, "small": SMALL, "wide": WIDE, "rlot": RLOT, "none": ""}
+DRAWS = (
+    "program; reason; program/reason; reason/program; "
+    "program/sample?answered; program/sample?answered/sample; program/sample?answered/reason; "
+    "program/sample?answered/sample/reason; reason/sample; reason/sample/sample?unsettled; "
+    "program/reason/sample?unsettled; program/reason/sample?unsettled/sample?unsettled"
+)
+"""How far draws agree: program and reason from the task alone, two more programs where one answered, one more reason, a
+third where the two disagree. About six paid calls a task."""
+
+NAMED = {"draws": DRAWS, "standard": STANDARD, "small": SMALL, "wide": WIDE, "rlot": RLOT, "none": ""}
 
 
 def _of_last_step(holds: Callable[[Step], bool]) -> Callable[[ObservedState], bool]:
     return lambda now: now.state.last is not None and holds(now.state.last)
 
 
-CONDITIONS = {
+CONDITIONS: dict[str, Callable[[ObservedState], bool]] = {
     "failed": _of_last_step(lambda step: step.candidate is None),
     "answered": _of_last_step(lambda step: step.candidate is not None),
     "disagrees": _of_last_step(lambda step: step.evidence.verdict == "disagrees"),
+    "unsettled": lambda now: now.state.leader is None or now.state.leader.routes < 2,
 }
 
 
 @dataclass(frozen=True)
 class Way:
-    """One entry of a plan: blocks from the root, and the condition under which the last of them is run."""
+    """One entry of a plan: blocks from the root, and for each the condition under which it is run, "" for none."""
 
     blocks: tuple[str, ...]
-    condition: str = ""
+    conditions: tuple[str, ...]
 
-    def holds(self, before_last: ObservedState) -> bool:
-        """Whether the last block is worth its cost, by what is known before it."""
-        return not self.condition or CONDITIONS[self.condition](before_last)
+    def holds(self, place: int, before: ObservedState) -> bool:
+        """Whether the block at a place is worth its cost, by what is known before it."""
+        condition = self.conditions[place]
+        return not condition or CONDITIONS[condition](before)
 
 
 def parse_plan(text: str, actions: ActionSpec, max_depth: int) -> tuple[Way, ...]:
@@ -88,18 +99,21 @@ def parse_plan(text: str, actions: ActionSpec, max_depth: int) -> tuple[Way, ...
     for entry in (part.strip() for part in NAMED.get(text.strip(), text).split(";")):
         if not entry or entry == "r":
             continue
-        path, _, condition = entry.partition("?")
-        blocks = tuple(block.strip() for block in path.removeprefix("r/").split("/"))
-        for block in blocks:
-            if block not in actions.names or block == actions.terminal:
-                known = ", ".join(name for name in actions.names if name != actions.terminal)
-                raise UsageError(
-                    f"the plan's entry {entry!r} names no block {block!r}; use {', '.join(NAMED)}, or blocks from "
-                    f"{known} (what answering gives is recorded at every node)"
-                )
-        if condition and condition not in CONDITIONS:
-            raise UsageError(f"the plan's entry {entry!r} has no condition {condition!r}; use {', '.join(CONDITIONS)}")
-        way = Way(blocks, condition)
-        if len(blocks) <= max_depth and way not in ways:
+        parts = [part.partition("?") for part in entry.removeprefix("r/").split("/")]
+        way = Way(tuple(block.strip() for block, _, _ in parts), tuple(given.strip() for _, _, given in parts))
+        _require_known(way, entry, actions)
+        if len(way.blocks) <= max_depth and way not in ways:
             ways.append(way)
     return tuple(ways)
+
+
+def _require_known(way: Way, entry: str, actions: ActionSpec) -> None:
+    for block, condition in zip(way.blocks, way.conditions, strict=True):
+        if block not in actions.names or block == actions.terminal:
+            known = ", ".join(name for name in actions.names if name != actions.terminal)
+            raise UsageError(
+                f"the plan's entry {entry!r} names no block {block!r}; use {', '.join(NAMED)}, or blocks from "
+                f"{known} (what answering gives is recorded at every node)"
+            )
+        if condition and condition not in CONDITIONS:
+            raise UsageError(f"the plan's entry {entry!r} has no condition {condition!r}; use {', '.join(CONDITIONS)}")

@@ -44,6 +44,11 @@ def node_of(
         extras = {"prompt": fingerprint(task), SHOWS: shown(task)}
         if trace.recalled != Recalled():
             extras["recalled"] = trace.recalled.model_dump(mode="json", exclude_defaults=True)
+        if outcome.logprobs:  # how sure the model is of a direct answer
+            extras["answer_logprobs"] = [
+                [token.token, round(token.logprob, 4), [[text, round(logprob, 4)] for text, logprob in token.top]]
+                for token in outcome.logprobs
+            ]
         nothing = dict.fromkeys(("parent", "action", "candidate"))
         reached_by: dict[str, Any] = {"id": ROOT, "evidence": {}, "text": "", **nothing}
     else:

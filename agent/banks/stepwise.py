@@ -16,7 +16,7 @@ from pilotage.agent.components import Components
 from pilotage.agent.errors import BadReply, ModelUnavailable, UsageError
 from pilotage.agent.graph.advance import abilities, charged, extended, kit_for, observe, remember, run_block
 from pilotage.agent.kit import Kit
-from pilotage.agent.models.reply import Reply
+from pilotage.agent.models.reply import Reply, TokenLogprob
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import grader_for
@@ -53,12 +53,22 @@ class ObservedState:
 
 @dataclass(frozen=True)
 class StopOutcome:
-    """What stopping gives: the answer, its score in [0, 1], what the answer block cost and noted."""
+    """What stopping gives.
+
+    Attributes:
+        answer: the answer.
+        score: in [0, 1].
+        usage: what the answer block cost.
+        note: what it noted.
+        logprobs: of the tokens of its reply, the first ones, each with its likeliest alternatives; empty where the
+            model was not asked, or gives none.
+    """
 
     answer: str | None
     score: float
     usage: Usage = Usage()
     note: str | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 class Stepwise:
@@ -129,13 +139,14 @@ class Stepwise:
         grader = grader_for(task, self.components.sandbox)
         if grader is None:
             raise UsageError(f"task {task.id} has no gold answer, so stopping has no score; leave it out")
-        kit = kit_for(self.components, now.state)
+        kit = kit_for(self.components, now.state, make=LogprobKit)
+        assert isinstance(kit, LogprobKit)
         registry = self.components.registry
         ran = await _or_unusable(run_block(registry[registry.actions.terminal], now.state, kit))
         if isinstance(ran, BadReply):
             return StopOutcome(None, 0.0, kit.usage, str(ran))
         grade = await grader.grade(task, ran.step.candidate)
-        return StopOutcome(ran.step.candidate, grade.score, ran.step.usage, ran.step.evidence.note)
+        return StopOutcome(ran.step.candidate, grade.score, ran.step.usage, ran.step.evidence.note, kit.logprobs)
 
     async def _observed(self, state: State, usage: Usage, stopped_by: str | None) -> ObservedState:
         observer = self.components.observer
@@ -179,3 +190,20 @@ class RepeatingKit(Kit):
         """As `Kit.send`, sampled."""
         number = self._repeat * self.APART + sample
         return await super().send(*messages, temperature=max(temperature, self._at_least), sample=number, **options)
+
+
+class LogprobKit(Kit):
+    """A kit that asks for the likeliest alternatives of each token, and keeps those of its first reply's beginning."""
+
+    TOKENS = 24
+    ALTERNATIVES = 5
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.logprobs: tuple[TokenLogprob, ...] = ()
+
+    async def send(self, *messages: Any, **options: Any) -> Reply:
+        """As `Kit.send`, with alternatives."""
+        reply = await super().send(*messages, **{**options, "top_logprobs": self.ALTERNATIVES})
+        self.logprobs = self.logprobs or tuple((reply.logprobs or ())[: self.TOKENS])
+        return reply

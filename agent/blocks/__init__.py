@@ -19,6 +19,7 @@ from pilotage.agent.blocks.program import Program
 from pilotage.agent.blocks.reason import Reason
 from pilotage.agent.blocks.recall import Recall
 from pilotage.agent.blocks.reflect import Reflect
+from pilotage.agent.blocks.sample import Sample
 from pilotage.agent.blocks.verify import Verify
 from pilotage.agent.errors import UsageError
 from pilotage.agent.state import State
@@ -32,6 +33,7 @@ BUILT_IN: tuple[Block, ...] = (
     Debate(),
     Reflect(),
     Verify(),
+    Sample(),
     Recall(),
     Answer(),
 )

@@ -20,18 +20,18 @@ MAX_TOKENS = 400
 class Exchanges:
     """The exchanges of one block's run: each sees those before it, and the step has them all.
 
-    `independent` and `continuing` say what of the run they read, as for `Kit.ask`.
+    `how` they are asked is as for `Kit.ask`: `independent`, `continuing`, `temperature`, `sample`.
     """
 
-    def __init__(self, block: str, state: State, kit: Kit, **reading: bool) -> None:
-        self._block, self._state, self._kit, self._reading = block, state, kit, reading
+    def __init__(self, block: str, state: State, kit: Kit, **how: Any) -> None:
+        self._block, self._state, self._kit, self._how = block, state, kit, how
         self._replies: list[Reply] = []
         self._turns: list[Turn] = []
 
     async def ask(self, asked: str, max_tokens: int = MAX_TOKENS, grammar: str | None = None) -> Reply:
         """The model's reply to the next instruction."""
         reply = await self._kit.ask(
-            self._state, asked, max_tokens=max_tokens, turns=self._turns, grammar=grammar, **self._reading
+            self._state, asked, max_tokens=max_tokens, turns=self._turns, grammar=grammar, **self._how
         )
         self._replies.append(reply)
         self._turns.append(Turn(asked=asked, replied=reply.text))
@@ -45,20 +45,20 @@ class Exchanges:
 
     def step(self, **fields: Any) -> Step:
         """The finished step, see `Kit.step`."""
-        independent = self._reading.get("independent", False)
+        independent = self._how.get("independent", False)
         return self._kit.step(self._block, self._replies, turns=self._turns, **{"independent": independent} | fields)
 
 
-async def reasoned(block: str, state: State, kit: Kit, asked: str, **reading: bool) -> Step:
+async def reasoned(block: str, state: State, kit: Kit, asked: str, **how: Any) -> Step:
     """One call whose reply marks its answer at the end."""
-    exchanges = Exchanges(block, state, kit, **reading)
+    exchanges = Exchanges(block, state, kit, **how)
     await exchanges.ask(asked)
     return exchanges.step(candidate=exchanges.answer)
 
 
-async def programmed(block: str, state: State, kit: Kit, asked: str, **reading: bool) -> Step:
+async def programmed(block: str, state: State, kit: Kit, asked: str, **how: Any) -> Step:
     """One call whose reply is a program; it is run, and what it printed is the answer."""
-    exchanges = Exchanges(block, state, kit, **reading)
+    exchanges = Exchanges(block, state, kit, **how)
     reply = await exchanges.ask(asked)
     ran = await run_program(state, kit, reply.text, cut=reply.cut)
     return exchanges.step(result=ran.result, candidate=ran.candidate, evidence=ran.evidence, program=ran.source)

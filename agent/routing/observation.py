@@ -22,7 +22,7 @@ from pilotage.agent.prompting import conversation
 from pilotage.agent.routing.self_scores import FEATURES as SELF_SCORES
 from pilotage.agent.routing.self_scores import self_scores
 from pilotage.agent.routing.self_scores import unknown as unknown_scores
-from pilotage.agent.state import State
+from pilotage.agent.state import Candidate, State
 from pilotage.navigator.spaces import Feature, Observation, ObservationSpec
 
 MOST = 32
@@ -164,6 +164,15 @@ def free_spec(registry: Registry) -> ObservationSpec:
             Feature("leader_routes", 0, MAX_COUNT, "independent routes that reached the leading answer"),
             Feature("agreement", 0, 1, "share of all routes that reached the leading answer"),
             Feature("leader_executed", 0, 1, "1 if a program printed the leading answer"),
+            Feature("leader_programs", 0, MAX_COUNT, "those of its routes that were programs"),
+            Feature("second_routes", 0, MAX_COUNT, "independent routes that reached the second answer"),
+            Feature(
+                "logprob_gap",
+                NO_LOGPROB,
+                -NO_LOGPROB,
+                "mean log-probability of the leading answer less that of the second; 0 if unknown",
+            ),
+            Feature("unanswered", 0, 1, "share of the attempts that reached no answer"),
             *_log_features("leader", "the leading answer's best step"),
             *_log_features("last", "the last step"),
             Feature("last_candidate", 0, 1, "1 if the last step reached an answer"),
@@ -244,6 +253,8 @@ class Observer:
 def free_values(state: State, registry: Registry) -> dict[str, float]:
     """Named values of the preset `free`."""
     trace, route, leader, last = state.trace, state.trace.route, state.leader, state.last
+    second = state.candidates[1] if len(state.candidates) > 1 else None
+    attempts = [step for step in trace.steps if not step.prepares]
     names = [name for name in registry.actions.names if name != registry.actions.terminal]
     routes = sum(candidate.routes for candidate in state.candidates)
     best = max(leader.steps, key=lambda s: _or_unknown(s.mean_logprob)) if leader else None
@@ -261,6 +272,10 @@ def free_values(state: State, registry: Registry) -> dict[str, float]:
         "leader_routes": leader.routes if leader else 0,
         "agreement": leader.routes / routes if leader else 0.0,
         "leader_executed": float(leader is not None and leader.executed),
+        "leader_programs": leader.programs if leader else 0,
+        "second_routes": second.routes if second else 0,
+        "logprob_gap": _gap(leader, second) if leader and second else 0.0,
+        "unanswered": sum(step.candidate is None for step in attempts) / len(attempts) if attempts else 0.0,
         "leader_mean_logprob": _or_unknown(best.mean_logprob if best else None),
         "leader_min_logprob": _or_unknown(best.min_logprob if best else None),
         "last_mean_logprob": _or_unknown(last.mean_logprob if last else None),
@@ -277,6 +292,12 @@ def free_values(state: State, registry: Registry) -> dict[str, float]:
         "examples": len(state.task.examples),
         "sandbox": float(state.abilities.sandbox),
     }
+
+
+def _gap(leader: Candidate, second: Candidate) -> float:
+    """How much likelier the model found the one than the other, by their best steps."""
+    gap = leader.mean_logprob - second.mean_logprob
+    return gap if math.isfinite(gap) else 0.0
 
 
 def _or_unknown(logprob: float | None) -> float:

@@ -1,9 +1,10 @@
 """Who chooses the next block of a live run: policies and navigators, by name.
 
-The names: `default`, `rules`, `random`, `fixed:plan,program,answer`, a rule file, a trained policy's file, and `llm`;
-`epsilon=0.1:` before any but the last explores with a known share of the decisions. Everything that is trained,
-recorded or replayed is a `Policy`, which reads numbers. A `Navigator` is for what needs the text of a run, or a call:
-it pays through the same kit, and holds no state either, so that a run which was stopped goes on as it would have.
+The names: `default`, `rules`, `one-bit`, `random`, `fixed:plan,program,answer`, a rule file, a trained policy's file,
+and `llm`; `epsilon=0.1:` before any but the last explores with a known share of the decisions. Everything that is
+trained, recorded or replayed is a `Policy`, which reads numbers. A `Navigator` is for what needs the text of a run, or
+a call: it pays through the same kit, and holds no state either, so that a run which was stopped goes on as it would
+have.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from pilotage.agent.state import State
 from pilotage.common.paths import expanded
 from pilotage.navigator.errors import NavigatorError
 from pilotage.navigator.policies import epsilon as exploring
+from pilotage.navigator.policies.one_bit import NAME as ONE_BIT
+from pilotage.navigator.policies.one_bit import one_bit
 from pilotage.navigator.policies.policy import Decision, FixedPolicy, Policy, RandomPolicy, for_task
 from pilotage.navigator.policies.policy_file import SUFFIX
 from pilotage.navigator.policies.pretrained import shipped
@@ -147,12 +150,12 @@ def _policy_named(name: str, actions: ActionSpec, observations: ObservationSpec,
         usual = policy_for(base, actions, observations, seed, effort)
         return exploring.EpsilonPolicy(usual, epsilon, actions, seed)
     if name.endswith(SUFFIX):
-        from pilotage.navigator.policies.load import load_policy
+        from pilotage.navigator.policies.load import among, read
 
-        policy = load_policy(expanded(name), actions, observations, effort)
-        policy.name = policy_label(name, effort)
-        return policy
-    reads_the_run = name in ("default", "rules") or name.startswith("fixed:")
+        trained = read(expanded(name), effort)
+        trained.name = policy_label(name, effort)
+        return among(trained, trained.header, actions, observations)
+    reads_the_run = name in ("default", "rules", ONE_BIT) or name.startswith("fixed:")
     if reads_the_run and "steps_taken" not in observations.names:
         raise UsageError(
             f"the policy {name!r} reads what the run did so far, which this observation preset leaves out: give a "
@@ -164,6 +167,8 @@ def _policy_named(name: str, actions: ActionSpec, observations: ObservationSpec,
         raise _no_effort(name)
     if name == "rules":
         return RulePolicy(actions, observations)
+    if name == ONE_BIT:
+        return one_bit(actions, observations)
     if name == "random":
         return RandomPolicy(actions, seed)
     if name.startswith("fixed:"):
@@ -174,8 +179,9 @@ def _policy_named(name: str, actions: ActionSpec, observations: ObservationSpec,
     if name == LLM:
         raise UsageError("the policy llm asks the model, so it is for live runs alone: pilotage solve --policy llm")
     raise UsageError(
-        f"unknown policy {name!r}; use default, rules, random, llm, a trained policy ({SUFFIX}), a rule file (.toml), "
-        f"or fixed:<block>,<block>,... with blocks from {', '.join(actions.names)}; epsilon=0.1: before it explores"
+        f"unknown policy {name!r}; use default, rules, one-bit, random, llm, a trained policy ({SUFFIX}), a rule file "
+        f"(.toml), or fixed:<block>,<block>,... with blocks from {', '.join(actions.names)}; epsilon=0.1: before it "
+        "explores"
     )
 
 

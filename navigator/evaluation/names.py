@@ -25,8 +25,9 @@ from pilotage.navigator.policies import epsilon as exploring
 from pilotage.navigator.policies import pretrained
 from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.policies.learned import LearnedPolicy
-from pilotage.navigator.policies.load import load_policy
+from pilotage.navigator.policies.load import among, read
 from pilotage.navigator.policies.nearest import NearestPolicy
+from pilotage.navigator.policies.one_bit import one_bit
 from pilotage.navigator.policies.policy import Policy, RandomPolicy
 from pilotage.navigator.policies.policy_file import SUFFIX
 from pilotage.navigator.policies.provenance import provenance, tasks_of
@@ -40,13 +41,13 @@ FREQUENCY_MATCHED = "random-matched"
 PAPERS = "rlot"
 """Trained as RL of Thoughts trains; `pilotage train --preset rlot`."""
 KNOWN = (
-    "default", "rules", "random", f"{FREQUENCY_MATCHED}:<policy>", "always:<block>", "fixed:<block>,<block>,...",
-    "best-fixed", "best-fixed-per-family", "nearest", "linear", *ALGORITHMS, "rlot", "oracle",
-    f"a policy file ({SUFFIX})", f"{exploring.PREFIX}0.1:<policy>",
+    "default", "rules", "one-bit", "random", f"{FREQUENCY_MATCHED}:<policy>", "always:<block>",
+    "fixed:<block>,<block>,...", "best-fixed", "best-fixed-per-family", "nearest", "linear", *ALGORITHMS,
+    "rlot", "oracle", f"a policy file ({SUFFIX})", f"{exploring.PREFIX}0.1:<policy>",
 )  # fmt: skip
 STANDARD = (
-    "always:reason", "always:program", "best-fixed", "best-fixed-per-family", "rules", "linear", "nearest",
-    "double-dueling-dqn", FREQUENCY_MATCHED, "oracle",
+    "always:reason", "always:program", "best-fixed", "best-fixed-per-family", "rules", "one-bit", "linear",
+    "nearest", "double-dueling-dqn", FREQUENCY_MATCHED, "oracle",
 )  # fmt: skip
 """What is compared where nothing is named; what a bank has no blocks, features or libraries for is left out."""
 VALIDATION = {"train": 0.8, "validation": 0.2}
@@ -115,6 +116,9 @@ def candidate(name: str | Policy, options: CandidateOptions, others: Sequence[Ca
         return ExistingPolicy(name, about=about, policy=RandomPolicy(bank.actions))
     if name == "rules":
         return ExistingPolicy(name, about="The list of rules that pilotage ships.", policy=_rules(bank))
+    if name == "one-bit":
+        about = "A program; where it gives no answer, reasoning."
+        return ExistingPolicy(name, about=about, policy=one_bit(bank.actions, bank.observations))
     if name == "default":
         return _file(str(pretrained.FILE), options)
     if head in ("always", "fixed") and colon:
@@ -195,7 +199,7 @@ def _sequence(name: str, head: str, rest: str, bank: Bank) -> ExistingPolicy:
 
 def _file(name: str, options: CandidateOptions) -> ExistingPolicy:
     bank = options.bank
-    policy = load_policy(Path(name), bank.actions, bank.observations)
+    policy = read(Path(name))
     if isinstance(policy, LearnedPolicy) and policy.dial is not None:
         policy = policy.with_effort(policy.dial.effort(options.cost_weight))
     learned = tasks_of(policy.header)
@@ -211,7 +215,8 @@ def _file(name: str, options: CandidateOptions) -> ExistingPolicy:
             "for figures on its own tasks (--in-sample)"
         )
     about = f"The file {Path(name).name}, trained by {policy.header.algorithm}; {used} tasks of this bank were used."
-    return _given(policy, Path(name).name.removesuffix(SUFFIX), about)
+    used_here = among(policy, policy.header, bank.actions, bank.observations)
+    return ExistingPolicy(Path(name).name.removesuffix(SUFFIX), policy.cost_weight, "learned", about, policy=used_here)
 
 
 def _trained(name: str, options: CandidateOptions) -> Trained:

@@ -8,7 +8,9 @@ from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.inputs import Scaling
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.nearest import NearestPolicy
-from pilotage.navigator.policies.policy_file import read_policy
+from pilotage.navigator.policies.policy import Policy
+from pilotage.navigator.policies.policy_file import Header, read_policy
+from pilotage.navigator.policies.projected import ProjectedPolicy, require_part
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
 
@@ -27,9 +29,32 @@ def load_policy(
         PolicyError: the file is missing, damaged or of an unknown kind, or was trained for one effort alone.
         SpecMismatch: it was trained for other actions or features.
     """
+    policy = read(path, effort)
+    policy.header.require(actions, observations)
+    return policy
+
+
+def among(policy: Policy, header: Header, actions: ActionSpec, observations: ObservationSpec) -> Policy:
+    """A policy of that header for the actions and features in use, of which it may know a part only.
+
+    Raises:
+        SpecMismatch: it was trained for actions or features that are not in use.
+    """
+    known, seen = header.actions, header.observations
+    if (known.schema_hash, seen.schema_hash) == (actions.schema_hash, observations.schema_hash):
+        return policy
+    require_part((known, actions), (seen, observations))
+    return ProjectedPolicy(policy, (known, actions), (seen, observations))
+
+
+def read(path: str | Path, effort: str | float | None = None) -> LearnedPolicy | NearestPolicy:
+    """The policy in a file, for the actions and features that it was trained for; `among` fits it to those in use.
+
+    Raises:
+        PolicyError: as `load_policy`.
+    """
     path = Path(path)
     header, tensors = read_policy(path)
-    header.require(actions, observations)
     if header.kind not in ("network", "nearest"):
         raise PolicyError(f"{path} holds a policy of the kind {header.kind!r}, which this version does not know")
     if header.kind == "nearest" and effort is not None:

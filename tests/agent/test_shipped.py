@@ -15,7 +15,7 @@ from pilotage.navigator.policies import pretrained
 from pilotage.navigator.policies.in_distribution import InDistributionPolicy
 from pilotage.navigator.policies.provenance import provenance
 from pilotage.navigator.policies.rules import RulePolicy
-from pilotage.navigator.spaces import ActionSpec
+from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 from tests.agent.states import state_of
 
 REGISTRY = installed()
@@ -36,53 +36,75 @@ def seen(**features):
     return FEATURES.vector(values | task | features)
 
 
+def taken(policy, observation, actions=ACTIONS):
+    """Name of the block that a policy takes at the start."""
+    return actions.names[policy.decide(observation, actions.mask(("reason", "program", "verify"))).action]
+
+
 @pytest.fixture(scope="module")
 def shipped():
     return policy_for("default", ACTIONS, FEATURES)
 
 
 def test_the_default_policy_is_the_shipped_network(shipped):
-    assert isinstance(shipped, InDistributionPolicy) and shipped.name == "default"
-    assert sum(len(ids) for ids in shipped.trained.header.card["tasks"].values()) >= 100
+    own = shipped.policy
+    assert isinstance(own, InDistributionPolicy) and shipped.name == "default"
+    assert sum(len(ids) for ids in own.trained.header.card["tasks"].values()) >= 100
     numeric = seen(kind_numeric=1)
-    assert shipped.is_in_distribution(numeric)
-    assert shipped.decide(numeric, START) == shipped.trained.decide(numeric, START)
+    assert own.is_in_distribution(shipped.part(numeric))
+    assert taken(shipped, numeric) == taken(own.trained, shipped.part(numeric), own.trained.header.actions)
 
 
 @pytest.mark.parametrize("other", [{"kind_grid": 1}, {"kind_program": 1}, {"kind_numeric": 1, "examples": 3}])
 def test_tasks_of_a_kind_it_was_not_trained_on_go_by_the_rules(shipped, other):
     unknown = seen(**other)
-    assert not shipped.is_in_distribution(unknown)
-    assert shipped.decide(unknown, START) == RulePolicy(ACTIONS, FEATURES).decide(unknown, START)
+    assert not shipped.policy.is_in_distribution(shipped.part(unknown))
+    assert taken(shipped, unknown) == taken(RulePolicy(ACTIONS, FEATURES), unknown)
 
 
 def test_without_a_sandbox_too(shipped):
-    assert not shipped.is_in_distribution(seen(kind_numeric=1, sandbox=0))
+    assert not shipped.policy.is_in_distribution(shipped.part(seen(kind_numeric=1, sandbox=0)))
 
 
 def test_hints_leave_it_as_sure_as_it_was(shipped):
     bare, hinted = (seen(kind_numeric=1, **more) for more in ({}, {"recalled": 3, "recall_similarity": 0.9}))
-    assert shipped.is_in_distribution(hinted)
+    assert shipped.policy.is_in_distribution(shipped.part(hinted))
     assert shipped.decide(bare, START) == shipped.decide(hinted, START)
 
 
 @pytest.mark.parametrize("preset", ["probe", "rlot+free"])
-def test_another_preset_goes_by_the_rules(preset):
-    assert isinstance(policy_for("default", ACTIONS, spec_for(preset, REGISTRY)), RulePolicy)
+def test_a_preset_with_more_features_shows_it_those_that_it_knows(preset, shipped):
+    spec = spec_for(preset, REGISTRY)
+    observation = seen(kind_numeric=1)
+    more = spec.vector({**dict.fromkeys(spec.names, 0.0), **FEATURES.named(observation)})
     assert preset in PRESETS
+    assert taken(policy_for("default", ACTIONS, spec), more) == taken(shipped, observation)
+
+
+def test_where_it_lacks_a_feature_the_rules_decide():
+    fewer = ObservationSpec(tuple(feature for feature in FEATURES.features if feature.name != "quoted"))
+    assert isinstance(policy_for("default", ACTIONS, fewer), RulePolicy)
     with pytest.raises(UsageError, match="trained for other features"):
-        policy_for("default", ACTIONS, spec_for(preset, REGISTRY), effort="low")
+        policy_for("default", ACTIONS, fewer, effort="low")
 
 
-def test_other_blocks_go_by_the_rules():
-    actions = ActionSpec(("debate", *(name for name in ACTIONS.names if name != "debate")), ACTIONS.terminal)
-    assert isinstance(policy_for("default", actions, FEATURES), RulePolicy)
+def test_blocks_in_another_order_are_known_by_their_names(shipped):
+    actions = ActionSpec(tuple(reversed(ACTIONS.names)), ACTIONS.terminal)
+    observation = seen(kind_numeric=1)
+    turned = policy_for("default", actions, FEATURES)
+    assert taken(turned, observation, actions) == taken(shipped, observation)
+
+
+def test_a_block_that_it_was_not_trained_with_is_never_taken_and_nothing_follows_it(shipped):
+    assert taken(shipped, seen(kind_numeric=1, count_sample=1)) == "answer"
+    mask = ACTIONS.mask(("sample",))
+    assert ACTIONS.names[shipped.decide(seen(kind_numeric=1), mask).action] == "answer"
 
 
 def test_the_dial_turns():
     low, high = (policy_for("default", ACTIONS, FEATURES, effort=effort) for effort in ("low", "high"))
     assert (low.name, high.name) == ("default@low", "default@high")
-    assert low.trained.cost_weight > high.trained.cost_weight
+    assert low.policy.trained.cost_weight > high.policy.trained.cost_weight
     with pytest.raises(UsageError, match="an effort is low, medium, high"):
         policy_for("default", ACTIONS, FEATURES, effort="much")
 
@@ -115,15 +137,22 @@ def test_it_is_not_judged_on_the_bank_that_it_was_trained_on(name):
         evaluate(MIXED, [name])
 
 
-def test_nor_as_an_object_or_within_one(shipped):
+def test_nor_as_an_object_or_within_one():
+    bank = Bank.open(MIXED)
+    shipped = policy_for("default", bank.actions, bank.observations)
+
     class Mine:
         name = "mine"
 
         def decide(self, observation, mask):
             return shipped.decide(observation, mask)
 
-    for policy in (shipped, EpsilonPolicy(shipped, 0.1, ACTIONS), ExploreExploitNavigator(shipped, shipped, "both")):
-        assert provenance(policy).tasks == set(Bank.open(MIXED).tasks)
+    for policy in (
+        shipped,
+        EpsilonPolicy(shipped, 0.1, bank.actions),
+        ExploreExploitNavigator(shipped, shipped, "both"),
+    ):
+        assert provenance(policy).tasks == set(bank.tasks)
     with pytest.raises(NavigatorError, match="trained on every task of .*--in-sample"):
         evaluate(MIXED, [shipped])
     with pytest.raises(NavigatorError, match="mine asked a policy that was trained on 180 of the judged tasks"):

@@ -44,7 +44,7 @@ class StudyOptions:
 
     plan: str | None = typer.Option(
         None,
-        help="Nodes of every task: small, standard, wide, rlot, none, or 'program; program/verify; ...'. "
+        help="Nodes of every task: small, standard, wide, draws, rlot, none, or 'program; program/verify; ...'. "
         "(default: standard; with --preset rlot: rlot)",
     )
     episodes_per_task: int = typer.Option(0, min=0, help="Exploring episodes that follow the plan.")

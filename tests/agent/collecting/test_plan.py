@@ -32,7 +32,8 @@ def test_a_condition_stands_behind_the_way_it_goes_on_from(name):
 
 def test_a_plan_reads_as_written():
     ways = parse_plan("r; program; r/program/verify ?disagrees; program", ACTIONS, 4)
-    assert ways == (Way(("program",)), Way(("program", "verify"), "disagrees"))
+    assert ways == (Way(("program",), ("",)), Way(("program", "verify"), ("", "disagrees")))
+    assert parse_plan("program/sample?answered/reason", ACTIONS, 4)[0].conditions == ("", "answered", "")
 
 
 def test_ways_that_are_too_deep_are_left_out():
@@ -45,7 +46,7 @@ def test_ways_that_are_too_deep_are_left_out():
         ("ponder", "no block 'ponder'"),
         ("reason/answer", "no block 'answer'"),
         ("reason//verify", "no block ''"),
-        ("program/reflect?hopeless", "use failed, answered, disagrees"),
+        ("program/reflect?hopeless", "use failed, answered, disagrees, unsettled"),
     ],
 )
 def test_a_wrong_entry_is_one_clear_sentence(text, sentence):
@@ -60,8 +61,11 @@ def test_conditions_read_the_newest_step(task):
         name: [holds(moment(task, *steps)) for steps in ((), (failed,), (failed, answered), (answered, disagreed))]
         for name, holds in CONDITIONS.items()
     }
+    agreed = moment(task, step("program", "42"), step("reason", "42", independent=True))
+    assert not CONDITIONS["unsettled"](agreed)
     assert said == {
         "failed": [False, True, False, False],
         "answered": [False, False, True, True],
         "disagrees": [False, False, False, True],
+        "unsettled": [True, True, True, True],
     }

@@ -1,0 +1,24 @@
+"""one-bit: a program first; where it gives no answer, reason from the task alone.
+
+All that it reads is whether something was answered. Nothing in it was trained, so it is the same on kinds of task that
+nobody has met, and what every evaluation compares with.
+"""
+
+from __future__ import annotations
+
+from pilotage.navigator.policies.rules import Rule, RulePolicy, is_open
+from pilotage.navigator.spaces import ActionSpec, ObservationSpec
+
+NAME = "one-bit"
+
+RULES: tuple[Rule, ...] = (
+    Rule("a request to reply to", is_open, "answer"),
+    Rule("there is an answer", lambda o: o.candidates > 0, "answer"),
+    Rule("nothing was computed yet", lambda o: o.count_program == 0, "program"),
+    Rule("the program gave no answer", lambda o: o.count_reason == 0, "reason"),
+)
+
+
+def one_bit(actions: ActionSpec, observations: ObservationSpec) -> RulePolicy:
+    """The policy for these actions and features; raises SpecMismatch where there is no `program` or `reason`."""
+    return RulePolicy(actions, observations, RULES, NAME)
