@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from pilotage.agent import prompting
-from pilotage.agent.blocks import Registry
+from pilotage.agent.blocks import Registry, steps
 from pilotage.agent.blocks.base import ROUTES
 from pilotage.agent.budget import Budget
 from pilotage.agent.components import Components
@@ -70,21 +70,26 @@ def recorded_in(folder: Path, components: Components, **extras: Any) -> BankWrit
 
 
 def prompt_hash(registry: Registry, *more: ModuleType) -> str:
-    """Changes with any prompt or limit of a block, with what all blocks share, and with what they read of a run.
+    """Changes with the prompts and limits of the blocks, with those that all share, and with what they read of a run.
 
-    It goes over the blocks' names and what their constants in capitals say, not over where these stand: a file that is
-    moved, or a constant that gets a better name, ends no recording.
+    It goes over the blocks' names and the values of their constants in capitals, not over where these stand: a file
+    that is moved, or a constant that gets a better name, ends no recording. What a block asks or limits by something
+    else than such a constant is not seen.
 
     Args:
         registry: the blocks.
         more: modules of what else the model is asked.
     """
     blocks = {block.name: _constants(sys.modules[type(block).__module__]) for block in registry}
-    content = {"routes": ROUTES, "blocks": blocks, "shared": [_constants(prompting), *map(_constants, more)]}
+    content = {"routes": ROUTES, "blocks": blocks, "shared": [*map(_constants, (prompting, steps, *more))]}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _constants(module: ModuleType) -> list[str]:
-    kinds = (str, int, float, dict)
+    kinds = (str, int, float, dict, tuple, list, frozenset)
     constants = (value for name, value in vars(module).items() if name.isupper() and isinstance(value, kinds))
-    return sorted(json.dumps(value, sort_keys=True, default=str) for value in constants)
+    return sorted(json.dumps(value, sort_keys=True, default=_plain) for value in constants)
+
+
+def _plain(value: object) -> object:
+    return sorted(map(str, value)) if isinstance(value, frozenset) else str(value)

@@ -13,6 +13,8 @@ PROPOSE = "Propose three different approaches to this task, numbered 1 to 3, one
 CHOOSE = "Which approach is the most reliable here? Reply with its number only."
 CONTINUE = "Carry out approach {number}. Write each step on its own line with its arithmetic or reason. {form}"
 CHOICE_GRAMMAR = 'root ::= "1" | "2" | "3"'
+PROPOSE_TOKENS = 240
+CHOOSE_TOKENS = 4
 
 
 class Debate(Block):
@@ -25,8 +27,8 @@ class Debate(Block):
 
     async def run(self, state: State, kit: Kit) -> Step:
         exchanges = Exchanges(self.name, state, kit, independent=is_apart(state))
-        await exchanges.ask(PROPOSE, max_tokens=240)
-        chosen = await exchanges.ask(CHOOSE, max_tokens=4, grammar=CHOICE_GRAMMAR)
+        await exchanges.ask(PROPOSE, max_tokens=PROPOSE_TOKENS)
+        chosen = await exchanges.ask(CHOOSE, max_tokens=CHOOSE_TOKENS, grammar=CHOICE_GRAMMAR)
         numbers = set(re.findall(r"[123]", chosen.text))
         if len(numbers) != 1:
             evidence = Evidence(note=f"the choice {chosen.text!r} names no single approach")

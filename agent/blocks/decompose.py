@@ -8,6 +8,7 @@ from pilotage.agent.state import State
 from pilotage.agent.trace import Step
 
 SPLIT = "Split this task into two to four smaller questions, one short line each. Do not answer them yet."
+SPLIT_TOKENS = 120
 SOLVE = "Answer these questions in order, each on its own line with its arithmetic or reason. {form}"
 
 
@@ -21,6 +22,6 @@ class Decompose(Block):
 
     async def run(self, state: State, kit: Kit) -> Step:
         exchanges = Exchanges(self.name, state, kit, independent=is_apart(state))
-        await exchanges.ask(SPLIT, max_tokens=120)
+        await exchanges.ask(SPLIT, max_tokens=SPLIT_TOKENS)
         await exchanges.ask(SOLVE.format(form=ANSWER_FORM[state.task.kind]))
         return exchanges.step(candidate=exchanges.answer)

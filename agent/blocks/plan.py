@@ -7,6 +7,7 @@ from pilotage.agent.state import State
 from pilotage.agent.trace import Step
 
 PROMPT = "Write a numbered plan of at most five short steps for this task. Do not solve it yet."
+PLAN_TOKENS = 160
 
 
 class Plan(Block):
@@ -19,5 +20,5 @@ class Plan(Block):
 
     async def run(self, state: State, kit: Kit) -> Step:
         exchanges = Exchanges(self.name, state, kit)
-        await exchanges.ask(PROMPT, max_tokens=160)
+        await exchanges.ask(PROMPT, max_tokens=PLAN_TOKENS)
         return exchanges.step()

@@ -1,6 +1,9 @@
 """What a bank's header holds, and how the time left is told."""
 
+import ast
+import inspect
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -28,6 +31,30 @@ def test_another_prompt_is_another_hash(monkeypatch):
     assert prompt_hash(Registry()) == before
     monkeypatch.setattr(plan, "PROMPT", "Think first.")
     assert prompt_hash(Registry()) != before
+
+
+@pytest.mark.parametrize(
+    "limit", ["plan.PLAN_TOKENS", "decompose.SPLIT_TOKENS", "debate.CHOOSE_TOKENS", "steps.MAX_TOKENS", "sample.LEAD"]
+)
+def test_another_limit_is_another_hash(monkeypatch, limit):
+    before = prompt_hash(Registry())
+    monkeypatch.setattr(f"pilotage.agent.blocks.{limit}", 77)
+    assert prompt_hash(Registry()) != before
+
+
+def test_every_limit_of_a_reply_is_a_constant_that_the_hash_sees():
+    """A number in the middle of a block could change, and a recording would go on beside what it recorded before."""
+    folder = Path(inspect.getfile(plan)).parent
+    limits = [
+        (file.name, keyword.value)
+        for file in folder.glob("*.py")
+        for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call)
+        for keyword in call.keywords
+        if keyword.arg in ("max_tokens", "temperature")
+    ]
+    assert len(limits) >= 5
+    assert not [where for where, value in limits if isinstance(value, ast.Constant)]
 
 
 def test_a_block_that_is_moved_to_another_file_keeps_its_hash(monkeypatch):
@@ -84,7 +111,6 @@ def test_a_time_for_people(seconds, said):
 
 
 def test_the_docs_name_every_plan():
-    from pathlib import Path
 
     text = (Path(__file__).parents[3] / "docs" / "collecting.md").read_text()
     assert all(f"| `{name}` |" in text for name in NAMED)
