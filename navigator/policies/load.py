@@ -10,7 +10,7 @@ from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.nearest import NearestPolicy
 from pilotage.navigator.policies.policy import Policy
 from pilotage.navigator.policies.policy_file import Header, read_policy
-from pilotage.navigator.policies.projected import ProjectedPolicy, require_part
+from pilotage.navigator.policies.projected import ProjectedPolicy
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
 
@@ -43,7 +43,7 @@ def among(policy: Policy, header: Header, actions: ActionSpec, observations: Obs
     known, seen = header.actions, header.observations
     if (known.schema_hash, seen.schema_hash) == (actions.schema_hash, observations.schema_hash):
         return policy
-    require_part((known, actions), (seen, observations))
+    header.require_part(actions, observations)
     return ProjectedPolicy(policy, (known, actions), (seen, observations))
 
 

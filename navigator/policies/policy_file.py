@@ -99,6 +99,22 @@ class Header:
                 f"observation preset it was trained with{self._preset}, or train anew"
             )
 
+    def require_part(self, actions: ActionSpec, observations: ObservationSpec) -> None:
+        """Raises SpecMismatch where those in use lack an action or a feature of its training, by name and bounds."""
+        if not set(self.actions.names) <= set(actions.names) or self.actions.terminal != actions.terminal:
+            raise SpecMismatch(
+                f"the policy was trained for the actions {', '.join(self.actions.names)}, in use are "
+                f"{', '.join(actions.names)}: use the same blocks{self._preset}, or train anew"
+            )
+        bounds = {feature.name: (feature.low, feature.high) for feature in observations.features}
+        own = self.observations.features
+        missing = [feature.name for feature in own if bounds.get(feature.name) != (feature.low, feature.high)]
+        if missing:
+            raise SpecMismatch(
+                f"the policy was trained for other features (not in use, or with other bounds: {', '.join(missing)}): "
+                f"use the observation preset it was trained with{self._preset}, or train anew"
+            )
+
     @property
     def bank(self) -> Mapping[str, Any]:
         """What the card says of the bank it was trained on; empty where it says nothing."""

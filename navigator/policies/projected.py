@@ -25,7 +25,7 @@ class ProjectedPolicy:
         actions: those it was trained for, then those in use.
         observations: the same.
 
-    `require_part` tells whether that can be done.
+    `Header.require_part` tells whether that can be done.
     """
 
     def __init__(
@@ -68,21 +68,3 @@ class ProjectedPolicy:
             spread[self._actions] = own.probabilities
             probabilities = tuple(spread.tolist())
         return Decision(int(self._actions[own.action]), own.why, None, probabilities)
-
-
-def require_part(actions: tuple[ActionSpec, ActionSpec], observations: tuple[ObservationSpec, ObservationSpec]) -> None:
-    """Raises SpecMismatch unless the second of each has all that the first has, by name and bounds."""
-    (known, used), (seen, shown) = actions, observations
-    gone = [name for name in known.names if name not in used.names]
-    if gone or known.terminal != used.terminal:
-        raise SpecMismatch(
-            f"the policy was trained for the actions {', '.join(known.names)}, ending with {known.terminal}; in use "
-            f"are {', '.join(used.names)}, ending with {used.terminal}: use the same blocks, or train anew"
-        )
-    bounds = {feature.name: (feature.low, feature.high) for feature in shown.features}
-    missing = [feature.name for feature in seen.features if bounds.get(feature.name) != (feature.low, feature.high)]
-    if missing:
-        raise SpecMismatch(
-            f"the policy was trained for other features (not in use, or with other bounds: {', '.join(missing)}): use "
-            "the observation preset it was trained with, or train anew"
-        )

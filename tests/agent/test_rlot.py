@@ -55,7 +55,7 @@ def test_a_run_may_be_longer_or_shorter_where_somebody_says_so():
 
 def test_the_plan_of_the_preset_is_within_its_actions_and_asks_nothing_hidden_by_them():
     ways = parse_plan("rlot", registry_for("rlot").actions, 5)
-    assert len(ways) == 10 and not any(way.condition for way in ways)
+    assert len(ways) == 10 and not any(any(way.conditions) for way in ways)
 
 
 def test_another_wording_of_the_question_is_another_bank_but_only_for_the_preset(monkeypatch):
