@@ -76,7 +76,9 @@ def test_hints_leave_it_as_sure_as_it_was(shipped):
 def test_a_preset_with_more_features_shows_it_those_that_it_knows(preset, shipped):
     spec = spec_for(preset, REGISTRY)
     observation = seen(kind_numeric=1)
-    more = spec.vector({**dict.fromkeys(spec.names, 0.0), **FEATURES.named(observation)})
+    more = spec.vector(
+        {**dict.fromkeys(spec.names, 0.0), **dict(zip(FEATURES.names, observation.tolist(), strict=True))}
+    )
     assert preset in PRESETS
     assert taken(policy_for("default", ACTIONS, spec), more) == taken(shipped, observation)
 
