@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pilotage import ConceptStore, ReasoningAgent, ScriptedChatModel, load_policy
+from pilotage.agent.blocks import BUILT_IN, Registry
 from pilotage.navigator import Bank
 from pilotage.navigator.training.plan import PIECES, Plan
 from pilotage.navigator.training.session import Session
@@ -45,11 +46,11 @@ def test_an_export_is_imported(old, tmp_path):
         assert {"Round up", "Round down"} <= {concept.title for concept in store.all()}
 
 
-def test_a_killed_run_goes_on_from_its_checkpoints(old):
+def test_a_killed_run_goes_on_from_its_checkpoints_with_the_blocks_that_it_began_with(old):
     model = ScriptedChatModel(lambda messages: "I see no mistake.\nAnswer: 42")
-    with ReasoningAgent(
-        model, policy="fixed:reason,debate,answer", checkpoints=old / "checkpoints.sqlite", sandbox="none"
-    ) as agent:
+    place = {"checkpoints": old / "checkpoints.sqlite", "sandbox": "none"}
+    blocks = Registry(block for block in BUILT_IN if block.name != "sample")
+    with ReasoningAgent(model, policy="fixed:reason,debate,answer", registry=blocks, **place) as agent:
         run = agent.solve("What is 6*7?", thread_id="t")
     assert run.answer == "42" and run.route[0] == "reason"
     assert len(model.calls) == run.usage.llm_calls - 1  # the first call was paid for before

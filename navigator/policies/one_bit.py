@@ -6,7 +6,7 @@ nobody has met, and what every evaluation compares with.
 
 from __future__ import annotations
 
-from pilotage.navigator.policies.rules import Rule, RulePolicy, is_open
+from pilotage.navigator.policies.rules import Rule, RulePolicy, View, is_open
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
 NAME = "one-bit"
@@ -20,5 +20,8 @@ RULES: tuple[Rule, ...] = (
 
 
 def one_bit(actions: ActionSpec, observations: ObservationSpec) -> RulePolicy:
-    """The policy for these actions and features; raises SpecMismatch where there is no `program` or `reason`."""
+    """The policy for these actions and features; raises SpecMismatch where they lack one that it needs."""
+    blank = View(observations, observations.low)
+    for rule in RULES:
+        rule.applies(blank)  # reads the features by name
     return RulePolicy(actions, observations, RULES, NAME)

@@ -51,7 +51,7 @@ def test_several_may_be_compared_with_and_rules_and_exploring_take_part(pilotage
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (("--policy", "magic"), "unknown policy 'magic'; there are default, rules, random"),
+        (("--policy", "magic"), "unknown policy 'magic'; there are default, rules, one-bit, random"),
         (("--policy", "llm"), "unknown policy 'llm'"),
         (("--policy", "linear", "--folds", "99"), "24 tasks, too few for 99 folds"),
         (("--policy", "linear", "--efforts", "much"), "--efforts 'much' are no numbers"),

@@ -23,7 +23,8 @@ def test_they_are_read_and_say_that_earlier_blocks_recorded_them(name, preset, t
     assert recorded.meta.has_earlier_routes and not today.has_earlier_routes
     with pytest.raises(BankError, match="recorded with earlier blocks.* record to another folder"):
         BankWriter(shutil.copytree(BANKS / name, tmp_path / name), today)
-    assert (recorded.meta.actions, recorded.meta.observations) == (today.actions, today.observations)
+    assert set(recorded.meta.actions.names) <= set(today.actions.names), "a policy that learned from it is of use"
+    assert set(recorded.meta.observations.names) <= set(today.observations.names)
 
 
 def test_both_banks_are_of_one_model_and_common_tasks():

@@ -14,7 +14,7 @@ from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.training.train import live_plan, train_live
 from tests.agent.states import always_right
 
-EPISODES = 20
+EPISODES = 30
 UNLIMITED = Limits()
 
 
@@ -52,7 +52,7 @@ def train(
         RecordingDynamics(components, list(assigned(count)), writer, limits=limits, sources=["made up"]) as dynamics,
     ):
         hyper = {"hidden": (16, 16), "batch": 32, "rollout": 32, **changes.pop("hyper", {})}
-        plan = live_plan(EPISODES, algorithm, hyper=hyper, **{"cost_weight": 1.0, "steps": 160, **changes})
+        plan = live_plan(EPISODES, algorithm, hyper=hyper, **{"cost_weight": 1.0, "steps": 240, **changes})
         result = train_live(dynamics, plan, episodes=EPISODES, out=folder / f"{name}.safetensors", on_step=on_step)
     return result, dynamics
 
@@ -117,7 +117,7 @@ def test_no_node_is_begun_past_the_limit_on_calls(tmp_path):
     most = 6  # calls of one node: a debate asks for approaches, works them out, compares, and the answer is asked for
     assert 25 <= len(model.calls) < 25 + most
     assert result.card["live"]["stopped_by"] == dynamics.stopped_by == "max_llm_calls"
-    assert result.seeds[0].curve[-1]["step"] == 160, "the training is finished over what is known"
+    assert result.seeds[0].curve[-1]["step"] == 240, "the training is finished over what is known"
 
 
 def test_a_limit_that_is_used_up_before_all_tasks_are_begun_is_said(tmp_path):

@@ -1,10 +1,10 @@
 """sample: draws of the leading route, from the task alone, numbered, until one answer is far enough ahead."""
 
 import pytest
-from pilotage.agent.freshness import is_apart
 
 from pilotage.agent.blocks.sample import LEAD, MAX_DRAWS, Sample, leading_route
 from pilotage.agent.models import ScriptedChatModel
+from pilotage.agent.prompting import is_apart
 from pilotage.agent.task import Task
 from pilotage.agent.trace import Evidence
 from tests.agent.states import PROGRAM_TASK, state_of, step

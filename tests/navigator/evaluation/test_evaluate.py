@@ -194,6 +194,7 @@ def test_what_a_bank_has_no_blocks_for_is_left_out_of_the_usual_ones(small):
     names = [one.name for one in found.policies]
     assert "double-dueling-dqn" in names and "random-matched:double-dueling-dqn" in names and "rules" not in names
     assert any(one.startswith("rules is left out: the rules do not fit") for one in found.defects)
+    assert any(one.startswith("one-bit is left out: unknown feature 'kind_numeric'") for one in found.defects)
 
 
 def test_processes_give_what_one_gives(small, trained, tmp_path):
@@ -222,7 +223,7 @@ def test_unknown_tasks_are_left_out_and_said_to_be(tmp_path):
 @pytest.mark.parametrize(
     ("names", "changes", "error", "said"),
     [
-        (["magic"], {}, PolicyError, "unknown policy 'magic'; there are default, rules, random"),
+        (["magic"], {}, PolicyError, "unknown policy 'magic'; there are default, rules, one-bit, random"),
         (["always:fly"], {}, SpecMismatch, "unknown action 'fly'"),
         (["always:"], {}, PolicyError, "names no block"),
         (["fixed:answer,reason"], {}, PolicyError, "answer ends a run"),
