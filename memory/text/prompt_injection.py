@@ -115,7 +115,7 @@ def held_back(draft: ConceptDraft) -> tuple[HeldBack, ...]:
     alone = [part for part in parts if is_instruction(part.text)]
     left = [part for part in parts if part not in alone]
     spread: set[str] = set()
-    while run := next(filter(None, map(_shortest_command, _renderings(left))), None):
+    while run := next(filter(None, map(_command_across, _renderings(left))), None):
         spread |= {part.field for part in run}
         left = [part for part in left if part.field not in spread]
     whole = (HeldBack(field, _joined(p for p in parts if p.field == field)) for field in sorted(spread))
@@ -130,7 +130,7 @@ def _renderings(parts: list[HeldBack]) -> Iterator[list[HeldBack]]:
         yield [part for part in parts if part.field == field]
 
 
-def _shortest_command(parts: list[HeldBack]) -> list[HeldBack]:
+def _command_across(parts: list[HeldBack]) -> list[HeldBack]:
     """Neighbours that make up a command together, none of which could be left out at either end; empty if none do."""
     if not is_instruction(_joined(parts)):
         return []
