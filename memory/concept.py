@@ -126,12 +126,12 @@ class ConceptDraft(BaseModel):
             InvalidConcept: names the first field that is wrong, and why.
         """
         if not isinstance(data, Mapping):
-            raise InvalidConcept(f"a concept is an object with named fields, not {_kind_of(data)}; nothing was stored")
+            raise InvalidConcept.unstored(f"a concept is an object with named fields, not {_kind_of(data)}")
         check_text(data)
         try:
             return cls.model_validate(carriable_data(dict(data)))
         except ValidationError as error:
-            raise InvalidConcept(first_fault(error)) from None
+            raise InvalidConcept.unstored(first_fault(error)) from None
 
     @classmethod
     def lesson(cls, situation: str, suggestion: Iterable[str], *, title: str = "") -> Self:
@@ -206,7 +206,7 @@ def first_fault(error: ValidationError) -> str:
     reason = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "string_too_long":
         reason += f" and has {len(fault['input']):,}"
-    return f"the concept's field '{place}' is not valid: {reason[:1].lower()}{reason[1:]}; nothing was stored"
+    return f"the concept's field '{place}' is not valid: {reason[:1].lower()}{reason[1:]}"
 
 
 def check_text(data: Mapping[str, Any]) -> None:
@@ -216,7 +216,7 @@ def check_text(data: Mapping[str, Any]) -> None:
     if isinstance(title, str) and title and not any(mark.isprintable() and not mark.isspace() for mark in title):
         faults.setdefault("title", "it has nothing to be seen")
     for place, fault in faults.items():
-        raise InvalidConcept(f"the concept's field '{place}' is not valid: {fault}; nothing was stored")
+        raise InvalidConcept.unstored(f"the concept's field '{place}' is not valid: {fault}")
 
 
 def _has_null(value: Any, depth: int = 0) -> bool:

@@ -6,7 +6,20 @@ class ConceptStoreError(Exception):
 
 
 class InvalidConcept(ConceptStoreError, ValueError):
-    """A proposed concept is malformed or too large; the text names the field and the reason."""
+    """A proposed concept is malformed or too large; the text names the field and the reason.
+
+    Attributes:
+        fault: the same without what became of the concept.
+    """
+
+    def __init__(self, fault: str, outcome: str = "") -> None:
+        super().__init__(f"{fault}; {outcome}" if outcome else fault)
+        self.fault = fault
+
+    @classmethod
+    def unstored(cls, fault: str) -> "InvalidConcept":
+        """The error that says that nothing was stored."""
+        return cls(fault, "nothing was stored")
 
 
 class InvalidItem(ConceptStoreError, ValueError):

@@ -27,7 +27,7 @@ from pilotage.agent.components import Components
 from pilotage.agent.errors import BadReply, ModelUnavailable
 from pilotage.agent.event_loop import EventLoopThread
 from pilotage.agent.graph.advance import abilities, charged, extended, kit_for, observe, remember, run_block
-from pilotage.agent.graph.messages import ReplyListener, as_message, asks_since, messages_in, question_in
+from pilotage.agent.graph.messages import ReplyListener, as_message, is_newer_than_task, messages_in, question_in
 from pilotage.agent.graph.run_state import (
     BEFORE,
     Clock,
@@ -162,7 +162,7 @@ class Nodes:
         """Sets the state for a new run, and asks memory about the task before anything else."""
         clock, configurable = Clock.start(), config.get("configurable", {})
         given, messages = state.get("task"), messages_in(state)
-        if given and await asks_since(given, messages, config):
+        if given and await is_newer_than_task(given, messages, config):
             given = None
         known = isinstance(given, Dumped)
         task = read(Task, given) if known else as_task(given or question_in(messages)).public()

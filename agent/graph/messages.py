@@ -1,4 +1,4 @@
-"""Messages: the question in them, the answer as one, and what those of a graph around this one tell."""
+"""Messages: the question in them, the answer as one, and whether the question is newer than the parent's task."""
 
 from __future__ import annotations
 
@@ -26,17 +26,19 @@ NO_ANSWER = "No answer was reached."
 
 
 def messages_in(state: Mapping[str, Any]) -> list[BaseMessage]:
-    """The messages, in every form in which LangGraph's own states take them; one that stands alone is a list too.
+    """The messages of a state, in every form in which LangGraph's own states take them; a single one makes a list.
 
     Raises:
-        UsageError: they are none.
+        UsageError: something in there is no message.
     """
     given: Any = state.get("messages") or []
     of_a_role = isinstance(given, tuple) and all(isinstance(part, str) for part in given)
     try:
         alone = of_a_role or isinstance(given, str | Mapping | BaseMessage)
         return convert_to_messages([given] if alone else given)
-    except (ValueError, TypeError, NotImplementedError) as error:
+    except KeyError as error:  # of a tool call or its result, both of which need an id
+        raise UsageError(f"`messages` holds a message without its {error}: give LangChain messages, or text") from error
+    except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
         why = str(error).splitlines()[0]
         raise UsageError(f"`messages` holds what is no message ({why}): give LangChain messages, or text") from error
 
@@ -56,7 +58,7 @@ def question_in(messages: Sequence[BaseMessage]) -> str:
 
 
 def as_message(answer: str | None, usage: Usage, stopped_by: str, *, cut: bool, id: str | None) -> AIMessage:
-    """An answer as the message that ends a turn, with all that the run cost."""
+    """The answer, or `NO_ANSWER`, as the message that ends a turn, with the tokens of the whole run."""
     return AIMessage(
         content=answer if answer is not None else NO_ANSWER,
         id=id,
@@ -71,7 +73,7 @@ def as_message(answer: str | None, usage: Usage, stopped_by: str, *, cut: bool, 
 
 
 class ReplyListener(BaseCallbackHandler):
-    """Notes the replies of the chat models that the running node calls from here on."""
+    """Keeps the ids of the replies that chat models give to the running node, from now on."""
 
     run_inline = True
 
@@ -82,27 +84,30 @@ class ReplyListener(BaseCallbackHandler):
             callbacks.add_handler(self)
 
     def on_llm_end(self, response: LLMResult, **_: Any) -> None:
-        """Notes one reply."""
+        """Keeps one reply's id."""
         for generation in response.generations[0] if response.generations else ():
             if isinstance(generation, ChatGeneration) and generation.message.id:
                 self._ids[generation.message.text.strip()] = generation.message.id
 
     def id_of(self, text: str | None) -> str | None:
-        """The id of the reply with exactly this text; None where none did."""
+        """The id of the last reply with this text, blanks at its ends aside; None where there is none."""
         return self._ids.get(text.strip()) if text is not None else None
 
 
 _CHECKPOINTER = "__pregel_checkpointer"
-"""Where in `configurable` LangGraph hands a checkpointer to the nodes of a graph that has one."""
+"""Key of `configurable` under which LangGraph hands its checkpointer to the nodes of a graph that has one."""
 
 
-async def asks_since(task: Any, messages: Sequence[BaseMessage], config: RunnableConfig) -> bool:
-    """Whether the last message is a human one that came after the task, which then is one of an earlier turn.
+async def is_newer_than_task(task: Any, messages: Sequence[BaseMessage], config: RunnableConfig) -> bool:
+    """Whether the last message is a human one and newer than the task, which then is left over from an earlier turn.
 
-    A parent that keeps its state hands over all of it at every turn; its checkpoint tells which of the two came last.
-    Without checkpoints nothing is of an earlier turn. Where the parent has not stored this turn yet, which came last
-    cannot be known, and the message that nobody has answered is taken. A graph that was itself handed both at once
-    does not know either: the one around it is asked.
+    A parent graph with a checkpointer keeps its state and hands over all of it at every turn. Its checkpoint has the
+    version of each channel, and the newer one was written last. In order:
+
+    - Without a checkpointer nothing is left over from an earlier turn: false.
+    - A parent without a checkpoint of this turn cannot tell; the message has no answer yet, so it counts as newer.
+    - A parent whose task is another does not hand over this one: false.
+    - A parent that was handed both at once has one version for both: the graph around it is asked.
     """
     if not messages or messages[-1].type != "human":
         return False
@@ -110,8 +115,8 @@ async def asks_since(task: Any, messages: Sequence[BaseMessage], config: Runnabl
     saver = configurable.get(_CHECKPOINTER)
     if saver is None:
         return False
-    for parent in _around(configurable):
-        stored = await _stored(saver, configurable["thread_id"], *parent)
+    for parent in _parent_checkpoints(configurable):
+        stored = await _checkpoint(saver, configurable["thread_id"], *parent)
         if stored is None:
             return True
         values: dict[str, Any] = stored.checkpoint["channel_values"]
@@ -123,13 +128,13 @@ async def asks_since(task: Any, messages: Sequence[BaseMessage], config: Runnabl
     return False
 
 
-def _around(configurable: dict[str, Any]) -> list[tuple[str, str]]:
-    """Namespaces and ids of the checkpoints of the graphs around the one whose node is given, the innermost first."""
+def _parent_checkpoints(configurable: dict[str, Any]) -> list[tuple[str, str]]:
+    """Namespace and id of the checkpoint of each graph around the running node's own, the innermost first."""
     own = str(configurable.get("checkpoint_ns", "")).rpartition("|")[0]
     return [place for place in (configurable.get("checkpoint_map") or {}).items() if own and place[0] != own][::-1]
 
 
-async def _stored(saver: BaseCheckpointSaver[Any], thread: str, ns: str, id: str) -> CheckpointTuple | None:
+async def _checkpoint(saver: BaseCheckpointSaver[Any], thread: str, ns: str, id: str) -> CheckpointTuple | None:
     place = RunnableConfig(configurable={"thread_id": thread, "checkpoint_ns": ns, "checkpoint_id": id})
     try:
         return await saver.aget_tuple(place)

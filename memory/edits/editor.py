@@ -240,4 +240,4 @@ def _concept(space: Namespace, draft: ConceptDraft | Concept, provenance: Proven
             **dict(draft), id=secrets.token_hex(8), namespace=space.name, status=status, provenance=provenance
         )
     except ValidationError as error:
-        raise InvalidConcept(first_fault(error)) from None
+        raise InvalidConcept.unstored(first_fault(error)) from None

@@ -234,7 +234,7 @@ class ArcMemoReader:
         try:
             parsed = ConceptDraft.parse(draft)
         except InvalidConcept as error:
-            self._note(where, f"left out: {str(error).removesuffix('; nothing was stored')}")
+            self._note(where, f"left out: {error.fault}")
             return
         if not any((parsed.description, parsed.parameters, parsed.output_typing, parsed.cues, parsed.implementation)):
             self._note(where, "says nothing but its name: left out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from pilotage.common.text import carriable_data
@@ -48,7 +49,7 @@ def load_document(data: bytes, name: str, repeated: Callable[[str], None] | None
     except RecursionError:
         raise MalformedImport(f"{name} is nested too deeply: it is no memory file") from None
     except json.JSONDecodeError as error:
-        if not name.endswith((".yaml", ".yml")):
+        if Path(name).suffix.lower() not in (".yaml", ".yml"):
             raise MalformedImport(f"{name} is not valid JSON: line {error.lineno}: {error.msg}") from None
     except ValueError:
         raise MalformedImport(f"{name} {LONG_NUMBER}") from None

@@ -40,7 +40,12 @@ class Records:
     defects: list[Defect] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Record]:
-        """Each record; raises MalformedImport at the first line that cannot be read, unless `skip_bad`."""
+        """Each record.
+
+        Raises:
+            MalformedImport: a line is no concept, or lines are missing at the end, and `skip_bad` is not set; or, with
+                it too, the file is compressed, its header is wrong or newer, or the document cannot be read at all.
+        """
         first = self.stream.readline(_MAX_LINE + 1)
         refuse_packed(first, self.name)
         if self._is_lines(first):
@@ -49,18 +54,21 @@ class Records:
         data = first + self.stream.read(MAX_BYTES + 1)
         reader = ArcMemoReader()
         for entry in reader.read(load_document(data, self.name, self._repeated)):
-            yield Record(entry.where, _stored(entry.draft, provenance=entry.provenance))
+            yield Record(entry.where, _with_new_id(entry.draft, provenance=entry.provenance))
         self.defects += reader.defects
 
     def _is_lines(self, first: bytes) -> bool:
         if self.form != "auto":
             return self.form == "jsonl"
-        if Path(self.name).suffix in (".jsonl", ".ndjson"):
+        if Path(self.name).suffix.lower() in (".jsonl", ".ndjson"):
             return True
         try:
-            return HEADER in json.loads(first)
-        except (ValueError, TypeError, RecursionError):
+            data = json.loads(first)
+        except (ValueError, RecursionError):
             return False
+        return isinstance(data, dict) and (
+            HEADER in data or ("title" in data and data.keys() <= set(Concept.model_fields))
+        )
 
     def _lines(self, line: bytes) -> Iterator[Record]:
         number = read = 0
@@ -72,7 +80,7 @@ class Records:
                     read += 1
                     yield record
             except InvalidConcept as error:
-                self._bad(number, str(error))
+                self._bad(number, error.fault)
             line = self.stream.readline(_MAX_LINE + 1)
         if self.total is not None and read + len(self.defects) < self.total:
             self._bad(number, f"the file ends after {read} concepts where its header says {self.total}: it was cut")
@@ -90,8 +98,8 @@ class Records:
             return None
         where = f"line {number}"
         if "id" in data:
-            return Record(where, _believable(Concept.parse(data)))
-        return Record(where, _stored(ConceptDraft.parse(data)))
+            return Record(where, _unvouched(Concept.parse(data)))
+        return Record(where, _with_new_id(ConceptDraft.parse(data)))
 
     def _header(self, data: dict[str, Any]) -> None:
         version, inner = data[HEADER], data.get("concept_format", CONCEPT_FORMAT)
@@ -109,7 +117,6 @@ class Records:
         self.defects.append(Defect(key[:80], "stands twice in one object: the last is read, the others are left out"))
 
     def _bad(self, number: int, what: str) -> None:
-        what = what.removesuffix("; nothing was stored")
         if not self.skip_bad:
             raise MalformedImport(
                 f"{self.name} line {number}: {what}; nothing was imported (mend the line, or skip such lines with "
@@ -120,8 +127,8 @@ class Records:
 
 def _object(line: bytes) -> dict[str, Any]:
     try:
-        pairs = partial(unique, repeated=_twice)
-        data = json.loads(line, parse_constant=_no_number, object_pairs_hook=pairs)
+        pairs = partial(unique, repeated=_refuse_repeated)
+        data = json.loads(line, parse_constant=_refuse_constant, object_pairs_hook=pairs)
     except UnicodeDecodeError:
         raise InvalidConcept("is not UTF-8 text") from None
     except json.JSONDecodeError as error:
@@ -137,20 +144,20 @@ def _object(line: bytes) -> dict[str, Any]:
     return data
 
 
-def _stored(draft: ConceptDraft, **known: Any) -> Concept:
+def _with_new_id(draft: ConceptDraft, **known: Any) -> Concept:
     return Concept(**dict(draft), id=secrets.token_hex(8), namespace="", **known)
 
 
-def _twice(key: str) -> None:
+def _refuse_repeated(key: str) -> None:
     raise InvalidConcept(f"has the field '{key[:60]}' twice in one object")
 
 
-def _no_number(name: str) -> float:
+def _refuse_constant(name: str) -> float:
     raise InvalidConcept(f"has the number {name}, which JSON does not know")
 
 
-def _believable(concept: Concept) -> Concept:
-    """A concept with an id and counts from a file, which anybody may have written.
+def _unvouched(concept: Concept) -> Concept:
+    """A concept of a file, which anybody may have written, with its id and counts checked and vouched for by nobody.
 
     Raises:
         InvalidConcept: the id could not be typed or printed as one word, or a count is beyond what can be counted.
@@ -164,7 +171,7 @@ def _believable(concept: Concept) -> Concept:
     for name, count in {**counts, "seen": concept.seen, "version": concept.version}.items():
         if count > MOST_COUNTED:
             raise InvalidConcept(f"the concept's field '{name}' is not valid: it counts beyond {MOST_COUNTED:,}")
-    return concept.model_copy(update={"vouched": False})  # nobody here has read it
+    return concept.model_copy(update={"vouched": False})
 
 
 def _is_word(id: str) -> bool:

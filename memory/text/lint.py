@@ -10,7 +10,8 @@ import re
 import unicodedata
 from collections import Counter
 
-from pilotage.memory.text.prompt_injection import is_instruction, planted_words
+from pilotage.memory.text.planted_words import planted_words
+from pilotage.memory.text.prompt_injection import is_instruction
 from pilotage.memory.text.words import content_words
 
 _KEYWORDS = 16

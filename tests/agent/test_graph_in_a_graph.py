@@ -325,9 +325,25 @@ def test_a_message_that_stands_alone_is_read_whole(agent, given):
     assert agent.graph.invoke({"messages": given})["answer"] == "42"
 
 
-@pytest.mark.parametrize("given", [7, [7], [object()], {"text": "6*7"}])
+WITHOUT_ID = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(7, [7], [object()], {"text": "6*7"}),
+        [WITHOUT_ID, ("human", "6*7")],
+        [WITHOUT_ID | {"tool_calls": [{"id": "1"}]}, ("human", "6*7")],
+        [WITHOUT_ID | {"tool_calls": [7]}, ("human", "6*7")],
+        [WITHOUT_ID | {"tool_calls": [{"id": "1", "function": 7}]}, ("human", "6*7")],
+        [{"role": "tool", "content": "42"}, ("human", "6*7")],
+        [{"role": "user", "content": 7}],
+    ],
+)
 def test_messages_that_are_none_are_one_sentence(agent, given):
-    with pytest.raises(UsageError, match="`messages` holds what is no message"):
+    with pytest.raises(
+        UsageError, match="`messages` holds (what is no message|a message without its '(tool_call_)?id')"
+    ):
         agent.graph.invoke({"messages": given})
 
 

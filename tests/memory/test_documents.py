@@ -43,5 +43,6 @@ def test_bytes_that_are_no_text_are_refused():
         load_document(b"\xff\xfe\x00", "it")
 
 
-def test_yaml_in_flow_style_is_read_too():
-    assert load_document(b"{name: turn, cues: [a, b]}", "it.yaml") == {"name": "turn", "cues": ["a", "b"]}
+@pytest.mark.parametrize("name", ["it.yaml", "IT.YAML", "it.yml"])
+def test_yaml_in_flow_style_is_read_too(name):
+    assert load_document(b"{name: turn, cues: [a, b]}", name) == {"name": "turn", "cues": ["a", "b"]}

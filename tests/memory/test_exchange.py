@@ -191,6 +191,26 @@ def test_an_export_of_an_empty_memory_is_no_error(store, other):
     assert imported(other, exported(store)).added == 0
 
 
+@pytest.mark.parametrize("lines", [f"{GOOD}\n", f"{GOOD}\n{{oops\n", f"{GOOD}\n\n{GOOD}"])
+@pytest.mark.parametrize("name", ["memory.jsonl", "CONCEPTS.JSONL", "Notes.NdJson", "-"])
+def test_lines_without_a_header_are_known_by_their_name_or_by_the_first_of_them(other, lines, name):
+    stream = io.BytesIO(lines.encode())
+    stream.name = name
+    report = other.import_(stream, skip_bad=True)
+    assert [concept.title for concept in other.all()] == ["Good"]
+    assert [defect.where for defect in report.defects] == ["line 2"] * lines.count("oops")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [('{"title": ""}', "string should have at least 1 character"), ("7", "is not a JSON object")],
+)
+def test_a_bad_line_says_once_what_became_of_the_import(other, line, said):
+    with pytest.raises(MalformedImport, match=f"line 1: .*{said}; nothing was imported") as caught:
+        imported(other, line, form="jsonl")
+    assert "stored" not in str(caught.value)
+
+
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 @pytest.mark.parametrize("form", ["auto", "jsonl"])
 def test_a_byte_order_mark_and_other_line_ends_change_nothing(lived_in, other, ending, form):
