@@ -28,7 +28,8 @@ def method(data: Evaluation) -> list[str]:
         )
     elif protocol.in_sample:
         sentences.append(
-            f"Trainable policies were trained on other parts of the bank (split seed {protocol.split_seed}), with {seeds}."
+            f"Trainable policies were trained on other parts of the bank (split seed {protocol.split_seed}), with "
+            f"{seeds}."
         )
     else:
         sentences.append(
