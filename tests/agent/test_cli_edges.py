@@ -165,10 +165,9 @@ def test_nothing_is_written_over_without_being_told(command_line, tmp_path):
 
 def test_a_tilde_is_the_same_home_for_everything(command_line, monkeypatch, tmp_path):
     monkeypatch.setenv("PILOTAGE_HOME", "~/data")
-    from pilotage.agent.models.weights.weights import models_dir
-    from pilotage.memory.embedders.embedder import models_folder
+    from pilotage.common.paths import models_dir
 
-    assert models_dir() == models_folder() == tmp_path / "user" / "data" / "models"
+    assert models_dir() == tmp_path / "user" / "data" / "models"
     add = ("memory", "add", "--title", "T", "--cue", "c", "--embedder", "hash")
     assert command_line(*add).code == 0
     assert command_line(*add, "--memory=~/other").code == 0
