@@ -157,8 +157,7 @@ def require_apart(records: Sequence[Record]) -> None:
             raise PolicyError(
                 f"{one.name} asked a policy that was trained on {len(one.in_sample)} of the judged tasks "
                 f"({min(one.in_sample)!r} for one): give it an attribute `tasks_learned` with the ids of those "
-                "tasks, which are then left out, "
-                "or ask for figures on its own tasks (--in-sample)"
+                "tasks, which are then left out, or ask for figures on its own tasks (--in-sample)"
             )
 
 
