@@ -38,6 +38,10 @@ class CacheUnusable(UsageError):
     """The response cache cannot be read or written; the text names the file."""
 
 
+class CheckpointsUnusable(PilotageError):
+    """The file of checkpoints cannot be read or written; the text names it."""
+
+
 class TaskError(UsageError):
     """A task source is malformed; the text names the file and line."""
 

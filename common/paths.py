@@ -29,6 +29,11 @@ def data_dir() -> Path:
     return folder
 
 
+def models_dir() -> Path:
+    """Where pulled model weights lie, in the user's data folder; raises as `data_dir`."""
+    return data_dir() / "models"
+
+
 def require_descriptors(files: int) -> None:
     """Raises OSError where this process may not open so many files more: SQLite does not say so."""
     opened: list[int] = []

@@ -1,4 +1,4 @@
-"""Answer: ends the run. With candidates it chooses by evidence, with none it asks for a direct answer."""
+"""Answer: ends the run with the candidate that has the most evidence, or asks for a direct answer if there is none."""
 
 from pilotage.agent.blocks.base import Block, CutShort
 from pilotage.agent.blocks.steps import Exchanges
@@ -25,13 +25,13 @@ OPEN_TOKENS = 4096
 
 
 def shortest_prompt(task: Task) -> str:
-    """The least that a run sends: the task, with what asks for its answer at once."""
+    """The shortest prompt that a run sends: the task and the request for a direct answer."""
     asked = OPEN if task.kind == "open" else DIRECT[task.kind][0]
     return system(task) + f"{describe(task)}\n\n{asked}".strip()
 
 
 class Answer(Block):
-    """Ends: chooses among candidates by evidence without an LLM call, or asks for a direct answer."""
+    """Ends the run: chooses a candidate by evidence, without a call of the model, or asks for a direct answer."""
 
     name = "answer"
 
@@ -45,9 +45,9 @@ class Answer(Block):
             return kit.step(self.name, [], candidate=leader.text, evidence=Evidence(note=note))
         task = state.task
         if task.kind == "open" or (task.inferred and state.trace.steps):
-            return await self._reply(state, kit)  # or its routes reached no answer of the kind that it was taken for
+            return await self._reply(state, kit)  # or no step found an answer of the inferred kind
         exchanges, (asked, max_tokens) = Exchanges(self.name, state, kit), DIRECT[task.kind]
-        with quiet():  # the answer is what is read from this reply
+        with quiet():  # what is shown is the answer that is parsed from this reply
             reply = await exchanges.ask(asked, max_tokens=max_tokens)
         candidate = exchanges.answer
         if candidate is None and task.inferred:
@@ -57,10 +57,10 @@ class Answer(Block):
         return exchanges.step(candidate=candidate)
 
     async def _reply(self, state: State, kit: Kit) -> Step:
-        """The whole reply as the answer; no token is parsed out of it, and one that is cut says so.
+        """The whole reply is the answer; nothing is parsed out of it, and the evidence says whether it was cut.
 
-        What the steps of an open task brought is material for it. Steps that sought an answer of another kind and
-        reached none are not: they would mislead.
+        The steps of an open task are shown to the model. Steps that looked for an answer of an inferred kind and found
+        none are not: they would mislead it.
         """
         material = state.task.kind == "open" and bool(state.trace.steps)
         exchanges = Exchanges(self.name, state, kit, independent=not material)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import sqlite3
 import sys
 import traceback
 from typing import Any
@@ -13,11 +12,18 @@ from typing import Any
 import typer
 
 from pilotage.agent.errors import Interrupted, PilotageError
-from pilotage.common.paths import data_dir
 from pilotage.common.redaction import redact_message
 
 ELSEWHERE = "choose another place"
 REMEDIES = {
+    errno.ENOENT: "check the path",
+    errno.EROFS: ELSEWHERE,
+    errno.ENAMETOOLONG: ELSEWHERE,
+    errno.ENOTDIR: ELSEWHERE,
+    errno.EISDIR: ELSEWHERE,
+    errno.EEXIST: ELSEWHERE,
+    errno.ENOTEMPTY: ELSEWHERE,
+    errno.EIO: "check the disk, or choose another place",
     errno.ENOSPC: "free some space and run the same command again",
     errno.EDQUOT: "free some space and run the same command again",
     errno.EACCES: "choose another place or change its permissions",
@@ -56,27 +62,25 @@ def sentence_and_code(error: BaseException) -> tuple[str, int] | None:
         return str(error), error.exit_code
     if isinstance(error, OSError) and error.errno is not None:
         return about_file(error), 1
-    if isinstance(error, sqlite3.Error):  # the cache and the memory tell of their own files themselves
-        file = data_dir() / "checkpoints.sqlite"
-        advice = "free some space, move that file, or leave --thread out"
-        return f"the checkpoints in {file} cannot be used ({error}); {advice}", 1
     if hasattr(error, "format_message"):
         return _about_usage(error), 2
-    from pilotage.memory.errors import ConceptStoreError
-    from pilotage.navigator.errors import (
-        NavigatorError,
-    )  # the package brings Gymnasium: not for an error of another kind
+    if _is_one(error, "pilotage.memory.errors", "ConceptStoreError"):
+        return str(error), 1
+    return (str(error), 2) if _is_one(error, "pilotage.navigator.errors", "NavigatorError") else None
 
-    if isinstance(error, NavigatorError):
-        return str(error), 2
-    return (str(error), 1) if isinstance(error, ConceptStoreError) else None
+
+def _is_one(error: BaseException, module: str, name: str) -> bool:
+    """Whether an error is of a class whose package may not be loaded, and is not loaded for this question."""
+    loaded = sys.modules.get(module)
+    return loaded is not None and isinstance(error, getattr(loaded, name))
 
 
 def about_file(error: OSError) -> str:
-    """What the machine refused and what to do, as one sentence."""
+    """What the machine refused, as one sentence, and what to do where that is known."""
     where = f"{error.filename}: " if error.filename is not None else ""
     what = (error.strerror or os.strerror(error.errno or 0)).lower()
-    return f"{where}{what}; {REMEDIES.get(error.errno or 0, ELSEWHERE)}"
+    remedy = REMEDIES.get(error.errno or 0)
+    return f"{where}{what}" if remedy is None else f"{where}{what}; {remedy}"
 
 
 def _about_usage(error: Any) -> str:

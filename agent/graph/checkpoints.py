@@ -17,17 +17,18 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from pilotage.agent.components import Components
-from pilotage.agent.errors import AgentClosed, UsageError
+from pilotage.agent.errors import AgentClosed, CheckpointsUnusable, UsageError
 from pilotage.agent.event_loop import EventLoopThread
 from pilotage.agent.graph.build import build_graph
 from pilotage.agent.task import Task
 from pilotage.common.paths import expanded
 
 if TYPE_CHECKING:
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
     from langgraph.graph.state import CompiledStateGraph
 
-    Durable = tuple[CompiledStateGraph[Any, Any, Any, Any], AsyncSqliteSaver]
+    from pilotage.agent.graph.saver import CheckpointSaver
+
+    Durable = tuple[CompiledStateGraph[Any, Any, Any, Any], CheckpointSaver]
 
 
 @dataclass
@@ -65,7 +66,7 @@ class DurableGraph:
         opened = self._opened.get(asyncio.get_running_loop())
         try:
             yield
-        except (ValueError, sqlite3.Error) as error:
+        except (ValueError, CheckpointsUnusable) as error:
             if opened is None or not opened.closed:
                 raise
             raise AgentClosed(
@@ -87,11 +88,13 @@ class DurableGraph:
             return opened.durable
 
     async def _open(self, stack: AsyncExitStack) -> Durable:
-        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+        from pilotage.agent.graph.saver import CheckpointSaver
 
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            saver = await stack.enter_async_context(AsyncSqliteSaver.from_conn_string(str(self._path)))
+            saver = await stack.enter_async_context(CheckpointSaver.from_conn_string(str(self._path)))
+            assert isinstance(saver, CheckpointSaver)
+            saver.path = self._path
             await saver.setup()
         except (OSError, sqlite3.Error, ValueError) as error:
             await stack.aclose()

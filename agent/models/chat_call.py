@@ -64,8 +64,8 @@ class WrappedModel:
     @property
     def thinking_tokens(self) -> int:
         """Tokens that the models inside were set to think with, where their classes count those in the limit."""
-        budgets = [(getattr(leaf, "thinking", None) or {}) for leaf in self.leaves]
-        return max((about.get("budget_tokens", 0) for about in budgets if isinstance(about, dict)), default=0)
+        settings = [getattr(leaf, "thinking", None) for leaf in self.leaves]
+        return max((one.get("budget_tokens") or 0 for one in settings if isinstance(one, dict)), default=0)
 
     @property
     def address(self) -> str:

@@ -89,18 +89,18 @@ def bubblewrap(bwrap: Path, code: str, stdin: str, limits: Limits) -> Iterator[L
             given.append(handed_on(file.fileno(), files))
             return str(given[-1])
 
-        world = [str(bwrap), *_world(), "--perms", "0666", "--bind-data", give(b""), "/dev/null"]
-        world += ["--ro-bind-data", give(stdin.encode(errors="replace")), "/dev/stdin"]
-        world += ["--size", str(limits.file_mb << 20), "--tmpfs", WORK_FOLDER, "--chdir", WORK_FOLDER]
-        world += ["--file", give(code.encode(errors="replace")), f"{WORK_FOLDER}/{PROGRAM}"]
+        isolation = [str(bwrap), *_isolation(), "--perms", "0666", "--bind-data", give(b""), "/dev/null"]
+        isolation += ["--ro-bind-data", give(stdin.encode(errors="replace")), "/dev/stdin"]
+        isolation += ["--size", str(limits.file_mb << 20), "--tmpfs", WORK_FOLDER, "--chdir", WORK_FOLDER]
+        isolation += ["--file", give(code.encode(errors="replace")), f"{WORK_FOLDER}/{PROGRAM}"]
         # Last of the mounts, so that nothing but the work folder can be written to.
-        world += ["--remount-ro", "/", "--seccomp", give(assemble(platform.machine())), "--"]
-        world += python(f"{_PYTHON}/bin/{base_executable().name}")
-        yield supervised(limits, files, world=tuple(world), descriptors=tuple(given))
+        isolation += ["--remount-ro", "/", "--seccomp", give(assemble(platform.machine())), "--"]
+        isolation += python(f"{_PYTHON}/bin/{base_executable().name}")
+        yield supervised(limits, files, isolation=tuple(isolation), descriptors=tuple(given))
 
 
 @functools.cache
-def _world() -> tuple[str, ...]:
+def _isolation() -> tuple[str, ...]:
     """The part of the command line that no run changes: namespaces and the interpreter's files, read-only."""
     executable, stdlib = base_executable(), Path(os.__file__).parent
     place = _PYTHON / stdlib.relative_to(sys.base_exec_prefix)

@@ -27,8 +27,8 @@ class Launch:
     Attributes:
         command: executable and arguments.
         descriptors: open files that the command must inherit.
-        notes: file in which the bootstrap notes that it was reached, and the supervisor the process that it started
-            and, at the end, which limit was passed.
+        notes: descriptor of the file in which the bootstrap notes that it was reached, and the supervisor the process
+            that it started and, at the end, which limit was exceeded.
         lifeline: end of a pipe that the supervisor watches: a byte, or its end, bids it to end all.
         folder: working directory to start in, None for any.
     """
@@ -39,21 +39,21 @@ class Launch:
     lifeline: int
     folder: str | None = None
 
-    def end(self) -> None:
-        """Bids the supervisor end all; may be said twice."""
+    def kill(self) -> None:
+        """Has the supervisor kill every process of the run; may be called again."""
         os.write(self.lifeline, b"x")
 
-    def begun(self) -> bool:
-        """Whether the interpreter was reached; before that, a failure is none of the program's."""
+    def reached_python(self) -> bool:
+        """Whether the sandbox's interpreter was reached; a failure before that is not the program's."""
         return b"begun" in self._noted()
 
-    def passed(self) -> StoppedBy | None:
-        """The limit that the supervisor noted."""
+    def exceeded_limit(self) -> StoppedBy | None:
+        """The limit that the program exceeded, as the supervisor noted it; None for none."""
         noted = self._noted()
         return next((limit for limit in LIMITS if f"\npassed {limit}\n".encode() in noted), None)
 
-    def abandoned(self) -> int | None:
-        """The process, and group, of a program whose supervisor was ended before its work was done."""
+    def unsupervised_group(self) -> int | None:
+        """The process group of a program whose supervisor was killed before it was done; None where there is none."""
         started = re.search(rb"\nprogram (\d+)\n", self._noted())
         return None if started is None or b"\npassed " in self._noted() else int(started[1])
 
@@ -78,7 +78,7 @@ def supervised(
     limits: Limits,
     files: ExitStack,
     *,
-    world: tuple[str, ...] = (),
+    isolation: tuple[str, ...] = (),
     descriptors: tuple[int, ...] = (),
     folder: RunFolder | None = None,
 ) -> Launch:
@@ -87,26 +87,45 @@ def supervised(
     Args:
         limits: what the program may use.
         files: closes what the run needs.
-        world: command line that makes a world of the program's own, and starts Python in it.
-        descriptors: what that must inherit besides.
-        folder: the run's folder, where there is no such world.
+        isolation: command line that isolates the program (bubblewrap's) and starts Python there.
+        descriptors: open files that the command must inherit besides its own.
+        folder: the run's folder, where nothing isolates the program.
     """
     notes = handed_on(files.enter_context(TemporaryFile(buffering=0)).fileno(), files)
     ends = os.pipe()
     for end in ends:
         files.callback(os.close, end)
     watched = handed_on(ends[0], files)
-    # Two processes of bubblewrap's count too, one of them inside the namespace.
-    lock, place, work, threads, processes = -1, "", WORK_FOLDER, limits.threads + 2, limits.threads + 1
-    if folder is not None:
-        lock, place, work, threads, processes = handed_on(folder.lock, files), str(folder.path), "", limits.threads, 1
-        descriptors = (lock,)
-    supervisor = [watched, notes, lock, place, limits.wall_seconds, limits.cpu_seconds]
-    supervisor += [limits.memory_mb << 20, threads, limits.files, work]
-    # Without a world the supervisor's interpreter goes on as the program's, which saves the start of another.
+    if folder is None:
+        lock, run_folder, work_folder = -1, "", WORK_FOLDER
+        # Two processes of bubblewrap's count too, one of them inside the namespace.
+        threads, processes = limits.threads + 2, limits.threads + 1
+    else:
+        lock, run_folder, work_folder = handed_on(folder.lock, files), str(folder.path), ""
+        threads, processes = limits.threads, 1
+        descriptors = (*descriptors, lock)
+    supervisor = {  # in the order in which supervisor.py reads them
+        "lifeline": watched,
+        "notes": notes,
+        "lock": lock,
+        "folder": run_folder,
+        "wall_seconds": limits.wall_seconds,
+        "cpu_seconds": limits.cpu_seconds,
+        "memory": limits.memory_mb << 20,
+        "threads": threads,
+        "files": limits.files,
+        "work": work_folder,
+    }
+    # Without isolation the supervisor's interpreter goes on as the program's, which saves the start of another.
     bootstrap = (code_of("bootstrap.py"), PROGRAM, str(notes), *limits.resources(processes))
     return Launch(
-        (*python(str(base_executable())), code_of("supervisor.py"), *map(str, supervisor), *world, *bootstrap),
+        (
+            *python(str(base_executable())),
+            code_of("supervisor.py"),
+            *map(str, supervisor.values()),
+            *isolation,
+            *bootstrap,
+        ),
         (watched, notes, *descriptors),
         notes=notes,
         lifeline=ends[1],

@@ -57,7 +57,7 @@ class _Watcher(asyncio.SubprocessProtocol):
     def end(self) -> None:
         """Ends the process and whatever it left behind, without waiting for that."""
         if not self.exited.is_set():
-            self._launch.end()
+            self._launch.kill()
 
     async def clear(self) -> None:
         """Ends all, and waits until it has ended and its streams are closed."""
@@ -65,8 +65,8 @@ class _Watcher(asyncio.SubprocessProtocol):
         if not await _set_within(_DRAIN_SECONDS, self.exited):
             _kill(self._process_group)
             await _set_within(_DRAIN_SECONDS, self.exited)
-        if (abandoned := self._launch.abandoned()) is not None:
-            _kill(abandoned)
+        if (group := self._launch.unsupervised_group()) is not None:
+            _kill(group)
         await _set_within(_DRAIN_SECONDS, self.closed)
 
 
@@ -119,7 +119,7 @@ async def run_command(launch: Launch, limits: Limits, *, stdin: str = "") -> Exe
         try:
             transport, watcher = await starting
         except RuntimeError as error:  # the process is there, but asyncio found no thread that waits for its end
-            launch.end()
+            launch.kill()
             raise OSError(errno.EAGAIN, str(error)) from error
         seconds = time.monotonic() - started
         await watcher.clear()
@@ -127,8 +127,8 @@ async def run_command(launch: Launch, limits: Limits, *, stdin: str = "") -> Exe
     status = transport.get_returncode()
     exit_code = 128 + signal.SIGKILL if status is None else status if status >= 0 else 128 - status
     stdout, stderr = (watcher.streams[fd].decode(errors="replace") for fd in (_STDOUT, _STDERR))
-    passed: StoppedBy | None = "output" if watcher.truncated else "time" if timed_out else launch.passed()
-    if passed is None and not launch.begun():
+    passed: StoppedBy | None = "output" if watcher.truncated else "time" if timed_out else launch.exceeded_limit()
+    if passed is None and not launch.reached_python():
         reason = (stderr.strip().splitlines() or [f"it ended with exit code {exit_code}"])[-1]
         raise SandboxUnavailable(f"the sandbox could not start a program: {reason}")
     if passed is None and exit_code == 1 and _OUT_OF_MEMORY.search(stderr):

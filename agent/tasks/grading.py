@@ -29,18 +29,16 @@ class Grade:
 
     Attributes:
         score: in [0, 1]; the graders here give 1 for right and 0 for everything else.
-        reason: why, in a few words; it may show the hidden answer, so it is for people and files only.
     """
 
     score: float
-    reason: str
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.score <= 1.0:
             raise ValueError(f"a score lies in [0, 1], not at {self.score}")
 
 
-MISSING = Grade(0.0, "no answer")
+RIGHT, WRONG = Grade(1.0), Grade(0.0)
 
 
 class Grader(Protocol):
@@ -121,9 +119,9 @@ def grade_number(task: Task, answer: str) -> Grade:
     if expected is None:
         raise TaskError(f"task {task.id}: the expected answer {task.gold!r} is not a number")
     if given is None:
-        return Grade(0.0, f"{answer!r} is not one number")
+        return WRONG
     exact = expected.denominator == given.denominator == 1
-    return _verdict(abs(given - expected) <= (0 if exact else abs(expected) * TOLERANCE), answer, task)
+    return _verdict(abs(given - expected) <= (0 if exact else abs(expected) * TOLERANCE))
 
 
 def _grade_choice(task: Task, answer: str) -> Grade:
@@ -132,23 +130,23 @@ def _grade_choice(task: Task, answer: str) -> Grade:
     if expected is None:
         raise TaskError(f"task {task.id}: the expected answer {task.gold!r} names none of its choices")
     if given is None:
-        return Grade(0.0, f"{answer!r} names no single choice")
-    return _verdict(given == expected, answer, task)
+        return WRONG
+    return _verdict(given == expected)
 
 
 def _grade_text(task: Task, answer: str) -> Grade:
     """1 if the answer is the expected text, but for case, spacing, and quotes or full stops around it."""
-    return _verdict(normal_form("text", answer) == normal_form("text", str(task.gold)), answer, task)
+    return _verdict(normal_form("text", answer) == normal_form("text", str(task.gold)))
 
 
 def _grade_grid(task: Task, answer: str) -> Grade:
     """1 if the answer is the expected grid, cell by cell."""
     expected, given = parse_grid(task.gold) if isinstance(task.gold, str) else task.gold, parse_grid(answer)
-    return Grade(0.0, "the answer is not a grid") if given is None else _verdict(given == expected, answer, task)
+    return _verdict(given is not None and given == expected)
 
 
-def _verdict(right: bool, answer: str, task: Task) -> Grade:
-    return Grade(1.0, "right") if right else Grade(0.0, f"{answer!r} is not {task.gold!r}")
+def _verdict(right: bool) -> Grade:
+    return RIGHT if right else WRONG
 
 
 @dataclass(frozen=True)
@@ -159,7 +157,7 @@ class GoldGrader:
 
     async def grade(self, task: Task, answer: str | None) -> Grade:
         """What the comparison says; raises TaskError where the gold is none of its kind."""
-        return MISSING if answer is None else self.compare(task, answer)
+        return WRONG if answer is None else self.compare(task, answer)
 
 
 _BY_KIND: dict[Kind, Grader] = {
@@ -179,15 +177,14 @@ class ProgramGrader:
     async def grade(self, task: Task, answer: str | None) -> Grade:
         """1 if it passes them all; raises SandboxUnavailable where nothing isolates programs."""
         if answer is None:
-            return MISSING
+            return WRONG
         sandbox, tests = self.sandbox or _default_sandbox(), task.metadata["tests"]
-        for number, test in enumerate(tests, start=1):
+        for test in tests:
             execution = await sandbox.run(answer, stdin=str(test["input"]))
-            if not execution.ok:
-                return Grade(0.0, f"test {number} of {len(tests)}: {execution.error}")
-            if normal_form("program", execution.stdout) != normal_form("program", str(test["output"])):
-                return Grade(0.0, f"test {number} of {len(tests)}: it printed something else")
-        return Grade(1.0, f"passed all {len(tests)} tests")
+            expected = normal_form("program", str(test["output"]))
+            if not execution.ok or normal_form("program", execution.stdout) != expected:
+                return WRONG
+        return RIGHT
 
 
 @functools.cache

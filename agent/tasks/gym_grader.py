@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pilotage.agent.task import Task
-from pilotage.agent.tasks.grading import MISSING, Grade, grade_number
+from pilotage.agent.tasks.grading import RIGHT, WRONG, Grade, grade_number
 from pilotage.agent.tasks.gym import load_gym
 
 logger = logging.getLogger("pilotage.tasks")
@@ -28,7 +28,7 @@ EVALUATED_EXPRESSIONS = frozenset(
 
 # Verifiers give parts of a point for near misses, and a little less than one for a rounded root; from here on an
 # answer is right.
-RIGHT = 0.99
+FULL_CREDIT = 0.99
 
 _LONGEST_EXPRESSION = 500
 _LARGEST_EXPONENT = 20
@@ -44,22 +44,22 @@ class GymGrader:
     """1 if the family's verifier accepts the answer, or if a plain number equals the expected one."""
 
     async def grade(self, task: Task, answer: str | None) -> Grade:
-        """The grade; the verifier's own partial credit stands in the reason.
+        """1 if the verifier gives full credit; an answer that it would evaluate is not given to it and scores 0.
 
         Raises:
             MissingExtra: reasoning-gym is not installed.
         """
         if answer is None:
-            return MISSING
+            return WRONG
         if task.kind == "numeric":
             grade = grade_number(task, answer)
             if grade.score == 1.0:
                 return grade
         family = str(task.metadata["family"])
         if not is_harmless(family, answer):
-            return Grade(0.0, "not scored: the verifier would evaluate this answer, and it is no plain value")
+            return WRONG
         credit = await asyncio.to_thread(_credit, family, answer, task.metadata["entry"])
-        return Grade(1.0 if credit >= RIGHT else 0.0, f"reasoning-gym gives it {credit:.2f}")
+        return RIGHT if credit >= FULL_CREDIT else WRONG
 
 
 def is_harmless(family: str, answer: str) -> bool:

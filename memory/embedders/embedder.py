@@ -15,7 +15,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotage.common.paths import data_dir
+from pilotage.common.paths import models_dir
 from pilotage.memory.errors import EmbedderError
 from pilotage.memory.text.words import content_words
 
@@ -125,11 +125,6 @@ def embed_checked(embedder: Embedder, texts: Sequence[str]) -> Vectors:
     return made
 
 
-def models_folder() -> Path:
-    """Where pulled models live: in the user's data folder."""
-    return data_dir() / "models"
-
-
 def resolve_embedder(spec: str | Embedder) -> Embedder:
     """The embedder that `spec` names.
 
@@ -147,7 +142,7 @@ def resolve_embedder(spec: str | Embedder) -> Embedder:
     if spec == "minilm":
         from pilotage.memory.embedders.bert import BertEmbedder
 
-        folder = models_folder() / "all-minilm-l6-v2"
+        folder = models_dir() / "all-minilm-l6-v2"
         if not (folder / "model.safetensors").is_file():
             raise EmbedderError(
                 "the embedding model all-MiniLM-L6-v2 is not installed: get it with `pilotage models pull minilm`"

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from pilotage.memory.embedders.embedder import EmbedderIdentity, Vectors, models_folder, read_json, weights_hash
+from pilotage.common.paths import models_dir
+from pilotage.memory.embedders.embedder import EmbedderIdentity, Vectors, read_json, weights_hash
 from pilotage.memory.errors import EmbedderError
 
 
@@ -26,7 +27,7 @@ class SentenceTransformerEmbedder:
     def __init__(self, folder: Path | str) -> None:
         self._folder = Path(folder)
         if not self._folder.is_dir():
-            self._folder = models_folder() / str(folder)
+            self._folder = models_dir() / str(folder)
         if not (self._folder / "model.safetensors").is_file():
             raise EmbedderError(
                 f"no sentence-transformers model with 'model.safetensors' in '{folder}': give the folder that holds it"

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, TypedDict
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
@@ -172,6 +173,22 @@ class Ledger:
             for row in connection.execute(query.where(events.c.concept_id.in_(part))):
                 history_of[row.concept_id].append(event_of(row))
         return history_of
+
+    def times(self, connection: Connection, namespace: str, ids: Iterable[str]) -> dict[str, tuple[datetime, datetime]]:
+        """When the first and the last event of these concepts happened, by concept id; no event is read whole."""
+        bounds = select(
+            events.c.concept_id, func.min(events.c.seq).label("first"), func.max(events.c.seq).label("last")
+        )
+        bounds = bounds.where(events.c.namespace == namespace).group_by(events.c.concept_id)
+        first, last = events.alias("first_event"), events.alias("last_event")
+        times_of = {}
+        for part in parts(set(ids)):
+            of = bounds.where(events.c.concept_id.in_(part)).subquery()
+            query = select(of.c.concept_id, first.c.at.label("since"), last.c.at.label("until"))
+            query = query.join(first, first.c.seq == of.c.first).join(last, last.c.seq == of.c.last)
+            for row in connection.execute(query):
+                times_of[row.concept_id] = datetime.fromisoformat(row.since), datetime.fromisoformat(row.until)
+        return times_of
 
     def last_change(self, connection: Connection, namespace: str) -> int:
         """Number of the last event that changed what a search may return; 0 for none."""

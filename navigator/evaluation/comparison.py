@@ -42,7 +42,7 @@ def _compare(one: Record, other: Record, resampler: Resampler, cost_weight: floa
     gain, worth = first - second, one.value(cost_weight) - other.value(cost_weight)
     better = int(((first > 0.5) & (second <= 0.5)).sum())
     worse = int(((first <= 0.5) & (second > 0.5)).sum())
-    paid, others_paid = float(np.nanmean(one.paid[common])), float(np.nanmean(other.paid[common]))
+    paid, others_paid = float(np.nanmean(one.mean_cost[common])), float(np.nanmean(other.mean_cost[common]))
     closed, closed_interval = _gap(worth, other, oracle, resampler, cost_weight)
     return Comparison(
         policy=one.name,
@@ -55,7 +55,7 @@ def _compare(one: Record, other: Record, resampler: Resampler, cost_weight: floa
         mcnemar_p=mcnemar_exact(better, worse),
         permutation_p=sign_flip(gain[common].tolist(), seed=resampler.seed),
         cost_ratio=paid / others_paid if others_paid > 0 else None,
-        cost_ratio_interval=resampler.ratio(one.paid, other.paid) if others_paid > 0 else None,
+        cost_ratio_interval=resampler.ratio(one.mean_cost, other.mean_cost) if others_paid > 0 else None,
         value_difference=float(np.nanmean(worth)),
         value_interval=resampler.mean(worth),
         gap_closed=closed,
@@ -92,7 +92,7 @@ def transfer(records: Sequence[Record], kind: Target, held_out: str, resamples: 
     rows = []
     for one in others:
         common = one.known & base.known
-        if not common.any() or not one.candidate.is_transferable(one.asked.is_learned):
+        if not common.any() or not one.candidate.is_transferable(one.provenance.is_learned):
             continue
         gain = np.where(common, one.score - base.score, np.nan)
         rows.append(
@@ -102,9 +102,9 @@ def transfer(records: Sequence[Record], kind: Target, held_out: str, resamples: 
                 held_out=held_out,
                 tasks=int(common.sum()),
                 accuracy=float(one.score[common].mean()),
-                cost=float(one.paid[common].mean()),
+                cost=float(one.mean_cost[common].mean()),
                 best_fixed_accuracy=float(base.score[common].mean()),
-                best_fixed_cost=float(base.paid[common].mean()),
+                best_fixed_cost=float(base.mean_cost[common].mean()),
                 difference=float(np.nanmean(gain)),
                 interval=resampler.mean(gain),
             )

@@ -56,8 +56,8 @@ def defects(bank: Bank, records: Sequence[Record], figures: Sequence[PolicyFigur
     for record in records:
         learned = record.candidate.learned_from
         if isinstance(record.candidate, ExistingPolicy):
-            learned |= record.asked
-        if own := len(record.own | bank.among(learned.tasks) & set(record.tasks)):
+            learned |= record.provenance
+        if own := len(record.in_sample | bank.among(learned.tasks) & set(record.tasks)):
             sentences.append(
                 f"{record.name} was trained on {own} of the judged tasks: its figures are in-sample, too good to be "
                 "compared with those of others."

@@ -38,7 +38,7 @@ def figures(one: Record, resampler: Resampler, cost_weight: float, actions: Acti
     some = bool(known.any())
     decisions = one.uses[known].sum()
     mean_uses = one.uses[known].mean(axis=0) if some else np.zeros(len(actions))
-    accuracy, cost = mean_of_known(one.score), mean_of_known(one.paid)
+    accuracy, cost = mean_of_known(one.score), mean_of_known(one.mean_cost)
     seeds = len(candidate.seeds)
     return PolicyFigures(
         name=one.name,
@@ -48,7 +48,7 @@ def figures(one: Record, resampler: Resampler, cost_weight: float, actions: Acti
         accuracy=accuracy,
         accuracy_interval=resampler.accuracy(one.score) if some else (NAN, NAN),
         cost=cost,
-        cost_interval=resampler.mean(one.paid) if some else (NAN, NAN),
+        cost_interval=resampler.mean(one.mean_cost) if some else (NAN, NAN),
         blocks=mean_of_known(one.blocks.mean(axis=0)),
         value=accuracy - cost_weight * cost,
         unrecorded=float(one.off_support[known].sum() / decisions) if decisions > 0 else 0.0,
@@ -68,7 +68,7 @@ def families(records: Sequence[Record]) -> list[FamilyPart]:
     for family in sorted(set(records[0].families)):
         here = names == family
         scores = {
-            one.name: Score(accuracy=mean_of_known(one.score[here]), cost=mean_of_known(one.paid[here]))
+            one.name: Score(accuracy=mean_of_known(one.score[here]), cost=mean_of_known(one.mean_cost[here]))
             for one in records
         }
         parts.append(FamilyPart(family=family, tasks=int(here.sum()), policies=scores))
@@ -114,7 +114,7 @@ def outcomes(records: Sequence[Record]) -> Mapping[str, Mapping[str, tuple[float
     return {
         one.name: {
             task: (score, cost)
-            for task, score, cost in zip(one.tasks, one.score.tolist(), one.paid.tolist(), strict=True)
+            for task, score, cost in zip(one.tasks, one.score.tolist(), one.mean_cost.tolist(), strict=True)
             if np.isfinite(score)
         }
         for one in records

@@ -41,7 +41,7 @@ def lines(efforts: Sequence[float], records: Sequence[Record], resampler: Resamp
     points: dict[str, list[Point]] = {}
     for effort, one in zip(efforts, records, strict=True):
         if one.known.any():
-            placed = _point(one.score, one.paid, resampler, effort, CostWeighting().weight(effort))
+            placed = _point(one.score, one.mean_cost, resampler, effort, CostWeighting().weight(effort))
             points.setdefault(one.name.rpartition(" @ ")[0], []).append(placed)
     return [Line(policy=name, points=tuple(of)) for name, of in points.items()]
 

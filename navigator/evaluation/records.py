@@ -38,13 +38,15 @@ class Record:
         correct: expected score, float (s, m); NaN where the bank cannot tell.
         cost: expected cost in thousands of tokens, (s, m); NaN likewise.
         blocks: expected blocks before the answer, (s, m); NaN likewise.
-        uses: expected times of each action, float (m, a), mean over seeds.
-        edges: expected times that one action follows another or the start, float (m, a + 1, a), mean over seeds.
-        off_support: expected decisions that would have gone where nothing is recorded, float (m,), mean over seeds.
+        uses: expected number of times that each action is taken, float (m, a), mean over seeds.
+        edges: expected number of times that one action follows another or the start, float (m, a + 1, a), mean over
+            seeds.
+        off_support: expected number of decisions that preferred an unrecorded action, float (m,), mean over seeds.
         predictions: predictions of success, of a candidate policy that makes them.
-        frequencies: expected times of each action by the counts of blocks run before, for a matched random policy.
-        asked: what the trained policies that decided for it had learned from.
-        own: judged tasks that these had learned from; none where nobody asked for figures on them.
+        frequencies: expected number of times that each action is taken, summed over tasks and seeds, by the counts of
+            blocks run before; for a matched random policy.
+        provenance: what the trained policies that decided for it had learned from.
+        in_sample: judged tasks that these had learned from; none where nobody asked for figures on them.
     """
 
     candidate: CandidatePolicy
@@ -59,8 +61,8 @@ class Record:
     off_support: Floats
     predictions: Predictions | None
     frequencies: Frequencies
-    asked: Provenance
-    own: frozenset[str]
+    provenance: Provenance
+    in_sample: frozenset[str]
 
     @property
     def name(self) -> str:
@@ -73,13 +75,13 @@ class Record:
         return np.asarray(self.correct.mean(axis=0))
 
     @cached_property
-    def paid(self) -> Floats:
+    def mean_cost(self) -> Floats:
         """Expected cost of each task, mean over seeds, float (m,)."""
         return np.asarray(self.cost.mean(axis=0))
 
     def value(self, cost_weight: float) -> Floats:
         """Score less weighted cost, float (m,)."""
-        return self.score - cost_weight * self.paid
+        return self.score - cost_weight * self.mean_cost
 
     @cached_property
     def known(self) -> ActionMask:
@@ -87,7 +89,7 @@ class Record:
         return np.isfinite(self.score)
 
 
-def record(
+def record_all(
     candidates: Sequence[CandidatePolicy], folds: Sequence[Fold], trainings: Trainings, notify: Notify | None = None
 ) -> list[Record]:
     """What each candidate policy does on the tasks of all folds, by what it learned from the others.
@@ -95,12 +97,12 @@ def record(
     Raises:
         NavigatorError: what a candidate policy needs is not there; the text names it.
     """
-    done: dict[str, Record] = {}
+    records: dict[str, Record] = {}
 
-    def recorded(candidate: CandidatePolicy) -> Record:
-        if candidate.name not in done:
+    def record_once(candidate: CandidatePolicy) -> Record:
+        if candidate.name not in records:
             if isinstance(candidate, FrequencyMatched):
-                frequencies = recorded(candidate.of).frequencies
+                frequencies = record_once(candidate.of).frequencies
                 actions, observations = folds[0].judged.actions, folds[0].judged.observations
                 if not any(name.startswith(COUNTS) for name in observations.names):
                     raise PolicyError(
@@ -110,13 +112,13 @@ def record(
                 candidate = replace(candidate, policy=policy)
             if notify is not None:
                 notify(f"following {candidate.name}")
-            done[candidate.name] = _record(candidate, folds, trainings)
-        return done[candidate.name]
+            records[candidate.name] = _combine(candidate, folds, trainings)
+        return records[candidate.name]
 
-    return [recorded(candidate) for candidate in candidates]
+    return [record_once(candidate) for candidate in candidates]
 
 
-def _record(candidate: CandidatePolicy, folds: Sequence[Fold], trainings: Trainings) -> Record:
+def _combine(candidate: CandidatePolicy, folds: Sequence[Fold], trainings: Trainings) -> Record:
     rollouts = [[candidate.rollout(fold, seed, trainings) for seed in candidate.seeds] for fold in folds]
     every = [one for seeds in rollouts for one in seeds]
 
@@ -127,8 +129,8 @@ def _record(candidate: CandidatePolicy, folds: Sequence[Fold], trainings: Traini
         return np.concatenate([np.mean([getattr(one, name) for one in seeds], axis=0) for seeds in rollouts])
 
     lost = mean("lost") > 0
-    known = {name: mean(name) for name in ("uses", "edges", "off_support")}
-    for values in known.values():
+    counts = {name: mean(name) for name in ("uses", "edges", "off_support")}
+    for values in counts.values():
         values[lost] = np.nan
     weight = candidate.cost_weight
     return Record(
@@ -139,23 +141,23 @@ def _record(candidate: CandidatePolicy, folds: Sequence[Fold], trainings: Traini
         correct=by_seed("correct"),
         cost=by_seed("cost"),
         blocks=by_seed("blocks"),
-        **known,
+        **counts,
         predictions=None if weight is None else Predictions.of(every, weight),
         frequencies=_frequencies(every),
-        asked=reduce(or_, (one.asked for one in every)),
-        own=frozenset(task for one in every for task in one.arrays.among(one.asked.tasks)),
+        provenance=reduce(or_, (one.asked for one in every)),
+        in_sample=frozenset(task for one in every for task in one.arrays.among(one.asked.tasks)),
     )
 
 
 def require_apart(records: Sequence[Record]) -> None:
     """Raises PolicyError where a policy that decided had learned from what it was judged on, or does not say so."""
     for one in records:
-        require_known_tasks(one.name, one.asked)
-        if one.own:
+        require_known_tasks(one.name, one.provenance)
+        if one.in_sample:
             raise PolicyError(
-                f"{one.name} asked a policy that was trained on {len(one.own)} of the judged tasks ({min(one.own)!r} "
-                "for one): give it an attribute `tasks_learned` with the ids of those tasks, which are then left out, "
-                "or ask for figures on its own tasks (--in-sample)"
+                f"{one.name} asked a policy that was trained on {len(one.in_sample)} of the judged tasks "
+                f"({min(one.in_sample)!r} for one): give it an attribute `tasks_learned` with the ids of those "
+                "tasks, which are then left out, or ask for figures on its own tasks (--in-sample)"
             )
 
 

@@ -20,7 +20,7 @@ from pilotage.navigator.evaluation.defects import defects
 from pilotage.navigator.evaluation.folds import Fold, cross_fit, family_folds, held_out, other_bank
 from pilotage.navigator.evaluation.frontier import lines, sequences, variants
 from pilotage.navigator.evaluation.names import STANDARD, CandidateOptions, Resolve, candidate
-from pilotage.navigator.evaluation.records import Notify, record, require_apart
+from pilotage.navigator.evaluation.records import Notify, record_all, require_apart
 from pilotage.navigator.evaluation.schema import BEST_FIXED, BankPart, Evaluation, ProtocolPart
 from pilotage.navigator.evaluation.trainings import OnProgress, Trainings
 from pilotage.navigator.policies.inputs import CostWeighting
@@ -132,12 +132,12 @@ def evaluate(
         ):
             trainings.run([needed for fold in places for one in some for needed in one.needs(fold)], on_progress)
 
-        records = record(candidates, folds, trainings, notify)
+        records = record_all(candidates, folds, trainings, notify)
         if not protocol.in_sample:
             require_apart(records)
-        asking = {one.name for one in records if not one.candidate.is_transferable(one.asked.is_learned)}
+        asking = {one.name for one in records if not one.candidate.is_transferable(one.provenance.is_learned)}
         resampler = Resampler(len(records[0].tasks), protocol.resamples, protocol.bootstrap_seed)
-        varied = record([one for _, one in settings], folds, trainings, notify)
+        varied = record_all([one for _, one in settings], folds, trainings, notify)
         frontier = lines([effort for effort, _ in settings], varied, resampler)
         if protocol.efforts:
             frontier += sequences(folds, resampler)
@@ -146,7 +146,7 @@ def evaluate(
             row
             for kind, where, held in elsewhere
             for row in transfer(
-                record(movers, held, trainings, notify), kind, where, protocol.resamples, protocol.bootstrap_seed
+                record_all(movers, held, trainings, notify), kind, where, protocol.resamples, protocol.bootstrap_seed
             )
         ]
         curves = figures.curves(records, folds, trainings)

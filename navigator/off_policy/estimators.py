@@ -18,7 +18,7 @@ from pilotage.navigator.off_policy.weights import Weights
 
 Name = Literal["is", "wis", "pdis", "wpdis", "dm", "dr", "wdr"]
 
-ABOUT: Mapping[Name, str] = {
+ESTIMATORS: Mapping[Name, str] = {
     "is": "importance sampling",
     "wis": "weighted importance sampling",
     "pdis": "per-decision importance sampling",
@@ -29,7 +29,7 @@ ABOUT: Mapping[Name, str] = {
 }
 WITHOUT_MODEL: tuple[Name, ...] = ("is", "wis", "pdis", "wpdis")
 WITH_MODEL: tuple[Name, ...] = ("dm", "dr", "wdr")
-BEST: Name = "wdr"
+RECOMMENDED_ESTIMATOR: Name = "wdr"
 """The one to read first: it has the least error in most settings (Voloshin et al. 2021, with a fitted model)."""
 
 

@@ -19,15 +19,25 @@ def method(data: Evaluation) -> list[str]:
         f"{counted(bank.nodes, 'recorded state')}, model {named(bank.model)}, observation preset {named(bank.preset)})."
     ]
     seeds = counted(protocol.train_seeds, "training seed")
+    held_out = "" if protocol.in_sample else ", held out"
     if protocol.kind == "cross-fit":
         folds = f"{protocol.folds} folds" if protocol.folds else "folds"
         sentences.append(
             f"Trainable policies were cross-fitted: tasks were dealt into {folds} (seed {protocol.split_seed}), each "
-            f"fold was answered by policies trained on the others, with {seeds}; so every task counts, held out."
+            f"fold was answered by policies trained on the others, with {seeds}; so every task counts{held_out}."
+        )
+    elif protocol.in_sample:
+        sentences.append(
+            f"Trainable policies were trained on other parts of the bank (split seed {protocol.split_seed}), with "
+            f"{seeds}."
         )
     else:
         sentences.append(
             f"The tasks were held out from training (split seed {protocol.split_seed}); trained policies have {seeds}."
+        )
+    if protocol.in_sample:
+        sentences.append(
+            "Policies that were trained before the evaluation may be judged on their own training tasks (in-sample)."
         )
     sentences.append(
         "Outcomes are exact expectations over recorded reasoning, without any model call. Accuracy is the mean score; "
@@ -35,14 +45,15 @@ def method(data: Evaluation) -> list[str]:
     )
     sentences.append(
         f"Intervals are 95% bootstrap intervals over tasks ({protocol.bootstrap:,} resamples), paired by task for "
-        "differences and ratios. p-values are McNemar's exact test, after Holm's correction for the number of "
-        f"comparisons with an opponent; 'significant' asks for an interval without 0 and a corrected p below {LEVEL}."
+        "differences and ratios. p-values are McNemar's exact test, for which an expected score above one half counts "
+        "as right and any other as wrong, after Holm's correction for the number of comparisons with an opponent; "
+        f"'significant' asks for an interval without 0 and a corrected p below {LEVEL}."
     )
     if data.comparisons:
         half = median((one.interval[1] - one.interval[0]) / 2 for one in data.comparisons)
         sentences.append(
-            f"The median difference has a margin of {number(100 * half, 1)} points: on so many tasks "
-            "much smaller ones cannot be told from 0."
+            f"Half the width of the differences' intervals is {number(100 * half, 1)} points in the median over all "
+            "comparisons: on so many tasks much smaller differences cannot be told from 0."
         )
     return sentences
 

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -122,6 +123,29 @@ def test_what_the_machine_refuses_is_one_sentence_that_names_the_place(code):
     assert exit_code == 1 and sentence.startswith("the/place: ") and "; " in sentence
 
 
+@pytest.mark.parametrize("code", [errno.ECONNREFUSED, errno.EADDRINUSE, errno.EPIPE, errno.ENOENT])
+def test_another_place_is_advised_only_where_it_helps(code):
+    sentence, _ = sentence_and_code(OSError(code, os.strerror(code)))
+    assert "another place" not in sentence and not sentence.endswith("; ")
+
+
+def test_errors_are_told_apart_where_the_navigator_cannot_be_imported(monkeypatch):
+    from pilotage.memory.errors import LedgerError
+    from pilotage.navigator.errors import BankError
+
+    assert sentence_and_code(BankError("no bank")) == ("no bank", 2)
+    for name in [name for name in sys.modules if name.startswith("pilotage.navigator")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "gymnasium", None)
+    assert sentence_and_code(LedgerError("no ledger")) == ("no ledger", 1)
+    assert sentence_and_code(KeyError("x")) is None
+    assert not any(name.startswith("pilotage.navigator") for name in sys.modules)
+
+
+def test_not_every_error_of_sqlite_is_one_of_the_checkpoints():
+    assert sentence_and_code(sqlite3.OperationalError("no such table: mine")) is None
+
+
 def test_nothing_is_written_over_without_being_told(command_line, tmp_path):
     _messy(tmp_path)
     for command in (["bank", "split", "b", "--out", "file"], ["memory", "export", "file", "--memory", "m"]):
@@ -141,10 +165,9 @@ def test_nothing_is_written_over_without_being_told(command_line, tmp_path):
 
 def test_a_tilde_is_the_same_home_for_everything(command_line, monkeypatch, tmp_path):
     monkeypatch.setenv("PILOTAGE_HOME", "~/data")
-    from pilotage.agent.models.weights.weights import models_dir
-    from pilotage.memory.embedders.embedder import models_folder
+    from pilotage.common.paths import models_dir
 
-    assert models_dir() == models_folder() == tmp_path / "user" / "data" / "models"
+    assert models_dir() == tmp_path / "user" / "data" / "models"
     add = ("memory", "add", "--title", "T", "--cue", "c", "--embedder", "hash")
     assert command_line(*add).code == 0
     assert command_line(*add, "--memory=~/other").code == 0

@@ -217,6 +217,14 @@ def test_a_copy_of_a_memory_is_its_own(tmp_path):
 def test_a_copy_that_cannot_be_made_is_a_sentence(tmp_path):
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "ledger.sqlite").write_text("no ledger, but long enough to be taken for one" * 50)
-    with pytest.raises(UsageError, match="cannot copy the memory"):
+    with pytest.raises(UsageError, match="cannot be read: .*; restore it from a backup") as refused:
         memory_copy(tmp_path / "m", tmp_path / "copy")
+    assert "--out" not in str(refused.value) and str(tmp_path / "m" / "ledger.sqlite") in str(refused.value)
     assert not (tmp_path / "copy").exists()
+
+
+def test_a_place_where_no_copy_can_be_made_is_a_sentence(tmp_path):
+    ConceptStore.open(tmp_path / "m", embedder="hash").close()
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot copy the memory .*; choose another --out"):
+        memory_copy(tmp_path / "m", tmp_path / "file" / "copy")

@@ -110,3 +110,14 @@ async def test_thinking_tokens_that_an_owner_set_are_added_to_every_limit():
     thinking = {"type": "enabled", "budget_tokens": 1500}
     model = ChatAnthropic(model="m", api_key="k", max_tokens=4000, thinking=thinking)
     assert ModelClient(model).thinking_tokens == 1500
+
+
+async def test_a_model_without_a_budget_for_thinking_counts_for_none_beside_one_that_has_one():
+    from langchain_anthropic import ChatAnthropic
+
+    def model(**thinking):
+        return ChatAnthropic(model="m", api_key="k", max_tokens=4000, thinking=thinking)
+
+    limited, unlimited = model(type="enabled", budget_tokens=1500), model(type="adaptive", budget_tokens=None)
+    assert ModelClient(unlimited).thinking_tokens == 0
+    assert ModelClient(unlimited.with_fallbacks([limited])).thinking_tokens == 1500

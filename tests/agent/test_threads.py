@@ -1,11 +1,13 @@
 """Runs that are kept by a thread id: what goes on, what begins anew, what is told."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel
-from pilotage.agent.errors import AgentClosed, ModelUnavailable, UsageError
+from pilotage.agent.errors import AgentClosed, ModelUnavailable, PilotageError, UsageError
 from pilotage.agent.models import ModelClient
 from pilotage.agent.models.scripted import Fault
 
@@ -54,6 +56,24 @@ def test_a_thread_id_without_checkpoints_is_one_sentence():
     agent = ReasoningAgent(ScriptedChatModel(lambda _: "Answer: 42"), sandbox="none")
     with pytest.raises(UsageError, match="give the agent checkpoints="):
         agent.solve("6*7", thread_id="a")
+
+
+def test_checkpoints_that_break_under_a_run_are_one_sentence_that_names_their_file(tmp_path):
+    with fresh(tmp_path) as agent:
+        agent.solve("6*7", thread_id="a")
+        with closing(sqlite3.connect(tmp_path / "c.sqlite")) as file:
+            file.execute("DROP TABLE writes")
+        with pytest.raises(PilotageError, match=r"c\.sqlite cannot be used \(no such table: writes\)"):
+            agent.solve("6*7", thread_id="b")
+
+
+def test_an_error_of_sqlite_in_somebodys_own_part_is_not_blamed_on_the_checkpoints(tmp_path):
+    def script(_):
+        raise sqlite3.OperationalError("no such table: mine")
+
+    with fresh(tmp_path, script) as agent, pytest.raises(Exception, match="no such table: mine") as raised:
+        agent.solve("6*7", thread_id="a")
+    assert "checkpoints" not in str(raised.value)
 
 
 @pytest.mark.parametrize("streaming", [True, False])

@@ -5,17 +5,20 @@ import json
 import subprocess
 import sys
 import threading
+from datetime import datetime
 
 import pytest
+import sqlalchemy
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.config import get_store
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.store.base import GetOp, InvalidNamespaceError, PutOp, SearchOp
+from sqlalchemy.engine import Engine
 
 from pilotage.memory.adapters.langgraph.store import PilotageStore
 from pilotage.memory.errors import InvalidConcept, InvalidItem
 from pilotage.memory.store import ConceptStore
-from tests.memory.conftest import COST, SPELL, keys
+from tests.memory.conftest import COST, GRID, SPELL, keys
 
 ADA = ("users", "ada")
 BOB = ("users", "bob")
@@ -283,6 +286,19 @@ async def test_the_async_methods_do_the_same(store):
     assert await store.alist_namespaces() == [ADA]
 
 
+@pytest.fixture
+def statements():
+    """Every statement that a database is asked from here on."""
+    asked = []
+
+    def note(connection, cursor, statement, parameters, context, many):
+        asked.append(statement)
+
+    sqlalchemy.event.listen(Engine, "before_cursor_execute", note)
+    yield asked
+    sqlalchemy.event.remove(Engine, "before_cursor_execute", note)
+
+
 class TestConcepts:
     PATH = ("concepts", "default")
 
@@ -335,6 +351,23 @@ class TestConcepts:
         with pytest.raises(InvalidConcept, match="title"):
             store.batch([PutOp(ADA, "k", {"text": "x"}), PutOp(self.PATH, "k", {"content": "free text"})])
         assert store.search(()) == [] and store.concepts.is_empty()
+
+    def test_the_times_of_a_page_come_from_one_query_and_no_event_is_read_whole(self, store, statements):
+        ids = [store.concepts.add(draft) for draft in (COST, SPELL)]
+        store.concepts.revise(ids[0], {"description": "What all goods cost together."})
+        store.put(self.PATH, "mine", GRID.model_dump(mode="json"))
+        for read in ({}, {"query": "cost"}, {"filter": {"kind": "routine"}}):
+            statements.clear()
+            page = store.search(self.PATH, **read)
+            (asked,) = [one for one in statements if "events.concept_id" in one]
+            assert len(page) == 3 and "body" not in asked
+            for item in page[:2] if not read else ():
+                history = store.concepts.history(item.key)
+                times = [datetime.fromisoformat(event.at) for event in (history[0], history[-1])]
+                assert [item.created_at, item.updated_at] == times
+        statements.clear()
+        item = store.get(self.PATH, ids[0])
+        assert item.created_at < item.updated_at and len([one for one in statements if "events.concept_id" in one]) == 1
 
     def test_pages_of_concepts_follow_on_each_other(self, store):
         store.concepts.add_many([COST.model_copy(update={"title": f"Cost of {n} goods"}) for n in range(12)])

@@ -4,7 +4,8 @@ import warnings
 import numpy as np
 import pytest
 
-from pilotage.memory.embedders.embedder import Embedder, HashEmbedder, models_folder, resolve_embedder
+from pilotage.common.paths import models_dir
+from pilotage.memory.embedders.embedder import Embedder, HashEmbedder, resolve_embedder
 from pilotage.memory.errors import EmbedderError
 from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
@@ -97,7 +98,7 @@ def test_a_damaged_model_is_a_sentence(damaged, tmp_path):
     from pilotage.memory.embedders.bert import BertEmbedder
 
     copy = tmp_path / "all-minilm-l6-v2"
-    shutil.copytree(models_folder() / copy.name, copy)
+    shutil.copytree(models_dir() / copy.name, copy)
     (copy / damaged).write_bytes((copy / damaged).read_bytes()[:100])
     with pytest.raises(EmbedderError, match="pull (it|them) again"):
         BertEmbedder(copy).embed(["x"])

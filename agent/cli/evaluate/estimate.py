@@ -80,7 +80,7 @@ def _with_behaviour(log: Log, behaviour: str | None) -> Log:
 
 
 def _print(console: Screen, logged: LoggedRuns, judged: list[Estimates], notes: list[str]) -> None:
-    from pilotage.navigator.off_policy import ABOUT, BEST
+    from pilotage.navigator.off_policy import ESTIMATORS, RECOMMENDED_ESTIMATOR
 
     log = logged.log
     console.print_line(
@@ -101,12 +101,12 @@ def _print(console: Screen, logged: LoggedRuns, judged: list[Estimates], notes: 
         for name, by in one.by.items():
             gains = _share(by.accuracy_gain, True), _tokens(by.cost_gain, True)
             row = name, _share(by.accuracy), gains[0], _tokens(by.cost), gains[1]
-            figures.add_row(*row, style="bold" if name == BEST else None)
+            figures.add_row(*row, style="bold" if name == RECOMMENDED_ESTIMATOR else None)
         console.print(figures)
         for warning in one.warnings:
             console.print_line(f"[yellow]warning[/] {plain(warning)}")
     shown = {name: None for one in judged for name in one.by}
-    console.print("\n" + "; ".join(f"{name}: {ABOUT[name]}" for name in shown))
+    console.print("\n" + "; ".join(f"{name}: {ESTIMATORS[name]}" for name in shown))
 
 
 def _share(figure: Figure, signed: bool = False) -> str:

@@ -43,12 +43,13 @@ class StoreOptions:
         from pilotage.agent.cli.assembly import memory_place
         from pilotage.agent.settings import settings_from
         from pilotage.memory import ConceptStore
+        from pilotage.memory.location import LEDGER
 
         settings = settings_from({"memory": self.memory})
         if settings.memory == "none":
             raise UsageError("the memory is set to 'none': name a folder with --memory DIR")
         location = memory_place(settings)
-        if not creates and "://" not in location and not (Path(location) / "ledger.sqlite").is_file():
+        if not creates and "://" not in location and not (Path(location) / LEDGER).is_file():
             raise UsageError(f"there is no memory in {location}: `pilotage solve` and `pilotage memory add` make one")
         return ConceptStore.open(location, embedder=embedder, namespace=self.namespace, index=index)
 

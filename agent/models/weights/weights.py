@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from pilotage.agent.errors import UnknownModel, WeightsError
-from pilotage.common.paths import data_dir
+from pilotage.common.paths import models_dir
 
 Progress = Callable[[int, int, str], None]
 """Called with bytes done, bytes in all, and what is going on."""
@@ -115,11 +115,6 @@ def find(name: str) -> Weights:
             return weights
     known = ", ".join(" or ".join((weights.name, *weights.aliases)) for weights in WEIGHTS)
     raise UnknownModel(f"No weights are called '{name}'. There are: {known}.")
-
-
-def models_dir() -> Path:
-    """Where weights lie."""
-    return data_dir() / "models"
 
 
 def place(weights: Weights, folder: Path | None = None) -> Path:

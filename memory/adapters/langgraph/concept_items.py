@@ -92,7 +92,7 @@ class ConceptItems:
             name, concept = self._held(connection, key)
             if concept is None:
                 concept = self._merged(connection, key if name is None else name.concept)
-        return self._item(concept, key, name) if concept is not None else None
+            return None if concept is None else self._items(connection, [(concept, key, name)])[0]
 
     def search(
         self, prefix: Path, query: str | None, conditions: dict[str, Any] | None, limit: int, offset: int
@@ -119,7 +119,10 @@ class ConceptItems:
             for key, name in _shown(concept.id, names)
             if not conditions or passes(_value(concept, name), conditions)
         ]
-        return [(self._item(concept, key, name), score) for concept, key, name, score in kept[offset : offset + limit]]
+        page = kept[offset : offset + limit]
+        with self._ledger.read() as connection:
+            shown = self._items(connection, [(concept, key, name) for concept, key, name, _ in page])
+        return [(item, score) for item, (_, _, _, score) in zip(shown, page, strict=True)]
 
     def paths(self) -> list[Path]:
         """The one path, when there is a concept."""
@@ -249,14 +252,18 @@ class ConceptItems:
             ids = connection.scalars(select(concepts.c.id).where(active).order_by(concepts.c.added_seq)).all()
             shown = [(id_, *one) for id_ in ids for one in _shown(id_, names)][offset : offset + limit]
             page = self._ledger.get(connection, self._store.namespace, [id_ for id_, _, _ in shown])
-        return [self._item(page[id_], key, name) for id_, key, name in shown]
+            return self._items(connection, [(page[id_], key, name) for id_, key, name in shown])
 
-    def _item(self, concept: Concept, key: str, name: Name | None) -> StoredItem:
-        history = self._store.history(concept.id)
-        first, last = (datetime.fromisoformat(event.at) for event in (history[0], history[-1]))
-        if name is not None:
-            first, last = name.created_at, max(name.updated_at, last)
-        return StoredItem(0, self.path, key, _value(concept, name), first, last)
+    def _items(self, connection: Connection, shown: Sequence[tuple[Concept, str, Name | None]]) -> list[StoredItem]:
+        """Concepts as items, each by the key and the name under which it is shown."""
+        times = self._ledger.times(connection, self._store.namespace, [concept.id for concept, _, _ in shown])
+        rows = []
+        for concept, key, name in shown:
+            created, updated = times[concept.id]
+            if name is not None:
+                created, updated = name.created_at, max(name.updated_at, updated)
+            rows.append(StoredItem(0, self.path, key, _value(concept, name), created, updated))
+        return rows
 
 
 def _draft(value: Mapping[str, Any]) -> ConceptDraft:

@@ -9,13 +9,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from pilotage.agent.errors import SandboxUnavailable
 from pilotage.agent.sandbox import Limits, Sandbox, open_sandbox
-from pilotage.agent.sandbox.launch import Launch
+from pilotage.agent.sandbox.launch import Launch, supervised
 from pilotage.agent.sandbox.plain import plain, run_folder, sweep
 
 ROOT = Path(__file__).parents[3]
@@ -266,11 +267,17 @@ async def test_a_sandbox_that_breaks_later_is_no_failure_of_the_program(tmp_path
 def test_notes_tell_a_start_from_a_failure():
     with tempfile.TemporaryFile(buffering=0) as notes:
         launch = Launch((), (), notes.fileno(), -1)
-        assert not launch.begun() and launch.passed() is None
+        assert not launch.reached_python() and launch.exceeded_limit() is None
         notes.write(b"\nbegun\n")
-        assert launch.begun() and launch.passed() is None
+        assert launch.reached_python() and launch.exceeded_limit() is None
         notes.write(b"\npassed files\n")
-        assert launch.begun() and launch.passed() == "files"
+        assert launch.reached_python() and launch.exceeded_limit() == "files"
+
+
+def test_a_launch_in_a_folder_keeps_what_its_caller_has_it_inherit():
+    with run_folder() as folder, ExitStack() as files, tempfile.TemporaryFile() as given:
+        launch = supervised(Limits(), files, descriptors=(given.fileno(),), folder=folder)
+        assert {given.fileno(), folder.lock} < set(launch.descriptors)
 
 
 CLOSED = """

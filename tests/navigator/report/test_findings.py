@@ -152,6 +152,24 @@ def test_the_method_names_tasks_folds_seeds_and_resamples():
     assert "1 training seed:" in cautions(parse(given))[0]
 
 
+@pytest.mark.parametrize("kind", ["cross-fit", "held-out"])
+def test_the_method_calls_nothing_held_out_where_policies_may_be_judged_on_their_training_tasks(kind):
+    given = evaluation(learned=1, baselines=1, families=2, tasks=40, resamples=50)
+    given["protocol"] |= {"kind": kind, "in_sample": False}
+    held_out, in_sample = "held out", "may be judged on their own training tasks"
+    said = " ".join(method(parse(given)))
+    assert held_out in said and in_sample not in said
+    given["protocol"]["in_sample"] = True
+    said = " ".join(method(parse(given)))
+    assert held_out not in said and in_sample in said
+
+
+def test_the_method_says_what_the_test_rounds_and_what_the_margin_is_of():
+    said = " ".join(method(parse(evaluation(learned=1, baselines=1, families=2, tasks=40, resamples=50))))
+    assert "an expected score above one half counts as right" in said
+    assert "median difference" not in said and "in the median over all comparisons" in said
+
+
 def test_what_the_evaluation_says_against_itself_comes_first():
     given = evaluation(learned=2, baselines=2, families=2, tasks=40, resamples=50)
     given["policies"][0]["coverage"], given["policies"][1]["coverage"] = 0.5, 0.9
