@@ -9,6 +9,8 @@ blocks are asked as ever, so where a bank of the preset `rlot` was recorded befo
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 from pilotage.agent import cli
 from pilotage.agent.routing import self_scores
 
@@ -17,10 +19,10 @@ FORM = "Reply with seven lines, a label and its digit each."
 
 def main() -> None:
     statements = self_scores.QUESTION.rpartition("\n")[0]
-    self_scores.QUESTION = f"{statements}\n{FORM}"
     lines = ' "\\n" '.join(f'"{label}: " s' for label in self_scores.LABELS)
-    self_scores.GRAMMAR = f'root ::= {lines}\ns ::= "0" | "1" | "2" | "3"'
-    cli.main()
+    grammar = f'root ::= {lines}\ns ::= "0" | "1" | "2" | "3"'
+    with patch.multiple(self_scores, QUESTION=f"{statements}\n{FORM}", GRAMMAR=grammar):
+        cli.main()
 
 
 if __name__ == "__main__":
