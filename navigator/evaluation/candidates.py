@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Self
@@ -28,7 +29,7 @@ Keep = Literal["each", "best", "ensemble"]
 
 
 @dataclass(frozen=True)
-class CandidatePolicy:
+class CandidatePolicy(ABC):
     """A policy that takes part in an evaluation; subclasses say what it does.
 
     Attributes:
@@ -49,9 +50,9 @@ class CandidatePolicy:
         """Networks that have to be trained for a fold; they may be trained at once."""
         return ()
 
+    @abstractmethod
     def rollout(self, fold: Fold, seed: int, trainings: Trainings) -> Rollout:
         """What it does on the tasks of the fold."""
-        raise NotImplementedError
 
     def at(self, effort: float, retrain: bool) -> Self | None:
         """The same at another setting; None where it has none, or would have to be trained anew and must not."""

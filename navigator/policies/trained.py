@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -61,7 +62,7 @@ def settings_of(header: Header) -> Settings:
     raise PolicyError(f"the policy's setting {name!r} is {shown}, which makes no sense: copy or train the policy anew")
 
 
-class TrainedPolicy:
+class TrainedPolicy(ABC):
     """Base of the policies that were trained; raises PolicyError where a setting of the header makes no sense."""
 
     name: str
@@ -74,9 +75,9 @@ class TrainedPolicy:
             tried = {tuple(counts): actions for counts, actions in self.settings.tried}
             self.support = ActionSupport(header.observations, header.actions, tried)
 
+    @abstractmethod
     def tensors(self) -> Tensors:
         """What the file holds besides header and scaling."""
-        raise NotImplementedError
 
     def save(self, path: str | Path) -> None:
         """Writes the policy file; the effort at which it decides is not part of it."""
