@@ -10,6 +10,7 @@ import pytest
 from pilotage.agent.cli.evaluate.printing import print_evaluation
 from pilotage.agent.cli.screen import Screen
 from pilotage.navigator import Bank
+from pilotage.navigator.evaluation import Protocol, evaluate
 from pilotage.navigator.policies import pretrained
 from pilotage.navigator.policies.inputs import EFFORTS, CostWeighting
 from pilotage.navigator.policies.load import load_policy
@@ -108,6 +109,26 @@ def test_the_share_of_the_rules_tokens_is_said_alike_everywhere(judged):
     bank = f"{point(judged, EFFORTS['medium']).cost / judged.policy('rules').cost:.0%}"
     assert f"It takes {live}% (live) to {bank} (on the bank) of the tokens of the rules" in page
     assert f"for {live} to {bank} of the rules' tokens" in said("README.md")
+
+
+def test_what_needs_no_training_is_on_unseen_families_what_the_page_says():
+    found = evaluate(BANKS / "mixed", ["always:program", "rules"], Protocol(groups=5, efforts=(), resamples=100))
+    rules = [one for one in found.transfer if one.policy == "rules"]
+    tasks = [one.tasks for one in rules]
+    assert sum(tasks) == 180 and len(rules) == 5
+
+    def mean(figure):
+        return np.average([getattr(one, figure) for one in rules], weights=tasks)
+
+    fixed, program = mean("best_fixed_accuracy"), found.policy("always:program")
+    for first, right, cost in (
+        ("best fixed sequence of the other families", fixed, mean("best_fixed_cost")),
+        ("always a program", program.accuracy, program.cost),
+        ("rules", mean("accuracy"), mean("cost")),
+    ):
+        cells = row("docs/shipped-navigator.md", first)
+        assert cells[:2] == [f"{right:.1%}", f"{1000 * cost:.0f}"]
+        assert not cells[2] or cells[2].startswith(f"{100 * (right - fixed):+.1f} ")
 
 
 def test_checks_cost_and_change_what_the_bank_holds(mixed):
