@@ -30,6 +30,14 @@ class UsageError(PilotageError):
     exit_code = 2
 
 
+class UnsupportedParameter(UsageError):
+    """A parameter of a request that is not taken here; `parameter` names it."""
+
+    def __init__(self, parameter: str, message: str) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
 class AgentClosed(PilotageError):
     """The agent was closed, by another thread, while the caller still waited for what it had asked."""
 
@@ -78,6 +86,10 @@ class WeightsError(ModelError):
     """Model weights are missing, truncated, corrupt, or could not be fetched."""
 
 
+class ContextExceeded(ModelError):
+    """The messages do not fit the model's context; the text says how many tokens they have, and it holds."""
+
+
 class ModelUnavailable(ModelError):
     """The endpoint could not be reached, or refused after every retry."""
 
@@ -104,3 +116,17 @@ class StepRefused(ScorerUnavailable):
 
 class BadScores(PilotageError):
     """A step scorer answered with something that is not a score for every step."""
+
+
+class LimitReached(PilotageError):
+    """A key has used up what it may; the text says which limit it was.
+
+    Attributes:
+        limit: name of the limit, as in `Limits` of agent/serve/limits.py.
+        retry_after: whole seconds, at least 1, after which the same request may be admitted.
+    """
+
+    def __init__(self, limit: str, retry_after: int, message: str) -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.retry_after = retry_after
