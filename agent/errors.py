@@ -50,6 +50,28 @@ class CheckpointsUnusable(PilotageError):
     """The file of checkpoints cannot be read or written; the text names it."""
 
 
+class KeyStoreUnusable(PilotageError):
+    """The server's key store cannot be read or written; the text names the file."""
+
+
+class UnknownKey(UsageError):
+    """No key of the server has this id."""
+
+
+class LimitReached(PilotageError):
+    """A key has used up what it may; the text says which limit it was.
+
+    Attributes:
+        limit: name of the limit, as in `Limits` of agent/serve/limits.py.
+        retry_after: whole seconds, at least 1, after which the same request may be admitted.
+    """
+
+    def __init__(self, limit: str, retry_after: int, message: str) -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.retry_after = retry_after
+
+
 class TaskError(UsageError):
     """A task source is malformed; the text names the file and line."""
 
@@ -116,17 +138,3 @@ class StepRefused(ScorerUnavailable):
 
 class BadScores(PilotageError):
     """A step scorer answered with something that is not a score for every step."""
-
-
-class LimitReached(PilotageError):
-    """A key has used up what it may; the text says which limit it was.
-
-    Attributes:
-        limit: name of the limit, as in `Limits` of agent/serve/limits.py.
-        retry_after: whole seconds, at least 1, after which the same request may be admitted.
-    """
-
-    def __init__(self, limit: str, retry_after: int, message: str) -> None:
-        super().__init__(message)
-        self.limit = limit
-        self.retry_after = retry_after

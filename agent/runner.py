@@ -126,6 +126,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             learner=learner,
             creditor=creditor,
             holdout=holdout,
+            decides_first=not (isinstance(policy, str) and policy.startswith("fixed:")),
             seed=seed,
         )
         self.memory = memory

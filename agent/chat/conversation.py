@@ -92,8 +92,11 @@ def conversation_task(messages: Sequence[Message], options: ReplyOptions = Reply
     )
 
 
-def straight(task: Task) -> str:
-    """Why a conversation is replied to without anything being worked out first; empty where something is."""
+def straight(task: Task, *, decides: bool = True) -> str:
+    """Why a conversation is replied to without anything being worked out first; empty where something is.
+
+    `decides` lets the first decision say so; without it whatever a block can read is worked on.
+    """
     place = last_user(task.messages)
     if place is None:
         return ""
@@ -102,6 +105,8 @@ def straight(task: Task) -> str:
         return "goes on with what the tools returned" if by_tools else "goes on with words of the assistant's own"
     if task.messages[place].others:
         return "holds more than text, which no block can read"
+    if not decides:
+        return ""
     decision = first_decision(task.prompt, _before(task.messages, place))
     return "" if decision.think else decision.why
 

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from pilotage.agent.cli import demo, doctor, graph, models, serve
+from pilotage.agent.cli import demo, doctor, graph, keys, models, serve
 from pilotage.agent.cli.bank import bank, collect
 from pilotage.agent.cli.command import App
 from pilotage.agent.cli.evaluate import estimate, evaluate
@@ -32,6 +32,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("estimate")(estimate.estimate)
 app.command("report")(evaluate.report)
 app.add_typer(policy.app, name="policy")
+app.add_typer(keys.app, name="keys")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("graph")(graph.graph)

@@ -184,7 +184,7 @@ class Nodes:
         else:
             task = as_task(given).public() if given else conversation_task(conversation_in(messages))
         components, found = self.components, RunMode.of(config).found
-        why = straight(task) or ("was worked on before" if found else "")
+        why = straight(task, decides=components.decides_first) or ("was worked on before" if found else "")
         if not task.messages:
             components.budget.require_room_for(shortest_prompt(task))
         now = State(task, Trace(steps=found), components.budget, components.abilities)

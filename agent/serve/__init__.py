@@ -1,1 +1,1 @@
-"""The server: an OpenAI-compatible endpoint over an agent, with its memory, keys and page."""
+"""The OpenAI-compatible server: its endpoint, its keys, and what each of them may use."""
