@@ -12,7 +12,7 @@ import orjson
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from pilotage.agent.serve import chat, sse
 from pilotage.agent.serve.chat_reply import Envelope
@@ -80,9 +80,7 @@ def create_app(service: Service) -> FastAPI:
             work = chat.completion(agent, asked, envelope, progress=config.progress)
             return await _unless_gone(request, _json(work))
         events = chat.stream(agent, asked, envelope, progress=config.progress)
-        return StreamingResponse(
-            sse.with_keep_alive(events, config.keep_alive), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS
-        )
+        return sse.EventStream(sse.with_keep_alive(events, config.keep_alive))
 
     return app
 

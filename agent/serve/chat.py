@@ -106,7 +106,7 @@ def _reasoning(run: Run, progress: bool) -> str:
 async def while_connected(receive: Any, work: Any) -> Any:
     """The result of some work; it is cancelled as soon as the client goes away, and ClientGone raised."""
     task = asyncio.ensure_future(work)
-    watch = asyncio.ensure_future(_disconnected(receive))
+    watch = asyncio.ensure_future(sse.disconnected(receive))
     try:
         await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
@@ -120,8 +120,3 @@ async def while_connected(receive: Any, work: Any) -> Any:
 
 class ClientGone(Exception):
     """The client went away before the reply was there."""
-
-
-async def _disconnected(receive: Any) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
