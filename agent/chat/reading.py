@@ -31,7 +31,8 @@ NUMBER_ROW = re.compile(
 """Three numbers with commas between them, or four without."""
 
 SUM = re.compile(
-    r"\d\s?%?\)?\s{0,3}(?:\*\*?|[+×÷^·]|\s[-/x]\s)\s{0,3}[-(]{0,3}\d|\d\s?[*^]\s?[a-z(]|0x[0-9a-f]{1,16} ?[-+*<>&|^]"
+    r"\d\s?%?\)?\s{0,3}(?:\*\*?|[+×÷^·]|\s[-/x]\s)\s{0,3}[-(]{0,3}\d|\d ?% \d|\d\s?[*^]\s?[a-z(]"
+    r"|0x[0-9a-f]{1,16} ?[-+*<>&|^]"
 )
 """Two operands and what to do with them; `-`, `/` and `x` stand between spaces, or they may be of a date or a size."""
 
@@ -48,7 +49,8 @@ _SENTENCE = re.compile(  # not behind the number of `15. Februar`
 _CLAUSE = re.compile(r"[,:;、](?!\d)|[()]|\s-\s(?!\d)")
 _CODE_MARK = re.compile(
     r"\b(?:print|println|printf|console\.log|range|len|map|append|push|cout|echo|sum|sorted)\s?(?:\(|<<)"
-    r"|=>|==|\+=|-=|\+\+|\b\w{1,20} ?[-+*/]?= ?[^=\n;]{1,40};|\[::|\(\);|\{\s?$|;\s?$|\bdef \w{1,40}\("
+    r"|=>|==|\+=|-=|\+\+|\b\w{1,20} ?[-+*/]?= ?[^=\n;]{1,40};"
+    r"|\[-?\d{0,3}:-?\d{0,3}[:\]]|\(\);|\{\s?$|;\s?$|\bdef \w{1,40}\("
     r"|\bselect\b[^\n]{1,80}\bfrom\b|\b(?:int|let|const|var) \w{1,40} ?=",
     re.M,
 )

@@ -9,7 +9,8 @@ from pilotage.agent.chat.reading import NUMBER, Message, Part
 from pilotage.agent.chat.wording import asking as ask
 from pilotage.agent.chat.wording import computing
 
-_DATE = re.compile(r"\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{2,4}|\d月|\d:\d\d|\dh\d\d")
+_DATE = re.compile(r"\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{2,4}|\d\d?\.\d\d?\.|\d月|\d:\d\d|\dh\d\d")
+_CONVERTED_TIME = frozenset(("what is #", "what s #", "whats #"))
 _FEET = re.compile(r"\d\s?'\s?\d")
 _UNITS = computing.MEASURES.spoken | computing.TIME_UNITS.spoken
 _UNITS_IN_HAN = (*computing.MEASURES.spaceless, *computing.TIME_UNITS.spaceless)
@@ -49,7 +50,7 @@ def _asked_of(sentence: Part, places: list[int]) -> bool:
     words = sentence.tokens
     for first in places:
         asked = (" ".join(words[first - n : first]) for n in (1, 2) if first >= n)
-        if any(phrase in ask.HOW_MANY.spoken for phrase in asked):
+        if any(phrase in ask.HOW_MANY.spoken or phrase in ask.HOW_MUCH.spoken for phrase in asked):
             if any(p and words[p - 1] == "#" and words[p] != words[first] for p in places if p < first):
                 return True
             for later in (p for p in places if p > first and words[p] != words[first]):
@@ -80,17 +81,22 @@ def asks_date(message: Message) -> bool:
         return True
     if (dated or days) and _moves(whole.tokens) and asks_something(message):
         return True
-    if dated and computing.THAT_IN.among(asking):
+    if dated and (computing.THAT_IN.among(asking) or not _CONVERTED_TIME.isdisjoint(asking.grams)):
         return True
     if computing.DATE_ASKED.among(asking) and whole.quantities:
         if on_clock or (timed and computing.SPAN.among(whole)):
             return True
-    if not computing.TIME_AS_QUANTITY.among(whole):
+    leads = asking.is_question or asking.is_spaceless or any(map(computing.TIME_AS_QUANTITY.at, _heads(message)))
+    if not (leads and computing.TIME_AS_QUANTITY.among(whole)):
         return False
     points = len(NUMBER.findall(whole.text)) + computing.MONTHS.count(whole)
     if points >= 2 and (dated or whole.quantities >= 2 or computing.SPAN.among(whole)):
         return True
     return dated and computing.SPAN.among(asking) and computing.TIME_UNITS.among(asking)
+
+
+def _heads(message: Message) -> list[list[str]]:
+    return [clause.head for clause in message.clauses]
 
 
 def _moves(words: list[str]) -> bool:

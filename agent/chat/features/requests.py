@@ -9,7 +9,7 @@ from pilotage.agent.chat.reading import CODE, Message, Part
 from pilotage.agent.chat.wording import asking as ask
 from pilotage.agent.chat.wording import computing, conditions, strings
 
-LETTERS = frozenset("bcfghjklnopqruvwxz")
+LETTERS = frozenset("bcfghjklnopqrvwxz")
 """Letters that are no word, article or ending of their own when they stand alone."""
 
 _WORD_NAMED = frozenset("word string wort palabra mot".split())
@@ -40,9 +40,15 @@ def asks_for_prose(message: Message) -> bool:
         words = clause.head
         addressed = clause.is_spaceless or ask.ADDRESSED.among(clause)
         if ask.PROSE.at(words) or (addressed and ask.PROSE_ANYWHERE.among(clause)):
-            if not (place and ask.ANSWER_FORM.among(clause)):
+            number = words[1:2] == ["#"] and words[2:3] in (
+                ["in"],
+                ["as"],
+                ["als"],
+                ["en"],
+            )  # `write 0.5 as a fraction`
+            if not (number or (place and ask.ANSWER_FORM.among(clause))):
                 return True
-        elif _into_language(clause, place == 0):
+        elif _into_language(clause, place == 0) or (place == 0 and ask.EXPLAIN.at(words)):
             return True
         elif operates(words) and works(message, clause):
             return False
@@ -85,7 +91,7 @@ def traces_code(message: Message) -> bool:
     if not message.code or conditions.WORK_ON_CODE.among(request):
         return False
     what = ask.WHAT_IS.among(request)
-    if not (what or "?" in request.text or len(request.tokens) <= 20):
+    if not (what or "?" in request.text or len(request.tokens) <= 12):
         return False
     if conditions.OUTPUT.among(request) or re.search(r"(?:->|//|#|=) ?\?", request.text):
         return True

@@ -56,7 +56,12 @@ def _takes(message: Message, sentence: Part) -> bool:
         return False
     if strings.WHICH_LETTER.among(sentence) and ("#" in words or message.quoted or not LETTERS.isdisjoint(words)):
         return True
-    return strings.ORDINAL.among(sentence) and strings.ITEM.among(sentence) and operand(message, sentence)
+    if sentence.is_spaceless:
+        placed = strings.ORDINAL.among(sentence) and strings.ITEM.among(sentence)
+    else:
+        ordinals = (place for place in range(len(words)) if strings.ORDINAL.at(words[place : place + 2]))
+        placed = any(not strings.ITEM.spoken.isdisjoint(words[place + 1 : place + 6]) for place in ordinals)
+    return placed and operand(message, sentence)
 
 
 def picks_from_list(message: Message) -> bool:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pilotage.agent.chat.features.requests import asks_something
 from pilotage.agent.chat.reading import NUMBER, NUMBER_ROW, Message, Part
 from pilotage.agent.chat.wording import asking as ask
-from pilotage.agent.chat.wording import computing
+from pilotage.agent.chat.wording import computing, conditions
 from pilotage.agent.tasks.kinds import is_arithmetic
 
 _GAP = re.compile(
@@ -23,10 +23,15 @@ _LETTERS = re.compile(r"[^\W\d_x]+(?:'s)?|x(?=[a-z])|(?<=[a-z])x")
 _SUM_ALONE = re.compile(r"[\s\d.,()+*^×÷·/%x!=?:-]+")
 _OPERATOR = re.compile(r"\d\s?[-+*^×÷·/x!]")
 _PLAIN_OPERATOR = re.compile(r"\d\s?[+*^×÷·=]|\d\s{1,3}[-/x]\s{1,3}\d|\d\d\d/\d|!\s?[-+*/]")
+_STRONG_OPERATOR = re.compile(r"\d\s?[+*^×÷=]|√|\(")
 _DATE_OR_NAME = re.compile(r"\d{4}-\d\d?-\d\d?|\d{1,2}/\d{1,2}/\d{2,4}|\d\.\d{1,9}\.\d|24/7|9/11|50/50|16/9")
 _PERCENT_OF = re.compile(
     r"%\s?(?:[^\W\d_]{1,12}\s)?(?:auf|sur|sobre|of|off|von|vom|de|del|des|on|less than|more than|的|d')\s?"
     r"(?:a |an |the |my |los |las |le |la )?[$€£¥]?\d"
+)
+_DIFFERENCE = re.compile(
+    r"dif[fe]\w{3,8} (?:between|zwischen|von|entre) [$€£]?\d[\d.,]{0,12} (?:and|und|y|et) [$€£]?\d"
+    r"[\d.,]{0,12}\s?(?:\?|$)"
 )
 _DATED = re.compile(r"\b(?:in|since|im|en|desde|depuis|seit|jahr|ano|annee|as of) $")
 _ASKS_VALUE = frozenset(word for phrase in computing.ASKS_VALUE.spoken for word in phrase.split())
@@ -35,15 +40,16 @@ _ASKS_VALUE = frozenset(word for phrase in computing.ASKS_VALUE.spoken for word 
 def is_sum(message: Message) -> bool:
     """Nothing but numbers and operators, apart from words that ask for their value."""
     text = message.request.text.strip()
+    if is_arithmetic(text[:300]):
+        return True
     if len(text) > 300 or _DATE_OR_NAME.search(text):
         return False
-    if is_arithmetic(text):
-        return True
     words = {word for word in message.request.tokens if word.isalpha() and word != "x"}
     bare = _LETTERS.sub("", text)
     if not (words <= _ASKS_VALUE | ask.POLITE.spoken and _SUM_ALONE.fullmatch(bare)):
         return False
-    return (_OPERATOR if words else _PLAIN_OPERATOR).search(bare) is not None
+    polite = _STRONG_OPERATOR if words else _PLAIN_OPERATOR
+    return (_OPERATOR if words & _ASKS_VALUE else polite).search(bare) is not None
 
 
 def gives_expression(message: Message) -> bool:
@@ -54,7 +60,11 @@ def gives_expression(message: Message) -> bool:
     if not (sums or unknown):
         return False
     asked = computing.ASKS_VALUE.among(request) or ask.HOW_MANY.among(request) or "= ?" in request.text
-    return asked or len(request.tokens) <= 12
+    if asked or len(request.tokens) > 12:
+        return asked
+    begins = "?" in request.text or request.is_spaceless or ask.WHAT_IS.among(request)
+    begins = begins or any(clause.head[:1] == ["#"] for clause in message.clauses)
+    return begins and (computing.SPOKEN_SUM.among(request) or _STRONG_OPERATOR.search(request.text) is not None)
 
 
 def goes_on(message: Message) -> bool:
@@ -77,7 +87,7 @@ def compares(message: Message) -> bool:
 def asks_maths(message: Message) -> bool:
     """It names a quantity of mathematics (a prime, a root, a percentage of) and gives the number."""
     request = message.request
-    if _PERCENT_OF.search(request.text):
+    if _PERCENT_OF.search(request.text) or _DIFFERENCE.search(request.text):
         return True
     if not computing.MATHS.among(request) or not any(
         _is_undated(request.text, m) for m in NUMBER.finditer(request.text)
@@ -115,8 +125,10 @@ def is_word_problem(message: Message) -> bool:
     amount = computing.AMOUNT.among(asking) and (asking.is_question or ask.WHAT_IS.among(asking))
     if amount or ask.HOW_MUCH.among(asking):
         return given >= 1 or rates or computing.IF.among(asking)
-    if ask.READER.among(asking):
+    if ask.READER.among(asking) or asked.tokens[-1:] in (["difference"], ["unterschied"], ["diferencia"]):
         return False
+    if conditions.CONTINUES.at(asking.tokens) and asking.is_question and whole.quantities > asking.quantities > 0:
+        return True
     if asking.is_question and len(asking.tokens) <= 3 and given >= 2 and _measured(whole) >= 2:  # `420 miles ... mpg?`
         return not ask.YES_NO.at(asking.tokens)
     plainly = asking.is_question or (asked.text == message.clauses[-1].text and len(asked.tokens) >= 4)

@@ -35,9 +35,13 @@ PROSE = Words(
     "ecrivez, redige, redigez, traduis, traduisez, traduire, resumez, reformule, reformulez, corrigez, riassumi",
     "traduci, scrivi, correggi, traduza, escreva, vat, vertaal, schrijf, переведи, напиши, перескажи, исправь",
     "ameliore, invente, inventez, propose, suggere, recommande, raconte, decris, fais un, fais moi, un poeme",
-    "rends, mets ce, mets cette, mets le texte, simplifie ce, raccourcis",
+    "rends, mets ce, mets cette, mets le texte, simplifie ce, raccourcis, ubersetzung, traduccion, traduction",
+    "translation, zusammenfassung, resumen, adapt, adapta, adapte, remix, outline, elaborate, elabora, cree",
+    "genere, generiere, erstelle, entwirf, haz una, fais une",
 )
 """Asks for prose, where a clause begins with it."""
+EXPLAIN = Words("explain, erklare, erklar, explica, explicame, explique, expliquez, explique moi")
+"""Asks for an explanation, where a message begins with it; at its end it only asks to show how."""
 PROSE_ANYWHERE = Words(
     "mejorar, reescribir, acortar, adaptar, umschreiben, uberarbeiten, anpassen, ameliorer, raccourcir, adapter",
     "schreiben, ubersetzen, uebersetzen, zusammenfassen, umformulieren, verfassen, formulieren, korrigieren",
@@ -47,7 +51,7 @@ PROSE_ANYWHERE = Words(
     "ins deutsche, auf englisch, al ingles, en anglais, 翻译, 要約, 翻訳, 訳して, 書いて, 错别字, 译成, 译为",
     "翻成, 缩短, 精简, 改一下, 改成更, 扩展, 总结, 概括, 摘要, 改写, 润色, 缩写, 扩写, 推荐, 写一, 写首, 写篇",
     "写个, 写封, 写段, 帮我写, 请写, 创作, 编一, 编个, 讲个, 讲一个, 作一首, 作文, 修改, 起名, 取名, 起几个名",
-    "怎么说, 英语说, 语法, 通顺, 解释一下, 介绍",
+    "怎么说, 英语说, 语法, 通顺, 解释一下, 介绍, 要点, 变成",
 )
 """Asks for prose wherever it stands in an addressed clause, or in a Chinese one."""
 ANSWER_FORM = Words(
@@ -91,7 +95,8 @@ ADVICE = Words(
     "devrais je, je devrais, devrait, conseils, meilleur, meilleure, mieux, choisir, recommandes, conseilles",
     "vaut la peine, que hago, que puedo hacer, was mache ich, was kann ich, que puis je, what now, suggestions",
     "suggestion, que faire, un avis, bonne idee, buena idea, 怎么样, 怎么办, 我应该, 要不要, 该不该, 建议, 值得",
-    "好不好",
+    "好不好, thoughts, opinions, opinion, meinung, meinst du, opinas, crees que, penses tu, t en penses",
+    "tu penses, would be nice, overweight, 好吗, 来得及, 哪里玩, 哪个好",
 )
 """Asks for advice or an opinion."""
 WAY = Words(

@@ -14,7 +14,8 @@ AMOUNT = Words(
     "montant, 总共, 一共, 平均, 面积, 周长, 体积, 速度, 距离, 概率, 利润, 利息, 价格, 剩下, 还剩, 相遇, 求",
     "ankunft, arrival, llegada, arrivee, largeur, longueur, hauteur, salaire, lange, breite, hohe, do they meet",
     "will they meet, they be, treffen sie, se encuentran, se encontraran, se croisent, se rencontrent, what time",
-    "what s left, is left, are left, who has more, uhrzeit, be worth, break even, catch up",
+    "what s left, is left, are left, who has more, uhrzeit, be worth, break even, catch up, payment, payments",
+    "installment, rata, raten, cuota, mensualidad, mensualite, mensualites, 月供",
 )
 """What quantities are asked to come to, where a clause asks what it is."""
 RATE = Words(
@@ -45,7 +46,8 @@ ASKS_VALUE = Words(
     "result of, work out, was ist, was sind, wie viel ist, wieviel ist, wieviel sind, wie viel sind, was ergibt",
     "ergibt, berechne, rechne, lose, was macht, cuanto es, cuanto son, cuanto da, calcula, resuelve, simplifica",
     "resultado de, combien font, combien fait, calcule, resous, calculez, simplifie, combien vaut, quanto fa",
-    "quanto e, 等于, 计算, 求, 是多少, 多少, 解方程, 化简, 算, find, expand, factor",
+    "quanto e, 等于, 计算, 求, 是多少, 多少, 解方程, 化简, 算, find, expand, factor, ergebnis von, das ergebnis",
+    "resultat de, el resultado",
 )
 """Asks what an expression comes to."""
 SPOKEN_SUM = Words(
@@ -79,7 +81,13 @@ MATHS = Words(
     "factorielle, derivee, integrale, binaire, bissextile, moyenne de, la moyenne, somme de, somme des, pgcd",
     "ppcm, pour cent de, probabilite, aire d, perimetre, divisible par, chiffres romains, 质数, 素数, 平方根",
     "立方根, 阶乘, 导数, 积分, 二进制, 十六进制, 罗马数字, 余数, 整除, 闰年, 平均数, 平均值, 中位数, 公约数",
-    "公倍数, 概率, 之和, 面积, 周长, 百分之",
+    "公倍数, 概率, 之和, 面积, 周长, 百分之, next prime, prime after, prime before, largest prime, smallest prime",
+    "prime between, primes between, in dezimal, als dezimalzahl, als bruch, en decimal, en fraccion, en fraction",
+    "als dezimal, scientific notation, notacion cientifica, percentage change, percent change, percent increase",
+    "percentage increase, porcentaje de, tercios de #, cuartos de #, quintos de #, quarts de #, reste de",
+    "resto de, rest von, add up #, wie viel prozent, what percent, que porcentaje, quel pourcentage, 百分之几",
+    "最小公倍数, 最大公约数, 次方, 除以, 开方, composite, quersumme von, ungerade, parity, sum of the, round to",
+    "to the nearest, nearest hundred, absolute value, average speed, reciprocal, inverse of",
 )
 """Names a quantity that one number is enough for."""
 COMPARES = Words(
@@ -92,7 +100,7 @@ COMPARES = Words(
 NEXT = Words(
     "next, comes next, missing, continue, sequence, series, pattern, nachste, nachstes, nachster, weiter, reihe",
     "folge, fehlt, sigue, siguiente, continua, secuencia, serie, falta, suivant, suite, manque, 下一个, 规律",
-    "接下来, 数列, 后面, 括号里, 填",
+    "接下来, 数列, 后面, 括号里, 填, intrus, l intrus, intruso, odd one, belong, passt nicht, 不同类, 规律是",
 )
 """Asks how a row goes on."""
 EXACTLY = Words("exactly #, precisely #, genau #, exactamente #, exactement #, 恰好, 正好")
@@ -116,7 +124,8 @@ TIME_UNITS = Words(
     "year, years, decade, century, fortnight, sekunde, sekunden, minuten, stunde, stunden, tag, tage, tagen",
     "woche, wochen, monat, monate, monaten, jahr, jahre, jahren, segundo, segundos, minuto, minutos, hora, horas",
     "dia, dias, semana, semanas, mes, meses, ano, anos, seconde, secondes, heure, heures, jour, jours, semaine",
-    "semaines, mois, an, ans, annee, annees, 秒, 分钟, 小时, 天, 周, 月, 年, h",
+    "semaines, mois, an, ans, annee, annees, 秒, 分钟, 小时, 天, 周, 月, 年, h, fortnights, decades, centuries",
+    "millisecond, milliseconds, std, quarter hour",
 )
 """Units of time."""
 MEASURES = Words(
@@ -130,7 +139,9 @@ MEASURES = Words(
     "unzen, gramm, kilogramm, litern, grad, millas, kilometros, metros, pies, pulgadas, libras, onzas, gramos",
     "litros, galones, grados, centimetros, dolares, milles, pieds, pouces, livres, onces, grammes, degres",
     "centimetres, metri, chilometri, 公里, 千米, 英里, 米, 厘米, 英尺, 英寸, 公斤, 千克, 克, 磅, 斤, 盎司, 升",
-    "毫升, 加仑, 摄氏度, 华氏度, 美元, 人民币, 欧元, 里, 平方米, 亩, 公顷",
+    "毫升, 加仑, 摄氏度, 华氏度, 美元, 人民币, 欧元, 里, 平方米, 亩, 公顷, centimeter, centimeters, centimetre",
+    "millimeter, millimeters, milliliter, milliliters, milligram, milligrams, mg, kwh, joules, calories, kcal",
+    "watts, stones, decimeter, metern, kilometro, kilogramos, kilogrammes, pulgada, pie, milla, libra, onza",
 )
 """Units of everything else, currencies and time zones among them."""
 INTO = Words("in, to, into, en, a, nach, zu, as, equals, vers, to the, =")
@@ -162,7 +173,7 @@ SPAN = Words(
     "后, born, geboren, naci, nacido, ne en, nee, 出生",
 )
 """Sets a date or a time against another."""
-THAT_IN = Words("that in, this in, it in, das in, eso en, es en, ca en, cela en, 换成, 是当地")
+THAT_IN = Words("that in, this in, it in, das in, eso en, es en, ca en, cela en, 换成, 是当地, time in")
 """Asks for a time elsewhere."""
 TIME_AS_QUANTITY = Words(
     "how long, how old, how many years, how many days, how many months, how many hours, how many minutes",
@@ -171,7 +182,8 @@ TIME_AS_QUANTITY = Words(
     "cuantos minutos, cuantas semanas, cuantos meses, cuanto tiempo, cuanto dura, cuanto duro, combien de temps",
     "combien de jours, combien d heures, quel age, combien d annees, combien de minutes, combien de semaines",
     "combien de mois, quelle duree, 多少天, 几天, 多少年, 几岁, 多久, 多长时间, 多少小时, 几个小时, 几小时",
-    "多少分钟, 多少周, 多大, 几年",
+    "多少分钟, 多少周, 多大, 几年, wieviel tage, wieviel stunden, wieviel minuten, wieviel jahre, wie viel zeit",
+    "que edad, 几个月, 多少个月",
 )
 """Asks for a time as an amount."""
 CLOCK = Words("# am, # pm, # uhr, # o clock, # h, # horas, # heures, # h #, # a m, # p m, 点")

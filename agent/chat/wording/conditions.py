@@ -14,7 +14,8 @@ CONSTRAINT = Words(
     "izquierda, derecha, miente, mienten, mentiroso, mentirosos, verdad, caballero, caballeros, cada, diferente",
     "ni, solo uno, exactement, au moins, soit, a cote, a gauche, a droite, ment, mentent, menteur, menteurs",
     "verite, chevalier, chevaliers, chaque, differente, aucun, 说谎, 撒谎, 说真话, 说的是真, 骗子, 骑士, 左边",
-    "右边, 旁边, 相邻, 恰好, 只有一, 至少, 要么, 其中, 分别, 每个人, 都不, 不同, 谎话, 真话, 假话",
+    "右边, 旁边, 相邻, 恰好, 只有一, 至少, 要么, 其中, 分别, 每个人, 都不, 不同, 谎话, 真话, 假话, implies",
+    "impliziert, implica, implique, 蕴含",
 )
 """Narrows down who or what may be where."""
 COMPARATIVE = Words(
@@ -68,10 +69,10 @@ RELATED = Words(
 )
 """Asks for a relation or a person."""
 WORK_ON_CODE = Words(
-    "fix, error, bug, wrong, refactor, optimize, optimise, improve, explain, why, how, better, convert, translate",
-    "rewrite, test, tests, document, review, comment, complexity, faster, instead of, fehler, warum, verbessere",
-    "erklare, optimiere, mejora, explica, por que, optimiza, erreur, pourquoi, ameliore, explique, corrige, 错误",
-    "报错, 为什么, 优化, 解释, 修改, 重构, 改进",
+    "fix, error, bug, wrong, refactor, optimize, optimise, improve, explain, why, how do, how can, how to",
+    "how would, how could, better, convert, translate, rewrite, test, tests, document, review, comment",
+    "complexity, faster, instead of, fehler, warum, verbessere, erklare, optimiere, mejora, explica, por que",
+    "optimiza, erreur, pourquoi, ameliore, explique, corrige, 错误, 报错, 为什么, 优化, 解释, 修改, 重构, 改进",
 )
 """Wants code changed or explained."""
 OUTPUT = Words(

@@ -6,7 +6,9 @@ MECHANICAL = Words(
     "sort, reverse, count, alphabetize, alphabetise, rotate, deduplicate, dedupe, capitalize, unscramble, decode",
     "encode, decrypt, encrypt, concatenate, swap, join these, join the, rearrange, interleave, flip, uppercase",
     "lowercase, spell, sortiere, sortier, zahle, zahl, kehre, drehe, invierte, ordena, ordename, cuenta, contar",
-    "ordenar, deletrea, trie, trier, compte, compter, inverse, inverser, epelle",
+    "ordenar, deletrea, trie, trier, compte, compter, inverse, inverser, epelle, reorder, transpose, repeat",
+    "index of, replace, ersetze, remplace, reemplaza, sustituye, tausche, wiederhole, repite, repete, invert",
+    "tally, anagram, merge",
 )
 """An operation that needs no criterion beside what it works on."""
 CALCULATES = Words(
@@ -50,7 +52,9 @@ CRITERION = Words(
     "consonnes, lettre, lettres, majuscules, minuscules, a l envers, pairs, impairs, anagramme, anagrammes, mots",
     "mot, syllabes, du plus, nombres, longueur, espaces, fois, ordre inverse, initiales, l envers, 字母, 元音",
     "辅音, 单词, 排序, 排列, 倒过来, 反转, 倒序, 反过来, 逆序, 大写, 小写, 去重, 重复, 回文, 从大到小, 从小到大",
-    "升序, 降序, 偶数, 奇数, 字数, 多少个字, 几个字, 字符, 出现, 首字母, 笔画, 去掉, 删除, 长度, 数字, 颠倒",
+    "升序, 降序, 偶数, 奇数, 字数, 多少个字, 几个字, 字符, 出现, 首字母, 笔画, 去掉, 删除, 长度, 数字, 颠倒, 空格",
+    "分割, 替换, matrix, matriz, matrice, vocal, initial, separated, comma, commas, dashes, underscores, hyphens",
+    "digit, per line",
 )
 """What of strings, words and lists is counted, sorted or changed."""
 SPELLING = Words(
@@ -58,7 +62,9 @@ SPELLING = Words(
     "anagrams, palindromes, ruckwarts, alphabetisch, palindrom, anagramm, anagramme, al reves, alfabeticamente",
     "orden alfabetico, palindromo, anagramas, a l envers, l envers, ordre alphabetique, anagrammes, 倒过来",
     "反过来, 倒序, 反转, 回文, 倒着, 颠倒, 逆序, in uppercase, in all caps, to uppercase, to lowercase",
-    "mayusculas, majuscules, grossbuchstaben, 大写, 小写",
+    "mayusculas, majuscules, grossbuchstaben, 大写, 小写, without vowels, without the vowels, sans voyelles",
+    "sin vocales, ohne vokale, no vowels, in caps, in lowercase, lowercase, uppercase, minusculas, minuscules",
+    "kleinbuchstaben",
 )
 """Only spelling can be meant, whatever verb stands before it."""
 SPELLED = Words(
@@ -69,7 +75,8 @@ SPELLED = Words(
 """Of words, what is a matter of spelling."""
 ITEM = Words(
     "item, element, word, letter, number, entry, character, digit, buchstabe, wort, zahl, zeichen, letra, palabra",
-    "numero, elemento, caracter, lettre, mot, nombre, caractere, 字母, 单词, 数字, 字符, 元素, 字",
+    "numero, elemento, caracter, lettre, mot, nombre, caractere, 字母, 单词, 数字, 字符, 元素, 字, letters, words",
+    "items, elements, digits, characters, names, letras, palabras, lettres, mots, worter",
 )
 """A part of a list or of a word."""
 ORDINAL = Words(
