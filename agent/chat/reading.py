@@ -17,9 +17,9 @@ from pilotage.agent.chat.wording import asking as ask
 from pilotage.agent.chat.wording import computing
 from pilotage.agent.chat.wording.words import Words
 
-READ = 500
+READ = 400
 """Characters read at the beginning and at the end of a message; what lies between them is material."""
-PARTS = 24
+PARTS = 16
 """Sentences, and clauses, that are read from either end of these."""
 QUOTED, CODE = "QUOTED", "CODE"
 """What stands in a request for a quotation and for code: capitals, which no folded text has."""
@@ -51,7 +51,8 @@ _CODE_MARK = re.compile(
     r"\b(?:print|println|printf|console\.log|range|len|map|append|push|cout|echo|sum|sorted)\s?(?:\(|<<)"
     r"|=>|==|\+=|-=|\+\+|\b\w{1,20} ?[-+*/]?= ?[^=\n;]{1,40};"
     r"|\[-?\d{0,3}:-?\d{0,3}[:\]]|\(\);|\{\s?$|;\s?$|\bdef \w{1,40}\("
-    r"|\bselect\b[^\n]{1,80}\bfrom\b|\b(?:int|let|const|var) \w{1,40} ?=",
+    r"|\bselect\b[^\n]{1,80}\bfrom\b|\b(?:int|let|const|var) \w{1,40} ?="
+    r"|QUOTED \.\w{1,20}\(",
     re.M,
 )
 
@@ -88,6 +89,11 @@ class Part:
         while start < min(len(words), 12) and words[start] in ask.POLITE.spoken:
             start += 1
         return words[start:]
+
+    @cached_property
+    def openings(self) -> tuple[str, ...]:
+        """The first one, two and three tokens of its head, joined by spaces."""
+        return tuple(" ".join(self.head[:n]) for n in (1, 2, 3))
 
     @cached_property
     def is_spaceless(self) -> bool:

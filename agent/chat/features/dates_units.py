@@ -81,22 +81,20 @@ def asks_date(message: Message) -> bool:
         return True
     if (dated or days) and _moves(whole.tokens) and asks_something(message):
         return True
+    if timed and "long is #" in asking.grams:
+        return True
     if dated and (computing.THAT_IN.among(asking) or not _CONVERTED_TIME.isdisjoint(asking.grams)):
         return True
     if computing.DATE_ASKED.among(asking) and whole.quantities:
         if on_clock or (timed and computing.SPAN.among(whole)):
             return True
-    leads = asking.is_question or asking.is_spaceless or any(map(computing.TIME_AS_QUANTITY.at, _heads(message)))
+    leads = asking.is_question or asking.is_spaceless or any(map(computing.TIME_AS_QUANTITY.opens, message.clauses))
     if not (leads and computing.TIME_AS_QUANTITY.among(whole)):
         return False
     points = len(NUMBER.findall(whole.text)) + computing.MONTHS.count(whole)
     if points >= 2 and (dated or whole.quantities >= 2 or computing.SPAN.among(whole)):
         return True
     return dated and computing.SPAN.among(asking) and computing.TIME_UNITS.among(asking)
-
-
-def _heads(message: Message) -> list[list[str]]:
-    return [clause.head for clause in message.clauses]
 
 
 def _moves(words: list[str]) -> bool:

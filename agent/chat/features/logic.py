@@ -30,8 +30,8 @@ def asks_logic(message: Message) -> bool:
         *others, asking = asking.clauses
     concludes = conditions.CONCLUDES.among(whole)
     who = ask.WHO.among(asking)
-    yes_no = concludes or (not who and "?" in asking.text) or ask.YES_NO.at(asking.head)
-    asks = "?" in whole.text or concludes or operates(asking.head) or len(whole.tokens) <= 40
+    yes_no = concludes or (not who and "?" in asking.text) or ask.YES_NO.opens(asking)
+    asks = "?" in whole.text or concludes or operates(asking) or len(whole.tokens) <= 40
     if conditions.PUZZLE.among(whole) and len(message.sentences) >= 3:
         return True
     if not (asks and (who or yes_no)):
@@ -73,13 +73,13 @@ def _is_decided(asking: Part, others: Sequence[Part], *, who: bool, yes_no: bool
         return True
     if not yes_no or quantifiers + (len(told) >= 2) < 2:
         return False
-    supposed = any(computing.IF.at(s.head) for s in told)
+    supposed = any(computing.IF.opens(s) for s in told)
     return shares(asking, others, 1 if supposed else 2) or (supposed and quantifiers >= 2)
 
 
 def _is_premise(sentence: Part) -> bool:
     tables = (conditions.CONSTRAINT, conditions.NEGATION, conditions.COMPARATIVE)
-    if any(table.among(sentence) for table in tables) or conditions.QUANTIFIER.at(sentence.head):
+    if any(table.among(sentence) for table in tables) or conditions.QUANTIFIER.opens(sentence):
         return True
     return _COMPARISON.search(sentence.text) is not None
 

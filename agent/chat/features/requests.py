@@ -16,9 +16,9 @@ _WORD_NAMED = frozenset("word string wort palabra mot".split())
 _NO_NAME = frozenset("s is in of for from to with and or the a by limit count de en der des aus".split())
 
 
-def operates(words: list[str]) -> bool:
-    """Whether tokens begin with an operation: sort, count, calculate, convert."""
-    return any(table.at(words) for table in (strings.OPERATION, strings.MECHANICAL, strings.CALCULATES))
+def operates(clause: Part) -> bool:
+    """Whether a clause begins with an operation: sort, count, calculate, convert."""
+    return any(table.opens(clause) for table in (strings.OPERATION, strings.MECHANICAL, strings.CALCULATES))
 
 
 def asks_something(message: Message) -> bool:
@@ -26,7 +26,7 @@ def asks_something(message: Message) -> bool:
     whole = message.request
     if "?" in whole.text or len(whole.tokens) <= 12 or ask.WHAT_IS.among(whole) or ask.HOW_MANY.among(whole):
         return True
-    return any(operates(clause.head) for clause in message.clauses)
+    return any(operates(clause) for clause in message.clauses)
 
 
 def asks_amount(part: Part) -> bool:
@@ -39,7 +39,7 @@ def asks_for_prose(message: Message) -> bool:
     for place, clause in enumerate(message.clauses):
         words = clause.head
         addressed = clause.is_spaceless or ask.ADDRESSED.among(clause)
-        if ask.PROSE.at(words) or (addressed and ask.PROSE_ANYWHERE.among(clause)):
+        if ask.PROSE.opens(clause) or (addressed and ask.PROSE_ANYWHERE.among(clause)):
             number = words[1:2] == ["#"] and words[2:3] in (
                 ["in"],
                 ["as"],
@@ -48,9 +48,9 @@ def asks_for_prose(message: Message) -> bool:
             )  # `write 0.5 as a fraction`
             if not (number or (place and ask.ANSWER_FORM.among(clause))):
                 return True
-        elif _into_language(clause, place == 0) or (place == 0 and ask.EXPLAIN.at(words)):
+        elif _into_language(clause, place == 0) or (place == 0 and ask.EXPLAIN.opens(clause)):
             return True
-        elif operates(words) and works(message, clause):
+        elif operates(clause) and works(message, clause):
             return False
     return False
 
@@ -118,15 +118,15 @@ def works(message: Message, clause: Part) -> bool:
         return True
     criterion = strings.CRITERION.among(whole) or not LETTERS.isdisjoint(clause.tokens)
     prose = ask.TEXT.among(clause)
-    if (criterion or strings.MECHANICAL.at(clause.head)) and operand(message, clause):
+    if (criterion or strings.MECHANICAL.opens(clause)) and operand(message, clause):
         return criterion or not prose
     if prose:
         return False
-    if strings.CALCULATES.at(clause.head) and whole.quantities >= 2:
+    if strings.CALCULATES.opens(clause) and whole.quantities >= 2:
         return True
     return whole.quantities >= 1 and (computing.MATHS.among(whole) or message.has_sum)
 
 
 def works_on_given(message: Message) -> bool:
     """A clause begins with an operation (sort, count, convert) that can be done by rule on what is given."""
-    return any((operates(c.head) or c.is_spaceless) and works(message, c) for c in message.clauses)
+    return any((operates(c) or c.is_spaceless) and works(message, c) for c in message.clauses)

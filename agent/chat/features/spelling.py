@@ -21,7 +21,7 @@ def only_spelling(message: Message) -> bool:
         if strings.SPELLING.among(sentence):
             if QUOTED in sentence.tokens or ":" in sentence.text:
                 return not (sentence.is_spaceless and ask.PROSE_ANYWHERE.among(sentence))
-            return len(sentence.tokens) <= 8 and any(t.at(sentence.head) for t in (strings.OPERATION, ask.YES_NO))
+            return len(sentence.tokens) <= 8 and any(t.opens(sentence) for t in (strings.OPERATION, ask.YES_NO))
     return False
 
 

@@ -24,6 +24,7 @@ _SUM_ALONE = re.compile(r"[\s\d.,()+*^×÷·/%x!=?:-]+")
 _OPERATOR = re.compile(r"\d\s?[-+*^×÷·/x!]")
 _PLAIN_OPERATOR = re.compile(r"\d\s?[+*^×÷·=]|\d\s{1,3}[-/x]\s{1,3}\d|\d\d\d/\d|!\s?[-+*/]")
 _STRONG_OPERATOR = re.compile(r"\d\s?[+*^×÷=]|√|\(")
+_TIGHT_SUM = re.compile(r"\d[*+×÷^]\d")
 _DATE_OR_NAME = re.compile(r"\d{4}-\d\d?-\d\d?|\d{1,2}/\d{1,2}/\d{2,4}|\d\.\d{1,9}\.\d|24/7|9/11|50/50|16/9")
 _PERCENT_OF = re.compile(
     r"%\s?(?:[^\W\d_]{1,12}\s)?(?:auf|sur|sobre|of|off|von|vom|de|del|des|on|less than|more than|的|d')\s?"
@@ -55,7 +56,7 @@ def is_sum(message: Message) -> bool:
 def gives_expression(message: Message) -> bool:
     """A sum, an equation or a function stands in the request, and its value is asked for."""
     request = message.request
-    sums = message.has_sum or computing.SPOKEN_SUM.among(request) or _FUNCTION.search(request.text)
+    sums = message.has_sum or _is_spoken_sum(request) or _FUNCTION.search(request.text)
     unknown = ("=" in request.text or "^" in request.text) and _UNKNOWN.search(request.text)
     if not (sums or unknown):
         return False
@@ -63,8 +64,20 @@ def gives_expression(message: Message) -> bool:
     if asked or len(request.tokens) > 12:
         return asked
     begins = "?" in request.text or request.is_spaceless or ask.WHAT_IS.among(request)
-    begins = begins or any(clause.head[:1] == ["#"] for clause in message.clauses)
-    return begins and (computing.SPOKEN_SUM.among(request) or _STRONG_OPERATOR.search(request.text) is not None)
+    begins = (
+        begins
+        or _TIGHT_SUM.search(request.text) is not None
+        or any(clause.head[:1] == ["#"] for clause in message.clauses)
+    )
+    return begins and (_is_spoken_sum(request) or _STRONG_OPERATOR.search(request.text) is not None)
+
+
+def _is_spoken_sum(request: Part) -> bool:
+    """`12 times 13`, in digits or, where the request is short, in words."""
+    if computing.SPOKEN_SUM.among(request) or len(request.tokens) > 15:
+        return computing.SPOKEN_SUM.among(request)
+    words = computing.NUMBER_WORDS.spoken
+    return computing.SPOKEN_SUM.among(Part(" ".join("1" if w == "#" or w in words else w for w in request.tokens)))
 
 
 def goes_on(message: Message) -> bool:
@@ -81,7 +94,7 @@ def compares(message: Message) -> bool:
     asking = message.asking
     if not computing.COMPARES.among(asking) or message.request.quantities < 2:
         return False
-    return ask.WHO.among(asking) or ask.YES_NO.at(asking.head)
+    return ask.WHO.among(asking) or ask.YES_NO.opens(asking)
 
 
 def asks_maths(message: Message) -> bool:
@@ -147,6 +160,8 @@ def _asked(asking: Part) -> Part:
 
 def _behind_question(clause: Part) -> list[str]:
     """Tokens of a clause from its question word on; all of them where it has none."""
+    if not any(table.among(clause) for table in (ask.HOW_MANY, ask.HOW_MUCH, ask.WHAT_IS)):
+        return clause.tokens
     for place in range(len(clause.tokens)):
         words = clause.tokens[place : place + 3]
         if any(table.at(words) for table in (ask.HOW_MANY, ask.HOW_MUCH, ask.WHAT_IS)):

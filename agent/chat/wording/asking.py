@@ -37,7 +37,8 @@ PROSE = Words(
     "ameliore, invente, inventez, propose, suggere, recommande, raconte, decris, fais un, fais moi, un poeme",
     "rends, mets ce, mets cette, mets le texte, simplifie ce, raccourcis, ubersetzung, traduccion, traduction",
     "translation, zusammenfassung, resumen, adapt, adapta, adapte, remix, outline, elaborate, elabora, cree",
-    "genere, generiere, erstelle, entwirf, haz una, fais une",
+    "genere, generiere, erstelle, entwirf, haz una, fais une, reply to this, reply to the, respond to this, answer my",
+    "antworte, responde a, reponds a, beantworte diese",
 )
 """Asks for prose, where a clause begins with it."""
 EXPLAIN = Words("explain, erklare, erklar, explica, explicame, explique, expliquez, explique moi")
@@ -51,7 +52,7 @@ PROSE_ANYWHERE = Words(
     "ins deutsche, auf englisch, al ingles, en anglais, 翻译, 要約, 翻訳, 訳して, 書いて, 错别字, 译成, 译为",
     "翻成, 缩短, 精简, 改一下, 改成更, 扩展, 总结, 概括, 摘要, 改写, 润色, 缩写, 扩写, 推荐, 写一, 写首, 写篇",
     "写个, 写封, 写段, 帮我写, 请写, 创作, 编一, 编个, 讲个, 讲一个, 作一首, 作文, 修改, 起名, 取名, 起几个名",
-    "怎么说, 英语说, 语法, 通顺, 解释一下, 介绍, 要点, 变成",
+    "怎么说, 英语说, 语法, 通顺, 解释一下, 介绍, 要点, 变成, 回复这, 回一封",
 )
 """Asks for prose wherever it stands in an addressed clause, or in a Chinese one."""
 ANSWER_FORM = Words(
@@ -114,7 +115,8 @@ SUMS = Words(
 HOW_MANY = Words(
     "how many, number of, count of, wie viele, wieviele, wie vielen, wie oft, anzahl, cuantos, cuantas",
     "combien de, combien d, combien, 多少, 几个, 几只, 几岁, 几天, 几本, 几次, 几人, 几种, 几名, 几位, 几块, 几元",
-    "几分, 几小时, 几张, 几条, 各有几, 有几, 剩几, quanti, quante, quantos, quantas",
+    "几分, 几小时, 几张, 几条, 各有几, 有几, 剩几, quanti, quante, quantos, quantas, howmany, how mny, hw many",
+    "cuantxs",
 )
 """Asks for a count."""
 HOW_MUCH = Words(
@@ -123,7 +125,7 @@ HOW_MUCH = Words(
     "wie lange, wie weit, wie alt, wie hoch, wie schnell, wie schwer, wie teuer, wie gross, wie breit, wie lang",
     "cuanto, cuanta, que distancia, que velocidad, que porcentaje, que edad, que precio, quel age",
     "quelle distance, quelle vitesse, quel prix, quel pourcentage, combien, ca fait, 多远, 多久, 多长, 多大, 多高",
-    "多快, 多重, 多深, 是多少, 几折, 百分之几, quanto, quanta",
+    "多快, 多重, 多深, 是多少, 几折, 百分之几, quanto, quanta, howmuch, hw much",
 )
 """Asks for an amount."""
 WHAT_IS = Words(

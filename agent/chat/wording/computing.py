@@ -38,7 +38,9 @@ NUMBER_WORDS = Words(
     "two, three, four, five, six, seven, eight, nine, ten, eleven, twelve, fifteen, twenty, thirty, forty, fifty",
     "hundred, dozen, zwei, drei, vier, funf, sechs, sieben, acht, neun, zehn, zwolf, zwanzig, dos, tres, cuatro",
     "cinco, seis, siete, ocho, nueve, diez, doce, veinte, deux, trois, quatre, cinq, sept, huit, neuf, dix, douze",
-    "vingt, half, twice, halfte, mitad, moitie, doble",
+    "vingt, half, twice, halfte, mitad, moitie, doble, thirteen, fourteen, sixteen, seventeen, eighteen, nineteen",
+    "sixty, seventy, eighty, ninety, thousand, dreissig, vierzig, funfzig, hundert, treinta, cuarenta, cincuenta",
+    "cien, trente, quarante, cinquante, cent",
 )
 """Numbers in words; one is an article as well."""
 ASKS_VALUE = Words(
@@ -94,7 +96,8 @@ COMPARES = Words(
     "bigger, larger, greater, smaller, cheaper, more expensive, is more, is less, higher, lower, faster, grosser",
     "kleiner, billiger, gunstiger, mayor, menor, mas barato, mas barata, mas grande, plus grand, plus grande",
     "plus petit, moins cher, 更大, 更小, 更便宜, 哪个大, 哪个小, 划算, 最大, 最小, 最长, 最短, 第二大, largest",
-    "smallest, biggest, longest, second largest, grosste, kleinste, das grosste",
+    "smallest, biggest, longest, second largest, grosste, kleinste, das grosste, weighs more, costs more, longer",
+    "heavier, schwerer, pesa mas, plus lourd, 更重, 更长",
 )
 """Asks which of some amounts is the larger."""
 NEXT = Words(

@@ -32,7 +32,7 @@ QUANTIFIER = Words(
     "all, every, no, some, none, each, if, 所有, 每个, 没有, 有些, 有的, 都是, 如果, alle, kein, keine, einige",
     "jeder, jede, jedes, wenn, manche, todos, todas, ningun, ninguna, algunos, algunas, todo, toda, si, tous",
     "toutes, tout, toute, aucun, aucune, certains, certaines, given, only, most, whenever, either, only if",
-    "suppose, solo, nur, seuls",
+    "suppose, solo, nur, seuls, everyone, everybody, nobody, anyone, jeden, nadie, personne, todo el mundo",
 )
 """Begins a premise."""
 CONCLUDES = Words(

@@ -16,7 +16,7 @@ CALCULATES = Words(
     "increase #, decrease #, berechne, rechne, zieh, ziehe, addier, teile, multipliziere, addiere, subtrahiere",
     "runde, lose, wandle, konvertiere, kurze, vereinfache, calcula, multiplica, suma, resta, resuelve, convierte",
     "redondea, reparte, simplifica, calcule, divise, multiplie, additionne, soustrais, resous, convertis",
-    "arrondis, partage, simplifie, calculate the",
+    "arrondis, partage, simplifie, calculate the, sum, sume, summiere, somme, increase, decrease, double",
 )
 """Does sums, where a clause begins with it."""
 OPERATION = Words(
@@ -97,7 +97,7 @@ COUNTS_LETTERS = Words(
     "vokale, silben, buchstabe, konsonanten, das wort, im wort, zeichen hat, kommt der buchstabe, oft kommt",
     "letras tiene, letras hay, la letra, letra de, vocales, silabas, consonantes, la palabra, letras, aparece",
     "veces aparece, lettres, voyelles, syllabes, consonnes, la lettre, le mot, du mot, lettre de, apparait",
-    "fois apparait, 字母, 元音, 单词, 字符, 笔画, 出现, 多少个字, 几个字, 这句话, 这个词",
+    "fois apparait, 字母, 元音, 单词, 字符, 笔画, 出现, 多少个字, 几个字, 这句话, 这个词, ascii",
 )
 """Asks how often, or where, something stands in a text."""
 NOT_LETTERS = Words(

@@ -37,6 +37,10 @@ class Words:
         said = sum(word in self.spoken for word in part.tokens) + sum(p in part.grams for p in self._longer)
         return said + (sum(part.text.count(word) for word in self.spaceless) if part.is_spaceless else 0)
 
+    def opens(self, part: Part) -> bool:
+        """Whether the head of a part begins with one of them."""
+        return not self.spoken.isdisjoint(part.openings)
+
     def at(self, words: Sequence[str]) -> bool:
         """Whether tokens begin with one of them."""
         return any(" ".join(words[:n]) in self.spoken for n in (1, 2, 3))
