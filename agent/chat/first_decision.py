@@ -22,6 +22,8 @@ from pilotage.agent.tasks.kinds import infer_kind
 
 LONGEST = 2_000
 """Characters of the longest message that may be a numeric problem and nothing else."""
+LONGEST_DOUBT, FEW_WORDS = 240, 24
+"""Three for each word, or one for each character of a script without spaces: what may take up an earlier message."""
 TURNS_BACK = 4
 """User messages that are looked back on for the one that a doubt is about."""
 
@@ -126,25 +128,34 @@ def is_acknowledgement(message: Message) -> bool:
 
 
 def follow_up(message: Message) -> str | None:
-    """How a message takes up the one before it: `doubts`, `varies`, or None where it speaks for itself."""
+    """How a message takes up the one before it: `doubts`, `varies`, or None where it speaks for itself.
+
+    It does so where it is short and asks for no text, and, read from the top, doubts in words and opens no topic of its
+    own; or neither thanks nor opens one, and states a number, goes on with `and` or `what if`, gives a number in very
+    few words, or is a few words that ask nothing new.
+    """
     request = message.request
     words = request.tokens
-    long = len(request.text) if request.is_spaceless else 3 * len(words)
-    if not long or long > 240 or message.code or requests.asks_for_prose(message):
-        return "doubts" if request.text.strip() in ("?", "??", "???") else None
+    length = len(request.text) if request.is_spaceless else 3 * len(words)
+    if request.text.strip() in ("?", "??", "???"):
+        return "doubts"
+    if not length or length > LONGEST_DOUBT or message.code or requests.asks_for_prose(message):
+        return None
+    asks, given = "?" in request.text, "#" in words or request.quantities > 0
     if conditions.DOUBT.among(request):
-        return (
-            None
-            if conditions.THANKS.at(words) and not conditions.CONTINUES.among(request) and "?" not in request.text
-            else "doubts"
-        )
+        thanks = conditions.THANKS.at(words) and not asks and not conditions.CONTINUES.among(request)
+        return None if thanks or (not given and _opens_topic(message)) else "doubts"
     if conditions.THANKS.among(request) or conditions.NEW_TOPIC.among(request) or requests.asks_advice(message):
         return None
-    given = request.quantities > 0 or "#" in words
-    if given and "?" not in request.text:
+    if given and not message.sentences[-1].is_question:
         return "doubts"
     if conditions.CONTINUES.at(words) or conditions.CONTINUES_IN_HAN.among(request):
-        return "varies" if given or long <= 24 else None
-    if given and (conditions.NOW.at(words) or long <= 15):
+        return "varies" if given or length <= FEW_WORDS else None
+    if given and (conditions.NOW.at(words) or length <= 15):
         return "varies"
-    return "doubts" if long <= 24 and not ask.WHAT_IS.at(words) else None
+    return "doubts" if length <= (6 if asks else FEW_WORDS) and not ask.WHAT_IS.at(words) else None
+
+
+def _opens_topic(message: Message) -> bool:
+    """Whether what it asks last begins like a question of its own."""
+    return message.asking.is_question and any(map(conditions.NEW_TOPIC.opens, message.asking.clauses))

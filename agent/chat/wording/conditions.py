@@ -102,7 +102,8 @@ DOUBT = Words(
     "equivocas, equivocado, equivocaste, otra vez, de nuevo, no es, me sale, me da, comprueba, correcto, verdad",
     "sur, faux, erreur, verifie, recompte, recalcule, trompes, trompe, non, je trouve, pas correct, pas bon",
     "pas juste, j obtiens, vraiment, 确定, 不对, 错了, 错误, 再算, 再数, 检查, 重新, 不是, 应该是, 真的吗, 算错",
-    "再想, 有误, 不正确, 好像",
+    "再想, 有误, 不正确, 好像, didn t you, didnt you, haven t you, certain, certaine, positive, ganz sicher",
+    "kann das sein, hast dich, verrechnet, verzahlt, 错",
 )
 """Doubts what was said."""
 THANKS = Words(
@@ -130,5 +131,8 @@ NEW_TOPIC = Words(
     "what is the, what s the, whats the, what does, what do, which, was ist die, was ist der, cual es, quel est",
     "quelle est, who, when, where, why, wer, wann, wo, warum, quien, cuando, donde, por que, qui, quand, pourquoi",
     "谁, 为什么, how do, how did, explain, erklare, explica, explique, 解释, how come, weather, joke",
+    "tell me about, talk about, another question, other question, different question, different topic",
+    "can you help, help me with, by the way, btw, apropos, por cierto, au fait, 顺便, 另外, 换个话题, how was",
+    "how is your, how are you, como estas, wie geht, ca va, 你好吗",
 )
 """Begins a question of its own, or asks how an answer came about."""

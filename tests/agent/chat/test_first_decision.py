@@ -131,7 +131,16 @@ def test_a_doubt_or_a_variation_thinks_only_about_what_was_computable(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["thanks!", "ok cool. now tell me a joke", "great, and who invented algebra?", "write it as a poem", "why?"]
+    "text",
+    [
+        "thanks!",
+        "ok cool. now tell me a joke",
+        "great, and who invented algebra?",
+        "write it as a poem",
+        "why?",
+        "no worries, what's the capital of Spain?",
+        "do you like pizza?",
+    ],
 )
 def test_thanks_and_a_new_request_are_no_doubt(text):
     assert not first_decision(text, SOLVED).think
