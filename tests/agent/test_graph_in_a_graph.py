@@ -31,7 +31,8 @@ ROOT = Path(__file__).parents[2]
 
 def works_it_out(messages):
     """Solves the product in the newest message, which is all that it looks at; replies with what a note has found."""
-    text = next(message.text for message in reversed(messages) if message.type == "human" and "*" in message.text)
+    human = [message.text for message in messages if message.type == "human"]
+    text = next((text for text in reversed(human) if "*" in text), human[-1])
     for asked, answer in {"6*7": 42, "8*8": 64, "9*9": 81}.items():
         if asked in text:
             return str(answer) if "<notes>" in text else f"Worked out.\nAnswer: {answer}"
