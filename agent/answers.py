@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from pilotage.agent.numbers import is_bare_number, parse_number, plain
+from pilotage.agent.numbers import is_bare_number, mentions, parse_number, plain
 from pilotage.agent.task import Kind
 
 _MARKS = (
@@ -70,6 +70,15 @@ def normal_form(kind: Kind, answer: str, choices: Sequence[str] = ()) -> str:
     text = _unwrap(unicodedata.normalize("NFKC", answer))
     text = _unwrap(text.rstrip(".,;:!") or text)
     return " ".join(text.casefold().split())
+
+
+def conveys(text: str, kind: Kind, value: str) -> bool:
+    """Whether a reply in prose says a value: the number in any language's spelling, or the words of another answer."""
+    number = parse_number(value) if kind == "numeric" else None
+    if number is not None:
+        return mentions(text, number)
+    said, wanted = normal_form("text", text), normal_form("text", value)
+    return re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", said) is not None if wanted.isascii() else wanted in said
 
 
 def _canonical(kind: Kind, answer: str, choices: Sequence[str]) -> str | None:

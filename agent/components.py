@@ -33,6 +33,7 @@ class Components:
         learner: writes to memory; None to leave it as it is.
         creditor: finds what came of the concepts recalled; None for no memory.
         holdout: share of the tasks that run without hints, so that their worth is measured.
+        decides_first: whether the first decision may let a message of a conversation go straight to its reply.
         seed: sampling seed, which also chooses the tasks held out.
         process: the only one where these components may be used.
     """
@@ -47,6 +48,7 @@ class Components:
     learner: Learner | None = None
     creditor: Creditor | None = None
     holdout: float = 0.0
+    decides_first: bool = True
     seed: int = 0
     process: OneProcess = field(default_factory=lambda: OneProcess("the agent"))
 

@@ -30,6 +30,14 @@ class UsageError(PilotageError):
     exit_code = 2
 
 
+class UnsupportedParameter(UsageError):
+    """A parameter of a request that is not taken here; `parameter` names it."""
+
+    def __init__(self, parameter: str, message: str) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
 class AgentClosed(PilotageError):
     """The agent was closed, by another thread, while the caller still waited for what it had asked."""
 
@@ -40,6 +48,28 @@ class CacheUnusable(UsageError):
 
 class CheckpointsUnusable(PilotageError):
     """The file of checkpoints cannot be read or written; the text names it."""
+
+
+class KeyStoreUnusable(PilotageError):
+    """The server's key store cannot be read or written; the text names the file."""
+
+
+class UnknownKey(UsageError):
+    """No key of the server has this id."""
+
+
+class LimitReached(PilotageError):
+    """A key has used up what it may; the text says which limit it was.
+
+    Attributes:
+        limit: name of the limit, as in `Limits` of agent/serve/limits.py.
+        retry_after: whole seconds, at least 1, after which the same request may be admitted.
+    """
+
+    def __init__(self, limit: str, retry_after: int, message: str) -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.retry_after = retry_after
 
 
 class TaskError(UsageError):
@@ -76,6 +106,10 @@ class MissingExtra(ModelError, UsageError):
 
 class WeightsError(ModelError):
     """Model weights are missing, truncated, corrupt, or could not be fetched."""
+
+
+class ContextExceeded(ModelError):
+    """The messages do not fit the model's context; the text says how many tokens they have, and it holds."""
 
 
 class ModelUnavailable(ModelError):

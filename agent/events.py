@@ -37,6 +37,14 @@ class Token:
 
 
 @dataclass(frozen=True)
+class Thought:
+    """The model wrote a piece of its thinking before a conversation's reply."""
+
+    block: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Stepped:
     """A block is done."""
 
@@ -58,4 +66,4 @@ class Finished:
     run: Run
 
 
-Event = Recalled | Chosen | Token | Stepped | Learned | Finished
+Event = Recalled | Chosen | Token | Thought | Stepped | Learned | Finished

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pilotage.agent.budget import Meter, estimate_tokens
 from pilotage.agent.errors import BudgetExceeded, SandboxUnavailable
-from pilotage.agent.models.reply import LimitUsedUp, Message, Reply, Request, UnusableReply
+from pilotage.agent.messages import Message, ReplyOptions
+from pilotage.agent.models.reply import LimitUsedUp, Reply, Request, UnusableReply
 from pilotage.agent.prompting import conversation
 from pilotage.agent.state import State
 from pilotage.agent.trace import Evidence, Hint, Recalled, Step, Turn, Usage, total
@@ -25,6 +26,13 @@ THINKING_TOKENS = 2048
 
 HINT_TOKENS = 160
 """What the hints that a run starts with may cost."""
+
+
+REPLY_TOKENS = 8192
+"""What the reply to a conversation may have where its caller sets no limit; a model that takes fewer is given fewer."""
+
+Listener = Callable[[str], None]
+"""Gets text as the model writes it."""
 
 
 class Recall(Protocol):
@@ -54,6 +62,7 @@ class Kit:
         sandbox: runs generated code, or None.
         recall: asks memory, or None.
         on_token: called with each piece of text as the model writes it.
+        on_thought: called with each piece of thinking, where the backend shows it, of a conversation's reply.
         seed: sampling seed of the run.
     """
 
@@ -64,7 +73,8 @@ class Kit:
         *,
         sandbox: Sandbox | None = None,
         recall: Recall | None = None,
-        on_token: Callable[[str], None] | None = None,
+        on_token: Listener | None = None,
+        on_thought: Listener | None = None,
         seed: int = 0,
     ) -> None:
         self.model = model
@@ -72,6 +82,7 @@ class Kit:
         self._sandbox = sandbox
         self._recall = recall
         self._on_token = on_token
+        self._on_thought = on_thought
         self._seed = seed
         self._usages: list[Usage] = []
 
@@ -140,10 +151,52 @@ class Kit:
             seed=self._seed,
             sample=sample,
         )
-        on_token = None if silent else self._on_token
+        return await self._with_room_for_thinking(request, None if silent else self._on_token)
+
+    async def reply(self, messages: tuple[Message, ...], options: ReplyOptions) -> Reply:
+        """Asks for the reply to a conversation, as its caller wants it and seen as it comes.
+
+        A limit that the caller sets is one on all that the model writes, thinking too; without one it may write as much
+        as the budget has room for.
+
+        Raises:
+            UnsupportedParameter: this model takes no such option.
+            LimitUsedUp: the limit went before any answer.
+        """
+        request = Request(
+            messages=messages,
+            max_tokens=options.max_tokens or REPLY_TOKENS,
+            temperature=options.temperature,
+            stop=options.stop,
+            logprobs=options.logprobs,
+            top_logprobs=options.top_logprobs,
+            seed=options.seed,
+            sample=options.sample,
+            tools=options.tools,
+            more=options.more,
+            exact=True,
+        )
+        if options.max_tokens is not None:
+            return await self._call(request, 0, self._on_token, self._on_thought)
+        return await self._with_room_for_thinking(request, self._on_token, self._on_thought)
+
+    def say(self, text: str) -> None:
+        """Shows text that the model did not write, to whoever sees what it writes as it comes."""
+        if self._on_token is not None:
+            self._on_token(text)
+
+    @property
+    def heard(self) -> bool:
+        """Whether somebody sees what the model writes as it comes, so that nothing of it can be taken back."""
+        return self._on_token is not None
+
+    async def _with_room_for_thinking(
+        self, request: Request, on_token: Listener | None, on_thought: Listener | None = None
+    ) -> Reply:
+        """Asks with room beside the limit; once more, with room for more, where thinking used it up."""
         used_up = None
         try:
-            first = await self._call(request, self.model.thinking_tokens, on_token)
+            first = await self._call(request, self.model.thinking_tokens, on_token, on_thought)
             if not first.thought_away:
                 return first
         except LimitUsedUp as error:
@@ -151,14 +204,16 @@ class Kit:
         room = max(THINKING_TOKENS, 2 * self.model.thinking_tokens)
         noticeably_more = request.max_tokens + self.model.thinking_tokens + room // 4
         if self.meter.affords(_prompt_tokens(request), noticeably_more):
-            reply = await self._call(request, room, on_token)
+            reply = await self._call(request, room, on_token, on_thought)
             self.model.thinking_tokens = max(self.model.thinking_tokens, room)
             return reply
         if used_up is not None:
             raise used_up
         return first
 
-    async def _call(self, request: Request, room: int, on_token: Callable[[str], None] | None) -> Reply:
+    async def _call(
+        self, request: Request, room: int, on_token: Listener | None, on_thought: Listener | None = None
+    ) -> Reply:
         """One call within the budget, with `room` tokens beside the limit of the request for thinking."""
         meter, prompt_tokens, started = self.meter, _prompt_tokens(request), time.monotonic()
         granted = meter.reserve(prompt_tokens, request.max_tokens + room)
@@ -181,7 +236,7 @@ class Kit:
         try:
             async with asyncio.timeout(meter.seconds_left):
                 request = request.model_copy(update={"max_tokens": granted})
-                reply = await self.model.ask(request, relay if on_token is not None else None, repeats)
+                reply = await self.model.ask(request, relay if on_token is not None else None, repeats, on_thought)
             spent = reply.usage
             return reply
         except UnusableReply as unusable:
@@ -256,4 +311,4 @@ class Kit:
 
 
 def _prompt_tokens(request: Request) -> int:
-    return estimate_tokens("".join(message.content for message in request.messages))
+    return estimate_tokens(request.prompt)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from decimal import Context, Decimal
+from collections.abc import Iterator
+from decimal import Context, Decimal, InvalidOperation
 from fractions import Fraction
 
 # Longer digit strings, or larger exponents, are no answers but a way to exhaust the reader.
@@ -53,6 +54,10 @@ _TEX = (
     (re.compile(r"\\[,;!() ]|\\[\[\]]|\\(?=[$%])|[*_`]"), " "),
     (re.compile("[\u2212\u2013]"), "-"),
 )
+_DIGITS = re.compile(r"(?<![\w.,])[-+\u2212]?\d(?:[\d.,'\u2019\u00a0\u2009\u202f]|[ ](?=\d{3}(?!\d))){0,40}")
+_BLANKS = re.compile("[ '\u2019\u00a0\u2009\u202f]")
+_DASHES = re.compile("\u2212")
+_ROUNDED_DIGITS = 3
 _VULGAR = re.compile("[¼-¾⅐-⅞]")
 
 
@@ -71,6 +76,37 @@ def parse_number(text: str) -> Fraction | None:
         return None
     values = {_scaled(match, text[match.end() :]) for match in numbers}
     return values.pop() if len(values) == 1 else None
+
+
+def mentions(text: str, value: Fraction) -> bool:
+    """Whether a text gives a number, in the spelling of any language: `1,234.5`, `1.234,5`, `1 234,5`, rounded too.
+
+    A rounded one counts from three significant digits on.
+    """
+    if any(_value(match) == value for match in _NUMBER.finditer(_without_markup(text))):
+        return True
+    return any(_is_rounded(reading, value) for match in _DIGITS.finditer(text) for reading in _readings(match[0]))
+
+
+def _readings(written: str) -> Iterator[str]:
+    """What digits with separators may mean: either mark as the decimal one, the other between groups of three."""
+    bare = _DASHES.sub("-", _BLANKS.sub("", written)).rstrip(".,")
+    for decimal, other in (".,", ",."):
+        d, o = re.escape(decimal), re.escape(other)
+        if re.fullmatch(rf"[-+]?(?:\d{{1,3}}(?:{o}\d{{3}})+|\d+)(?:{d}\d+)?", bare):
+            yield bare.replace(other, "").replace(decimal, ".")
+
+
+def _is_rounded(reading: str, value: Fraction) -> bool:
+    try:
+        shown = Decimal(reading)
+    except InvalidOperation:
+        return False
+    exponent = shown.as_tuple().exponent
+    assert isinstance(exponent, int)
+    exact = Fraction(shown) == value
+    significant = len(shown.as_tuple().digits) >= _ROUNDED_DIGITS and exponent < 0
+    return exact or (significant and abs(Fraction(shown) - value) <= Fraction(10) ** exponent / 2)
 
 
 def is_bare_number(text: str) -> bool:

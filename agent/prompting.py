@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pilotage.agent.models.reply import Message
+from pilotage.agent.messages import Message, alternating, last_user
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
 from pilotage.agent.trace import Step, Turn
@@ -46,8 +46,17 @@ def describe(task: Task) -> str:
 
 
 def system(task: Task) -> str:
-    """The system sentence: for a solver of problems, or for one that replies to a request as it stands."""
-    return SYSTEM_OPEN if task.kind == "open" else SYSTEM
+    """The system sentence: for a solver of problems, or for one that replies to a request as it stands.
+
+    In a conversation it stands behind what the caller's system messages say.
+    """
+    own = SYSTEM_OPEN if task.kind == "open" else SYSTEM
+    return "\n\n".join([*(message.text for message in task.messages if message.of_system), own])
+
+
+def earlier(task: Task) -> tuple[Message, ...]:
+    """What was said in a conversation before the message that is to be answered, told without tools."""
+    return tuple(alternating(task.messages[: last_user(task.messages)]))
 
 
 def conversation(
@@ -70,7 +79,7 @@ def conversation(
         past = _preparations(state.task, past)
     elif continuing and state.task.kind != "open":
         past = _with_last_attempt(past)
-    messages = [Message(role="system", content=system(state.task))]
+    messages = [Message(role="system", content=system(state.task)), *earlier(state.task)]
     # Behind the task, a small model takes the names and numbers of a hint for those of the task.
     pending = f"{state.trace.recalled.text}\n\n{describe(state.task)}".strip()
     for exchanges, result in (*((step.turns, step.result) for step in past), (turns, "")):

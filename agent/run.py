@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import BaseModel, ConfigDict
 
 from pilotage.agent.errors import BadReply, ModelUnavailable, TaskError
+from pilotage.agent.messages import Message, ToolCall
 from pilotage.agent.trace import TRACE_FORMAT, DecisionRecord, Trace, Usage
 
 if TYPE_CHECKING:
@@ -101,7 +102,24 @@ class Run(BaseModel):
     @property
     def cut(self) -> bool:
         """Whether the answer is a reply that a limit of tokens cut short: give the run a greater budget."""
-        return self.answer is not None and bool(self.trace.steps) and self.trace.steps[-1].cut
+        return (
+            bool(self.trace.steps) and self.trace.steps[-1].cut and (self.answer is not None or bool(self.tool_calls))
+        )
+
+    @property
+    def message(self) -> Message:
+        """The answer as the assistant's next message, with the calls of the caller's tools that it makes."""
+        return Message(role="assistant", content=self.answer or "", tool_calls=self.tool_calls)
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """Calls of the caller's tools that end a conversation's turn."""
+        return self.trace.steps[-1].tool_calls if self.trace.steps else ()
+
+    @property
+    def thinking(self) -> str:
+        """What the model thought before the reply of a conversation."""
+        return self.trace.steps[-1].thinking if self.trace.steps else ""
 
     @property
     def usage(self) -> Usage:

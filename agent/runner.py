@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, aclosing, nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,8 @@ from pilotage.agent import events
 from pilotage.agent.blocks import Registry
 from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.budget import Budget
+from pilotage.agent.chat.conversation import conversation_task, read_messages, reply_options
+from pilotage.agent.chat.open_turns import OpenTurns, paid
 from pilotage.agent.components import Components
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.event_loop import EventLoopThread
@@ -30,7 +32,7 @@ from pilotage.agent.state import State, candidates
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import is_graded, score_of
 from pilotage.agent.tasks.kinds import as_task
-from pilotage.agent.trace import Trace
+from pilotage.agent.trace import Step, Trace
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -124,9 +126,11 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             learner=learner,
             creditor=creditor,
             holdout=holdout,
+            decides_first=not (isinstance(policy, str) and policy.startswith("fixed:")),
             seed=seed,
         )
         self.memory = memory
+        self._turns = OpenTurns()
         self._thread = EventLoopThread()
         self._durable = DurableGraph(checkpoints, self.components, self._thread) if checkpoints is not None else None
 
@@ -156,6 +160,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         thread_id: str | None = None,
         run_id: str = "",
         learn_later: bool = False,
+        found: Run | None = None,
         config: RunnableConfig | None = None,
     ) -> Run:
         """Solves one task. With a `thread_id`, an unfinished run of that name goes on where it stopped.
@@ -166,9 +171,12 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
                 same; else it begins anew.
             run_id: names the run in memory's history, which counts what came of it once; made up if empty.
             learn_later: leave memory as it is; `alearn` then learns from the run.
+            found: a run on the same conversation, of which another reply is wanted: its work serves this one too, and
+                is not paid for again.
             config: callbacks, tags, metadata and run name, which reach every call of the model.
         """
-        started, options = time.perf_counter(), RunMode(learn_later=learn_later, message=False)
+        started, task = time.perf_counter(), as_task(task)
+        options = RunMode(learn_later=learn_later, message=False, found=self._found(task, found))
         task, graph, start, config = await self._start(task, thread_id, config, {OPTIONS: options, RUN_ID: run_id})
         with self._in_use(thread_id):
             final = await alone(lambda: graph.ainvoke(start, config, durability=_durability(thread_id)))
@@ -200,11 +208,19 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         return self._run(task, trace, error=str(error), **more)
 
     async def astream(
-        self, task: Task | str, *, thread_id: str | None = None, config: RunnableConfig | None = None
+        self,
+        task: Task | str,
+        *,
+        thread_id: str | None = None,
+        run_id: str = "",
+        learn_later: bool = False,
+        found: Run | None = None,
+        config: RunnableConfig | None = None,
     ) -> AsyncGenerator[events.Event, None]:
         """Solves one task and yields what happens as it happens, each token included; `Finished` comes last."""
-        started, options = time.perf_counter(), RunMode(stream_tokens=True, message=False)
-        task, graph, start, config = await self._start(task, thread_id, config, {OPTIONS: options})
+        started, task = time.perf_counter(), as_task(task)
+        options = RunMode(True, learn_later, message=False, found=self._found(task, found))
+        task, graph, start, config = await self._start(task, thread_id, config, {OPTIONS: options, RUN_ID: run_id})
         final: dict[str, Any] = {}
         stream = graph.astream(start, config, stream_mode=["custom", "values"], durability=_durability(thread_id))
         with self._in_use(thread_id):
@@ -221,12 +237,38 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         self.components.process.enter()
         return self._thread.call(lambda: self.asolve(task, thread_id=thread_id, config=config))
 
+    async def achat(self, messages: Sequence[Any], *, config: RunnableConfig | None = None, **options: Any) -> Run:
+        """Replies to a conversation; the run's `message` is the assistant's next one.
+
+        Its last message of the user is worked on first where it deserves thought (`pilotage.agent.chat`), with the
+        limits of the agent's budget; the reply itself is written by one call, as the options say.
+
+        Args:
+            messages: of this package, of LangChain, or dictionaries in OpenAI's form. Where they end with what the
+                caller's tools returned, the turn goes on with what was found before.
+            config: callbacks, tags, metadata and run name, which reach every call of the model.
+            options: fields of `ReplyOptions`, `tools` also as a plain list of OpenAI's tools.
+        """
+        return await self.asolve(conversation_task(read_messages(messages), reply_options(options)), config=config)
+
+    def chat(self, messages: Sequence[Any], *, config: RunnableConfig | None = None, **options: Any) -> Run:
+        """`achat` for callers without an event loop."""
+        self.components.process.enter()
+        return self._thread.call(lambda: self.achat(messages, config=config, **options))
+
+    def astream_chat(
+        self, messages: Sequence[Any], *, config: RunnableConfig | None = None, **options: Any
+    ) -> AsyncGenerator[events.Event, None]:
+        """`achat` that yields what happens as it happens: the reply's text is the tokens of the block `answer`."""
+        return self.astream(conversation_task(read_messages(messages), reply_options(options)), config=config)
+
     async def _start(
         self, given: Task | str, thread_id: str | None, config: RunnableConfig | None, configurable: dict[str, Any]
     ) -> tuple[Task, Any, RunInput | None, RunnableConfig]:
         """The task, the graph to run, what to start it with (None where a kept run goes on), and the run's config."""
         task = as_task(given)
-        self.components.budget.require_room_for(shortest_prompt(task))
+        if not task.messages:
+            self.components.budget.require_room_for(shortest_prompt(task))
         self.components.process.enter()
         own = own_config(config, configurable, SUPERSTEPS_PER_BLOCK * (self.components.budget.max_steps + 2))
         start: RunInput = {"task": Dumped(task.public())}
@@ -244,6 +286,10 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             await saver.adelete_thread(thread_id)
         return task, graph, None if unfinished else start, own
 
+    def _found(self, task: Task, of: Run | None) -> tuple[Step, ...]:
+        """What was found before in the turn of a conversation that a run replies to."""
+        return self._turns.found(task) if of is None else paid(of.trace.steps[:-1])
+
     def _in_use(self, thread_id: str | None) -> AbstractContextManager[None]:
         return nullcontext() if self._durable is None or thread_id is None else self._durable.in_use()
 
@@ -253,6 +299,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             score = await score_of(task, answer, self.components.sandbox)
         except UsageError as error:
             raise UngradedRun(str(error), trace) from error
+        self._turns.keep(task, trace)
         reached = candidates(task, trace.steps)
         return self._run(
             task,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from pilotage.agent.messages import Message, ReplyOptions, last_user
 from pilotage.common.text import carriable_data
 
 Kind = Literal["numeric", "choice", "text", "program", "grid", "open"]
@@ -30,6 +31,9 @@ class Task(BaseModel):
     `gold` and `metadata` are seen by graders only: they never reach a prompt, a retry, an observation or the
     decision to write to memory. `public()` is the view that everything else works with.
 
+    A task can be a conversation: `messages`, of which the last that the user wrote is the `prompt`. What its blocks
+    look for is of the task's kind; what it is answered with is the next message, written as `reply` says.
+
     An `inferred` kind was read off the prompt alone (`pilotage.agent.tasks.kinds`): where no answer of that kind is
     reached, the run answers in the model's own words instead of not at all.
     """
@@ -44,11 +48,20 @@ class Task(BaseModel):
     examples: tuple[Example, ...] = ()
     gold: Any = None
     metadata: dict[str, Any] = Field(default_factory=dict)
+    messages: tuple[Message, ...] = ()
+    reply: ReplyOptions = ReplyOptions()
 
     @model_validator(mode="before")
     @classmethod
     def _can_be_kept(cls, given: Any) -> Any:
         return carriable_data(given) if isinstance(given, dict) else given
+
+    @model_validator(mode="after")
+    def _asks_what_the_user_did(self) -> Self:
+        place = last_user(self.messages)
+        if self.messages and (place is None or self.messages[place].shown.strip() != self.prompt.strip()):
+            raise ValueError("the prompt of a conversation is its last message of the user")
+        return self
 
     @field_validator("prompt")
     @classmethod
@@ -62,6 +75,8 @@ class Task(BaseModel):
         """A hash of what is asked, which tells two questions under one id apart; nothing hidden has a part in it."""
         examples = [[example.input, example.output] for example in self.examples]
         content = [self.prompt, self.kind, self.inferred, self.choices, examples]
+        if self.messages:
+            content += [[message.model_dump() for message in self.messages], self.reply.model_dump()]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
     def public(self) -> Task:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic_core.core_schema import SerializerFunctionWrapHandler
+
+from pilotage.agent.messages import ToolCall
 
 TRACE_FORMAT = 1
 
@@ -25,6 +28,11 @@ class Usage(BaseModel):
     seconds: float = Field(0.0, description="wall-clock seconds spent in calls")
     replayed_calls: int = Field(0, description="calls answered by the response cache")
     estimated_calls: int = Field(0, description="calls whose tokens are estimated, because no backend counted them")
+    reasoning_tokens: int = Field(0, description="completion tokens that were thinking, as the backend tells it")
+
+    @model_serializer(mode="wrap")
+    def _thinking_only_where_there_was_some(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: count for name, count in dump(self).items() if count or name != "reasoning_tokens"}
 
     @property
     def total_tokens(self) -> int:
@@ -131,6 +139,8 @@ class Step(BaseModel):
     independent: bool = False
     prepares: bool = Field(False, description="it sought no answer: what it wrote is for later blocks to read")
     cut: bool = Field(False, description="its last reply ended at its token limit, so there is more to say")
+    thinking: str = Field("", description="what the model thought before the reply of a conversation")
+    tool_calls: tuple[ToolCall, ...] = Field((), description="calls of the caller's tools that end a turn")
     evidence: Evidence = Evidence()
     mean_logprob: float | None = None
     min_logprob: float | None = None

@@ -1,6 +1,7 @@
 """Answer: ends the run with the candidate that has the most evidence, or asks for a direct answer if there is none."""
 
 from pilotage.agent.blocks.base import Block, CutShort
+from pilotage.agent.blocks.reply import replied
 from pilotage.agent.blocks.steps import Exchanges
 from pilotage.agent.errors import BudgetExceeded
 from pilotage.agent.kit import Kit
@@ -39,6 +40,8 @@ class Answer(Block):
         return True
 
     async def run(self, state: State, kit: Kit) -> Step:
+        if state.task.messages:
+            return await replied(self.name, state, kit)
         leader = state.leader
         if leader is not None:
             note = f"reached by {leader.routes} of {sum(c.routes for c in state.candidates)} routes"

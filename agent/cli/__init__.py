@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from pilotage.agent.cli import demo, doctor, graph, models
+from pilotage.agent.cli import demo, doctor, graph, keys, models, serve
 from pilotage.agent.cli.bank import bank, collect
 from pilotage.agent.cli.command import App
 from pilotage.agent.cli.evaluate import estimate, evaluate
@@ -22,6 +22,7 @@ app = App(
     pretty_exceptions_enable=False,
 )
 app.command("solve", cls=solve.Solve)(solve.solve)
+app.command("serve")(serve.serve)
 app.add_typer(memory.app, name="memory")
 app.add_typer(models.app, name="models")
 app.add_typer(bank.app, name="bank")
@@ -31,6 +32,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("estimate")(estimate.estimate)
 app.command("report")(evaluate.report)
 app.add_typer(policy.app, name="policy")
+app.add_typer(keys.app, name="keys")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("graph")(graph.graph)

@@ -23,11 +23,23 @@ from pilotage.agent import events
 from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.blocks.base import Block
 from pilotage.agent.budget import Budget
+from pilotage.agent.chat.conversation import conversation_task, straight
 from pilotage.agent.components import Components
-from pilotage.agent.errors import BadReply, ModelUnavailable
+from pilotage.agent.errors import BadReply, ModelError, ModelUnavailable
 from pilotage.agent.event_loop import EventLoopThread
-from pilotage.agent.graph.advance import abilities, charged, extended, kit_for, observe, remember, run_block
-from pilotage.agent.graph.messages import ReplyListener, as_message, is_newer_than_task, messages_in, question_in
+from pilotage.agent.graph.advance import (
+    FAILED,
+    abilities,
+    charged,
+    extended,
+    given_up,
+    kit_for,
+    observe,
+    remember,
+    reply_kit,
+    run_block,
+)
+from pilotage.agent.graph.messages import ReplyListener, as_message, conversation_in, is_newer_than_task, messages_in
 from pilotage.agent.graph.run_state import (
     BEFORE,
     Clock,
@@ -40,12 +52,13 @@ from pilotage.agent.graph.run_state import (
     trace_of,
 )
 from pilotage.agent.kit import Kit
+from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.routing.policies import choose
 from pilotage.agent.run import RefusedRun, UnusableRun
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.kinds import as_task
-from pilotage.agent.trace import CostEntry, DecisionRecord, Trace, Usage
+from pilotage.agent.trace import CostEntry, DecisionRecord, Step, Trace, Usage
 from pilotage.navigator.policies.policy import Decision, require_legal
 from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, decimals
 
@@ -76,6 +89,7 @@ class RunMode:
     stream_tokens: bool = False  # asks the model to stream, and makes each token an event
     learn_later: bool = False  # leaves memory as it is; `Nodes.conclude` credits and learns afterwards
     message: bool = True  # shows the answer in LangGraph's stream of messages
+    found: tuple[Step, ...] = ()  # what an earlier call of the same turn of a conversation has worked out and paid for
 
     @classmethod
     def of(cls, config: RunnableConfig) -> RunMode:
@@ -165,19 +179,26 @@ class Nodes:
         if given and await is_newer_than_task(given, messages, config):
             given = None
         known = isinstance(given, Dumped)
-        task = read(Task, given) if known else as_task(given or question_in(messages)).public()
-        components = self.components
-        components.budget.require_room_for(shortest_prompt(task))
-        now = State(task, Trace(), components.budget, components.abilities)
+        if known:
+            task = read(Task, given)
+        else:
+            task = as_task(given).public() if given else conversation_task(conversation_in(messages))
+        components, found = self.components, RunMode.of(config).found
+        why = straight(task, decides=components.decides_first) or ("was worked on before" if found else "")
+        if not task.messages:
+            components.budget.require_room_for(shortest_prompt(task))
+        now = State(task, Trace(steps=found), components.budget, components.abilities)
         update: dict[str, Any] = {
             **BEFORE,
             "working": Dumped(task),
             "worker": components.identity,
             "conversing": not given,
+            "straight": why,
+            "steps": [*map(Dumped, found)],
             "budget": Dumped(now.budget),
             "run": configurable.get(RUN_ID) or secrets.token_hex(8),
         }
-        if components.recall is not None:
+        if components.recall is not None and not why:
             recalled = await remember(components, now, kit := kit_for(components, now))
             update |= added(now.trace, extended(charged(now, "recall", kit.usage), recalled=recalled).trace, state={})
             get_stream_writer()(events.Recalled(recalled.hints, recalled.withheld))
@@ -185,6 +206,8 @@ class Nodes:
 
     async def observe(self, state: RunState, now: State, config: RunnableConfig) -> dict[str, Any]:
         """Computes what the navigator sees, where that costs a call: its own node, so that a kill loses none."""
+        if state["straight"]:
+            return {}
         observer, kit = self.components.observer, kit_for(self.components, now)
         try:
             seen = await observe(observer, now, kit)
@@ -198,8 +221,11 @@ class Nodes:
         """Lets the policy choose the next block among the applicable ones."""
         observer, registry = self.components.observer, self.components.registry
         actions, stopped_by, update = registry.actions, state["stopped_by"], dict[str, Any]()
-        if stopped_by:
-            block, why = actions.terminal, f"the budget's {stopped_by} is reached"
+        if state["straight"]:
+            block, why, update = actions.terminal, state["straight"], {"stopped_by": "answer"}
+        elif stopped_by:
+            why = "a block's model failed it" if stopped_by == FAILED else f"the budget's {stopped_by} is reached"
+            block = actions.terminal
         else:
             kit, mask = kit_for(self.components, now), registry.mask(now)
             observation = observer.vector(state["observation"]) if observer.asks else observer.without_asking(now)
@@ -222,12 +248,22 @@ class Nodes:
             write, options = get_stream_writer(), RunMode.of(config)
             on_token = (lambda text: write(events.Token(block.name, text))) if options.stream_tokens else None
             kit = kit_for(self.components, now, on_token)
+            if last and now.task.messages:
+                on_thought = (lambda text: write(events.Thought(block.name, text))) if options.stream_tokens else None
+                kit = reply_kit(self.components, now, on_token, on_thought)
             replies = ReplyListener() if last and options.message else None
             try:
                 ran = await run_block(block, now, kit)
-            except BadReply as unusable:
-                raise _unusable(now, kit, block.name, unusable) from unusable
+            except ModelError as error:
+                if now.task.messages and not last and not _of_endpoint(error):
+                    ran = given_up(block, error, kit)
+                elif isinstance(error, BadReply):
+                    raise _unusable(now, kit, block.name, error) from error
+                else:
+                    raise
             after, answer = extended(now, ran.step).trace, ran.step.candidate
+            if last and now.task.messages:
+                answer = ran.step.text.strip() or None
             update = added(now.trace, after, state)
             if ran.stopped_by is not None:
                 update["stopped_by"] = ran.stopped_by
@@ -295,6 +331,11 @@ def _record(
         probabilities=None if drawn is None else {name: p for name, p in drawn if p > 0},
         tokens=now.usage.total_tokens,
     )
+
+
+def _of_endpoint(error: ModelError) -> bool:
+    """Whether every other request would meet the failure too."""
+    return isinstance(error, ModelUnavailable) and not isinstance(error, RequestRefused)
 
 
 def _unusable(now: State, kit: Kit, by: str, error: BadReply) -> UnusableRun:

@@ -14,7 +14,9 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config
 
+from pilotage.agent.chat.conversation import read_messages
 from pilotage.agent.errors import UsageError
+from pilotage.agent.messages import Message
 from pilotage.agent.trace import Usage
 
 if TYPE_CHECKING:
@@ -43,18 +45,19 @@ def messages_in(state: Mapping[str, Any]) -> list[BaseMessage]:
         raise UsageError(f"`messages` holds what is no message ({why}): give LangChain messages, or text") from error
 
 
-def question_in(messages: Sequence[BaseMessage]) -> str:
-    """The last human message's text.
+def conversation_in(messages: Sequence[BaseMessage]) -> tuple[Message, ...]:
+    """The conversation up to the last human message, or to the results of the tools that were called behind it.
 
     Raises:
         UsageError: there is neither a task nor a question.
     """
-    for message in reversed(messages):
-        if message.type == "human" and message.text.strip():
-            return str(message.text)
-    raise UsageError(
-        "the graph was given nothing to solve: set `task` (a question, or a Task), or `messages` with a human one"
-    )
+    asked = [place for place, message in enumerate(messages) if message.type == "human" and message.text.strip()]
+    if not asked:
+        raise UsageError(
+            "the graph was given nothing to solve: set `task` (a question, or a Task), or `messages` with a human one"
+        )
+    has_results = any(message.type == "tool" for message in messages[asked[-1] :])
+    return read_messages(messages if has_results else messages[: asked[-1] + 1])
 
 
 def as_message(answer: str | None, usage: Usage, stopped_by: str, *, cut: bool, id: str | None) -> AIMessage:

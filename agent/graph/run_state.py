@@ -48,6 +48,7 @@ class RunState(RunInput, RunOutput, total=False):
     working: dict[str, Any]
     worker: str
     conversing: bool
+    straight: str
     run: str
     clock: dict[str, Any]
     budget: dict[str, Any]
@@ -65,6 +66,7 @@ class RunState(RunInput, RunOutput, total=False):
 
 BEFORE: RunState = {
     "answer": None,
+    "straight": "",
     "pilotage": {},
     "recalled": {},
     "steps": [],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from pilotage.agent.budget import estimate_tokens
 from pilotage.agent.errors import BadReply, BudgetExceeded
 from pilotage.agent.kit import Kit
-from pilotage.agent.models.reply import Message
+from pilotage.agent.messages import Message
 from pilotage.agent.trace import Hint, Recalled
 from pilotage.memory.learning.select import caption, select
 from pilotage.memory.render import render

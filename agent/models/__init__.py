@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from pilotage.common.lazy import lazy
 
 if TYPE_CHECKING:
+    from pilotage.agent.messages import Message
     from pilotage.agent.models.cache import CacheStats, ResponseCache
     from pilotage.agent.models.client import ModelClient
     from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel
     from pilotage.agent.models.factory import load_model
-    from pilotage.agent.models.reply import Capabilities, Message, Reply, Request, TokenLogprob, UnusableReply
+    from pilotage.agent.models.reply import Capabilities, Reply, Request, TokenLogprob, UnusableReply
     from pilotage.agent.models.scripted import Fault, ScriptedCall, ScriptedChatModel, ScriptedReply
     from pilotage.agent.models.transport.retry import RetryPolicy
 

@@ -20,12 +20,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pilotage.agent.errors import CacheUnusable, PilotageError
 from pilotage.agent.models.parsing.finish_reasons import CUT, WHOLE, finish_reason_of
 from pilotage.agent.models.reply import Reply, Request
-from pilotage.common.paths import expanded, require_descriptors
+from pilotage.common.paths import expanded
+from pilotage.common.sqlite import remedy, switch_to_wal
 
 CACHE_FORMAT = 1
 BUSY_SECONDS = 30.0
-FILES = 4
-"""That a connection has open at once: the database, its log, and what SQLite needs on the way."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS responses (
@@ -175,7 +174,7 @@ class ResponseCache:
                 )
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
                 connection.execute("SELECT key, model, reply, created FROM responses LIMIT 0")  # no other database
-            connection.execute("PRAGMA journal_mode = WAL")
+            switch_to_wal(connection, BUSY_SECONDS)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(_SCHEMA)
             connection.execute(f"PRAGMA user_version = {CACHE_FORMAT}")
@@ -191,28 +190,13 @@ class ResponseCache:
             yield
         except (sqlite3.OperationalError, OSError) as error:
             raise CacheUnusable(
-                f"The response cache {self.path} cannot be used ({error}); {_remedy(error)}."
+                f"The response cache {self.path} cannot be used ({error}); {remedy(error, BUSY_SECONDS)}."
             ) from error
         except sqlite3.DatabaseError as error:
             text = str(error).splitlines()[0]
             raise CacheUnusable(
                 f"The response cache {self.path} is corrupt ({text}); delete it and run again."
             ) from error
-
-
-def _remedy(error: sqlite3.OperationalError | OSError) -> str:
-    try:
-        require_descriptors(FILES)
-    except OSError:
-        return (
-            "this process may open no more files: raise the limit with `ulimit -n 1024` and run the same command again"
-        )
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # beyond that it says where in SQLite it was
-    if code == sqlite3.SQLITE_ERROR:
-        return "it is some other database, so name another file"
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return f"another process has kept it locked for {BUSY_SECONDS:g} seconds: wait for it, or end it"
-    return "check that the folder is writable and the disk is not full"
 
 
 def _stored(connection: sqlite3.Connection, key: str) -> Reply | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.errors import UsageError
+from pilotage.agent.messages import Message
 from pilotage.agent.models import dialect
 from pilotage.agent.models.dialect import LIMIT_NAMES, CallArguments, Terms
 from pilotage.agent.models.parsing.finish_reasons import WHOLE
@@ -20,7 +21,8 @@ from pilotage.agent.models.reply import Capabilities, Request, UnusableReply
 from pilotage.agent.models.transport import pooling
 from pilotage.agent.models.transport.completions import read_first_choice
 from pilotage.agent.models.transport.refused_parameters import WORDS
-from pilotage.common.text import carriable
+from pilotage.common.json_text import NotJson, read_json
+from pilotage.common.text import carriable, carriable_data
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -80,7 +82,7 @@ class WrappedModel:
     def call_for(self, request: Request, can: Capabilities, terms: Terms, *, streaming: bool = False) -> ChatCall:
         """What to call for this request, and what that call carries all in all."""
         can, streaming = can.less(terms.refused), streaming and "stream" not in terms.refused
-        has_system = request.messages[0].role == "system"
+        has_system = request.messages[0].of_system
         carries = {name for name, holds in (("stream", streaming), ("system", has_system)) if holds}
         movable: set[str] = set()
         wrapped = not _is_chat_model(self._model)
@@ -259,12 +261,37 @@ def _is_plain(value: Any) -> bool:
 
 def messages_of(request: Request, *, one_role: bool = False) -> list[BaseMessage]:
     """LangChain's messages; with `one_role` the system's stands at the beginning of the user's first."""
-    from langchain_core.messages import convert_to_messages
+    messages = list(request.messages)
+    if one_role and len(messages) > 1 and messages[0].of_system and messages[1].role == "user":
+        messages[:2] = [messages[1].after(messages[0].text)]
+    return [_langchain(message) for message in messages]
 
-    messages: list[tuple[str, str]] = [(message.role, carriable(message.content)) for message in request.messages]
-    if one_role and len(messages) > 1 and (messages[0][0], messages[1][0]) == ("system", "user"):
-        messages[:2] = [("user", f"{messages[0][1]}\n\n{messages[1][1]}")]
-    return convert_to_messages(messages)
+
+def _langchain(message: Message) -> BaseMessage:
+    from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+
+    kept = message.content
+    content: Any = carriable(kept) if isinstance(kept, str) else carriable_data(kept)
+    named = {"name": carriable(message.name)} if message.name else {}
+    if message.of_system:
+        return SystemMessage(content, **named)
+    if message.role == "user":
+        return HumanMessage(content, **named)
+    if message.role == "tool":
+        return ToolMessage(content, tool_call_id=message.tool_call_id, **named)
+    calls: list[Any] = []
+    unreadable: list[Any] = []
+    for call in message.tool_calls:
+        about = {"id": call.id, "name": carriable(call.name)}
+        try:
+            arguments = read_json(carriable(call.arguments))
+        except NotJson:
+            arguments = None
+        if isinstance(arguments, dict):
+            calls.append({"type": "tool_call", "args": arguments, **about})
+        else:
+            unreadable.append({"type": "invalid_tool_call", "args": call.arguments, "error": None, **about})
+    return AIMessage(content, tool_calls=calls, invalid_tool_calls=unreadable, **named)
 
 
 def message_of(output: Any) -> BaseMessage:

@@ -100,12 +100,14 @@ class ModelClient:
         request: Request,
         on_token: Callable[[str], None] | None = None,
         repeats: Repeats = lambda billed, trouble: True,
+        on_thought: Callable[[str], None] | None = None,
     ) -> Reply:
         """Answers a request, from the cache or by a call.
 
         Args:
             request: what to ask.
             on_token: gets the text as it comes.
+            on_thought: gets what the model thinks before it, where the backend shows that beside the text.
             repeats: asked before each further attempt, with what those so far have billed and why the last one came
                 to nothing; false makes that the end.
 
@@ -116,12 +118,12 @@ class ModelClient:
         """
         self._process.enter()
         if self.cache is None:
-            return await self._call(request, on_token, repeats)
+            return await self._call(request, on_token, repeats, on_thought)
         key = self.cache.key(self.identity, request)
         # A reply that was cut is none to keep, but where its first tokens' probabilities are what was asked for.
         reply = await self.cache.answer(
             key,
-            lambda: self._call(request, on_token, repeats),
+            lambda: self._call(request, on_token, repeats, on_thought),
             keep=lambda reply: not reply.cut or request.top_logprobs > 0,
         )
         reply = without_keys(reply)
@@ -129,14 +131,21 @@ class ModelClient:
             on_token(reply.text)
         return reply
 
-    async def _call(self, request: Request, on_token: Callable[[str], None] | None, repeats: Repeats) -> Reply:
+    async def _call(
+        self,
+        request: Request,
+        on_token: Callable[[str], None] | None,
+        repeats: Repeats,
+        on_thought: Callable[[str], None] | None,
+    ) -> Reply:
         """Tries until there is a usable reply; whatever was billed on the way is in its usage.
 
         It and its text as it comes are without any credential that the endpoint echoes.
         """
         await self._prepare(request)
         shown = SecretFilter(on_token) if on_token is not None else None
-        relay = TokenRelay(shown or (lambda text: None))
+        mused = SecretFilter(on_thought) if on_thought is not None else None
+        relay, thoughts = TokenRelay(shown or _ignored), TokenRelay(mused or _ignored)
         billed, failures, useless, strangers = Usage(), 0, 0, 0
         terms, room = self._terms, None
         while True:
@@ -145,7 +154,7 @@ class ModelClient:
             collector = Collector(request, begins_in_thought=self._begins_in_thought)
             started = time.perf_counter()
             try:
-                await self._attempt(request, call, collector, relay.attempt())
+                await self._attempt(request, call, collector, relay.attempt(), thoughts.attempt())
             except ListenerFailed as failed:
                 raise failed.error from None
             except Exception as error:  # every integration raises its own kinds
@@ -155,7 +164,7 @@ class ModelClient:
                 if refusal.room is not None:
                     room = refusal.room  # beside this prompt; another one leaves more
                     continue
-                if (more := terms.also(refusal.features, refusal.most_tokens)) != terms:
+                if (more := terms.also(refusal.features - request.insisted, refusal.most_tokens)) != terms:
                     terms = more
                     continue
                 if met_another_loop(error) and strangers < STRANGER_RETRIES:
@@ -176,22 +185,27 @@ class ModelClient:
             billed += reply.usage
             unusable = collector.why_unusable(reply)
             if unusable is None:
-                if shown is not None:
-                    shown.end()
+                for listener in (mused, shown):
+                    if listener is not None:
+                        listener.end()
                 return without_keys(reply.model_copy(update={"usage": billed}))
             useless += 1
             if not unusable.passing or useless > UNUSABLE_RETRIES or not repeats(billed, unusable.what):
                 raise unusable.kind(f"{self.where} ({self.name}) {unusable.what}.", billed)
             # Under the same seed a sampling backend would give the same nothing again.
-            request = request.model_copy(update={"seed": request.backend_seed + 1, "sample": 0})
+            if request.backend_seed is not None:
+                request = request.model_copy(update={"seed": request.backend_seed + 1, "sample": 0})
 
-    async def _attempt(self, request: Request, call: ChatCall, collector: Collector, shown: Attempt) -> None:
+    async def _attempt(
+        self, request: Request, call: ChatCall, collector: Collector, shown: Attempt, thoughts: Attempt
+    ) -> None:
         """One call, at most `timeout` seconds of it; what has come by then is in the collector."""
         reading = Reading(byte_limit(request))
         try:
-            await within(self.timeout, _read(request, call, collector, shown, reading))
+            await within(self.timeout, _read(request, call, collector, shown, thoughts, reading))
         finally:
             shown.end()
+            thoughts.end()
         # A reply of a model that says why its replies end is cut if it does not say so.
         if collector.finish_reason is not None:
             self._names_finish_reasons = True
@@ -249,8 +263,16 @@ class ModelClient:
         )
 
 
-async def _read(request: Request, call: ChatCall, collector: Collector, shown: Attempt, reading: Reading) -> None:
+async def _read(
+    request: Request, call: ChatCall, collector: Collector, shown: Attempt, thoughts: Attempt, reading: Reading
+) -> None:
     """Makes the call, and takes in what it gives back."""
+
+    def take(output: Any) -> None:
+        text = collector.add(message_of(output))
+        thoughts.add(collector.thought)
+        shown.add(text)
+
     current.set(reading)
     messages = messages_of(request, one_role=call.one_role)
     if call.streaming:
@@ -261,9 +283,9 @@ async def _read(request: Request, call: ChatCall, collector: Collector, shown: A
                 chunk = await _next(chunks, ended=collector.finish_reason is not None)
                 if chunk is None:
                     break
-                shown.add(collector.add(message_of(chunk)))
+                take(chunk)
     else:
-        shown.add(collector.add(message_of(await call.model.ainvoke(messages, **call.options))))
+        take(await call.model.ainvoke(messages, **call.options))
     shown.add(collector.finish())
 
 
@@ -279,6 +301,10 @@ async def _next(chunks: AsyncIterator[Any], *, ended: bool) -> Any:
         return await within(GRACE_SECONDS, following())
     except TimeoutError:
         return None
+
+
+def _ignored(text: str) -> None:
+    """Listens to nothing."""
 
 
 def _refused(what: str, billed: Usage) -> RequestRefused:

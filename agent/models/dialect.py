@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pilotage.agent.errors import UnsupportedParameter
 from pilotage.agent.models.reply import Capabilities, Request
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def arguments_for(
 def _native(request: Request, can: Capabilities) -> CallArguments:
     """The models of this package: `ScriptedChatModel` and `EmbeddedChatModel`."""
     features = _features(request, can)
-    options = {"max_tokens": request.max_tokens, **_sampling(request)}
+    options = {"max_tokens": request.max_tokens, **_sampling(request), **_offered(request), **request.more}
     for arguments in features.values():
         options |= arguments
     return CallArguments(options, carries=frozenset(features))
@@ -107,10 +108,12 @@ def _openai(
     names = LIMIT_NAMES[:2]
     if not base or "openai.com" in base:  # OpenAI itself prefers the second name, and has no grammars
         names, can = names[::-1], can.less({"grammar"})
-    options = {name: value for name, value in _sampling(request).items() if name not in terms.refused}
+    refused = terms.refused - request.insisted
+    options = {name: value for name, value in _sampling(request).items() if name not in refused}
     features = _features(request, can)
     carries = {*options, *features}
-    body: dict[str, Any] = {}
+    options |= _offered(request)
+    body = dict(request.more)
     limit = next((name for name in names if name not in terms.refused), None)
     if limit is not None:
         carries.add(limit)
@@ -119,7 +122,7 @@ def _openai(
     options |= features.pop("logprobs", {})
     for arguments in features.values():
         body |= arguments
-    if request.temperature == 0.0 and _has_own(model, "temperature", bound):
+    if request.temperature == 0.0 and not request.exact and _has_own(model, "temperature", bound):
         options.pop("temperature", None)
     if body:
         options["extra_body"] = {
@@ -149,14 +152,16 @@ def _by_fields(
         called["seed"] = seed
     fields = _unset(model, called, terms)
     values = {limit: terms.limit_of(request), **_sampling(request)}
-    if request.temperature == 0.0 and _has_own(model, "temperature", bound):
+    if request.temperature == 0.0 and not request.exact and _has_own(model, "temperature", bound):
         del values["temperature"]
     if _has_own(model, "stop", bound):
         values.pop("stop", None)
     if "format" in names and request.json_schema is not None and can.json_schema:
         called["json_schema"], values["json_schema"] = "format", request.json_schema
-    carries = frozenset(called.keys() & values.keys() - terms.refused)
-    options = {called[feature]: values[feature] for feature in carries}
+    if unknown := sorted(request.more.keys() - names):
+        raise UnsupportedParameter(unknown[0], f"{type(model).__name__} takes no `{unknown[0]}`; leave it out")
+    carries = frozenset(called.keys() & values.keys() - (terms.refused - request.insisted))
+    options = {called[feature]: values[feature] for feature in carries} | request.more | _bound_tools(model, request)
     movable = frozenset(feature for feature in carries if called[feature] in own)
     if "arguments" not in terms.refused:
         return CallArguments(options, fields, carries, movable)
@@ -204,8 +209,30 @@ def _unset(model: BaseChatModel, called: Mapping[str, str], terms: Terms) -> dic
 
 
 def _sampling(request: Request) -> dict[str, Any]:
-    stop = {"stop": list(request.stop)} if request.stop else {}
-    return {"temperature": request.temperature, **stop, "seed": request.backend_seed}
+    stop = list(request.stop) or None
+    sampling = {"temperature": request.temperature, "stop": stop, "seed": request.backend_seed}
+    return {name: value for name, value in sampling.items() if value is not None}
+
+
+def _offered(request: Request) -> dict[str, Any]:
+    """The tools on offer, as OpenAI names them."""
+    return request.tools.openai() if request.tools is not None else {}
+
+
+def _bound_tools(model: BaseChatModel, request: Request) -> dict[str, Any]:
+    """The tools on offer as the arguments that the class's own `bind_tools` makes of them."""
+    offer = request.tools
+    if offer is None or offer.choice == "none":
+        return {}
+    choice: Any = "any" if offer.choice == "required" else offer.choice
+    if isinstance(choice, Mapping):
+        choice = choice.get("function", choice).get("name")
+    wanted = {"tool_choice": choice, "parallel_tool_calls": offer.parallel}
+    try:
+        bound = model.bind_tools(list(offer.tools), **{name: one for name, one in wanted.items() if one is not None})
+    except NotImplementedError:
+        raise UnsupportedParameter("tools", f"{type(model).__name__} takes no tools; leave them out") from None
+    return dict(getattr(bound, "kwargs", {}))
 
 
 def _features(request: Request, can: Capabilities) -> dict[str, dict[str, Any]]:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_serializer
+from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from pilotage.agent.errors import BadReply, ModelUnavailable
+from pilotage.agent.messages import Message, ToolCall, ToolOffer
 from pilotage.agent.models.parsing.finish_reasons import CUT
 from pilotage.agent.trace import Usage
 
+LATER = ("tools", "more", "exact")
+"""Fields of a request that are left out of its JSON where they say nothing, so that older caches know it."""
 
-class Message(BaseModel):
-    """One chat message."""
-
-    model_config = ConfigDict(frozen=True)
-
-    role: Literal["system", "user", "assistant"]
-    content: str
+INSISTED = frozenset({"temperature", "seed", "stop", "logprobs", "json_schema"})
 
 
 class Request(BaseModel):
@@ -28,25 +27,52 @@ class Request(BaseModel):
     `json_schema`, `grammar` (GBNF) and `logprobs` are wishes: a backend without the feature gets the request
     without it, so whoever reads the reply still has to parse it. Where both are given and both are
     possible, the grammar wins. `sample` numbers repeats of one request: each repeat is its own call.
+
+    Attributes:
+        temperature: None leaves it to the model.
+        seed: None leaves it to the model.
+        tools: what the model may call instead of answering.
+        more: further fields of OpenAI's chat completions, sent as they are.
+        exact: a person asked for this in these words: what the endpoint refuses is an error, and is not left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     messages: tuple[Message, ...] = Field(min_length=1)
     max_tokens: int = Field(ge=1)
-    temperature: float = Field(0.0, ge=0.0)
+    temperature: float | None = Field(0.0, ge=0.0)
     stop: tuple[str, ...] = ()
     json_schema: dict[str, Any] | None = None
     grammar: str | None = None
     logprobs: bool = False
     top_logprobs: int = Field(0, ge=0, le=20)
-    seed: int = 0
+    seed: int | None = 0
     sample: int = Field(0, ge=0)
+    tools: ToolOffer | None = None
+    more: dict[str, Any] = Field(default_factory=dict)
+    exact: bool = False
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if value or name not in LATER}
 
     @property
-    def backend_seed(self) -> int:
+    def insisted(self) -> frozenset[str]:
+        """Features that are not left out, whatever the endpoint says of them."""
+        return INSISTED if self.exact else frozenset()
+
+    @property
+    def backend_seed(self) -> int | None:
         """The seed for the model; repeats get seeds of their own, or sampling would give one text again."""
-        return self.seed if self.sample == 0 else zlib.crc32(f"{self.seed}/{self.sample}".encode()) >> 1
+        if self.sample == 0 or self.seed is None:
+            return self.seed
+        return zlib.crc32(f"{self.seed}/{self.sample}".encode()) >> 1
+
+    @property
+    def prompt(self) -> str:
+        """All that the model reads as text, to be counted: the messages and the tools on offer."""
+        tools = json.dumps(self.tools.tools, ensure_ascii=False) if self.tools is not None else ""
+        return "".join([*(message.written for message in self.messages), tools])
 
 
 class TokenLogprob(BaseModel):
@@ -64,8 +90,9 @@ class Reply(BaseModel):
 
     `usage` includes attempts that were billed but gave no usable text. `estimated` is true where the backend
     reported no usage that can be true, and tokens were estimated at four characters each. `finish_reason` is `stop`,
-    or `length` where the reply was cut (see `cut`): what ended in another way is no usable answer. `thinking` is what a
-    reasoning model wrote before its answer, as far as the backend shows it: it is in `usage`, and in no later prompt.
+    `length` where the reply was cut (see `cut`), or `tool` where it calls tools that were offered: what ended in
+    another way is no usable answer. `thinking` is what a reasoning model wrote before its answer, as far as the backend
+    shows it: it is in `usage`, and in no later prompt.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -78,11 +105,12 @@ class Reply(BaseModel):
     replayed: bool = False
     estimated: bool = False
     thinking: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
 
     @property
     def thought_away(self) -> bool:
         """Whether thinking left its limit too little room for the answer."""
-        return self.cut and len(self.thinking) > len(self.text)
+        return self.cut and len(self.thinking) > len(self.text) and not self.tool_calls
 
     @property
     def cut(self) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pilotage.agent.blocks import Block, Registry
 from pilotage.agent.errors import BadReply, BudgetExceeded
 from pilotage.agent.kit import Kit
-from pilotage.agent.models.reply import Message
+from pilotage.agent.messages import Message
 from pilotage.agent.prompting import describe
 from pilotage.agent.state import State
 from pilotage.agent.trace import Step

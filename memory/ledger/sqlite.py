@@ -9,13 +9,13 @@ where SQLite may not make its files, unless the path says that nobody writes to 
 from __future__ import annotations
 
 import sqlite3
-import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, event
 
+from pilotage.common.sqlite import switch_to_wal
 from pilotage.memory.errors import LedgerReadOnly
 
 WRITE = "pilotage_write"
@@ -30,7 +30,7 @@ def prepare_sqlite(engine: Engine, busy_seconds: float) -> None:
     def _connect(dialect: Any, record: Any, arguments: Any, options: dict[str, Any]) -> sqlite3.Connection:
         connection: sqlite3.Connection = dialect.connect(*arguments, **options)
         try:
-            _switch_to_wal(connection, busy_seconds)
+            switch_to_wal(connection, busy_seconds)
         except sqlite3.OperationalError as error:
             connection.close()
             file = Path(str(arguments[0]))
@@ -48,18 +48,6 @@ def prepare_sqlite(engine: Engine, busy_seconds: float) -> None:
     def _begin(connection: Connection) -> None:
         writing = connection.get_execution_options().get(WRITE, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
-
-
-def _switch_to_wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
-    deadline = time.monotonic() + busy_seconds
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
 
 
 def _is_read_only(error: sqlite3.OperationalError) -> bool:

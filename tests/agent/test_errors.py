@@ -11,10 +11,15 @@ from pilotage.agent.trace import Step, Trace
 
 MADE = [
     errors.BudgetExceeded("max_calls", "no more calls"),
+    errors.LimitReached("tokens_per_minute", 7, "too many tokens"),
     UnusableRun("the reply is empty", Trace(steps=(Step(block="reason"),))),
     errors.UsageError("write it so"),
     errors.Interrupted("kept in x"),
-    *(kind("said") for kind in errors.PilotageError.__subclasses__() if kind is not errors.BudgetExceeded),
+    *(
+        kind("said")
+        for kind in errors.PilotageError.__subclasses__()
+        if kind not in (errors.BudgetExceeded, errors.LimitReached)
+    ),
 ]
 
 

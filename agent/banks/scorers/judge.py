@@ -13,8 +13,9 @@ import re
 from pilotage.agent.banks.recorder import counts
 from pilotage.agent.banks.scorers.base import ScoredStep, StepScorer
 from pilotage.agent.errors import StepRefused
+from pilotage.agent.messages import Message
 from pilotage.agent.models.client import ModelClient
-from pilotage.agent.models.reply import Message, Reply, Request, RequestRefused, UnusableReply
+from pilotage.agent.models.reply import Reply, Request, RequestRefused, UnusableReply
 from pilotage.agent.prompting import describe
 from pilotage.agent.routing.self_scores import expected_digit
 from pilotage.navigator.bank.step_scores import StepScore

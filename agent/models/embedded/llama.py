@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pilotage.agent.errors import MissingExtra, ModelError, WeightsError
+from pilotage.agent.errors import ContextExceeded, MissingExtra, ModelError, WeightsError
 from pilotage.agent.event_loop import OneProcess
 
 DEFAULT_CONTEXT = 8192
@@ -105,7 +105,7 @@ class LlamaEngine:
         # Progress reports while a long prompt is read are the only chances to stop there.
         self._server.handle_chat_completions({**body, "return_progress": True}, receive)
         if errors:
-            raise ModelError(_refusal(errors[0], self.n_ctx))
+            raise _refusal(errors[0], self.n_ctx)
 
     def _check_file(self) -> None:
         try:
@@ -143,11 +143,12 @@ class LlamaEngine:
         return server
 
 
-def _refusal(error: dict[str, Any], n_ctx: int) -> str:
+def _refusal(error: dict[str, Any], n_ctx: int) -> ModelError:
     if error.get("type") == "exceed_context_size_error":
         tokens = error.get("n_prompt_tokens")
-        return f"The prompt has {tokens} tokens, but the model's context holds {n_ctx}; shorten the task."
-    return f"The embedded model refused the request: {error.get('message')}"
+        what = f"The prompt has {tokens} tokens, but the model's context holds {n_ctx}; shorten the task."
+        return ContextExceeded(what)
+    return ModelError(f"The embedded model refused the request: {error.get('message')}")
 
 
 def load_library() -> Any:

@@ -22,6 +22,7 @@ from pilotage.agent.models.parsing.finish_reasons import (
 from pilotage.agent.models.parsing.thinking import part, thoughts_in
 from pilotage.agent.models.parsing.thinking_filter import ThinkingFilter
 from pilotage.agent.models.parsing.token_usage import Reports
+from pilotage.agent.models.parsing.tool_calls import ToolCalls
 from pilotage.agent.models.reply import LimitUsedUp, Reply, Request, TokenLogprob, UnusableReply
 from pilotage.agent.models.transport.guard import character_limit
 from pilotage.agent.trace import Usage
@@ -75,7 +76,8 @@ class Collector:
     Attributes:
         finish_reason: why the reply ended, in the words of `finish_reasons`; None while nobody has said.
         refusal: what the model said instead of an answer, where the protocol keeps that apart.
-        tool: name of a tool that the model called.
+        tools: the tools that the model called.
+        thought: thinking in the message that was added last.
         overflowed: whether more text came than was asked for; the rest is left out, and the reply counts as cut.
         began_in_thought: whether this reply turned out to begin in the middle of its thinking.
     """
@@ -83,12 +85,14 @@ class Collector:
     def __init__(self, request: Request, *, begins_in_thought: bool = False) -> None:
         self.finish_reason: str | None = None
         self.refusal = ""
-        self.tool = ""
+        self.tools = ToolCalls()
         self.overflowed = False
         self.began_in_thought = False
         self._begins_in_thought = begins_in_thought
         self._filter = ThinkingFilter(begins_in_thought)
+        self.thought = ""
         self._thoughts: list[str] = []
+        self._called: list[str] = []
         self._request = request
         self._room = character_limit(request)
         self._texts: list[str] = []
@@ -103,9 +107,9 @@ class Collector:
         self._take_logprobs(metadata.get("logprobs"))
         self._reports.add(getattr(message, "usage_metadata", None))
         self._look_for_refusal(message)
-        for call in (*getattr(message, "tool_calls", ()), *getattr(message, "invalid_tool_calls", ())):
-            self.tool = self.tool or carriable(str(call.get("name") or "without a name"))
-        self._thoughts.append(self._fit(carriable(thoughts_in(message))))
+        self._called.append(self._fit(self.tools.add(message)))
+        self.thought = self._fit(carriable(thoughts_in(message)))
+        self._thoughts.append(self.thought)
         return self._filter.add(self._take(str(message.text)))
 
     def finish(self) -> str:
@@ -122,7 +126,7 @@ class Collector:
     @property
     def usage(self) -> Usage:
         """What the call has cost so far, as far as anybody knows."""
-        return self._reports.usage(self._request, "".join([*self._thoughts, self.text, self.refusal]))
+        return self._reports.usage(self._request, "".join([*self._thoughts, *self._called, self.text, self.refusal]))
 
     def reply(self, model: str, seconds: float) -> Reply:
         """The reply so far, as the result of one call that took `seconds`."""
@@ -137,6 +141,7 @@ class Collector:
             model=model,
             logprobs=tuple(_of_answer(logprobs, answer) if thinking else logprobs) or None,
             estimated=usage.estimated_calls > 0,
+            tool_calls=self.tools.calls if self._request.tools is not None else (),
         )
 
     def why_unusable(self, reply: Reply) -> Unusable | None:
@@ -146,10 +151,10 @@ class Collector:
         if reply.finish_reason == REFUSED:
             words = " ".join(redact(self.refusal or reply.text).split())[:SHOWN]
             return Unusable(f"refused to answer: {words!r}" if words else "refused to answer")
-        if reply.finish_reason == TOOL:
-            tool = redact(self.tool)[:SHOWN] or "without a name"
+        if reply.finish_reason == TOOL and self._request.tools is None:
+            tool = redact(self.tools.first_name)[:SHOWN] or "without a name"
             return Unusable(f"called a tool ({tool}) instead of answering; none was offered")
-        if reply.text.strip():
+        if reply.text.strip() or reply.tool_calls:
             return None
         if reply.finish_reason == CUT:
             spent = f"all {self._request.max_tokens} tokens of the reply's limit went before any answer"
@@ -176,7 +181,7 @@ class Collector:
     def _final_reason(self) -> str:
         if self.refusal:
             return REFUSED
-        if self.tool:
+        if self.tools and not (self.finish_reason == CUT or self.overflowed):
             return TOOL
         return CUT if self.overflowed else self.finish_reason or WHOLE
 

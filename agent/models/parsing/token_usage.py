@@ -29,7 +29,7 @@ class Reports:
     """
 
     def __init__(self) -> None:
-        self._reports: list[tuple[int, int, int] | None] = []
+        self._reports: list[tuple[int, int, int, int] | None] = []
 
     def add(self, metadata: Any) -> None:
         """Takes in one message's `usage_metadata`; None is no report."""
@@ -44,41 +44,53 @@ class Reports:
         reports = [report for report in self._reports if report is not None]
         if not reports or len(reports) < len(self._reports):
             return None
-        if sum(prompt > 0 for prompt, _, _ in reports) > 1:
+        if sum(report[0] > 0 for report in reports) > 1:
             pairs = (zip(early, late, strict=True) for early, late in pairwise(reports))
             if any(late < early for pair in pairs for early, late in pair):
                 return None
             reports = reports[-1:]
-        prompt, completion, cached = (sum(counts) for counts in zip(*reports, strict=True))
+        prompt, completion, cached, thought = (sum(counts) for counts in zip(*reports, strict=True))
         if not _possible(request, text, prompt, completion, cached):
             return None
-        return Usage(prompt_tokens=prompt, completion_tokens=completion, cached_tokens=cached, llm_calls=1)
+        return Usage(
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            cached_tokens=cached,
+            llm_calls=1,
+            reasoning_tokens=min(thought, completion),
+        )
 
 
 def estimate(request: Request, text: str) -> Usage:
     """Tokens of a call that nobody counted, at four characters each."""
-    prompt = sum(len(message.content) for message in request.messages)
     return Usage(
-        prompt_tokens=math.ceil(prompt / CHARACTERS_PER_TOKEN),
+        prompt_tokens=math.ceil(len(request.prompt) / CHARACTERS_PER_TOKEN),
         completion_tokens=math.ceil(len(text) / CHARACTERS_PER_TOKEN),
         llm_calls=1,
         estimated_calls=1,
     )
 
 
-def _report(metadata: Any) -> tuple[int, int, int] | None:
-    """Tokens of the prompt, of the completion, and of the prompt's cached part; None where they cannot be read."""
+def _report(metadata: Any) -> tuple[int, int, int, int] | None:
+    """Tokens of the prompt, the completion, the prompt's cached part and the completion's thinking.
+
+    None where they cannot be read.
+    """
     if not isinstance(metadata, Mapping):
         return None
     details = metadata.get("input_token_details")
     prompt, completion = token_count(metadata.get("input_tokens")), token_count(metadata.get("output_tokens"))
     cached = token_count(details.get("cache_read") or 0) if isinstance(details, Mapping) else 0
-    return None if prompt is None or completion is None or cached is None else (prompt, completion, cached)
+    beside = metadata.get("output_token_details")
+    thought = token_count(beside.get("reasoning") or 0) if isinstance(beside, Mapping) else 0
+    return (
+        None if prompt is None or completion is None or cached is None else (prompt, completion, cached, thought or 0)
+    )
 
 
 def _possible(request: Request, text: str, prompt: int, completion: int, cached: int) -> bool:
     """Whether these counts can be true: a token is a byte at least, and both sides have some."""
-    read = sum(_bytes(message.content) for message in request.messages)
+    read = _bytes(request.prompt)
     return (
         1 <= prompt <= 2 * read + UNSEEN_PROMPT
         and bool(text) <= completion <= 2 * max(request.max_tokens, _bytes(text)) + UNSEEN_REPLY

@@ -250,7 +250,7 @@ async def test_an_endpoint_that_refuses_everything_is_given_up_after_few_tries(e
 
 
 async def test_an_endpoint_that_takes_no_system_role_gets_it_in_the_users(endpoint, ask_for):
-    from pilotage.agent.models.reply import Message
+    from pilotage.agent.messages import Message
 
     def no_system(body):
         return "messages[0].role" if body["messages"][0]["role"] == "system" else None

@@ -1,0 +1,1 @@
+"""Whole conversations: what the newest message of one deserves before it is answered."""

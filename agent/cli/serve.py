@@ -1,0 +1,42 @@
+"""`pilotage serve`: the agent as an OpenAI-compatible endpoint."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import typer
+
+from pilotage.agent.cli.options import RunOptions, expert
+from pilotage.agent.errors import MissingExtra
+
+
+def serve(
+    run: RunOptions,
+    host: str | None = typer.Option(None, help="Address to listen on. (default: 127.0.0.1)"),
+    port: int | None = typer.Option(None, help="Port to listen on. (default: 8000)"),
+    policy: str | None = typer.Option(None, help="How blocks are chosen. (default: the shipped navigator)"),
+    memory: str | None = typer.Option(None, help="Folder or URL of the memory, or none."),
+    config: Path | None = expert(None, help="TOML file: upstreams, limits, CORS."),
+) -> None:
+    """Serve the agent as an OpenAI-compatible endpoint."""
+    if find_spec("fastapi") is None or find_spec("uvicorn") is None:
+        raise MissingExtra("the server needs FastAPI and uvicorn; install them with: pip install 'pilotage[serve]'")
+    import uvicorn
+
+    from pilotage.agent.cli.assembly import memory_place
+    from pilotage.agent.serve.app import create_app
+    from pilotage.agent.serve.config import serve_config
+    from pilotage.agent.serve.service import Service
+
+    settings = run.settings(policy=policy, memory=memory)
+    given = serve_config(config, {"host": host, "port": port})
+    place = None if settings.memory == "none" else memory_place(settings)
+    service = Service(settings, given, place=place)
+    uvicorn.run(
+        create_app(service),
+        host=given.host,
+        port=given.port,
+        log_level="warning",
+        timeout_graceful_shutdown=int(given.drain_seconds),
+    )

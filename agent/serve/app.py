@@ -1,0 +1,150 @@
+"""The application: routes, errors in one shape, and what comes before and after all requests."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+
+from pilotage.agent.serve import chat, sse
+from pilotage.agent.serve.chat_reply import Envelope
+from pilotage.agent.serve.chat_request import chat_request
+from pilotage.agent.serve.errors import ApiError, api_error
+from pilotage.agent.serve.model_names import PASSTHROUGH, unknown
+from pilotage.agent.serve.passthrough import Passthrough
+from pilotage.agent.serve.service import Caller, Service
+from pilotage.common.json_text import NotJson, read_json
+
+log = logging.getLogger("pilotage.serve")
+
+CLIENT_CLOSED = 499
+"""What logs say of a request whose client did not wait; nobody reads it."""
+
+
+def create_app(service: Service) -> FastAPI:
+    """The ASGI application over a service."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        yield
+        await passthrough.aclose()
+        await service.close()
+
+    app = FastAPI(title="pilotage", lifespan=lifespan, docs_url=None, redoc_url=None)
+    passthrough = Passthrough(service)
+    config, started = service.config, int(time.time())
+    if config.cors:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(config.cors),
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type"],
+        )
+    _tell_errors(app)
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/v1/models")
+    async def models() -> dict[str, Any]:
+        return {"object": "list", "data": [_model(name, started) for name in service.model_names]}
+
+    @app.get("/v1/models/{name:path}")
+    async def model(name: str) -> dict[str, Any]:
+        return _model(service.model_named(name).text, started)
+
+    @app.post("/v1/chat/completions")
+    async def chat_completions(request: Request) -> Response:
+        body = await read_body(request, config.most_bytes)
+        name = body.get("model") if isinstance(body, dict) else None
+        if isinstance(name, str) and name and (wanted := service.model_named(name)).direct:
+            if (address := passthrough.address(wanted.upstream)) is None:
+                raise unknown(name, "this upstream speaks another protocol; use pilotage")
+            forwarded = passthrough.forward("/chat/completions", body, address, name)
+            return await _unless_gone(request, forwarded)
+        asked = chat_request(body)
+        if asked.options.logprobs:
+            raise ApiError(400, f"`logprobs` is for {PASSTHROUGH}: a reply may come of several calls", param="logprobs")
+        wanted, envelope = service.model_named(asked.model), Envelope(asked.model, asked.include_usage)
+        agent = service.agent(wanted, Caller())
+        if not asked.stream:
+            work = chat.completion(agent, asked, envelope, progress=config.progress)
+            return await _unless_gone(request, _json(work))
+        events = chat.stream(agent, asked, envelope, progress=config.progress)
+        return sse.EventStream(sse.with_keep_alive(events, config.keep_alive))
+
+    return app
+
+
+async def read_body(request: Request, most: int) -> Any:
+    """The JSON of a request's body.
+
+    Raises:
+        ApiError: 413 for more bytes than are taken, 400 for what is no JSON.
+    """
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > most:
+            raise ApiError(413, f"the body is larger than {most} bytes", code="request_too_large")
+        pieces.append(piece)
+    try:
+        return read_json(b"".join(pieces))
+    except NotJson as error:
+        raise ApiError(400, f"the body is no JSON: {error}", code="invalid_json") from None
+
+
+def _tell_errors(app: FastAPI) -> None:
+    """Every error in OpenAI's shape, also those of routes that do not exist and of what nobody foresaw."""
+
+    @app.exception_handler(HTTPException)
+    async def of_route(request: Request, error: HTTPException) -> Response:
+        told = f"{request.method} {request.url.path}"
+        message = {404: f"there is no {told}", 405: f"{told} is not possible"}.get(error.status_code, error.detail)
+        return _told(ApiError(error.status_code, message, headers=dict(error.headers or {})))
+
+    @app.exception_handler(Exception)
+    async def of_anything(request: Request, error: Exception) -> Response:
+        return _told(api_error(error))
+
+    @app.exception_handler(ApiError)
+    async def of_request(request: Request, error: ApiError) -> Response:
+        return _told(error)
+
+
+def _told(error: ApiError) -> Response:
+    return _json_response(error.body, error.status, error.headers)
+
+
+def _json_response(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(data), status, headers, media_type="application/json")
+
+
+async def _json(work: Any) -> Response:
+    try:
+        return _json_response(await work)
+    except Exception as error:
+        told = api_error(error)
+        if told.body["error"]["code"] == "internal_error":
+            log.exception("a request failed")
+        raise told from error
+
+
+async def _unless_gone(request: Request, work: Any) -> Response:
+    try:
+        return await chat.while_connected(request.receive, work)  # type: ignore[no-any-return]
+    except chat.ClientGone:
+        return Response(status_code=CLIENT_CLOSED)
+
+
+def _model(name: str, created: int) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": created, "owned_by": "pilotage"}

@@ -1,0 +1,122 @@
+"""Chat completions: a request's way through an agent, whole or as a stream."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from pilotage.agent import events
+from pilotage.agent.chat.conversation import conversation_task
+from pilotage.agent.run import Run
+from pilotage.agent.runner import ReasoningAgent
+from pilotage.agent.serve import sse
+from pilotage.agent.serve.chat_reply import Envelope, called, finish_reason, thought
+from pilotage.agent.serve.chat_request import ChatRequest
+from pilotage.agent.serve.errors import ApiError, api_error
+from pilotage.agent.serve.progress import Progress
+from pilotage.agent.task import Task
+
+log = logging.getLogger("pilotage.serve")
+
+
+def task_of(request: ChatRequest, sample: int = 0) -> Task:
+    """The task that a request sets; `sample` numbers its replies."""
+    return conversation_task(request.messages, request.options.model_copy(update={"sample": sample}))
+
+
+async def completion(
+    agent: ReasoningAgent, request: ChatRequest, envelope: Envelope, *, progress: bool
+) -> dict[str, Any]:
+    """The whole completion. What the first reply was worked out from serves the others too."""
+    runs = [await agent.asolve(task_of(request), run_id=envelope.id)]
+    for sample in range(1, request.n):
+        runs.append(await agent.asolve(task_of(request, sample), found=runs[0], learn_later=True))
+    return envelope.completion(runs, [_reasoning(run, progress and not number) for number, run in enumerate(runs)])
+
+
+async def stream(
+    agent: ReasoningAgent, request: ChatRequest, envelope: Envelope, *, progress: bool
+) -> AsyncGenerator[bytes]:
+    """The events of a stream: the role first, reasoning, content, an ending for each choice, the usage, and `[DONE]`.
+
+    An error once the stream has begun is an event with an `error`, and ends it.
+    """
+    runs: list[Run] = []
+    try:
+        for index in range(request.n):
+            task = task_of(request, index)
+            happening = agent.astream(task, run_id=envelope.id if index == 0 else "", **_later(runs))
+            async with aclosing(_choice(happening, envelope, index, runs, progress=progress)) as chunks:
+                async for chunk in chunks:
+                    yield sse.event(chunk)
+        if envelope.counts:
+            yield sse.event(envelope.usage_chunk(runs))
+    except Exception as error:
+        told = api_error(error)
+        if told.status >= 500 and not isinstance(error, ApiError):
+            log.warning(
+                "the stream %s failed: %s", envelope.id, told, exc_info=told.body["error"]["code"] == "internal_error"
+            )
+        yield sse.event(told.body)
+    yield sse.DONE
+
+
+async def _choice(
+    happening: AsyncGenerator[events.Event, None], envelope: Envelope, index: int, runs: list[Run], *, progress: bool
+) -> AsyncGenerator[dict[str, Any]]:
+    """The chunks of one choice; its run is put behind `runs`."""
+    telling, ended = Progress(), False
+    yield envelope.chunk({"role": "assistant", "content": ""}, index=index)
+    async with aclosing(happening) as stream:
+        async for event in stream:
+            if isinstance(event, events.Token) and event.block == "answer":
+                yield envelope.chunk({"content": event.text}, index=index)
+            elif isinstance(event, events.Thought):
+                yield envelope.chunk(thought(event.text), index=index)
+            elif isinstance(event, events.Stepped) and event.step.block == "answer":
+                ended = True
+                step = event.step
+                if step.tool_calls:
+                    yield envelope.chunk(called(step.tool_calls), index=index)
+                reason = "length" if step.cut else "tool_calls" if step.tool_calls else "stop"
+                yield envelope.chunk({}, index=index, finish_reason=reason)
+            elif isinstance(event, events.Finished):
+                runs.append(event.run)
+            elif progress and not ended and (line := telling.line(event)):
+                yield envelope.chunk(thought(line), index=index)
+    if not ended and runs:
+        yield envelope.chunk({}, index=index, finish_reason=finish_reason(runs[-1]))
+
+
+def _later(runs: list[Run]) -> dict[str, Any]:
+    return {"found": runs[0], "learn_later": True} if runs else {}
+
+
+def _reasoning(run: Run, progress: bool) -> str:
+    """What a whole completion tells of its work: the steps before the reply, and the upstream's own thinking."""
+    telling = Progress()
+    steps = run.trace.steps[:-1] if progress else ()
+    lines = [f"{step.block}\n{telling.line(events.Stepped(step))}" for step in steps]
+    return "".join([*lines, run.thinking])
+
+
+async def while_connected(receive: Any, work: Any) -> Any:
+    """The result of some work; it is cancelled as soon as the client goes away, and ClientGone raised."""
+    task = asyncio.ensure_future(work)
+    watch = asyncio.ensure_future(sse.disconnected(receive))
+    try:
+        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientGone
+        return task.result()
+    finally:
+        for one in (task, watch):
+            one.cancel()
+        await asyncio.gather(task, watch, return_exceptions=True)
+
+
+class ClientGone(Exception):
+    """The client went away before the reply was there."""

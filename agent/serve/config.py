@@ -1,0 +1,76 @@
+"""Configuration of the server: flags over a TOML file over defaults; what a run is made of are the `Settings`."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pilotage.agent.errors import UsageError
+
+DEFAULT = "default"
+"""Name of the upstream that the settings of the run describe."""
+
+
+class Upstream(BaseModel):
+    """A model that the server asks.
+
+    Attributes:
+        model: as `pilotage solve --model` takes it, or what a server at `base_url` calls it.
+        base_url: address of an OpenAI-compatible API.
+        api_key_env: the environment variable that has its key; the key itself stands in no file.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    base_url: str | None = None
+    api_key_env: str = "OPENAI_API_KEY"
+
+
+class ServeConfig(BaseModel):
+    """What the server is beside its agents.
+
+    Attributes:
+        keys: whether requests need a key; by default where the server is reached from elsewhere.
+        cors: origins of pages that may ask from a browser; none by default.
+        keep_alive: seconds of silence in a stream after which a comment is sent; 0 for none.
+        progress: whether what a run does is told as reasoning.
+        most_bytes: of the body of a request.
+        drain_seconds: how long a stopping server waits for the requests that it has accepted.
+        upstreams: further models, by name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    keys: bool | None = None
+    cors: tuple[str, ...] = ()
+    keep_alive: float = Field(15.0, ge=0)
+    progress: bool = True
+    most_bytes: int = Field(16 * 2**20, ge=1024)
+    drain_seconds: float = Field(30.0, ge=0)
+    upstreams: dict[str, Upstream] = Field(default_factory=dict)
+
+
+def serve_config(file: Path | None, flags: dict[str, Any]) -> ServeConfig:
+    """The configuration that a file and flags (those not None) give.
+
+    Raises:
+        UsageError: the file cannot be read, or a value in it is none.
+    """
+    given: dict[str, Any] = {}
+    if file is not None:
+        try:
+            given = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise UsageError(f"the configuration {file} cannot be read: {error}") from error
+    try:
+        return ServeConfig(**given | {name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UsageError(f"`{place}` of the server's configuration: {first['msg']}") from None

@@ -1,0 +1,103 @@
+"""Errors of the server, in OpenAI's form: `{"error": {message, type, param, code}}` with the status that is true."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pilotage.agent.errors import (
+    BadReply,
+    BudgetExceeded,
+    ContextExceeded,
+    LimitReached,
+    ModelUnavailable,
+    PilotageError,
+    UnsupportedParameter,
+    UsageError,
+)
+from pilotage.agent.models.reply import LimitUsedUp
+from pilotage.agent.models.transport.retry import Failure, causes, diagnose
+from pilotage.common.redaction import redact_message
+from pilotage.common.text import carriable
+
+TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    405: "invalid_request_error",
+    413: "invalid_request_error",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+}
+"""What OpenAI calls each status; the others are the server's."""
+
+
+class ApiError(Exception):
+    """What a client is told, and the status and headers that go with it."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        type: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers or {}
+        self.body: dict[str, Any] = {
+            "error": {
+                "message": redact_message(carriable(message)),
+                "type": type or TYPES.get(status, "api_error"),
+                "param": param,
+                "code": code,
+            }
+        }
+
+
+def api_error(error: Exception) -> ApiError:
+    """What a client is told of an error of the agent; what nobody foresaw is told without its words."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, LimitReached):
+        wait = {"Retry-After": str(error.retry_after)}
+        return ApiError(429, str(error), code="rate_limit_exceeded", headers=wait)
+    if isinstance(error, UnsupportedParameter):
+        return ApiError(400, str(error), param=error.parameter, code="unsupported_parameter")
+    if isinstance(error, ContextExceeded):
+        return ApiError(400, str(error), param="messages", code="context_length_exceeded")
+    for cause in causes(error):
+        if isinstance(cause, LimitUsedUp):
+            return ApiError(400, str(error), param="max_tokens", code="max_tokens_used_by_thinking")
+    if isinstance(error, ModelUnavailable):
+        return _of_upstream(error)
+    if isinstance(error, BudgetExceeded):
+        return ApiError(504, str(error), code="time_limit" if error.limit == "max_seconds" else "budget_exceeded")
+    if isinstance(error, BadReply):
+        return ApiError(502, str(error), code="unusable_reply")
+    if isinstance(error, UsageError):
+        return ApiError(400, str(error))
+    if isinstance(error, PilotageError):
+        return ApiError(500, str(error))
+    return ApiError(500, "the server failed at this request; its log has the reason", code="internal_error")
+
+
+def _of_upstream(error: ModelUnavailable) -> ApiError:
+    """The upstream's own status where it gave one that a client can act on; else that of a gateway."""
+    failure = next((found for cause in causes(error) if (found := _failure(cause)) is not None), None)
+    if failure is None or failure.status is None:
+        return ApiError(502, str(error), code="upstream_unavailable")
+    headers = {}
+    if failure.retry_after is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(failure.retry_after)))
+    status = failure.status if 400 <= failure.status < 600 else 502
+    code = "context_length_exceeded" if "context" in failure.detail and status == 400 else "upstream_error"
+    return ApiError(status, str(error), code=code, headers=headers)
+
+
+def _failure(cause: BaseException) -> Failure | None:
+    return None if isinstance(cause, PilotageError) else diagnose(cause)

@@ -1,0 +1,63 @@
+"""Model names: what a request's `model` asks of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from pilotage.agent.serve.errors import ApiError
+
+ROUTED = "pilotage"
+PASSTHROUGH = "passthrough"
+EFFORTS = ("low", "medium", "high")
+
+
+@dataclass(frozen=True)
+class ModelName:
+    """What a name stands for.
+
+    Attributes:
+        text: the name as it was asked for.
+        direct: nothing is worked out: the request goes to the upstream as it is.
+        effort: of the default policy.
+        blocks: those to run, in order, before the reply.
+        upstream: which of the configured upstreams is asked; empty for the first.
+    """
+
+    text: str
+    direct: bool = False
+    effort: str | None = None
+    blocks: tuple[str, ...] = ()
+    upstream: str = ""
+
+
+def model_named(text: str, blocks: Collection[str], upstreams: Collection[str]) -> ModelName:
+    """What `pilotage`, `pilotage:high`, `pilotage:program,reason` or `passthrough` stands for.
+
+    `@NAME` behind it chooses an upstream.
+
+    Raises:
+        ApiError: 404, it stands for nothing.
+    """
+    name, _, upstream = text.partition("@")
+    if upstream and upstream not in upstreams:
+        raise unknown(text, f"there is no upstream {upstream!r}")
+    if name == PASSTHROUGH:
+        return ModelName(text, direct=True, upstream=upstream)
+    head, _, how = name.partition(":")
+    if head != ROUTED:
+        raise unknown(text, f"use {ROUTED}, {ROUTED}:low|medium|high, {ROUTED}:BLOCK[,BLOCK] or {PASSTHROUGH}")
+    if not how:
+        return ModelName(text, upstream=upstream)
+    if how in EFFORTS:
+        return ModelName(text, effort=how, upstream=upstream)
+    named = tuple(part.strip() for part in how.split(","))
+    for block in named:
+        if block not in blocks:
+            raise unknown(text, f"there is no block {block!r}; there are {', '.join(blocks)}")
+    return ModelName(text, blocks=named, upstream=upstream)
+
+
+def unknown(text: str, why: str) -> ApiError:
+    """The error of a name that stands for nothing."""
+    return ApiError(404, f"the model {text!r} does not exist: {why}", param="model", code="model_not_found")

@@ -1,0 +1,134 @@
+"""Service: the agents behind the endpoint, one for each way to route and each namespace of the memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from pilotage.agent.blocks import installed
+from pilotage.agent.models import load_model
+from pilotage.agent.runner import ReasoningAgent
+from pilotage.agent.serve.config import DEFAULT, ServeConfig, Upstream
+from pilotage.agent.serve.errors import ApiError
+from pilotage.agent.serve.model_names import EFFORTS, PASSTHROUGH, ROUTED, ModelName, model_named
+
+if TYPE_CHECKING:
+    from pilotage.agent.models.client import ModelClient
+    from pilotage.agent.settings import Settings
+    from pilotage.memory import ConceptStore
+
+
+@dataclass(frozen=True)
+class Caller:
+    """For whom a request is answered.
+
+    Attributes:
+        key: id of the API key; empty where none was needed.
+        namespace: of the memory.
+        learn: whether the conversation may teach the memory.
+    """
+
+    key: str = ""
+    namespace: str = "default"
+    learn: bool = True
+
+
+class Service:
+    """Makes agents when they are first asked for, and keeps them.
+
+    Args:
+        settings: what a run is made of.
+        config: what the server is.
+        place: folder or URL of the memory; None for none.
+        model: of the first upstream, where it is there already.
+    """
+
+    def __init__(
+        self, settings: Settings, config: ServeConfig, *, place: str | None = None, model: ModelClient | None = None
+    ) -> None:
+        self.settings = settings
+        self.config = config
+        self.upstreams: Mapping[str, Upstream] = {
+            DEFAULT: Upstream(model=settings.model, base_url=settings.base_url),
+            **config.upstreams,
+        }
+        self.blocks = installed().actions.names
+        self._place = place
+        self._models: dict[str, ModelClient] = {DEFAULT: model} if model is not None else {}
+        self._agents: dict[tuple[object, ...], ReasoningAgent] = {}
+        self._stores: dict[str, ConceptStore] = {}
+        self._lock = Lock()
+
+    def model_named(self, text: str) -> ModelName:
+        """What a request's `model` stands for. Raises ApiError."""
+        return model_named(text, self.blocks, self.upstreams.keys())
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """Names that `/v1/models` lists; blocks can be named besides."""
+        names = (ROUTED, *(f"{ROUTED}:{effort}" for effort in EFFORTS), PASSTHROUGH)
+        others = [name for name in self.upstreams if name != DEFAULT]
+        return (*names, *(f"{name}@{upstream}" for upstream in others for name in (ROUTED, PASSTHROUGH)))
+
+    def client(self, upstream: str) -> ModelClient:
+        """The client of an upstream; nothing of a model is loaded yet."""
+        name = upstream or DEFAULT
+        with self._lock:
+            if name not in self._models:
+                to = self.upstreams[name]
+                key = os.environ.get(to.api_key_env)
+                # No cache: a reply to one client is none to another, and `regenerate` asks for a new one.
+                slots = self.settings.concurrency
+                self._models[name] = load_model(to.model, base_url=to.base_url, api_key=key, slots=slots)
+            return self._models[name]
+
+    def agent(self, name: ModelName, caller: Caller, *, memory: bool = True) -> ReasoningAgent:
+        """The agent that answers a request."""
+        client = self.client(name.upstream)
+        namespace = caller.namespace if memory and self._place is not None else None
+        key = (name.effort, name.blocks, name.upstream, namespace, caller.learn)
+        with self._lock:
+            agent = self._agents.get(key)
+            if agent is None:
+                agent = self._agents[key] = self._made(name, client, namespace, caller.learn)
+            return agent
+
+    def store(self, namespace: str) -> ConceptStore:
+        """The memory of a namespace. Raises ApiError where the server has none."""
+        if self._place is None:
+            raise ApiError(404, "this server has no memory; start it with --memory", code="no_memory")
+        if namespace not in self._stores:
+            from pilotage.memory import ConceptStore
+
+            opened = ConceptStore.open(self._place, embedder=self.settings.embedder, namespace=namespace)
+            self._stores[namespace] = opened
+        return self._stores[namespace]
+
+    def _made(self, name: ModelName, client: ModelClient, namespace: str | None, learn: bool) -> ReasoningAgent:
+        settings = self.settings
+        return ReasoningAgent(
+            client,
+            policy=f"fixed:{','.join((*name.blocks, 'answer'))}" if name.blocks else settings.policy,
+            effort=None if name.blocks else name.effort or settings.effort,
+            memory=self.store(namespace) if namespace is not None else None,
+            learn=settings.learn and learn,
+            holdout=settings.holdout,
+            memory_selection=settings.memory_selection,
+            memory_caption=settings.memory_caption,
+            memory_related=settings.memory_related,
+            keep_unverified=settings.keep_unverified,
+            sandbox=settings.sandbox,
+            budget=settings.budget,
+            observation=settings.observation,
+            seed=settings.seed,
+        )
+
+    async def close(self) -> None:
+        """Releases agents and stores."""
+        for agent in self._agents.values():
+            await agent.aclose()
+        for store in self._stores.values():
+            store.close()

@@ -1,0 +1,240 @@
+"""Conversations in the core: what is sent, what is found, what is replied."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from pydantic import ValidationError
+
+from pilotage.agent import ReasoningAgent, events
+from pilotage.agent.chat.conversation import conversation_task, read_messages, straight
+from pilotage.agent.errors import UsageError
+from pilotage.agent.messages import Message, ToolCall
+from pilotage.agent.models.scripted import Fault, ScriptedChatModel
+
+PROGRAM = "```python\nprint(17*23)\n```"
+BY_HAND = "17*23 = 391\nAnswer: 391"
+ASKED = "What is 17*23?"
+TOOLS = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}]
+
+
+def scripted(**replies: str) -> ScriptedChatModel:
+    """A model that programs, works by hand and replies; `found` is its reply behind a note, `plain` without one."""
+
+    def line(messages: list[Any]) -> str:
+        last = str(messages[-1].text)
+        if "<notes>" in last:
+            return replies.get("found", "It is 391.")
+        if "Python program" in last:
+            return replies.get("program", PROGRAM)
+        if "step by step" in last:
+            return replies.get("by_hand", BY_HAND)
+        if "Write it once more" in last:
+            return replies.get("again", "It is 391, sorry.")
+        return replies.get("plain", "Hello!")
+
+    return ScriptedChatModel(line)
+
+
+def agent(model: ScriptedChatModel, **more: Any) -> ReasoningAgent:
+    return ReasoningAgent(model, **{"policy": "rules"} | more)
+
+
+def user(text: str) -> dict[str, Any]:
+    return {"role": "user", "content": text}
+
+
+def test_a_greeting_is_one_call_with_the_messages_as_they_are() -> None:
+    model = scripted()
+    messages = [{"role": "system", "content": "Be kind."}, user("hi there")]
+    run = agent(model).chat(messages)
+    assert run.answer == "Hello!"
+    assert run.route == ("answer",)
+    (call,) = model.calls
+    assert [(message.type, message.text) for message in call.messages] == [
+        ("system", "Be kind."),
+        ("human", "hi there"),
+    ]
+    assert "seed" not in call.options
+    assert "temperature" not in call.options
+
+
+def test_a_computable_question_is_worked_on_and_the_reply_is_written_from_what_was_found() -> None:
+    model = scripted()
+    run = agent(model).chat([{"role": "developer", "content": "Answer in German."}, user("Hi"), user(ASKED)])
+    assert run.route == ("program", "verify", "answer")
+    assert run.verified
+    assert run.answer == "It is 391."
+    last = model.calls[-1].messages
+    assert last[0].text == "Answer in German."
+    assert last[-1].text.startswith(f"{ASKED}\n\n<notes>\nTwo independent routes came to this result: 391")
+    assert all("Answer in German." in call.messages[0].text for call in model.calls)
+
+
+def test_usage_is_that_of_all_calls() -> None:
+    model = scripted()
+    run = agent(model).chat([user(ASKED)])
+    counted = model.counted
+    assert (run.usage.prompt_tokens, run.usage.completion_tokens, run.usage.llm_calls) == (
+        counted.prompt_tokens,
+        counted.completion_tokens,
+        counted.llm_calls,
+    )
+
+
+def test_a_reply_without_the_confirmed_result_is_written_once_more() -> None:
+    model = scripted(found="I would rather not say.")
+    run = agent(model).chat([user(ASKED)])
+    assert run.answer == "It is 391, sorry."
+
+
+def test_a_confirmed_result_that_stays_unsaid_is_set_behind_the_reply() -> None:
+    run = agent(scripted(found="No.", again="Still no.")).chat([user(ASKED)])
+    assert run.answer == "Still no.\n\n391"
+    assert run.trace.steps[-1].evidence.note == "the confirmed result was set behind the reply"
+
+
+def test_what_was_streamed_is_not_taken_back() -> None:
+    model = scripted(found="No.")
+
+    async def streamed() -> tuple[str, str]:
+        text, answer = "", None
+        async for event in agent(model).astream_chat([user(ASKED)]):
+            if isinstance(event, events.Token) and event.block == "answer":
+                text += event.text
+            if isinstance(event, events.Finished):
+                answer = event.run.answer
+        assert answer is not None
+        return text, answer
+
+    text, answer = asyncio.run(streamed())
+    assert text == answer == "No.\n\n391"
+
+
+def test_a_reply_in_a_form_gets_no_words_added() -> None:
+    model = scripted(found='{"a": 1}', again='{"a": 2}')
+    run = agent(model).chat([user(ASKED)], response_format={"type": "json_object"})
+    assert run.answer == '{"a": 2}'
+    assert model.calls[-1].options["response_format"] == {"type": "json_object"}
+    assert "response_format" not in model.calls[0].options
+
+
+def test_an_unconfirmed_result_is_offered_and_not_forced() -> None:
+    model = scripted(program="no program", by_hand=BY_HAND, found="I doubt it.")
+    run = agent(model, policy="fixed:reason,answer").chat([user(ASKED)])
+    assert run.answer == "I doubt it."
+    assert "which nothing else confirms: 391" in model.calls[-1].messages[-1].text
+
+
+def test_options_are_those_of_the_reply_alone() -> None:
+    model = scripted()
+    agent(model).chat([user(ASKED)], temperature=0.7, stop=["END"], seed=5, max_tokens=99)
+    *work, reply = model.calls
+    assert (reply.options["temperature"], reply.options["stop"], reply.options["seed"]) == (0.7, ["END"], 5)
+    assert reply.options["max_tokens"] == 99
+    assert {call.options["temperature"] for call in work} == {0.0}
+
+
+def test_a_cut_reply_says_so() -> None:
+    run = agent(scripted(plain="one two three four")).chat([user("hi there")], max_tokens=2)
+    assert run.answer == "one two"
+    assert run.cut
+
+
+def test_a_block_whose_model_fails_does_not_cost_the_reply() -> None:
+    def line(messages: list[Any]) -> Any:
+        return Fault(status=400) if "Python program" in messages[-1].text else "Hello!"
+
+    run = agent(ScriptedChatModel(line)).chat([user(ASKED)])
+    assert run.answer == "Hello!"
+    assert run.stopped_by == "error"
+
+
+def test_where_the_last_message_stands() -> None:
+    def why(*messages: Message) -> str:
+        return straight(conversation_task(messages))
+
+    asked = Message(role="user", content=ASKED)
+    assert why(asked) == ""
+    assert why(Message(role="user", content="hello")) != ""
+    assert "tools" in why(asked, Message(role="assistant"), Message(role="tool", content="3", tool_call_id="a"))
+    assert "own" in why(asked, Message(role="assistant", content="It is"))
+    picture = ({"type": "text", "text": ASKED}, {"type": "image_url", "image_url": {"url": "data:"}})
+    assert "text" in why(Message(role="user", content=picture))
+
+
+def test_an_earlier_turn_is_read_by_every_block() -> None:
+    model = scripted()
+    agent(model).chat([user("A crate holds 17 boxes."), {"role": "assistant", "content": "Noted."}, user(ASKED)])
+    for call in model.calls:
+        assert "A crate holds 17 boxes." in call.text
+        assert [message.type for message in call.messages][-3:] == ["human", "ai", "human"]
+
+
+def test_calls_and_results_of_tools_are_words_to_blocks_and_messages_to_the_reply() -> None:
+    model = scripted()
+    call = {"id": "a", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
+    messages = [
+        user("How is it?"),
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "a", "content": "rain"},
+        {"role": "assistant", "content": "Rain."},
+        user(ASKED),
+    ]
+    agent(model).chat(messages)
+    work, reply = model.calls[0].messages, model.calls[-1].messages
+    assert [message.type for message in work] == ["system", "human", "ai", "human", "ai", "human"]
+    assert "rain" in work[3].text
+    assert [message.type for message in reply] == ["human", "ai", "tool", "ai", "human"]
+    assert isinstance(reply[1], AIMessage)
+    assert reply[1].tool_calls[0]["name"] == "weather"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [SystemMessage("Be kind."), HumanMessage("hi")],
+        [{"role": "system", "content": "Be kind."}, {"role": "user", "content": [{"type": "text", "text": "hi"}]}],
+        [Message(role="system", content="Be kind."), Message(role="user", content="hi")],
+    ],
+)
+def test_messages_of_every_origin_are_the_same(given: list[Any]) -> None:
+    assert read_messages(given) == (Message(role="system", content="Be kind."), Message(role="user", content="hi"))
+
+
+def test_langchains_tool_messages_are_read() -> None:
+    given = [
+        HumanMessage("x"),
+        AIMessage("", tool_calls=[{"name": "f", "args": {"a": 1}, "id": "1", "type": "tool_call"}]),
+        ToolMessage("3", tool_call_id="1"),
+    ]
+    _, called, result = read_messages(given)
+    assert called.tool_calls == (ToolCall(id="1", name="f", arguments='{"a": 1}'),)
+    assert (result.role, result.text, result.tool_call_id) == ("tool", "3", "1")
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ([], "role `user`"),
+        ([{"role": "system", "content": "x"}], "role `user`"),
+        ([{"role": "robot", "content": "x"}], "`messages.0.role`"),
+        ([user("x"), 5], "`messages.1`"),
+        ([{"content": "x"}], "`messages.0.role`"),
+    ],
+)
+def test_what_is_no_conversation_is_refused_by_name(given: list[Any], named: str) -> None:
+    with pytest.raises(UsageError, match=named):
+        read_messages(given)
+
+
+def test_a_task_whose_prompt_is_another_than_its_messages_is_refused() -> None:
+    task = conversation_task([Message(role="user", content="hi")])
+    with pytest.raises(ValidationError, match="last message of the user"):
+        type(task)(id="a", prompt="other", messages=task.messages)
+
+
+def test_options_nobody_knows_are_refused() -> None:
+    with pytest.raises(UsageError, match="max_tokens"):
+        agent(scripted()).chat([user("hi")], max_tokens=0)
