@@ -187,6 +187,14 @@ class Concept(ConceptDraft):
                 "export into a new folder"
             ) from None
 
+    @classmethod
+    def readable(cls, body: str) -> Concept | None:
+        """The same for what goes on without the rows that are damaged: None for one of them."""
+        try:
+            return cls.stored(body)
+        except UnreadableRow:
+            return None
+
     @property
     def draft(self) -> ConceptDraft:
         """The content alone."""

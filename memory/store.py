@@ -42,6 +42,7 @@ if TYPE_CHECKING:  # rooms that are imported when they are used
     from pilotage.memory.formats.records import SourceFormat
     from pilotage.memory.ledger.listing import Sort
     from pilotage.memory.ledger.stats import StoreStats
+    from pilotage.memory.render import Rendered
 
 
 class ConceptStore:
@@ -192,8 +193,15 @@ class ConceptStore:
     def history(self, id: str) -> list[Event]:
         """Everything that happened to a concept, oldest first. Raises UnknownConcept."""
         with self._ledger.read() as connection:
-            self._space.get(connection, id)
-            return self._ledger.histories(connection, self.namespace, [id])[id]
+            events = self._ledger.histories(connection, self.namespace, [id])[id]
+            if not events:
+                self._space.get(connection, id)  # there may be a concept without events; a damaged one still has them
+            return events
+
+    def titles(self, ids: Iterable[str]) -> dict[str, str]:
+        """Titles of some concepts by id, retired ones too; without those that are not there or cannot be read."""
+        with self._ledger.read() as connection:
+            return self._ledger.titles(connection, self.namespace, ids)
 
     def events(self, limit: int | None = 100, *, run: str | None = None, since: int | None = None) -> list[Event]:
         """Events of the namespace, oldest first: the last `limit` of them.
@@ -239,6 +247,19 @@ class ConceptStore:
             return Recollection((), query, abstained=True)
         floor = self._vectors.embedder.similarity_floor if floor is None else floor
         return choose(query, [hit for hit in hits if hit.concept.id not in exclude], vectors, limit, floor)
+
+    def render(self, hits: Iterable[Hit], max_tokens: int, *, related: Iterable[Hit] = ()) -> Rendered:
+        """What a prompt shows of some hits: the concepts, the types that they refer to, and related ones by name.
+
+        Args:
+            hits: most useful first.
+            max_tokens: what the whole text may cost, as `pilotage.common.tokens` estimates it.
+            related: hits to show by name, where there is room.
+        """
+        from pilotage.memory.render import render
+
+        shown = [hit.concept for hit in hits]
+        return render(shown, max_tokens, related=[hit.concept for hit in related], types=self.types_of(shown))
 
     def types_of(self, concepts: Iterable[ConceptDraft]) -> list[Concept]:
         """The definitions of the named types that these concepts take or give."""

@@ -148,6 +148,16 @@ class Ledger:
         # Not left to SQL: given a namespace, SQLite reads all of it instead of looking the ids up.
         return {concept.id: concept for concept in stored if namespace in (None, concept.namespace)}
 
+    def titles(self, connection: Connection, namespace: str, ids: Iterable[str]) -> dict[str, str]:
+        """Titles of these concepts by id; without those that are unknown or cannot be read."""
+        query = select(concepts.c.body).where(concepts.c.namespace == namespace)
+        bodies = (
+            body
+            for part in parts(dict.fromkeys(ids))
+            for body in connection.scalars(query.where(concepts.c.id.in_(part)))
+        )
+        return {concept.id: concept.title for concept in map(Concept.readable, bodies) if concept is not None}
+
     def every(self, connection: Connection, namespace: str, *, retired: bool = False) -> Iterator[Concept]:
         """Every concept, oldest first."""
         shown = concepts.c.content_hash.not_like(WITHDRAWN_HASHES) if retired else concepts.c.status != "retired"

@@ -5,7 +5,7 @@ import json
 
 import pytest
 from langgraph.store.base import PutOp
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from pilotage.memory import ConceptStore
 from pilotage.memory.adapters.langgraph.store import PilotageStore
@@ -21,7 +21,7 @@ from pilotage.memory.errors import (
 )
 from pilotage.memory.ledger.schema import concepts
 from pilotage.memory.search.chroma_embedded import _readable
-from tests.memory.conftest import COST, GRID
+from tests.memory.conftest import COST, GRID, SPELL
 
 HUGE = 10**30
 
@@ -148,3 +148,31 @@ def test_a_closed_store_says_so_whatever_is_asked():
     for ask in (lambda: store.record_outcome([], "helped"), lambda: store.recall("x", 0), lambda: store.search("x")):
         with pytest.raises(StoreClosed):
             ask()
+
+
+def test_an_unreadable_row_hinders_nothing_that_is_not_about_it(folder):
+    with ConceptStore.open(folder, embedder="hash") as store:
+        good, kind = store.add(COST), store.add(ConceptDraft(kind="type", title="Money", description="cents"))
+        bad, type = store.add(GRID), store.add(ConceptDraft(kind="type", title="Coin", description="one piece"))
+        with store._ledger.write() as connection:
+            connection.execute(update(concepts).where(concepts.c.id.in_([bad, type])).values(body="{"))
+            connection.execute(text("DROP TABLE concept_words"))
+    with ConceptStore.open(folder, embedder="hash") as store:
+        assert store.add(COST.model_copy(update={"title": f"{COST.title}."})) == good
+        added = store.add(SPELL)
+        assert store.titles([good, bad, added, "nobody"]) == {good: COST.title, added: SPELL.title}
+        assert [event.action for event in store.history(bad)] == ["added"]
+        typed = COST.model_copy(update={"output_typing": "Money or Coin"})
+        assert [one.id for one in store.types_of([typed])] == [kind]
+        store.undo(store.history(added)[-1].seq)
+        store.forget(good)
+
+
+def test_the_texts_of_an_earlier_form_are_dropped(store):
+    store.add(COST)
+    with store._ledger.write() as connection:
+        connection.execute(text("CREATE TABLE concept_texts_1 (concept_id TEXT)"))
+    store.add(SPELL)
+    with store._ledger.read() as connection:
+        assert not connection.dialect.has_table(connection, "concept_texts_1")
+        assert connection.dialect.has_table(connection, "concept_texts_2")

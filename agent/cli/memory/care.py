@@ -9,7 +9,7 @@ import typer
 
 from pilotage.agent.cli.command import Output
 from pilotage.agent.cli.memory.options import IndexedStoreOptions, StoreOptions, new_run
-from pilotage.agent.cli.memory.printing import print_concepts
+from pilotage.agent.cli.memory.printing import concept_json, print_concepts
 from pilotage.agent.cli.terminal import check_line, counting, plain, screen
 from pilotage.agent.errors import UsageError
 
@@ -59,7 +59,7 @@ def prune(
         else:
             console.print_line(f"{len(retired)} retired; [dim]{plain(place.undo_command(run))} takes it back[/]")
 
-    pruned = [{"reason": why, **one.model_dump(mode="json")} for why, one in zip(reasons, retired, strict=True)]
+    pruned = [{"reason": why, **concept_json(one)} for why, one in zip(reasons, retired, strict=True)]
     return Output({"run": None if dry_run or not retired else run, "pruned": pruned}, show)
 
 

@@ -135,7 +135,7 @@ def merge(
         text = _line(merged, "merged", f"  [dim]{len(gone)} into it[/]") + _undo_hint(run, place)
     else:
         text = _line(merged, "merged", "  [dim]they were merged before[/]")
-    return Output(merged.model_dump(mode="json"), text)
+    return Output(concept_json(merged), text)
 
 
 def change(
@@ -152,7 +152,7 @@ def change(
             (store.forget if action == "forget" else store.restore)(id, cause=cause, run=run)
         changed = [store.get(id) for id in full]
     text = "\n".join(_line(concept, concept.status) for concept in changed) + _undo_hint(run, place)
-    return Output([concept.model_dump(mode="json") for concept in changed], text)
+    return Output([concept_json(concept) for concept in changed], text)
 
 
 def undo(
@@ -169,7 +169,7 @@ def undo(
         raise UsageError("give either the number of an event or --run RUN; `pilotage memory history` shows both")
     with place.open() as store:
         done = store.undo(event, cause=cause) if event is not None else store.undo_run(run or "", cause=cause)
-        titles = {one.concept_id: store.get(one.concept_id).title for one in done}
+        titles = store.titles(one.concept_id for one in done)
     return Output([asdict(one) for one in done], lambda console: print_events(console, done, titles))
 
 
