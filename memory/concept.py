@@ -36,6 +36,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def capped(count: int) -> int:
+    """A counter, where counters stop: what is stored can be exported and imported again."""
+    return min(count, MOST_COUNTED)
+
+
 class Parameter(BaseModel):
     """What varies from one use of a concept to the next."""
 
@@ -90,7 +95,7 @@ class Outcomes(BaseModel):
 
     def __add__(self, other: Outcomes) -> Outcomes:
         sums = {name: getattr(self, name) + getattr(other, name) for name in Outcomes.model_fields}
-        return Outcomes(**{name: min(total, MOST_COUNTED) for name, total in sums.items()})
+        return Outcomes(**{name: capped(total) for name, total in sums.items()})
 
 
 class ConceptDraft(BaseModel):
@@ -203,6 +208,10 @@ class Concept(ConceptDraft):
 
 _ID = re.compile(r'"id": ?"([^"]{1,40})"')
 _CONTENT = set(ConceptDraft.model_fields) - {"keywords"}
+_KINDS: dict[type, str] = {
+    **{type(None): "nothing", str: "text", bool: "a truth value", int: "a number", float: "a number"},
+    **dict.fromkeys((list, tuple), "a list"),
+}
 _MAX_DEPTH = 4  # of a concept's fields
 _LATER_FIELDS = ("subtype", "pitfall")
 
@@ -220,11 +229,16 @@ def first_fault(error: ValidationError) -> str:
 def check_text(data: Mapping[str, Any]) -> None:
     """Raise InvalidConcept for fields that no store can keep, or nobody could read."""
     title = data.get("title")
-    faults = {place: "it has a NUL character" for place, value in data.items() if _has_null(value)}
-    if isinstance(title, str) and title and not any(mark.isprintable() and not mark.isspace() for mark in title):
-        faults.setdefault("title", "it has nothing to be seen")
-    for place, fault in faults.items():
-        raise InvalidConcept.unstored(f"the concept's field '{place}' is not valid: {fault}")
+    field = next((name for name, value in data.items() if _has_null(value)), None)
+    fault = "it has a NUL character"
+    if field is None and isinstance(title, str) and title and not any(map(_is_seen, title)):
+        field, fault = "title", "it has nothing to be seen"
+    if field is not None:
+        raise InvalidConcept.unstored(f"the concept's field '{field}' is not valid: {fault}")
+
+
+def _is_seen(mark: str) -> bool:
+    return mark.isprintable() and not mark.isspace()
 
 
 def _has_null(value: Any, depth: int = 0) -> bool:
@@ -238,4 +252,5 @@ def _has_null(value: Any, depth: int = 0) -> bool:
 
 
 def _kind_of(data: object) -> str:
-    return {type(None): "nothing", str: "text", list: "a list", bool: "a truth value"}.get(type(data), "a number")
+    """What a value is, in words; of a class that has none here, its name."""
+    return _KINDS.get(type(data), f"a value of type {type(data).__name__}")

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from pilotage.memory.concept import MOST_COUNTED, Concept, ConceptDraft, Provenance, Status, check_text, first_fault
+from pilotage.memory.concept import Concept, ConceptDraft, Provenance, Status, capped, check_text, first_fault
 from pilotage.memory.edits import text_index
 from pilotage.memory.edits.events import NewConcept, ids_by_hash, insert_new, record
 from pilotage.memory.errors import InvalidConcept, StaleConcept
@@ -175,7 +175,7 @@ def merge(space: Namespace, keep: str, others: Sequence[str], changes: Mapping[s
             update={
                 **dict(draft),
                 "outcomes": sum((other.outcomes for other in fresh), current.outcomes),
-                "seen": min(current.seen + sum(other.seen for other in fresh), MOST_COUNTED),
+                "seen": capped(current.seen + sum(other.seen for other in fresh)),
                 "status": "trusted" if trusted else current.status,
                 "version": current.version + (draft != current.draft),
             }
@@ -224,7 +224,7 @@ def _count_again(space: Namespace, connection: Connection, id: str, draft: Conce
         status = "provisional"  # there was a reason to retire it: it has to show itself again
         known = known.model_copy(update={"status": status, "replaced_by": ""})
         record(space, connection, "restored", [known], by)
-    seen = known.model_copy(update={"seen": known.seen + 1, "status": status})
+    seen = known.model_copy(update={"seen": capped(known.seen + 1), "status": status})
     body = {"draft": draft.draft.model_dump(mode="json"), "provenance": draft.provenance.model_dump(mode="json")}
     record(space, connection, "merged", [seen], by, {known.id: body})
     return known.id

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from pilotage.memory.concept import capped
 from pilotage.memory.edits.events import Step, append_all, fields_of, ids_by_hash, release_contents
 from pilotage.memory.errors import StaleConcept, UnknownEvent
 from pilotage.memory.ledger import timeline
@@ -167,7 +168,7 @@ def _opposite(target: Event, history: Sequence[Event], fields: dict[str, Any]) -
         if field == "version":  # it only ever grows: someone may hold on to the number that was undone
             continue
         if is_counter(field):
-            restored[field] = max(0, fields[field] - ((after or 0) - (before or 0)))
+            restored[field] = capped(max(0, fields[field] - ((after or 0) - (before or 0))))
             continue
         _refuse(target, [event for event in later if field in event.changes])
         restored[field] = before
