@@ -200,10 +200,24 @@ class Concept(ConceptDraft):
         except UnreadableRow:
             return None
 
+    def changed(self, **fields: Any) -> Concept:
+        """The concept with other fields.
+
+        Raises:
+            InvalidConcept: one of them cannot be stored.
+        """
+        try:
+            return Concept.model_validate({**dict(self), **fields})
+        except ValidationError as error:
+            raise InvalidConcept(first_fault(error), "nothing was changed") from None
+
     @property
     def draft(self) -> ConceptDraft:
-        """The content alone."""
-        return ConceptDraft.model_validate(self.model_dump(include=set(ConceptDraft.model_fields)))
+        """The content alone. Raises InvalidConcept where it was copied with what no concept can have."""
+        try:
+            return ConceptDraft.model_validate(self.model_dump(include=set(ConceptDraft.model_fields), warnings=False))
+        except ValidationError as error:
+            raise InvalidConcept.unstored(first_fault(error)) from None
 
 
 _ID = re.compile(r'"id": ?"([^"]{1,40})"')

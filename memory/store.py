@@ -52,7 +52,8 @@ class ConceptStore:
     loaded before the first search or write that needs them.
 
     Every method that writes takes `actor` (who does it), `cause` (why, for example a task id) and `run` (the id of the
-    run that does it, which `undo_run` takes back as a whole) as keywords; the history keeps them.
+    run that does it, which `undo_run` takes back as a whole) as keywords; the history keeps them. Only the run of
+    `undo_run` is named by itself.
     """
 
     def __init__(
@@ -305,7 +306,7 @@ class ConceptStore:
         Raises:
             InvalidConcept: a draft has what no store can keep; then none was stored.
         """
-        who = By(**by)
+        who = By.named(by)
         return editor.propose(self._space, drafts, provenance, status, who, allow_duplicate=allow_duplicate)
 
     def revise(
@@ -326,7 +327,7 @@ class ConceptStore:
             InvalidConcept: the changed content is not valid; nothing was changed.
             StaleConcept: the concept is not at `expected_version` any more, or another says exactly this.
         """
-        who = By(**by)
+        who = By.named(by)
         return editor.revise(self._space, id, changes, who, expected_version=expected_version, status=status)
 
     def merge(
@@ -348,7 +349,7 @@ class ConceptStore:
             InvalidConcept: the changed content is not valid, or `keep` is among the others.
             StaleConcept: `keep` is retired or was changed meanwhile, or another one was merged elsewhere.
         """
-        return editor.merge(self._space, keep, others, changes, By(**by))
+        return editor.merge(self._space, keep, others, changes, By.named(by))
 
     def repeat(
         self,
@@ -360,21 +361,21 @@ class ConceptStore:
         **by: Unpack[Attribution],
     ) -> str:
         """Count that a stored concept was proposed again in other words; returns the id of what holds it now."""
-        return editor.repeat(self._space, id, draft, provenance, status, By(**by))
+        return editor.repeat(self._space, id, draft, provenance, status, By.named(by))
 
     def dispute(self, id: str, other: str, **by: Unpack[Attribution]) -> None:
         """Mark in the history of both that two concepts advise opposite things. Raises UnknownConcept."""
         with self._ledger.write() as connection:
             for one, another in ((id, other), (other, id)):
                 concept = self._space.get(connection, one)
-                record(self._space, connection, "disputed", [concept], By(**by), {concept.id: {"with": another}})
+                record(self._space, connection, "disputed", [concept], By.named(by), {concept.id: {"with": another}})
 
     def promote(self, ids: Iterable[str], **by: Unpack[Attribution]) -> None:
         """Make provisional concepts trusted; all or, when one does not exist, none. Raises UnknownConcept."""
         with self._ledger.write() as connection:
             concepts = [self._space.get(connection, id) for id in dict.fromkeys(ids)]
             fresh = [one.model_copy(update={"status": "trusted"}) for one in concepts if one.status == "provisional"]
-            record(self._space, connection, "promoted", fresh, By(**by))
+            record(self._space, connection, "promoted", fresh, By.named(by))
 
     def vouch(self, id: str, **by: Unpack[Attribution]) -> Concept:
         """Record that a person has read a concept, so that nothing of it is held back. Raises UnknownConcept.
@@ -385,19 +386,19 @@ class ConceptStore:
             concept = self._space.get(connection, id)
             if not concept.vouched:
                 concept = concept.model_copy(update={"vouched": True})
-                record(self._space, connection, "vouched", [concept], By(**by))
+                record(self._space, connection, "vouched", [concept], By.named(by))
             return concept
 
     def forget(self, id: str, **by: Unpack[Attribution]) -> None:
         """Retire a concept: searches skip it, history keeps it, `restore` brings it back. Raises UnknownConcept."""
         with self._ledger.write() as connection:
-            editor.change_status(self._space, connection, id, "retired", "retired", By(**by))
+            editor.change_status(self._space, connection, id, "retired", "retired", By.named(by))
 
     def restore(self, id: str, **by: Unpack[Attribution]) -> None:
         """Bring a retired concept back, as provisional. Raises UnknownConcept."""
         if self.get(id).status == "retired":
             with self._ledger.write() as connection:
-                editor.change_status(self._space, connection, id, "provisional", "restored", By(**by))
+                editor.change_status(self._space, connection, id, "provisional", "restored", By.named(by))
 
     def undo(self, seq: int, **by: Unpack[Attribution]) -> list[Event]:
         """Take one event back by a new event, which can be undone in its turn; returns the new events.
@@ -409,7 +410,7 @@ class ConceptStore:
             StaleConcept: it was undone already, or a later event depends on it; the text names that event.
             EmbedderError: a text changes back and the store was opened without an embedder.
         """
-        return undo.undo_event(self._space, seq, By(**by))
+        return undo.undo_event(self._space, seq, By.named(by))
 
     def undo_run(self, run: str, *, actor: str = "user", cause: str = "") -> list[Event]:
         """Take back every event of a run that still counts, all or none; returns the new events.
@@ -426,11 +427,11 @@ class ConceptStore:
             InvalidConcept: there is no such outcome.
         """
         check_outcomes([outcome])  # also where there is nobody to count it for
-        credit.record_outcomes(self._space, {id: [outcome] for id in ids}, _by_agent(by), once=False)
+        credit.record_outcomes(self._space, {id: [outcome] for id in ids}, By.named(by, actor="agent"), once=False)
 
     def record_outcomes(self, counts: Mapping[str, Collection[Outcome]], **by: Unpack[Attribution]) -> bool:
         """Count all that came of a run, by concept id; false where that run was counted before. Raises as above."""
-        return credit.record_outcomes(self._space, counts, _by_agent(by), once=True)
+        return credit.record_outcomes(self._space, counts, By.named(by, actor="agent"), once=True)
 
     def credit(self) -> CreditReport:
         """What public evidence says each concept, and the memory as a whole, is worth."""
@@ -446,7 +447,7 @@ class ConceptStore:
             dry_run: change nothing.
             by: who prunes; without a `cause` each concept's own reason is recorded, without a `run` a new one.
         """
-        return prune(self._space, rule or PruneRule(), by=By(**by), dry_run=dry_run)
+        return prune(self._space, rule or PruneRule(), by=By.named(by), dry_run=dry_run)
 
     def export(self, target: str | Path | IO[str], *, form: ExportFormat = "jsonl") -> int:
         """Write all concepts to a file or a text stream; returns how many.
@@ -481,7 +482,7 @@ class ConceptStore:
         """
         from pilotage.memory.formats.importing import import_concepts
 
-        who = By(**by)
+        who = By.named(by)
         return import_concepts(self._space, source, who, form=form, skip_bad=skip_bad, on_progress=on_progress)
 
     def reindex(self, embedder: str | Embedder | None = None, *, on_progress: OnProgress | None = None) -> int:
@@ -518,9 +519,3 @@ class ConceptStore:
         from pilotage.memory.doctor import examine
 
         return examine(self._space, repair=repair)
-
-
-def _by_agent(by: Attribution) -> By:
-    """Outcomes are counted by an agent unless somebody else is named."""
-    named: Attribution = {"actor": "agent", **by}
-    return By(**named)

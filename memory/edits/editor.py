@@ -67,6 +67,7 @@ def propose(
 ) -> list[Proposed]:
     """Stores drafts, or counts them where they are stored already."""
     new = [_concept(space, draft, provenance, status) for draft in drafts]
+    space.ledger.require_writable()
     made = space.vectors.embed([concept.search_text for concept in new])
     hashes = [concept.content_hash for concept in new]
     keys = [text_key(concept) for concept in new]
@@ -108,6 +109,8 @@ def revise(
     with space.ledger.read() as connection:
         before = space.get(connection, id)
     draft = ConceptDraft.parse({**before.draft.model_dump(), **changes})
+    before.changed(status=status or before.status)  # refused before it is embedded
+    space.ledger.require_writable()
     vector = space.vectors.embed([draft.search_text])[0].tobytes()
     with space.ledger.write() as connection:
         current = space.get(connection, id)
@@ -128,8 +131,8 @@ def rewrite(
     status: Status | None,
 ) -> Concept:
     """Changes a concept's content within the caller's transaction."""
-    update = {**dict(draft), "version": current.version + 1, "status": status or current.status, "vouched": False}
-    revised = current.model_copy(update=update)
+    version, status = current.version + 1, status or current.status
+    revised = current.changed(**dict(draft), version=version, status=status, vouched=False)
     record(space, connection, "revised", [revised], by)
     space.vectors.put(connection, {current.id: vector})
     return revised
@@ -160,6 +163,7 @@ def merge(space: Namespace, keep: str, others: Sequence[str], changes: Mapping[s
         before, _, draft = _merged(space, connection, keep, ids, changes)
     vectors: dict[str, bytes] = {}
     if draft.search_text != before.search_text:
+        space.ledger.require_writable()
         vectors[keep] = space.vectors.embed([draft.search_text])[0].tobytes()
     with space.ledger.write() as connection:
         current, fresh, again = _merged(space, connection, keep, ids, changes)
@@ -231,6 +235,8 @@ def _count_again(space: Namespace, connection: Connection, id: str, draft: Conce
 
 
 def _concept(space: Namespace, draft: ConceptDraft | Concept, provenance: Provenance | None, status: Status) -> Concept:
+    if not isinstance(draft, ConceptDraft):
+        draft = ConceptDraft.parse(draft)
     if isinstance(draft, Concept):
         provenance, status, draft = draft.provenance, draft.status, draft.draft
     check_text(dict(draft))  # a draft that was built and not parsed

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, get_args
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, or_, select
@@ -24,6 +24,7 @@ from pilotage.memory.concept import Concept
 from pilotage.memory.edits.events import NewConcept, Step, append_all, fields_of, insert_new
 from pilotage.memory.errors import MalformedImport
 from pilotage.memory.formats.arcmemo import Defect
+from pilotage.memory.formats.exporting import check_form
 from pilotage.memory.formats.records import Records, SourceFormat
 from pilotage.memory.ledger.changes import flatten
 from pilotage.memory.ledger.ledger import By
@@ -78,6 +79,8 @@ def import_concepts(
     on_progress: OnProgress | None,
 ) -> ImportReport:
     """Read, embed, then write; `ConceptStore.import_` documents it."""
+    check_form(form, get_args(SourceFormat))
+    space.ledger.require_writable()
     with ExitStack() as stack:
         if isinstance(source, (str, Path)):
             records = Records(stack.enter_context(expanded(source).open("rb")), str(source), form, skip_bad)

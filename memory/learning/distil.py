@@ -8,6 +8,7 @@ and linted (`pilotage.memory.text.lint`) before it may become a draft.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pilotage.memory.learning.review import Distilled, Review, VerifiedTask, excerpt, task_excerpt
@@ -27,6 +28,7 @@ _ASK_WHEN = (
 )
 _ASK_STEPS = _ASK_WHEN + " steps: 2 to 4 short general steps."
 _LONGEST = {"title": 100, "when": 300, "step": 200}  # a reply that no schema bound
+_PLACEHOLDER = re.compile(r"(?:value|text|item|[a-z])(?:_?\d+)?")  # a parameter whose name says nothing
 _PROMPT_CHARS, _WORK_CHARS = 900, 900
 
 
@@ -121,5 +123,6 @@ def _drafted(trace: SolvedTrace, program: Sketch | None, written: dict[str, Any]
 
 def _plain_title(program: Sketch | None, words: list[str]) -> str:
     names = [parameter.name for parameter in program.parameters] if program is not None else []
-    about = ", ".join(names[:3] or words[:3]) or "the values given"
+    telling = [name for name in names if not _PLACEHOLDER.fullmatch(name)]
+    about = ", ".join(telling[:3] or words[:3]) or "the values given"
     return f"Program that works with {about}"[:120]

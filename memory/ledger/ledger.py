@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypedDict
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, false, func, insert, select
 
 from pilotage.common.text import carriable
 from pilotage.memory.concept import Concept
 from pilotage.memory.embedders.embedder import EmbedderIdentity
-from pilotage.memory.errors import NewerSchema
+from pilotage.memory.errors import InvalidArgument, NewerSchema
 from pilotage.memory.ledger.bounds import parts
 from pilotage.memory.ledger.changes import Changes
 from pilotage.memory.ledger.database import Database
@@ -47,8 +47,19 @@ class By:
     run: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("actor", "cause", "run"):
-            object.__setattr__(self, name, carriable(getattr(self, name)))
+        for name, value in vars(self).items():
+            if not isinstance(value, str):
+                raise InvalidArgument(f"{name} is {value!r}: give a text, or leave it out")
+            object.__setattr__(self, name, carriable(value))
+
+    @classmethod
+    def named(cls, by: Attribution, *, actor: str = "user") -> By:
+        """Those that a caller named. Raises TypeError for anything else, as Python does for unknown keywords."""
+        unknown = next((name for name in by if name not in Attribution.__optional_keys__), None)
+        if unknown is not None:
+            raise TypeError(f"unexpected keyword argument '{unknown}': actor, cause and run tell who changes a memory")
+        named: Attribution = {"actor": actor, **by}
+        return cls(**named)
 
 
 @dataclass(frozen=True)
@@ -111,6 +122,11 @@ class Ledger:
                     "it was open here: close it, upgrade pilotage, and open it again"
                 )
             yield connection
+
+    def require_writable(self) -> None:
+        """Raises, as a write would, where none is possible: before what takes long is done for it."""
+        with self.write() as connection:
+            connection.execute(delete(meta).where(false()))  # SQLite lets a transaction begin where none can write
 
     def meta(self, connection: Connection, key: str) -> str | None:
         """A fact about the whole ledger, None when it was never set."""

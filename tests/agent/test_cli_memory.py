@@ -146,6 +146,7 @@ def test_a_list_says_why_it_is_empty_and_that_there_is_more(memory, filled):
     memory("forget", *filled)
     assert "all 2 concepts are retired: --status retired" in memory("list").out
     assert COST.title in memory("list", "--status", "retired").out
+    assert "without 2 retired" in memory("stats").out
 
 
 def test_a_concept_is_shown_as_a_prompt_has_it_and_says_where_none_has(memory, filled):

@@ -113,10 +113,11 @@ def doctor(
 
 def _rows(figures: StoreStats, spaces: dict[str, int] | None) -> list[tuple[str, Any]]:
     kinds = ", ".join(f"{count} {kind}" for kind, count in figures.by_kind.items())
+    without = f", without {figures.retired} retired" if figures.retired else ""
     states = ", ".join(f"{count} {status}" for status, count in figures.by_status.items())
     rows = [
         ("namespace", plain(figures.namespace)),
-        ("concepts", f"{figures.concepts}{f' ({kinds})' if kinds else ''}"),
+        ("concepts", f"{figures.concepts}{f' ({kinds})' if kinds else ''}{without}"),
         ("status", states or "nothing"),
         ("events", f"{figures.events}"),
         ("last change", f"{figures.last_event[:16].replace('T', ' ')} UTC" if figures.last_event else "never"),

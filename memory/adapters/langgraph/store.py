@@ -232,6 +232,8 @@ class PilotageStore(BaseStore):
 
     def _prepare(self, ops: list[PutOp]) -> Callable[[], None]:
         """Check and embed what is to be written; the result writes it."""
+        if ops:
+            self._ledger.require_writable()
         changes = self._view.prepare(
             [(op.namespace, str(op.key), op.value) for op in ops if op.namespace[:1] == (CONCEPTS,)]
         )
