@@ -233,11 +233,11 @@ _LATER_FIELDS = ("subtype", "pitfall")
 def first_fault(error: ValidationError) -> str:
     """What is wrong with the first field that is, as a sentence."""
     fault = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in fault["loc"]) or "concept"
+    field = ".".join(str(part) for part in fault["loc"]) or "concept"
     reason = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "string_too_long":
         reason += f" and has {len(fault['input']):,}"
-    return f"the concept's field '{place}' is not valid: {reason[:1].lower()}{reason[1:]}"
+    return f"the concept's field '{field}' is not valid: {reason[:1].lower()}{reason[1:]}"
 
 
 def check_text(data: Mapping[str, Any]) -> None:

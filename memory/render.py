@@ -78,12 +78,12 @@ def render(
         if parts:
             held[concept.id] = parts
         forms = _forms(without(concept, parts))
-        place = next((place for place, form in enumerate(forms) if fits(form)), None)
-        if place is None:
+        index = next((index for index, form in enumerate(forms) if fits(form)), None)
+        if index is None:
             left_out.append(concept.id)
             continue
         in_full.append(concept)
-        if place:
+        if index:
             shortened.append(concept.id)
     if not in_full:
         return Rendered("", (), (), tuple(left_out), held)
@@ -130,7 +130,7 @@ def _forms(concept: Concept | None) -> list[str]:
     takes = _signature(concept)
     steps = [step for step in map(quoted_text, concept.implementation) if step.strip()]
     if concept.pitfall:
-        steps = [f"Instead: {step}" if place == 0 else step for place, step in enumerate(steps)]
+        steps = [f"Instead: {step}" if index == 0 else step for index, step in enumerate(steps)]
     forms = [
         [title, *about, *when, *takes, *steps],
         [title, *when, *takes, *steps],

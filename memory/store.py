@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self, Unpack
+from typing import IO, TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from pilotage.memory.concept import Concept, ConceptDraft, ConceptKind, Provenance, Status
 from pilotage.memory.edits import credit, editor, undo
@@ -23,13 +23,14 @@ from pilotage.memory.edits.editor import Adding, Proposed
 from pilotage.memory.edits.events import record
 from pilotage.memory.edits.prune import PruneRule, prune
 from pilotage.memory.embedders.embedder import Embedder, resolve_embedder
+from pilotage.memory.errors import UnreadableRow
 from pilotage.memory.ledger import timeline
 from pilotage.memory.ledger.database import Database
 from pilotage.memory.ledger.ledger import Attribution, By, Event, Ledger
 from pilotage.memory.location import locate
+from pilotage.memory.namespace import Namespace
 from pilotage.memory.search.finder import SHORTLIST, Finder
 from pilotage.memory.search.keywords import open_keyword_index
-from pilotage.memory.search.namespace import Namespace
 from pilotage.memory.search.recall import Hit, Recollection, choose
 from pilotage.memory.search.reindex import OnProgress
 from pilotage.memory.search.vectors import VectorStore
@@ -43,6 +44,15 @@ if TYPE_CHECKING:  # rooms that are imported when they are used
     from pilotage.memory.ledger.listing import Sort
     from pilotage.memory.ledger.stats import StoreStats
     from pilotage.memory.render import Rendered
+
+
+class Opening(TypedDict, total=False):
+    """How a store is opened; `ConceptStore.open` documents it."""
+
+    embedder: str | Embedder | None
+    namespace: str
+    index: str | None
+    busy_seconds: float
 
 
 class ConceptStore:
@@ -194,10 +204,11 @@ class ConceptStore:
     def history(self, id: str) -> list[Event]:
         """Everything that happened to a concept, oldest first. Raises UnknownConcept."""
         with self._ledger.read() as connection:
-            events = self._ledger.histories(connection, self.namespace, [id])[id]
-            if not events:
-                self._space.get(connection, id)  # there may be a concept without events; a damaged one still has them
-            return events
+            try:
+                self._space.get(connection, id)
+            except UnreadableRow:
+                pass  # its events can be read all the same
+            return self._ledger.histories(connection, self.namespace, [id])[id]
 
     def titles(self, ids: Iterable[str]) -> dict[str, str]:
         """Titles of some concepts by id, retired ones too; without those that are not there or cannot be read."""

@@ -21,7 +21,7 @@ from pilotage.memory.edits.events import NewConcept, ids_by_hash, insert_new, re
 from pilotage.memory.errors import InvalidConcept, StaleConcept
 from pilotage.memory.learning.reconcile import extension
 from pilotage.memory.ledger.ledger import Action, Attribution, By
-from pilotage.memory.search.namespace import Namespace
+from pilotage.memory.namespace import Namespace
 from pilotage.memory.text.prompt_injection import HeldBack, held_back
 from pilotage.memory.text.same_text import text_key
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from pilotage.memory.concept import Concept
 from pilotage.memory.ledger.bounds import parts
 from pilotage.memory.ledger.schema import concepts
-from pilotage.memory.search.namespace import Namespace
+from pilotage.memory.namespace import Namespace
 from pilotage.memory.text.same_text import CANONICAL_FORM, text_key
 
 _BATCH = 1000

@@ -124,9 +124,10 @@ class Ledger:
             yield connection
 
     def require_writable(self) -> None:
-        """Raises, as a write would, where none is possible: before what takes long is done for it."""
-        with self.write() as connection:
-            connection.execute(delete(meta).where(false()))  # SQLite lets a transaction begin where none can write
+        """Raises LedgerReadOnly for a file that cannot be written, before what takes long is done for it."""
+        if self.dialect == "sqlite":
+            with self.write() as connection:
+                connection.execute(delete(meta).where(false()))  # a transaction may begin where none can write
 
     def meta(self, connection: Connection, key: str) -> str | None:
         """A fact about the whole ledger, None when it was never set."""
@@ -169,7 +170,7 @@ class Ledger:
         query = select(concepts.c.body).where(concepts.c.namespace == namespace)
         bodies = (
             body
-            for part in parts(dict.fromkeys(ids))
+            for part in parts(id_ for id_ in dict.fromkeys(ids) if "\0" not in id_)
             for body in connection.scalars(query.where(concepts.c.id.in_(part)))
         )
         return {concept.id: concept.title for concept in map(Concept.readable, bodies) if concept is not None}

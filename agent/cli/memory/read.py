@@ -32,13 +32,13 @@ def list_concepts(
     limit: int = typer.Option(50, min=1, help="At most so many."),
     offset: int = typer.Option(0, min=0, help="Pass over so many."),
     *,
-    place: StoreOptions,
+    options: StoreOptions,
 ) -> Output:
     """List concepts."""
     from pilotage.memory.errors import InvalidConcept
 
     filters: dict[str, Any] = {"kind": kind, "status": status}
-    with place.open() as store:
+    with options.open() as store:
         try:
             concepts = store.browse(**filters, sort=sort, limit=limit + 1, offset=offset)  # type: ignore[arg-type]
         except InvalidConcept as error:  # a filter is: nothing is written here
@@ -65,9 +65,9 @@ def list_concepts(
     return Output([concept_json(concept) for concept in page], show_page)
 
 
-def show(id: str = ID, *, place: StoreOptions) -> Output:
+def show(id: str = ID, *, options: StoreOptions) -> Output:
     """Show a concept as a prompt would, and what is known of it: credit, provenance, history."""
-    with place.open() as store:
+    with options.open() as store:
         concept = store.get(store.find_id(id))
         history = store.history(concept.id)
     data = {**concept_json(concept), "history": [asdict(event) for event in history]}
@@ -81,14 +81,14 @@ def search(
         False, "--recall", help="What an agent would recall, and the prompt that it would see; longer with --limit."
     ),
     *,
-    place: IndexedStoreOptions,
+    options: IndexedStoreOptions,
 ) -> Output:
     """Search by meaning and by words."""
     from pilotage.agent.kit import HINT_TOKENS
     from pilotage.agent.learning.recalling import CONCEPTS_PER_RECALL
 
     most = limit or (CONCEPTS_PER_RECALL if recall else _FOUND)
-    with place.open() as store:
+    with options.open() as store:
         hits = list(store.recall(text, most).hits if recall else store.search(text, most))
         prompt = store.render(hits if recall else (), max(HINT_TOKENS, HINT_TOKENS * most // CONCEPTS_PER_RECALL))
     concepts = [hit.concept for hit in hits]
@@ -114,10 +114,10 @@ def history(
     limit: int = typer.Option(20, min=1, help="The last so many events."),
     run: str | None = typer.Option(None, help="Only the events of this run."),
     *,
-    place: StoreOptions,
+    options: StoreOptions,
 ) -> Output:
     """Show what happened: to one concept, in one run, or to the whole memory."""
-    with place.open() as store:
+    with options.open() as store:
         if id is not None:
             events = [event for event in store.history(store.find_id(id)) if run in (None, event.run)][-limit:]
         else:
