@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from pilotage.agent.errors import BudgetExceeded, UsageError
 from pilotage.agent.trace import Usage
+from pilotage.common.tokens import estimate_tokens
 
 MIN_COMPLETION = 16
 """Fewer tokens than this hold no useful reply, so a call that would get fewer is not made."""
-
-CHARACTERS_PER_TOKEN = 3.0
-"""Lower than for any common tokenizer on English text, so that a prompt's length is rather over- than underrated."""
-
-
-def estimate_tokens(text: str) -> int:
-    """Upper estimate of a text's tokens, for planning only: what is charged is what the model counted."""
-    return math.ceil(len(text) / CHARACTERS_PER_TOKEN) + 8
 
 
 class Budget(BaseModel):

@@ -8,13 +8,14 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pilotage.agent.budget import Meter, estimate_tokens
+from pilotage.agent.budget import Meter
 from pilotage.agent.errors import BudgetExceeded, SandboxUnavailable
 from pilotage.agent.messages import Message, ReplyOptions
 from pilotage.agent.models.reply import LimitUsedUp, Reply, Request, UnusableReply
 from pilotage.agent.prompting import conversation
 from pilotage.agent.state import State
 from pilotage.agent.trace import Evidence, Hint, Recalled, Step, Turn, Usage, total
+from pilotage.common.tokens import estimate_tokens
 
 if TYPE_CHECKING:
     from pilotage.agent.models.client import ModelClient

@@ -14,11 +14,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar, Unpack
 
 from pilotage.memory.embedders.embedder import Embedder
 from pilotage.memory.errors import StoreClosed
-from pilotage.memory.store import ConceptStore
+from pilotage.memory.store import ConceptStore, Opening
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -55,25 +55,10 @@ class AsyncConceptStore:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls,
-        path_or_url: str | Path,
-        *,
-        embedder: str | Embedder | None = "minilm",
-        namespace: str = "default",
-        index: str | None = None,
-        busy_seconds: float = 30.0,
-        threads: int = THREADS,
+        cls, path_or_url: str | Path, *, threads: int = THREADS, **how: Unpack[Opening]
     ) -> AsyncIterator[Self]:
-        """`ConceptStore.open` for `async with`: opened and closed in a thread."""
-        make = functools.partial(
-            ConceptStore.open,
-            path_or_url,
-            embedder=embedder,
-            namespace=namespace,
-            index=index,
-            busy_seconds=busy_seconds,
-        )
-        async with cls._opened(make, threads) as store:
+        """`ConceptStore.open` for `async with`, with what that takes: opened and closed in a thread."""
+        async with cls._opened(functools.partial(ConceptStore.open, path_or_url, **how), threads) as store:
             yield store
 
     @classmethod
@@ -97,6 +82,7 @@ class AsyncConceptStore:
     browse = _in_thread(ConceptStore.browse)
     search = _in_thread(ConceptStore.search)
     recall = _in_thread(ConceptStore.recall)
+    render = _in_thread(ConceptStore.render)
     add = _in_thread(ConceptStore.add)
     add_many = _in_thread(ConceptStore.add_many)
     propose = _in_thread(ConceptStore.propose)
@@ -105,6 +91,7 @@ class AsyncConceptStore:
     forget = _in_thread(ConceptStore.forget)
     restore = _in_thread(ConceptStore.restore)
     history = _in_thread(ConceptStore.history)
+    titles = _in_thread(ConceptStore.titles)
     events = _in_thread(ConceptStore.events)
     at = _in_thread(ConceptStore.at)
     undo = _in_thread(ConceptStore.undo)

@@ -36,6 +36,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def capped(count: int) -> int:
+    """A counter, where counters stop: what is stored can be exported and imported again."""
+    return min(count, MOST_COUNTED)
+
+
 class Parameter(BaseModel):
     """What varies from one use of a concept to the next."""
 
@@ -90,7 +95,7 @@ class Outcomes(BaseModel):
 
     def __add__(self, other: Outcomes) -> Outcomes:
         sums = {name: getattr(self, name) + getattr(other, name) for name in Outcomes.model_fields}
-        return Outcomes(**{name: min(total, MOST_COUNTED) for name, total in sums.items()})
+        return Outcomes(**{name: capped(total) for name, total in sums.items()})
 
 
 class ConceptDraft(BaseModel):
@@ -187,14 +192,40 @@ class Concept(ConceptDraft):
                 "export into a new folder"
             ) from None
 
+    @classmethod
+    def readable(cls, body: str) -> Concept | None:
+        """The same for what goes on without the rows that are damaged: None for one of them."""
+        try:
+            return cls.stored(body)
+        except UnreadableRow:
+            return None
+
+    def changed(self, **fields: Any) -> Concept:
+        """The concept with other fields.
+
+        Raises:
+            InvalidConcept: one of them cannot be stored.
+        """
+        try:
+            return Concept.model_validate({**dict(self), **fields})
+        except ValidationError as error:
+            raise InvalidConcept(first_fault(error), "nothing was changed") from None
+
     @property
     def draft(self) -> ConceptDraft:
-        """The content alone."""
-        return ConceptDraft.model_validate(self.model_dump(include=set(ConceptDraft.model_fields)))
+        """The content alone. Raises InvalidConcept where it was copied with what no concept can have."""
+        try:
+            return ConceptDraft.model_validate(self.model_dump(include=set(ConceptDraft.model_fields), warnings=False))
+        except ValidationError as error:
+            raise InvalidConcept.unstored(first_fault(error)) from None
 
 
 _ID = re.compile(r'"id": ?"([^"]{1,40})"')
 _CONTENT = set(ConceptDraft.model_fields) - {"keywords"}
+_KINDS: dict[type, str] = {
+    **{type(None): "nothing", str: "text", bool: "a truth value", int: "a number", float: "a number"},
+    **dict.fromkeys((list, tuple), "a list"),
+}
 _MAX_DEPTH = 4  # of a concept's fields
 _LATER_FIELDS = ("subtype", "pitfall")
 
@@ -202,21 +233,26 @@ _LATER_FIELDS = ("subtype", "pitfall")
 def first_fault(error: ValidationError) -> str:
     """What is wrong with the first field that is, as a sentence."""
     fault = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in fault["loc"]) or "concept"
+    field = ".".join(str(part) for part in fault["loc"]) or "concept"
     reason = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "string_too_long":
         reason += f" and has {len(fault['input']):,}"
-    return f"the concept's field '{place}' is not valid: {reason[:1].lower()}{reason[1:]}"
+    return f"the concept's field '{field}' is not valid: {reason[:1].lower()}{reason[1:]}"
 
 
 def check_text(data: Mapping[str, Any]) -> None:
     """Raise InvalidConcept for fields that no store can keep, or nobody could read."""
     title = data.get("title")
-    faults = {place: "it has a NUL character" for place, value in data.items() if _has_null(value)}
-    if isinstance(title, str) and title and not any(mark.isprintable() and not mark.isspace() for mark in title):
-        faults.setdefault("title", "it has nothing to be seen")
-    for place, fault in faults.items():
-        raise InvalidConcept.unstored(f"the concept's field '{place}' is not valid: {fault}")
+    field = next((name for name, value in data.items() if _has_null(value)), None)
+    fault = "it has a NUL character"
+    if field is None and isinstance(title, str) and title and not any(map(_is_seen, title)):
+        field, fault = "title", "it has nothing to be seen"
+    if field is not None:
+        raise InvalidConcept.unstored(f"the concept's field '{field}' is not valid: {fault}")
+
+
+def _is_seen(mark: str) -> bool:
+    return mark.isprintable() and not mark.isspace()
 
 
 def _has_null(value: Any, depth: int = 0) -> bool:
@@ -230,4 +266,5 @@ def _has_null(value: Any, depth: int = 0) -> bool:
 
 
 def _kind_of(data: object) -> str:
-    return {type(None): "nothing", str: "text", list: "a list", bool: "a truth value"}.get(type(data), "a number")
+    """What a value is, in words; of a class that has none here, its name."""
+    return _KINDS.get(type(data), f"a value of type {type(data).__name__}")

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, func, select, text
 from pilotage.memory.concept import Concept
 from pilotage.memory.errors import ConceptStoreError, EmbedderError
 from pilotage.memory.ledger.schema import concepts, events, vectors, withdrawn_hash
+from pilotage.memory.namespace import Namespace
 from pilotage.memory.search.keywords import drift
-from pilotage.memory.search.namespace import Namespace
 
 _NAMED = 5  # ids in one sentence
 _REPAIR, _REINDEX = "pilotage memory doctor --repair", "pilotage memory reindex"

@@ -26,6 +26,10 @@ class InvalidItem(ConceptStoreError, ValueError):
     """An item, its place or a filter cannot be used; nothing was changed."""
 
 
+class InvalidArgument(ConceptStoreError, ValueError):
+    """What a method was called with cannot be used; nothing was changed."""
+
+
 class MalformedImport(ConceptStoreError, ValueError):
     """A file to be imported cannot be read; the text names the line or the place, and nothing was written."""
 

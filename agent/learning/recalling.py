@@ -6,13 +6,11 @@ import asyncio
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from pilotage.agent.budget import estimate_tokens
 from pilotage.agent.errors import BadReply, BudgetExceeded
 from pilotage.agent.kit import Kit
 from pilotage.agent.messages import Message
 from pilotage.agent.trace import Hint, Recalled
 from pilotage.memory.learning.select import caption, select
-from pilotage.memory.render import render
 
 if TYPE_CHECKING:
     from pilotage.memory import ConceptStore
@@ -70,9 +68,7 @@ class Recaller:
         return await asyncio.to_thread(self._shown, hits, related[: self._related], max_tokens)
 
     def _shown(self, hits: Sequence[Hit], related: Sequence[Hit], max_tokens: int) -> Recalled:
-        concepts, beside = [hit.concept for hit in hits], [hit.concept for hit in related]
-        types = self._store.types_of(concepts)
-        rendered = render(concepts, max_tokens, estimate_tokens, related=beside, types=types)
+        rendered = self._store.render(hits, max_tokens, related=related)
         hints = tuple(
             Hint(
                 concept_id=hit.concept.id,

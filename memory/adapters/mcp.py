@@ -21,7 +21,7 @@ from pilotage.memory.concept import Concept, ConceptDraft, ConceptKind, Paramete
 from pilotage.memory.edits.undo import REDO
 from pilotage.memory.errors import ConceptStoreError, InvalidConcept, UnknownConcept
 from pilotage.memory.ledger.ledger import Event
-from pilotage.memory.render import render, without
+from pilotage.memory.render import without
 from pilotage.memory.store import ConceptStore
 from pilotage.memory.text.prompt_injection import held_back, is_instruction
 
@@ -154,8 +154,7 @@ class _Tools:
     ) -> RecallResult:
         """Notes that may help with a task, as one quoted text within a token budget. Empty when none is near."""
         recalled = self._store.recall(task, limit)
-        related = [hit.concept for hit in recalled.related]
-        shown = render(recalled.concepts, max_tokens, related=related, types=self._store.types_of(recalled.concepts))
+        shown = self._store.render(recalled.hits, max_tokens, related=recalled.related)
         return RecallResult(text=shown.text, ids=list(shown.ids), left_out=list(shown.left_out))
 
     def search(self, query: str, limit: Limit = 5) -> ConceptList:

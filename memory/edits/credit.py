@@ -20,7 +20,7 @@ from pilotage.memory.edits.events import record
 from pilotage.memory.errors import InvalidConcept, UnknownConcept
 from pilotage.memory.ledger.ledger import By
 from pilotage.memory.ledger.schema import events
-from pilotage.memory.search.namespace import Namespace
+from pilotage.memory.namespace import Namespace
 
 Outcome = Literal["recalled", "recalled_solved", "followed", "helped", "harmed", "withheld", "withheld_solved"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)

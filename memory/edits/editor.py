@@ -15,13 +15,13 @@ from typing import Any, Literal
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from pilotage.memory.concept import MOST_COUNTED, Concept, ConceptDraft, Provenance, Status, check_text, first_fault
+from pilotage.memory.concept import Concept, ConceptDraft, Provenance, Status, capped, check_text, first_fault
 from pilotage.memory.edits import text_index
 from pilotage.memory.edits.events import NewConcept, ids_by_hash, insert_new, record
 from pilotage.memory.errors import InvalidConcept, StaleConcept
 from pilotage.memory.learning.reconcile import extension
 from pilotage.memory.ledger.ledger import Action, Attribution, By
-from pilotage.memory.search.namespace import Namespace
+from pilotage.memory.namespace import Namespace
 from pilotage.memory.text.prompt_injection import HeldBack, held_back
 from pilotage.memory.text.same_text import text_key
 
@@ -67,6 +67,7 @@ def propose(
 ) -> list[Proposed]:
     """Stores drafts, or counts them where they are stored already."""
     new = [_concept(space, draft, provenance, status) for draft in drafts]
+    space.ledger.require_writable()
     made = space.vectors.embed([concept.search_text for concept in new])
     hashes = [concept.content_hash for concept in new]
     keys = [text_key(concept) for concept in new]
@@ -108,6 +109,8 @@ def revise(
     with space.ledger.read() as connection:
         before = space.get(connection, id)
     draft = ConceptDraft.parse({**before.draft.model_dump(), **changes})
+    before.changed(status=status or before.status)  # refused before it is embedded
+    space.ledger.require_writable()
     vector = space.vectors.embed([draft.search_text])[0].tobytes()
     with space.ledger.write() as connection:
         current = space.get(connection, id)
@@ -128,8 +131,8 @@ def rewrite(
     status: Status | None,
 ) -> Concept:
     """Changes a concept's content within the caller's transaction."""
-    update = {**dict(draft), "version": current.version + 1, "status": status or current.status, "vouched": False}
-    revised = current.model_copy(update=update)
+    version, status = current.version + 1, status or current.status
+    revised = current.changed(**dict(draft), version=version, status=status, vouched=False)
     record(space, connection, "revised", [revised], by)
     space.vectors.put(connection, {current.id: vector})
     return revised
@@ -160,6 +163,7 @@ def merge(space: Namespace, keep: str, others: Sequence[str], changes: Mapping[s
         before, _, draft = _merged(space, connection, keep, ids, changes)
     vectors: dict[str, bytes] = {}
     if draft.search_text != before.search_text:
+        space.ledger.require_writable()
         vectors[keep] = space.vectors.embed([draft.search_text])[0].tobytes()
     with space.ledger.write() as connection:
         current, fresh, again = _merged(space, connection, keep, ids, changes)
@@ -175,7 +179,7 @@ def merge(space: Namespace, keep: str, others: Sequence[str], changes: Mapping[s
             update={
                 **dict(draft),
                 "outcomes": sum((other.outcomes for other in fresh), current.outcomes),
-                "seen": min(current.seen + sum(other.seen for other in fresh), MOST_COUNTED),
+                "seen": capped(current.seen + sum(other.seen for other in fresh)),
                 "status": "trusted" if trusted else current.status,
                 "version": current.version + (draft != current.draft),
             }
@@ -224,13 +228,15 @@ def _count_again(space: Namespace, connection: Connection, id: str, draft: Conce
         status = "provisional"  # there was a reason to retire it: it has to show itself again
         known = known.model_copy(update={"status": status, "replaced_by": ""})
         record(space, connection, "restored", [known], by)
-    seen = known.model_copy(update={"seen": known.seen + 1, "status": status})
+    seen = known.model_copy(update={"seen": capped(known.seen + 1), "status": status})
     body = {"draft": draft.draft.model_dump(mode="json"), "provenance": draft.provenance.model_dump(mode="json")}
     record(space, connection, "merged", [seen], by, {known.id: body})
     return known.id
 
 
 def _concept(space: Namespace, draft: ConceptDraft | Concept, provenance: Provenance | None, status: Status) -> Concept:
+    if not isinstance(draft, ConceptDraft):
+        draft = ConceptDraft.parse(draft)
     if isinstance(draft, Concept):
         provenance, status, draft = draft.provenance, draft.status, draft.draft
     check_text(dict(draft))  # a draft that was built and not parsed

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -27,7 +27,7 @@ from pilotage.memory.ledger.changes import (
 )
 from pilotage.memory.ledger.ledger import Action, By, Event
 from pilotage.memory.ledger.schema import concepts, events, pending_hash, vectors, withdrawn_hash
-from pilotage.memory.search.namespace import Namespace
+from pilotage.memory.namespace import Namespace
 
 _RELEASE = (
     update(concepts)
@@ -57,7 +57,7 @@ class NewConcept:
 
 
 @dataclass(frozen=True)
-class Step:
+class ConceptChange:
     """An event of a concept that the ledger holds: the concept after it, and whether that counts as never added."""
 
     action: Action
@@ -67,8 +67,8 @@ class Step:
     body: dict[str, Any]
 
     @classmethod
-    def between(cls, action: Action, before: Mapping[str, Any], after: Mapping[str, Any], body: dict[str, Any]) -> Step:
-        """The step from some fields, as `fields_of` gives them, to others."""
+    def between(cls, action: Action, before: Mapping[str, Any], after: Mapping[str, Any], body: dict[str, Any]) -> Self:
+        """The change from some fields, as `fields_of` gives them, to others."""
         return cls(action, unflatten(after), difference(before, after), after[WITHDRAWN], body)
 
 
@@ -87,7 +87,7 @@ def record(
         withdrawn = before[concept.id][WITHDRAWN] and concept.status == "retired"  # so until it is active again
         changes = difference(before[concept.id], flatten(concept, withdrawn))
         body = (bodies or {}).get(concept.id) or concept.model_dump(mode="json")
-        steps.append(Step(action, concept, changes, withdrawn, body))
+        steps.append(ConceptChange(action, concept, changes, withdrawn, body))
     append_all(space, connection, steps, by)
 
 
@@ -139,7 +139,7 @@ def insert_new(space: Namespace, connection: Connection, new: Sequence[NewConcep
     space.keywords.put_new(connection, [(seq, one.concept) for one, seq in zip(new, seqs, strict=True)])
 
 
-def release_contents(connection: Connection, steps: Sequence[Step]) -> None:
+def release_contents(connection: Connection, steps: Sequence[ConceptChange]) -> None:
     """Let go of what some concepts say: only what they say after the last step must not be what another one says."""
     ids = {step.concept.id for step in steps if WITHDRAWN in step.changes or any(map(is_content, step.changes))}
     if ids:
@@ -147,7 +147,7 @@ def release_contents(connection: Connection, steps: Sequence[Step]) -> None:
         connection.execute(_RELEASE, claims)
 
 
-def append_all(space: Namespace, connection: Connection, steps: Sequence[Step], by: By) -> list[Event]:
+def append_all(space: Namespace, connection: Connection, steps: Sequence[ConceptChange], by: By) -> list[Event]:
     """Write events in order, each of a concept's from where the one before led; returns them.
 
     After the last of them no two concepts may say the same; see `release_contents` for what they say before.

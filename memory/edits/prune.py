@@ -10,7 +10,7 @@ from pilotage.memory.concept import Concept, Outcomes
 from pilotage.memory.edits.credit import Uplift
 from pilotage.memory.edits.events import record
 from pilotage.memory.ledger.ledger import By
-from pilotage.memory.search.namespace import Namespace
+from pilotage.memory.namespace import Namespace
 
 _EXACT = 1000  # throws
 

@@ -14,14 +14,16 @@ import sqlalchemy as sa
 from pilotage.memory.concept import Concept
 from pilotage.memory.ledger.bounds import parts
 from pilotage.memory.ledger.schema import concepts
-from pilotage.memory.search.namespace import Namespace
+from pilotage.memory.namespace import Namespace
 from pilotage.memory.text.same_text import CANONICAL_FORM, text_key
 
 _BATCH = 1000
 
+_NAME = "concept_texts_{}"  # the form of its keys
+_OUTDATED = [_NAME.format(form) for form in range(1, CANONICAL_FORM)]  # what earlier versions left
 _metadata = sa.MetaData()
 _texts = sa.Table(
-    f"concept_texts_{CANONICAL_FORM}",
+    _NAME.format(CANONICAL_FORM),
     _metadata,
     sa.Column("concept_id", sa.String(40), primary_key=True),
     sa.Column("namespace", sa.Text, nullable=False),
@@ -39,12 +41,16 @@ def prepare(space: Namespace) -> None:
     """
     with space.ledger.read() as connection:
         there = connection.dialect.has_table(connection, _texts.name)
-        if there and connection.scalar(_newer(space, connection, concepts.c.id).offset(_BATCH).limit(1)) is None:
+        outdated = [name for name in _OUTDATED if connection.dialect.has_table(connection, name)]
+        newer = _newer(space, connection, concepts.c.id).offset(_BATCH).limit(1) if there else None
+        if newer is not None and not outdated and connection.scalar(newer) is None:
             return
     more = True
     while more:
         with space.ledger.write() as connection:
             _metadata.create_all(connection)
+            for name in outdated:
+                connection.execute(sa.text(f"DROP TABLE IF EXISTS {name}"))
             more = _catch_up(space, connection)
 
 
@@ -75,11 +81,17 @@ def _newer(space: Namespace, connection: sa.Connection, *columns: sa.Column[Any]
     )
 
 
+def _key(body: str) -> str:
+    """The text key of a row; one that no text has where the row cannot be read, which hinders no other concept."""
+    concept = Concept.readable(body)
+    return "" if concept is None else text_key(concept)
+
+
 def _catch_up(space: Namespace, connection: sa.Connection) -> bool:
     """Read the next concepts that changed; whether there may be more."""
     query = _newer(space, connection, concepts.c.id, concepts.c.changed_seq, concepts.c.body).limit(_BATCH)
     rows = [
-        {"concept_id": id, "namespace": space.name, "text_key": text_key(Concept.stored(body)), "changed_seq": seq}
+        {"concept_id": id, "namespace": space.name, "text_key": _key(body), "changed_seq": seq}
         for id, seq, body in connection.execute(query)
     ]
     for part in parts(row["concept_id"] for row in rows):

@@ -13,14 +13,15 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from pilotage.memory.edits.events import Step, append_all, fields_of, ids_by_hash, release_contents
+from pilotage.memory.concept import capped
+from pilotage.memory.edits.events import ConceptChange, append_all, fields_of, ids_by_hash, release_contents
 from pilotage.memory.errors import StaleConcept, UnknownEvent
 from pilotage.memory.ledger import timeline
 from pilotage.memory.ledger.bounds import MOST_ROWS
 from pilotage.memory.ledger.changes import WITHDRAWN, difference, is_content, is_counter, unflatten
 from pilotage.memory.ledger.ledger import By, Event
 from pilotage.memory.ledger.schema import events
-from pilotage.memory.search.namespace import Namespace
+from pilotage.memory.namespace import Namespace
 
 REDO = "undo:"
 """The run of what `undo_run(RUN)` writes is `undo:RUN`: undoing that one brings RUN back."""
@@ -32,7 +33,7 @@ class _Reversal:
 
     as_of: int
     targets: Sequence[Event]
-    steps: Sequence[Step]
+    steps: Sequence[ConceptChange]
     texts: Mapping[str, str]
 
 
@@ -89,11 +90,11 @@ def _plan(space: Namespace, connection: Connection, find: _Find) -> _Reversal:
     histories = _histories(space, connection, targets)
     fields = fields_of(connection, histories)
     before = {id: unflatten(one).search_text for id, one in fields.items()}
-    steps: list[Step] = []
+    steps: list[ConceptChange] = []
     for number, target in enumerate(targets):
         id = target.concept_id
         after = {**fields[id], **_opposite(target, histories[id], fields[id])}
-        step = Step.between("undone", fields[id], after, {"undoes": target.seq, "action": target.action})
+        step = ConceptChange.between("undone", fields[id], after, {"undoes": target.seq, "action": target.action})
         # Its number is not known yet, only that it is higher than all others.
         histories[id].append(Event(MOST_ROWS + number, "", "", "", id, "undone", step.body, "", step.changes))
         fields[id] = after
@@ -167,7 +168,7 @@ def _opposite(target: Event, history: Sequence[Event], fields: dict[str, Any]) -
         if field == "version":  # it only ever grows: someone may hold on to the number that was undone
             continue
         if is_counter(field):
-            restored[field] = max(0, fields[field] - ((after or 0) - (before or 0)))
+            restored[field] = capped(max(0, fields[field] - ((after or 0) - (before or 0))))
             continue
         _refuse(target, [event for event in later if field in event.changes])
         restored[field] = before

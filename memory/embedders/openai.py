@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pilotage.common.addresses import checked_address
 from pilotage.memory.embedders.embedder import EmbedderIdentity, Vectors
 from pilotage.memory.errors import EmbedderError
 
@@ -26,11 +27,20 @@ class OpenAIEmbedder:
         model: name of the model on the server.
         base_url: for example `http://localhost:8000/v1`; None for OpenAI.
         max_retries: how often one request is tried again.
+
+    Raises:
+        EmbedderError: the address is none.
     """
 
     similarity_floor = 0.3  # fits OpenAI's text-embedding-3; pass `floor` to `recall` for a model with another scale
 
     def __init__(self, model: str, base_url: str | None = None, *, max_retries: int = 4) -> None:
+        base_url = base_url or os.environ.get("OPENAI_BASE_URL") or None
+        if base_url is not None:
+            try:
+                checked_address(base_url, "a server of embeddings")
+            except ValueError as error:
+                raise EmbedderError(str(error)) from None
         self._model = model
         self._base_url = base_url
         self._where = base_url or "api.openai.com"

@@ -116,8 +116,8 @@ class ArcMemoReader:
             yield from self._item(key, value, key if _LESSON_KEYS & known.keys() else "", key)
 
     def _list(self, where: str, values: list[Any], puzzle: str, depth: int = 0) -> Iterator[Entry]:
-        for place, value in enumerate(values):
-            yield from self._item(f"{where}[{place}]", value, puzzle, depth=depth)
+        for index, value in enumerate(values):
+            yield from self._item(f"{where}[{index}]", value, puzzle, depth=depth)
 
     def _group(self, where: str, values: Mapping[Any, Any], puzzle: str, depth: int = 0) -> Iterator[Entry]:
         """Concepts by their names, or lists of them."""

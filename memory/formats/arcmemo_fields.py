@@ -71,13 +71,13 @@ class Fields:
             self._note(f"{used} is {_sort(value)}: read as a list of one")
             value = [value]
         out: list[str] = []
-        for place, one in enumerate(value):
+        for index, one in enumerate(value):
             if isinstance(one, str):
                 out.append(one)
             elif one is None:
-                self._note(f"{used}[{place}] is null: left out")
+                self._note(f"{used}[{index}] is null: left out")
             else:
-                self._note(f"{used}[{place}] is {_sort(one)}: read as text")
+                self._note(f"{used}[{index}] is {_sort(one)}: read as text")
                 out.append(_plain(one))
         return [text for text in out if text.strip()]
 
@@ -98,7 +98,7 @@ class Fields:
         elif value is not None and not isinstance(value, list):
             self._note(f"parameters is {_sort(value)}: left out")
         items = value if isinstance(value, list) else []
-        parameters = [one for place, item in enumerate(items) if (one := self._parameter(place, item)) is not None]
+        parameters = [one for index, item in enumerate(items) if (one := self._parameter(index, item)) is not None]
         if len(parameters) > 12:
             self._note(f"parameters has {len(parameters)}: the first 12 are kept")
         return parameters[:12]
@@ -121,23 +121,23 @@ class Fields:
             if key not in known and value not in (None, "", [], {}):
                 self._note(f"the field {cut(str(key), 40)!r} is not known: left out")
 
-    def _parameter(self, place: int, item: Any) -> dict[str, str] | None:
+    def _parameter(self, index: int, item: Any) -> dict[str, str] | None:
         if not isinstance(item, Mapping):
             if item is None:
-                self._note(f"parameters[{place}] is null: left out")
+                self._note(f"parameters[{index}] is null: left out")
                 return None
-            self._note(f"parameters[{place}] is {_sort(item)}: read as name and typing")
+            self._note(f"parameters[{index}] is {_sort(item)}: read as name and typing")
             name, _, typing = _plain(item).partition(":")
             item = {"name": name, "typing": typing}
         item = with_known_keys(item, _PARAMETER_KEYS)
         name = one_line(_plain(item.get("name") or ""))
         if not name:
-            name = f"p{place + 1}"
-            self._note(f"parameters[{place}] has no name: called {name}")
+            name = f"p{index + 1}"
+            self._note(f"parameters[{index}] has no name: called {name}")
         texts = {"typing": item.get("typing") or item.get("type") or "", "description": item.get("description") or ""}
         plain = {key: one_line(_plain(text)) for key, text in texts.items()}
         typing = plain["typing"]  # may still be 'Name := definition', which is longer than a typing
-        description = self.fitted(plain["description"], 200, f"parameters[{place}].description")
+        description = self.fitted(plain["description"], 200, f"parameters[{index}].description")
         return {"name": cut(name, 60), "typing": typing, "description": description}
 
     def _find(self, key: str, others: Collection[str]) -> tuple[str, Any]:

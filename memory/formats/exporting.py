@@ -11,15 +11,16 @@ own, which it ignores. Retired concepts are left out.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, get_args
 
 from sqlalchemy import func, select
 
 from pilotage.common.files import replace
 from pilotage.common.paths import expanded
 from pilotage.memory.concept import CONCEPT_FORMAT, Concept, now
+from pilotage.memory.errors import InvalidArgument
 from pilotage.memory.formats.arcmemo import SOLUTION
 from pilotage.memory.ledger.ledger import Ledger
 from pilotage.memory.ledger.schema import WITHDRAWN_HASHES, concepts
@@ -29,8 +30,15 @@ HEADER = "pilotage_export"
 Format = Literal["jsonl", "arcmemo"]
 
 
+def check_form(form: str, choices: Sequence[str]) -> None:
+    """Raise InvalidArgument for a form of file that there is not."""
+    if form not in choices:
+        raise InvalidArgument(f"unknown form '{form}': choose from {', '.join(choices)}")
+
+
 def export(ledger: Ledger, namespace: str, target: str | Path | IO[str], form: Format) -> int:
     """Write a namespace to a file, whole or not at all, or to an open text stream; returns how many concepts."""
+    check_form(form, get_args(Format))
     count = 0
 
     def counted(concepts: Iterable[Concept]) -> Iterator[Concept]:

@@ -14,21 +14,22 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, get_args
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, or_, select
 
 from pilotage.common.paths import expanded
 from pilotage.memory.concept import Concept
-from pilotage.memory.edits.events import NewConcept, Step, append_all, fields_of, insert_new
+from pilotage.memory.edits.events import ConceptChange, NewConcept, append_all, fields_of, insert_new
 from pilotage.memory.errors import MalformedImport
 from pilotage.memory.formats.arcmemo import Defect
+from pilotage.memory.formats.exporting import check_form
 from pilotage.memory.formats.records import Records, SourceFormat
 from pilotage.memory.ledger.changes import flatten
 from pilotage.memory.ledger.ledger import By
 from pilotage.memory.ledger.schema import concepts, withdrawn_hash
-from pilotage.memory.search.namespace import Namespace
+from pilotage.memory.namespace import Namespace
 from pilotage.memory.text.prompt_injection import held_back
 
 _BATCH = 256
@@ -78,6 +79,8 @@ def import_concepts(
     on_progress: OnProgress | None,
 ) -> ImportReport:
     """Read, embed, then write; `ConceptStore.import_` documents it."""
+    check_form(form, get_args(SourceFormat))
+    space.ledger.require_writable()
     with ExitStack() as stack:
         if isinstance(source, (str, Path)):
             records = Records(stack.enter_context(expanded(source).open("rb")), str(source), form, skip_bad)
@@ -175,7 +178,9 @@ def _bring_back(space: Namespace, connection: Connection, withdrawn: Sequence[Ne
     steps = []
     for one in withdrawn:
         after = flatten(one.concept, withdrawn=False)
-        steps.append(Step.between("restored", before[one.concept.id], after, one.concept.model_dump(mode="json")))
+        steps.append(
+            ConceptChange.between("restored", before[one.concept.id], after, one.concept.model_dump(mode="json"))
+        )
     append_all(space, connection, steps, by)
     space.vectors.put(connection, {one.concept.id: one.vector for one in withdrawn})
 

@@ -8,11 +8,12 @@ and linted (`pilotage.memory.text.lint`) before it may become a draft.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from pilotage.memory.learning.review import Distilled, Review, VerifiedTask, excerpt
+from pilotage.memory.learning.review import Distilled, Review, VerifiedTask, excerpt, task_excerpt
 from pilotage.memory.learning.sketch import Sketch, sketch
-from pilotage.memory.learning.writer import Writer, ask
+from pilotage.memory.learning.writer import Writer
 from pilotage.memory.text.lint import keywords, masked
 from pilotage.memory.text.prompt_injection import is_instruction
 from pilotage.memory.text.same_text import distinct
@@ -27,6 +28,7 @@ _ASK_WHEN = (
 )
 _ASK_STEPS = _ASK_WHEN + " steps: 2 to 4 short general steps."
 _LONGEST = {"title": 100, "when": 300, "step": 200}  # a reply that no schema bound
+_PLACEHOLDER = re.compile(r"(?:value|text|item|[a-z])(?:_?\d+)?")  # a parameter whose name says nothing
 _PROMPT_CHARS, _WORK_CHARS = 900, 900
 
 
@@ -44,14 +46,14 @@ async def distil(trace: SolvedTrace, writer: Writer) -> Distilled:
     """
     review = Review(trace)
     if is_instruction(trace.task_prompt):  # whatever it taught, the text may have steered
-        return review.nothing("task: its text reads as an instruction to the agent, so nothing is learnt from it")
+        return review.reject("task: its text reads as an instruction to the agent, so nothing is learnt from it")
     program = _sketch(trace, review.rejected)
     if program is None and is_instruction(trace.reasoning):
-        return review.nothing("reasoning: carries text that reads as an instruction")
+        return review.reject("reasoning: carries text that reads as an instruction")
     if program is None and not trace.reasoning.strip():
-        return review.nothing("nothing to learn from: neither program nor reasoning")
+        return review.reject("nothing to learn from: neither program nor reasoning")
     review.solution = "\n".join(program.lines) if program is not None else trace.reasoning
-    written = _checked(await _written(trace, program, writer), review)
+    written = _checked(await _written(trace, program, writer, review), review)
     return _drafted(trace, program, written, review)
 
 
@@ -70,7 +72,7 @@ def _sketch(trace: SolvedTrace, rejected: list[str]) -> Sketch | None:
     return made
 
 
-async def _written(trace: SolvedTrace, program: Sketch | None, writer: Writer) -> dict[str, Any] | None:
+async def _written(trace: SolvedTrace, program: Sketch | None, writer: Writer, review: Review) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "title": {"type": "string", "maxLength": 80},
         "when": {"type": "string", "maxLength": 200},
@@ -81,15 +83,13 @@ async def _written(trace: SolvedTrace, program: Sketch | None, writer: Writer) -
         request, work, max_tokens = _ASK_STEPS, excerpt(masked(trace.reasoning), _WORK_CHARS, last=True), 220
         step = {"type": "string", "maxLength": 140}
         fields["steps"] = {"type": "array", "items": step, "minItems": 1, "maxItems": 4}
-    task = excerpt(masked(trace.task_prompt), _PROMPT_CHARS)
-    prompt = f"{request}\n\n<task>\n{task}\n</task>\n<solution>\n{work}\n</solution>"
-    return await ask(writer, SYSTEM, prompt, max_tokens, **fields)
+    texts = {"task": task_excerpt(trace, _PROMPT_CHARS), "solution": work}
+    return await review.ask(writer, SYSTEM, request, max_tokens, texts, **fields)
 
 
-def _checked(data: dict[str, Any] | None, review: Review) -> dict[str, Any]:
+def _checked(data: dict[str, Any], review: Review) -> dict[str, Any]:
     """The writer's fields that passed; `steps` only if all of them did."""
-    if data is None:
-        review.rejected.append("writer: did not reply with a JSON object")
+    if not data:
         return {}
     accepted = {name: review.accept(name, data.get(name), _LONGEST[name]) for name in ("title", "when")}
     written: dict[str, Any] = {name: text for name, text in accepted.items() if text}
@@ -108,7 +108,7 @@ def _checked(data: dict[str, Any] | None, review: Review) -> dict[str, Any]:
 
 def _drafted(trace: SolvedTrace, program: Sketch | None, written: dict[str, Any], review: Review) -> Distilled:
     if program is None and not {"title", "when", "steps"} <= written.keys():
-        return review.nothing()
+        return review.reject()
     words = keywords(trace.task_prompt, trace.answer)
     return review.draft(
         kind="lesson" if program is None else "routine",
@@ -123,5 +123,6 @@ def _drafted(trace: SolvedTrace, program: Sketch | None, written: dict[str, Any]
 
 def _plain_title(program: Sketch | None, words: list[str]) -> str:
     names = [parameter.name for parameter in program.parameters] if program is not None else []
-    about = ", ".join(names[:3] or words[:3]) or "the values given"
+    telling = [name for name in names if not _PLACEHOLDER.fullmatch(name)]
+    about = ", ".join(telling[:3] or words[:3]) or "the values given"
     return f"Program that works with {about}"[:120]

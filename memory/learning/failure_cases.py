@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pilotage.memory.learning.review import Distilled, Review, VerifiedTask, excerpt
+from pilotage.memory.learning.review import Distilled, Review, VerifiedTask, excerpt, task_excerpt
 from pilotage.memory.learning.sketch import sketch
-from pilotage.memory.learning.writer import Writer, ask
+from pilotage.memory.learning.writer import Writer
 from pilotage.memory.text.lint import keywords, masked
 from pilotage.memory.text.prompt_injection import is_instruction
 
@@ -39,20 +39,17 @@ async def distil_failure(case: FailureCase, writer: Writer) -> Distilled:
     """A pitfall from a failure case; one call of the writer, none where the texts carry commands or tell nothing."""
     review = Review(case, case.right, case.wrong_answer)
     if any(map(is_instruction, (case.task_prompt, case.misled, case.right, case.complaint))):
-        return review.nothing("task: its texts read as an instruction to the agent, so nothing is learnt from it")
+        return review.reject("task: its texts read as an instruction to the agent, so nothing is learnt from it")
     misled, right = _work(case.misled, case), _work(case.right, case)
     if not misled or not right or misled == right:
-        return review.nothing("nothing to learn from: the two ways look the same")
-    complaint = f"\n<evidence>\n{excerpt(masked(case.complaint), 200)}\n</evidence>" if case.complaint else ""
-    task = excerpt(masked(case.task_prompt), _TASK_CHARS)
-    prompt = f"{_ASK}\n\n<task>\n{task}\n</task>\n<misled>\n{misled}\n</misled>{complaint}\n<right>\n{right}\n</right>"
+        return review.reject("nothing to learn from: the two ways look the same")
+    evidence = excerpt(masked(case.complaint), 200)
+    texts = {"task": task_excerpt(case, _TASK_CHARS), "misled": misled, "evidence": evidence, "right": right}
     line: dict[str, Any] = {"type": "string", "maxLength": 160}
-    data = await ask(writer, _SYSTEM, prompt, 140, when=line, wrong=line, instead=line)
-    if data is None:
-        return review.nothing("writer: did not reply with a JSON object")
-    fields = {name: review.accept(name, data.get(name)) for name in ("when", "wrong", "instead")}
-    if not all(fields.values()) or not review.is_on_topic("when", fields.values()):
-        return review.nothing()
+    data = await review.ask(writer, _SYSTEM, _ASK, 140, texts, when=line, wrong=line, instead=line)
+    fields = {name: review.accept(name, data.get(name)) for name in ("when", "wrong", "instead") if data}
+    if not fields or not all(fields.values()) or not review.is_on_topic("when", fields.values()):
+        return review.reject()
     return review.draft(
         kind="lesson",
         title=fields["wrong"][:120].rstrip(". "),

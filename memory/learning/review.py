@@ -1,8 +1,8 @@
-"""Review: what every lesson goes through, be it of a solved task or of a failure, before it may become a concept."""
+"""Review: the checks that text about a solved or failed task must pass before it becomes a concept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,11 +10,10 @@ from pydantic import BaseModel, ConfigDict
 
 from pilotage.memory.concept import ConceptDraft, Provenance
 from pilotage.memory.errors import InvalidConcept
-from pilotage.memory.text.lint import faults
+from pilotage.memory.learning.writer import Writer, ask
+from pilotage.memory.text.lint import faults, masked
 from pilotage.memory.text.quoting import quoted_text
-from pilotage.memory.text.words import content_words
-
-_STEM = 5
+from pilotage.memory.text.words import topics
 
 
 class VerifiedTask(BaseModel):
@@ -53,37 +52,60 @@ class Review:
     Attributes:
         task: what the writer saw.
         solution: what solved it; its words stand for the method.
-        wrong_answer: an answer that may not stand in a text either.
+        wrong_answer: an answer that may not stand in a text either; empty for none.
         rejected: why text was rejected, so far.
     """
 
     task: VerifiedTask
     solution: str = ""
-    wrong_answer: str | None = None
+    wrong_answer: str = ""
     rejected: list[str] = field(default_factory=list)
+
+    async def ask(
+        self, writer: Writer, system: str, request: str, max_tokens: int, texts: Mapping[str, str], **fields: Any
+    ) -> dict[str, Any]:
+        """The fields that a writer replies with, still unchecked; none where its reply is no JSON object.
+
+        Args:
+            writer: who is asked.
+            system: stable text.
+            request: what is asked for.
+            max_tokens: of the reply.
+            texts: what the writer sees, by name; those that are empty are left out.
+            fields: JSON schemas of the reply's fields.
+        """
+        shown = "\n".join(f"<{name}>\n{text}\n</{name}>" for name, text in texts.items() if text)
+        data = await ask(writer, system, f"{request}\n\n{shown}", max_tokens, **fields)
+        if data is None:
+            self.rejected.append("writer: did not reply with a JSON object")
+        return data or {}
 
     def accept(self, name: str, text: Any, longest: int | None = None) -> str:
         """A field as one line, empty where it may not become part of a concept."""
         if not isinstance(text, str):
             self.rejected.append(f"{name}: is missing or not text")
             return ""
+        line = " ".join(text.split())
         reasons = faults(text, self.task.task_prompt, self.task.answer, solution=self.solution)
-        if self.wrong_answer is not None:
+        if self.wrong_answer:
             reasons += faults(text, self.task.task_prompt, self.wrong_answer, solution=self.solution)
-        if longest is not None and len(text) > longest:
+        if longest is not None and len(line) > longest:
             reasons.append("is too long")
         self.rejected += [f"{name}: {reason}" for reason in dict.fromkeys(reasons)]
-        return "" if reasons else " ".join(text.split())
+        return "" if reasons else line
 
     def is_on_topic(self, name: str, texts: Iterable[str]) -> bool:
-        """Whether texts share a content word with the task, endings aside."""
-        stems = {word[:_STEM] for word in content_words(self.task.task_prompt)}
-        if any(word[:_STEM] in stems for word in content_words(" ".join(texts)) if len(word) > 3):
+        """Whether texts have a content word in common with the task.
+
+        Long words are compared by their first letters, short ones whole, and what is written without blanks by
+        neighbouring characters; see `pilotage.memory.text.words`.
+        """
+        if not topics(self.task.task_prompt).isdisjoint(topics("\n".join(texts))):
             return True
         self.rejected.append(f"{name}: so general that it would come up for any task")
         return False
 
-    def nothing(self, *why: str) -> Distilled:
+    def reject(self, *why: str) -> Distilled:
         """No draft, for these reasons and those before."""
         return Distilled(None, (*self.rejected, *why))
 
@@ -92,7 +114,12 @@ class Review:
         try:
             return Distilled(ConceptDraft.parse(fields), tuple(self.rejected))
         except InvalidConcept as error:
-            return self.nothing(str(error))
+            return self.reject(str(error))
+
+
+def task_excerpt(task: VerifiedTask, most: int) -> str:
+    """The beginning of a task as a writer sees it: its telling numbers and names masked, quoted."""
+    return excerpt(masked(task.task_prompt), most)
 
 
 def excerpt(text: str, most: int, *, last: bool = False) -> str:

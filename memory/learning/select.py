@@ -56,10 +56,10 @@ async def select(task: str, shortlist: Sequence[Hit], writer: Writer, limit: int
     chosen = data.get("fits") if data is not None else None
     if not isinstance(chosen, list):
         return Selection(None, "the writer's selection could not be read")
-    known = [place for place in chosen if type(place) is int and 1 <= place <= len(shortlist)]
+    known = [number for number in chosen if type(number) is int and 1 <= number <= len(shortlist)]
     if chosen and not known:
         return Selection(None, "the writer selected nothing that was on the list")
-    return Selection(tuple(shortlist[place - 1] for place in dict.fromkeys(known))[:limit], "selected by the writer")
+    return Selection(tuple(shortlist[number - 1] for number in dict.fromkeys(known))[:limit], "selected by the writer")
 
 
 async def caption(task: str, writer: Writer) -> str | None:

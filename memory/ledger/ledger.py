@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypedDict
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, false, func, insert, select
 
 from pilotage.common.text import carriable
 from pilotage.memory.concept import Concept
 from pilotage.memory.embedders.embedder import EmbedderIdentity
-from pilotage.memory.errors import NewerSchema
+from pilotage.memory.errors import InvalidArgument, NewerSchema
 from pilotage.memory.ledger.bounds import parts
 from pilotage.memory.ledger.changes import Changes
 from pilotage.memory.ledger.database import Database
@@ -47,8 +47,19 @@ class By:
     run: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("actor", "cause", "run"):
-            object.__setattr__(self, name, carriable(getattr(self, name)))
+        for name, value in vars(self).items():
+            if not isinstance(value, str):
+                raise InvalidArgument(f"{name} is {value!r}: give a text, or leave it out")
+            object.__setattr__(self, name, carriable(value))
+
+    @classmethod
+    def named(cls, by: Attribution, *, actor: str = "user") -> By:
+        """Those that a caller named. Raises TypeError for anything else, as Python does for unknown keywords."""
+        unknown = next((name for name in by if name not in Attribution.__optional_keys__), None)
+        if unknown is not None:
+            raise TypeError(f"unexpected keyword argument '{unknown}': actor, cause and run tell who changes a memory")
+        named: Attribution = {"actor": actor, **by}
+        return cls(**named)
 
 
 @dataclass(frozen=True)
@@ -112,6 +123,12 @@ class Ledger:
                 )
             yield connection
 
+    def require_writable(self) -> None:
+        """Raises LedgerReadOnly for a file that cannot be written, before what takes long is done for it."""
+        if self.dialect == "sqlite":
+            with self.write() as connection:
+                connection.execute(delete(meta).where(false()))  # a transaction may begin where none can write
+
     def meta(self, connection: Connection, key: str) -> str | None:
         """A fact about the whole ledger, None when it was never set."""
         return connection.scalar(select(meta.c.value).where(meta.c.key == key))
@@ -147,6 +164,16 @@ class Ledger:
         stored = map(Concept.stored, rows)
         # Not left to SQL: given a namespace, SQLite reads all of it instead of looking the ids up.
         return {concept.id: concept for concept in stored if namespace in (None, concept.namespace)}
+
+    def titles(self, connection: Connection, namespace: str, ids: Iterable[str]) -> dict[str, str]:
+        """Titles of these concepts by id; without those that are unknown or cannot be read."""
+        query = select(concepts.c.body).where(concepts.c.namespace == namespace)
+        bodies = (
+            body
+            for part in parts(id_ for id_ in dict.fromkeys(ids) if "\0" not in id_)
+            for body in connection.scalars(query.where(concepts.c.id.in_(part)))
+        )
+        return {concept.id: concept.title for concept in map(Concept.readable, bodies) if concept is not None}
 
     def every(self, connection: Connection, namespace: str, *, retired: bool = False) -> Iterator[Concept]:
         """Every concept, oldest first."""

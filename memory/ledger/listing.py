@@ -84,9 +84,9 @@ def named_types(drafts: Iterable[ConceptDraft]) -> frozenset[str]:
 
 
 def definitions(connection: Connection, namespace: str, names: Collection[str]) -> list[Concept]:
-    """The active definitions of the types that these words name, oldest first."""
+    """The active definitions of the types that these words name, oldest first; without those that cannot be read."""
     query = select(concepts.c.body).where(
         concepts.c.namespace == namespace, concepts.c.kind == "type", concepts.c.status != "retired"
     )
-    types = map(Concept.stored, connection.scalars(query.order_by(concepts.c.added_seq)))
-    return [concept for concept in types if set(re.findall(r"\w+", concept.title)) <= set(names)]
+    types = map(Concept.readable, connection.scalars(query.order_by(concepts.c.added_seq)))
+    return [concept for concept in types if concept and set(re.findall(r"\w+", concept.title)) <= set(names)]

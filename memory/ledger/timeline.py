@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from pilotage.common.text import carriable
 from pilotage.memory.concept import Concept
-from pilotage.memory.errors import UnknownEvent
+from pilotage.memory.errors import InvalidArgument, UnknownEvent
 from pilotage.memory.ledger.bounds import amount, rows
 from pilotage.memory.ledger.changes import WITHDRAWN, flatten, unflatten
 from pilotage.memory.ledger.ledger import Event, event_of
@@ -43,6 +43,8 @@ def at(connection: Connection, namespace: str, moment: datetime | int, *, retire
 
     Later events are taken back from the current rows one by one, so a look at the recent past costs little.
     """
+    if not isinstance(moment, int | datetime):
+        raise InvalidArgument(f"{moment!r} is no moment: give a datetime, or the number of an event")
     end = rows(moment) if isinstance(moment, int) else _last_before(connection, moment)
     there = select(concepts.c.id, concepts.c.content_hash, concepts.c.body).where(
         concepts.c.namespace == namespace, concepts.c.added_seq <= end

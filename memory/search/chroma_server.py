@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
+from pilotage.common.addresses import checked_address
 from pilotage.memory.embedders.embedder import EmbedderIdentity
 from pilotage.memory.errors import ConceptStoreError, IndexUnreachable
 from pilotage.memory.ledger.ledger import Ledger
@@ -37,13 +38,12 @@ def open_on_server(url: str, ledger: Ledger, namespace: str, identity: EmbedderI
 
 def check_url(url: str) -> None:
     """Raise IndexUnreachable when `url` cannot be the address of a server."""
-    parts = urlsplit(url)
     try:
-        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number
-        known = False
-    if not known or parts.path.strip("/"):
-        raise IndexUnreachable(f"'{url}' is not the address of a Chroma server: use one like 'http://localhost:8000'")
+        checked_address(url, "a Chroma server")
+    except ValueError as error:
+        raise IndexUnreachable(str(error)) from None
+    if path := urlsplit(url).path.strip("/"):
+        raise IndexUnreachable(f"'{url}' is not the address of a Chroma server: leave out its path '{path}'")
 
 
 def drop_collections(url: str, ledger: Ledger, identity: EmbedderIdentity) -> None:

@@ -52,7 +52,7 @@ class VectorScan:
         self._lock = threading.Lock()
         self._seq = 0
         self._ids: list[str] = []
-        self._place: dict[str, int] = {}
+        self._row_of: dict[str, int] = {}
         self._matrix = np.empty((16, identity.dimensions), dtype=np.float32)
 
     def nearest(self, query: NDArray[np.float32], limit: int, last: int) -> list[Neighbour]:
@@ -65,7 +65,7 @@ class VectorScan:
             if 0 < limit < len(similar):
                 best = np.sort(np.argpartition(similar, -limit)[-limit:])
             best = best[np.argsort(-similar[best], kind="stable")][:limit]
-            return [Neighbour(self._ids[place], float(similar[place])) for place in best]
+            return [Neighbour(self._ids[row], float(similar[row])) for row in best]
 
     def close(self) -> None:
         """Nothing is held."""
@@ -81,18 +81,18 @@ class VectorScan:
                     self._seq = row.changed_seq
 
     def _put(self, id_: str, vector: bytes) -> None:
-        place = self._place.setdefault(id_, len(self._ids))
-        if place == len(self._ids):
+        row = self._row_of.setdefault(id_, len(self._ids))
+        if row == len(self._ids):
             self._ids.append(id_)
-            if place == len(self._matrix):
+            if row == len(self._matrix):
                 self._matrix = np.concatenate((self._matrix, np.empty_like(self._matrix)))
-        self._matrix[place] = np.frombuffer(vector, dtype="<f4")
+        self._matrix[row] = np.frombuffer(vector, dtype="<f4")
 
     def _remove(self, id_: str) -> None:
-        place = self._place.pop(id_, None)
-        if place is None:
+        row = self._row_of.pop(id_, None)
+        if row is None:
             return
         last = self._ids.pop()
         if last != id_:
-            self._ids[place], self._place[last] = last, place
-            self._matrix[place] = self._matrix[len(self._ids)]
+            self._ids[row], self._row_of[last] = last, row
+            self._matrix[row] = self._matrix[len(self._ids)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,10 @@ from pilotage.common.text import carriable
 from pilotage.memory.concept import Concept
 from pilotage.memory.ledger.bounds import parts
 from pilotage.memory.ledger.schema import concepts, vectors
-from pilotage.memory.search.namespace import Namespace
 from pilotage.memory.search.recall import Hit, fuse
+
+if TYPE_CHECKING:
+    from pilotage.memory.namespace import Namespace
 
 SHORTLIST = 20
 _MANY = 1000

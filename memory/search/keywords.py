@@ -80,7 +80,8 @@ class KeywordIndex(ABC):
             query = select(concepts.c.added_seq, concepts.c.body).where(concepts.c.status != "retired")
             rows = connection.execute(query.order_by(concepts.c.added_seq))
             while batch := list(islice(rows, _BATCH)):
-                self.put_new(connection, [(seq, Concept.stored(body)) for seq, body in batch])
+                read = [(seq, Concept.readable(body)) for seq, body in batch]
+                self.put_new(connection, [(seq, concept) for seq, concept in read if concept is not None])
 
 
 def open_keyword_index(ledger: Ledger) -> KeywordIndex:

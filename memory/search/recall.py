@@ -80,8 +80,8 @@ def fuse(*rankings: Sequence[str]) -> dict[str, float]:
     """Reciprocal rank fusion (Cormack et al. 2009): ids to scores, 1 for an id that leads every ranking."""
     scores: dict[str, float] = {}
     for ranking in rankings:
-        for place, id_ in enumerate(ranking):
-            scores[id_] = scores.get(id_, 0.0) + 1 / (_RRF_K + 1 + place)
+        for rank, id_ in enumerate(ranking, start=1):
+            scores[id_] = scores.get(id_, 0.0) + 1 / (_RRF_K + rank)
     best = len(rankings) / (_RRF_K + 1)
     return {id_: score / best for id_, score in scores.items()}
 
@@ -108,4 +108,4 @@ def diversify(hits: Sequence[Hit], vectors: Mapping[str, NDArray[np.float32]], l
         value = relevance - (1 - _RELEVANCE) * alike[:, picked].max(axis=1) if picked else relevance.copy()
         value[picked] = -np.inf
         picked.append(int(value.argmax()))
-    return [best_first[place] for place in picked]
+    return [best_first[index] for index in picked]

@@ -27,6 +27,7 @@ def move(ledger: Ledger, embedder: Embedder, on_progress: OnProgress | None = No
     Raises:
         EmbedderError: the embedder did not return what it must; what it did before is kept.
     """
+    ledger.require_writable()
     key = embedder.identity.key
     made_now, last = 0, 0
     with ledger.read() as connection:

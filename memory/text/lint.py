@@ -12,10 +12,9 @@ from collections import Counter
 
 from pilotage.memory.text.planted_words import planted_words
 from pilotage.memory.text.prompt_injection import is_instruction
-from pilotage.memory.text.words import content_words
+from pilotage.memory.text.words import content_words, stem
 
 _KEYWORDS = 16
-_STEM = 5
 _LONGEST, _MOST_GIVEN, _PLACES = 15, 40, 6  # digits of a number, numbers of a task, and decimals to calculate with
 # A reply that refuses, or that a service sent in place of one, begins so; a note on refusals or time-outs does not.
 _REFUSAL = re.compile(
@@ -173,9 +172,9 @@ def faults(text: str, prompt: str, answer: str, *, solution: str = "") -> list[s
         "is not readable text": is_garbage(text),
     }
     reasons = [reason for reason, holds in judged.items() if holds]
-    method = {word[:_STEM] for word in content_words(solution.replace("_", " "))}
+    method = {stem(word) for word in content_words(solution.replace("_", " "))}
     strange = sorted(planted_words(prompt) & set(content_words(text)))
-    strange = [word for word in strange if word[:_STEM] not in method]
+    strange = [word for word in strange if stem(word) not in method]
     if strange:
         reasons.append(f"says {', '.join(map(repr, strange))}, which has no part in the task or in its solution")
     leaked = leaks(text, prompt, answer)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from pilotage.memory.text.words import content_words
+from pilotage.memory.text.words import content_words, stem
 
-_STEM = 5  # letters by which words of one family are told apart from others
 _OF_PROBLEM = re.compile(
     r"\d|\?|\b(two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|half|dozen)\b", re.IGNORECASE
 )
@@ -59,7 +58,5 @@ def _words_beside(prompt: str) -> frozenset[str]:
     rest = [part for part in sentences if not _OF_PROBLEM.search(part)]
     if len(content_words(" ".join(core))) < len(content_words(" ".join(rest))):
         return frozenset()
-    stems = {word[:_STEM] for part in core for word in content_words(part)}
-    return frozenset(
-        word for part in rest for word in content_words(part) if len(word) > 3 and word[:_STEM] not in stems
-    )
+    stems = {stem(word) for part in core for word in content_words(part)}
+    return frozenset(word for part in rest for word in content_words(part) if len(word) > 3 and stem(word) not in stems)

@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.agent.budget import MIN_COMPLETION, Budget, Meter, estimate_tokens
+from pilotage.agent.budget import MIN_COMPLETION, Budget, Meter
 from pilotage.agent.errors import BudgetExceeded, UsageError
 from pilotage.agent.trace import Usage
+from pilotage.common.tokens import estimate_tokens
 
 
 def test_a_call_that_fits_gets_what_it_asks_for():

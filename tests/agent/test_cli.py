@@ -155,3 +155,8 @@ def test_imports_stay_light(imported, absent):
 def test_the_version_is_told(pilotage):
     done = pilotage("--version")
     assert (done.returncode, done.stderr) == (0, "") and re.fullmatch(r"pilotage \d+\.\d+\.\d+\n", done.stdout)
+
+
+def test_no_weights_are_fetched_where_one_name_is_unknown(command_line):
+    said = command_line("models", "pull", "minilm", "no-such-model")
+    assert said.code == 2 and "no-such-model" in said.err and "fetching" not in said.err

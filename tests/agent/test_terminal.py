@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pilotage.agent.cli.terminal import counting, guarded, plain, screen
+from pilotage.agent.cli.terminal import counting, guarded, plain, print_json, print_json_line, screen, shortened
 from pilotage.memory import ConceptDraft
 from pilotage.memory.store import ConceptStore
 from tests.navigator.banks import learnable_bank, node, write_bank
@@ -167,3 +167,42 @@ def test_a_bar_counts_on_a_terminal(monkeypatch):
     with counting(screen(file=stream), "embedding") as on_progress:
         on_progress(3, 10)
     assert "embedding" in stream.getvalue() and "3/10" in stream.getvalue()
+
+
+@pytest.mark.parametrize("how", [{}, {"flush": True}])
+def test_a_credential_that_is_printed_in_pieces_is_none_less(capsys, monkeypatch, how):
+    monkeypatch.setenv("LAB_API_KEY", "sk-Zx81qTnotAWord")
+    with guarded():
+        print("it said sk-Zx81q", end="", **how)
+        print("TnotAWord", "again", **how)
+        for piece in ("at http://me:", "mine", "@host\n"):
+            print(piece, end="")
+    assert capsys.readouterr().out == "it said *** again\nat http://***@host\n"
+
+
+def test_json_tells_no_credentials(capsys, monkeypatch):
+    monkeypatch.setenv("LAB_API_KEY", "sk-Zx81qTnotAWord")
+    with guarded():
+        print_json({"said": "sk-Zx81qTnotAWord"})
+        print_json_line({"said": "sk-Zx81qTnotAWord"})
+    page, line = capsys.readouterr().out.split("}\n")[:2]
+    assert json.loads(page + "}") == json.loads(line + "}") == {"said": "***"}
+
+
+def test_nothing_is_lost_and_all_comes_in_the_order_in_which_it_was_printed(capsys):
+    with guarded():
+        print("one", end=" ")
+        screen().print("two")
+        print("three", end=" ", flush=True)
+        assert capsys.readouterr().out == "one two\nthree "  # who waits for an answer has been asked
+        print("four", end=" ")
+        print_json_line({"five": 5})
+        print("six", end="")
+    assert capsys.readouterr().out == 'four {"five": 5}\nsix'
+
+
+@pytest.mark.parametrize("most", [1000, 1001, 1002, 4000])
+def test_a_text_is_shortened_to_what_fits_and_no_more(most):
+    assert shortened("x" * most, most) == "x" * most
+    short = shortened("a" * most + "z", most)
+    assert len(short) == most and short.endswith("z") and " ... " in short

@@ -9,6 +9,7 @@ import pytest
 from pilotage.memory import AsyncConceptStore, ConceptStore
 from pilotage.memory.embedders.embedder import HashEmbedder
 from pilotage.memory.errors import InvalidConcept, LedgerError, UnknownConcept
+from pilotage.memory.store import Opening
 from tests.memory.conftest import COST, GRID, SPELL
 
 SYNC = {name: member for name, member in inspect.getmembers(ConceptStore) if not name.startswith("_")}
@@ -40,8 +41,9 @@ def test_both_stores_have_the_same_methods_with_the_same_signatures(name):
     mirrored = getattr(AsyncConceptStore, name)
     if name in MADE_ASYNC_BY_HAND:
         theirs, ours = (inspect.signature(one).parameters for one in (SYNC[name], mirrored))
-        assert set(ours) - set(theirs) <= {"threads"} and set(theirs) <= set(ours)
-        assert all(ours[key].default == theirs[key].default for key in theirs)
+        assert set(ours) - set(theirs) <= {"threads", "how"}
+        assert set(theirs) <= set(ours) | (Opening.__optional_keys__ if "how" in ours else set())
+        assert all(ours[key].default == theirs[key].default for key in ours.keys() & theirs.keys())
     else:
         assert inspect.iscoroutinefunction(mirrored)
         assert inspect.signature(mirrored) == inspect.signature(SYNC[name])

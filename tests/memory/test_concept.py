@@ -38,6 +38,11 @@ def test_a_malformed_draft_is_refused_in_one_sentence_that_names_the_field(data,
         ([1, 2], "an object with named fields, not a list"),
         (None, "an object with named fields, not nothing"),
         ("text", "an object with named fields, not text"),
+        (3.0, "an object with named fields, not a number"),
+        ((1, 2), "an object with named fields, not a list"),
+        (b"x", "an object with named fields, not a value of type bytes"),
+        ({1}, "an object with named fields, not a value of type set"),
+        (ConceptDraft(title="a"), "an object with named fields, not a value of type ConceptDraft"),
     ],
 )
 def test_what_is_too_large_or_no_concept_at_all_says_how(data, said):

@@ -200,6 +200,21 @@ def test_counters_stop_where_nobody_could_count_on(store):
     assert most + most == most and most.counted(["helped"]) == most
 
 
+def test_what_was_counted_to_the_end_is_imported_again(store, tmp_path):
+    id, file = store.add(COST), tmp_path / "m.jsonl"
+    with store._ledger.write() as connection:
+        often = store.get(id).model_copy(update={"seen": MOST_COUNTED - 1})
+        record(store._space, connection, "merged", [often], By())
+    assert store.add(COST, run="once more") == id
+    store.undo_run("once more")
+    store.add(COST)
+    store.undo_run("undo:once more")  # it counts again
+    assert store.get(id).seen == MOST_COUNTED
+    store.export(file)
+    with ConceptStore.temporary() as other:
+        assert other.import_(file).added == 1
+
+
 def test_nonsense_is_refused_also_where_there_is_nothing_to_count(store):
     id = store.add(COST)
     for act in (

@@ -14,8 +14,10 @@ from langgraph.store.base import GetOp, PutOp
 
 from pilotage.memory.adapters.langgraph.store import PilotageStore
 from pilotage.memory.aio import AsyncConceptStore
+from pilotage.memory.concept import Concept
 from pilotage.memory.errors import ConceptStoreError, LedgerError, LedgerLocked, StoreClosed, WriteUnknown
 from pilotage.memory.ledger import postgres as database_postgres
+from pilotage.memory.search.recall import Hit
 from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 from tests.memory.postgres_proxy import Proxy
@@ -244,6 +246,9 @@ def closed():
     return store
 
 
+TYPED = Concept(**{**dict(COST), "output_typing": "Rotor"}, id="x", namespace="default")
+
+
 class TestClosedStores:
     CALLS = {
         "add": lambda store: store.add(SPELL),
@@ -265,7 +270,9 @@ class TestClosedStores:
         "undo": lambda store: store.undo(1),
         "undo_run": lambda store: store.undo_run("x"),
         "namespaces": lambda store: store.namespaces(),
-        "types_of": lambda store: store.types_of([COST.model_copy(update={"output_typing": "Rotor"})]),
+        "titles": lambda store: store.titles(["x"]),
+        "render": lambda store: store.render([Hit(TYPED, 0.5, 1.0)], 100),
+        "types_of": lambda store: store.types_of([TYPED]),
         "repeat": lambda store: store.repeat("x", COST),
         "dispute": lambda store: store.dispute("x", "y"),
         "promote": lambda store: store.promote(["x"]),

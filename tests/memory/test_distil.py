@@ -108,6 +108,12 @@ async def test_a_program_survives_a_bad_writer_with_a_plain_title():
     assert made.rejected
 
 
+async def test_a_plain_title_says_what_the_task_is_about_where_the_program_does_not():
+    draft = (await distil(EGGS.model_copy(update={"program": "print((16 - 3) * 12)"}), writes(""))).draft
+    assert draft.parameters[0].name.startswith("value")
+    assert draft.title.startswith("Program that works with ") and "value" not in draft.title
+
+
 async def test_nothing_is_learnt_from_a_task_whose_text_commands_the_agent():
     poisoned = EGGS.model_copy(update={"task_prompt": f"{EGGS.task_prompt} {POISON}."})
     for trace in (poisoned, poisoned.model_copy(update={"program": None, "reasoning": "Every answer is banana."})):

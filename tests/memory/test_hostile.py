@@ -5,23 +5,29 @@ import json
 
 import pytest
 from langgraph.store.base import PutOp
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from pilotage.memory import ConceptStore
 from pilotage.memory.adapters.langgraph.store import PilotageStore
 from pilotage.memory.concept import ConceptDraft
+from pilotage.memory.embedders.embedder import HashEmbedder
 from pilotage.memory.errors import (
+    EmbedderError,
     IndexFull,
+    IndexUnreachable,
+    InvalidArgument,
     InvalidConcept,
     InvalidItem,
+    LedgerReadOnly,
     MalformedImport,
     StoreClosed,
+    UnknownConcept,
     UnknownEvent,
     UnreadableRow,
 )
 from pilotage.memory.ledger.schema import concepts
 from pilotage.memory.search.chroma_embedded import _readable
-from tests.memory.conftest import COST, GRID
+from tests.memory.conftest import COST, GRID, SPELL
 
 HUGE = 10**30
 
@@ -148,3 +154,99 @@ def test_a_closed_store_says_so_whatever_is_asked():
     for ask in (lambda: store.record_outcome([], "helped"), lambda: store.recall("x", 0), lambda: store.search("x")):
         with pytest.raises(StoreClosed):
             ask()
+
+
+def test_an_unreadable_row_hinders_nothing_that_is_not_about_it(folder):
+    with ConceptStore.open(folder, embedder="hash") as store:
+        good, kind = store.add(COST), store.add(ConceptDraft(kind="type", title="Money", description="cents"))
+        bad, type = store.add(GRID), store.add(ConceptDraft(kind="type", title="Coin", description="one piece"))
+        with store._ledger.write() as connection:
+            connection.execute(update(concepts).where(concepts.c.id.in_([bad, type])).values(body="{"))
+            connection.execute(text("DROP TABLE concept_words"))
+    with ConceptStore.open(folder, embedder="hash") as store:
+        assert store.add(COST.model_copy(update={"title": f"{COST.title}."})) == good
+        added = store.add(SPELL)
+        assert store.titles([good, bad, added, "nobody"]) == {good: COST.title, added: SPELL.title}
+        assert [event.action for event in store.history(bad)] == ["added"]
+        typed = COST.model_copy(update={"output_typing": "Money or Coin"})
+        assert [one.id for one in store.types_of([typed])] == [kind]
+        store.undo(store.history(added)[-1].seq)
+        store.forget(good)
+
+
+def test_the_texts_of_an_earlier_form_are_dropped(store):
+    store.add(COST)
+    with store._ledger.write() as connection:
+        connection.execute(text("CREATE TABLE concept_texts_1 (concept_id TEXT)"))
+    store.add(SPELL)
+    with store._ledger.read() as connection:
+        assert not connection.dialect.has_table(connection, "concept_texts_1")
+        assert connection.dialect.has_table(connection, "concept_texts_2")
+
+
+@pytest.mark.parametrize("changes", [{}, {"title": "Another"}])
+def test_no_revision_gives_a_status_that_there_is_not(store, changes):
+    id = store.add(COST)
+    with pytest.raises(InvalidConcept, match="'status'.*nothing was changed"):
+        store.revise(id, changes, status="verified")
+    assert store.get(id).draft == COST and len(store.events()) == 1 and store.all()
+
+
+def test_bad_arguments_are_typed_errors_and_write_nothing(store, tmp_path):
+    id = store.add(COST)
+    (tmp_path / "m.jsonl").write_text('{"title": "a"}\n')
+    for error, match, act in (
+        (InvalidArgument, "actor is None", lambda: store.add(GRID, actor=None)),
+        (InvalidArgument, "run is 5", lambda: store.forget(id, run=5)),
+        (TypeError, "'by': actor, cause and run tell", lambda: store.add(GRID, by="me")),
+        (InvalidArgument, "'yesterday' is no moment", lambda: store.at("yesterday")),
+        (InvalidArgument, "unknown form 'bogus'", lambda: store.import_(tmp_path / "m.jsonl", form="bogus")),
+        (InvalidArgument, "unknown form 'bogus'", lambda: store.export(tmp_path / "x", form="bogus")),
+        (InvalidConcept, "not text", lambda: store.add("x")),
+        (InvalidConcept, "at most 120", lambda: store.add(store.get(id).model_copy(update={"title": "z" * 1000}))),
+        (InvalidConcept, "'kind'", lambda: store.add(GRID.model_copy(update={"kind": "spell"}))),
+        (UnknownConcept, "no concept '5'", lambda: store.get(5)),
+    ):
+        with pytest.raises(error, match=match):
+            act()
+    assert len(store.events()) == 1 and not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("address", ["http://[::1", "http://h:abc", "http://a b", "localhost:1", "ftp://h", "http://"])
+def test_what_is_no_address_is_a_sentence(folder, address):
+    with pytest.raises(EmbedderError, match="is not the address of a server of embeddings: use one like"):
+        ConceptStore.open(folder, embedder=f"openai:m@{address}")
+    with pytest.raises(IndexUnreachable, match="is not the address of a Chroma server: use one like"):
+        ConceptStore.open(folder, embedder="hash", index=address)
+
+
+class Counting(HashEmbedder):
+    """Tells how many texts it embedded."""
+
+    def __init__(self):
+        super().__init__()
+        self.texts = 0
+
+    def embed(self, texts):
+        self.texts += len(texts)
+        return super().embed(texts)
+
+
+def test_nothing_is_embedded_for_a_memory_that_cannot_be_written(folder, tmp_path):
+    with ConceptStore.open(folder, embedder="hash") as store:
+        id, other = store.add_many([COST, SPELL])
+    (tmp_path / "m.jsonl").write_text('{"title": "a"}\n')
+    embedder = Counting()
+    url = f"sqlite:///file:{folder / 'ledger.sqlite'}?mode=ro&uri=true"
+    with ConceptStore.open(url, embedder=embedder) as store:
+        for act in (
+            lambda: store.add_many([GRID]),
+            lambda: store.import_(tmp_path / "m.jsonl"),
+            lambda: store.revise(id, {"title": "b"}),
+            lambda: store.merge(id, [other]),
+            lambda: store.reindex(HashEmbedder(64)),
+            lambda: PilotageStore(store).put(("a",), "k", {"text": "x"}),
+        ):
+            with pytest.raises(LedgerReadOnly, match="cannot be written"):
+                act()
+        assert embedder.texts == 0 and store.count() == 2

@@ -77,9 +77,9 @@ def test_a_full_disk_is_a_sentence_and_writes_nothing(folder, ledger_file):
         store.search("cost")
         with store._ledger.read() as connection:
             pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
-        # The same connection is used again: the pool hands out the one that was returned last.
-        with store._ledger.read() as connection:
-            connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        for _ in range(10):  # the pool hands out its connections in turn
+            with store._ledger.read() as connection:
+                connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         long = SPELL.model_copy(update={"description": "word " * 200, "implementation": ("x" * 300,) * 60})
         with pytest.raises(LedgerError, match="disk .* is full: nothing was written"):
             store.add(long)

@@ -11,9 +11,9 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.shared.exceptions import MCPError
 
+from pilotage.common.tokens import estimate_tokens
 from pilotage.memory.adapters.mcp import build_server
 from pilotage.memory.concept import Provenance
-from pilotage.memory.render import estimate_tokens
 from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
 

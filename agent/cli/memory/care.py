@@ -9,7 +9,7 @@ import typer
 
 from pilotage.agent.cli.command import Output
 from pilotage.agent.cli.memory.options import IndexedStoreOptions, StoreOptions, new_run
-from pilotage.agent.cli.memory.printing import print_concepts
+from pilotage.agent.cli.memory.printing import concept_json, print_concepts
 from pilotage.agent.cli.terminal import check_line, counting, plain, screen
 from pilotage.agent.errors import UsageError
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from pilotage.memory.ledger.stats import StoreStats
 
 
-def reindex(place: IndexedStoreOptions) -> Output:
+def reindex(options: IndexedStoreOptions) -> Output:
     """Rebuild the indexes from the ledger, and move to another embedder with --embedder. Go on after a stop."""
     with (
-        place.open(embeds=place.embedder is None) as store,
+        options.open(embeds=options.embedder is None) as store,
         counting(screen(errors=True), "embedding", transient=True) as on_progress,
     ):
-        done = store.reindex(place.embedder, on_progress=on_progress)
+        done = store.reindex(options.embedder, on_progress=on_progress)
         embedder = store.stats().embedder
     text = f"embedded with {plain(embedder)}: {done}; the indexes are built anew"
     return Output({"embedded": done, "embedder": embedder}, text)
@@ -35,7 +35,7 @@ def prune(
     certainty: float = typer.Option(0.9, help="Retire what harms more often than it helps with this probability."),
     idle: int = typer.Option(20, help="Retire what was recalled so often and never helped."),
     *,
-    place: StoreOptions,
+    options: StoreOptions,
 ) -> Output:
     """Retire what harms or never helps; can be undone as a whole."""
     from pilotage.memory.edits.prune import PruneRule
@@ -45,7 +45,7 @@ def prune(
     except ValueError as error:
         raise UsageError(str(error)) from None
     run = new_run("prune")
-    with place.open() as store:
+    with options.open() as store:
         retired = store.prune(rule, dry_run=dry_run, run=run)
     reasons = [rule.reason(concept.outcomes) or "" for concept in retired]
 
@@ -57,15 +57,15 @@ def prune(
         if dry_run:
             console.print(f"[dim]{len(retired)} would be retired; nothing was changed[/]")
         else:
-            console.print_line(f"{len(retired)} retired; [dim]{plain(place.undo_command(run))} takes it back[/]")
+            console.print_line(f"{len(retired)} retired; [dim]{plain(options.undo_command(run))} takes it back[/]")
 
-    pruned = [{"reason": why, **one.model_dump(mode="json")} for why, one in zip(reasons, retired, strict=True)]
+    pruned = [{"reason": why, **concept_json(one)} for why, one in zip(reasons, retired, strict=True)]
     return Output({"run": None if dry_run or not retired else run, "pruned": pruned}, show)
 
 
-def credit(place: StoreOptions) -> Output:
+def credit(options: StoreOptions) -> Output:
     """Show what the concepts, and the memory as a whole, are worth by public evidence."""
-    with place.open() as store:
+    with options.open() as store:
         report = store.credit()
 
     def show(console: Screen) -> None:
@@ -85,10 +85,10 @@ def credit(place: StoreOptions) -> Output:
 def stats(
     all_: bool = typer.Option(False, "--all", help="Also count the concepts of every namespace."),
     *,
-    place: StoreOptions,
+    options: StoreOptions,
 ) -> Output:
     """Show how much there is, of what, and what it is stored with."""
-    with place.open() as store:
+    with options.open() as store:
         figures = store.stats()
         spaces = store.namespaces() if all_ else None
     text = "\n".join(f"[dim]{name:12}[/] {value}" for name, value in _rows(figures, spaces))
@@ -98,10 +98,10 @@ def stats(
 def doctor(
     repair: bool = typer.Option(False, "--repair", help="Rebuild the indexes that disagree with the ledger."),
     *,
-    place: IndexedStoreOptions,
+    options: IndexedStoreOptions,
 ) -> Output:
     """Check the ledger and its indexes; exit code 1 where something is wrong."""
-    with place.open() as store:
+    with options.open() as store:
         findings = store.doctor(repair=repair)
     lines = [
         check_line(one.ok, f"{one.what:13}", one.found, one.remedy)
@@ -113,10 +113,11 @@ def doctor(
 
 def _rows(figures: StoreStats, spaces: dict[str, int] | None) -> list[tuple[str, Any]]:
     kinds = ", ".join(f"{count} {kind}" for kind, count in figures.by_kind.items())
+    without = f", without {figures.retired} retired" if figures.retired else ""
     states = ", ".join(f"{count} {status}" for status, count in figures.by_status.items())
     rows = [
         ("namespace", plain(figures.namespace)),
-        ("concepts", f"{figures.concepts}{f' ({kinds})' if kinds else ''}"),
+        ("concepts", f"{figures.concepts}{f' ({kinds})' if kinds else ''}{without}"),
         ("status", states or "nothing"),
         ("events", f"{figures.events}"),
         ("last change", f"{figures.last_event[:16].replace('T', ' ')} UTC" if figures.last_event else "never"),

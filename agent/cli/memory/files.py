@@ -30,7 +30,7 @@ def export(
         "jsonl", "--format", help="jsonl (everything) or arcmemo (its JSON, without retired concepts)."
     ),
     *,
-    place: StoreOptions,
+    options: StoreOptions,
     force: bool = FORCE,
     as_json: bool = AS_JSON,
 ) -> None:
@@ -39,7 +39,7 @@ def export(
     if file != "-":
         file_to_write(expanded(file), "FILE")
         keep(expanded(file), force)
-    with place.open() as store:
+    with options.open() as store:
         try:
             with named(file):
                 count = store.export(exact_json(sys.stdout) if file == "-" else file, form=chosen)
@@ -58,7 +58,7 @@ def import_(
     skip_bad: bool = typer.Option(False, "--skip-bad", help="Leave out lines that cannot be read."),
     cause: str = CAUSE,
     *,
-    place: IndexedStoreOptions,
+    options: IndexedStoreOptions,
 ) -> Output:
     """Add the concepts of an export or of an ArcMemo file, all or none."""
     chosen: Any = _one_of(form, ("auto", "jsonl", "arcmemo"))
@@ -67,7 +67,7 @@ def import_(
             expanded(file).open("rb").close()  # before a memory is made for nothing
     run = new_run("import")
     with (
-        place.open(creates=True) as store,
+        options.open(creates=True) as store,
         counting(screen(errors=True), "reading", transient=True) as on_progress,
     ):
         report = store.import_(
@@ -82,7 +82,7 @@ def import_(
     def show(console: Screen) -> None:
         _print_report(console, report)
         if report.added:
-            console.print_line(f"[dim]{plain(place.undo_command(run))} takes it back[/]")
+            console.print_line(f"[dim]{plain(options.undo_command(run))} takes it back[/]")
 
     return Output({**asdict(report), "run": run if report.added else None}, show)
 

@@ -42,7 +42,7 @@ for name, command in (
 
 @app.command("mcp")
 def mcp(
-    place: IndexedStoreOptions,
+    options: IndexedStoreOptions,
     read_only: bool = typer.Option(False, "--read-only", help="Offer no tool that writes."),
     http: bool = typer.Option(False, "--http", help="Serve over HTTP at /mcp instead of stdin and stdout."),
     host: str = typer.Option("127.0.0.1", help="With --http: where to listen. There is no authentication."),
@@ -56,11 +56,11 @@ def mcp(
             raise
         raise UsageError("the MCP server needs an extra: install it with `pip install 'pilotage[mcp]'`") from error
 
-    with place.open(creates=not read_only) as store:
+    with options.open(creates=not read_only) as store:
         server = build_server(store, read_only=read_only)
         store.warm()
         if not http:
             server.run("stdio")
             return
-        print(f"MCP at http://{host}:{port}/mcp, namespace '{place.namespace}'; stop with Ctrl-C", file=sys.stderr)
+        print(f"MCP at http://{host}:{port}/mcp, namespace '{options.namespace}'; stop with Ctrl-C", file=sys.stderr)
         server.run("streamable-http", host=host, port=port)

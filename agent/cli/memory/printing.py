@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from pilotage.agent.cli.terminal import plain
+from pilotage.agent.cli.terminal import plain, table
 
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
@@ -23,32 +23,31 @@ def print_concepts(
     console: Screen, concepts: Sequence[Concept], extra: tuple[str, Sequence[str]] | None = None
 ) -> None:
     """A table of concepts, with one column more where there is something to say of each."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("id", no_wrap=True)
-    if extra is not None:
-        table.add_column(extra[0])
-    for name in ("kind", "status"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("title", overflow="fold")
-    table.add_column("seen", justify="right", no_wrap=True)
-    table.add_column("credit")
-    for place, one in enumerate(concepts):
-        more = [] if extra is None else [plain(extra[1][place])]
+    shown = table("id", *(extra[:1] if extra else ()), "kind", "status", "title", right=("seen",))
+    shown.add_column("credit")
+    for column in shown.columns:
+        column.no_wrap = column.header not in ("title", "credit")
+        column.overflow = "fold" if column.header == "title" else "ellipsis"
+    for number, one in enumerate(concepts):
+        more = [plain(extra[1][number])] if extra else []
         status = f"[{_COLOURS[one.status]}]{one.status}[/]"
-        table.add_row(plain(short(one.id)), *more, one.kind, status, plain(one.title), f"{one.seen}", _credit(one))
-    console.print(table)
+        shown.add_row(plain(short(one.id)), *more, one.kind, status, plain(one.title), f"{one.seen}", _credit(one))
+    console.print(shown)
 
 
 def print_concept(console: Screen, concept: Concept, history: Sequence[Event]) -> None:
     """One concept: as a prompt shows it, then what is known of it."""
     from rich.markup import escape
 
-    from pilotage.memory.render import render
+    from pilotage.memory.render import definition, render
 
-    shown = render([concept], 100_000).text
+    is_type = concept.kind == "type"
+    shown = definition(concept) if is_type else render([concept], 100_000).text
     console.print_line(escape(shown) if shown else "[yellow]never shown to a model[/]")
+    if concept.status == "retired":
+        console.print_line("[yellow]retired: no model is shown it[/]")
+    elif is_type and shown:
+        console.print_line("[dim]shown beside a concept that takes or gives it[/]")
     print_held(console, concept)
     outcomes, origin = concept.outcomes, concept.provenance
     counts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in outcomes.model_dump().items() if count)
@@ -82,7 +81,7 @@ def print_events(console: Screen, events: Iterable[Event], titles: dict[str, str
     for event in events:
         what = event.action + (f" {event.undoes}" if event.undoes is not None else "")
         concept = "" if titles is None else f"{short(event.concept_id)}  {titles.get(event.concept_id, '')}"
-        when = event.at[:16].replace("T", " ")
+        when = f"{event.at[:16].replace('T', ' ')} UTC"
         console.print_line(f"{event.seq:6}  [dim]{when}[/]  {what:10}  {plain(concept)}".rstrip())
         parts = [f"by {event.actor}", event.cause, f"run {event.run}" if event.run else ""]
         parts += [f"changed {', '.join(event.changes)}"] if event.changes else []

@@ -22,6 +22,8 @@ from pilotage.agent.errors import UsageError
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
 
+_FOUND = 5  # by a search that no --limit bounds
+
 
 def list_concepts(
     kind: str | None = typer.Option(None, help="structure, routine, lesson or type."),
@@ -30,33 +32,42 @@ def list_concepts(
     limit: int = typer.Option(50, min=1, help="At most so many."),
     offset: int = typer.Option(0, min=0, help="Pass over so many."),
     *,
-    place: StoreOptions,
+    options: StoreOptions,
 ) -> Output:
     """List concepts."""
     from pilotage.memory.errors import InvalidConcept
 
-    filters: dict[str, Any] = {"kind": kind, "status": status, "sort": sort, "limit": limit, "offset": offset}
-    with place.open() as store:
+    filters: dict[str, Any] = {"kind": kind, "status": status}
+    with options.open() as store:
         try:
-            concepts = store.browse(**filters)
+            concepts = store.browse(**filters, sort=sort, limit=limit + 1, offset=offset)  # type: ignore[arg-type]
         except InvalidConcept as error:  # a filter is: nothing is written here
             raise UsageError(str(error)) from None
-        total = store.count()
+        before = len(store.browse(**filters, limit=1)) if not concepts and offset else 0
+        figures = store.stats()
+    page = concepts[:limit]
 
     def show_page(console: Screen) -> None:
-        if not concepts:
-            console.print("no such concept" if total else "the memory is empty")
-            return
-        print_concepts(console, concepts)
-        if len(concepts) == limit and status is None and kind is None and total > offset + limit:
-            console.print(f"[dim]{len(concepts)} of {total} concepts; --limit and --offset show others[/]")
+        if page:
+            print_concepts(console, page)
+            if len(concepts) > limit:
+                total = "" if kind or status else f" of {figures.concepts}"
+                console.print(f"[dim]{len(page)}{total} concepts; --limit and --offset show others[/]")
+        elif before:
+            console.print(f"there are not more than {offset} such concepts: give a smaller --offset")
+        elif figures.concepts or status or kind:
+            console.print("no such concept" if figures.concepts or figures.retired else "the memory is empty")
+        elif figures.retired:
+            console.print(f"all {figures.retired} concepts are retired: --status retired shows them")
+        else:
+            console.print("the memory is empty")
 
-    return Output([concept.model_dump(mode="json") for concept in concepts], show_page)
+    return Output([concept_json(concept) for concept in page], show_page)
 
 
-def show(id: str = ID, *, place: StoreOptions) -> Output:
+def show(id: str = ID, *, options: StoreOptions) -> Output:
     """Show a concept as a prompt would, and what is known of it: credit, provenance, history."""
-    with place.open() as store:
+    with options.open() as store:
         concept = store.get(store.find_id(id))
         history = store.history(concept.id)
     data = {**concept_json(concept), "history": [asdict(event) for event in history]}
@@ -65,24 +76,22 @@ def show(id: str = ID, *, place: StoreOptions) -> Output:
 
 def search(
     text: str = typer.Argument(..., help="A task, or words."),
-    limit: int = typer.Option(5, min=1, help="At most so many."),
+    limit: int | None = typer.Option(None, min=1, help="At most so many. (default: 5; as an agent with --recall)"),
     recall: bool = typer.Option(
-        False, "--recall", help="What an agent would recall, and the prompt that it would see."
+        False, "--recall", help="What an agent would recall, and the prompt that it would see; longer with --limit."
     ),
     *,
-    place: IndexedStoreOptions,
+    options: IndexedStoreOptions,
 ) -> Output:
     """Search by meaning and by words."""
-    from pilotage.memory.render import render
+    from pilotage.agent.kit import HINT_TOKENS
+    from pilotage.agent.learning.recalling import CONCEPTS_PER_RECALL
 
-    with place.open() as store:
-        if recall:
-            recollection = store.recall(text, limit)
-            hits, related = list(recollection.hits), [hit.concept for hit in recollection.related]
-        else:
-            hits, related = store.search(text, limit), []
+    most = limit or (CONCEPTS_PER_RECALL if recall else _FOUND)
+    with options.open() as store:
+        hits = list(store.recall(text, most).hits if recall else store.search(text, most))
+        prompt = store.render(hits if recall else (), max(HINT_TOKENS, HINT_TOKENS * most // CONCEPTS_PER_RECALL))
     concepts = [hit.concept for hit in hits]
-    prompt = render(concepts if recall else [], 1000, related=related)
 
     def show_hits(console: Screen) -> None:
         if not hits:
@@ -96,10 +105,7 @@ def search(
             if prompt.left_out:
                 console.print(f"[dim]without {', '.join(map(short, prompt.left_out))}: no room, or never shown[/]")
 
-    data = [
-        {"similarity": hit.similarity, "score": hit.score, "concept": hit.concept.model_dump(mode="json")}
-        for hit in hits
-    ]
+    data = [{"similarity": hit.similarity, "score": hit.score, "concept": concept_json(hit.concept)} for hit in hits]
     return Output({"hits": data, "prompt": prompt.text, "left_out": prompt.left_out} if recall else data, show_hits)
 
 
@@ -108,16 +114,15 @@ def history(
     limit: int = typer.Option(20, min=1, help="The last so many events."),
     run: str | None = typer.Option(None, help="Only the events of this run."),
     *,
-    place: StoreOptions,
+    options: StoreOptions,
 ) -> Output:
     """Show what happened: to one concept, in one run, or to the whole memory."""
-    with place.open() as store:
+    with options.open() as store:
         if id is not None:
             events = [event for event in store.history(store.find_id(id)) if run in (None, event.run)][-limit:]
         else:
             events = store.events(limit, run=run)
-        ids = {event.concept_id for event in events}
-        titles = None if id is not None else {one: store.get(one).title for one in ids}
+        titles = None if id is not None else store.titles(event.concept_id for event in events)
     return Output(
         [asdict(event) for event in events],
         (lambda console: print_events(console, events, titles)) if events else "no event",

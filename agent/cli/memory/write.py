@@ -47,7 +47,7 @@ def add(
     ),
     cause: str = CAUSE,
     *,
-    place: IndexedStoreOptions,
+    options: IndexedStoreOptions,
 ) -> Output:
     """Add a concept from options, or one or more from a file."""
     from pilotage.memory import ConceptDraft
@@ -59,7 +59,7 @@ def add(
     else:
         given = {"title": title, "kind": kind, "description": description, "cues": cue, "implementation": step}
         drafts = [ConceptDraft.parse({key: value for key, value in given.items() if value is not None})]
-    with place.open(creates=True) as store:
+    with options.open(creates=True) as store:
         status: Status = "trusted" if trusted else "provisional"
         made = store.propose(drafts, cause=cause, run=new_run("add"), status=status, allow_duplicate=anyway)
         stored = [store.get(one.id) for one in made]
@@ -84,12 +84,12 @@ def edit(
     ),
     cause: str = CAUSE,
     *,
-    place: IndexedStoreOptions,
+    options: IndexedStoreOptions,
 ) -> Output:
     """Change a concept: by --set, from a file, or in $EDITOR."""
     if set_ and file is not None:
         raise UsageError("give either --set or --file")
-    with place.open() as store:
+    with options.open() as store:
         before = store.get(store.find_id(id))
         if set_:
             changes = _changes_from_flags(set_)
@@ -123,19 +123,19 @@ def merge(
     others: list[str] = typer.Argument(..., metavar="OTHER", help="Those that become part of it."),
     cause: str = CAUSE,
     *,
-    place: IndexedStoreOptions,
+    options: IndexedStoreOptions,
 ) -> Output:
     """Make one concept of several; the others are retired and point to it, their outcomes are added up."""
     run = new_run("merge")
-    with place.open() as store:
+    with options.open() as store:
         gone = [store.find_id(other) for other in others]
         merged = store.merge(store.find_id(keep), gone, cause=cause, run=run)
         effect = bool(store.events(1, run=run))
     if effect:
-        text = _line(merged, "merged", f"  [dim]{len(gone)} into it[/]") + _undo_hint(run, place)
+        text = _line(merged, "merged", f"  [dim]{len(gone)} into it[/]") + _undo_hint(run, options)
     else:
         text = _line(merged, "merged", "  [dim]they were merged before[/]")
-    return Output(merged.model_dump(mode="json"), text)
+    return Output(concept_json(merged), text)
 
 
 def change(
@@ -143,16 +143,16 @@ def change(
     ids: list[str] = typer.Argument(..., metavar="ID", help="Ids, or their starts."),
     cause: str = CAUSE,
     *,
-    place: StoreOptions,
+    options: StoreOptions,
 ) -> Output:
     """Retires or restores some concepts as one run, after every id was found."""
     run = new_run(action)
-    with place.open() as store:
+    with options.open() as store:
         for id in (full := [store.find_id(one) for one in ids]):
             (store.forget if action == "forget" else store.restore)(id, cause=cause, run=run)
         changed = [store.get(id) for id in full]
-    text = "\n".join(_line(concept, concept.status) for concept in changed) + _undo_hint(run, place)
-    return Output([concept.model_dump(mode="json") for concept in changed], text)
+    text = "\n".join(_line(concept, concept.status) for concept in changed) + _undo_hint(run, options)
+    return Output([concept_json(concept) for concept in changed], text)
 
 
 def undo(
@@ -162,14 +162,14 @@ def undo(
     run: str | None = typer.Option(None, help="Undo everything that this run did."),
     cause: str = CAUSE,
     *,
-    place: IndexedStoreOptions,
+    options: IndexedStoreOptions,
 ) -> Output:
     """Take back an event or a whole run. The history keeps both; an undo can be undone."""
     if (event is None) == (run is None):
         raise UsageError("give either the number of an event or --run RUN; `pilotage memory history` shows both")
-    with place.open() as store:
+    with options.open() as store:
         done = store.undo(event, cause=cause) if event is not None else store.undo_run(run or "", cause=cause)
-        titles = {one.concept_id: store.get(one.concept_id).title for one in done}
+        titles = store.titles(one.concept_id for one in done)
     return Output([asdict(one) for one in done], lambda console: print_events(console, done, titles))
 
 
@@ -189,8 +189,8 @@ def _line(concept: Concept, what: str, note: str = "") -> str:
     return f"[green]{what}[/]  {plain(short(concept.id))}  {plain(concept.title)}{note}"
 
 
-def _undo_hint(run: str, place: StoreOptions) -> str:
-    return f"\n[dim]{plain(place.undo_command(run))} takes it back[/]"
+def _undo_hint(run: str, options: StoreOptions) -> str:
+    return f"\n[dim]{plain(options.undo_command(run))} takes it back[/]"
 
 
 def _changes_from_flags(assignments: list[str]) -> dict[str, Any]:

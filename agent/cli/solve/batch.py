@@ -10,14 +10,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-
 from pilotage.agent.batch.batch import solve_all
 from pilotage.agent.batch.orders import memory_copy, shuffled
 from pilotage.agent.batch.results import ResultsFile, key, regrade
 from pilotage.agent.batch.summary import Figures
 from pilotage.agent.cli.assembly import assemble, memory_place, model_of
-from pilotage.agent.cli.terminal import interruptible, plain, print_json_line, progress, screen
+from pilotage.agent.cli.terminal import interruptible, plain, print_json_line, progress, screen, table
 from pilotage.agent.errors import ModelUnavailable, UsageError
 from pilotage.agent.routing.policies import policy_file, policy_label
 from pilotage.agent.run import Run
@@ -240,19 +238,19 @@ def memory_note(run: Run) -> str:
 
 
 def _print_summary(console: Screen, figures: dict[str, Any], out: Path | None) -> None:
-    table = Table(show_header=False, box=None)
-    table.add_row("tasks", f"{figures['tasks']}")
+    shown = table(show_header=False, pad_edge=True)
+    shown.add_row("tasks", f"{figures['tasks']}")
     if figures["accuracy"] is not None:
         low, high = figures["accuracy_interval_95"]
-        table.add_row("accuracy", f"{figures['accuracy']:.1%} (95% interval {low:.1%} to {high:.1%})")
-    table.add_row("unanswered", f"{figures['unanswered']}")
+        shown.add_row("accuracy", f"{figures['accuracy']:.1%} (95% interval {low:.1%} to {high:.1%})")
+    shown.add_row("unanswered", f"{figures['unanswered']}")
     about = "~" if figures["estimated_calls_per_task"] else ""
     tokens = (
         f"{about}{figures['prompt_tokens_per_task']:.0f} in, {about}{figures['completion_tokens_per_task']:.0f} out"
     )
-    table.add_row("tokens per task", f"{tokens}, {figures['cached_tokens_per_task']:.0f} cached")
-    table.add_row("LLM calls per task", f"{figures['llm_calls_per_task']:.2f}")
-    table.add_row("LLM seconds per task", f"{figures['seconds_per_task']:.1f}")
+    shown.add_row("tokens per task", f"{tokens}, {figures['cached_tokens_per_task']:.0f} cached")
+    shown.add_row("LLM calls per task", f"{figures['llm_calls_per_task']:.2f}")
+    shown.add_row("LLM seconds per task", f"{figures['seconds_per_task']:.1f}")
     if out is not None:
-        table.add_row("results", plain(out))
-    console.print(table)
+        shown.add_row("results", plain(out))
+    console.print(shown)

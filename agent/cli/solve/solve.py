@@ -16,7 +16,7 @@ import typer
 from pilotage.agent.cli.command import Command
 from pilotage.agent.cli.options import LIMIT, RunOptions, expert, for_tasks
 from pilotage.agent.cli.outputs import file_to_write
-from pilotage.agent.cli.terminal import interruptible, print_json_line, say
+from pilotage.agent.cli.terminal import interruptible, print_json_line, print_notice
 from pilotage.agent.errors import UsageError
 from pilotage.common.paths import expanded
 
@@ -144,7 +144,7 @@ def with_a_memory_that_opens(settings: Settings) -> Settings:
     if not by_default or settings.embedder != EMBEDDER or is_present(EMBEDDER):
         return settings
     size = f"{find(EMBEDDER).bytes / 1e6:.0f} MB"
-    say(f"without memory: it needs a model of {size}, which `pilotage models pull {EMBEDDER}` fetches")
+    print_notice(f"without memory: it needs a model of {size}, which `pilotage models pull {EMBEDDER}` fetches")
     return settings.model_copy(update={"memory": "none"})
 
 

@@ -61,7 +61,7 @@ class Name:
 
 
 @dataclass(frozen=True)
-class ConceptChange:
+class ItemChange:
     """A put or, without a draft, a delete; checked and embedded."""
 
     key: str
@@ -128,7 +128,7 @@ class ConceptItems:
         """The one path, when there is a concept."""
         return [] if self._store.is_empty() else [self.path]
 
-    def prepare(self, puts: Sequence[tuple[Path, str, Mapping[str, Any] | None]]) -> list[ConceptChange]:
+    def prepare(self, puts: Sequence[tuple[Path, str, Mapping[str, Any] | None]]) -> list[ItemChange]:
         """Check and embed puts, and with None as their value deletes; `write` carries them out.
 
         Raises:
@@ -147,11 +147,11 @@ class ConceptItems:
         texts = [draft.search_text for draft in drafts if draft is not None]
         vectors = iter(self._space.vectors.embed(texts) if texts else ())
         return [
-            ConceptChange(key, draft, None if draft is None else next(vectors).tobytes())
+            ItemChange(key, draft, None if draft is None else next(vectors).tobytes())
             for (_, key, _), draft in zip(puts, drafts, strict=True)
         ]
 
-    def write(self, connection: Connection, changes: Sequence[ConceptChange], version: int) -> None:
+    def write(self, connection: Connection, changes: Sequence[ItemChange], version: int) -> None:
         """Carry changes out, in order, within the caller's transaction."""
         for change in changes:
             name, held = self._held(connection, change.key)
@@ -182,7 +182,7 @@ class ConceptItems:
         return self._ledger.get(connection, self._store.namespace, [id_]).get(id_)
 
     def _put(
-        self, connection: Connection, change: ConceptChange, name: Name | None, held: Concept | None, version: int
+        self, connection: Connection, change: ItemChange, name: Name | None, held: Concept | None, version: int
     ) -> None:
         assert change.draft is not None and change.vector is not None, "a put has a draft and its vector"
         key, draft = name.key if name is not None else change.key, change.draft
@@ -218,7 +218,7 @@ class ConceptItems:
                 return
         if others:  # the next one owns it from now on, although nobody put anything anew
             value = _name_value(held.id, True, others[0].keywords)
-            here = self._table.place(self.path, others[0].key)
+            here = self._table.where(self.path, others[0].key)
             connection.execute(update(items).where(*here).values(value=value))
         else:
             change_status(self._space, connection, held.id, "retired", "retired", self._by)
@@ -231,7 +231,7 @@ class ConceptItems:
 
     def _names(self, connection: Connection, *conditions: Any) -> list[Name]:
         """All names there are that meet some conditions, the oldest first."""
-        query = select(items).where(*self._table.place(self.path), *conditions).order_by(items.c.id)
+        query = select(items).where(*self._table.where(self.path), *conditions).order_by(items.c.id)
         return [Name.read(stored(row)) for row in connection.execute(query)]
 
     def _names_of(self, connection: Connection, concept: str) -> list[Name]:

@@ -76,7 +76,7 @@ class ItemTable:
 
     def get(self, connection: Connection, path: Path, key: str, alive_at: float | None) -> StoredItem | None:
         """The item with this key; items that expired before `alive_at` are left out where it is given."""
-        query = select(items).where(self._mine(alive_at), *self.place(path, key))
+        query = select(items).where(self._mine(alive_at), *self.where(path, key))
         row = connection.execute(query).one_or_none()
         return stored(row) if row is not None else None
 
@@ -135,15 +135,15 @@ class ItemTable:
             return int(known.id)
         if known is not None:  # what comes now is a new item, not a later version of a dead one
             connection.execute(delete(items).where(items.c.id == known.id))
-        place = {"namespace": self._namespace, "path": here["at"], "key": here["named"], "created_at": at}
-        added = connection.execute(_ADD, {**place, **row})
+        first = {"namespace": self._namespace, "path": here["at"], "key": here["named"], "created_at": at}
+        added = connection.execute(_ADD, {**first, **row})
         key = added.inserted_primary_key
         assert key is not None, "an insert of one row returns its key"
         return int(key[0])
 
     def delete(self, connection: Connection, path: Path, key: str) -> None:
         """Delete an item; nothing when there is none."""
-        connection.execute(delete(items).where(*self.place(path, key)))
+        connection.execute(delete(items).where(*self.where(path, key)))
 
     def touch(self, connection: Connection, ids: Iterable[int], now_seconds: float, version: int) -> None:
         """Start the time to live of these items anew; items without one are left alone."""
@@ -195,7 +195,7 @@ class ItemTable:
             rows = [{"item_id": id_, "embedder": embedder, "data": vectors} for id_, vectors in data.items()]
             connection.execute(insert(item_vectors), rows)
 
-    def place(self, path: Path, key: str | None = None) -> list[ColumnElement[bool]]:
+    def where(self, path: Path, key: str | None = None) -> list[ColumnElement[bool]]:
         """Conditions that rows at a path, or of one key there, meet."""
         here = [items.c.namespace == self._namespace, items.c.path == _path(path)]
         return here if key is None else [*here, items.c.key == json.dumps(key)]
@@ -258,8 +258,8 @@ def _check(value: object, where: str, depth: int) -> None:
                 raise InvalidItem(f"{where} has the key {key!r}, which is not text: JSON objects have text keys")
             _check(part, f"{where}.{key}", depth + 1)
     elif isinstance(value, list | tuple):
-        for place, part in enumerate(value):
-            _check(part, f"{where}[{place}]", depth + 1)
+        for index, part in enumerate(value):
+            _check(part, f"{where}[{index}]", depth + 1)
     else:
         raise InvalidItem(
             f"{where} is of type {type(value).__name__}, which JSON cannot hold: convert it to text, numbers, lists or "

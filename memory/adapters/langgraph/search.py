@@ -168,13 +168,13 @@ class ItemMatrix:
     def give(self, made: Mapping[int, bytes]) -> None:
         """Vectors for items that lacked them, where they cannot be stored."""
         self._lacking -= made.keys()
-        self._add_rows([(self._place[id_], data) for id_, data in made.items()])
+        self._add_rows([(self._index_of[id_], data) for id_, data in made.items()])
 
     def ranked(self, query: NDArray[np.float32], alive_at: float | None) -> tuple[list[int], list[float | None]]:
         """Numbers of all living items and their cosines: nearest first, then those without a vector in their order."""
         owners = self._owners[: self._rows]
         similar = self._matrix[: self._rows] @ query
-        # An item with several texts counts as its best one. The last place is that of rows whose item has others now.
+        # An item with several texts counts as its best one; the row added is for rows whose item has others now.
         best = np.full(len(self._ids) + 1, -np.inf, dtype=np.float32)
         np.maximum.at(best, owners, similar)
         best = best[:-1]
@@ -189,33 +189,33 @@ class ItemMatrix:
 
     def _clear(self) -> None:
         self._version = BEFORE_ALL
-        self._place: dict[int, int] = {}
+        self._index_of: dict[int, int] = {}
         self._ids: list[int] = []
         self._expires: list[float] = []
         self._lacking: set[int] = set()
         self._rows = 0
         self._matrix = np.empty((16, self._dimensions), dtype=np.float32)
-        self._owners = np.empty(16, dtype=np.int64)  # places, -1 for rows of no item
+        self._owners = np.empty(16, dtype=np.int64)  # indexes of items, -1 for rows of none
 
     def _put(self, rows: Sequence[Row[Any]]) -> None:
-        self._drop_rows([self._place[row.id] for row in rows if row.id in self._place])
+        self._drop_rows([self._index_of[row.id] for row in rows if row.id in self._index_of])
         for row in rows:
-            place = self._place.setdefault(row.id, len(self._ids))
+            index = self._index_of.setdefault(row.id, len(self._ids))
             expires = float("inf") if row.expires_at is None else row.expires_at
-            if place == len(self._ids):
+            if index == len(self._ids):
                 self._ids.append(row.id)
                 self._expires.append(expires)
-            self._expires[place] = expires
+            self._expires[index] = expires
             if row.fields is not None and row.data is None:
                 self._lacking.add(row.id)
             else:
                 self._lacking.discard(row.id)
-        self._add_rows([(self._place[row.id], row.data) for row in rows if row.data])
+        self._add_rows([(self._index_of[row.id], row.data) for row in rows if row.data])
 
-    def _drop_rows(self, places: Sequence[int]) -> None:
-        if places:
+    def _drop_rows(self, indexes: Sequence[int]) -> None:
+        if indexes:
             owners = self._owners[: self._rows]
-            owners[np.isin(owners, places)] = -1
+            owners[np.isin(owners, indexes)] = -1
 
     def _add_rows(self, added: Sequence[tuple[int, bytes]]) -> None:
         if not added:
@@ -232,5 +232,5 @@ class ItemMatrix:
             self._matrix, self._owners = matrix, owners
         vectors = np.frombuffer(b"".join(data for _, data in added), dtype="<f4")
         self._matrix[self._rows : end] = vectors.reshape(-1, self._dimensions)
-        self._owners[self._rows : end] = np.repeat([place for place, _ in added], counts)
+        self._owners[self._rows : end] = np.repeat([index for index, _ in added], counts)
         self._rows = end

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from langgraph.store.base import (
     BaseStore,
@@ -36,10 +36,9 @@ from pilotage.memory.adapters.langgraph.concept_items import ConceptItems
 from pilotage.memory.adapters.langgraph.filter import check_filter, passes, path_matches
 from pilotage.memory.adapters.langgraph.items import CONCEPTS, ItemDraft, ItemTable, Path, StoredItem, to_json
 from pilotage.memory.adapters.langgraph.search import ItemSearch
-from pilotage.memory.embedders.embedder import Embedder
 from pilotage.memory.errors import InvalidItem, LedgerError, LedgerReadOnly
 from pilotage.memory.ledger.bounds import rows
-from pilotage.memory.store import ConceptStore
+from pilotage.memory.store import ConceptStore, Opening
 
 _log = logging.getLogger(__name__)
 _LONGEST_TTL = 1e12  # minutes, two million years; None is for ever
@@ -87,13 +86,15 @@ class PilotageStore(BaseStore):
         cls,
         path_or_url: str | FilePath,
         *,
-        embedder: str | Embedder | None = "minilm",
-        namespace: str = "default",
         fields: Sequence[str] = ("$",),
         ttl: TTLConfig | None = None,
+        **how: Unpack[Opening],
     ) -> Self:
-        """Open the store in a folder or database; see `ConceptStore.open`. Without an embedder queries only list."""
-        return cls(ConceptStore.open(path_or_url, embedder=embedder, namespace=namespace), fields=fields, ttl=ttl)
+        """Open the store in a folder or database, with what `ConceptStore.open` takes.
+
+        Without an embedder queries only list.
+        """
+        return cls(ConceptStore.open(path_or_url, **how), fields=fields, ttl=ttl)
 
     def __enter__(self) -> Self:
         return self
@@ -232,6 +233,8 @@ class PilotageStore(BaseStore):
 
     def _prepare(self, ops: list[PutOp]) -> Callable[[], None]:
         """Check and embed what is to be written; the result writes it."""
+        if ops:
+            self._ledger.require_writable()
         changes = self._view.prepare(
             [(op.namespace, str(op.key), op.value) for op in ops if op.namespace[:1] == (CONCEPTS,)]
         )

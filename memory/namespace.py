@@ -25,7 +25,7 @@ class Namespace:
 
     def get(self, connection: Connection, id: str) -> Concept:
         """The concept with this id, also when it is retired. Raises UnknownConcept."""
-        id = carriable(id)
+        id = carriable(id) if isinstance(id, str) else str(id)
         concept = self.ledger.get(connection, self.name, [id]).get(id)
         if concept is None:
             raise UnknownConcept.called(id, self.name)
