@@ -1,4 +1,4 @@
-"""A part or a question that is not written as one is told in a sentence: when the agent is made, or at its first use."""
+"""A part or a question that is not written as one is told in a sentence: as the agent is made, or at its first use."""
 
 import asyncio
 
