@@ -9,10 +9,10 @@ BIN := .venv/bin
 STAMP := .venv/.pilotage-setup
 LOG := .venv/setup.log
 FAILED := .venv/setup-failed
-# Each line as it comes, which some awks do not take.
+# Each line as it comes, which some awks do not take. Every package is told once: from an index, a file, or a folder.
 PROGRESS = found=0; while IFS= read -r line; do case "$$line" in \
-  Collecting*) found=$$((found + 1)); test $$((found % 25)) -ne 0 || echo "  $$found packages found" ;; \
-  "Installing collected"*) set -f; set -- $$line; echo "  installing $$(($$\# - 3)) packages" ;; \
+  Collecting*|Processing*|Obtaining*) found=$$((found + 1)); test $$((found % 25)) -ne 0 || echo "  $$found packages found so far" ;; \
+  "Installing collected"*) set -f; set -- $$line; echo "  all found; installing $$(($$\# - 3)) packages that are not in .venv yet" ;; \
   esac; done
 
 .PHONY: setup demo format check test docs clean
@@ -31,6 +31,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  | tee $(LOG) | { $(PROGRESS); }
 	@if rm $(FAILED) 2>/dev/null; then tail -n 20 $(LOG) >&2; echo "set-up failed; all that pip said is in $(LOG)" >&2; exit 1; fi
 	@touch $(STAMP)
+	@echo "set-up done. Next: make demo    or: . .venv/bin/activate && pilotage solve \"your own question\""
 
 demo: $(STAMP)
 	@$(BIN)/pilotage models pull default minilm

@@ -30,9 +30,10 @@ from pilotage.agent.run import Navigation, Run, UngradedRun, UnusableRun
 from pilotage.agent.sandbox import open_sandbox
 from pilotage.agent.state import State, candidates
 from pilotage.agent.task import Task
-from pilotage.agent.tasks.grading import is_graded, score_of
+from pilotage.agent.tasks.grading import is_graded, require_grader, score_of
 from pilotage.agent.tasks.kinds import as_task
 from pilotage.agent.trace import Step, Trace
+from pilotage.common.plugins import described
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
     from langgraph.graph.state import CompiledStateGraph
 
+    from pilotage.agent.kit import Recall
     from pilotage.agent.learning.recalling import Selection
     from pilotage.agent.models.client import ModelClient
     from pilotage.memory import ConceptStore
@@ -61,7 +63,8 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             learn), `rules`, `random`, `fixed:plan,program,answer`, a policy file, `llm` (the model itself chooses, for
             a call a decision), a `Policy`, or a `Navigator`.
         effort: `low`, `medium`, `high` or 0 to 1, for the shipped network or a policy file with an effort input.
-        memory: a `ConceptStore` to recall from and learn into; None for no memory.
+        memory: a `ConceptStore` to recall from and learn into; or a function of your own to recall through
+            (`pilotage.agent.kit.Recall`), into which nothing is learnt; None for no memory.
         learn: whether runs are written to memory: what solved tasks taught, and what came of its concepts.
         holdout: share of the tasks that run without hints although memory has some, so that its worth is measured.
         memory_selection: `llm` lets the model choose among the nearest concepts, for one call a recall.
@@ -87,7 +90,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         *,
         policy: str | Policy | Navigator = "default",
         effort: Effort = None,
-        memory: ConceptStore | None = None,
+        memory: ConceptStore | Recall | None = None,
         learn: bool = True,
         holdout: float = 0.0,
         memory_selection: Selection = "embedding",
@@ -103,18 +106,29 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
     ) -> None:
         if isinstance(memory, str | os.PathLike):
             raise UsageError(f"memory is a ConceptStore: give memory=ConceptStore.open({os.fspath(memory)!r})")
+        _require("registry", registry, Registry)
+        _require("budget", budget, Budget)
         client = _client(model)
         registry = registry or registry_for(observation)
         observer = Observer(registry, observation)
-        recall = learner = creditor = None
+        recall: Recall | None = None
+        store = learner = creditor = None
         if memory is not None:
-            from pilotage.agent.learning.credit import Creditor
-            from pilotage.agent.learning.learning import Learner
-            from pilotage.agent.learning.recalling import Recaller
+            from pilotage.memory.store import ConceptStore
 
-            recall = Recaller(memory, selection=memory_selection, caption=memory_caption, related=memory_related)
-            learner = Learner(memory, client.name, keep_unverified=keep_unverified) if learn else None
-            creditor = Creditor(memory, record=learn)
+            if isinstance(memory, ConceptStore):
+                from pilotage.agent.learning.credit import Creditor
+                from pilotage.agent.learning.learning import Learner
+                from pilotage.agent.learning.recalling import Recaller
+
+                store = memory
+                recall = Recaller(store, selection=memory_selection, caption=memory_caption, related=memory_related)
+                learner = Learner(store, client.name, keep_unverified=keep_unverified) if learn else None
+                creditor = Creditor(store, record=learn)
+            else:
+                from pilotage.agent.learning.own_memory import OwnMemory
+
+                recall = OwnMemory(memory)
         self.components = Components(
             model=client,
             policy=navigator_for(policy, registry, observer.spec, seed, effort, learning=learner is not None),
@@ -129,7 +143,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             decides_first=not (isinstance(policy, str) and policy.startswith("fixed:")),
             seed=seed,
         )
-        self.memory = memory
+        self.memory = store
         self._turns = OpenTurns()
         self._thread = EventLoopThread()
         self._durable = DurableGraph(checkpoints, self.components, self._thread) if checkpoints is not None else None
@@ -270,6 +284,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
     ) -> tuple[Task, Any, RunInput | None, RunnableConfig]:
         """The task, the graph to run, what to start it with (None where a kept run goes on), and the run's config."""
         task, budget = as_task(given), configurable[OPTIONS].budget or self.components.budget
+        require_grader(task)
         if not task.messages:
             budget.require_room_for(shortest_prompt(task))
         self.components.process.enter()
@@ -357,6 +372,12 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
 def _durability(thread_id: str | None) -> Literal["sync"] | None:
     """What is kept is kept before the next block begins, so that a kill costs no finished call."""
     return None if thread_id is None else "sync"
+
+
+def _require(name: str, given: object, kind: type) -> None:
+    """Raises UsageError where what was given is neither None nor of its kind."""
+    if given is not None and not isinstance(given, kind):
+        raise UsageError(f"{name} is {described(given)}: give a pilotage.agent.{kind.__name__}, or leave {name} out")
 
 
 def _client(model: str | ModelClient | BaseChatModel) -> ModelClient:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
@@ -182,6 +182,9 @@ class Trace(BaseModel):
     steps: tuple[Step, ...] = ()
     charges: tuple[CostEntry, ...] = ()
     decisions: tuple[DecisionRecord, ...] = ()
+
+    def __iter__(self) -> Iterator[Step]:  # type: ignore[override]  # of a model, pairs of name and value
+        return iter(self.steps)
 
     @property
     def usage(self) -> Usage:

@@ -12,7 +12,6 @@ from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
 from pilotage.agent.trace import Turn
 
-model = sys.argv[1] if len(sys.argv) > 1 else "embedded"
 PROMPT = "First estimate the result roughly, then compute it exactly. End with one line 'Answer: ' and the number."
 
 
@@ -30,9 +29,11 @@ class Estimate(Block):
         return kit.step(self.name, [reply], turns=[Turn(asked=PROMPT, replied=reply.text)], candidate=candidate)
 
 
-blocks = Registry([*BUILT_IN[:-1], Estimate(), BUILT_IN[-1]])
-with ReasoningAgent(model, registry=blocks, policy="fixed:estimate,verify,answer") as agent:
-    run = agent.solve("How much is 49 times 21?")
+if __name__ == "__main__":
+    model = sys.argv[1] if len(sys.argv) > 1 else "embedded"
+    blocks = Registry([*BUILT_IN[:-1], Estimate(), BUILT_IN[-1]])
+    with ReasoningAgent(model, registry=blocks, policy="fixed:estimate,verify,answer") as agent:
+        run = agent.solve("How much is 49 times 21?")
 
-print("answer", run.answer)
-print("route", " -> ".join(run.route))
+    print("answer", run.answer)
+    print("route", " -> ".join(run.route))

@@ -8,7 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 # The others print what the script answers.
-EXPECTED = {"remember.py": "Profit of a sale", "mcp_client.py": "Profit of a sale", "own_embedder.py": "Round up"}
+PROFIT, ROUND_UP = "Profit of a sale", "Round up"
+EXPECTED = {"remember.py": PROFIT, "mcp_client.py": PROFIT, "own_embedder.py": ROUND_UP, "own_index.py": ROUND_UP}
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 

@@ -10,6 +10,7 @@ import pytest
 MAKEFILE = Path(__file__).parents[1] / "Makefile"
 PIP = """#!/bin/sh
 i=0; while [ $i -lt 50 ]; do i=$((i + 1)); echo "Collecting package-$i"; done
+echo "Obtaining file:///pilotage"; i=1; while [ $i -lt 25 ]; do i=$((i + 1)); echo "Processing ./package-$i.whl"; done
 echo "Installing collected packages: a, b, c"
 i=0; while [ ! -e told ] && [ $i -lt 300 ]; do i=$((i + 1)); sleep 0.1; done
 test -e told && exit $(cat told)
@@ -37,12 +38,17 @@ def setup(tmp_path):
 @pytest.mark.parametrize("code", [0, 1])
 def test_set_up_tells_what_pip_does_while_it_does_it(setup, tmp_path, code):
     assert setup.stdout is not None
+    told = []
     for line in setup.stdout:
-        if line == "  installing 3 packages\n":
+        if line == "  all found; installing 3 packages that are not in .venv yet\n":
             (tmp_path / "told.new").write_text(str(code))
             (tmp_path / "told.new").rename(tmp_path / "told")
             break
-        assert line.startswith(("installing pilotage", "  25 packages found", "  50 packages found"))
+        told.append(line)
+    assert told[0].startswith("installing pilotage")
+    assert told[1:] == [f"  {found} packages found so far\n" for found in (25, 50, 75)]
+    last = [line for line in setup.stdout if line]
+    assert [line.startswith("set-up done. Next: make demo") for line in last] == ([True] if code == 0 else [])
     errors = setup.stderr.read()
     assert (setup.wait() == 0) is (code == 0), errors
     assert (tmp_path / ".venv" / ".pilotage-setup").exists() is (code == 0)

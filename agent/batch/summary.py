@@ -31,8 +31,9 @@ class Figures:
         """Counts a result, as `to_json` of a run gives it."""
         score, usage = result["score"], result["usage"]
         graded = {} if score is None else {"graded": 1, "right": score}
-        unanswered = result["answer"] is None
-        self._sums.update({"tasks": 1, "failed": "error" in result, "unanswered": unanswered, **graded})
+        # As numbers: a Counter that is empty keeps what it is given first as it is.
+        failed, unanswered = int("error" in result), int(result["answer"] is None)
+        self._sums.update({"tasks": 1, "failed": failed, "unanswered": unanswered, **graded})
         # Files of older versions do not tell `estimated_calls`.
         self._sums.update({name: usage.get(name, 0) for name in (*SUMMED, "estimated_calls")})
 

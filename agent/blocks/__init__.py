@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint
 
 from pilotage.agent.blocks.answer import Answer
 from pilotage.agent.blocks.base import Block
@@ -23,6 +23,7 @@ from pilotage.agent.blocks.sample import Sample
 from pilotage.agent.blocks.verify import Verify
 from pilotage.agent.errors import UsageError
 from pilotage.agent.state import State
+from pilotage.common.plugins import described, label, loaded, plugins
 from pilotage.navigator.spaces import ActionMask, ActionSpec
 
 BUILT_IN: tuple[Block, ...] = (
@@ -55,11 +56,11 @@ class Registry:
         blocks: blocks with unique names, `answer` among them.
 
     Raises:
-        UsageError: two blocks share a name, one cannot be a node of the graph, or `answer` is missing.
+        UsageError: one is no block, two share a name, one cannot be a node of the graph, or `answer` is missing.
     """
 
     def __init__(self, blocks: Iterable[Block] = BUILT_IN) -> None:
-        given = list(blocks)
+        given = [_require_block(block, "what the registry was given") for block in blocks]
         self._blocks = {block.name: block for block in given}
         if len(self._blocks) != len(given):
             raise UsageError(f"block names must be unique, but these were given: {[b.name for b in given]}")
@@ -87,9 +88,30 @@ class Registry:
 
 
 def installed() -> Registry:
-    """The built-in blocks and those that installed distributions add."""
-    added = sorted(entry_points(group="pilotage.blocks"), key=lambda entry: entry.name)
-    return Registry([*BUILT_IN[:-1], *(entry.load()() for entry in added), BUILT_IN[-1]])
+    """The built-in blocks and those that installed distributions add.
+
+    Raises:
+        UsageError: one of these cannot be loaded, or is none.
+    """
+    return Registry([*BUILT_IN[:-1], *map(_block_of, plugins("pilotage.blocks").values()), BUILT_IN[-1]])
+
+
+def _block_of(entry: EntryPoint) -> Block:
+    given = loaded(entry, UsageError)
+    try:
+        made = given if isinstance(given, Block) else given()
+    except Exception as error:  # a class of somebody else may raise anything
+        raise UsageError(f"{label(entry)} is no block that can be made ({type(error).__name__}: {error})") from error
+    return _require_block(made, label(entry))
+
+
+def _require_block(given: object, what: str) -> Block:
+    if not isinstance(given, Block) or not isinstance(getattr(given, "name", None), str):
+        raise UsageError(
+            f"{what} is {described(given)}, which is no block: make one of a subclass of `pilotage.agent.Block` with a "
+            "`name`"
+        )
+    return given
 
 
 __all__ = ["BUILT_IN", "Block", "Registry", "installed"]

@@ -7,9 +7,10 @@ past the guard, since its own colours and progress bars are commands to the term
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from threading import RLock
 from typing import IO, TYPE_CHECKING, Any, TextIO, cast
@@ -234,9 +235,29 @@ def _print_exactly(text: str) -> None:
 
 
 @contextmanager
-def interruptible(sentence: Callable[[], str]) -> Iterator[None]:
-    """Ctrl-C within it ends the command with a sentence that says what is kept and how to go on."""
+def interruptible(sentence: Callable[[], str], *, also_by_sigterm: bool = False) -> Iterator[None]:
+    """Ctrl-C within it ends the command with a sentence that says what is kept and how to go on.
+
+    `also_by_sigterm` answers that signal in the same way; it is for the main thread.
+    """
     try:
-        yield
+        with _as_interrupt(signal.SIGTERM) if also_by_sigterm else nullcontext():
+            yield
     except KeyboardInterrupt:
         raise Interrupted(sentence()) from None
+
+
+@contextmanager
+def _as_interrupt(number: signal.Signals) -> Iterator[None]:
+    """Answers a signal as Ctrl-C is answered, also where a shell has had that one ignored."""
+
+    def interrupt(number: int, frame: object) -> None:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)

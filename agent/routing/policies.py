@@ -18,6 +18,7 @@ from pilotage.agent.errors import UsageError
 from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
 from pilotage.common.paths import expanded
+from pilotage.common.plugins import accepts, described
 from pilotage.navigator.errors import NavigatorError
 from pilotage.navigator.policies import epsilon as exploring
 from pilotage.navigator.policies.one_bit import NAME as ONE_BIT
@@ -107,7 +108,9 @@ def navigator_for(
     Raises:
         UsageError: it stands for none, or has no effort to set.
     """
-    if isinstance(name, Navigator) or name == LLM:
+    if hasattr(name, "navigate") or name == LLM:
+        if not isinstance(name, str):
+            _require_written(name, "navigate", "async navigate(state, observation, mask, kit)", 4)
         if effort is not None:
             raise _no_effort(name)
         if isinstance(name, Navigator):
@@ -135,6 +138,7 @@ def policy_for(
         UsageError: it stands for none, or has no effort to set.
     """
     if not isinstance(name, str):
+        _require_written(name, "decide", "decide(observation, mask)", 2)
         if effort is not None:
             raise _no_effort(name)
         return name
@@ -183,6 +187,20 @@ def _policy_named(name: str, actions: ActionSpec, observations: ObservationSpec,
         f"(.toml), or fixed:<block>,<block>,... with blocks from {', '.join(actions.names)}; epsilon=0.1: before it "
         "explores"
     )
+
+
+def _require_written(given: object, method: str, form: str, arguments: int) -> None:
+    """Raises UsageError where an object is not written as what chooses blocks: before any call of a model."""
+    if isinstance(given, type):
+        raise UsageError(f"policy is the class {given.__name__}: give an object of it, {given.__name__}()")
+    lacks = "" if isinstance(getattr(given, "name", None), str) else "no `name` that is a text"
+    if not accepts(getattr(given, method, None), *[None] * arguments):
+        lacks += f"{' and ' if lacks else ''}no method `{form}`"
+    if lacks:
+        raise UsageError(
+            f"policy is {described(given)}, which has {lacks}: give the name of one, or an object with a `name` and "
+            "`decide(observation, mask)` or `async navigate(state, observation, mask, kit)`"
+        )
 
 
 def _no_effort(name: str | Policy | Navigator) -> UsageError:

@@ -1,19 +1,26 @@
 """Where tasks come from: `load_tasks("FILE.jsonl")`, `load_tasks("gsm8k:FILE;size=20")`, `load_tasks("gym:FAMILY")`.
 
-source.py says what a source gives and how one is asked for; the sources themselves are jsonl.py and gym.py.
+source.py says what a source gives and how one is asked for; the sources themselves are jsonl.py and gym.py, and
+own_source.py makes one of what others write.
 """
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
-
 from pilotage.agent.errors import UsageError
 from pilotage.agent.tasks.gym import GYM
 from pilotage.agent.tasks.jsonl import GSM8K, JSONL
+from pilotage.agent.tasks.own_source import TaskFunction, as_source
 from pilotage.agent.tasks.source import Source, Spec, TaskDefect, TaskSource, did_you_mean, parse_spec
 from pilotage.common.paths import expanded
+from pilotage.common.plugins import label, loaded, plugins
 
-SOURCES: dict[str, Source] = {source.name: source for source in (JSONL, GSM8K, GYM)}
+GROUP = "pilotage.tasks"
+"""Entry points by which third parties add sources."""
+
+BUILT_IN = (JSONL, GSM8K, GYM)
+
+SOURCES: dict[str, Source | TaskFunction] = {source.name: source for source in BUILT_IN}
+"""Sources by name. What this process adds here is found before what is installed."""
 
 
 def load_tasks(spec: str) -> TaskSource:
@@ -23,17 +30,37 @@ def load_tasks(spec: str) -> TaskSource:
         spec: `[SOURCE:]TARGET[;size=N][;seed=N][;offset=N]`; without a source, TARGET is a JSON Lines file.
 
     Raises:
-        UsageError: there is no such source, file, family or option.
+        UsageError: there is no such source, file, family or option; or somebody else's source is none.
         MissingExtra: the source needs an optional dependency.
     """
-    installed = {entry.name: entry for entry in entry_points(group="pilotage.tasks")}
-    sources = SOURCES | {name: entry.load() for name, entry in installed.items() if name not in SOURCES}
-    parsed = parse_spec(spec, sources)
+    known = [*SOURCES, *plugins(GROUP)]
+    parsed = parse_spec(spec, known)
     if parsed.source is None and not expanded(parsed.target).exists() and ":" in parsed.target:
         name = parsed.target.partition(":")[0]
-        forms = ", ".join(source.usage for source in sources.values())
-        raise UsageError(f"unknown task source {name!r}{did_you_mean(name, sources)}: use {forms}")
-    return TaskSource(parsed, sources[parsed.source or JSONL.name])
+        forms = ", ".join(dict.fromkeys(map(_usage, known)))
+        raise UsageError(f"unknown task source {name!r}{did_you_mean(name, known)}: use {forms}")
+    return TaskSource(parsed, source_named(parsed.source or JSONL.name))
+
+
+def source_named(name: str) -> Source:
+    """The source of a name that is known.
+
+    Raises:
+        UsageError: somebody else's is no source, or cannot be loaded.
+    """
+    if name in SOURCES:
+        given = SOURCES[name]
+        return given if given in BUILT_IN else as_source(name, given, f"the task source {name!r}")
+    entry = plugins(GROUP)[name]
+    return as_source(name, loaded(entry, UsageError), label(entry))
+
+
+def _usage(name: str) -> str:
+    """How a source is asked for; one that cannot be loaded is in nobody's way."""
+    try:
+        return source_named(name).usage
+    except UsageError:
+        return f"{name}:..."
 
 
 __all__ = ["SOURCES", "Source", "Spec", "TaskDefect", "TaskSource", "load_tasks"]

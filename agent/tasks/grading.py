@@ -5,19 +5,22 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pilotage.agent.answers import normal_form, parse_grid, resolve_choice
 from pilotage.agent.errors import SandboxUnavailable, TaskError, UsageError
 from pilotage.agent.numbers import parse_number
 from pilotage.agent.task import Kind, Task
+from pilotage.common.plugins import label, loaded, plugins
 
 if TYPE_CHECKING:
     from pilotage.agent.sandbox import Sandbox
 
 GROUP = "pilotage.graders"
 """Entry points by which third parties add graders."""
+
+GRADERS: dict[str, Callable[[Task, str], Any] | Grader | type[Grader]] = {}
+"""Graders that this process adds, by the name that tasks give: they are found before those that are installed."""
 
 # How far two numbers that are not both whole may differ, relative to the expected one.
 TOLERANCE = 1e-6
@@ -42,7 +45,7 @@ RIGHT, WRONG = Grade(1.0), Grade(0.0)
 
 
 class Grader(Protocol):
-    """What one must implement to grade a kind of task. Third parties add one by entry point `pilotage.graders`."""
+    """Grades answers. Third parties add one, or a plain function, by entry point `pilotage.graders` or to `GRADERS`."""
 
     async def grade(self, task: Task, answer: str | None) -> Grade:
         """The grade of `answer`; None stands for no answer and is a miss."""
@@ -55,7 +58,7 @@ def grader_for(task: Task, sandbox: Sandbox | None = None) -> Grader | None:
     The hidden tests of `program` tasks run in the sandbox, by default the isolated one of this machine.
 
     Raises:
-        TaskError: no grader has the name that the task gives.
+        TaskError: no grader has the name that the task gives, or what has it is none.
     """
     name = task.metadata.get("grader")
     if name == "gym":
@@ -63,10 +66,7 @@ def grader_for(task: Task, sandbox: Sandbox | None = None) -> Grader | None:
 
         return GymGrader()
     if name is not None:
-        for entry in entry_points(group=GROUP, name=str(name)):
-            grader: Grader = entry.load()()
-            return grader
-        raise _no_grader(task)
+        return _own(task, str(name))
     if task.kind == "program":
         return ProgramGrader(sandbox) if task.metadata.get("tests") else None
     if task.gold is None or task.kind == "open":
@@ -98,19 +98,32 @@ def is_graded(task: Task) -> bool:
 
 
 def require_grader(task: Task) -> None:
-    """Raises TaskError where the grader that a task names is not there, or lacks what it grades by."""
+    """Raises TaskError where the grader that a task names is not there, is none, or lacks what it grades by."""
     name = task.metadata.get("grader")
     if name == "gym":
         missing = [field for field in ("family", "entry") if field not in task.metadata]
         if missing:
             raise TaskError(f"task {task.id}: the grader 'gym' needs {' and '.join(map(repr, missing))} in `metadata`")
-    elif name is not None and not entry_points(group=GROUP, name=str(name)):
-        raise _no_grader(task)
+    elif name is not None:
+        _own(task, str(name))
 
 
-def _no_grader(task: Task) -> TaskError:
-    name = task.metadata["grader"]
-    return TaskError(f"task {task.id}: no grader is called {name!r}; leave `grader` out, or install what brings it")
+def _own(task: Task, name: str) -> Grader:
+    from pilotage.agent.tasks.own_grader import as_grader
+
+    if name in GRADERS:
+        return as_grader(GRADERS[name], f"the grader {name!r}")
+    if (grader := _installed(name)) is None:
+        raise TaskError(f"task {task.id}: no grader is called {name!r}; leave `grader` out, or install what brings it")
+    return grader
+
+
+@functools.cache
+def _installed(name: str) -> Grader | None:
+    from pilotage.agent.tasks.own_grader import as_grader
+
+    entry = plugins(GROUP).get(name)
+    return None if entry is None else as_grader(loaded(entry, TaskError), label(entry))
 
 
 def grade_number(task: Task, answer: str) -> Grade:

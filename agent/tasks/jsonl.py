@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from pydantic import ValidationError
@@ -66,15 +64,9 @@ def _tasks_in(path: Path, spec: Spec, build: Build) -> Iterator[Task | TaskDefec
 
 
 def _chosen(path: Path, spec: Spec) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines; only a random order needs them all in memory."""
+    """Numbered lines."""
     with path.open("rb") as file:
-        lines = ((number, line) for number, line in enumerate(file, start=1) if line.strip())
-        if spec.seed is not None:
-            everything = list(lines)
-            Random(spec.seed).shuffle(everything)
-            lines = (line for line in everything)
-        stop = None if spec.size is None else spec.offset + spec.size
-        yield from islice(lines, spec.offset, stop)
+        yield from spec.chosen((number, line) for number, line in enumerate(file, start=1) if line.strip())
 
 
 def _object(line: bytes) -> dict[str, Any]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
+from random import Random
+from typing import TypeVar
 
 from pilotage.agent.errors import UsageError
 from pilotage.agent.task import Task
+
+T = TypeVar("T")
 
 _DIGITS = 18  # more than any file has lines
 OPTIONS = ("size", "seed", "offset")
@@ -30,6 +35,14 @@ class Spec:
     size: int | None = None
     seed: int | None = None
     offset: int = 0
+
+    def chosen(self, entries: Iterable[T]) -> Iterator[T]:
+        """The entries that it asks for of all there are; only a random order needs them all in memory."""
+        if self.seed is not None:
+            entries = list(entries)
+            Random(self.seed).shuffle(entries)
+        stop = None if self.size is None else self.offset + self.size
+        return islice(entries, self.offset, stop)
 
 
 def parse_spec(text: str, sources: Collection[str]) -> Spec:
@@ -81,7 +94,7 @@ class TaskDefect:
 
 @dataclass(frozen=True)
 class Source:
-    """A kind of place that tasks come from. Third parties add one by entry point `pilotage.tasks`.
+    """A kind of place that tasks come from. Third parties add one, or its `read`, by entry point `pilotage.tasks`.
 
     Attributes:
         name: what stands before the colon of a specification.
@@ -101,11 +114,13 @@ class TaskSource:
         self.spec = spec
         self.defects: list[TaskDefect] = []
         self._source = source
-        source.read(spec)  # a bad specification is an error now, not at the first task
+        # A bad specification is an error now, not at the first task.
+        self._ready: Iterator[Task | TaskDefect] | None = source.read(spec)
 
     def __iter__(self) -> Iterator[Task]:
         self.defects = []
-        for entry in self._source.read(self.spec):
+        entries, self._ready = self._ready or self._source.read(self.spec), None
+        for entry in entries:
             if isinstance(entry, TaskDefect):
                 self.defects.append(entry)
             else:

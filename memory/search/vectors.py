@@ -23,9 +23,10 @@ from pilotage.memory.ledger.ledger import Ledger
 from pilotage.memory.ledger.schema import concepts, meta
 from pilotage.memory.search.chroma import ChromaIndex
 from pilotage.memory.search.chroma_embedded import delete_index, open_embedded
-from pilotage.memory.search.chroma_server import check_url, drop_collections, open_on_server
+from pilotage.memory.search.chroma_server import drop_collections
 from pilotage.memory.search.drift import Drift
 from pilotage.memory.search.exact_scan import Neighbour, VectorScan, VectorView
+from pilotage.memory.search.index_at import is_chroma, opener_of
 from pilotage.memory.search.reindex import OnProgress, move
 
 _log = logging.getLogger(__name__)
@@ -42,14 +43,14 @@ _INDEX_VERSION = select(
 class VectorStore:
     """Embeds texts and finds near vectors: through Chroma where this process may use an index, else by a scan.
 
-    Chroma is a server (`index_url`), or an index in the store's folder, which belongs to one process.
+    Chroma is a server (`index_url`), or an index in the store's folder, which belongs to one process. A URL may also
+    name an index that somebody else wrote (`pilotage.memory.search.index_at`).
     """
 
     def __init__(
         self, ledger: Ledger, folder: Path | None, embedder: Embedder | None, namespace: str, index_url: str | None
     ) -> None:
-        if index_url is not None:
-            check_url(index_url)
+        self._opener = None if index_url is None else opener_of(index_url)
         self._ledger = ledger
         self._folder = folder
         self._embedder = embedder
@@ -135,8 +136,9 @@ class VectorStore:
         with self._lock:
             self._drop_view()
             self._embedder = embedder
-            if self._url is not None and old is not None:
-                drop_collections(self._url, self._ledger, old)
+            if self._url is not None:
+                if old is not None and is_chroma(self._url):
+                    drop_collections(self._url, self._ledger, old)
             elif self._folder is not None and self._own():
                 delete_index(self._folder / "index")
             self._open_view()
@@ -163,8 +165,8 @@ class VectorStore:
     def _open_view(self) -> VectorView:
         with self._lock:
             if self._view is None:
-                if self._url is not None:
-                    self._view = open_on_server(self._url, self._ledger, self._namespace, self.identity)
+                if self._url is not None and self._opener is not None:
+                    self._view = self._opener(self._url, self._ledger, self._namespace, self.identity)
                 elif self._folder is not None and self._own():
                     try:
                         self._view = open_embedded(self._folder / "index", self._ledger, self._namespace, self.identity)

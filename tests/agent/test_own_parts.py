@@ -1,4 +1,4 @@
-"""A block, a policy or a question that is not written as one is told in a sentence, before or at its first use."""
+"""A part or a question that is not written as one is told in a sentence: as the agent is made, or at its first use."""
 
 import asyncio
 
@@ -11,6 +11,7 @@ from pilotage.agent.blocks import BUILT_IN, GRAPH_NODES, Block, Registry
 from pilotage.agent.errors import UsageError
 from pilotage.agent.events import Finished
 from pilotage.agent.models import ModelClient
+from pilotage.agent.trace import Hint, Recalled
 from pilotage.navigator.policies.policy import Decision
 
 
@@ -111,3 +112,82 @@ async def test_what_was_streamed_of_an_open_reply_is_kept_at_the_time_limit():
             run = event.run
     assert run.stopped_by == "max_seconds"
     assert run.answer is not None and run.answer.startswith("Once upon") and run.cut
+
+
+class NoDecide:
+    name = "mine"
+
+
+class NoName:
+    def decide(self, observation, mask): ...
+
+
+class Short:
+    name = "mine"
+
+    async def navigate(self, now): ...
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ({"policy": NoDecide()}, "class 'NoDecide', which has no method `decide"),
+        ({"policy": NoName()}, "class 'NoName', which has no `name`"),
+        ({"policy": Short()}, "class 'Short', which has no method `async navigate"),
+        ({"policy": NoName}, r"class NoName: give an object of it, NoName\(\)"),
+        ({"policy": 3}, "policy is 3, which has no `name` that is a text and no method"),
+        ({"memory": 3}, "memory is 3: give a ConceptStore, or an asynchronous function"),
+        ({"memory": lambda query: None}, "memory is the function '<lambda>': give"),
+        ({"memory": "notes"}, "ConceptStore.open"),
+        ({"sandbox": 3}, "unknown sandbox mode 3: use one of"),
+        ({"registry": [Nothing()]}, "registry is .*: give a pilotage.agent.Registry"),
+        ({"budget": 4000}, "budget is 4000: give a pilotage.agent.Budget"),
+    ],
+)
+def test_a_part_of_another_kind_is_refused_when_the_agent_is_made(parts, said):
+    with pytest.raises(UsageError, match=said) as raised:
+        agent_with(**parts)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("block", [None, "reason", NoName(), Nothing])
+def test_what_is_no_block_is_refused_by_the_registry(block):
+    with pytest.raises(UsageError, match="which is no block"):
+        Registry([block, *BUILT_IN])
+
+
+NOTE = Recalled(text="A note: multiply.", hints=(Hint(concept_id="n", title="Multiply", similarity=1),))
+
+
+async def notebook(query, max_tokens, kit=None, *, exclude=(), tried=""):
+    return NOTE if "6*7" in query and max_tokens >= 10 else Recalled()
+
+
+class Notebook:
+    async def __call__(self, query, max_tokens, kit=None, *, exclude=(), tried=""):
+        return NOTE
+
+
+@pytest.mark.parametrize("memory", [notebook, Notebook()])
+def test_a_memory_of_ones_own_is_recalled_through_and_nothing_is_learnt_into_it(memory):
+    model = ScriptedChatModel(lambda _: "Answer: 42")
+    with ReasoningAgent(model, memory=memory, sandbox="none", policy="fixed:reason,answer") as agent:
+        run = agent.solve("6*7")
+    assert run.recalled == ("n",) and run.learned == () == run.followed
+    assert "A note: multiply." in model.calls[0].text
+
+
+@pytest.mark.parametrize("gives", [None, "a note"])
+def test_a_memory_that_gives_something_else_is_one_sentence(gives):
+    async def forgetful(query, max_tokens, kit=None, **more):
+        return gives
+
+    with agent_with(memory=forgetful) as agent, pytest.raises(UsageError, match="it has to return a .*Recalled"):
+        agent.solve("6*7")
+
+
+def test_a_trace_gives_its_steps():
+    with agent_with(policy="fixed:reason,answer") as agent:
+        run = agent.solve("6*7")
+    assert [step.block for step in run.trace] == ["reason", "answer"]
+    assert list(run.trace) == list(run.trace.steps)

@@ -14,6 +14,7 @@ from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
 from pilotage.agent.batch.batch import solve_all
 from pilotage.agent.batch.results import ResultsFile, regrade
 from pilotage.agent.errors import UsageError
+from pilotage.agent.tasks.grading import GRADERS
 from pilotage.memory import ConceptStore
 from tests.agent.states import row
 
@@ -204,13 +205,14 @@ def test_one_unknown_grader_stops_no_other_task(pilotage, tmp_path):
     assert rows(tmp_path / "r.jsonl")["t-3"]["score"] == 1
 
 
-async def test_a_grader_that_fails_costs_its_task_only_and_keeps_what_was_paid(tmp_path):
+async def test_a_grader_that_fails_costs_its_task_only_and_keeps_what_was_paid(tmp_path, monkeypatch):
+    monkeypatch.setitem(GRADERS, "oracle", lambda task, answer: 1 / 0)
     bad = Task(id="bad", prompt="What is 2 plus 2?", gold=4, metadata={"grader": "oracle"})
     good = Task(id="good", prompt="What is 2 plus 2?", kind="numeric", gold=4)
     with ResultsFile(tmp_path / "r.jsonl", resume=False, settings={}) as results:
         async with agent_of() as agent:
             await solve_all(agent, [bad, good], results=results)
-        assert "no grader is called 'oracle'" in results.done["bad"]["error"]
+        assert "ZeroDivisionError" in results.done["bad"]["error"]
         assert results.done["bad"]["usage"]["llm_calls"] == 1
         assert results.done["good"]["score"] == 1
 

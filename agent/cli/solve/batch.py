@@ -160,7 +160,7 @@ class Batch:
                     await solve_all(agent, self.tasks, on_done=on_done, keep=False, **common)
 
             try:
-                with interruptible(lambda: f"interrupted; {self.kept}"):
+                with interruptible(lambda: f"interrupted; {self.kept}", also_by_sigterm=True):
                     asyncio.run(everything())
             except ModelUnavailable as error:
                 raise ModelUnavailable(f"{error} The batch ends here; {self.kept}") from error

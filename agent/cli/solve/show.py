@@ -1,4 +1,7 @@
-"""Show: a run on the terminal as it happens: what was recalled, each block and why, its text, its cost, the answer."""
+"""Show: a run on the terminal as it happens: what was recalled, each block and why, its text and cost, the answer.
+
+What was learnt comes behind the answer, for which nobody should have to wait until memory is written.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rich.markup import escape
 
 from pilotage.agent import events
-from pilotage.agent.cli.terminal import plain, screen
+from pilotage.agent.blocks.answer import Answer
+from pilotage.agent.cli.terminal import plain, screen, shortened
 from pilotage.agent.run import Run
 from pilotage.agent.trace import Step, Usage
+from pilotage.common.text import one_line
 
 if TYPE_CHECKING:
     from pilotage.agent.runner import ReasoningAgent
@@ -33,6 +38,12 @@ class Show:
     def __init__(self, file: TextIO, *, quiet: bool = False) -> None:
         self._console = screen(file=file, quiet=quiet, soft_wrap=True)
         self._open_line = False
+        self._answered: str | None = None
+
+    @property
+    def when(self) -> str:
+        """When an interrupt comes now, for a sentence about it: after the answer, or empty."""
+        return "" if self._answered is None else f" after the answer, {shortened(one_line(self._answered), 200)}"
 
     async def solving(self, agent: ReasoningAgent, task: Task, thread: str | None = None) -> dict[str, Any]:
         """Solves a task and prints what happens; the run, as `--json` prints it."""
@@ -59,11 +70,15 @@ class Show:
                 self._open_line = True
             case events.Stepped(step):
                 self._step(step)
+                if step.block == Answer.name:
+                    self._answer(step.candidate)
             case events.Learned(titles, usage):
                 kept = "; ".join(titles.values()) or "nothing worth keeping"
                 if usage.llm_calls:
                     self._line(f"[cyan]learned[/]  {plain(kept)}  [dim]{cost(usage)}[/]")
             case events.Finished(run):
+                if self._answered is None:  # a run that went on behind its answer
+                    self._answer(run.answer)
                 self._run(run)
 
     def _line(self, markup: str) -> None:
@@ -82,9 +97,11 @@ class Show:
             notes.insert(0, f"candidate {first}{' ...' if rest else ''}")
         self._line(f"  [yellow]{plain('; '.join(notes) or 'done')}[/]  [dim]{cost(step.usage)}[/]")
 
+    def _answer(self, answer: str | None) -> None:
+        self._answered = "none" if answer is None else answer
+        self._line(f"\n[bold]Answer:[/] {'[red]none[/]' if answer is None else escape(answer)}")
+
     def _run(self, run: Run) -> None:
-        answer = escape(run.answer) if run.answer is not None else "[red]none[/]"
-        self._line(f"\n[bold]Answer:[/] {answer}")
         graded = f" · score {run.score:g}" if run.score is not None else ""
         stopped = f" · stopped by {run.stopped_by}" if run.stopped_by != "answer" else ""
         stopped += " · the reply is cut: raise --max-tokens" if run.cut else ""

@@ -204,12 +204,13 @@ def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: s
     with ExitStack() as stack:
         agent = stack.enter_context(assemble(settings, checkpoints=thread is not None, quick=True))
         results = stack.enter_context(ResultsFile(out, resume=True, settings={})) if out is not None else None
+        show = Show(sys.stderr if as_json else sys.stdout, quiet=as_json)
 
         async def run() -> dict[str, Any]:
             async with agent:
-                return await Show(sys.stderr if as_json else sys.stdout, quiet=as_json).solving(agent, task, thread)
+                return await show.solving(agent, task, thread)
 
-        with interruptible(lambda: f"interrupted; {left}"):
+        with interruptible(lambda: f"interrupted{show.when}; {left}", also_by_sigterm=True):
             result = asyncio.run(run())
         if results is not None:
             results.append(result)
