@@ -87,6 +87,12 @@ class Plan:
                 "step scores are for one cost weight and an environment: not with an effort input or with shaping, nor "
                 "for cql"
             )
+        hyper = self.hyperparameters
+        if self.algorithm == "maskable-ppo" and hyper.rollout % hyper.environments:
+            raise PolicyError(
+                f"rollout={hyper.rollout} is no multiple of environments={hyper.environments}: a rollout has equally "
+                "many steps of each"
+            )
         if not {"train", "validation"} <= self.fractions.keys() <= {"train", "validation", "test"}:
             raise PolicyError("the fractions are train, validation and test; only test may be left out")
 

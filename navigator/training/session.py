@@ -128,7 +128,7 @@ class Session:
     def _piece(self, seed: int, number: int, learner: Learner, log: Any) -> dict[str, float]:
         length = self.plan.length
         step = length * (number + 1) // PIECES
-        figures = dict(learner.advance(step - length * number // PIECES, seed=(seed * PIECES + number) % 2**31))
+        figures = dict(learner.advance(step - length * number // PIECES, seed, number))
         self._look_again()
         by_effort = self._scored(self._policy(learner.layers(), learner.output), "validation").values()
         point = {name: sum(s[name] for s in by_effort) / len(by_effort) for name in ("reward", "accuracy", "cost")}

@@ -56,7 +56,7 @@ def bank(tmp_path_factory):
 def test_the_dqn_picks_by_the_one_network_and_values_by_the_other(bank):
     torch = pytest.importorskip("torch")
     made = learner(bank, "double-dueling-dqn")
-    made.advance(100, 0)
+    made.advance(100, 0, 0)
     model, generator = made.model, torch.Generator().manual_seed(1)
     with torch.no_grad():  # two networks that disagree on what is best
         for parameter in model.q_net_target.parameters():
@@ -92,6 +92,6 @@ def test_what_an_algorithm_is_told_reaches_it(bank):
 def test_a_training_may_explore_by_no_schedule_and_remember_one_step(bank, algorithm):
     least = Hyperparameters().with_values({"exploration": 0, "buffer": 1, "hidden": [4], "batch": 1, "quantiles": 1})
     made = learner(bank, algorithm, least)
-    made.advance(60, 0)
+    made.advance(60, 0, 0)
     assert all(np.isfinite(weights).all() for weights, _ in made.layers())
     made.close()

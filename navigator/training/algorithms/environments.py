@@ -32,7 +32,8 @@ class NetworkInputs(gymnasium.Wrapper[Floats, np.int64, Floats, np.int64]):
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
         if seed is not None:
-            self._efforts = np.random.default_rng(seed)
+            # a stream of its own: the tasks are drawn by the seed itself
+            self._efforts = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
         if self._setting.dial is not None:
             effort = self._setting.efforts(self._efforts, 1)
             self._extra = 1 - effort
@@ -53,11 +54,23 @@ class NetworkInputs(gymnasium.Wrapper[Floats, np.int64, Floats, np.int64]):
         return np.concatenate([*parts, mask] if self._with_mask else parts, dtype=np.float32, casting="unsafe")
 
 
-def environments(setting: Setting, with_mask: bool) -> DummyVecEnv:
+class Environments(DummyVecEnv):
+    """Environments that each draw for themselves.
+
+    A `VecEnv` gives its i-th the seed s + i, so that of two seeds in a row the second repeats all that the first drew
+    but for one environment.
+    """
+
+    def seed_apart(self, sequence: np.random.SeedSequence) -> None:
+        """Gives each a child of this sequence, from the next reset on."""
+        self._seeds = [int(child.generate_state(1, np.uint64)[0]) for child in sequence.spawn(self.num_envs)]
+
+
+def environments(setting: Setting, with_mask: bool) -> Environments:
     """Environments over the training tasks, side by side in this process; one alone where the reasoning is live."""
     live = setting.live
     if live is not None:
-        return DummyVecEnv([lambda: NetworkInputs(ReasoningEnv(live, setting.plan.cost_weight), setting, with_mask)])
+        return Environments([lambda: NetworkInputs(ReasoningEnv(live, setting.plan.cost_weight), setting, with_mask)])
     arrays = setting.arrays
     step_scores = setting.step_scores.rewards(setting.bank, arrays).tolist() if setting.step_scores else None
 
@@ -67,7 +80,7 @@ def environments(setting: Setting, with_mask: bool) -> DummyVecEnv:
         )
         return NetworkInputs(env, setting, with_mask)
 
-    return DummyVecEnv([make for _ in range(setting.plan.hyperparameters.environments)])
+    return Environments([make for _ in range(setting.plan.hyperparameters.environments)])
 
 
 def unpack(observations: Any, actions: int) -> tuple[Any, Any]:

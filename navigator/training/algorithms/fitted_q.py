@@ -23,6 +23,7 @@ from pilotage.navigator.policies.learned import Layers
 from pilotage.navigator.policies.trained import Meaning
 from pilotage.navigator.training.algorithms.learner import Setting
 from pilotage.navigator.training.algorithms.networks import Dueling, masked
+from pilotage.navigator.training.plan import PIECES
 
 TEMPERATURE = 0.1
 FOLLOW = 0.01
@@ -54,8 +55,8 @@ class FittedQ:
         self._next = torch.from_numpy(steps.target)
         self._cost, self._correct = torch.from_numpy(steps.cost), torch.from_numpy(steps.correct)
 
-    def advance(self, steps: int, seed: int) -> Mapping[str, float]:
-        generator = np.random.default_rng(seed)
+    def advance(self, steps: int, seed: int, piece: int) -> Mapping[str, float]:
+        generator = np.random.default_rng((seed * PIECES + piece) % 2**31)
         batch, loss = self.setting.plan.hyperparameters.batch, 0.0
         for _ in range(steps):
             efforts = self.setting.efforts(generator, batch)

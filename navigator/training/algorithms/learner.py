@@ -68,8 +68,11 @@ class Learner(Protocol):
 
     output: Meaning
 
-    def advance(self, steps: int, seed: int) -> Mapping[str, float]:
-        """Goes on for so many steps, with randomness from `seed` alone; returns figures for the log."""
+    def advance(self, steps: int, seed: int, piece: int) -> Mapping[str, float]:
+        """Goes on for so many steps, with randomness from the training's seed and the piece's number alone.
+
+        Returns figures for the log.
+        """
         ...
 
     def layers(self) -> Layers:

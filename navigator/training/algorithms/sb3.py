@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from math import gcd
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -104,13 +105,14 @@ class SB3Learner(Learner, ABC):
             self.model.learning_starts = min(self.model.learning_starts, self.setting.plan.length // 10)
         self.model.set_logger(Logger(None, []))
 
-    def advance(self, steps: int, seed: int) -> Mapping[str, float]:
+    def advance(self, steps: int, seed: int, piece: int) -> Mapping[str, float]:
         """So many environment steps, rounded up to whole rounds."""
         self.model.asked_steps += steps
         left = self._steps_left()
         if left > 0:  # else the last piece's whole rounds went beyond this one
-            set_random_seed(seed)
-            self.environments.seed(seed)
+            sequence = np.random.SeedSequence([seed, piece])
+            set_random_seed(int(sequence.generate_state(1)[0]))
+            self.environments.seed_apart(sequence)
             self.model._last_obs = None  # what makes `learn` begin with new episodes
             self.model.learn(left, reset_num_timesteps=False, log_interval=_NEVER)
         known: dict[str, Any] = self.model.logger.name_to_value
@@ -140,14 +142,16 @@ class SB3Learner(Learner, ABC):
 
 def off_policy_arguments(hyper: Hyperparameters) -> dict[str, Any]:
     """Arguments that DQN and QR-DQN take alike; their own defaults are made for Atari."""
+    together = gcd(hyper.gradient_every, hyper.environments)
     return {
         "learning_rate": FallingRate(hyper.learning_rate),
         "buffer_size": hyper.buffer,
         "learning_starts": min(500, hyper.buffer // 2),
         "batch_size": hyper.batch,
         "gamma": hyper.gamma,
-        "train_freq": 1,
-        "gradient_steps": max(1, hyper.environments // hyper.gradient_every),
+        # of as many rounds, each of one step in every environment, so many gradient steps
+        "train_freq": hyper.gradient_every // together,
+        "gradient_steps": hyper.environments // together,
         "target_update_interval": hyper.target_every,
         "exploration_fraction": hyper.exploration,
         "exploration_final_eps": hyper.exploration_end,
