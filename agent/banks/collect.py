@@ -167,10 +167,10 @@ class Collector:
         visits: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for episode in range(study.episodes):
             for sample in range(study.samples):
-                draw = Random(f"{study.seed}/{task.id}/{episode}/{sample}")
-                explorer, here = study.mix.draw(draw), root
+                rng = Random(f"{study.seed}/{task.id}/{episode}/{sample}")
+                explorer, here = study.mix.draw(rng), root
                 for _ in range(study.max_depth):
-                    block = explorer.choose(here.observed, visits[here.node.id], draw)
+                    block = explorer.choose(here.observed, visits[here.node.id], rng)
                     if block == terminal:
                         break
                     visits[here.node.id][block] += 1
