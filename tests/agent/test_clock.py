@@ -78,9 +78,8 @@ async def test_from_the_first_node_of_a_resumption_on_time_counts_again(monkeypa
     flags, read = [], Clock.read
 
     def noted(kept, configurable):
-        if flags:  # an hour between two nodes
-            later = SimpleNamespace(monotonic=lambda hours=len(flags): time.monotonic() + 3600 * hours)
-            monkeypatch.setattr(run_state, "time", later)
+        hours = len(flags)  # one between two nodes
+        monkeypatch.setattr(run_state, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 3600 * hours))
         flags.append(configurable.get("__pregel_resuming", False))
         return read(kept, configurable)
 
