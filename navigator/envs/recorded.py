@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -117,7 +117,7 @@ class _Rows:
         self.allowed = arrays.playable.tolist()
         infos = [{"task_id": task, "family": one} for task, one in zip(arrays.tasks, arrays.families, strict=True)]
         columns = (arrays.ended, arrays.score, arrays.cost, arrays.stop_cost, arrays.task)
-        rows = (_frozen_rows(arrays.features), _frozen_rows(arrays.playable), *(column.tolist() for column in columns))
+        rows = (list(arrays.features), list(arrays.playable), *(column.tolist() for column in columns))
         self.arrived: list[Transition] = []
         self.stopped: list[Transition] = []
         for seen, mask, ended, score, cost, stop_cost, task in zip(*rows, strict=True):
@@ -130,9 +130,3 @@ class _Rows:
 
     def __reduce__(self) -> tuple[type[_Rows], tuple[BankArrays]]:
         return type(self), (self.arrays,)
-
-
-def _frozen_rows(array: np.ndarray[Any, Any]) -> list[Any]:
-    frozen = array.copy()
-    frozen.setflags(write=False)
-    return list(frozen)

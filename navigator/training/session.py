@@ -155,7 +155,7 @@ class Session:
 
     def _require_fresh_test(self) -> None:
         """The test part says how good the policy is, so nothing in it may have learned from that."""
-        known = sorted(self.bank.among(self._learned_before or ()) & set(self.tasks.get("test", ())))
+        known = sorted(self.bank.matching(self._learned_before or ()) & set(self.tasks.get("test", ())))
         if known:
             raise PolicyError(
                 f"the policy to go on from was trained on {len(known)} tasks of the test part ({known[0]!r} for one): "

@@ -1,4 +1,6 @@
+import pickle
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,6 +73,23 @@ def test_transitions_are_those_of_the_trees_in_order(tmp_path):
             counts[TERMINAL] = 1
         assert counts == {action: found[state, action] for action in range(len(ACTIONS)) if found[state, action]}
         assert np.flatnonzero(steps.recorded[state]).tolist() == sorted(counts)
+
+
+def held(record):
+    """All arrays of an object and of the properties that it makes."""
+    names = [name for name in dir(record) if not name.startswith("__")]
+    for value in (getattr(record, name) for name in names):
+        yield from [value] if isinstance(value, np.ndarray) else []
+        yield from [one for one in value if isinstance(one, np.ndarray)] if isinstance(value, tuple) else []
+
+
+def test_nobody_can_write_to_what_all_share(tmp_path):
+    arrays = BankArrays.of(random_bank(tmp_path / "b", seed=1, tasks=3))
+    for one in (arrays, pickle.loads(pickle.dumps(arrays)), replace(arrays, score=arrays.score / 2)):
+        shared = [*held(one), *held(one.transitions)]
+        assert len(shared) > 18 and not any(array.flags.writeable for array in shared)
+    with pytest.raises(ValueError, match="read-only"):
+        arrays.score[0] = 1
 
 
 def test_the_fingerprint_is_that_of_the_content(tmp_path):

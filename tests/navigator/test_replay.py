@@ -130,7 +130,7 @@ def test_the_arrays_hold_the_bank(tmp_path):
         tree = bank.tree(arrays.tasks[arrays.task[state]])
         recorded = tree.nodes[id]
         assert arrays.score[state] == recorded.score and arrays.cost[state] == recorded.cost
-        assert [ACTIONS.names[a] for a in arrays.routes[state]] == list(tree.route(id))
+        assert [ACTIONS.names[a] for a in arrays.action_prefixes[state]] == list(tree.route(id))
         children = {ACTIONS.names[a]: {arrays.ids[s] for s in there} for a, there in arrays.children[state].items()}
         assert children == {action: {n.id for n in there} for action, there in children_of(tree)[id].items()}
         expected = ACTIONS.mask(() if recorded.terminal else children)

@@ -14,12 +14,12 @@ from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from pilotage.navigator.envs.env import ReasoningEnv, RecordedReasoningEnv
-from pilotage.navigator.policies.inputs import LIMIT, Floats
+from pilotage.navigator.policies.inputs import LIMIT, Float32s
 from pilotage.navigator.spaces import ActionMask
 from pilotage.navigator.training.algorithms.learner import Setting
 
 
-class NetworkInputs(gymnasium.Wrapper[Floats, np.int64, Floats, np.int64]):
+class NetworkInputs(gymnasium.Wrapper[Float32s, np.int64, Float32s, np.int64]):
     """Scaled features, then 1 - effort where it is an input (a new one each episode), then the mask if asked for."""
 
     def __init__(self, env: ReasoningEnv, setting: Setting, with_mask: bool) -> None:
@@ -30,7 +30,9 @@ class NetworkInputs(gymnasium.Wrapper[Floats, np.int64, Floats, np.int64]):
         self._efforts = np.random.default_rng(0)
         self._extra = np.zeros(0, dtype=np.float32)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Floats, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Float32s, dict[str, Any]]:
         if seed is not None:
             # a stream of its own: the tasks are drawn by the seed itself
             self._efforts = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
@@ -41,7 +43,7 @@ class NetworkInputs(gymnasium.Wrapper[Floats, np.int64, Floats, np.int64]):
         seen, info = self.env.reset(seed=seed, options=options)
         return self._inputs(seen, info["action_mask"]), {}
 
-    def step(self, action: np.int64) -> tuple[Floats, float, bool, bool, dict[str, Any]]:
+    def step(self, action: np.int64) -> tuple[Float32s, float, bool, bool, dict[str, Any]]:
         # the information is left out: vector environments copy it deeply, each step
         seen, reward, terminated, truncated, info = self.env.step(action)
         return self._inputs(seen, info["action_mask"]), float(reward), terminated, truncated, {}
@@ -49,7 +51,7 @@ class NetworkInputs(gymnasium.Wrapper[Floats, np.int64, Floats, np.int64]):
     def action_masks(self) -> ActionMask:  # what MaskablePPO asks for
         return self._reasoning.action_masks()
 
-    def _inputs(self, seen: Floats, mask: Any) -> Floats:
+    def _inputs(self, seen: Float32s, mask: Any) -> Float32s:
         parts = [self._setting.scaling(seen), self._extra]
         return np.concatenate([*parts, mask] if self._with_mask else parts, dtype=np.float32, casting="unsafe")
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pilotage.navigator.policies.inputs import Floats
+from pilotage.navigator.policies.inputs import Float32s
 from pilotage.navigator.policies.learned import Layers
 from pilotage.navigator.policies.trained import Meaning
 from pilotage.navigator.training.algorithms.learner import Setting
@@ -50,10 +50,10 @@ class FittedQ:
         )
         self.done = 0
         self._inputs = torch.from_numpy(setting.scaling(arrays.features))
-        self._allowed, self._recorded = torch.from_numpy(setting.allowed), torch.from_numpy(steps.recorded)
-        self._source, self._action = torch.from_numpy(steps.source), torch.from_numpy(steps.action)
-        self._next = torch.from_numpy(steps.target)
-        self._cost, self._correct = torch.from_numpy(steps.cost), torch.from_numpy(steps.correct)
+        self._allowed, self._recorded = torch.tensor(setting.allowed), torch.tensor(steps.recorded)
+        self._source, self._action = torch.tensor(steps.source), torch.tensor(steps.action)
+        self._next = torch.tensor(steps.target)
+        self._cost, self._correct = torch.tensor(steps.cost), torch.tensor(steps.correct)
 
     def advance(self, steps: int, seed: int, piece: int) -> Mapping[str, float]:
         generator = np.random.default_rng((seed * PIECES + piece) % 2**31)
@@ -64,7 +64,7 @@ class FittedQ:
             self.done += 1
         return {"train/loss": loss / max(steps, 1)}
 
-    def _step(self, transitions: torch.Tensor, efforts: Floats) -> float:
+    def _step(self, transitions: torch.Tensor, efforts: Float32s) -> float:
         hyper = self.setting.plan.hyperparameters
         for group in self.optimizer.param_groups:
             group["lr"] = hyper.learning_rate * (1 - 0.9 * self.done / self.setting.plan.length)
@@ -93,7 +93,7 @@ class FittedQ:
         reach = torch.logsumexp(masked(values / TEMPERATURE, allowed | recorded), dim=1)
         return TEMPERATURE * (reach - torch.logsumexp(masked(values / TEMPERATURE, recorded), dim=1)).mean()
 
-    def _with_effort(self, states: torch.Tensor, efforts: Floats) -> torch.Tensor:
+    def _with_effort(self, states: torch.Tensor, efforts: Float32s) -> torch.Tensor:
         inputs = self._inputs[states]
         if self.setting.dial is None:
             return inputs

@@ -14,7 +14,7 @@ from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Dynamics
 from pilotage.navigator.envs.step_rewards import StepRewards
-from pilotage.navigator.policies.inputs import CostWeighting, Floats, Scaling
+from pilotage.navigator.policies.inputs import CostWeighting, Float32s, Scaling
 from pilotage.navigator.policies.learned import Layers
 from pilotage.navigator.policies.trained import Meaning
 from pilotage.navigator.spaces import ActionMask
@@ -50,16 +50,16 @@ class Setting:
         """Number of inputs of a network."""
         return len(self.scaling.shift) + (self.dial is not None)
 
-    def efforts(self, generator: np.random.Generator, count: int) -> Floats:
+    def efforts(self, generator: np.random.Generator, count: int) -> Float32s:
         """Efforts to train on, uniform; shape (count,)."""
         return generator.random(count, dtype=np.float32)
 
-    def weights(self, efforts: Floats) -> Floats:
+    def weights(self, efforts: Float32s) -> Float32s:
         """Cost weights of efforts; the plan's for all where the effort is no input."""
         if self.dial is None:
             return np.full(len(efforts), self.plan.cost_weight, dtype=np.float32)
         growth = 1 + self.dial.top / self.dial.half
-        weights: Floats = (self.dial.half * (np.power(growth, 1 - efforts) - 1)).astype(np.float32)
+        weights: Float32s = (self.dial.half * (np.power(growth, 1 - efforts) - 1)).astype(np.float32)
         return weights
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from pilotage.navigator.arguments import LEAST_WEIGHT
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
-from pilotage.navigator.policies.inputs import CostWeighting, Floats, Scaling
+from pilotage.navigator.policies.inputs import CostWeighting, Float32s, Scaling
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.training.card import about, learned_from
 from pilotage.navigator.training.support import action_support, allowed_actions, header_for
@@ -50,7 +50,7 @@ def fit_linear(
     return LearnedPolicy(header, [(weights[:, :-1], weights[:, -1])], scaling)
 
 
-def _fit(arrays: BankArrays, inputs: Floats, allowed: Any, weighting: CostWeighting | float) -> Floats:
+def _fit(arrays: BankArrays, inputs: Float32s, allowed: Any, weighting: CostWeighting | float) -> Float32s:
     """Weights of shape (actions, inputs + 1), the bias last."""
     bias = np.ones((len(inputs), 1))
     if isinstance(weighting, CostWeighting):

@@ -14,7 +14,7 @@ from pilotage.navigator.arguments import LEAST_WEIGHT
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
-from pilotage.navigator.policies.inputs import Floats, Scaling
+from pilotage.navigator.policies.inputs import Float32s, Scaling
 from pilotage.navigator.policies.nearest import NearestPolicy
 from pilotage.navigator.training.card import about, learned_from
 from pilotage.navigator.training.support import action_support, allowed_actions, header_for
@@ -37,7 +37,7 @@ def fit_nearest(bank: Bank, tasks: Iterable[str] | None = None, cost_weight: flo
     return NearestPolicy(header, scaling, states, _values(arrays, states, allowed, cost_weight, k))
 
 
-def _values(arrays: BankArrays, states: Floats, allowed: Any, cost_weight: float, k: int) -> Floats:
+def _values(arrays: BankArrays, states: Float32s, allowed: Any, cost_weight: float, k: int) -> Float32s:
     """Value of each recorded action in each state, shape (states, actions); NaN elsewhere."""
     steps, shape = arrays.transitions, arrays.legal.shape
     near = _neighbours(arrays, states, k)
@@ -60,7 +60,7 @@ def _values(arrays: BankArrays, states: Floats, allowed: Any, cost_weight: float
     return values.astype(np.float32)
 
 
-def _neighbours(arrays: BankArrays, states: Floats, k: int) -> dict[int, tuple[Any, Any]]:
+def _neighbours(arrays: BankArrays, states: Float32s, k: int) -> dict[int, tuple[Any, Any]]:
     """For each action: the k nearest states of other tasks in which it was recorded, and which of the k there are."""
     near = {}
     for action in range(len(arrays.actions)):

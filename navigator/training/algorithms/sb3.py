@@ -18,7 +18,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.utils import set_random_seed
 
-from pilotage.navigator.policies.inputs import Floats
+from pilotage.navigator.policies.inputs import Float32s
 from pilotage.navigator.policies.trained import Meaning
 from pilotage.navigator.training.algorithms.environments import environments, unpack
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
@@ -55,12 +55,12 @@ class MaskedDQN(WholeTraining, OffPolicyAlgorithm):
         return (greedy if deterministic else self._explored(observation, greedy, self.exploration_rate)), state
 
     def _sample_action(self, learning_starts: int, action_noise: Any = None, n_envs: int = 1) -> tuple[Any, Any]:
-        observations = cast(Floats, self._last_obs)
+        observations = cast(Float32s, self._last_obs)
         at_random = self.num_timesteps < learning_starts
         actions = self._explored(observations, 0, 1.0) if at_random else self.predict(observations)[0]
         return actions, actions
 
-    def _explored(self, observations: Floats, greedy: Any, share: float) -> Any:
+    def _explored(self, observations: Float32s, greedy: Any, share: float) -> Any:
         """Greedy actions, of which a share is replaced by legal ones drawn at random; shape (n,)."""
         _, masks = unpack(observations, int(cast(Any, self.action_space).n))
         draws = np.random.random(masks.shape) * masks
