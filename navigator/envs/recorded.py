@@ -12,6 +12,7 @@ from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Transition, as_index
 from pilotage.navigator.errors import EnvError, SpecMismatch
+from pilotage.navigator.task_order import TaskOrder
 
 
 class RecordedDynamics:
@@ -46,25 +47,21 @@ class RecordedDynamics:
             require_whole("a seed", seed, 0, error=EnvError)
         self.actions, self.observations = arrays.actions, arrays.observations
         self.state = int(arrays.roots[0])
-        self._generator = np.random.default_rng(seed)
-        self._queue: list[int] = []
+        self._order = TaskOrder(arrays.roots.tolist(), np.random.default_rng(seed))
         self._running = False
         self._rows = _Rows(arrays)
 
     def reset(self, seed: int | None = None, task: str | None = None) -> Transition:
         """Starts a task; the next in random order for None. Raises EnvError for a task that is not among them."""
         if seed is not None:
-            self._generator = np.random.default_rng(seed)
-            self._queue = []
+            self._order.restart(seed)
         if task is not None:
             names = self.arrays.tasks
             if task not in names:
                 raise EnvError(f"unknown task {task!r}; there are {len(names)}, the first is {names[0]!r}")
             self.state = int(self.arrays.roots[names.index(task)])
         else:
-            if not self._queue:
-                self._queue = self._generator.permutation(self.arrays.roots).tolist()
-            self.state = self._queue.pop()
+            self.state = self._order.next()
         return self._arrived()
 
     def step(self, action: int) -> Transition:
@@ -80,7 +77,7 @@ class RecordedDynamics:
             self._running = False
             return rows.stopped[state]
         samples = self.arrays.children[state][action]
-        self.state = samples[0] if len(samples) == 1 else samples[int(self._generator.integers(len(samples)))]
+        self.state = samples[0] if len(samples) == 1 else samples[int(self._order.generator.integers(len(samples)))]
         return self._arrived()
 
     def _arrived(self) -> Transition:
