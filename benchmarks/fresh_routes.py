@@ -30,8 +30,8 @@ from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.settings import settings_from
 from pilotage.agent.task import Task
 from pilotage.common.statistics import mcnemar_exact, paired_difference, wilson
-from pilotage.navigator.bank.bank import ROOT, Bank, Node, child_id
-from pilotage.navigator.bank.records import TOKENS_PER_COST
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.bank.records import ROOT, TOKENS_PER_COST, Node, child_id
 from pilotage.navigator.errors import NavigatorError
 
 FAILED = child_id(ROOT, "program")

@@ -25,7 +25,8 @@ from pilotage.agent.errors import UsageError
 from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import grader_for
-from pilotage.navigator.bank.bank import ROOT, BankWriter, Node, child_id
+from pilotage.navigator.bank.records import ROOT, Node, child_id
+from pilotage.navigator.bank.writer import BankWriter
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from pilotage.agent.graph.advance import extended
 from pilotage.agent.prompting import describe
 from pilotage.agent.task import Task
 from pilotage.agent.trace import CostEntry, Recalled, Step, Trace, Usage
-from pilotage.navigator.bank.bank import ROOT, BankWriter, Node, child_id
-from pilotage.navigator.bank.records import CONTENT_FINGERPRINT
+from pilotage.navigator.bank.records import CONTENT_FINGERPRINT, ROOT, Node, child_id
+from pilotage.navigator.bank.writer import BankWriter
 
 OF_NODE = {"block", "text", "candidate", "evidence"}
 """Fields of a step that have a place of their own in a node."""

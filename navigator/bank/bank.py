@@ -20,8 +20,7 @@ import numpy as np
 from pilotage.navigator.bank.files import task_files
 from pilotage.navigator.bank.identity import identifiers, matching
 from pilotage.navigator.bank.reader import read_header, read_meta, read_nodes
-from pilotage.navigator.bank.records import ROOT, BankMeta, Node, TaskHeader, Tree, child_id, cost_of
-from pilotage.navigator.bank.writer import BankWriter
+from pilotage.navigator.bank.records import ROOT, BankMeta, TaskHeader, Tree
 from pilotage.navigator.errors import BankError
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
@@ -183,17 +182,3 @@ def stratified(
             f"{empty[0]} would be empty; record more tasks"
         )
     return {name: sorted(tasks) for name, tasks in parts.items()}
-
-
-__all__ = [
-    "ROOT",
-    "Bank",
-    "BankMeta",
-    "BankWriter",
-    "Node",
-    "TaskHeader",
-    "Tree",
-    "child_id",
-    "cost_of",
-    "stratified",
-]

@@ -19,8 +19,9 @@ import numpy as np
 
 from pilotage.common.locks import FileLock
 from pilotage.navigator.bank.arrays import BankArrays, Float64s
-from pilotage.navigator.bank.bank import Bank, Node, Tree
+from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.files import append, cut_torn_line, encode, parse, read_whole_lines, safe_name
+from pilotage.navigator.bank.records import Node, Tree
 from pilotage.navigator.errors import BankError
 
 FORMAT = 1

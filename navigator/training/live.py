@@ -20,9 +20,9 @@ from pilotage.navigator.dynamics import Dynamics, Transition
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.task_order import TaskOrder
-from pilotage.navigator.training.algorithms.learner import Setting
+from pilotage.navigator.training.algorithms.learner import TrainingSetup
 from pilotage.navigator.training.card import at_efforts, score
-from pilotage.navigator.training.plan import Plan, Progress
+from pilotage.navigator.training.plan import Plan, TrainingOutputs
 from pilotage.navigator.training.session import Session, split
 from pilotage.navigator.training.support import action_support
 
@@ -102,8 +102,7 @@ class LiveSession(Session):
         plan: Plan,
         episodes: int | None = None,
         resume: str | Path | None = None,
-        tensorboard: str | Path | None = None,
-        progress: Callable[[Progress], None] | None = None,
+        outputs: TrainingOutputs = TrainingOutputs(),  # noqa: B008 (frozen)
         on_step: Callable[[], None] | None = None,
     ) -> None:
         _require_live(plan)
@@ -114,10 +113,10 @@ class LiveSession(Session):
         self.episodes = Episodes(source, training, episodes)
         _warm_up(self.episodes, plan.seed)
         self.episodes.on_step = on_step
-        super().__init__(source.bank(), plan, resume, None, tensorboard, progress)
+        super().__init__(source.bank(), plan, resume, outputs)
 
-    def _setting(self, train: BankArrays) -> Setting:
-        return replace(super()._setting(train), live=self.episodes)
+    def _setup(self, train: BankArrays) -> TrainingSetup:
+        return replace(super()._setup(train), live=self.episodes)
 
     def _look_again(self) -> None:
         self._read()

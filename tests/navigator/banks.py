@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from pilotage.navigator.bank.bank import Bank, BankMeta, BankWriter, Node, TaskHeader, child_id
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.bank.records import BankMeta, Node, TaskHeader, child_id
+from pilotage.navigator.bank.writer import BankWriter
 from pilotage.navigator.spaces import ActionSpec, Feature, ObservationSpec
 from pilotage.navigator.values.rollout import Outcomes
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pilotage.navigator.bank.arrays import BankArrays
-from pilotage.navigator.bank.bank import ROOT
+from pilotage.navigator.bank.records import ROOT
 from pilotage.navigator.training.support import action_support
 from pilotage.navigator.training.surrogate import Leaf, follow, imitate, in_words
 from pilotage.navigator.values.rollout import by_batch, rollout

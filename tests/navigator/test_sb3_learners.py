@@ -8,7 +8,7 @@ from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.envs.recorded import RecordedDynamics
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.inputs import Scaling
-from pilotage.navigator.training.algorithms.learner import Setting, learner_for
+from pilotage.navigator.training.algorithms.learner import TrainingSetup, learner_for
 from pilotage.navigator.training.train import Plan
 from tests.navigator.banks import learnable_bank
 
@@ -25,7 +25,7 @@ def learner(bank, algorithm, seed=0, **hyper):
     arrays = BankArrays.of(bank)
     plan = Plan(algorithm, steps=4000, hyper=SMALL | hyper)
     scaling = Scaling.from_data(bank.observations, arrays.features)
-    return learner_for(Setting(plan, bank, arrays, scaling, None, arrays.legal), seed)
+    return learner_for(TrainingSetup(plan, bank, arrays, scaling, None, arrays.legal), seed)
 
 
 @pytest.mark.parametrize("algorithm", (*OFF_POLICY, "maskable-ppo"))

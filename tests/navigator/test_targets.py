@@ -8,7 +8,7 @@ import pytest
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.policies.inputs import CostWeighting, Scaling
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
-from pilotage.navigator.training.algorithms.learner import Setting, learner_for
+from pilotage.navigator.training.algorithms.learner import TrainingSetup, learner_for
 from pilotage.navigator.training.train import Plan, train
 from tests.navigator.banks import ACTIONS, learnable_bank, node, write_bank
 
@@ -45,7 +45,7 @@ def learner(bank, algorithm, hyper=SMALL):
     arrays = BankArrays.of(bank)
     scaling = Scaling.from_data(bank.observations, arrays.features)
     plan = Plan(algorithm, cost_weight=0.1, steps=400, hyper=asdict(hyper))
-    return learner_for(Setting(plan, bank, arrays, scaling, None, arrays.legal), 0)
+    return learner_for(TrainingSetup(plan, bank, arrays, scaling, None, arrays.legal), 0)
 
 
 @pytest.fixture(scope="module")

@@ -16,16 +16,16 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from pilotage.navigator.envs.env import ReasoningEnv, RecordedReasoningEnv
 from pilotage.navigator.policies.inputs import LIMIT, Float32s
 from pilotage.navigator.spaces import ActionMask
-from pilotage.navigator.training.algorithms.learner import Setting
+from pilotage.navigator.training.algorithms.learner import TrainingSetup
 
 
 class NetworkInputs(gymnasium.Wrapper[Float32s, np.int64, Float32s, np.int64]):
     """Scaled features, then 1 - effort where it is an input (a new one each episode), then the mask if asked for."""
 
-    def __init__(self, env: ReasoningEnv, setting: Setting, with_mask: bool) -> None:
+    def __init__(self, env: ReasoningEnv, setup: TrainingSetup, with_mask: bool) -> None:
         super().__init__(env)
-        self._reasoning, self._setting, self._with_mask = env, setting, with_mask
-        size = setting.inputs + (int(env.action_space.n) if with_mask else 0)  # type: ignore[attr-defined]
+        self._reasoning, self._setup, self._with_mask = env, setup, with_mask
+        size = setup.inputs + (int(env.action_space.n) if with_mask else 0)  # type: ignore[attr-defined]
         self.observation_space = spaces.Box(-LIMIT, LIMIT, (size,), dtype=np.float32)
         self._efforts = np.random.default_rng(0)
         self._extra = np.zeros(0, dtype=np.float32)
@@ -36,10 +36,10 @@ class NetworkInputs(gymnasium.Wrapper[Float32s, np.int64, Float32s, np.int64]):
         if seed is not None:
             # a stream of its own: the tasks are drawn by the seed itself
             self._efforts = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
-        if self._setting.dial is not None:
-            effort = self._setting.efforts(self._efforts, 1)
+        if self._setup.dial is not None:
+            effort = self._setup.efforts(self._efforts, 1)
             self._extra = 1 - effort
-            self._reasoning.cost_weight = float(self._setting.weights(effort)[0])
+            self._reasoning.cost_weight = float(self._setup.weights(effort)[0])
         seen, info = self.env.reset(seed=seed, options=options)
         return self._inputs(seen, info["action_mask"]), {}
 
@@ -52,7 +52,7 @@ class NetworkInputs(gymnasium.Wrapper[Float32s, np.int64, Float32s, np.int64]):
         return self._reasoning.action_masks()
 
     def _inputs(self, seen: Float32s, mask: Any) -> Float32s:
-        parts = [self._setting.scaling(seen), self._extra]
+        parts = [self._setup.scaling(seen), self._extra]
         return np.concatenate([*parts, mask] if self._with_mask else parts, dtype=np.float32, casting="unsafe")
 
 
@@ -68,21 +68,21 @@ class Environments(DummyVecEnv):
         self._seeds = [int(child.generate_state(1, np.uint64)[0]) for child in sequence.spawn(self.num_envs)]
 
 
-def environments(setting: Setting, with_mask: bool) -> Environments:
+def environments(setup: TrainingSetup, with_mask: bool) -> Environments:
     """Environments over the training tasks, side by side in this process; one alone where the reasoning is live."""
-    live = setting.live
+    live = setup.live
     if live is not None:
-        return Environments([lambda: NetworkInputs(ReasoningEnv(live, setting.plan.cost_weight), setting, with_mask)])
-    arrays = setting.arrays
-    step_scores = setting.step_scores.rewards(setting.bank, arrays).tolist() if setting.step_scores else None
+        return Environments([lambda: NetworkInputs(ReasoningEnv(live, setup.plan.cost_weight), setup, with_mask)])
+    arrays = setup.arrays
+    step_scores = setup.step_scores.rewards(setup.bank, arrays).tolist() if setup.step_scores else None
 
     def make() -> NetworkInputs:
         env = RecordedReasoningEnv(
-            arrays, cost_weight=setting.plan.cost_weight, shaping=setting.plan.shaping, step_scores=step_scores
+            arrays, cost_weight=setup.plan.cost_weight, shaping=setup.plan.shaping, step_scores=step_scores
         )
-        return NetworkInputs(env, setting, with_mask)
+        return NetworkInputs(env, setup, with_mask)
 
-    return Environments([make for _ in range(setting.plan.hyperparameters.environments)])
+    return Environments([make for _ in range(setup.plan.hyperparameters.environments)])
 
 
 def unpack(observations: Any, actions: int) -> tuple[Any, Any]:

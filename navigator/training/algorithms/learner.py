@@ -22,7 +22,7 @@ from pilotage.navigator.training.plan import Plan
 
 
 @dataclass(frozen=True)
-class Setting:
+class TrainingSetup:
     """What a learner learns from, and how.
 
     Attributes:
@@ -106,8 +106,8 @@ _LEARNERS = {
 """Module and class by the names of `pilotage.navigator.training.plan.ALGORITHMS` and by the base `rlot`."""
 
 
-def learner_for(setting: Setting, seed: int) -> Learner:
+def learner_for(setup: TrainingSetup, seed: int) -> Learner:
     """A learner at its beginning; its library is imported now."""
-    module, name = _LEARNERS["rlot" if setting.plan.base == "rlot" else setting.plan.algorithm]
-    learner: Learner = getattr(import_module(f"{__package__}.{module}"), name)(setting, seed)
+    module, name = _LEARNERS["rlot" if setup.plan.base == "rlot" else setup.plan.algorithm]
+    learner: Learner = getattr(import_module(f"{__package__}.{module}"), name)(setup, seed)
     return learner

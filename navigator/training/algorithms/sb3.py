@@ -16,13 +16,14 @@ import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.utils import set_random_seed
 
 from pilotage.navigator.policies.inputs import Float32s
 from pilotage.navigator.policies.trained import Meaning
 from pilotage.navigator.training.algorithms.environments import environments, unpack
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
-from pilotage.navigator.training.algorithms.learner import Learner, Setting
+from pilotage.navigator.training.algorithms.learner import Learner, TrainingSetup
 
 _MODEL, _BUFFER = "model.zip", "buffer.pkl"
 _NEVER = 10**9
@@ -68,6 +69,21 @@ class MaskedDQN(WholeTraining, OffPolicyAlgorithm):
         return np.where(replaced, draws.argmax(axis=1), greedy)
 
 
+class MaskedNetwork(BasePolicy):
+    """A network of stable-baselines3, made anew over observations that hold the mask behind the inputs."""
+
+    features_dim: int
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.actions = int(cast(Any, self.action_space).n)
+        self.make(self.features_dim - self.actions)
+
+    @abstractmethod
+    def make(self, inputs: int) -> None:
+        """Puts a network of so many inputs in the place of the one that stable-baselines3 has made."""
+
+
 class FallingRate:
     """Learning rate, by the share of the training that is left, that falls linearly to a tenth."""
 
@@ -87,11 +103,11 @@ class SB3Learner(Learner, ABC):
     output: Meaning = "value"
     with_mask: ClassVar[bool] = True
 
-    def __init__(self, setting: Setting, seed: int) -> None:
-        self.setting = setting
-        self.environments = environments(setting, self.with_mask)
+    def __init__(self, setup: TrainingSetup, seed: int) -> None:
+        self.setup = setup
+        self.environments = environments(setup, self.with_mask)
         set_random_seed(seed)
-        self.model: Any = self._build(setting.plan.hyperparameters)
+        self.model: Any = self._build(setup.plan.hyperparameters)
         self._prepare()
 
     @abstractmethod
@@ -99,10 +115,10 @@ class SB3Learner(Learner, ABC):
         """The algorithm, untrained."""
 
     def _prepare(self) -> None:
-        self.model.planned_steps = self.setting.plan.length
-        if self.setting.live is not None and isinstance(self.model, OffPolicyAlgorithm):
+        self.model.planned_steps = self.setup.plan.length
+        if self.setup.live is not None and isinstance(self.model, OffPolicyAlgorithm):
             # A live training is short, and a random step costs as much as any other: learn from early on.
-            self.model.learning_starts = min(self.model.learning_starts, self.setting.plan.length // 10)
+            self.model.learning_starts = min(self.model.learning_starts, self.setup.plan.length // 10)
         self.model.set_logger(Logger(None, []))
 
     def advance(self, steps: int, seed: int, piece: int) -> Mapping[str, float]:
