@@ -48,7 +48,7 @@ class Came:
 
     @classmethod
     def recorded(cls, node: Node) -> Came:
-        return cls(node.score, node.candidate is not None, TOKENS_PER_COST * (node.cost + node.stop_cost))
+        return cls(node.score, node.candidate is not None, TOKENS_PER_COST * (node.cost + node.answer_cost))
 
 
 def main() -> None:

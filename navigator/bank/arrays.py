@@ -79,7 +79,7 @@ class BankArrays:
         action: int (n,): the action that led there; -1 for a root.
         depth: int (n,): blocks run so far.
         cost: float (n,): cost of the step that led there.
-        stop_cost: float (n,): cost of the terminal action there.
+        answer_cost: float (n,): cost of the terminal action there.
         score: float (n,): score of stopping there, 0 to 1.
         ended: bool (n,): the run ended on reaching it, without a decision.
         content_fingerprints: of what each of the m tasks shows; empty text where the bank does not tell.
@@ -98,7 +98,7 @@ class BankArrays:
     action: Integers
     depth: Integers
     cost: Float64s
-    stop_cost: Float64s
+    answer_cost: Float64s
     score: Float64s
     ended: ActionMask
     content_fingerprints: tuple[str, ...]
@@ -157,7 +157,7 @@ class BankArrays:
             action=action,
             depth=np.array(depth, dtype=np.int64),
             cost=np.array([n.cost for n in nodes]),
-            stop_cost=np.array([n.stop_cost for n in nodes]),
+            answer_cost=np.array([n.answer_cost for n in nodes]),
             score=np.array([n.score for n in nodes], dtype=float),
             ended=ended,
             content_fingerprints=tuple(tree.content_fingerprint for tree in trees),
@@ -229,7 +229,7 @@ class BankArrays:
             source=source[order],
             action=action[order],
             target=np.where(ends, -1, reached)[order],
-            cost=(step + np.where(ends, self.stop_cost[reached], 0.0))[order].astype(np.float32),
+            cost=(step + np.where(ends, self.answer_cost[reached], 0.0))[order].astype(np.float32),
             correct=np.where(ends, self.score[reached], 0.0)[order].astype(np.float32),
             recorded=recorded,
         )

@@ -101,7 +101,7 @@ class Node:
         return cost_of(self.usage)
 
     @property
-    def stop_cost(self) -> float:
+    def answer_cost(self) -> float:
         """Cost of the terminal action here, in thousands of tokens."""
         return cost_of(self.answer_usage)
 

@@ -113,14 +113,14 @@ class _Rows:
         self.arrays, self.terminal = arrays, arrays.terminal
         self.allowed = arrays.playable.tolist()
         infos = [{"task_id": task, "family": one} for task, one in zip(arrays.tasks, arrays.families, strict=True)]
-        columns = (arrays.ended, arrays.score, arrays.cost, arrays.stop_cost, arrays.task)
+        columns = (arrays.ended, arrays.score, arrays.cost, arrays.answer_cost, arrays.task)
         rows = (list(arrays.features), list(arrays.playable), *(column.tolist() for column in columns))
         self.arrived: list[Transition] = []
         self.stopped: list[Transition] = []
-        for seen, mask, ended, score, cost, stop_cost, task in zip(*rows, strict=True):
-            paid, correct = (cost + stop_cost, score) if ended else (cost, None)
+        for seen, mask, ended, score, cost, answer_cost, task in zip(*rows, strict=True):
+            paid, correct = (cost + answer_cost, score) if ended else (cost, None)
             self.arrived.append(Transition(seen, mask, ended, correct, paid, infos[task]))
-            self.stopped.append(Transition(seen, mask, True, score, stop_cost, infos[task]))
+            self.stopped.append(Transition(seen, mask, True, score, answer_cost, infos[task]))
 
     def __deepcopy__(self, memo: object) -> Self:
         return self

@@ -46,7 +46,7 @@ def _predictions(rollout: Rollout, cost_weight: float) -> Float64s:
     stops = (rollout.decided[:, arrays.terminal] > 0) & np.isfinite(rollout.predicted)
     cut = arrays.ended & (rollout.visits > 0) & (arrays.parent >= 0)
     cut &= np.isfinite(rollout.predicted[arrays.parent])  # -1 for a root, which was left out above
-    paid = np.where(cut, arrays.cost, 0.0) + arrays.stop_cost
+    paid = np.where(cut, arrays.cost, 0.0) + arrays.answer_cost
     last = np.where(cut, rollout.predicted[arrays.parent], rollout.predicted)
     predicted = np.clip(last + cost_weight * paid, 0.0, 1.0)
     weight = np.where(cut, rollout.visits, rollout.decided[:, arrays.terminal])

@@ -73,18 +73,18 @@ def uniform_values(arrays: BankArrays, cost_weight: float = 0.0) -> Values:
 
 def _backward(arrays: BankArrays, cost_weight: float, probabilities: Float64s | None) -> Values:
     weight = require_weight(cost_weight)
-    stop = arrays.score - weight * arrays.stop_cost
+    stop = arrays.score - weight * arrays.answer_cost
     q = np.where(arrays.playable, 0.0, -np.inf)
     price = np.where(arrays.playable, 0.0, np.inf)
-    q[:, arrays.terminal], price[:, arrays.terminal] = stop, arrays.stop_cost
-    value, paid = stop.copy(), arrays.stop_cost.copy()
+    q[:, arrays.terminal], price[:, arrays.terminal] = stop, arrays.answer_cost
+    value, paid = stop.copy(), arrays.answer_cost.copy()
 
     def value_states(states: Integers) -> None:
         if probabilities is None:
             shares = one_hot(_best(q[states], price[states], arrays.terminal), q.shape[1])
         else:
             shares = probabilities[states]
-        for of, into, ending in ((q, value, stop), (price, paid, arrays.stop_cost)):
+        for of, into, ending in ((q, value, stop), (price, paid, arrays.answer_cost)):
             expected = (np.where(shares > 0, of[states], 0.0) * shares).sum(axis=1)
             into[states] = np.where(arrays.ended[states], ending[states], expected)
 

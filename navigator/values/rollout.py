@@ -110,7 +110,7 @@ class Rollout:
         ends = visits * np.where(arrays.ended[states], 1.0, self.probabilities[states, arrays.terminal])
         expected = (
             ends * arrays.score[states],
-            visits * arrays.cost[states] + ends * arrays.stop_cost[states],
+            visits * arrays.cost[states] + ends * arrays.answer_cost[states],
             np.where(arrays.parent[states] >= 0, visits, 0.0),
         )
         totals = [np.bincount(arrays.task[states], one, len(arrays.tasks)) for one in expected]

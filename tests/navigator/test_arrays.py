@@ -32,12 +32,12 @@ def by_hand(tree, choose, arrays):
 
     def follow_on(node):
         if node.terminal and node.parent is not None:
-            return node.score, node.stop_cost, 0.0
+            return node.score, node.answer_cost, 0.0
         children = children_of(tree)[node.id]
         mask = ACTIONS.mask(children)
         action = int(choose(np.array([node.observation], np.float32), np.array([mask]))[0])
         if action == TERMINAL:
-            return node.score, node.stop_cost, 1.0
+            return node.score, node.answer_cost, 1.0
         outcomes = [(child.cost, follow_on(child)) for child in children[ACTIONS.names[action]]]
         return (
             np.mean([on[0] for _, on in outcomes]),

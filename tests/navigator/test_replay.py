@@ -21,7 +21,7 @@ def bank(tmp_path):
         node(["reason"], score=1, cost=300),
         node(["program"], cost=100),
         node(["program"], sample=1, score=1, cost=200),
-        node(["program", "verify"], cost=50, stop_cost=10, terminal=True, score=0.5),
+        node(["program", "verify"], cost=50, answer_cost=10, terminal=True, score=0.5),
     ]
     return write_bank(tmp_path / "b", {("t", "f"): nodes})
 

@@ -22,8 +22,8 @@ SMALL = Hyperparameters(
 @pytest.fixture(scope="module")
 def priced(tmp_path_factory):
     """Everything is right but stopping at once; reasoning costs a thousand tokens, a program a hundred."""
-    nodes = [node(stop_cost=0)]
-    nodes += [node([name], score=1.0, cost=cost, stop_cost=0) for name, cost in (("reason", 1000), ("program", 100))]
+    nodes = [node(answer_cost=0)]
+    nodes += [node([name], score=1.0, cost=cost, answer_cost=0) for name, cost in (("reason", 1000), ("program", 100))]
     return write_bank(tmp_path_factory.mktemp("bank") / "b", {f"t/{number}": nodes for number in range(10)})
 
 
