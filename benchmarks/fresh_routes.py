@@ -30,8 +30,8 @@ from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.settings import settings_from
 from pilotage.agent.task import Task
 from pilotage.common.statistics import mcnemar_exact, paired_difference, wilson
-from pilotage.navigator.bank.bank import ROOT, Bank, Node, child_id
-from pilotage.navigator.bank.records import TOKENS_PER_COST
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.bank.records import ROOT, TOKENS_PER_COST, Node, child_id
 from pilotage.navigator.errors import NavigatorError
 
 FAILED = child_id(ROOT, "program")
@@ -48,7 +48,7 @@ class Came:
 
     @classmethod
     def recorded(cls, node: Node) -> Came:
-        return cls(node.score, node.candidate is not None, TOKENS_PER_COST * (node.cost + node.stop_cost))
+        return cls(node.score, node.candidate is not None, TOKENS_PER_COST * (node.cost + node.answer_cost))
 
 
 def main() -> None:

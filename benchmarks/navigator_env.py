@@ -23,7 +23,7 @@ from pilotage.agent.blocks import Registry
 from pilotage.agent.routing.observation import free_spec
 from pilotage.navigator import Bank, BankMeta, BankWriter, Node, RecordedDynamics, TaskHeader
 from pilotage.navigator.bank.arrays import BankArrays
-from pilotage.navigator.bank.bank import child_id
+from pilotage.navigator.bank.records import child_id
 from pilotage.navigator.values.exact import exact_values
 from pilotage.navigator.values.sequences import best_fixed
 

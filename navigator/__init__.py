@@ -1,6 +1,8 @@
 """navigator: which block next. Numbers in, an action out; it knows nothing of prompts, text or LLMs."""
 
-from pilotage.navigator.bank.bank import Bank, BankMeta, BankWriter, Node, TaskHeader, Tree
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.bank.records import BankMeta, Node, TaskHeader, Tree
+from pilotage.navigator.bank.writer import BankWriter
 from pilotage.navigator.dynamics import Dynamics, Transition
 from pilotage.navigator.envs import register
 from pilotage.navigator.envs.recorded import RecordedDynamics

@@ -82,3 +82,17 @@ def test_everything_a_package_names_is_there(package):
     assert all(hasattr(module, name) for name in module.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = module.nothing
+
+
+@pytest.mark.parametrize("package", ["", ".agent", ".agent.models", ".memory"])
+def test_a_lazy_package_names_the_same_to_type_checkers_and_at_run_time(package):
+    module = importlib.import_module(f"pilotage{package}")
+    [checked] = [
+        node
+        for node in ast.parse(Path(module.__file__).read_text()).body
+        if isinstance(node, ast.If) and getattr(node.test, "id", None) == "TYPE_CHECKING"
+    ]
+    seen = {name.name: line.module.removeprefix(f"{module.__name__}.") for line in checked.body for name in line.names}
+    loaded = module._PACKAGE if package == "" else module._MODULE
+    assert seen == loaded
+    assert set(module.__all__) == loaded.keys()

@@ -25,7 +25,8 @@ from pilotage.agent.errors import UsageError
 from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import grader_for
-from pilotage.navigator.bank.bank import ROOT, BankWriter, Node, child_id
+from pilotage.navigator.bank.records import ROOT, Node, child_id
+from pilotage.navigator.bank.writer import BankWriter
 
 
 @dataclass(frozen=True)
@@ -167,10 +168,10 @@ class Collector:
         visits: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for episode in range(study.episodes):
             for sample in range(study.samples):
-                draw = Random(f"{study.seed}/{task.id}/{episode}/{sample}")
-                explorer, here = study.mix.draw(draw), root
+                rng = Random(f"{study.seed}/{task.id}/{episode}/{sample}")
+                explorer, here = study.mix.draw(rng), root
                 for _ in range(study.max_depth):
-                    block = explorer.choose(here.observed, visits[here.node.id], draw)
+                    block = explorer.choose(here.observed, visits[here.node.id], rng)
                     if block == terminal:
                         break
                     visits[here.node.id][block] += 1

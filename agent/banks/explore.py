@@ -1,7 +1,7 @@
 """Explore: how an episode of a collection goes on beyond the plan.
 
-An explorer sees what the run itself shows and how often it went each way before, never a score: what is recorded
-appears in a replay as what may be done next, and must not tell how it ends.
+An explorer sees what the run itself shows and how often episodes went each way from there, never a score: what is
+recorded shows in a replay as what may be done next, and must not tell how the run ends.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ class Explorer:
 
 def uniform(actions: ActionSpec) -> Explorer:
     """Every legal action alike, the terminal one included."""
-    return Explorer("uniform", lambda now, visits, draw: draw.choice(now.legal(actions)))
+    return Explorer("uniform", lambda now, visits, rng: rng.choice(now.legal(actions)))
 
 
 def uncertain(actions: ActionSpec) -> Explorer:
     """Goes on where the run is unsure of its answer, by the blocks that were taken least often there."""
 
-    def choose(now: ObservedState, visits: Mapping[str, int], draw: Random) -> str:
+    def choose(now: ObservedState, visits: Mapping[str, int], rng: Random) -> str:
         ways = [name for name in now.legal(actions) if name != actions.terminal]
-        if not ways or draw.random() > doubt(now):
+        if not ways or rng.random() > doubt(now):
             return actions.terminal
         fewest = min(visits.get(name, 0) for name in ways)
-        return draw.choice([name for name in ways if visits.get(name, 0) == fewest])
+        return rng.choice([name for name in ways if visits.get(name, 0) == fewest])
 
     return Explorer("uncertain", choose)
 
@@ -57,20 +57,20 @@ def uncertain(actions: ActionSpec) -> Explorer:
 def following(policy: Policy, actions: ActionSpec) -> Explorer:
     """Goes where a policy would, so that its own way is in the bank."""
 
-    def choose(now: ObservedState, visits: Mapping[str, int], draw: Random) -> str:
+    def choose(now: ObservedState, visits: Mapping[str, int], rng: Random) -> str:
         return require_legal(policy.decide(now.observation, now.mask), now.mask, actions)
 
     return Explorer(policy.name, choose)
 
 
 def doubt(now: ObservedState) -> float:
-    """How unsure a run is of its leading answer, 0 to 1: most without one, little once two routes agree."""
-    state = now.state
-    if not state.candidates:
+    """How unsure a run is of its leading answer, 0 to 1: most without one, little once it alone is verified."""
+    if not now.state.candidates:
         return 0.95
-    if len(state.candidates) > 1:
-        return 0.8
-    return 0.15 if state.candidates[0].verified else 0.6
+    leader, *others = now.state.candidates
+    if leader.verified and not any(other.verified for other in others):
+        return 0.15
+    return 0.8 if others else 0.6
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ class Mix:
     explorers: Sequence[Explorer]
     weights: Sequence[float]
 
-    def draw(self, draw: Random) -> Explorer:
+    def draw(self, rng: Random) -> Explorer:
         """The explorer of one episode."""
-        return draw.choices(self.explorers, self.weights)[0]
+        return rng.choices(self.explorers, self.weights)[0]
 
 
 def parse_mix(text: str, components: Components) -> Mix:

@@ -7,8 +7,6 @@ from contextlib import ExitStack
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import numpy as np
-
 from pilotage.agent.banks.stepwise import ObservedState, Stepwise, StopOutcome
 from pilotage.agent.components import Components
 from pilotage.agent.errors import UsageError
@@ -20,6 +18,7 @@ from pilotage.navigator.dynamics import Transition, as_index
 from pilotage.navigator.errors import EnvError
 from pilotage.navigator.policies.policy import Decision, require_legal
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
+from pilotage.navigator.task_order import TaskOrder
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
@@ -50,8 +49,7 @@ class LiveDynamics:
             if grader_for(task, components.sandbox) is None:
                 raise UsageError(f"task {task.id} has no gold answer, so an episode on it has no score; leave it out")
         self._stepwise = Stepwise(components)
-        self._random = np.random.default_rng(0)  # until `reset` is given a seed
-        self._queue: list[str] = []
+        self._order = TaskOrder(sorted(self.tasks))  # until `reset` is given a seed
         self._threads = ExitStack()
         self._running: tuple[Task, ObservedState] | None = None
 
@@ -72,10 +70,8 @@ class LiveDynamics:
             EnvError: there is no such task.
         """
         if seed is not None:
-            self._random, self._queue = np.random.default_rng(seed), []
-        if task is None:
-            self._queue = self._queue or self._random.permutation(sorted(self.tasks)).tolist()
-            task = self._queue.pop()
+            self._order.restart(seed)
+        task = self._order.next() if task is None else task
         if task not in self.tasks:
             raise EnvError(f"there is no task {task!r} here; there are {', '.join(list(self.tasks)[:5])}, ...")
         chosen = self.tasks[task]

@@ -16,7 +16,9 @@ from pilotage.agent.errors import ModelUnavailable
 from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.task import Task
 from pilotage.agent.trace import Usage
-from pilotage.navigator.bank.bank import ROOT, Bank, BankWriter, Node, Tree, child_id
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.bank.records import ROOT, Node, Tree, child_id
+from pilotage.navigator.bank.writer import BankWriter
 from pilotage.navigator.dynamics import Transition
 from pilotage.navigator.errors import PolicyError
 

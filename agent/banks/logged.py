@@ -15,8 +15,7 @@ from pilotage.agent.errors import UsageError
 from pilotage.agent.routing.observation import registry_for, spec_for
 from pilotage.agent.run import Navigation
 from pilotage.agent.trace import CostEntry, DecisionRecord, total
-from pilotage.navigator.bank.bank import cost_of
-from pilotage.navigator.bank.records import TOKENS_PER_COST
+from pilotage.navigator.bank.records import TOKENS_PER_COST, cost_of
 from pilotage.navigator.off_policy import Episode, Log
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 

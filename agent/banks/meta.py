@@ -17,7 +17,8 @@ from pilotage.agent.budget import Budget
 from pilotage.agent.components import Components
 from pilotage.agent.errors import UsageError
 from pilotage.agent.routing import self_scores
-from pilotage.navigator.bank.bank import BankMeta, BankWriter
+from pilotage.navigator.bank.records import BankMeta
+from pilotage.navigator.bank.writer import BankWriter
 
 
 def meta_of(components: Components, **extras: Any) -> BankMeta:

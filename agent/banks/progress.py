@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from pilotage.agent.trace import Usage
-from pilotage.navigator.bank.bank import Node
+from pilotage.navigator.bank.records import Node
 
 
 @dataclass

@@ -18,8 +18,8 @@ from pilotage.agent.graph.advance import extended
 from pilotage.agent.prompting import describe
 from pilotage.agent.task import Task
 from pilotage.agent.trace import CostEntry, Recalled, Step, Trace, Usage
-from pilotage.navigator.bank.bank import ROOT, BankWriter, Node, child_id
-from pilotage.navigator.bank.records import SHOWS
+from pilotage.navigator.bank.records import CONTENT_FINGERPRINT, ROOT, Node, child_id
+from pilotage.navigator.bank.writer import BankWriter
 
 OF_NODE = {"block", "text", "candidate", "evidence"}
 """Fields of a step that have a place of their own in a node."""
@@ -41,7 +41,7 @@ def node_of(
     extras: dict[str, Any]
     if before is None:
         charges = trace.charges
-        extras = {"prompt": fingerprint(task), SHOWS: shown(task)}
+        extras = {"prompt": fingerprint(task), CONTENT_FINGERPRINT: content_fingerprint(task)}
         if trace.recalled != Recalled():
             extras["recalled"] = trace.recalled.model_dump(mode="json", exclude_defaults=True)
         if outcome.logprobs:  # how sure the model is of a direct answer
@@ -122,7 +122,7 @@ def fingerprint(task: Task) -> str:
     return hashlib.sha256(task.public().model_dump_json().encode()).hexdigest()[:16]
 
 
-def shown(task: Task) -> str:
+def content_fingerprint(task: Task) -> str:
     """The same for tasks that a model is shown the same of, whatever their ids: a copy of a file has ids of its own."""
     return hashlib.sha256(describe(task).encode()).hexdigest()[:16]
 

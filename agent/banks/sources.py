@@ -11,7 +11,7 @@ from pilotage.agent.task import Task
 from pilotage.agent.tasks import load_tasks
 from pilotage.agent.tasks.source import TaskDefect, TaskSource
 from pilotage.common.paths import expanded
-from pilotage.navigator.bank.bank import TaskHeader
+from pilotage.navigator.bank.records import TaskHeader
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import grader_for
 from pilotage.agent.trace import Step, Trace, Usage
 from pilotage.common.json_text import read_json
-from pilotage.navigator.bank.bank import BankWriter, Node
+from pilotage.navigator.bank.records import Node
+from pilotage.navigator.bank.writer import BankWriter
 from pilotage.navigator.errors import BankError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pilotage.agent.cli.command import App, Output
-from pilotage.agent.cli.terminal import plain, say, table
+from pilotage.agent.cli.terminal import plain, print_notice, table
 from pilotage.agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def create(
         key, secret = keys.create(
             name, namespace=namespace, scopes=scope, learn=learn, per_user=per_user, limits=most.limits()
         )
-    say(f"the secret of key {key.id} is shown only now: keep it where nobody but its user can read it")
+    print_notice(f"the secret of key {key.id} is shown only now: keep it where nobody but its user can read it")
     return Output({"secret": secret, **key.model_dump(mode="json")}, lambda _: print(secret))
 
 

@@ -124,7 +124,10 @@ def added(before: Trace, after: Trace, state: Mapping[str, Any]) -> dict[str, An
 PROCESS = secrets.token_hex(8)
 """Tells this process from those that a run was in before."""
 _RESUMING = "__pregel_resuming"
-"""What LangGraph sets in `configurable` throughout an invocation that goes on with an unfinished run."""
+"""What LangGraph sets in `configurable` for the first node of an invocation that goes on with an unfinished run.
+
+Later nodes of that invocation are not told, so from the first one on the clock goes on.
+"""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The trees of a bank as flat arrays, which replay, exact values, rollouts and offline training share.
+"""The trees of a bank as flat arrays that nobody can write to: replay, exact values, rollouts and training share them.
 
 States stand task after task, level after level within a task, so a parent comes before its children and one pass
 backwards over `levels` values everything.
@@ -10,17 +10,30 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.bank.identity import identifiers, matching
 from pilotage.navigator.bank.records import Node
 from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
 
 Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
+Float64s = NDArray[np.float64]
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    array.setflags(write=False)
+    return array
+
+
+def _freeze(record: object) -> None:
+    """Makes the arrays that an object holds read-only: whoever shares it may rely on them."""
+    for value in vars(record).values():
+        if isinstance(value, np.ndarray):
+            _frozen(value)
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,9 @@ class Transitions:
     correct: NDArray[np.float32]
     recorded: ActionMask
 
+    def __post_init__(self) -> None:
+        _freeze(self)
+
 
 @dataclass(frozen=True)
 class BankArrays:
@@ -56,16 +72,17 @@ class BankArrays:
         ids: node id of each state.
         features: float32 (n, f): what a navigator sees there.
         legal: bool (n, a): what the run allowed there, recorded or not.
-        playable: bool (n, a): what is legal and recorded; the terminal action always, and alone where the run ended.
+        playable: bool (n, a): legal and recorded; always includes the terminal action; only that one where the run
+            ended.
         task: int (n,): index of the state's task.
         parent: int (n,): index of the state before; -1 for a root.
         action: int (n,): the action that led there; -1 for a root.
         depth: int (n,): blocks run so far.
         cost: float (n,): cost of the step that led there.
-        stop_cost: float (n,): cost of the terminal action there.
+        answer_cost: float (n,): cost of the terminal action there.
         score: float (n,): score of stopping there, 0 to 1.
         ended: bool (n,): the run ended on reaching it, without a decision.
-        shows: fingerprint of what each of the m tasks shows; empty text where the bank does not tell.
+        content_fingerprints: of what each of the m tasks shows; empty text where the bank does not tell.
     """
 
     actions: ActionSpec
@@ -80,17 +97,24 @@ class BankArrays:
     parent: Integers
     action: Integers
     depth: Integers
-    cost: Floats
-    stop_cost: Floats
-    score: Floats
+    cost: Float64s
+    answer_cost: Float64s
+    score: Float64s
     ended: ActionMask
-    shows: tuple[str, ...]
+    content_fingerprints: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _freeze(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        _freeze(self)  # arrays come out of a pickle writable
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __deepcopy__(self, memo: object) -> Self:
-        return self  # never changed; Gymnasium copies the arguments of environments
+        return self  # it cannot change; Gymnasium copies the arguments of environments
 
     @classmethod
     def of(cls, bank: Bank, tasks: Iterable[str] | None = None) -> Self:
@@ -133,21 +157,20 @@ class BankArrays:
             action=action,
             depth=np.array(depth, dtype=np.int64),
             cost=np.array([n.cost for n in nodes]),
-            stop_cost=np.array([n.stop_cost for n in nodes]),
+            answer_cost=np.array([n.answer_cost for n in nodes]),
             score=np.array([n.score for n in nodes], dtype=float),
             ended=ended,
-            shows=tuple(tree.shows for tree in trees),
+            content_fingerprints=tuple(tree.content_fingerprint for tree in trees),
         )
 
-    def among(self, marks: Iterable[str]) -> set[str]:
-        """Tasks of these marks: ids, or fingerprints of what they show."""
-        known = frozenset(marks)
-        return {task for task, shows in zip(self.tasks, self.shows, strict=True) if known & {task, shows}}
+    def matching(self, wanted: Iterable[str]) -> set[str]:
+        """Tasks that are known by one of these ids or fingerprints of what they show."""
+        return matching(zip(self.tasks, self.content_fingerprints, strict=True), wanted)
 
     @property
-    def marks(self) -> set[str]:
+    def identifiers(self) -> set[str]:
         """What its tasks are known by: their ids, and the fingerprints of what they show."""
-        return {*self.tasks, *self.shows} - {""}
+        return identifiers(zip(self.tasks, self.content_fingerprints, strict=True))
 
     @property
     def terminal(self) -> int:
@@ -157,12 +180,12 @@ class BankArrays:
     @cached_property
     def roots(self) -> Integers:
         """The state that each task starts in, int (m,)."""
-        return np.flatnonzero(self.parent < 0)
+        return _frozen(np.flatnonzero(self.parent < 0))
 
     @cached_property
     def levels(self) -> tuple[Integers, ...]:
-        """States by depth, from 1 on: the children that one step reaches."""
-        return tuple(np.flatnonzero(self.depth == level) for level in range(1, int(self.depth.max()) + 1))
+        """Indices of states at each depth, from 1."""
+        return tuple(_frozen(np.flatnonzero(self.depth == level)) for level in range(1, int(self.depth.max()) + 1))
 
     @cached_property
     def samples(self) -> Integers:
@@ -170,24 +193,24 @@ class BankArrays:
         counts = np.zeros(self.legal.shape, dtype=np.int64)
         children = self.parent >= 0
         np.add.at(counts, (self.parent[children], self.action[children]), 1)
-        return counts
+        return _frozen(counts)
 
     @cached_property
     def children(self) -> tuple[dict[int, tuple[int, ...]], ...]:
         """For each state: action -> the states it led to, one a sample."""
         by_state: list[dict[int, tuple[int, ...]]] = [{} for _ in self.ids]
-        for place, (before, action) in enumerate(zip(self.parent.tolist(), self.action.tolist(), strict=True)):
-            if before >= 0:
-                by_state[before][action] = (*by_state[before].get(action, ()), place)
+        for index, (parent, action) in enumerate(zip(self.parent.tolist(), self.action.tolist(), strict=True)):
+            if parent >= 0:
+                by_state[parent][action] = (*by_state[parent].get(action, ()), index)
         return tuple(by_state)
 
     @cached_property
-    def routes(self) -> tuple[tuple[int, ...], ...]:
+    def action_prefixes(self) -> tuple[tuple[int, ...], ...]:
         """For each state: the actions that led there from its root."""
-        routes: list[tuple[int, ...]] = []
-        for before, action in zip(self.parent.tolist(), self.action.tolist(), strict=True):
-            routes.append(() if before < 0 else (*routes[before], action))
-        return tuple(routes)
+        prefixes: list[tuple[int, ...]] = []
+        for parent, action in zip(self.parent.tolist(), self.action.tolist(), strict=True):
+            prefixes.append(() if parent < 0 else (*prefixes[parent], action))
+        return tuple(prefixes)
 
     @cached_property
     def transitions(self) -> Transitions:
@@ -206,7 +229,7 @@ class BankArrays:
             source=source[order],
             action=action[order],
             target=np.where(ends, -1, reached)[order],
-            cost=(step + np.where(ends, self.stop_cost[reached], 0.0))[order].astype(np.float32),
+            cost=(step + np.where(ends, self.answer_cost[reached], 0.0))[order].astype(np.float32),
             correct=np.where(ends, self.score[reached], 0.0)[order].astype(np.float32),
             recorded=recorded,
         )

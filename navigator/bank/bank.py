@@ -9,7 +9,7 @@ Once a bank is recorded, training and evaluation cost no LLM call.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,9 +18,9 @@ from typing import Self
 import numpy as np
 
 from pilotage.navigator.bank.files import task_files
+from pilotage.navigator.bank.identity import identifiers, matching
 from pilotage.navigator.bank.reader import read_header, read_meta, read_nodes
-from pilotage.navigator.bank.records import ROOT, BankMeta, Node, TaskHeader, Tree, child_id, cost_of
-from pilotage.navigator.bank.writer import BankWriter
+from pilotage.navigator.bank.records import ROOT, BankMeta, TaskHeader, Tree
 from pilotage.navigator.errors import BankError
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
@@ -58,7 +58,7 @@ class Bank:
         return cls(path, meta, dict(sorted(headers.items())), dict(sorted(files.items())))
 
     def __deepcopy__(self, memo: object) -> Self:
-        return self  # never changed; Gymnasium copies the arguments of environments
+        return self  # Gymnasium copies the arguments of environments, which only read it
 
     @property
     def actions(self) -> ActionSpec:
@@ -135,17 +135,19 @@ class Bank:
         """Tasks that show the same under several ids: the first id, and the others of each."""
         groups: dict[str, list[str]] = {}
         for task in self.headers:
-            groups.setdefault(self.tree(task).shows or task, []).append(task)
+            groups.setdefault(self.tree(task).content_fingerprint or task, []).append(task)
         return {first: others for first, *others in groups.values() if others}
 
-    def marks(self, tasks: Iterable[str]) -> set[str]:
+    def identifiers(self, tasks: Iterable[str]) -> set[str]:
         """What these tasks are known by: their ids, and the fingerprints of what they show."""
-        return {mark for task in tasks for mark in (task, self.tree(task).shows) if mark}
+        return identifiers(self._named(tasks))
 
-    def among(self, marks: Iterable[str]) -> set[str]:
-        """Tasks of this bank that are known by one of these marks."""
-        known = set(marks)
-        return {task for task in self.headers if known & {task, self.tree(task).shows}}
+    def matching(self, wanted: Iterable[str]) -> set[str]:
+        """Tasks of this bank that are known by one of these ids or fingerprints."""
+        return matching(self._named(self.headers), wanted)
+
+    def _named(self, tasks: Iterable[str]) -> Iterator[tuple[str, str]]:
+        return ((task, self.tree(task).content_fingerprint) for task in tasks)
 
 
 def stratified(
@@ -180,17 +182,3 @@ def stratified(
             f"{empty[0]} would be empty; record more tasks"
         )
     return {name: sorted(tasks) for name, tasks in parts.items()}
-
-
-__all__ = [
-    "ROOT",
-    "Bank",
-    "BankMeta",
-    "BankWriter",
-    "Node",
-    "TaskHeader",
-    "Tree",
-    "child_id",
-    "cost_of",
-    "stratified",
-]

@@ -20,7 +20,7 @@ FORMAT = 1
 """Version of the files. A reader refuses another one."""
 
 ROOT = "r"
-SHOWS = "shows"
+CONTENT_FINGERPRINT = "shows"
 """Under which a root's `extras` keep the fingerprint of what its task shows, whatever the task's id."""
 
 TOKENS_PER_COST = 1000.0
@@ -101,7 +101,7 @@ class Node:
         return cost_of(self.usage)
 
     @property
-    def stop_cost(self) -> float:
+    def answer_cost(self) -> float:
         """Cost of the terminal action here, in thousands of tokens."""
         return cost_of(self.answer_usage)
 
@@ -182,9 +182,9 @@ class Tree:
         return self.nodes[ROOT]
 
     @property
-    def shows(self) -> str:
-        """Fingerprint of what the task shows, by which it is known under another id; empty where nobody noted it."""
-        noted = self.root.extras.get(SHOWS)
+    def content_fingerprint(self) -> str:
+        """Of what the task shows, by which it is known under another id; empty where nobody noted it."""
+        noted = self.root.extras.get(CONTENT_FINGERPRINT)
         return noted if isinstance(noted, str) else ""
 
     def path(self, id: str) -> list[Node]:

@@ -18,9 +18,10 @@ from typing import Any, Self
 import numpy as np
 
 from pilotage.common.locks import FileLock
-from pilotage.navigator.bank.arrays import BankArrays, Floats
-from pilotage.navigator.bank.bank import Bank, Node, Tree
+from pilotage.navigator.bank.arrays import BankArrays, Float64s
+from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.files import append, cut_torn_line, encode, parse, read_whole_lines, safe_name
+from pilotage.navigator.bank.records import Node, Tree
 from pilotage.navigator.errors import BankError
 
 FORMAT = 1
@@ -91,7 +92,7 @@ class RecordedRewards:
         """Whether this step, as it is, has been scored; with an unknown score too."""
         return (task, node) in self.scores and self.scores[task, node][0] == digest
 
-    def rewards(self, bank: Bank, arrays: BankArrays) -> Floats:
+    def rewards(self, bank: Bank, arrays: BankArrays) -> Float64s:
         """Scores of the steps, float (n,); raises BankError where one was not scored, or was another one then."""
         rewards, missing = np.zeros(len(arrays)), []
         for place in np.flatnonzero(arrays.parent >= 0).tolist():

@@ -93,10 +93,10 @@ def _episode(state: int, arrays: BankArrays, cost_weight: float) -> EpisodeBuffe
     costs = arrays.cost[path].tolist()  # the first is paid before the first decision
     seen = list(path)
     if arrays.ended[state] and actions:  # the last block ended the run: its outcome comes with it
-        costs[-1] += float(arrays.stop_cost[state])
+        costs[-1] += float(arrays.answer_cost[state])
     else:
         actions.append(arrays.terminal)
-        costs.append(float(arrays.stop_cost[state]))
+        costs.append(float(arrays.answer_cost[state]))
         seen.append(state)
     paid = [costs[1] + costs[0], *costs[2:]]
     rewards = [-cost_weight * cost for cost in paid]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Transition, as_index
 from pilotage.navigator.errors import EnvError, SpecMismatch
+from pilotage.navigator.task_order import TaskOrder
 
 
 class RecordedDynamics:
@@ -46,25 +47,21 @@ class RecordedDynamics:
             require_whole("a seed", seed, 0, error=EnvError)
         self.actions, self.observations = arrays.actions, arrays.observations
         self.state = int(arrays.roots[0])
-        self._generator = np.random.default_rng(seed)
-        self._queue: list[int] = []
+        self._order = TaskOrder(arrays.roots.tolist(), np.random.default_rng(seed))
         self._running = False
         self._rows = _Rows(arrays)
 
     def reset(self, seed: int | None = None, task: str | None = None) -> Transition:
         """Starts a task; the next in random order for None. Raises EnvError for a task that is not among them."""
         if seed is not None:
-            self._generator = np.random.default_rng(seed)
-            self._queue = []
+            self._order.restart(seed)
         if task is not None:
             names = self.arrays.tasks
             if task not in names:
                 raise EnvError(f"unknown task {task!r}; there are {len(names)}, the first is {names[0]!r}")
             self.state = int(self.arrays.roots[names.index(task)])
         else:
-            if not self._queue:
-                self._queue = self._generator.permutation(self.arrays.roots).tolist()
-            self.state = self._queue.pop()
+            self.state = self._order.next()
         return self._arrived()
 
     def step(self, action: int) -> Transition:
@@ -80,7 +77,7 @@ class RecordedDynamics:
             self._running = False
             return rows.stopped[state]
         samples = self.arrays.children[state][action]
-        self.state = samples[0] if len(samples) == 1 else samples[int(self._generator.integers(len(samples)))]
+        self.state = samples[0] if len(samples) == 1 else samples[int(self._order.generator.integers(len(samples)))]
         return self._arrived()
 
     def _arrived(self) -> Transition:
@@ -116,23 +113,17 @@ class _Rows:
         self.arrays, self.terminal = arrays, arrays.terminal
         self.allowed = arrays.playable.tolist()
         infos = [{"task_id": task, "family": one} for task, one in zip(arrays.tasks, arrays.families, strict=True)]
-        columns = (arrays.ended, arrays.score, arrays.cost, arrays.stop_cost, arrays.task)
-        rows = (_frozen_rows(arrays.features), _frozen_rows(arrays.playable), *(column.tolist() for column in columns))
+        columns = (arrays.ended, arrays.score, arrays.cost, arrays.answer_cost, arrays.task)
+        rows = (list(arrays.features), list(arrays.playable), *(column.tolist() for column in columns))
         self.arrived: list[Transition] = []
         self.stopped: list[Transition] = []
-        for seen, mask, ended, score, cost, stop_cost, task in zip(*rows, strict=True):
-            paid, correct = (cost + stop_cost, score) if ended else (cost, None)
+        for seen, mask, ended, score, cost, answer_cost, task in zip(*rows, strict=True):
+            paid, correct = (cost + answer_cost, score) if ended else (cost, None)
             self.arrived.append(Transition(seen, mask, ended, correct, paid, infos[task]))
-            self.stopped.append(Transition(seen, mask, True, score, stop_cost, infos[task]))
+            self.stopped.append(Transition(seen, mask, True, score, answer_cost, infos[task]))
 
     def __deepcopy__(self, memo: object) -> Self:
         return self
 
     def __reduce__(self) -> tuple[type[_Rows], tuple[BankArrays]]:
         return type(self), (self.arrays,)
-
-
-def _frozen_rows(array: np.ndarray[Any, Any]) -> list[Any]:
-    frozen = array.copy()
-    frozen.setflags(write=False)
-    return list(frozen)

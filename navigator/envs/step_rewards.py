@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pilotage.navigator.bank.arrays import BankArrays, Floats
+from pilotage.navigator.bank.arrays import BankArrays, Float64s
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.step_scores import RecordedRewards
 from pilotage.navigator.values.exact import uniform_values
@@ -18,7 +18,7 @@ VALUES = "values"
 class ValueRewards:
     """The bank's own values: the share of recorded continuations that end right (Math-Shepherd's soft estimation)."""
 
-    def rewards(self, bank: Bank, arrays: BankArrays) -> Floats:
+    def rewards(self, bank: Bank, arrays: BankArrays) -> Float64s:
         """Values of random continuation, float (n,); 0 for roots."""
         return np.where(arrays.parent < 0, 0.0, uniform_values(arrays).value)
 

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from pilotage.common.statistics import wilson
-from pilotage.navigator.bank.arrays import Floats, Integers
+from pilotage.navigator.bank.arrays import Float64s, Integers
 from pilotage.navigator.errors import NavigatorError
 
 Interval = tuple[float, float]
@@ -36,7 +36,7 @@ class Resampler:
         self.tasks, self.resamples, self.seed = tasks, resamples, seed
         self._rows = max(1, _CELLS // tasks)
 
-    def means(self, *columns: Floats) -> Floats:
+    def means(self, *columns: Float64s) -> Float64s:
         """Mean of each column, shape (m,), in every draw: (resamples, columns); NaN entries are left out of the mean.
 
         A draw without any known entry gives NaN.
@@ -49,10 +49,10 @@ class Resampler:
             return np.concatenate([(counts @ values) / (counts @ weights) for counts in draws])
 
     @cached_property
-    def _kept(self) -> list[Floats]:
+    def _kept(self) -> list[Float64s]:
         return list(self._draws())
 
-    def _draws(self) -> Iterator[Floats]:
+    def _draws(self) -> Iterator[Float64s]:
         """How often each task is in each draw, in parts of shape (rows, m)."""
         generator = np.random.default_rng(self.seed)
         for start in range(0, self.resamples, self._rows):
@@ -62,18 +62,18 @@ class Resampler:
             counts = np.bincount(places.ravel(), minlength=rows * self.tasks)
             yield counts.reshape(rows, self.tasks).astype(float)
 
-    def mean(self, column: Floats) -> Interval:
+    def mean(self, column: Float64s) -> Interval:
         """Interval of a mean."""
         return interval(self.means(column)[:, 0])
 
-    def accuracy(self, scores: Floats) -> Interval:
+    def accuracy(self, scores: Float64s) -> Interval:
         """Interval of a mean score; Wilson's where all scores are 0 or all 1 and the bootstrap has nothing to vary."""
         known = scores[np.isfinite(scores)]
         if len(known) and (np.all(known == 0) or np.all(known == 1)):
             return wilson(float(known.sum()), len(known))
         return self.mean(scores)
 
-    def ratio(self, above: Floats, below: Floats) -> Interval:
+    def ratio(self, above: Float64s, below: Float64s) -> Interval:
         """Interval of a ratio of two means over the tasks where both are known."""
         common = np.isfinite(above) & np.isfinite(below)
         draws = self.means(np.where(common, above, np.nan), np.where(common, below, np.nan))
@@ -81,7 +81,7 @@ class Resampler:
             return interval(draws[:, 0] / draws[:, 1])
 
 
-def interval(draws: Floats) -> Interval:
+def interval(draws: Float64s) -> Interval:
     """The middle 95% of draws; NaN where fewer than half of them are finite."""
     finite = draws[np.isfinite(draws)]
     if 2 * len(finite) < len(draws):
@@ -90,7 +90,7 @@ def interval(draws: Floats) -> Interval:
     return float(low), float(high)
 
 
-def interquartile_mean(values: Sequence[float] | Floats) -> float:
+def interquartile_mean(values: Sequence[float] | Float64s) -> float:
     """Mean of the middle half: without the lowest and the highest quarter of all values, each rounded down.
 
     Of scores of shape (runs, tasks) all are put into one order, as Agarwal et al. (2021, section 4.3) have it: the
@@ -101,7 +101,7 @@ def interquartile_mean(values: Sequence[float] | Floats) -> float:
     return float(ordered[cut : len(ordered) - cut].mean())
 
 
-def runs_interval(scores: Floats, fold: Integers, *, resamples: int = 2000, seed: int = 0) -> Interval:
+def runs_interval(scores: Float64s, fold: Integers, *, resamples: int = 2000, seed: int = 0) -> Interval:
     """Interval of the interquartile mean over runs and tasks, by a stratified bootstrap (Agarwal et al. 2021).
 
     Runs are drawn anew within each stratum by itself. Here a stratum is a fold, not a single task: what was trained for

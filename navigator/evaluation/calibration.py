@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotage.navigator.bank.arrays import Floats
+from pilotage.navigator.bank.arrays import Float64s
 from pilotage.navigator.evaluation.schema import Bin, Calibration
 from pilotage.navigator.values.rollout import Rollout
 
@@ -29,9 +29,9 @@ class Predictions:
         weight: probability of the run coming there.
     """
 
-    predicted: Floats
-    observed: Floats
-    weight: Floats
+    predicted: Float64s
+    observed: Float64s
+    weight: Float64s
 
     @classmethod
     def of(cls, rollouts: Sequence[Rollout], cost_weight: float) -> Predictions | None:
@@ -40,13 +40,13 @@ class Predictions:
         return cls(*columns) if columns.size else None
 
 
-def _predictions(rollout: Rollout, cost_weight: float) -> Floats:
+def _predictions(rollout: Rollout, cost_weight: float) -> Float64s:
     """Prediction, result and weight of each last decision of a rollout, (3, k)."""
     arrays = rollout.arrays
     stops = (rollout.decided[:, arrays.terminal] > 0) & np.isfinite(rollout.predicted)
     cut = arrays.ended & (rollout.visits > 0) & (arrays.parent >= 0)
     cut &= np.isfinite(rollout.predicted[arrays.parent])  # -1 for a root, which was left out above
-    paid = np.where(cut, arrays.cost, 0.0) + arrays.stop_cost
+    paid = np.where(cut, arrays.cost, 0.0) + arrays.answer_cost
     last = np.where(cut, rollout.predicted[arrays.parent], rollout.predicted)
     predicted = np.clip(last + cost_weight * paid, 0.0, 1.0)
     weight = np.where(cut, rollout.visits, rollout.decided[:, arrays.terminal])

@@ -244,7 +244,7 @@ def judgeable(bank: Bank, candidates: Sequence[CandidatePolicy]) -> set[str]:
     learned = {one.name: one.learned_from for one in candidates}
     for name, of in learned.items():
         require_known_tasks(name, of)
-    trained = {name: tasks for name, of in learned.items() if (tasks := bank.among(of.tasks))}
+    trained = {name: tasks for name, of in learned.items() if (tasks := bank.matching(of.tasks))}
     kept = set(bank.tasks).difference(*trained.values())
     if not kept:
         several = len(trained) > 1

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from pilotage.common.statistics import are_won_or_lost, holm, mcnemar_exact, sign_flip
-from pilotage.navigator.bank.arrays import Floats
+from pilotage.navigator.bank.arrays import Float64s
 from pilotage.navigator.evaluation.bootstrap import Interval, Resampler, interval
 from pilotage.navigator.evaluation.records import Record
 from pilotage.navigator.evaluation.schema import BEST_FIXED, Comparison, Transfer
@@ -65,7 +65,7 @@ def _compare(one: Record, other: Record, resampler: Resampler, cost_weight: floa
 
 
 def _gap(
-    worth: Floats, other: Record, oracle: Record | None, resampler: Resampler, cost_weight: float
+    worth: Float64s, other: Record, oracle: Record | None, resampler: Resampler, cost_weight: float
 ) -> tuple[float | None, Interval | None]:
     if oracle is None or other.name != BEST_FIXED:
         return None, None

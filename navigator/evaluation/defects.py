@@ -57,7 +57,7 @@ def defects(bank: Bank, records: Sequence[Record], figures: Sequence[PolicyFigur
         learned = record.candidate.learned_from
         if isinstance(record.candidate, ExistingPolicy):
             learned |= record.provenance
-        if own := len(record.in_sample | bank.among(learned.tasks) & set(record.tasks)):
+        if own := len(record.in_sample | bank.matching(learned.tasks) & set(record.tasks)):
             sentences.append(
                 f"{record.name} was trained on {own} of the judged tasks: its figures are in-sample, too good to be "
                 "compared with those of others."
@@ -69,7 +69,7 @@ def defects(bank: Bank, records: Sequence[Record], figures: Sequence[PolicyFigur
                 f"{record.name}: its training went on from another policy, whose tasks the file does not list; it may "
                 "have learned from tasks that are judged here."
             )
-        if learned.by_id and not bank.among(learned.tasks):
+        if learned.by_id and not bank.matching(learned.tasks):
             sentences.append(
                 f"{record.name}: its file knows the tasks that it was trained on by their ids alone, and no task here "
                 "has one of these; tasks of its training that are here under other ids would not be noticed."

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pilotage.navigator.bank.arrays import Floats
+from pilotage.navigator.bank.arrays import Float64s
 from pilotage.navigator.evaluation.bootstrap import Interval, Resampler, interquartile_mean, runs_interval
 from pilotage.navigator.evaluation.calibration import calibrate
 from pilotage.navigator.evaluation.candidates import Trained
@@ -124,7 +124,7 @@ def outcomes(records: Sequence[Record]) -> Mapping[str, Mapping[str, tuple[float
 def _iqm(one: Record, cost_weight: float, resampler: Resampler) -> MiddleMean:
     correct, cost, fold = one.correct[:, one.known], one.cost[:, one.known], one.fold[one.known]
 
-    def middle(scores: Floats) -> tuple[float, Interval]:
+    def middle(scores: Float64s) -> tuple[float, Interval]:
         spread = runs_interval(scores, fold, resamples=min(resampler.resamples, 2000), seed=resampler.seed)
         return interquartile_mean(scores), spread
 

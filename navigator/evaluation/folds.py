@@ -33,7 +33,7 @@ class Fold:
         return BankArrays.of(self.training)
 
     def __post_init__(self) -> None:
-        if shared := sorted(self.training.among(self.judged.marks)):
+        if shared := sorted(self.training.matching(self.judged.identifiers)):
             raise BankError(f"task {shared[0]!r} would be judged by what was learned from it: leave it out of one side")
 
 
@@ -119,8 +119,8 @@ def other_bank(bank: Bank, other: Bank, count: int, seed: int = 0) -> list[Fold]
                 f"{other.path} has other {name} than {bank.path}: record both with the same version, blocks and preset"
             )
     groups = deal(bank, count, seed)
-    known = {mark: number for number, group in enumerate(groups) for mark in bank.marks(group)}
-    places = {task: known[mark] for task in other.tasks for mark in sorted(other.marks([task])) if mark in known}
+    known = {mark: number for number, group in enumerate(groups) for mark in bank.identifiers(group)}
+    places = {task: known[mark] for task in other.tasks for mark in sorted(other.identifiers([task])) if mark in known}
     unseen = [task for tasks in other.families.values() for task in tasks if task not in places]
     places |= {task: number % count for number, task in enumerate(unseen)}
     judged = [[task for task in other.tasks if places[task] == number] for number in range(count)]
@@ -131,4 +131,4 @@ def other_bank(bank: Bank, other: Bank, count: int, seed: int = 0) -> list[Fold]
 
 def _fold(bank: Bank, group: Collection[str], judged: BankArrays) -> Fold:
     """A group's tasks are held out, and with them every other task that shows what one of them or the judged shows."""
-    return Fold(bank.only(set(bank.tasks) - bank.among(bank.marks(group) | judged.marks)), judged)
+    return Fold(bank.only(set(bank.tasks) - bank.matching(bank.identifiers(group) | judged.identifiers)), judged)

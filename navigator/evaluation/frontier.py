@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pilotage.navigator.bank.arrays import Floats
+from pilotage.navigator.bank.arrays import Float64s
 from pilotage.navigator.evaluation.bootstrap import Resampler
 from pilotage.navigator.evaluation.candidates import CandidatePolicy
 from pilotage.navigator.evaluation.folds import Fold
@@ -69,7 +69,7 @@ def sequences(folds: Sequence[Fold], resampler: Resampler) -> list[Line]:
 
 
 def _point(
-    score: Floats, cost: Floats, resampler: Resampler, effort: float | None = None, weight: float | None = None
+    score: Float64s, cost: Float64s, resampler: Resampler, effort: float | None = None, weight: float | None = None
 ) -> Point:
     return Point(
         effort=effort,

@@ -207,7 +207,7 @@ def _file(name: str, options: CandidateOptions) -> ExistingPolicy:
         raise PolicyError(
             f"{name} does not say which tasks it was trained on, so none can be judged apart from them: train it anew"
         )
-    used = len(bank.among(learned or ()))
+    used = len(bank.matching(learned or ()))
     if used == len(bank.tasks) and not options.in_sample:
         raise BankError(
             f"{name} was trained on every task of {bank.path}: train it with a test part "

@@ -9,7 +9,7 @@ from operator import or_
 
 import numpy as np
 
-from pilotage.navigator.bank.arrays import Floats, Integers
+from pilotage.navigator.bank.arrays import Float64s, Integers
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.evaluation.calibration import Predictions
 from pilotage.navigator.evaluation.candidates import CandidatePolicy, FrequencyMatched, require_known_tasks
@@ -53,12 +53,12 @@ class Record:
     tasks: tuple[str, ...]
     families: tuple[str, ...]
     fold: Integers
-    correct: Floats
-    cost: Floats
-    blocks: Floats
-    uses: Floats
-    edges: Floats
-    off_support: Floats
+    correct: Float64s
+    cost: Float64s
+    blocks: Float64s
+    uses: Float64s
+    edges: Float64s
+    off_support: Float64s
     predictions: Predictions | None
     frequencies: Frequencies
     provenance: Provenance
@@ -70,16 +70,16 @@ class Record:
         return self.candidate.name
 
     @cached_property
-    def score(self) -> Floats:
+    def score(self) -> Float64s:
         """Expected score of each task, mean over seeds, float (m,)."""
         return np.asarray(self.correct.mean(axis=0))
 
     @cached_property
-    def mean_cost(self) -> Floats:
+    def mean_cost(self) -> Float64s:
         """Expected cost of each task, mean over seeds, float (m,)."""
         return np.asarray(self.cost.mean(axis=0))
 
-    def value(self, cost_weight: float) -> Floats:
+    def value(self, cost_weight: float) -> Float64s:
         """Score less weighted cost, float (m,)."""
         return self.score - cost_weight * self.mean_cost
 
@@ -122,10 +122,10 @@ def _combine(candidate: CandidatePolicy, folds: Sequence[Fold], trainings: Train
     rollouts = [[candidate.rollout(fold, seed, trainings) for seed in candidate.seeds] for fold in folds]
     every = [one for seeds in rollouts for one in seeds]
 
-    def by_seed(name: str) -> Floats:
+    def by_seed(name: str) -> Float64s:
         return np.concatenate([[getattr(one.outcomes, name) for one in seeds] for seeds in rollouts], axis=1)
 
-    def mean(name: str) -> Floats:
+    def mean(name: str) -> Float64s:
         return np.concatenate([np.mean([getattr(one, name) for one in seeds], axis=0) for seeds in rollouts])
 
     lost = mean("lost") > 0
@@ -145,7 +145,7 @@ def _combine(candidate: CandidatePolicy, folds: Sequence[Fold], trainings: Train
         predictions=None if weight is None else Predictions.of(every, weight),
         frequencies=_frequencies(every),
         provenance=reduce(or_, (one.asked for one in every)),
-        in_sample=frozenset(task for one in every for task in one.arrays.among(one.asked.tasks)),
+        in_sample=frozenset(task for one in every for task in one.arrays.matching(one.asked.tasks)),
     )
 
 
@@ -164,7 +164,7 @@ def require_apart(records: Sequence[Record]) -> None:
 def _frequencies(rollouts: Sequence[Rollout]) -> Frequencies:
     names = rollouts[0].arrays.observations.names
     places = [place for place, name in enumerate(names) if name.startswith(COUNTS)]
-    total: dict[tuple[int, ...], Floats] = {}
+    total: dict[tuple[int, ...], Float64s] = {}
     for one in rollouts if places else ():
         for state in np.flatnonzero(one.decided.sum(axis=1) > 0):
             counts = tuple(one.arrays.features[state, places].astype(int).tolist())

@@ -12,7 +12,7 @@ import numpy as np
 from pilotage.common.statistics import wilson
 from pilotage.navigator.errors import LogError
 from pilotage.navigator.off_policy.estimators import WITH_MODEL, WITHOUT_MODEL, Name, Terms, logged, terms
-from pilotage.navigator.off_policy.log import Floats, Log
+from pilotage.navigator.off_policy.log import Float64s, Log
 from pilotage.navigator.off_policy.model import FOLDS, fitted_values
 from pilotage.navigator.off_policy.probabilities import probabilities_of
 from pilotage.navigator.off_policy.weights import Weights
@@ -101,9 +101,9 @@ class Estimates:
 
 def estimate(
     log: Log,
-    policy: Policy | Floats,
+    policy: Policy | Float64s,
     *,
-    values: Floats | None = None,
+    values: Float64s | None = None,
     folds: int = FOLDS,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -191,11 +191,11 @@ def _require_apart(name: str, learned: Provenance, log: Log) -> None:
         )
 
 
-def _resampled(log: Log, made: Mapping[str, Terms], resamples: int, seed: int) -> dict[str, Floats]:
+def _resampled(log: Log, made: Mapping[str, Terms], resamples: int, seed: int) -> dict[str, Float64s]:
     """Each estimate on tasks drawn with replacement, (resamples, 2): whole tasks, the same draws for all."""
     generator = np.random.default_rng(seed)
     tasks = len(log.names)
-    parts: dict[str, list[Floats]] = {name: [] for name in made}
+    parts: dict[str, list[Float64s]] = {name: [] for name in made}
     for start in range(0, resamples, _CHUNK):
         drawn = generator.multinomial(tasks, np.full(tasks, 1 / tasks), size=min(_CHUNK, resamples - start))
         shares = drawn[:, log.task] * log.share
@@ -204,7 +204,7 @@ def _resampled(log: Log, made: Mapping[str, Terms], resamples: int, seed: int) -
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 
-def _figure(value: Floats, drawn: Floats, part: int, runs: float) -> Figure:
+def _figure(value: Float64s, drawn: Float64s, part: int, runs: float) -> Figure:
     known = drawn[np.isfinite(drawn[:, part]), part]
     if runs < LEAST_EFFECTIVE - 1e-9 or len(known) < 0.95 * len(drawn) or not math.isfinite(value[part]):
         return Figure(float(value[part]), math.nan, math.nan)

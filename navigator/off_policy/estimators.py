@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from pilotage.navigator.off_policy.log import Floats, Log
+from pilotage.navigator.off_policy.log import Float64s, Log
 from pilotage.navigator.off_policy.model import expected
 from pilotage.navigator.off_policy.weights import Weights
 
@@ -43,11 +43,11 @@ class Terms:
         empty: what a column is worth whose weights are all 0: 0, or NaN where the estimate is then unknown.
     """
 
-    over: Floats
-    under: Floats
+    over: Float64s
+    under: Float64s
     empty: float = 0.0
 
-    def value(self, share: Floats) -> Floats:
+    def value(self, share: Float64s) -> Float64s:
         """The estimate, shape (2,), for runs that count so much, shape (n,); (b, 2) for shares of shape (b, n)."""
         top = np.einsum("...n,nkp->...kp", share, self.over)
         bottom = (share @ self.under)[..., None]
@@ -61,7 +61,7 @@ def logged(log: Log) -> Terms:
     return _with_first_cost(log, log.grid(log.rewards).sum(axis=1)[:, None], np.ones((len(log), 1)))
 
 
-def terms(name: Name, weights: Weights, values: Floats | None = None) -> Terms:
+def terms(name: Name, weights: Weights, values: Float64s | None = None) -> Terms:
     """The terms of an estimator.
 
     Args:
@@ -93,7 +93,7 @@ def terms(name: Name, weights: Weights, values: Floats | None = None) -> Terms:
     return _with_first_cost(log, over, np.ones_like(weighed))
 
 
-def _with_first_cost(log: Log, over: Floats, under: Floats, empty: float = 0.0) -> Terms:
+def _with_first_cost(log: Log, over: Float64s, under: Float64s, empty: float = 0.0) -> Terms:
     """The terms, and what is paid before any decision, which no policy changes."""
     first = np.zeros((len(log), 1, 2))
     first[:, 0, 1] = log.first_cost

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pilotage.navigator.errors import LogError
 from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
 
-Floats = NDArray[np.float64]
+Float64s = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
@@ -38,7 +38,7 @@ class Episode:
     actions: Sequence[int]
     costs: Sequence[float]
     correct: float
-    behaviour: Floats | None = None
+    behaviour: Float64s | None = None
     first_cost: float = 0.0
 
 
@@ -69,9 +69,9 @@ class Log:
     features: Observation
     legal: ActionMask
     taken: Integers
-    behaviour: Floats | None
-    rewards: Floats
-    first_cost: Floats
+    behaviour: Float64s | None
+    rewards: Float64s
+    first_cost: Float64s
 
     @classmethod
     def of(cls, episodes: Sequence[Episode], actions: ActionSpec, observations: ObservationSpec) -> Self:
@@ -107,7 +107,7 @@ class Log:
         return len(self.tasks)
 
     @property
-    def probabilities(self) -> Floats:
+    def probabilities(self) -> Float64s:
         """How likely each action was; raises LogError where that is not known."""
         if self.behaviour is None:
             raise LogError(
@@ -116,7 +116,7 @@ class Log:
             )
         return self.behaviour
 
-    def with_behaviour(self, probabilities: Floats) -> Self:
+    def with_behaviour(self, probabilities: Float64s) -> Self:
         """The same runs with these probabilities, shape (N, a).
 
         Raises:
@@ -157,18 +157,18 @@ class Log:
         return np.array([places[name] for name in self.tasks])
 
     @cached_property
-    def share(self) -> Floats:
+    def share(self) -> Float64s:
         """Weight of each run, so that each task counts once and all sum to 1; (n,)."""
         return np.asarray(1 / np.bincount(self.task)[self.task] / len(self.names))
 
-    def grid(self, values: Floats, fill: float = 0.0) -> Floats:
+    def grid(self, values: Float64s, fill: float = 0.0) -> Float64s:
         """Values of decisions, (N, ...), by run and place in the run: (n, horizon, ...), `fill` after a run's end."""
         laid_out = np.full((len(self), self.horizon, *values.shape[1:]), fill)
         laid_out[self.episode, self.step] = values
         return laid_out
 
 
-def _fault(probabilities: Floats, legal: ActionMask, taken: Integers, actions: ActionSpec) -> tuple[int, str] | None:
+def _fault(probabilities: Float64s, legal: ActionMask, taken: Integers, actions: ActionSpec) -> tuple[int, str] | None:
     """The first row of probabilities that cannot be, and why."""
     sums = np.where(legal, probabilities, 0.0).sum(axis=1)
     impossible = np.flatnonzero(~np.isclose(sums, 1, atol=1e-6) | (probabilities < 0).any(axis=1))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from pilotage.navigator.errors import LogError
-from pilotage.navigator.off_policy.log import Floats, Integers, Log
+from pilotage.navigator.off_policy.log import Float64s, Integers, Log
 from pilotage.navigator.policies.inputs import Scaling
 
 FOLDS = 5
@@ -18,7 +18,7 @@ SHARED, OWN, OFFSET = 10.0, 30.0, 3.0
 """Ridge on what actions share, on what is an action's own, and on its offset; 1 is worth one decision."""
 
 
-def fitted_values(log: Log, target: Floats, folds: int = FOLDS, seed: int = 0) -> Floats:
+def fitted_values(log: Log, target: Float64s, folds: int = FOLDS, seed: int = 0) -> Float64s:
     """Expected score and cost still to come after each action at each decision, as the target goes on; (N, a, 2).
 
     Args:
@@ -41,7 +41,7 @@ def fitted_values(log: Log, target: Floats, folds: int = FOLDS, seed: int = 0) -
     return values
 
 
-def _fit(log: Log, target: Floats, known: Integers, asked: Integers) -> Floats:
+def _fit(log: Log, target: Float64s, known: Integers, asked: Integers) -> Float64s:
     """Values at the decisions `asked`, learnt from the decisions `known` alone; (len(asked), a, 2)."""
     scaling = Scaling.from_data(log.observations, log.features[known])
     inputs = np.column_stack([scaling(log.features[known]), np.ones(len(known))]).astype(float)
@@ -60,7 +60,7 @@ def _fit(log: Log, target: Floats, known: Integers, asked: Integers) -> Floats:
     dearest = np.bincount(log.episode[known], weights=log.rewards[known, 1]).max()  # a run: no value is greater
     low, high = np.zeros(2), np.array([1.0, dearest])
 
-    def valued(weights: Floats, x: Floats) -> Floats:
+    def valued(weights: Float64s, x: Float64s) -> Float64s:
         blocks = weights.reshape(actions + 1, size, 2)
         return np.asarray(np.clip(np.einsum("nf,afk->nak", x, blocks[:1] + blocks[1:]), low, high))
 
@@ -73,6 +73,6 @@ def _fit(log: Log, target: Floats, known: Integers, asked: Integers) -> Floats:
     return valued(weights, outside)
 
 
-def expected(values: Floats, target: Floats) -> Floats:
+def expected(values: Float64s, target: Float64s) -> Float64s:
     """Values of states, (N, 2), from those of actions, (N, a, 2), and how probable each action is, (N, a)."""
     return np.asarray((values * target[:, :, None]).sum(axis=1))

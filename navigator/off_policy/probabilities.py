@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pilotage.navigator.errors import SpecMismatch
-from pilotage.navigator.off_policy.log import Floats, Log
+from pilotage.navigator.off_policy.log import Float64s, Log
 from pilotage.navigator.policies.inputs import COUNTS, Scaling
 from pilotage.navigator.policies.policy import Policy, require_legal
 from pilotage.navigator.spaces import ActionMask
@@ -16,7 +16,7 @@ RIDGE = 1.0
 SWEEPS = 400
 
 
-def probabilities_of(policy: Policy, log: Log) -> Floats:
+def probabilities_of(policy: Policy, log: Log) -> Float64s:
     """How likely a policy is to take each action at each logged decision, shape (N, a).
 
     A policy that draws gives it in `Decision.probabilities`; of any other, all is on what it chooses.
@@ -37,7 +37,7 @@ def probabilities_of(policy: Policy, log: Log) -> Floats:
     return probabilities
 
 
-def estimated_probabilities(log: Log) -> Floats:
+def estimated_probabilities(log: Log) -> Float64s:
     """How likely each action was, estimated from what was taken; shape (N, a).
 
     A multinomial logistic regression on the scaled features over the legal actions, with a ridge (gradient steps with
@@ -69,7 +69,7 @@ def _supported(log: Log) -> ActionMask:
     return np.logical_and([tried[situation] for situation in situations], log.legal)
 
 
-def _softmax(logits: Floats, allowed: ActionMask) -> Floats:
+def _softmax(logits: Float64s, allowed: ActionMask) -> Float64s:
     logits = np.where(allowed, logits, -np.inf)
     grown = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(grown / grown.sum(axis=1, keepdims=True))

@@ -11,10 +11,10 @@ import numpy as np
 
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.envs.recorded import RecordedDynamics
-from pilotage.navigator.off_policy.log import Episode, Floats, Log
+from pilotage.navigator.off_policy.log import Episode, Float64s, Log
 
 
-def drawn_log(arrays: BankArrays, probabilities: Floats, runs: int, seed: int = 0) -> Log:
+def drawn_log(arrays: BankArrays, probabilities: Float64s, runs: int, seed: int = 0) -> Log:
     """A log of so many runs on tasks drawn at random, each a task of its own even where one comes twice.
 
     Args:

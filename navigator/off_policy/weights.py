@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from pilotage.navigator.errors import LogError
-from pilotage.navigator.off_policy.log import Floats, Log
+from pilotage.navigator.off_policy.log import Float64s, Log
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Weights:
     """
 
     log: Log
-    target: Floats
+    target: Float64s
 
     def __post_init__(self) -> None:
         if self.target.shape != self.log.probabilities.shape:
@@ -34,24 +34,24 @@ class Weights:
             raise LogError("the target's probabilities must sum to 1 over legal actions at every decision")
 
     @cached_property
-    def so_far(self) -> Floats:
+    def so_far(self) -> Float64s:
         """Product of the ratios up to and including each decision, (n, T); a run that has ended keeps its last."""
         rows = np.arange(len(self.log.taken))
         ratios = self.target[rows, self.log.taken] / self.log.probabilities[rows, self.log.taken]
         return np.cumprod(self.log.grid(ratios, fill=1.0), axis=1, dtype=np.float64)
 
     @cached_property
-    def before(self) -> Floats:
+    def before(self) -> Float64s:
         """Product of the ratios before each decision, (n, T)."""
         return np.column_stack([np.ones(len(self.log)), self.so_far[:, :-1]])
 
     @property
-    def whole(self) -> Floats:
+    def whole(self) -> Float64s:
         """Weight of each run, (n,): 0 where the target would never have made it, 1 on average."""
         return np.asarray(self.so_far[:, -1])
 
     @property
-    def shared(self) -> Floats:
+    def shared(self) -> Float64s:
         """Weight of each run times its share, (n,): what it counts for."""
         return self.whole * self.log.share
 
@@ -73,7 +73,7 @@ class Weights:
         return int((self.whole > 0).sum())
 
     @cached_property
-    def _outside(self) -> Floats:
+    def _outside(self) -> Float64s:
         """How likely the target is to be at each decision and do there what was never done, by action; (N, a)."""
         lost = np.where(self.log.probabilities > 0, 0.0, self.target)
         reached = self.before[self.log.episode, self.log.step] * self.log.share[self.log.episode]

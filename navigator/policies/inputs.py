@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
 
-Floats = NDArray[np.float32]
+Float32s = NDArray[np.float32]
 
 LIMIT = 3.0
 """Scaled inputs are clipped to this many deviations, so that a rare extreme does not drown the rest."""
@@ -43,10 +43,10 @@ class Scaling:
     mapped to -1 and 1.
     """
 
-    shift: Floats
-    scale: Floats
-    low: Floats
-    high: Floats
+    shift: Float32s
+    scale: Float32s
+    low: Float32s
+    high: Float32s
 
     @classmethod
     def none(cls, spec: ObservationSpec) -> Self:
@@ -54,7 +54,7 @@ class Scaling:
         return cls._of(spec, np.zeros_like(spec.low), np.ones_like(spec.low))
 
     @classmethod
-    def from_data(cls, spec: ObservationSpec, observations: Floats) -> Self:
+    def from_data(cls, spec: ObservationSpec, observations: Float32s) -> Self:
         """Standardises by observations of shape (n, features); features that vary little keep their bounds.
 
         A feature that never varied is held at its value: what a network makes of another one was never trained.
@@ -78,12 +78,12 @@ class Scaling:
         return cls(*(np.ascontiguousarray(array, dtype=np.float32) for array in (shift, scale, low, high)))
 
     @property
-    def tensors(self) -> dict[str, Floats]:
+    def tensors(self) -> dict[str, Float32s]:
         """As a policy file holds it."""
         return {f"input.{name}": array for name, array in vars(self).items()}
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Floats]) -> Self:
+    def from_tensors(cls, tensors: Mapping[str, Float32s]) -> Self:
         """What `tensors` gave; raises KeyError where one is missing."""
         return cls(*(tensors[f"input.{f.name}"] for f in fields(cls)))
 
@@ -100,9 +100,9 @@ class Scaling:
         places = np.flatnonzero(self.low == self.high)
         return {int(place): float(self.low[place] / self.scale[place] + self.shift[place]) for place in places}
 
-    def __call__(self, observations: Floats) -> Floats:
+    def __call__(self, observations: Float32s) -> Float32s:
         """Scaled observations, of the same shape (..., features). A NaN stays one."""
-        scaled: Floats = (observations - self.shift) * self.scale
+        scaled: Float32s = (observations - self.shift) * self.scale
         np.maximum(scaled, self.low, out=scaled)
         return np.minimum(scaled, self.high, out=scaled)
 
@@ -184,7 +184,7 @@ class ActionSupport:
         """The same as indices in order, which is quicker for one decision."""
         return self._actions.get(observation[self._places].tobytes(), self._terminal)
 
-    def masks(self, observations: Floats) -> NDArray[np.bool_]:
+    def masks(self, observations: Float32s) -> NDArray[np.bool_]:
         """The same for observations of shape (n, features): shape (n, actions)."""
         return np.array([self.mask(row) for row in observations.astype(np.float32, copy=False)], dtype=np.bool_)
 

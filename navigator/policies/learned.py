@@ -15,14 +15,14 @@ import numpy as np
 from numpy import matmul, maximum, minimum
 
 from pilotage.navigator.errors import PolicyError, SpecMismatch
-from pilotage.navigator.policies.inputs import LIMIT, CostWeighting, Floats, Scaling
+from pilotage.navigator.policies.inputs import LIMIT, CostWeighting, Float32s, Scaling
 from pilotage.navigator.policies.policy import Decision
 from pilotage.navigator.policies.policy_file import Header, Tensors
 from pilotage.navigator.policies.provenance import note
 from pilotage.navigator.policies.trained import Meaning, TrainedPolicy
 from pilotage.navigator.spaces import ActionMask, Observation
 
-Layers = Sequence[tuple[Floats, Floats]]
+Layers = Sequence[tuple[Float32s, Float32s]]
 """Weights of shape (outputs, inputs) and biases of shape (outputs,), first layer first."""
 
 LARGEST = 1e30
@@ -125,7 +125,7 @@ class LearnedPolicy(TrainedPolicy):
             return Decision(best, f"worth {best_value - second:.2f} more than the next best", tuple(values))
         return Decision(best, "preferred")
 
-    def outputs(self, observations: Floats, efforts: Floats | float | None = None) -> Floats:
+    def outputs(self, observations: Float32s, efforts: Float32s | float | None = None) -> Float32s:
         """Outputs for observations of shape (n, features): shape (n, actions), without any mask.
 
         Args:
@@ -140,10 +140,10 @@ class LearnedPolicy(TrainedPolicy):
         for weights, bias in self.layers[:-1]:
             x = np.maximum(x @ weights.T + bias, 0.0)
         last, bias = self.layers[-1]
-        result: Floats = x @ last.T + bias
+        result: Float32s = x @ last.T + bias
         return result
 
-    def choose(self, observations: Floats, masks: Any) -> Any:
+    def choose(self, observations: Float32s, masks: Any) -> Any:
         """Actions of shape (n,) for observations of shape (n, features) and masks of shape (n, actions)."""
         allowed = masks & self.support.masks(observations) if self.support is not None else masks
         return np.where(allowed, self.outputs(observations), -np.inf).argmax(axis=1)
@@ -154,7 +154,7 @@ class LearnedPolicy(TrainedPolicy):
         return {f"layer.{n}.weight": weights for n, weights, _ in parts} | {f"layer.{n}.bias": b for n, _, b in parts}
 
 
-def _blockwise(weights: Floats) -> tuple[Floats, tuple[int, int, int] | None]:
+def _blockwise(weights: Float32s) -> tuple[Float32s, tuple[int, int, int] | None]:
     """Weights of shape (outputs, inputs), transposed, for one decision; and how to lay out its input.
 
     The networks of a mean stand side by side, so its inner layers are zero but for blocks on the diagonal: these alone,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from pilotage.navigator.errors import PolicyError
-from pilotage.navigator.policies.inputs import LARGEST_INPUT, ActionSupport, Floats, Scaling
+from pilotage.navigator.policies.inputs import LARGEST_INPUT, ActionSupport, Float32s, Scaling
 from pilotage.navigator.policies.policy import Decision
 from pilotage.navigator.policies.policy_file import Header, Tensors
 from pilotage.navigator.policies.provenance import note
@@ -29,7 +29,7 @@ class NearestPolicy(TrainedPolicy):
         PolicyError: these do not fit each other.
     """
 
-    def __init__(self, header: Header, scaling: Scaling, states: Floats, values: Floats) -> None:
+    def __init__(self, header: Header, scaling: Scaling, states: Float32s, values: Float32s) -> None:
         super().__init__(header, scaling)
         features, actions = len(header.observations), len(header.actions)
         fits = scaling.fits(features) and states.ndim == values.ndim == 2 and len(states) > 0

@@ -35,7 +35,7 @@ class Provenance:
 
     Attributes:
         tasks: marks of the tasks that it was trained, chosen or stopped on: their ids, and the fingerprints of what
-            they show where the card tells them (`Bank.among` finds a bank's tasks by these).
+            they show where the card tells them (`Bank.matching` finds a bank's tasks by these).
         unsaid: names of trained policies in it that do not say on which.
         continued: names of those that went on from another one and do not say what that one had learned from.
         by_id: names of those whose cards know tasks by their ids alone, so that a copy under another id is not known.

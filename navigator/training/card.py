@@ -13,7 +13,7 @@ import numpy as np
 
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
-from pilotage.navigator.policies.inputs import EFFORTS, Floats
+from pilotage.navigator.policies.inputs import EFFORTS, Float32s
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.training.surrogate import follow, imitate, in_words
 from pilotage.navigator.values.rollout import by_batch, rollout
@@ -51,7 +51,7 @@ def behaviour(policy: LearnedPolicy, arrays: BankArrays) -> dict[str, Any]:
     """What a policy does on the tasks of a bank: blocks a task by family and effort, and a tree that imitates it."""
     names = arrays.actions.names
     blocks: dict[str, dict[str, dict[str, float]]] = {}
-    features: list[Floats] = []
+    features: list[Float32s] = []
     chosen = []
     for effort, at in at_efforts(policy).items():
         states, taken = np.nonzero(rollout(arrays, by_batch(at.choose, arrays)).decided)
@@ -97,7 +97,7 @@ def learned_from(bank: Bank, tasks: Mapping[str, Sequence[str]]) -> dict[str, An
     The test part is named, but nothing was learned from it.
     """
     learned = [task for part, ids in tasks.items() if part != "test" for task in ids]
-    return {"tasks": dict(tasks), "shows": sorted(bank.marks(learned) - set(learned))}
+    return {"tasks": dict(tasks), "shows": sorted(bank.identifiers(learned) - set(learned))}
 
 
 def rounded(curve: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pilotage.navigator.errors import PolicyError
-from pilotage.navigator.policies.inputs import Floats
+from pilotage.navigator.policies.inputs import Float32s
 from pilotage.navigator.policies.learned import Layers
 
 
@@ -15,7 +15,7 @@ def mean_network(networks: Sequence[Layers]) -> Layers:
     """One network whose outputs are the means of those of networks of equal shape."""
     count, depth = len(networks), len(networks[0])
     share = np.float32(1 / count)
-    combined: list[tuple[Floats, Floats]] = []
+    combined: list[tuple[Float32s, Float32s]] = []
     for place in range(depth):
         weights = np.stack([network[place][0] for network in networks])
         biases = np.stack([network[place][1] for network in networks])
@@ -41,7 +41,7 @@ def members(layers: Layers, count: int) -> list[Layers]:
     Raises:
         PolicyError: the layers are not those of so many networks of equal shape.
     """
-    networks: list[list[tuple[Floats, Floats]]] = [[] for _ in range(count)]
+    networks: list[list[tuple[Float32s, Float32s]]] = [[] for _ in range(count)]
     for place, (weights, bias) in enumerate(layers):
         first, last = place == 0, place == len(layers) - 1
         height, width = (1 if last else count), (1 if first else count)  # how many networks share rows and columns

@@ -19,9 +19,10 @@ from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Dynamics, Transition
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.learned import LearnedPolicy
-from pilotage.navigator.training.algorithms.learner import Setting
+from pilotage.navigator.task_order import TaskOrder
+from pilotage.navigator.training.algorithms.learner import TrainingSetup
 from pilotage.navigator.training.card import at_efforts, score
-from pilotage.navigator.training.plan import Plan, Progress
+from pilotage.navigator.training.plan import Plan, TrainingOutputs
 from pilotage.navigator.training.session import Session, split
 from pilotage.navigator.training.support import action_support
 
@@ -68,17 +69,14 @@ class Episodes:
         self.actions, self.observations = source.actions, source.observations
         self.begun = 0
         self.on_step: Callable[[], None] | None = None
-        self._random = np.random.default_rng(0)
-        self._queue: list[str] = []
+        self._order = TaskOrder(sorted(self.tasks))
         self._fresh = True
 
     def reset(self, seed: int | None = None, task: str | None = None) -> Transition:
         """Starts a task, the next one for None."""
         if seed is not None:
-            self._random, self._queue = np.random.default_rng(seed), []
-        if task is None:
-            self._queue = self._queue or self._random.permutation(sorted(self.tasks)).tolist()
-            task = self._queue.pop()
+            self._order.restart(seed)
+        task = self._order.next() if task is None else task
         known_only = self.limit is not None and self.begun >= self.limit
         self._fresh = not known_only
         return self.source.reset(task=task, known_only=known_only)
@@ -104,8 +102,7 @@ class LiveSession(Session):
         plan: Plan,
         episodes: int | None = None,
         resume: str | Path | None = None,
-        tensorboard: str | Path | None = None,
-        progress: Callable[[Progress], None] | None = None,
+        outputs: TrainingOutputs = TrainingOutputs(),  # noqa: B008 (frozen)
         on_step: Callable[[], None] | None = None,
     ) -> None:
         _require_live(plan)
@@ -116,10 +113,10 @@ class LiveSession(Session):
         self.episodes = Episodes(source, training, episodes)
         _warm_up(self.episodes, plan.seed)
         self.episodes.on_step = on_step
-        super().__init__(source.bank(), plan, resume, None, tensorboard, progress)
+        super().__init__(source.bank(), plan, resume, outputs)
 
-    def _setting(self, train: BankArrays) -> Setting:
-        return replace(super()._setting(train), live=self.episodes)
+    def _setup(self, train: BankArrays) -> TrainingSetup:
+        return replace(super()._setup(train), live=self.episodes)
 
     def _look_again(self) -> None:
         self._read()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -86,6 +86,12 @@ class Plan:
             raise PolicyError(
                 "step scores are for one cost weight and an environment: not with an effort input or with shaping, nor "
                 "for cql"
+            )
+        hyper = self.hyperparameters
+        if self.algorithm == "maskable-ppo" and hyper.rollout % hyper.environments:
+            raise PolicyError(
+                f"rollout={hyper.rollout} is no multiple of environments={hyper.environments}: a rollout has equally "
+                "many steps of each"
             )
         if not {"train", "validation"} <= self.fractions.keys() <= {"train", "validation", "test"}:
             raise PolicyError("the fractions are train, validation and test; only test may be left out")
@@ -196,3 +202,20 @@ class Progress:
     reward: float
     accuracy: float
     cost: float
+
+
+@dataclass(frozen=True)
+class TrainingOutputs:
+    """Where a training leaves what comes of it, and whom it tells.
+
+    Attributes:
+        out: the policy file; None for none.
+        work: folder of its checkpoints; None for none.
+        tensorboard: folder of TensorBoard logs; None for none.
+        progress: called after every piece.
+    """
+
+    out: Path | None = None
+    work: Path | None = None
+    tensorboard: str | Path | None = None
+    progress: Callable[[Progress], None] | None = None

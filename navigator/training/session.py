@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from contextlib import closing, nullcontext
 from dataclasses import asdict
 from importlib.metadata import version
@@ -23,10 +22,18 @@ from pilotage.navigator.policies.learned import Layers, LearnedPolicy
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.policies.provenance import tasks_of
 from pilotage.navigator.policies.trained import Meaning
-from pilotage.navigator.training.algorithms.learner import Learner, Setting, learner_for
+from pilotage.navigator.training.algorithms.learner import Learner, TrainingSetup, learner_for
 from pilotage.navigator.training.card import about, behaviour, learned_from, rounded, scores
 from pilotage.navigator.training.ensemble import mean_network, members
-from pilotage.navigator.training.plan import PIECES, Plan, Progress, SeedResult, TrainingResult, best_of
+from pilotage.navigator.training.plan import (
+    PIECES,
+    Plan,
+    Progress,
+    SeedResult,
+    TrainingOutputs,
+    TrainingResult,
+    best_of,
+)
 from pilotage.navigator.training.support import action_support, allowed_actions, header_for
 from pilotage.navigator.training.work import Work
 
@@ -39,11 +46,9 @@ class Session:
         bank: Bank,
         plan: Plan,
         resume: str | Path | None = None,
-        work: Path | None = None,
-        tensorboard: str | Path | None = None,
-        progress: Callable[[Progress], None] | None = None,
+        outputs: TrainingOutputs = TrainingOutputs(),  # noqa: B008 (frozen)
     ) -> None:
-        self.bank, self.plan = bank, plan
+        self.bank, self.plan, self.outputs = bank, plan, outputs
         self.tasks = split(bank, plan)
         self._read()
         self.support = action_support(self.arrays["train"])
@@ -54,21 +59,20 @@ class Session:
         self._learned_before = tasks_of(self.start.header) if self.start is not None else None
         self._require_fresh_test()
         self.step_scores = rewards_from(plan.step_scores) if plan.step_scores is not None else None
-        self.setting = self._setting(self.arrays["train"])
-        self._tensorboard, self._progress = tensorboard, progress
-        self._work = Work(work, self._fingerprint()) if work is not None else None
+        self.setup = self._setup(self.arrays["train"])
+        self._work = Work(outputs.work, self._fingerprint()) if outputs.work is not None else None
         self._threads = torch.get_num_threads()
 
     def _read(self) -> None:
         self.arrays = {part: BankArrays.of(self.bank, ids) for part, ids in self.tasks.items()}
 
-    def _setting(self, train: BankArrays) -> Setting:
+    def _setup(self, train: BankArrays) -> TrainingSetup:
         start, dial = self.start, None
         if self.plan.effort_input:
             dial = start.dial if start else CostWeighting()
         scaling = start.scaling if start else self._scaling(train)
         allowed = allowed_actions(train, self.support)
-        return Setting(self.plan, self.bank, train, scaling, dial, allowed, self.step_scores)
+        return TrainingSetup(self.plan, self.bank, train, scaling, dial, allowed, self.step_scores)
 
     def _scaling(self, train: BankArrays) -> Scaling:
         features = self.bank.observations
@@ -76,9 +80,9 @@ class Session:
             return Scaling.none(features)  # the paper's network reads its scores as they are
         return Scaling.from_data(features, train.features)
 
-    def run(self, out: Path | None = None) -> TrainingResult:
-        """Trains all seeds; the policy to keep has the card inside and is written to `out`."""
-        plan = self.plan
+    def run(self) -> TrainingResult:
+        """Trains all seeds; the policy to keep has the card inside and is written where the outputs say."""
+        plan, out = self.plan, self.outputs.out
         seeds = tuple(self._train(plan.seed + place) for place in range(plan.seeds))
         best = max(seeds, key=lambda seed: (seed.reward, -seed.curve[seed.best]["cost"]))
         layers = mean_network([seed.layers for seed in seeds]) if plan.ensemble else best.layers
@@ -113,7 +117,7 @@ class Session:
         return TrainingResult(policy, seeds, self.tasks, out)
 
     def _train(self, seed: int) -> SeedResult:
-        learner = learner_for(self.setting, seed)
+        learner = learner_for(self.setup, seed)
         if self.start is not None:
             learner.adopt(_first_layers(self.start, seed - self.plan.seed))
         curve, best = (self._work.restore(seed, learner) if self._work else None) or ((), learner.layers())
@@ -128,24 +132,24 @@ class Session:
     def _piece(self, seed: int, number: int, learner: Learner, log: Any) -> dict[str, float]:
         length = self.plan.length
         step = length * (number + 1) // PIECES
-        figures = dict(learner.advance(step - length * number // PIECES, seed=(seed * PIECES + number) % 2**31))
+        figures = dict(learner.advance(step - length * number // PIECES, seed, number))
         self._look_again()
         by_effort = self._scored(self._policy(learner.layers(), learner.output), "validation").values()
         point = {name: sum(s[name] for s in by_effort) / len(by_effort) for name in ("reward", "accuracy", "cost")}
         if log is not None:
             for name, value in (figures | {f"validation/{name}": value for name, value in point.items()}).items():
                 log.add_scalar(name, value, step)
-        if self._progress is not None:
-            self._progress(Progress(seed, step, length, **point))
+        if self.outputs.progress is not None:
+            self.outputs.progress(Progress(seed, step, length, **point))
         return {"step": float(step), **point}
 
     def _log(self, name: str) -> Any:
         """TensorBoard events in a folder of the run; None where there is no folder."""
-        if self._tensorboard is None:
+        if self.outputs.tensorboard is None:
             return nullcontext()
         from torch.utils.tensorboard import SummaryWriter
 
-        return SummaryWriter(str(Path(self._tensorboard) / name))
+        return SummaryWriter(str(Path(self.outputs.tensorboard) / name))
 
     def _scored(self, policy: LearnedPolicy, part: str) -> dict[str, dict[str, float]]:
         return scores(policy, self.arrays[part])
@@ -155,7 +159,7 @@ class Session:
 
     def _require_fresh_test(self) -> None:
         """The test part says how good the policy is, so nothing in it may have learned from that."""
-        known = sorted(self.bank.among(self._learned_before or ()) & set(self.tasks.get("test", ())))
+        known = sorted(self.bank.matching(self._learned_before or ()) & set(self.tasks.get("test", ())))
         if known:
             raise PolicyError(
                 f"the policy to go on from was trained on {len(known)} tasks of the test part ({known[0]!r} for one): "
@@ -166,9 +170,9 @@ class Session:
         return {}
 
     def _policy(self, layers: Layers, output: Meaning, card: dict[str, Any] | None = None) -> LearnedPolicy:
-        weighting = self.plan.cost_weight if self.setting.dial is None else self.setting.dial
+        weighting = self.plan.cost_weight if self.setup.dial is None else self.setup.dial
         header = header_for(self.bank, "network", self.plan.algorithm, weighting, self.support, card, output=output)
-        return LearnedPolicy(header, layers, self.setting.scaling)
+        return LearnedPolicy(header, layers, self.setup.scaling)
 
     def _fingerprint(self) -> str:
         """Of everything that the policy file depends on."""

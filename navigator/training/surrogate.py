@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pilotage.navigator.bank.arrays import Integers
-from pilotage.navigator.policies.inputs import Floats
+from pilotage.navigator.policies.inputs import Float32s
 from pilotage.navigator.spaces import ActionMask
 
 
@@ -31,7 +31,7 @@ class Leaf:
     decisions: int
 
 
-def imitate(observations: Floats, actions: Integers, count: int, depth: int = 3, least: int = 5) -> Split | Leaf:
+def imitate(observations: Float32s, actions: Integers, count: int, depth: int = 3, least: int = 5) -> Split | Leaf:
     """The tree of greedy best splits by Gini impurity (Breiman et al. 1984), for `count` actions.
 
     `observations` are (n, features), `actions` what was chosen there, (n,). No way has more than `depth` splits, and
@@ -64,7 +64,7 @@ def imitate(observations: Floats, actions: Integers, count: int, depth: int = 3,
     return Split(best[1], best[2], branches[0], branches[1])
 
 
-def follow(tree: Split | Leaf, observations: Floats) -> Integers:
+def follow(tree: Split | Leaf, observations: Float32s) -> Integers:
     """Actions of the tree for observations of shape (n, features): shape (n,)."""
     if isinstance(tree, Leaf):
         return np.full(len(observations), tree.action, dtype=np.int64)

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 from pilotage.common.paths import expanded
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
-from pilotage.navigator.training.plan import ALGORITHMS, Plan, Progress, SeedResult, TrainingResult, live_plan
+from pilotage.navigator.training.plan import (
+    ALGORITHMS,
+    Plan,
+    Progress,
+    SeedResult,
+    TrainingOutputs,
+    TrainingResult,
+    live_plan,
+)
 
 if TYPE_CHECKING:
     from pilotage.navigator.training.live import LiveSource
@@ -57,8 +65,8 @@ def train(
     bank = bank if isinstance(bank, Bank) else Bank.open(bank)
     out = expanded(out) if out is not None else None
     work = out.with_name(out.name + ".work") if out is not None else None
-    with Session(bank, plan or Plan(), resume, work, tensorboard, progress) as session:
-        return session.run(out)
+    with Session(bank, plan or Plan(), resume, TrainingOutputs(out, work, tensorboard, progress)) as session:
+        return session.run()
 
 
 def train_live(
@@ -93,8 +101,9 @@ def train_live(
     """
     with _libraries():
         from pilotage.navigator.training.live import LiveSession
-    with LiveSession(source, plan or live_plan(), episodes, resume, tensorboard, progress, on_step) as session:
-        return session.run(expanded(out) if out is not None else None)
+    outputs = TrainingOutputs(expanded(out) if out is not None else None, None, tensorboard, progress)
+    with LiveSession(source, plan or live_plan(), episodes, resume, outputs, on_step) as session:
+        return session.run()
 
 
 __all__ = ["ALGORITHMS", "Plan", "Progress", "SeedResult", "TrainingResult", "live_plan", "train", "train_live"]

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from pilotage.navigator.arguments import require_weight
-from pilotage.navigator.bank.arrays import BankArrays, Floats, Integers
+from pilotage.navigator.bank.arrays import BankArrays, Float64s, Integers
 from pilotage.navigator.values.rollout import Outcomes, Rollout, by_probabilities, one_hot, rollout
 
 TIE = 1e-9
@@ -36,10 +36,10 @@ class Values:
 
     arrays: BankArrays
     cost_weight: float
-    stop: Floats
-    q: Floats
-    value: Floats
-    price: Floats
+    stop: Float64s
+    q: Float64s
+    value: Float64s
+    price: Float64s
 
     @cached_property
     def best(self) -> Integers:
@@ -71,20 +71,20 @@ def uniform_values(arrays: BankArrays, cost_weight: float = 0.0) -> Values:
     return _backward(arrays, cost_weight, arrays.playable / arrays.playable.sum(axis=1, keepdims=True))
 
 
-def _backward(arrays: BankArrays, cost_weight: float, probabilities: Floats | None) -> Values:
+def _backward(arrays: BankArrays, cost_weight: float, probabilities: Float64s | None) -> Values:
     weight = require_weight(cost_weight)
-    stop = arrays.score - weight * arrays.stop_cost
+    stop = arrays.score - weight * arrays.answer_cost
     q = np.where(arrays.playable, 0.0, -np.inf)
     price = np.where(arrays.playable, 0.0, np.inf)
-    q[:, arrays.terminal], price[:, arrays.terminal] = stop, arrays.stop_cost
-    value, paid = stop.copy(), arrays.stop_cost.copy()
+    q[:, arrays.terminal], price[:, arrays.terminal] = stop, arrays.answer_cost
+    value, paid = stop.copy(), arrays.answer_cost.copy()
 
     def value_states(states: Integers) -> None:
         if probabilities is None:
             shares = one_hot(_best(q[states], price[states], arrays.terminal), q.shape[1])
         else:
             shares = probabilities[states]
-        for of, into, ending in ((q, value, stop), (price, paid, arrays.stop_cost)):
+        for of, into, ending in ((q, value, stop), (price, paid, arrays.answer_cost)):
             expected = (np.where(shares > 0, of[states], 0.0) * shares).sum(axis=1)
             into[states] = np.where(arrays.ended[states], ending[states], expected)
 
@@ -98,7 +98,7 @@ def _backward(arrays: BankArrays, cost_weight: float, probabilities: Floats | No
     return Values(arrays, weight, stop, q, value, price)
 
 
-def _best(q: Floats, price: Floats, terminal: int) -> Integers:
+def _best(q: Float64s, price: Float64s, terminal: int) -> Integers:
     """Of each row the action with the greatest value, shape (n,); the cheapest of equals, of those the terminal one."""
     among = q >= q.max(axis=1, keepdims=True) - TIE
     prices = np.where(among, price, np.inf)

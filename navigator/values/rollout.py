@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from pilotage.navigator.bank.arrays import BankArrays, Floats, Integers
+from pilotage.navigator.bank.arrays import BankArrays, Float64s, Integers
 from pilotage.navigator.errors import SpecMismatch
 from pilotage.navigator.policies.policy import FixedPolicy, Policy, require_legal
 from pilotage.navigator.policies.provenance import Provenance, heard
 from pilotage.navigator.spaces import ActionMask
 
-Choice = tuple[Floats, Floats | None]
+Choice = tuple[Float64s, Float64s | None]
 """Probability of each action, (k, a), and the value that the policy itself predicts for its choice, (k,); NaN where it
 predicts none, None where it never does."""
 
@@ -43,9 +43,9 @@ class Outcomes:
 
     tasks: tuple[str, ...]
     families: tuple[str, ...]
-    correct: Floats
-    cost: Floats
-    blocks: Floats
+    correct: Float64s
+    cost: Float64s
+    blocks: Float64s
 
     @property
     def coverage(self) -> float:
@@ -73,7 +73,7 @@ class Outcomes:
         return Outcomes(tuple(self.tasks[place] for place in kept), (family,) * len(kept), *columns)
 
 
-def mean_of_known(values: Floats) -> float:
+def mean_of_known(values: Float64s) -> float:
     """Mean of the entries that are no NaN; NaN where there is none."""
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else float("nan")
@@ -95,11 +95,11 @@ class Rollout:
     """
 
     arrays: BankArrays
-    probabilities: Floats
-    visits: Floats
-    predicted: Floats
-    lost: Floats
-    off_support: Floats
+    probabilities: Float64s
+    visits: Float64s
+    predicted: Float64s
+    lost: Float64s
+    off_support: Float64s
     asked: Provenance
 
     @cached_property
@@ -110,26 +110,26 @@ class Rollout:
         ends = visits * np.where(arrays.ended[states], 1.0, self.probabilities[states, arrays.terminal])
         expected = (
             ends * arrays.score[states],
-            visits * arrays.cost[states] + ends * arrays.stop_cost[states],
+            visits * arrays.cost[states] + ends * arrays.answer_cost[states],
             np.where(arrays.parent[states] >= 0, visits, 0.0),
         )
         totals = [np.bincount(arrays.task[states], one, len(arrays.tasks)) for one in expected]
         return Outcomes(arrays.tasks, arrays.families, *(np.where(self.lost > 0, np.nan, one) for one in totals))
 
     @cached_property
-    def decided(self) -> Floats:
+    def decided(self) -> Float64s:
         """Expected times that each action is taken in each state, float (n, a)."""
         return np.multiply(self.visits[:, None], self.probabilities)
 
     @cached_property
-    def uses(self) -> Floats:
+    def uses(self) -> Float64s:
         """Expected times that each action is taken, by task; float (m, a)."""
         total = np.zeros((len(self.arrays.tasks), len(self.arrays.actions)))
         np.add.at(total, self.arrays.task, self.decided)
         return total
 
     @cached_property
-    def edges(self) -> Floats:
+    def edges(self) -> Float64s:
         """Expected times that an action follows another, float (m, a + 1, a); the first of the a + 1 is the start."""
         arrays = self.arrays
         total = np.zeros((len(arrays.tasks), len(arrays.actions) + 1, len(arrays.actions)))
@@ -180,7 +180,7 @@ def rollout(arrays: BankArrays, choose: Choose, *, strict: bool = False) -> Roll
     return Rollout(arrays, probabilities, visits, predicted, lost, off_support, listener.learned)
 
 
-def by_probabilities(probabilities: Floats) -> Choose:
+def by_probabilities(probabilities: Float64s) -> Choose:
     """Known probabilities of every action, shape (n, a), over playable actions."""
     return lambda states, masks: (probabilities[states], None)
 
@@ -207,18 +207,18 @@ def by_policy(policies: Policy | Sequence[Policy], arrays: BankArrays) -> Choose
     return chosen
 
 
-def one_hot(actions: Integers, count: int) -> Floats:
+def one_hot(actions: Integers, count: int) -> Float64s:
     """One action of `count` in each state, shape (n,), as probabilities of shape (n, count)."""
     probabilities = np.zeros((len(actions), count))
     probabilities[np.arange(len(actions)), actions] = 1.0
     return probabilities
 
 
-def _decide(policy: Policy, arrays: BankArrays, state: int, mask: ActionMask) -> tuple[Floats, float]:
+def _decide(policy: Policy, arrays: BankArrays, state: int, mask: ActionMask) -> tuple[Float64s, float]:
     """Probability of each action, shape (a,), and the value that the policy gives to its choice; NaN where none."""
     try:
         if isinstance(policy, FixedPolicy):  # not every preset has features that tell it how far it is
-            decision = policy.after(arrays.routes[state], mask)
+            decision = policy.after(arrays.action_prefixes[state], mask)
         else:
             decision = policy.decide(arrays.features[state], mask)
         require_legal(decision, mask, arrays.actions)

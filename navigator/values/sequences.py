@@ -44,7 +44,7 @@ def fixed_sequence(arrays: BankArrays, blocks: Sequence[str]) -> FixedSequence:
 def recorded_sequences(arrays: BankArrays) -> list[tuple[str, ...]]:
     """Every sequence that was recorded on some task, the empty one first, then by length and name."""
     names = arrays.actions.names
-    routes = (tuple(names[action] for action in route) for route in set(arrays.routes))
+    routes = (tuple(names[action] for action in route) for route in set(arrays.action_prefixes))
     return sorted(routes, key=lambda route: (len(route), route))
 
 

@@ -6,10 +6,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 from langgraph.checkpoint.memory import InMemorySaver
 
 from pilotage.agent import Budget, ReasoningAgent, ScriptedChatModel
+from pilotage.agent.graph import run_state
 from pilotage.agent.graph.build import build_graph
 from pilotage.agent.graph.run_state import Clock
 from pilotage.agent.models import ModelClient
@@ -69,6 +71,32 @@ async def test_waiting_for_a_resumption_does_not_count(monkeypatch):
     await graph.ainvoke({"task": "6*7"}, thread, interrupt_before=["reason"])
     monkeypatch.setattr(time, "monotonic", lambda now=time.monotonic: now() + 3600)  # nobody resumes it for an hour
     assert (await graph.ainvoke(None, thread))["answer"] == "42"
+
+
+async def test_from_the_first_node_of_a_resumption_on_time_counts_again(monkeypatch):
+    """Were every node told that the invocation goes on, each would begin its clock anew."""
+    flags, read = [], Clock.read
+
+    def noted(kept, configurable):
+        hours = len(flags)  # one between two nodes
+        monkeypatch.setattr(run_state, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 3600 * hours))
+        flags.append(configurable.get("__pregel_resuming", False))
+        return read(kept, configurable)
+
+    model = ScriptedChatModel(lambda _: "thinking")
+    components = ReasoningAgent(
+        ModelClient(model),
+        policy="fixed:reason,plan,debate,answer",
+        sandbox="none",
+        budget=Budget(max_seconds=600),
+    ).components
+    graph, thread = build_graph(components, InMemorySaver()), {"configurable": {"thread_id": "a"}}
+    await graph.ainvoke({"task": "6*7"}, thread, interrupt_before=["reason"])
+    monkeypatch.setattr(Clock, "read", noted)
+    await graph.ainvoke(None, thread)
+    assert (await graph.aget_state(thread)).values["stopped_by"] == "max_seconds"
+    assert len(model.calls) == 1, "of the first node"
+    assert flags[0] is True and len(flags) > 1 and not any(flags[1:])
 
 
 def test_a_clock_of_another_process_goes_on_from_what_it_had():

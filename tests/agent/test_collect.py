@@ -21,7 +21,9 @@ from pilotage.agent.banks.sources import Assigned
 from pilotage.agent.banks.stepwise import Stepwise
 from pilotage.agent.errors import ModelUnavailable
 from pilotage.agent.models import Fault, ModelClient, ResponseCache
-from pilotage.navigator.bank.bank import Bank, BankWriter, TaskHeader
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.bank.records import TaskHeader
+from pilotage.navigator.bank.writer import BankWriter
 from pilotage.navigator.evaluation.folds import cross_fit
 from tests.agent.states import always_right
 from tests.together import TogetherChatModel

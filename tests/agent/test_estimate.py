@@ -11,7 +11,7 @@ from pilotage.agent.banks.logged import logged_runs
 from pilotage.agent.banks.traces import result_lines
 from pilotage.agent.errors import UsageError
 from pilotage.agent.models import ModelClient, ScriptedChatModel
-from pilotage.navigator.bank.bank import cost_of
+from pilotage.navigator.bank.records import cost_of
 from pilotage.navigator.off_policy import estimate
 from pilotage.navigator.policies.policy import RandomPolicy, for_task
 

@@ -8,7 +8,8 @@ from pilotage.agent.banks.meta import recorded_in
 from pilotage.agent.banks.sources import Assigned
 from pilotage.agent.errors import ModelError, ModelUnavailable
 from pilotage.agent.models import Fault, ModelClient, RetryPolicy
-from pilotage.navigator.bank.bank import Bank, TaskHeader
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.bank.records import TaskHeader
 from pilotage.navigator.errors import BankError, PolicyError
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.training.train import live_plan, train_live

@@ -14,7 +14,7 @@ from pilotage.agent.banks.meta import meta_of
 from pilotage.agent.banks.plan import parse_plan
 from pilotage.agent.banks.sources import mixed
 from pilotage.agent.banks.stepwise import Stepwise
-from pilotage.navigator.bank.bank import BankWriter
+from pilotage.navigator.bank.writer import BankWriter
 
 TASKS = [{"id": f"q{n}", "prompt": f"Box {n}: what is 6 times 7?", "gold": 42} for n in range(4)]
 

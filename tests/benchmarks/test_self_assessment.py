@@ -5,7 +5,7 @@ import pytest
 import self_assessment
 
 from pilotage.agent.routing.self_scores import FEATURES
-from pilotage.navigator.bank.bank import BankMeta, Node
+from pilotage.navigator.bank.records import BankMeta, Node
 from pilotage.navigator.spaces import ObservationSpec
 from tests.navigator.banks import learnable_bank, usage, write_bank
 from tests.navigator.rlot_banks import ACTIONS

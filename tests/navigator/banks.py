@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from pilotage.navigator.bank.bank import Bank, BankMeta, BankWriter, Node, TaskHeader, child_id
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.bank.records import BankMeta, Node, TaskHeader, child_id
+from pilotage.navigator.bank.writer import BankWriter
 from pilotage.navigator.spaces import ActionSpec, Feature, ObservationSpec
 from pilotage.navigator.values.rollout import Outcomes
 
@@ -55,7 +57,7 @@ def observed(route, cue=0.0, sign=0.0):
     return OBSERVATIONS.vector(values).tolist()
 
 
-def node(route=(), *, score=0.0, cost=100, stop_cost=10, mask=None, cue=0.0, sign=0.0, parent=None, sample=0, **more):
+def node(route=(), *, score=0.0, cost=100, answer_cost=10, mask=None, cue=0.0, sign=0.0, parent=None, sample=0, **more):
     """A node after a route. `parent` is the id of the one before, if samples make it differ from the plain one."""
     route = tuple(route)
     if route and parent is None:
@@ -75,7 +77,7 @@ def node(route=(), *, score=0.0, cost=100, stop_cost=10, mask=None, cue=0.0, sig
         "usage": usage(cost if route else 0),
         "answer": "42",
         "score": score,
-        "answer_usage": usage(stop_cost),
+        "answer_usage": usage(answer_cost),
         "sample": sample,
     }
     return Node(**{**given, **more})
@@ -106,7 +108,7 @@ def random_nodes(generator, depth=3, samples=2, coverage=0.8):
                 mask=ACTIONS.mask(legal).tolist(),
                 score=float(generator.choice([0, 0.5, 1], p=[0.5, 0.1, 0.4])),
                 cost=int(generator.integers(0, 300)),
-                stop_cost=int(generator.integers(0, 2) * generator.integers(0, 40)),
+                answer_cost=int(generator.integers(0, 2) * generator.integers(0, 40)),
                 sign=float(generator.uniform(-1, 1)),
                 terminal=terminal,
             )
@@ -169,7 +171,7 @@ def _learnable(family, cue, program_right, depth):
                 score=float(right(route)),
                 mask=ACTIONS.mask(legal).tolist(),
                 cost=cost,
-                stop_cost=0 if route else 20,
+                answer_cost=0 if route else 20,
                 cue=cue,
                 sign=sign,
             )
@@ -199,7 +201,7 @@ def decisions(arrays, policy):
 def by_recursion(arrays, probabilities):
     """What acting with these probabilities, shape (n, a), brings on each task, from the leaves to the roots."""
     stops = np.where(arrays.ended, 1.0, probabilities[:, arrays.terminal])
-    found = np.column_stack([stops * arrays.score, stops * arrays.stop_cost, np.zeros(len(arrays))])
+    found = np.column_stack([stops * arrays.score, stops * arrays.answer_cost, np.zeros(len(arrays))])
     for state in reversed(range(len(arrays))):  # children come after their parents
         found[state, 1] += arrays.cost[state]
         before, action = arrays.parent[state], arrays.action[state]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pilotage.navigator.bank.bank import BankMeta, Node, child_id
+from pilotage.navigator.bank.records import BankMeta, Node, child_id
 from pilotage.navigator.spaces import ActionSpec, Feature, ObservationSpec
 from tests.navigator.banks import usage, write_bank
 

@@ -1,4 +1,6 @@
+import pickle
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pilotage.navigator.bank.arrays import BankArrays
-from pilotage.navigator.bank.bank import ROOT
+from pilotage.navigator.bank.records import ROOT
 from pilotage.navigator.training.support import action_support
 from pilotage.navigator.training.surrogate import Leaf, follow, imitate, in_words
 from pilotage.navigator.values.rollout import by_batch, rollout
@@ -30,12 +32,12 @@ def by_hand(tree, choose, arrays):
 
     def follow_on(node):
         if node.terminal and node.parent is not None:
-            return node.score, node.stop_cost, 0.0
+            return node.score, node.answer_cost, 0.0
         children = children_of(tree)[node.id]
         mask = ACTIONS.mask(children)
         action = int(choose(np.array([node.observation], np.float32), np.array([mask]))[0])
         if action == TERMINAL:
-            return node.score, node.stop_cost, 1.0
+            return node.score, node.answer_cost, 1.0
         outcomes = [(child.cost, follow_on(child)) for child in children[ACTIONS.names[action]]]
         return (
             np.mean([on[0] for _, on in outcomes]),
@@ -71,6 +73,23 @@ def test_transitions_are_those_of_the_trees_in_order(tmp_path):
             counts[TERMINAL] = 1
         assert counts == {action: found[state, action] for action in range(len(ACTIONS)) if found[state, action]}
         assert np.flatnonzero(steps.recorded[state]).tolist() == sorted(counts)
+
+
+def held(record):
+    """All arrays of an object and of the properties that it makes."""
+    names = [name for name in dir(record) if not name.startswith("__")]
+    for value in (getattr(record, name) for name in names):
+        yield from [value] if isinstance(value, np.ndarray) else []
+        yield from [one for one in value if isinstance(one, np.ndarray)] if isinstance(value, tuple) else []
+
+
+def test_nobody_can_write_to_what_all_share(tmp_path):
+    arrays = BankArrays.of(random_bank(tmp_path / "b", seed=1, tasks=3))
+    for one in (arrays, pickle.loads(pickle.dumps(arrays)), replace(arrays, score=arrays.score / 2)):
+        shared = [*held(one), *held(one.transitions)]
+        assert len(shared) > 18 and not any(array.flags.writeable for array in shared)
+    with pytest.raises(ValueError, match="read-only"):
+        arrays.score[0] = 1
 
 
 def test_the_fingerprint_is_that_of_the_content(tmp_path):

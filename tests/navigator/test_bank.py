@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.navigator import Bank, BankError, BankMeta
+from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import stratified
 from pilotage.navigator.bank.files import safe_name
 from pilotage.navigator.bank.reader import verify
-from pilotage.navigator.bank.records import SHOWS
+from pilotage.navigator.bank.records import CONTENT_FINGERPRINT
 from tests.navigator.banks import META, children_of, node, random_bank, random_nodes, write_bank
 
 
@@ -264,14 +265,14 @@ def alike(bank_path, twins, tasks=12):
     made = {}
     for number in range(tasks):
         shown = twins.get(f"t{number}", f"t{number}")
-        made[f"t{number}", f"f{number % 2}"] = [node(extras={SHOWS: f"shows {shown}"})]
+        made[f"t{number}", f"f{number % 2}"] = [node(extras={CONTENT_FINGERPRINT: f"shows {shown}"})]
     return write_bank(bank_path, made)
 
 
 def test_tasks_that_show_the_same_are_never_parted(tmp_path):
     bank = alike(tmp_path / "b", {"t7": "t2", "t9": "t2", "t5": "t0"})
     assert bank.twins == {"t0": ["t5"], "t2": ["t7", "t9"]}
-    assert bank.among({"shows t2"}) == bank.among(bank.marks(["t9"])) == {"t2", "t7", "t9"}
+    assert bank.matching({"", "shows t2"}) == bank.matching(bank.identifiers(["t9"])) == {"t2", "t7", "t9"}
     for seed in range(8):
         parts = bank.split({"train": 0.5, "test": 0.5}, seed)
         assert sorted([*parts["train"], *parts["test"]]) == bank.tasks
@@ -283,3 +284,10 @@ def test_tasks_are_chosen_by_a_list_of_ids(bank):
     for odd in ("t1", 5):
         with pytest.raises(BankError, match="list of their ids"):
             bank.select(odd)
+
+
+def test_a_task_of_which_nobody_noted_what_it_shows_is_known_by_its_id_alone(tmp_path):
+    bank = write_bank(tmp_path / "b", {"a": [node()], "b": [node()]})
+    for tasks in (bank, BankArrays.of(bank)):
+        assert tasks.matching([""]) == set() and tasks.matching(["", "b"]) == {"b"}
+    assert bank.identifiers(["a"]) == {"a"} and BankArrays.of(bank).identifiers == {"a", "b"}

@@ -149,7 +149,7 @@ def test_minari_reads_the_export(tmp_path, monkeypatch):
         assert (episode.observations[-1] == arrays.features[state]).all()
         for action, mask in zip(episode.actions, episode.infos["action_mask"], strict=False):
             assert mask[action] == 1
-        paid = bank.tree(arrays.tasks[arrays.task[state]]).path_cost(arrays.ids[state]) + arrays.stop_cost[state]
+        paid = bank.tree(arrays.tasks[arrays.task[state]]).path_cost(arrays.ids[state]) + arrays.answer_cost[state]
         assert episode.rewards.sum() == pytest.approx(arrays.score[state] - weight * paid)
         assert episode.terminations.tolist() == [False] * (len(episode.actions) - 1) + [True]
         if arrays.ended[state]:

@@ -68,8 +68,8 @@ def test_nearest_neighbours_do_not_learn_from_their_own_future(tmp_path):
 
     def tree(right):
         ways = [("verify", name) for name in ("reason", "program")]
-        ends = [node(way, score=float(way[-1] == right), cost=0, stop_cost=0) for way in ways]
-        return [node(stop_cost=0), node(("verify",), cost=0, stop_cost=0), *ends]
+        ends = [node(way, score=float(way[-1] == right), cost=0, answer_cost=0) for way in ways]
+        return [node(answer_cost=0), node(("verify",), cost=0, answer_cost=0), *ends]
 
     made = write_bank(tmp_path / "b", {f"f/{n}": tree(("reason", "program")[n % 2]) for n in range(10)})
     policy = fit_nearest(made, cost_weight=0.0, k=9)

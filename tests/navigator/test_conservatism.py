@@ -58,13 +58,15 @@ def test_where_all_that_is_allowed_was_recorded_there_is_no_penalty(bank):
     torch = pytest.importorskip("torch")
     from pilotage.navigator.policies.inputs import Scaling
     from pilotage.navigator.training.algorithms.fitted_q import FittedQ
-    from pilotage.navigator.training.algorithms.learner import Setting
+    from pilotage.navigator.training.algorithms.learner import TrainingSetup
 
     arrays = BankArrays.of(bank)
     allowed = arrays.legal.copy()
     allowed[:, ACTIONS.index("verify")] = False
     scaling = Scaling.from_data(bank.observations, arrays.features)
-    learner = FittedQ(Setting(Plan("cql", cost_weight=0.0, steps=20), bank, arrays, scaling, None, allowed), seed=0)
+    learner = FittedQ(
+        TrainingSetup(Plan("cql", cost_weight=0.0, steps=20), bank, arrays, scaling, None, allowed), seed=0
+    )
     for tried in (True, False):
         states = torch.from_numpy(arrays.roots[arrays.transitions.recorded[arrays.roots, PROGRAM] == tried])
         values = torch.zeros((len(states), len(ACTIONS)), requires_grad=True)

@@ -88,7 +88,7 @@ def test_an_action_that_is_not_legal_answers_and_says_so(tmp_path):
 
 
 def test_what_is_spent_before_the_first_decision_is_paid_with_the_first_step(tmp_path):
-    bank = write_bank(tmp_path, {"t": [node(score=1, usage={"prompt_tokens": 500}, stop_cost=0)]})
+    bank = write_bank(tmp_path, {"t": [node(score=1, usage={"prompt_tokens": 500}, answer_cost=0)]})
     env = gymnasium.make(RECORDED, bank=bank, cost_weight=1.0)
     assert env.reset()[1]["cost"] == 0.5
     assert env.step(3)[1] == 0.5

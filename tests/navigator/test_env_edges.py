@@ -145,8 +145,8 @@ def test_step_scores_are_finite(tmp_path):
 
 def test_what_was_paid_before_the_first_decision_is_paid_once(tmp_path):
     """Recalling cost 400 tokens; two blocks and an answer follow."""
-    recalled = node(usage=usage(400), stop_cost=10)
-    nodes = [recalled, node(["reason"], cost=100), node(["reason", "verify"], score=1, cost=200, stop_cost=0)]
+    recalled = node(usage=usage(400), answer_cost=10)
+    nodes = [recalled, node(["reason"], cost=100), node(["reason", "verify"], score=1, cost=200, answer_cost=0)]
     env = RecordedReasoningEnv(write_bank(tmp_path, {"t": nodes}), cost_weight=0.5)
     env.reset()
     rewards = [env.step(ACTIONS.index(name))[1] for name in ("reason", "verify", "answer")]

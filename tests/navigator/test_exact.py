@@ -42,7 +42,7 @@ relaxed = settings(max_examples=40)
 
 def best_by_brute_force(arrays, state, weight):
     """The best value from a state, by trying every way through the tree."""
-    stop = arrays.score[state] - weight * arrays.stop_cost[state]
+    stop = arrays.score[state] - weight * arrays.answer_cost[state]
     if arrays.ended[state]:
         return stop
     values = [stop]
@@ -65,7 +65,7 @@ def sequence_by_brute_force(arrays, root, blocks):
                 return None
             after += [(share / len(there), s, cost + arrays.cost[s]) for s in there]
         ways = after
-    return sum(p * arrays.score[s] for p, s, _ in ways), sum(p * (c + arrays.stop_cost[s]) for p, s, c in ways)
+    return sum(p * arrays.score[s] for p, s, _ in ways), sum(p * (c + arrays.answer_cost[s]) for p, s, c in ways)
 
 
 @relaxed
@@ -74,7 +74,7 @@ def test_values_are_those_of_brute_force(arrays, weight):
     values = exact_values(arrays, weight)
     for state in range(len(arrays)):
         assert values.value[state] == pytest.approx(best_by_brute_force(arrays, state, weight))
-        assert values.stop[state] == pytest.approx(arrays.score[state] - weight * arrays.stop_cost[state])
+        assert values.stop[state] == pytest.approx(arrays.score[state] - weight * arrays.answer_cost[state])
         if not arrays.ended[state]:
             assert values.q[state].max() == pytest.approx(values.value[state])
         assert arrays.playable[state, values.best[state]]
@@ -176,13 +176,13 @@ def test_a_sequence_that_few_know_does_not_take_the_ground_from_under_the_others
 def test_ties_go_to_the_cheaper_at_every_weight(tmp_path):
     """Both ways end right; at weight 0 cost has no say in the value, and the oracle must not waste tokens for it."""
     dear, cheap = node(["reason"], score=1, cost=900), node(["program"], score=1, cost=100)
-    arrays = BankArrays.of(write_bank(tmp_path, {"t": [node(stop_cost=40), dear, cheap]}))
+    arrays = BankArrays.of(write_bank(tmp_path, {"t": [node(answer_cost=40), dear, cheap]}))
     for weight in (0.0, 1e-12, 1e-9, 0.1):
         values = exact_values(arrays, weight)
         assert ACTIONS.names[values.best[0]] == "program"
         assert values.oracle.mean_cost == pytest.approx(0.11)
     free = BankArrays.of(
-        write_bank(tmp_path / "free", {"t": [node(score=1, stop_cost=0), node(["reason"], score=1, cost=0)]})
+        write_bank(tmp_path / "free", {"t": [node(score=1, answer_cost=0), node(["reason"], score=1, cost=0)]})
     )
     assert ACTIONS.names[exact_values(free).best[0]] == "answer", "of equals in value and cost the one that ends"
 
@@ -226,7 +226,7 @@ def test_walking_the_bank_agrees_with_the_expectation(arrays, seed):
 
 
 def test_samples_are_averaged(tmp_path):
-    nodes = [node(stop_cost=0), node(["reason"], cost=100), node(["reason"], sample=1, score=1, cost=300)]
+    nodes = [node(answer_cost=0), node(["reason"], cost=100), node(["reason"], sample=1, score=1, cost=300)]
     arrays = BankArrays.of(write_bank(tmp_path, {"t": nodes}))
     values = exact_values(arrays)
     assert values.value[0] == 0.5 and values.best[0] == 0
@@ -237,7 +237,7 @@ def test_samples_are_averaged(tmp_path):
 
 def test_equals_stop(tmp_path):
     arrays = BankArrays.of(
-        write_bank(tmp_path, {"t": [node(score=1), node(["reason"], score=1, cost=0, stop_cost=10)]})
+        write_bank(tmp_path, {"t": [node(score=1), node(["reason"], score=1, cost=0, answer_cost=10)]})
     )
     assert exact_values(arrays).best[0] == arrays.terminal
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel, PydanticUserError
 
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.merge import merge
-from pilotage.navigator.bank.records import SHOWS
+from pilotage.navigator.bank.records import CONTENT_FINGERPRINT
 from pilotage.navigator.errors import BankError, LogError, NavigatorError, PolicyError
 from pilotage.navigator.evaluation import Protocol, evaluate
 from pilotage.navigator.off_policy import Episode, Log, estimate
@@ -406,7 +406,10 @@ def renamed(path, bank, prefix):
     made = {}
     for task in bank.tasks:
         root, *others = bank.tree(task)
-        made[prefix + task, bank.headers[task].family] = [replace(root, extras={SHOWS: f"shows {task}"}), *others]
+        made[prefix + task, bank.headers[task].family] = [
+            replace(root, extras={CONTENT_FINGERPRINT: f"shows {task}"}),
+            *others,
+        ]
     return write_bank(path, made)
 
 

@@ -21,7 +21,7 @@ def bank(tmp_path):
         node(["reason"], score=1, cost=300),
         node(["program"], cost=100),
         node(["program"], sample=1, score=1, cost=200),
-        node(["program", "verify"], cost=50, stop_cost=10, terminal=True, score=0.5),
+        node(["program", "verify"], cost=50, answer_cost=10, terminal=True, score=0.5),
     ]
     return write_bank(tmp_path / "b", {("t", "f"): nodes})
 
@@ -130,7 +130,7 @@ def test_the_arrays_hold_the_bank(tmp_path):
         tree = bank.tree(arrays.tasks[arrays.task[state]])
         recorded = tree.nodes[id]
         assert arrays.score[state] == recorded.score and arrays.cost[state] == recorded.cost
-        assert [ACTIONS.names[a] for a in arrays.routes[state]] == list(tree.route(id))
+        assert [ACTIONS.names[a] for a in arrays.action_prefixes[state]] == list(tree.route(id))
         children = {ACTIONS.names[a]: {arrays.ids[s] for s in there} for a, there in arrays.children[state].items()}
         assert children == {action: {n.id for n in there} for action, there in children_of(tree)[id].items()}
         expected = ACTIONS.mask(() if recorded.terminal else children)

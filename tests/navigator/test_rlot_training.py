@@ -30,7 +30,7 @@ def paper(**changes):
 def learner_of(bank, **changes):
     """A learner as a session builds it; its environments are the caller's to close."""
     with Session(bank, paper(**changes)) as session:
-        return learner_for(session.setting, 0)
+        return learner_for(session.setup, 0)
 
 
 def test_the_numbers_are_the_papers():
@@ -75,9 +75,9 @@ def test_a_training_follows_the_schedule_and_ends_with_its_last_episode(bank, mo
     learner = learner_of(bank, steps=40, hyper=SMALL)
     watched = Watched(learner.model)
     try:
-        learner.advance(25, seed=1)
+        learner.advance(25, seed=1, piece=0)
         assert learner.model.episodes == 25
-        learner.advance(15, seed=2)
+        learner.advance(15, seed=1, piece=1)
     finally:
         learner.close()
     assert learner.model.episodes == 40
@@ -94,19 +94,19 @@ def test_a_training_follows_the_schedule_and_ends_with_its_last_episode(bank, mo
 
 def test_scores_are_read_as_they_are_and_other_features_standardised(bank, tmp_path):
     with Session(bank, paper()) as session:
-        scaling = session.setting.scaling
+        scaling = session.setup.scaling
     rows = np.array([[-1, 0, 1, 2, 3, 0, 1]], dtype=np.float32)
     assert (scaling(rows) == rows).all()
     other = learnable_bank(tmp_path / "other", tasks=15, depth=1)
     with Session(other, paper(step_scores=None)) as session:
-        wanted = Scaling.from_data(other.observations, session.setting.arrays.features)
-        assert (session.setting.scaling.scale == wanted.scale).all()
+        wanted = Scaling.from_data(other.observations, session.setup.arrays.features)
+        assert (session.setup.scaling.scale == wanted.scale).all()
 
 
 def test_the_environment_pays_the_step_scores(bank):
     with Session(bank, paper()) as session:
-        envs = environments(session.setting, with_mask=True)
-        plain = environments(Session(bank, paper(step_scores=None)).setting, with_mask=True)
+        envs = environments(session.setup, with_mask=True)
+        plain = environments(Session(bank, paper(step_scores=None)).setup, with_mask=True)
     try:
         envs.seed(3), plain.seed(3)
         envs.reset(), plain.reset()

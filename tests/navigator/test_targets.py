@@ -8,7 +8,7 @@ import pytest
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.policies.inputs import CostWeighting, Scaling
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
-from pilotage.navigator.training.algorithms.learner import Setting, learner_for
+from pilotage.navigator.training.algorithms.learner import TrainingSetup, learner_for
 from pilotage.navigator.training.train import Plan, train
 from tests.navigator.banks import ACTIONS, learnable_bank, node, write_bank
 
@@ -22,8 +22,8 @@ SMALL = Hyperparameters(
 @pytest.fixture(scope="module")
 def priced(tmp_path_factory):
     """Everything is right but stopping at once; reasoning costs a thousand tokens, a program a hundred."""
-    nodes = [node(stop_cost=0)]
-    nodes += [node([name], score=1.0, cost=cost, stop_cost=0) for name, cost in (("reason", 1000), ("program", 100))]
+    nodes = [node(answer_cost=0)]
+    nodes += [node([name], score=1.0, cost=cost, answer_cost=0) for name, cost in (("reason", 1000), ("program", 100))]
     return write_bank(tmp_path_factory.mktemp("bank") / "b", {f"t/{number}": nodes for number in range(10)})
 
 
@@ -45,7 +45,7 @@ def learner(bank, algorithm, hyper=SMALL):
     arrays = BankArrays.of(bank)
     scaling = Scaling.from_data(bank.observations, arrays.features)
     plan = Plan(algorithm, cost_weight=0.1, steps=400, hyper=asdict(hyper))
-    return learner_for(Setting(plan, bank, arrays, scaling, None, arrays.legal), 0)
+    return learner_for(TrainingSetup(plan, bank, arrays, scaling, None, arrays.legal), 0)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def bank(tmp_path_factory):
 def test_the_dqn_picks_by_the_one_network_and_values_by_the_other(bank):
     torch = pytest.importorskip("torch")
     made = learner(bank, "double-dueling-dqn")
-    made.advance(100, 0)
+    made.advance(100, 0, 0)
     model, generator = made.model, torch.Generator().manual_seed(1)
     with torch.no_grad():  # two networks that disagree on what is best
         for parameter in model.q_net_target.parameters():
@@ -92,6 +92,6 @@ def test_what_an_algorithm_is_told_reaches_it(bank):
 def test_a_training_may_explore_by_no_schedule_and_remember_one_step(bank, algorithm):
     least = Hyperparameters().with_values({"exploration": 0, "buffer": 1, "hidden": [4], "batch": 1, "quantiles": 1})
     made = learner(bank, algorithm, least)
-    made.advance(60, 0)
+    made.advance(60, 0, 0)
     assert all(np.isfinite(weights).all() for weights, _ in made.layers())
     made.close()

@@ -60,7 +60,7 @@ def test_cql_learns_what_the_cue_tells(bank, effort_input):
 
 
 def test_the_dqn_learns_what_the_cue_tells(bank):
-    result = train(bank, Plan(steps=2400, seeds=1, hyper={"batch": 64, "gradient_every": 1}))
+    result = train(bank, Plan(steps=4800, seeds=1, hyper={"batch": 64, "gradient_every": 1}))
     scores = result.card["scores"]["test"]["only"]
     assert scores["accuracy"] == 1
     assert scores["cost"] < 0.35

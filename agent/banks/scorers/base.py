@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from pilotage.agent.task import Task
-from pilotage.navigator.bank.bank import Node, Tree
+from pilotage.navigator.bank.records import Node, Tree
 from pilotage.navigator.bank.step_scores import StepScore
 
 

@@ -36,9 +36,9 @@ def add_traces(
     from pilotage.agent.banks.traces import TraceAdder, result_lines
     from pilotage.agent.blocks import installed
     from pilotage.agent.sandbox import open_sandbox
-    from pilotage.navigator.bank.bank import BankWriter
     from pilotage.navigator.bank.reader import read_meta
     from pilotage.navigator.bank.records import EARLIER
+    from pilotage.navigator.bank.writer import BankWriter
     from pilotage.navigator.errors import BankError
 
     console = screen(errors=True, soft_wrap=True)

@@ -15,7 +15,7 @@ from matplotlib.bezier import BezierSegment
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionStyle, FancyArrowPatch
 
-from pilotage.navigator.bank.arrays import Floats
+from pilotage.navigator.bank.arrays import Float64s
 from pilotage.navigator.evaluation.schema import Edge, Evaluation, Routes
 from pilotage.navigator.report.figures.canvas import WIDTH
 from pilotage.navigator.report.palette import INK, MUTED, PAPER, Look
@@ -199,7 +199,7 @@ class Panel:
             box = {"boxstyle": "round,pad=0.12", "fc": PAPER, "ec": "none", "alpha": 0.85}
             self.axes.text(x, y, f"{edge.share:.2f}", ha="center", va="center", size=8, color=INK, zorder=7, bbox=box)
 
-    def _is_free(self, at: Floats) -> bool:
+    def _is_free(self, at: Float64s) -> bool:
         """Whether a number at this pixel touches neither another one nor a block."""
         point = self._dpi() / 72
         return all(abs(at[0] - x) > 26 * point or abs(at[1] - y) > 13 * point for x, y in self.taken)

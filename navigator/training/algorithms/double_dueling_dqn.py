@@ -17,16 +17,14 @@ from pilotage.navigator.policies.learned import Layers
 from pilotage.navigator.training.algorithms.environments import unpack
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
 from pilotage.navigator.training.algorithms.networks import Dueling, masked
-from pilotage.navigator.training.algorithms.sb3 import MaskedDQN, SB3Learner, off_policy_arguments
+from pilotage.navigator.training.algorithms.sb3 import MaskedDQN, MaskedNetwork, SB3Learner, off_policy_arguments
 
 
-class DuelingQNetwork(QNetwork):
+class DuelingQNetwork(MaskedNetwork, QNetwork):
     """Values of actions from inputs with the mask behind them; a forbidden one's is impossible."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.actions = int(self.action_space.n)
-        self.q_net = Dueling(self.features_dim - self.actions, self.actions, self.net_arch)  # type: ignore[assignment]
+    def make(self, inputs: int) -> None:
+        self.q_net = Dueling(inputs, self.actions, self.net_arch)  # type: ignore[assignment]
 
     def forward(self, obs: Any) -> torch.Tensor:
         inputs, mask = unpack(obs, self.actions)

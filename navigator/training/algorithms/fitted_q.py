@@ -18,11 +18,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pilotage.navigator.policies.inputs import Floats
+from pilotage.navigator.policies.inputs import Float32s
 from pilotage.navigator.policies.learned import Layers
 from pilotage.navigator.policies.trained import Meaning
-from pilotage.navigator.training.algorithms.learner import Setting
+from pilotage.navigator.training.algorithms.learner import TrainingSetup
 from pilotage.navigator.training.algorithms.networks import Dueling, masked
+from pilotage.navigator.training.plan import PIECES
 
 TEMPERATURE = 0.1
 FOLLOW = 0.01
@@ -37,39 +38,39 @@ class FittedQ:
 
     output: Meaning = "value"
 
-    def __init__(self, setting: Setting, seed: int) -> None:
+    def __init__(self, setup: TrainingSetup, seed: int) -> None:
         torch.manual_seed(seed)
-        self.setting = setting
-        arrays, steps, hyper = setting.arrays, setting.arrays.transitions, setting.plan.hyperparameters
-        self.network = Dueling(setting.inputs, len(arrays.actions), hyper.hidden)
-        self.target = Dueling(setting.inputs, len(arrays.actions), hyper.hidden)
+        self.setup = setup
+        arrays, steps, hyper = setup.arrays, setup.arrays.transitions, setup.plan.hyperparameters
+        self.network = Dueling(setup.inputs, len(arrays.actions), hyper.hidden)
+        self.target = Dueling(setup.inputs, len(arrays.actions), hyper.hidden)
         self.target.load_state_dict(self.network.state_dict())
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=hyper.learning_rate, weight_decay=hyper.decay, fused=True
         )
         self.done = 0
-        self._inputs = torch.from_numpy(setting.scaling(arrays.features))
-        self._allowed, self._recorded = torch.from_numpy(setting.allowed), torch.from_numpy(steps.recorded)
-        self._source, self._action = torch.from_numpy(steps.source), torch.from_numpy(steps.action)
-        self._next = torch.from_numpy(steps.target)
-        self._cost, self._correct = torch.from_numpy(steps.cost), torch.from_numpy(steps.correct)
+        self._inputs = torch.from_numpy(setup.scaling(arrays.features))
+        self._allowed, self._recorded = torch.tensor(setup.allowed), torch.tensor(steps.recorded)
+        self._source, self._action = torch.tensor(steps.source), torch.tensor(steps.action)
+        self._next = torch.tensor(steps.target)
+        self._cost, self._correct = torch.tensor(steps.cost), torch.tensor(steps.correct)
 
-    def advance(self, steps: int, seed: int) -> Mapping[str, float]:
-        generator = np.random.default_rng(seed)
-        batch, loss = self.setting.plan.hyperparameters.batch, 0.0
+    def advance(self, steps: int, seed: int, piece: int) -> Mapping[str, float]:
+        generator = np.random.default_rng((seed * PIECES + piece) % 2**31)
+        batch, loss = self.setup.plan.hyperparameters.batch, 0.0
         for _ in range(steps):
-            efforts = self.setting.efforts(generator, batch)
+            efforts = self.setup.efforts(generator, batch)
             loss += self._step(torch.from_numpy(generator.integers(len(self._source), size=batch)), efforts)
             self.done += 1
         return {"train/loss": loss / max(steps, 1)}
 
-    def _step(self, transitions: torch.Tensor, efforts: Floats) -> float:
-        hyper = self.setting.plan.hyperparameters
+    def _step(self, transitions: torch.Tensor, efforts: Float32s) -> float:
+        hyper = self.setup.plan.hyperparameters
         for group in self.optimizer.param_groups:
-            group["lr"] = hyper.learning_rate * (1 - 0.9 * self.done / self.setting.plan.length)
+            group["lr"] = hyper.learning_rate * (1 - 0.9 * self.done / self.setup.plan.length)
         source, after = self._source[transitions], self._next[transitions]
         goes_on, after = after >= 0, after.clamp(min=0)
-        weights = torch.from_numpy(self.setting.weights(efforts))
+        weights = torch.from_numpy(self.setup.weights(efforts))
         with torch.no_grad():
             state = self._with_effort(after, efforts)
             best = masked(self.network(state), self._allowed[after]).argmax(dim=1, keepdim=True)
@@ -92,9 +93,9 @@ class FittedQ:
         reach = torch.logsumexp(masked(values / TEMPERATURE, allowed | recorded), dim=1)
         return TEMPERATURE * (reach - torch.logsumexp(masked(values / TEMPERATURE, recorded), dim=1)).mean()
 
-    def _with_effort(self, states: torch.Tensor, efforts: Floats) -> torch.Tensor:
+    def _with_effort(self, states: torch.Tensor, efforts: Float32s) -> torch.Tensor:
         inputs = self._inputs[states]
-        if self.setting.dial is None:
+        if self.setup.dial is None:
             return inputs
         return torch.cat([inputs, 1 - torch.from_numpy(efforts)[:, None]], dim=1)
 

@@ -20,12 +20,13 @@ class Hyperparameters:
         learning_rate: of Adam, at the start; it falls linearly to a tenth.
         batch: transitions of one gradient step.
         buffer: transitions that are remembered (DQN, QR-DQN).
-        target_every: environment steps between updates of the target network (DQN, QR-DQN).
+        target_every: environment steps between updates of the target network, rounded down to whole rounds of all
+            environments, but at least one (DQN, QR-DQN).
         exploration: share of the training in which random actions go from all to `exploration_end`.
         exploration_end: share of random actions after it.
-        gradient_every: environment steps for each gradient step.
+        gradient_every: environment steps for each gradient step (DQN, QR-DQN).
         quantiles: of each action's return (QR-DQN).
-        rollout: environment steps between updates (PPO).
+        rollout: environment steps between updates, a multiple of `environments` (PPO).
         epochs: passes over a rollout (PPO).
         entropy: weight of the entropy bonus (PPO).
         conservatism: how much lower actions are valued that may be chosen and were not recorded (CQL); 0 for not.

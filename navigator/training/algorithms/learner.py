@@ -14,7 +14,7 @@ from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Dynamics
 from pilotage.navigator.envs.step_rewards import StepRewards
-from pilotage.navigator.policies.inputs import CostWeighting, Floats, Scaling
+from pilotage.navigator.policies.inputs import CostWeighting, Float32s, Scaling
 from pilotage.navigator.policies.learned import Layers
 from pilotage.navigator.policies.trained import Meaning
 from pilotage.navigator.spaces import ActionMask
@@ -22,7 +22,7 @@ from pilotage.navigator.training.plan import Plan
 
 
 @dataclass(frozen=True)
-class Setting:
+class TrainingSetup:
     """What a learner learns from, and how.
 
     Attributes:
@@ -50,16 +50,16 @@ class Setting:
         """Number of inputs of a network."""
         return len(self.scaling.shift) + (self.dial is not None)
 
-    def efforts(self, generator: np.random.Generator, count: int) -> Floats:
+    def efforts(self, generator: np.random.Generator, count: int) -> Float32s:
         """Efforts to train on, uniform; shape (count,)."""
         return generator.random(count, dtype=np.float32)
 
-    def weights(self, efforts: Floats) -> Floats:
+    def weights(self, efforts: Float32s) -> Float32s:
         """Cost weights of efforts; the plan's for all where the effort is no input."""
         if self.dial is None:
             return np.full(len(efforts), self.plan.cost_weight, dtype=np.float32)
         growth = 1 + self.dial.top / self.dial.half
-        weights: Floats = (self.dial.half * (np.power(growth, 1 - efforts) - 1)).astype(np.float32)
+        weights: Float32s = (self.dial.half * (np.power(growth, 1 - efforts) - 1)).astype(np.float32)
         return weights
 
 
@@ -68,8 +68,11 @@ class Learner(Protocol):
 
     output: Meaning
 
-    def advance(self, steps: int, seed: int) -> Mapping[str, float]:
-        """Goes on for so many steps, with randomness from `seed` alone; returns figures for the log."""
+    def advance(self, steps: int, seed: int, piece: int) -> Mapping[str, float]:
+        """Goes on for so many steps, with randomness from the training's seed and the piece's number alone.
+
+        Returns figures for the log.
+        """
         ...
 
     def layers(self) -> Layers:
@@ -103,8 +106,8 @@ _LEARNERS = {
 """Module and class by the names of `pilotage.navigator.training.plan.ALGORITHMS` and by the base `rlot`."""
 
 
-def learner_for(setting: Setting, seed: int) -> Learner:
+def learner_for(setup: TrainingSetup, seed: int) -> Learner:
     """A learner at its beginning; its library is imported now."""
-    module, name = _LEARNERS["rlot" if setting.plan.base == "rlot" else setting.plan.algorithm]
-    learner: Learner = getattr(import_module(f"{__package__}.{module}"), name)(setting, seed)
+    module, name = _LEARNERS["rlot" if setup.plan.base == "rlot" else setup.plan.algorithm]
+    learner: Learner = getattr(import_module(f"{__package__}.{module}"), name)(setup, seed)
     return learner

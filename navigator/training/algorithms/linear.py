@@ -6,20 +6,14 @@ A baseline that any learned router must beat. No torch: each sweep is one ridge 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
 from pilotage.navigator.arguments import LEAST_WEIGHT
-from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
-from pilotage.navigator.policies.inputs import CostWeighting, Floats, Scaling
+from pilotage.navigator.policies.inputs import CostWeighting, Float32s
 from pilotage.navigator.policies.learned import LearnedPolicy
-from pilotage.navigator.training.card import about, learned_from
-from pilotage.navigator.training.support import action_support, allowed_actions, header_for
-
-SWEEPS = 16
-"""More than the longest recorded sequence: values have come all the way up."""
+from pilotage.navigator.training.algorithms.fitted import SWEEPS, FittedSetup
 
 RIDGE = 3.0
 """Penalty on squared weights; 1 is worth one state."""
@@ -39,19 +33,16 @@ def fit_linear(
     For one cost weight, or with `effort_input` for all at once, with the effort as an input. Raises BankError where a
     task is unknown, or a file is damaged.
     """
-    arrays = BankArrays.of(bank, tasks)
-    scaling = Scaling.from_data(bank.observations, arrays.features)
-    support = action_support(arrays)
-    allowed = allowed_actions(arrays, support)
+    setup = FittedSetup(bank, tasks)
     weighting = CostWeighting() if effort_input else cost_weight
-    weights = _fit(arrays, scaling(arrays.features), allowed, weighting)
-    card = {"algorithm": "linear", "bank": about(bank, arrays), **learned_from(bank, {"train": list(arrays.tasks)})}
-    header = header_for(bank, "network", "linear", weighting, support, card, output="value")
-    return LearnedPolicy(header, [(weights[:, :-1], weights[:, -1])], scaling)
+    weights = _fit(setup, weighting)
+    header = setup.header("network", "linear", weighting, output="value")
+    return LearnedPolicy(header, [(weights[:, :-1], weights[:, -1])], setup.scaling)
 
 
-def _fit(arrays: BankArrays, inputs: Floats, allowed: Any, weighting: CostWeighting | float) -> Floats:
+def _fit(setup: FittedSetup, weighting: CostWeighting | float) -> Float32s:
     """Weights of shape (actions, inputs + 1), the bias last."""
+    arrays, inputs = setup.arrays, setup.inputs
     bias = np.ones((len(inputs), 1))
     if isinstance(weighting, CostWeighting):
         designs = [np.hstack([inputs, np.full_like(bias, 1 - effort), bias]) for effort in EFFORTS]
@@ -73,7 +64,7 @@ def _fit(arrays: BankArrays, inputs: Floats, allowed: Any, weighting: CostWeight
     for _ in range(SWEEPS):
         target_q_values = []
         for design, reward in zip(designs, rewards, strict=True):
-            values = np.where(allowed, design @ weights.T, -np.inf).max(axis=1, initial=-np.inf)
+            values = np.where(setup.allowed, design @ weights.T, -np.inf).max(axis=1, initial=-np.inf)
             future = np.clip(np.where(np.isfinite(values), values, 0.0), -10.0, 1.0)  # a score is at most 1
             target_q_values.append(reward + goes_on * future[after])
         weights = np.stack([solve @ np.concatenate([w[rows] for w in target_q_values]) for rows, solve in solvers])

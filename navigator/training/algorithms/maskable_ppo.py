@@ -1,6 +1,6 @@
 """MaskablePPO of sb3-contrib (Huang and Ontañón 2022): a policy gradient over the legal actions.
 
-Its outputs order actions but value none, so such a policy predicts no success.
+Its outputs rank actions but are no values, so such a policy predicts no success.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class MaskedPPO(SB3Learner):
             "MlpPolicy",
             self.environments,
             learning_rate=FallingRate(hyper.learning_rate),
-            n_steps=max(2, hyper.rollout // hyper.environments),
+            n_steps=hyper.rollout // hyper.environments,
             batch_size=hyper.batch,
             n_epochs=hyper.epochs,
             gamma=hyper.gamma,

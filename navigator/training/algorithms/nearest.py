@@ -14,12 +14,10 @@ from pilotage.navigator.arguments import LEAST_WEIGHT
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
-from pilotage.navigator.policies.inputs import Floats, Scaling
+from pilotage.navigator.policies.inputs import Float32s
 from pilotage.navigator.policies.nearest import NearestPolicy
-from pilotage.navigator.training.card import about, learned_from
-from pilotage.navigator.training.support import action_support, allowed_actions, header_for
+from pilotage.navigator.training.algorithms.fitted import SWEEPS, FittedSetup
 
-SWEEPS = 16
 _ROWS = 512
 
 
@@ -27,18 +25,14 @@ def fit_nearest(bank: Bank, tasks: Iterable[str] | None = None, cost_weight: flo
     """The policy of some tasks, of all for None; raises BankError as `fit_linear`, PolicyError where k is below 1."""
     if k < 1:
         raise PolicyError(f"k is the number of neighbours, at least 1, not {k}")
-    arrays = BankArrays.of(bank, tasks)
-    scaling = Scaling.from_data(bank.observations, arrays.features)
-    support = action_support(arrays)
-    allowed = allowed_actions(arrays, support)
-    states = scaling(arrays.features)
-    card = {"algorithm": "nearest", "bank": about(bank, arrays), **learned_from(bank, {"train": list(arrays.tasks)})}
-    header = header_for(bank, "nearest", "nearest", cost_weight, support, card, k=k)
-    return NearestPolicy(header, scaling, states, _values(arrays, states, allowed, cost_weight, k))
+    setup = FittedSetup(bank, tasks)
+    header = setup.header("nearest", "nearest", cost_weight, k=k)
+    return NearestPolicy(header, setup.scaling, setup.inputs, _values(setup, cost_weight, k))
 
 
-def _values(arrays: BankArrays, states: Floats, allowed: Any, cost_weight: float, k: int) -> Floats:
+def _values(setup: FittedSetup, cost_weight: float, k: int) -> Float32s:
     """Value of each recorded action in each state, shape (states, actions); NaN elsewhere."""
+    arrays, states = setup.arrays, setup.inputs
     steps, shape = arrays.transitions, arrays.legal.shape
     near = _neighbours(arrays, states, k)
     counts = np.zeros(shape)
@@ -55,12 +49,12 @@ def _values(arrays: BankArrays, states: Floats, allowed: Any, cost_weight: float
         for action, (who, known) in near.items():
             total = np.where(known, values[who, action], 0.0).sum(axis=1)
             estimates[:, action] = np.where(known.any(axis=1), total / np.maximum(known.sum(axis=1), 1), -np.inf)
-        best = np.where(allowed, estimates, -np.inf).max(axis=1)
+        best = np.where(setup.allowed, estimates, -np.inf).max(axis=1)
         future = np.where(np.isfinite(best), best, 0.0)
     return values.astype(np.float32)
 
 
-def _neighbours(arrays: BankArrays, states: Floats, k: int) -> dict[int, tuple[Any, Any]]:
+def _neighbours(arrays: BankArrays, states: Float32s, k: int) -> dict[int, tuple[Any, Any]]:
     """For each action: the k nearest states of other tasks in which it was recorded, and which of the k there are."""
     near = {}
     for action in range(len(arrays.actions)):

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from pilotage.navigator.errors import PolicyError
-from pilotage.navigator.policies.inputs import Floats
+from pilotage.navigator.policies.inputs import Float32s
 from pilotage.navigator.policies.learned import Layers
 
 IMPOSSIBLE = -1e9
@@ -71,7 +71,7 @@ class Dueling(nn.Module):
             adopt_plain(module, parts)
 
 
-def plain_layers(network: nn.Sequential) -> list[tuple[Floats, Floats]]:
+def plain_layers(network: nn.Sequential) -> list[tuple[Float32s, Float32s]]:
     """Weights and biases of the linear layers, as numpy."""
     linear = [module for module in network if isinstance(module, nn.Linear)]
     return [(m.weight.detach().numpy().copy(), m.bias.detach().numpy().copy()) for m in linear]

@@ -16,16 +16,14 @@ from pilotage.navigator.policies.learned import Layers
 from pilotage.navigator.training.algorithms.environments import unpack
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
 from pilotage.navigator.training.algorithms.networks import IMPOSSIBLE, adopt_plain, dense, plain_layers
-from pilotage.navigator.training.algorithms.sb3 import MaskedDQN, SB3Learner, off_policy_arguments
+from pilotage.navigator.training.algorithms.sb3 import MaskedDQN, MaskedNetwork, SB3Learner, off_policy_arguments
 
 
-class MaskedQuantiles(QuantileNetwork):
+class MaskedQuantiles(MaskedNetwork, QuantileNetwork):
     """Quantiles, (n, quantiles, actions), of inputs with the mask behind them; impossible where it forbids."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.actions = int(self.action_space.n)
-        self.quantile_net = dense(self.features_dim - self.actions, self.n_quantiles * self.actions, self.net_arch)
+    def make(self, inputs: int) -> None:
+        self.quantile_net = dense(inputs, self.n_quantiles * self.actions, self.net_arch)
 
     def forward(self, obs: Any) -> torch.Tensor:
         inputs, mask = unpack(obs, self.actions)
@@ -64,13 +62,13 @@ class QuantileDQN(SB3Learner):
     def layers(self) -> Layers:
         """The online network with the mean of its quantiles as its last layer."""
         *hidden, (weights, bias) = plain_layers(self.model.quantile_net.quantile_net)
-        shape = (self.setting.plan.hyperparameters.quantiles, len(self.setting.arrays.actions))
+        shape = (self.setup.plan.hyperparameters.quantiles, len(self.setup.arrays.actions))
         return [*hidden, (weights.reshape(*shape, -1).mean(axis=0), bias.reshape(shape).mean(axis=0))]
 
     def adopt(self, layers: Layers) -> None:
         """Every quantile starts from the mean that an earlier policy kept."""
         *hidden, (weights, bias) = layers
-        count = self.setting.plan.hyperparameters.quantiles
+        count = self.setup.plan.hyperparameters.quantiles
         wide = [*hidden, (np.tile(weights, (count, 1)), np.tile(bias, count))]
         for network in (self.model.quantile_net, self.model.quantile_net_target):
             adopt_plain(network.quantile_net, wide)

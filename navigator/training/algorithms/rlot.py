@@ -80,7 +80,7 @@ class PaperDQN(DoubleDuelingDQN):
 
     def _arguments(self, hyper: Hyperparameters) -> dict[str, Any]:
         return off_policy_arguments(hyper) | {
-            "learning_rate": HalvedRate(hyper.learning_rate, self.setting.plan.length),
+            "learning_rate": HalvedRate(hyper.learning_rate, self.setup.plan.length),
             "learning_starts": hyper.buffer - 1,
             "max_grad_norm": inf,
         }

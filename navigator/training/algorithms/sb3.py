@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from math import gcd
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -15,13 +16,14 @@ import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.utils import set_random_seed
 
-from pilotage.navigator.policies.inputs import Floats
+from pilotage.navigator.policies.inputs import Float32s
 from pilotage.navigator.policies.trained import Meaning
 from pilotage.navigator.training.algorithms.environments import environments, unpack
 from pilotage.navigator.training.algorithms.hyperparameters import Hyperparameters
-from pilotage.navigator.training.algorithms.learner import Learner, Setting
+from pilotage.navigator.training.algorithms.learner import Learner, TrainingSetup
 
 _MODEL, _BUFFER = "model.zip", "buffer.pkl"
 _NEVER = 10**9
@@ -54,17 +56,32 @@ class MaskedDQN(WholeTraining, OffPolicyAlgorithm):
         return (greedy if deterministic else self._explored(observation, greedy, self.exploration_rate)), state
 
     def _sample_action(self, learning_starts: int, action_noise: Any = None, n_envs: int = 1) -> tuple[Any, Any]:
-        observations = cast(Floats, self._last_obs)
+        observations = cast(Float32s, self._last_obs)
         at_random = self.num_timesteps < learning_starts
         actions = self._explored(observations, 0, 1.0) if at_random else self.predict(observations)[0]
         return actions, actions
 
-    def _explored(self, observations: Floats, greedy: Any, share: float) -> Any:
+    def _explored(self, observations: Float32s, greedy: Any, share: float) -> Any:
         """Greedy actions, of which a share is replaced by legal ones drawn at random; shape (n,)."""
         _, masks = unpack(observations, int(cast(Any, self.action_space).n))
         draws = np.random.random(masks.shape) * masks
         replaced = np.random.random(len(observations)) < share
         return np.where(replaced, draws.argmax(axis=1), greedy)
+
+
+class MaskedNetwork(BasePolicy):
+    """A network of stable-baselines3, made anew over observations that hold the mask behind the inputs."""
+
+    features_dim: int
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.actions = int(cast(Any, self.action_space).n)
+        self.make(self.features_dim - self.actions)
+
+    @abstractmethod
+    def make(self, inputs: int) -> None:
+        """Puts a network of so many inputs in the place of the one that stable-baselines3 has made."""
 
 
 class FallingRate:
@@ -86,11 +103,11 @@ class SB3Learner(Learner, ABC):
     output: Meaning = "value"
     with_mask: ClassVar[bool] = True
 
-    def __init__(self, setting: Setting, seed: int) -> None:
-        self.setting = setting
-        self.environments = environments(setting, self.with_mask)
+    def __init__(self, setup: TrainingSetup, seed: int) -> None:
+        self.setup = setup
+        self.environments = environments(setup, self.with_mask)
         set_random_seed(seed)
-        self.model: Any = self._build(setting.plan.hyperparameters)
+        self.model: Any = self._build(setup.plan.hyperparameters)
         self._prepare()
 
     @abstractmethod
@@ -98,19 +115,20 @@ class SB3Learner(Learner, ABC):
         """The algorithm, untrained."""
 
     def _prepare(self) -> None:
-        self.model.planned_steps = self.setting.plan.length
-        if self.setting.live is not None and isinstance(self.model, OffPolicyAlgorithm):
+        self.model.planned_steps = self.setup.plan.length
+        if self.setup.live is not None and isinstance(self.model, OffPolicyAlgorithm):
             # A live training is short, and a random step costs as much as any other: learn from early on.
-            self.model.learning_starts = min(self.model.learning_starts, self.setting.plan.length // 10)
+            self.model.learning_starts = min(self.model.learning_starts, self.setup.plan.length // 10)
         self.model.set_logger(Logger(None, []))
 
-    def advance(self, steps: int, seed: int) -> Mapping[str, float]:
+    def advance(self, steps: int, seed: int, piece: int) -> Mapping[str, float]:
         """So many environment steps, rounded up to whole rounds."""
         self.model.asked_steps += steps
         left = self._steps_left()
         if left > 0:  # else the last piece's whole rounds went beyond this one
-            set_random_seed(seed)
-            self.environments.seed(seed)
+            sequence = np.random.SeedSequence([seed, piece])
+            set_random_seed(int(sequence.generate_state(1)[0]))
+            self.environments.seed_apart(sequence)
             self.model._last_obs = None  # what makes `learn` begin with new episodes
             self.model.learn(left, reset_num_timesteps=False, log_interval=_NEVER)
         known: dict[str, Any] = self.model.logger.name_to_value
@@ -140,14 +158,16 @@ class SB3Learner(Learner, ABC):
 
 def off_policy_arguments(hyper: Hyperparameters) -> dict[str, Any]:
     """Arguments that DQN and QR-DQN take alike; their own defaults are made for Atari."""
+    together = gcd(hyper.gradient_every, hyper.environments)
     return {
         "learning_rate": FallingRate(hyper.learning_rate),
         "buffer_size": hyper.buffer,
         "learning_starts": min(500, hyper.buffer // 2),
         "batch_size": hyper.batch,
         "gamma": hyper.gamma,
-        "train_freq": 1,
-        "gradient_steps": max(1, hyper.environments // hyper.gradient_every),
+        # of as many rounds, each of one step in every environment, so many gradient steps
+        "train_freq": hyper.gradient_every // together,
+        "gradient_steps": hyper.environments // together,
         "target_update_interval": hyper.target_every,
         "exploration_fraction": hyper.exploration,
         "exploration_final_eps": hyper.exploration_end,

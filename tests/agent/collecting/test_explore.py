@@ -49,6 +49,12 @@ def test_doubt_falls_with_evidence():
     program, reason, other = step("program", "42"), step("reason", "42", independent=True), step("reason", "41")
     nothing, single, torn, agreed = (doubt(moment(*s)) for s in ((), (program,), (program, other), (program, reason)))
     assert agreed < single < torn < nothing
+    outvoted, split = (
+        moment(program, reason, other),
+        moment(program, reason, other, step("verify", "41", independent=True)),
+    )
+    assert doubt(outvoted) == agreed, "two routes agree, whatever one more reached"
+    assert doubt(split) == torn, "two agree on each"
 
 
 def test_a_mix_draws_by_weight():

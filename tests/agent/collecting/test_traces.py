@@ -9,7 +9,8 @@ from pilotage.agent.banks.traces import TraceAdder, result_lines
 from pilotage.agent.blocks import Registry
 from pilotage.agent.errors import UsageError
 from pilotage.agent.models import ModelClient, ScriptedChatModel
-from pilotage.navigator.bank.bank import Bank, BankWriter
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.bank.writer import BankWriter
 from tests.agent.test_collect import Bench, half_right, tasks_of
 
 

@@ -3,7 +3,7 @@
 from pilotage.agent.banks.recorder import fingerprint
 from pilotage.agent.banks.scorers import ScoredStep
 from pilotage.agent.task import Task
-from pilotage.navigator.bank.bank import TaskHeader, Tree
+from pilotage.navigator.bank.records import TaskHeader, Tree
 from tests.navigator.banks import node
 
 TASK = Task(id="t/a", prompt="Tom has 3 apples and buys 4. How many?", kind="numeric", gold=987654)

@@ -12,10 +12,16 @@ def flat_bank(path, right, seed=0, costs=None):
     trees = {}
     for task, good in right.items():
         cue, sign = generator.uniform(-1, 1, 2).tolist()
-        root = node(score=float("answer" in good), stop_cost=20, cue=cue, sign=sign)
+        root = node(score=float("answer" in good), answer_cost=20, cue=cue, sign=sign)
         after = [
             node(
-                (name,), score=float(name in good), cost=costs[name], stop_cost=0, mask=[0, 0, 0, 1], cue=cue, sign=sign
+                (name,),
+                score=float(name in good),
+                cost=costs[name],
+                answer_cost=0,
+                mask=[0, 0, 0, 1],
+                cue=cue,
+                sign=sign,
             )
             for name in BLOCKS
         ]

@@ -61,7 +61,7 @@ def test_doubt_shows(arrays):
 
 
 def test_a_run_that_its_budget_ended_is_judged_by_its_last_decision(tmp_path):
-    trees = {"f/a": [node(stop_cost=0), node(("program",), score=1.0, cost=300, stop_cost=0, terminal=True)]}
+    trees = {"f/a": [node(answer_cost=0), node(("program",), score=1.0, cost=300, answer_cost=0, terminal=True)]}
     arrays = BankArrays.of(write_bank(tmp_path / "b", trees))
     claims = Predictions.of([rollout(arrays, by_policy(Seer(arrays), arrays))], WEIGHT)
     assert claims.predicted.tolist() == pytest.approx([1.0]) and claims.observed.tolist() == [1.0]

@@ -4,7 +4,7 @@ import pytest
 
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
-from pilotage.navigator.bank.records import SHOWS
+from pilotage.navigator.bank.records import CONTENT_FINGERPRINT
 from pilotage.navigator.errors import BankError
 from pilotage.navigator.evaluation.folds import Fold, cross_fit, family_folds, held_out, other_bank
 from pilotage.navigator.spaces import ActionSpec
@@ -103,16 +103,16 @@ def test_what_cannot_be_dealt_says_why(bank, make, said):
 
 def copied(path, tasks=12):
     """A bank in which t0 to t3 are there again in another family, under other ids."""
-    made = {(f"t{n}", "first"): [node(extras={SHOWS: f"p{n}"})] for n in range(tasks)}
-    made |= {(f"copy/{n}", "second"): [node(extras={SHOWS: f"p{n}"})] for n in range(4)}
-    made |= {(f"more/{n}", "second"): [node(extras={SHOWS: f"more {n}"})] for n in range(4)}
+    made = {(f"t{n}", "first"): [node(extras={CONTENT_FINGERPRINT: f"p{n}"})] for n in range(tasks)}
+    made |= {(f"copy/{n}", "second"): [node(extras={CONTENT_FINGERPRINT: f"p{n}"})] for n in range(4)}
+    made |= {(f"more/{n}", "second"): [node(extras={CONTENT_FINGERPRINT: f"more {n}"})] for n in range(4)}
     return write_bank(path, made)
 
 
 def test_a_copy_of_a_judged_task_is_not_learned_from_whatever_its_id_or_family(tmp_path):
     bank, other = copied(tmp_path / "a"), copied(tmp_path / "b")
     parts = {"train": 0.5, "test": 0.5}
-    elsewhere = write_bank(tmp_path / "c", {"renamed": [node(extras={SHOWS: "p1"})], "new": [node()]})
+    elsewhere = write_bank(tmp_path / "c", {"renamed": [node(extras={CONTENT_FINGERPRINT: "p1"})], "new": [node()]})
     for folds in (
         cross_fit(bank, 4),
         held_out(bank, "test", parts),
@@ -121,6 +121,6 @@ def test_a_copy_of_a_judged_task_is_not_learned_from_whatever_its_id_or_family(t
         other_bank(bank, elsewhere, 3),
     ):
         for fold in folds:
-            learned = {fold.training.tree(task).shows for task in fold.training.tasks}
-            assert not learned & set(fold.judged.shows) - {""}
+            learned = {fold.training.tree(task).content_fingerprint for task in fold.training.tasks}
+            assert not learned & set(fold.judged.content_fingerprints) - {""}
     assert sorted(task for fold in cross_fit(bank, 4) for task in fold.judged.tasks) == bank.tasks

@@ -50,13 +50,13 @@ def every_run(arrays, behaviour):
             for action in np.flatnonzero(behaviour[state]).tolist():
                 share = chance * behaviour[state, action]
                 if action == arrays.terminal:
-                    ends = [(share, states, (*costs, arrays.stop_cost[state]), state)]
+                    ends = [(share, states, (*costs, arrays.answer_cost[state]), state)]
                     ongoing = []
                 else:
                     samples = arrays.children[state][action]
                     share /= len(samples)
                     ends = [
-                        (share, states, (*costs, arrays.cost[s] + arrays.stop_cost[s]), s)
+                        (share, states, (*costs, arrays.cost[s] + arrays.answer_cost[s]), s)
                         for s in samples
                         if arrays.ended[s]
                     ]
@@ -92,7 +92,7 @@ def logged(arrays, behaviour):
 def true_values(arrays, target):
     """What is still to come after each action as the target goes on: score and cost, shape (states, actions, 2)."""
     after = np.zeros((*arrays.playable.shape, 2))
-    after[:, arrays.terminal] = np.column_stack([arrays.score, arrays.stop_cost])
+    after[:, arrays.terminal] = np.column_stack([arrays.score, arrays.answer_cost])
     for state in reversed(range(len(arrays))):  # children come after their parents
         on = after[state, arrays.terminal] if arrays.ended[state] else target[state] @ after[state]
         before, action = arrays.parent[state], arrays.action[state]
