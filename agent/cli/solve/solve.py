@@ -111,12 +111,24 @@ def solve(
         if thread is not None:
             raise UsageError("--thread names the run of one question; --out and --resume keep those of --tasks")
         raise typer.Exit(solve_tasks(batch, chosen, as_json=as_json))
+    _require_options_of_one(settings, batch, chosen)
     if batch.out is not None:
         file_to_write(batch.out)
-    if batch.limit is not None or batch.seeds != [None] or chosen.learn_every:
-        raise UsageError("--limit, --order, --orders and --learn every=N are for the tasks of --tasks")
     thread = None if thread is None else carriable(thread)
     _solve_one(question, chosen, out=batch.out, thread=thread, as_json=as_json)
+
+
+def _require_options_of_one(given: SolveOptions, batch: TaskOptions, chosen: Settings) -> None:
+    """Raises UsageError for an option that one question has no use for; a variable or a file may be meant for others."""
+    if (
+        any(value is not None for value in (batch.limit, batch.order, batch.orders, given.concurrency, given.holdout))
+        or batch.resume
+        or chosen.learn_every
+    ):
+        raise UsageError(
+            "--limit, --order, --orders, --resume, --concurrency, --holdout and --learn every=N are for the tasks of "
+            "--tasks"
+        )
 
 
 def learning(learn: str | None, no_learn: bool) -> dict[str, Any]:
@@ -192,8 +204,7 @@ def _text(file: IO[bytes], where: str) -> str:
 
 
 def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: str | None, as_json: bool) -> None:
-    from pilotage.agent.batch.results import ResultsFile
-    from pilotage.agent.cli.assembly import assemble
+    from pilotage.agent.cli.assembly import assemble, model_of
     from pilotage.agent.cli.solve.show import Show
     from pilotage.agent.tasks.kinds import as_task
 
@@ -202,8 +213,14 @@ def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: s
     if thread is not None:
         left = f"what thread {thread} has finished is kept, and the same command goes on from there"
     with ExitStack() as stack:
-        agent = stack.enter_context(assemble(settings, checkpoints=thread is not None, quick=True))
-        results = stack.enter_context(ResultsFile(out, resume=True, settings={})) if out is not None else None
+        results = model = None
+        if out is not None:
+            from pilotage.agent.cli.solve.batch import open_results
+
+            model = model_of(settings)
+            results = stack.enter_context(open_results(out, settings, model, resume=True))
+        opened = assemble(settings, checkpoints=thread is not None, quick=True, model=model)
+        agent = stack.enter_context(opened)
 
         async def run() -> dict[str, Any]:
             async with agent:
@@ -212,6 +229,6 @@ def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: s
         with interruptible(lambda: f"interrupted; {left}"):
             result = asyncio.run(run())
         if results is not None:
-            results.append(result)
+            results.append(result | {"asked": task.asked})
     if as_json:
         print_json_line(result)
