@@ -167,11 +167,15 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             run_id: names the run in memory's history, which counts what came of it once; made up if empty.
             learn_later: leave memory as it is; `alearn` then learns from the run.
             config: callbacks, tags, metadata and run name, which reach every call of the model.
+
+        Raises:
+            UsageError: another run of that thread is at work, or the task cannot be solved as it is given.
         """
         started, options = time.perf_counter(), RunMode(learn_later=learn_later, message=False)
-        task, graph, start, config = await self._start(task, thread_id, config, {OPTIONS: options, RUN_ID: run_id})
-        with self._in_use(thread_id):
-            final = await alone(lambda: graph.ainvoke(start, config, durability=_durability(thread_id)))
+        with self._holding(thread_id):
+            task, graph, start, config = await self._start(task, thread_id, config, {OPTIONS: options, RUN_ID: run_id})
+            with self._in_use(thread_id):
+                final = await alone(lambda: graph.ainvoke(start, config, durability=_durability(thread_id)))
         return await self._finish(task, final["pilotage"], started)
 
     async def alearn(self, task: Task, run: Run) -> Run:
@@ -204,16 +208,17 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
     ) -> AsyncGenerator[events.Event, None]:
         """Solves one task and yields what happens as it happens, each token included; `Finished` comes last."""
         started, options = time.perf_counter(), RunMode(stream_tokens=True, message=False)
-        task, graph, start, config = await self._start(task, thread_id, config, {OPTIONS: options})
         final: dict[str, Any] = {}
-        stream = graph.astream(start, config, stream_mode=["custom", "values"], durability=_durability(thread_id))
-        with self._in_use(thread_id):
-            async with aclosing(AloneEach(stream)) as happening:
-                async for mode, data in happening:
-                    if mode == "custom":
-                        yield data
-                    else:
-                        final = data
+        with self._holding(thread_id):
+            task, graph, start, config = await self._start(task, thread_id, config, {OPTIONS: options})
+            stream = graph.astream(start, config, stream_mode=["custom", "values"], durability=_durability(thread_id))
+            with self._in_use(thread_id):
+                async with aclosing(AloneEach(stream)) as happening:
+                    async for mode, data in happening:
+                        if mode == "custom":
+                            yield data
+                        else:
+                            final = data
         yield events.Finished(await self._finish(task, final["pilotage"], started))
 
     def solve(self, task: Task | str, *, thread_id: str | None = None, config: RunnableConfig | None = None) -> Run:
@@ -243,6 +248,9 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         if not unfinished and snapshot.values:
             await saver.adelete_thread(thread_id)
         return task, graph, None if unfinished else start, own
+
+    def _holding(self, thread_id: str | None) -> AbstractContextManager[object]:
+        return nullcontext() if self._durable is None or thread_id is None else self._durable.holding(thread_id)
 
     def _in_use(self, thread_id: str | None) -> AbstractContextManager[None]:
         return nullcontext() if self._durable is None or thread_id is None else self._durable.in_use()
