@@ -42,8 +42,9 @@ class EpsilonPolicy:
 
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:
         """A draw; raises SpecMismatch where `base` chose what the mask forbids."""
+        self._actions.check(mask)
         usual = self.base.decide(observation, mask)
-        require_legal(usual, mask, self._actions)
+        require_legal(usual, mask, self._actions, self.base.name)
         probabilities = (1 - self.epsilon) * usual.distribution(len(mask)) + self.epsilon * mask / mask.sum()
         generator = generator_for(observation, self.seed, self.task)
         drawn = int(generator.choice(len(probabilities), p=probabilities / probabilities.sum()))

@@ -39,6 +39,7 @@ class FrequencyMatchedPolicy:
 
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:
         """A draw; the terminal action where the other policy never was, or did nothing that is legal here."""
+        self.actions.check(mask)
         counts = tuple(observation[count_places(self.observations)].astype(int).tolist())
         weights = np.asarray(self.frequencies.get(counts, (0.0,) * len(self.actions)), dtype=np.float64) * mask
         if not weights.any():
