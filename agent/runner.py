@@ -31,6 +31,7 @@ from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import is_graded, score_of
 from pilotage.agent.tasks.kinds import as_task
 from pilotage.agent.trace import Trace
+from pilotage.common.seeds import checked_seed
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -101,6 +102,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
     ) -> None:
         if isinstance(memory, str | os.PathLike):
             raise UsageError(f"memory is a ConceptStore: give memory=ConceptStore.open({os.fspath(memory)!r})")
+        seed = _seed(seed)
         client = _client(model)
         registry = registry or registry_for(observation)
         observer = Observer(registry, observation)
@@ -310,6 +312,13 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _seed(given: int) -> int:
+    try:
+        return checked_seed(given)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _durability(thread_id: str | None) -> Literal["sync"] | None:

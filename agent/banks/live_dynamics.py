@@ -1,4 +1,4 @@
-"""LiveDynamics: real blocks behind `navigator.envs.env`, for learning live and for checking what a bank promised."""
+"""LiveDynamics: real blocks behind `pilotage.navigator.envs.env`: to learn live, and to check what a bank promised."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pilotage.agent.errors import UsageError
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import grader_for
 from pilotage.agent.trace import Usage
+from pilotage.navigator.arguments import require_seed
 from pilotage.navigator.bank.records import cost_of
 from pilotage.navigator.dynamics import Transition, as_index
 from pilotage.navigator.errors import EnvError
@@ -69,10 +70,10 @@ class LiveDynamics:
         """Starts a task's run: the one named, or the next in random order, each once before any comes again.
 
         Raises:
-            EnvError: there is no such task.
+            EnvError: there is no such task, or the seed is none.
         """
         if seed is not None:
-            self._random, self._queue = np.random.default_rng(seed), []
+            self._random, self._queue = np.random.default_rng(require_seed(seed, EnvError)), []
         if task is None:
             self._queue = self._queue or self._random.permutation(sorted(self.tasks)).tolist()
             task = self._queue.pop()

@@ -16,6 +16,7 @@ from typing import Protocol, Self, TypeGuard, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from pilotage.navigator.arguments import require_seed
 from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
 
@@ -71,7 +72,7 @@ def require_policy(given: object) -> Policy:
     name = getattr(given, "name", None)
     if not isinstance(name, str) or not name.strip():
         kind = type(given).__name__
-        raise PolicyError(f"a policy of the class {kind} has the name {name!r:.80}: give it a text that reports can show")
+        raise PolicyError(f"a policy of the class {kind} has the name {name!r:.80}: a report needs a text")
     return cast(Policy, given)
 
 
@@ -83,6 +84,9 @@ class RandomPolicy:
     seed: int = 0
     name: str = "random"
     task: str = ""
+
+    def __post_init__(self) -> None:
+        require_seed(self.seed)
 
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:
         """Draws from a generator seeded by the observation itself, so that a resumed run repeats its choices."""

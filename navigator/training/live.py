@@ -14,10 +14,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pilotage.navigator.arguments import require_seed
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Dynamics, Transition
-from pilotage.navigator.errors import PolicyError
+from pilotage.navigator.errors import EnvError, PolicyError
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.training.algorithms.learner import Setting
 from pilotage.navigator.training.card import at_efforts, score
@@ -75,7 +76,7 @@ class Episodes:
     def reset(self, seed: int | None = None, task: str | None = None) -> Transition:
         """Starts a task, the next one for None."""
         if seed is not None:
-            self._random, self._queue = np.random.default_rng(seed), []
+            self._random, self._queue = np.random.default_rng(require_seed(seed, EnvError)), []
         if task is None:
             self._queue = self._queue or self._random.permutation(sorted(self.tasks)).tolist()
             task = self._queue.pop()

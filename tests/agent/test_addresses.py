@@ -27,7 +27,13 @@ BROKEN = {
     "localhost:8000": "does not start with http://",
     "ftp://host/v1": "does not start with http://",
 }
-GOOD = ("http://localhost:8000/v1", "https://[::1]:80/v1", "HTTP://Host", "http://u:p@h/v1?x=1", "http://bücher.example/v1")
+GOOD = (
+    "http://localhost:8000/v1",
+    "https://[::1]:80/v1",
+    "HTTP://Host",
+    "http://u:p@h/v1?x=1",
+    "http://bücher.example/v1",
+)
 
 
 @pytest.mark.parametrize("address", GOOD)
@@ -52,7 +58,9 @@ def test_no_credentials_are_shown():
     assert "word" not in str(caught.value)
 
 
-@pytest.mark.parametrize("address", ["http://[::1", "http://127.0.0.1:abc/v1", "http://h:99999", "http://", "http://a b/v1"])
+@pytest.mark.parametrize(
+    "address", ["http://[::1", "http://127.0.0.1:abc/v1", "http://h:99999", "http://", "http://a b/v1"]
+)
 @pytest.mark.parametrize("command", ["solve", "solve --out", "collect", "bank score", "judge"])
 def test_every_command_says_so(command_line, tmp_path, command, address):
     learnable_bank("b", tasks=2, depth=2)
@@ -62,7 +70,19 @@ def test_every_command_says_so(command_line, tmp_path, command, address):
         "solve --out": ("solve", "6*7", "--memory", "none", "--out", "r.jsonl", "--model", "m", "--base-url", address),
         "collect": ("collect", "--tasks", "t.jsonl", "--out", "c", "--model", "m", "--base-url", address),
         "bank score": ("bank", "score", "b", "--tasks", "t.jsonl", "--scorer", address),
-        "judge": ("bank", "score", "b", "--tasks", "t.jsonl", "--scorer", "judge", "--model", "m", "--base-url", address),
+        "judge": (
+            "bank",
+            "score",
+            "b",
+            "--tasks",
+            "t.jsonl",
+            "--scorer",
+            "judge",
+            "--model",
+            "m",
+            "--base-url",
+            address,
+        ),
     }
     said = command_line(*arguments[command])
     assert said.code == 2 and "is no address of" in said.err and said.err.count("\n") == 1, said.err
