@@ -115,7 +115,7 @@ def command(command_line, tmp_path):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_refuses_the_same(command, tmp_path, name, seed):
     said = command(*COMMANDS[name], seed)
-    assert said.code == 2 and seed in said.err and "Traceback" not in said.err, said.err
+    assert said.code == 2 and COMMANDS[name][-1] in said.err and said.err.count("\n") == 1, said.err
     assert not [one for one in ("r", "c", "p.safetensors") if (tmp_path / one).exists()]
 
 
@@ -159,7 +159,7 @@ def test_counts_have_bounds(command, flags, named):
     ],
 )
 def test_what_is_given_twice_is_refused(command, flags, named):
-    more = ("--out", "p.safetensors", "--algo", "linear") if flags[0] == "train" else ("--policy", "random")
+    more = ("--out", "p.safetensors", "--algo", "cql") if flags[0] == "train" else ("--policy", "random")
     said = command(flags[0], "--bank", "b", *more, *flags[1:])
     assert said.code == 2 and named in said.err and said.err.count("\n") == 1, said.err
 
