@@ -178,6 +178,8 @@ def require_legal(decision: Decision, mask: ActionMask, actions: ActionSpec, by:
 SUMS = 1e-6
 """How far from 1 probabilities may sum."""
 
+_ROWS, _NUMBERS = (tuple, list, np.ndarray), (float, int, np.floating, np.integer)
+
 
 def _require_distribution(decision: Decision, mask: ActionMask, by: str) -> None:
     shares = decision.probabilities
@@ -194,8 +196,7 @@ def _require_distribution(decision: Decision, mask: ActionMask, by: str) -> None
 
 
 def _are_numbers(given: object, count: int) -> TypeGuard[Sequence[float]]:
-    return isinstance(given, Sequence | np.ndarray) and len(given) == count and all(map(_is_number, given))
-
-
-def _is_number(given: object) -> bool:
-    return isinstance(given, float | int | np.floating | np.integer)
+    if not isinstance(given, _ROWS) or len(given) != count:
+        return False
+    kinds = set(map(type, given))  # quicker than to look at each
+    return kinds == {float} or all(issubclass(kind, _NUMBERS) for kind in kinds)
