@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,13 +17,27 @@ from pilotage.common.seeds import LARGEST
 if TYPE_CHECKING:
     from pilotage.agent.settings import Settings
 
-LARGEST_SEED = LARGEST
 LIMITS = "Limits of a run"
 TASKS = "Many tasks"
 
 expert = partial(typer.Option, rich_help_panel=EXPERT)
 run_limit = partial(typer.Option, rich_help_panel=LIMITS)
 for_tasks = partial(typer.Option, rich_help_panel=TASKS)
+
+
+def at_most(most: int) -> Callable[[int | None], int | None]:
+    """A callback for an option; a `max` would stand on the help page, where a number of ten digits is in the way."""
+
+    def checked(given: int | None) -> int | None:
+        if given is not None and given > most:
+            raise typer.BadParameter(f"it is at most {most:,}")
+        return given
+
+    return checked
+
+
+A_SEED = at_most(LARGEST)
+"""Callback of every option that is a seed."""
 
 FORCE = typer.Option(False, "--force", help="Write over what is there.")
 BANK = typer.Argument(..., metavar="BANK", help="Folder of a recorded bank.")
@@ -35,7 +49,7 @@ MODEL = typer.Option(None, help="embedded[:NAME], a GGUF path, or PROVIDER:MODEL
 BASE_URL = typer.Option(None, help="OpenAI-compatible server that has the model.")
 MAX_TOKENS = run_limit(None, help="Tokens of a run. (default: 6000)")
 MAX_STEPS = run_limit(None, help="Blocks of a run. (default: 8; as rlot observes: 6)")
-LIMIT = for_tasks(None, min=1, max=sys.maxsize, help="The first N tasks only.")
+LIMIT = for_tasks(None, min=1, callback=at_most(sys.maxsize), help="The first N tasks only.")
 LIMIT_MINUTES = for_tasks(None, min=0.0, help="Begin no node after so many minutes.")
 
 
@@ -54,7 +68,7 @@ class RunOptions:
         None, help="Least limit of every reply, for models that think. (default: each block's own)"
     )
     sandbox: str | None = expert(None, help="auto, bubblewrap, subprocess (weaker), or none. (default: auto)")
-    seed: int | None = expert(None, min=0, max=LARGEST_SEED, help="Of what is drawn. (default: 0)")
+    seed: int | None = expert(None, min=0, callback=A_SEED, help="Of what is drawn. (default: 0)")
     cache: bool | None = expert(None, "--cache/--no-cache", help="Reuse recorded replies. (default: cache)")
 
     def settings(self, **others: Any) -> Settings:

@@ -12,10 +12,10 @@ import typer
 
 from pilotage.agent.cli.command import Output
 from pilotage.agent.cli.options import (
+    A_SEED,
     FORCE,
     HYPER,
     IN_SAMPLE,
-    LARGEST_SEED,
     STEPS,
     cost_weight,
     expert,
@@ -57,7 +57,7 @@ def evaluate(
     parts: str = expert(
         "train=0.6,validation=0.2,test=0.2", metavar="NAME=SHARE,...", help="That split, as for train."
     ),
-    split_seed: int = expert(0, min=0, max=LARGEST_SEED, help="Of the folds or the split."),
+    split_seed: int = expert(0, min=0, callback=A_SEED, help="Of the folds or the split."),
     efforts: str = expert(
         "0,0.25,0.5,0.75,1", metavar="E,...", help="Settings of the frontier, 0 to 1; none leaves it out."
     ),

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 import typer
 
 from pilotage.agent.cli.command import Command
-from pilotage.agent.cli.options import LARGEST_SEED, LIMIT, RunOptions, expert, for_tasks
+from pilotage.agent.cli.options import A_SEED, LIMIT, RunOptions, at_most, expert, for_tasks
 from pilotage.agent.cli.outputs import file_to_write
 from pilotage.agent.cli.terminal import interruptible, print_json_line, say
 from pilotage.agent.errors import UsageError
@@ -68,9 +68,12 @@ class TaskOptions:
     out: Path | None = for_tasks(None, help="Results file (JSON Lines), one object a task.")
     limit: int | None = LIMIT
     resume: bool = for_tasks(False, "--resume", help="Go on with an existing results file.")
-    order: int | None = expert(None, min=0, max=LARGEST_SEED, help="Shuffle the tasks by this seed.")
+    order: int | None = expert(None, min=0, callback=A_SEED, help="Shuffle the tasks by this seed.")
     orders: int | None = expert(
-        None, min=1, max=10_000, help="Solve the tasks in N orders, each from its own copy of the memory. Needs --out."
+        None,
+        min=1,
+        callback=at_most(10_000),
+        help="Solve the tasks in N orders, each from its own copy of the memory. Needs --out.",
     )
 
     @property
