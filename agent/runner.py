@@ -34,6 +34,7 @@ from pilotage.agent.tasks.grading import is_graded, require_grader, score_of
 from pilotage.agent.tasks.kinds import as_task
 from pilotage.agent.trace import Step, Trace
 from pilotage.common.plugins import described
+from pilotage.common.seeds import checked_seed
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -108,6 +109,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             raise UsageError(f"memory is a ConceptStore: give memory=ConceptStore.open({os.fspath(memory)!r})")
         _require("registry", registry, Registry)
         _require("budget", budget, Budget)
+        seed = _seed(seed)
         client = _client(model)
         registry = registry or registry_for(observation)
         observer = Observer(registry, observation)
@@ -190,12 +192,17 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
                 is not paid for again.
             budget: limits of this run; those of the agent by default.
             config: callbacks, tags, metadata and run name, which reach every call of the model.
+
+        Raises:
+            UsageError: another run of that thread is at work, or the task cannot be solved as it is given.
         """
         started, task = time.perf_counter(), as_task(task)
         options = RunMode(False, learn_later, message=False, budget=budget, found=self._found(task, found))
-        task, graph, start, config = await self._start(task, thread_id, config, {OPTIONS: options, RUN_ID: run_id})
-        with self._in_use(thread_id):
-            final = await alone(lambda: graph.ainvoke(start, config, durability=_durability(thread_id)))
+        configurable = {OPTIONS: options, RUN_ID: run_id}
+        with self._holding(thread_id):
+            task, graph, start, config = await self._start(task, thread_id, config, configurable)
+            with self._in_use(thread_id):
+                final = await alone(lambda: graph.ainvoke(start, config, durability=_durability(thread_id)))
         return await self._finish(task, final["pilotage"], started)
 
     async def alearn(self, task: Task, run: Run) -> Run:
@@ -237,16 +244,17 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         """Solves one task and yields what happens as it happens, each token included; `Finished` comes last."""
         started, task = time.perf_counter(), as_task(task)
         options = RunMode(True, learn_later, message=False, budget=budget, found=self._found(task, found))
-        task, graph, start, config = await self._start(task, thread_id, config, {OPTIONS: options, RUN_ID: run_id})
         final: dict[str, Any] = {}
-        stream = graph.astream(start, config, stream_mode=["custom", "values"], durability=_durability(thread_id))
-        with self._in_use(thread_id):
-            async with aclosing(AloneEach(stream)) as happening:
-                async for mode, data in happening:
-                    if mode == "custom":
-                        yield data
-                    else:
-                        final = data
+        with self._holding(thread_id):
+            task, graph, start, config = await self._start(task, thread_id, config, {OPTIONS: options, RUN_ID: run_id})
+            stream = graph.astream(start, config, stream_mode=["custom", "values"], durability=_durability(thread_id))
+            with self._in_use(thread_id):
+                async with aclosing(AloneEach(stream)) as happening:
+                    async for mode, data in happening:
+                        if mode == "custom":
+                            yield data
+                        else:
+                            final = data
         yield events.Finished(await self._finish(task, final["pilotage"], started))
 
     def solve(self, task: Task | str, *, thread_id: str | None = None, config: RunnableConfig | None = None) -> Run:
@@ -308,6 +316,9 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         """What was found before in the turn of a conversation that a run replies to."""
         return self._turns.found(task) if of is None else paid(of.trace.steps[:-1])
 
+    def _holding(self, thread_id: str | None) -> AbstractContextManager[object]:
+        return nullcontext() if self._durable is None or thread_id is None else self._durable.holding(thread_id)
+
     def _in_use(self, thread_id: str | None) -> AbstractContextManager[None]:
         return nullcontext() if self._durable is None or thread_id is None else self._durable.in_use()
 
@@ -367,6 +378,13 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _seed(given: int) -> int:
+    try:
+        return checked_seed(given)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def _durability(thread_id: str | None) -> Literal["sync"] | None:

@@ -14,6 +14,7 @@ from pydantic_settings import (
 
 from pilotage.agent.budget import Budget
 from pilotage.agent.errors import UsageError
+from pilotage.common.seeds import LARGEST
 
 FILE = "pilotage.toml"
 
@@ -40,7 +41,7 @@ class Settings(BaseSettings, Budget):
     keep_unverified: bool = False
     observation: str = "free"
     sandbox: str = "auto"
-    seed: int = 0
+    seed: int = Field(0, ge=0, le=LARGEST)
     concurrency: int = Field(1, ge=1, le=1024)
     cache: bool = True
 

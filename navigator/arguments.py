@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from pilotage.common.seeds import checked_seed
 from pilotage.navigator.errors import EnvError, NavigatorError, PolicyError
 
 LARGEST = 2**31 - 1
-"""What every library below takes as a seed or a count."""
+"""What every library below takes as a count."""
+
+MOST_RESAMPLES = 100_000
+"""Of a bootstrap: intervals do not change any more, and all draws are held at once."""
 
 LEAST_WEIGHT = 1e-5
 """Cost weight at which values for the weight 0 are fitted: too small to outweigh an answer, enough that of equals
@@ -25,6 +29,14 @@ def require_whole(
     if not whole or not least <= given <= most:  # type: ignore[operator]  # looked at just before
         bounds = f"from {least:,} on" if most == LARGEST else f"from {least:,} to {most:,}"
         raise error(f"{name} is a whole number {bounds}, not {given!r}")
+
+
+def require_seed(given: object, error: type[NavigatorError] = PolicyError, what: str = "a seed") -> int:
+    """The seed as a plain number; raises `error` where it is none."""
+    try:
+        return checked_seed(given, what)
+    except ValueError as problem:
+        raise error(str(problem)) from None
 
 
 def require_weight(given: float, error: type[NavigatorError] = EnvError) -> float:

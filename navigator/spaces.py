@@ -73,6 +73,14 @@ class ActionSpec:
         mask[[self.index(name) for name in (*legal, self.terminal)]] = True
         return mask
 
+    def check(self, mask: ActionMask) -> ActionMask:
+        """The mask itself; raises SpecMismatch where its shape is wrong or it allows nothing."""
+        if mask.shape != (len(self),):
+            raise SpecMismatch(f"the mask has shape {mask.shape}, the spec {(len(self),)}")
+        if not mask.any():
+            raise SpecMismatch("the mask allows no action; the terminal one is always legal")
+        return mask
+
     @cached_property
     def schema_hash(self) -> str:
         """Changes whenever a name, its place, or the terminal action changes."""

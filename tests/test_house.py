@@ -2,10 +2,13 @@
 
 import ast
 import importlib
+import re
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
+
+from pilotage.agent import ReasoningAgent
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("agent", "common", "memory", "navigator")
@@ -96,3 +99,41 @@ def test_a_lazy_package_names_the_same_to_type_checkers_and_at_run_time(package)
     loaded = module._PACKAGE if package == "" else module._MODULE
     assert seen == loaded
     assert set(module.__all__) == loaded.keys()
+
+
+BARE = re.compile(rf"(?<![\w./-])({'|'.join(PACKAGES)})\.([A-Za-z]\w*)")
+OF_AN_AGENT = {*dir(ReasoningAgent), "components", "memory"}
+"""What a variable that is called `agent` has, too."""
+
+
+def texts():
+    """Every string of the code, docstrings and parts of f-strings among them, and every page, by file."""
+    for folder in (*PACKAGES, "src/pilotage", "benchmarks", "examples"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    yield path, node.value
+    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")):
+        yield path, path.read_text()
+
+
+def bare_names(text):
+    """Names in a text that only `pilotage.` before them makes importable."""
+    for package, name in BARE.findall(text):
+        place = ROOT / package / name
+        there = place.is_dir() or place.with_suffix(".py").exists()
+        if package == "agent" and name in OF_AN_AGENT:
+            continue
+        if there or name in getattr(importlib.import_module(f"pilotage.{package}"), "__all__", ()):
+            yield f"{package}.{name}"
+
+
+def test_no_text_names_a_module_by_a_name_that_cannot_be_imported():
+    assert list(bare_names("see `navigator.Decision`, agent.banks.collect and (memory.store)")) == [
+        "navigator.Decision",
+        "agent.banks",
+        "memory.store",
+    ]
+    assert not list(bare_names("pilotage.agent.banks, docs/navigator.md, agent.solve(task), your own agent.py"))
+    found = {(str(path.relative_to(ROOT)), name) for path, text in texts() for name in bare_names(text)}
+    assert not found

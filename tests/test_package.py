@@ -1,6 +1,7 @@
 """What is built and installed: one import name, whatever the user's own files are called."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -29,20 +30,31 @@ def build(folder, out):
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """The wheel that is built from the sdist, as an index does."""
+def sdist(tmp_path_factory):
+    """The sdist, unpacked."""
     folder = tmp_path_factory.mktemp("dist")
     build(ROOT, folder / "first")
     with tarfile.open(next((folder / "first").glob("*.tar.gz"))) as archive:
         archive.extractall(folder, filter="data")
-    build(next(folder.glob("pilotage-*")), folder / "second")
-    return next((folder / "second").glob("*.whl"))
+    return next(folder.glob("pilotage-*"))
+
+
+@pytest.fixture(scope="module")
+def wheel(sdist, tmp_path_factory):
+    """The wheel that is built from the sdist, as an index does."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build(sdist, folder)
+    return next(folder.glob("*.whl"))
 
 
 @pytest.fixture(scope="module")
 def installed(wheel, tmp_path_factory):
     """The interpreter of an environment that holds the wheel, and this environment's libraries behind it."""
-    folder = tmp_path_factory.mktemp("installed")
+    return environment_with(tmp_path_factory.mktemp("installed"), str(wheel))
+
+
+def environment_with(folder, *what):
+    """The interpreter of a new environment that `what` is installed in, with this environment's libraries behind it."""
     venv.create(folder, with_pip=False, symlinks=True)
     python = folder / "bin" / "python"
     site = next((folder / "lib").glob("python*/site-packages"))
@@ -61,7 +73,7 @@ def installed(wheel, tmp_path_factory):
             "--quiet",
             "--no-deps",
             "--no-index",
-            str(wheel),
+            *what,
         ],
         check=True,
     )
@@ -106,6 +118,24 @@ def test_the_command_and_a_policy_run_from_the_wheel(installed, beside):
     for command in ([installed, "-m", "pilotage"], [installed.with_name("pilotage")]):
         done = run([*command, "policy", "show", "default"], beside)
         assert done.returncode == 0 and "cql" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("links", [None, "as files"])
+def test_an_archive_serves_as_a_checkout(sdist, tmp_path, beside, links):
+    folder = tmp_path / "unpacked"
+    shutil.copytree(sdist, folder)
+    for part in PARTS if links else ():  # as what knows no links unpacks them
+        (folder / "src" / "pilotage" / part).write_text(f"../../{part}")
+    broken = subprocess.run(
+        [sys.executable, "-c", "import pilotage"], cwd=folder / "src", capture_output=True, text=True
+    )
+    assert broken.returncode == 1
+    assert "lacks its links to the folders agent, common" in broken.stderr.splitlines()[-1]
+    python = environment_with(tmp_path / "env", "--no-build-isolation", "-e", str(folder))
+    hello = run([python, "-c", HELLO], beside)
+    assert (hello.stdout, hello.returncode) == ("42\n", 0), hello.stderr
+    where = run([python, "-c", "import pilotage.agent; print(pilotage.agent.__file__)"], beside).stdout.strip()
+    assert Path(where).resolve() == (folder / "agent" / "__init__.py").resolve()
 
 
 @pytest.mark.parametrize("name", PARTS)

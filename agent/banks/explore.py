@@ -58,7 +58,7 @@ def following(policy: Policy, actions: ActionSpec) -> Explorer:
     """Goes where a policy would, so that its own way is in the bank."""
 
     def choose(now: ObservedState, visits: Mapping[str, int], rng: Random) -> str:
-        return require_legal(policy.decide(now.observation, now.mask), now.mask, actions)
+        return require_legal(policy.decide(now.observation, now.mask), now.mask, actions, policy.name)
 
     return Explorer(policy.name, choose)
 

@@ -1,4 +1,4 @@
-"""LiveDynamics: real blocks behind `navigator.envs.env`, for learning live and for checking what a bank promised."""
+"""LiveDynamics: real blocks behind `pilotage.navigator.envs.env`: to learn live, and to check what a bank promised."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pilotage.agent.errors import UsageError
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import grader_for
 from pilotage.agent.trace import Usage
+from pilotage.navigator.arguments import require_seed
 from pilotage.navigator.bank.records import cost_of
 from pilotage.navigator.dynamics import Transition, as_index
 from pilotage.navigator.errors import EnvError
@@ -67,10 +68,10 @@ class LiveDynamics:
         """Starts a task's run: the one named, or the next in random order, each once before any comes again.
 
         Raises:
-            EnvError: there is no such task.
+            EnvError: there is no such task, or the seed is none.
         """
         if seed is not None:
-            self._order.restart(seed)
+            self._order.restart(require_seed(seed, EnvError))
         task = self._order.next() if task is None else task
         if task not in self.tasks:
             raise EnvError(f"there is no task {task!r} here; there are {', '.join(list(self.tasks)[:5])}, ...")

@@ -1,4 +1,4 @@
-"""Logged: the runs of results files as a log by which other policies can be judged (`navigator.off_policy`)."""
+"""Logged: runs of results files as a log by which other policies can be judged (`pilotage.navigator.off_policy`)."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ import logging
 import os
 import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +15,7 @@ from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import score_of
 from pilotage.common.files import replace
 from pilotage.common.json_text import read_json
+from pilotage.common.locks import FileLock
 from pilotage.common.paths import expanded
 from pilotage.common.redaction import redact
 from pilotage.common.text import json_line
@@ -77,8 +77,8 @@ class Rows(Mapping[str, dict[str, Any]]):
         return len(self.lines)
 
 
-class ResultsFile(AbstractContextManager["ResultsFile"]):
-    """A JSON-Lines file of runs: a line is on disk once `append` returns.
+class ResultsFile(FileLock):
+    """A JSON-Lines file of runs, with one writer at a time: a line is on disk once `append` returns.
 
     Args:
         path: the file; created with its folder.
@@ -94,7 +94,8 @@ class ResultsFile(AbstractContextManager["ResultsFile"]):
         untold: conditions that a resumed file, of an older version, says nothing of.
 
     Raises:
-        UsageError: the file cannot be written, holds results already, or holds those of other settings.
+        UsageError: the file cannot be written, holds results already, holds those of other settings, or another process
+            is writing to it.
     """
 
     def __init__(
@@ -105,24 +106,36 @@ class ResultsFile(AbstractContextManager["ResultsFile"]):
         self._conditions = dict(conditions or {})
         if path.exists() and not path.is_file():
             raise UsageError(f"cannot write results to {path}: it is no ordinary file; choose another --out")
+        self._file: IO[bytes] | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-            if path.stat().st_size and not resume:
-                raise UsageError(f"{path} holds results already; add --resume to go on, or choose another --out")
-            self.done, end = self._read(settings)
-            self._label, before = self._read_label() if resume else (None, {})
-            if self.done.answered is not None:
-                self._require_same(before, self._conditions)
-            self.untold = [name for name in self._conditions if name not in before] if self.done else []
-            # A last line without its end was torn by a kill in the middle of a write: its task is not done yet.
-            os.truncate(path, end)
-            self._file: IO[bytes] = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
-            self.resumed = self._label is not None
-            if self._label is not None and before != before | self._conditions:
-                self._keep_label(self._label, before | self._conditions)
+            # By whatever name it was given: behind a link lies one file, which `replace` would put beside itself.
+            self._place = Path(os.path.realpath(path))
+            busy = UsageError(f"another process is writing results to {path}: wait for it, or choose another --out")
+            super().__init__(self._place.with_name(self._place.name + ".lock"), busy)
+            try:
+                self._open(resume, settings)
+            except BaseException:
+                self.close()
+                raise
         except OSError as error:
             raise UsageError(f"cannot write results to {path}: {error.strerror}; choose another --out") from error
+
+    def _open(self, resume: bool, settings: Mapping[str, Any]) -> None:
+        self.path.touch()
+        if self.path.stat().st_size and not resume:
+            raise UsageError(f"{self.path} holds results already; add --resume to go on, or choose another --out")
+        self.done, end = self._read(settings)
+        self._label, before = self._read_label() if resume else (None, {})
+        if self.done.answered is not None:
+            self._require_same(before, self._conditions)
+        self.untold = [name for name in self._conditions if name not in before] if self.done else []
+        # A last line without its end was torn by a kill in the middle of a write: its task is not done yet.
+        os.truncate(self.path, end)
+        self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
+        self.resumed = self._label is not None
+        if self._label is not None and before != before | self._conditions:
+            self._keep_label(self._label, before | self._conditions)
 
     def _read(self, settings: Mapping[str, Any]) -> tuple[Rows, int]:
         """The results, and where the last whole line ends."""
@@ -186,9 +199,11 @@ class ResultsFile(AbstractContextManager["ResultsFile"]):
 
     def append(self, *results: dict[str, Any]) -> None:
         """Writes results durably; raises PilotageError, the file left whole, where the disk will not take them."""
+        _ = self.label  # what the answers depend on is on disk before the first of them
         end = self.path.stat().st_size
         lines = [_line(result) for result in results]
         rest = b"".join(lines)
+        assert self._file is not None  # it is open until `close`
         try:
             while rest:  # a disk that is nearly full takes a part
                 rest = rest[self._file.write(rest) :]
@@ -230,19 +245,19 @@ class ResultsFile(AbstractContextManager["ResultsFile"]):
             self._rewrite(_line(row | {"score": scores[name]} if name in scores else row) for name, row in rows)
 
     def _rewrite(self, lines: Iterable[bytes]) -> None:
+        assert self._file is not None
         self._file.close()
         try:
-            replace(self.path, lines)
+            replace(self._place, lines)
         finally:
             self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
         self.done, _ = self._read({})
 
     def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        """Closes the file, and lets another process write to it."""
+        if self._file is not None:
+            self._file.close()
+        super().close()
 
     def _keep_label(self, label: str, conditions: Mapping[str, Any]) -> None:
         replace(self._label_path, json_line({"label": label, "conditions": dict(conditions)}).encode() + b"\n")

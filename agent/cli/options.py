@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,6 +12,7 @@ import typer
 
 from pilotage.agent.cli.command import EXPERT
 from pilotage.agent.errors import UsageError
+from pilotage.common.seeds import LARGEST
 
 if TYPE_CHECKING:
     from pilotage.agent.settings import Settings
@@ -21,6 +24,21 @@ expert = partial(typer.Option, rich_help_panel=EXPERT)
 run_limit = partial(typer.Option, rich_help_panel=LIMITS)
 for_tasks = partial(typer.Option, rich_help_panel=TASKS)
 
+
+def at_most(most: int) -> Callable[[int | None], int | None]:
+    """A callback for an option; a `max` would stand on the help page, where a number of ten digits is in the way."""
+
+    def checked(given: int | None) -> int | None:
+        if given is not None and given > most:
+            raise typer.BadParameter(f"it is at most {most:,}")
+        return given
+
+    return checked
+
+
+A_SEED = at_most(LARGEST)
+"""Callback of every option that is a seed."""
+
 FORCE = typer.Option(False, "--force", help="Write over what is there.")
 BANK = typer.Argument(..., metavar="BANK", help="Folder of a recorded bank.")
 cost_weight = partial(typer.Option, help="What 1,000 tokens are worth, in right answers.")
@@ -31,7 +49,7 @@ MODEL = typer.Option(None, help="embedded[:NAME], a GGUF path, PROVIDER:MODEL, o
 BASE_URL = typer.Option(None, help="OpenAI-compatible server that has the model.")
 MAX_TOKENS = run_limit(None, help="Tokens of a run. (default: 6000)")
 MAX_STEPS = run_limit(None, help="Blocks of a run. (default: 8; as rlot observes: 6)")
-LIMIT = for_tasks(None, min=1, help="The first N tasks only.")
+LIMIT = for_tasks(None, min=1, callback=at_most(sys.maxsize), help="The first N tasks only.")
 LIMIT_MINUTES = for_tasks(None, min=0.0, help="Begin no node after so many minutes.")
 
 
@@ -50,7 +68,7 @@ class RunOptions:
         None, help="Least limit of every reply, for models that think. (default: each block's own)"
     )
     sandbox: str | None = expert(None, help="auto, bubblewrap, subprocess (weaker), or none. (default: auto)")
-    seed: int | None = expert(None, help="Of what is drawn. (default: 0)")
+    seed: int | None = expert(None, min=0, callback=A_SEED, help="Of what is drawn. (default: 0)")
     cache: bool | None = expert(None, "--cache/--no-cache", help="Reuse recorded replies. (default: cache)")
 
     def settings(self, **others: Any) -> Settings:
@@ -60,11 +78,17 @@ class RunOptions:
         return settings_from(vars(self) | others)
 
 
+def _require_once(name: str, known: Collection[str], option: str) -> None:
+    if name in known:
+        raise UsageError(f"{name!r} stands twice in {option}: give it once")
+
+
 def shares(parts: str) -> dict[str, float]:
     """Parts of a split from `train=0.7,test=0.3`."""
     shares: dict[str, float] = {}
     for part in parts.split(","):
         name, _, share = part.partition("=")
+        _require_once(name.strip(), shares, "--parts")
         try:
             shares[name.strip()] = float(share)
         except ValueError:
@@ -77,6 +101,7 @@ def hyperparameters(given: list[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for item in given:
         name, _, text = item.partition("=")
+        _require_once(name, values, "--hyper")
         try:
             if name == "hidden":
                 values[name] = tuple(int(size) for size in text.split(","))

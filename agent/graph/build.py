@@ -232,7 +232,8 @@ class Nodes:
             kit, mask = kit_for(self.components, now), registry.mask(now)
             observation = observer.vector(state["observation"]) if observer.asks else observer.without_asking(now)
             chosen = await choose(self.components.policy, now, observation, mask, kit)
-            block, why = require_legal(chosen, mask, actions), chosen.why
+            block = require_legal(chosen, mask, actions, f"the policy {self.components.policy.name!r}")
+            why = chosen.why
             taken = _record(chosen, block, observation, mask, now, actions)
             update = {} if observer.asks else {"observation": observation.tolist()}
             after = extended(charged(now, "navigate", kit.usage), decisions=[taken])

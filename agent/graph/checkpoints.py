@@ -7,6 +7,7 @@ one). So an agent that is used under one loop after another opens its file again
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
@@ -21,6 +22,7 @@ from pilotage.agent.errors import AgentClosed, CheckpointsUnusable, UsageError
 from pilotage.agent.event_loop import EventLoopThread
 from pilotage.agent.graph.build import build_graph
 from pilotage.agent.task import Task
+from pilotage.common.locks import FileLock
 from pilotage.common.paths import expanded
 
 if TYPE_CHECKING:
@@ -74,6 +76,28 @@ class DurableGraph:
                 "id goes on from there"
             ) from error
 
+    def holding(self, thread_id: str) -> FileLock:
+        """Holds a thread until it is closed: two runs of one thread would write over each other's steps.
+
+        Raises:
+            UsageError: another run holds it, or nothing can be kept here.
+        """
+        name = thread_name(thread_id)
+        # A file for each thread stays there: whoever removes one that another waits for would let two of them in.
+        folder = self._path.with_name(f"{self._path.name}.locks")
+        busy = UsageError(f"the thread {name!r} is at work in another run: wait for it, or give another thread id")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return FileLock(folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.lock", busy)
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> UsageError:
+        return UsageError(
+            f"checkpoints cannot be kept in {str(self._path)!r} ({error}): name a SQLite file that can be written, or "
+            "one that does not exist yet"
+        )
+
     async def here(self) -> Durable:
         """The graph and its saver for the running loop.
 
@@ -98,10 +122,7 @@ class DurableGraph:
             await saver.setup()
         except (OSError, sqlite3.Error, ValueError) as error:
             await stack.aclose()
-            raise UsageError(
-                f"checkpoints cannot be kept in {str(self._path)!r} ({error}): name a SQLite file that can be written, "
-                "or one that does not exist yet"
-            ) from error
+            raise self._unusable(error) from error
         return build_graph(self._components, saver, self._thread), saver
 
     async def aclose(self) -> None:

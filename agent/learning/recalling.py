@@ -45,7 +45,7 @@ class Recaller:
     async def __call__(
         self, query: str, max_tokens: int, kit: Kit | None = None, *, exclude: Collection[str] = (), tried: str = ""
     ) -> Recalled:
-        """What memory has for a task; see `agent.kit.Recall`. A model's reply that cannot be used changes nothing."""
+        """What memory has for a task; see `pilotage.agent.kit.Recall`. A reply that cannot be used changes nothing."""
         if await asyncio.to_thread(self._store.is_empty):
             return Recalled()
         words = ""

@@ -10,6 +10,7 @@ from pilotage.agent.models.cache import ResponseCache
 from pilotage.agent.models.client import ModelClient
 from pilotage.agent.models.transport.retry import RetryPolicy
 from pilotage.agent.models.weights.weights import find, path_of
+from pilotage.common.addresses import checked_address
 from pilotage.common.paths import expanded
 from pilotage.common.redaction import public_address
 
@@ -53,6 +54,7 @@ def load_model(
         slots: calls that an embedded model works on at the same time; remote ones take what they are sent.
 
     Raises:
+        UsageError: the base URL is no address.
         UnknownModel: the string names nothing.
         MissingExtra: a package is missing; the text names it.
         WeightsError: the weights or the GGUF file are not there.
@@ -111,8 +113,10 @@ def _embedded_class() -> type[EmbeddedChatModel]:
 
 
 def _served(name: str, base_url: str, api_key: str | None) -> ModelClient:
-    if not base_url.startswith(("http://", "https://")):
-        raise UsageError(f"The base URL must start with http:// or https://, not '{base_url}'.")
+    try:
+        base_url = checked_address(base_url.strip(), "a model server")
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     if not name:
         raise UnknownModel(f"The model string is empty. Name a model that {base_url} serves.")
     from openai import DefaultAsyncHttpxClient, Timeout

@@ -86,8 +86,8 @@ async def choose(by: Policy | Navigator, now: State, observation: Observation, m
         decision = for_task(by, now.task.id).decide(observation, mask)
     if not isinstance(decision, Decision) or not isinstance(decision.action, Integral):
         raise UsageError(
-            f"the policy {by.name!r} decided {decision!r:.80}: return navigator.Decision(action), with the place "
-            "of the action in the mask"
+            f"the policy {by.name!r} decided {decision!r:.80}: return pilotage.navigator.Decision(action), with the "
+            "place of the action in the mask"
         )
     return decision
 

@@ -17,6 +17,7 @@ from typing import Self
 
 import numpy as np
 
+from pilotage.navigator.arguments import require_seed
 from pilotage.navigator.bank.files import task_files
 from pilotage.navigator.bank.identity import identifiers, matching
 from pilotage.navigator.bank.reader import read_header, read_meta, read_nodes
@@ -123,7 +124,7 @@ class Bank:
         fractions and seed give the same split.
 
         Raises:
-            BankError: the fractions do not sum to 1, or a part would be empty.
+            BankError: the fractions do not sum to 1, a part would be empty, or the seed is none.
         """
         later = {other for others in self.twins.values() for other in others}
         firsts = {family: kept for family, ids in self.families.items() if (kept := [i for i in ids if i not in later])}
@@ -156,13 +157,13 @@ def stratified(
     """Task ids by the name of their part; `families` are ids by family, `fractions` the share of every part.
 
     The tasks, family after family, are dealt to whichever part lags furthest behind its share. So the whole comes out
-    exact to one task, and each family to about one task. Raises BankError where the shares do not sum to 1, or a part
-    would be empty.
+    exact to one task, and each family to about one task. Raises BankError where the shares do not sum to 1, a part
+    would be empty, or the seed is none.
     """
     shares = np.array(list(fractions.values()), dtype=float)
     if not len(shares) or not (shares > 0).all() or not np.isclose(shares.sum(), 1):
         raise BankError(f"the parts of a split must be above 0 and sum to 1, not {dict(fractions)}")
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(require_seed(seed, BankError))
     names = sorted(families)
     order = [
         str(task)

@@ -7,7 +7,7 @@ from typing import Self
 
 import numpy as np
 
-from pilotage.navigator.arguments import require_whole
+from pilotage.navigator.arguments import require_seed
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Transition, as_index
@@ -44,7 +44,7 @@ class RecordedDynamics:
             raise EnvError("tasks cannot be chosen from a BankArrays: build it with BankArrays.of(bank, tasks)")
         arrays = self.arrays = bank if isinstance(bank, BankArrays) else BankArrays.of(bank, tasks)
         if not isinstance(seed, np.random.Generator | None):
-            require_whole("a seed", seed, 0, error=EnvError)
+            require_seed(seed, EnvError)
         self.actions, self.observations = arrays.actions, arrays.observations
         self.state = int(arrays.roots[0])
         self._order = TaskOrder(arrays.roots.tolist(), np.random.default_rng(seed))
@@ -52,9 +52,13 @@ class RecordedDynamics:
         self._rows = _Rows(arrays)
 
     def reset(self, seed: int | None = None, task: str | None = None) -> Transition:
-        """Starts a task; the next in random order for None. Raises EnvError for a task that is not among them."""
+        """Starts a task; the next in random order for None.
+
+        Raises:
+            EnvError: the task is not among them, or the seed is none.
+        """
         if seed is not None:
-            self._order.restart(seed)
+            self._order.restart(require_seed(seed, EnvError))
         if task is not None:
             names = self.arrays.tasks
             if task not in names:

@@ -28,7 +28,7 @@ from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.load import among, read
 from pilotage.navigator.policies.nearest import NearestPolicy
 from pilotage.navigator.policies.one_bit import one_bit
-from pilotage.navigator.policies.policy import Policy, RandomPolicy
+from pilotage.navigator.policies.policy import Policy, RandomPolicy, require_policy
 from pilotage.navigator.policies.policy_file import SUFFIX
 from pilotage.navigator.policies.provenance import provenance, tasks_of
 from pilotage.navigator.policies.rules import RulePolicy
@@ -102,7 +102,8 @@ def candidate(name: str | Policy, options: CandidateOptions, others: Sequence[Ca
         SpecMismatch: it needs actions or features that the bank has not.
     """
     if not isinstance(name, str):
-        return _given(name, name.name, f"{name.name}, as it was given")
+        given = require_policy(name)
+        return _given(given, given.name, f"{given.name}, as it was given")
     bank = options.bank
     head, colon, rest = name.partition(":")
     if name.startswith(exploring.PREFIX):
@@ -129,7 +130,7 @@ def candidate(name: str | Policy, options: CandidateOptions, others: Sequence[Ca
         return _trained(name, options)
     policy = options.resolve(name) if options.resolve is not None else None
     if policy is not None:
-        return _given(policy, policy.name, f"{name}, as it is.")
+        return _given(require_policy(policy), policy.name, f"{name}, as it is.")
     raise PolicyError(f"unknown policy {name!r}; there are {', '.join(KNOWN)}")
 
 

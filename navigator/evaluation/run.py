@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from pilotage.navigator.arguments import require_weight, require_whole
+from pilotage.navigator.arguments import MOST_RESAMPLES, require_seed, require_weight, require_whole
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.navigator.evaluation import figures
@@ -69,8 +69,11 @@ class Protocol:
 
     def __post_init__(self) -> None:
         require_weight(self.cost_weight)
-        for name, least in (("seeds", 1), ("jobs", 1), ("split_seed", 0), ("bootstrap_seed", 0)):
-            require_whole(f"an evaluation's {name}", getattr(self, name), least)
+        for name in ("seeds", "jobs"):
+            require_whole(f"an evaluation's {name}", getattr(self, name), 1)
+        require_whole("an evaluation's resamples", self.resamples, 100, MOST_RESAMPLES)
+        for name in ("split_seed", "bootstrap_seed"):
+            require_seed(getattr(self, name), what=f"an evaluation's {name}")
         if unknown := sorted(self.plan.keys() - {one.name for one in fields(Plan)}):
             raise PolicyError(
                 f"a plan of trainings has no setting {unknown[0]!r}; pilotage.navigator.training.train.Plan lists them"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pilotage.common.statistics import wilson
+from pilotage.navigator.arguments import MOST_RESAMPLES, require_seed, require_whole
 from pilotage.navigator.errors import LogError
 from pilotage.navigator.off_policy.estimators import WITH_MODEL, WITHOUT_MODEL, Name, Terms, logged, terms
 from pilotage.navigator.off_policy.log import Float64s, Log
@@ -122,9 +123,12 @@ def estimate(
         in_sample: judge it on tasks that it was trained on, too; a warning says so.
 
     Raises:
-        LogError: the probabilities of the logged actions are not known, or the policy was trained on logged tasks.
+        LogError: the probabilities of the logged actions are not known, the policy was trained on logged tasks, or a
+            number makes no sense.
         SpecMismatch: the policy chooses what is not legal.
     """
+    require_seed(seed, LogError)
+    require_whole("the number of resamples", resamples, 1, MOST_RESAMPLES, LogError)
     if isinstance(policy, np.ndarray):
         named, learned, probabilities = "given", Provenance(), policy
     else:

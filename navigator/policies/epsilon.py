@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pilotage.navigator.arguments import require_seed
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.policy import Decision, Policy, generator_for, require_legal
 from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation
@@ -30,20 +31,21 @@ class EpsilonPolicy:
         task: tells the draws on tasks apart that look alike; see `pilotage.navigator.policies.policy.for_task`.
 
     Raises:
-        PolicyError: the share is not between 0 and 1.
+        PolicyError: the share is not between 0 and 1, or the seed is none.
     """
 
     def __init__(self, base: Policy, epsilon: float, actions: ActionSpec, seed: int = 0, task: str = "") -> None:
         if not 0 <= epsilon <= 1:
             raise PolicyError(f"a share of exploring is a number from 0 to 1, not {epsilon}")
-        self.base, self.epsilon, self.seed, self.task = base, epsilon, seed, task
+        self.base, self.epsilon, self.seed, self.task = base, epsilon, require_seed(seed), task
         self.name = named(epsilon, base.name)
         self._actions = actions
 
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:
         """A draw; raises SpecMismatch where `base` chose what the mask forbids."""
+        self._actions.check(mask)
         usual = self.base.decide(observation, mask)
-        require_legal(usual, mask, self._actions)
+        require_legal(usual, mask, self._actions, self.base.name)
         probabilities = (1 - self.epsilon) * usual.distribution(len(mask)) + self.epsilon * mask / mask.sum()
         generator = generator_for(observation, self.seed, self.task)
         drawn = int(generator.choice(len(probabilities), p=probabilities / probabilities.sum()))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pilotage.navigator.arguments import require_seed
 from pilotage.navigator.policies.inputs import count_places
 from pilotage.navigator.policies.policy import Decision, generator_for
 from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
@@ -37,8 +38,12 @@ class FrequencyMatchedPolicy:
     seed: int = 0
     name: str = "matched-random"
 
+    def __post_init__(self) -> None:
+        require_seed(self.seed)
+
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:
         """A draw; the terminal action where the other policy never was, or did nothing that is legal here."""
+        self.actions.check(mask)
         counts = tuple(observation[count_places(self.observations)].astype(int).tolist())
         weights = np.asarray(self.frequencies.get(counts, (0.0,) * len(self.actions)), dtype=np.float64) * mask
         if not weights.any():

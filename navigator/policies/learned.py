@@ -76,6 +76,7 @@ class LearnedPolicy(TrainedPolicy):
         self._hidden = [(*_blockwise(w), b, np.zeros_like(b)) for w, b in hidden]
         self._last, self._last_bias = np.ascontiguousarray(last[0].T), last[1]
         self._shape = (len(self.header.observations),)
+        self._mask_shape = (len(self.header.actions),)
         self._all = tuple(range(len(self.header.actions)))
 
     @property
@@ -93,9 +94,11 @@ class LearnedPolicy(TrainedPolicy):
         """The legal action with the greatest output, among those that were tried in training.
 
         Raises:
-            SpecMismatch: the observation has another shape, or a value that is not finite.
+            SpecMismatch: the observation or the mask has another shape, a value is not finite, or nothing is allowed.
         """
         note(self)
+        if mask.shape != self._mask_shape:
+            self.header.actions.check(mask)
         if observation.shape != self._shape or not math.isfinite(observation.dot(observation)):
             self.header.observations.check(observation)
         shift, low, high = self._clip
@@ -118,7 +121,8 @@ class LearnedPolicy(TrainedPolicy):
                 elif value > second:
                     second = value
         if best < 0:
-            raise SpecMismatch("the mask allows no action; the terminal one is always legal")
+            self.header.actions.check(mask)
+            raise SpecMismatch("the mask allows nothing that was tried here; the terminal action is always legal")
         if second == -math.inf:
             return Decision(best, "nothing else was tried here", tuple(values) if self.output == "value" else None)
         if self.output == "value":

@@ -45,9 +45,14 @@ class NearestPolicy(TrainedPolicy):
         self._recorded = np.isfinite(values)
 
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:
-        """The legal, tried action with the greatest mean value nearby; raises SpecMismatch for a bad observation."""
+        """The legal, tried action with the greatest mean value nearby.
+
+        Raises:
+            SpecMismatch: the observation or the mask has another shape, a value is not finite, or nothing is allowed.
+        """
         note(self)
         self.header.observations.check(observation)
+        self.header.actions.check(mask)
         legal = np.flatnonzero(mask & self._tried.mask(observation))
         distances = ((self.states - self.scaling(observation)) ** 2).sum(axis=1)
         order = np.argsort(distances, kind="stable")

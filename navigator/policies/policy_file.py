@@ -147,12 +147,18 @@ def _difference(trained: ObservationSpec, used: ObservationSpec) -> str:
 
 
 def write_policy(path: Path, header: Header, tensors: Tensors) -> None:
-    """Writes a policy file at once: a reader sees the old one or the new one, never a part."""
+    """Writes a policy file at once: a reader sees the old one or the new one, never a part.
+
+    Raises:
+        PolicyError: it cannot be written there; what was there before is there still.
+    """
     from safetensors.numpy import save
 
-    replace(
-        expanded(path), save({name: np.ascontiguousarray(t) for name, t in tensors.items()}, {_KEY: header.to_text()})
-    )
+    content = save({name: np.ascontiguousarray(t) for name, t in tensors.items()}, {_KEY: header.to_text()})
+    try:
+        replace(expanded(path), content)
+    except OSError as error:
+        raise PolicyError(f"a policy cannot be written to {path}: {error.strerror}; name another file") from error
 
 
 def read_policy(path: Path) -> tuple[Header, Tensors]:

@@ -87,6 +87,7 @@ class RulePolicy:
 
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:
         """The action of the first rule that applies and that the mask allows."""
+        self._actions.check(mask)
         view = View(self._observations, observation)
         for rule, index in zip(self.rules, self._indices, strict=True):
             if mask[index] and rule.applies(view):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, with_config
 from typing_extensions import TypedDict
@@ -74,6 +74,14 @@ class TrainedPolicy(ABC):
         if self.settings.tried is not None:
             tried = {tuple(counts): actions for counts, actions in self.settings.tried}
             self.support = ActionSupport(header.observations, header.actions, tried)
+
+    if not TYPE_CHECKING:  # or every name would pass for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            kind = type(self).__name__
+            if name in ("header", "scaling", "settings", "dial", "support"):  # what `__init__` gives, or nobody has
+                raise PolicyError(f"{kind} has no {name}: call super().__init__(header, scaling) in its __init__")
+            raise AttributeError(f"{kind!r} object has no attribute {name!r}", name=name, obj=self)
 
     @abstractmethod
     def tensors(self) -> Tensors:

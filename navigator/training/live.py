@@ -14,10 +14,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pilotage.navigator.arguments import require_seed
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.dynamics import Dynamics, Transition
-from pilotage.navigator.errors import PolicyError
+from pilotage.navigator.errors import EnvError, PolicyError
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.task_order import TaskOrder
 from pilotage.navigator.training.algorithms.learner import TrainingSetup
@@ -75,7 +76,7 @@ class Episodes:
     def reset(self, seed: int | None = None, task: str | None = None) -> Transition:
         """Starts a task, the next one for None."""
         if seed is not None:
-            self._order.restart(seed)
+            self._order.restart(require_seed(seed, EnvError))
         task = self._order.next() if task is None else task
         known_only = self.limit is not None and self.begun >= self.limit
         self._fresh = not known_only

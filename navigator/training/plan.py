@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pilotage.navigator.arguments import require_weight, require_whole
+from pilotage.navigator.arguments import require_seed, require_weight, require_whole
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.learned import Layers, LearnedPolicy
 from pilotage.navigator.policies.trained import Meaning
@@ -70,8 +70,8 @@ class Plan:
             )
         require_weight(self.cost_weight, PolicyError)
         require_whole("the number of seeds", self.seeds, 1)
-        require_whole("the first seed", self.seed, 0)
-        require_whole("the split's seed", self.split_seed, 0)
+        require_seed(self.seed, what="the first seed")
+        require_seed(self.split_seed, what="the split's seed")
         if self.steps is not None:
             require_whole("the number of steps", self.steps, PIECES)
         if self.base not in ("default", "rlot"):

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pilotage.common.lazy import lazy
+try:
+    from pilotage.common.lazy import lazy
+except ModuleNotFoundError as error:
+    if error.name != "pilotage.common":
+        raise
+    raise ImportError(
+        f"{__path__[0]} lacks its links to the folders agent, common, memory and navigator, which archives leave out: "
+        "run `pip install -e .` in the folder that holds pyproject.toml, which makes them"
+    ) from None
 
 if TYPE_CHECKING:
     from pilotage.agent import (

@@ -250,7 +250,7 @@ def test_a_path_may_begin_with_the_home_folder(tmp_path, monkeypatch):
 def test_a_failed_write_leaves_the_old_file(path, monkeypatch):
     before = path.read_bytes()
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "disk full")))
-    with pytest.raises(OSError):
+    with pytest.raises(PolicyError, match="cannot be written to .*disk full; name another file"):
         network(5).save(path)
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == [path.name]

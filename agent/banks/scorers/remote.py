@@ -37,6 +37,7 @@ from pilotage.agent.models.transport.guard import Elsewhere, Overlong, hooks
 from pilotage.agent.models.transport.retry import RetryPolicy, diagnose
 from pilotage.agent.prompting import describe
 from pilotage.agent.trace import Usage
+from pilotage.common.addresses import checked_address
 from pilotage.navigator.bank.step_scores import StepScore
 
 if TYPE_CHECKING:
@@ -85,9 +86,10 @@ class RemoteScorer(StepScorer):
         timeout: float = 60.0,
         retry: RetryPolicy | None = None,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(f"{url!r} is no address of a step scorer; write http://HOST:PORT/PATH")
+        try:
+            parts = urlsplit(checked_address(url, "a step scorer"))
+        except ValueError as error:
+            raise UsageError(str(error)) from None
         self.url, self.model, self.pooling, self.timeout = url, model, pooling, timeout
         self.retry = retry or RetryPolicy()
         self._pools = parts.path.rstrip("/").endswith("/pooling")

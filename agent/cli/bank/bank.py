@@ -10,7 +10,7 @@ import typer
 
 from pilotage.agent.cli.bank.score import score
 from pilotage.agent.cli.command import App, Output
-from pilotage.agent.cli.options import BANK, FORCE, cost_weight, shares
+from pilotage.agent.cli.options import A_SEED, BANK, FORCE, cost_weight, shares
 from pilotage.agent.cli.outputs import file_to_write, folder_to_write, keep, write_json
 from pilotage.agent.cli.terminal import plain, print_json_line, screen, table
 
@@ -102,7 +102,7 @@ def merge(
 def split(
     bank: Path = BANK,
     parts: str = typer.Option("train=0.7,test=0.3", metavar="NAME=SHARE,...", help="Parts and their shares."),
-    seed: int = typer.Option(0, help="Of the order in which tasks are dealt."),
+    seed: int = typer.Option(0, min=0, callback=A_SEED, help="Of the order in which tasks are dealt."),
     out: Path | None = typer.Option(None, help="JSON file to write the parts to."),
     force: bool = FORCE,
 ) -> Output:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pilotage.agent.cli.command import Output
-from pilotage.agent.cli.options import IN_SAMPLE
+from pilotage.agent.cli.options import A_SEED, IN_SAMPLE
 from pilotage.agent.cli.terminal import plain, screen, table
 from pilotage.agent.errors import UsageError
 
@@ -36,7 +36,7 @@ def estimate(
     ),
     folds: int = typer.Option(5, min=2, help="Parts of the tasks; each is valued by a model of the others."),
     resamples: int = typer.Option(2000, min=100, max=100_000, help="Of the bootstrap over tasks."),
-    seed: int = typer.Option(0, min=0, help="Of the parts and the bootstrap."),
+    seed: int = typer.Option(0, min=0, callback=A_SEED, help="Of the parts and the bootstrap."),
     in_sample: bool = IN_SAMPLE,
 ) -> Output:
     """Judge policies by logged runs, without any LLM call: importance sampling, a model, and both."""

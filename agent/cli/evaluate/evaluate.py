@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pilotage.agent.cli.command import Output
-from pilotage.agent.cli.options import FORCE, HYPER, IN_SAMPLE, STEPS, cost_weight, expert, hyperparameters, shares
+from pilotage.agent.cli.options import (
+    A_SEED,
+    FORCE,
+    HYPER,
+    IN_SAMPLE,
+    STEPS,
+    cost_weight,
+    expert,
+    hyperparameters,
+    shares,
+)
 from pilotage.agent.cli.outputs import folder_to_write, keep, write_json
 from pilotage.agent.cli.terminal import interruptible, plain, progress, screen
 from pilotage.agent.errors import UsageError
@@ -47,7 +57,7 @@ def evaluate(
     parts: str = expert(
         "train=0.6,validation=0.2,test=0.2", metavar="NAME=SHARE,...", help="That split, as for train."
     ),
-    split_seed: int = expert(0, min=0, help="Of the folds or the split."),
+    split_seed: int = expert(0, min=0, callback=A_SEED, help="Of the folds or the split."),
     efforts: str = expert(
         "0,0.25,0.5,0.75,1", metavar="E,...", help="Settings of the frontier, 0 to 1; none leaves it out."
     ),
@@ -58,7 +68,7 @@ def evaluate(
     other_bank: Path | None = expert(None, help="Another model's bank, to judge what was learned on this one."),
     steps: int | None = STEPS,
     hyper: list[str] | None = HYPER,
-    bootstrap: int = expert(10_000, min=100, help="Draws for the intervals."),
+    bootstrap: int = expert(10_000, min=100, max=100_000, help="Draws for the intervals."),
     in_sample: bool = IN_SAMPLE,
     force: bool = FORCE,
 ) -> Output:

@@ -45,15 +45,11 @@ def solve_tasks(options: TaskOptions, settings: Settings, *, as_json: bool) -> i
     tasks = list(islice(source, options.limit))
     console = screen(errors=True, soft_wrap=True)
     console.print_left_out(source.defects)
-    common = {"policy": policy_label(settings.policy, settings.effort), "seed": settings.seed}
     with ExitStack() as stack:
         results = model = None
         if options.out is not None:
             model = model_of(settings)
-            conditions = _conditions(settings, model)
-            file = ResultsFile(options.out, resume=options.resume, settings=common, conditions=conditions)
-            results = stack.enter_context(file)
-            _say_what_is_untold(results, console)
+            results = stack.enter_context(open_results(options.out, settings, model, resume=options.resume))
         if not tasks and not (results and results.done):
             console.print("no task to solve")
             return 1
@@ -77,6 +73,14 @@ def solve_tasks(options: TaskOptions, settings: Settings, *, as_json: bool) -> i
             total += figures
     _print_summary(console, total.summary(), options.out)
     return 1 if source.defects or total.failed else 0
+
+
+def open_results(path: Path, settings: Settings, model: ModelClient, *, resume: bool) -> ResultsFile:
+    """The results file of runs under these settings; raises as `ResultsFile`."""
+    common = {"policy": policy_label(settings.policy, settings.effort), "seed": settings.seed}
+    results = ResultsFile(path, resume=resume, settings=common, conditions=_conditions(settings, model))
+    _say_what_is_untold(results, screen(errors=True, soft_wrap=True))
+    return results
 
 
 @dataclass(frozen=True)

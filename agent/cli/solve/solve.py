@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 import typer
 
 from pilotage.agent.cli.command import Command
-from pilotage.agent.cli.options import LIMIT, RunOptions, expert, for_tasks
+from pilotage.agent.cli.options import A_SEED, LIMIT, RunOptions, at_most, expert, for_tasks
 from pilotage.agent.cli.outputs import file_to_write
 from pilotage.agent.cli.terminal import interruptible, print_json_line, print_notice
 from pilotage.agent.errors import UsageError
@@ -68,9 +68,12 @@ class TaskOptions:
     out: Path | None = for_tasks(None, help="Results file (JSON Lines), one object a task.")
     limit: int | None = LIMIT
     resume: bool = for_tasks(False, "--resume", help="Go on with an existing results file.")
-    order: int | None = expert(None, min=0, help="Shuffle the tasks by this seed.")
+    order: int | None = expert(None, min=0, callback=A_SEED, help="Shuffle the tasks by this seed.")
     orders: int | None = expert(
-        None, min=1, help="Solve the tasks in N orders, each from its own copy of the memory. Needs --out."
+        None,
+        min=1,
+        callback=at_most(10_000),
+        help="Solve the tasks in N orders, each from its own copy of the memory. Needs --out.",
     )
 
     @property
@@ -111,12 +114,24 @@ def solve(
         if thread is not None:
             raise UsageError("--thread names the run of one question; --out and --resume keep those of --tasks")
         raise typer.Exit(solve_tasks(batch, chosen, as_json=as_json))
+    _require_options_of_one(settings, batch, chosen)
     if batch.out is not None:
         file_to_write(batch.out)
-    if batch.limit is not None or batch.seeds != [None] or chosen.learn_every:
-        raise UsageError("--limit, --order, --orders and --learn every=N are for the tasks of --tasks")
     thread = None if thread is None else carriable(thread)
     _solve_one(question, chosen, out=batch.out, thread=thread, as_json=as_json)
+
+
+def _require_options_of_one(given: SolveOptions, batch: TaskOptions, chosen: Settings) -> None:
+    """Raises UsageError for an option that one question has no use for; as a variable it may be for others."""
+    if (
+        any(value is not None for value in (batch.limit, batch.order, batch.orders, given.concurrency, given.holdout))
+        or batch.resume
+        or chosen.learn_every
+    ):
+        raise UsageError(
+            "--limit, --order, --orders, --resume, --concurrency, --holdout and --learn every=N are for the tasks of "
+            "--tasks"
+        )
 
 
 def learning(learn: str | None, no_learn: bool) -> dict[str, Any]:
@@ -192,8 +207,7 @@ def _text(file: IO[bytes], where: str) -> str:
 
 
 def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: str | None, as_json: bool) -> None:
-    from pilotage.agent.batch.results import ResultsFile
-    from pilotage.agent.cli.assembly import assemble
+    from pilotage.agent.cli.assembly import assemble, model_of
     from pilotage.agent.cli.solve.show import Show
     from pilotage.agent.tasks.kinds import as_task
 
@@ -202,8 +216,14 @@ def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: s
     if thread is not None:
         left = f"what thread {thread} has finished is kept, and the same command goes on from there"
     with ExitStack() as stack:
-        agent = stack.enter_context(assemble(settings, checkpoints=thread is not None, quick=True))
-        results = stack.enter_context(ResultsFile(out, resume=True, settings={})) if out is not None else None
+        results = model = None
+        if out is not None:
+            from pilotage.agent.cli.solve.batch import open_results
+
+            model = model_of(settings)
+            results = stack.enter_context(open_results(out, settings, model, resume=True))
+        opened = assemble(settings, checkpoints=thread is not None, quick=True, model=model)
+        agent = stack.enter_context(opened)
         show = Show(sys.stderr if as_json else sys.stdout, quiet=as_json)
 
         async def run() -> dict[str, Any]:
@@ -213,6 +233,6 @@ def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: s
         with interruptible(lambda: f"interrupted{show.when}; {left}", also_by_sigterm=True):
             result = asyncio.run(run())
         if results is not None:
-            results.append(result)
+            results.append(result | {"asked": task.asked})
     if as_json:
         print_json_line(result)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pilotage.agent.cli.command import Output
-from pilotage.agent.cli.options import FORCE, HYPER, STEPS, expert, hyperparameters, shares
+from pilotage.agent.cli.options import A_SEED, FORCE, HYPER, STEPS, expert, hyperparameters, shares
 from pilotage.agent.cli.outputs import file_to_write, keep
 from pilotage.agent.cli.terminal import interruptible, plain, progress, screen
 from pilotage.agent.cli.train.live import LiveOptions, train_on_live
@@ -48,7 +48,7 @@ class PlanOptions:
         "bank: --base rlot, --step-scores values, --cost-weight 0.",
     )
     resume: Path | None = typer.Option(None, help="Policy file to start from, of the same algorithm.")
-    seed: int = expert(0, min=0, help="Of the first training.")
+    seed: int = expert(0, min=0, callback=A_SEED, help="Of the first training.")
     steps: int | None = STEPS
     ensemble: bool = expert(False, "--ensemble", help="Keep the mean of all seeds instead of the best.")
     base: str | None = expert(None, help="Hyperparameters to start from: default, or rlot, whose steps are episodes.")
@@ -66,7 +66,7 @@ class PlanOptions:
         help="Split of the tasks; test may be left out. (default: train=0.6,validation=0.2,test=0.2; "
         "with --live train=0.7,validation=0.3)",
     )
-    split_seed: int = expert(0, help="Of the split.")
+    split_seed: int = expert(0, min=0, callback=A_SEED, help="Of the split.")
     tensorboard: Path | None = expert(None, help="Folder for TensorBoard logs.")
 
     def require_sense(self, bank: Path | None, live: bool) -> None:

@@ -81,12 +81,27 @@ class _Stream:
 
 
 def _first_of(answer: Any) -> Any:
-    """A whole answer with its first choice alone."""
+    """A whole answer with its first choice alone; raises ServerError for an error, ValueError for a text."""
+    if isinstance(answer, str):  # client libraries pass on what is no JSON
+        raise _of_a_text(answer)
     plain = _no_error(answer)
     choices = plain.get("choices") if isinstance(plain, Mapping) else None
     if not isinstance(choices, list) or len(choices) < 2:
         return answer
     return _only_first(plain) or answer
+
+
+def _of_a_text(text: str) -> Exception:
+    """What to raise for a text where a completion should be: the first error in it, if it is a stream of events."""
+    events = [line.removeprefix("data:") for line in text.splitlines() if line.startswith("data:")]
+    for event in events:
+        try:
+            _no_error(json.loads(event))
+        except ServerError as error:
+            return error
+        except (ValueError, RecursionError):  # `[DONE]`, or half an event
+            continue
+    return ValueError("it sent a stream that nobody asked for" if events else "it sent a text that is no JSON")
 
 
 def _no_error(answer: Any) -> Any:

@@ -83,7 +83,7 @@ def _download_from_hub(weights: Weights, stage: Path, report: Progress) -> bool:
     with httpx.Client(timeout=timeout, follow_redirects=True) as client:
         try:
             answer = client.head(_hub_url(weights, weights.files[0]), timeout=CONNECT_SECONDS)
-        except httpx.HTTPError:
+        except (httpx.HTTPError, httpx.InvalidURL):  # the second of what $HF_ENDPOINT says
             return False
         if not answer.is_success or int(answer.headers.get("content-length", 0)) != weights.bytes:
             return False

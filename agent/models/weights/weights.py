@@ -153,7 +153,7 @@ def path_of(name: str) -> Path:
 
 
 def pull(name: str, progress: Progress | None = None) -> Path:
-    """Fetches weights by name unless they are here, and returns their path; see `agent.models.weights.fetch`."""
+    """Fetches weights by name unless they are here; returns their path; see `pilotage.agent.models.weights.fetch`."""
     from pilotage.agent.models.weights.fetch import fetch
 
     return fetch(find(name), models_dir(), progress)

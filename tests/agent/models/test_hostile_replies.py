@@ -588,6 +588,28 @@ class TestErrorsThatComeWithStatus200:
         with pytest.raises(ModelUnavailable, match="answered with an error.*boom"):
             await client_of(endpoint).ask(ask_for(), listener(streaming))
 
+    @pytest.mark.parametrize("event", ERRORS)
+    async def test_in_a_stream_that_nobody_asked_for_they_are_told(self, endpoint, ask_for, event):
+        endpoint.plan = [endpoint.events("Answer: 4", event)]
+        with pytest.raises(ModelUnavailable, match="answered with an error.*boom"):
+            await client_of(endpoint).ask(ask_for())
+
+    @pytest.mark.parametrize(
+        ("content", "kind", "why"),
+        [
+            (line("Answer: 4") + b"data: [DONE]\n\n", "text/event-stream", "a stream that nobody asked for"),
+            (b'data: {"half', "text/event-stream", "a stream that nobody asked for"),
+            (b"data: " + b"[" * 100_000 + b"\n\n", "text/event-stream", "a stream that nobody asked for"),
+            (b"<html>hello</html>", "text/html", "a text that is no JSON"),
+            (b"", "text/plain", "a text that is no JSON"),
+        ],
+    )
+    async def test_a_text_where_a_completion_should_be_is_told_as_such(self, endpoint, ask_for, content, kind, why):
+        endpoint.plan = [endpoint.raw(content, kind)]
+        with pytest.raises(BadReply, match=f"not with a chat completion.*{why}") as caught:
+            await client_of(endpoint).ask(ask_for())
+        assert "AttributeError" not in str(caught.value)
+
     @pytest.mark.parametrize("code", [400, "400", None])
     @pytest.mark.parametrize("kind", ["event", "body"])
     @STREAMING

@@ -143,7 +143,7 @@ async def test_nonsense_is_never_taken_for_a_score(endpoint, path, content, said
 
 @pytest.mark.parametrize("url", ["prm", "ftp://host/score", "http://", "http:///score"])
 def test_an_address_that_is_none_is_refused(url):
-    with pytest.raises(UsageError, match="is no address"):
+    with pytest.raises(UsageError, match="is no address of a step scorer"):
         RemoteScorer(url)
 
 
