@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from pilotage.common.lazy import lazy
 
 if TYPE_CHECKING:
-    from pilotage.agent.messages import Message as Message
     from pilotage.agent.models.cache import CacheStats as CacheStats
     from pilotage.agent.models.cache import ResponseCache as ResponseCache
     from pilotage.agent.models.client import ModelClient as ModelClient
     from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel as EmbeddedChatModel
     from pilotage.agent.models.factory import load_model as load_model
     from pilotage.agent.models.reply import Capabilities as Capabilities
+    from pilotage.agent.models.reply import Message as Message
     from pilotage.agent.models.reply import Reply as Reply
     from pilotage.agent.models.reply import Request as Request
     from pilotage.agent.models.reply import RequestRefused as RequestRefused

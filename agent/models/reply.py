@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_serializer
 from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from pilotage.agent.errors import BadReply, ModelUnavailable
-from pilotage.agent.messages import Message, ToolCall, ToolOffer
+from pilotage.agent.messages import Message as Message
+from pilotage.agent.messages import ToolCall, ToolOffer
 from pilotage.agent.models.parsing.finish_reasons import CUT
 from pilotage.agent.trace import Usage
 

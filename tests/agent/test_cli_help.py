@@ -45,7 +45,7 @@ def test_an_option_of_several_commands_is_declared_once():
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["slove"], "error: No such command 'slove'. Did you mean 'solve'? See `pilotage --help`\n"),
+        (["slove"], "error: No such command 'slove'. Did you mean 'solve', 'serve'? See `pilotage --help`\n"),
         (["graph", "x"], "error: Got unexpected extra argument(s) (x); see `pilotage graph --help`\n"),
         (
             ["policy", "show", "rules"],
