@@ -15,7 +15,7 @@ from inspect import isawaitable
 from typing import NamedTuple
 
 from pilotage.agent.blocks.base import Block, CutShort
-from pilotage.agent.budget import Budget, Meter, estimate_tokens
+from pilotage.agent.budget import Budget, Meter
 from pilotage.agent.components import Components
 from pilotage.agent.errors import BudgetExceeded, ModelError, UsageError
 from pilotage.agent.kit import HINT_TOKENS, REPLY_TOKENS, THINKING_TOKENS, Kit
@@ -23,6 +23,7 @@ from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.routing.observation import Observer
 from pilotage.agent.state import Abilities, State
 from pilotage.agent.trace import CostEntry, DecisionRecord, Evidence, Recalled, Step, Trace, Usage
+from pilotage.common.tokens import estimate_tokens
 from pilotage.navigator.spaces import Observation
 
 REPLY_CALLS = 4
