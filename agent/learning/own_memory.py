@@ -1,4 +1,4 @@
-"""A memory of somebody else's: one asynchronous function that the graph recalls through (`pilotage.agent.kit.Recall`)."""
+"""A memory of somebody else's: one asynchronous function that the graph recalls through (`Recall` in agent/kit.py)."""
 
 from __future__ import annotations
 
