@@ -93,9 +93,16 @@ class EventLoopThread:
             try:
                 yield item
             except BaseException:
-                if serving is not None and serving is self._serving and not serving.ending:
+                if self._goes_on(serving):
                     self.call(given.aclose)
                 raise
+            if not self._goes_on(serving):
+                raise AgentClosed(
+                    "the agent was closed before this stream had come to its end: read it to the end first"
+                )
+
+    def _goes_on(self, serving: _Serving | None) -> bool:
+        return serving is not None and serving is self._serving and not serving.ending
 
     def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Ends the thread: what runs on it is cancelled, then `last` is done. The next call starts another one.

@@ -43,7 +43,7 @@ def _choice(given: Any, tools: Sequence[Mapping[str, Any]]) -> str | dict[str, A
         return "required" if given else None
     if given == "any":
         return "required"
-    if given in CHOICES or not isinstance(given, str):
+    if not isinstance(given, str) or given in CHOICES:
         return given  # type: ignore[no-any-return]
     if given not in (names := [str(tool.get("function", tool).get("name")) for tool in tools]):
         raise UsageError(

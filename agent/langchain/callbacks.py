@@ -1,8 +1,8 @@
 """Callbacks: which of those that watch a chat model hear of the calls inside it.
 
-Tracers do, which draw them below the call. LangChain's other callbacks count and show: a chat model is one call to them,
-and what is inside would be counted twice. Whoever wants to hear of it all the same hears no tokens, which are those of
-the reply once more.
+Tracers do, which draw them below the call. Other callbacks count and show: to them a chat model is one call, and what
+is inside would be counted twice. Whoever wants to hear of it all the same hears no tokens, which are those of the
+reply once more.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def inner_config(run: RunManager | None, *, all_callbacks: bool) -> RunnableConf
     """The config of the agent's run inside a call of the chat model.
 
     Args:
-        run: the call's run manager. LangChain gives none to `_stream` and `_astream`; then the caller is that of `calling`.
+        run: the call's run manager. LangChain gives none to `_stream` and `_astream`: then the caller is the one of
+            `calling`.
         all_callbacks: whether others than tracers hear of the run.
     """
     caller = Caller.of(run) if run is not None else _caller.get()

@@ -1,7 +1,7 @@
 """An upstream of the tests: a small server that speaks OpenAI's chat completions, each reply decided by its request.
 
-It works out products, calls tools that it is offered and asked to use, fills in forms, and streams word by word with the
-usage at the end. Everything that it was asked is in `asked`, in order.
+It works out products, calls tools that it is offered and asked to use, fills in forms, and streams word by word with
+the usage at the end. Everything that it was asked is in `asked`, in order.
 """
 
 import json
@@ -20,6 +20,10 @@ USAGE = {
 PRODUCT = re.compile(r"(\d+) ?(?:times|\*) ?(\d+)")
 ENDLESS = "without end"
 """What a message holds whose streamed reply goes on until its reader leaves."""
+
+
+BOTH, BROKEN = "both", "badly"
+"""What a message holds for whose parts before and after `and` a tool is called, and whose last call is no JSON."""
 
 
 class Upstream:
@@ -100,8 +104,15 @@ def reply_to(body):
             wanted = names[0]
     if wanted is not None:
         function = next(tool["function"] for tool in tools if tool["function"]["name"] == wanted)
-        arguments = json.dumps(filled(function["parameters"], question(body)), ensure_ascii=False)
-        return "", [{"id": f"call_{len(body['messages'])}", "name": wanted, "arguments": arguments}]
+        parts = question(body).split(" and ") if BOTH in question(body) else [question(body)]
+        written = [json.dumps(filled(function["parameters"], part), ensure_ascii=False) for part in parts]
+        if BROKEN in question(body):
+            written[-1] = "[oops"
+        count = len(body["messages"])
+        return "", [
+            {"id": f"call_{count}_{place}", "name": wanted, "arguments": arguments}
+            for place, arguments in enumerate(written)
+        ]
     form = body.get("response_format") or {}
     if form.get("type") == "json_schema":
         return json.dumps(filled(form["json_schema"]["schema"], question(body))), []
