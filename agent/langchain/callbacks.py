@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from langchain_core.callbacks import AsyncCallbackHandler, AsyncCallbackManager, BaseCallbackHandler
-from langchain_core.callbacks.manager import RunManager
+from langchain_core.callbacks.manager import BaseRunManager
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tracers import BaseTracer
 
@@ -23,7 +23,7 @@ from pilotage.agent.models.quiet import QUIET
 _caller: ContextVar[Caller | None] = ContextVar("pilotage_caller", default=None)
 
 
-def inner_config(run: RunManager | None, *, all_callbacks: bool) -> RunnableConfig:
+def inner_config(run: BaseRunManager | None, *, all_callbacks: bool) -> RunnableConfig:
     """The config of the agent's run inside a call of the chat model.
 
     Args:
@@ -39,9 +39,9 @@ def inner_config(run: RunManager | None, *, all_callbacks: bool) -> RunnableConf
 
 
 @contextmanager
-def calling(by: Caller | RunManager | None) -> Iterator[None]:
+def calling(by: Caller | BaseRunManager | None) -> Iterator[None]:
     """Where a call of the chat model begins."""
-    token = _caller.set(Caller.of(by) if isinstance(by, RunManager) else by)
+    token = _caller.set(Caller.of(by) if isinstance(by, BaseRunManager) else by)
     try:
         yield
     finally:
@@ -60,7 +60,7 @@ class Caller(BaseCallbackHandler):
         self._manager = manager
 
     @classmethod
-    def of(cls, run: RunManager) -> Caller:
+    def of(cls, run: BaseRunManager) -> Caller:
         """The caller, by a run manager."""
         manager = AsyncCallbackManager(handlers=[], parent_run_id=run.run_id)
         manager.set_handlers(run.inheritable_handlers)
