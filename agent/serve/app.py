@@ -6,18 +6,21 @@ import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from pilotage.agent.serve import chat, sse
 from pilotage.agent.serve.chat_reply import Envelope
 from pilotage.agent.serve.chat_request import chat_request
+from pilotage.agent.serve.config import DEFAULT
 from pilotage.agent.serve.errors import ApiError, api_error
+from pilotage.agent.serve.metrics import MEDIA_TYPE, Measured, Metrics
 from pilotage.agent.serve.model_names import PASSTHROUGH, unknown
 from pilotage.agent.serve.passthrough import Passthrough
 from pilotage.agent.serve.service import Caller, Service
@@ -49,6 +52,12 @@ def create_app(service: Service) -> FastAPI:
             allow_headers=["Authorization", "Content-Type"],
         )
     _tell_errors(app)
+    metrics = Metrics()
+    app.add_middleware(Measured, metrics=metrics)
+
+    @app.get("/metrics")
+    async def all_metrics() -> Response:
+        return Response(metrics.text(), media_type=MEDIA_TYPE)
 
     @app.get("/health")
     async def health() -> dict[str, str]:
@@ -75,14 +84,15 @@ def create_app(service: Service) -> FastAPI:
         if asked.options.logprobs:
             raise ApiError(400, f"`logprobs` is for {PASSTHROUGH}: a reply may come of several calls", param="logprobs")
         wanted, envelope = service.model_named(asked.model), Envelope(asked.model, asked.include_usage)
-        agent = service.agent(wanted, Caller())
+        agent = service.agent(wanted, Caller(), asked.extras)
+        asked.extras.limits(agent.components.budget)  # refused before a stream begins
+        count = partial(metrics.count, wanted.upstream or DEFAULT)
+        progress = config.progress if asked.extras.progress is None else asked.extras.progress
         if not asked.stream:
-            work = chat.completion(agent, asked, envelope, progress=config.progress)
+            work = chat.completion(agent, asked, envelope, progress=progress, on_runs=count)
             return await _unless_gone(request, _json(work))
-        events = chat.stream(agent, asked, envelope, progress=config.progress)
-        return StreamingResponse(
-            sse.with_keep_alive(events, config.keep_alive), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS
-        )
+        events = chat.stream(agent, asked, envelope, progress=progress, on_runs=count)
+        return sse.EventStream(sse.with_keep_alive(events, config.keep_alive))
 
     return app
 
