@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
 from pilotage.agent.errors import UnsupportedParameter, UsageError
 from pilotage.agent.serve.chat_request import HARMLESS, PASSED_ON
 
@@ -21,7 +23,7 @@ def call_options(given: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises:
         UnsupportedParameter: one of them is none; the text names it.
-        UsageError: the tool that has to be called is not on offer.
+        UsageError: the tool that has to be called is not on offer, or one of them has no form that could be sent.
     """
     left_out = HARMLESS | OF_LANGCHAIN
     options = {name: value for name, value in given.items() if value is not None and name not in left_out}
@@ -32,6 +34,10 @@ def call_options(given: Mapping[str, Any]) -> dict[str, Any]:
         raise UnsupportedParameter(
             name, f"`{name}` is no option of a reply: leave it out, or use one of {', '.join(sorted(KNOWN))}"
         )
+    if "tools" in options:
+        options["tools"] = [convert_to_openai_tool(tool) for tool in options["tools"]]
+    if not isinstance(options.get("response_format", {}), Mapping):
+        raise UsageError("`response_format` is a dictionary in OpenAI's form; for a class use `with_structured_output`")
     if "tool_choice" in options:
         options["tool_choice"] = _choice(options["tool_choice"], options.get("tools", ()))
     return options

@@ -6,6 +6,7 @@ import json
 from typing import TypedDict
 
 import pytest
+from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler, UsageMetadataCallbackHandler
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import ConfigurableField
@@ -111,6 +112,8 @@ async def test_an_unknown_option_is_refused_by_name_before_anything_is_asked(mak
 def test_a_value_that_an_option_cannot_have_is_refused(make_model, upstream):
     with pytest.raises(UsageError, match="temperature"):
         make_model().invoke("Hello", temperature=-1)
+    with pytest.raises(UsageError, match="for a class use `with_structured_output`"):
+        make_model().invoke("Hello", response_format=Joke)
     with pytest.raises(UsageError, match="'other', which is not on offer: look"):
         make_model().bind_tools([look], tool_choice="other").invoke("Hello")
     assert not upstream.asked
@@ -139,6 +142,23 @@ def test_tools_and_how_to_choose_among_them_are_sent_in_the_words_of_openai(make
     assert asked["parallel_tool_calls"] is False
     assert asked["tools"][0]["function"]["name"] == "look"
     assert asked["tools"][0]["function"]["strict"] is True
+
+
+def test_tools_of_one_call_may_be_functions(make_model, upstream):
+    reply = make_model().invoke("Look at 'sea'.", tools=[look], tool_choice="look")
+    assert reply.tool_calls[0]["args"] == {"place": "sea"}
+
+
+def test_langchains_cache_tells_models_and_options_apart(make_model, upstream):
+    model, cache = make_model("fixed:answer"), InMemoryCache()
+    model.cache = cache
+    again = make_model("fixed:answer", temperature=0.5)
+    again.cache = cache
+    assert model.invoke("Hello").text == model.invoke("Hello").text
+    assert len(upstream.asked) == 1
+    model.invoke("Hello", seed=2)
+    again.invoke("Hello")
+    assert len(upstream.asked) == 3
 
 
 def test_what_is_no_text_goes_to_the_model_behind_as_it_is(make_model, upstream):
