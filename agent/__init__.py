@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pilotage.agent.blocks import Block, Registry
     from pilotage.agent.budget import Budget
     from pilotage.agent.errors import PilotageError
+    from pilotage.agent.langchain.chat_model import PilotageChatModel
+    from pilotage.agent.langchain.memory_middleware import ConceptMemoryMiddleware
     from pilotage.agent.models import ModelClient, ScriptedChatModel, load_model
     from pilotage.agent.run import Run
     from pilotage.agent.runner import ReasoningAgent
@@ -26,7 +28,9 @@ if __name__ != "pilotage.agent":  # two copies of its classes would be worse tha
 _MODULE = {
     "Block": "blocks",
     "Budget": "budget",
+    "ConceptMemoryMiddleware": "langchain.memory_middleware",
     "ModelClient": "models",
+    "PilotageChatModel": "langchain.chat_model",
     "PilotageError": "errors",
     "ReasoningAgent": "runner",
     "Registry": "blocks",
@@ -43,7 +47,9 @@ _MODULE = {
 __all__ = [
     "Block",
     "Budget",
+    "ConceptMemoryMiddleware",
     "ModelClient",
+    "PilotageChatModel",
     "PilotageError",
     "ReasoningAgent",
     "Registry",

@@ -6,13 +6,14 @@ import asyncio
 import contextvars
 import os
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
 
 from pilotage.agent.errors import AgentClosed, UsageError
 
 T = TypeVar("T")
+_END: Any = object()
 
 
 class OneProcess:
@@ -80,6 +81,28 @@ class EventLoopThread:
         except BaseException:
             future.cancel()
             raise
+
+    def items(self, given: AsyncGenerator[T, None]) -> Iterator[T]:
+        """The items of an asynchronous generator, which is closed where they are, or where a wait is interrupted."""
+
+        async def following() -> T:
+            return await anext(given, _END)
+
+        while (item := self.call(following)) is not _END:
+            serving = self._serving
+            try:
+                yield item
+            except BaseException:
+                if self._goes_on(serving):
+                    self.call(given.aclose)
+                raise
+            if not self._goes_on(serving):
+                raise AgentClosed(
+                    "the agent was closed before this stream had come to its end: read it to the end first"
+                )
+
+    def _goes_on(self, serving: _Serving | None) -> bool:
+        return serving is not None and serving is self._serving and not serving.ending
 
     def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Ends the thread: what runs on it is cancelled, then `last` is done. The next call starts another one.

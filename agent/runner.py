@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, aclosing, nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -287,11 +287,18 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         """`achat` that yields what happens as it happens: the reply's text is the tokens of the block `answer`."""
         return self.astream(conversation_task(read_messages(messages), reply_options(options)), config=config)
 
+    def stream_chat(
+        self, messages: Sequence[Any], *, config: RunnableConfig | None = None, **options: Any
+    ) -> Iterator[events.Event]:
+        """`astream_chat` for callers without an event loop."""
+        self.components.process.enter()
+        return self._thread.items(self.astream_chat(messages, config=config, **options))
+
     async def _start(
         self, given: Task | str, thread_id: str | None, config: RunnableConfig | None, configurable: dict[str, Any]
     ) -> tuple[Task, Any, RunInput | None, RunnableConfig]:
         """The task, the graph to run, what to start it with (None where a kept run goes on), and the run's config."""
-        task, budget = as_task(given), configurable[OPTIONS].budget or self.components.budget
+        task, budget = as_task(given), (configurable.get(OPTIONS) or RunMode()).budget or self.components.budget
         require_grader(task)
         if not task.messages:
             budget.require_room_for(shortest_prompt(task))

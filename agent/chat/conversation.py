@@ -42,12 +42,15 @@ def _read(place: int, given: Any) -> Message:
 
 
 def _of_langchain(place: int, given: Any) -> dict[str, Any]:
-    from langchain_core.messages import BaseMessage, convert_to_openai_messages
+    from langchain_core.messages import AIMessage, BaseMessage, convert_to_openai_messages
 
     if not isinstance(given, BaseMessage):
         raise UsageError(f"`messages.{place}` is a {type(given).__name__} and no message: give a role and content")
     converted = convert_to_openai_messages(given)
     assert isinstance(converted, dict)
+    if isinstance(given, AIMessage):  # its content blocks hold thinking and calls too, which no server takes there
+        calls = [*converted.get("tool_calls", ()), *given.invalid_tool_calls]
+        return {**converted, "content": given.text, "tool_calls": calls}
     return converted
 
 

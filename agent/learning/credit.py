@@ -46,13 +46,13 @@ class Creditor:
 
     def _credit(self, state: State) -> tuple[str, ...]:
         shown = (*state.trace.hints, *state.trace.recalled.withheld)
-        outcomes = judge(state, _still_there(self._store, (hint.concept_id for hint in shown)))
+        outcomes = judge(state, still_there(self._store, (hint.concept_id for hint in shown)))
         if self._record and outcomes:
             self._store.record_outcomes(outcomes, actor="agent", cause=state.task.id, run=state.run)
         return tuple(id_ for id_, names in outcomes.items() if "followed" in names)
 
 
-def _still_there(store: ConceptStore, ids: Iterable[str]) -> dict[str, Concept]:
+def still_there(store: ConceptStore, ids: Iterable[str]) -> dict[str, Concept]:
     """The concepts of these ids but those that somebody has undone since: nothing is left of them to judge."""
     concepts = {}
     for id_ in ids:
@@ -181,7 +181,7 @@ async def give_feedback(store: ConceptStore | None, run: Run, helped: bool) -> N
 def _record(store: ConceptStore, run: Run, helped: bool) -> None:
     name = f"feedback:{run.id}"
     outcome: Outcome = "helped" if helped else "harmed"
-    present = _still_there(store, (*run.followed, *run.learned)).values()
+    present = still_there(store, (*run.followed, *run.learned)).values()
     credited = {concept.id: (outcome,) for concept in present if concept.id in run.followed}
     if credited:
         store.record_outcomes(credited, actor=ACTOR, cause=run.task_id, run=name)

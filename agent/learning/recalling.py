@@ -67,6 +67,13 @@ class Recaller:
         related = [hit for hit in shortlist if hit not in hits]
         return await asyncio.to_thread(self._shown, hits, related[: self._related], max_tokens)
 
+    def at_once(self, query: str, max_tokens: int) -> Recalled:
+        """What memory has for a text by a search alone, for callers without an event loop."""
+        if self._store.is_empty():
+            return Recalled()
+        nearest = self._store.recall(query, CONCEPTS_PER_RECALL)
+        return self._shown(nearest.hits, nearest.related[: self._related], max_tokens)
+
     def _shown(self, hits: Sequence[Hit], related: Sequence[Hit], max_tokens: int) -> Recalled:
         rendered = self._store.render(hits, max_tokens, related=related)
         hints = tuple(
