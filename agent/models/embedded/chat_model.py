@@ -13,6 +13,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
 from langchain_core.messages import AIMessageChunk, BaseMessage, convert_to_openai_messages
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
+from langchain_core.messages.tool import ToolCallChunk, tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import PrivateAttr
 
@@ -152,7 +153,18 @@ def _generation_chunks(raw: Chunk) -> Iterator[ChatGenerationChunk]:
         yield ChatGenerationChunk(message=AIMessageChunk(content="", usage_metadata=counted))
     elif raw.get("choices"):
         choice = raw["choices"][0]
-        text = choice["delta"].get("content") or ""
+        delta = choice["delta"]
+        text, calls = delta.get("content") or "", [_call_chunk(call) for call in delta.get("tool_calls") or ()]
+        thought = delta.get("reasoning_content")
         info = {key: choice[key] for key in ("logprobs", "finish_reason") if choice.get(key)}
-        if text or info:
-            yield ChatGenerationChunk(message=AIMessageChunk(content=text), generation_info=info or None)
+        if text or info or calls or thought:
+            beside = {"reasoning_content": thought} if thought else {}
+            message = AIMessageChunk(content=text, tool_call_chunks=calls, additional_kwargs=beside)
+            yield ChatGenerationChunk(message=message, generation_info=info or None)
+
+
+def _call_chunk(call: dict[str, Any]) -> ToolCallChunk:
+    function = call.get("function") or {}
+    return tool_call_chunk(
+        name=function.get("name"), args=function.get("arguments"), id=call.get("id"), index=call.get("index")
+    )
