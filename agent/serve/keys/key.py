@@ -11,7 +11,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict
 
 from pilotage.agent.errors import UsageError
-from pilotage.agent.serve.limits import Limits
+from pilotage.agent.serve.keys.limits import Limits
 from pilotage.common.text import one_line
 
 Scope = Literal["chat", "feedback", "concepts:read", "concepts:write", "erase"]

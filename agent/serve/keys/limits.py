@@ -12,7 +12,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from pilotage.agent.errors import LimitReached
-from pilotage.agent.serve.window import SECONDS, SlidingWindow
+from pilotage.agent.serve.keys.window import SECONDS, SlidingWindow
 
 MOST = 10**12
 """Of any limit: beyond it is no limit at all."""
