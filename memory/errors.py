@@ -69,6 +69,10 @@ class UnreadableRow(LedgerError):
     """A row of the ledger holds no concept: its text is damaged."""
 
 
+class NamespaceErased(LedgerError):
+    """The namespace was erased after the store was opened; nothing was written."""
+
+
 class StoreClosed(LedgerError):
     """The store was closed before it was asked."""
 
