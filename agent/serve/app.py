@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator
@@ -17,10 +18,11 @@ from starlette.responses import Response, StreamingResponse
 from pilotage.agent.serve import chat, sse
 from pilotage.agent.serve.chat_reply import Envelope
 from pilotage.agent.serve.chat_request import chat_request
-from pilotage.agent.serve.errors import ApiError, api_error
+from pilotage.agent.serve.errors import ApiError, api_error, error_response
+from pilotage.agent.serve.keys.access import AccessMiddleware, Gate, access_of
 from pilotage.agent.serve.model_names import PASSTHROUGH, unknown
 from pilotage.agent.serve.passthrough import Passthrough
-from pilotage.agent.serve.service import Caller, Service
+from pilotage.agent.serve.service import Service
 from pilotage.common.json_text import NotJson, read_json
 
 log = logging.getLogger("pilotage.serve")
@@ -37,10 +39,12 @@ def create_app(service: Service) -> FastAPI:
         yield
         await passthrough.aclose()
         await service.close()
+        gate.close()
 
     app = FastAPI(title="pilotage", lifespan=lifespan, docs_url=None, redoc_url=None)
-    passthrough = Passthrough(service)
+    passthrough, gate = Passthrough(service), Gate(service.config)
     config, started = service.config, int(time.time())
+    app.add_middleware(AccessMiddleware, gate=gate)
     if config.cors:
         app.add_middleware(
             CORSMiddleware,
@@ -64,7 +68,8 @@ def create_app(service: Service) -> FastAPI:
 
     @app.post("/v1/chat/completions")
     async def chat_completions(request: Request) -> Response:
-        body = await read_body(request, config.most_bytes)
+        body, access = await read_body(request, config.most_bytes), access_of(request)
+        access.expect(body)
         name = body.get("model") if isinstance(body, dict) else None
         if isinstance(name, str) and name and (wanted := service.model_named(name)).direct:
             if (address := passthrough.address(wanted.upstream)) is None:
@@ -75,7 +80,7 @@ def create_app(service: Service) -> FastAPI:
         if asked.options.logprobs:
             raise ApiError(400, f"`logprobs` is for {PASSTHROUGH}: a reply may come of several calls", param="logprobs")
         wanted, envelope = service.model_named(asked.model), Envelope(asked.model, asked.include_usage)
-        agent = service.agent(wanted, Caller())
+        agent = await asyncio.to_thread(service.agent, wanted, access.caller(asked.user))
         if not asked.stream:
             work = chat.completion(agent, asked, envelope, progress=config.progress)
             return await _unless_gone(request, _json(work))
@@ -112,28 +117,20 @@ def _tell_errors(app: FastAPI) -> None:
     async def of_route(request: Request, error: HTTPException) -> Response:
         told = f"{request.method} {request.url.path}"
         message = {404: f"there is no {told}", 405: f"{told} is not possible"}.get(error.status_code, error.detail)
-        return _told(ApiError(error.status_code, message, headers=dict(error.headers or {})))
+        return error_response(ApiError(error.status_code, message, headers=dict(error.headers or {})))
 
     @app.exception_handler(Exception)
     async def of_anything(request: Request, error: Exception) -> Response:
-        return _told(api_error(error))
+        return error_response(api_error(error))
 
     @app.exception_handler(ApiError)
     async def of_request(request: Request, error: ApiError) -> Response:
-        return _told(error)
-
-
-def _told(error: ApiError) -> Response:
-    return _json_response(error.body, error.status, error.headers)
-
-
-def _json_response(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(data), status, headers, media_type="application/json")
+        return error_response(error)
 
 
 async def _json(work: Any) -> Response:
     try:
-        return _json_response(await work)
+        return Response(orjson.dumps(await work), media_type="application/json")
     except Exception as error:
         told = api_error(error)
         if told.body["error"]["code"] == "internal_error":

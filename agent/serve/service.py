@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from pilotage.agent.blocks import installed
@@ -60,7 +60,7 @@ class Service:
         self._models: dict[str, ModelClient] = {DEFAULT: model} if model is not None else {}
         self._agents: dict[tuple[object, ...], ReasoningAgent] = {}
         self._stores: dict[str, ConceptStore] = {}
-        self._lock = Lock()
+        self._lock = RLock()
 
     def model_named(self, text: str) -> ModelName:
         """What a request's `model` stands for. Raises ApiError."""
@@ -89,7 +89,10 @@ class Service:
         """The agent that answers a request."""
         client = self.client(name.upstream)
         namespace = caller.namespace if memory and self._place is not None else None
-        key = (name.effort, name.blocks, name.upstream, namespace, caller.learn)
+        if namespace is not None:
+            self.store(namespace)  # where it was erased meanwhile, its agents are forgotten
+        # By tenant also where there is no memory: an agent keeps the open turns of its conversations.
+        key = (caller.namespace, name.effort, name.blocks, name.upstream, namespace, caller.learn)
         with self._lock:
             agent = self._agents.get(key)
             if agent is None:
@@ -100,12 +103,25 @@ class Service:
         """The memory of a namespace. Raises ApiError where the server has none."""
         if self._place is None:
             raise ApiError(404, "this server has no memory; start it with --memory", code="no_memory")
-        if namespace not in self._stores:
-            from pilotage.memory import ConceptStore
+        from pilotage.memory import ConceptStore
 
-            opened = ConceptStore.open(self._place, embedder=self.settings.embedder, namespace=namespace)
-            self._stores[namespace] = opened
-        return self._stores[namespace]
+        with self._lock:
+            opened = self._stores.get(namespace)
+            if opened is not None and opened.is_erased():
+                self.forget(namespace)
+                opened = None
+            if opened is None:
+                embedder, index = self.settings.embedder, self.config.index
+                opened = ConceptStore.open(self._place, embedder=embedder, namespace=namespace, index=index)
+                self._stores[namespace] = opened
+            return opened
+
+    def forget(self, namespace: str) -> None:
+        """Lets go of an erased namespace: its agents with their open turns, and its store."""
+        with self._lock:
+            self._agents = {key: agent for key, agent in self._agents.items() if key[0] != namespace}
+            if (store := self._stores.pop(namespace, None)) is not None:
+                store.close()
 
     def _made(self, name: ModelName, client: ModelClient, namespace: str | None, learn: bool) -> ReasoningAgent:
         settings = self.settings
