@@ -53,6 +53,10 @@ class StaleConcept(ConceptStoreError):
     """Someone else changed the concept first, or something depends on it; nothing was changed."""
 
 
+class AlreadyUndone(StaleConcept):
+    """What was to be undone does not count any more; nothing was changed."""
+
+
 class LedgerError(ConceptStoreError):
     """The ledger could not be opened, read or written; what was acknowledged before is still there."""
 

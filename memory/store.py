@@ -137,6 +137,14 @@ class ConceptStore:
         if self._scratch is not None:
             self._scratch.cleanup()
 
+    @property
+    def ledger(self) -> Ledger:
+        """Transactions for those who keep tables of their own beside the concepts.
+
+        A table with a column `namespace` is the tenants': what it holds goes with them when they are erased.
+        """
+        return self._ledger
+
     def warm(self) -> None:
         """Start loading what the first search needs in the background; returns at once. Nothing for an empty store."""
         if self._warming is None and not self.is_empty():

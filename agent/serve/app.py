@@ -16,14 +16,17 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response, StreamingResponse
 
 from pilotage.agent.serve import chat, sse
+from pilotage.agent.serve.body import read_body
 from pilotage.agent.serve.chat_reply import Envelope
 from pilotage.agent.serve.chat_request import chat_request
 from pilotage.agent.serve.errors import ApiError, api_error, error_response
 from pilotage.agent.serve.keys.access import AccessMiddleware, Gate, access_of
+from pilotage.agent.serve.memory.keeping import keeper
+from pilotage.agent.serve.memory.records import Records
+from pilotage.agent.serve.memory.router import memory_router
 from pilotage.agent.serve.model_names import PASSTHROUGH, unknown
 from pilotage.agent.serve.passthrough import Passthrough
 from pilotage.agent.serve.service import Service
-from pilotage.common.json_text import NotJson, read_json
 
 log = logging.getLogger("pilotage.serve")
 
@@ -53,6 +56,8 @@ def create_app(service: Service) -> FastAPI:
             allow_headers=["Authorization", "Content-Type"],
         )
     _tell_errors(app)
+    records = Records(config.keep_days, config.keep_completions)
+    app.include_router(memory_router(service, records))
 
     @app.get("/health")
     async def health() -> dict[str, str]:
@@ -80,34 +85,18 @@ def create_app(service: Service) -> FastAPI:
         if asked.options.logprobs:
             raise ApiError(400, f"`logprobs` is for {PASSTHROUGH}: a reply may come of several calls", param="logprobs")
         wanted, envelope = service.model_named(asked.model), Envelope(asked.model, asked.include_usage)
-        agent = await asyncio.to_thread(service.agent, wanted, access.caller(asked.user))
+        caller = access.caller(asked.user)
+        agent = await asyncio.to_thread(service.agent, wanted, caller)
+        keep = keeper(records, agent.memory, caller, envelope.id, asked.messages)
         if not asked.stream:
-            work = chat.completion(agent, asked, envelope, progress=config.progress)
+            work = chat.completion(agent, asked, envelope, progress=config.progress, keep=keep)
             return await _unless_gone(request, _json(work))
-        events = chat.stream(agent, asked, envelope, progress=config.progress)
+        events = chat.stream(agent, asked, envelope, progress=config.progress, keep=keep)
         return StreamingResponse(
             sse.with_keep_alive(events, config.keep_alive), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS
         )
 
     return app
-
-
-async def read_body(request: Request, most: int) -> Any:
-    """The JSON of a request's body.
-
-    Raises:
-        ApiError: 413 for more bytes than are taken, 400 for what is no JSON.
-    """
-    pieces, size = [], 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > most:
-            raise ApiError(413, f"the body is larger than {most} bytes", code="request_too_large")
-        pieces.append(piece)
-    try:
-        return read_json(b"".join(pieces))
-    except NotJson as error:
-        raise ApiError(400, f"the body is no JSON: {error}", code="invalid_json") from None
 
 
 def _tell_errors(app: FastAPI) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -21,6 +21,9 @@ from pilotage.agent.task import Task
 
 log = logging.getLogger("pilotage.serve")
 
+Keep = Callable[[Sequence[Run]], Awaitable[None]]
+"""Keeps what feedback needs of the runs of a reply, before the last of it is sent."""
+
 
 def task_of(request: ChatRequest, sample: int = 0) -> Task:
     """The task that a request sets; `sample` numbers its replies."""
@@ -28,17 +31,18 @@ def task_of(request: ChatRequest, sample: int = 0) -> Task:
 
 
 async def completion(
-    agent: ReasoningAgent, request: ChatRequest, envelope: Envelope, *, progress: bool
+    agent: ReasoningAgent, request: ChatRequest, envelope: Envelope, *, progress: bool, keep: Keep
 ) -> dict[str, Any]:
     """The whole completion. What the first reply was worked out from serves the others too."""
     runs = [await agent.asolve(task_of(request), run_id=envelope.id)]
     for sample in range(1, request.n):
         runs.append(await agent.asolve(task_of(request, sample), found=runs[0], learn_later=True))
+    await keep(runs)
     return envelope.completion(runs, [_reasoning(run, progress and not number) for number, run in enumerate(runs)])
 
 
 async def stream(
-    agent: ReasoningAgent, request: ChatRequest, envelope: Envelope, *, progress: bool
+    agent: ReasoningAgent, request: ChatRequest, envelope: Envelope, *, progress: bool, keep: Keep
 ) -> AsyncGenerator[bytes]:
     """The events of a stream: the role first, reasoning, content, an ending for each choice, the usage, and `[DONE]`.
 
@@ -52,6 +56,7 @@ async def stream(
             async with aclosing(_choice(happening, envelope, index, runs, progress=progress)) as chunks:
                 async for chunk in chunks:
                     yield sse.event(chunk)
+        await keep(runs)
         if envelope.counts:
             yield sse.event(envelope.usage_chunk(runs))
     except Exception as error:

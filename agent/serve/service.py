@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import RLock
 from typing import TYPE_CHECKING
@@ -13,12 +13,14 @@ from pilotage.agent.models import load_model
 from pilotage.agent.runner import ReasoningAgent
 from pilotage.agent.serve.config import DEFAULT, ServeConfig, Upstream
 from pilotage.agent.serve.errors import ApiError
+from pilotage.agent.serve.keys.key import USERS as BELOW
 from pilotage.agent.serve.model_names import EFFORTS, PASSTHROUGH, ROUTED, ModelName, model_named
 
 if TYPE_CHECKING:
     from pilotage.agent.models.client import ModelClient
     from pilotage.agent.settings import Settings
     from pilotage.memory import ConceptStore
+    from pilotage.memory.edits.erase import Erasure
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class Caller:
 
 class Service:
     """Makes agents when they are first asked for, and keeps them.
+
+    Attributes:
+        erasers: called with a namespace that was erased with all below it, by whoever keeps things outside the memory.
 
     Args:
         settings: what a run is made of.
@@ -60,6 +65,7 @@ class Service:
         self._models: dict[str, ModelClient] = {DEFAULT: model} if model is not None else {}
         self._agents: dict[tuple[object, ...], ReasoningAgent] = {}
         self._stores: dict[str, ConceptStore] = {}
+        self.erasers: list[Callable[[str], None]] = []
         self._lock = RLock()
 
     def model_named(self, text: str) -> ModelName:
@@ -115,6 +121,20 @@ class Service:
                 opened = ConceptStore.open(self._place, embedder=embedder, namespace=namespace, index=index)
                 self._stores[namespace] = opened
             return opened
+
+    def erase(self, namespace: str) -> Erasure:
+        """Erases a namespace with all below it, and whatever this process holds of them."""
+        erased = self.store(namespace).erase(below=True)
+        with self._lock:
+            held = {*self._stores, *(str(key[0]) for key in self._agents)}
+            for name in held:
+                if name == namespace or name.startswith(namespace + BELOW):
+                    self.forget(name)
+            for store in self._stores.values():
+                store.finish_erasures()
+        for also in self.erasers:
+            also(namespace)
+        return erased
 
     def forget(self, namespace: str) -> None:
         """Lets go of an erased namespace: its agents with their open turns, and its store."""
