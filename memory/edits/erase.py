@@ -93,4 +93,4 @@ def _erase_rows(connection: Connection, tables: list[str], namespace: str) -> di
     for name in tables:
         whole = table(name, column("namespace"))
         gone[name] = connection.execute(delete(whole).where(whole.c.namespace == namespace)).rowcount
-    return {name: count for name, count in gone.items() if count}
+    return {str(name): count for name, count in gone.items() if count}  # SQLAlchemy's names are no plain text

@@ -205,7 +205,10 @@ class AccessMiddleware:
 
 def too_large(most: int) -> ApiError:
     """The error of a body that has more bytes than are taken."""
-    return ApiError(413, f"the body is larger than {most} bytes", code="request_too_large")
+    # Closed, so that nobody goes on sending what is thrown away.
+    return ApiError(
+        413, f"the body is larger than {most} bytes", code="request_too_large", headers={"Connection": "close"}
+    )
 
 
 def _asking(challenge: str) -> dict[str, str]:

@@ -61,3 +61,6 @@ def serve(running):
             return stack.enter_context(httpx.Client(base_url=url, timeout=60))
 
         yield start
+
+
+from tests.agent.serve.tenants import house  # noqa: E402, F401  (fixture)
