@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -12,14 +12,18 @@ class Account:
 
     Attributes:
         tokens: prompt and completion tokens so far; estimated for a call that was cancelled.
+        late: called with what is charged after the account was settled: a run that is cancelled ends in its own time.
     """
 
     def __init__(self) -> None:
         self.tokens = 0
+        self.late: Callable[[int], None] | None = None
 
     def charge(self, tokens: int) -> None:
         """Adds the tokens of a call."""
         self.tokens += tokens
+        if self.late is not None:
+            self.late(tokens)
 
 
 _current: ContextVar[Account | None] = ContextVar("account", default=None)

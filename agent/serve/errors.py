@@ -22,7 +22,7 @@ from pilotage.agent.models.reply import LimitUsedUp
 from pilotage.agent.models.transport.retry import Failure, causes, diagnose
 from pilotage.common.redaction import redact_message
 from pilotage.common.text import carriable
-from pilotage.memory.errors import NamespaceErased
+from pilotage.memory.errors import NamespaceErased, StoreClosed
 
 TYPES = {
     400: "invalid_request_error",
@@ -77,6 +77,8 @@ def api_error(error: Exception) -> ApiError:
         return ApiError(429, str(error), code="rate_limit_exceeded", headers=wait)
     if isinstance(error, NamespaceErased):
         return ApiError(409, "the namespace was erased while this request ran; ask again", code="namespace_erased")
+    if isinstance(error, StoreClosed):
+        return ApiError(503, "the memory was closed while this request ran; ask again", code="memory_closed")
     if isinstance(error, UnsupportedParameter):
         return ApiError(400, str(error), param=error.parameter, code="unsupported_parameter")
     if isinstance(error, ContextExceeded):

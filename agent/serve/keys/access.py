@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pilotage.agent.account import Account, accounted
 from pilotage.agent.errors import KeyStoreUnusable, LimitReached
-from pilotage.agent.serve.config import ServeConfig
+from pilotage.agent.serve.config import ServeConfig, is_loopback
 from pilotage.agent.serve.errors import ApiError, api_error, error_response
 from pilotage.agent.serve.keys.key import USERS, Key
 from pilotage.agent.serve.keys.key import Scope as KeyScope
@@ -110,6 +113,7 @@ class Access:
         """Charges the key with what its request has truly used, however it ended."""
         self._admission.settle(self._account.tokens)
         self._admission.close()
+        self._account.late = self._admission.charge_late
 
 
 def access_of(request: Request) -> Access:
@@ -129,14 +133,16 @@ class Gate:
 
     def __init__(self, config: ServeConfig, keys: KeyStore | None = None, limiter: Limiter | None = None) -> None:
         self._needs_keys = config.needs_keys
+        self._origins = frozenset(config.cors)
         self._keys = keys or KeyStore(config.key_store)
         self._limiter = limiter or Limiter()
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="keys")
 
     async def enter(self, scope: Scope, account: Account) -> Access:
         """Admits a request. Raises ApiError: 401, 403, 413, 429, or 503 where keys cannot be looked up."""
-        secret = _presented(scope)
-        key = await self._found(secret)
+        headers = Headers(scope=scope)
+        secret = _presented(headers)
+        key = await self._found(secret, headers)
         wanted = scope_of(scope["method"], scope["path"])
         if key is not None and wanted is not None and wanted not in key.scopes:
             challenge = f'{_REALM}, error="insufficient_scope", scope="{wanted}"'
@@ -147,7 +153,7 @@ class Gate:
                 headers=_asking(challenge),
             )
         limits = key.limits if key is not None else Limits()
-        if limits.request_bytes is not None and _announced(scope) > limits.request_bytes:
+        if limits.request_bytes is not None and _announced(headers) > limits.request_bytes:
             raise too_large(limits.request_bytes)
         try:
             admission = self._limiter.admit(key.id if key is not None else "", limits)
@@ -155,10 +161,11 @@ class Gate:
             raise api_error(error) from None
         return Access(key, admission, account, asks_model=wanted == "chat")
 
-    async def _found(self, secret: str) -> Key | None:
+    async def _found(self, secret: str, headers: Mapping[str, str]) -> Key | None:
         """The key of a secret; None where none is needed and none of ours was given."""
         given = secret.startswith(_PREFIX) and len(secret) <= LONGEST_SECRET
         if not given and not self._needs_keys:
+            self._require_local(headers)
             return None  # clients of local servers send whatever they were told to
         try:
             look = asyncio.get_running_loop().run_in_executor
@@ -171,6 +178,21 @@ class Gate:
             challenge = f'{_REALM}, error="invalid_token"' if secret else _REALM
             raise ApiError(401, message, code="invalid_api_key", headers=_asking(challenge))
         return key
+
+    def _require_local(self, headers: Mapping[str, str]) -> None:
+        """Where no key is needed, a page of somebody else's may not ask through its reader's browser.
+
+        Its requests carry its own origin, or, where its name was made to mean this machine, that name.
+        """
+        origin = headers.get("origin")
+        foreign = origin is not None and origin not in self._origins and not _names_loopback(origin)
+        if foreign or not _names_loopback(f"http://{headers.get('host', '')}"):
+            raise ApiError(
+                403,
+                "without keys this server answers only what is asked from this machine, by a local name, and by pages "
+                "that `cors` names: give it keys, or name the page",
+                code="not_local",
+            )
 
     def close(self) -> None:
         """Closes the file."""
@@ -215,18 +237,23 @@ def _asking(challenge: str) -> dict[str, str]:
     return {"WWW-Authenticate": challenge}
 
 
-def _presented(scope: Scope) -> str:
+def _presented(headers: Mapping[str, str]) -> str:
     """The secret that a request carries; empty for none."""
-    headers: dict[bytes, bytes] = {}
-    for name, value in scope["headers"]:
-        headers.setdefault(name.lower(), value)
-    scheme, _, secret = headers.get(b"authorization", b"").decode("latin-1").strip().partition(" ")
+    scheme, _, secret = headers.get("authorization", "").strip().partition(" ")
     if scheme.lower() == "bearer" and secret.strip():
         return secret.strip()
-    return headers.get(b"x-api-key", b"").decode("latin-1").strip()
+    return headers.get("x-api-key", "").strip()
 
 
-def _announced(scope: Scope) -> int:
+def _announced(headers: Mapping[str, str]) -> int:
     """Size of the body as its headers tell; 0 where they do not."""
-    lengths = [value for name, value in scope["headers"] if name.lower() == b"content-length"]
-    return int(lengths[0]) if lengths and lengths[0].isdigit() else 0
+    length = headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() and len(length) < 20 else 0
+
+
+def _names_loopback(address: str) -> bool:
+    """Whether an address is one of this machine's own."""
+    try:
+        return is_loopback(urlsplit(address).hostname or "")
+    except ValueError:
+        return False

@@ -56,10 +56,18 @@ class Admission:
 
     Attributes:
         tokens: what is charged at the end: the estimate, until `settle` has said what was used.
+        charge_late: charges tokens that were used after the end, by what had not stopped yet.
     """
 
-    def __init__(self, tokens: int, release: Callable[[int], None], reserve: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        tokens: int,
+        release: Callable[[int], None],
+        reserve: Callable[[int], None],
+        charge: Callable[[int], None],
+    ) -> None:
         self.tokens = tokens
+        self.charge_late = charge
         self._release: Callable[[int], None] | None = release
         self._reserve = reserve
 
@@ -155,10 +163,18 @@ class Limiter:
             with self._lock:
                 use.running -= 1
                 use.reserved -= estimate
-                if limits.tokens_per_minute is not None:
-                    use.tokens.charge(self._clock(), used, limits.tokens_per_minute)
+                count(used)
 
-        return Admission(tokens, release, reserve)
+        def charge(used: int) -> None:
+            with self._lock:
+                count(used)
+
+        def count(used: int) -> None:
+            if limits.tokens_per_minute is not None and used > 0:
+                kept = self._uses.setdefault(key, use)  # what is idle may have been forgotten meanwhile
+                kept.tokens.charge(self._clock(), used, limits.tokens_per_minute)
+
+        return Admission(tokens, release, reserve, charge)
 
     def _forget_idle(self, now: float) -> None:
         if now >= self._next_sweep:

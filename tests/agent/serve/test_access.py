@@ -1,10 +1,12 @@
 """Who is let in, what a key opens, and that it pays for what was truly used, however its request ended."""
 
+import json
 import time
-from itertools import count
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from fastapi.responses import StreamingResponse
 
 from pilotage.agent.errors import LimitReached, UsageError
 from pilotage.agent.models.scripted import Fault
@@ -81,6 +83,30 @@ def test_on_loopback_no_key_is_needed_but_a_wrong_one_of_ours_is_refused(house):
     error_of(nobody.get("/v1/models", headers={"Authorization": "Bearer pk-none"}), 401)
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Host": "evil.example:8000"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Host": ""},
+    ],
+)
+def test_without_keys_no_page_of_somebody_elses_asks_through_a_browser(house, headers):
+    nobody = house(config={"keys": None, "cors": ["https://mine.example"]}).nobody
+    body = b'{"title": "planted"}'
+    reply = nobody.post("/v1/concepts", content=body, headers={"Content-Type": "text/plain", **headers})
+    assert reply.status_code in (400, 403)
+    assert nobody.get("/v1/concepts").json()["data"] == []
+    for origin in ("https://mine.example", "http://localhost:3000", "http://[::1]"):
+        assert nobody.get("/v1/concepts", headers={"Origin": origin}).status_code == 200
+
+
+def test_with_a_key_an_origin_changes_nothing(house):
+    assert house().key("a").get("/v1/models", headers={"Origin": "https://any.example"}).status_code == 200
+
+
 def test_keys_that_cannot_be_looked_up_let_nobody_in_and_name_no_file(house, tmp_path):
     nobody = house(config={"key_store": str(tmp_path / "nowhere" / "keys.sqlite")}).nobody
     assert "nowhere" not in error_of(nobody.get("/v1/models", headers={"x-api-key": "pk-x"}), 503)["message"]
@@ -146,10 +172,7 @@ def test_requests_at_once_are_counted_until_the_last_byte(house):
         next(pieces)
         reply = client.get("/v1/models")
         assert error_of(reply, 429) and reply.headers["Retry-After"] == "1"
-    for _ in count():  # the client is gone: the server notices when it next sends
-        if client.get("/v1/models").status_code == 200:
-            break
-        time.sleep(0.05)
+    ended(client)
 
 
 LONG = "word " * 3000
@@ -172,21 +195,58 @@ def test_what_was_used_beyond_the_estimate_is_a_debt(house, more):
     assert int(reply.headers["Retry-After"]) > 100  # 3,000 tokens of 1,000 a minute
 
 
+def ended(client):
+    """Waits until the server has noticed that the only request of a key has ended."""
+    while client.get("/v1/models").status_code == 429:
+        time.sleep(0.02)
+
+
 def test_a_stream_that_its_client_leaves_is_paid_for_as_far_as_it_went(house):
-    client = house(seller(LONG, kind=Slow, rest=0.001)).key("a", limits=Limits(tokens_per_minute=1000))
+    limits = Limits(tokens_per_minute=1000, concurrent_requests=1)
+    client = house(seller("word " * 30_000, kind=Slow, rest=0.0005)).key("a", limits=limits)
     body = {"model": "pilotage", "stream": True, "messages": [{"role": "user", "content": "hi"}]}
     with client.stream("POST", "/v1/chat/completions", json=body) as stream:
+        pieces = stream.iter_bytes()
         read = 0
-        for piece in stream.iter_bytes():
-            read += piece.count(b"data:")
-            if read > 1000:
-                break
-    for _ in count():
-        reply = ask(client, "x" * 2000)
+        while read < 1100:
+            read += next(pieces).count(b"data:")
+    ended(client)
+    for _ in range(100):  # which cost a few tokens each: the run that was cancelled ends in its own time
+        reply = ask(client, "hi", max_tokens=1)
         if reply.status_code == 429:
             break
-        assert reply.status_code == 200
-    assert int(reply.headers["Retry-After"]) >= 1
+        time.sleep(0.1)
+    assert error_of(reply, 429)["message"].startswith("this key is limited to 1000 tokens")
+
+
+def test_a_reply_that_its_client_does_not_wait_for_is_paid_for_too(house):
+    """It is no stream, so nobody knows what the model has written: what it has read is charged."""
+    limits = Limits(tokens_per_minute=1500, concurrent_requests=1)
+    client = house(seller(latency=600.0)).key("a", limits=limits)
+    with pytest.raises(httpx.ReadTimeout):
+        body = {"model": "pilotage", "messages": [{"role": "user", "content": "hi " * 1000}]}
+        client.post("/v1/chat/completions", json=body, timeout=2)
+    ended(client)
+    assert error_of(ask(client, "hi", max_tokens=600), 429)["message"].startswith("this key is limited to 1500 tokens")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_is_passed_through_is_charged_as_the_upstream_tells(house, running, stream):
+    upstream = FastAPI()
+
+    @upstream.post("/v1/chat/completions")
+    async def completions():
+        usage = {"prompt_tokens": 900, "completion_tokens": 2100, "total_tokens": 3000}
+        if not stream:
+            return {"choices": [], "usage": usage}
+        lines = [{"choices": [{"delta": {"content": "hi"}}], "usage": None}, {"choices": [], "usage": usage}]
+        text = "".join(f"data: {json.dumps(line)}\n\n" for line in lines) + "data: [DONE]\n\n"
+        return StreamingResponse(iter([text[:50], text[50:]]), media_type="text/event-stream")
+
+    client = house(base_url=running(upstream) + "/v1").key("a", limits=Limits(tokens_per_minute=1000))
+    assert ask(client, "hi", model="passthrough", stream=stream).status_code == 200
+    reply = ask(client, "hi", model="passthrough", stream=stream)
+    assert error_of(reply, 429) and int(reply.headers["Retry-After"]) > 100
 
 
 def test_a_request_that_failed_before_any_token_costs_none(house):
