@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Coroutine, Sequence
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pilotage.agent.account import charge
 from pilotage.agent.budget import Meter
 from pilotage.agent.errors import BudgetExceeded, SandboxUnavailable
 from pilotage.agent.messages import Message, ReplyOptions
@@ -243,6 +244,9 @@ class Kit:
         except UnusableReply as unusable:
             spent = unusable.usage
             raise
+        except asyncio.CancelledError:
+            charge(prompt_tokens + estimate_tokens("".join(streamed)))  # the run has no result that could tell it
+            raise
         except TimeoutError:
             elapsed = time.monotonic() - started
             spent = charged + Usage(prompt_tokens=prompt_tokens, llm_calls=1, seconds=elapsed, estimated_calls=1)
@@ -251,6 +255,7 @@ class Kit:
             raise BudgetExceeded("max_seconds", what, failing=bool(after), streamed="".join(streamed)) from None
         finally:
             self._usages.append(spent)
+            charge(spent.total_tokens)
             meter.settle(prompt_tokens, granted, spent - charged)
 
     async def execute(self, code: str, stdin: str = "") -> Execution:

@@ -109,6 +109,10 @@ class AsyncConceptStore:
     export = _in_thread(ConceptStore.export)
     import_ = _in_thread(ConceptStore.import_)
     reindex = _in_thread(ConceptStore.reindex)
+    erase = _in_thread(ConceptStore.erase)
+    tombstones = _in_thread(ConceptStore.tombstones)
+    is_erased = _in_thread(ConceptStore.is_erased)
+    finish_erasures = _in_thread(ConceptStore.finish_erasures)
     stats = _in_thread(ConceptStore.stats)
     doctor = _in_thread(ConceptStore.doctor)
 

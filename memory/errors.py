@@ -57,6 +57,10 @@ class StaleConcept(ConceptStoreError):
     """Someone else changed the concept first, or something depends on it; nothing was changed."""
 
 
+class AlreadyUndone(StaleConcept):
+    """What was to be undone does not count any more; nothing was changed."""
+
+
 class LedgerError(ConceptStoreError):
     """The ledger could not be opened, read or written; what was acknowledged before is still there."""
 
@@ -71,6 +75,10 @@ class LedgerLocked(LedgerError):
 
 class UnreadableRow(LedgerError):
     """A row of the ledger holds no concept: its text is damaged."""
+
+
+class NamespaceErased(LedgerError):
+    """The namespace was erased after the store was opened; nothing was written."""
 
 
 class StoreClosed(LedgerError):

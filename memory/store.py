@@ -37,10 +37,12 @@ from pilotage.memory.search.vectors import VectorStore
 
 if TYPE_CHECKING:  # rooms that are imported when they are used
     from pilotage.memory.doctor import CheckResult
+    from pilotage.memory.edits.erase import Erasure
     from pilotage.memory.formats.exporting import Format as ExportFormat
     from pilotage.memory.formats.importing import ImportReport
     from pilotage.memory.formats.importing import OnProgress as ImportProgress
     from pilotage.memory.formats.records import SourceFormat
+    from pilotage.memory.ledger.erasures import Tombstone
     from pilotage.memory.ledger.listing import Sort
     from pilotage.memory.ledger.stats import StoreStats
     from pilotage.memory.render import Rendered
@@ -108,6 +110,7 @@ class ConceptStore:
         database = Database(url, busy_seconds=busy_seconds)
         try:
             ledger = Ledger(database)
+            ledger.guard(namespace)
             store = cls(ledger, folder, resolved, namespace, index)
             with ledger.read() as connection:
                 store._vectors.check(connection)
@@ -145,6 +148,14 @@ class ConceptStore:
         self._ledger.close()
         if self._scratch is not None:
             self._scratch.cleanup()
+
+    @property
+    def ledger(self) -> Ledger:
+        """Transactions for those who keep tables of their own beside the concepts.
+
+        A table with a column `namespace` is the tenants': what it holds goes with them when they are erased.
+        """
+        return self._ledger
 
     def warm(self) -> None:
         """Start loading what the first search needs in the background; returns at once. Nothing for an empty store."""
@@ -512,6 +523,38 @@ class ConceptStore:
         done = self._vectors.reindex(target, on_progress)
         self._space.keywords.rebuild()
         return done
+
+    def erase(self, *, below: bool = False) -> Erasure:
+        """Remove everything of the namespace for good: concepts, history, vectors, items, and what others keep there.
+
+        A tombstone stays (`tombstones`). Whoever has the namespace open, this store too, can write to it no more, so
+        that nothing under way brings it back; opened again it begins anew. Doing it again finishes what was cut short.
+
+        Args:
+            below: also every namespace `NAME/...`, those that are only being written for the first time too.
+
+        Raises:
+            IndexUnreachable: the rows are gone, but the Chroma server does not answer: erase again when it does.
+        """
+        from pilotage.memory.edits.erase import erase
+
+        return erase(self._space, below=below)
+
+    def tombstones(self) -> list[Tombstone]:
+        """Every time that this namespace was erased by its own name, oldest first."""
+        from pilotage.memory.ledger.erasures import tombstones
+
+        with self._ledger.read() as connection:
+            return tombstones(connection, self.namespace)
+
+    def is_erased(self) -> bool:
+        """Whether the namespace was erased after this store was opened: then it has to be opened again to write."""
+        with self._ledger.read() as connection:
+            return self._ledger.is_erased(connection)
+
+    def finish_erasures(self) -> bool:
+        """Remove what was erased elsewhere from the vector index, where this store holds it; false if another does."""
+        return self._vectors.finish_erasures()
 
     def stats(self) -> StoreStats:
         """How much there is, of what, and what it is stored with."""

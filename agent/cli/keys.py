@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pilotage.agent.cli.screen import Screen
-    from pilotage.agent.serve.key import Key
-    from pilotage.agent.serve.limits import Limits
+    from pilotage.agent.serve.keys.key import Key
+    from pilotage.agent.serve.keys.limits import Limits
 
 STORE = typer.Option(None, metavar="FILE", help="Key store. (default: serve.sqlite in pilotage's data folder)")
 
@@ -39,7 +39,7 @@ class LimitOptions:
 
     def limits(self) -> Limits:
         """The limits that these options give. Raises UsageError for one that is too large."""
-        from pilotage.agent.serve.limits import MOST, Limits
+        from pilotage.agent.serve.keys.limits import MOST, Limits
 
         if (largest := max(filter(None, vars(self).values()), default=0)) > MOST:
             raise UsageError(f"a limit of {largest} limits nothing: give one of at most {MOST}, or leave it out")
@@ -65,7 +65,7 @@ def create(
     most: LimitOptions,
 ) -> Output:
     """Make a key and print its secret, which is shown only this once."""
-    from pilotage.agent.serve.keys import KeyStore
+    from pilotage.agent.serve.keys.key_store import KeyStore
 
     with KeyStore(store) as keys:
         key, secret = keys.create(
@@ -78,7 +78,7 @@ def create(
 @app.command(name="list")
 def list_keys(store: Path | None = STORE) -> Output:
     """List the keys, revoked ones too; never their secrets."""
-    from pilotage.agent.serve.keys import KeyStore
+    from pilotage.agent.serve.keys.key_store import KeyStore
 
     with KeyStore(store) as opened:
         keys = opened.list()
@@ -96,7 +96,7 @@ def list_keys(store: Path | None = STORE) -> Output:
 @app.command()
 def revoke(id: str = typer.Argument(..., help="Id of the key, as listed."), store: Path | None = STORE) -> Output:
     """Revoke a key: servers refuse it from now on."""
-    from pilotage.agent.serve.keys import KeyStore
+    from pilotage.agent.serve.keys.key_store import KeyStore
 
     with KeyStore(store) as keys:
         key = keys.revoke(id)

@@ -27,10 +27,14 @@ def serve(
     from pilotage.agent.cli.assembly import memory_place
     from pilotage.agent.serve.app import create_app
     from pilotage.agent.serve.config import serve_config
+    from pilotage.agent.serve.keys.key_store import KeyStore
     from pilotage.agent.serve.service import Service
 
     settings = run.settings(policy=policy, memory=memory)
     given = serve_config(config, {"host": host, "port": port})
+    if given.needs_keys:
+        with KeyStore(given.key_store) as keys:
+            keys.list()  # raises where there is no store, which would let nobody in
     place = None if settings.memory == "none" else memory_place(settings)
     service = Service(settings, given, place=place)
     uvicorn.run(
@@ -38,5 +42,6 @@ def serve(
         host=given.host,
         port=given.port,
         log_level="warning",
+        loop="asyncio",  # uvloop's subprocesses are none that the sandbox can watch
         timeout_graceful_shutdown=int(given.drain_seconds),
     )

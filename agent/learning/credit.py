@@ -16,13 +16,14 @@ import ast
 import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
 
 from pilotage.agent.errors import UsageError
 from pilotage.agent.run import Run
 from pilotage.agent.state import State
 from pilotage.agent.trace import Step
-from pilotage.memory.errors import UnknownConcept
+from pilotage.memory.errors import AlreadyUndone, UnknownConcept, UnknownEvent
 from pilotage.memory.text.words import content_words, stem
 
 if TYPE_CHECKING:
@@ -175,11 +176,51 @@ async def give_feedback(store: ConceptStore | None, run: Run, helped: bool) -> N
         raise UsageError("this agent has no memory that feedback could reach: give it one (`memory=`)")
     if not run.id:
         raise UsageError("the run has no id, so feedback on it could count twice: pass the run that `solve` returned")
-    await asyncio.to_thread(_record, store, run, helped)
+    await asyncio.to_thread(record_feedback, store, run, helped)
 
 
-def _record(store: ConceptStore, run: Run, helped: bool) -> None:
-    name = f"feedback:{run.id}"
+class Credited(Protocol):
+    """What of a run feedback has to know; a `Run` is one."""
+
+    @property
+    def id(self) -> str:
+        """Names the run."""
+        ...
+
+    @property
+    def task_id(self) -> str:
+        """Of its task."""
+        ...
+
+    @property
+    def followed(self) -> tuple[str, ...]:
+        """Ids of the concepts that it followed."""
+        ...
+
+    @property
+    def learned(self) -> tuple[str, ...]:
+        """Ids of those that it wrote."""
+        ...
+
+
+def feedback_run(run_id: str) -> str:
+    """The name by which memory's history knows feedback on a run."""
+    return f"feedback:{run_id}"
+
+
+def take_back(store: ConceptStore, run: Credited) -> None:
+    """Takes back what feedback on a run has changed, if anything of it still counts.
+
+    Raises:
+        StaleConcept: something that came later depends on it.
+    """
+    with suppress(UnknownEvent, AlreadyUndone):
+        store.undo_run(feedback_run(run.id), actor=ACTOR, cause=run.task_id)
+
+
+def record_feedback(store: ConceptStore, run: Credited, helped: bool) -> None:
+    """What `give_feedback` does, in the caller's thread."""
+    name = feedback_run(run.id)
     outcome: Outcome = "helped" if helped else "harmed"
     present = still_there(store, (*run.followed, *run.learned)).values()
     credited = {concept.id: (outcome,) for concept in present if concept.id in run.followed}

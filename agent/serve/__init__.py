@@ -1,1 +1,1 @@
-"""The OpenAI-compatible server: its endpoint, its keys, and what each of them may use."""
+"""The OpenAI-compatible server: its endpoints, and whom it answers."""

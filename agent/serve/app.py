@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator
@@ -16,15 +17,19 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
 from pilotage.agent.serve import chat, sse
+from pilotage.agent.serve.body import read_body
 from pilotage.agent.serve.chat_reply import Envelope
 from pilotage.agent.serve.chat_request import chat_request
 from pilotage.agent.serve.config import DEFAULT
-from pilotage.agent.serve.errors import ApiError, api_error
+from pilotage.agent.serve.errors import ApiError, api_error, error_response
+from pilotage.agent.serve.keys.access import AccessMiddleware, Gate, access_of
+from pilotage.agent.serve.memory.keeping import keeper
+from pilotage.agent.serve.memory.records import Records
+from pilotage.agent.serve.memory.router import memory_router
 from pilotage.agent.serve.metrics import MEDIA_TYPE, Measured, Metrics
 from pilotage.agent.serve.model_names import PASSTHROUGH, unknown
 from pilotage.agent.serve.passthrough import Passthrough
-from pilotage.agent.serve.service import Caller, Service
-from pilotage.common.json_text import NotJson, read_json
+from pilotage.agent.serve.service import Service
 
 log = logging.getLogger("pilotage.serve")
 
@@ -40,10 +45,12 @@ def create_app(service: Service) -> FastAPI:
         yield
         await passthrough.aclose()
         await service.close()
+        gate.close()
 
     app = FastAPI(title="pilotage", lifespan=lifespan, docs_url=None, redoc_url=None)
-    passthrough = Passthrough(service)
+    passthrough, gate = Passthrough(service), Gate(service.config)
     config, started = service.config, int(time.time())
+    app.add_middleware(AccessMiddleware, gate=gate)
     if config.cors:
         app.add_middleware(
             CORSMiddleware,
@@ -59,6 +66,9 @@ def create_app(service: Service) -> FastAPI:
     async def all_metrics() -> Response:
         return Response(metrics.text(), media_type=MEDIA_TYPE)
 
+    records = Records(config.keep_days, config.keep_completions)
+    app.include_router(memory_router(service, records))
+
     @app.get("/health")
     async def health() -> dict[str, str]:
         return {"status": "ok"}
@@ -73,7 +83,8 @@ def create_app(service: Service) -> FastAPI:
 
     @app.post("/v1/chat/completions")
     async def chat_completions(request: Request) -> Response:
-        body = await read_body(request, config.most_bytes)
+        body, access = await read_body(request, config.most_bytes), access_of(request)
+        access.expect(body)
         name = body.get("model") if isinstance(body, dict) else None
         if isinstance(name, str) and name and (wanted := service.model_named(name)).direct:
             if (address := passthrough.address(wanted.upstream)) is None:
@@ -84,35 +95,18 @@ def create_app(service: Service) -> FastAPI:
         if asked.options.logprobs:
             raise ApiError(400, f"`logprobs` is for {PASSTHROUGH}: a reply may come of several calls", param="logprobs")
         wanted, envelope = service.model_named(asked.model), Envelope(asked.model, asked.include_usage)
-        agent = service.agent(wanted, Caller(), asked.extras)
+        caller = access.caller(asked.user)
+        agent = await asyncio.to_thread(service.agent, wanted, caller, asked.extras)
         asked.extras.limits(agent.components.budget)  # refused before a stream begins
-        count = partial(metrics.count, wanted.upstream or DEFAULT)
+        keep = keeper(records, agent.memory, caller, envelope.id, asked.messages)
+        hooks = chat.Hooks(keep, partial(metrics.count, wanted.upstream or DEFAULT))
         progress = config.progress if asked.extras.progress is None else asked.extras.progress
         if not asked.stream:
-            work = chat.completion(agent, asked, envelope, progress=progress, on_runs=count)
-            return await _unless_gone(request, _json(work))
-        events = chat.stream(agent, asked, envelope, progress=progress, on_runs=count)
+            return await _unless_gone(request, _json(chat.completion(agent, asked, envelope, hooks, progress=progress)))
+        events = chat.stream(agent, asked, envelope, hooks, progress=progress)
         return sse.EventStream(sse.with_keep_alive(events, config.keep_alive))
 
     return app
-
-
-async def read_body(request: Request, most: int) -> Any:
-    """The JSON of a request's body.
-
-    Raises:
-        ApiError: 413 for more bytes than are taken, 400 for what is no JSON.
-    """
-    pieces, size = [], 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > most:
-            raise ApiError(413, f"the body is larger than {most} bytes", code="request_too_large")
-        pieces.append(piece)
-    try:
-        return read_json(b"".join(pieces))
-    except NotJson as error:
-        raise ApiError(400, f"the body is no JSON: {error}", code="invalid_json") from None
 
 
 def _tell_errors(app: FastAPI) -> None:
@@ -122,28 +116,20 @@ def _tell_errors(app: FastAPI) -> None:
     async def of_route(request: Request, error: HTTPException) -> Response:
         told = f"{request.method} {request.url.path}"
         message = {404: f"there is no {told}", 405: f"{told} is not possible"}.get(error.status_code, error.detail)
-        return _told(ApiError(error.status_code, message, headers=dict(error.headers or {})))
+        return error_response(ApiError(error.status_code, message, headers=dict(error.headers or {})))
 
     @app.exception_handler(Exception)
     async def of_anything(request: Request, error: Exception) -> Response:
-        return _told(api_error(error))
+        return error_response(api_error(error))
 
     @app.exception_handler(ApiError)
     async def of_request(request: Request, error: ApiError) -> Response:
-        return _told(error)
-
-
-def _told(error: ApiError) -> Response:
-    return _json_response(error.body, error.status, error.headers)
-
-
-def _json_response(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(data), status, headers, media_type="application/json")
+        return error_response(error)
 
 
 async def _json(work: Any) -> Response:
     try:
-        return _json_response(await work)
+        return Response(orjson.dumps(await work), media_type="application/json")
     except Exception as error:
         told = api_error(error)
         if told.body["error"]["code"] == "internal_error":

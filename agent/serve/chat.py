@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 from pilotage.agent import events
@@ -23,17 +24,26 @@ from pilotage.agent.task import Task
 log = logging.getLogger("pilotage.serve")
 
 
+@dataclass(frozen=True)
+class Hooks:
+    """What is done with the runs behind a reply.
+
+    Attributes:
+        keep: keeps what feedback needs of them, before the last of the reply is sent.
+        count: counts what they cost, however the reply ended.
+    """
+
+    keep: Callable[[Sequence[Run]], Awaitable[None]]
+    count: Callable[[Sequence[Run]], None]
+
+
 def task_of(request: ChatRequest, sample: int = 0) -> Task:
     """The task that a request sets; `sample` numbers its replies."""
     return conversation_task(request.messages, request.options.model_copy(update={"sample": sample}))
 
 
-OnRuns = Callable[[Sequence[Run]], None]
-"""Is told of the runs behind a reply when it has ended, however it did."""
-
-
 async def completion(
-    agent: ReasoningAgent, request: ChatRequest, envelope: Envelope, *, progress: bool, on_runs: OnRuns
+    agent: ReasoningAgent, request: ChatRequest, envelope: Envelope, hooks: Hooks, *, progress: bool
 ) -> dict[str, Any]:
     """The whole completion. What the first reply was worked out from serves the others too."""
     budget = request.extras.limits(agent.components.budget)
@@ -46,13 +56,14 @@ async def completion(
         runs.append(agent.unsolved(task_of(request), error))
         raise
     finally:
-        on_runs(runs)
+        hooks.count(runs)
+    await hooks.keep(runs)
     whole = envelope.completion(runs, [_reasoning(run, progress and not number) for number, run in enumerate(runs)])
     return {**whole, OWN: traced(runs)} if request.extras.trace else whole
 
 
 async def stream(
-    agent: ReasoningAgent, request: ChatRequest, envelope: Envelope, *, progress: bool, on_runs: OnRuns
+    agent: ReasoningAgent, request: ChatRequest, envelope: Envelope, hooks: Hooks, *, progress: bool
 ) -> AsyncGenerator[bytes]:
     """The events of a stream: the role first, reasoning, content, an ending for each choice, the usage, and `[DONE]`.
 
@@ -68,6 +79,7 @@ async def stream(
             async with aclosing(_choice(happening, envelope, index, runs, progress=progress)) as chunks:
                 async for chunk in chunks:
                     yield sse.event(chunk)
+        await hooks.keep(runs)
         if request.extras.trace:
             yield sse.event({**envelope.chunk({}), "choices": [], OWN: traced(runs)})
         if envelope.counts:
@@ -82,7 +94,7 @@ async def stream(
             )
         yield sse.event(told.body)
     finally:
-        on_runs(runs)
+        hooks.count(runs)
     yield sse.DONE
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tomllib
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pilotage.agent.errors import UsageError
 
@@ -34,7 +35,11 @@ class ServeConfig(BaseModel):
     """What the server is beside its agents.
 
     Attributes:
-        keys: whether requests need a key; by default where the server is reached from elsewhere.
+        keys: whether requests need a key; by default where the server is reached from elsewhere, and there always.
+        key_store: file of the keys; by default the one of `pilotage keys`.
+        index: URL of a Chroma server that all processes on this memory use.
+        keep_days: how long a completion can be given feedback on.
+        keep_completions: the newest of each namespace that can.
         cors: origins of pages that may ask from a browser; none by default.
         keep_alive: seconds of silence in a stream after which a comment is sent; 0 for none.
         progress: whether what a run does is told as reasoning.
@@ -48,12 +53,37 @@ class ServeConfig(BaseModel):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     keys: bool | None = None
+    key_store: str | None = None
+    index: str | None = None
+    keep_days: float = Field(30.0, gt=0)
+    keep_completions: int = Field(100_000, ge=1)
     cors: tuple[str, ...] = ()
     keep_alive: float = Field(15.0, ge=0)
     progress: bool = True
     most_bytes: int = Field(16 * 2**20, ge=1024)
     drain_seconds: float = Field(30.0, ge=0)
     upstreams: dict[str, Upstream] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _is_not_open_to_all(self) -> Self:
+        if self.keys is False and not is_loopback(self.host):
+            raise ValueError(f"keys cannot be switched off where {self.host} is reached from elsewhere")
+        return self
+
+    @property
+    def needs_keys(self) -> bool:
+        """Whether requests need a key."""
+        return self.keys is True or not is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address is reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def serve_config(file: Path | None, flags: dict[str, Any]) -> ServeConfig:

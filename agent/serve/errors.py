@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import orjson
+from starlette.responses import Response
+
 from pilotage.agent.errors import (
     BadReply,
     BudgetExceeded,
@@ -19,6 +22,7 @@ from pilotage.agent.models.reply import LimitUsedUp
 from pilotage.agent.models.transport.retry import Failure, causes, diagnose
 from pilotage.common.redaction import redact_message
 from pilotage.common.text import carriable
+from pilotage.memory.errors import NamespaceErased, StoreClosed
 
 TYPES = {
     400: "invalid_request_error",
@@ -59,6 +63,11 @@ class ApiError(Exception):
         }
 
 
+def error_response(error: ApiError) -> Response:
+    """What is sent of an error."""
+    return Response(orjson.dumps(error.body), error.status, error.headers, media_type="application/json")
+
+
 def api_error(error: Exception) -> ApiError:
     """What a client is told of an error of the agent; what nobody foresaw is told without its words."""
     if isinstance(error, ApiError):
@@ -66,6 +75,10 @@ def api_error(error: Exception) -> ApiError:
     if isinstance(error, LimitReached):
         wait = {"Retry-After": str(error.retry_after)}
         return ApiError(429, str(error), code="rate_limit_exceeded", headers=wait)
+    if isinstance(error, NamespaceErased):
+        return ApiError(409, "the namespace was erased while this request ran; ask again", code="namespace_erased")
+    if isinstance(error, StoreClosed):
+        return ApiError(503, "the memory was closed while this request ran; ask again", code="memory_closed")
     if isinstance(error, UnsupportedParameter):
         return ApiError(400, str(error), param=error.parameter, code="unsupported_parameter")
     if isinstance(error, ContextExceeded):

@@ -14,6 +14,8 @@ from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel
 from pilotage.agent.serve import sse
 from pilotage.agent.serve.config import DEFAULT
 from pilotage.agent.serve.errors import ApiError
+from pilotage.agent.serve.keys.access import BYTES_PER_TOKEN
+from pilotage.agent.serve.passed_usage import StreamCharge, charge_reply
 from pilotage.agent.serve.service import Service
 from pilotage.common.redaction import public_address, redact_message
 
@@ -53,6 +55,7 @@ class Passthrough:
         """
         base, key, model = address
         content = orjson.dumps({**body, "model": model})
+        prompt_tokens = len(content) // BYTES_PER_TOKEN
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         request = self._client.build_request("POST", f"{base}{path}", content=content, headers=headers)
         try:
@@ -64,9 +67,12 @@ class Passthrough:
             ) from None
         kept = {header: response.headers[header] for header in _KEPT if header in response.headers}
         if response.headers.get("content-type", "").startswith("text/event-stream"):
-            return sse.EventStream(_relayed(response), response.status_code, kept)
+            charged = StreamCharge(prompt_tokens)
+            return sse.EventStream(_relayed(response, charged), response.status_code, kept)
         try:
-            return Response(await response.aread(), response.status_code, kept)
+            whole = await response.aread()
+            charge_reply(whole, prompt_tokens if response.is_success else 0)
+            return Response(whole, response.status_code, kept)
         finally:
             await response.aclose()
 
@@ -75,10 +81,11 @@ class Passthrough:
         await self._client.aclose()
 
 
-async def _relayed(response: httpx.Response) -> AsyncGenerator[bytes]:
+async def _relayed(response: httpx.Response, charged: StreamCharge) -> AsyncGenerator[bytes]:
     """The body as it comes; closing it closes the connection, so that the upstream stops at once."""
     try:
         async for piece in response.aiter_bytes():
+            charged.feed(piece)
             yield piece
     finally:
         await response.aclose()

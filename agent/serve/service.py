@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from pilotage.agent.blocks import installed
@@ -15,12 +15,14 @@ from pilotage.agent.runner import ReasoningAgent
 from pilotage.agent.serve.config import DEFAULT, ServeConfig, Upstream
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.extras import Extras
+from pilotage.agent.serve.keys.key import USERS as BELOW
 from pilotage.agent.serve.model_names import EFFORTS, PASSTHROUGH, ROUTED, ModelName, model_named
 
 if TYPE_CHECKING:
     from pilotage.agent.models.client import ModelClient
     from pilotage.agent.settings import Settings
     from pilotage.memory import ConceptStore
+    from pilotage.memory.edits.erase import Erasure
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,9 @@ class Caller:
 
 class Service:
     """Makes agents when they are first asked for, and keeps them.
+
+    Attributes:
+        erasers: called with a namespace that was erased with all below it, by whoever keeps things outside the memory.
 
     Args:
         settings: what a run is made of.
@@ -62,7 +67,8 @@ class Service:
         self._models: dict[str, ModelClient] = {DEFAULT: model} if model is not None else {}
         self._agents: dict[tuple[object, ...], ReasoningAgent] = {}
         self._stores: dict[str, ConceptStore] = {}
-        self._lock = Lock()
+        self.erasers: list[Callable[[str], None]] = []
+        self._lock = RLock()
 
     def model_named(self, text: str) -> ModelName:
         """What a request's `model` stands for. Raises ApiError."""
@@ -91,9 +97,12 @@ class Service:
         """The agent that answers a request."""
         client = self.client(name.upstream)
         namespace = caller.namespace if extras.memory and self._place is not None else None
+        if namespace is not None:
+            self.store(namespace)  # where it was erased meanwhile, its agents are forgotten
         policy = f"fixed:{','.join((*name.blocks, 'answer'))}" if name.blocks else extras.policy or self.settings.policy
         effort = None if name.blocks or extras.policy else name.effort or self.settings.effort
-        key = (policy, effort, name.upstream, namespace, caller.learn)
+        # By tenant also where there is no memory: an agent keeps the open turns of its conversations.
+        key = (caller.namespace, policy, effort, name.upstream, namespace, caller.learn)
         with self._lock:
             agent = self._agents.get(key)
             if agent is None:
@@ -104,12 +113,39 @@ class Service:
         """The memory of a namespace. Raises ApiError where the server has none."""
         if self._place is None:
             raise ApiError(404, "this server has no memory; start it with --memory", code="no_memory")
-        if namespace not in self._stores:
-            from pilotage.memory import ConceptStore
+        from pilotage.memory import ConceptStore
 
-            opened = ConceptStore.open(self._place, embedder=self.settings.embedder, namespace=namespace)
-            self._stores[namespace] = opened
-        return self._stores[namespace]
+        with self._lock:
+            opened = self._stores.get(namespace)
+            if opened is not None and opened.is_erased():
+                self.forget(namespace)
+                opened = None
+            if opened is None:
+                embedder, index = self.settings.embedder, self.config.index
+                opened = ConceptStore.open(self._place, embedder=embedder, namespace=namespace, index=index)
+                self._stores[namespace] = opened
+            return opened
+
+    def erase(self, namespace: str) -> Erasure:
+        """Erases a namespace with all below it, and whatever this process holds of them."""
+        erased = self.store(namespace).erase(below=True)
+        with self._lock:
+            held = {*self._stores, *(str(key[0]) for key in self._agents)}
+            for name in held:
+                if name == namespace or name.startswith(namespace + BELOW):
+                    self.forget(name)
+            for store in self._stores.values():
+                store.finish_erasures()
+        for also in self.erasers:
+            also(namespace)
+        return erased
+
+    def forget(self, namespace: str) -> None:
+        """Lets go of an erased namespace: its agents with their open turns, and its store."""
+        with self._lock:
+            self._agents = {key: agent for key, agent in self._agents.items() if key[0] != namespace}
+            if (store := self._stores.pop(namespace, None)) is not None:
+                store.close()
 
     def _made(
         self, client: ModelClient, policy: str, effort: Effort, namespace: str | None, learn: bool

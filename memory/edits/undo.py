@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, select
 
 from pilotage.memory.concept import capped
 from pilotage.memory.edits.events import ConceptChange, append_all, fields_of, ids_by_hash, release_contents
-from pilotage.memory.errors import StaleConcept, UnknownEvent
+from pilotage.memory.errors import AlreadyUndone, StaleConcept, UnknownEvent
 from pilotage.memory.ledger import timeline
 from pilotage.memory.ledger.bounds import MOST_ROWS
 from pilotage.memory.ledger.changes import WITHDRAWN, difference, is_content, is_counter, unflatten
@@ -62,7 +62,7 @@ def _of_run(space: Namespace, connection: Connection, run: str) -> list[Event]:
     own = {event.seq for event in mine}
     left = [event for event in reversed(mine) if event.seq not in undone and event.undoes not in own]
     if not left:
-        raise StaleConcept(f"run '{run}' was undone already: undo run '{REDO}{run}' to bring it back")
+        raise AlreadyUndone(f"run '{run}' was undone already: undo run '{REDO}{run}' to bring it back")
     return left
 
 

@@ -6,6 +6,7 @@ What each of the two needs stands in `pilotage.memory.ledger.sqlite` and `pilota
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -93,6 +94,28 @@ class Database:
                 ticket = self._limits.ticket(connection) if self._limits is not None else None
                 yield connection
                 self._commit(connection, transaction, ticket)
+
+    def compact(self) -> None:
+        """Give back the space of deleted rows, so that nothing of them is left in SQLite's files.
+
+        PostgreSQL is only told that the space is free: it overwrites it in its own time.
+
+        Raises:
+            LedgerError: SQLite could not; the rows are deleted all the same.
+        """
+        with self._connected() as connection:
+            if self.dialect == "postgresql":
+                connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM")
+                return
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            try:
+                driver.execute("VACUUM")
+                (busy, *_) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.Error as error:
+                raise LedgerError(f"{self.name} could not be compacted ({error}): run `VACUUM` on it later") from error
+            if busy:
+                raise LedgerError(f"{self.name} is being read, so its log could not be emptied: close its readers")
 
     def lock_for_setup(self, connection: Connection) -> None:
         """Let one process at a time make or change tables. On SQLite every write already is alone."""

@@ -18,10 +18,11 @@ from sqlalchemy import Connection, Row, delete, false, func, insert, select
 from pilotage.common.text import carriable
 from pilotage.memory.concept import Concept
 from pilotage.memory.embedders.embedder import EmbedderIdentity
-from pilotage.memory.errors import InvalidArgument, NewerSchema
+from pilotage.memory.errors import InvalidArgument, NamespaceErased, NewerSchema
 from pilotage.memory.ledger.bounds import parts
 from pilotage.memory.ledger.changes import Changes
 from pilotage.memory.ledger.database import Database
+from pilotage.memory.ledger.erasures import times_erased
 from pilotage.memory.ledger.migrations import prepare
 from pilotage.memory.ledger.schema import SCHEMA_VERSION, WITHDRAWN_HASHES, concepts, events, meta, vectors
 
@@ -110,16 +111,38 @@ class Ledger:
         self.read, self.close = database.read, database.close
         with database.read() as connection:
             self.id = self.meta(connection, "ledger_id") or ""
+        self._guarded: tuple[str, int] | None = None
+
+    def guard(self, namespace: str) -> None:
+        """From now on write only as long as this namespace is not erased."""
+        with self.read() as connection:
+            self._guarded = namespace, times_erased(connection, namespace)
+
+    def is_erased(self, connection: Connection) -> bool:
+        """Whether the guarded namespace was erased since."""
+        if self._guarded is None:
+            return False
+        namespace, times = self._guarded
+        return times_erased(connection, namespace) != times
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """One durable transaction. Writers take turns, so event numbers grow in the order of commits."""
+    def write(self, *, erases: bool = False) -> Iterator[Connection]:
+        """One durable transaction. Writers take turns, so event numbers grow in the order of commits.
+
+        Raises:
+            NamespaceErased: the guarded namespace was erased since, unless it is to be erased once more.
+        """
         with self.database.write() as connection:
             version = connection.scalar(select(meta.c.value).where(meta.c.key == "schema_version").with_for_update())
             if version != str(SCHEMA_VERSION):
                 raise NewerSchema(
                     f"the concept ledger {self.database.name} was moved to schema {version} by another pilotage while "
                     "it was open here: close it, upgrade pilotage, and open it again"
+                )
+            if not erases and self.is_erased(connection):
+                raise NamespaceErased(
+                    "this namespace was erased after it was opened here, so nothing is written to it any more: open "
+                    "the memory again to begin anew"
                 )
             yield connection
 

@@ -129,5 +129,10 @@ def _add_item_versions(connection: Connection) -> None:
     connection.execute(text("CREATE INDEX items_by_version ON items (namespace, version)"))
 
 
-STEPS: dict[int, Callable[[Connection], None]] = {1: _add_runs_and_changes, 2: _add_item_versions}
+def _add_erasures(connection: Connection) -> None:
+    """3 -> 4: what was erased is kept in mind."""
+    schema.erasures.create(connection, checkfirst=True)
+
+
+STEPS: dict[int, Callable[[Connection], None]] = {1: _add_runs_and_changes, 2: _add_item_versions, 3: _add_erasures}
 """Version to the step that leads to the next one. A step that was released never changes."""

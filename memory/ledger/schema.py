@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 # SQLite only numbers rows by itself when the key's type is exactly INTEGER.
 _Sequence = sa.BigInteger().with_variant(sa.Integer, "sqlite")
@@ -78,6 +78,20 @@ vectors = sa.Table(
     sa.Column("concept_id", sa.String(40), sa.ForeignKey("concepts.id"), primary_key=True),
     sa.Column("embedder", sa.String(120), primary_key=True),
     sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
+# What was erased: it can be shown, and who still has the namespace open writes to it no more. The name is not kept:
+# whoever knows it finds the line by its hash.
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    sa.Column("number", _Sequence, primary_key=True, autoincrement=True),
+    sa.Column("digest", sa.String(64), nullable=False, index=True),
+    sa.Column("below", sa.Boolean, nullable=False),  # whether every namespace below it was erased with it
+    sa.Column("at", sa.String(40), nullable=False),
+    sa.Column("counts", sa.Text, nullable=False),  # JSON: rows by table
+    sa.Column("index_due", sa.Boolean, nullable=False),  # whether the index in the folder may still hold its vectors
+    sqlite_autoincrement=True,
 )
 
 # What LangGraph agents keep through `pilotage.memory.adapters.langgraph.store`. `namespace` is the tenant, as above;

@@ -7,7 +7,7 @@ ledger before it searches. Doing so twice changes nothing, so they need no lock.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -48,16 +48,21 @@ def check_url(url: str) -> None:
 
 def drop_collections(url: str, ledger: Ledger, identity: EmbedderIdentity) -> None:
     """Remove what the server holds of this ledger by an embedder that the ledger has left."""
-    from chromadb.errors import NotFoundError
-
     with ledger.read() as connection:
         namespaces = list(connection.scalars(select(concepts.c.namespace).distinct()))
+    erase_collections(url, ledger, namespaces, [identity.key])
+
+
+def erase_collections(url: str, ledger: Ledger, namespaces: Sequence[str], embedders: Sequence[str]) -> None:
+    """Remove what the server holds of these namespaces, by these embedders' keys."""
+    from chromadb.errors import NotFoundError
+
     with _reachable(url):
         client = _connect(url)
         try:
-            for namespace in namespaces:
+            for name in (collection_name(ledger.id, one, key) for one in namespaces for key in embedders):
                 try:
-                    client.delete_collection(collection_name(ledger.id, namespace, identity.key))
+                    client.delete_collection(name)
                 except NotFoundError:
                     continue
         finally:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,12 @@ from sqlalchemy import Connection, bindparam, func, select
 from pilotage.common.locks import FileLock
 from pilotage.memory.embedders.embedder import Embedder, EmbedderIdentity, Vectors, embed_checked
 from pilotage.memory.errors import ConceptStoreError, EmbedderError, EmbedderMismatch, IndexCorrupt, IndexFull
+from pilotage.memory.ledger.erasures import index_done, index_is_due
 from pilotage.memory.ledger.ledger import Ledger
-from pilotage.memory.ledger.schema import concepts, meta
+from pilotage.memory.ledger.schema import concepts, erasures, meta
 from pilotage.memory.search.chroma import ChromaIndex
 from pilotage.memory.search.chroma_embedded import delete_index, open_embedded
-from pilotage.memory.search.chroma_server import drop_collections
+from pilotage.memory.search.chroma_server import drop_collections, erase_collections
 from pilotage.memory.search.drift import Drift
 from pilotage.memory.search.exact_scan import Neighbour, VectorScan, VectorView
 from pilotage.memory.search.index_at import is_chroma, opener_of
@@ -37,6 +38,7 @@ _INDEX_VERSION = select(
     .where(concepts.c.namespace == bindparam("namespace"))
     .scalar_subquery()
     .label("last"),
+    select(func.max(erasures.c.number)).where(erasures.c.index_due).scalar_subquery().label("due"),
 )
 
 
@@ -59,6 +61,7 @@ class VectorStore:
         self._lock = threading.RLock()
         self._view: VectorView | None = None
         self._owner: FileLock | None = None
+        self._index_due = False
 
     @property
     def embedder(self) -> Embedder:
@@ -85,6 +88,7 @@ class VectorStore:
         """Number of the last event that changed what a search may return; raises as `check` does."""
         row = connection.execute(_INDEX_VERSION, {"namespace": self._namespace}).one()
         self._require(EmbedderIdentity.stored(row.embedder))
+        self._index_due = row.due is not None
         return int(row.last or 0)
 
     def _require(self, theirs: EmbedderIdentity | None) -> None:
@@ -117,6 +121,8 @@ class VectorStore:
 
     def nearest(self, query: NDArray[np.float32], limit: int, last: int) -> list[Neighbour]:
         """The most similar active concepts, best first, as of event `last` or later."""
+        if self._index_due and self._owner is not None:
+            self.finish_erasures()
         view = self._open_view()
         try:
             return view.nearest(query, limit, last)
@@ -144,6 +150,48 @@ class VectorStore:
             self._open_view()
         return done
 
+    @property
+    def has_index_folder(self) -> bool:
+        """Whether the store's folder holds an index."""
+        return self._folder is not None and (self._folder / "index").exists()
+
+    def erase(self, namespaces: Sequence[str], embedders: Sequence[str]) -> Iterator[str]:
+        """Remove the vectors of erased namespaces from the indexes; tells, in sentences, what somebody else has to."""
+        with self._lock:
+            self._drop_view()
+            if self._url is not None:
+                erase_collections(self._url, self._ledger, namespaces, embedders)
+        if self.has_index_folder and not self.finish_erasures():
+            yield (
+                f"another process holds the vector index {self._folder}/index: it removes the vectors at its next "
+                "search or when it opens it again"
+            )
+
+    def finish_erasures(self) -> bool:
+        """Remove the index in the folder where it may hold what was erased, if this process holds it or nobody does.
+
+        Whole, since Chroma leaves the vectors of what is deleted in its files; the next search builds it anew. False
+        where another process holds it.
+        """
+        if self._folder is None:
+            return True
+        with self._lock:
+            held = self._owner is not None
+            if not self._own():
+                return False
+            with self._ledger.read() as connection:
+                due = index_is_due(connection)
+            if due:
+                self._drop_view()
+                delete_index(self._folder / "index")
+                with self._ledger.write(erases=True) as connection:
+                    index_done(connection)
+            self._index_due = False
+            if not held and self._owner is not None:
+                self._owner.close()
+                self._owner = None
+        return True
+
     def check_index(self, *, repair: bool = False) -> Drift:
         """Where the Chroma index differs from the ledger; nowhere when this process has none."""
         view = self._open_view()
@@ -168,6 +216,7 @@ class VectorStore:
                 if self._url is not None and self._opener is not None:
                     self._view = self._opener(self._url, self._ledger, self._namespace, self.identity)
                 elif self._folder is not None and self._own():
+                    self.finish_erasures()
                     try:
                         self._view = open_embedded(self._folder / "index", self._ledger, self._namespace, self.identity)
                     except (IndexCorrupt, IndexFull) as error:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pilotage.agent.serve.keys import KeyStore
-from pilotage.agent.serve.limits import MOST
+from pilotage.agent.serve.keys.key_store import KeyStore
+from pilotage.agent.serve.keys.limits import MOST
 
 
 @pytest.fixture

@@ -311,3 +311,15 @@ def test_every_command_has_json():
     for command in room.app.registered_commands:
         if command.name != "mcp":
             assert "as_json" in inspect.signature(command.callback).parameters, command.name
+
+
+def test_erasing_needs_yes_and_leaves_a_tombstone(memory):
+    space = ["--namespace", "acme"]
+    memory("add", "--title", "Profit", "--step", "subtract", "--embedder", "hash", *space)
+    refused = memory("erase", *space)
+    assert refused.code == 2 and "1 concepts and 1 events: say --yes" in refused.err
+    assert len(memory("list", "--json", *space).json) == 1
+    erased = memory("erase", "--yes", "--json", *space).json
+    assert erased["namespaces"] == ["acme"] and erased["counts"]["concepts"] == 1
+    assert memory("list", "--json", *space).json == []
+    assert "nothing was there" in memory("erase", "--yes", *space).out

@@ -180,7 +180,7 @@ def test_a_migrated_ledger_has_the_tables_of_a_new_one(old_ledger, tmp_path):
 def test_a_read_only_ledger_of_schema_1_is_a_sentence_and_stays_as_it_is(old_ledger):
     file = old_ledger / "ledger.sqlite"
     before = file.read_bytes()
-    with pytest.raises(LedgerReadOnly, match="has schema 1 and must be brought to schema 3.*make the file"):
+    with pytest.raises(LedgerReadOnly, match="has schema 1 and must be brought to schema 4.*make the file"):
         ConceptStore.open(f"sqlite:///file:{file}?mode=ro&uri=true", embedder="hash")
     assert file.read_bytes() == before
 

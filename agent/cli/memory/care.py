@@ -1,4 +1,4 @@
-"""`pilotage memory reindex|prune|credit|stats|doctor`: the memory as a whole."""
+"""`pilotage memory reindex|prune|credit|stats|doctor|erase`: the memory as a whole."""
 
 from __future__ import annotations
 
@@ -109,6 +109,26 @@ def doctor(
         for one in findings
     ]
     return Output([asdict(one) for one in findings], "\n".join(lines), int(not all(one.ok for one in findings)))
+
+
+def erase(
+    below: bool = typer.Option(False, "--below", help="Also every namespace NAMESPACE/..., those of its users."),
+    yes: bool = typer.Option(False, "--yes", help="Do it; it cannot be undone."),
+    *,
+    place: IndexedStoreOptions,
+) -> Output:
+    """Erase everything of a namespace for good; a tombstone stays."""
+    with place.open(embeds=False) as store:
+        if not yes:
+            figures = store.stats()
+            raise UsageError(
+                f"this would erase namespace '{place.namespace}' for good, with {figures.concepts + figures.retired} "
+                f"concepts and {figures.events} events: say --yes to do it"
+            )
+        erased = store.erase(below=below)
+    rows = ", ".join(f"{count} {plain(name)}" for name, count in erased.counts.items()) or "nothing was there"
+    lines = [f"erased {', '.join(map(plain, erased.namespaces))} [dim]{rows}[/]", f"[dim]tombstone {erased.digest}[/]"]
+    return Output(asdict(erased), "\n".join([*lines, *map(plain, erased.left)]))
 
 
 def _rows(figures: StoreStats, spaces: dict[str, int] | None) -> list[tuple[str, Any]]:

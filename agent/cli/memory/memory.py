@@ -36,6 +36,7 @@ for name, command in (
     ("credit", care.credit),
     ("stats", care.stats),
     ("doctor", care.doctor),
+    ("erase", care.erase),
 ):
     app.command(name, help=HELP.get(name))(command)
 

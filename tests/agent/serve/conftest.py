@@ -74,3 +74,6 @@ def over(running, serve):
         return upstream, serve(None, config, model="up", base_url=f"{url}/v1", **flags)
 
     return start
+
+
+from tests.agent.serve.tenants import house  # noqa: E402, F401  (fixture)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.agent.errors import UsageError
-from pilotage.agent.serve.key import LONGEST, SCOPES, Key, checked_name, checked_namespace, checked_scopes
-from pilotage.agent.serve.limits import Limits
+from pilotage.agent.serve.keys.key import LONGEST, SCOPES, Key, checked_name, checked_namespace, checked_scopes
+from pilotage.agent.serve.keys.limits import Limits
 from pilotage.common.text import one_line
 
 

@@ -12,10 +12,10 @@ from contextlib import closing
 import pytest
 
 from pilotage.agent.errors import KeyStoreUnusable, UnknownKey, UsageError
-from pilotage.agent.serve import key_file, keys
-from pilotage.agent.serve.key_file import STORE_FORMAT
-from pilotage.agent.serve.keys import KeyStore
-from pilotage.agent.serve.limits import Limits
+from pilotage.agent.serve.keys import key_file, key_store
+from pilotage.agent.serve.keys.key_file import STORE_FORMAT
+from pilotage.agent.serve.keys.key_store import KeyStore
+from pilotage.agent.serve.keys.limits import Limits
 from tests.memory.test_ledger import in_bubblewrap
 
 
@@ -106,7 +106,7 @@ def test_a_key_that_may_not_be_made_leaves_no_file(store, path):
 
 def test_ids_that_are_taken_are_drawn_again(store, monkeypatch):
     ids = iter(["aaaaaaaa", "aaaaaaaa", "bbbbbbbb"])
-    monkeypatch.setattr(keys.secrets, "token_hex", lambda size: next(ids))
+    monkeypatch.setattr(key_store.secrets, "token_hex", lambda size: next(ids))
     assert [store.create("app").key.id for _ in range(2)] == ["aaaaaaaa", "bbbbbbbb"]
 
 
@@ -153,7 +153,7 @@ class TestLastUsed:
 TALKING = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
 CREATE = """
 import sys
-from pilotage.agent.serve.keys import KeyStore
+from pilotage.agent.serve.keys.key_store import KeyStore
 store = KeyStore(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
@@ -225,7 +225,9 @@ def test_every_commit_is_on_disk_before_it_is_acknowledged(store):
     assert asked == ["wal", 2]  # FULL: only a loss of power tells it from NORMAL
 
 
-REVOKE = "import sys; from pilotage.agent.serve.keys import KeyStore; KeyStore(sys.argv[1]).revoke(sys.argv[2])"
+REVOKE = (
+    "import sys; from pilotage.agent.serve.keys.key_store import KeyStore; KeyStore(sys.argv[1]).revoke(sys.argv[2])"
+)
 
 
 def test_a_key_that_another_process_revoked_is_refused_at_once(store, path):
@@ -399,7 +401,7 @@ class TestUnusableFiles:
         before = path.read_bytes()
         code = f"""
         from pilotage.agent.errors import KeyStoreUnusable
-        from pilotage.agent.serve.keys import KeyStore
+        from pilotage.agent.serve.keys.key_store import KeyStore
         try:
             KeyStore({str(path)!r}).create("other")
         except KeyStoreUnusable as error:

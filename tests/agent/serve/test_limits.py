@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pilotage.agent.errors import LimitReached
-from pilotage.agent.serve.limits import MOST, Limiter, Limits
-from pilotage.agent.serve.window import MOST_SECONDS, SECONDS, SlidingWindow
+from pilotage.agent.serve.keys.limits import MOST, Limiter, Limits
+from pilotage.agent.serve.keys.window import MOST_SECONDS, SECONDS, SlidingWindow
 
 
 class Clock:

@@ -13,9 +13,9 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from pilotage.agent.errors import KeyStoreUnusable, UnknownKey
-from pilotage.agent.serve.key import Key, NewKey, checked_name, checked_namespace, checked_scopes
-from pilotage.agent.serve.key_file import COLUMNS, LIMITS, SELECT, KeyFile
-from pilotage.agent.serve.limits import Limits
+from pilotage.agent.serve.keys.key import Key, NewKey, checked_name, checked_namespace, checked_scopes
+from pilotage.agent.serve.keys.key_file import COLUMNS, LIMITS, SELECT, KeyFile
+from pilotage.agent.serve.keys.limits import Limits
 from pilotage.common.paths import data_dir, expanded
 from pilotage.common.text import carriable, one_line
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pilotage.agent.errors import KeyStoreUnusable
-from pilotage.agent.serve.limits import Limits
+from pilotage.agent.serve.keys.limits import Limits
 from pilotage.common.files import sync_folder
 from pilotage.common.sqlite import remedy, switch_to_wal
 

@@ -12,7 +12,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from pilotage.agent.errors import LimitReached
-from pilotage.agent.serve.window import SECONDS, SlidingWindow
+from pilotage.agent.serve.keys.window import SECONDS, SlidingWindow
 
 MOST = 10**12
 """Of any limit: beyond it is no limit at all."""
@@ -56,11 +56,30 @@ class Admission:
 
     Attributes:
         tokens: what is charged at the end: the estimate, until `settle` has said what was used.
+        charge_late: charges tokens that were used after the end, by what had not stopped yet.
     """
 
-    def __init__(self, tokens: int, release: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        tokens: int,
+        release: Callable[[int], None],
+        reserve: Callable[[int], None],
+        charge: Callable[[int], None],
+    ) -> None:
         self.tokens = tokens
+        self.charge_late = charge
         self._release: Callable[[int], None] | None = release
+        self._reserve = reserve
+
+    def expect(self, tokens: int) -> None:
+        """Raises the estimate, when more is known of the request; a lower one changes nothing.
+
+        Raises:
+            LimitReached: so much does not fit now. The request goes on counting as one until it is closed.
+        """
+        if tokens > self.tokens:
+            self._reserve(tokens)
+            self.tokens = tokens
 
     def settle(self, tokens: int) -> None:
         """Says what the request has truly used; 0 or more. The last one counts."""
@@ -131,14 +150,31 @@ class Limiter:
             use.reserved += estimate
             self._uses[key] = use
 
+        def reserve(tokens: int) -> None:
+            nonlocal estimate
+            with self._lock:
+                wanted = tokens if limits.tokens_per_minute is None else min(tokens, limits.tokens_per_minute)
+                if wanted > estimate:
+                    _require_tokens(use, limits, wanted, use.reserved - estimate, self._clock())
+                    use.reserved += wanted - estimate
+                    estimate = wanted
+
         def release(used: int) -> None:
             with self._lock:
                 use.running -= 1
                 use.reserved -= estimate
-                if limits.tokens_per_minute is not None:
-                    use.tokens.charge(self._clock(), used, limits.tokens_per_minute)
+                count(used)
 
-        return Admission(tokens, release)
+        def charge(used: int) -> None:
+            with self._lock:
+                count(used)
+
+        def count(used: int) -> None:
+            if limits.tokens_per_minute is not None and used > 0:
+                kept = self._uses.setdefault(key, use)  # what is idle may have been forgotten meanwhile
+                kept.tokens.charge(self._clock(), used, limits.tokens_per_minute)
+
+        return Admission(tokens, release, reserve, charge)
 
     def _forget_idle(self, now: float) -> None:
         if now >= self._next_sweep:
@@ -156,7 +192,16 @@ def _require_room(use: _Use, limits: Limits, estimate: int, now: float) -> None:
     if (most := limits.tokens_per_minute) is not None:
         wait = use.tokens.wait(now, estimate, most, use.reserved)
         waits.append((wait, "tokens_per_minute", f"{most} tokens a minute"))
-    seconds, limit, allowed = max(waits, default=(0.0, "", ""))
+    _refuse(*max(waits, default=(0.0, "", "")))
+
+
+def _require_tokens(use: _Use, limits: Limits, tokens: int, reserved: int, now: float) -> None:
+    """Raises LimitReached where so many tokens do not fit beside those that others have reserved."""
+    if (most := limits.tokens_per_minute) is not None:
+        _refuse(use.tokens.wait(now, tokens, most, reserved), "tokens_per_minute", f"{most} tokens a minute")
+
+
+def _refuse(seconds: float, limit: str, allowed: str) -> None:
     if seconds > 0:
         retry_after = max(1, math.ceil(seconds))
         raise LimitReached(limit, retry_after, f"this key is limited to {allowed}: try again in {retry_after} seconds")

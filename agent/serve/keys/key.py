@@ -11,7 +11,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict
 
 from pilotage.agent.errors import UsageError
-from pilotage.agent.serve.limits import Limits
+from pilotage.agent.serve.keys.limits import Limits
 from pilotage.common.text import one_line
 
 Scope = Literal["chat", "feedback", "concepts:read", "concepts:write", "erase"]
@@ -20,7 +20,7 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 LONGEST = 100
 """Characters of a name or a namespace."""
 _LONGEST_USER = 200
-_USERS = "/"
+USERS = "/"
 """Between a namespace and what it holds of one user."""
 
 
@@ -64,7 +64,7 @@ class Key(BaseModel):
         quoted = quote(encoded, safe="@")
         if len(quoted) > _LONGEST_USER:  # a quoted name holds no colon, so none looks like this
             quoted = f"sha256:{hashlib.sha256(encoded).hexdigest()}"
-        return f"{self.namespace}{_USERS}{quoted}"
+        return f"{self.namespace}{USERS}{quoted}"
 
 
 class NewKey(NamedTuple):
@@ -86,9 +86,9 @@ def checked_namespace(namespace: str) -> str:
     namespaces lie below it.
     """
     namespace = _line("namespace", namespace)
-    if _USERS in namespace:
+    if USERS in namespace:
         raise UsageError(
-            f"the namespace '{namespace}' holds a {_USERS}, below which the users of a key are: leave it out"
+            f"the namespace '{namespace}' holds a {USERS}, below which the users of a key are: leave it out"
         )
     return namespace
 

@@ -1,0 +1,1 @@
+"""The keys of the server, and what each of them may use."""

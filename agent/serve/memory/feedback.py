@@ -1,0 +1,114 @@
+"""Feedback on a completion: `{"completion_id", "helped", "correction"?}`.
+
+Given again it changes nothing; the opposite takes the first back before it counts. A kill on the way leaves it undone
+or done, and whoever gives it again finishes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pilotage.agent.learning.credit import ACTOR, feedback_run, record_feedback, take_back
+from pilotage.agent.serve.errors import ApiError
+from pilotage.memory.errors import StaleConcept
+from pilotage.memory.learning.correction import LONGEST, correction_lesson
+
+if TYPE_CHECKING:
+    from pilotage.agent.serve.keys.access import Access
+    from pilotage.agent.serve.memory.records import Record, Records
+    from pilotage.agent.serve.service import Service
+    from pilotage.memory import ConceptStore
+
+FIELDS = ("completion_id", "helped", "correction")
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What a client says of a completion."""
+
+    completion: str
+    helped: bool
+    correction: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """The same for the same feedback, in a few characters."""
+        said = hashlib.sha256(self.correction.encode("utf-8", "surrogatepass")).hexdigest() if self.correction else ""
+        return f"{'helped' if self.helped else 'harmed'}:{said}"
+
+
+def feedback_in(body: Any) -> Feedback:
+    """Reads a body. Raises ApiError, 400, that names the field at fault."""
+    if not isinstance(body, dict):
+        raise ApiError(400, "the body is no JSON object")
+    if unknown := sorted(body.keys() - set(FIELDS)):
+        raise ApiError(400, f"`{unknown[0]}` is no field of feedback", param=unknown[0], code="unknown_parameter")
+    completion, helped, correction = body.get("completion_id"), body.get("helped"), body.get("correction") or ""
+    if not isinstance(completion, str) or not completion:
+        raise _wrong("completion_id", "is the id of a completion")
+    if not isinstance(helped, bool):
+        raise _wrong("helped", "is true or false")
+    if not isinstance(correction, str) or len(correction) > LONGEST:
+        raise _wrong("correction", f"is a text of at most {LONGEST} characters")
+    return Feedback(completion, helped, correction.strip())
+
+
+async def give(service: Service, records: Records, access: Access, feedback: Feedback) -> dict[str, Any]:
+    """Carries feedback out and says what it changed. Raises ApiError: 404 where the completion is not this tenant's."""
+    at_home = await asyncio.to_thread(service.store, access.namespace)
+    record = await asyncio.to_thread(records.find, at_home, feedback.completion)
+    if record is None or not access.holds(record.namespace):
+        what = f"there is no completion {feedback.completion!r} to give feedback on"
+        raise ApiError(404, what, param="completion_id", code="completion_not_found")
+    store = await asyncio.to_thread(service.store, record.namespace)
+    teaches = bool(feedback.correction) and access.caller().learn and service.settings.learn
+    return await asyncio.to_thread(_carry_out, store, records, record, feedback, teaches)
+
+
+def _carry_out(
+    store: ConceptStore, records: Records, found: Record, feedback: Feedback, teaches: bool
+) -> dict[str, Any]:
+    record = records.claim(store, found)
+    if record is None:
+        wait = {"Retry-After": "1"}
+        raise ApiError(409, "other feedback on it is being carried out; try again", code="busy", headers=wait)
+    said = {"object": "feedback", "completion_id": record.completion, "helped": feedback.helped}
+    verdict, why = record.verdict, ""
+    try:
+        if verdict == feedback.verdict:
+            return {**said, "changed": False, "lesson": None, "why": why}
+        take_back(store, record)
+        verdict = ""
+        lesson = None
+        record_feedback(store, record, feedback.helped)
+        if teaches:
+            lesson, why = _learn(store, record, feedback.correction)
+        elif feedback.correction:
+            why = "this key does not teach the memory"
+        verdict = feedback.verdict
+        return {**said, "changed": True, "lesson": lesson, "why": why}
+    except StaleConcept as error:
+        raise ApiError(409, f"the first feedback cannot be taken back: {error}", code="feedback_depended_on") from None
+    finally:
+        records.settle(store, record, verdict)
+
+
+def _learn(store: ConceptStore, record: Record, correction: str) -> tuple[str | None, str]:
+    """Id of the lesson that a correction becomes, and why it becomes none."""
+    from pilotage.memory import Provenance
+
+    distilled = correction_lesson(correction)
+    if distilled.draft is None:
+        return None, "; ".join(distilled.rejected)
+    origin = Provenance(task_id=record.task_id[:200], trace_id=record.id)
+    (made,) = store.propose(
+        [distilled.draft], provenance=origin, actor=ACTOR, cause=record.task_id, run=feedback_run(record.id)
+    )
+    return made.id, ""
+
+
+def _wrong(name: str, due: str) -> ApiError:
+    return ApiError(400, f"`{name}` is not as it should be: it {due}", param=name, code="invalid_value")
