@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import orjson
@@ -20,6 +21,8 @@ from pilotage.agent.serve.chat_request import chat_request
 from pilotage.agent.serve.errors import ApiError, api_error
 from pilotage.agent.serve.model_names import PASSTHROUGH, unknown
 from pilotage.agent.serve.passthrough import Passthrough
+from pilotage.agent.serve.responses.routes import responses_router
+from pilotage.agent.serve.responses.store import ResponseStore
 from pilotage.agent.serve.service import Caller, Service
 from pilotage.common.json_text import NotJson, read_json
 
@@ -37,10 +40,12 @@ def create_app(service: Service) -> FastAPI:
         yield
         await passthrough.aclose()
         await service.close()
+        responses.close()
 
     app = FastAPI(title="pilotage", lifespan=lifespan, docs_url=None, redoc_url=None)
     passthrough = Passthrough(service)
     config, started = service.config, int(time.time())
+    responses = ResponseStore(config.responses_file, days=config.responses_days, most=config.most_responses)
     if config.cors:
         app.add_middleware(
             CORSMiddleware,
@@ -49,6 +54,9 @@ def create_app(service: Service) -> FastAPI:
             allow_headers=["Authorization", "Content-Type"],
         )
     _tell_errors(app)
+
+    body_of = partial(read_body, most=config.most_bytes)
+    app.include_router(responses_router(service, passthrough, responses, lambda request: Caller(), body_of))
 
     @app.get("/health")
     async def health() -> dict[str, str]:
