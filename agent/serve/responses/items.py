@@ -172,9 +172,14 @@ def _chat_call(item: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": item["call_id"], "type": "function", "function": {"name": name, "arguments": item["arguments"]}}
 
 
-def reasoning_item(id: str, texts: Sequence[str]) -> Item:
+def summary_part(text: str) -> Item:
+    """A part of the summary of a reasoning item."""
+    return {"type": "summary_text", "text": text}
+
+
+def reasoning_item(id: str, texts: Sequence[str], status: str) -> Item:
     """What was worked out and thought before a reply, a part of the summary each."""
-    return {"type": "reasoning", "id": id, "summary": [{"type": "summary_text", "text": text} for text in texts]}
+    return {"type": "reasoning", "id": id, "status": status, "summary": list(map(summary_part, texts))}
 
 
 def text_part(text: str) -> Item:

@@ -84,13 +84,16 @@ class Envelope:
 
     def output(self, run: Run, *, progress: bool) -> list[Item]:
         """The items of a run: what was worked out and thought, the message, and the calls of functions."""
-        items = [reasoning_item(new_id("reasoning"), texts)] if (texts := _thoughts(run, progress)) else []
-        status = "incomplete" if run.cut else "completed"
+        items: list[Item] = []
+        if texts := _thoughts(run, progress):
+            items.append(reasoning_item(new_id("reasoning"), texts, "completed"))
         if run.answer or not run.tool_calls:
-            items.append(message_item(new_id("message"), [text_part(run.answer or "")], status))
+            items.append(message_item(new_id("message"), [text_part(run.answer or "")], "completed"))
         for call in run.tool_calls:
             called = self.request.tools.called(call)
-            items.append(call_item(new_id("function_call"), call.id, called, call.arguments, status))
+            items.append(call_item(new_id("function_call"), call.id, called, call.arguments, "completed"))
+        if run.cut:
+            items[-1]["status"] = "incomplete"
         return items
 
 

@@ -19,6 +19,7 @@ from pilotage.agent.serve.responses.items import (
     message_item,
     new_id,
     reasoning_item,
+    summary_part,
     text_part,
 )
 from pilotage.agent.serve.responses.reply import Envelope, told
@@ -135,13 +136,13 @@ class Writing:
         """A piece of reasoning; where its sort changes, a new part of the summary begins."""
         if self._open != "reasoning":
             yield from self._close("completed")
-            yield from self._begin("reasoning", reasoning_item(new_id("reasoning"), ()))
+            yield from self._begin("reasoning", reasoning_item(new_id("reasoning"), (), "in_progress"))
         elif sort != self._sort:
             yield from self._end_summary()
         if sort != self._sort or not self._parts:
             self._sort = sort
             self._parts.append("")
-            yield self._at("response.reasoning_summary_part.added", part={"type": "summary_text", "text": ""})
+            yield self._at("response.reasoning_summary_part.added", part=summary_part(""))
         self._parts[-1] += text
         yield self._at("response.reasoning_summary_text.delta", delta=text)
 
@@ -163,9 +164,9 @@ class Writing:
         self._replied = True
         if self._open != "message" and (text or not calls):  # nothing of it came piece by piece
             yield from self.write(text)
-        yield from self._close("incomplete" if cut else "completed")
+        yield from self._close("incomplete" if cut and not calls else "completed")
         for call in calls:
-            yield from self._call(call, "incomplete" if cut else "completed")
+            yield from self._call(call, "incomplete" if cut and call is calls[-1] else "completed")
 
     def broken(self) -> list[Item]:
         """All items; the one that was being written as it is."""
@@ -195,11 +196,11 @@ class Writing:
     def _end_summary(self) -> Iterator[bytes]:
         text = self._parts[-1]
         yield self._at("response.reasoning_summary_text.done", text=text)
-        yield self._at("response.reasoning_summary_part.done", part={"type": "summary_text", "text": text})
+        yield self._at("response.reasoning_summary_part.done", part=summary_part(text))
 
     def _item(self, status: str) -> Item:
         if self._open == "reasoning":
-            return reasoning_item(self._id, self._parts)
+            return reasoning_item(self._id, self._parts, status)
         return message_item(self._id, [text_part(text) for text in self._parts], status)
 
     def _end(self, item: Item) -> Iterator[bytes]:
