@@ -161,6 +161,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         run_id: str = "",
         learn_later: bool = False,
         found: Run | None = None,
+        budget: Budget | None = None,
         config: RunnableConfig | None = None,
     ) -> Run:
         """Solves one task. With a `thread_id`, an unfinished run of that name goes on where it stopped.
@@ -173,10 +174,11 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             learn_later: leave memory as it is; `alearn` then learns from the run.
             found: a run on the same conversation, of which another reply is wanted: its work serves this one too, and
                 is not paid for again.
+            budget: limits of this run; those of the agent by default.
             config: callbacks, tags, metadata and run name, which reach every call of the model.
         """
         started, task = time.perf_counter(), as_task(task)
-        options = RunMode(learn_later=learn_later, message=False, found=self._found(task, found))
+        options = RunMode(False, learn_later, message=False, budget=budget, found=self._found(task, found))
         task, graph, start, config = await self._start(task, thread_id, config, {OPTIONS: options, RUN_ID: run_id})
         with self._in_use(thread_id):
             final = await alone(lambda: graph.ainvoke(start, config, durability=_durability(thread_id)))
@@ -215,11 +217,12 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         run_id: str = "",
         learn_later: bool = False,
         found: Run | None = None,
+        budget: Budget | None = None,
         config: RunnableConfig | None = None,
     ) -> AsyncGenerator[events.Event, None]:
         """Solves one task and yields what happens as it happens, each token included; `Finished` comes last."""
         started, task = time.perf_counter(), as_task(task)
-        options = RunMode(True, learn_later, message=False, found=self._found(task, found))
+        options = RunMode(True, learn_later, message=False, budget=budget, found=self._found(task, found))
         task, graph, start, config = await self._start(task, thread_id, config, {OPTIONS: options, RUN_ID: run_id})
         final: dict[str, Any] = {}
         stream = graph.astream(start, config, stream_mode=["custom", "values"], durability=_durability(thread_id))
@@ -266,11 +269,11 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         self, given: Task | str, thread_id: str | None, config: RunnableConfig | None, configurable: dict[str, Any]
     ) -> tuple[Task, Any, RunInput | None, RunnableConfig]:
         """The task, the graph to run, what to start it with (None where a kept run goes on), and the run's config."""
-        task = as_task(given)
+        task, budget = as_task(given), configurable[OPTIONS].budget or self.components.budget
         if not task.messages:
-            self.components.budget.require_room_for(shortest_prompt(task))
+            budget.require_room_for(shortest_prompt(task))
         self.components.process.enter()
-        own = own_config(config, configurable, SUPERSTEPS_PER_BLOCK * (self.components.budget.max_steps + 2))
+        own = own_config(config, configurable, SUPERSTEPS_PER_BLOCK * (budget.max_steps + 2))
         start: RunInput = {"task": Dumped(task.public())}
         if thread_id is None:
             return task, self.graph, start, own

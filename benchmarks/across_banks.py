@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pilotage.common.statistics import holm, mcnemar_exact
+from pilotage.common.statistics import holm, paired_p
 from pilotage.navigator.evaluation.bootstrap import Resampler
 
 Outcomes = dict[str, tuple[float, float]]
@@ -61,13 +61,7 @@ def compared(found: dict[str, Outcomes]) -> dict:
     )
     draws = Resampler(len(tasks))
     first, *others = found
-    p_values = {
-        name: mcnemar_exact(
-            int(((scores[name] > 0.5) & (scores[first] <= 0.5)).sum()),
-            int(((scores[name] <= 0.5) & (scores[first] > 0.5)).sum()),
-        )
-        for name in others
-    }
+    p_values = {name: paired_p((scores[name] - scores[first]).tolist()) for name in others}
     adjusted = holm(p_values)
     rows = []
     for name in found:
@@ -85,7 +79,7 @@ def compared(found: dict[str, Outcomes]) -> dict:
                 "difference_interval": [float(x) for x in draws.mean(gain)],
                 "cost_ratio": float(costs[name].mean() / costs[first].mean()),
                 "cost_ratio_interval": [float(x) for x in draws.ratio(costs[name], costs[first])],
-                "mcnemar_p": p_values[name],
+                "p": p_values[name],
                 "holm_p": adjusted[name],
             }
         rows.append(row)

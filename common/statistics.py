@@ -28,6 +28,24 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
     return min(1.0, 2 * tail)
 
 
+def are_won_or_lost(differences: Sequence[float]) -> bool:
+    """Whether every difference of two scores is -1, 0 or 1, so that McNemar's test leaves nothing of them out.
+
+    Expected scores, means over samples or seeds, differ by less. Cut at one half, they can seem all alike.
+    """
+    return all(abs(difference - round(difference)) < 1e-9 for difference in differences)
+
+
+def paired_p(differences: Sequence[float], *, seed: int = 0) -> float:
+    """Two-sided p-value of paired scores: McNemar's exact test where each task is won or lost, else sign flips.
+
+    Both ask whether a difference is as likely to have the other sign; on won and lost alone they are one test.
+    """
+    if are_won_or_lost(differences):
+        return mcnemar_exact(*(sum(round(one) == sign for one in differences) for sign in (1, -1)))
+    return sign_flip(differences, seed=seed)
+
+
 def paired_difference(
     first: Sequence[float], second: Sequence[float], *, resamples: int = 10_000, seed: int = 0
 ) -> tuple[float, float, float]:

@@ -78,7 +78,7 @@ def chroma_url():
         yield url
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(300)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -89,7 +89,7 @@ def free_port():
 
 
 def _wait_for(url, process):
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         assert process.poll() is None, "`chroma run` ended at once: see its server.log"
         try:

@@ -28,7 +28,7 @@ SMALL = (
     "program; reason; program/verify; program/reflect?failed; program/reason?failed; "
     "reason/verify; reason/program?answered; reason/reason?failed"
 )
-"""First answers with their checks and repairs: about four paid calls a task."""
+"""First answers with their checks and repairs: about five paid calls a task."""
 
 STANDARD = (
     f"{SMALL}; decompose; program/decompose?answered; reason/decompose?answered; decompose/verify; "

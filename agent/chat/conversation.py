@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pilotage.agent.chat.first_decision import first_decision
+from pilotage.agent.chat.housekeeping import WHY, is_housekeeping
 from pilotage.agent.errors import UsageError
 from pilotage.agent.messages import Message, ReplyOptions, ToolOffer, last_user
 from pilotage.agent.task import Task
@@ -107,6 +108,8 @@ def straight(task: Task, *, decides: bool = True) -> str:
         return "holds more than text, which no block can read"
     if not decides:
         return ""
+    if is_housekeeping(task.messages):
+        return WHY
     decision = first_decision(task.prompt, _before(task.messages, place))
     return "" if decision.think else decision.why
 

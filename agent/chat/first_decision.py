@@ -13,14 +13,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pilotage.agent.chat import features as has
-from pilotage.agent.chat import wording as say
+from pilotage.agent.chat.features import dates_units, logic, requests, spelling, sums
 from pilotage.agent.chat.reading import Message
+from pilotage.agent.chat.wording import asking as ask
+from pilotage.agent.chat.wording import conditions
 from pilotage.agent.task import Kind
 from pilotage.agent.tasks.kinds import infer_kind
 
 LONGEST = 2_000
 """Characters of the longest message that may be a numeric problem and nothing else."""
+LONGEST_DOUBT, FEW_WORDS = 240, 24
+"""Three for each word, or one for each character of a script without spaces: what may take up an earlier message."""
 TURNS_BACK = 4
 """User messages that are looked back on for the one that a doubt is about."""
 
@@ -50,25 +53,25 @@ class Row:
 
 
 TABLE = (
-    Row(has.traces_code, True, "asks what given code comes to"),
-    Row(has.only_spelling, True, "asks for another spelling of a given text"),
-    Row(has.asks_for_prose, False, "asks for a text to be written, translated, rewritten or suggested"),
-    Row(has.wants_code, False, "is about code, but not about what it prints"),
-    Row(has.is_sum, True, "is a sum"),
-    Row(has.asks_meaning, False, "asks what words mean"),
-    Row(has.goes_on, True, "asks how a row goes on"),
-    Row(has.measures_exactly, True, "asks for an exact amount made of others"),
-    Row(has.asks_advice, False, "asks for advice, a way or a reason"),
-    Row(has.gives_expression, True, "asks for the value of an expression"),
-    Row(has.works_on_given, True, "asks for an operation on what it gives"),
-    Row(has.counts_letters, True, "asks about the letters of a text"),
-    Row(has.compares, True, "asks which of given amounts is larger or smaller"),
-    Row(has.picks_from_list, True, "asks for a choice from a given list"),
-    Row(has.asks_maths, True, "names a calculation and gives the number"),
-    Row(has.converts, True, "asks for one unit in terms of another"),
-    Row(has.asks_date, True, "asks for a date or time that others determine"),
-    Row(has.is_word_problem, True, "asks for a quantity and gives others"),
-    Row(has.asks_logic, True, "asks what follows from given conditions"),
+    Row(requests.traces_code, True, "asks what given code comes to"),
+    Row(spelling.only_spelling, True, "asks for another spelling of a given text"),
+    Row(requests.asks_for_prose, False, "asks for a text to be written, translated, rewritten or suggested"),
+    Row(requests.gives_code, False, "is about code, but not about what it prints"),
+    Row(sums.is_sum, True, "is a sum"),
+    Row(requests.asks_meaning, False, "asks what words mean"),
+    Row(sums.goes_on, True, "asks how a row goes on"),
+    Row(sums.measures_exactly, True, "asks for an exact amount made of others"),
+    Row(requests.asks_advice, False, "asks for advice, a way or a reason"),
+    Row(sums.gives_expression, True, "asks for the value of an expression"),
+    Row(requests.works_on_given, True, "asks for an operation on what it gives"),
+    Row(spelling.counts_letters, True, "asks about the letters of a text"),
+    Row(sums.compares, True, "asks which of given amounts is larger or smaller"),
+    Row(spelling.picks_from_list, True, "asks for a choice from a given list"),
+    Row(sums.asks_maths, True, "names a calculation and gives the number"),
+    Row(dates_units.converts, True, "asks for one unit in terms of another"),
+    Row(dates_units.asks_date, True, "asks for a date or time that others determine"),
+    Row(sums.is_word_problem, True, "asks for a quantity and gives others"),
+    Row(logic.asks_logic, True, "asks what follows from given conditions"),
 )
 """The rule, read from the top."""
 STRAIGHT = "gives nothing to compute with"
@@ -125,23 +128,34 @@ def is_acknowledgement(message: Message) -> bool:
 
 
 def follow_up(message: Message) -> str | None:
-    """How a message takes up the one before it: `doubts`, `varies`, or None where it speaks for itself."""
+    """How a message takes up the one before it: `doubts`, `varies`, or None where it speaks for itself.
+
+    It does so where it is short and asks for no text, and, read from the top, doubts in words and opens no topic of its
+    own; or neither thanks nor opens one, and states a number, goes on with `and` or `what if`, gives a number in very
+    few words, or is a few words that ask nothing new.
+    """
     request = message.request
     words = request.tokens
-    long = len(request.text) if request.is_spaceless else 3 * len(words)
-    if not long or long > 240 or message.code or has.asks_for_prose(message):
-        return "doubts" if request.text.strip() in ("?", "??", "???") else None
-    if say.DOUBT.among(request):
-        return (
-            None if say.THANKS.at(words) and not say.CONTINUES.among(request) and "?" not in request.text else "doubts"
-        )
-    if say.THANKS.among(request) or say.NEW_TOPIC.among(request) or has.asks_advice(message):
-        return None
-    given = has.quantities(request.text) > 0 or "#" in words
-    if given and "?" not in request.text:
+    length = len(request.text) if request.is_spaceless else 3 * len(words)
+    if request.text.strip() in ("?", "??", "???"):
         return "doubts"
-    if say.CONTINUES.at(words) or say.CONTINUES_IN_HAN.among(request):
-        return "varies" if given or long <= 24 else None
-    if given and (say.NOW.at(words) or long <= 15):
+    if not length or length > LONGEST_DOUBT or message.code or requests.asks_for_prose(message):
+        return None
+    asks, given = "?" in request.text, "#" in words or request.quantities > 0
+    if conditions.DOUBT.among(request):
+        thanks = conditions.THANKS.at(words) and not asks and not conditions.CONTINUES.among(request)
+        return None if thanks or (not given and _opens_topic(message)) else "doubts"
+    if conditions.THANKS.among(request) or conditions.NEW_TOPIC.among(request) or requests.asks_advice(message):
+        return None
+    if given and not message.sentences[-1].is_question:
+        return "doubts"
+    if conditions.CONTINUES.at(words) or conditions.CONTINUES_IN_HAN.among(request):
+        return "varies" if given or length <= FEW_WORDS else None
+    if given and (conditions.NOW.at(words) or length <= 15):
         return "varies"
-    return None
+    return "doubts" if length <= (6 if asks else FEW_WORDS) and not ask.WHAT_IS.at(words) else None
+
+
+def _opens_topic(message: Message) -> bool:
+    """Whether what it asks last begins like a question of its own."""
+    return message.asking.is_question and any(map(conditions.NEW_TOPIC.opens, message.asking.clauses))

@@ -89,6 +89,7 @@ class RunMode:
     stream_tokens: bool = False  # asks the model to stream, and makes each token an event
     learn_later: bool = False  # leaves memory as it is; `Nodes.conclude` credits and learns afterwards
     message: bool = True  # shows the answer in LangGraph's stream of messages
+    budget: Budget | None = None  # of this run; that of the agent by default
     found: tuple[Step, ...] = ()  # what an earlier call of the same turn of a conversation has worked out and paid for
 
     @classmethod
@@ -183,11 +184,12 @@ class Nodes:
             task = read(Task, given)
         else:
             task = as_task(given).public() if given else conversation_task(conversation_in(messages))
-        components, found = self.components, RunMode.of(config).found
+        components, mode = self.components, RunMode.of(config)
+        found, budget = mode.found, mode.budget or components.budget
         why = straight(task, decides=components.decides_first) or ("was worked on before" if found else "")
         if not task.messages:
-            components.budget.require_room_for(shortest_prompt(task))
-        now = State(task, Trace(steps=found), components.budget, components.abilities)
+            budget.require_room_for(shortest_prompt(task))
+        now = State(task, Trace(steps=found), budget, components.abilities)
         update: dict[str, Any] = {
             **BEFORE,
             "working": Dumped(task),

@@ -13,7 +13,7 @@ import orjson
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from pilotage.agent.serve import chat, sse
 from pilotage.agent.serve.chat_reply import Envelope
@@ -83,14 +83,14 @@ def create_app(service: Service) -> FastAPI:
         if asked.options.logprobs:
             raise ApiError(400, f"`logprobs` is for {PASSTHROUGH}: a reply may come of several calls", param="logprobs")
         wanted, envelope = service.model_named(asked.model), Envelope(asked.model, asked.include_usage)
-        agent = service.agent(wanted, Caller())
+        agent = service.agent(wanted, Caller(), asked.extras)
+        asked.extras.limits(agent.components.budget)  # refused before a stream begins
+        progress = config.progress if asked.extras.progress is None else asked.extras.progress
         if not asked.stream:
-            work = chat.completion(agent, asked, envelope, progress=config.progress)
+            work = chat.completion(agent, asked, envelope, progress=progress)
             return await _unless_gone(request, _json(work))
-        events = chat.stream(agent, asked, envelope, progress=config.progress)
-        return StreamingResponse(
-            sse.with_keep_alive(events, config.keep_alive), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS
-        )
+        events = chat.stream(agent, asked, envelope, progress=progress)
+        return sse.EventStream(sse.with_keep_alive(events, config.keep_alive))
 
     return app
 

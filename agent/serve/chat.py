@@ -16,6 +16,7 @@ from pilotage.agent.serve import sse
 from pilotage.agent.serve.chat_reply import Envelope, called, finish_reason, thought
 from pilotage.agent.serve.chat_request import ChatRequest
 from pilotage.agent.serve.errors import ApiError, api_error
+from pilotage.agent.serve.extras import OWN
 from pilotage.agent.serve.progress import Progress
 from pilotage.agent.task import Task
 
@@ -31,10 +32,12 @@ async def completion(
     agent: ReasoningAgent, request: ChatRequest, envelope: Envelope, *, progress: bool
 ) -> dict[str, Any]:
     """The whole completion. What the first reply was worked out from serves the others too."""
-    runs = [await agent.asolve(task_of(request), run_id=envelope.id)]
+    budget = request.extras.limits(agent.components.budget)
+    runs = [await agent.asolve(task_of(request), run_id=envelope.id, budget=budget)]
     for sample in range(1, request.n):
         runs.append(await agent.asolve(task_of(request, sample), found=runs[0], learn_later=True))
-    return envelope.completion(runs, [_reasoning(run, progress and not number) for number, run in enumerate(runs)])
+    whole = envelope.completion(runs, [_reasoning(run, progress and not number) for number, run in enumerate(runs)])
+    return {**whole, OWN: traced(runs)} if request.extras.trace else whole
 
 
 async def stream(
@@ -46,12 +49,16 @@ async def stream(
     """
     runs: list[Run] = []
     try:
+        budget = request.extras.limits(agent.components.budget)
         for index in range(request.n):
             task = task_of(request, index)
-            happening = agent.astream(task, run_id=envelope.id if index == 0 else "", **_later(runs))
+            run_id = envelope.id if index == 0 else ""
+            happening = agent.astream(task, run_id=run_id, budget=budget, **_later(runs))
             async with aclosing(_choice(happening, envelope, index, runs, progress=progress)) as chunks:
                 async for chunk in chunks:
                     yield sse.event(chunk)
+        if request.extras.trace:
+            yield sse.event({**envelope.chunk({}), "choices": [], OWN: traced(runs)})
         if envelope.counts:
             yield sse.event(envelope.usage_chunk(runs))
     except Exception as error:
@@ -91,6 +98,11 @@ async def _choice(
         yield envelope.chunk({}, index=index, finish_reason=finish_reason(runs[-1]))
 
 
+def traced(runs: list[Run]) -> dict[str, Any]:
+    """The runs as `--json` prints them."""
+    return {"runs": [run.to_json() for run in runs]}
+
+
 def _later(runs: list[Run]) -> dict[str, Any]:
     return {"found": runs[0], "learn_later": True} if runs else {}
 
@@ -106,7 +118,7 @@ def _reasoning(run: Run, progress: bool) -> str:
 async def while_connected(receive: Any, work: Any) -> Any:
     """The result of some work; it is cancelled as soon as the client goes away, and ClientGone raised."""
     task = asyncio.ensure_future(work)
-    watch = asyncio.ensure_future(_disconnected(receive))
+    watch = asyncio.ensure_future(sse.disconnected(receive))
     try:
         await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
@@ -120,8 +132,3 @@ async def while_connected(receive: Any, work: Any) -> Any:
 
 class ClientGone(Exception):
     """The client went away before the reply was there."""
-
-
-async def _disconnected(receive: Any) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

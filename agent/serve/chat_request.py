@@ -11,6 +11,7 @@ from pilotage.agent.chat.conversation import read_messages
 from pilotage.agent.errors import UsageError
 from pilotage.agent.messages import Message, ReplyOptions, ToolOffer
 from pilotage.agent.serve.errors import ApiError
+from pilotage.agent.serve.extras import OWN, Extras, extras_of
 
 PASSED_ON = frozenset(
     {
@@ -25,7 +26,6 @@ HARMLESS = frozenset({"user", "metadata", "store"})
 UNTAKEN = frozenset({"audio", "prediction", "web_search_options", "functions", "function_call"})
 """Fields that OpenAI has or had, and that have no meaning here."""
 MOST_CHOICES = 16
-OWN = "pilotage"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ChatRequest:
     include_usage: bool = False
     n: int = 1
     user: str | None = None
-    extras: Mapping[str, Any] = field(default_factory=dict)
+    extras: Extras = field(default_factory=Extras)
 
 
 def chat_request(body: Any) -> ChatRequest:
@@ -86,7 +86,7 @@ def chat_request(body: Any) -> ChatRequest:
     except UsageError as error:
         raise ApiError(400, str(error), param=_param_in(str(error)), code="invalid_messages") from None
     include_usage = stream and bool(stream_options.get("include_usage"))
-    return ChatRequest(model, read, options, stream, include_usage, n or 1, user, extras)
+    return ChatRequest(model, read, options, stream, include_usage, n or 1, user, extras_of(extras))
 
 
 def _options(fields: dict[str, Any]) -> ReplyOptions:

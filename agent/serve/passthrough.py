@@ -8,9 +8,10 @@ from typing import Any
 
 import httpx
 import orjson
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel
+from pilotage.agent.serve import sse
 from pilotage.agent.serve.config import DEFAULT
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.service import Service
@@ -63,7 +64,7 @@ class Passthrough:
             ) from None
         kept = {header: response.headers[header] for header in _KEPT if header in response.headers}
         if response.headers.get("content-type", "").startswith("text/event-stream"):
-            return StreamingResponse(_relayed(response), response.status_code, kept)
+            return sse.EventStream(_relayed(response), response.status_code, kept)
         try:
             return Response(await response.aread(), response.status_code, kept)
         finally:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from pilotage.agent.blocks import installed
 from pilotage.agent.models import load_model
+from pilotage.agent.routing.policies import Effort
 from pilotage.agent.runner import ReasoningAgent
 from pilotage.agent.serve.config import DEFAULT, ServeConfig, Upstream
 from pilotage.agent.serve.errors import ApiError
+from pilotage.agent.serve.extras import Extras
 from pilotage.agent.serve.model_names import EFFORTS, PASSTHROUGH, ROUTED, ModelName, model_named
 
 if TYPE_CHECKING:
@@ -85,15 +87,17 @@ class Service:
                 self._models[name] = load_model(to.model, base_url=to.base_url, api_key=key, slots=slots)
             return self._models[name]
 
-    def agent(self, name: ModelName, caller: Caller, *, memory: bool = True) -> ReasoningAgent:
+    def agent(self, name: ModelName, caller: Caller, extras: Extras = Extras()) -> ReasoningAgent:  # noqa: B008 (frozen)
         """The agent that answers a request."""
         client = self.client(name.upstream)
-        namespace = caller.namespace if memory and self._place is not None else None
-        key = (name.effort, name.blocks, name.upstream, namespace, caller.learn)
+        namespace = caller.namespace if extras.memory and self._place is not None else None
+        policy = f"fixed:{','.join((*name.blocks, 'answer'))}" if name.blocks else extras.policy or self.settings.policy
+        effort = None if name.blocks or extras.policy else name.effort or self.settings.effort
+        key = (policy, effort, name.upstream, namespace, caller.learn)
         with self._lock:
             agent = self._agents.get(key)
             if agent is None:
-                agent = self._agents[key] = self._made(name, client, namespace, caller.learn)
+                agent = self._agents[key] = self._made(client, policy, effort, namespace, caller.learn)
             return agent
 
     def store(self, namespace: str) -> ConceptStore:
@@ -107,12 +111,14 @@ class Service:
             self._stores[namespace] = opened
         return self._stores[namespace]
 
-    def _made(self, name: ModelName, client: ModelClient, namespace: str | None, learn: bool) -> ReasoningAgent:
+    def _made(
+        self, client: ModelClient, policy: str, effort: Effort, namespace: str | None, learn: bool
+    ) -> ReasoningAgent:
         settings = self.settings
         return ReasoningAgent(
             client,
-            policy=f"fixed:{','.join((*name.blocks, 'answer'))}" if name.blocks else settings.policy,
-            effort=None if name.blocks else name.effort or settings.effort,
+            policy=policy,
+            effort=effort,
             memory=self.store(namespace) if namespace is not None else None,
             learn=settings.learn and learn,
             holdout=settings.holdout,

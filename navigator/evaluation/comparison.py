@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from pilotage.common.statistics import holm, mcnemar_exact, sign_flip
+from pilotage.common.statistics import are_won_or_lost, holm, mcnemar_exact, sign_flip
 from pilotage.navigator.bank.arrays import Floats
 from pilotage.navigator.evaluation.bootstrap import Interval, Resampler, interval
 from pilotage.navigator.evaluation.records import Record
@@ -32,7 +32,7 @@ def compare(
     pairs = [
         _compare(one, against, resampler, cost_weight, oracle) for one in others if (one.known & against.known).any()
     ]
-    adjusted = holm({pair.policy: pair.mcnemar_p or 0.0 for pair in pairs})
+    adjusted = holm({pair.policy: pair.p for pair in pairs if pair.p is not None})
     return [pair.model_copy(update={"holm_p": adjusted[pair.policy]}) for pair in pairs]
 
 
@@ -42,6 +42,7 @@ def _compare(one: Record, other: Record, resampler: Resampler, cost_weight: floa
     gain, worth = first - second, one.value(cost_weight) - other.value(cost_weight)
     better = int(((first > 0.5) & (second <= 0.5)).sum())
     worse = int(((first <= 0.5) & (second > 0.5)).sum())
+    won_or_lost = are_won_or_lost(gain[common].tolist())
     paid, others_paid = float(np.nanmean(one.mean_cost[common])), float(np.nanmean(other.mean_cost[common]))
     closed, closed_interval = _gap(worth, other, oracle, resampler, cost_weight)
     return Comparison(
@@ -52,7 +53,7 @@ def _compare(one: Record, other: Record, resampler: Resampler, cost_weight: floa
         interval=resampler.mean(gain),
         better=better,
         worse=worse,
-        mcnemar_p=mcnemar_exact(better, worse),
+        mcnemar_p=mcnemar_exact(better, worse) if won_or_lost else None,
         permutation_p=sign_flip(gain[common].tolist(), seed=resampler.seed),
         cost_ratio=paid / others_paid if others_paid > 0 else None,
         cost_ratio_interval=resampler.ratio(one.mean_cost, other.mean_cost) if others_paid > 0 else None,

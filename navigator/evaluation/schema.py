@@ -166,12 +166,10 @@ class Comparison(Part):
     """`policy` against `against`, on the tasks that the bank can tell of for both.
 
     Attributes:
-        better: tasks that only `policy` is right on; being right is an expected score, over samples and seeds, above
-            one half.
-        mcnemar_p: exact two-sided p-value of better against worse (McNemar 1947).
-        holm_p: the same, adjusted for all comparisons with `against` (Holm 1979).
-        permutation_p: two-sided p-value of the differences themselves by flipping signs, without any rounding to right
-            and wrong (Fisher 1935).
+        better: tasks that only `policy` is right on: with an expected score, over samples and seeds, above one half.
+        mcnemar_p: exact two-sided p-value of better against worse (McNemar 1947); None where scores are expectations.
+        permutation_p: two-sided p-value of the differences themselves, by flipping signs (Fisher 1935).
+        holm_p: `p`, adjusted for all comparisons with `against` (Holm 1979).
         cost_ratio: mean cost of the one by that of the other; None where the other costs nothing.
         value_difference: of the values, score less weighted cost.
         gap_closed: share of the gap in value between the best fixed sequence and the oracle that `policy` closes; None
@@ -194,6 +192,11 @@ class Comparison(Part):
     value_interval: Interval | None = None
     gap_closed: float | None = None
     gap_closed_interval: Interval | None = None
+
+    @property
+    def p(self) -> float | None:
+        """Of the test that fits the scores: McNemar's where tasks are right or wrong, sign flips for expectations."""
+        return self.permutation_p if self.mcnemar_p is None else self.mcnemar_p
 
 
 class Point(Part):
@@ -230,11 +233,9 @@ class FamilyPart(Part):
 
 
 class Transfer(Part):
-    """A policy on families or a bank that it was not trained on, against the best fixed sequence there.
+    """A policy against the best fixed sequence, on `held_out`: families, or the bank of another model.
 
-    Attributes:
-        held_out: the families, or the other bank's model.
-        tasks: how many tasks both are known on.
+    Neither was trained there; both are known on `tasks` tasks.
     """
 
     policy: Name
@@ -291,8 +292,7 @@ class Evaluation(Part):
         frontier: policies at several settings, and fixed sequences.
         defects: sentences a reader should know before believing the figures.
         unmeasured: policies of a file of which nothing is recorded.
-        outcomes: by policy and task, expected score and cost, without the tasks that are unknown; for those who check,
-            and in no evaluation.json.
+        outcomes: by policy and task, expected score and cost of what is known; for checks, in no evaluation.json.
     """
 
     bank: BankPart

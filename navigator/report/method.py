@@ -45,8 +45,9 @@ def method(data: Evaluation) -> list[str]:
     )
     sentences.append(
         f"Intervals are 95% bootstrap intervals over tasks ({protocol.bootstrap:,} resamples), paired by task for "
-        "differences and ratios. p-values are McNemar's exact test, for which an expected score above one half counts "
-        "as right and any other as wrong, after Holm's correction for the number of comparisons with an opponent; "
+        "differences and ratios. p-values are McNemar's exact test where every task is right or wrong, and sign flips "
+        "of the differences (a permutation test) where scores are expectations, over seeds or samples; both after "
+        "Holm's correction for the number of comparisons with an opponent; "
         f"'significant' asks for an interval without 0 and a corrected p below {LEVEL}."
     )
     if data.comparisons:

@@ -8,10 +8,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pilotage.common.statistics import holm
 from pilotage.navigator.errors import ReportError
-from pilotage.navigator.evaluation.schema import FORMAT, VERSION, Evaluation
+from pilotage.navigator.evaluation.schema import FORMAT, VERSION, Comparison, Evaluation
 
 _AGAIN = "write it anew with `pilotage evaluate`"
+_NOT_A_TASK = 0.01
+"""In tasks: what six decimals of a share may leave, and less than one run of one seed in a hundred."""
 
 
 def read_evaluation(path: Path) -> dict[str, Any]:
@@ -66,9 +69,33 @@ def parse(evaluation: Any, source: str = "the evaluation") -> Evaluation:
         unmeasured = [one.get("name") for one in policies if _has_no_score(one)]
         evaluation = {**evaluation, "policies": scored, "unmeasured": unmeasured}
     try:
-        return Evaluation.model_validate(evaluation)
+        return _with_tests_that_fit(Evaluation.model_validate(evaluation))
     except ValidationError as error:
         raise ReportError(f"{source}: {_first(error)}; {_AGAIN}") from error
+
+
+def _with_tests_that_fit(data: Evaluation) -> Evaluation:
+    """The same where no expected score went through McNemar's test, as it did in earlier files; else mended.
+
+    There `mcnemar_p` is left out, and `holm_p` of all comparisons with the same policy is made anew.
+    """
+    fitting = [one.model_copy(update={"mcnemar_p": None}) if _is_rounded(one) else one for one in data.comparisons]
+    adjusted = {
+        against: holm({one.policy: one.p for one in fitting if one.against == against and one.p is not None})
+        for against in {one.against for one in data.comparisons if _is_rounded(one)}
+    }
+    mended = tuple(
+        one.model_copy(update={"holm_p": adjusted[one.against].get(one.policy)}) if one.against in adjusted else one
+        for one in fitting
+    )
+    return data.model_copy(update={"comparisons": mended})
+
+
+def _is_rounded(one: Comparison) -> bool:
+    """Whether McNemar's test was given expected scores: their difference is not that of the tasks won and lost."""
+    if one.mcnemar_p is None or one.permutation_p is None:
+        return False
+    return abs(one.difference * one.tasks - (one.better - one.worse)) > _NOT_A_TASK
 
 
 def _has_no_score(policy: Any) -> bool:

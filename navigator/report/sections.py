@@ -77,8 +77,9 @@ def _comparisons(data: Evaluation) -> Section:
     }  # an oracle is no rival
     sentences += [comparison(one) for one in data.comparisons if one.policy == chosen and one.against not in others]
     how = (
-        "Bars are 95% intervals; those of significant differences are heavy, and their figures bold. p is McNemar's, "
-        "after Holm's correction. Right: tokens as a multiple of the opponent's."
+        "Bars are 95% intervals; those of significant differences are heavy, and their figures bold. p is McNemar's "
+        "or, where scores are expectations, of sign flips, after Holm's correction. Right: tokens as a multiple of "
+        "the opponent's."
     )
     return Section("comparisons", "Comparisons", sentences, how, tables.comparisons(data))
 

@@ -90,6 +90,7 @@ def comparisons(data: Evaluation) -> tuple[Table, ...]:
         ("95% interval", lambda one: points_between(one.interval)),
         ("tasks better : worse", lambda one: f"{_count(one.better)} : {_count(one.worse)}"),
         ("McNemar p", lambda one: _known(p_value, one.mcnemar_p)),
+        ("sign-flip p", lambda one: _known(p_value, one.permutation_p)),
         ("p after Holm", lambda one: _known(p_value, one.holm_p)),
         ("cost ratio", _ratio),
         ("gap closed", lambda one: _known(lambda share: percent(share, 0), one.gap_closed)),

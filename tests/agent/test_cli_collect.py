@@ -78,13 +78,13 @@ def test_ctrl_c_is_one_sentence_and_what_was_recorded_is_sound(pilotage, home, t
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     heed = partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     running = subprocess.Popen(command, cwd=tmp_path, env={**os.environ, **home}, preexec_fn=heed, **pipes)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline and not list((tmp_path / "bank" / "tasks").glob("*.jsonl")):
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate(timeout=30)
+    _, said = running.communicate(timeout=300)
     assert running.returncode == 130
-    assert said.strip().splitlines()[-1] == "what was recorded is kept; the same command goes on from here"
+    assert "what was recorded is kept" in said.strip().splitlines()[-1]  # it says where, if it had not begun yet
     assert "Traceback" not in said
     verified = pilotage("bank", "verify", "bank", "--json")
     assert not [one for one in json.loads(verified.stdout) if one["level"] == "error"]

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.common.statistics import clustered_difference, holm, mcnemar_exact, paired_difference, sign_flip, wilson
+from pilotage.common.statistics import (
+    are_won_or_lost,
+    clustered_difference,
+    holm,
+    mcnemar_exact,
+    paired_difference,
+    paired_p,
+    sign_flip,
+    wilson,
+)
 
 
 def test_the_score_interval_is_the_published_one():
@@ -52,6 +61,18 @@ def test_the_sign_flip_test_is_exact_for_few_pairs_and_close_for_many():
     assert sign_flip([0.5] * 3 + [0.0] * 9) == 2 / 2**3
     assert sign_flip([1.0] * 10 + [-1.0] * 10) > 0.9
     assert sign_flip([1.0] * 25) < 0.001
+
+
+@given(st.lists(st.sampled_from([-1.0, 0.0, 1.0]), max_size=14))
+def test_on_tasks_won_and_lost_sign_flips_are_mcnemars_test(differences):
+    assert are_won_or_lost(differences)
+    assert paired_p(differences) == pytest.approx(sign_flip(differences))
+
+
+def test_expected_scores_are_not_rounded_before_they_are_tested():
+    behind = [-0.4, -0.3, -0.2, -0.4, -0.1, -0.3, 0.0]
+    assert not are_won_or_lost(behind)
+    assert paired_p(behind) == 2 / 2**6
 
 
 def test_holm_adjusts_the_smallest_most_and_keeps_the_order():

@@ -29,7 +29,7 @@ class Gate(HashEmbedder):
         with self._lock:
             self.inside += 1
             self.most = max(self.most, self.inside)
-        assert self.open.wait(20)
+        assert self.open.wait(300)
         with self._lock:
             self.inside -= 1
         return super().embed(texts)

@@ -273,7 +273,7 @@ with PilotageStore.open(sys.argv[1], embedder="hash") as store:
 def test_several_processes_write_at_once_and_none_is_lost(place):
     with PilotageStore.open(place, embedder="hash") as store:
         writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(place), name]) for name in ("one", "two")]
-        assert [writer.wait(60) for writer in writers] == [0, 0]
+        assert [writer.wait(300) for writer in writers] == [0, 0]
         assert len(store.search(("shared",), limit=100)) == 21
         assert store.search(("shared",), query="one 107", limit=1)[0].key == "one 7"
 

@@ -164,7 +164,7 @@ class TestReadOnlyFolders:
             "import os, sys; from pilotage.memory.store import ConceptStore; from tests.memory.conftest import SPELL\n"
         )
         code += f"ConceptStore.open({str(filled)!r}, embedder='hash').add(SPELL); os._exit(0)"
-        subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
         (filled / "ledger.sqlite-shm").unlink()
         code = f"""
         from pilotage.memory.errors import LedgerReadOnly

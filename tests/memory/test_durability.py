@@ -25,7 +25,7 @@ def killed(tmp_path_factory):
         [sys.executable, str(SCRIPT), str(folder), "--kills", "200", "--json"],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=800,
         cwd=SCRIPT.parents[1],
         env={**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])},
     )

@@ -136,7 +136,7 @@ def in_bubblewrap(code, *options):
         sys.executable,
         "-c",
     ]
-    done = subprocess.run([*command, textwrap.dedent(code)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*command, textwrap.dedent(code)], capture_output=True, text=True, timeout=300)
     if "bwrap:" in done.stderr:
         pytest.skip(f"bubblewrap does not work here: {done.stderr}")
     assert done.returncode == 0, done.stderr

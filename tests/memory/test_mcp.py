@@ -239,4 +239,4 @@ async def test_it_serves_over_http(folder, filled):
             assert result.structured_content["concepts"][0]["id"] == filled["cost"]
     finally:
         server.terminate()
-        server.communicate(timeout=20)
+        server.communicate(timeout=300)

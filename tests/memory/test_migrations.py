@@ -220,7 +220,7 @@ def open_at_once(target, number=4):
         opener.stdin.flush()
     said = []
     for opener in openers:
-        out, errors = opener.communicate(timeout=60)
+        out, errors = opener.communicate(timeout=300)
         assert opener.returncode == 0, errors
         said.append(out.strip())
     return said

@@ -39,7 +39,7 @@ def owner(folder):
 
     yield ask
     process.stdin.close()
-    assert process.wait(30) == 0
+    assert process.wait(300) == 0
     process.stdout.close()
 
 

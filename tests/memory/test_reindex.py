@@ -52,7 +52,7 @@ def mover(filled):
     )
     yield process
     process.kill()
-    process.wait(20)
+    process.wait(300)
     process.stdout.close()
     process.stdin.close()
 
@@ -65,7 +65,7 @@ def test_searches_and_writes_go_on_until_the_switch_and_then_say_so(filled, move
         assert store.search("written while the others move", limit=1)[0].concept.id == new
         mover.stdin.write("go on\n")
         mover.stdin.close()
-        assert mover.wait(60) == 0
+        assert mover.wait(300) == 0
         with pytest.raises(EmbedderMismatch, match="hash/64/v1"):
             store.search("method number7")
     with ConceptStore.open(filled, embedder=HashEmbedder(64)) as store:
@@ -76,7 +76,7 @@ def test_searches_and_writes_go_on_until_the_switch_and_then_say_so(filled, move
 def test_a_killed_reindex_goes_on_where_it_was(filled, mover):
     assert mover.stdout.readline().split() == ["256", "700"]
     os.kill(mover.pid, signal.SIGKILL)
-    mover.wait(20)
+    mover.wait(300)
     with ConceptStore.open(filled, embedder="hash") as store:
         assert len(store.search("method number7", limit=5)) == 5
     embedder, seen = Counting(64), []

@@ -44,7 +44,7 @@ def _print_accuracy(console: Screen, evaluation: Evaluation, against: str, figur
         rows.add_row(plain(one.name), *cells, *_difference(pair))
     console.print(rows)
     if pairs:
-        console.print("[dim]p: exact McNemar test, adjusted by Holm for the number of policies[/]")
+        console.print("[dim]p: exact McNemar test, or sign flips of expected scores; adjusted by Holm[/]")
     console.print()
 
 

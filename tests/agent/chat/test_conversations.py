@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from pydantic import ValidationError
+
 from pilotage.agent import ReasoningAgent, events
 from pilotage.agent.chat.conversation import conversation_task, read_messages, straight
 from pilotage.agent.errors import UsageError
 from pilotage.agent.messages import Message, ToolCall
 from pilotage.agent.models.scripted import Fault, ScriptedChatModel
-from pydantic import ValidationError
 
 PROGRAM = "```python\nprint(17*23)\n```"
 BY_HAND = "17*23 = 391\nAnswer: 391"
@@ -51,7 +52,10 @@ def test_a_greeting_is_one_call_with_the_messages_as_they_are() -> None:
     assert run.answer == "Hello!"
     assert run.route == ("answer",)
     (call,) = model.calls
-    assert [(message.type, message.text) for message in call.messages] == [("system", "Be kind."), ("human", "hi there")]
+    assert [(message.type, message.text) for message in call.messages] == [
+        ("system", "Be kind."),
+        ("human", "hi there"),
+    ]
     assert "seed" not in call.options
     assert "temperature" not in call.options
 

@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel
 from pilotage.agent.messages import Message
+from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel
 from pilotage.agent.models.reply import Request
 from pilotage.agent.models.weights.weights import is_present, path_of
 from tests.agent.models.toy_weights import CONTENT, CUTS, make_wheel

@@ -171,7 +171,7 @@ def test_what_was_answered_survives_kill_9(cache, ask_for):
 def test_processes_share_the_file(cache):
     processes = [writer(cache.path, start, start + 60) for start in (0, 30, 60)]
     for process in processes:
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
         assert process.returncode == 0
     assert cache.stats().entries == 120
 

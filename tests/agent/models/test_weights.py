@@ -157,7 +157,7 @@ def test_a_killed_fetch_is_taken_up_by_the_next(shelf, tmp_path):
 
 def test_two_processes_that_want_the_same_take_turns(shelf, tmp_path):
     processes = [subprocess.Popen(fetcher(toy(), tmp_path), stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    outputs = [process.communicate(timeout=60)[0] for process in processes]
+    outputs = [process.communicate(timeout=300)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert sum("part 1" in output for output in outputs) == 1
     assert place(toy(), tmp_path).read_bytes() == CONTENT

@@ -14,6 +14,7 @@ from pilotage.agent.serve.app import create_app
 from pilotage.agent.serve.config import ServeConfig
 from pilotage.agent.serve.service import Service
 from pilotage.agent.settings import settings_from
+from tests.agent.serve.upstream import Upstream
 
 
 class Running:
@@ -53,11 +54,23 @@ def serve(running):
     """Serves a scripted model; gives a client."""
     with contextlib.ExitStack() as stack:
 
-        def start(model, config=None, place=None, **flags):
+        def start(scripted, config=None, place=None, **flags):
             settings = settings_from({"policy": "rules", "model": "scripted", "memory": "none"} | flags)
-            client = None if model is None else ModelClient(model)
+            client = None if scripted is None else ModelClient(scripted)
             service = Service(settings, ServeConfig(**config or {}), place=place, model=client)
             url = running(create_app(service))
             return stack.enter_context(httpx.Client(base_url=url, timeout=60))
 
         yield start
+
+
+@pytest.fixture
+def over(running, serve):
+    """Serves an upstream that a script answers for; gives the upstream and a client."""
+
+    def start(script, config=None, **flags):
+        upstream = Upstream(script)
+        url = running(upstream.app)
+        return upstream, serve(None, config, model="up", base_url=f"{url}/v1", **flags)
+
+    return start

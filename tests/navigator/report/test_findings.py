@@ -124,6 +124,23 @@ def test_the_best_is_chosen_by_value_among_what_can_be_used():
     ]
 
 
+def test_expected_scores_that_an_earlier_file_rounded_for_its_test_are_tested_by_sign_flips():
+    """Their difference is not that of the tasks won and lost; p-values beside theirs are adjusted anew with them."""
+    given = evaluation(learned=2, baselines=2, families=2, tasks=40, resamples=50)
+    whole = next(one for one in given["comparisons"] if one["policy"] != "oracle" and one["against"] == "best-fixed")
+    rounded = {**whole, "policy": given["policies"][0]["name"], "difference": -0.07, "interval": [-0.09, -0.04]}
+    rounded |= {"better": 0, "worse": 0, "mcnemar_p": 1.0, "permutation_p": 0.0001, "holm_p": 1.0}
+    whole |= {"policy": given["policies"][2]["name"], "permutation_p": 0.5, "mcnemar_p": 0.04, "holm_p": 0.08}
+    first, second = parse({**given, "comparisons": [rounded, whole]}).comparisons
+    assert (first.mcnemar_p, first.p, first.holm_p) == (None, 0.0001, 0.0002)
+    assert (second.mcnemar_p, second.p, second.holm_p) == (0.04, 0.04, 0.04)
+    assert "significantly less accurate" in comparison(first)
+    again = parse(parse({**given, "comparisons": [rounded, whole]}).to_json()).comparisons
+    assert [(one.p, one.holm_p) for one in again] == [(0.0001, 0.0002), (0.04, 0.04)]
+    (alone,) = parse({**given, "comparisons": [whole]}).comparisons
+    assert alone.holm_p == 0.08, "what needs no mending stays as the file has it"
+
+
 def test_a_comparison_is_found_from_either_side():
     given = evaluation(learned=1, baselines=1, families=2, tasks=40, resamples=50)
     data = parse(given)
@@ -164,9 +181,9 @@ def test_the_method_calls_nothing_held_out_where_policies_may_be_judged_on_their
     assert held_out not in said and in_sample in said
 
 
-def test_the_method_says_what_the_test_rounds_and_what_the_margin_is_of():
+def test_the_method_says_which_test_is_whose_and_what_the_margin_is_of():
     said = " ".join(method(parse(evaluation(learned=1, baselines=1, families=2, tasks=40, resamples=50))))
-    assert "an expected score above one half counts as right" in said
+    assert "McNemar's exact test where every task is right or wrong, and sign flips" in said
     assert "median difference" not in said and "in the median over all comparisons" in said
 
 

@@ -1,0 +1,1 @@
+"""Small tables of words, each of one meaning, in English, German, Spanish, French and Chinese."""

@@ -1,0 +1,85 @@
+"""What a request may say to this server alone, and what front ends ask beside a conversation."""
+
+import pytest
+
+from pilotage.agent.chat.conversation import conversation_task, straight
+from pilotage.agent.messages import Message
+from tests.agent.chat.test_conversations import ASKED, scripted
+from tests.agent.serve.test_chat_completions import ask, chunks_of
+
+TITLE = """### Task:
+Generate a concise title for the chat.
+### Output:
+JSON format: { "title": "..." }
+### Chat History:
+<chat_history>
+USER: What is 17*23?
+ASSISTANT: It is 391.
+</chat_history>"""
+NAME_IT = """Provide a short title for this conversation, five words at most:
+
+User: A crate holds 17 boxes of 23 pens. How many pens is that?
+Assistant: 391."""
+
+
+def test_a_budget_limits_the_work_of_one_request(serve):
+    model = scripted()
+    client = serve(model)
+    ask(client, ASKED, pilotage={"budget": {"max_steps": 2}})
+    assert len(model.calls) == 2
+    ask(client, ASKED)
+    assert len(model.calls) == 2 + 3
+
+
+def test_a_policy_can_be_chosen(serve):
+    model = scripted()
+    ask(serve(model, policy="fixed:reason,answer"), ASKED, pilotage={"policy": "rules"})
+    assert "Python program" in model.calls[0].text
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_trace_can_be_had(serve, stream):
+    client, wanted = serve(scripted()), {"pilotage": {"trace": True}}
+    told = chunks_of(client, ASKED, **wanted)[-1] if stream else ask(client, ASKED, **wanted).json()
+    (run,) = told["pilotage"]["runs"]
+    assert run["route"] == ["program", "verify", "answer"]
+    assert run["run"] == told["id"]
+
+
+def test_progress_is_the_clients_to_switch(serve):
+    client = serve(scripted(), {"progress": False})
+    assert "reasoning" in ask(client, ASKED, pilotage={"progress": True}).json()["choices"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("extras", "param"),
+    [
+        ({"budget": {"max_tokens": 10**9}}, "pilotage.budget.max_tokens"),
+        ({"budget": {"max_tokens": 0}}, "pilotage.budget.max_tokens"),
+        ({"budget": {"tokens": 1}}, "pilotage.budget.tokens"),
+        ({"policy": "/etc/passwd"}, "pilotage.policy"),
+        ({"policy": "fixed:x"}, "pilotage.policy"),
+        ({"nothing": 1}, "pilotage.nothing"),
+        ({"memory": "yes please"}, "pilotage.memory"),
+        ([], "pilotage"),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_extras_nobody_knows_are_refused_by_name(serve, extras, param, stream):
+    reply = ask(serve(scripted()), pilotage=extras, stream=stream)
+    assert reply.status_code == 400
+    assert reply.json()["error"]["param"] == param
+
+
+@pytest.mark.parametrize("text", [TITLE, NAME_IT])
+def test_a_front_ends_request_about_a_conversation_is_one_call(serve, text):
+    model = scripted(plain='{"title": "A product"}')
+    assert ask(serve(model), text).json()["choices"][0]["message"]["content"] == '{"title": "A product"}'
+    assert len(model.calls) == 1
+
+
+def test_a_question_about_one_side_of_a_talk_is_no_housekeeping():
+    for text in (ASKED, f"User: {ASKED}", f"My assistant asked me: {ASKED}"):
+        assert straight(conversation_task([Message(role="user", content=text)])) != (
+            straight(conversation_task([Message(role="user", content=TITLE)]))
+        )

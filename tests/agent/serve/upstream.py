@@ -1,0 +1,134 @@
+"""A real upstream on loopback: OpenAI's chat completions over HTTP, which keeps its own ledger of what it served."""
+
+import asyncio
+import json
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, StreamingResponse
+from starlette.routing import Route
+
+
+@dataclass
+class Line:
+    """What the upstream answers: a text in words, thinking before it, or calls of tools.
+
+    `fault` stands in for all of it: a status, `hang`, `cut` (the connection ends in the middle), `garbage` or `empty`.
+    """
+
+    text: str = ""
+    thinking: str = ""
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    fault: int | str | None = None
+    delay: float = 0.0
+    finish: str = ""
+
+    @property
+    def words(self):
+        return re.findall(r"\s*\S+", self.text)
+
+    @property
+    def reason(self):
+        return self.finish or ("tool_calls" if self.calls else "stop")
+
+
+class Upstream:
+    """The upstream; `script` answers a body, the ledger adds up what was billed."""
+
+    def __init__(self, script: Callable[[dict], Line | str]) -> None:
+        self.script = script
+        self.bodies: list[dict] = []
+        self.headers: list[dict] = []
+        self.prompt_tokens = self.completion_tokens = 0
+        self.left = threading.Event()
+        self.app = Starlette(routes=[Route("/v1/chat/completions", self._complete, methods=["POST"])])
+
+    def _bill(self, body, line, written):
+        read = sum(len(str(message.get("content")).split()) for message in body["messages"])
+        self.prompt_tokens += read
+        self.completion_tokens += written
+        thought = len(line.thinking.split())
+        return {
+            "prompt_tokens": read,
+            "completion_tokens": written,
+            "total_tokens": read + written,
+            "prompt_tokens_details": {"cached_tokens": read // 2},
+            "completion_tokens_details": {"reasoning_tokens": thought},
+        }
+
+    async def _complete(self, request):
+        body = json.loads(await request.body())
+        self.bodies.append(body)
+        self.headers.append(dict(request.headers))
+        line = self.script(body)
+        line = Line(line) if isinstance(line, str) else line
+        if line.fault == "hang":
+            await self._until_gone(request)
+        if line.fault == "garbage":
+            return StreamingResponse(iter([b"<html>garbage"]), media_type="text/html")
+        if isinstance(line.fault, int):
+            error = {"error": {"message": f"upstream says {line.fault}", "type": "x", "code": None, "param": None}}
+            return JSONResponse(error, line.fault, {"Retry-After": "0"})
+        if body.get("stream"):
+            return StreamingResponse(self._stream(body, line), media_type="text/event-stream")
+        await asyncio.sleep(line.delay)
+        limit = body.get("max_tokens") or body.get("max_completion_tokens")
+        words, reason = line.words, line.reason
+        if limit is not None and len(words) > limit:
+            words, reason = words[:limit], "length"
+        message = {"role": "assistant", "content": "".join(words) or None}
+        if line.thinking:
+            message["reasoning_content"] = line.thinking
+        if line.calls:
+            message["tool_calls"] = [_call(place, *call) for place, call in enumerate(line.calls)]
+        written = len(words) + len(line.thinking.split()) + len(line.calls)
+        choice = {"index": 0, "message": message, "finish_reason": reason}
+        head = {"id": "up", "object": "chat.completion", "created": 1, "model": body["model"], "choices": [choice]}
+        return JSONResponse({**head, "usage": self._bill(body, line, written)})
+
+    async def _until_gone(self, request):
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        self.left.set()
+
+    async def _stream(self, body, line):
+        def chunk(delta, reason=None, **more):
+            choices = [{"index": 0, "delta": delta, "finish_reason": reason}]
+            head = {"id": "up", "object": "chat.completion.chunk", "created": 1, "model": body["model"]}
+            return b"data: " + json.dumps({**head, "choices": choices, **more}).encode() + b"\n\n"
+
+        limit = body.get("max_tokens") or body.get("max_completion_tokens")
+        words, reason, written = line.words, line.reason, 0
+        if limit is not None and len(words) > limit:
+            words, reason = words[:limit], "length"
+        try:
+            yield chunk({"role": "assistant", "content": ""})
+            for word in line.thinking.split():
+                await asyncio.sleep(line.delay)
+                written += 1
+                yield chunk({"reasoning_content": f"{word} "})
+            for word in words:
+                await asyncio.sleep(line.delay)
+                written += 1
+                yield chunk({"content": word})
+                if line.fault == "cut":
+                    return
+            for place, call in enumerate(line.calls):
+                written += 1
+                whole = _call(place, *call)
+                yield chunk({"tool_calls": [{**whole, "index": place}]})
+            yield chunk({}, reason)
+            if (body.get("stream_options") or {}).get("include_usage"):
+                usage = self._bill(body, line, written)
+                yield chunk({}, choices=[], usage=usage)
+            yield b"data: [DONE]\n\n"
+        except asyncio.CancelledError:
+            self.left.set()
+            raise
+
+
+def _call(place, name, arguments):
+    return {"id": f"call_{place}", "type": "function", "function": {"name": name, "arguments": arguments}}
