@@ -10,8 +10,10 @@ from typing import Any
 
 from pilotage.agent import events
 from pilotage.agent.run import Run
+from pilotage.agent.serve.chat import traced
 from pilotage.agent.serve.chat_reply import usage_of
 from pilotage.agent.serve.errors import ApiError, api_error
+from pilotage.agent.serve.extras import OWN
 from pilotage.agent.serve.progress import Progress
 from pilotage.agent.serve.responses.items import (
     Item,
@@ -76,7 +78,8 @@ class Envelope:
 
     def ended(self, run: Run, output: Sequence[Item]) -> dict[str, Any]:
         """The response of a run that has come to its end."""
-        return self.response("incomplete" if run.cut else "completed", output, usage=usage(run))
+        response = self.response("incomplete" if run.cut else "completed", output, usage=usage(run))
+        return {**response, OWN: traced([run])} if self.request.extras.trace else response
 
     def failed(self, error: ApiError, output: Sequence[Item]) -> dict[str, Any]:
         """The response of a run that has failed."""

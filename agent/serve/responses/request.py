@@ -10,6 +10,7 @@ import orjson
 
 from pilotage.agent.messages import ReplyOptions
 from pilotage.agent.serve.errors import ApiError
+from pilotage.agent.serve.extras import OWN, Extras, extras_of
 from pilotage.agent.serve.responses.fields import Fields, untaken, wrong
 from pilotage.agent.serve.responses.items import Item, read_items
 from pilotage.agent.serve.responses.tools import Tools, read_tools
@@ -23,7 +24,6 @@ INCLUDABLE = frozenset({"reasoning.encrypted_content", "message.input_image.imag
 """What `include` may ask for: all there is of it is in the items anyway, and reasoning is shown to no later model."""
 SUMMARIES = ("auto", "concise", "detailed")
 MOST_METADATA, LONGEST_KEY, LONGEST_VALUE = 16, 64, 512
-OWN = "pilotage"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class ResponsesRequest:
     stream: bool
     store: bool
     user: str | None
-    extras: Mapping[str, Any] = field(default_factory=dict)
+    extras: Extras = field(default_factory=Extras)
     told: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -102,7 +102,7 @@ def responses_request(body: Any) -> ResponsesRequest:
         stream=stream,
         store=store is not False,
         user=user,
-        extras=extras,
+        extras=extras_of(extras),
         told=told,
     )
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import orjson
 from fastapi import APIRouter, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from pilotage.agent.chat.conversation import conversation_task
 from pilotage.agent.errors import ResponseStoreUnusable
@@ -63,18 +63,20 @@ def responses_router(
                 raise unknown(name, "this upstream speaks another protocol; use pilotage")
             return await _unless_gone(request, passthrough.forward("/responses", body, address, name))
         asked, caller = responses_request(body), caller_of(request)
-        agent = service.agent(service.model_named(asked.model), caller)
+        agent = service.agent(service.model_named(asked.model), caller, asked.extras)
+        budget = asked.extras.limits(agent.components.budget)
+        progress = service.config.progress if asked.extras.progress is None else asked.extras.progress
         items, task = await desk.prepared(asked, caller)
         envelope = Envelope(asked)
         keep = desk.keeping(asked, items, caller)
         if asked.stream:
-            happening = agent.astream(task, run_id=envelope.id)
-            told_events = stream(happening, envelope, keep, progress=service.config.progress)
-            return _streamed(told_events, service.config.keep_alive)
+            happening = agent.astream(task, run_id=envelope.id, budget=budget)
+            told_events = stream(happening, envelope, keep, progress=progress)
+            return sse.EventStream(sse.with_keep_alive(told_events, service.config.keep_alive))
 
         async def answer() -> Response:
-            run = await agent.asolve(task, run_id=envelope.id)
-            response = envelope.ended(run, envelope.output(run, progress=service.config.progress))
+            run = await agent.asolve(task, run_id=envelope.id, budget=budget)
+            response = envelope.ended(run, envelope.output(run, progress=progress))
             await keep(response)
             return _json(response)
 
@@ -210,11 +212,6 @@ def _no_response(id: str) -> ApiError:
 
 def _json(data: Any) -> Response:
     return Response(orjson.dumps(data), media_type="application/json")
-
-
-def _streamed(events: AsyncGenerator[bytes], keep_alive: float) -> Response:
-    kept = sse.with_keep_alive(events, keep_alive)
-    return StreamingResponse(kept, media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
 
 
 async def _told(work: Awaitable[Response]) -> Response:

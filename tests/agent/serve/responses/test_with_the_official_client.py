@@ -32,6 +32,18 @@ def test_a_response_is_whole(client):
     assert reply.usage.output_tokens_details.reasoning_tokens == counted.completion_tokens - 3
 
 
+def test_a_request_limits_traces_and_silences_its_own_work(client):
+    served, own = client(scripted()), {"budget": {"max_calls": 1}, "trace": True, "progress": False}
+    whole = served.responses.create(model="pilotage", input=ASKED, extra_body={"pilotage": own})
+    *_, last = served.responses.create(model="pilotage", input=ASKED, stream=True, extra_body={"pilotage": own})
+    for reply in (whole, last.response):
+        (run,) = reply.to_dict()["pilotage"]["runs"]
+        assert run["usage"]["llm_calls"] == 2 and run["usage"]["prompt_tokens"] == reply.usage.input_tokens
+        assert [item.type for item in reply.output] == ["message"]
+    with pytest.raises(openai.BadRequestError, match="at most"):
+        served.responses.create(model="pilotage", input="x", extra_body={"pilotage": {"budget": {"max_calls": 10**6}}})
+
+
 def test_a_greeting_has_no_reasoning_and_so_has_nothing_where_progress_is_off(client):
     assert [item.type for item in client(scripted()).responses.create(model="pilotage", input="hi").output] == [
         "message"
