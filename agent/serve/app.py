@@ -18,7 +18,9 @@ from starlette.responses import Response
 from pilotage.agent.serve import chat, sse
 from pilotage.agent.serve.chat_reply import Envelope
 from pilotage.agent.serve.chat_request import chat_request
+from pilotage.agent.serve.config import DEFAULT
 from pilotage.agent.serve.errors import ApiError, api_error
+from pilotage.agent.serve.metrics import MEDIA_TYPE, Measured, Metrics
 from pilotage.agent.serve.model_names import PASSTHROUGH, unknown
 from pilotage.agent.serve.passthrough import Passthrough
 from pilotage.agent.serve.responses.routes import responses_router
@@ -54,6 +56,12 @@ def create_app(service: Service) -> FastAPI:
             allow_headers=["Authorization", "Content-Type"],
         )
     _tell_errors(app)
+    metrics = Metrics()
+    app.add_middleware(Measured, metrics=metrics)
+
+    @app.get("/metrics")
+    async def all_metrics() -> Response:
+        return Response(metrics.text(), media_type=MEDIA_TYPE)
 
     body_of = partial(read_body, most=config.most_bytes)
     app.include_router(responses_router(service, passthrough, responses, lambda request: Caller(), body_of))
@@ -85,11 +93,12 @@ def create_app(service: Service) -> FastAPI:
         wanted, envelope = service.model_named(asked.model), Envelope(asked.model, asked.include_usage)
         agent = service.agent(wanted, Caller(), asked.extras)
         asked.extras.limits(agent.components.budget)  # refused before a stream begins
+        count = partial(metrics.count, wanted.upstream or DEFAULT)
         progress = config.progress if asked.extras.progress is None else asked.extras.progress
         if not asked.stream:
-            work = chat.completion(agent, asked, envelope, progress=progress)
+            work = chat.completion(agent, asked, envelope, progress=progress, on_runs=count)
             return await _unless_gone(request, _json(work))
-        events = chat.stream(agent, asked, envelope, progress=progress)
+        events = chat.stream(agent, asked, envelope, progress=progress, on_runs=count)
         return sse.EventStream(sse.with_keep_alive(events, config.keep_alive))
 
     return app

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from pilotage.agent import events
 from pilotage.agent.chat.conversation import conversation_task
-from pilotage.agent.run import Run
+from pilotage.agent.run import Run, UnusableRun
 from pilotage.agent.runner import ReasoningAgent
 from pilotage.agent.serve import sse
 from pilotage.agent.serve.chat_reply import Envelope, called, finish_reason, thought
@@ -28,20 +28,31 @@ def task_of(request: ChatRequest, sample: int = 0) -> Task:
     return conversation_task(request.messages, request.options.model_copy(update={"sample": sample}))
 
 
+OnRuns = Callable[[Sequence[Run]], None]
+"""Is told of the runs behind a reply when it has ended, however it did."""
+
+
 async def completion(
-    agent: ReasoningAgent, request: ChatRequest, envelope: Envelope, *, progress: bool
+    agent: ReasoningAgent, request: ChatRequest, envelope: Envelope, *, progress: bool, on_runs: OnRuns
 ) -> dict[str, Any]:
     """The whole completion. What the first reply was worked out from serves the others too."""
     budget = request.extras.limits(agent.components.budget)
-    runs = [await agent.asolve(task_of(request), run_id=envelope.id, budget=budget)]
-    for sample in range(1, request.n):
-        runs.append(await agent.asolve(task_of(request, sample), found=runs[0], learn_later=True))
+    runs: list[Run] = []
+    try:
+        runs.append(await agent.asolve(task_of(request), run_id=envelope.id, budget=budget))
+        for sample in range(1, request.n):
+            runs.append(await agent.asolve(task_of(request, sample), found=runs[0], learn_later=True))
+    except UnusableRun as error:
+        runs.append(agent.unsolved(task_of(request), error))
+        raise
+    finally:
+        on_runs(runs)
     whole = envelope.completion(runs, [_reasoning(run, progress and not number) for number, run in enumerate(runs)])
     return {**whole, OWN: traced(runs)} if request.extras.trace else whole
 
 
 async def stream(
-    agent: ReasoningAgent, request: ChatRequest, envelope: Envelope, *, progress: bool
+    agent: ReasoningAgent, request: ChatRequest, envelope: Envelope, *, progress: bool, on_runs: OnRuns
 ) -> AsyncGenerator[bytes]:
     """The events of a stream: the role first, reasoning, content, an ending for each choice, the usage, and `[DONE]`.
 
@@ -62,12 +73,16 @@ async def stream(
         if envelope.counts:
             yield sse.event(envelope.usage_chunk(runs))
     except Exception as error:
+        if isinstance(error, UnusableRun):
+            runs.append(agent.unsolved(task_of(request), error))
         told = api_error(error)
         if told.status >= 500 and not isinstance(error, ApiError):
             log.warning(
                 "the stream %s failed: %s", envelope.id, told, exc_info=told.body["error"]["code"] == "internal_error"
             )
         yield sse.event(told.body)
+    finally:
+        on_runs(runs)
     yield sse.DONE
 
 
