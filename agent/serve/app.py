@@ -55,6 +55,7 @@ def create_app(service: Service) -> FastAPI:
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type"],
         )
+    app.state.responses = responses
     _tell_errors(app)
     metrics = Metrics()
     app.add_middleware(Measured, metrics=metrics)

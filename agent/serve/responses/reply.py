@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pilotage.agent import events
-from pilotage.agent.run import Run
+from pilotage.agent.models.reply import LimitUsedUp
+from pilotage.agent.models.transport.retry import causes
+from pilotage.agent.run import Run, UnusableRun
 from pilotage.agent.serve.chat import traced
 from pilotage.agent.serve.chat_reply import usage_of
 from pilotage.agent.serve.errors import ApiError, api_error
@@ -24,6 +26,7 @@ from pilotage.agent.serve.responses.items import (
     text_part,
 )
 from pilotage.agent.serve.responses.request import ResponsesRequest
+from pilotage.agent.trace import Usage
 
 CUT = {"reason": "max_output_tokens"}
 PARAMS = {
@@ -67,7 +70,6 @@ class Envelope:
             "background": False,
             "error": error,
             "incomplete_details": CUT if status == "incomplete" else None,
-            "max_tool_calls": None,
             "model": self.request.model,
             "output": list(output),
             "top_logprobs": 0,
@@ -81,9 +83,17 @@ class Envelope:
         response = self.response("incomplete" if run.cut else "completed", output, usage=usage(run))
         return {**response, OWN: traced([run])} if self.request.extras.trace else response
 
+    def without_reply(self, error: UnusableRun, output: Sequence[Item] = ()) -> dict[str, Any]:
+        """The response of a run in which thinking used up the limit before any reply; another error is raised again."""
+        if not any(isinstance(cause, LimitUsedUp) for cause in causes(error)):
+            raise error
+        spent = error.trace.usage
+        return self.response("incomplete", output, usage=_usage(spent, spent.completion_tokens))
+
     def failed(self, error: ApiError, output: Sequence[Item]) -> dict[str, Any]:
         """The response of a run that has failed."""
-        return self.response("failed", output, error={"code": failure_code(error), "message": str(error)})
+        message = error.body["error"]["message"]
+        return self.response("failed", output, error={"code": failure_code(error), "message": message})
 
     def output(self, run: Run, *, progress: bool) -> list[Item]:
         """The items of a run: what was worked out and thought, the message, and the calls of functions."""
@@ -110,16 +120,16 @@ def _thoughts(run: Run, progress: bool) -> list[str]:
 
 def usage(run: Run) -> dict[str, Any]:
     """What all calls for a response cost together."""
-    chat = usage_of([run])
+    return _usage(run.usage, usage_of([run])["completion_tokens_details"]["reasoning_tokens"])
+
+
+def _usage(spent: Usage, reasoning: int) -> dict[str, Any]:
     return {
-        "input_tokens": chat["prompt_tokens"],
-        "input_tokens_details": {
-            "cached_tokens": chat["prompt_tokens_details"]["cached_tokens"],
-            "cache_write_tokens": 0,
-        },
-        "output_tokens": chat["completion_tokens"],
-        "output_tokens_details": {"reasoning_tokens": chat["completion_tokens_details"]["reasoning_tokens"]},
-        "total_tokens": chat["total_tokens"],
+        "input_tokens": spent.prompt_tokens,
+        "input_tokens_details": {"cached_tokens": spent.cached_tokens, "cache_write_tokens": 0},
+        "output_tokens": spent.completion_tokens,
+        "output_tokens_details": {"reasoning_tokens": reasoning},
+        "total_tokens": spent.total_tokens,
     }
 
 

@@ -18,8 +18,8 @@ from pilotage.common.text import carriable_data
 
 PASSED_ON = ("service_tier", "safety_identifier", "prompt_cache_key")
 """Texts that go to the upstream as they are: it honours or refuses them."""
-HARMLESS = ("client_metadata", "max_tool_calls")
-"""Fields that change nothing of a response: there are no tools of the server's whose calls could be limited."""
+HARMLESS = ("client_metadata",)
+"""Fields that change nothing of a response."""
 INCLUDABLE = frozenset({"reasoning.encrypted_content", "message.input_image.image_url"})
 """What `include` may ask for: all there is of it is in the items anyway, and reasoning is shown to no later model."""
 SUMMARIES = ("auto", "concise", "detailed")
@@ -154,6 +154,7 @@ def _options(fields: Fields, tools: Tools) -> tuple[ReplyOptions, dict[str, Any]
     temperature, top_p = fields.number("temperature", 0, 2), fields.number("top_p", 0, 1)
     penalties = {name: fields.number(name, -2, 2) for name in ("presence_penalty", "frequency_penalty")}
     most = fields.whole("max_output_tokens", 1)
+    calls = fields.whole("max_tool_calls", 1)  # of tools that a server runs, which this one has none of
     passed = {name: fields.text(name) for name in PASSED_ON}
     text = fields.object("text")
     form, verbosity = text.take("format"), text.choice("verbosity", ("low", "medium", "high"))
@@ -172,6 +173,7 @@ def _options(fields: Fields, tools: Tools) -> tuple[ReplyOptions, dict[str, Any]
     }
     told = {
         "max_output_tokens": most,
+        "max_tool_calls": calls,
         "reasoning": {"effort": effort, "summary": summary},
         "temperature": 1.0 if temperature is None else temperature,
         "top_p": 1.0 if top_p is None else top_p,

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from pilotage.agent.chat.conversation import conversation_task
 from pilotage.agent.errors import ResponseStoreUnusable
+from pilotage.agent.run import UnusableRun
 from pilotage.agent.serve import chat, sse
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.model_names import unknown
@@ -75,8 +76,11 @@ def responses_router(
             return sse.EventStream(sse.with_keep_alive(told_events, service.config.keep_alive))
 
         async def answer() -> Response:
-            run = await agent.asolve(task, run_id=envelope.id, budget=budget)
-            response = envelope.ended(run, envelope.output(run, progress=progress))
+            try:
+                run = await agent.asolve(task, run_id=envelope.id, budget=budget)
+                response = envelope.ended(run, envelope.output(run, progress=progress))
+            except UnusableRun as error:
+                response = envelope.without_reply(error)
             await keep(response)
             return _json(response)
 
@@ -181,7 +185,7 @@ def _page(items: tuple[Item, ...], request: Request) -> dict[str, Any]:
     """A page of items, the newest first unless asked for otherwise."""
     asked = request.query_params
     limit = asked.get("limit", "20")
-    if not limit.isdecimal() or not 1 <= int(limit) <= MOST_LISTED:
+    if not (limit.isdecimal() and len(limit) <= 3 and 1 <= int(limit) <= MOST_LISTED):
         raise wrong("limit", f"is a whole number from 1 to {MOST_LISTED}")
     order, after = asked.get("order", "desc"), asked.get("after")
     if order not in ("asc", "desc"):

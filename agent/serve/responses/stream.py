@@ -9,7 +9,7 @@ from typing import Any
 
 from pilotage.agent import events
 from pilotage.agent.messages import ToolCall
-from pilotage.agent.run import Run
+from pilotage.agent.run import Run, UnusableRun
 from pilotage.agent.serve import sse
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.progress import Progress
@@ -47,11 +47,16 @@ async def stream(
     for event in writing.begin():
         yield event
     try:
-        async with aclosing(_pieces(happening, writing, progress=progress)) as pieces:
-            async for piece in pieces:
-                yield piece
-        assert writing.run is not None
-        response = envelope.ended(writing.run, writing.output)
+        try:
+            async with aclosing(_pieces(happening, writing, progress=progress)) as pieces:
+                async for piece in pieces:
+                    yield piece
+            assert writing.run is not None
+            response = envelope.ended(writing.run, writing.output)
+        except UnusableRun as error:
+            response = envelope.without_reply(error, writing.broken())
+            for event in writing.stop():
+                yield event
         await keep(response)
         yield writing.event(f"response.{response['status']}", response=response)
     except Exception as error:
@@ -167,6 +172,10 @@ class Writing:
         yield from self._close("incomplete" if cut and not calls else "completed")
         for call in calls:
             yield from self._call(call, "incomplete" if cut and call is calls[-1] else "completed")
+
+    def stop(self) -> Iterator[bytes]:
+        """Nothing more comes: the item that is being written, if one is, ends as it is."""
+        yield from self._close("incomplete")
 
     def broken(self) -> list[Item]:
         """All items; the one that was being written as it is."""

@@ -104,6 +104,26 @@ def test_a_reply_that_breaks_off_is_kept_as_far_as_it_came(http, endpoint):
 
 
 @pytest.mark.parametrize("streams", [False, True])
+def test_a_limit_that_thinking_used_up_leaves_a_response_without_a_message(http, endpoint, streams):
+    endpoint.plan = [says(thinking="Let me see. And so on.", cut=True)]
+    client, body = http(), {"model": "pilotage", "input": "hi there", "max_output_tokens": 5, "stream": streams}
+    reply = client.post("/v1/responses", json=body)
+    if streams:
+        events = events_of(reply.text)
+        assert events[-1]["type"] == "response.incomplete"
+        response = events[-1]["response"]
+        assert replayed(events) == response["output"]
+        assert [item["type"] for item in response["output"]] == ["reasoning"]
+    else:
+        response = reply.json()
+        assert response["output"] == []
+    assert (response["status"], response["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
+    calls = len(endpoint.bodies)
+    assert (response["usage"]["input_tokens"], response["usage"]["output_tokens"]) == (11 * calls, 5 * calls)
+    assert client.get(f"/v1/responses/{response['id']}").json() == response
+
+
+@pytest.mark.parametrize("streams", [False, True])
 def test_a_client_that_goes_away_ends_the_call_to_the_upstream(http, endpoint, streams):
     endpoint.plan = [endpoint.endless(b": waiting\n\n" if streams else b" ", pause=0.01)]
     url = http().base_url

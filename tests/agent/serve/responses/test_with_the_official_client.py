@@ -234,6 +234,31 @@ def test_items_are_named_instead_of_sent(client, endpoint):
     assert refused.value.param == "input.0.id"
 
 
+def test_pages_of_items_and_what_no_page_has(client, http):
+    served = client(scripted())
+    items = [{"role": "user", "content": str(number)} for number in range(5)]
+    id = served.responses.create(model="pilotage", input=items).id
+    first = served.responses.input_items.list(id, limit=2)
+    assert [item.content[0].text for item in first.data] == ["4", "3"]
+    assert first.has_more and (first.first_id, first.last_id) == (first.data[0].id, first.data[1].id)
+    rest = served.responses.input_items.list(id, limit=100, after=first.last_id, order="desc")
+    assert [item.content[0].text for item in rest.data] == ["2", "1", "0"] and not rest.has_more
+    plain, path = http(scripted()), f"/v1/responses/{id}"
+    for query, param in (
+        *(
+            ("input_items?limit=0", "limit"),
+            ("input_items?limit=101", "limit"),
+            (f"input_items?limit={'9' * 5000}", "limit"),
+        ),
+        *(("input_items?order=up", "order"), ("input_items?after=x", "after"), ("input_items?include=x", "include")),
+    ):
+        reply = plain.get(f"{path}/{query}")
+        assert (reply.status_code, reply.json()["error"]["param"]) == (400, param)
+    for query, param in (("stream=true", "stream"), ("include[]=message.output_text.logprobs", "include")):
+        reply = plain.get(f"{path}?{query}")
+        assert (reply.status_code, reply.json()["error"]["param"]) == (400, param)
+
+
 def test_only_what_runs_in_the_background_is_cancelled(client):
     served = client(scripted())
     reply = served.responses.create(model="pilotage", input="hi")
