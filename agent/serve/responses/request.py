@@ -160,6 +160,8 @@ def _options(fields: Fields, tools: Tools) -> tuple[ReplyOptions, dict[str, Any]
     form, verbosity = text.take("format"), text.choice("verbosity", ("low", "medium", "high"))
     text.end()
     response_format = _response_format(form)
+    if response_format is not None and response_format["type"] == "json_schema":
+        form = {"description": None, "strict": False, **{k: v for k, v in form.items() if v is not None}}
     reasoning = fields.object("reasoning")
     effort, summary = reasoning.text("effort", least=1), reasoning.choice("summary", SUMMARIES)
     reasoning.end()

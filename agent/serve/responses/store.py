@@ -26,16 +26,15 @@ DAY = 86_400.0
 LONGEST_CHAIN = 10_000
 """Responses that one continues, directly or not."""
 
+# What is written again whenever a conversation goes on is kept apart from what is long. The place -1 has the response.
 _SCHEMA = """
-CREATE TABLE responses (
-    id TEXT PRIMARY KEY, namespace TEXT NOT NULL, previous TEXT, used REAL NOT NULL, body TEXT NOT NULL
-);
+CREATE TABLE responses (id TEXT PRIMARY KEY, namespace TEXT NOT NULL, previous TEXT, used REAL NOT NULL);
 CREATE INDEX by_use ON responses (namespace, used);
 CREATE INDEX by_age ON responses (used);
 CREATE TABLE items (
     response TEXT NOT NULL REFERENCES responses (id) ON DELETE CASCADE, place INTEGER NOT NULL, output INTEGER NOT NULL,
     id TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (response, place)
-) WITHOUT ROWID;
+);
 CREATE INDEX by_item ON items (id);
 """
 _MINE = "(namespace = :own OR substr(namespace, 1, length(:own) + 1) = :own || '/')"
@@ -91,19 +90,15 @@ class ResponseStore:
 
     def keep(self, body: dict[str, Any], items: Sequence[Item], namespace: str) -> None:
         """Keeps a response with the items of its input, and forgets those that are too old or too many."""
-        now, outputs = self._clock(), body["output"]
-        rows = [(0, item) for item in items] + [(1, item) for item in outputs]
-        with self._used(writes=True) as connection:
+        now = self._clock()
+        rows = [(0, {**body, "output": []}), *((0, item) for item in items), *((1, item) for item in body["output"])]
+        with self._used("BEGIN IMMEDIATE") as connection:
             connection.execute(
-                "INSERT INTO responses VALUES (?, ?, ?, ?, ?)",
-                (body["id"], namespace, body["previous_response_id"], now, json.dumps({**body, "output": []})),
+                "INSERT INTO responses VALUES (?, ?, ?, ?)", (body["id"], namespace, body["previous_response_id"], now)
             )
             connection.executemany(
                 "INSERT INTO items VALUES (?, ?, ?, ?, ?)",
-                [
-                    (body["id"], place, output, item["id"], json.dumps(item))
-                    for place, (output, item) in enumerate(rows)
-                ],
+                [(body["id"], place, of, one["id"], json.dumps(one)) for place, (of, one) in enumerate(rows, -1)],
             )
             if (previous := body["previous_response_id"]) is not None:
                 about = {"id": previous, "own": namespace, "since": now - self._seconds, "now": now}
@@ -121,15 +116,20 @@ class ResponseStore:
         """A response of a namespace, or of one of its users; None where there is none."""
         about = {"id": id, "own": namespace, "since": self._since}
         with self._used() as connection:
-            row = connection.execute(
-                f"SELECT body, namespace FROM responses WHERE id = :id AND used >= :since AND {_MINE}", about
-            ).fetchone()
-            if row is None:
-                return None
-            items = connection.execute("SELECT output, body FROM items WHERE response = ? ORDER BY place", (id,))
-            read = [(output, json.loads(body)) for output, body in items.fetchall()]
-        body = {**json.loads(row[0]), "output": [item for output, item in read if output]}
-        return Kept(body, tuple(item for output, item in read if not output), row[1])
+            rows = connection.execute(
+                "SELECT namespace, output, body FROM responses JOIN items ON response = responses.id "
+                f"WHERE responses.id = :id AND used >= :since AND {_MINE} ORDER BY place",
+                about,
+            ).fetchall()
+        if not rows:
+            return None
+        (whose, _, body), *items = rows
+        read = [(output, json.loads(one)) for _, output, one in items]
+        return Kept(
+            {**json.loads(body), "output": [item for output, item in read if output]},
+            tuple(item for output, item in read if not output),
+            whose,
+        )
 
     def conversation(self, id: str, namespace: str) -> tuple[Item, ...] | None:
         """All items up to the end of a response of a namespace, with those that it continues.
@@ -142,7 +142,8 @@ class ResponseStore:
             if not chain or chain[0][1] is not None:
                 return None
             rows = connection.execute(
-                f"{_CHAIN} SELECT items.body FROM items JOIN chain ON response = chain.id ORDER BY depth DESC, place",
+                f"{_CHAIN} SELECT items.body FROM items JOIN chain ON response = chain.id "
+                "WHERE place >= 0 ORDER BY depth DESC, place",
                 about,
             ).fetchall()
         return tuple(json.loads(body) for (body,) in rows)
@@ -152,23 +153,23 @@ class ResponseStore:
         with self._used() as connection:
             row = connection.execute(
                 "SELECT items.body FROM items JOIN responses ON responses.id = response "
-                "WHERE items.id = ? AND namespace = ? AND used >= ? ORDER BY used DESC LIMIT 1",
+                "WHERE items.id = ? AND place >= 0 AND namespace = ? AND used >= ? ORDER BY used DESC LIMIT 1",
                 (id, namespace, self._since),
             ).fetchone()
         return None if row is None else json.loads(row[0])
 
     def delete(self, id: str, namespace: str) -> bool:
         """Deletes a response of a namespace, or of one of its users; whether there was one."""
-        with self._used(writes=True) as connection:
+        with self._used("BEGIN IMMEDIATE") as connection:
             about = {"id": id, "own": namespace}
             return connection.execute(f"DELETE FROM responses WHERE id = :id AND {_MINE}", about).rowcount > 0
 
     def erase(self, namespace: str) -> int:
         """Deletes all responses of a namespace and of its users, and overwrites what they took; how many there were."""
-        with self._used(writes=True) as connection:
+        with self._used("BEGIN IMMEDIATE") as connection:
             erased = connection.execute(f"DELETE FROM responses WHERE {_MINE}", {"own": namespace}).rowcount
-        with self._used() as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        with self._used("PRAGMA wal_checkpoint(TRUNCATE)"):  # the log has it too
+            pass
         return erased
 
     def check(self) -> None:
@@ -179,7 +180,9 @@ class ResponseStore:
     def close(self) -> None:
         """Closes the file; a later use opens it again."""
         with self._lock:
-            self._drop()
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
     def __enter__(self) -> Self:
         return self
@@ -192,26 +195,23 @@ class ResponseStore:
         return self._clock() - self._seconds
 
     @contextmanager
-    def _used(self, writes: bool = False) -> Iterator[sqlite3.Connection]:
-        """The connection; one transaction if it writes, durable when the block is left and undone when it raises."""
+    def _used(self, begin: str = "BEGIN") -> Iterator[sqlite3.Connection]:
+        """The connection, in one transaction: durable when the block is left, undone when it raises."""
         with self._lock, self._explained():
             if self._connection is not None and self._there() != self._file:
-                self._drop()
+                # A new file beside the old one's log would take over what that holds.
                 raise ResponseStoreUnusable(
                     f"{self.path}, which keeps responses, was removed or replaced while it was in use: end every "
                     f"program that uses it, delete {self.path.name}-wal and {self.path.name}-shm, and start them again"
                 )
             connection = self._connection or self._open()
-            if not writes:
-                yield connection
-                return
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute(begin)
             try:
                 yield connection
+                connection.commit()
             except BaseException:
                 connection.rollback()
                 raise
-            connection.commit()
 
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -224,7 +224,7 @@ class ResponseStore:
             if version > STORE_FORMAT:
                 raise ResponseStoreUnusable(f"{self.path} was written by a newer pilotage: upgrade, or name another")
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):  # no other database
-                connection.execute("SELECT id, namespace, previous, used, body FROM responses LIMIT 0")
+                connection.execute("SELECT id, namespace, previous, used FROM responses LIMIT 0")
             switch_to_wal(connection, BUSY_SECONDS)
             for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
                 connection.execute(f"PRAGMA {pragma}")
@@ -242,11 +242,6 @@ class ResponseStore:
         except FileNotFoundError:
             return None
         return facts.st_dev, facts.st_ino
-
-    def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
