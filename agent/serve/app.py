@@ -65,7 +65,7 @@ def create_app(service: Service) -> FastAPI:
         return Response(metrics.text(), media_type=MEDIA_TYPE)
 
     body_of = partial(read_body, most=config.most_bytes)
-    app.include_router(responses_router(service, passthrough, responses, lambda request: Caller(), body_of))
+    app.include_router(responses_router(service, passthrough, responses, lambda request, user: Caller(), body_of))
 
     @app.get("/health")
     async def health() -> dict[str, str]:

@@ -40,7 +40,7 @@ def responses_router(
     service: Service,
     passthrough: Passthrough,
     store: ResponseStore,
-    caller_of: Callable[[Request], Caller],
+    caller_of: Callable[[Request, str | None], Caller],
     read_body: Callable[[Request], Awaitable[Any]],
 ) -> APIRouter:
     """The routes over a service.
@@ -49,7 +49,7 @@ def responses_router(
         service: has the agents.
         passthrough: forwards what is to be forwarded.
         store: keeps responses; who makes it closes it.
-        caller_of: for whom a request is answered.
+        caller_of: for whom a request is answered that names this user, or none.
         read_body: the JSON of a request.
     """
     router = APIRouter(prefix="/v1/responses")
@@ -63,13 +63,15 @@ def responses_router(
             if (address := passthrough.address(wanted.upstream)) is None:
                 raise unknown(name, "this upstream speaks another protocol; use pilotage")
             return await _unless_gone(request, passthrough.forward("/responses", body, address, name))
-        asked, caller = responses_request(body), caller_of(request)
-        agent = service.agent(service.model_named(asked.model), caller, asked.extras)
+        asked = responses_request(body)
+        wanted, caller = service.model_named(asked.model), caller_of(request, asked.user)
+        agent = await asyncio.to_thread(service.agent, wanted, caller, asked.extras)
         budget = asked.extras.limits(agent.components.budget)
         progress = service.config.progress if asked.extras.progress is None else asked.extras.progress
+        begun = store.now
         items, task = await desk.prepared(asked, caller)
         envelope = Envelope(asked)
-        keep = desk.keeping(asked, items, caller)
+        keep = desk.keeping(asked, items, caller, begun)
         if asked.stream:
             happening = agent.astream(task, run_id=envelope.id, budget=budget)
             told_events = stream(happening, envelope, keep, progress=progress)
@@ -91,23 +93,23 @@ def responses_router(
         if request.query_params.get("stream", "false").lower() not in ("false", "0", ""):
             raise untaken("stream", "is not taken here: the events of a response are not kept")
         check_include(_include(request))
-        return _json((await desk.found(id, caller_of(request))).body)
+        return _json((await desk.found(id, caller_of(request, None))).body)
 
     @router.delete("/{id}")
     async def delete(request: Request, id: str) -> Response:
-        if not await _kept(store.delete, id, caller_of(request).namespace):
+        if not await _kept(store.delete, id, caller_of(request, None).namespace):
             raise _no_response(id)
         return _json({"id": id, "object": "response", "deleted": True})
 
     @router.post("/{id}/cancel")
     async def cancel(request: Request, id: str) -> Response:
-        await desk.found(id, caller_of(request))
+        await desk.found(id, caller_of(request, None))
         raise ApiError(400, "only a response that is made in the background can be cancelled; end the connection")
 
     @router.get("/{id}/input_items")
     async def input_items(request: Request, id: str) -> Response:
         check_include(_include(request))
-        return _json(_page(await desk.read_for(await desk.found(id, caller_of(request))), request))
+        return _json(_page(await desk.read_for(await desk.found(id, caller_of(request, None))), request))
 
     return router
 
@@ -146,13 +148,15 @@ class _Desk:
         return found
 
     def keeping(
-        self, asked: ResponsesRequest, items: tuple[Item, ...], caller: Caller
+        self, asked: ResponsesRequest, items: tuple[Item, ...], caller: Caller, begun: float
     ) -> Callable[[dict[str, Any]], Awaitable[None]]:
         """Keeps a response, where its client wants that."""
 
         async def keep(response: dict[str, Any]) -> None:
-            if asked.store:
-                await _kept(self._store.keep, response, items, caller.namespace)
+            if asked.store and not await _kept(self._store.keep, response, items, caller.namespace, begun):
+                raise ApiError(
+                    409, "the namespace was erased while this request ran; ask again", code="namespace_erased"
+                )
 
         return keep
 

@@ -36,9 +36,14 @@ CREATE TABLE items (
     id TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (response, place)
 );
 CREATE INDEX by_item ON items (id);
+CREATE TABLE erasures (namespace TEXT PRIMARY KEY, at REAL NOT NULL);
 """
 _MINE = "(namespace = :own OR substr(namespace, 1, length(:own) + 1) = :own || '/')"
 """A namespace and those of its users below it."""
+_ERASED = (
+    "SELECT 1 FROM erasures WHERE at >= :begun "
+    "AND (namespace = :own OR substr(:own, 1, length(namespace) + 1) = namespace || '/')"
+)
 _CHAIN = f"""
 WITH RECURSIVE chain (id, previous, depth) AS (
     SELECT id, previous, 0 FROM responses WHERE id = :id AND namespace = :own AND used >= :since
@@ -88,11 +93,26 @@ class ResponseStore:
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
 
-    def keep(self, body: dict[str, Any], items: Sequence[Item], namespace: str) -> None:
-        """Keeps a response with the items of its input, and forgets those that are too old or too many."""
-        now = self._clock()
+    @property
+    def now(self) -> float:
+        """The time, in seconds since 1970."""
+        return self._clock()
+
+    def keep(self, body: dict[str, Any], items: Sequence[Item], namespace: str, begun: float) -> bool:
+        """Keeps a response with the items of its input, and forgets those that are too old or too many.
+
+        Args:
+            body: the response.
+            items: of its own input.
+            namespace: whose it is.
+            begun: when its conversation was read. Where the namespace was erased since, nothing is kept, and the result
+                is false.
+        """
+        now = self.now
         rows = [(0, {**body, "output": []}), *((0, item) for item in items), *((1, item) for item in body["output"])]
         with self._used("BEGIN IMMEDIATE") as connection:
+            if connection.execute(_ERASED, {"own": namespace, "begun": begun}).fetchone() is not None:
+                return False
             connection.execute(
                 "INSERT INTO responses VALUES (?, ?, ?, ?)", (body["id"], namespace, body["previous_response_id"], now)
             )
@@ -105,12 +125,14 @@ class ResponseStore:
                 connection.execute(
                     f"{_CHAIN} UPDATE responses SET used = :now WHERE id IN (SELECT id FROM chain)", about
                 )
-            connection.execute("DELETE FROM responses WHERE used < ?", (now - self._seconds,))
+            for forgotten in ("responses WHERE used", "erasures WHERE at"):
+                connection.execute(f"DELETE FROM {forgotten} < ?", (now - self._seconds,))
             connection.execute(
                 "DELETE FROM responses WHERE id IN (SELECT id FROM responses WHERE namespace = ? "
                 "ORDER BY used DESC, rowid DESC LIMIT -1 OFFSET ?)",
                 (namespace, self._most),
             )
+        return True
 
     def find(self, id: str, namespace: str) -> Kept | None:
         """A response of a namespace, or of one of its users; None where there is none."""
@@ -164,13 +186,16 @@ class ResponseStore:
             about = {"id": id, "own": namespace}
             return connection.execute(f"DELETE FROM responses WHERE id = :id AND {_MINE}", about).rowcount > 0
 
-    def erase(self, namespace: str) -> int:
-        """Deletes all responses of a namespace and of its users, and overwrites what they took; how many there were."""
+    def erase(self, namespace: str) -> None:
+        """Deletes all responses of a namespace and of its users, and overwrites what they took.
+
+        What is under way brings nothing back.
+        """
         with self._used("BEGIN IMMEDIATE") as connection:
-            erased = connection.execute(f"DELETE FROM responses WHERE {_MINE}", {"own": namespace}).rowcount
+            connection.execute(f"DELETE FROM responses WHERE {_MINE}", {"own": namespace})
+            connection.execute("INSERT OR REPLACE INTO erasures VALUES (?, ?)", (namespace, self.now))
         with self._used("PRAGMA wal_checkpoint(TRUNCATE)"):  # the log has it too
             pass
-        return erased
 
     def check(self) -> None:
         """Opens the file, so that what it has to say is said before a response is paid for."""

@@ -50,7 +50,7 @@ def body(id, previous=None):
 
 
 def kept(store, id, namespace="a", previous=None):
-    store.keep(body(id, previous), [message(f"in_{id}", id)], namespace)
+    assert store.keep(body(id, previous), [message(f"in_{id}", id)], namespace, store.now)
     return store.find(id, namespace)
 
 
@@ -106,16 +106,27 @@ def test_a_tenant_sees_its_own_and_its_users_and_a_user_only_theirs(store):
 
 def test_a_namespace_is_erased_with_its_users_and_nothing_else(store, path):
     for id, namespace in (("1", "a"), ("2", "a/bob"), ("3", "a/eve"), ("4", "ab"), ("5", "b")):
-        store.keep(body(id), [message(f"in_{id}", f"secret of {id}")], namespace)
-    assert store.erase("a/bob") == 1
+        store.keep(body(id), [message(f"in_{id}", f"secret of {id}")], namespace, store.now)
+    store.erase("a/bob")
     assert [store.find(id, "a") is not None for id in "123"] == [True, False, True]
-    assert store.erase("a") == 2
-    assert store.erase("a") == 0
+    store.erase("a")
+    assert not any(store.find(id, "a") for id in "123")
     assert store.find("4", "ab") and store.find("5", "b")
     store.close()
     content = b"".join(file.read_bytes() for file in path.parent.iterdir())
     assert b"secret of 4" in content
     assert not any(f"secret of {id}".encode() in content for id in "123")
+
+
+def test_what_is_under_way_brings_no_erased_namespace_back(store, clock):
+    begun = store.now
+    store.erase("a")
+    for namespace in ("a", "a/bob"):
+        assert not store.keep(body("1"), [message("in_1", "x")], namespace, begun)
+        assert store.find("1", namespace) is None
+    assert store.keep(body("1"), [], "ab", begun)
+    clock.now += 0.01
+    assert store.keep(body("2"), [], "a", store.now)
 
 
 def test_a_response_is_forgotten_after_its_days_unless_it_is_continued(store, clock):
@@ -148,7 +159,7 @@ def test_of_too_many_the_ones_not_used_for_longest_go_and_only_of_their_namespac
 def test_two_responses_of_one_id_are_an_error_that_changes_nothing(store):
     before = kept(store, "1")
     with pytest.raises(ResponseStoreUnusable):
-        store.keep(body("1"), [message("new", "x")], "b")
+        store.keep(body("1"), [message("new", "x")], "b", store.now)
     assert store.find("1", "a") == before and store.item("new", "b") is None
 
 
@@ -160,7 +171,8 @@ with ResponseStore(sys.argv[1]) as store:
     sys.stdin.readline()
     for number in range(int(sys.argv[3])):
         id = f"{sys.argv[2]}-{number}"
-        store.keep(body(id, f"{sys.argv[2]}-{number - 1}" if number else None), [message(f"in_{id}", id)], "a")
+        previous = f"{sys.argv[2]}-{number - 1}" if number else None
+        assert store.keep(body(id, previous), [message(f"in_{id}", id)], "a", store.now)
         print(id, flush=True)
 """
 

@@ -5,6 +5,7 @@ import pytest
 from fastapi import FastAPI, Request
 
 from pilotage.agent.models import ModelClient
+from pilotage.agent.models.scripted import ScriptedChatModel
 from pilotage.agent.serve.app import _tell_errors
 from pilotage.agent.serve.config import ServeConfig
 from pilotage.agent.serve.passthrough import Passthrough
@@ -12,18 +13,23 @@ from pilotage.agent.serve.responses.routes import responses_router
 from pilotage.agent.serve.responses.store import ResponseStore
 from pilotage.agent.serve.service import Caller, Service
 from pilotage.agent.settings import settings_from
-from tests.agent.chat.test_conversations import scripted
 
 
-def caller(request: Request) -> Caller:
+def caller(request: Request, user: str | None) -> Caller:
     return Caller(namespace=request.headers["x-tenant"])
 
 
 @pytest.fixture
 def served(running, tmp_path):
     """A client of a server whose callers say who they are, and its store."""
+
+    def line(messages):
+        if "erase me" in messages[-1].text:
+            store.erase("mine")
+        return "Hello!"
+
     settings = settings_from({"policy": "rules", "model": "scripted", "memory": "none"})
-    service = Service(settings, ServeConfig(), model=ModelClient(scripted()))
+    service = Service(settings, ServeConfig(), model=ModelClient(ScriptedChatModel(line)))
     app = FastAPI()
     _tell_errors(app)
     with ResponseStore(tmp_path / "responses.sqlite") as store:
@@ -53,8 +59,19 @@ def test_no_route_gives_one_tenant_what_is_anothers(served):
     unknown = client.get("/v1/responses/resp_unknown", headers=theirs)
     assert replies[0].json()["error"]["message"].replace(id, "resp_unknown") == unknown.json()["error"]["message"]
     assert client.get(path, headers=mine).json() == kept
-    assert store.erase("mine") == 1
+    store.erase("mine")
     assert client.get(path, headers=mine).status_code == 404
+
+
+def test_a_request_under_way_keeps_nothing_in_a_namespace_that_was_erased(served):
+    client, store = served
+    asked = {"model": "pilotage", "input": "Please erase me."}
+    reply = client.post("/v1/responses", json=asked, headers={"x-tenant": "mine/bob"})
+    assert (reply.status_code, reply.json()["error"]["code"]) == (409, "namespace_erased")
+    events = client.post("/v1/responses", json=asked | {"stream": True}, headers={"x-tenant": "mine"}).text
+    assert "response.failed" in events and "response.completed" not in events
+    with store._used() as connection:
+        assert connection.execute("SELECT count(*) FROM items").fetchone() == (0,)
 
 
 def test_a_tenant_manages_the_responses_of_its_users(served):
