@@ -33,7 +33,8 @@ async def answer(reader, writer):
     try:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
-            length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+            lines = head.lower().split(b"\r\n")
+            length = next(int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length"))
             body = json.loads(await reader.readexactly(length))
             delay, words = float(body.get("user") or 0), 40
             usage = {"prompt_tokens": 9, "completion_tokens": words, "total_tokens": 9 + words}
@@ -43,9 +44,11 @@ async def answer(reader, writer):
                 message = {"role": "assistant", "content": "word " * words}
                 choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
                 data = json.dumps({**top, "object": "chat.completion", "choices": choices, "usage": usage}).encode()
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(data) + data)
+                head_of_reply = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+                writer.write(head_of_reply % len(data) + data)
             else:
-                writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+                kind = b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+                writer.write(b"HTTP/1.1 200 OK\r\n" + kind)
                 def event(data):
                     piece = b"data: " + data + b"\n\n"
                     writer.write(b"%x\r\n" % len(piece) + piece + b"\r\n")

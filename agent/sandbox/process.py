@@ -108,8 +108,9 @@ async def run_command(launch: Launch, limits: Limits, *, stdin: str = "") -> Exe
         # Shielded, since asyncio would answer a cancellation here by killing the first process of the tree only.
         transport, watcher = await asyncio.shield(starting)
         pipe = cast(asyncio.WriteTransport, transport.get_pipe_transport(0))
-        pipe.write(stdin.encode(errors="replace"))
-        pipe.close()
+        if not pipe.is_closing():  # a program may end before it is given anything; uvloop then takes no more
+            pipe.write(stdin.encode(errors="replace"))
+            pipe.close()
         # The supervisor ends it earlier, unless it was stopped itself.
         async with asyncio.timeout(limits.wall_seconds + _DRAIN_SECONDS):
             await watcher.exited.wait()
