@@ -17,6 +17,11 @@ const weather = tool({
 const loop = { model, prompt: 'How is the weather in Oslo?', tools: { weather }, stopWhen: stepCountIs(3) };
 
 const whole = await generateText({ model, prompt: 'hi there' });
+const asked = { role: 'user', content: 'hi there' };
+const next = await generateText({
+  model,
+  messages: [asked, ...whole.response.messages, { role: 'user', content: 'and again' }],
+});
 const looped = await generateText(loop);
 const streamed = streamText(loop);
 let pieces = '';
@@ -34,6 +39,7 @@ const formed = await generateText({
 console.log(
   JSON.stringify({
     whole: whole.text,
+    next: next.text,
     tokens: whole.usage.totalTokens,
     looped: looped.text,
     steps: looped.steps.length,
