@@ -140,14 +140,14 @@ def test_a_loop_of_tools_whose_client_keeps_the_items(client, endpoint):
 def test_functions_in_a_namespace_are_called_by_both_names(client, endpoint):
     endpoint.plan = [says(calls=[("1", "team__spawn", "{}")]), says("Done.")]
     spawn = {"type": "function", "name": "spawn", "description": "Starts one.", "strict": False, "parameters": {}}
-    tools = [{"type": "namespace", "name": "team", "description": "Helpers.", "tools": [spawn]}]
+    tools = [{"type": "namespace", "name": "team", "description": "A team.", "tools": [spawn]}]
     served = client()
     first = served.responses.create(model="pilotage", input="Start one, please.", tools=tools)
     (call,) = first.output
     assert (call.namespace, call.name) == ("team", "spawn")
     (sent,) = endpoint.bodies[-1]["tools"]
     assert sent["function"]["name"] == "team__spawn"
-    assert sent["function"]["description"] == "Helpers.\n\nStarts one."
+    assert sent["function"]["description"] == "A team.\n\nStarts one."
     output = {"type": "function_call_output", "call_id": "1", "output": "ok"}
     served.responses.create(model="pilotage", input=[output], tools=tools, previous_response_id=first.id)
     assert endpoint.bodies[-1]["messages"][1]["tool_calls"][0]["function"]["name"] == "team__spawn"
