@@ -15,7 +15,7 @@ PROGRESS = found=0; while IFS= read -r line; do case "$$line" in \
   "Installing collected"*) set -f; set -- $$line; echo "  all found; installing $$(($$\# - 3)) packages that are not in .venv yet" ;; \
   esac; done
 
-.PHONY: setup demo format check test docs clean
+.PHONY: setup demo format check test test-clients docs clean
 
 setup: $(STAMP)
 
@@ -49,6 +49,11 @@ check: $(STAMP)
 test: check
 	@$(BIN)/pilotage models pull smollm2 minilm
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadscope
+
+# Clients that others wrote, against a server over a scripted upstream; they come from npm.
+test-clients: $(STAMP)
+	@npm install --prefix tests/clients --no-package-lock --no-audit --no-fund
+	@PILOTAGE_CLIENTS=1 $(BIN)/python -m pytest tests/clients
 
 docs: $(STAMP)
 	@$(BIN)/zensical build --strict

@@ -54,6 +54,10 @@ class KeyStoreUnusable(PilotageError):
     """The server's key store cannot be read or written; the text names the file."""
 
 
+class ResponseStoreUnusable(PilotageError):
+    """The file in which the server keeps responses cannot be read or written; the text names it."""
+
+
 class UnknownKey(UsageError):
     """No key of the server has this id."""
 

@@ -29,7 +29,9 @@ from pilotage.agent.serve.memory.router import memory_router
 from pilotage.agent.serve.metrics import MEDIA_TYPE, Measured, Metrics
 from pilotage.agent.serve.model_names import PASSTHROUGH, unknown
 from pilotage.agent.serve.passthrough import Passthrough
-from pilotage.agent.serve.service import Service
+from pilotage.agent.serve.responses.routes import responses_router
+from pilotage.agent.serve.responses.store import ResponseStore
+from pilotage.agent.serve.service import Caller, Service
 
 log = logging.getLogger("pilotage.serve")
 
@@ -46,11 +48,14 @@ def create_app(service: Service) -> FastAPI:
         await passthrough.aclose()
         await service.close()
         gate.close()
+        responses.close()
 
     app = FastAPI(title="pilotage", lifespan=lifespan, docs_url=None, redoc_url=None)
     passthrough, gate = Passthrough(service), Gate(service.config)
     config, started = service.config, int(time.time())
     app.add_middleware(AccessMiddleware, gate=gate)
+    responses = ResponseStore(config.responses_file, days=config.responses_days, most=config.most_responses)
+    service.erasers.append(responses.erase)
     if config.cors:
         app.add_middleware(
             CORSMiddleware,
@@ -58,6 +63,7 @@ def create_app(service: Service) -> FastAPI:
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type"],
         )
+    app.state.responses = responses
     _tell_errors(app)
     metrics = Metrics()
     app.add_middleware(Measured, metrics=metrics)
@@ -68,6 +74,16 @@ def create_app(service: Service) -> FastAPI:
 
     records = Records(config.keep_days, config.keep_completions)
     app.include_router(memory_router(service, records))
+
+    async def body_of(request: Request) -> Any:
+        body = await read_body(request, config.most_bytes)
+        access_of(request).expect(body)
+        return body
+
+    def caller_of(request: Request, user: str | None) -> Caller:
+        return access_of(request).caller(user)
+
+    app.include_router(responses_router(service, passthrough, responses, caller_of, body_of))
 
     @app.get("/health")
     async def health() -> dict[str, str]:
@@ -83,8 +99,7 @@ def create_app(service: Service) -> FastAPI:
 
     @app.post("/v1/chat/completions")
     async def chat_completions(request: Request) -> Response:
-        body, access = await read_body(request, config.most_bytes), access_of(request)
-        access.expect(body)
+        body, access = await body_of(request), access_of(request)
         name = body.get("model") if isinstance(body, dict) else None
         if isinstance(name, str) and name and (wanted := service.model_named(name)).direct:
             if (address := passthrough.address(wanted.upstream)) is None:

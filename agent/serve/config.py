@@ -44,6 +44,9 @@ class ServeConfig(BaseModel):
         keep_alive: seconds of silence in a stream after which a comment is sent; 0 for none.
         progress: whether what a run does is told as reasoning.
         most_bytes: of the body of a request.
+        responses_file: where the Responses API keeps responses; by default `responses.sqlite` in the data folder.
+        responses_days: that a response is kept for after it was made or continued.
+        most_responses: that are kept of one namespace.
         drain_seconds: how long a stopping server waits for the requests that it has accepted.
         upstreams: further models, by name.
     """
@@ -61,6 +64,9 @@ class ServeConfig(BaseModel):
     keep_alive: float = Field(15.0, ge=0)
     progress: bool = True
     most_bytes: int = Field(16 * 2**20, ge=1024)
+    responses_file: Path | None = None
+    responses_days: float = Field(30.0, gt=0)
+    most_responses: int = Field(10_000, ge=1)
     drain_seconds: float = Field(30.0, ge=0)
     upstreams: dict[str, Upstream] = Field(default_factory=dict)
 

@@ -1,0 +1,239 @@
+"""Routes of the Responses API."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import orjson
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from pilotage.agent.chat.conversation import conversation_task
+from pilotage.agent.errors import ResponseStoreUnusable
+from pilotage.agent.run import UnusableRun
+from pilotage.agent.serve import chat, sse
+from pilotage.agent.serve.errors import ApiError
+from pilotage.agent.serve.model_names import unknown
+from pilotage.agent.serve.passthrough import Passthrough
+from pilotage.agent.serve.responses.fields import untaken, wrong
+from pilotage.agent.serve.responses.items import Item, messages_of
+from pilotage.agent.serve.responses.reply import Envelope, told
+from pilotage.agent.serve.responses.request import ResponsesRequest, check_include, responses_request
+from pilotage.agent.serve.responses.store import Kept, ResponseStore
+from pilotage.agent.serve.responses.stream import stream
+from pilotage.agent.serve.service import Caller, Service
+from pilotage.agent.task import Task
+
+log = logging.getLogger("pilotage.serve")
+
+T = TypeVar("T")
+CLIENT_CLOSED = 499
+_INVALID = "invalid_request_error"
+MOST_LISTED = 100
+"""Items on one page."""
+
+
+def responses_router(
+    service: Service,
+    passthrough: Passthrough,
+    store: ResponseStore,
+    caller_of: Callable[[Request, str | None], Caller],
+    read_body: Callable[[Request], Awaitable[Any]],
+) -> APIRouter:
+    """The routes over a service.
+
+    Args:
+        service: has the agents.
+        passthrough: forwards what is to be forwarded.
+        store: keeps responses; who makes it closes it.
+        caller_of: for whom a request is answered that names this user, or none.
+        read_body: the JSON of a request.
+    """
+    router = APIRouter(prefix="/v1/responses")
+    desk = _Desk(service, store)
+
+    @router.post("")
+    async def create(request: Request) -> Response:
+        body = await read_body(request)
+        name = body.get("model") if isinstance(body, dict) else None
+        if isinstance(name, str) and name and (wanted := service.model_named(name)).direct:
+            if (address := passthrough.address(wanted.upstream)) is None:
+                raise unknown(name, "this upstream speaks another protocol; use pilotage")
+            return await _unless_gone(request, passthrough.forward("/responses", body, address, name))
+        asked = responses_request(body)
+        wanted, caller = service.model_named(asked.model), caller_of(request, asked.user)
+        agent = await asyncio.to_thread(service.agent, wanted, caller, asked.extras)
+        budget = asked.extras.limits(agent.components.budget)
+        progress = service.config.progress if asked.extras.progress is None else asked.extras.progress
+        begun = store.now
+        items, task = await desk.prepared(asked, caller)
+        envelope = Envelope(asked)
+        keep = desk.keeping(asked, items, caller, begun)
+        if asked.stream:
+            happening = agent.astream(task, run_id=envelope.id, budget=budget)
+            told_events = stream(happening, envelope, keep, progress=progress)
+            return sse.EventStream(sse.with_keep_alive(told_events, service.config.keep_alive))
+
+        async def answer() -> Response:
+            try:
+                run = await agent.asolve(task, run_id=envelope.id, budget=budget)
+                response = envelope.ended(run, envelope.output(run, progress=progress))
+            except UnusableRun as error:
+                response = envelope.without_reply(error)
+            await keep(response)
+            return _json(response)
+
+        return await _unless_gone(request, _told(answer()))
+
+    @router.get("/{id}")
+    async def retrieve(request: Request, id: str) -> Response:
+        if request.query_params.get("stream", "false").lower() not in ("false", "0", ""):
+            raise untaken("stream", "is not taken here: the events of a response are not kept")
+        check_include(_include(request))
+        return _json((await desk.found(id, caller_of(request, None))).body)
+
+    @router.delete("/{id}")
+    async def delete(request: Request, id: str) -> Response:
+        if not await _kept(store.delete, id, caller_of(request, None).namespace):
+            raise _no_response(id)
+        return _json({"id": id, "object": "response", "deleted": True})
+
+    @router.post("/{id}/cancel")
+    async def cancel(request: Request, id: str) -> Response:
+        await desk.found(id, caller_of(request, None))
+        raise ApiError(400, "only a response that is made in the background can be cancelled; end the connection")
+
+    @router.get("/{id}/input_items")
+    async def input_items(request: Request, id: str) -> Response:
+        check_include(_include(request))
+        return _json(_page(await desk.read_for(await desk.found(id, caller_of(request, None))), request))
+
+    return router
+
+
+class _Desk:
+    """What the routes have in common: the conversation of a request, and what is kept."""
+
+    def __init__(self, service: Service, store: ResponseStore) -> None:
+        self._service, self._store = service, store
+
+    async def prepared(self, asked: ResponsesRequest, caller: Caller) -> tuple[tuple[Item, ...], Task]:
+        """The items of a request, with what they refer to, and the task that the conversation sets."""
+        before: tuple[Item, ...] = ()
+        if asked.previous is not None:
+            found = await _kept(self._store.conversation, asked.previous, caller.namespace)
+            if found is None:
+                raise ApiError(
+                    404,
+                    f"Previous response with id '{asked.previous}' not found.",
+                    param="previous_response_id",
+                    code="previous_response_not_found",
+                    type=_INVALID,
+                )
+            before = found
+        elif asked.store:
+            await _kept(self._store.check)
+        items = tuple([await self._item(item, caller, place) for place, item in enumerate(asked.items)])
+        return items, conversation_task(messages_of(asked.instructions, (*before, *items)), asked.options)
+
+    async def _item(self, item: Item, caller: Caller, place: int) -> Item:
+        if item["type"] != "item_reference":
+            return item
+        found = await _kept(self._store.item, item["id"], caller.namespace)
+        if found is None:
+            raise ApiError(404, f"Item with id '{item['id']}' not found.", param=f"input.{place}.id", type=_INVALID)
+        return found
+
+    def keeping(
+        self, asked: ResponsesRequest, items: tuple[Item, ...], caller: Caller, begun: float
+    ) -> Callable[[dict[str, Any]], Awaitable[None]]:
+        """Keeps a response, where its client wants that."""
+
+        async def keep(response: dict[str, Any]) -> None:
+            if asked.store and not await _kept(self._store.keep, response, items, caller.namespace, begun):
+                raise ApiError(
+                    409, "the namespace was erased while this request ran; ask again", code="namespace_erased"
+                )
+
+        return keep
+
+    async def found(self, id: str, caller: Caller) -> Kept:
+        """A response of a caller's. Raises ApiError 404."""
+        kept = await _kept(self._store.find, id, caller.namespace)
+        if kept is None:
+            raise _no_response(id)
+        return kept
+
+    async def read_for(self, kept: Kept) -> tuple[Item, ...]:
+        """The items that a response was made from, as far as they are still there."""
+        previous = kept.body["previous_response_id"]
+        before = await _kept(self._store.conversation, previous, kept.namespace) if previous is not None else None
+        return (*(before or ()), *kept.input)
+
+
+async def _kept(work: Callable[..., T], *arguments: Any) -> T:
+    """What the store does, in a thread: it may have to wait for a disk, or for another process."""
+    try:
+        return await asyncio.to_thread(work, *arguments)
+    except ResponseStoreUnusable as error:
+        log.error("%s", error)
+        raise ApiError(
+            503, "responses cannot be kept now; the server's log has the reason", code="store_unavailable"
+        ) from error
+
+
+def _page(items: tuple[Item, ...], request: Request) -> dict[str, Any]:
+    """A page of items, the newest first unless asked for otherwise."""
+    asked = request.query_params
+    limit = asked.get("limit", "20")
+    if not (limit.isdecimal() and len(limit) <= 3 and 1 <= int(limit) <= MOST_LISTED):
+        raise wrong("limit", f"is a whole number from 1 to {MOST_LISTED}")
+    order, after = asked.get("order", "desc"), asked.get("after")
+    if order not in ("asc", "desc"):
+        raise wrong("order", "is asc or desc")
+    ordered = items if order == "asc" else items[::-1]
+    if after is not None:
+        place = next((place for place, item in enumerate(ordered) if item["id"] == after), None)
+        if place is None:
+            raise wrong("after", "is the id of an item of this list")
+        ordered = ordered[place + 1 :]
+    page = ordered[: int(limit)]
+    return {
+        "object": "list",
+        "data": page,
+        "first_id": page[0]["id"] if page else None,
+        "last_id": page[-1]["id"] if page else None,
+        "has_more": len(ordered) > len(page),
+    }
+
+
+def _include(request: Request) -> list[str]:
+    return [*request.query_params.getlist("include"), *request.query_params.getlist("include[]")]
+
+
+def _no_response(id: str) -> ApiError:
+    return ApiError(404, f"Response with id '{id}' not found.", type=_INVALID)
+
+
+def _json(data: Any) -> Response:
+    return Response(orjson.dumps(data), media_type="application/json")
+
+
+async def _told(work: Awaitable[Response]) -> Response:
+    try:
+        return await work
+    except Exception as error:
+        known = told(error)
+        if known.body["error"]["code"] == "internal_error":
+            log.exception("a request failed")
+        raise known from error
+
+
+async def _unless_gone(request: Request, work: Awaitable[Response]) -> Response:
+    try:
+        return await chat.while_connected(request.receive, work)  # type: ignore[no-any-return]
+    except chat.ClientGone:
+        return Response(status_code=CLIENT_CLOSED)
