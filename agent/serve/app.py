@@ -19,6 +19,7 @@ from pilotage.agent.serve.chat_reply import Envelope
 from pilotage.agent.serve.chat_request import chat_request
 from pilotage.agent.serve.errors import ApiError, api_error
 from pilotage.agent.serve.model_names import PASSTHROUGH, unknown
+from pilotage.agent.serve.page.routes import page_routes
 from pilotage.agent.serve.passthrough import Passthrough
 from pilotage.agent.serve.service import Caller, Service
 from pilotage.common.json_text import NotJson, read_json
@@ -49,6 +50,7 @@ def create_app(service: Service) -> FastAPI:
             allow_headers=["Authorization", "Content-Type"],
         )
     _tell_errors(app)
+    app.include_router(page_routes())
 
     @app.get("/health")
     async def health() -> dict[str, str]:

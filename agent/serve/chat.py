@@ -15,6 +15,7 @@ from pilotage.agent.runner import ReasoningAgent
 from pilotage.agent.serve import sse
 from pilotage.agent.serve.chat_reply import Envelope, called, finish_reason, thought
 from pilotage.agent.serve.chat_request import ChatRequest
+from pilotage.agent.serve.chat_trace import traced
 from pilotage.agent.serve.errors import ApiError, api_error
 from pilotage.agent.serve.progress import Progress
 from pilotage.agent.task import Task
@@ -49,7 +50,8 @@ async def stream(
         for index in range(request.n):
             task = task_of(request, index)
             happening = agent.astream(task, run_id=envelope.id if index == 0 else "", **_later(runs))
-            async with aclosing(_choice(happening, envelope, index, runs, progress=progress)) as chunks:
+            choice = _choice(happening, envelope, index, runs, progress=progress, trace=request.trace and progress)
+            async with aclosing(choice) as chunks:
                 async for chunk in chunks:
                     yield sse.event(chunk)
         if envelope.counts:
@@ -65,13 +67,21 @@ async def stream(
 
 
 async def _choice(
-    happening: AsyncGenerator[events.Event, None], envelope: Envelope, index: int, runs: list[Run], *, progress: bool
+    happening: AsyncGenerator[events.Event, None],
+    envelope: Envelope,
+    index: int,
+    runs: list[Run],
+    *,
+    progress: bool,
+    trace: bool,
 ) -> AsyncGenerator[dict[str, Any]]:
-    """The chunks of one choice; its run is put behind `runs`."""
+    """The chunks of one choice; its run is put behind `runs`. A trace tells the progress as data, not as text."""
     telling, ended = Progress(), False
     yield envelope.chunk({"role": "assistant", "content": ""}, index=index)
     async with aclosing(happening) as stream:
         async for event in stream:
+            if trace and (data := traced(event)):
+                yield envelope.chunk({}, index=index) | {"pilotage": data}
             if isinstance(event, events.Token) and event.block == "answer":
                 yield envelope.chunk({"content": event.text}, index=index)
             elif isinstance(event, events.Thought):
@@ -85,7 +95,7 @@ async def _choice(
                 yield envelope.chunk({}, index=index, finish_reason=reason)
             elif isinstance(event, events.Finished):
                 runs.append(event.run)
-            elif progress and not ended and (line := telling.line(event)):
+            elif progress and not trace and not ended and (line := telling.line(event)):
                 yield envelope.chunk(thought(line), index=index)
     if not ended and runs:
         yield envelope.chunk({}, index=index, finish_reason=finish_reason(runs[-1]))

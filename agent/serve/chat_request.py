@@ -35,7 +35,8 @@ class ChatRequest:
     Attributes:
         n: how many replies.
         user: whom the client says it asks for.
-        extras: what stands under `pilotage`, for this server alone.
+        trace: whether a stream tells what the run does as data (`chat_trace`).
+        extras: what else stands under `pilotage`, for this server alone.
     """
 
     model: str
@@ -45,6 +46,7 @@ class ChatRequest:
     include_usage: bool = False
     n: int = 1
     user: str | None = None
+    trace: bool = False
     extras: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -60,6 +62,8 @@ def chat_request(body: Any) -> ChatRequest:
     extras = fields.pop(OWN, {})
     if not isinstance(extras, Mapping):
         raise _wrong(OWN, "is an object")
+    extras = dict(extras)
+    trace = _flag(extras, "trace")
     model, messages = fields.pop("model", ""), fields.pop("messages", None)
     if not isinstance(model, str) or not model:
         raise _wrong("model", "names a model")
@@ -86,7 +90,7 @@ def chat_request(body: Any) -> ChatRequest:
     except UsageError as error:
         raise ApiError(400, str(error), param=_param_in(str(error)), code="invalid_messages") from None
     include_usage = stream and bool(stream_options.get("include_usage"))
-    return ChatRequest(model, read, options, stream, include_usage, n or 1, user, extras)
+    return ChatRequest(model, read, options, stream, include_usage, n or 1, user, trace, extras)
 
 
 def _options(fields: dict[str, Any]) -> ReplyOptions:
