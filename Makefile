@@ -15,7 +15,7 @@ PROGRESS = found=0; while IFS= read -r line; do case "$$line" in \
   "Installing collected"*) set -f; set -- $$line; echo "  installing $$(($$\# - 3)) packages" ;; \
   esac; done
 
-.PHONY: setup demo format check test docs clean
+.PHONY: setup demo format check test test-browser docs clean
 
 setup: $(STAMP)
 
@@ -48,6 +48,11 @@ check: $(STAMP)
 test: check
 	@$(BIN)/pilotage models pull smollm2 minilm
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadscope
+
+# Chromium comes from the system's packages (Debian: `apt-get install chromium`).
+test-browser: $(STAMP)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	@PILOTAGE_TEST_BROWSER=1 $(BIN)/python -m pytest -m browser tests/agent/serve
 
 docs: $(STAMP)
 	@$(BIN)/zensical build --strict

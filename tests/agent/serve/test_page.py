@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pilotage.agent.serve.page.routes import FILES
+from pilotage.navigator.report.palette import contrast
 from tests.agent.chat.test_conversations import scripted
 
 NAMES = sorted(path.name for path in FILES.iterdir())
@@ -106,3 +107,16 @@ def test_no_script_makes_html_or_code_of_text(path):
 def test_modules_import_what_is_there(path):
     for name in re.findall(r'from "\./([\w.]+)"', path.read_text()):
         assert name in NAMES
+
+
+def test_every_colour_of_text_stands_out_from_its_ground_by_day_and_by_night():
+    schemes = [
+        dict(re.findall(r"--([\w-]+): (#\w{6})", scheme))
+        for scheme in re.findall(r"--ink: [^}]*", (FILES / "style.css").read_text())
+    ]
+    assert len(schemes) == 3  # by day, by night as the system says, by night as the reader says
+    assert schemes[1] == schemes[2]
+    pairs = [("ink", "paper"), ("ink", "wash"), ("muted", "paper"), ("muted", "wash"), ("accent", "paper")]
+    pairs += [("on-accent", "accent"), ("good", "good-wash"), ("bad", "bad-wash"), ("good", "paper"), ("bad", "paper")]
+    for scheme in schemes:
+        assert all(contrast(scheme[text], scheme[ground]) >= 4.5 for text, ground in pairs)

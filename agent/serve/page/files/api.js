@@ -11,10 +11,10 @@ export class ApiError extends Error {
 }
 
 /** A response that is no error. A 401 asks the reader for a key, once, and the request is sent again. */
-export async function request(path, { method = "GET", body, signal } = {}) {
+export async function request(path, { method = "GET", body, signal, headers: more = {} } = {}) {
   for (let again = false; ; again = true) {
     const key = currentKey();
-    const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+    const headers = body === undefined ? { ...more } : { "Content-Type": "application/json", ...more };
     if (key) headers.Authorization = `Bearer ${key}`;
     let response;
     try {

@@ -250,17 +250,42 @@ class Reply {
   #thumb(helped) {
     const label = helped ? "This helped" : "This did not help";
     const made = button(thumb(helped), async () => {
-      try {
-        await json("v1/feedback", { method: "POST", body: { completion_id: this.id, helped } });
-        for (const one of this.foot.querySelectorAll(".thumb")) one.setAttribute("aria-pressed", String(one === made));
-        say("Thank you");
-      } catch (error) {
-        const untaken = error.code === "no_memory" || (error.status === 404 && !error.code);
-        this.foot.querySelector(".notice")?.remove();
-        this.foot.append(untaken ? notice("This server has no memory that could learn from it.") : notice(error.message, "error"));
-      }
+      if (!(await this.#feed({ helped }))) return;
+      for (const one of this.foot.querySelectorAll(".thumb")) one.setAttribute("aria-pressed", String(one === made));
+      this.foot.querySelector(".correct")?.remove();
+      if (!helped) this.foot.append(this.#correction());
     }, { class: "quiet thumb", "aria-label": label, title: label, "aria-pressed": "false" });
     return made;
+  }
+
+  /** What would have been right, for those who know; the memory may learn a lesson from it. */
+  #correction() {
+    const input = el("input", { type: "text", id: `correct-${this.id}`, maxlength: "1000", autocomplete: "off" });
+    const form = el("form", { class: "correct" },
+      el("label", { for: input.id }, "What would have been right? (if you know)"),
+      el("div", { class: "row" }, input, el("button", { type: "submit" }, "Tell")));
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const correction = input.value.trim();
+      const told = correction && await this.#feed({ helped: false, correction });
+      if (!told) return;
+      form.remove();
+      this.foot.append(notice(told.lesson ? "A lesson was kept." : `No lesson was kept${told.why ? `: ${told.why}` : ""}.`));
+    });
+    return form;
+  }
+
+  async #feed(feedback) {
+    this.foot.querySelector(".notice")?.remove();
+    try {
+      const told = await json("v1/feedback", { method: "POST", body: { completion_id: this.id, ...feedback } });
+      say("Thank you");
+      return told;
+    } catch (error) {
+      const untaken = error.code === "no_memory" || (error.status === 404 && !error.code);
+      this.foot.append(untaken ? notice("This server has no memory that could learn from it.") : notice(error.message, "error"));
+      return null;
+    }
   }
 }
 

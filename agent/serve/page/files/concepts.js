@@ -138,7 +138,7 @@ export class Concepts {
     return el("li", {},
       el("div", { class: "row" }, el("b", {}, event.action), el("span", { class: "muted" }, [event.actor, when(event.at)].filter(Boolean).join(" · ")),
         event.seq != null && event.action !== "added"
-          ? button("Undo", () => this.#do(one.id, `${path(one.id)}/undo`, { method: "POST", body: { seq: event.seq } }, "Undone"),
+          ? button("Undo", () => this.#do(one.id, `${path(one.id)}/undo`, { method: "POST", body: { event: event.seq } }, "Undone"),
             { class: "quiet small", "aria-label": `Undo: ${event.action}` })
           : null),
       event.cause ? el("p", { class: "muted", dir: "auto" }, short(event.cause, 300)) : null,
@@ -156,8 +156,7 @@ export class Concepts {
       inputs.set(name, [input, lines, value]);
       append(form, [el("label", { for: `edit-${name}` }, label), input]);
     }
-    const status = el("select", { id: "edit-status" }, STATUSES.slice(1).map((name) => el("option", { value: name, selected: name === one.status }, name)));
-    append(form, [el("label", { for: "edit-status" }, "Status"), status, this.fault = el("div", {}),
+    append(form, [this.fault = el("div", {}),
       el("div", { class: "row" }, el("button", { type: "submit", class: "main" }, "Save"), button("Cancel", () => this.#show(one.id), { class: "quiet" }))]);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -165,9 +164,8 @@ export class Concepts {
       for (const [name, [input, lines, before]] of inputs) {
         if (input.value !== before) body[name] = lines ? input.value.split("\n").map((line) => line.trim()).filter(Boolean) : input.value.trim();
       }
-      if (status.value !== one.status) body.status = status.value;
       if (!Object.keys(body).length) this.#show(one.id, "Nothing was changed");
-      else this.#do(one.id, path(one.id), { method: "PATCH", body }, "Saved");
+      else this.#do(one.id, path(one.id), { method: "PATCH", body, headers: { "If-Match": `"${one.version}"` } }, "Saved");
     });
     this.detail.replaceChildren(this.#back(), el("h2", {}, "Edit the concept"), form);
     inputs.get("title")[0].focus();

@@ -18,7 +18,9 @@ function show(why) {
   document.getElementById("key-why").textContent = why ? `The server says: ${why}. ${stays}` : stays;
   input.value = "";
   document.getElementById("key-cancel").onclick = () => dialog.close("cancel");
-  document.getElementById("key-keep").onclick = null;
+  const forget = document.getElementById("key-forget");
+  forget.hidden = !currentKey();
+  forget.onclick = () => dialog.close("forget");
   dialog.returnValue = "cancel";
   dialog.showModal();
   input.focus();

@@ -131,7 +131,7 @@ function table(lines) {
 export function inline(text, depth) {
   const made = [];
   const never = new Set(); // marks that are not closed any more: looked for once
-  const marks = /`+|\*\*|\*|__|_|~~|!?\[|\\(?=[^\w\s])|https?:\/\/|\n/g;
+  const marks = /`+|\*\*\*|\*\*|\*|__|_|~~|!?\[|\\(?=[^\w\s])|https?:\/\/|\n/g;
   let plain = 0;
   const put = (from, node, to) => {
     if (from > plain) made.push(text.slice(plain, from));
@@ -162,8 +162,9 @@ export function inline(text, depth) {
       const end = closing(text, after, mark);
       if (end === -1) never.add(mark);
       if (end > after && opensWord(text, at, mark)) {
-        const name = { "**": "strong", __: "strong", "~~": "s" }[mark] ?? "em";
-        put(at, el(name, {}, inline(text.slice(after, end), depth + 1)), end + mark.length);
+        const name = { "***": "strong", "**": "strong", __: "strong", "~~": "s" }[mark] ?? "em";
+        const inner = inline(text.slice(after, end), depth + 1);
+        put(at, el(name, {}, mark === "***" ? el("em", {}, inner) : inner), end + mark.length);
       }
     }
   }
@@ -197,7 +198,8 @@ function closing(text, from, mark) {
   let tries = 0;
   for (let at = text.indexOf(mark, from); at >= 0; at = text.indexOf(mark, at + 1)) {
     if (++tries > 50) return -2;
-    const longer = mark.length === 1 && (text[at + 1] === mark || text[at - 1] === mark);
+    const behind = text[at + mark.length] === mark[0];
+    const longer = mark.length === 1 ? behind || text[at - 1] === mark : mark === "**" && behind;
     const inWord = mark[0] === "_" && /\w/.test(text[at + mark.length] ?? "");
     if (!longer && !inWord && !/\s/.test(text[at - 1])) return at;
   }
