@@ -9,6 +9,7 @@ import re
 import signal
 import time
 from contextlib import suppress
+from typing import cast
 
 from pilotage.agent.errors import SandboxUnavailable
 from pilotage.agent.sandbox.execution import Execution, Limits, StoppedBy
@@ -36,8 +37,8 @@ class _Watcher(asyncio.SubprocessProtocol):
         self._process_group = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.SubprocessTransport)
-        self._process_group = transport.get_pid()
+        # No isinstance: the transport of another event loop (uvloop's, under a web server) only looks like this one.
+        self._process_group = cast(asyncio.SubprocessTransport, transport).get_pid()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         stream = self.streams[fd]
@@ -106,8 +107,7 @@ async def run_command(launch: Launch, limits: Limits, *, stdin: str = "") -> Exe
     try:
         # Shielded, since asyncio would answer a cancellation here by killing the first process of the tree only.
         transport, watcher = await asyncio.shield(starting)
-        pipe = transport.get_pipe_transport(0)
-        assert isinstance(pipe, asyncio.WriteTransport)
+        pipe = cast(asyncio.WriteTransport, transport.get_pipe_transport(0))
         pipe.write(stdin.encode(errors="replace"))
         pipe.close()
         # The supervisor ends it earlier, unless it was stopped itself.
