@@ -6,7 +6,7 @@ import pytest
 
 from pilotage.agent import ReasoningAgent
 from pilotage.agent.models import ModelClient
-from pilotage.agent.models.scripted import ScriptedChatModel
+from pilotage.agent.models.scripted import Fault, ScriptedChatModel
 from pilotage.agent.serve.app import create_app
 from pilotage.agent.serve.config import ServeConfig
 from pilotage.agent.serve.service import Service
@@ -140,6 +140,18 @@ def test_stop_ends_a_reply_and_leaves_the_page_ready(tab):
     page.tab.get_by_text("Stopped.").wait_for()
     page.tab.get_by_role("button", name="Send").wait_for()
     assert page.tab.evaluate("document.activeElement.id") == "message"
+    page.check()
+
+
+def test_a_model_that_fails_is_told_of_and_can_be_asked_again(tab):
+    replies = iter([Fault(status=400), "Better."])
+    page = tab(ScriptedChatModel(lambda _: next(replies, "Better.")))
+    page.ask("hi there")
+    assert page.tab.get_by_role("alert").inner_text()
+    page.tab.click(".again:visible")
+    page.tab.get_by_text("Better.", exact=True).wait_for()
+    assert page.tab.get_by_role("alert").count() == 0
+    assert page.tab.locator(".turn.assistant").count() == 1
     page.check()
 
 

@@ -234,7 +234,8 @@ class Reply {
     const spent = [];
     if (this.usage) {
       const thinking = this.usage.completion_tokens_details?.reasoning_tokens;
-      spent.push(`${count(this.usage.total_tokens)} tokens`, `${count(this.usage.prompt_tokens)} read, ${count(this.usage.completion_tokens)} written${
+      if (this.route.element.hidden) spent.push(`${count(this.usage.total_tokens)} tokens`);
+      spent.push(`${count(this.usage.prompt_tokens)} tokens read, ${count(this.usage.completion_tokens)} written${
         thinking ? `, ${count(thinking)} of them on the way` : ""}`);
     }
     if (this.route.element.hidden) spent.push(seconds((performance.now() - this.began) / 1000));

@@ -44,7 +44,7 @@ export class Concepts {
   open(id) {
     this.section.classList.toggle("chosen", Boolean(id));
     this.id = id;
-    if (!this.found.length) this.#list();
+    if (!this.found.length) this.#list(0, Boolean(id));
     this.#mark();
     if (id) this.#show(id);
     else this.detail.replaceChildren();
@@ -54,7 +54,7 @@ export class Concepts {
     if (!this.id) this.heading.focus({ preventScroll: true });
   }
 
-  async #list(offset = 0) {
+  async #list(offset = 0, quiet = false) {
     const asked = ++this.asked;
     const query = new URLSearchParams({ limit: PAGE, offset });
     if (this.query.value.trim()) query.set("query", this.query.value.trim());
@@ -73,7 +73,7 @@ export class Concepts {
         this.rows.append(el("li", { class: "muted" }, words));
       }
       this.#mark();
-      say(many(this.found.length, "concept"));
+      if (!quiet) say(many(this.found.length, "concept"));
     } catch (error) {
       if (asked !== this.asked) return;
       this.list.hidden = error.status === 404 || error.status === 403 || error.status === 401;
@@ -186,7 +186,7 @@ export class Concepts {
   async #do(id, to, options, words) {
     try {
       await json(to, options);
-      this.#list();
+      this.#list(0, true); // what was done is what is told
       await this.#show(id, words);
     } catch (error) {
       this.fault.replaceChildren(notice(sentence(error), "error"));
