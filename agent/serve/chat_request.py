@@ -70,6 +70,8 @@ def chat_request(body: Any) -> ChatRequest:
     if not isinstance(messages, list) or not messages:
         raise _wrong("messages", "is a list of at least one message")
     stream = _flag(fields, "stream")
+    if trace and not stream:
+        raise _wrong("trace", "needs `stream`")
     stream_options = fields.pop("stream_options", {})
     if not isinstance(stream_options, Mapping):
         raise _wrong("stream_options", "is an object")

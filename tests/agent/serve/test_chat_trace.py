@@ -79,3 +79,8 @@ def test_what_is_no_yes_or_no_is_refused(serve, value):
     reply = ask(serve(scripted()), pilotage={"trace": value}, stream=True)
     assert reply.status_code == 400
     assert reply.json()["error"]["param"] == "trace"
+
+
+def test_a_trace_without_a_stream_is_refused(serve):
+    reply = ask(serve(scripted()), pilotage={"trace": True})
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, "trace")
