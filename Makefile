@@ -15,7 +15,7 @@ PROGRESS = found=0; while IFS= read -r line; do case "$$line" in \
   "Installing collected"*) set -f; set -- $$line; echo "  all found; installing $$(($$\# - 3)) packages that are not in .venv yet" ;; \
   esac; done
 
-.PHONY: setup demo format check test test-clients docs clean
+.PHONY: setup demo format check test test-browser test-clients docs clean
 
 setup: $(STAMP)
 
@@ -54,6 +54,11 @@ test: check
 test-clients: $(STAMP)
 	@npm install --prefix tests/clients --no-package-lock --no-audit --no-fund
 	@PILOTAGE_CLIENTS=1 $(BIN)/python -m pytest tests/clients
+
+# Chromium comes from the system's packages (Debian: `apt-get install chromium`).
+test-browser: $(STAMP)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	@PILOTAGE_TEST_BROWSER=1 $(BIN)/python -m pytest -m browser tests/agent/serve
 
 docs: $(STAMP)
 	@$(BIN)/zensical build --strict

@@ -148,11 +148,7 @@ class Run(BaseModel):
             "score": self.score,
             "verified": self.verified,
             "route": list(self.route),
-            "steps": [
-                step.model_dump(mode="json", exclude={"turns"})
-                | {"evidence": step.evidence.model_dump(exclude_none=True)}
-                for step in self.trace.steps
-            ],
+            "steps": [step.printed for step in self.trace.steps],
             "charges": [charge.model_dump(mode="json") for charge in self.trace.charges],
             "usage": self.usage.model_dump(mode="json"),
             "recalled": list(self.recalled),

@@ -149,6 +149,12 @@ class Step(BaseModel):
     usage: Usage = Usage()
     seconds: float = Field(0.0, description="wall-clock seconds of the whole step, programs included")
 
+    @property
+    def printed(self) -> dict[str, Any]:
+        """The step as JSON shows it to a reader: without the exchanges that later prompts repeat."""
+        whole = self.model_dump(mode="json", exclude={"turns"})
+        return whole | {"evidence": self.evidence.model_dump(exclude_none=True)}
+
 
 class CostEntry(BaseModel):
     """An LLM cost outside a block's step: a self-assessment (`probe`), or writing to memory (`distil`)."""

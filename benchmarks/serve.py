@@ -97,7 +97,7 @@ class Connection:
         data = json.dumps(body).encode()
         started = time.perf_counter()
         self._writer.write(
-            f"POST {self._to.path}/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            f"POST {self._to.path}/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(data)}\r\n\r\n".encode()
             + data
         )

@@ -37,7 +37,7 @@ class _Watcher(asyncio.SubprocessProtocol):
         self._process_group = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Of another class where the event loop is not asyncio's own, as uvloop's.
+        # No isinstance: the transport of another event loop (uvloop's, under a web server) only looks like this one.
         self._process_group = cast(asyncio.SubprocessTransport, transport).get_pid()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:

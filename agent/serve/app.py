@@ -28,6 +28,7 @@ from pilotage.agent.serve.memory.records import Records
 from pilotage.agent.serve.memory.router import memory_router
 from pilotage.agent.serve.metrics import MEDIA_TYPE, Measured, Metrics
 from pilotage.agent.serve.model_names import PASSTHROUGH, unknown
+from pilotage.agent.serve.page.routes import page_routes
 from pilotage.agent.serve.passthrough import Passthrough
 from pilotage.agent.serve.responses.routes import responses_router
 from pilotage.agent.serve.responses.store import ResponseStore
@@ -84,6 +85,7 @@ def create_app(service: Service) -> FastAPI:
         return access_of(request).caller(user)
 
     app.include_router(responses_router(service, passthrough, responses, caller_of, body_of))
+    app.include_router(page_routes())
 
     @app.get("/health")
     async def health() -> dict[str, str]:

@@ -16,6 +16,7 @@ from pilotage.agent.runner import ReasoningAgent
 from pilotage.agent.serve import sse
 from pilotage.agent.serve.chat_reply import Envelope, called, finish_reason, thought
 from pilotage.agent.serve.chat_request import ChatRequest
+from pilotage.agent.serve.chat_trace import traced
 from pilotage.agent.serve.errors import ApiError, api_error
 from pilotage.agent.serve.extras import OWN
 from pilotage.agent.serve.progress import Progress
@@ -59,7 +60,7 @@ async def completion(
         hooks.count(runs)
     await hooks.keep(runs)
     whole = envelope.completion(runs, [_reasoning(run, progress and not number) for number, run in enumerate(runs)])
-    return {**whole, OWN: traced(runs)} if request.extras.trace else whole
+    return {**whole, OWN: {"runs": [run.to_json() for run in runs]}} if request.extras.trace else whole
 
 
 async def stream(
@@ -76,12 +77,12 @@ async def stream(
             task = task_of(request, index)
             run_id = envelope.id if index == 0 else ""
             happening = agent.astream(task, run_id=run_id, budget=budget, **_later(runs))
-            async with aclosing(_choice(happening, envelope, index, runs, progress=progress)) as chunks:
+            trace = request.extras.trace and progress
+            choice = _choice(happening, envelope, index, runs, progress=progress, trace=trace)
+            async with aclosing(choice) as chunks:
                 async for chunk in chunks:
                     yield sse.event(chunk)
         await hooks.keep(runs)
-        if request.extras.trace:
-            yield sse.event({**envelope.chunk({}), "choices": [], OWN: traced(runs)})
         if envelope.counts:
             yield sse.event(envelope.usage_chunk(runs))
     except Exception as error:
@@ -99,13 +100,21 @@ async def stream(
 
 
 async def _choice(
-    happening: AsyncGenerator[events.Event, None], envelope: Envelope, index: int, runs: list[Run], *, progress: bool
+    happening: AsyncGenerator[events.Event, None],
+    envelope: Envelope,
+    index: int,
+    runs: list[Run],
+    *,
+    progress: bool,
+    trace: bool,
 ) -> AsyncGenerator[dict[str, Any]]:
-    """The chunks of one choice; its run is put behind `runs`."""
+    """The chunks of one choice; its run is put behind `runs`. A trace tells the progress as data, not as text."""
     telling, ended = Progress(), False
     yield envelope.chunk({"role": "assistant", "content": ""}, index=index)
     async with aclosing(happening) as stream:
         async for event in stream:
+            if trace and (data := traced(event)):
+                yield envelope.chunk({}, index=index) | {"pilotage": data}
             if isinstance(event, events.Token) and event.block == "answer":
                 yield envelope.chunk({"content": event.text}, index=index)
             elif isinstance(event, events.Thought):
@@ -119,15 +128,10 @@ async def _choice(
                 yield envelope.chunk({}, index=index, finish_reason=reason)
             elif isinstance(event, events.Finished):
                 runs.append(event.run)
-            elif progress and not ended and (line := telling.line(event)):
+            elif progress and not trace and not ended and (line := telling.line(event)):
                 yield envelope.chunk(thought(line), index=index)
     if not ended and runs:
         yield envelope.chunk({}, index=index, finish_reason=finish_reason(runs[-1]))
-
-
-def traced(runs: list[Run]) -> dict[str, Any]:
-    """The runs as `--json` prints them."""
-    return {"runs": [run.to_json() for run in runs]}
 
 
 def _later(runs: list[Run]) -> dict[str, Any]:

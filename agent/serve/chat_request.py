@@ -35,7 +35,7 @@ class ChatRequest:
     Attributes:
         n: how many replies.
         user: whom the client says it asks for.
-        extras: what stands under `pilotage`, for this server alone.
+        extras: what else stands under `pilotage`, for this server alone.
     """
 
     model: str

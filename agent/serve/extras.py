@@ -22,7 +22,7 @@ class Extras(BaseModel):
         budget: limits of the work before the reply, as `Budget` has them; no greater than the server's.
         memory: whether memory is asked and taught.
         policy: how blocks are chosen.
-        trace: whether the reply has the whole run, under `pilotage`.
+        trace: whether the reply has the whole run, under `pilotage`; a stream has it event by event (`chat_trace.py`).
         progress: whether what is done is told as reasoning; as the server is set by default.
     """
 

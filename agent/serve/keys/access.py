@@ -28,7 +28,9 @@ from pilotage.agent.serve.service import Caller
 
 log = logging.getLogger("pilotage.serve")
 
-OPEN = frozenset({"/health"})
+OPEN = frozenset({"/", "/health"})
+OPEN_BELOW = "/page/"
+"""The files of the page: it asks for a key itself."""
 """Paths that everybody may ask for."""
 BYTES_PER_TOKEN = 4
 REPLY_TOKENS = 256
@@ -209,7 +211,7 @@ class AccessMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request."""
-        if scope["type"] != "http" or scope["path"] in OPEN:
+        if scope["type"] != "http" or _is_open(scope["path"]):
             await self._app(scope, receive, send)
             return
         with accounted() as account:
@@ -223,6 +225,10 @@ class AccessMiddleware:
                 await self._app(scope, access.receiving(receive), send)
             finally:
                 access.close()
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN or path.startswith(OPEN_BELOW)
 
 
 def too_large(most: int) -> ApiError:

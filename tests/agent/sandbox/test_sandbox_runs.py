@@ -294,3 +294,18 @@ async def test_the_input_can_be_read_by_its_path(mode, opened):
         execution = await sandbox.run(f"print(repr({read}))", stdin="zwölf\n12")
         assert (execution.stdout, execution.stderr) == ("'zwölf\\n12'\n", ""), read
     assert (await sandbox.run("print(open('/dev/stdin').read() == '')")).stdout == "True\n"
+
+
+@BOTH
+def test_programs_run_under_the_event_loop_of_a_web_server_too(mode, opened):
+    uvloop = pytest.importorskip("uvloop")
+    sandbox = opened(mode, wall_seconds=20)
+
+    async def three():
+        hello = await sandbox.run("print(input())", stdin="hello")
+        failed = await sandbox.run("1 / 0")
+        flood = await sandbox.run("while True: print('x' * 1000)")
+        return hello.stdout, failed.error, flood.stopped_by
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(three()) == ("hello\n", "ZeroDivisionError: division by zero", "output")

@@ -5,7 +5,7 @@ import pytest
 from pilotage.agent.chat.conversation import conversation_task, straight
 from pilotage.agent.messages import Message
 from tests.agent.chat.test_conversations import ASKED, scripted
-from tests.agent.serve.test_chat_completions import ask, chunks_of
+from tests.agent.serve.test_chat_completions import ask
 
 TITLE = """### Task:
 Generate a concise title for the chat.
@@ -37,10 +37,8 @@ def test_a_policy_can_be_chosen(serve):
     assert "Python program" in model.calls[0].text
 
 
-@pytest.mark.parametrize("stream", [False, True])
-def test_a_trace_can_be_had(serve, stream):
-    client, wanted = serve(scripted()), {"pilotage": {"trace": True}}
-    told = chunks_of(client, ASKED, **wanted)[-1] if stream else ask(client, ASKED, **wanted).json()
+def test_a_trace_can_be_had(serve):
+    told = ask(serve(scripted()), ASKED, pilotage={"trace": True}).json()
     (run,) = told["pilotage"]["runs"]
     assert run["route"] == ["program", "verify", "answer"]
     assert run["run"] == told["id"]

@@ -165,7 +165,7 @@ def test_a_client_that_leaves_stops_the_upstream(over, stream, model):
     upstream, http = over(script)
     body = json.dumps({"model": model, "messages": HELLO, "stream": stream}).encode()
     with socket.create_connection((http.base_url.host, http.base_url.port)) as connection:
-        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n".encode()
         connection.sendall(head + body)
         assert came.wait(60)
         if stream:

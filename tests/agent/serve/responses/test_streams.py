@@ -129,7 +129,7 @@ def test_a_client_that_goes_away_ends_the_call_to_the_upstream(http, endpoint, s
     url = http().base_url
     body = json.dumps({"model": "pilotage", "input": "hi there", "stream": streams}).encode()
     with socket.create_connection((url.host, url.port)) as connection:
-        head = f"POST /v1/responses HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        head = f"POST /v1/responses HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n"
         connection.sendall(head.encode() + body)
         deadline = time.monotonic() + 60
         while not endpoint.sent:
