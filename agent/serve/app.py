@@ -53,7 +53,8 @@ def create_app(service: Service) -> FastAPI:
             CORSMiddleware,
             allow_origins=list(config.cors),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key", "If-Match"],
+            expose_headers=["ETag", "Retry-After", "WWW-Authenticate"],
         )
     _tell_errors(app)
     records = Records(config.keep_days, config.keep_completions)
