@@ -66,6 +66,11 @@ class ConceptStore:
     Every method that writes takes `actor` (who does it), `cause` (why, for example a task id) and `run` (the id of the
     run that does it, which `undo_run` takes back as a whole) as keywords; the history keeps them. Only the run of
     `undo_run` is named by itself.
+
+    Attributes:
+        namespace: whose concepts.
+        ledger: transactions, for those who keep tables of their own beside the concepts. A table with a column
+            `namespace` is the tenants': what it holds goes with them when they are erased.
     """
 
     def __init__(
@@ -73,7 +78,7 @@ class ConceptStore:
     ) -> None:
         self.namespace = namespace
         self._folder = folder
-        self._ledger = ledger
+        self._ledger = self.ledger = ledger
         self._vectors = VectorStore(ledger, folder, embedder, namespace, index)
         self._space = Namespace(namespace, ledger, self._vectors, open_keyword_index(ledger))
         self._finder = Finder(self._space)
@@ -148,14 +153,6 @@ class ConceptStore:
         self._ledger.close()
         if self._scratch is not None:
             self._scratch.cleanup()
-
-    @property
-    def ledger(self) -> Ledger:
-        """Transactions for those who keep tables of their own beside the concepts.
-
-        A table with a column `namespace` is the tenants': what it holds goes with them when they are erased.
-        """
-        return self._ledger
 
     def warm(self) -> None:
         """Start loading what the first search needs in the background; returns at once. Nothing for an empty store."""

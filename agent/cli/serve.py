@@ -42,6 +42,5 @@ def serve(
         host=given.host,
         port=given.port,
         log_level="warning",
-        loop="asyncio",  # uvloop's subprocesses are none that the sandbox can watch
         timeout_graceful_shutdown=int(given.drain_seconds),
     )

@@ -62,7 +62,8 @@ def create_app(service: Service) -> FastAPI:
             CORSMiddleware,
             allow_origins=list(config.cors),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type"],
+            allow_headers=["Authorization", "Content-Type", "X-API-Key", "If-Match"],
+            expose_headers=["ETag", "Retry-After", "WWW-Authenticate"],
         )
     app.state.responses = responses
     _tell_errors(app)

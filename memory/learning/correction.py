@@ -21,13 +21,13 @@ def correction_lesson(text: str) -> Distilled:
     """A lesson with the sentences of a correction as its steps; none where it reads as a command to a model."""
     review = Review(VerifiedTask(task_id="", task_prompt="", answer="", verified_by=""))
     if len(text) > LONGEST:
-        return review.nothing(f"correction: is longer than {LONGEST} characters")
+        return review.reject(f"correction: is longer than {LONGEST} characters")
     if is_instruction(text):
-        return review.nothing("correction: reads as an instruction to the agent, so nothing is learnt from it")
+        return review.reject("correction: reads as an instruction to the agent, so nothing is learnt from it")
     sentences = [one for one in map(str.strip, _SENTENCES.split(text)) if one][:_STEPS]
     steps = [step for one in sentences if (step := review.accept("correction", one, _STEP))]
     if not steps:
-        return review.nothing("correction: has no sentence that a lesson may hold")
+        return review.reject("correction: has no sentence that a lesson may hold")
     return review.draft(
         kind="lesson",
         title=steps[0][:120].rstrip(". "),

@@ -174,3 +174,8 @@ def test_a_key_is_known_to_another_process_at_once(tmp_path):
         assert key.name == "app"
         run("revoke", key.id)
         assert store.find(secret) is None
+
+
+def test_a_server_that_is_reached_from_elsewhere_does_not_start_without_a_store(command_line, usual):
+    started = command_line("serve", "--host", "0.0.0.0", "--memory", "none")
+    one_sentence(started, str(usual), "`pilotage keys create` makes one", code=1)

@@ -47,8 +47,8 @@ def seller(plain="Hello!", kind=ScriptedChatModel, **more):
 class House:
     """A server, its keys and its memory."""
 
-    def __init__(self, client, keys, folder, stack):
-        self.nobody, self.keys, self.folder, self._stack = client, keys, folder, stack
+    def __init__(self, client, keys, place, stack):
+        self.nobody, self.keys, self.place, self._stack = client, keys, place, stack
 
     def key(self, namespace, **more):
         """A client with a key of its own, that may do everything but for what is said."""
@@ -60,7 +60,7 @@ class House:
 
     def store(self, namespace):
         """The memory of a namespace, as another process sees it."""
-        return ConceptStore.open(self.folder, embedder="hash", namespace=namespace)
+        return ConceptStore.open(self.place, embedder="hash", namespace=namespace)
 
 
 @pytest.fixture
@@ -70,11 +70,12 @@ def house(serve, tmp_path):
         keys = stack.enter_context(KeyStore(tmp_path / "keys.sqlite"))
         keys.create("first")  # which makes the file
 
-        def start(model=None, config=None, **settings):
+        def start(model=None, config=None, place=None, **settings):
             given = {"keys": True, "key_store": str(keys.path)} | (config or {})
             settings = {"embedder": "hash", "keep_unverified": True} | settings
-            client = serve(model or seller(), given, place=str(tmp_path / "memory"), **settings)
-            return House(client, keys, tmp_path / "memory", stack)
+            place = str(place or tmp_path / "memory")
+            client = serve(model or seller(), given, place=place, **settings)
+            return House(client, keys, place, stack)
 
         yield start
 

@@ -103,6 +103,14 @@ def test_without_keys_no_page_of_somebody_elses_asks_through_a_browser(house, he
         assert nobody.get("/v1/concepts", headers={"Origin": origin}).status_code == 200
 
 
+def test_a_page_that_may_ask_is_told_what_is_wrong_with_its_key(house):
+    nobody, origin = house(config={"cors": ["https://mine.example"]}).nobody, {"Origin": "https://mine.example"}
+    asked = {"Access-Control-Request-Method": "PATCH", "Access-Control-Request-Headers": "authorization, if-match"}
+    assert nobody.options("/v1/concepts/x", headers={**origin, **asked}).status_code == 200
+    reply = nobody.get("/v1/models", headers=origin)
+    assert error_of(reply, 401) and reply.headers["Access-Control-Allow-Origin"] == origin["Origin"]
+
+
 def test_with_a_key_an_origin_changes_nothing(house):
     assert house().key("a").get("/v1/models", headers={"Origin": "https://any.example"}).status_code == 200
 

@@ -2,11 +2,14 @@
 
 import threading
 
+import chromadb
 import pytest
 
 from pilotage.memory.errors import NamespaceErased
+from pilotage.memory.search.chroma import collection_name
 from tests.agent.serve.tenants import PROGRAM, ask, error_of, seller, taught
 from tests.agent.serve.test_feedback import give, processes  # noqa: F401  (fixture)
+from tests.servers import chroma_url, postgres, postgres_url  # noqa: F401  (fixtures)
 
 MARK = "Zanzibar"
 
@@ -15,18 +18,18 @@ def files_with(folder, word):
     return [file.name for file in folder.rglob("*") if file.is_file() and word.encode() in file.read_bytes()]
 
 
-def test_everything_of_a_tenant_goes_and_nothing_of_the_other(house):
+def test_everything_of_a_tenant_goes_and_nothing_of_the_other(house, tmp_path):
     started = house()
     mine, other = started.key("a"), started.key("b")
     completion, kept = taught(mine), taught(other)
     mine.post("/v1/concepts", json={"title": f"Trade in {MARK}"})
-    assert files_with(started.folder, MARK)
+    assert files_with(tmp_path / "memory", MARK)
     erased = mine.delete("/v1/namespaces/a").json()
     assert erased["deleted"] and erased["namespaces"] == ["a"] and not erased["left"]
     assert erased["counts"]["concepts"] == 2 and erased["counts"]["completions"] == 1
     assert not mine.get("/v1/concepts").json()["data"]
     assert error_of(give(mine, completion), 404)
-    assert not files_with(started.folder, MARK)
+    assert not files_with(tmp_path / "memory", MARK)
     assert len(other.get("/v1/concepts").json()["data"]) == 1
     assert give(other, kept).json()["changed"]
     (stone,) = mine.get("/v1/namespaces/a").json()["data"]
@@ -101,3 +104,21 @@ def test_another_process_lets_go_of_what_was_erased(processes):  # noqa: F811
     assert error_of(give(two, completion), 404)
     assert taught(two)
     assert len(one.get("/v1/concepts").json()["data"]) == 1
+
+
+def test_on_postgresql_and_a_chroma_server_nothing_is_left_either(house, postgres_url, chroma_url):  # noqa: F811
+    started = house(config={"index": chroma_url}, place=postgres_url)
+    mine, other = started.key("a"), started.key("b")
+    for client in (mine, other):
+        taught(client)
+        assert client.get("/v1/concepts", params={"query": "profit"}).json()["data"]
+    server = chromadb.HttpClient("127.0.0.1", port=int(chroma_url.rpartition(":")[2]))
+    with started.store("a") as store, store.ledger.read() as connection:
+        key = store.ledger.embedder(connection).key
+        names = [collection_name(store.ledger.id, space, key) for space in "ab"]
+    assert set(names) <= {one.name for one in server.list_collections()}
+    erased = mine.delete("/v1/namespaces/a").json()
+    assert erased["counts"]["concepts"] == 1 and erased["counts"]["completions"] == 1 and not erased["left"]
+    assert {one.name for one in server.list_collections()} & set(names) == {names[1]}
+    assert not mine.get("/v1/concepts", params={"query": "profit"}).json()["data"]
+    assert other.get("/v1/concepts", params={"query": "profit"}).json()["data"]

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from pilotage.agent.errors import ResponseStoreUnusable
-from pilotage.agent.serve.keys import KeyStore
+from pilotage.agent.serve.keys.key_store import KeyStore
 from pilotage.agent.serve.responses.store import BUSY_SECONDS, DAY, ResponseStore
 
 
