@@ -30,7 +30,7 @@ DOCUMENT = ROOT / "docs" / "architecture.md"
 TITLES = {"question": "A question", "concept": "A concept", "state": "A recorded state"}
 BESIDE = {
     "question": {"agent/blocks/base.py": "what a block is", "agent/events.py": "what the graph tells as it runs"},
-    "concept": {"memory/search/namespace.py": "the store as one namespace of it sees it"},
+    "concept": {"memory/namespace.py": "the store as one namespace of it sees it"},
     "state": {"navigator/envs/__init__.py": "the names that `gymnasium.make` knows"},
 }
 """What a reader of a walk needs though no function of it ran: it declares, or it ran when it was imported."""

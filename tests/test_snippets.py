@@ -9,12 +9,15 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.navigator.banks import learnable_bank
 from tests.navigator.report.evaluations import evaluation
+from tests.servers import free_port
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = f"scripted:{ROOT / 'examples' / 'script.json'}"
@@ -70,8 +73,31 @@ def environment(folder):
     return {**os.environ, "XDG_CACHE_HOME": str(folder / "cache")}
 
 
+SERVER = "http://127.0.0.1:8000"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The address of `pilotage serve`, for clients of it."""
+    folder, port = tmp_path_factory.mktemp("server"), free_port()
+    command = [str(Path(sys.executable).with_name("pilotage")), "serve", "--model", SCRIPT, "--memory", "none"]
+    with subprocess.Popen([*command, "--port", str(port)], cwd=folder, env=environment(folder)) as process:
+        deadline = time.monotonic() + 300
+        while True:
+            try:
+                httpx.get(f"http://127.0.0.1:{port}/health").raise_for_status()
+                break
+            except httpx.HTTPError:
+                assert process.poll() is None and time.monotonic() < deadline, "the server did not start"
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+        process.terminate()
+
+
 @pytest.mark.parametrize("program", CASES)
-def test_a_snippet_runs_as_it_is_printed(program, brought, tmp_path):
+def test_a_snippet_runs_as_it_is_printed(program, brought, tmp_path, request):
+    if SERVER in program:
+        program = program.replace(SERVER, request.getfixturevalue("server"))
     for file in brought.iterdir():
         (tmp_path / file.name).symlink_to(file)
     for shown, quick in STAND_INS.items():

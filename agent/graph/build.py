@@ -208,7 +208,7 @@ class Nodes:
 
     async def observe(self, state: RunState, now: State, config: RunnableConfig) -> dict[str, Any]:
         """Computes what the navigator sees, where that costs a call: its own node, so that a kill loses none."""
-        if state["straight"]:
+        if state.get("straight"):
             return {}
         observer, kit = self.components.observer, kit_for(self.components, now)
         try:
@@ -223,7 +223,7 @@ class Nodes:
         """Lets the policy choose the next block among the applicable ones."""
         observer, registry = self.components.observer, self.components.registry
         actions, stopped_by, update = registry.actions, state["stopped_by"], dict[str, Any]()
-        if state["straight"]:
+        if state.get("straight"):
             block, why, update = actions.terminal, state["straight"], {"stopped_by": "answer"}
         elif stopped_by:
             why = "a block's model failed it" if stopped_by == FAILED else f"the budget's {stopped_by} is reached"

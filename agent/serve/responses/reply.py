@@ -12,7 +12,6 @@ from pilotage.agent import events
 from pilotage.agent.models.reply import LimitUsedUp
 from pilotage.agent.models.transport.retry import causes
 from pilotage.agent.run import Run, UnusableRun
-from pilotage.agent.serve.chat import traced
 from pilotage.agent.serve.chat_reply import usage_of
 from pilotage.agent.serve.errors import ApiError, api_error
 from pilotage.agent.serve.extras import OWN
@@ -81,7 +80,7 @@ class Envelope:
     def ended(self, run: Run, output: Sequence[Item]) -> dict[str, Any]:
         """The response of a run that has come to its end."""
         response = self.response("incomplete" if run.cut else "completed", output, usage=usage(run))
-        return {**response, OWN: traced([run])} if self.request.extras.trace else response
+        return {**response, OWN: {"runs": [run.to_json()]}} if self.request.extras.trace else response
 
     def without_reply(self, error: UnusableRun, output: Sequence[Item] = ()) -> dict[str, Any]:
         """The response of a run in which thinking used up the limit before any reply; another error is raised again."""

@@ -65,7 +65,7 @@ class Environments(DummyVecEnv):
 
     def seed_apart(self, sequence: np.random.SeedSequence) -> None:
         """Gives each a child of this sequence, from the next reset on."""
-        self._seeds = [int(child.generate_state(1, np.uint64)[0]) for child in sequence.spawn(self.num_envs)]
+        self._seeds = [int(child.generate_state(1)[0] >> 1) for child in sequence.spawn(self.num_envs)]
 
 
 def environments(setup: TrainingSetup, with_mask: bool) -> Environments:

@@ -25,12 +25,12 @@ PATHS = [
     ("DELETE", "/v1/namespaces/default"),
     ("GET", "/v1/whatever/comes"),
     ("GET", "/openapi.json"),
-    ("GET", "/"),
+    ("GET", "/metrics"),
 ]
 
 
 @pytest.mark.parametrize(("method", "path"), PATHS)
-def test_without_a_key_nothing_answers_but_health(house, method, path):
+def test_without_a_key_nothing_answers_but_health_and_the_page(house, method, path):
     nobody = house().nobody
     assert nobody.get("/health").json() == {"status": "ok"}
     said = [{"Authorization": one} for one in ("Bearer pk-wrong", "Basic eDp5", "Bearer")]
