@@ -289,6 +289,10 @@ class TestClosedStores:
         "vouch": lambda store: store.vouch("a"),
         "doctor": lambda store: store.doctor(),
         "warm": lambda store: store.warm(),
+        "erase": lambda store: store.erase(),
+        "is_erased": lambda store: store.is_erased(),
+        "tombstones": lambda store: store.tombstones(),
+        "finish_erasures": lambda store: store.finish_erasures(),
     }
 
     @pytest.mark.parametrize("name", CALLS)
