@@ -50,12 +50,13 @@ async def test_a_stream_ends_when_its_time_is_up(endpoint, ask_for, make, millis
     client = make(endpoint)
     for _ in range(4):
         endpoint.left.clear()
-        client.timeout = 0.3
+        client.timeout, before = 0.3, len(endpoint.bodies)
         started = time.monotonic()
         with pytest.raises(ModelUnavailable, match=r"no answer within 0\.3 seconds"):
             await client.ask(ask_for(max_tokens=100_000), lambda text: None)
         assert time.monotonic() - started < SOON
-        assert await asyncio.to_thread(endpoint.left.wait, SOON), "the connection was left open"
+        if len(endpoint.bodies) > before:  # on a busy machine the time may be up before anything is sent
+            assert await asyncio.to_thread(endpoint.left.wait, SOON), "the connection was left open"
 
 
 @pytest.mark.parametrize("make", [client_of, own_object])
