@@ -74,9 +74,11 @@ def normal_form(kind: Kind, answer: str, choices: Sequence[str] = ()) -> str:
 
 def conveys(text: str, kind: Kind, value: str) -> bool:
     """Whether a reply in prose says a value: the number in any language's spelling, or the words of another answer."""
-    number = parse_number(value) if kind == "numeric" else None
-    if number is not None:
-        return mentions(text, number)
+    number = parse_number(value) if kind == "numeric" or is_bare_number(value) else None
+    if number is not None and mentions(text, number):
+        return True
+    if kind == "numeric" and number is not None:
+        return False
     said, wanted = normal_form("text", text), normal_form("text", value)
     return re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", said) is not None if wanted.isascii() else wanted in said
 

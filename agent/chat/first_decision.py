@@ -22,7 +22,7 @@ from pilotage.agent.tasks.kinds import infer_kind
 
 LONGEST = 2_000
 """Characters of the longest message that may be a numeric problem and nothing else."""
-LONGEST_DOUBT, FEW_WORDS = 240, 24
+LONGEST_DOUBT, FEW_WORDS, VERY_FEW = 240, 24, 6
 """Three for each word, or one for each character of a script without spaces: what may take up an earlier message."""
 TURNS_BACK = 4
 """User messages that are looked back on for the one that a doubt is about."""
@@ -132,7 +132,7 @@ def follow_up(message: Message) -> str | None:
 
     It does so where it is short and asks for no text, and, read from the top, doubts in words and opens no topic of its
     own; or neither thanks nor opens one, and states a number, goes on with `and` or `what if`, gives a number in very
-    few words, or is a few words that ask nothing new.
+    few words, or is a question of a few words that opens nothing new.
     """
     request = message.request
     words = request.tokens
@@ -153,7 +153,7 @@ def follow_up(message: Message) -> str | None:
         return "varies" if given or length <= FEW_WORDS else None
     if given and (conditions.NOW.at(words) or length <= 15):
         return "varies"
-    return "doubts" if length <= (6 if asks else FEW_WORDS) and not ask.WHAT_IS.at(words) else None
+    return "doubts" if asks and length <= VERY_FEW and not ask.WHAT_IS.at(words) else None
 
 
 def _opens_topic(message: Message) -> bool:

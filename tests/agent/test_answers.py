@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.agent.answers import extract, normal_form, parse_grid, resolve_choice
+from pilotage.agent.answers import conveys, extract, normal_form, parse_grid, resolve_choice
 from pilotage.agent.numbers import is_bare_number, parse_number, plain
 
 KINDS = ["numeric", "choice", "text", "program", "grid"]
@@ -260,3 +260,21 @@ def test_different_answers_keep_different_forms():
     assert normal_form("text", "_ Q _") != normal_form("text", "Q _ _")
     assert normal_form("numeric", "18") != normal_form("numeric", "18.5")
     assert normal_form("text", "...") != ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text", "said"),
+    [
+        ("numeric", "3700.61", "It comes to 3,700.61.", True),
+        ("numeric", "3700.61", "Das sind 3.700,61 Euro.", True),
+        ("numeric", "41.3125", "about 41.3", True),
+        ("numeric", "421", "version 4.2.1", False),
+        ("numeric", "5", "It is 6.", False),
+        ("text", "3700.61", "It comes to 3,700.61.", True),
+        ("text", "Saturday", "It is a saturday", True),
+        ("text", "art", "It is a party.", False),
+        ("text", "星期六", "那天是星期六。", True),
+    ],
+)
+def test_what_a_reply_says(kind, value, text, said):
+    assert conveys(text, kind, value) is said

@@ -186,3 +186,9 @@ def test_any_conversation_is_decided_the_same_way_twice(text, earlier):
     decision = first_decision(text, earlier)
     assert decision == first_decision(text, earlier)
     assert decision.think == (decision.kind != "open") and decision.why
+
+
+def test_a_greeting_behind_a_sum_is_no_doubt():
+    earlier = [("user", "What is 17*23?"), ("assistant", "It is 391.")]
+    assert not first_decision("hi there", earlier).think
+    assert first_decision("really?", earlier).think
