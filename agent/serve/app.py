@@ -85,7 +85,7 @@ def create_app(service: Service) -> FastAPI:
     def caller_of(request: Request, user: str | None) -> Caller:
         return access_of(request).caller(user)
 
-    app.include_router(responses_router(service, passthrough, responses, caller_of, body_of))
+    app.include_router(responses_router(service, passthrough, responses, caller_of, body_of, metrics.count))
     app.include_router(page_routes())
 
     @app.get("/health")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from functools import partial
 from typing import Any, TypeVar
 
 import orjson
@@ -13,8 +15,10 @@ from starlette.responses import Response
 
 from pilotage.agent.chat.conversation import conversation_task
 from pilotage.agent.errors import ResponseStoreUnusable
-from pilotage.agent.run import UnusableRun
+from pilotage.agent.events import Event, Finished
+from pilotage.agent.run import Run, UnusableRun
 from pilotage.agent.serve import chat, sse
+from pilotage.agent.serve.config import DEFAULT
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.model_names import unknown
 from pilotage.agent.serve.passthrough import Passthrough
@@ -42,6 +46,7 @@ def responses_router(
     store: ResponseStore,
     caller_of: Callable[[Request, str | None], Caller],
     read_body: Callable[[Request], Awaitable[Any]],
+    count: Callable[[str, Sequence[Run]], None],
 ) -> APIRouter:
     """The routes over a service.
 
@@ -51,6 +56,7 @@ def responses_router(
         store: keeps responses; who makes it closes it.
         caller_of: for whom a request is answered that names this user, or none.
         read_body: the JSON of a request.
+        count: is told of an upstream and the runs over it.
     """
     router = APIRouter(prefix="/v1/responses")
     desk = _Desk(service, store)
@@ -68,18 +74,19 @@ def responses_router(
         agent = await asyncio.to_thread(service.agent, wanted, caller, asked.extras)
         budget = asked.extras.limits(agent.components.budget)
         progress = service.config.progress if asked.extras.progress is None else asked.extras.progress
-        begun = store.now
+        begun, counting = store.now, partial(count, wanted.upstream or DEFAULT)
         items, task = await desk.prepared(asked, caller)
         envelope = Envelope(asked)
         keep = desk.keeping(asked, items, caller, begun)
         if asked.stream:
-            happening = agent.astream(task, run_id=envelope.id, budget=budget)
+            happening = _counted(agent.astream(task, run_id=envelope.id, budget=budget), counting)
             told_events = stream(happening, envelope, keep, progress=progress)
             return sse.EventStream(sse.with_keep_alive(told_events, service.config.keep_alive))
 
         async def answer() -> Response:
             try:
                 run = await agent.asolve(task, run_id=envelope.id, budget=budget)
+                counting([run])
                 response = envelope.ended(run, envelope.output(run, progress=progress))
             except UnusableRun as error:
                 response = envelope.without_reply(error)
@@ -112,6 +119,16 @@ def responses_router(
         return _json(_page(await desk.read_for(await desk.found(id, caller_of(request, None))), request))
 
     return router
+
+
+async def _counted(
+    happening: AsyncGenerator[Event, None], count: Callable[[Sequence[Run]], None]
+) -> AsyncGenerator[Event, None]:
+    async with aclosing(happening) as stream:
+        async for event in stream:
+            if isinstance(event, Finished):
+                count([event.run])
+            yield event
 
 
 class _Desk:

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.agent.chat.test_conversations import ASKED, scripted
 from tests.agent.serve.test_chat_completions import ask, chunks_of
 
@@ -32,3 +34,11 @@ def test_requests_and_what_they_cost_are_counted(serve):
         'stopped_by="answer",thought="true"': 1,
         'stopped_by="answer",thought="false"': 1,
     }
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_responses_are_counted_too(serve, stream):
+    model = scripted()
+    client = serve(model)
+    client.post("/v1/responses", json={"model": "pilotage", "input": ASKED, "stream": stream}).raise_for_status()
+    assert told(client, "pilotage_upstream_calls_total") == {'upstream="default"': model.counted.llm_calls}

@@ -34,7 +34,14 @@ def served(running, tmp_path):
     _tell_errors(app)
     with ResponseStore(tmp_path / "responses.sqlite") as store:
         app.include_router(
-            responses_router(service, Passthrough(service), store, caller, lambda request: request.json())
+            responses_router(
+                service,
+                Passthrough(service),
+                store,
+                caller,
+                lambda request: request.json(),
+                lambda upstream, runs: None,
+            )
         )
         with httpx.Client(base_url=running(app), timeout=60) as client:
             yield client, store
