@@ -118,8 +118,12 @@ def counts(usage: Usage) -> dict[str, float]:
 
 
 def fingerprint(task: Task) -> str:
-    """Changes with what a task shows, and with its id."""
-    return hashlib.sha256(task.public().model_dump_json().encode()).hexdigest()[:16]
+    """Changes with what a task shows, and with its id.
+
+    A task that is no conversation has the one it had before tasks could be any: banks are older than that.
+    """
+    later = None if task.messages else {"messages", "reply"}
+    return hashlib.sha256(task.public().model_dump_json(exclude=later).encode()).hexdigest()[:16]
 
 
 def content_fingerprint(task: Task) -> str:

@@ -7,6 +7,8 @@ import pytest
 
 from pilotage.agent import ReasoningAgent, ScriptedChatModel
 from pilotage.agent.banks.meta import meta_of
+from pilotage.agent.banks.recorder import fingerprint
+from pilotage.agent.tasks import load_tasks
 from pilotage.navigator import Bank, BankError, BankWriter
 from pilotage.navigator.bank.reader import verify
 from tests.agent.states import always_right
@@ -34,3 +36,11 @@ def test_both_banks_are_of_one_model_and_common_tasks():
         rlot.meta.model == mixed.meta.model
         and rlot.meta.extras["model_identity"] == mixed.meta.extras["model_identity"]
     )
+
+
+def test_a_recording_that_was_begun_goes_on_whatever_tasks_have_come_to_hold_since():
+    """A field that tasks have got since then is no reason to refuse the tasks of then."""
+    families = "word_sequence_reversal,propositional_logic,ransom_note,number_sorting"
+    now = {task.id: fingerprint(task) for task in load_tasks(f"gym:{families};size=4;seed=23")}
+    recorded = Bank.open(BANKS / "mixed2")
+    assert {id: recorded.tree(id).root.extras["prompt"] for id in now} == now
