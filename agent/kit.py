@@ -30,8 +30,8 @@ HINT_TOKENS = 160
 """What the hints that a run starts with may cost."""
 
 
-REPLY_TOKENS = 8192
-"""What the reply to a conversation may have where its caller sets no limit; a model that takes fewer is given fewer."""
+REPLY_TOKENS = 65_536
+"""What is read of the reply to a conversation whose caller sets no limit. None is sent then: the model's own holds."""
 
 Listener = Callable[[str], None]
 """Gets text as the model writes it."""
@@ -158,8 +158,8 @@ class Kit:
     async def reply(self, messages: tuple[Message, ...], options: ReplyOptions) -> Reply:
         """Asks for the reply to a conversation, as its caller wants it and seen as it comes.
 
-        A limit that the caller sets is one on all that the model writes, thinking too; without one it may write as much
-        as the budget has room for.
+        A limit that the caller sets is one on all that the model writes, thinking too; without one the model's own
+        holds.
 
         Raises:
             UnsupportedParameter: this model takes no such option.
@@ -177,10 +177,9 @@ class Kit:
             tools=options.tools,
             more=options.more,
             exact=True,
+            open_ended=options.max_tokens is None,
         )
-        if options.max_tokens is not None:
-            return await self._call(request, 0, self._on_token, self._on_thought)
-        return await self._with_room_for_thinking(request, self._on_token, self._on_thought)
+        return await self._call(request, 0, self._on_token, self._on_thought)
 
     def say(self, text: str) -> None:
         """Shows text that the model did not write, to whoever sees what it writes as it comes."""
@@ -192,13 +191,11 @@ class Kit:
         """Whether somebody sees what the model writes as it comes, so that nothing of it can be taken back."""
         return self._on_token is not None
 
-    async def _with_room_for_thinking(
-        self, request: Request, on_token: Listener | None, on_thought: Listener | None = None
-    ) -> Reply:
+    async def _with_room_for_thinking(self, request: Request, on_token: Listener | None) -> Reply:
         """Asks with room beside the limit; once more, with room for more, where thinking used it up."""
         used_up = None
         try:
-            first = await self._call(request, self.model.thinking_tokens, on_token, on_thought)
+            first = await self._call(request, self.model.thinking_tokens, on_token)
             if not first.thought_away:
                 return first
         except LimitUsedUp as error:
@@ -206,7 +203,7 @@ class Kit:
         room = max(THINKING_TOKENS, 2 * self.model.thinking_tokens)
         noticeably_more = request.max_tokens + self.model.thinking_tokens + room // 4
         if self.meter.affords(_prompt_tokens(request), noticeably_more):
-            reply = await self._call(request, room, on_token, on_thought)
+            reply = await self._call(request, room, on_token)
             self.model.thinking_tokens = max(self.model.thinking_tokens, room)
             return reply
         if used_up is not None:

@@ -142,7 +142,7 @@ class ReplyOptions(BaseModel):
     Attributes:
         more: fields that are passed on as they are, such as `top_p`, `presence_penalty`, `logit_bias`,
             `response_format`, `reasoning_effort`.
-        samples: number of the repeat, where several replies to one conversation are wanted.
+        sample: number of the repeat, where several replies to one conversation are wanted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -203,7 +203,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             task, graph, start, config = await self._start(task, thread_id, config, configurable)
             with self._in_use(thread_id):
                 final = await alone(lambda: graph.ainvoke(start, config, durability=_durability(thread_id)))
-        return await self._finish(task, final["pilotage"], started)
+        return await self._finish(task, final["pilotage"], started, keeps=found is None)
 
     async def alearn(self, task: Task, run: Run) -> Run:
         """Credits and learns from a run that was solved with `learn_later`; returns it with what that gave and cost."""
@@ -255,7 +255,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
                             yield data
                         else:
                             final = data
-        yield events.Finished(await self._finish(task, final["pilotage"], started))
+        yield events.Finished(await self._finish(task, final["pilotage"], started, keeps=found is None))
 
     def solve(self, task: Task | str, *, thread_id: str | None = None, config: RunnableConfig | None = None) -> Run:
         """`asolve` for callers without an event loop."""
@@ -329,13 +329,15 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
     def _in_use(self, thread_id: str | None) -> AbstractContextManager[None]:
         return nullcontext() if self._durable is None or thread_id is None else self._durable.in_use()
 
-    async def _finish(self, task: Task, final: dict[str, Any], started: float) -> Run:
+    async def _finish(self, task: Task, final: dict[str, Any], started: float, *, keeps: bool) -> Run:
+        """The run of a graph's final state; `keeps` what it found for the rest of its turn, as a turn's first run."""
         answer, trace = final["answer"], trace_of(final)
         try:
             score = await score_of(task, answer, self.components.sandbox)
         except UsageError as error:
             raise UngradedRun(str(error), trace) from error
-        self._turns.keep(task, trace)
+        if keeps:
+            self._turns.keep(task, trace)
         reached = candidates(task, trace.steps)
         return self._run(
             task,

@@ -147,6 +147,7 @@ class Step(BaseModel):
     program: str | None = Field(None, description="source of the program that was run, if one was")
     hints: tuple[Hint, ...] = Field((), description="concepts that this step recalled anew")
     usage: Usage = Usage()
+    unseen_tokens: int = Field(0, description="tokens, without thinking, of replies that another one took the place of")
     seconds: float = Field(0.0, description="wall-clock seconds of the whole step, programs included")
 
     @property
@@ -173,6 +174,7 @@ class DecisionRecord(BaseModel):
     observation: tuple[float, ...]
     legal: tuple[str, ...] = Field(description="blocks that could be chosen, in the order of the action list")
     block: str = Field(description="the one that was")
+    why: str = Field("", description="the reason that was given for it")
     probabilities: dict[str, float] | None = Field(
         None, description="how likely each block was, where the policy draws; none has a chance that is not named"
     )

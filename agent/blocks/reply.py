@@ -56,9 +56,9 @@ async def replied(block: str, state: State, kit: Kit) -> Step:
     if replies[-1].cut:
         note = "the reply is cut: it reached its limit of tokens"
     step = kit.step(block, replies, candidate=leader.text if leader is not None else None, evidence=Evidence(note=note))
-    return step.model_copy(
-        update={"text": text, "thinking": replies[-1].thinking, "tool_calls": replies[-1].tool_calls}
-    )
+    unseen = sum(reply.usage.completion_tokens - reply.usage.reasoning_tokens for reply in replies[:-1])
+    shown = {"text": text, "thinking": replies[-1].thinking, "tool_calls": replies[-1].tool_calls}
+    return step.model_copy(update={**shown, "unseen_tokens": unseen})
 
 
 def note_on(state: State) -> str:

@@ -16,7 +16,7 @@ from pilotage.agent.messages import ToolCall, ToolOffer
 from pilotage.agent.models.parsing.finish_reasons import CUT
 from pilotage.agent.trace import Usage
 
-LATER = ("tools", "more", "exact")
+LATER = ("tools", "more", "exact", "open_ended")
 """Fields of a request that are left out of its JSON where they say nothing, so that older caches know it."""
 
 INSISTED = frozenset({"temperature", "seed", "stop", "logprobs", "json_schema"})
@@ -35,6 +35,8 @@ class Request(BaseModel):
         tools: what the model may call instead of answering.
         more: further fields of OpenAI's chat completions, sent as they are.
         exact: a person asked for this in these words: what the endpoint refuses is an error, and is not left out.
+        open_ended: the limit is not sent: the model may write as much as its endpoint lets it, and what comes back is
+            read as far as the limit goes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +54,7 @@ class Request(BaseModel):
     tools: ToolOffer | None = None
     more: dict[str, Any] = Field(default_factory=dict)
     exact: bool = False
+    open_ended: bool = False
 
     @model_serializer(mode="wrap")
     def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:

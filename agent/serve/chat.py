@@ -11,15 +11,16 @@ from typing import Any
 
 from pilotage.agent import events
 from pilotage.agent.chat.conversation import conversation_task
+from pilotage.agent.chat.progress import Progress, told_afterwards
+from pilotage.agent.chat.reply_account import finish_reason
 from pilotage.agent.run import Run, UnusableRun
 from pilotage.agent.runner import ReasoningAgent
 from pilotage.agent.serve import sse
-from pilotage.agent.serve.chat_reply import Envelope, called, finish_reason, thought
+from pilotage.agent.serve.chat_reply import Envelope, called, thought
 from pilotage.agent.serve.chat_request import ChatRequest
 from pilotage.agent.serve.chat_trace import traced
 from pilotage.agent.serve.errors import ApiError, api_error
 from pilotage.agent.serve.extras import OWN
-from pilotage.agent.serve.progress import Progress
 from pilotage.agent.task import Task
 
 log = logging.getLogger("pilotage.serve")
@@ -140,10 +141,7 @@ def _later(runs: list[Run]) -> dict[str, Any]:
 
 def _reasoning(run: Run, progress: bool) -> str:
     """What a whole completion tells of its work: the steps before the reply, and the upstream's own thinking."""
-    telling = Progress()
-    steps = run.trace.steps[:-1] if progress else ()
-    lines = [f"{step.block}\n{telling.line(events.Stepped(step))}" for step in steps]
-    return "".join([*lines, run.thinking])
+    return (told_afterwards(run) if progress else "") + run.thinking
 
 
 async def while_connected(receive: Any, work: Any) -> Any:

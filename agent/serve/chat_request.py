@@ -8,21 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pilotage.agent.chat.conversation import read_messages
+from pilotage.agent.chat.reply_fields import HARMLESS, PASSED_ON
 from pilotage.agent.errors import UsageError
 from pilotage.agent.messages import Message, ReplyOptions, ToolOffer
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.extras import OWN, Extras, extras_of
 
-PASSED_ON = frozenset(
-    {
-        *("top_p", "frequency_penalty", "presence_penalty", "logit_bias", "response_format", "reasoning_effort"),
-        *("top_k", "min_p", "repetition_penalty", "verbosity", "service_tier", "safety_identifier"),
-        *("prompt_cache_key", "grammar", "guided_json", "chat_template_kwargs"),
-    }
-)
-"""Fields that go to the upstream as they are: it honours or refuses them."""
-HARMLESS = frozenset({"user", "metadata", "store"})
-"""Fields that change nothing of a reply."""
 UNTAKEN = frozenset({"audio", "prediction", "web_search_options", "functions", "function_call"})
 """Fields that OpenAI has or had, and that have no meaning here."""
 MOST_CHOICES = 16

@@ -157,14 +157,24 @@ class Collector:
         if reply.text.strip() or reply.tool_calls:
             return None
         if reply.finish_reason == CUT:
-            spent = f"all {self._request.max_tokens} tokens of the reply's limit went before any answer"
-            return Unusable(
-                f"answered with empty text: {spent}, most likely into thinking; raise --reply-tokens "
-                "(Budget.reply_tokens), and --max-tokens where the budget was too small for it",
-                kind=LimitUsedUp,
-            )
+            return self._used_up()
         return Unusable(
             "answered with empty text: asked again it did the same; check the model and its chat template", passing=True
+        )
+
+    def _used_up(self) -> Unusable:
+        """No answer came before a limit: the endpoint's own, the caller's, or that of a block."""
+        if self._request.open_ended:
+            return Unusable(
+                "answered with empty text: its own limit of tokens went before any answer, most likely into thinking; "
+                "ask for less thinking, or set a larger limit"
+            )
+        spent = f"all {self._request.max_tokens} tokens of the reply's limit went before any answer"
+        advice = "--reply-tokens (Budget.reply_tokens), and --max-tokens where the budget was too small for it"
+        return Unusable(
+            f"answered with empty text: {spent}, most likely into thinking; raise "
+            f"{'it' if self._request.exact else advice}",
+            kind=LimitUsedUp,
         )
 
     def _answer(self) -> tuple[str, str]:

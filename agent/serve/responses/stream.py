@@ -8,11 +8,11 @@ from contextlib import aclosing
 from typing import Any
 
 from pilotage.agent import events
+from pilotage.agent.chat.progress import Progress
 from pilotage.agent.messages import ToolCall
 from pilotage.agent.run import Run, UnusableRun
 from pilotage.agent.serve import sse
 from pilotage.agent.serve.errors import ApiError
-from pilotage.agent.serve.progress import Progress
 from pilotage.agent.serve.responses.items import (
     Item,
     call_item,

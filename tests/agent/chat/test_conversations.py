@@ -9,9 +9,14 @@ from pydantic import ValidationError
 
 from pilotage.agent import ReasoningAgent, events
 from pilotage.agent.chat.conversation import conversation_task, read_messages, straight
+from pilotage.agent.chat.progress import told_afterwards
+from pilotage.agent.chat.reply_account import usage_of
 from pilotage.agent.errors import UsageError
 from pilotage.agent.messages import Message, ToolCall
 from pilotage.agent.models.scripted import Fault, ScriptedChatModel
+from pilotage.agent.task import Task
+from pilotage.memory import ConceptDraft, ConceptStore
+from pilotage.memory.errors import LedgerError
 
 PROGRAM = "```python\nprint(17*23)\n```"
 BY_HAND = "17*23 = 391\nAnswer: 391"
@@ -238,3 +243,61 @@ def test_a_task_whose_prompt_is_another_than_its_messages_is_refused() -> None:
 def test_options_nobody_knows_are_refused() -> None:
     with pytest.raises(UsageError, match="max_tokens"):
         agent(scripted()).chat([user("hi")], max_tokens=0)
+
+
+def test_no_limit_is_sent_where_the_caller_sets_none() -> None:
+    model = scripted()
+    agent(model).chat([user("hi there")])
+    assert "max_tokens" not in model.calls[-1].options
+
+
+def test_a_conversation_longer_than_anybody_reads_is_refused() -> None:
+    with pytest.raises(UsageError, match="10,001; at most 10,000"):
+        read_messages([user("hi")] * 10_001)
+
+
+def test_a_reply_that_another_one_took_the_place_of_is_no_part_of_what_is_seen() -> None:
+    run = agent(scripted(found="I would rather not say.")).chat([user(ASKED)])
+    told = usage_of([run])
+    seen = len("It is 391, sorry.".split())
+    assert told["completion_tokens"] - told["completion_tokens_details"]["reasoning_tokens"] == seen
+
+
+def test_what_was_done_is_told_with_its_reasons() -> None:
+    run = agent(scripted()).chat([user(ASKED)])
+    lines = told_afterwards(run).splitlines()
+    assert lines[0] == "program: nothing was computed yet"
+    assert lines[2] == "verify: one route alone is not enough"
+    assert lines[1].startswith("  → 391; program ok")
+    assert told_afterwards(agent(scripted()).chat([user("hi there")])) == ""
+
+
+class Lost(ConceptStore):
+    """A memory that fails in one method, as one does whose database is locked or whose index is away."""
+
+    failing = ""
+
+    def recall(self, *given: Any, **how: Any) -> Any:
+        return self._or_fail("recall", super().recall, *given, **how)
+
+    def record_outcomes(self, *given: Any, **how: Any) -> Any:
+        return self._or_fail("record_outcomes", super().record_outcomes, *given, **how)
+
+    def _or_fail(self, name: str, method: Any, *given: Any, **how: Any) -> Any:
+        if self.failing == name:
+            raise LedgerError("the memory is locked")
+        return method(*given, **how)
+
+
+@pytest.mark.parametrize("failing", ["recall", "record_outcomes"])
+def test_a_memory_that_fails_costs_nobody_the_reply(failing: str, caplog: pytest.LogCaptureFixture) -> None:
+    with Lost.temporary() as store:
+        taught = ConceptDraft(title="Multiply", cues=("what is 17*23",), implementation=("print(a*b)",))
+        store.add(taught)
+        store.failing = failing
+        with agent(scripted(), memory=store, learn=True) as asked:
+            run = asked.chat([user(ASKED)])
+            with pytest.raises(LedgerError):
+                asked.solve(Task(id="t", prompt=ASKED, kind="numeric"))
+    assert run.answer == "It is 391."
+    assert "the reply is written without it: the memory is locked" in caplog.text
