@@ -81,6 +81,8 @@ def arguments_for(
     It is the wire format of the model's class where that is known, else the names of its fields.
     """
     if isinstance(getattr(model, "capabilities", None), Capabilities):
+        if getattr(model, "reads_text_alone", False):
+            _require_text(request)
         return _native(request, can)
     if speaks_openai(model):
         return _openai(model, bound, request, can, terms)
@@ -95,6 +97,15 @@ def _native(request: Request, can: Capabilities) -> CallArguments:
     for arguments in features.values():
         options |= arguments
     return CallArguments(options, carries=frozenset(features))
+
+
+def _require_text(request: Request) -> None:
+    """Raises UnsupportedParameter where a message holds an image or a file."""
+    others = [kind for message in request.messages for kind in message.others]
+    if others:
+        raise UnsupportedParameter(
+            "messages", f"this model reads text alone: leave out the parts that are none (`{others[0]}`)"
+        )
 
 
 def _openai(

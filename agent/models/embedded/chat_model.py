@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
@@ -37,6 +37,8 @@ class EmbeddedChatModel(BaseChatModel):
         slots: calls that are worked on at the same time; the others wait.
         remedy: what to do about a broken file, as the end of a sentence.
     """
+
+    reads_text_alone: ClassVar[bool] = True
 
     path: Path
     n_ctx: int = DEFAULT_CONTEXT

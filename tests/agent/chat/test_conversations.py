@@ -1,6 +1,7 @@
 """Conversations in the core: what is sent, what is found, what is replied."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,11 @@ from pilotage.agent import ReasoningAgent, events
 from pilotage.agent.chat.conversation import conversation_task, read_messages, straight
 from pilotage.agent.chat.progress import told_afterwards
 from pilotage.agent.chat.reply_account import usage_of
-from pilotage.agent.errors import UsageError
+from pilotage.agent.errors import UnsupportedParameter, UsageError
 from pilotage.agent.messages import Message, ToolCall
+from pilotage.agent.models.dialect import Terms, arguments_for
+from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel
+from pilotage.agent.models.reply import Request
 from pilotage.agent.models.scripted import Fault, ScriptedChatModel
 from pilotage.agent.task import Task
 from pilotage.memory import ConceptDraft, ConceptStore
@@ -301,3 +305,13 @@ def test_a_memory_that_fails_costs_nobody_the_reply(failing: str, caplog: pytest
                 asked.solve(Task(id="t", prompt=ASKED, kind="numeric"))
     assert run.answer == "It is 391."
     assert "the reply is written without it: the memory is locked" in caplog.text
+
+
+def test_an_image_is_refused_in_one_sentence_where_the_model_reads_text_alone(tmp_path: Path) -> None:
+    model = EmbeddedChatModel(path=tmp_path / "never-loaded.gguf")
+    picture = ({"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": "data:"}})
+    request = Request(messages=(Message(role="user", content=picture),), max_tokens=9, exact=True)
+    with pytest.raises(UnsupportedParameter) as refused:
+        arguments_for(model, {}, request, model.capabilities, Terms())
+    assert str(refused.value) == "this model reads text alone: leave out the parts that are none (`image_url`)"
+    assert refused.value.parameter == "messages"
