@@ -77,6 +77,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         observation: preset of the observation: `free`, `probe`, `rlot` or `rlot+free`.
         registry: blocks; those installed by default, with the preset `rlot` the five of its paper.
         checkpoints: a SQLite file by which a killed run resumes under its thread id.
+        open_turns: where turns of conversations wait that other agents' bound counts too; by default its own.
         seed: sampling seed.
 
     Raises:
@@ -103,6 +104,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         observation: str = "free",
         registry: Registry | None = None,
         checkpoints: str | Path | None = None,
+        open_turns: OpenTurns | None = None,
         seed: int = 0,
     ) -> None:
         if isinstance(memory, str | os.PathLike):
@@ -146,7 +148,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             seed=seed,
         )
         self.memory = store
-        self._turns = OpenTurns()
+        self._turns = open_turns or OpenTurns()
         self._thread = EventLoopThread()
         self._durable = DurableGraph(checkpoints, self.components, self._thread) if checkpoints is not None else None
 
