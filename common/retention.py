@@ -45,18 +45,22 @@ class Entries:
     """What the entries of a file are, in SQL.
 
     Attributes:
+        table: without it there is no entry yet.
         select: gives `id`, `at` (seconds since 1970), `bytes` and `kind` of every entry.
         delete: statements that delete the entry `:id`.
         format: greatest `user_version` that this version of the program knows.
         functions: of one argument that `select` uses, by name.
         hold: holds an entry that is to be deleted; raises InUse where somebody works with it.
+        alone: whether the file holds nothing else, so that its size is theirs.
     """
 
+    table: str
     select: str
     delete: tuple[str, ...]
     format: int = 0
     functions: dict[str, Callable[[str], float]] = field(default_factory=dict)
     hold: Callable[[str], AbstractContextManager[object]] = lambda id: nullcontext()
+    alone: bool = True
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def count(file: Path, entries: Entries) -> Count:
     if not file.is_file():
         return Count()
     with _opened(file, entries) as connection:
-        if _is_new(connection):
+        if not _has(connection, entries.table):
             return Count()
         whole = f"FROM ({entries.select})"
         number, size, oldest, newest = connection.execute(
@@ -124,7 +128,7 @@ def prune(
     if not file.is_file():
         return Count()
     with _opened(file, entries) as connection:
-        if _is_new(connection):
+        if not _has(connection, entries.table):
             return Count()
         doomed = _doomed(connection, entries, keep)
         gone = doomed if dry_run else _delete(connection, entries, doomed, on_progress)
@@ -152,10 +156,12 @@ def shrink(connection: sqlite3.Connection, file: Path) -> None:
 
 
 def _doomed(connection: sqlite3.Connection, entries: Entries, keep: Retention) -> list[tuple[str, float, int]]:
-    pages, free, size = (
-        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
-    )
-    taken = (pages - free) * size
+    if entries.alone:
+        names = ("page_count", "freelist_count", "page_size")
+        pages, free, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
+        taken = (pages - free) * size
+    else:
+        (taken,) = connection.execute(f"SELECT coalesce(sum(bytes), 0) FROM ({entries.select})").fetchone()
     too_much = max(0, taken - keep.most_bytes) if keep.most_bytes is not None else 0
     if keep.days is None and not too_much:
         return []
@@ -222,6 +228,7 @@ def _opened(file: Path, entries: Entries) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def _is_new(connection: sqlite3.Connection) -> bool:
-    """Whether nothing was ever written: whoever made the file was killed before its tables were there."""
-    return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,))
+def _has(connection: sqlite3.Connection, table: str) -> bool:
+    """Whether a table is there: whoever made the file may have been killed before, or keep something else in it."""
+    query = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
+    return bool(connection.execute(query, (table,)).fetchone() == (1,))

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -160,11 +161,12 @@ def entries_of(path: Path) -> Entries:
         return _lock_of(path, thread_id, InUse(thread_id))
 
     return Entries(
+        "checkpoints",
         "SELECT thread_id AS id, written(max(checkpoint_id)) AS at, '' AS kind, "
         "sum(length(checkpoint) + length(metadata)) + coalesce((SELECT sum(length(value)) FROM writes "
         "WHERE writes.thread_id = checkpoints.thread_id), 0) AS bytes FROM checkpoints GROUP BY thread_id",
         ("DELETE FROM checkpoints WHERE thread_id = :id", "DELETE FROM writes WHERE thread_id = :id"),
-        functions={"written": _written},
+        functions={"written": partial(_written, unknown=time.time())},
         hold=hold,
     )
 
@@ -176,14 +178,17 @@ def _lock_of(path: Path, thread_id: str, busy: Exception) -> FileLock:
     return FileLock(folder / f"{hashlib.sha256(thread_id.encode()).hexdigest()[:32]}.lock", busy)
 
 
-def _written(checkpoint_id: str) -> float:
-    """When a checkpoint was written, in seconds since 1970: LangGraph's ids are UUIDs of version 6, which tell."""
+def _written(checkpoint_id: str, *, unknown: float) -> float:
+    """When a checkpoint was written, in seconds since 1970: LangGraph's ids are UUIDs of version 6, which tell.
+
+    Of those of another saver nobody knows, so they are as new as `unknown` says.
+    """
     try:
         id_ = UUID(checkpoint_id)
     except ValueError:
-        return time.time()  # of another saver: nobody knows, so it is not too old
+        return unknown
     if id_.version != 6:
-        return time.time()
+        return unknown
     ticks = (id_.int >> 96) << 28 | (id_.int >> 80 & 0xFFFF) << 12 | id_.int >> 64 & 0xFFF
     return (ticks - _TICKS_OF_1970) / 1e7
 

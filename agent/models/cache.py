@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS responses (
 """
 
 ENTRIES = Entries(
+    "responses",
     "SELECT key AS id, created AS at, length(CAST(reply AS BLOB)) + length(key) + length(model) + 8 AS bytes, "
     "model AS kind FROM responses",
     ("DELETE FROM responses WHERE key = :id",),

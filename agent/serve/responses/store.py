@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from pilotage.agent.errors import ResponseStoreUnusable
+from pilotage.agent.serve.responses.entries import FILE, STORE_FORMAT
 from pilotage.agent.serve.responses.items import Item
 from pilotage.common.files import sync_folder
 from pilotage.common.paths import data_dir, expanded
-from pilotage.common.retention import DAY, Entries
+from pilotage.common.retention import DAY
 from pilotage.common.sqlite import explained, switch_to_wal
 
-FILE = "responses.sqlite"
-STORE_FORMAT = 1
 BUSY_SECONDS = 30.0
 LONGEST_CHAIN = 10_000
 """Responses that one continues, directly or not."""
@@ -38,13 +37,6 @@ CREATE TABLE items (
 CREATE INDEX by_item ON items (id);
 CREATE TABLE erasures (namespace TEXT PRIMARY KEY, at REAL NOT NULL);
 """
-ENTRIES = Entries(
-    "SELECT responses.id AS id, used AS at, sum(length(CAST(body AS BLOB)) + length(items.id)) AS bytes, '' AS kind "
-    "FROM responses JOIN items ON response = responses.id GROUP BY responses.id",
-    ("DELETE FROM responses WHERE id = :id",),
-    STORE_FORMAT,
-)
-"""For `pilotage cache`. What is continued is used with what continues it, so no newer one misses the oldest."""
 _MINE = "(namespace = :own OR substr(namespace, 1, length(:own) + 1) = :own || '/')"
 """A namespace and those of its users below it."""
 _ERASED = (
