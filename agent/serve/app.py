@@ -88,7 +88,7 @@ def create_app(service: Service) -> FastAPI:
         return access_of(request).caller(user)
 
     app.include_router(responses_router(service, passthrough, responses, caller_of, body_of, metrics.count))
-    app.include_router(page_routes())
+    app.include_router(page_routes(config.report))
 
     @app.get("/health")
     async def health() -> dict[str, str]:

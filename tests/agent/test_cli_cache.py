@@ -167,11 +167,11 @@ def test_a_thread_at_work_stays_and_the_others_go(cache, tmp_path):
 
 def test_a_run_keeps_its_newest_checkpoint_alone_and_goes_on_from_it(tmp_path):
     """It fails at its third call; what it had is one row, and the run that goes on makes no call twice."""
-    path, calls = tmp_path / "c.sqlite", iter(["Answer: 42", "1. Multiply.", Fault(status=401)])
+    path, calls = tmp_path / "c.sqlite", iter(["1. Multiply.", "Answer: 42", Fault(status=401)])
 
     def solver_of(line):
         model = ScriptedChatModel(line, identity="same")
-        return ReasoningAgent(model, policy="fixed:reason,plan,debate,answer", sandbox="none", checkpoints=path)
+        return ReasoningAgent(model, policy="fixed:plan,reason,debate,answer", sandbox="none", checkpoints=path)
 
     with solver_of(lambda messages: next(calls)) as solver, pytest.raises(ModelUnavailable):
         solver.solve("6*7", thread_id="a")
@@ -179,7 +179,7 @@ def test_a_run_keeps_its_newest_checkpoint_alone_and_goes_on_from_it(tmp_path):
         assert connection.execute("SELECT count(*) FROM checkpoints").fetchone() == (1,)
     with solver_of(lambda messages: "Answer: 42") as solver:
         run = solver.solve("6*7", thread_id="a")
-    assert run.route[:3] == ("reason", "plan", "debate") and run.trace.steps[1].text == "1. Multiply."
+    assert run.route[:3] == ("plan", "reason", "debate") and run.trace.steps[0].text == "1. Multiply."
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT count(*), sum(length(checkpoint)) FROM checkpoints").fetchone()
         assert rows[0] == 1 and rows[1] < 60_000
