@@ -21,7 +21,7 @@ from pilotage.agent.components import Components
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.event_loop import EventLoopThread
 from pilotage.agent.graph.build import OPTIONS, RUN_ID, Nodes, RunMode, build_graph
-from pilotage.agent.graph.checkpoints import DurableGraph, goes_on, thread_name
+from pilotage.agent.graph.checkpoints import KEPT, DurableGraph, goes_on, thread_name
 from pilotage.agent.graph.isolation import AloneEach, alone, own_config
 from pilotage.agent.graph.run_state import Dumped, RunInput, trace_of
 from pilotage.agent.routing.observation import Observer, max_steps_for, registry_for
@@ -34,6 +34,7 @@ from pilotage.agent.tasks.grading import is_graded, require_grader, score_of
 from pilotage.agent.tasks.kinds import as_task
 from pilotage.agent.trace import Step, Trace
 from pilotage.common.plugins import described
+from pilotage.common.retention import Retention
 from pilotage.common.seeds import checked_seed
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         observation: preset of the observation: `free`, `probe`, `rlot` or `rlot+free`.
         registry: blocks; those installed by default, with the preset `rlot` the five of its paper.
         checkpoints: a SQLite file by which a killed run resumes under its thread id.
+        keep_checkpoints: how long that file keeps threads that nobody goes on with.
+        open_turns: where turns of conversations wait that other agents' bound counts too; by default its own.
         seed: sampling seed.
 
     Raises:
@@ -103,6 +106,8 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         observation: str = "free",
         registry: Registry | None = None,
         checkpoints: str | Path | None = None,
+        keep_checkpoints: Retention = KEPT,
+        open_turns: OpenTurns | None = None,
         seed: int = 0,
     ) -> None:
         if isinstance(memory, str | os.PathLike):
@@ -146,9 +151,11 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             seed=seed,
         )
         self.memory = store
-        self._turns = OpenTurns()
+        self._turns = open_turns or OpenTurns()
         self._thread = EventLoopThread()
-        self._durable = DurableGraph(checkpoints, self.components, self._thread) if checkpoints is not None else None
+        self._durable = None
+        if checkpoints is not None:
+            self._durable = DurableGraph(checkpoints, self.components, self._thread, keep_checkpoints)
 
     @cached_property
     def graph(self) -> CompiledStateGraph[Any, Any, Any, Any]:

@@ -8,6 +8,7 @@ import typer
 
 from pilotage.agent.cli import demo, doctor, graph, keys, models, serve
 from pilotage.agent.cli.bank import bank, collect
+from pilotage.agent.cli.cache import cache
 from pilotage.agent.cli.command import App
 from pilotage.agent.cli.evaluate import estimate, evaluate
 from pilotage.agent.cli.memory import memory
@@ -33,6 +34,7 @@ app.command("estimate")(estimate.estimate)
 app.command("report")(evaluate.report)
 app.add_typer(policy.app, name="policy")
 app.add_typer(keys.app, name="keys")
+app.add_typer(cache.app, name="cache")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("graph")(graph.graph)

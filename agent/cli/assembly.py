@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pilotage.agent.runner import ReasoningAgent
     from pilotage.memory import ConceptStore
 
-
+CHECKPOINTS = "checkpoints.sqlite"
+"""In the data folder: the file of `pilotage solve --thread`."""
 OF_AGENT = (
     *("policy", "effort", "learn", "holdout", "memory_selection", "memory_caption", "memory_related"),
     *("keep_unverified", "sandbox", "observation", "budget", "seed"),
@@ -53,7 +54,8 @@ def assemble(
         yield ReasoningAgent(
             model,
             memory=store,
-            checkpoints=data_dir() / "checkpoints.sqlite" if checkpoints else None,
+            checkpoints=data_dir() / CHECKPOINTS if checkpoints else None,
+            keep_checkpoints=settings.keep_checkpoints,
             **{name: getattr(settings, name) for name in OF_AGENT},
         )
     finally:
@@ -66,7 +68,7 @@ def model_of(settings: Settings) -> ModelClient:
     """The model that the settings name; nothing of it is loaded yet."""
     from pilotage.agent.models import ResponseCache, load_model
 
-    cache = ResponseCache() if settings.cache else None
+    cache = ResponseCache(keep=settings.keep_cache) if settings.cache else None
     return load_model(settings.model, base_url=settings.base_url, cache=cache, slots=settings.concurrency)
 
 

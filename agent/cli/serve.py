@@ -17,6 +17,7 @@ def serve(
     port: int | None = typer.Option(None, help="Port to listen on. (default: 8000)"),
     policy: str | None = typer.Option(None, help="How blocks are chosen. (default: the shipped navigator)"),
     memory: str | None = typer.Option(None, help="Folder or URL of the memory, or none."),
+    report: Path | None = typer.Option(None, help="Folder of `pilotage evaluate --out`, for the page to show."),
     config: Path | None = expert(None, help="TOML file: upstreams, limits, CORS."),
 ) -> None:
     """Serve the agent as an OpenAI-compatible endpoint."""
@@ -31,7 +32,7 @@ def serve(
     from pilotage.agent.serve.service import Service
 
     settings = run.settings(policy=policy, memory=memory)
-    given = serve_config(config, {"host": host, "port": port})
+    given = serve_config(config, {"host": host, "port": port, "report": report})
     if given.needs_keys:
         with KeyStore(given.key_store) as keys:
             keys.list()  # raises where there is no store, which would let nobody in

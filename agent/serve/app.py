@@ -33,6 +33,7 @@ from pilotage.agent.serve.passthrough import Passthrough
 from pilotage.agent.serve.responses.routes import responses_router
 from pilotage.agent.serve.responses.store import ResponseStore
 from pilotage.agent.serve.service import Caller, Service
+from pilotage.agent.serve.tenants.holding import HoldingMiddleware
 
 log = logging.getLogger("pilotage.serve")
 
@@ -54,6 +55,7 @@ def create_app(service: Service) -> FastAPI:
     app = FastAPI(title="pilotage", lifespan=lifespan, docs_url=None, redoc_url=None)
     passthrough, gate = Passthrough(service), Gate(service.config)
     config, started = service.config, int(time.time())
+    app.add_middleware(HoldingMiddleware, of=service)
     app.add_middleware(AccessMiddleware, gate=gate)
     responses = ResponseStore(config.responses_file, days=config.responses_days, most=config.most_responses)
     service.erasers.append(responses.erase)
@@ -86,7 +88,7 @@ def create_app(service: Service) -> FastAPI:
         return access_of(request).caller(user)
 
     app.include_router(responses_router(service, passthrough, responses, caller_of, body_of, metrics.count))
-    app.include_router(page_routes())
+    app.include_router(page_routes(config.report))
 
     @app.get("/health")
     async def health() -> dict[str, str]:

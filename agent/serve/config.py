@@ -38,6 +38,8 @@ class ServeConfig(BaseModel):
         keys: whether requests need a key; by default where the server is reached from elsewhere, and there always.
         key_store: file of the keys; by default the one of `pilotage keys`.
         index: URL of a Chroma server that all processes on this memory use.
+        most_namespaces: whose memory and agents are kept open while nobody uses them; those in use may be more. Each
+            has connections to the database, and files where that is SQLite.
         keep_days: how long a completion can be given feedback on.
         keep_completions: the newest of each namespace that can.
         cors: origins of pages that may ask from a browser; none by default.
@@ -47,6 +49,7 @@ class ServeConfig(BaseModel):
         responses_file: where the Responses API keeps responses; by default `responses.sqlite` in the data folder.
         responses_days: that a response is kept for after it was made or continued.
         most_responses: that are kept of one namespace.
+        report: of an evaluation, which the page shows to everybody who may open the page.
         drain_seconds: how long a stopping server waits for the requests that it has accepted.
         upstreams: further models, by name.
     """
@@ -58,6 +61,7 @@ class ServeConfig(BaseModel):
     keys: bool | None = None
     key_store: str | None = None
     index: str | None = None
+    most_namespaces: int = Field(64, ge=1)
     keep_days: float = Field(30.0, gt=0)
     keep_completions: int = Field(100_000, ge=1)
     cors: tuple[str, ...] = ()
@@ -67,6 +71,7 @@ class ServeConfig(BaseModel):
     responses_file: Path | None = None
     responses_days: float = Field(30.0, gt=0)
     most_responses: int = Field(10_000, ge=1)
+    report: Path | None = None
     drain_seconds: float = Field(30.0, ge=0)
     upstreams: dict[str, Upstream] = Field(default_factory=dict)
 

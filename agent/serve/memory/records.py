@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from pilotage.common.retention import Entries
+
 if TYPE_CHECKING:
     from pilotage.agent.run import Run
     from pilotage.memory import ConceptStore
@@ -41,6 +43,16 @@ _table = sa.Table(
     sa.Column("claimed", sa.Float),  # until when a process is carrying feedback out
     sa.Index("completions_by_age", "namespace", "created"),
 )
+
+_TEXTS = ("id", "namespace", "key_id", "run", "task", "prompt_hash", "followed", "learned")
+ENTRIES = Entries(
+    "completions",
+    f"SELECT id, created AS at, {' + '.join(f'length({name})' for name in _TEXTS)} AS bytes, '' AS kind "
+    "FROM completions WHERE claimed IS NULL OR claimed < CAST(strftime('%s', 'now') AS REAL)",
+    ("DELETE FROM completions WHERE id = :id",),
+    alone=False,
+)
+"""For `pilotage cache`: all but those that feedback is being carried out on."""
 
 
 @dataclass(frozen=True)

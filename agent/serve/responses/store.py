@@ -8,21 +8,20 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from pilotage.agent.errors import ResponseStoreUnusable
+from pilotage.agent.serve.responses.entries import FILE, STORE_FORMAT
 from pilotage.agent.serve.responses.items import Item
 from pilotage.common.files import sync_folder
 from pilotage.common.paths import data_dir, expanded
-from pilotage.common.sqlite import remedy, switch_to_wal
+from pilotage.common.retention import DAY
+from pilotage.common.sqlite import explained, switch_to_wal
 
-FILE = "responses.sqlite"
-STORE_FORMAT = 1
 BUSY_SECONDS = 30.0
-DAY = 86_400.0
 LONGEST_CHAIN = 10_000
 """Responses that one continues, directly or not."""
 
@@ -250,6 +249,7 @@ class ResponseStore:
                 raise ResponseStoreUnusable(f"{self.path} was written by a newer pilotage: upgrade, or name another")
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):  # no other database
                 connection.execute("SELECT id, namespace, previous, used FROM responses LIMIT 0")
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file: `pilotage cache prune` shrinks it
             switch_to_wal(connection, BUSY_SECONDS)
             for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
                 connection.execute(f"PRAGMA {pragma}")
@@ -268,19 +268,10 @@ class ResponseStore:
             return None
         return facts.st_dev, facts.st_ino
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turns SQLite's and the file system's errors into one sentence."""
-        try:
-            yield
-        except (sqlite3.OperationalError, OSError) as error:
-            raise ResponseStoreUnusable(
-                f"{self.path}, which keeps responses, cannot be used ({error}): {remedy(error, BUSY_SECONDS)}"
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise ResponseStoreUnusable(
-                f"{self.path}, which keeps responses, is corrupt ({error}): restore it from a backup, or move it away"
-            ) from error
+    def _explained(self) -> AbstractContextManager[None]:
+        remedy = "restore it from a backup, or move it away"
+        what = f"{self.path}, which keeps responses,"
+        return explained(what, ResponseStoreUnusable, if_corrupt=remedy, busy_seconds=BUSY_SECONDS)
 
 
 def _make(connection: sqlite3.Connection) -> None:
