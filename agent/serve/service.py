@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pilotage.agent.settings import Settings
     from pilotage.memory import ConceptStore
     from pilotage.memory.edits.erase import Erasure
+    from pilotage.memory.ledger.erasures import Erased
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Service:
     """Makes agents when they are first asked for, and keeps them.
 
     Attributes:
-        erasers: called with a namespace that was erased with all below it, by whoever keeps things outside the memory.
+        erasers: of those who keep things outside the memory: each erases theirs of a namespace and all below it.
 
     Args:
         settings: what a run is made of.
@@ -67,7 +70,7 @@ class Service:
         self._models: dict[str, ModelClient] = {DEFAULT: model} if model is not None else {}
         self._agents: dict[tuple[object, ...], ReasoningAgent] = {}
         self._stores: dict[str, ConceptStore] = {}
-        self.erasers: list[Callable[[str], None]] = []
+        self.erasers: list[Callable[[str], Erasure]] = []
         self._lock = RLock()
 
     def model_named(self, text: str) -> ModelName:
@@ -127,18 +130,34 @@ class Service:
             return opened
 
     def erase(self, namespace: str) -> Erasure:
-        """Erases a namespace with all below it, and whatever this process holds of them."""
-        erased = self.store(namespace).erase(below=True)
+        """Erases a namespace with all below it, and whatever this process holds of them, with or without a memory."""
+        gone: list[Erasure] = []
+        try:
+            if self._place is not None or not self.erasers:
+                gone.append(self.store(namespace).erase(below=True))
+        finally:  # what is kept outside the memory goes also where that cannot be reached
+            with self._lock:
+                held = {*self._stores, *(str(key[0]) for key in self._agents)}
+                for name in held:
+                    if name == namespace or name.startswith(namespace + BELOW):
+                        self.forget(name)
+                for store in self._stores.values():
+                    store.finish_erasures()
+            gone += [also(namespace) for also in self.erasers]
+        return reduce(lambda all, more: all.joined(more), gone)
+
+    def erased_after(self, number: int) -> list[Erased]:
+        """What was erased of the memory after its tombstone with this number, by whichever process."""
+        from pilotage.memory.ledger.erasures import erased_after
+        from pilotage.memory.location import LEDGER
+
+        place = self._place
+        if place is None or ("://" not in place and not (Path(place) / LEDGER).is_file()):
+            return []
         with self._lock:
-            held = {*self._stores, *(str(key[0]) for key in self._agents)}
-            for name in held:
-                if name == namespace or name.startswith(namespace + BELOW):
-                    self.forget(name)
-            for store in self._stores.values():
-                store.finish_erasures()
-        for also in self.erasers:
-            also(namespace)
-        return erased
+            store = next(iter(self._stores.values()), None) or self.store(Caller().namespace)
+        with store.ledger.read() as connection:
+            return erased_after(connection, number)
 
     def forget(self, namespace: str) -> None:
         """Lets go of an erased namespace: its agents with their open turns, and its store."""

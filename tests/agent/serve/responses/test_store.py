@@ -10,7 +10,8 @@ import pytest
 
 from pilotage.agent.errors import ResponseStoreUnusable
 from pilotage.agent.serve.keys.key_store import KeyStore
-from pilotage.agent.serve.responses.store import BUSY_SECONDS, DAY, ResponseStore
+from pilotage.agent.serve.responses.file import BUSY_SECONDS
+from pilotage.agent.serve.responses.store import DAY, ResponseStore
 
 
 class Clock:
@@ -140,7 +141,7 @@ def test_a_response_is_forgotten_after_its_days_unless_it_is_continued(store, cl
     clock.now += 29 * DAY
     assert store.conversation("3", "a") is None
     kept(store, "4")
-    with store._used() as connection:
+    with store._file.used() as connection:
         assert connection.execute("SELECT count(*) FROM responses").fetchone() == (1,)
         assert connection.execute("SELECT count(*) FROM items").fetchone() == (3,)
 
@@ -217,7 +218,7 @@ def test_processes_and_threads_share_a_new_file(path):
 
 def test_every_commit_is_on_disk_before_it_is_acknowledged(store):
     kept(store, "1")
-    with store._used() as connection:
+    with store._file.used() as connection:
         asked = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
     assert asked == ["wal", 2]  # FULL: only a loss of power tells it from NORMAL
 
@@ -227,7 +228,7 @@ def test_a_file_that_cannot_be_used_is_named_with_what_to_do(tmp_path):
     (tmp_path / "folder").mkdir()
     with KeyStore(tmp_path / "keys.sqlite") as keys:
         keys.create("app")
-    with ResponseStore(tmp_path / "newer.sqlite") as newer, newer._used() as connection:
+    with ResponseStore(tmp_path / "newer.sqlite") as newer, newer._file.used() as connection:
         connection.execute("PRAGMA user_version = 99")
     told = {"text": "is corrupt", "folder": "cannot be used", "keys.sqlite": "some other", "newer.sqlite": "upgrade"}
     for name, why in told.items():

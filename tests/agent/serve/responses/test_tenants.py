@@ -77,7 +77,7 @@ def test_a_request_under_way_keeps_nothing_in_a_namespace_that_was_erased(served
     assert (reply.status_code, reply.json()["error"]["code"]) == (409, "namespace_erased")
     events = client.post("/v1/responses", json=asked | {"stream": True}, headers={"x-tenant": "mine"}).text
     assert "response.failed" in events and "response.completed" not in events
-    with store._used() as connection:
+    with store._file.used() as connection:
         assert connection.execute("SELECT count(*) FROM items").fetchone() == (0,)
 
 
