@@ -167,7 +167,10 @@ class ReplyOptions(BaseModel):
 def _joined(parts: Sequence[Any]) -> Any:
     """Content parts as text, where they are nothing else; parts may be bare strings."""
     read = [{"type": "text", "text": part} if isinstance(part, str) else part for part in parts]
-    if all(isinstance(part, Mapping) and part.get("type") in TEXT_PARTS for part in read):
+    # A mark of what a provider's cache is to keep stands on a part, and would be lost with it.
+    if all(
+        isinstance(part, Mapping) and part.get("type") in TEXT_PARTS and "cache_control" not in part for part in read
+    ):
         return "\n".join(str(part.get("text") or "") for part in read)
     return read
 

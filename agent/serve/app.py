@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
+from pilotage.agent.errors import ResponseStoreUnusable
 from pilotage.agent.serve import chat, sse
 from pilotage.agent.serve.body import read_body
 from pilotage.agent.serve.chat_reply import Envelope
@@ -30,6 +31,7 @@ from pilotage.agent.serve.metrics import MEDIA_TYPE, Measured, Metrics
 from pilotage.agent.serve.model_names import PASSTHROUGH, unknown
 from pilotage.agent.serve.page.routes import page_routes
 from pilotage.agent.serve.passthrough import Passthrough
+from pilotage.agent.serve.responses.following import Following
 from pilotage.agent.serve.responses.routes import responses_router
 from pilotage.agent.serve.responses.store import ResponseStore
 from pilotage.agent.serve.service import Caller, Service
@@ -46,6 +48,7 @@ def create_app(service: Service) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        await asyncio.to_thread(follow_at_start)
         yield
         await passthrough.aclose()
         await service.close()
@@ -57,15 +60,29 @@ def create_app(service: Service) -> FastAPI:
     config, started = service.config, int(time.time())
     app.add_middleware(HoldingMiddleware, of=service)
     app.add_middleware(AccessMiddleware, gate=gate)
-    responses = ResponseStore(config.responses_file, days=config.responses_days, most=config.most_responses)
+    responses = ResponseStore(
+        config.responses_file,
+        days=config.responses_days,
+        most=config.most_responses,
+        most_bytes=config.most_response_bytes,
+    )
     service.erasers.append(responses.erase)
+    follow = Following(service, responses)
+
+    def follow_at_start() -> None:
+        if responses.path.exists():
+            try:
+                follow()
+            except ResponseStoreUnusable as error:
+                log.error("%s", error)
+
     if config.cors:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(config.cors),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "X-API-Key", "If-Match"],
-            expose_headers=["ETag", "Retry-After", "WWW-Authenticate"],
+            allow_headers=["*"],  # those that are asked for: OpenAI's own clients send a dozen of theirs
+            expose_headers=["ETag", "Retry-After", "WWW-Authenticate", "X-Request-ID"],
         )
     app.state.responses = responses
     _tell_errors(app)
@@ -84,10 +101,14 @@ def create_app(service: Service) -> FastAPI:
         access_of(request).expect(body)
         return body
 
-    def caller_of(request: Request, user: str | None) -> Caller:
-        return access_of(request).caller(user)
+    def caller_of(request: Request, user: str | None, namespace: str | None) -> Caller:
+        return access_of(request).caller(user, namespace or request.query_params.get("namespace"))
 
-    app.include_router(responses_router(service, passthrough, responses, caller_of, body_of, metrics.count))
+    app.include_router(
+        responses_router(
+            service, passthrough, responses, caller_of, body_of, metrics.count, records=records, follow=follow
+        )
+    )
     app.include_router(page_routes(config.report))
 
     @app.get("/health")
@@ -115,10 +136,10 @@ def create_app(service: Service) -> FastAPI:
         if asked.options.logprobs:
             raise ApiError(400, f"`logprobs` is for {PASSTHROUGH}: a reply may come of several calls", param="logprobs")
         wanted, envelope = service.model_named(asked.model), Envelope(asked.model, asked.include_usage)
-        caller = access.caller(asked.user)
+        caller = access.caller(asked.user, asked.extras.namespace)
         agent = await asyncio.to_thread(service.agent, wanted, caller, asked.extras)
         asked.extras.limits(agent.components.budget)  # refused before a stream begins
-        keep = keeper(records, agent.memory, caller, envelope.id, asked.messages)
+        keep = keeper(records, agent.memory, caller, envelope.id)
         hooks = chat.Hooks(keep, partial(metrics.count, wanted.upstream or DEFAULT))
         progress = config.progress if asked.extras.progress is None else asked.extras.progress
         if not asked.stream:

@@ -49,6 +49,7 @@ class ServeConfig(BaseModel):
         responses_file: where the Responses API keeps responses; by default `responses.sqlite` in the data folder.
         responses_days: that a response is kept for after it was made or continued.
         most_responses: that are kept of one namespace.
+        most_response_bytes: that those of one namespace may have together.
         report: of an evaluation, which the page shows to everybody who may open the page.
         drain_seconds: how long a stopping server waits for the requests that it has accepted.
         upstreams: further models, by name.
@@ -71,6 +72,7 @@ class ServeConfig(BaseModel):
     responses_file: Path | None = None
     responses_days: float = Field(30.0, gt=0)
     most_responses: int = Field(10_000, ge=1)
+    most_response_bytes: int = Field(2**30, ge=2**20)
     report: Path | None = None
     drain_seconds: float = Field(30.0, ge=0)
     upstreams: dict[str, Upstream] = Field(default_factory=dict)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -23,7 +25,7 @@ from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.extras import Extras
 from pilotage.agent.serve.keys.key import USERS as BELOW
 from pilotage.agent.serve.model_names import EFFORTS, PASSTHROUGH, ROUTED, ModelName, model_named
-from pilotage.agent.serve.tenants.holding import hold
+from pilotage.agent.serve.tenants.holding import hold, holding
 from pilotage.agent.serve.tenants.pool import Pool
 from pilotage.agent.serve.tenants.tenant import Tenant
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from pilotage.memory import ConceptStore
     from pilotage.memory.edits.erase import Erasure
     from pilotage.memory.embedders.embedder import Embedder
+    from pilotage.memory.ledger.erasures import Erased
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Service:
         tenants: what is open, by namespace and whether with its memory.
         registry: the blocks of every agent.
         blocks: names of blocks that a request may ask for.
-        erasers: called with a namespace that was erased with all below it, by whoever keeps things outside the memory.
+        erasers: of those who keep things outside the memory: each erases theirs of a namespace and all below it.
 
     Args:
         settings: what a run is made of.
@@ -82,7 +85,7 @@ class Service:
         self._embedder: Embedder | None = None
         self._turns = TurnTable()
         self.tenants = Pool(config.most_namespaces, self._opened, Tenant.close)
-        self.erasers: list[Callable[[str], None]] = []
+        self.erasers: list[Callable[[str], Erasure]] = []
         self._lock = RLock()
 
     def model_named(self, text: str) -> ModelName:
@@ -131,22 +134,36 @@ class Service:
         return store
 
     def erase(self, namespace: str) -> Erasure:
-        """Erases a namespace with all below it, and whatever this process holds of them."""
-        erased = self.store(namespace).erase(below=True)
+        """Erases a namespace with all below it, and whatever this process holds of them, with or without a memory."""
 
         def is_gone(name: object) -> bool:
             return name == namespace or str(name).startswith(namespace + BELOW)
 
-        with self.tenants.every() as leases:
-            for lease in leases:
-                if is_gone(lease.key[0]):
-                    self.tenants.drop(lease.key, lease.value)
-                elif lease.value.store is not None:
-                    lease.value.store.finish_erasures()
-        self._turns.forget(lambda owner: is_gone(owner[0]))
-        for also in self.erasers:
-            also(namespace)
-        return erased
+        gone: list[Erasure] = []
+        try:
+            if self._place is not None or not self.erasers:
+                gone.append(self.store(namespace).erase(below=True))
+        finally:  # what is kept outside the memory goes also where that cannot be reached
+            with self.tenants.every() as leases:
+                for lease in leases:
+                    if is_gone(lease.key[0]):
+                        self.tenants.drop(lease.key, lease.value)
+                    elif lease.value.store is not None:
+                        lease.value.store.finish_erasures()
+            self._turns.forget(lambda owner: is_gone(owner[0]))
+            gone += [also(namespace) for also in self.erasers]
+        return reduce(lambda all, more: all.joined(more), gone)
+
+    def erased_after(self, number: int) -> list[Erased]:
+        """What was erased of the memory after its tombstone with this number, by whichever process."""
+        from pilotage.memory.ledger.erasures import erased_after
+        from pilotage.memory.location import LEDGER
+
+        place = self._place
+        if place is None or ("://" not in place and not (Path(place) / LEDGER).is_file()):
+            return []
+        with holding(), self.store(Caller().namespace).ledger.read() as connection:
+            return erased_after(connection, number)
 
     def _tenant(self, namespace: str, remembers: bool) -> Tenant:
         """What is open of a namespace; opened anew where another process has erased it."""

@@ -1,4 +1,4 @@
-"""Feedback on a completion: `{"completion_id", "helped", "correction"?}`.
+"""Feedback on a completion or a response: `{"completion_id", "helped", "correction"?}`.
 
 Given again it changes nothing; the opposite takes the first back before it counts. A kill on the way leaves it undone
 or done, and whoever gives it again finishes it.
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.learning.credit import ACTOR, feedback_run, record_feedback, take_back
 from pilotage.agent.serve.errors import ApiError
+from pilotage.agent.serve.fields import Fields, wrong
 from pilotage.memory.errors import StaleConcept
 from pilotage.memory.learning.correction import LONGEST, correction_lesson
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from pilotage.agent.serve.memory.records import Record, Records
     from pilotage.agent.serve.service import Service
     from pilotage.memory import ConceptStore
-
-FIELDS = ("completion_id", "helped", "correction")
 
 
 @dataclass(frozen=True)
@@ -44,15 +43,16 @@ def feedback_in(body: Any) -> Feedback:
     """Reads a body. Raises ApiError, 400, that names the field at fault."""
     if not isinstance(body, dict):
         raise ApiError(400, "the body is no JSON object")
-    if unknown := sorted(body.keys() - set(FIELDS)):
-        raise ApiError(400, f"`{unknown[0]}` is no field of feedback", param=unknown[0], code="unknown_parameter")
-    completion, helped, correction = body.get("completion_id"), body.get("helped"), body.get("correction") or ""
-    if not isinstance(completion, str) or not completion:
-        raise _wrong("completion_id", "is the id of a completion")
-    if not isinstance(helped, bool):
-        raise _wrong("helped", "is true or false")
-    if not isinstance(correction, str) or len(correction) > LONGEST:
-        raise _wrong("correction", f"is a text of at most {LONGEST} characters")
+    fields = Fields(body)
+    completion, helped = fields.text("completion_id", least=1), fields.flag("helped")
+    correction = fields.text("correction") or ""
+    fields.end()
+    if completion is None:
+        raise wrong("completion_id", "is the id of a completion or a response")
+    if helped is None:
+        raise wrong("helped", "is true or false")
+    if len(correction) > LONGEST:
+        raise wrong("correction", f"is a text of at most {LONGEST} characters")
     return Feedback(completion, helped, correction.strip())
 
 
@@ -108,7 +108,3 @@ def _learn(store: ConceptStore, record: Record, correction: str) -> tuple[str | 
         [distilled.draft], provenance=origin, actor=ACTOR, cause=record.task_id, run=feedback_run(record.id)
     )
     return made.id, ""
-
-
-def _wrong(name: str, due: str) -> ApiError:
-    return ApiError(400, f"`{name}` is not as it should be: it {due}", param=name, code="invalid_value")

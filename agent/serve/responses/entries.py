@@ -3,7 +3,7 @@
 from pilotage.common.retention import Entries
 
 FILE = "responses.sqlite"
-STORE_FORMAT = 1
+STORE_FORMAT = 2
 # What is continued is used with what continues it, so no newer one misses the oldest.
 ENTRIES = Entries(
     "responses",

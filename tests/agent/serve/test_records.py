@@ -45,7 +45,7 @@ def test_a_record_is_found_claimed_by_one_and_erased(place):
 
     with opened("a") as a, opened("b") as b:
         assert here.find(a, "one") is None
-        here.put(a, "one", "key", "What?", [RUN, RUN.model_copy(update={"followed": ("g",)})])
+        here.put(a, "one", "key", [RUN, RUN.model_copy(update={"followed": ("g",)})])
         record = there.find(b, "one")
         assert (record.namespace, record.key, record.id, record.task_id) == ("a", "key", "r", "t")
         assert (record.followed, record.learned, record.verdict) == (("f", "g"), ("l",), "")
@@ -56,13 +56,13 @@ def test_a_record_is_found_claimed_by_one_and_erased(place):
         assert here.claim(a, record).verdict == "helped:"
         for number in range(7):
             clock.now += 1
-            here.put(a, f"more {number}", "key", "What?", [RUN])
+            here.put(a, f"more {number}", "key", [RUN])
         assert here.find(a, "one") is None and here.find(a, "more 1") is None and here.find(a, "more 2")
-        here.put(b, "other", "key", "What?", [RUN])
+        here.put(b, "other", "key", [RUN])
         assert a.erase().counts["completions"] == 5
         assert here.find(a, "more 6") is None and here.find(b, "other")
         with pytest.raises(NamespaceErased):
-            here.put(a, "late", "key", "What?", [RUN])
+            here.put(a, "late", "key", [RUN])
     clock.now += 30 * 86_400
     with opened("c") as c:
         assert here.find(c, "other") is None
