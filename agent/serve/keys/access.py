@@ -43,7 +43,7 @@ _REALM = 'Bearer realm="pilotage"'
 def scope_of(method: str, path: str) -> KeyScope | None:
     """What a key must open for a request; None where any key does."""
     room = path.removeprefix("/v1/").partition("/")[0] if path.startswith("/v1/") else ""
-    if room in ("chat", "responses", "conversations"):
+    if room in ("chat", "responses", "conversations", "embeddings"):
         return "chat"
     if room == "feedback":
         return "feedback"

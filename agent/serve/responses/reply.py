@@ -12,7 +12,7 @@ from pilotage.agent import events
 from pilotage.agent.models.reply import LimitUsedUp
 from pilotage.agent.models.transport.retry import causes
 from pilotage.agent.run import Run, UnusableRun
-from pilotage.agent.serve.chat_reply import usage_of
+from pilotage.agent.serve.chat_reply import cost_of, usage_of
 from pilotage.agent.serve.errors import ApiError, api_error
 from pilotage.agent.serve.extras import OWN
 from pilotage.agent.serve.progress import Progress
@@ -129,6 +129,7 @@ def _usage(spent: Usage, reasoning: int) -> dict[str, Any]:
         "output_tokens": spent.completion_tokens,
         "output_tokens_details": {"reasoning_tokens": reasoning},
         "total_tokens": spent.total_tokens,
+        **cost_of(spent),
     }
 
 
