@@ -241,6 +241,7 @@ class Kit:
                 return await self.model.ask(request, heard, repeats, on_thought, bill)
         except TimeoutError:
             after = f", the last try having failed: {trouble}" if trouble else ""
+            after += ", most of it in waiting for the model's rate" if bill.waiting else ""
             what = f"the budget of {meter.budget.max_seconds:g} seconds is used up{after}"
             raise BudgetExceeded("max_seconds", what, failing=bool(after), streamed="".join(streamed)) from None
         finally:

@@ -172,7 +172,7 @@ class ModelClient:
             sent_terms = terms.also(most_tokens=room)
             call = self._wrapped.call_for(request, self.capabilities, sent_terms, streaming=on_token is not None)
             collector = Collector(request, begins_in_thought=self._begins_in_thought)
-            turn = await self.rate.turn(expected_tokens(request)) if self.rate is not None else None
+            turn = await bill.turn(self.rate, expected_tokens(request)) if self.rate is not None else None
             started = time.perf_counter()
 
             def spent() -> Usage:  # as far as anybody knows

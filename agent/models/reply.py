@@ -15,6 +15,7 @@ from pilotage.agent.errors import BadReply, ModelError, ModelUnavailable, Upstre
 from pilotage.agent.messages import Message as Message
 from pilotage.agent.messages import ToolCall, ToolOffer
 from pilotage.agent.models.parsing.finish_reasons import CUT
+from pilotage.agent.models.transport.rate import Rate, Turn
 from pilotage.agent.trace import Usage
 
 LATER = ("tools", "more", "exact")
@@ -143,10 +144,19 @@ class Bill:
 
     Attributes:
         usage: of all calls for it. What is not known of a call that was given up is estimated.
+        waiting: whether it waits for the endpoint's rate, so that nothing of it is under way.
     """
 
     def __init__(self) -> None:
         self.usage = Usage()
+        self.waiting = False
+
+    async def turn(self, rate: Rate, tokens: int) -> Turn:
+        """Waits until the rate lets a call through. Raises UpstreamBusy."""
+        self.waiting = True
+        turn = await rate.turn(tokens)
+        self.waiting = False
+        return turn
 
     async def rest(self, seconds: float) -> None:
         """Waits after a call that failed; it counts where the waiting is given up, and else the next one tells."""

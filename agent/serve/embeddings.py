@@ -12,6 +12,7 @@ from pilotage.agent.serve.passthrough import Passthrough
 from pilotage.agent.serve.service import Service
 
 HOW = "name one that makes them as `embeddings` in the server's configuration"
+"""What to do where there are none."""
 
 
 async def embeddings(service: Service, passthrough: Passthrough, body: Any) -> Response:
@@ -25,6 +26,10 @@ async def embeddings(service: Service, passthrough: Passthrough, body: Any) -> R
     upstream = service.config.embeddings
     if upstream is None:
         raise ApiError(404, f"no upstream of this server makes embeddings: {HOW}", code="no_embeddings")
+    if service.upstreams[upstream].base_url is None:
+        raise ApiError(
+            404, f"the upstream {upstream} has no base_url to ask for embeddings: {HOW}", code="no_embeddings"
+        )
     name = body.get("model") if isinstance(body, dict) else None
     if not isinstance(name, str) or not name:
         raise ApiError(400, "`model` is missing, or is no text", param="model", code="invalid_value")

@@ -47,7 +47,7 @@ class Passed:
         self._estimate = Usage(prompt_tokens=prompt_tokens, llm_calls=1, estimated_calls=1)
         self._charged = 0
         self._line = b""
-        self._unreadable = False
+        self._unreadable = self._told = False
         self.usage = Usage(llm_calls=1)
 
     def whole(self, body: bytes, *, good: bool) -> bytes:
@@ -101,8 +101,9 @@ class Passed:
             except NotJson:
                 data = None
         if (usage := told(data)) is not None:
+            self._told = True
             self._take(usage)
-        else:
+        elif not self._told and line[5:].strip() != b"[DONE]":
             written = self.usage.completion_tokens + 1
             self._take(self.usage.model_copy(update={"completion_tokens": written}))
         with_cost = self._with_cost(data)

@@ -65,7 +65,7 @@ class Chain(ModelClient):
                 link.circuit.answered()
                 return reply.model_copy(update={"usage": before + reply.usage, "upstream": link.name})
             finally:
-                bill.usage = before + own.usage
+                bill.usage, bill.waiting = before + own.usage, own.waiting
                 link.spent(own.usage)
             if isinstance(failure, UnusableReply):
                 failure.usage = bill.usage
