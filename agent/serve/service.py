@@ -17,7 +17,7 @@ from pilotage.agent.serve.keys.key import USERS as BELOW
 from pilotage.agent.serve.model_names import EFFORTS, PASSTHROUGH, ROUTED, ModelName, model_named
 from pilotage.agent.serve.upstreams.chain import Chain
 from pilotage.agent.serve.upstreams.link import Link, Listener
-from pilotage.agent.serve.upstreams.upstream import DEFAULT, Upstream, line
+from pilotage.agent.serve.upstreams.upstream import DEFAULT, OPENAI_KEY, Upstream, line
 
 if TYPE_CHECKING:
     from pilotage.agent.models.client import ModelClient
@@ -191,6 +191,7 @@ class Service:
 def _first(settings: Settings, config: ServeConfig) -> Upstream:
     """The first upstream: of the settings what its part of the configuration leaves open."""
     given = config.upstreams.get(DEFAULT, Upstream())
+    given = given.model_copy(update={"api_key_env": given.api_key_env or OPENAI_KEY})
     if given.model:
         return given
     return given.model_copy(update={"model": settings.model, "base_url": given.base_url or settings.base_url})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Sequence
 from threading import RLock
 from typing import TYPE_CHECKING
@@ -74,10 +73,9 @@ class Link:
         with self._lock:
             if self._client is None:
                 to = self.upstream
-                key = os.environ.get(to.api_key_env)
                 # No cache: a reply to one client is none to another, and `regenerate` asks for a new one.
                 self._client = self._set_up(
-                    load_model(to.model, base_url=to.base_url, api_key=key, timeout=self._limit, slots=self._slots)
+                    load_model(to.model, base_url=to.base_url, api_key=to.key, timeout=self._limit, slots=self._slots)
                 )
             return self._client
 
@@ -88,7 +86,7 @@ class Link:
         """
         to = self.upstream
         if to.base_url is not None:
-            return to.base_url.rstrip("/"), os.environ.get(to.api_key_env, "none"), to.model
+            return to.base_url.rstrip("/"), to.key, to.model
         model = self.client.model
         if isinstance(model, EmbeddedChatModel):
             return model.engine.base_url, model.engine.api_key, "default"

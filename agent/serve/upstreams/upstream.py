@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,6 +12,9 @@ from pilotage.agent.serve.keys.limits import Limit
 
 DEFAULT = "default"
 """Name of the upstream that the settings of the run describe."""
+OPENAI_KEY = "OPENAI_API_KEY"
+NO_KEY = "none"
+"""Clients insist on sending one."""
 RETRIES = 4
 RETRIES_BEFORE_ANOTHER = 1
 
@@ -22,7 +26,9 @@ class Upstream(BaseModel):
         model: as `pilotage solve --model` takes it, or what a server at `base_url` calls it. The first upstream may
             leave it to the command line.
         base_url: address of an OpenAI-compatible API.
-        api_key_env: the environment variable that has its key; the key itself stands in no file.
+        api_key_env: the environment variable that has its key; the key itself stands in no file. By default none is
+            sent to a `base_url`, or every upstream would be shown the key of another; the first one's is in
+            `OPENAI_API_KEY`, as for `pilotage solve`.
         fallback: names of the upstreams that are asked, in this order, where it fails.
         timeout: seconds for one call; of one that is passed through as a stream, until the stream begins.
         retries: further calls of the same upstream, on failures that may pass, before it counts as failed; by default
@@ -38,7 +44,7 @@ class Upstream(BaseModel):
 
     model: str = ""
     base_url: str | None = None
-    api_key_env: str = "OPENAI_API_KEY"
+    api_key_env: str = ""
     fallback: tuple[str, ...] = ()
     timeout: float = Field(300.0, gt=0)
     retries: int | None = Field(None, ge=0)
@@ -47,6 +53,11 @@ class Upstream(BaseModel):
     tokens_per_minute: Limit = None
     longest_wait: float = Field(30.0, ge=0)
     price: Price | None = None
+
+    @property
+    def key(self) -> str:
+        """Its key; `none` stands for none."""
+        return os.environ.get(self.api_key_env) or NO_KEY
 
     @property
     def tries_again(self) -> int:

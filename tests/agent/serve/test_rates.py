@@ -4,7 +4,6 @@ import asyncio
 import json
 import socket
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,7 +13,7 @@ from pilotage.agent.serve.keys.limits import Limits
 from pilotage.agent.serve.upstreams.rate import UpstreamRate
 from tests.agent.serve.test_metrics import told
 from tests.agent.serve.test_over_an_upstream import HELLO
-from tests.agent.serve.test_upstreams import asked, chain  # noqa: F401  (fixture)
+from tests.agent.serve.test_upstreams import asked, chain, wait_for  # noqa: F401  (fixture)
 from tests.agent.serve.upstream import Line
 
 MODELS = ["pilotage@a", "passthrough@a"]
@@ -156,10 +155,7 @@ def test_a_client_that_leaves_while_it_waits_costs_nothing(chain, model, stream)
 
 def wait_for_requests(http, count):
     """Until so many requests are in flight, the one that asks among them."""
-    end = time.monotonic() + 120
-    while told(http, "pilotage_requests_in_flight")[""] != count:
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_for(lambda: told(http, "pilotage_requests_in_flight")[""] == count)
 
 
 def test_waiting_counts_against_the_time_of_a_run(chain):  # noqa: F811

@@ -2,10 +2,12 @@
 
 import json
 import socket
+import time
 
 import openai
 import pytest
 
+from pilotage.agent.serve.config import ServeConfig
 from tests.agent.chat.test_conversations import ASKED
 from tests.agent.serve.test_metrics import told
 from tests.agent.serve.test_over_an_upstream import HELLO, QUESTION, client_of, working
@@ -38,6 +40,13 @@ def unused_port():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return taken.getsockname()[1]
+
+
+def wait_for(condition):
+    end = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def asked(ups):
@@ -271,3 +280,91 @@ def test_a_client_of_openai_reads_the_errors_of_the_last(chain):
     with pytest.raises(openai.InternalServerError) as refused:
         client_of(http).chat.completions.create(model="pilotage@a", messages=HELLO)
     assert refused.value.status_code == 503
+
+
+def test_what_a_block_was_writing_is_worked_out_anew_by_another(chain):
+    """Nothing of the reply has been sent by then."""
+
+    def first(body):
+        return Line("one two", fault="cut") if body.get("stream") else Line(fault=500)
+
+    ups, http = chain(first, working)
+    body = {"model": "pilotage@a", "messages": QUESTION, "stream": True, "stream_options": {"include_usage": True}}
+    text, events = text_of(http.post("/v1/chat/completions", json=body))
+    assert text == "It is 391."
+    assert not any("error" in event for event in events)
+    assert {event["model"] for event in events} == {"pilotage@a"}
+    assert ups[0].bodies and ups[1].bodies
+    assert told(http, "pilotage_upstream_failures_total") == {'upstream="a",why="broken"': 1}
+
+
+def test_a_stream_that_is_passed_through_and_breaks_off_ends_with_an_error(running, serve):
+    """The connection is closed in the middle of a chunk."""
+
+    async def broken(scope, receive, send):
+        headers = [(b"content-type", b"text/event-stream"), (b"content-length", b"1000")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b'data: {"choices": []}\n\n', "more_body": True})
+        await send({"type": "http.response.body", "body": b'data: {"cho', "more_body": False})
+
+    upstreams = {"a": {"model": "m", "base_url": f"{running(broken, lifespan='off')}/v1"}}
+    http = serve(None, {"upstreams": upstreams}, model="scripted:no")
+    body = {"model": "passthrough@a", "messages": HELLO, "stream": True}
+    *_, error, done, rest = http.post("/v1/chat/completions", json=body).text.split("\n\n")
+    assert "broke off" in json.loads(error.removeprefix("data: "))["error"]["message"]
+    assert (done, rest) == ("data: [DONE]", "")
+
+
+@pytest.mark.parametrize("model", ["pilotage@a", "passthrough@a"])
+def test_a_stream_whose_client_leaves_is_charged_with_its_cost(chain, model):
+    ups, http = chain(lambda body: Line("word " * 10_000, delay=0.01), more={"price": {"input": 0, "output": 5}})
+    body = {"model": model, "messages": HELLO, "stream": True}
+    with http.stream("POST", "/v1/chat/completions", json=body) as reply:
+        pieces = reply.iter_text()
+        while "word" not in next(pieces):
+            pass
+    assert ups[0].left.wait(120)
+    wait_for(lambda: told(http, "pilotage_upstream_calls_total") == {'upstream="a"': 1})
+    written = told(http, "pilotage_tokens_total")['kind="completion",upstream="a"']
+    assert written > 0
+    assert told(http, "pilotage_cost_usd_total") == {'model="model-a",upstream="a"': pytest.approx(written * 5 / 1e6)}
+
+
+def test_a_passed_through_stream_of_responses_tells_its_cost(running, serve):
+    usage = {"input_tokens": 10, "input_tokens_details": {"cached_tokens": 4}, "output_tokens": 3, "total_tokens": 13}
+    done = {"type": "response.completed", "response": {"id": "r", "usage": usage}}
+
+    async def responds(scope, receive, send):
+        headers = [(b"content-type", b"text/event-stream")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        begun = b'event: response.created\ndata: {"type": "response.created", "response": {"usage": null}}\n\n'
+        await send({"type": "http.response.body", "body": begun, "more_body": True})
+        whole = b"event: response.completed\ndata: " + json.dumps(done).encode() + b"\n\n"
+        await send({"type": "http.response.body", "body": whole[:60], "more_body": True})
+        await send({"type": "http.response.body", "body": whole[60:], "more_body": False})
+
+    address = running(responds, lifespan="off")
+    upstreams = {"a": {"model": "m", "base_url": f"{address}/v1", "price": PRICES["a"]}}
+    http = serve(None, {"upstreams": upstreams}, model="scripted:no")
+    reply = http.post("/v1/responses", json={"model": "passthrough@a", "input": "hi", "stream": True})
+    *_, last = [json.loads(line[6:]) for line in reply.text.splitlines() if line.startswith("data: ")]
+    cost = pytest.approx((6 * 2 + 4 * 0.5 + 3 * 8) / 1e6)
+    assert last["response"]["usage"] == usage | {"cost": cost}
+    assert told(http, "pilotage_cost_usd_total") == {'model="m",upstream="a"': cost}
+
+
+@pytest.mark.parametrize("model", ["pilotage@a", "passthrough@a"])
+def test_no_upstream_is_shown_the_key_of_another(chain, monkeypatch, model):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-openai")
+    monkeypatch.setenv("KEY_OF_B", "sk-of-b")
+    ups, http = chain(lambda body: Line(fault=500), lambda body: Line(fault=500), lambda body: "hi")
+    http.post("/v1/chat/completions", json={"model": model, "messages": HELLO}).raise_for_status()
+    assert {headers["authorization"] for up in ups for headers in up.headers} == {"Bearer none"}
+    upstreams = {"b": {"model": "m", "base_url": "http://127.0.0.1:1/v1", "api_key_env": "KEY_OF_B"}}
+    assert ServeConfig(upstreams=upstreams).upstreams["b"].key == "sk-of-b"
+
+
+def test_an_upstream_is_tried_again_before_another_is_asked(chain):
+    ups, http = chain(lambda body: Line(fault=429), lambda body: "Hello from b!", more={"retries": 2})
+    http.post("/v1/chat/completions", json={"model": "pilotage@a", "messages": HELLO}).raise_for_status()
+    assert asked(ups) == [3, 1]
