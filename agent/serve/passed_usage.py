@@ -123,7 +123,10 @@ class Passed:
         if self._price is None or usage is None or "cost" in usage:
             return None
         usage |= cost_of(self._priced(self.usage))
-        return orjson.dumps(data)
+        try:
+            return orjson.dumps(data)
+        except orjson.JSONEncodeError:  # numbers of any size, halves of characters: better as they came
+            return None
 
 
 def _usage_in(data: Any) -> dict[str, Any] | None:

@@ -7,7 +7,9 @@ import time
 import openai
 import pytest
 
+from pilotage.agent.models.prices import Price
 from pilotage.agent.serve.config import ServeConfig
+from pilotage.agent.serve.passed_usage import Passed
 from tests.agent.chat.test_conversations import ASKED
 from tests.agent.serve.test_metrics import told
 from tests.agent.serve.test_over_an_upstream import HELLO, QUESTION, client_of, working
@@ -368,3 +370,26 @@ def test_an_upstream_is_tried_again_before_another_is_asked(chain):
     ups, http = chain(lambda body: Line(fault=429), lambda body: "Hello from b!", more={"retries": 2})
     http.post("/v1/chat/completions", json={"model": "pilotage@a", "messages": HELLO}).raise_for_status()
     assert asked(ups) == [3, 1]
+
+
+def test_what_cannot_be_written_anew_is_passed_on_as_it_came():
+    body = b'{"usage": {"prompt_tokens": 1}, "big": %d}' % 10**30
+    passed = Passed(5, Price(input=1, output=1), lambda usage: None)
+    assert passed.whole(body, good=True) == body
+    assert passed.usage.prompt_tokens == 1
+
+
+@pytest.mark.parametrize("step", [600, 100_003, 2_000_000])
+def test_a_stream_is_passed_on_whole_however_it_is_cut_into_pieces(step):
+    lines = [b"data: " + b"x" * (2**20 + 5), b": comment", b'data: {"usage": {"prompt_tokens": 2}}', b"", b"data: end"]
+    whole, sent = b"\n".join(lines), []
+    counted = []
+    passed = Passed(5, None, counted.append)
+    passed.begin()
+    for at in range(0, len(whole), step):
+        sent.append(passed.feed(whole[at : at + step]))
+    sent.append(passed.rest())
+    passed.end()
+    passed.end()
+    assert b"".join(sent) == whole
+    assert [usage.prompt_tokens for usage in counted] == [2]

@@ -40,7 +40,7 @@ def served(running, tmp_path):
                 store,
                 caller,
                 lambda request: request.json(),
-                lambda upstream, runs: None,
+                lambda runs: None,
             )
         )
         with httpx.Client(base_url=running(app), timeout=60) as client:
