@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,7 +11,7 @@ from pilotage.agent.account import charge
 from pilotage.agent.budget import Meter
 from pilotage.agent.errors import BudgetExceeded, SandboxUnavailable
 from pilotage.agent.messages import Message, ReplyOptions
-from pilotage.agent.models.reply import LimitUsedUp, Reply, Request, UnusableReply
+from pilotage.agent.models.reply import Bill, LimitUsedUp, Reply, Request
 from pilotage.agent.prompting import conversation
 from pilotage.agent.state import State
 from pilotage.agent.trace import Evidence, Hint, Recalled, Step, Turn, Usage, total
@@ -214,9 +213,9 @@ class Kit:
         self, request: Request, room: int, on_token: Listener | None, on_thought: Listener | None = None
     ) -> Reply:
         """One call within the budget, with `room` tokens beside the limit of the request for thinking."""
-        meter, prompt_tokens, started = self.meter, _prompt_tokens(request), time.monotonic()
+        meter, prompt_tokens = self.meter, _prompt_tokens(request)
         granted = meter.reserve(prompt_tokens, request.max_tokens + room)
-        spent, charged = Usage(llm_calls=1), Usage()  # by all attempts, and by those before the last one
+        bill, charged = Bill(), Usage()  # of all attempts, and of those before the last one
         trouble, streamed = "", list[str]()
 
         def repeats(billed: Usage, why: str) -> bool:
@@ -235,25 +234,17 @@ class Kit:
         try:
             async with asyncio.timeout(meter.seconds_left):
                 request = request.model_copy(update={"max_tokens": granted})
-                reply = await self.model.ask(request, relay if on_token is not None else None, repeats, on_thought)
-            spent = reply.usage
-            return reply
-        except UnusableReply as unusable:
-            spent = unusable.usage
-            raise
-        except asyncio.CancelledError:
-            charge(prompt_tokens + estimate_tokens("".join(streamed)))  # the run has no result that could tell it
-            raise
+                heard = relay if on_token is not None else None
+                return await self.model.ask(request, heard, repeats, on_thought, bill)
         except TimeoutError:
-            elapsed = time.monotonic() - started
-            spent = charged + Usage(prompt_tokens=prompt_tokens, llm_calls=1, seconds=elapsed, estimated_calls=1)
             after = f", the last try having failed: {trouble}" if trouble else ""
+            after += ", most of it in waiting for the model's rate" if bill.waiting else ""
             what = f"the budget of {meter.budget.max_seconds:g} seconds is used up{after}"
             raise BudgetExceeded("max_seconds", what, failing=bool(after), streamed="".join(streamed)) from None
         finally:
-            self._usages.append(spent)
-            charge(spent.total_tokens)
-            meter.settle(prompt_tokens, granted, spent - charged)
+            self._usages.append(bill.usage)
+            charge(bill.usage.total_tokens)
+            meter.settle(prompt_tokens, granted, bill.usage - charged)
 
     async def execute(self, code: str, stdin: str = "") -> Execution:
         """Runs generated code in the sandbox; raises SandboxUnavailable where there is none."""
@@ -309,6 +300,7 @@ class Kit:
             min_logprob=last.min_logprob if last else None,
             program=program,
             hints=tuple(hints),
+            upstream=last.upstream if last else "",
             usage=self.usage,
         )
 

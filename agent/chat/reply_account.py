@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pilotage.agent.run import Run
-from pilotage.agent.trace import total
+from pilotage.agent.trace import Usage, total
 
 
 def finish_reason(run: Run) -> str:
@@ -20,7 +20,7 @@ def usage_of(runs: Sequence[Run]) -> dict[str, Any]:
     """What all calls for a reply cost together.
 
     Completion tokens that are no part of what the client sees as content count as reasoning: what blocks wrote, and
-    what the upstream's model thought.
+    what the upstream's model thought. `cost` in US dollars is there where the price of every token is known.
     """
     spent = total(run.usage for run in runs)
     reasoning = spent.completion_tokens - sum(map(_visible_tokens, runs))
@@ -30,7 +30,13 @@ def usage_of(runs: Sequence[Run]) -> dict[str, Any]:
         "total_tokens": spent.total_tokens,
         "prompt_tokens_details": {"cached_tokens": spent.cached_tokens, "audio_tokens": 0},
         "completion_tokens_details": {"reasoning_tokens": reasoning, "audio_tokens": 0},
+        **cost_of(spent),
     }
+
+
+def cost_of(spent: Usage) -> dict[str, float]:
+    """The field `cost`, where the cost is known."""
+    return {} if spent.cost is None else {"cost": spent.cost}
 
 
 def _visible_tokens(run: Run) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from pilotage.agent.cli.options import RunOptions, expert
-from pilotage.agent.errors import MissingExtra
+from pilotage.agent.errors import MissingExtra, UsageError
 
 
 def serve(
@@ -30,9 +30,13 @@ def serve(
     from pilotage.agent.serve.config import serve_config
     from pilotage.agent.serve.keys.key_store import KeyStore
     from pilotage.agent.serve.service import Service
+    from pilotage.agent.serve.upstreams.upstream import DEFAULT
 
     settings = run.settings(policy=policy, memory=memory)
     given = serve_config(config, {"host": host, "port": port, "report": report})
+    first = given.upstreams.get(DEFAULT)
+    if first is not None and first.model and (run.model or run.base_url):
+        raise UsageError("the first upstream is named twice, by --model or --base-url and by [upstreams.default]")
     if given.needs_keys:
         with KeyStore(given.key_store) as keys:
             keys.list()  # raises where there is no store, which would let nobody in

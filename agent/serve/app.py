@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 import orjson
@@ -21,14 +20,14 @@ from pilotage.agent.serve import chat, sse
 from pilotage.agent.serve.body import read_body
 from pilotage.agent.serve.chat_reply import Envelope
 from pilotage.agent.serve.chat_request import chat_request
-from pilotage.agent.serve.config import DEFAULT
+from pilotage.agent.serve.embeddings import embeddings
 from pilotage.agent.serve.errors import ApiError, api_error, error_response
 from pilotage.agent.serve.keys.access import AccessMiddleware, Gate, access_of
 from pilotage.agent.serve.memory.keeping import keeper
 from pilotage.agent.serve.memory.records import Records
 from pilotage.agent.serve.memory.router import memory_router
 from pilotage.agent.serve.metrics import MEDIA_TYPE, Measured, Metrics
-from pilotage.agent.serve.model_names import PASSTHROUGH, unknown
+from pilotage.agent.serve.model_names import PASSTHROUGH
 from pilotage.agent.serve.page.routes import page_routes
 from pilotage.agent.serve.passthrough import Passthrough
 from pilotage.agent.serve.responses.following import Following
@@ -87,6 +86,7 @@ def create_app(service: Service) -> FastAPI:
     app.state.responses = responses
     _tell_errors(app)
     metrics = Metrics()
+    service.listener = metrics
     app.add_middleware(Measured, metrics=metrics)
 
     @app.get("/metrics")
@@ -128,9 +128,7 @@ def create_app(service: Service) -> FastAPI:
         body, access = await body_of(request), access_of(request)
         name = body.get("model") if isinstance(body, dict) else None
         if isinstance(name, str) and name and (wanted := service.model_named(name)).direct:
-            if (address := passthrough.address(wanted.upstream)) is None:
-                raise unknown(name, "this upstream speaks another protocol; use pilotage")
-            forwarded = passthrough.forward("/chat/completions", body, address, name)
+            forwarded = passthrough.forward("/chat/completions", body, wanted.upstream, name)
             return await _unless_gone(request, forwarded)
         asked = chat_request(body)
         if asked.options.logprobs:
@@ -140,12 +138,16 @@ def create_app(service: Service) -> FastAPI:
         agent = await asyncio.to_thread(service.agent, wanted, caller, asked.extras)
         asked.extras.limits(agent.components.budget)  # refused before a stream begins
         keep = keeper(records, agent.memory, caller, envelope.id)
-        hooks = chat.Hooks(keep, partial(metrics.count, wanted.upstream or DEFAULT))
+        hooks = chat.Hooks(keep, metrics.count)
         progress = config.progress if asked.extras.progress is None else asked.extras.progress
         if not asked.stream:
             return await _unless_gone(request, _json(chat.completion(agent, asked, envelope, hooks, progress=progress)))
         events = chat.stream(agent, asked, envelope, hooks, progress=progress)
         return sse.EventStream(sse.with_keep_alive(events, config.keep_alive))
+
+    @app.post("/v1/embeddings")
+    async def make_embeddings(request: Request) -> Response:
+        return await _unless_gone(request, embeddings(service, passthrough, await body_of(request)))
 
     return app
 

@@ -32,7 +32,7 @@ class Hooks:
 
     Attributes:
         keep: keeps what feedback needs of them, before the last of the reply is sent.
-        count: counts what they cost, however the reply ended.
+        count: counts them, however the reply ended.
     """
 
     keep: Callable[[Sequence[Run]], Awaitable[None]]

@@ -10,25 +10,8 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pilotage.agent.errors import UsageError
-
-DEFAULT = "default"
-"""Name of the upstream that the settings of the run describe."""
-
-
-class Upstream(BaseModel):
-    """A model that the server asks.
-
-    Attributes:
-        model: as `pilotage solve --model` takes it, or what a server at `base_url` calls it.
-        base_url: address of an OpenAI-compatible API.
-        api_key_env: the environment variable that has its key; the key itself stands in no file.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    model: str
-    base_url: str | None = None
-    api_key_env: str = "OPENAI_API_KEY"
+from pilotage.agent.models.prices import Price, price_file
+from pilotage.agent.serve.upstreams.upstream import DEFAULT, Upstream, line
 
 
 class ServeConfig(BaseModel):
@@ -52,7 +35,9 @@ class ServeConfig(BaseModel):
         most_response_bytes: that those of one namespace may have together.
         report: of an evaluation, which the page shows to everybody who may open the page.
         drain_seconds: how long a stopping server waits for the requests that it has accepted.
-        upstreams: further models, by name.
+        upstreams: further models, by name; what stands under `default` is of the first one.
+        embeddings: name of the upstream that makes embeddings; without one there are none.
+        prices: file of prices, by the models' names (`pilotage.agent.models.prices`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,12 +61,38 @@ class ServeConfig(BaseModel):
     report: Path | None = None
     drain_seconds: float = Field(30.0, ge=0)
     upstreams: dict[str, Upstream] = Field(default_factory=dict)
+    embeddings: str | None = None
+    prices: Path | None = None
 
     @model_validator(mode="after")
     def _is_not_open_to_all(self) -> Self:
         if self.keys is False and not is_loopback(self.host):
             raise ValueError(f"keys cannot be switched off where {self.host} is reached from elsewhere")
         return self
+
+    @model_validator(mode="after")
+    def _has_upstreams_that_fit(self) -> Self:
+        every = {DEFAULT: Upstream()} | self.upstreams
+        for name, upstream in self.upstreams.items():
+            if not upstream.model and name != DEFAULT:
+                raise ValueError(f"the upstream {name!r} names no model")
+        for name in every:
+            line(name, every)
+        if self.embeddings is None:
+            return self
+        if self.embeddings not in every:
+            raise ValueError(f"`embeddings` names no upstream; there are {', '.join(every)}")
+        names = line(self.embeddings, every)
+        if others := [name for name in names if every[name].model != every[names[0]].model]:
+            raise ValueError(
+                f"{others[0]!r} stands in for {names[0]!r} with another model: vectors of two models cannot be compared"
+            )
+        return self
+
+    def price_of(self, name: str, model: str) -> Price | None:
+        """Of the tokens of an upstream with such a model; None where nobody said. Raises UsageError for a bad file."""
+        own = self.upstreams[name].price if name in self.upstreams else None
+        return own or (price_file(self.prices).get(model) if self.prices is not None else None)
 
     @property
     def needs_keys(self) -> bool:
@@ -116,4 +127,5 @@ def serve_config(file: Path | None, flags: dict[str, Any]) -> ServeConfig:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise UsageError(f"`{place}` of the server's configuration: {first['msg']}") from None
+        where = f"`{place}` of the server's configuration" if place else "the server's configuration"
+        raise UsageError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None

@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
-import os
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import orjson
 from starlette.responses import Response
 
-from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel
+from pilotage.agent.errors import UpstreamBusy
+from pilotage.agent.models.parsing.token_usage import USUAL_REPLY
+from pilotage.agent.models.transport.rate import Turn
 from pilotage.agent.serve import sse
-from pilotage.agent.serve.config import DEFAULT
-from pilotage.agent.serve.errors import ApiError
+from pilotage.agent.serve.errors import ApiError, api_error
 from pilotage.agent.serve.keys.access import BYTES_PER_TOKEN
-from pilotage.agent.serve.passed_usage import StreamCharge, charge_reply
+from pilotage.agent.serve.model_names import unknown
+from pilotage.agent.serve.passed_usage import Passed
 from pilotage.agent.serve.service import Service
+from pilotage.agent.serve.upstreams.failing import is_failing
+from pilotage.agent.serve.upstreams.link import Link, in_turn
 from pilotage.common.redaction import public_address, redact_message
 
 CONNECT_SECONDS = 10.0
 _KEPT = ("content-type", "retry-after", "x-request-id", "openai-processing-ms")
 """Headers of the upstream that a client has a use for."""
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """A link that failed before anything of its reply was sent: how, and what the client gets if no other answers."""
+
+    why: str
+    told: ApiError | Response
+
+    @property
+    def words(self) -> str:
+        return str(self.told) if isinstance(self.told, ApiError) else f"HTTP {self.told.status_code}"
 
 
 class Passthrough:
@@ -34,58 +51,122 @@ class Passthrough:
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=256),
         )
 
-    def address(self, upstream: str) -> tuple[str, str, str] | None:
-        """Base URL, key and model of an upstream that speaks OpenAI's protocol; None for any other.
+    async def forward(self, path: str, body: Mapping[str, Any], upstream: str, name: str) -> Response:
+        """The reply to a request of the upstream, or of the first that stands in for it where it fails.
 
-        The embedded model has such an address too.
-        """
-        to = self._service.upstreams[upstream or DEFAULT]
-        if to.base_url is not None:
-            return to.base_url.rstrip("/"), os.environ.get(to.api_key_env, "none"), to.model
-        model = self._service.client(upstream).model
-        if isinstance(model, EmbeddedChatModel):
-            return model.engine.base_url, model.engine.api_key, "default"
-        return None
-
-    async def forward(self, path: str, body: Mapping[str, Any], address: tuple[str, str, str], name: str) -> Response:
-        """The upstream's reply to a request, with the name of the model that the client asked for left to it.
+        Args:
+            path: below the upstream's address.
+            body: of the request.
+            upstream: name of it; empty for the first.
+            name: the model that the client asked for.
 
         Raises:
-            ApiError: the upstream cannot be reached.
+            ApiError: the upstream speaks another protocol, or none of those asked could be reached.
         """
-        base, key, model = address
-        content = orjson.dumps({**body, "model": model})
-        prompt_tokens = len(content) // BYTES_PER_TOKEN
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-        request = self._client.build_request("POST", f"{base}{path}", content=content, headers=headers)
+        links = self._service.links(upstream)
+        addresses = {link.name: link.address() for link in links}
+        if addresses[links[0].name] is None:
+            raise unknown(name, "this upstream speaks another protocol; use pilotage")
+        failed: _Failed | None = None
+        for link in in_turn([link for link in links if addresses[link.name] is not None]):
+            base, key, model = addresses[link.name] or ("", "", "")
+            headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+            content = orjson.dumps({**body, "model": model})
+            request = self._client.build_request("POST", f"{base}{path}", content=content, headers=headers)
+            answered = await self._answered(link, request, len(content) // BYTES_PER_TOKEN)
+            if isinstance(answered, Response):
+                link.circuit.answered()
+                return answered
+            failed = answered
+            link.failed(failed.why, failed.words)
+        assert failed is not None  # at least one is asked
+        if isinstance(failed.told, ApiError):
+            raise failed.told
+        return failed.told
+
+    async def _answered(self, link: Link, request: httpx.Request, prompt_tokens: int) -> Response | _Failed:
+        """What one upstream answers."""
+        turn: Turn | None = None
+        if link.rate is not None:
+            try:
+                turn = await link.rate.turn(prompt_tokens + USUAL_REPLY)
+            except UpstreamBusy as busy:
+                return _Failed("rate", api_error(busy))
+        passed = Passed(prompt_tokens, link.price, link.spent)
+        flow = _flow(self._client, request, passed, turn)
+        seconds = link.upstream.timeout
         try:
-            response = await self._client.send(request, stream=True)
-        except httpx.HTTPError as error:
-            why = redact_message(str(error)) or type(error).__name__
-            raise ApiError(
-                502, f"{public_address(base)} cannot be reached ({why})", code="upstream_unavailable"
-            ) from None
-        kept = {header: response.headers[header] for header in _KEPT if header in response.headers}
-        if response.headers.get("content-type", "").startswith("text/event-stream"):
-            charged = StreamCharge(prompt_tokens)
-            return sse.EventStream(_relayed(response, charged), response.status_code, kept)
-        try:
-            whole = await response.aread()
-            charge_reply(whole, prompt_tokens if response.is_success else 0)
-            return Response(whole, response.status_code, kept)
-        finally:
-            await response.aclose()
+            try:
+                async with asyncio.timeout(seconds):
+                    first = await anext(flow)
+            except TimeoutError:
+                message = f"{public_address(str(request.url))} did not answer within {seconds:g} seconds"
+                return _Failed("timeout", ApiError(504, message, code="upstream_timeout"))
+            except httpx.HTTPError as error:
+                return _Failed("connection", _unreached(request, error, "cannot be reached"))
+        except BaseException:
+            await flow.aclose()
+            raise
+        assert isinstance(first, httpx.Response)
+        kept = {header: first.headers[header] for header in _KEPT if header in first.headers}
+        if _is_stream(first):
+            return sse.EventStream(flow, first.status_code, kept)  # type: ignore[arg-type]
+        body = await anext(flow)
+        await flow.aclose()
+        assert isinstance(body, bytes)
+        response = Response(body, first.status_code, kept)
+        return _Failed(str(first.status_code), response) if is_failing(first.status_code) else response
 
     async def aclose(self) -> None:
         """Closes the connections."""
         await self._client.aclose()
 
 
-async def _relayed(response: httpx.Response, charged: StreamCharge) -> AsyncGenerator[bytes]:
-    """The body as it comes; closing it closes the connection, so that the upstream stops at once."""
+def _is_stream(response: httpx.Response) -> bool:
+    return response.is_success and response.headers.get("content-type", "").startswith("text/event-stream")
+
+
+async def _flow(
+    client: httpx.AsyncClient, request: httpx.Request, passed: Passed, turn: Turn | None
+) -> AsyncGenerator[httpx.Response | bytes]:
+    """The response once something of its body is there, and then the body: as it comes, or whole where it is no stream.
+
+    Closing it closes the connection, so that the upstream stops at once, and settles what was used. A stream that
+    breaks off ends with an event that says so.
+    """
+    response: httpx.Response | None = None
     try:
-        async for piece in response.aiter_bytes():
-            charged.feed(piece)
-            yield piece
+        response = await client.send(request, stream=True)
+        if not _is_stream(response):
+            body = await response.aread()
+            yield response
+            yield passed.whole(body, good=response.is_success)
+            return
+        passed.begin()
+        pieces = response.aiter_bytes()
+        first = await anext(pieces, b"")
+        if not first:
+            raise httpx.RemoteProtocolError("its stream ended before it began")
+        yield response
+        yield passed.feed(first)
+        try:
+            async for piece in pieces:
+                yield passed.feed(piece)
+            yield passed.rest()
+        except httpx.HTTPError as error:
+            broken = _unreached(request, error, "broke off its reply")
+            yield passed.rest() + b"\n\n" + sse.event(broken.body) + sse.DONE
+    except asyncio.CancelledError:
+        passed.give_up()
+        raise
     finally:
-        await response.aclose()
+        passed.end()
+        if turn is not None:
+            turn.end(passed.usage.total_tokens)
+        if response is not None:
+            await response.aclose()
+
+
+def _unreached(request: httpx.Request, error: httpx.HTTPError, what: str) -> ApiError:
+    why = redact_message(str(error)) or type(error).__name__
+    return ApiError(502, f"{public_address(str(request.url))} {what} ({why})", code="upstream_unavailable")

@@ -6,7 +6,6 @@ for the results of tools lie in one table, so they outlive the agent that began 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -16,11 +15,10 @@ from typing import TYPE_CHECKING
 
 from pilotage.agent.blocks import installed
 from pilotage.agent.chat.open_turns import OpenTurns, TurnTable
-from pilotage.agent.models import load_model
 from pilotage.agent.routing.observation import registry_for
 from pilotage.agent.routing.policies import Effort
 from pilotage.agent.runner import ReasoningAgent
-from pilotage.agent.serve.config import DEFAULT, ServeConfig, Upstream
+from pilotage.agent.serve.config import ServeConfig
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.extras import Extras
 from pilotage.agent.serve.keys.key import USERS as BELOW
@@ -28,6 +26,9 @@ from pilotage.agent.serve.model_names import EFFORTS, PASSTHROUGH, ROUTED, Model
 from pilotage.agent.serve.tenants.holding import hold, holding
 from pilotage.agent.serve.tenants.pool import Pool
 from pilotage.agent.serve.tenants.tenant import Tenant
+from pilotage.agent.serve.upstreams.chain import Chain
+from pilotage.agent.serve.upstreams.link import Link, Listener
+from pilotage.agent.serve.upstreams.upstream import DEFAULT, OPENAI_KEY, Upstream, line
 
 if TYPE_CHECKING:
     from pilotage.agent.models.client import ModelClient
@@ -61,6 +62,8 @@ class Service:
         registry: the blocks of every agent.
         blocks: names of blocks that a request may ask for.
         erasers: of those who keep things outside the memory: each erases theirs of a namespace and all below it.
+        listener: is told of the calls of upstreams.
+        upstreams: how each is configured, by name.
 
     Args:
         settings: what a run is made of.
@@ -74,14 +77,23 @@ class Service:
     ) -> None:
         self.settings = settings
         self.config = config
-        self.upstreams: Mapping[str, Upstream] = {
-            DEFAULT: Upstream(model=settings.model, base_url=settings.base_url),
-            **config.upstreams,
+        self.upstreams: Mapping[str, Upstream] = {DEFAULT: _first(settings, config), **_others(config)}
+        self.listener = Listener()
+        self._links = {
+            name: Link(
+                name,
+                upstream,
+                config.price_of(name, upstream.model),
+                slots=settings.concurrency,
+                listener=lambda: self.listener,
+                client=model if name == DEFAULT else None,
+            )
+            for name, upstream in self.upstreams.items()
         }
+        self._chains: dict[str, Chain] = {}
         self.registry = registry_for(settings.observation)  # once: to look for plugins takes longer than all else
         self.blocks = installed().actions.names
         self._place = place
-        self._models: dict[str, ModelClient] = {DEFAULT: model} if model is not None else {}
         self._embedder: Embedder | None = None
         self._turns = TurnTable()
         self.tenants = Pool(config.most_namespaces, self._opened, Tenant.close)
@@ -96,20 +108,20 @@ class Service:
     def model_names(self) -> tuple[str, ...]:
         """Names that `/v1/models` lists; blocks can be named besides."""
         names = (ROUTED, *(f"{ROUTED}:{effort}" for effort in EFFORTS), PASSTHROUGH)
-        others = [name for name in self.upstreams if name != DEFAULT]
+        others = [name for name in self.upstreams if name not in (DEFAULT, self.config.embeddings)]
         return (*names, *(f"{name}@{upstream}" for upstream in others for name in (ROUTED, PASSTHROUGH)))
 
+    def links(self, upstream: str) -> tuple[Link, ...]:
+        """An upstream, and those that stand in for it where it fails."""
+        return tuple(self._links[name] for name in line(upstream or DEFAULT, self.upstreams))
+
     def client(self, upstream: str) -> ModelClient:
-        """The client of an upstream; nothing of a model is loaded yet."""
+        """Asks an upstream, and those that stand in for it; nothing of a model is loaded yet."""
         name = upstream or DEFAULT
         with self._lock:
-            if name not in self._models:
-                to = self.upstreams[name]
-                key = os.environ.get(to.api_key_env)
-                # No cache: a reply to one client is none to another, and `regenerate` asks for a new one.
-                slots = self.settings.concurrency
-                self._models[name] = load_model(to.model, base_url=to.base_url, api_key=key, slots=slots)
-            return self._models[name]
+            if name not in self._chains:
+                self._chains[name] = Chain(self.links(name))
+            return self._chains[name]
 
     def agent(self, name: ModelName, caller: Caller, extras: Extras = Extras()) -> ReasoningAgent:  # noqa: B008 (frozen)
         """The agent that answers a request, kept open until that ends (`tenants/holding.py`)."""
@@ -221,3 +233,16 @@ class Service:
     async def close(self) -> None:
         """Releases agents and stores."""
         self.tenants.close()
+
+
+def _first(settings: Settings, config: ServeConfig) -> Upstream:
+    """The first upstream: of the settings what its part of the configuration leaves open."""
+    given = config.upstreams.get(DEFAULT, Upstream())
+    given = given.model_copy(update={"api_key_env": given.api_key_env or OPENAI_KEY})
+    if given.model:
+        return given
+    return given.model_copy(update={"model": settings.model, "base_url": given.base_url or settings.base_url})
+
+
+def _others(config: ServeConfig) -> dict[str, Upstream]:
+    return {name: upstream for name, upstream in config.upstreams.items() if name != DEFAULT}

@@ -23,7 +23,7 @@ from pilotage.agent.models.parsing.thinking import part, thoughts_in
 from pilotage.agent.models.parsing.thinking_filter import ThinkingFilter
 from pilotage.agent.models.parsing.token_usage import Reports
 from pilotage.agent.models.parsing.tool_calls import ToolCalls
-from pilotage.agent.models.reply import LimitUsedUp, Reply, Request, TokenLogprob, UnusableReply
+from pilotage.agent.models.reply import BrokenReply, LimitUsedUp, Reply, Request, TokenLogprob, UnusableReply
 from pilotage.agent.models.transport.guard import character_limit
 from pilotage.agent.trace import Usage
 from pilotage.common.redaction import redact
@@ -53,8 +53,11 @@ _UNUSABLE = {
         "broke off its reply: it came without a finish reason, or with one that nobody knows; check the server and "
         "what stands between",
         passing=True,
+        kind=BrokenReply,
     ),
-    FAILED: Unusable("broke off its reply, and says that it failed; see the server's log", passing=True),
+    FAILED: Unusable(
+        "broke off its reply, and says that it failed; see the server's log", passing=True, kind=BrokenReply
+    ),
 }
 
 
@@ -124,6 +127,11 @@ class Collector:
         return "".join(self._texts)
 
     @property
+    def began(self) -> bool:
+        """Whether anything has come."""
+        return bool(self._texts)
+
+    @property
     def usage(self) -> Usage:
         """What the call has cost so far, as far as anybody knows."""
         return self._reports.usage(self._request, "".join([*self._thoughts, *self._called, self.text, self.refusal]))
@@ -159,7 +167,9 @@ class Collector:
         if reply.finish_reason == CUT:
             return self._used_up()
         return Unusable(
-            "answered with empty text: asked again it did the same; check the model and its chat template", passing=True
+            "answered with empty text: asked again it did the same; check the model and its chat template",
+            passing=True,
+            kind=BrokenReply,
         )
 
     def _used_up(self) -> Unusable:

@@ -75,6 +75,26 @@ class Failure:
         """Whether every other request would meet it too; of other failures this request may be the cause."""
         return not self.reached or self.status in OF_ENDPOINT
 
+    def told(self, where: str, name: str, failures: int) -> str:
+        """What a user is told of the model `name` at `where` that has failed so often, with what to do."""
+        tries = "1 try" if failures == 1 else f"{failures} tries"
+        if self.answered:
+            return (
+                f"{where} answered with an error after {tries} ({self.detail}); see the server's message and its log."
+            )
+        if self.status is None:
+            advice = "check that the server runs and that the URL is right"
+            return f"{where} could not be reached after {tries} ({self.detail}); {advice}."
+        if self.status < 400:
+            return f"{where} answered with HTTP {self.status} instead of a reply; check the base URL."
+        advice = {
+            401: "check the API key",
+            403: "check the API key and its permissions",
+            404: f"check the model name ({name}) and the base URL",
+            429: "wait, or lower the concurrency",
+        }.get(self.status, "see the server's message")
+        return f"{where} refused with HTTP {self.status} after {tries} ({self.detail}); {advice}."
+
 
 def diagnose(error: BaseException) -> Failure | None:
     """Reads status and Retry-After out of a library's exception; None for what is no endpoint failure."""

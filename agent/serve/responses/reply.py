@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pilotage.agent.chat.progress import told_afterwards
-from pilotage.agent.chat.reply_account import usage_of
+from pilotage.agent.chat.reply_account import cost_of, usage_of
 from pilotage.agent.models.reply import LimitUsedUp
 from pilotage.agent.models.transport.retry import causes
 from pilotage.agent.run import Run, UnusableRun
@@ -125,6 +125,7 @@ def _usage(spent: Usage, reasoning: int) -> dict[str, Any]:
         "output_tokens": spent.completion_tokens,
         "output_tokens_details": {"reasoning_tokens": reasoning},
         "total_tokens": spent.total_tokens,
+        **cost_of(spent),
     }
 
 

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from functools import partial
 from typing import Any, TypeVar
 
 import orjson
@@ -18,12 +17,10 @@ from pilotage.agent.errors import ResponseStoreUnusable
 from pilotage.agent.events import Event, Finished
 from pilotage.agent.run import Run, UnusableRun
 from pilotage.agent.serve import chat, sse
-from pilotage.agent.serve.config import DEFAULT
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.fields import untaken, wrong
 from pilotage.agent.serve.memory.keeping import keeper
 from pilotage.agent.serve.memory.records import Records
-from pilotage.agent.serve.model_names import unknown
 from pilotage.agent.serve.passthrough import Passthrough
 from pilotage.agent.serve.responses.items import Item, messages_of
 from pilotage.agent.serve.responses.reply import Envelope, told
@@ -48,7 +45,7 @@ def responses_router(
     store: ResponseStore,
     caller_of: Callable[[Request, str | None, str | None], Caller],
     read_body: Callable[[Request], Awaitable[Any]],
-    count: Callable[[str, Sequence[Run]], None],
+    count: Callable[[Sequence[Run]], None],
     records: Records,
     follow: Callable[[], None],
 ) -> APIRouter:
@@ -60,7 +57,7 @@ def responses_router(
         store: keeps responses; who makes it closes it.
         caller_of: for whom a request is answered that names this user and namespace, or none.
         read_body: the JSON of a request.
-        count: is told of an upstream and the runs over it.
+        count: is told of runs.
         records: keeps what feedback has to know of a response.
         follow: deletes responses of what was erased elsewhere.
     """
@@ -72,28 +69,26 @@ def responses_router(
         body = await read_body(request)
         name = body.get("model") if isinstance(body, dict) else None
         if isinstance(name, str) and name and (wanted := service.model_named(name)).direct:
-            if (address := passthrough.address(wanted.upstream)) is None:
-                raise unknown(name, "this upstream speaks another protocol; use pilotage")
-            return await _unless_gone(request, passthrough.forward("/responses", body, address, name))
+            return await _unless_gone(request, passthrough.forward("/responses", body, wanted.upstream, name))
         asked = responses_request(body)
         wanted, caller = service.model_named(asked.model), caller_of(request, asked.user, asked.extras.namespace)
         agent = await asyncio.to_thread(service.agent, wanted, caller, asked.extras)
         budget = asked.extras.limits(agent.components.budget)
         progress = service.config.progress if asked.extras.progress is None else asked.extras.progress
-        begun, counting = store.now, partial(count, wanted.upstream or DEFAULT)
+        begun = store.now
         items, task = await desk.prepared(asked, caller)
         envelope = Envelope(asked)
         keep = desk.keeping(asked, items, caller, begun)
         record = keeper(records, agent.memory, caller, envelope.id)
         if asked.stream:
-            happening = _noted(agent.astream(task, run_id=envelope.id, budget=budget), counting, record)
+            happening = _noted(agent.astream(task, run_id=envelope.id, budget=budget), count, record)
             told_events = stream(happening, envelope, keep, progress=progress)
             return sse.EventStream(sse.with_keep_alive(told_events, service.config.keep_alive))
 
         async def answer() -> Response:
             try:
                 run = await agent.asolve(task, run_id=envelope.id, budget=budget)
-                counting([run])
+                count([run])
                 await record([run])
                 response = envelope.ended(run, envelope.output(run, progress=progress))
             except UnusableRun as error:

@@ -42,13 +42,14 @@ class Upstream:
         self.script = script
         self.bodies: list[dict] = []
         self.headers: list[dict] = []
-        self.prompt_tokens = self.completion_tokens = 0
+        self.prompt_tokens = self.cached_tokens = self.completion_tokens = 0
         self.left = threading.Event()
         self.app = Starlette(routes=[Route("/v1/chat/completions", self._complete, methods=["POST"])])
 
     def _bill(self, body, line, written):
         read = sum(len(str(message.get("content")).split()) for message in body["messages"])
         self.prompt_tokens += read
+        self.cached_tokens += read // 2
         self.completion_tokens += written
         thought = len(line.thinking.split())
         return {

@@ -41,7 +41,7 @@ def served(running, tmp_path):
                 store,
                 caller,
                 lambda request: request.json(),
-                lambda upstream, runs: None,
+                lambda runs: None,
                 Records(30, 100),
                 lambda: None,
             )

@@ -1,0 +1,104 @@
+"""Chain: a model client that asks an upstream, and where that fails those that stand in for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pilotage.agent.errors import ModelError
+from pilotage.agent.models.client import ModelClient, Repeats
+from pilotage.agent.models.reply import Bill, Reply, Request, UnusableReply
+from pilotage.agent.serve.upstreams.failing import why_failed
+from pilotage.agent.serve.upstreams.link import Link, in_turn
+
+Hear = Callable[[str], None]
+
+
+class Chain(ModelClient):
+    """Asks the links in order until one answers, as long as nothing of a reply has been passed on.
+
+    The reply to a client's conversation is never begun by one upstream and gone on with by another. What a block writes
+    before it is seen as progress at most: there, the next upstream may work it out anew, which is shown when it is
+    done.
+
+    Args:
+        links: the upstream, and those that stand in for it.
+    """
+
+    def __init__(self, links: Sequence[Link]) -> None:
+        first = links[0].client
+        super().__init__(first.model, name=first.name, identity=first.identity, capabilities=first.capabilities)
+        self._links = links
+
+    def load(self, *, quick: bool = False) -> None:
+        """Loads the weights of the first, where it has any; another one's are loaded when it is asked."""
+        self._links[0].client.load(quick=quick)
+
+    async def ask(
+        self,
+        request: Request,
+        on_token: Hear | None = None,
+        repeats: Repeats = lambda billed, trouble: True,
+        on_thought: Hear | None = None,
+        bill: Bill | None = None,
+    ) -> Reply:
+        """The reply of the first that answers; `ModelClient.ask` has the arguments.
+
+        Raises:
+            ModelError: of the last that was asked.
+        """
+        bill, heard = bill or Bill(), _Heard()
+        links = in_turn(self._links)
+        link = next(links)
+        while True:
+            before, own = bill.usage, Bill()
+            try:
+                reply = await link.client.ask(
+                    request,
+                    heard.watched(on_token),
+                    lambda billed, trouble, before=before: repeats(before + billed, trouble),  # type: ignore[misc]
+                    heard.watched(on_thought),
+                    own,
+                )
+            except ModelError as error:
+                why, failure = why_failed(error), error
+            else:
+                link.circuit.answered()
+                return reply.model_copy(update={"usage": before + reply.usage, "upstream": link.name})
+            finally:
+                bill.usage, bill.waiting = before + own.usage, own.waiting
+                link.spent(own.usage)
+            if isinstance(failure, UnusableReply):
+                failure.usage = bill.usage
+            if not why:
+                link.circuit.answered()
+                raise failure
+            link.failed(why, str(failure))
+            begun = heard.anything and request.exact
+            following = None if begun or not repeats(bill.usage, str(failure)) else next(links, None)
+            if following is None:
+                raise failure
+            if heard.anything:  # of what a block writes; another's words would not go on from there
+                on_token = on_thought = None
+            link = following
+
+
+class _Heard:
+    """Whether anything was passed on.
+
+    Attributes:
+        anything: of a reply or the thinking before it.
+    """
+
+    def __init__(self) -> None:
+        self.anything = False
+
+    def watched(self, listener: Hear | None) -> Hear | None:
+        """A listener, whose hearing is remembered."""
+        if listener is None:
+            return None
+
+        def hear(text: str) -> None:
+            self.anything = self.anything or bool(text)
+            listener(text)
+
+        return hear
