@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -21,6 +21,8 @@ from pilotage.agent.serve.body import read_body
 from pilotage.agent.serve.chat_reply import Envelope
 from pilotage.agent.serve.chat_request import chat_request
 from pilotage.agent.serve.config import DEFAULT
+from pilotage.agent.serve.connected import unless_gone
+from pilotage.agent.serve.drain import Drain, DrainMiddleware, stopping
 from pilotage.agent.serve.errors import ApiError, api_error, error_response
 from pilotage.agent.serve.keys.access import AccessMiddleware, Gate, access_of
 from pilotage.agent.serve.memory.keeping import keeper
@@ -36,20 +38,18 @@ from pilotage.agent.serve.service import Caller, Service
 
 log = logging.getLogger("pilotage.serve")
 
-CLIENT_CLOSED = 499
-"""What logs say of a request whose client did not wait; nobody reads it."""
-
 
 def create_app(service: Service) -> FastAPI:
     """The ASGI application over a service."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        yield
-        await passthrough.aclose()
-        await service.close()
-        gate.close()
-        responses.close()
+        async with AsyncExitStack() as closing:  # each is closed, whatever becomes of the others
+            closing.callback(responses.close)
+            closing.callback(gate.close)
+            closing.push_async_callback(service.close)
+            closing.push_async_callback(passthrough.aclose)
+            yield
 
     app = FastAPI(title="pilotage", lifespan=lifespan, docs_url=None, redoc_url=None)
     passthrough, gate = Passthrough(service), Gate(service.config)
@@ -69,6 +69,8 @@ def create_app(service: Service) -> FastAPI:
     _tell_errors(app)
     metrics = Metrics()
     app.add_middleware(Measured, metrics=metrics)
+    drain = app.state.drain = Drain()
+    app.add_middleware(DrainMiddleware, drain=drain)
 
     @app.get("/metrics")
     async def all_metrics() -> Response:
@@ -90,6 +92,8 @@ def create_app(service: Service) -> FastAPI:
 
     @app.get("/health")
     async def health() -> dict[str, str]:
+        if drain.begun:
+            raise stopping()
         return {"status": "ok"}
 
     @app.get("/v1/models")
@@ -108,7 +112,7 @@ def create_app(service: Service) -> FastAPI:
             if (address := passthrough.address(wanted.upstream)) is None:
                 raise unknown(name, "this upstream speaks another protocol; use pilotage")
             forwarded = passthrough.forward("/chat/completions", body, address, name)
-            return await _unless_gone(request, forwarded)
+            return await unless_gone(request, forwarded)
         asked = chat_request(body)
         if asked.options.logprobs:
             raise ApiError(400, f"`logprobs` is for {PASSTHROUGH}: a reply may come of several calls", param="logprobs")
@@ -120,7 +124,7 @@ def create_app(service: Service) -> FastAPI:
         hooks = chat.Hooks(keep, partial(metrics.count, wanted.upstream or DEFAULT))
         progress = config.progress if asked.extras.progress is None else asked.extras.progress
         if not asked.stream:
-            return await _unless_gone(request, _json(chat.completion(agent, asked, envelope, hooks, progress=progress)))
+            return await unless_gone(request, _json(chat.completion(agent, asked, envelope, hooks, progress=progress)))
         events = chat.stream(agent, asked, envelope, hooks, progress=progress)
         return sse.EventStream(sse.with_keep_alive(events, config.keep_alive))
 
@@ -153,13 +157,6 @@ async def _json(work: Any) -> Response:
         if told.body["error"]["code"] == "internal_error":
             log.exception("a request failed")
         raise told from error
-
-
-async def _unless_gone(request: Request, work: Any) -> Response:
-    try:
-        return await chat.while_connected(request.receive, work)  # type: ignore[no-any-return]
-    except chat.ClientGone:
-        return Response(status_code=CLIENT_CLOSED)
 
 
 def _model(name: str, created: int) -> dict[str, Any]:

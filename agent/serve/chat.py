@@ -17,6 +17,7 @@ from pilotage.agent.serve import sse
 from pilotage.agent.serve.chat_reply import Envelope, called, finish_reason, thought
 from pilotage.agent.serve.chat_request import ChatRequest
 from pilotage.agent.serve.chat_trace import traced
+from pilotage.agent.serve.drain import raised_by_cut
 from pilotage.agent.serve.errors import ApiError, api_error
 from pilotage.agent.serve.extras import OWN
 from pilotage.agent.serve.progress import Progress
@@ -85,7 +86,8 @@ async def stream(
         await hooks.keep(runs)
         if envelope.counts:
             yield sse.event(envelope.usage_chunk(runs))
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as failed:
+        error = raised_by_cut(failed)
         if isinstance(error, UnusableRun):
             runs.append(agent.unsolved(task_of(request), error))
         told = api_error(error)
@@ -144,22 +146,3 @@ def _reasoning(run: Run, progress: bool) -> str:
     steps = run.trace.steps[:-1] if progress else ()
     lines = [f"{step.block}\n{telling.line(events.Stepped(step))}" for step in steps]
     return "".join([*lines, run.thinking])
-
-
-async def while_connected(receive: Any, work: Any) -> Any:
-    """The result of some work; it is cancelled as soon as the client goes away, and ClientGone raised."""
-    task = asyncio.ensure_future(work)
-    watch = asyncio.ensure_future(sse.disconnected(receive))
-    try:
-        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientGone
-        return task.result()
-    finally:
-        for one in (task, watch):
-            one.cancel()
-        await asyncio.gather(task, watch, return_exceptions=True)
-
-
-class ClientGone(Exception):
-    """The client went away before the reply was there."""

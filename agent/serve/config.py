@@ -48,6 +48,9 @@ class ServeConfig(BaseModel):
         responses_days: that a response is kept for after it was made or continued.
         most_responses: that are kept of one namespace.
         drain_seconds: how long a stopping server waits for the requests that it has accepted.
+        notice_seconds: how long a stopping server goes on accepting before that, while `/health` says 503: for a proxy
+            that looks there.
+        reuse_port: whether other processes may listen on the same port, so that a new one takes over from this one.
         upstreams: further models, by name.
     """
 
@@ -68,6 +71,8 @@ class ServeConfig(BaseModel):
     responses_days: float = Field(30.0, gt=0)
     most_responses: int = Field(10_000, ge=1)
     drain_seconds: float = Field(30.0, ge=0)
+    notice_seconds: float = Field(0.0, ge=0)
+    reuse_port: bool = False
     upstreams: dict[str, Upstream] = Field(default_factory=dict)
 
     @model_validator(mode="after")

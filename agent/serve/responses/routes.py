@@ -17,8 +17,9 @@ from pilotage.agent.chat.conversation import conversation_task
 from pilotage.agent.errors import ResponseStoreUnusable
 from pilotage.agent.events import Event, Finished
 from pilotage.agent.run import Run, UnusableRun
-from pilotage.agent.serve import chat, sse
+from pilotage.agent.serve import sse
 from pilotage.agent.serve.config import DEFAULT
+from pilotage.agent.serve.connected import unless_gone
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.model_names import unknown
 from pilotage.agent.serve.passthrough import Passthrough
@@ -34,7 +35,6 @@ from pilotage.agent.task import Task
 log = logging.getLogger("pilotage.serve")
 
 T = TypeVar("T")
-CLIENT_CLOSED = 499
 _INVALID = "invalid_request_error"
 MOST_LISTED = 100
 """Items on one page."""
@@ -68,7 +68,7 @@ def responses_router(
         if isinstance(name, str) and name and (wanted := service.model_named(name)).direct:
             if (address := passthrough.address(wanted.upstream)) is None:
                 raise unknown(name, "this upstream speaks another protocol; use pilotage")
-            return await _unless_gone(request, passthrough.forward("/responses", body, address, name))
+            return await unless_gone(request, passthrough.forward("/responses", body, address, name))
         asked = responses_request(body)
         wanted, caller = service.model_named(asked.model), caller_of(request, asked.user)
         agent = await asyncio.to_thread(service.agent, wanted, caller, asked.extras)
@@ -93,7 +93,7 @@ def responses_router(
             await keep(response)
             return _json(response)
 
-        return await _unless_gone(request, _told(answer()))
+        return await unless_gone(request, _told(answer()))
 
     @router.get("/{id}")
     async def retrieve(request: Request, id: str) -> Response:
@@ -247,10 +247,3 @@ async def _told(work: Awaitable[Response]) -> Response:
         if known.body["error"]["code"] == "internal_error":
             log.exception("a request failed")
         raise known from error
-
-
-async def _unless_gone(request: Request, work: Awaitable[Response]) -> Response:
-    try:
-        return await chat.while_connected(request.receive, work)  # type: ignore[no-any-return]
-    except chat.ClientGone:
-        return Response(status_code=CLIENT_CLOSED)

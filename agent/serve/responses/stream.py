@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
@@ -11,6 +12,7 @@ from pilotage.agent import events
 from pilotage.agent.messages import ToolCall
 from pilotage.agent.run import Run, UnusableRun
 from pilotage.agent.serve import sse
+from pilotage.agent.serve.drain import raised_by_cut
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.progress import Progress
 from pilotage.agent.serve.responses.items import (
@@ -59,7 +61,8 @@ async def stream(
                 yield event
         await keep(response)
         yield writing.event(f"response.{response['status']}", response=response)
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as failed:
+        error = raised_by_cut(failed)
         known = told(error)
         if known.status >= 500 and not isinstance(error, ApiError):
             unforeseen = known.body["error"]["code"] == "internal_error"
