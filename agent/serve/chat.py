@@ -14,7 +14,7 @@ from pilotage.agent.chat.conversation import conversation_task
 from pilotage.agent.run import Run, UnusableRun
 from pilotage.agent.runner import ReasoningAgent
 from pilotage.agent.serve import sse
-from pilotage.agent.serve.chat_reply import Envelope, called, finish_reason, thought
+from pilotage.agent.serve.chat_reply import Envelope, called, finish_reason, require_reply, thought
 from pilotage.agent.serve.chat_request import ChatRequest
 from pilotage.agent.serve.chat_trace import traced
 from pilotage.agent.serve.drain import raised_by_cut
@@ -53,7 +53,9 @@ async def completion(
     try:
         runs.append(await agent.asolve(task_of(request), run_id=envelope.id, budget=budget))
         for sample in range(1, request.n):
+            require_reply(runs[-1])
             runs.append(await agent.asolve(task_of(request, sample), found=runs[0], learn_later=True))
+        require_reply(runs[-1])
     except UnusableRun as error:
         runs.append(agent.unsolved(task_of(request), error))
         raise
@@ -122,14 +124,17 @@ async def _choice(
             elif isinstance(event, events.Thought):
                 yield envelope.chunk(thought(event.text), index=index)
             elif isinstance(event, events.Stepped) and event.step.block == "answer":
-                ended = True
                 step = event.step
+                if not step.text and not step.tool_calls:
+                    continue  # it was not written, which the end of the run tells
+                ended = True
                 if step.tool_calls:
                     yield envelope.chunk(called(step.tool_calls), index=index)
                 reason = "length" if step.cut else "tool_calls" if step.tool_calls else "stop"
                 yield envelope.chunk({}, index=index, finish_reason=reason)
             elif isinstance(event, events.Finished):
                 runs.append(event.run)
+                require_reply(event.run)
             elif progress and not trace and not ended and (line := telling.line(event)):
                 yield envelope.chunk(thought(line), index=index)
     if not ended and runs:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -11,7 +12,7 @@ import orjson
 from starlette.responses import Response
 
 from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel
-from pilotage.agent.serve import sse
+from pilotage.agent.serve import relay, sse
 from pilotage.agent.serve.config import DEFAULT
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.keys.access import BYTES_PER_TOKEN
@@ -58,8 +59,12 @@ class Passthrough:
         prompt_tokens = len(content) // BYTES_PER_TOKEN
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         request = self._client.build_request("POST", f"{base}{path}", content=content, headers=headers)
+        deadline = asyncio.get_running_loop().time() + self._service.settings.budget.max_seconds
         try:
-            response = await self._client.send(request, stream=True)
+            async with asyncio.timeout_at(deadline):
+                response = await self._client.send(request, stream=True)
+        except TimeoutError as error:
+            raise relay.broken(error) from None
         except httpx.HTTPError as error:
             why = redact_message(str(error)) or type(error).__name__
             raise ApiError(
@@ -67,25 +72,16 @@ class Passthrough:
             ) from None
         kept = {header: response.headers[header] for header in _KEPT if header in response.headers}
         if response.headers.get("content-type", "").startswith("text/event-stream"):
-            charged = StreamCharge(prompt_tokens)
-            return sse.EventStream(_relayed(response, charged), response.status_code, kept)
+            charged, named = StreamCharge(prompt_tokens), path == "/responses"
+            events = relay.events(response, deadline, charged.feed, named=named)
+            return sse.EventStream(events, response.status_code, kept)
         try:
-            whole = await response.aread()
+            whole = await relay.whole(response, deadline)
             charge_reply(whole, prompt_tokens if response.is_success else 0)
-            return Response(whole, response.status_code, kept)
+            return relay.reply(response, whole, kept)
         finally:
             await response.aclose()
 
     async def aclose(self) -> None:
         """Closes the connections."""
         await self._client.aclose()
-
-
-async def _relayed(response: httpx.Response, charged: StreamCharge) -> AsyncGenerator[bytes]:
-    """The body as it comes; closing it closes the connection, so that the upstream stops at once."""
-    try:
-        async for piece in response.aiter_bytes():
-            charged.feed(piece)
-            yield piece
-    finally:
-        await response.aclose()

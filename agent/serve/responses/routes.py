@@ -18,6 +18,7 @@ from pilotage.agent.errors import ResponseStoreUnusable
 from pilotage.agent.events import Event, Finished
 from pilotage.agent.run import Run, UnusableRun
 from pilotage.agent.serve import sse
+from pilotage.agent.serve.chat_reply import require_reply
 from pilotage.agent.serve.config import DEFAULT
 from pilotage.agent.serve.connected import unless_gone
 from pilotage.agent.serve.errors import ApiError
@@ -87,6 +88,7 @@ def responses_router(
             try:
                 run = await agent.asolve(task, run_id=envelope.id, budget=budget)
                 counting([run])
+                require_reply(run)
                 response = envelope.ended(run, envelope.output(run, progress=progress))
             except UnusableRun as error:
                 response = envelope.without_reply(error)

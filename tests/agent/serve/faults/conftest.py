@@ -11,10 +11,16 @@ import time
 import httpx
 import pytest
 
+from pilotage.agent.serve.app import create_app
+from pilotage.agent.serve.config import ServeConfig
+from pilotage.agent.serve.service import Service
+from pilotage.agent.settings import settings_from
+from tests.agent.serve.conftest import Running
 from tests.agent.serve.upstream import Upstream
 
 LONG = 300
 """Seconds that nothing here takes, unless it hangs."""
+ANY_NUMBER = httpx.Limits(max_connections=None)
 HELLO = [{"role": "user", "content": "hi there"}]
 
 
@@ -94,3 +100,20 @@ def serving(tmp_path):
     for process in started:
         process.kill()
         process.client.close()
+
+
+@pytest.fixture(scope="module")
+def module_over():
+    """As `over`, for all tests of a module."""
+    with contextlib.ExitStack() as stack:
+
+        def start(script, place=None, **flags):
+            made = Upstream(script)
+            server = Running(made.app)
+            stack.callback(server.stop)
+            given = {"policy": "rules", "model": "up", "base_url": f"{server.url}/v1", "memory": "none"} | flags
+            served = Running(create_app(Service(settings_from(given), ServeConfig(), place=place)))
+            stack.callback(served.stop)
+            return made, stack.enter_context(httpx.Client(base_url=served.url, timeout=LONG, limits=ANY_NUMBER))
+
+        yield start
