@@ -34,6 +34,7 @@ from pilotage.agent.serve.page.routes import page_routes
 from pilotage.agent.serve.passthrough import Passthrough
 from pilotage.agent.serve.responses.routes import responses_router
 from pilotage.agent.serve.responses.store import ResponseStore
+from pilotage.agent.serve.schema.document import describe
 from pilotage.agent.serve.service import Caller, Service
 
 log = logging.getLogger("pilotage.serve")
@@ -128,6 +129,7 @@ def create_app(service: Service) -> FastAPI:
         events = chat.stream(agent, asked, envelope, hooks, progress=progress)
         return sse.EventStream(sse.with_keep_alive(events, config.keep_alive))
 
+    describe(app)
     return app
 
 

@@ -1,8 +1,8 @@
 """Relay: what an upstream answers to a request that was passed through, as it comes, and an error where it is broken.
 
 A client is given whole replies and whole events. What is no reply (a page of HTML, half an object, nothing), a stream
-that ends before its reply, one that fails, and one that takes too long become errors in OpenAI's form. What a reply says
-is the upstream's own affair.
+that ends before its reply, one that fails, and one that takes too long become errors in OpenAI's form. What a reply
+says is the upstream's own affair.
 """
 
 from __future__ import annotations
