@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 
+from pilotage.agent.models import ModelClient
 from pilotage.agent.serve.app import create_app
 from pilotage.agent.serve.config import ServeConfig
 from pilotage.agent.serve.service import Service
@@ -103,17 +105,31 @@ def serving(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def module_over():
+def module_serve():
+    """Serves a scripted model, or an upstream, for all tests of a module; gives a client."""
+    with contextlib.ExitStack() as stack:
+
+        def start(scripted, place, **flags):
+            given = {"policy": "rules", "model": "scripted", "memory": "none", "embedder": "hash"} | flags
+            given |= {"keep_unverified": True}
+            model = None if scripted is None else ModelClient(scripted)
+            config = ServeConfig(responses_file=Path(place).with_name("responses.sqlite"))
+            served = Running(create_app(Service(settings_from(given), config, place=place, model=model)))
+            stack.callback(served.stop)
+            return stack.enter_context(httpx.Client(base_url=served.url, timeout=LONG, limits=ANY_NUMBER))
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def module_over(module_serve):
     """As `over`, for all tests of a module."""
     with contextlib.ExitStack() as stack:
 
-        def start(script, place=None, **flags):
+        def start(script, place, **flags):
             made = Upstream(script)
             server = Running(made.app)
             stack.callback(server.stop)
-            given = {"policy": "rules", "model": "up", "base_url": f"{server.url}/v1", "memory": "none"} | flags
-            served = Running(create_app(Service(settings_from(given), ServeConfig(), place=place)))
-            stack.callback(served.stop)
-            return made, stack.enter_context(httpx.Client(base_url=served.url, timeout=LONG, limits=ANY_NUMBER))
+            return made, module_serve(None, place, model="up", base_url=f"{server.url}/v1", **flags)
 
         yield start

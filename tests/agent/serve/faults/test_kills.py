@@ -14,6 +14,7 @@ from pilotage.agent.serve.keys.key_store import KeyStore
 from pilotage.memory import ConceptStore
 from tests.agent.serve.faults.conftest import LONG, wait_for
 from tests.agent.serve.tenants import ASKED, PROGRAM, TAUGHT, TEACHES, error_of
+from tests.servers import postgres, postgres_url  # noqa: F401  (fixtures)
 
 ENOUGH = 4
 """Acknowledgements of every kind before the kill."""

@@ -51,7 +51,7 @@ def store(tmp_path_factory):
 @pytest.fixture(scope="module")
 def replies(store, module_over):
     """Status, headers and text of the reply to every request, all of them asked at once, and the seconds of each."""
-    _, client = module_over(fault_of, place=str(store), embedder="hash", keep_unverified=True, max_seconds=SECONDS)
+    _, client = module_over(fault_of, str(store), max_seconds=SECONDS)
 
     def ask(fault, path, model, stream):
         text = f"{ASKED if model == ROUTED else 'hi there'} [{fault}]"
