@@ -29,6 +29,7 @@ def serve(
     from pilotage.agent.serve.app import create_app
     from pilotage.agent.serve.config import serve_config
     from pilotage.agent.serve.keys.key_store import KeyStore
+    from pilotage.agent.serve.server import Server, listening
     from pilotage.agent.serve.service import Service
     from pilotage.agent.serve.upstreams.upstream import DEFAULT
 
@@ -42,10 +43,10 @@ def serve(
             keys.list()  # raises where there is no store, which would let nobody in
     place = None if settings.memory == "none" else memory_place(settings)
     service = Service(settings, given, place=place)
-    uvicorn.run(
-        create_app(service),
-        host=given.host,
-        port=given.port,
-        log_level="warning",
-        timeout_graceful_shutdown=int(given.drain_seconds),
-    )
+    app = create_app(service)
+    sockets = listening(given.host, given.port, reuse_port=given.reuse_port)
+    address = sockets[0].getsockname()
+    told = f"[{address[0]}]" if ":" in address[0] else address[0]
+    typer.echo(f"serving at http://{told}:{address[1]}", err=True)
+    options = uvicorn.Config(app, log_level="warning")
+    Server(options, app.state.drain, given.drain_seconds, given.notice_seconds).run(sockets)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import orjson
@@ -20,6 +20,8 @@ from pilotage.agent.serve import chat, sse
 from pilotage.agent.serve.body import read_body
 from pilotage.agent.serve.chat_reply import Envelope
 from pilotage.agent.serve.chat_request import chat_request
+from pilotage.agent.serve.connected import unless_gone
+from pilotage.agent.serve.drain import Drain, DrainMiddleware, stopping
 from pilotage.agent.serve.embeddings import embeddings
 from pilotage.agent.serve.errors import ApiError, api_error, error_response
 from pilotage.agent.serve.keys.access import AccessMiddleware, Gate, access_of
@@ -33,13 +35,11 @@ from pilotage.agent.serve.passthrough import Passthrough
 from pilotage.agent.serve.responses.following import Following
 from pilotage.agent.serve.responses.routes import responses_router
 from pilotage.agent.serve.responses.store import ResponseStore
+from pilotage.agent.serve.schema.document import describe
 from pilotage.agent.serve.service import Caller, Service
 from pilotage.agent.serve.tenants.holding import HoldingMiddleware
 
 log = logging.getLogger("pilotage.serve")
-
-CLIENT_CLOSED = 499
-"""What logs say of a request whose client did not wait; nobody reads it."""
 
 
 def create_app(service: Service) -> FastAPI:
@@ -48,11 +48,12 @@ def create_app(service: Service) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         await asyncio.to_thread(follow_at_start)
-        yield
-        await passthrough.aclose()
-        await service.close()
-        gate.close()
-        responses.close()
+        async with AsyncExitStack() as closing:  # each is closed, whatever becomes of the others
+            closing.callback(responses.close)
+            closing.callback(gate.close)
+            closing.push_async_callback(service.close)
+            closing.push_async_callback(passthrough.aclose)
+            yield
 
     app = FastAPI(title="pilotage", lifespan=lifespan, docs_url=None, redoc_url=None)
     passthrough, gate = Passthrough(service), Gate(service.config)
@@ -88,6 +89,8 @@ def create_app(service: Service) -> FastAPI:
     metrics = Metrics()
     service.listener = metrics
     app.add_middleware(Measured, metrics=metrics)
+    drain = app.state.drain = Drain()
+    app.add_middleware(DrainMiddleware, drain=drain)
 
     @app.get("/metrics")
     async def all_metrics() -> Response:
@@ -113,6 +116,8 @@ def create_app(service: Service) -> FastAPI:
 
     @app.get("/health")
     async def health() -> dict[str, str]:
+        if drain.begun:
+            raise stopping()
         return {"status": "ok"}
 
     @app.get("/v1/models")
@@ -129,7 +134,7 @@ def create_app(service: Service) -> FastAPI:
         name = body.get("model") if isinstance(body, dict) else None
         if isinstance(name, str) and name and (wanted := service.model_named(name)).direct:
             forwarded = passthrough.forward("/chat/completions", body, wanted.upstream, name)
-            return await _unless_gone(request, forwarded)
+            return await unless_gone(request, forwarded)
         asked = chat_request(body)
         if asked.options.logprobs:
             raise ApiError(400, f"`logprobs` is for {PASSTHROUGH}: a reply may come of several calls", param="logprobs")
@@ -141,14 +146,15 @@ def create_app(service: Service) -> FastAPI:
         hooks = chat.Hooks(keep, metrics.count)
         progress = config.progress if asked.extras.progress is None else asked.extras.progress
         if not asked.stream:
-            return await _unless_gone(request, _json(chat.completion(agent, asked, envelope, hooks, progress=progress)))
+            return await unless_gone(request, _json(chat.completion(agent, asked, envelope, hooks, progress=progress)))
         events = chat.stream(agent, asked, envelope, hooks, progress=progress)
         return sse.EventStream(sse.with_keep_alive(events, config.keep_alive))
 
     @app.post("/v1/embeddings")
     async def make_embeddings(request: Request) -> Response:
-        return await _unless_gone(request, embeddings(service, passthrough, await body_of(request)))
+        return await unless_gone(request, embeddings(service, passthrough, await body_of(request)))
 
+    describe(app)
     return app
 
 
@@ -178,13 +184,6 @@ async def _json(work: Any) -> Response:
         if told.body["error"]["code"] == "internal_error":
             log.exception("a request failed")
         raise told from error
-
-
-async def _unless_gone(request: Request, work: Any) -> Response:
-    try:
-        return await chat.while_connected(request.receive, work)  # type: ignore[no-any-return]
-    except chat.ClientGone:
-        return Response(status_code=CLIENT_CLOSED)
 
 
 def _model(name: str, created: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pilotage.agent.chat.reply_account import finish_reason, usage_of
+from pilotage.agent.errors import BudgetExceeded
 from pilotage.agent.messages import ToolCall
 from pilotage.agent.run import Run
 
@@ -80,6 +81,13 @@ def message_of(run: Run, reasoning: str) -> dict[str, Any]:
     if calls:
         message["tool_calls"] = calls
     return message
+
+
+def require_reply(run: Run) -> None:
+    """Raises BudgetExceeded where a limit ended a run before anything of its reply was there."""
+    if run.answer is None and not run.tool_calls:
+        note = run.trace.steps[-1].evidence.note if run.trace.steps else ""
+        raise BudgetExceeded(run.stopped_by, note or "a limit of the run was reached before its reply")
 
 
 def thought(text: str) -> dict[str, str]:

@@ -35,6 +35,9 @@ class ServeConfig(BaseModel):
         most_response_bytes: that those of one namespace may have together.
         report: of an evaluation, which the page shows to everybody who may open the page.
         drain_seconds: how long a stopping server waits for the requests that it has accepted.
+        notice_seconds: how long a stopping server goes on accepting before that, while `/health` says 503: for a proxy
+            that looks there.
+        reuse_port: whether other processes may listen on the same port, so that a new one takes over from this one.
         upstreams: further models, by name; what stands under `default` is of the first one.
         embeddings: name of the upstream that makes embeddings; without one there are none.
         prices: file of prices, by the models' names (`pilotage.agent.models.prices`).
@@ -60,6 +63,8 @@ class ServeConfig(BaseModel):
     most_response_bytes: int = Field(2**30, ge=2**20)
     report: Path | None = None
     drain_seconds: float = Field(30.0, ge=0)
+    notice_seconds: float = Field(0.0, ge=0)
+    reuse_port: bool = False
     upstreams: dict[str, Upstream] = Field(default_factory=dict)
     embeddings: str | None = None
     prices: Path | None = None

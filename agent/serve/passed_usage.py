@@ -77,11 +77,6 @@ class Passed:
             return b"".join(one + b"\n" for one in sent) + sent_early
         return b"".join(one + b"\n" for one in sent)
 
-    def rest(self) -> bytes:
-        """What is left of a stream that has ended without a line end."""
-        line, self._line = self._line, b""
-        return self._read(line) if line else b""
-
     def end(self) -> None:
         """The request is over, however it ended."""
         count, self._count = self._count, None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import orjson
@@ -14,7 +15,7 @@ from starlette.responses import Response
 from pilotage.agent.errors import UpstreamBusy
 from pilotage.agent.models.parsing.token_usage import USUAL_REPLY
 from pilotage.agent.models.transport.rate import Turn
-from pilotage.agent.serve import sse
+from pilotage.agent.serve import relay, sse
 from pilotage.agent.serve.errors import ApiError, api_error
 from pilotage.agent.serve.keys.access import BYTES_PER_TOKEN
 from pilotage.agent.serve.model_names import unknown
@@ -64,14 +65,13 @@ class Passthrough:
             ApiError: the upstream speaks another protocol, or none of those asked could be reached.
         """
         links = self._service.links(upstream)
-        addresses = {link.name: link.address() for link in links}
-        if addresses[links[0].name] is None:
+        if not links[0].speaks_openai:
             raise unknown(name, "this upstream speaks another protocol; use pilotage")
         failed: _Failed | None = None
-        for link in in_turn([link for link in links if addresses[link.name] is not None]):
-            base, key, model = addresses[link.name] or ("", "", "")
+        for link in in_turn([link for link in links if link.speaks_openai]):
+            base, key, model = await link.address()
             headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-            content = orjson.dumps({**body, "model": model})
+            content = _written({**body, "model": model})
             request = self._client.build_request("POST", f"{base}{path}", content=content, headers=headers)
             answered = await self._answered(link, request, len(content) // BYTES_PER_TOKEN)
             if isinstance(answered, Response):
@@ -93,7 +93,8 @@ class Passthrough:
             except UpstreamBusy as busy:
                 return _Failed("rate", api_error(busy))
         passed = Passed(prompt_tokens, link.price, link.spent)
-        flow = _flow(self._client, request, passed, turn)
+        deadline = asyncio.get_running_loop().time() + self._service.settings.budget.max_seconds
+        flow = _flow(self._client, request, passed, turn, deadline)
         seconds = link.upstream.timeout
         try:
             try:
@@ -103,18 +104,23 @@ class Passthrough:
                 message = f"{public_address(str(request.url))} did not answer within {seconds:g} seconds"
                 return _Failed("timeout", ApiError(504, message, code="upstream_timeout"))
             except httpx.HTTPError as error:
-                return _Failed("connection", _unreached(request, error, "cannot be reached"))
+                return _Failed("connection", _unreached(request, error))
+            except ApiError as error:
+                return _Failed("connection", error)
         except BaseException:
             await flow.aclose()
             raise
         assert isinstance(first, httpx.Response)
         kept = {header: first.headers[header] for header in _KEPT if header in first.headers}
         if _is_stream(first):
-            return sse.EventStream(flow, first.status_code, kept)  # type: ignore[arg-type]
+            return sse.EventStream(cast("AsyncGenerator[bytes]", flow), first.status_code, kept)
         body = await anext(flow)
         await flow.aclose()
         assert isinstance(body, bytes)
-        response = Response(body, first.status_code, kept)
+        try:
+            response = relay.reply(first, body, kept)
+        except ApiError as error:
+            return _Failed("garbage", error)
         return _Failed(str(first.status_code), response) if is_failing(first.status_code) else response
 
     async def aclose(self) -> None:
@@ -122,12 +128,19 @@ class Passthrough:
         await self._client.aclose()
 
 
+def _written(body: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError as error:  # what JSON can say and UTF-8 or 64 bits cannot hold
+        raise ApiError(400, f"the body cannot be passed on: {error}", code="invalid_json") from None
+
+
 def _is_stream(response: httpx.Response) -> bool:
     return response.is_success and response.headers.get("content-type", "").startswith("text/event-stream")
 
 
 async def _flow(
-    client: httpx.AsyncClient, request: httpx.Request, passed: Passed, turn: Turn | None
+    client: httpx.AsyncClient, request: httpx.Request, passed: Passed, turn: Turn | None, deadline: float
 ) -> AsyncGenerator[httpx.Response | bytes]:
     """The response once something of its body is there, and then the body: as it comes, or whole where it is no stream.
 
@@ -136,26 +149,24 @@ async def _flow(
     """
     response: httpx.Response | None = None
     try:
-        response = await client.send(request, stream=True)
+        try:
+            async with asyncio.timeout_at(deadline):
+                response = await client.send(request, stream=True)
+        except TimeoutError as error:
+            raise relay.broken(error) from None
         if not _is_stream(response):
-            body = await response.aread()
+            body = await relay.whole(response, deadline)
             yield response
             yield passed.whole(body, good=response.is_success)
             return
         passed.begin()
-        pieces = response.aiter_bytes()
-        first = await anext(pieces, b"")
-        if not first:
-            raise httpx.RemoteProtocolError("its stream ended before it began")
-        yield response
-        yield passed.feed(first)
-        try:
-            async for piece in pieces:
-                yield passed.feed(piece)
-            yield passed.rest()
-        except httpx.HTTPError as error:
-            broken = _unreached(request, error, "broke off its reply")
-            yield passed.rest() + b"\n\n" + sse.event(broken.body) + sse.DONE
+        named = request.url.path.endswith("/responses")
+        async with aclosing(relay.events(response, deadline, passed.feed, named=named)) as events:
+            first = await anext(events)
+            yield response
+            yield first
+            async for part in events:
+                yield part
     except asyncio.CancelledError:
         passed.give_up()
         raise
@@ -167,6 +178,7 @@ async def _flow(
             await response.aclose()
 
 
-def _unreached(request: httpx.Request, error: httpx.HTTPError, what: str) -> ApiError:
+def _unreached(request: httpx.Request, error: httpx.HTTPError) -> ApiError:
     why = redact_message(str(error)) or type(error).__name__
-    return ApiError(502, f"{public_address(str(request.url))} {what} ({why})", code="upstream_unavailable")
+    where = public_address(str(request.url))
+    return ApiError(502, f"{where} cannot be reached ({why})", code="upstream_unavailable")

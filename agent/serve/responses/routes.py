@@ -16,7 +16,9 @@ from pilotage.agent.chat.conversation import conversation_task
 from pilotage.agent.errors import ResponseStoreUnusable
 from pilotage.agent.events import Event, Finished
 from pilotage.agent.run import Run, UnusableRun
-from pilotage.agent.serve import chat, sse
+from pilotage.agent.serve import sse
+from pilotage.agent.serve.chat_reply import require_reply
+from pilotage.agent.serve.connected import unless_gone
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.fields import untaken, wrong
 from pilotage.agent.serve.memory.keeping import keeper
@@ -33,7 +35,6 @@ from pilotage.agent.task import Task
 log = logging.getLogger("pilotage.serve")
 
 T = TypeVar("T")
-CLIENT_CLOSED = 499
 _INVALID = "invalid_request_error"
 MOST_LISTED = 100
 """Items on one page."""
@@ -69,7 +70,7 @@ def responses_router(
         body = await read_body(request)
         name = body.get("model") if isinstance(body, dict) else None
         if isinstance(name, str) and name and (wanted := service.model_named(name)).direct:
-            return await _unless_gone(request, passthrough.forward("/responses", body, wanted.upstream, name))
+            return await unless_gone(request, passthrough.forward("/responses", body, wanted.upstream, name))
         asked = responses_request(body)
         wanted, caller = service.model_named(asked.model), caller_of(request, asked.user, asked.extras.namespace)
         agent = await asyncio.to_thread(service.agent, wanted, caller, asked.extras)
@@ -89,6 +90,7 @@ def responses_router(
             try:
                 run = await agent.asolve(task, run_id=envelope.id, budget=budget)
                 count([run])
+                require_reply(run)
                 await record([run])
                 response = envelope.ended(run, envelope.output(run, progress=progress))
             except UnusableRun as error:
@@ -96,7 +98,7 @@ def responses_router(
             await keep(response)
             return _json(response)
 
-        return await _unless_gone(request, _told(answer()))
+        return await unless_gone(request, _told(answer()))
 
     @router.get("/{id}")
     async def retrieve(request: Request, id: str) -> Response:
@@ -263,10 +265,3 @@ async def _told(work: Awaitable[Response]) -> Response:
         if known.body["error"]["code"] == "internal_error":
             log.exception("a request failed")
         raise known from error
-
-
-async def _unless_gone(request: Request, work: Awaitable[Response]) -> Response:
-    try:
-        return await chat.while_connected(request.receive, work)  # type: ignore[no-any-return]
-    except chat.ClientGone:
-        return Response(status_code=CLIENT_CLOSED)

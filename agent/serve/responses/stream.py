@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
@@ -12,6 +13,8 @@ from pilotage.agent.chat.progress import Progress
 from pilotage.agent.messages import ToolCall
 from pilotage.agent.run import Run, UnusableRun
 from pilotage.agent.serve import sse
+from pilotage.agent.serve.chat_reply import require_reply
+from pilotage.agent.serve.drain import raised_by_cut
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.responses.items import (
     Item,
@@ -59,7 +62,8 @@ async def stream(
                 yield event
         await keep(response)
         yield writing.event(f"response.{response['status']}", response=response)
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as failed:
+        error = raised_by_cut(failed)
         known = told(error)
         if known.status >= 500 and not isinstance(error, ApiError):
             unforeseen = known.body["error"]["code"] == "internal_error"
@@ -81,9 +85,12 @@ async def _pieces(
             elif isinstance(event, events.Thought):
                 told_events = writing.think(event.text, "thinking")
             elif isinstance(event, events.Stepped) and event.step.block == "answer":
+                if not event.step.text and not event.step.tool_calls:
+                    continue  # it was not written, which the end of the run tells
                 replied = True
                 told_events = writing.reply(event.step.text, event.step.tool_calls, cut=event.step.cut)
             elif isinstance(event, events.Finished):
+                require_reply(event.run)
                 writing.run = event.run
                 told_events = writing.reply(event.run.answer or "", event.run.tool_calls, cut=event.run.cut)
             elif progress and not replied and (line := telling.line(event)):
