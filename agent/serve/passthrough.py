@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import orjson
@@ -64,14 +64,13 @@ class Passthrough:
             ApiError: the upstream speaks another protocol, or none of those asked could be reached.
         """
         links = self._service.links(upstream)
-        addresses = {link.name: link.address() for link in links}
-        if addresses[links[0].name] is None:
+        if not links[0].speaks_openai:
             raise unknown(name, "this upstream speaks another protocol; use pilotage")
         failed: _Failed | None = None
-        for link in in_turn([link for link in links if addresses[link.name] is not None]):
-            base, key, model = addresses[link.name] or ("", "", "")
+        for link in in_turn([link for link in links if link.speaks_openai]):
+            base, key, model = await link.address()
             headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-            content = orjson.dumps({**body, "model": model})
+            content = _written({**body, "model": model})
             request = self._client.build_request("POST", f"{base}{path}", content=content, headers=headers)
             answered = await self._answered(link, request, len(content) // BYTES_PER_TOKEN)
             if isinstance(answered, Response):
@@ -110,7 +109,7 @@ class Passthrough:
         assert isinstance(first, httpx.Response)
         kept = {header: first.headers[header] for header in _KEPT if header in first.headers}
         if _is_stream(first):
-            return sse.EventStream(flow, first.status_code, kept)  # type: ignore[arg-type]
+            return sse.EventStream(cast("AsyncGenerator[bytes]", flow), first.status_code, kept)
         body = await anext(flow)
         await flow.aclose()
         assert isinstance(body, bytes)
@@ -120,6 +119,13 @@ class Passthrough:
     async def aclose(self) -> None:
         """Closes the connections."""
         await self._client.aclose()
+
+
+def _written(body: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError as error:  # what JSON can say and UTF-8 or 64 bits cannot hold
+        raise ApiError(400, f"the body cannot be passed on: {error}", code="invalid_json") from None
 
 
 def _is_stream(response: httpx.Response) -> bool:
