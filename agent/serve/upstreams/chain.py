@@ -9,6 +9,7 @@ from pilotage.agent.models.client import ModelClient, Repeats
 from pilotage.agent.models.reply import Bill, Reply, Request, UnusableReply
 from pilotage.agent.serve.upstreams.failing import why_failed
 from pilotage.agent.serve.upstreams.link import Link, in_turn
+from pilotage.agent.trace import Usage
 
 Hear = Callable[[str], None]
 
@@ -55,7 +56,7 @@ class Chain(ModelClient):
                 reply = await link.client.ask(
                     request,
                     heard.watched(on_token),
-                    lambda billed, trouble, before=before: repeats(before + billed, trouble),  # type: ignore[misc]
+                    _after(before, repeats),
                     heard.watched(on_thought),
                     own,
                 )
@@ -80,6 +81,11 @@ class Chain(ModelClient):
             if heard.anything:  # of what a block writes; another's words would not go on from there
                 on_token = on_thought = None
             link = following
+
+
+def _after(before: Usage, repeats: Repeats) -> Repeats:
+    """Whether there may be a further attempt, where those of other links have billed so much before."""
+    return lambda billed, trouble: repeats(before + billed, trouble)
 
 
 class _Heard:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from threading import RLock
@@ -79,18 +80,19 @@ class Link:
                 )
             return self._client
 
-    def address(self) -> tuple[str, str, str] | None:
-        """Base URL, key and model of an upstream that speaks OpenAI's protocol; None for any other.
+    @property
+    def speaks_openai(self) -> bool:
+        """Whether it has an address where requests of OpenAI's protocol can be sent; the embedded model has one too."""
+        return self.upstream.base_url is not None or isinstance(self.client.model, EmbeddedChatModel)
 
-        The embedded model has such an address too.
-        """
+    async def address(self) -> tuple[str, str, str]:
+        """Base URL, key and model of one that speaks OpenAI's protocol; an embedded model is loaded for it."""
         to = self.upstream
         if to.base_url is not None:
             return to.base_url.rstrip("/"), to.key, to.model
         model = self.client.model
-        if isinstance(model, EmbeddedChatModel):
-            return model.engine.base_url, model.engine.api_key, "default"
-        return None
+        assert isinstance(model, EmbeddedChatModel)
+        return await asyncio.to_thread(lambda: model.engine.base_url), model.engine.api_key, "default"
 
     def spent(self, usage: Usage) -> None:
         """Calls of it have cost this."""

@@ -17,7 +17,7 @@ from tests.agent.serve.upstream import Line, Upstream
 
 
 @pytest.fixture
-def chain(running, serve):
+def chain(running, serve, tmp_path):
     """Serves upstreams that scripts answer for, each standing in for the one before it; gives them and a client.
 
     They are called a, b, c, ...; a script that is None is one that nobody listens for.
@@ -33,7 +33,8 @@ def chain(running, serve):
             upstreams[name] = {"model": f"model-{name}", "base_url": f"{address}/v1", "retries": 0, **dict(more)}
             upstreams[name] |= {"fallback": [after]} if after else {}
         upstreams["a"] |= dict(first)
-        return ups, serve(None, {"upstreams": upstreams, **config}, model="scripted:nothing")
+        config |= {"upstreams": upstreams, "responses_file": tmp_path / "responses.sqlite"}
+        return ups, serve(None, config, model="scripted:nothing")
 
     return start
 
