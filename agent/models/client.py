@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.errors import ModelUnavailable, PilotageError
 from pilotage.agent.event_loop import OneProcess
+from pilotage.agent.models.call_span import call_span, replied
 from pilotage.agent.models.chat_call import ChatCall, WrappedModel, message_of, messages_of
 from pilotage.agent.models.dialect import Terms, is_providers, speaks_openai
 from pilotage.agent.models.parsing.collector import Attempt, Collector, ListenerFailed, TokenRelay
@@ -27,6 +28,7 @@ from pilotage.common.redaction import SecretFilter, public_address, redact_messa
 from pilotage.common.text import carriable
 
 if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
     from langchain_core.runnables import Runnable
 
     from pilotage.agent.models.cache import ResponseCache
@@ -89,6 +91,11 @@ class ModelClient:
         self._begins_in_thought = False
         self._names_finish_reasons = all(map(is_providers, self._wrapped.leaves))  # of others it is known once they do
 
+    @property
+    def main(self) -> BaseChatModel:
+        """The chat model that is asked first."""
+        return self._wrapped.main
+
     def load(self, *, quick: bool = False) -> None:
         """Loads weights before the first call, where the model has any. Blocks. `quick`: sooner ready, slower later."""
         for model in self._wrapped.leaves:
@@ -117,16 +124,18 @@ class ModelClient:
             BadReply: it answered with something that is no usable completion.
         """
         self._process.enter()
-        if self.cache is None:
-            return await self._call(request, on_token, repeats, on_thought)
-        key = self.cache.key(self.identity, request)
-        # A reply that was cut is none to keep, but where its first tokens' probabilities are what was asked for.
-        reply = await self.cache.answer(
-            key,
-            lambda: self._call(request, on_token, repeats, on_thought),
-            keep=lambda reply: not reply.cut or request.top_logprobs > 0,
-        )
-        reply = without_keys(reply)
+        with call_span(self, request, streaming=on_token is not None) as span:
+            if self.cache is None:
+                reply = await self._call(request, on_token, repeats, on_thought)
+            else:
+                # A cut reply is none to keep, but where its first tokens' probabilities are what was asked for.
+                reply = await self.cache.answer(
+                    self.cache.key(self.identity, request),
+                    lambda: self._call(request, on_token, repeats, on_thought),
+                    keep=lambda reply: not reply.cut or request.top_logprobs > 0,
+                )
+                reply = without_keys(reply)
+            span.tell(replied, reply)
         if reply.replayed and on_token is not None:
             on_token(reply.text)
         return reply

@@ -33,6 +33,7 @@ from pilotage.agent.serve.passthrough import Passthrough
 from pilotage.agent.serve.responses.routes import responses_router
 from pilotage.agent.serve.responses.store import ResponseStore
 from pilotage.agent.serve.service import Caller, Service
+from pilotage.agent.telemetry.requests import TracedRequests
 
 log = logging.getLogger("pilotage.serve")
 
@@ -69,6 +70,7 @@ def create_app(service: Service) -> FastAPI:
     _tell_errors(app)
     metrics = Metrics()
     app.add_middleware(Measured, metrics=metrics)
+    app.add_middleware(TracedRequests)  # the last one is the first to see a request
 
     @app.get("/metrics")
     async def all_metrics() -> Response:

@@ -10,6 +10,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pilotage.agent.errors import UsageError
+from pilotage.agent.telemetry.export import Telemetry
 
 DEFAULT = "default"
 """Name of the upstream that the settings of the run describe."""
@@ -49,6 +50,7 @@ class ServeConfig(BaseModel):
         most_responses: that are kept of one namespace.
         drain_seconds: how long a stopping server waits for the requests that it has accepted.
         upstreams: further models, by name.
+        telemetry: where spans of OpenTelemetry go.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,6 +71,7 @@ class ServeConfig(BaseModel):
     most_responses: int = Field(10_000, ge=1)
     drain_seconds: float = Field(30.0, ge=0)
     upstreams: dict[str, Upstream] = Field(default_factory=dict)
+    telemetry: Telemetry = Telemetry()
 
     @model_validator(mode="after")
     def _is_not_open_to_all(self) -> Self:
