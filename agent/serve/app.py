@@ -37,6 +37,8 @@ from pilotage.agent.telemetry.requests import TracedRequests
 
 log = logging.getLogger("pilotage.serve")
 
+NO_NAMES = {"tracing": False, "operation_spans": False, "logs": False}
+"""FastAPI's own telemetry, where it has one, would tell whole paths, queries and the texts of errors."""
 CLIENT_CLOSED = 499
 """What logs say of a request whose client did not wait; nobody reads it."""
 
@@ -52,7 +54,7 @@ def create_app(service: Service) -> FastAPI:
         gate.close()
         responses.close()
 
-    app = FastAPI(title="pilotage", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title="pilotage", lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=NO_NAMES)
     passthrough, gate = Passthrough(service), Gate(service.config)
     config, started = service.config, int(time.time())
     app.add_middleware(AccessMiddleware, gate=gate)
