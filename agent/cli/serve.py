@@ -29,7 +29,7 @@ def serve(
     from pilotage.agent.serve.config import serve_config
     from pilotage.agent.serve.keys.key_store import KeyStore
     from pilotage.agent.serve.service import Service
-    from pilotage.agent.telemetry.export import exporting
+    from pilotage.agent.telemetry.export import start
 
     settings = run.settings(policy=policy, memory=memory)
     given = serve_config(config, {"host": host, "port": port})
@@ -38,11 +38,11 @@ def serve(
             keys.list()  # raises where there is no store, which would let nobody in
     place = None if settings.memory == "none" else memory_place(settings)
     service = Service(settings, given, place=place)
-    with exporting(given.telemetry):
-        uvicorn.run(
-            create_app(service),
-            host=given.host,
-            port=given.port,
-            log_level="warning",
-            timeout_graceful_shutdown=int(given.drain_seconds),
-        )
+    start(given.telemetry)
+    uvicorn.run(
+        create_app(service),
+        host=given.host,
+        port=given.port,
+        log_level="warning",
+        timeout_graceful_shutdown=int(given.drain_seconds),
+    )

@@ -33,6 +33,7 @@ from pilotage.agent.serve.passthrough import Passthrough
 from pilotage.agent.serve.responses.routes import responses_router
 from pilotage.agent.serve.responses.store import ResponseStore
 from pilotage.agent.serve.service import Caller, Service
+from pilotage.agent.telemetry.export import finish
 from pilotage.agent.telemetry.requests import TracedRequests
 
 log = logging.getLogger("pilotage.serve")
@@ -53,6 +54,7 @@ def create_app(service: Service) -> FastAPI:
         await service.close()
         gate.close()
         responses.close()
+        await asyncio.to_thread(finish)  # uvicorn ends the process by the signal itself, right after this
 
     app = FastAPI(title="pilotage", lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=NO_NAMES)
     passthrough, gate = Passthrough(service), Gate(service.config)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
+
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,6 +13,10 @@ from pilotage.agent.errors import MissingExtra, UsageError
 from pilotage.agent.telemetry.spans import CAPTURE, SCOPE
 from pilotage.common.addresses import checked_address
 
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+_started: list[TracerProvider] = []
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 PROTOCOL = "http/protobuf"
@@ -34,9 +38,8 @@ class Telemetry(BaseModel):
     content: bool | None = None
 
 
-@contextmanager
-def exporting(telemetry: Telemetry) -> Iterator[None]:
-    """Sends spans within, and what is left of them at the end.
+def start(telemetry: Telemetry) -> None:
+    """Sends spans from now on, until `finish`.
 
     Where OpenTelemetry is set up already, as `opentelemetry-instrument` does, that is left as it is.
 
@@ -48,7 +51,6 @@ def exporting(telemetry: Telemetry) -> Iterator[None]:
     endpoint = telemetry.endpoint or next((given for name in ENDPOINTS if (given := os.environ.get(name))), None)
     off = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     if endpoint is None or off or os.environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none":
-        yield
         return
     try:
         checked_address(endpoint, "a collector")
@@ -66,7 +68,6 @@ def exporting(telemetry: Telemetry) -> Iterator[None]:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     if not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
-        yield
         return
     url = None if telemetry.endpoint is None else f"{telemetry.endpoint.rstrip('/')}/v1/traces"
     resource = Resource.create()  # by OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES
@@ -75,7 +76,10 @@ def exporting(telemetry: Telemetry) -> Iterator[None]:
     provider = TracerProvider(resource=resource)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=url)))
     trace.set_tracer_provider(provider)
-    try:
-        yield
-    finally:
-        provider.shutdown()
+    _started.append(provider)
+
+
+def finish() -> None:
+    """Sends what is left, and ends. Blocks, where no collector answers for some ten seconds."""
+    while _started:
+        _started.pop().shutdown()

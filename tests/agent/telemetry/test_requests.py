@@ -112,9 +112,7 @@ def test_an_upstream_that_is_not_there_is_an_error_of_the_call_and_the_request(t
 def test_a_client_that_leaves_ends_every_span(told, over, stream):  # noqa: F811
     upstream, http = over(lambda body: Line(fault="hang"))
     body = b'{"model": "pilotage", "stream": %s, "messages": [{"role": "user", "content": "hi"}]}' % stream.encode()
-    head = (
-        b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-    )
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
     with socket.create_connection((http.base_url.host, http.base_url.port)) as connection:
         connection.sendall(head % len(body) + body)
         until = time.monotonic() + 120
