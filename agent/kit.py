@@ -14,6 +14,8 @@ from pilotage.agent.messages import Message, ReplyOptions
 from pilotage.agent.models.reply import Bill, LimitUsedUp, Reply, Request
 from pilotage.agent.prompting import conversation
 from pilotage.agent.state import State
+from pilotage.agent.telemetry.operations import found, searching
+from pilotage.agent.telemetry.spans import span
 from pilotage.agent.trace import Evidence, Hint, Recalled, Step, Turn, Usage, total
 from pilotage.common.tokens import estimate_tokens
 
@@ -256,7 +258,10 @@ class Kit:
         """Asks memory for concepts, see `Recall`; empty where there is no memory or it abstains."""
         if self._recall is None:
             return Recalled()
-        return await self._recall(query, max_tokens, self, exclude=exclude, tried=tried)
+        with span(searching, query) as search:
+            recalled = await self._recall(query, max_tokens, self, exclude=exclude, tried=tried)
+            search.tell(found, recalled)
+        return recalled
 
     def step(
         self,

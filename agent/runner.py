@@ -24,6 +24,7 @@ from pilotage.agent.graph.build import OPTIONS, RUN_ID, Nodes, RunMode, build_gr
 from pilotage.agent.graph.checkpoints import KEPT, DurableGraph, goes_on, thread_name
 from pilotage.agent.graph.isolation import AloneEach, alone, own_config
 from pilotage.agent.graph.run_state import Dumped, RunInput, trace_of
+from pilotage.agent.models.call_span import of_model
 from pilotage.agent.routing.observation import Observer, max_steps_for, registry_for
 from pilotage.agent.routing.policies import Effort, Navigator, navigator_for
 from pilotage.agent.run import Navigation, Run, UngradedRun, UnusableRun
@@ -32,6 +33,8 @@ from pilotage.agent.state import State, candidates
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import is_graded, require_grader, score_of
 from pilotage.agent.tasks.kinds import as_task
+from pilotage.agent.telemetry.operations import invoking, not_run, ran
+from pilotage.agent.telemetry.spans import Span, tracer
 from pilotage.agent.trace import Step, Trace
 from pilotage.common.plugins import described
 from pilotage.common.retention import Retention
@@ -206,11 +209,14 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         started, task = time.perf_counter(), as_task(task)
         options = RunMode(False, learn_later, message=False, budget=budget, found=self._found(task, found))
         configurable = {OPTIONS: options, RUN_ID: run_id}
-        with self._holding(thread_id):
-            task, graph, start, config = await self._start(task, thread_id, config, configurable)
-            with self._in_use(thread_id):
-                final = await alone(lambda: graph.ainvoke(start, config, durability=_durability(thread_id)))
-        return await self._finish(task, final["pilotage"], started, keeps=found is None)
+        with self._span() as span:
+            with self._holding(thread_id):
+                task, graph, start, config = await self._start(task, thread_id, config, configurable)
+                with self._in_use(thread_id):
+                    final = await alone(lambda: graph.ainvoke(start, config, durability=_durability(thread_id)))
+            run = await self._finish(task, final["pilotage"], started, keeps=found is None)
+            span.tell(ran, run)
+        return run
 
     async def alearn(self, task: Task, run: Run) -> Run:
         """Credits and learns from a run that was solved with `learn_later`; returns it with what that gave and cost."""
@@ -252,17 +258,25 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         started, task = time.perf_counter(), as_task(task)
         options = RunMode(True, learn_later, message=False, budget=budget, found=self._found(task, found))
         final: dict[str, Any] = {}
-        with self._holding(thread_id):
-            task, graph, start, config = await self._start(task, thread_id, config, {OPTIONS: options, RUN_ID: run_id})
-            stream = graph.astream(start, config, stream_mode=["custom", "values"], durability=_durability(thread_id))
-            with self._in_use(thread_id):
-                async with aclosing(AloneEach(stream)) as happening:
-                    async for mode, data in happening:
-                        if mode == "custom":
-                            yield data
-                        else:
-                            final = data
-        yield events.Finished(await self._finish(task, final["pilotage"], started, keeps=found is None))
+        with self._span(apart=True) as span:
+            with self._holding(thread_id):
+                configurable = {OPTIONS: options, RUN_ID: run_id}
+                task, graph, start, config = await self._start(task, thread_id, config, configurable)
+                modes: Any = ["custom", "values"]
+                stream = graph.astream(start, config, stream_mode=modes, durability=_durability(thread_id))
+                with span.within():
+                    each = AloneEach(stream)
+                with self._in_use(thread_id):
+                    async with aclosing(each) as happening:
+                        async for mode, data in happening:
+                            if mode == "custom":
+                                yield data
+                            else:
+                                final = data
+            with span.within():
+                run = await self._finish(task, final["pilotage"], started, keeps=found is None)
+            span.tell(ran, run)
+        yield events.Finished(run)
 
     def solve(self, task: Task | str, *, thread_id: str | None = None, config: RunnableConfig | None = None) -> Run:
         """`asolve` for callers without an event loop."""
@@ -325,6 +339,10 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         if not unfinished and snapshot.values:
             await saver.adelete_thread(thread_id)
         return task, graph, None if unfinished else start, own
+
+    def _span(self, *, apart: bool = False) -> Span:
+        model, policy = self.components.model, self.components.policy
+        return Span(tracer(), lambda: invoking(of_model(model), policy.name), apart=apart, failure=not_run)
 
     def _found(self, task: Task, of: Run | None) -> tuple[Step, ...]:
         """What was found before in the turn of a conversation that a run replies to."""

@@ -32,6 +32,7 @@ def serve(
     from pilotage.agent.serve.server import Server, listening
     from pilotage.agent.serve.service import Service
     from pilotage.agent.serve.upstreams.upstream import DEFAULT
+    from pilotage.agent.telemetry.export import start
 
     settings = run.settings(policy=policy, memory=memory)
     given = serve_config(config, {"host": host, "port": port, "report": report})
@@ -43,6 +44,7 @@ def serve(
             keys.list()  # raises where there is no store, which would let nobody in
     place = None if settings.memory == "none" else memory_place(settings)
     service = Service(settings, given, place=place)
+    start(given.telemetry)
     app = create_app(service)
     sockets = listening(given.host, given.port, reuse_port=given.reuse_port)
     address = sockets[0].getsockname()

@@ -22,6 +22,8 @@ from pilotage.agent.kit import HINT_TOKENS, REPLY_TOKENS, Kit
 from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.routing.observation import Observer
 from pilotage.agent.state import Abilities, State
+from pilotage.agent.telemetry.operations import ended, running
+from pilotage.agent.telemetry.spans import span
 from pilotage.agent.trace import CostEntry, DecisionRecord, Evidence, Recalled, Step, Trace, Usage
 from pilotage.common.tokens import estimate_tokens
 from pilotage.navigator.spaces import Observation
@@ -137,6 +139,13 @@ async def run_block(block: Block, now: State, kit: Kit) -> BlockResult:
             answered before; `kit` has what it cost.
         UsageError: the block is not written as one.
     """
+    with span(running, block.name) as told:
+        result = await _run_block(block, now, kit)
+        told.tell(ended, result)
+    return result
+
+
+async def _run_block(block: Block, now: State, kit: Kit) -> BlockResult:
     started, stopped_by = time.monotonic(), None
     try:
         running = block.run(now, kit)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.errors import ModelError, ModelUnavailable, PilotageError
 from pilotage.agent.event_loop import OneProcess
+from pilotage.agent.models.call_span import call_span, replied
 from pilotage.agent.models.chat_call import ChatCall, WrappedModel, message_of, messages_of
 from pilotage.agent.models.dialect import Terms, is_providers, speaks_openai
 from pilotage.agent.models.parsing.collector import Attempt, Collector, ListenerFailed, TokenRelay
@@ -28,6 +29,7 @@ from pilotage.common.redaction import SecretFilter, public_address, redact_messa
 from pilotage.common.text import carriable
 
 if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
     from langchain_core.runnables import Runnable
 
     from pilotage.agent.models.cache import ResponseCache
@@ -98,6 +100,11 @@ class ModelClient:
         self._begins_in_thought = False
         self._names_finish_reasons = all(map(is_providers, self._wrapped.leaves))  # of others it is known once they do
 
+    @property
+    def main(self) -> BaseChatModel:
+        """The chat model that is asked first."""
+        return self._wrapped.main
+
     def load(self, *, quick: bool = False) -> None:
         """Loads weights before the first call, where the model has any. Blocks. `quick`: sooner ready, slower later."""
         for model in self._wrapped.leaves:
@@ -133,19 +140,22 @@ class ModelClient:
         def call() -> Coroutine[Any, Any, Reply]:
             return self._call(request, on_token, repeats, on_thought, account)
 
-        try:
-            if self.cache is None:
-                return await call()
-            # A reply that was cut is none to keep, but where its first tokens' probabilities are what was asked for.
-            reply = await self.cache.answer(
-                self.cache.key(self.identity, request),
-                call,
-                keep=lambda reply: not reply.cut or request.top_logprobs > 0,
-            )
-        except ModelError as error:
-            account.end(error)
-            raise
-        reply, account.usage = without_keys(reply), reply.usage
+        with call_span(self, request, streaming=on_token is not None) as span:
+            try:
+                if self.cache is None:
+                    reply = await call()
+                else:
+                    # A cut reply is none to keep, but where its first tokens' probabilities are what was asked for.
+                    reply = await self.cache.answer(
+                        self.cache.key(self.identity, request),
+                        call,
+                        keep=lambda reply: not reply.cut or request.top_logprobs > 0,
+                    )
+                    reply, account.usage = without_keys(reply), reply.usage
+            except ModelError as error:
+                account.end(error)
+                raise
+            span.tell(replied, reply)
         if reply.replayed and on_token is not None:
             on_token(reply.text)
         return reply

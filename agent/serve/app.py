@@ -38,8 +38,13 @@ from pilotage.agent.serve.responses.store import ResponseStore
 from pilotage.agent.serve.schema.document import describe
 from pilotage.agent.serve.service import Caller, Service
 from pilotage.agent.serve.tenants.holding import HoldingMiddleware
+from pilotage.agent.telemetry.export import finish
+from pilotage.agent.telemetry.requests import TracedRequests
 
 log = logging.getLogger("pilotage.serve")
+
+NO_NAMES = {"tracing": False, "operation_spans": False, "logs": False}
+"""FastAPI's own telemetry, where it has one, would tell whole paths, queries and the texts of errors."""
 
 
 def create_app(service: Service) -> FastAPI:
@@ -49,13 +54,14 @@ def create_app(service: Service) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         await asyncio.to_thread(follow_at_start)
         async with AsyncExitStack() as closing:  # each is closed, whatever becomes of the others
+            closing.push_async_callback(asyncio.to_thread, finish)
             closing.callback(responses.close)
             closing.callback(gate.close)
             closing.push_async_callback(service.close)
             closing.push_async_callback(passthrough.aclose)
             yield
 
-    app = FastAPI(title="pilotage", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title="pilotage", lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=NO_NAMES)
     passthrough, gate = Passthrough(service), Gate(service.config)
     config, started = service.config, int(time.time())
     app.add_middleware(HoldingMiddleware, of=service)
@@ -91,6 +97,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(Measured, metrics=metrics)
     drain = app.state.drain = Drain()
     app.add_middleware(DrainMiddleware, drain=drain)
+    app.add_middleware(TracedRequests)  # the last one is the first to see a request
 
     @app.get("/metrics")
     async def all_metrics() -> Response:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pilotage.agent.errors import UsageError
 from pilotage.agent.models.prices import Price, price_file
 from pilotage.agent.serve.upstreams.upstream import DEFAULT, Upstream, line
+from pilotage.agent.telemetry.export import Telemetry
 
 
 class ServeConfig(BaseModel):
@@ -41,6 +42,7 @@ class ServeConfig(BaseModel):
         upstreams: further models, by name; what stands under `default` is of the first one.
         embeddings: name of the upstream that makes embeddings; without one there are none.
         prices: file of prices, by the models' names (`pilotage.agent.models.prices`).
+        telemetry: where spans of OpenTelemetry go.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,6 +70,7 @@ class ServeConfig(BaseModel):
     upstreams: dict[str, Upstream] = Field(default_factory=dict)
     embeddings: str | None = None
     prices: Path | None = None
+    telemetry: Telemetry = Telemetry()
 
     @model_validator(mode="after")
     def _is_not_open_to_all(self) -> Self:

@@ -23,6 +23,8 @@ from pilotage.agent.serve.passed_usage import Passed
 from pilotage.agent.serve.service import Service
 from pilotage.agent.serve.upstreams.failing import is_failing
 from pilotage.agent.serve.upstreams.link import Link, in_turn
+from pilotage.agent.telemetry.operations import passing
+from pilotage.agent.telemetry.spans import Attributes, Span, failure_of, tracer
 from pilotage.common.redaction import public_address, redact_message
 
 CONNECT_SECONDS = 10.0
@@ -73,7 +75,7 @@ class Passthrough:
             headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
             content = _written({**body, "model": model})
             request = self._client.build_request("POST", f"{base}{path}", content=content, headers=headers)
-            answered = await self._answered(link, request, len(content) // BYTES_PER_TOKEN)
+            answered = await self._answered(link, request, len(content) // BYTES_PER_TOKEN, model, base)
             if isinstance(answered, Response):
                 link.circuit.answered()
                 return answered
@@ -84,7 +86,9 @@ class Passthrough:
             raise failed.told
         return failed.told
 
-    async def _answered(self, link: Link, request: httpx.Request, prompt_tokens: int) -> Response | _Failed:
+    async def _answered(
+        self, link: Link, request: httpx.Request, prompt_tokens: int, model: str, base: str
+    ) -> Response | _Failed:
         """What one upstream answers."""
         turn: Turn | None = None
         if link.rate is not None:
@@ -94,7 +98,8 @@ class Passthrough:
                 return _Failed("rate", api_error(busy))
         passed = Passed(prompt_tokens, link.price, link.spent)
         deadline = asyncio.get_running_loop().time() + self._service.settings.budget.max_seconds
-        flow = _flow(self._client, request, passed, turn, deadline)
+        told = Span(tracer(), lambda: passing(model, base), apart=True, failure=_failure)
+        flow = _flow(self._client, request, passed, turn, deadline, told)
         seconds = link.upstream.timeout
         try:
             try:
@@ -115,7 +120,7 @@ class Passthrough:
         if _is_stream(first):
             return sse.EventStream(cast("AsyncGenerator[bytes]", flow), first.status_code, kept)
         body = await anext(flow)
-        await flow.aclose()
+        await anext(flow, None)  # to its end, which settles what was used
         assert isinstance(body, bytes)
         try:
             response = relay.reply(first, body, kept)
@@ -140,7 +145,7 @@ def _is_stream(response: httpx.Response) -> bool:
 
 
 async def _flow(
-    client: httpx.AsyncClient, request: httpx.Request, passed: Passed, turn: Turn | None, deadline: float
+    client: httpx.AsyncClient, request: httpx.Request, passed: Passed, turn: Turn | None, deadline: float, told: Span
 ) -> AsyncGenerator[httpx.Response | bytes]:
     """The response once something of its body is there, and then the body: as it comes, or whole where it is no stream.
 
@@ -148,34 +153,42 @@ async def _flow(
     breaks off ends with an event that says so.
     """
     response: httpx.Response | None = None
-    try:
+    with told as span:
         try:
-            async with asyncio.timeout_at(deadline):
-                response = await client.send(request, stream=True)
-        except TimeoutError as error:
-            raise relay.broken(error) from None
-        if not _is_stream(response):
-            body = await relay.whole(response, deadline)
-            yield response
-            yield passed.whole(body, good=response.is_success)
-            return
-        passed.begin()
-        named = request.url.path.endswith("/responses")
-        async with aclosing(relay.events(response, deadline, passed.feed, named=named)) as events:
-            first = await anext(events)
-            yield response
-            yield first
-            async for part in events:
-                yield part
-    except asyncio.CancelledError:
-        passed.give_up()
-        raise
-    finally:
-        passed.end()
-        if turn is not None:
-            turn.end(passed.usage.total_tokens)
-        if response is not None:
-            await response.aclose()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    response = await client.send(request, stream=True)
+            except TimeoutError as error:
+                raise relay.broken(error) from None
+            if response.is_error:
+                span.failed({"error.type": str(response.status_code)})
+            if not _is_stream(response):
+                body = await relay.whole(response, deadline)
+                yield response
+                yield passed.whole(body, good=response.is_success)
+                return
+            passed.begin()
+            named = request.url.path.endswith("/responses")
+            async with aclosing(relay.events(response, deadline, passed.feed, named=named)) as events:
+                first = await anext(events)
+                yield response
+                yield first
+                async for part in events:
+                    yield part
+        except asyncio.CancelledError:
+            passed.give_up()
+            raise
+        finally:
+            passed.end()
+            if turn is not None:
+                turn.end(passed.usage.total_tokens)
+            if response is not None:
+                await response.aclose()
+
+
+def _failure(error: BaseException) -> Attributes:
+    """The kind of an error; of an upstream that cannot be reached, why it cannot."""
+    return failure_of(error.__context__ or error if isinstance(error, ApiError) else error)
 
 
 def _unreached(request: httpx.Request, error: httpx.HTTPError) -> ApiError:
