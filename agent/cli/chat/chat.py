@@ -107,10 +107,10 @@ def _kept(kept: KeptOptions, last: Path) -> tuple[Conversation, Path | None]:
 
 
 def _editor(history: Path, typed: bool) -> Editor:
-    from pilotage.agent.cli.chat.editor import PipedLines, TerminalEditor
+    from pilotage.agent.cli.chat.editor import PlainLines, TerminalEditor
 
-    if not typed:
-        return PipedLines()
+    if not typed or os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
+        return PlainLines()
     from pilotage.agent.cli.chat.commands import COMMANDS
 
     return TerminalEditor(history, (f"/{name}" for name in COMMANDS))

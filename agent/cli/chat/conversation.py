@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pilotage.agent.cli.chat.reply import Reply
 from pilotage.agent.errors import UsageError
@@ -29,7 +29,7 @@ class Turn(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     asked: str
-    replies: tuple[Reply, ...]
+    replies: tuple[Reply, ...] = Field(min_length=1)
 
     @property
     def reply(self) -> Reply:
@@ -88,7 +88,7 @@ def conversation_in(path: Path) -> Conversation:
         data = data if isinstance(data, dict) else {"messages": data}
         if isinstance(data.get("format"), int) and data["format"] > FORMAT:
             raise UsageError(f"{path} was written by a newer pilotage: upgrade, or name another file")
-        return Conversation.model_validate(data if "turns" in data else _of_messages(data.get("messages")))
+        return Conversation.model_validate(data if "turns" in data else _of_messages(path, data.get("messages")))
     except NotJson as error:
         raise UsageError(f"{path} is no conversation ({error}): name a file that /save has written") from None
     except ValidationError as error:
@@ -97,13 +97,15 @@ def conversation_in(path: Path) -> Conversation:
         raise UsageError(f"{path} is no conversation (`{where}`: {first['msg']}): name one that /save wrote") from None
 
 
-def _of_messages(given: Any) -> dict[str, Any]:
+def _of_messages(path: Path, given: Any) -> dict[str, Any]:
     """Turns of plain messages: the system's first, then the user and the assistant by turns."""
     messages = [Message.model_validate(message) for message in given] if isinstance(given, list) else []
     system = [message.text for message in messages if message.of_system]
     spoken = [message for message in messages if not message.of_system]
     pairs = list(zip(spoken[::2], spoken[1::2], strict=False))
     if len(pairs) * 2 != len(spoken) or not pairs or any((a.role, b.role) != ("user", "assistant") for a, b in pairs):
-        raise UsageError("its messages are not the user's and the assistant's by turns: give a conversation of those")
+        raise UsageError(
+            f"{path} is no conversation (its messages are not the user's and the assistant's by turns): name another"
+        )
     turns = [{"asked": asked.text, "replies": [{"text": replied.text}]} for asked, replied in pairs]
     return {"system": "\n\n".join(system), "turns": turns}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -36,12 +36,15 @@ class Editor(Protocol):
         ...
 
 
-class PipedLines:
-    """Messages of standard input, a line each. A prompt shows on standard error where somebody types them."""
+class PlainLines:
+    """Messages of standard input, a line each: of a pipe, or of a terminal that cannot move its cursor.
+
+    A prompt shows on standard error where somebody types them.
+    """
 
     def __init__(self) -> None:
-        self._typed = sys.stdin is not None and sys.stdin.isatty()
-        self._lines = iter(()) if sys.stdin is None else _lines_of(sys.stdin.buffer)
+        self._stream = None if sys.stdin is None else sys.stdin.buffer
+        self._typed = self._stream is not None and self._stream.isatty()
 
     def read(self) -> str | None:
         """The next message."""
@@ -50,7 +53,13 @@ class PipedLines:
     def _next(self) -> str | None:
         if self._typed:
             print(PROMPT, end="", file=sys.stderr, flush=True)
-        return next(self._lines, None)
+        line = b"" if self._stream is None else self._stream.readline(MOST_BYTES + 1)
+        if len(line) > MOST_BYTES:
+            raise UsageError(f"a line of standard input has more than {MOST_BYTES >> 20} MB, which no model reads")
+        try:
+            return line.decode("utf-8-sig").rstrip("\r\n") if line else None
+        except UnicodeDecodeError:
+            raise UsageError("standard input is not UTF-8 text") from None
 
 
 class TerminalEditor:
@@ -76,7 +85,8 @@ class TerminalEditor:
         forget_older(history)
         # Where the cursor is need not be asked: a terminal that does not answer would have the user wait.
         # It writes to the terminal itself: its movements of the cursor are no text for the guard.
-        output = Vt100_Output.from_pty(sys.__stdout__, term=os.environ.get("TERM"), enable_cpr=False)
+        output = Vt100_Output.from_pty(sys.__stdout__, term=os.environ.get("TERM"))
+        output.enable_cpr = False
         self._session: PromptSession[str] = PromptSession(
             history=FileHistory(str(history)),
             completer=WordCompleter([*commands], sentence=True),
@@ -94,7 +104,7 @@ class TerminalEditor:
         """The next message; what was typed of it is gone where Ctrl-C is pressed."""
         sys.stdout.flush()
         try:
-            return carriable(self._session.prompt(PROMPT))
+            return carriable(self._session.prompt(f"\n{PROMPT}"))
         except EOFError:
             return None
 
@@ -120,7 +130,7 @@ def _keys() -> KeyBindings:
     return keys
 
 
-def joined(following: Any) -> str | None:
+def joined(following: Callable[[], str | None]) -> str | None:
     """The next message: a line, and those behind it as long as the one before ends with a backslash."""
     lines: list[str] = []
     while (line := following()) is not None:
@@ -128,16 +138,6 @@ def joined(following: Any) -> str | None:
             return "\n".join([*lines, line])
         lines.append(line[:-1])
     return "\n".join(lines) if lines else None
-
-
-def _lines_of(stream: Any) -> Iterator[str]:
-    while line := stream.readline(MOST_BYTES + 1):
-        if len(line) > MOST_BYTES:
-            raise UsageError(f"a line of standard input has more than {MOST_BYTES >> 20} MB, which no model reads")
-        try:
-            yield line.decode("utf-8-sig").rstrip("\r\n")
-        except UnicodeDecodeError:
-            raise UsageError("standard input is not UTF-8 text") from None
 
 
 def forget_older(history: Path) -> None:

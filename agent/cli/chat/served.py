@@ -136,10 +136,15 @@ class Served:
             await self._opened.close()
 
     async def _look(self) -> None:
-        """Finds out, once, whose server it is and which model to ask."""
+        """Finds out, once, whose server it is and which model to ask. A server need not list its models."""
         if self._asked:
             return
-        names = await self.models()
+        try:
+            names = await self.models()
+        except ModelUnavailable:
+            if not self._model:
+                raise
+            return
         self._model = self._model or (OWN if self._own else next(iter(names), ""))
         if not self._model:
             raise UsageError(f"{self._url} lists no model: name one with --model")
