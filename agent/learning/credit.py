@@ -251,6 +251,25 @@ def record_feedback(store: ConceptStore, run: Credited, helped: bool) -> None:
             store.forget(id_, actor=ACTOR, cause=run.task_id, run=name)
 
 
+def learn_correction(store: ConceptStore, run: Credited, correction: str) -> tuple[str | None, str]:
+    """Id of the lesson that a correction of a run becomes, and why it becomes none. It counts as feedback on the run.
+
+    Raises:
+        ConceptStoreError: the memory cannot be written.
+    """
+    from pilotage.memory import Provenance
+    from pilotage.memory.learning.correction import correction_lesson
+
+    distilled = correction_lesson(correction)
+    if distilled.draft is None:
+        return None, "; ".join(distilled.rejected)
+    origin = Provenance(task_id=run.task_id[:200], trace_id=run.id)
+    (made,) = store.propose(
+        [distilled.draft], provenance=origin, actor=ACTOR, cause=run.task_id, run=feedback_run(run.id)
+    )
+    return made.id, ""
+
+
 def _says(event: Event, helped: bool) -> bool:
     """Whether an event of feedback stands for that verdict."""
     if event.action == "outcome":

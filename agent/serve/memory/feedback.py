@@ -11,11 +11,11 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pilotage.agent.learning.credit import ACTOR, feedback_run, record_feedback, take_back
+from pilotage.agent.learning.credit import learn_correction, record_feedback, take_back
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.fields import Fields, wrong
 from pilotage.memory.errors import StaleConcept
-from pilotage.memory.learning.correction import LONGEST, correction_lesson
+from pilotage.memory.learning.correction import LONGEST
 
 if TYPE_CHECKING:
     from pilotage.agent.serve.keys.access import Access
@@ -85,7 +85,7 @@ def _carry_out(
         lesson = None
         record_feedback(store, record, feedback.helped)
         if teaches:
-            lesson, why = _learn(store, record, feedback.correction)
+            lesson, why = learn_correction(store, record, feedback.correction)
         elif feedback.correction:
             why = "this key does not teach the memory"
         verdict = feedback.verdict
@@ -94,17 +94,3 @@ def _carry_out(
         raise ApiError(409, f"the first feedback cannot be taken back: {error}", code="feedback_depended_on") from None
     finally:
         records.settle(store, record, verdict)
-
-
-def _learn(store: ConceptStore, record: Record, correction: str) -> tuple[str | None, str]:
-    """Id of the lesson that a correction becomes, and why it becomes none."""
-    from pilotage.memory import Provenance
-
-    distilled = correction_lesson(correction)
-    if distilled.draft is None:
-        return None, "; ".join(distilled.rejected)
-    origin = Provenance(task_id=record.task_id[:200], trace_id=record.id)
-    (made,) = store.propose(
-        [distilled.draft], provenance=origin, actor=ACTOR, cause=record.task_id, run=feedback_run(record.id)
-    )
-    return made.id, ""
