@@ -219,7 +219,7 @@ class ResponseStore:
             listed = connection.execute(f"SELECT namespace, count(*) FROM responses WHERE {mine} GROUP BY 1", about)
             gone = dict(listed.fetchall())
             connection.execute(f"DELETE FROM responses WHERE {mine}", about)
-            _note_erasure(connection, namespace, at, below=below)
+            _note_erasure(connection, digest(namespace), at, below=below)
         counts = {"responses": sum(gone.values())} if gone else {}
         names = (namespace, *sorted(gone.keys() - {namespace}))
         stamp = datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds")
@@ -234,7 +234,7 @@ class ResponseStore:
         stones: dict[str, list[Erased]] = {}
         for one in erased:
             stones.setdefault(one.digest, []).append(one)
-        if not stones or not self.path.exists():
+        if not stones:
             return
         with self._file.used("BEGIN IMMEDIATE") as connection:
             gone = 0
@@ -246,7 +246,8 @@ class ResponseStore:
                     continue
                 deleted = connection.execute("DELETE FROM responses WHERE namespace = ? AND begun <= ?", (name, at))
                 gone += deleted.rowcount
-                _note_erasure(connection, name, at, below=False)
+            for one in erased:  # also of a namespace that has none yet: one may be under way
+                _note_erasure(connection, one.digest, one.at, below=one.below)
         if gone:
             for sentence in self._file.clear_log():
                 log.warning("%s", sentence)
@@ -280,9 +281,9 @@ def _is_erased(connection: sqlite3.Connection, namespace: str, since: float) -> 
     return connection.execute(query, (since, own, *above)).fetchone() is not None
 
 
-def _note_erasure(connection: sqlite3.Connection, namespace: str, at: float, *, below: bool) -> None:
+def _note_erasure(connection: sqlite3.Connection, digest: str, at: float, *, below: bool) -> None:
     """Says that a namespace was erased, by the hash of its name, so that nothing begun before is kept."""
     connection.execute(
         "INSERT INTO erasures VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)",
-        (digest(namespace), below, at),
+        (digest, below, at),
     )

@@ -324,6 +324,7 @@ def test_what_was_erased_elsewhere_is_followed_once_and_by_its_own_name_alone_wh
         [False, True, True, True]
     )
     assert not store.keep(body("late"), [], "a", clock.now - 0.5)  # it was under way
+    clock.now += 1
     kept(store, "5", "a")
     store.follow(stones)
     assert store.find("5", "a")
