@@ -63,9 +63,9 @@ async def stream(
         await keep(response)
         yield writing.event(f"response.{response['status']}", response=response)
     except (Exception, asyncio.CancelledError) as failed:
-        error = raised_by_cut(failed)
-        known = told(error)
-        if known.status >= 500 and not isinstance(error, ApiError):
+        cause = raised_by_cut(failed)
+        known = told(cause)
+        if known.status >= 500 and not isinstance(cause, ApiError):
             unforeseen = known.body["error"]["code"] == "internal_error"
             log.warning("the response %s failed: %s", envelope.id, known, exc_info=unforeseen)
         for event in await _failed(writing, known, keep):
