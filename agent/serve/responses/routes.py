@@ -20,7 +20,6 @@ from pilotage.agent.run import Run, UnusableRun
 from pilotage.agent.serve import sse
 from pilotage.agent.serve.chat_reply import require_reply
 from pilotage.agent.serve.config import DEFAULT
-from pilotage.agent.serve.connected import unless_gone
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.model_names import unknown
 from pilotage.agent.serve.passthrough import Passthrough
@@ -31,6 +30,7 @@ from pilotage.agent.serve.responses.request import ResponsesRequest, check_inclu
 from pilotage.agent.serve.responses.store import Kept, ResponseStore
 from pilotage.agent.serve.responses.stream import stream
 from pilotage.agent.serve.service import Caller, Service
+from pilotage.agent.serve.stopping.connected import unless_gone
 from pilotage.agent.task import Task
 
 log = logging.getLogger("pilotage.serve")

@@ -13,7 +13,6 @@ from pilotage.agent.messages import ToolCall
 from pilotage.agent.run import Run, UnusableRun
 from pilotage.agent.serve import sse
 from pilotage.agent.serve.chat_reply import require_reply
-from pilotage.agent.serve.drain import raised_by_cut
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.progress import Progress
 from pilotage.agent.serve.responses.items import (
@@ -26,6 +25,7 @@ from pilotage.agent.serve.responses.items import (
     text_part,
 )
 from pilotage.agent.serve.responses.reply import Envelope, told
+from pilotage.agent.serve.stopping.drain import raised_by_cut
 
 log = logging.getLogger("pilotage.serve")
 
