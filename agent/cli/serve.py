@@ -29,8 +29,8 @@ def serve(
     from pilotage.agent.serve.app import create_app
     from pilotage.agent.serve.config import serve_config
     from pilotage.agent.serve.keys.key_store import KeyStore
-    from pilotage.agent.serve.server import Server, listening
     from pilotage.agent.serve.service import Service
+    from pilotage.agent.serve.stopping.server import Server, listening
     from pilotage.agent.serve.upstreams.upstream import DEFAULT
     from pilotage.agent.telemetry.export import start
 

@@ -20,8 +20,6 @@ from pilotage.agent.serve import chat, sse
 from pilotage.agent.serve.body import read_body
 from pilotage.agent.serve.chat_reply import Envelope
 from pilotage.agent.serve.chat_request import chat_request
-from pilotage.agent.serve.connected import unless_gone
-from pilotage.agent.serve.drain import Drain, DrainMiddleware, stopping
 from pilotage.agent.serve.embeddings import embeddings
 from pilotage.agent.serve.errors import ApiError, api_error, error_response
 from pilotage.agent.serve.keys.access import AccessMiddleware, Gate, access_of
@@ -37,6 +35,8 @@ from pilotage.agent.serve.responses.routes import responses_router
 from pilotage.agent.serve.responses.store import ResponseStore
 from pilotage.agent.serve.schema.document import describe
 from pilotage.agent.serve.service import Caller, Service
+from pilotage.agent.serve.stopping.connected import unless_gone
+from pilotage.agent.serve.stopping.drain import Drain, DrainMiddleware, stopping
 from pilotage.agent.serve.tenants.holding import HoldingMiddleware
 from pilotage.agent.telemetry.export import finish
 from pilotage.agent.telemetry.requests import TracedRequests

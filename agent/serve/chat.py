@@ -19,9 +19,9 @@ from pilotage.agent.serve import sse
 from pilotage.agent.serve.chat_reply import Envelope, called, require_reply, thought
 from pilotage.agent.serve.chat_request import ChatRequest
 from pilotage.agent.serve.chat_trace import traced
-from pilotage.agent.serve.drain import raised_by_cut
 from pilotage.agent.serve.errors import ApiError, api_error
 from pilotage.agent.serve.extras import OWN
+from pilotage.agent.serve.stopping.drain import raised_by_cut
 from pilotage.agent.task import Task
 
 log = logging.getLogger("pilotage.serve")

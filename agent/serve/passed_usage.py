@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from pilotage.agent.account import charge
+from pilotage.agent.chat.reply_account import cost_of
 from pilotage.agent.models.prices import Price
-from pilotage.agent.serve.chat_reply import cost_of
 from pilotage.agent.trace import Usage
 from pilotage.common.json_text import NotJson, read_json
 

@@ -11,8 +11,8 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from pilotage.agent.serve.drain import stopping, was_cut, watching
 from pilotage.agent.serve.errors import error_response
+from pilotage.agent.serve.stopping.drain import stopping, was_cut, watching
 
 log = logging.getLogger("pilotage.serve")
 

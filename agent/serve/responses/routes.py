@@ -18,7 +18,6 @@ from pilotage.agent.events import Event, Finished
 from pilotage.agent.run import Run, UnusableRun
 from pilotage.agent.serve import sse
 from pilotage.agent.serve.chat_reply import require_reply
-from pilotage.agent.serve.connected import unless_gone
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.fields import untaken, wrong
 from pilotage.agent.serve.memory.keeping import keeper
@@ -30,6 +29,7 @@ from pilotage.agent.serve.responses.request import ResponsesRequest, check_inclu
 from pilotage.agent.serve.responses.store import ConversationTooLong, Kept, ResponseStore
 from pilotage.agent.serve.responses.stream import stream
 from pilotage.agent.serve.service import Caller, Service
+from pilotage.agent.serve.stopping.connected import unless_gone
 from pilotage.agent.task import Task
 
 log = logging.getLogger("pilotage.serve")

@@ -14,7 +14,6 @@ from pilotage.agent.messages import ToolCall
 from pilotage.agent.run import Run, UnusableRun
 from pilotage.agent.serve import sse
 from pilotage.agent.serve.chat_reply import require_reply
-from pilotage.agent.serve.drain import raised_by_cut
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.responses.items import (
     Item,
@@ -26,6 +25,7 @@ from pilotage.agent.serve.responses.items import (
     text_part,
 )
 from pilotage.agent.serve.responses.reply import Envelope, told
+from pilotage.agent.serve.stopping.drain import raised_by_cut
 
 log = logging.getLogger("pilotage.serve")
 
@@ -63,9 +63,9 @@ async def stream(
         await keep(response)
         yield writing.event(f"response.{response['status']}", response=response)
     except (Exception, asyncio.CancelledError) as failed:
-        error = raised_by_cut(failed)
-        known = told(error)
-        if known.status >= 500 and not isinstance(error, ApiError):
+        cause = raised_by_cut(failed)
+        known = told(cause)
+        if known.status >= 500 and not isinstance(cause, ApiError):
             unforeseen = known.body["error"]["code"] == "internal_error"
             log.warning("the response %s failed: %s", envelope.id, known, exc_info=unforeseen)
         for event in await _failed(writing, known, keep):

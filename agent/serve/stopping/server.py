@@ -18,7 +18,7 @@ from types import FrameType
 import uvicorn
 
 from pilotage.agent.errors import UsageError
-from pilotage.agent.serve.drain import Drain
+from pilotage.agent.serve.stopping.drain import Drain
 
 log = logging.getLogger("pilotage.serve")
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,7 +25,7 @@ class Drain:
     def __init__(self) -> None:
         self.begun = False
         self.is_cut = False
-        self._tasks: set[asyncio.Future[object]] = set()
+        self._tasks: set[asyncio.Future[Any]] = set()
 
     def begin(self) -> None:
         """The server stops."""
@@ -37,7 +38,7 @@ class Drain:
             task.cancel()
 
     @contextmanager
-    def watching(self, task: asyncio.Future[object]) -> Iterator[None]:
+    def watching(self, task: asyncio.Future[Any]) -> Iterator[None]:
         """Has some work cancelled when the server cuts it."""
         self._tasks.add(task)
         if self.is_cut:
@@ -76,7 +77,7 @@ class DrainMiddleware:
             _current.reset(token)
 
 
-def watching(task: asyncio.Future[object]) -> contextmanager[None]:
+def watching(task: asyncio.Future[Any]) -> AbstractContextManager[None]:
     """Has the work for this request cancelled when the server cuts it."""
     return (_current.get() or Drain()).watching(task)
 
