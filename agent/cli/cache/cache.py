@@ -54,8 +54,8 @@ def info(config: Path | None = CONFIG) -> Output:
             if place.name == "replies" and one.kinds:
                 console.print("")
                 models = table("replies of", right=("entries",), pad_edge=True)
-                for model, times in list(one.kinds.items())[:_MOST_KINDS]:
-                    models.add_row(plain(model), f"{times:,}")
+                for model, entries in list(one.kinds.items())[:_MOST_KINDS]:
+                    models.add_row(plain(model), f"{entries:,}")
                 if len(one.kinds) > _MOST_KINDS:
                     models.add_row(f"[dim]{len(one.kinds) - _MOST_KINDS} more, see --json[/]", "")
                 console.print(models)
