@@ -1,8 +1,8 @@
 """What spans of OpenTelemetry cost: a scripted model at zero latency, with nobody listening and with a batch exporter.
 
-Prints the milliseconds of the processor for a five-step solve without and with OpenTelemetry set up (solves of both
-kinds take turns, so that a busy machine slows both alike), how many spans one makes, and the microseconds of a span that
-nobody listens to.
+Prints the processor milliseconds of a five-step solve without and with OpenTelemetry set up (solves of both kinds take
+turns, so that a busy machine slows both alike), how many spans one makes, and the processor microseconds of a span and
+of one that nobody listens to.
 
     python benchmarks/tracing.py [--solves 200] [--json]
 """

@@ -43,7 +43,7 @@ from pilotage.agent.telemetry.requests import TracedRequests
 
 log = logging.getLogger("pilotage.serve")
 
-NO_NAMES = {"tracing": False, "operation_spans": False, "logs": False}
+NO_NAMES: Any = {"tracing": False, "operation_spans": False, "logs": False}
 """FastAPI's own telemetry, where it has one, would tell whole paths, queries and the texts of errors."""
 
 
