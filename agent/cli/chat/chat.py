@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from pilotage.agent.cli.options import RunOptions, expert
-from pilotage.agent.cli.terminal import interruptible
 from pilotage.agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -82,8 +81,7 @@ def chat(
             for turn in conversation.turns:
                 view.repeat(turn.asked, turn.reply)
         try:
-            with interruptible(lambda: "interrupted; the conversation is kept", also_by_sigterm=True):
-                talk.go_on(editor)
+            talk.go_on(editor)
         finally:
             runner.run(partner.aclose())
     if talk.failed and not typed:

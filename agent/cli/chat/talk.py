@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pilotage.agent.cli.chat.commands import carry_out
 from pilotage.agent.cli.chat.conversation import Conversation, Turn
+from pilotage.agent.cli.chat.interrupts import Interrupts
 from pilotage.agent.cli.failure import sentence_and_code
 from pilotage.agent.cli.terminal import print_json_line, print_notice
+from pilotage.agent.errors import Interrupted
 
 if TYPE_CHECKING:
     from pilotage.agent.cli.chat.editor import Editor
@@ -64,20 +66,25 @@ class Talk:
         self.left = False
         self.failed = False
         self._runner = runner
+        self._interrupts = Interrupts()
         self._as_json = as_json
 
     def go_on(self, editor: Editor) -> None:
         """Reads messages until there is none, or `/quit`."""
-        while not self.left:
-            try:
-                line = editor.read()
-            except KeyboardInterrupt:
-                self.view.say("Ctrl-D or /quit leaves")
-                continue
-            if line is None:
-                return
-            if line.strip():
-                self._take(line)
+        with self._interrupts:
+            while not (self.left or self._interrupts.ended):
+                try:
+                    with self._interrupts.heard():
+                        line = editor.read()
+                except KeyboardInterrupt:
+                    self.view.say("Ctrl-D or /quit leaves")
+                    continue
+                if line is None:
+                    return
+                if line.strip():
+                    self._take(line)
+        if self._interrupts.ended:
+            raise Interrupted("interrupted; what was replied to as a whole is kept, and --continue goes on with it")
 
     def _take(self, line: str) -> None:
         try:
@@ -122,7 +129,11 @@ class Talk:
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of some work; Ctrl-C cancels it."""
-        return self._runner.run(work)
+        try:
+            with self._interrupts.heard():
+                return self._runner.run(work)
+        finally:
+            work.close()  # which an interrupt before its beginning has left as it was
 
     def keep(self, path: Path | None = None) -> None:
         """Writes the conversation to its file."""
