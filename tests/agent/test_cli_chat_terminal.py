@@ -17,7 +17,7 @@ from tests.agent.chat_scripts import ASKED, seller, written
 from tests.agent.serve.conftest import running  # noqa: F401  (fixture)
 from tests.agent.serve.upstream import Line, Upstream
 
-LONG = 40
+LONG = 100
 """Seconds that something may take beside a load."""
 
 
@@ -38,6 +38,12 @@ class Terminal:
 
     def type(self, text, end="\r"):
         self.process.send(text + end)
+        return self
+
+    def prompted(self):
+        """Waits until the next message is awaited: before, a key belongs to nobody."""
+        self.process.expect_exact("\x1b[?2004h")
+        self.process.expect_exact("\x1b[?25h")
         return self
 
     def leaves(self, code):
@@ -74,13 +80,13 @@ def terminal(tmp_path):
     home = {"PILOTAGE_HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     with ExitStack() as stack:
 
-        def start(*arguments, columns=80, **variables):
+        def start(*arguments, columns=80, awaited=True, **variables):
             environment = {**kept, **home, "TERM": "xterm-256color", "PILOTAGE_POLICY": "rules"} | variables
             if "--model" not in arguments:
                 arguments = (*arguments, "--model", seller(tmp_path))
             started = Terminal([*map(str, arguments)], environment, columns)
             stack.callback(started.process.close, force=True)
-            return started.expect("/help lists the commands") if variables.get("TERM") != "dumb" else started
+            return started.prompted() if awaited else started
 
         yield start
 
@@ -107,8 +113,9 @@ def test_a_conversation_its_history_and_its_end(terminal, history, kept):
     for private in (history, kept):
         assert stat.S_IMODE(private.stat().st_mode) == 0o600
     assert asked_of(kept) == ["Hi there", ASKED]
-    second = terminal("--continue").expect("Hi there").expect("It is 59.")
-    second.type("\x1b[A\x1b[A\x1b[A").expect("in all").type("\x04", end="").leaves(0)  # up, three times
+    second = terminal("--continue")
+    assert "> Hi there" in second.screen and "It is 59." in second.screen
+    second.type("\x1b[A\x1b[A\x1b[A").expect("in all").prompted().type("\x04", end="").leaves(0)  # up, three times
     assert asked_of(kept) == ["Hi there", ASKED, "Hi there"]
 
 
@@ -127,7 +134,7 @@ def test_ctrl_c_ends_a_reply_and_its_call_and_keeps_the_conversation(terminal, r
     assert upstream.left.wait(LONG)
     opened.type("quick again").expect("Fine.").expect("in all")
     assert [message["content"] for message in upstream.bodies[-1]["messages"]] == ["quick", "Fine.", "quick again"]
-    opened.type("\x03", end="").expect("Ctrl-D or /quit leaves").type("/quit").leaves(0)
+    opened.prompted().type("\x03", end="").expect("Ctrl-D or /quit leaves").type("/quit").leaves(0)
     assert asked_of(kept) == ["quick", "quick again"]
 
 
@@ -141,10 +148,10 @@ def test_a_reply_that_was_ended_is_asked_for_again(terminal, running, kept):  # 
 
 
 def test_what_fails_is_a_sentence_and_the_conversation_goes_on(terminal, running, kept):  # noqa: F811
-    lines = iter([Line(fault=400), "Fine."])
+    lines = iter([Line(fault=403), "Fine."])
     upstream = Upstream(lambda body: next(lines))
     opened = terminal("--model", "up", "--base-url", f"{running(upstream.app)}/v1")
-    opened.type("Hi").expect("error: ").expect("upstream says 400").type("/retry").expect("Fine.").expect("in all")
+    opened.type("Hi").expect("error: ").expect("upstream says 403").type("/retry").expect("Fine.").expect("in all")
     opened.type("/quit").leaves(0)
     assert "Traceback" not in opened.screen and asked_of(kept) == ["Hi"]
 
@@ -159,7 +166,9 @@ def test_a_kill_in_the_middle_leaves_what_was_acknowledged(terminal, running, hi
     opened.process.expect(pexpect.EOF)
     assert asked_of(kept) == ["quick"]
     assert [line for line in history.read_text().splitlines() if line.startswith("+")] == ["+quick", "+Tell me a tale"]
-    again = terminal(*model, "--continue").expect("Fine.").type("quick too").expect("Fine.").expect("in all")
+    again = terminal(*model, "--continue")
+    assert "Fine." in again.screen
+    again.type("quick too").expect("Fine.").expect("in all")
     again.type("/quit").leaves(0)
     assert asked_of(kept) == ["quick", "quick too"]
 
@@ -186,12 +195,12 @@ def test_without_colours_and_on_a_dumb_terminal(terminal):
     plain = terminal(NO_COLOR="1").type("Hi").expect("Hello!").expect("in all").type("/quit").leaves(0)
     assert not re.search(rb"\x1b\[[\d;]*(3|4|9|10)\d(;[\d;]*)?m", plain.log.written)
     assert re.search(rb"\x1b\[[\d;]*3\dm", terminal().type("Hi").expect("in all").type("/quit").leaves(0).log.written)
-    dumb = terminal(TERM="dumb").expect("> ").type("Hi").expect("Hello!").expect("in all").expect("> ")
+    dumb = terminal(TERM="dumb", awaited=False).expect("> ").type("Hi").expect("Hello!").expect("in all").expect("> ")
     dumb.type("\x03", end="").expect("Ctrl-D or /quit leaves").type("/quit").leaves(0)
     assert b"\x1b" not in dumb.log.written
 
 
 def test_it_says_what_is_missing(terminal, tmp_path):
     (tmp_path / "prompt_toolkit.py").write_text("raise ImportError('none')")
-    opened = terminal(PYTHONPATH=str(tmp_path), TERM="vt100")
+    opened = terminal(PYTHONPATH=str(tmp_path), awaited=False)
     opened.expect("pip install 'pilotage[chat]'").leaves(2)

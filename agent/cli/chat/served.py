@@ -92,7 +92,7 @@ class Served:
 
     async def feedback(self, reply: Reply, helped: bool, correction: str) -> str:
         """Gives it by the id of the completion."""
-        self._require_own("feedback")
+        await self._require_own("feedback")
         body = {"completion_id": reply.id, "helped": helped, **({"correction": correction} if correction else {})}
         said = await self._json("post", "/feedback", body)
         lesson, why = said.get("lesson"), carriable(str(said.get("why") or ""))
@@ -101,8 +101,9 @@ class Served:
     async def take_back(self, reply: Reply) -> str:
         """Undoes, newest first, every event of the reply and of feedback on it in the histories of its concepts."""
         ids = dict.fromkeys([*reply.learned, *reply.followed, *(hint.concept_id for hint in reply.hints)])
-        if not self._own or not reply.id or not ids:
+        if not reply.id or not ids:
             return ""
+        await self._require_own("taking back")
         mine: list[tuple[int, str]] = []
         for id in ids:
             history = (await self._json("get", f"/concepts/{id}/history"))["data"]
@@ -126,8 +127,7 @@ class Served:
 
     async def set_effort(self, effort: str) -> None:
         """Has the model of that effort reply."""
-        await self._look()
-        self._require_own("effort")
+        await self._require_own("effort")
         self._model = f"{OWN}:{effort}"
 
     async def aclose(self) -> None:
@@ -150,7 +150,8 @@ class Served:
             raise UsageError(f"{self._url} lists no model: name one with --model")
         self._asked = True
 
-    def _require_own(self, what: str) -> None:
+    async def _require_own(self, what: str) -> None:
+        await self._look()
         if not self._own:
             raise UsageError(f"{self._url} is no server of pilotage, and takes no {what}")
 

@@ -52,7 +52,7 @@ TEACHES = ("--model", "pilotage:program")
 
 def test_the_route_of_a_server_is_shown_as_that_of_an_agent_here(chat, tenant, tmp_path):
     said = chat(tenant.url, "Hi", ASKED, "/why", key=tenant.secret, options=TEACHES)
-    assert "program  fixed" in said.out and "candidate 59" in said.out and "It is 59." in said.out
+    assert "program  entry 1 of the sequence" in said.out and "candidate 59" in said.out and "It is 59." in said.out
     assert f"learned  {TAUGHT}" in said.out and said.out.count(" s in all") == 3
     shown = json.loads(chat(tenant.url, "Hi", options=["--json"], key=tenant.secret).out)
     assert (shown["text"], shown["chosen"][0]["block"], shown["usage"]["llm_calls"]) == ("Hello!", "answer", 1)
