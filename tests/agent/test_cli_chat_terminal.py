@@ -12,12 +12,13 @@ from pathlib import Path
 import pexpect
 import pyte
 import pytest
+from rich.cells import cell_len
 
 from tests.agent.chat_scripts import ASKED, seller, written
 from tests.agent.serve.conftest import running  # noqa: F401  (fixture)
 from tests.agent.serve.upstream import Line, Upstream
 
-LONG = 100
+LONG = 300
 """Seconds that something may take beside a load."""
 
 
@@ -183,12 +184,15 @@ def test_sigterm_ends_it_with_a_sentence(terminal, running):  # noqa: F811
 
 @pytest.mark.parametrize("columns", [40, 100])
 def test_words_are_not_cut_where_a_line_ends(terminal, columns, tmp_path):
-    reply = " ".join(f"word{number:02}" for number in range(60))
+    reply = " ".join(f"word{number:02}" for number in range(60)) + "\n\n    indented " + "語" * 90
     opened = terminal("--model", written(tmp_path / "w.json", {"": reply}), columns=columns)
-    opened.type("Hi").expect("word59").expect("in all").type("/help").expect("leaves").type("/quit").leaves(0)
+    opened.type("Hi").expect("indented").expect("in all").type("/help").expect("leaves").type("/quit").leaves(0)
     lines = opened.screen.splitlines()
-    assert re.findall(r"word\d\d", "\n".join(lines)) == reply.split()
-    assert max(map(len, lines)) <= columns
+    assert re.findall(r"word\d\d", "\n".join(lines)) == reply.split()[:-2]
+    assert "    indented" in opened.screen and opened.screen.count("語") == 90
+    words = [place for place, line in enumerate(lines) if "word" in line]
+    assert words == [*range(words[0], words[-1] + 1)]  # no line between them is empty
+    assert max(map(cell_len, lines)) <= columns
 
 
 def test_without_colours_and_on_a_dumb_terminal(terminal):

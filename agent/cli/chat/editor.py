@@ -85,6 +85,7 @@ class TerminalEditor:
         forget_older(history)
         # Where the cursor is need not be asked: a terminal that does not answer would have the user wait.
         # It writes to the terminal itself: its movements of the cursor are no text for the guard.
+        assert sys.__stdout__ is not None
         output = Vt100_Output.from_pty(sys.__stdout__, term=os.environ.get("TERM"))
         output.enable_cpr = False
         self._session: PromptSession[str] = PromptSession(

@@ -77,7 +77,8 @@ class Talk:
                     with self._interrupts.heard():
                         line = editor.read()
                 except KeyboardInterrupt:
-                    self.view.say("Ctrl-D or /quit leaves")
+                    if not self._interrupts.ended:
+                        self.view.say("Ctrl-D or /quit leaves")
                     continue
                 if line is None:
                     return

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from rich.cells import cell_len
 from rich.markup import escape
+from rich.table import Table
 from rich.text import Text
 
 from pilotage.agent import events
@@ -20,6 +21,10 @@ from pilotage.agent.cli.terminal import plain, safe, screen
 
 if TYPE_CHECKING:
     from pilotage.agent.cli.chat.reply import Event
+
+
+WIDE = 2
+"""Columns of a character of a script that is written without blanks."""
 
 
 class View(Show):
@@ -67,9 +72,11 @@ class View(Show):
 
     def rows(self, rows: list[tuple[str, str]]) -> None:
         """Names and what they are, a line each."""
-        wide = max(cell_len(name) for name, _ in rows) + 2
+        self._end_text()
+        grid = Table.grid(padding=(0, 2))
         for name, what in rows:
-            self._line(f"[bold]{plain(name)}[/]{' ' * (wide - cell_len(name))}[dim]{plain(what)}[/]")
+            grid.add_row(f"[bold]{plain(name)}[/]", f"[dim]{plain(what)}[/]")
+        self._console.print(grid)
 
     def repeat(self, asked: str, reply: Reply) -> None:
         """A question and its reply from before."""
@@ -131,44 +138,41 @@ class _Flow:
     def __init__(self, view: View) -> None:
         self._view = view
         self._word = ""
+        self._blanks = ""
         self._column = 0
 
     def write(self, text: str) -> None:
         """Takes a piece of text."""
-        self._word += text
-        *whole, self._word = _words(self._word)
+        *whole, self._word = _words(self._word + text)
         for word in whole:
             self._put(word)
         if cell_len(self._word) >= self._view.width:
-            self.flush()
-
-    def flush(self) -> None:
-        """Writes what waits."""
-        word, self._word = self._word, ""
-        if word:
-            self._put(word)
+            self._put(self._word)
+            self._word = ""
 
     def end(self) -> None:
-        """Writes what waits; the next text begins a line."""
-        self.flush()
-        self._column = 0
+        """Writes what waits but for blanks; the next text begins a line."""
+        self._put(self._word)
+        self._word, self._blanks, self._column = "", "", 0
 
     def _put(self, word: str) -> None:
-        """Writes a word with the blanks behind it, on the next line where it does not fit on this one."""
-        width, body = self._view.width, word.rstrip()
-        if self._column and body and self._column + cell_len(body) > width:
-            self._view.put("\n")
-            self._column = 0
-        self._view.put(word)
-        last = word.rpartition("\n")[2]
-        self._column = cell_len(last) if "\n" in word else self._column + cell_len(last)
+        """Writes a word, on the next line where it does not fit on this one; the blanks behind it wait."""
+        body = word.rstrip()
+        if body:
+            before, line_end, indent = self._blanks.rpartition("\n")
+            if not line_end and self._column and self._column + cell_len(indent + body) > self._view.width:
+                line_end, indent = "\n", ""
+            self._view.put(before + line_end + indent + body)
+            self._column = cell_len(indent + body) + (0 if line_end else self._column)
+            self._blanks = ""
+        self._blanks += word[len(body) :]
 
 
 def _words(text: str) -> list[str]:
-    """Words with the blanks behind them; the last one is not known to be whole."""
+    """Words with the blanks behind them; the last one is not known to be whole. Wide characters are words each."""
     words, start = [], 0
     for at in range(1, len(text)):
-        if text[at - 1].isspace() and not text[at].isspace():
+        if not text[at].isspace() and (text[at - 1].isspace() or cell_len(text[start]) == WIDE):
             words.append(text[start:at])
             start = at
     return [*words, text[start:]]
