@@ -186,11 +186,11 @@ def test_sigterm_ends_it_with_a_sentence(terminal, running):  # noqa: F811
 def test_words_are_not_cut_where_a_line_ends(terminal, columns, tmp_path):
     reply = " ".join(f"word{number:02}" for number in range(60)) + "\n\n    indented " + "語" * 90
     opened = terminal("--model", written(tmp_path / "w.json", {"": reply}), columns=columns)
-    opened.type("Hi").expect("indented").expect("in all").type("/help").expect("leaves").type("/quit").leaves(0)
+    opened.type("Hi").expect("indented").expect("in all").type("/quit").leaves(0)
     lines = opened.screen.splitlines()
     assert re.findall(r"word\d\d", "\n".join(lines)) == reply.split()[:-2]
     assert "    indented" in opened.screen and opened.screen.count("語") == 90
-    words = [place for place, line in enumerate(lines) if "word" in line]
+    words = [place for place, line in enumerate(lines) if re.search(r"word\d", line)]
     assert words == [*range(words[0], words[-1] + 1)]  # no line between them is empty
     assert max(map(cell_len, lines)) <= columns
 

@@ -84,7 +84,7 @@ class Served:
         with _told(self._url, MOST_BYTES):
             async with await self._client.chat.completions.create(**asked) as stream:
                 async for chunk in stream:
-                    for event in heard.events(chunk):
+                    for event in heard.told(chunk):
                         yield event
         if not heard.finish:
             raise BadReply(f"the reply of {self._url} ended before it was whole; ask again with /retry")
@@ -185,12 +185,12 @@ class _Stream:
         self.finish = ""
         self._facts: dict[str, Any] = {}
 
-    def events(self, chunk: Any) -> list[events.Event]:
+    def told(self, chunk: Any) -> list[events.Event]:
         """What one chunk tells."""
         self._facts["id"] = carriable(str(chunk.id or ""))
-        found = []
-        if isinstance(told := (chunk.model_extra or {}).get(OWN), Mapping):
-            found += [event for event in [self._traced(told)] if event is not None]
+        found: list[events.Event] = []
+        if isinstance(trace := (chunk.model_extra or {}).get(OWN), Mapping):
+            found += [event for event in [self._traced(trace)] if event is not None]
         if chunk.usage is not None:
             self._count(chunk.usage)
         for choice in (chunk.choices or [])[:1]:

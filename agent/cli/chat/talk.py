@@ -85,7 +85,8 @@ class Talk:
                 if line.strip():
                     self._take(line)
         if self._interrupts.ended:
-            raise Interrupted("interrupted; what was replied to as a whole is kept, and --continue goes on with it")
+            kept = f"; what was replied to as a whole is kept in {self.path}" if self.path is not None else ""
+            raise Interrupted(f"interrupted{kept}")
 
     def _take(self, line: str) -> None:
         try:

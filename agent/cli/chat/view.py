@@ -42,7 +42,7 @@ class View(Show):
         self._end_text()
         self.heard = Heard()
 
-    def __call__(self, event: Event) -> None:  # type: ignore[override]
+    def __call__(self, event: Event) -> None:
         """Prints one event, and keeps it."""
         self.heard(event)
         match event:
