@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.agent.serve.test_over_an_upstream import billed
+from tests.agent.serve.upstream import Line
 from tests.clients.conftest import HERE
 from tests.clients.replies import reply
 
@@ -110,3 +111,19 @@ def test_tools_of_a_task_are_refused_and_not_left_out(served, evaluated):
     log = evaluated(url, "with_a_tool", "passthrough", "--solver", "pilotage/reason")
     assert log["status"] == "error" and "calls no tools" in log["error"]["message"]
     assert not upstream.bodies
+
+
+def test_an_endpoint_that_fails_is_an_error_of_the_sample(served, evaluated):
+    _, url = served(lambda body: Line(fault=401))
+    log = evaluated(url, "conversation", "passthrough", "--solver", "pilotage/reason")
+    assert log["status"] == "error" and "upstream says 401" in log["error"]["message"]
+
+
+def test_a_reply_that_stays_unusable_leaves_a_sample_without_an_answer(served, evaluated):
+    upstream, url = served(lambda body: "")
+    log = evaluated(url, "conversation", "passthrough", "--solver", "pilotage/reason")
+    assert accuracy(log) == 0.0
+    (sample,) = log["samples"]
+    assert sample["output"]["completion"] == "" and sample["metadata"]["pilotage"]["error"]
+    (usage,) = log["stats"]["model_usage"].values()
+    assert spent(usage) == billed(upstream)

@@ -39,7 +39,8 @@ def tokens(message):
 def test_a_question_is_worked_out_and_its_work_left_out(chat):
     upstream, model = chat(working)
     message = model.invoke(ASKED)
-    assert message.text == "It is 391."  # ChatOpenAI knows no `reasoning_content`, and drops it
+    assert message.text == "It is 391."
+    assert "reasoning_content" not in message.additional_kwargs  # ChatOpenAI knows none: docs/clients.md says so
     assert message.response_metadata["finish_reason"] == "stop"
     assert tokens(message) == billed(upstream)
     assert message.usage_metadata["output_token_details"]["reasoning"] > 0
