@@ -1,8 +1,8 @@
 """Written calls: calls of tools that a small model writes as text, where its template asks for `<tool_call>` tags.
 
-Qwen2.5-Coder knows the form `{"name": ..., "arguments": {...}}`, and mostly puts it into a code fence or nowhere, which
-llama.cpp passes on as text. Structure tells such a reply, not its words: all of it is one or more such objects, tools
-were offered, each name is one of theirs, and the arguments fit that tool's schema. Anything else stays the text that it is.
+Qwen2.5-Coder knows the form `{"name": ..., "arguments": {...}}`, and puts it into a code fence, which llama.cpp passes
+on as text. Structure tells such a reply, not its words: all of it is one or more such objects, tools were offered, each
+name is one of theirs, and the arguments fit that tool's schema. Anything else stays the text that it is.
 """
 
 from __future__ import annotations
