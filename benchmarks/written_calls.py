@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    model = load_model(options.model).chat_model
+    model = load_model(options.model).model
     rows = []
     for asked, tools, name, wanted in REQUESTS:
         message = model.invoke(asked, tools=tools, max_tokens=120, temperature=0)

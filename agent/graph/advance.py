@@ -27,7 +27,7 @@ from pilotage.common.tokens import estimate_tokens
 from pilotage.navigator.spaces import Observation
 
 REPLY_CALLS = 4
-"""Of a reply: one, one more for a model that turns out to think, both again where it left out what was confirmed."""
+"""Of a reply: one, one more for a model that turns out to think, both again where it left out what was found."""
 NOTE_TOKENS = 2048
 """More than a note on what was found takes."""
 FAILED = "error"
