@@ -29,7 +29,7 @@ from pilotage.common.tokens import estimate_tokens
 from pilotage.navigator.spaces import Observation
 
 REPLY_CALLS = 2
-"""Of a reply: one, and another where it left out what was confirmed."""
+"""Of a reply: one, and another where it left out what was found."""
 NOTE_TOKENS = 2048
 """More than a note on what was found takes."""
 

@@ -129,11 +129,13 @@ def test_a_reply_in_a_form_gets_no_words_added() -> None:
     assert "response_format" not in model.calls[0].options
 
 
-def test_an_unconfirmed_result_is_offered_and_not_forced() -> None:
-    model = scripted(program="no program", by_hand=BY_HAND, found="I doubt it.")
+def test_a_result_of_one_route_that_the_reply_leaves_out_is_asked_for_and_set_behind_it() -> None:
+    model = scripted(program="no program", by_hand=BY_HAND, found="I doubt it.", again="I still doubt it.")
     run = agent(model, policy="fixed:reason,answer").chat([user(ASKED)])
-    assert run.answer == "I doubt it."
-    assert "which nothing else confirms: 391" in model.calls[-1].messages[-1].text
+    assert "which nothing else confirms: 391" in model.calls[-2].messages[-1].text
+    assert "did not state the result that was worked out" in model.calls[-1].messages[-1].text
+    assert run.answer == "I still doubt it.\n\n391" and not run.verified
+    assert run.trace.steps[-1].evidence.note == "the result that was worked out was set behind the reply"
 
 
 def test_options_are_those_of_the_reply_alone() -> None:
