@@ -132,11 +132,10 @@ def erase(
     from pilotage.agent.serve.responses.store import ResponseStore
 
     with ExitStack() as stack:
-        kept: ResponseStore | None = stack.enter_context(ResponseStore(responses))
-        if not kept.path.exists():
-            if responses is not None:
-                raise UsageError(f"there are no responses in {kept.path}: name the server's `responses_file`")
-            kept = None
+        file = stack.enter_context(ResponseStore(responses))
+        kept = file if file.path.exists() else None
+        if kept is None and responses is not None:
+            raise UsageError(f"there are no responses in {file.path}: name the server's `responses_file`")
         store = _memory_of(place, stack, needed=kept is None)
         if not yes:
             raise UsageError(_what_would_go(place.namespace, store, kept, below=below))
