@@ -291,7 +291,7 @@ def test_what_is_passed_through_is_charged_as_the_upstream_tells(house, running,
     async def completions():
         usage = {"prompt_tokens": 900, "completion_tokens": 2100, "total_tokens": 3000}
         if not stream:
-            return {"choices": [], "usage": usage}
+            return {"choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "stop"}], "usage": usage}
         lines = [{"choices": [{"delta": {"content": "hi"}}], "usage": None}, {"choices": [], "usage": usage}]
         text = "".join(f"data: {json.dumps(line)}\n\n" for line in lines) + "data: [DONE]\n\n"
         return StreamingResponse(iter([text[:50], text[50:]]), media_type="text/event-stream")
