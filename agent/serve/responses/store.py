@@ -45,9 +45,6 @@ WITH RECURSIVE chain (id, previous, bytes, depth) AS (
 class ConversationTooLong(PilotageError):
     """A conversation that is kept has more bytes than are taken of one."""
 
-    def __init__(self, has: int, most: int) -> None:
-        super().__init__(f"the conversation has {has} bytes, and at most {most} are taken: begin a new one")
-
 
 @dataclass(frozen=True)
 class Kept:
@@ -175,7 +172,9 @@ class ResponseStore:
             if chain is None or chain[0] is not None:
                 return None
             if chain[1] > most_bytes:
-                raise ConversationTooLong(chain[1], most_bytes)
+                raise ConversationTooLong(
+                    f"the conversation has {chain[1]} bytes, and at most {most_bytes} are taken: begin a new one"
+                )
             rows = connection.execute(
                 f"{_CHAIN} SELECT items.body FROM items JOIN chain ON response = chain.id "
                 "WHERE place >= 0 ORDER BY depth DESC, place",

@@ -51,13 +51,13 @@ def running():
 
 @pytest.fixture
 def serve(running, tmp_path):
-    """Serves a scripted model; gives a client."""
+    """Serves a scripted model; gives a client. Responses are kept in the test's folder, not in the user's."""
     with contextlib.ExitStack() as stack:
 
         def start(scripted, config=None, place=None, **flags):
             settings = settings_from({"policy": "rules", "model": "scripted", "memory": "none"} | flags)
             client = None if scripted is None else ModelClient(scripted)
-            given = {"responses_file": tmp_path / "responses.sqlite"} | (config or {})
+            given = {"responses_file": tmp_path / "kept" / "responses.sqlite"} | (config or {})
             service = Service(settings, ServeConfig(**given), place=place, model=client)
             url = running(create_app(service))
             return stack.enter_context(httpx.Client(base_url=url, timeout=60))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode, checks
 from schemathesis.specs.openapi import checks as conformance
 
+from pilotage.agent.chat.reply_fields import HARMLESS, PASSED_ON
 from pilotage.agent.models.scripted import ScriptedChatModel
-from pilotage.agent.serve.chat_request import HARMLESS, PASSED_ON
 from pilotage.agent.serve.extras import OWN
 from pilotage.agent.serve.schema.document import ENDPOINTS
 from pilotage.agent.serve.schema.requests import ChatBody, ResponsesBody
