@@ -96,7 +96,7 @@ def _words(folded: str) -> set[str]:
 
 
 def _grams(folded: str) -> set[str]:
-    grams = set()
+    grams: set[str] = set()
     for word in _PIECE.findall(folded):
         spaced = f" {word} "
         for size in (2, 3, 4):
