@@ -119,7 +119,8 @@ def figures(asked: list[dict[str, Any]]) -> dict[str, Any]:
 def line(told: dict[str, Any]) -> str:
     yes, no = told["above_half"]
     who = f"{told['computable']} computable, {told['others']} others; AUC {told['auc']:.2f}"
-    return f"{who}; above one half: {yes} and {no}; median {told['tokens']:.0f} tokens ({told['new_tokens']:.0f} not cached), {told['seconds']:.1f} s"
+    cost = f"median {told['tokens']:.0f} tokens ({told['new_tokens']:.0f} not cached), {told['seconds']:.1f} s"
+    return f"{who}; above one half: {yes} and {no}; {cost}"
 
 
 if __name__ == "__main__":
