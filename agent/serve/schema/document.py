@@ -82,6 +82,7 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("delete", "/v1/responses/{id}"): Endpoint(replies.Deleted),
     ("post", "/v1/responses/{id}/cancel"): Endpoint(),
     ("get", "/v1/responses/{id}/input_items"): Endpoint(replies.Items, queries=_ITEMS | _INCLUDE),
+    ("post", "/v1/embeddings"): Endpoint(replies.Embeddings, requests.EmbeddingsBody),
     ("post", "/v1/feedback"): Endpoint(replies.FeedbackSaid, requests.FeedbackBody),
     ("get", "/v1/concepts"): Endpoint(replies.Concepts, queries=_PAGE | _USER),
     ("post", "/v1/concepts"): Endpoint(_CONCEPT, ConceptDraft, (200, 201), queries=_USER),

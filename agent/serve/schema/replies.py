@@ -66,6 +66,14 @@ class ResponseObject(BaseModel):
     error: Data | None
 
 
+class Embeddings(BaseModel):
+    """Vectors, as the upstream gives them."""
+
+    object: str
+    data: list[Data]
+    model: str
+
+
 class Model(BaseModel):
     """A name that `model` may have."""
 

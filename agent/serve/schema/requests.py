@@ -70,6 +70,7 @@ class ChatBody(Body):
     service_tier: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
     top_k: int | None = None
     min_p: float | None = None
     repetition_penalty: float | None = None
@@ -110,10 +111,20 @@ class ResponsesBody(Body):
     service_tier: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
     client_metadata: Any = None
     metadata: Data | None = None
     user: str | None = None
     pilotage: Extras | None = None
+
+
+class EmbeddingsBody(BaseModel):
+    """Body of `/v1/embeddings`; whatever else the upstream takes stands beside it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model: Text
+    input: str | list[Any] | None = None
 
 
 class FeedbackBody(Body):
