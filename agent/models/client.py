@@ -23,7 +23,7 @@ from pilotage.agent.models.transport.deadline import within
 from pilotage.agent.models.transport.guard import Elsewhere, Garbled, Overlong, Reading, byte_limit
 from pilotage.agent.models.transport.pooling import met_another_loop
 from pilotage.agent.models.transport.refused_parameters import refusal_in
-from pilotage.agent.models.transport.retry import Failure, RetryPolicy, causes, diagnose, is_no_stream
+from pilotage.agent.models.transport.retry import Failure, RetryPolicy, causes, diagnose, is_no_stream, took_too_long
 from pilotage.agent.trace import Usage
 from pilotage.common.redaction import SecretFilter, public_address, redact_message, remember_address
 from pilotage.common.text import carriable
@@ -41,7 +41,6 @@ GARBAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
 Repeats = Callable[[Usage, str], bool]
 TELLING = (ValueError, Garbled, json.JSONDecodeError)
 """Those of them whose words are about the body, and not about the inside of a library."""
-UNUSABLE_RETRIES = 1
 STRANGER_RETRIES = 100
 """More than the connections that client libraries keep open."""
 
@@ -208,7 +207,8 @@ class ModelClient:
                 failure = self._failure(error, request, bill.usage)
                 failures += 1
                 delay = self.retry.delay(failures, failure.retry_after)
-                again = repeats(bill.usage, failure.detail) and failure.retryable
+                again = failure.retryable and (self.retry.after_timeouts or not took_too_long(error))
+                again = repeats(bill.usage, failure.detail) and again
                 if not again or failures > self.retry.retries or delay > self.retry.longest_wait:
                     what = failure.told(self.where, self.name, failures)
                     raise (ModelUnavailable(what) if failure.of_endpoint else _refused(what, bill.usage)) from error
@@ -225,7 +225,7 @@ class ModelClient:
                         listener.end()
                 return without_keys(reply.model_copy(update={"usage": bill.usage}))
             useless += 1
-            if not unusable.passing or useless > UNUSABLE_RETRIES or not repeats(bill.usage, unusable.what):
+            if not unusable.passing or useless > self.retry.unusable or not repeats(bill.usage, unusable.what):
                 raise unusable.kind(f"{self.where} ({self.name}) {unusable.what}.", bill.usage)
             # Under the same seed a sampling backend would give the same nothing again.
             if request.backend_seed is not None:

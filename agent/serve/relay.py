@@ -86,9 +86,10 @@ async def events(
         named: whether the events have names, as those of the Responses API.
 
     Raises:
-        ApiError: the stream fails before its first event, so that another upstream can still be asked.
+        ApiError: the stream fails before anything of its reply, so that another upstream can still be asked. Comments
+            are held back until then.
     """
-    rest, seen, begun = b"", _Seen(), False
+    rest, held, seen, begun = b"", b"", _Seen(), False
     pieces = response.aiter_bytes()
     try:
         while True:
@@ -100,15 +101,18 @@ async def events(
             part, rest = _cut_behind_event(rest + piece)
             if len(rest) > MOST_EVENT_BYTES:
                 raise _unusable(f"an event of the upstream is larger than {MOST_EVENT_BYTES} bytes")
-            if part:
-                seen.see(part)
-                begun = True
-                yield account(part)
+            held += part
+            if part and (begun or _is_of_reply(held)):
+                whole_events, held, begun = held, b"", True
+                seen.see(whole_events)
+                yield account(whole_events)
+        if not begun and (said := _error_in(held + rest)):
+            raise _unusable(f"the upstream's stream is an error{said}")
         seen.see(rest)
         if not seen.ended:
             raise _unusable("the upstream's stream broke off before its reply was whole")
-        if rest.strip():
-            yield account(rest + b"\n\n")
+        if (held + rest).strip():
+            yield account(held + rest + b"\n\n")
     except (httpx.HTTPError, TimeoutError, ApiError) as error:
         told = error if isinstance(error, ApiError) else broken(error)
         if not begun:
@@ -142,6 +146,23 @@ def _cut_behind_event(text: bytes) -> tuple[bytes, bytes]:
     """Whole events, and what has come of the next."""
     place = max(text.rfind(b"\n\n") + 2, text.rfind(b"\r\n\r\n") + 4, text.rfind(b"\r\r") + 2)
     return (text[:place], text[place:]) if place > 3 else (b"", text)
+
+
+def _is_of_reply(events: bytes) -> bool:
+    """Whether there is an event among some that is neither a comment nor an error."""
+    return any(
+        not (isinstance(data := _json(line[5:].strip()), dict) and (data.get("error") or data.get("type") == "error"))
+        for line in events.splitlines()
+        if line.startswith(b"data:")
+    )
+
+
+def _error_in(events: bytes) -> str:
+    """What the first error among some events says; empty where there is none."""
+    for line in events.splitlines():
+        if line.startswith(b"data:") and isinstance(data := _json(line[5:].strip()), dict) and "error" in data:
+            return _said(data) or ": (it says no more)"
+    return ""
 
 
 class _Seen:

@@ -31,9 +31,15 @@ class RetryPolicy:
     """Exponential backoff with jitter; delays in seconds.
 
     `longest_wait` bounds what a server may ask for with Retry-After; if it asks for more, the call fails.
+
+    Attributes:
+        after_timeouts: whether a call that took too long is made again.
+        unusable: further calls where a reply has no text that could be used.
     """
 
     retries: int = 4
+    after_timeouts: bool = True
+    unusable: int = 1
     first_delay: float = 0.5
     longest_delay: float = 30.0
     longest_wait: float = 120.0
@@ -94,6 +100,11 @@ class Failure:
             429: "wait, or lower the concurrency",
         }.get(self.status, "see the server's message")
         return f"{where} refused with HTTP {self.status} after {tries} ({self.detail}); {advice}."
+
+
+def took_too_long(error: BaseException) -> bool:
+    """Whether a call was given up because of its time limit."""
+    return any(isinstance(cause, TimeoutError) for cause in causes(error))
 
 
 def diagnose(error: BaseException) -> Failure | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
-from pilotage.agent.errors import ModelError
+from pilotage.agent.errors import ModelError, UnsupportedParameter
 from pilotage.agent.models.client import ModelClient, Repeats
 from pilotage.agent.models.reply import Bill, Reply, Request, UnusableReply
 from pilotage.agent.serve.upstreams.failing import why_failed
@@ -45,22 +46,23 @@ class Chain(ModelClient):
         """The reply of the first that answers; `ModelClient.ask` has the arguments.
 
         Raises:
-            ModelError: of the last that was asked.
+            PilotageError: of the last that failed; what one that stands in cannot take is no fault of the request.
         """
         bill, heard = bill or Bill(), _Heard()
         links = in_turn(self._links)
-        link = next(links)
+        link, told = next(links), None
         while True:
             before, own = bill.usage, Bill()
             try:
-                reply = await link.client.ask(
+                client = await asyncio.to_thread(lambda link=link: link.client)  # a provider's package takes a while
+                reply = await client.ask(
                     request,
                     heard.watched(on_token),
                     _after(before, repeats),
                     heard.watched(on_thought),
                     own,
                 )
-            except ModelError as error:
+            except (ModelError, UnsupportedParameter) as error:
                 why, failure = why_failed(error), error
             else:
                 link.circuit.answered()
@@ -68,16 +70,20 @@ class Chain(ModelClient):
             finally:
                 bill.usage, bill.waiting = before + own.usage, own.waiting
                 link.spent(own.usage)
-            if isinstance(failure, UnusableReply):
-                failure.usage = bill.usage
-            if not why:
+            if why == "broken" and request.stop:
+                why = ""  # an empty reply is what the request's own stop may come to
+            if why:
+                link.failed(why, str(failure))
+            else:
                 link.circuit.answered()
-                raise failure
-            link.failed(why, str(failure))
             begun = heard.anything and request.exact
-            following = None if begun or not repeats(bill.usage, str(failure)) else next(links, None)
+            ends = begun or (told is None and not why) or not repeats(bill.usage, str(failure))
+            told = failure if why or told is None else told
+            following = None if ends else next(links, None)
             if following is None:
-                raise failure
+                if isinstance(told, UnusableReply):
+                    told.usage = bill.usage
+                raise told
             if heard.anything:  # of what a block writes; another's words would not go on from there
                 on_token = on_thought = None
             link = following

@@ -10,6 +10,9 @@ from collections.abc import Callable
 class Circuit:
     """Open for so many seconds after a failure; then one request tries again while the others go on elsewhere.
 
+    A failure that may be the request's doing opens it only where another one follows before any request is answered:
+    nobody is to switch an upstream off for everybody.
+
     Args:
         seconds: that it stays open; 0 for never.
         clock: seconds, as `time.monotonic`.
@@ -18,6 +21,7 @@ class Circuit:
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._seconds = seconds
         self._clock = clock
+        self._doubted = False
         self.until = -math.inf
         """When a request may try again."""
 
@@ -30,11 +34,13 @@ class Circuit:
             self.until = now + self._seconds
         return True
 
-    def failed(self) -> None:
-        """The upstream has failed."""
-        if self._seconds:
+    def failed(self, *, surely: bool = True) -> None:
+        """The upstream has failed, or `surely` false: it has failed at this request."""
+        if self._seconds and (surely or self._doubted):
             self.until = self._clock() + self._seconds
+        self._doubted = True
 
     def answered(self) -> None:
         """It has answered, if only to refuse a request for that request's own fault."""
+        self._doubted = False
         self.until = -math.inf

@@ -15,6 +15,10 @@ exist is to be seen and not to be hidden by another model's replies.
 """
 
 
+DOUBTFUL = frozenset({"500", "broken", "garbage", "error"})
+"""Failures that a single request may have caused: a template that takes no such conversation is a 500 to some."""
+
+
 def is_failing(status: int) -> bool:
     """Whether a status tells that the upstream, and not the request, is at fault."""
     return status >= 500 or status in ITS_OWN

@@ -14,6 +14,7 @@ from pilotage.agent.models.prices import Price
 from pilotage.agent.models.transport.retry import RetryPolicy
 from pilotage.agent.serve.keys.limits import Limits
 from pilotage.agent.serve.upstreams.circuit import Circuit
+from pilotage.agent.serve.upstreams.failing import DOUBTFUL
 from pilotage.agent.serve.upstreams.rate import UpstreamRate
 from pilotage.agent.serve.upstreams.upstream import Upstream
 from pilotage.agent.trace import Usage
@@ -102,7 +103,7 @@ class Link:
         """It has failed at a request; `what` is said in the log."""
         self._listener().failed(self.name, why)
         if why != "rate":
-            self.circuit.failed()
+            self.circuit.failed(surely=why not in DOUBTFUL)
         log.warning("the upstream %s failed (%s): %s", self.name, why, printable(what))
 
     @property
@@ -115,7 +116,11 @@ class Link:
         to = self.upstream
         client.price, client.rate = self.price, self.rate
         if to.model_fields_set & {"retries", "fallback", "longest_wait"}:
-            client.retry = RetryPolicy(retries=to.tries_again, longest_wait=to.longest_wait)
+            # Where another can be asked, it is worth more than the same again; a time-out twice leaves no time for it.
+            alone = not to.fallback
+            client.retry = RetryPolicy(
+                retries=to.tries_again, longest_wait=to.longest_wait, after_timeouts=alone, unusable=int(alone)
+            )
         return client
 
 

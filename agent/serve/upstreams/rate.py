@@ -47,6 +47,7 @@ class UpstreamRate:
         self._first = asyncio.Lock()  # hands on in the order of asking
         self._ended = asyncio.Event()
         self._under_way = 0
+        self._wait = 1  # that the first of those who wait was told of last
 
     async def turn(self, tokens: int) -> UpstreamTurn:
         """Waits until a call may be made that is taken to need so many tokens. Given up, it leaves no trace.
@@ -55,7 +56,6 @@ class UpstreamRate:
             UpstreamBusy: it would wait for longer than a call may.
         """
         deadline = time.monotonic() + self._longest_wait
-        wait = 1
         try:
             async with asyncio.timeout(self._longest_wait), self._first:
                 while True:
@@ -63,13 +63,13 @@ class UpstreamRate:
                     try:
                         return self._let_through(tokens)
                     except LimitReached as reached:
-                        wait = reached.retry_after
-                    if not self._under_way and time.monotonic() + wait > deadline:
+                        self._wait = reached.retry_after
+                    if not self._under_way and time.monotonic() + self._wait > deadline:
                         break  # nothing that is under way could give back what it had reserved
-                    await self._ended_within(wait)
+                    await self._ended_within(self._wait)
         except TimeoutError:
             pass
-        raise self._busy(wait)
+        raise self._busy(self._wait)
 
     def _let_through(self, tokens: int) -> UpstreamTurn:
         admission = self._limiter.admit(self._name, self._limits, tokens)
