@@ -29,7 +29,7 @@ from pilotage.memory.ledger.database import Database
 from pilotage.memory.ledger.ledger import Attribution, By, Event, Ledger
 from pilotage.memory.location import locate
 from pilotage.memory.namespace import Namespace
-from pilotage.memory.search.finder import SHORTLIST, Finder
+from pilotage.memory.search.finder import LONGEST_QUERY, SHORTLIST, Finder
 from pilotage.memory.search.keywords import open_keyword_index
 from pilotage.memory.search.recall import Hit, Recollection, choose
 from pilotage.memory.search.reindex import OnProgress
@@ -246,7 +246,7 @@ class ConceptStore:
 
     def search(self, text: str, limit: int = 5) -> list[Hit]:
         """The concepts nearest to `text` in meaning and words, best first; fewer only when there are fewer."""
-        return self._finder.shortlist(text, limit)[0]
+        return self._finder.shortlist(text[:LONGEST_QUERY], limit)[0]
 
     def recall(
         self, query: str, limit: int = 3, *, floor: float | None = None, exclude: Collection[str] = ()
@@ -259,6 +259,7 @@ class ConceptStore:
             floor: cosine below which a concept is about something else; the embedder knows its own.
             exclude: ids of concepts that were shown already.
         """
+        query = query[:LONGEST_QUERY]
         if limit < 1:
             self.is_empty()  # raises for a store that was closed
             return Recollection((), query, abstained=True)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.keys.access import too_large
 from pilotage.common.json_text import NotJson, read_json
+
+PIECE_SECONDS = 30.0
+"""That the next piece of a body may take to come."""
+CLIENT_CLOSED = 499
+"""What logs say of a request whose client did not wait; nobody reads it."""
 
 
 async def read_body(request: Request, most: int, *, empty: Any = ...) -> Any:
@@ -20,14 +26,20 @@ async def read_body(request: Request, most: int, *, empty: Any = ...) -> Any:
         empty: stands for a body without a byte; left out, there has to be one.
 
     Raises:
-        ApiError: 413 for more bytes than are taken, 400 for what is no JSON.
+        ApiError: 413 for more bytes than are taken, 400 for what is no JSON, 408 for what does not come.
     """
     pieces, size = [], 0
-    async for piece in request.stream():
-        size += len(piece)
-        if size > most:
-            raise too_large(most)
-        pieces.append(piece)
+    stream = request.stream()
+    try:
+        while (piece := await asyncio.wait_for(anext(stream, None), PIECE_SECONDS)) is not None:
+            size += len(piece)
+            if size > most:
+                raise too_large(most)
+            pieces.append(piece)
+    except TimeoutError:
+        raise ApiError(408, "the rest of the body did not come", code="request_timeout") from None
+    except ClientDisconnect:
+        raise ApiError(CLIENT_CLOSED, "the client went away before its body was there") from None
     if not size and empty is not ...:
         return empty
     try:

@@ -9,10 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pilotage.agent.serve import sse
+from pilotage.agent.serve.body import CLIENT_CLOSED
 from pilotage.agent.serve.stopping.drain import stopping, was_cut, watching
-
-CLIENT_CLOSED = 499
-"""What logs say of a request whose client did not wait; nobody reads it."""
 
 
 async def unless_gone(request: Request, work: Awaitable[Response]) -> Response:
