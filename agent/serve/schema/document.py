@@ -78,6 +78,7 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("get", "/v1/models/{name}"): Endpoint(replies.Model),
     ("post", "/v1/chat/completions"): Endpoint(replies.Completion, requests.ChatBody, stream=True),
     ("post", "/v1/responses"): Endpoint(replies.ResponseObject, requests.ResponsesBody, stream=True),
+    ("post", "/v1/embeddings"): Endpoint(replies.Embeddings, requests.EmbeddingsBody),
     ("get", "/v1/responses/{id}"): Endpoint(replies.ResponseObject, queries={"stream": _one_of("false"), **_INCLUDE}),
     ("delete", "/v1/responses/{id}"): Endpoint(replies.Deleted),
     ("post", "/v1/responses/{id}/cancel"): Endpoint(),

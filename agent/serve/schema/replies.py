@@ -34,6 +34,14 @@ class Usage(BaseModel):
     total_tokens: int
 
 
+class Embeddings(BaseModel):
+    """Vectors, as the upstream gives them."""
+
+    object: str
+    data: list[Data]
+    model: str
+
+
 class Choice(BaseModel):
     """One reply of a completion."""
 

@@ -116,6 +116,13 @@ class ResponsesBody(Body):
     pilotage: Extras | None = None
 
 
+class EmbeddingsBody(BaseModel):
+    """Body of `/v1/embeddings`; what else it has is the upstream's affair."""
+
+    model: Text
+    input: Any = None
+
+
 class FeedbackBody(Body):
     """Body of `/v1/feedback`."""
 

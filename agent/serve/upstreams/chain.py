@@ -29,6 +29,7 @@ class Chain(ModelClient):
         first = links[0].client
         super().__init__(first.model, name=first.name, identity=first.identity, capabilities=first.capabilities)
         self._links = links
+        self.alias = links[0].client.alias
 
     def load(self, *, quick: bool = False) -> None:
         """Loads the weights of the first, where it has any; another one's are loaded when it is asked."""
@@ -62,6 +63,7 @@ class Chain(ModelClient):
                 )
             except ModelError as error:
                 why, failure = why_failed(error), error
+                failure.upstream = link.name
             else:
                 link.circuit.answered()
                 return reply.model_copy(update={"usage": before + reply.usage, "upstream": link.name})
