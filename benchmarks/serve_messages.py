@@ -30,6 +30,8 @@ from typing import Any
 
 import httpx
 
+from pilotage.agent.answers import conveys
+from pilotage.agent.numbers import parse_number, plain
 from pilotage.common.statistics import mcnemar_exact, paired_difference, wilson
 
 ROOT = Path(__file__).parents[1]
@@ -204,8 +206,10 @@ def one_route(messages: Sequence[dict[str, Any]], found: dict[tuple[str, str], d
         if value is None or result["verified"] or one["kind"] in STRAIGHT:
             continue
         counts["replies"] += 1
-        value_right, reply_right = is_right(one, value), is_right(one, result["reply"])
-        if says(result["reply"], value):
+        number = parse_number(value)
+        value_right = is_right(one, value) or (number is not None and is_right(one, plain(number)))
+        reply_right = is_right(one, result["reply"])
+        if conveys(result["reply"], "text", value):
             counts["say it"] += 1
             counts["say it and it is right"] += value_right
             continue

@@ -36,7 +36,8 @@ async def replied(block: str, state: State, kit: Kit) -> Step:
 
     A result that the reply does not say is asked for once more, or set behind it where the reply was seen as it came;
     also one that a single route came to, which is right more often than a small model that leaves it out
-    (docs/benchmarks.md). A reply that is bound to a form, or that calls tools, is left as it is.
+    (docs/benchmarks.md), but not one that another route contradicts. A reply that is bound to a form, or that calls
+    tools, is left as it is.
     """
     task, leader = state.task, state.leader
     messages = with_note(state, note_on(state))
@@ -44,7 +45,7 @@ async def replied(block: str, state: State, kit: Kit) -> Step:
         replies = [await kit.reply(messages, task.reply)]
     except BudgetExceeded as limit:
         raise _cut_short(block, kit, limit) from None
-    found = leader.text if leader is not None else None
+    found = leader.text if leader is not None and (leader.verified or len(state.candidates) == 1) else None
     note, text = None, replies[-1].text
     if leader is not None and found is not None and not _says(replies[-1], state, found):
         result = CONFIRMED_RESULT if leader.verified else FOUND_RESULT

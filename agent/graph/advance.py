@@ -30,6 +30,8 @@ from pilotage.navigator.spaces import Observation
 
 REPLY_CALLS = 2
 """Of a reply: one, and another where it left out what was found."""
+MOST_ATTEMPTS = 32
+"""Of both, with those that failed, at this upstream and at those that stand in for it."""
 NOTE_TOKENS = 2048
 """More than a note on what was found takes."""
 
@@ -74,7 +76,8 @@ def reply_kit(
     read = estimate_tokens("".join(message.written for message in now.task.messages)) + NOTE_TOKENS
     tools = now.task.reply.tools
     read += estimate_tokens(json.dumps(tools.tools)) if tools is not None else 0
-    budget = Budget(max_tokens=REPLY_CALLS * (read + room), max_calls=REPLY_CALLS, max_seconds=now.budget.max_seconds)
+    tokens, seconds = REPLY_CALLS * (read + room), now.budget.max_seconds
+    budget = Budget(max_tokens=tokens, max_calls=MOST_ATTEMPTS, max_seconds=seconds)
     return Kit(components.model, Meter(budget), on_token=on_token, on_thought=on_thought, seed=components.seed)
 
 

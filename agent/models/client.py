@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import aclosing
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.errors import ModelError, ModelUnavailable, PilotageError
 from pilotage.agent.event_loop import OneProcess
+from pilotage.agent.models.call_reading import read_call
 from pilotage.agent.models.call_span import call_span, replied
-from pilotage.agent.models.chat_call import ChatCall, WrappedModel, message_of, messages_of
+from pilotage.agent.models.chat_call import ChatCall, WrappedModel
 from pilotage.agent.models.dialect import Terms, is_providers, speaks_openai
 from pilotage.agent.models.parsing.collector import Attempt, Collector, ListenerFailed, TokenRelay
 from pilotage.agent.models.parsing.finish_reasons import UNFINISHED
@@ -20,7 +20,7 @@ from pilotage.agent.models.parsing.token_usage import expected_tokens
 from pilotage.agent.models.reply import Bill, Capabilities, Reply, Request, RequestRefused, UnusableReply
 from pilotage.agent.models.transport.credentials import remember_keys, without_keys
 from pilotage.agent.models.transport.deadline import within
-from pilotage.agent.models.transport.guard import Elsewhere, Garbled, Overlong, Reading, byte_limit, current
+from pilotage.agent.models.transport.guard import Elsewhere, Garbled, Overlong, Reading, byte_limit
 from pilotage.agent.models.transport.pooling import met_another_loop
 from pilotage.agent.models.transport.refused_parameters import refusal_in
 from pilotage.agent.models.transport.retry import Failure, RetryPolicy, causes, diagnose, is_no_stream
@@ -42,8 +42,6 @@ Repeats = Callable[[Usage, str], bool]
 TELLING = (ValueError, Garbled, json.JSONDecodeError)
 """Those of them whose words are about the body, and not about the inside of a library."""
 UNUSABLE_RETRIES = 1
-GRACE_SECONDS = 2.0
-"""How long a stream that has said why it ended may take to say what it cost."""
 STRANGER_RETRIES = 100
 """More than the connections that client libraries keep open."""
 
@@ -250,7 +248,7 @@ class ModelClient:
         """One call, at most `timeout` seconds of it; what has come by then is in the collector."""
         reading = Reading(byte_limit(request))
         try:
-            await within(self.timeout, _read(request, call, collector, shown, thoughts, reading))
+            await within(self.timeout, read_call(request, call, collector, shown, thoughts, reading))
         finally:
             shown.end()
             thoughts.end()
@@ -317,46 +315,6 @@ class ModelClient:
         advice = "" if self.alias else f"; check that the base URL is that of {protocol}"
         where = self.alias or self.where
         return UnusableReply(f"{where} answered, but not with a chat completion ({what}){advice}.", billed)
-
-
-async def _read(
-    request: Request, call: ChatCall, collector: Collector, shown: Attempt, thoughts: Attempt, reading: Reading
-) -> None:
-    """Makes the call, and takes in what it gives back."""
-
-    def take(output: Any) -> None:
-        text = collector.add(message_of(output))
-        thoughts.add(collector.thought)
-        shown.add(text)
-
-    current.set(reading)
-    messages = messages_of(request, one_role=call.one_role)
-    if call.streaming:
-        stream = call.model.astream(messages, **call.options)
-        # Closed at once on cancellation, so that the backend stops generating.
-        async with aclosing(stream) as chunks:  # type: ignore[type-var]
-            while not collector.overflowed:
-                chunk = await _next(chunks, ended=collector.finish_reason is not None)
-                if chunk is None:
-                    break
-                take(chunk)
-    else:
-        take(await call.model.ainvoke(messages, **call.options))
-    shown.add(collector.finish())
-
-
-async def _next(chunks: AsyncIterator[Any], *, ended: bool) -> Any:
-    """The next chunk; None after the last one. After an ending that is what comes soon: some servers never hang up."""
-
-    async def following() -> Any:
-        return await anext(chunks, None)
-
-    if not ended:
-        return await following()
-    try:
-        return await within(GRACE_SECONDS, following())
-    except TimeoutError:
-        return None
 
 
 def _ignored(text: str) -> None:

@@ -70,7 +70,10 @@ def reply(response: httpx.Response, body: bytes, headers: dict[str, str]) -> Res
     """
     data = _json(body)
     if response.is_success:
-        if not isinstance(data, dict) or not any(data.get(part) for part in ("choices", "output", "data")):
+        # A response may have no output yet, and says so itself.
+        if not isinstance(data, dict) or not (
+            data.get("choices") or data.get("data") or isinstance(data.get("output"), list)
+        ):
             raise _unusable(f"the upstream's reply is no reply{_said(data)}")
     elif not isinstance(data, dict) or "error" not in data:
         kept = {name: value for name, value in headers.items() if name != "content-type"}

@@ -34,14 +34,6 @@ class Usage(BaseModel):
     total_tokens: int
 
 
-class Embeddings(BaseModel):
-    """Vectors, as the upstream gives them."""
-
-    object: str
-    data: list[Data]
-    model: str
-
-
 class Choice(BaseModel):
     """One reply of a completion."""
 
@@ -72,6 +64,14 @@ class ResponseObject(BaseModel):
     output: list[Data]
     usage: Data | None
     error: Data | None
+
+
+class Embeddings(BaseModel):
+    """Vectors, as the upstream gives them."""
+
+    object: str
+    data: list[Data]
+    model: str
 
 
 class Model(BaseModel):

@@ -70,6 +70,7 @@ class ChatBody(Body):
     service_tier: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
     top_k: int | None = None
     min_p: float | None = None
     repetition_penalty: float | None = None
@@ -110,6 +111,7 @@ class ResponsesBody(Body):
     service_tier: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
     client_metadata: Any = None
     metadata: Data | None = None
     user: str | None = None
@@ -117,10 +119,12 @@ class ResponsesBody(Body):
 
 
 class EmbeddingsBody(BaseModel):
-    """Body of `/v1/embeddings`; what else it has is the upstream's affair."""
+    """Body of `/v1/embeddings`; whatever else the upstream takes stands beside it."""
+
+    model_config = ConfigDict(extra="allow")
 
     model: Text
-    input: Any = None
+    input: str | list[Any] | None = None
 
 
 class FeedbackBody(Body):

@@ -138,6 +138,13 @@ def test_a_result_of_one_route_that_the_reply_leaves_out_is_asked_for_and_set_be
     assert run.trace.steps[-1].evidence.note == "the result that was worked out was set behind the reply"
 
 
+def test_a_result_that_another_route_contradicts_is_not_insisted_on() -> None:
+    model = scripted(program="```python\nprint(408)\n```", by_hand=BY_HAND, found="It may be something else.")
+    run = agent(model, policy="fixed:program,reason,answer").chat([user(ASKED)])
+    assert [step.candidate for step in run.trace.steps[:2]] == ["408", "391"]
+    assert run.answer == "It may be something else."
+
+
 def test_options_are_those_of_the_reply_alone() -> None:
     model = scripted()
     agent(model).chat([user(ASKED)], temperature=0.7, stop=["END"], seed=5, max_tokens=99)

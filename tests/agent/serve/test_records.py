@@ -1,8 +1,10 @@
 """Records of completions on both databases: in one place for all processes, and gone with their namespace."""
 
 import pytest
+import sqlalchemy as sa
 
 from pilotage.agent.run import Run
+from pilotage.agent.serve.memory import records
 from pilotage.agent.serve.memory.records import CLAIM_SECONDS, Records
 from pilotage.agent.trace import Trace
 from pilotage.memory import ConceptStore
@@ -66,3 +68,20 @@ def test_a_record_is_found_claimed_by_one_and_erased(place):
     clock.now += 30 * 86_400
     with opened("c") as c:
         assert here.find(c, "other") is None
+
+
+def test_a_table_of_before_is_read_and_written_on(place):
+    """It has a hash of what was asked, which nothing read; it may not be null there."""
+    before = sa.Table("completions", sa.MetaData(), *(column._copy() for column in records._table.columns))
+    before.append_column(sa.Column("prompt_hash", sa.String(64), nullable=False))
+    old = {"id": "old", "namespace": "a", "key_id": "key", "run": "r", "task": "t", "prompt_hash": "abc"}
+    with ConceptStore.open(place, embedder="hash", namespace="a") as store:
+        with store.ledger.write() as connection:
+            before.create(connection)
+            connection.execute(sa.insert(before), old | {"followed": "[]", "learned": "[]", "created": 1e9})
+        kept = Records(30, 5, Clock())
+        kept.put(store, "new", "key", [RUN])
+        assert kept.find(store, "old").id == "r" and kept.find(store, "new").followed == ("f",)
+        with store.ledger.read() as connection:
+            hashes = {row.id: row.prompt_hash for row in connection.execute(sa.select(before))}
+        assert hashes == {"old": "abc", "new": ""}

@@ -382,14 +382,14 @@ def test_what_cannot_be_written_anew_is_passed_on_as_it_came():
 
 @pytest.mark.parametrize("step", [600, 100_003, 2_000_000])
 def test_a_stream_is_passed_on_whole_however_it_is_cut_into_pieces(step):
-    lines = [b"data: " + b"x" * (2**20 + 5), b": comment", b'data: {"usage": {"prompt_tokens": 2}}', b"", b"data: end"]
+    usage = b'data: {"usage": {"prompt_tokens": 2}}'
+    lines = [b"data: " + b"x" * (2**20 + 5), b": comment", usage, b"data: end", b"", b""]
     whole, sent = b"\n".join(lines), []
     counted = []
     passed = Passed(5, None, counted.append)
     passed.begin()
     for at in range(0, len(whole), step):
         sent.append(passed.feed(whole[at : at + step]))
-    sent.append(passed.rest())
     passed.end()
     passed.end()
     assert b"".join(sent) == whole

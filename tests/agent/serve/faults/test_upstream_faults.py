@@ -41,7 +41,7 @@ def due(fault, model, stream):
     if passed and fault in ("empty", "cut in thinking"):
         return {"whole", "empty", "cut"}  # a model's own reply, which is given as it is
     if fault == "cut in thinking":
-        return {"400", "error", "cut"}
+        return {"502", "error", "cut"}  # nobody set a limit: it was the upstream's own
     if (fault, stream) == ("huge", True) or (fault in ("dribble", "slow") and stream):
         return {"error"} if passed else {"error", "cut"}  # what came of it before a limit is told as cut
     return {"error"} if stream and not passed else {"error", "502", "504", fault}
