@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -156,8 +157,8 @@ class Passthrough:
 def _written(body: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(body)
-    except orjson.JSONEncodeError as error:  # what JSON can say and UTF-8 or 64 bits cannot hold
-        raise ApiError(400, f"the body cannot be passed on: {error}", code="invalid_json") from None
+    except orjson.JSONEncodeError:  # numbers beyond 64 bits
+        return json.dumps(body, ensure_ascii=False).encode()
 
 
 def _is_stream(response: httpx.Response) -> bool:

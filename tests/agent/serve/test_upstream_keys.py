@@ -1,4 +1,4 @@
-"""Keys of upstreams: each is sent to its own upstream alone, and neither it nor the server's inside is told a client."""
+"""Keys of upstreams: each is sent to its own upstream alone, and clients are told neither it nor the server's inside."""
 
 import json
 
