@@ -1,4 +1,4 @@
-"""Keys of upstreams: each is sent to its own upstream alone, and clients are told neither it nor the server's inside."""
+"""Keys of upstreams: each is sent to its own upstream alone; clients are told neither it nor the server's inside."""
 
 import json
 
