@@ -24,8 +24,8 @@ class ServeConfig(BaseModel):
         keys: whether requests need a key; by default where the server is reached from elsewhere, and there always.
         key_store: file of the keys; by default the one of `pilotage keys`.
         index: URL of a Chroma server that all processes on this memory use.
-        most_namespaces: whose memory and agents are kept open while nobody uses them; those in use may be more. Each
-            has connections to the database, and files where that is SQLite.
+        most_namespaces: whose memory and agents are kept open while nobody uses them; those in use may be more. They
+            share the connections to the database.
         keep_days: how long a completion can be given feedback on.
         keep_completions: the newest of each namespace that can.
         cors: origins of pages that may ask from a browser; none by default.
