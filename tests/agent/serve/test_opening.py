@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from sqlalchemy import make_url
 
 from pilotage.agent.models import ModelClient
 from pilotage.agent.serve.app import create_app
@@ -119,8 +120,8 @@ def test_all_namespaces_share_one_embedder_and_the_connections_to_a_database(
     assert resolved == ["hash"]
     assert len(service.tenants) == 60
     ours = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND datname = '{}'"
-    name = postgres_url.rpartition("/")[2].partition("?")[0]
-    assert postgres.run(ours.format(name))[0][0] <= 8
+    name = make_url(postgres_url).database
+    assert 1 <= postgres.run(ours.format(name))[0][0] <= 8
     first = used[0][1]
     service.tenants.drop(("user-0", True))
     assert used[1][1].count() == 0  # what others share stays open
