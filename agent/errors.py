@@ -97,7 +97,13 @@ class BudgetExceeded(PilotageError):
 
 
 class ModelError(PilotageError):
-    """A model could not be loaded or did not answer as a model should."""
+    """A model could not be loaded or did not answer as a model should.
+
+    Attributes:
+        upstream: which of a server's models it is; empty elsewhere.
+    """
+
+    upstream = ""
 
 
 class UnknownModel(ModelError, UsageError):

@@ -25,7 +25,7 @@ from pilotage.memory.edits.prune import PruneRule, prune
 from pilotage.memory.embedders.embedder import Embedder, resolve_embedder
 from pilotage.memory.errors import UnreadableRow
 from pilotage.memory.ledger import timeline
-from pilotage.memory.ledger.database import Database
+from pilotage.memory.ledger.database import Database, shared_database
 from pilotage.memory.ledger.ledger import Attribution, By, Event, Ledger
 from pilotage.memory.location import locate
 from pilotage.memory.namespace import Namespace
@@ -94,6 +94,7 @@ class ConceptStore:
         namespace: str = "default",
         index: str | None = None,
         busy_seconds: float = 30.0,
+        share_connections: bool = False,
     ) -> Self:
         """Open a store, creating it when it is not there.
 
@@ -105,6 +106,8 @@ class ConceptStore:
             index: URL of a Chroma server. None: an index in the folder, for one process at a time; the others, and
                 stores by URL, compare every vector.
             busy_seconds: how long to wait for another process's write.
+            share_connections: with the stores of this process that were opened so on the same database: for a server
+                with many namespaces, each of which would keep its own otherwise.
 
         Raises:
             LedgerError: the ledger cannot be opened, or a newer version wrote it.
@@ -112,7 +115,8 @@ class ConceptStore:
         """
         resolved = resolve_embedder(embedder) if embedder is not None else None
         url, folder = locate(path_or_url)
-        database = Database(url, busy_seconds=busy_seconds)
+        opened = shared_database if share_connections else Database
+        database = opened(url, busy_seconds=busy_seconds)
         try:
             ledger = Ledger(database)
             ledger.guard(namespace)

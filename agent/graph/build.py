@@ -266,7 +266,7 @@ class Nodes:
                 else:
                     raise
             except ConceptStoreError as error:
-                ran = without_memory(now, error, forgone(block, error, kit))
+                ran = without_memory(now, error, forgone(block, kit))
             after, answer = extended(now, ran.step).trace, ran.step.candidate
             if last and now.task.messages:
                 answer = ran.step.text.strip() or None

@@ -18,6 +18,7 @@ from pilotage.memory.errors import ConceptStoreError, NamespaceErased, StoreClos
 log = logging.getLogger("pilotage")
 T = TypeVar("T")
 
+FORGONE = "memory could not be asked; the log says why"
 FAILED = "error"
 """What stops the work of a conversation where a block's model fails it."""
 
@@ -27,9 +28,12 @@ def given_up(block: Block, error: ModelError, kit: Kit) -> BlockResult:
     return BlockResult(Step(block=block.name, evidence=Evidence(note=str(error)), usage=kit.usage), FAILED)
 
 
-def forgone(block: Block, error: ConceptStoreError, kit: Kit) -> BlockResult:
-    """The step of a block that was to ask memory, which failed: it found nothing, and says why."""
-    return BlockResult(Step(block=block.name, prepares=True, evidence=Evidence(note=str(error)), usage=kit.usage))
+def forgone(block: Block, kit: Kit) -> BlockResult:
+    """The step of a block that was to ask memory, which failed: it found nothing.
+
+    Why is said in the log (`without_memory`): the note is read by whoever talks to a server, and errors tell files.
+    """
+    return BlockResult(Step(block=block.name, prepares=True, evidence=Evidence(note=FORGONE), usage=kit.usage))
 
 
 def without_memory(now: State, error: ConceptStoreError, instead: T) -> T:

@@ -61,6 +61,8 @@ class ModelClient:
 
     Attributes:
         thinking_tokens: what each reply needs beside its answer, for thinking; whoever asks adds it to the limit.
+        alias: what errors call it, in place of its address and its name, and without advice for whoever chose these:
+            for a server, whose clients read them.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class ModelClient:
         for holder in (model, *self._wrapped.leaves):
             remember_keys(holder)
         self.where = public_address(self._wrapped.address) or self.name
+        self.alias = ""
         self._process = OneProcess(f"the model {self.name}")
         self.thinking_tokens = self._wrapped.thinking_tokens
         self._asked_for_grammar = False
@@ -210,7 +213,7 @@ class ModelClient:
                 again = failure.retryable and (self.retry.after_timeouts or not took_too_long(error))
                 again = repeats(bill.usage, failure.detail) and again
                 if not again or failures > self.retry.retries or delay > self.retry.longest_wait:
-                    what = failure.told(self.where, self.name, failures)
+                    what = failure.told(self.alias or self.where, self.name, failures, advise=not self.alias)
                     raise (ModelUnavailable(what) if failure.of_endpoint else _refused(what, bill.usage)) from error
                 await bill.rest(delay)
                 continue
@@ -226,7 +229,9 @@ class ModelClient:
                 return without_keys(reply.model_copy(update={"usage": bill.usage}))
             useless += 1
             if not unusable.passing or useless > self.retry.unusable or not repeats(bill.usage, unusable.what):
-                raise unusable.kind(f"{self.where} ({self.name}) {unusable.what}.", bill.usage)
+                # What is to be done about a reply is the client's own affair, and about a block's the server's.
+                said = unusable.what.partition("; ")[0] if self.alias and not request.exact else unusable.what
+                raise unusable.kind(f"{self._called} {said}.", bill.usage)
             # Under the same seed a sampling backend would give the same nothing again.
             if request.backend_seed is not None:
                 request = request.model_copy(update={"seed": request.backend_seed + 1, "sample": 0})
@@ -263,6 +268,10 @@ class ModelClient:
             if not await self._wrapped.speaks_grammar():
                 self._remember(self._terms.also({"grammar"}))
 
+    @property
+    def _called(self) -> str:
+        return self.alias or f"{self.where} ({self.name})"
+
     def _priced(self, usage: Usage) -> Usage:
         return self.price.of(usage) if self.price is not None else usage
 
@@ -283,10 +292,11 @@ class ModelClient:
                 raise cause
             if isinstance(cause, Elsewhere):
                 advice = "the prompt was not sent there; if it is the right one, give it as the base URL"
-                raise _refused(f"{self.where} {cause}; {advice}.", billed) from error
+                told = f"{self.alias} redirects elsewhere" if self.alias else f"{self.where} {cause}; {advice}"
+                raise _refused(f"{told}.", billed) from error
             if isinstance(cause, Overlong):
                 what = f"answered with too much: {cause}, and {request.max_tokens} tokens were asked for"
-                raise UnusableReply(f"{self.where} ({self.name}) {what}.", billed) from error
+                raise UnusableReply(f"{self._called} {what}.", billed) from error
         failure = diagnose(error)
         if failure is None:
             raise self._unreadable(error, billed) from error
@@ -297,16 +307,14 @@ class ModelClient:
         text = " ".join(redact_message(carriable(str(error))).split())[:200]
         what = f"{kind}: {text}" if text else kind
         if not ((isinstance(error, GARBAGE) or no_stream) and is_providers(self._wrapped.main)):
-            return UnusableReply(f"{self.where} ({self.name}) gave no reply, its client failed ({what}).", billed)
+            return UnusableReply(f"{self._called} gave no reply, its client failed ({what}).", billed)
         protocol = f"an API that {type(self._wrapped.main).__name__} speaks"
         if all(map(speaks_openai, self._wrapped.leaves)):
             protocol = "an OpenAI-compatible API (it often ends in /v1)"
         what = what if no_stream or type(error) in TELLING else kind
-        return UnusableReply(
-            f"{self.where} answered, but not with a chat completion ({what}); check that the base URL is that of "
-            f"{protocol}.",
-            billed,
-        )
+        advice = "" if self.alias else f"; check that the base URL is that of {protocol}"
+        where = self.alias or self.where
+        return UnusableReply(f"{where} answered, but not with a chat completion ({what}){advice}.", billed)
 
 
 def _ignored(text: str) -> None:

@@ -47,21 +47,22 @@ def load_model(
         spec: `embedded`, `embedded:NAME`, a path to a .gguf file, LangChain's `provider:model`,
             `scripted:FILE` (see `ScriptedChatModel.from_file`), or with `base_url` the name of a model there.
         base_url: address of an OpenAI-compatible API, usually ending in /v1.
-        api_key: for `base_url`; by default OPENAI_API_KEY from the environment, or none.
+        api_key: for `base_url`, by default OPENAI_API_KEY from the environment, or none; for a provider, by default
+            what its own package finds.
         cache: answers repeated requests.
         timeout: seconds for one attempt; by default 300 for remote models, and no limit for embedded ones.
         retries: tries after the first, on failures that may pass.
         slots: calls that an embedded model works on at the same time; remote ones take what they are sent.
 
     Raises:
-        UsageError: the base URL is no address.
+        UsageError: the base URL is no address, or a key is given to what takes none.
         UnknownModel: the string names nothing.
         MissingExtra: a package is missing; the text names it.
         WeightsError: the weights or the GGUF file are not there.
     """
     if timeout is not None and timeout <= 0:
         raise UsageError(f"The time-out must be above 0 seconds, not {timeout:g}.")
-    client = _served(spec.strip(), base_url, api_key) if base_url else _named(spec.strip(), slots)
+    client = _served(spec.strip(), base_url, api_key) if base_url else _named(spec.strip(), slots, api_key)
     client.cache = cache
     client.retry = RetryPolicy(retries=retries)
     if timeout is not None:
@@ -69,10 +70,14 @@ def load_model(
     return client
 
 
-def _named(spec: str, slots: int) -> ModelClient:
+def _named(spec: str, slots: int, api_key: str | None) -> ModelClient:
     kind, _, rest = spec.partition(":")
     if not spec:
         raise UnknownModel(f"The model string is empty. Use {FORMS}.")
+    if not is_in_process(spec):
+        return _integration(spec, api_key)
+    if api_key is not None:
+        raise _takes_no_key(spec)
     if spec.lower().endswith(".gguf"):
         path = expanded(spec)
         if not path.is_file():
@@ -80,11 +85,24 @@ def _named(spec: str, slots: int) -> ModelClient:
         return ModelClient(_embedded_class()(path=path, slots=slots), name=path.name)
     if kind == "embedded":
         return _embedded(rest or "default", slots)
-    if kind == "scripted" and rest:
-        from pilotage.agent.models.scripted import ScriptedChatModel
+    from pilotage.agent.models.scripted import ScriptedChatModel
 
-        return ModelClient(ScriptedChatModel.from_file(expanded(rest)), name=spec)
-    return _integration(spec)
+    return ModelClient(ScriptedChatModel.from_file(expanded(rest)), name=spec)
+
+
+def is_embedded(spec: str) -> bool:
+    """Whether a model string names weights for llama.cpp in this process."""
+    return spec.lower().endswith(".gguf") or spec.partition(":")[0] == "embedded"
+
+
+def is_in_process(spec: str) -> bool:
+    """Whether a model string names what works in this process, and not at a provider."""
+    kind, _, rest = spec.partition(":")
+    return is_embedded(spec) or (kind == "scripted" and bool(rest))
+
+
+def _takes_no_key(spec: str) -> UsageError:
+    return UsageError(f"'{spec}' takes no key: leave it out, or give the provider's key as its own package wants it.")
 
 
 def _embedded(name: str, slots: int) -> ModelClient:
@@ -143,11 +161,15 @@ def _served(name: str, base_url: str, api_key: str | None) -> ModelClient:
     )
 
 
-def _integration(spec: str) -> ModelClient:
+def _integration(spec: str, api_key: str | None) -> ModelClient:
     from langchain.chat_models import init_chat_model
+
+    from pilotage.agent.models.transport.credentials import holds
 
     provider = spec.partition(":")[0] if ":" in spec else ""
     options: dict[str, Any] = {"max_retries": 0} if provider in HAVE_RETRIES else {}
+    if api_key is not None:
+        options["api_key"] = api_key
     if provider in OPENAI_CLIENTS:  # so that no limit of ours is lost
         from langchain_openai import ChatOpenAI
         from openai import DefaultAsyncHttpxClient
@@ -166,4 +188,6 @@ def _integration(spec: str) -> ModelClient:
         if "provider" in text.lower():
             raise UnknownModel(f"'{spec}' names no model. Use {FORMS}.") from error
         raise ModelError(f"'{spec}' could not be set up: {text}") from error
+    if api_key is not None and not holds(model, api_key):  # or another account's key would be used in its place
+        raise _takes_no_key(spec)
     return ModelClient(model, name=spec, timeout=DEFAULT_TIMEOUT)

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
-from pilotage.agent.errors import ResponseStoreUnusable
+from pilotage.agent.errors import PilotageError, ResponseStoreUnusable
 from pilotage.agent.serve import chat, sse
 from pilotage.agent.serve.body import read_body
 from pilotage.agent.serve.chat_reply import Envelope
@@ -138,16 +138,14 @@ def create_app(service: Service) -> FastAPI:
     @app.post("/v1/chat/completions")
     async def chat_completions(request: Request) -> Response:
         body, access = await body_of(request), access_of(request)
-        name = body.get("model") if isinstance(body, dict) else None
-        if isinstance(name, str) and name and (wanted := service.model_named(name)).direct:
-            forwarded = passthrough.forward("/chat/completions", body, wanted.upstream, name)
+        if (forwarded := passthrough.wanted("/chat/completions", body)) is not None:
             return await unless_gone(request, forwarded)
         asked = chat_request(body)
         if asked.options.logprobs:
             raise ApiError(400, f"`logprobs` is for {PASSTHROUGH}: a reply may come of several calls", param="logprobs")
         wanted, envelope = service.model_named(asked.model), Envelope(asked.model, asked.include_usage)
         caller = access.caller(asked.user, asked.extras.namespace)
-        agent = await asyncio.to_thread(service.agent, wanted, caller, asked.extras)
+        agent = await service.ready_agent(wanted, caller, asked.extras)
         asked.extras.limits(agent.components.budget)  # refused before a stream begins
         keep = keeper(records, agent.memory, caller, envelope.id)
         hooks = chat.Hooks(keep, metrics.count)
@@ -178,9 +176,13 @@ def _tell_errors(app: FastAPI) -> None:
     async def of_anything(request: Request, error: Exception) -> Response:
         return error_response(api_error(error))
 
+    @app.exception_handler(PilotageError)
     @app.exception_handler(ApiError)
-    async def of_request(request: Request, error: ApiError) -> Response:
-        return error_response(error)
+    async def of_request(request: Request, error: ApiError | PilotageError) -> Response:
+        told = api_error(error)
+        if told.body["error"]["code"] == "internal_error":
+            log.error("a request failed", exc_info=error)
+        return error_response(told)
 
 
 async def _json(work: Any) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from ipaddress import ip_address
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pilotage.agent.errors import UsageError
+from pilotage.agent.models.factory import is_in_process
 from pilotage.agent.models.prices import Price, price_file
 from pilotage.agent.serve.upstreams.upstream import DEFAULT, Upstream, line
 from pilotage.agent.telemetry.export import Telemetry
@@ -22,8 +24,8 @@ class ServeConfig(BaseModel):
         keys: whether requests need a key; by default where the server is reached from elsewhere, and there always.
         key_store: file of the keys; by default the one of `pilotage keys`.
         index: URL of a Chroma server that all processes on this memory use.
-        most_namespaces: whose memory and agents are kept open while nobody uses them; those in use may be more. Each
-            has connections to the database, and files where that is SQLite.
+        most_namespaces: whose memory and agents are kept open while nobody uses them; those in use may be more. They
+            share the connections to the database.
         keep_days: how long a completion can be given feedback on.
         keep_completions: the newest of each namespace that can.
         cors: origins of pages that may ask from a browser; none by default.
@@ -84,6 +86,13 @@ class ServeConfig(BaseModel):
         for name, upstream in self.upstreams.items():
             if not upstream.model and name != DEFAULT:
                 raise ValueError(f"the upstream {name!r} names no model")
+            if upstream.api_key_env and not os.environ.get(upstream.api_key_env):
+                raise ValueError(
+                    f"the key of the upstream {name!r} is to be in {upstream.api_key_env}, which is not set: set it, "
+                    "or leave `api_key_env` out where none is needed"
+                )
+            if upstream.api_key_env and upstream.base_url is None and is_in_process(upstream.model):
+                raise ValueError(f"the upstream {name!r} works in this process and takes no key: leave it out")
         for name in every:
             line(name, every)
         if self.embeddings is None:

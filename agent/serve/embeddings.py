@@ -36,4 +36,4 @@ async def embeddings(service: Service, passthrough: Passthrough, body: Any) -> R
     model = service.upstreams[upstream].model
     if name not in (model, upstream, PASSTHROUGH, f"{PASSTHROUGH}@{upstream}"):
         raise unknown(name, f"embeddings are made by {model}")
-    return await passthrough.forward("/embeddings", body, upstream, name)
+    return await passthrough.forward("/embeddings", body, upstream)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
@@ -13,17 +14,24 @@ from pilotage.agent.errors import (
     BudgetExceeded,
     ContextExceeded,
     LimitReached,
+    MissingExtra,
+    ModelError,
     ModelUnavailable,
     PilotageError,
+    UnknownModel,
     UnsupportedParameter,
     UpstreamBusy,
     UsageError,
+    WeightsError,
 )
 from pilotage.agent.models.reply import LimitUsedUp
 from pilotage.agent.models.transport.retry import Failure, causes, diagnose
+from pilotage.agent.serve.upstreams.failing import REFUSED_KEY
 from pilotage.common.redaction import redact_message
-from pilotage.common.text import carriable
+from pilotage.common.text import carriable, printable
 from pilotage.memory.errors import NamespaceErased, StoreClosed
+
+log = logging.getLogger("pilotage.serve")
 
 TYPES = {
     400: "invalid_request_error",
@@ -70,7 +78,10 @@ def error_response(error: ApiError) -> Response:
 
 
 def api_error(error: Exception) -> ApiError:
-    """What a client is told of an error of the agent; what nobody foresaw is told without its words."""
+    """What a client is told of an error of the agent.
+
+    What nobody foresaw, and how this server is set up, is told without its words: these are its owner's affair.
+    """
     if isinstance(error, ApiError):
         return error
     if isinstance(error, LimitReached):
@@ -97,9 +108,14 @@ def api_error(error: Exception) -> ApiError:
         return ApiError(504, str(error), code="time_limit" if error.limit == "max_seconds" else "budget_exceeded")
     if isinstance(error, BadReply):
         return ApiError(502, str(error), code="unusable_reply")
+    if isinstance(error, WeightsError | MissingExtra | UnknownModel):
+        log.error("a model cannot be used: %s", printable(str(error)))
+        return ApiError(
+            503, "a model of this server cannot be used now; the server's log has the reason", code="model_unusable"
+        )
     if isinstance(error, UsageError):
         return ApiError(400, str(error))
-    if isinstance(error, PilotageError):
+    if isinstance(error, ModelError):
         return ApiError(500, str(error))
     return ApiError(500, "the server failed at this request; its log has the reason", code="internal_error")
 
@@ -109,12 +125,25 @@ def _of_upstream(error: ModelUnavailable) -> ApiError:
     failure = next((found for cause in causes(error) if (found := _failure(cause)) is not None), None)
     if failure is None or failure.status is None:
         return ApiError(502, str(error), code="upstream_unavailable")
+    if failure.status in REFUSED_KEY:
+        names = (cause.upstream for cause in causes(error) if isinstance(cause, ModelError) and cause.upstream)
+        return refused_key(next(names, ""), failure.status)
     headers = {}
     if failure.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(failure.retry_after)))
     status = failure.status if 400 <= failure.status < 600 else 502
     code = "context_length_exceeded" if "context" in failure.detail and status == 400 else "upstream_error"
     return ApiError(status, str(error), code=code, headers=headers)
+
+
+def refused_key(upstream: str, status: int | None) -> ApiError:
+    """The error of an upstream that does not take this server's key: with its own status, a client would doubt its."""
+    return ApiError(
+        502,
+        f"the upstream {upstream} refused the key or the account of this server (HTTP {status}); its owner has to mend "
+        "that",
+        code="upstream_refused_its_key",
+    )
 
 
 def _failure(cause: BaseException) -> Failure | None:

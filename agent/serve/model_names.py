@@ -31,17 +31,27 @@ class ModelName:
     upstream: str = ""
 
 
-def model_named(text: str, blocks: Collection[str], upstreams: Collection[str]) -> ModelName:
+MOST_SHOWN = 100
+"""Characters of a name that is none."""
+
+
+def model_named(text: str, blocks: Collection[str], upstreams: Collection[str], most: int) -> ModelName:
     """What `pilotage`, `pilotage:high`, `pilotage:program,reason` or `passthrough` stands for.
 
     `@NAME` behind it chooses an upstream.
+
+    Args:
+        text: the name.
+        blocks: that may be named.
+        upstreams: names of the upstreams.
+        most: blocks in one name, no more than a run may have steps.
 
     Raises:
         ApiError: 404, it stands for nothing.
     """
     name, _, upstream = text.partition("@")
     if upstream and upstream not in upstreams:
-        raise unknown(text, f"there is no upstream {upstream!r}")
+        raise unknown(text, f"there is no upstream {_shown(upstream)!r}")
     if name == PASSTHROUGH:
         return ModelName(text, direct=True, upstream=upstream)
     head, _, how = name.partition(":")
@@ -51,13 +61,19 @@ def model_named(text: str, blocks: Collection[str], upstreams: Collection[str]) 
         return ModelName(text, upstream=upstream)
     if how in EFFORTS:
         return ModelName(text, effort=how, upstream=upstream)
-    named = tuple(part.strip() for part in how.split(","))
+    named = tuple(part.strip() for part in how.split(",", most))
+    if len(named) > most:
+        raise unknown(text, f"a name has at most {most} blocks, as a run has steps here")
     for block in named:
         if block not in blocks:
-            raise unknown(text, f"there is no block {block!r}; there are {', '.join(blocks)}")
+            raise unknown(text, f"there is no block {_shown(block)!r}; there are {', '.join(blocks)}")
     return ModelName(text, blocks=named, upstream=upstream)
 
 
 def unknown(text: str, why: str) -> ApiError:
     """The error of a name that stands for nothing."""
-    return ApiError(404, f"the model {text!r} does not exist: {why}", param="model", code="model_not_found")
+    return ApiError(404, f"the model {_shown(text)!r} does not exist: {why}", param="model", code="model_not_found")
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"

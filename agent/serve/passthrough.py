@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+import json
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, cast
@@ -16,32 +17,40 @@ from pilotage.agent.errors import UpstreamBusy
 from pilotage.agent.models.parsing.token_usage import USUAL_REPLY
 from pilotage.agent.models.transport.rate import Turn
 from pilotage.agent.serve import relay, sse
-from pilotage.agent.serve.errors import ApiError, api_error
+from pilotage.agent.serve.errors import ApiError, api_error, refused_key
 from pilotage.agent.serve.keys.access import BYTES_PER_TOKEN
-from pilotage.agent.serve.model_names import unknown
 from pilotage.agent.serve.passed_usage import Passed
 from pilotage.agent.serve.service import Service
-from pilotage.agent.serve.upstreams.failing import is_failing
+from pilotage.agent.serve.upstreams.failing import REFUSED_KEY, is_failing
 from pilotage.agent.serve.upstreams.link import Link, in_turn
 from pilotage.agent.telemetry.operations import passing
 from pilotage.agent.telemetry.spans import Attributes, Span, failure_of, tracer
 from pilotage.common.redaction import public_address, redact_message
 
 CONNECT_SECONDS = 10.0
+MOST_LOGGED = 500
+"""Bytes of what an upstream says of a key."""
 _KEPT = ("content-type", "retry-after", "x-request-id", "openai-processing-ms")
 """Headers of the upstream that a client has a use for."""
 
 
 @dataclass(frozen=True)
 class _Failed:
-    """A link that failed before anything of its reply was sent: how, and what the client gets if no other answers."""
+    """A link that failed before anything of its reply was sent: how, and what the client gets if no other answers.
+
+    Attributes:
+        logged: for the server's owner alone: addresses, and what an upstream says of a key.
+    """
 
     why: str
     told: ApiError | Response
+    logged: str = ""
 
     @property
     def words(self) -> str:
-        return str(self.told) if isinstance(self.told, ApiError) else f"HTTP {self.told.status_code}"
+        """What the log says of it."""
+        said = str(self.told) if isinstance(self.told, ApiError) else f"HTTP {self.told.status_code}"
+        return self.logged or said
 
 
 class Passthrough:
@@ -54,28 +63,32 @@ class Passthrough:
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=256),
         )
 
-    async def forward(self, path: str, body: Mapping[str, Any], upstream: str, name: str) -> Response:
+    def wanted(self, path: str, body: Any) -> Coroutine[Any, Any, Response] | None:
+        """What `forward` does with a request, where its `model` says that it is passed through. Raises ApiError 404."""
+        name = body.get("model") if isinstance(body, dict) else None
+        if not isinstance(name, str) or not name or not (named := self._service.model_named(name)).direct:
+            return None
+        return self.forward(path, body, named.upstream)
+
+    async def forward(self, path: str, body: Mapping[str, Any], upstream: str) -> Response:
         """The reply to a request of the upstream, or of the first that stands in for it where it fails.
 
         Args:
             path: below the upstream's address.
             body: of the request.
-            upstream: name of it; empty for the first.
-            name: the model that the client asked for.
+            upstream: name of it, which speaks OpenAI's protocol; empty for the first.
 
         Raises:
-            ApiError: the upstream speaks another protocol, or none of those asked could be reached.
+            ApiError: none of those asked could be reached.
         """
         links = self._service.links(upstream)
-        if not links[0].speaks_openai:
-            raise unknown(name, "this upstream speaks another protocol; use pilotage")
         failed: _Failed | None = None
         for link in in_turn([link for link in links if link.speaks_openai]):
             base, key, model = await link.address()
             headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
             content = _written({**body, "model": model})
             request = self._client.build_request("POST", f"{base}{path}", content=content, headers=headers)
-            answered = await self._answered(link, request, len(content) // BYTES_PER_TOKEN, model, base)
+            answered = await self._answered(link, request, len(content) // BYTES_PER_TOKEN, (base, key, model))
             if isinstance(answered, Response):
                 link.circuit.answered()
                 return answered
@@ -87,9 +100,10 @@ class Passthrough:
         return failed.told
 
     async def _answered(
-        self, link: Link, request: httpx.Request, prompt_tokens: int, model: str, base: str
+        self, link: Link, request: httpx.Request, prompt_tokens: int, address: tuple[str, str, str]
     ) -> Response | _Failed:
         """What one upstream answers."""
+        base, key, model = address
         turn: Turn | None = None
         if link.rate is not None:
             try:
@@ -99,17 +113,20 @@ class Passthrough:
         passed = Passed(prompt_tokens, link.price, link.spent)
         deadline = asyncio.get_running_loop().time() + self._service.settings.budget.max_seconds
         told = Span(tracer(), lambda: passing(model, base), apart=True, failure=_failure)
-        flow = _flow(self._client, request, passed, turn, deadline, told)
-        seconds = link.upstream.timeout
+        flow = _flow(self._client, request, passed, turn, deadline, told, key)
+        seconds, where = link.upstream.timeout, public_address(str(request.url))
         try:
             try:
                 async with asyncio.timeout(seconds):
                     first = await anext(flow)
             except TimeoutError:
-                message = f"{public_address(str(request.url))} did not answer within {seconds:g} seconds"
-                return _Failed("timeout", ApiError(504, message, code="upstream_timeout"))
+                what = f"did not answer within {seconds:g} seconds"
+                failed = ApiError(504, f"the upstream {link.name} {what}", code="upstream_timeout")
+                return _Failed("timeout", failed, f"{where} {what}")
             except httpx.HTTPError as error:
-                return _Failed("connection", _unreached(request, error))
+                unreached = ApiError(502, f"the upstream {link.name} cannot be reached", code="upstream_unavailable")
+                why = redact_message(str(error)) or type(error).__name__
+                return _Failed("connection", unreached, f"{where} cannot be reached ({why})")
             except ApiError as error:
                 return _Failed("connection", error)
         except BaseException:
@@ -118,10 +135,14 @@ class Passthrough:
         assert isinstance(first, httpx.Response)
         kept = {header: first.headers[header] for header in _KEPT if header in first.headers}
         if _is_stream(first):
-            return sse.EventStream(cast("AsyncGenerator[bytes]", flow), first.status_code, kept)
+            events = sse.with_keep_alive(cast("AsyncGenerator[bytes]", flow), self._service.config.keep_alive)
+            return sse.EventStream(events, first.status_code, kept)
         body = await anext(flow)
         await anext(flow, None)  # to its end, which settles what was used
         assert isinstance(body, bytes)
+        if first.status_code in REFUSED_KEY:
+            said = f"HTTP {first.status_code}: {body[:MOST_LOGGED].decode('utf-8', 'replace')}"
+            return _Failed(str(first.status_code), refused_key(link.name, first.status_code), said)
         try:
             response = relay.reply(first, body, kept)
         except ApiError as error:
@@ -136,8 +157,8 @@ class Passthrough:
 def _written(body: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(body)
-    except orjson.JSONEncodeError as error:  # what JSON can say and UTF-8 or 64 bits cannot hold
-        raise ApiError(400, f"the body cannot be passed on: {error}", code="invalid_json") from None
+    except orjson.JSONEncodeError:  # numbers beyond 64 bits
+        return json.dumps(body, ensure_ascii=False).encode()
 
 
 def _is_stream(response: httpx.Response) -> bool:
@@ -145,7 +166,13 @@ def _is_stream(response: httpx.Response) -> bool:
 
 
 async def _flow(
-    client: httpx.AsyncClient, request: httpx.Request, passed: Passed, turn: Turn | None, deadline: float, told: Span
+    client: httpx.AsyncClient,
+    request: httpx.Request,
+    passed: Passed,
+    turn: Turn | None,
+    deadline: float,
+    told: Span,
+    key: str,
 ) -> AsyncGenerator[httpx.Response | bytes]:
     """The response once something of its body is there, and then the body: as it comes, or whole where it is no stream.
 
@@ -163,19 +190,23 @@ async def _flow(
             if response.is_error:
                 span.failed({"error.type": str(response.status_code)})
             if not _is_stream(response):
-                body = await relay.whole(response, deadline)
+                body = relay.without_keys(await relay.whole(response, deadline), key)
                 yield response
                 yield passed.whole(body, good=response.is_success)
                 return
             passed.begin()
             named = request.url.path.endswith("/responses")
-            async with aclosing(relay.events(response, deadline, passed.feed, named=named)) as events:
+
+            def account(part: bytes) -> bytes:
+                return relay.without_keys(passed.feed(part), key)
+
+            async with aclosing(relay.events(response, deadline, account, named=named)) as events:
                 first = await anext(events)
                 yield response
                 yield first
                 async for part in events:
                     yield part
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, ApiError):  # it was sent, and nobody will be told what it has cost
             passed.give_up()
             raise
         finally:
@@ -189,9 +220,3 @@ async def _flow(
 def _failure(error: BaseException) -> Attributes:
     """The kind of an error; of an upstream that cannot be reached, why it cannot."""
     return failure_of(error.__context__ or error if isinstance(error, ApiError) else error)
-
-
-def _unreached(request: httpx.Request, error: httpx.HTTPError) -> ApiError:
-    why = redact_message(str(error)) or type(error).__name__
-    where = public_address(str(request.url))
-    return ApiError(502, f"{where} cannot be reached ({why})", code="upstream_unavailable")

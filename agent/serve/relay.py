@@ -2,12 +2,13 @@
 
 A client is given whole replies and whole events. What is no reply (a page of HTML, half an object, nothing), a stream
 that ends before its reply, one that fails, and one that takes too long become errors in OpenAI's form. What a reply
-says is the upstream's own affair.
+says is the upstream's own affair, but for the server's keys: some upstreams echo them in their errors.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -17,11 +18,12 @@ from starlette.responses import Response
 
 from pilotage.agent.serve import sse
 from pilotage.agent.serve.errors import ApiError, error_response
-from pilotage.common.redaction import redact_message
+from pilotage.common.redaction import UNMISTAKABLE, redact, redact_message
 
 MOST_BYTES = 32 * 2**20
 """Of a whole reply."""
 MOST_EVENT_BYTES = 4 * 2**20
+_ERROR = re.compile(rb'"error"\s*:\s*(?!null)')
 _ENDINGS = ("response.completed", "response.incomplete", "response.failed", "error")
 """Events that end a stream of the Responses API."""
 
@@ -48,6 +50,16 @@ async def whole(response: httpx.Response, deadline: float, *, most: int = MOST_B
     except (httpx.HTTPError, TimeoutError) as error:
         raise broken(error) from error
     return b"".join(pieces)
+
+
+def without_keys(said: bytes, key: str) -> bytes:
+    """A whole reply or whole events of an upstream, without the key that it was sent; an error without any."""
+    error = _ERROR.search(said) is not None
+    if not error and (len(key) < UNMISTAKABLE or key.encode() not in said):
+        return said
+    text = said.decode("utf-8", "replace")
+    hidden = redact_message(text) if error else redact(text)
+    return said if hidden == text else hidden.encode()
 
 
 def reply(response: httpx.Response, body: bytes, headers: dict[str, str]) -> Response:

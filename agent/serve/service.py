@@ -6,11 +6,13 @@ for the results of tools lie in one table, so they outlive the agent that began 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from threading import RLock
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from pilotage.agent.blocks import installed
@@ -22,7 +24,7 @@ from pilotage.agent.serve.config import ServeConfig
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.extras import Extras
 from pilotage.agent.serve.keys.key import USERS as BELOW
-from pilotage.agent.serve.model_names import EFFORTS, PASSTHROUGH, ROUTED, ModelName, model_named
+from pilotage.agent.serve.model_names import EFFORTS, PASSTHROUGH, ROUTED, ModelName, model_named, unknown
 from pilotage.agent.serve.tenants.holding import hold, holding
 from pilotage.agent.serve.tenants.pool import Pool
 from pilotage.agent.serve.tenants.tenant import Tenant
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
     from pilotage.memory.edits.erase import Erasure
     from pilotage.memory.embedders.embedder import Embedder
     from pilotage.memory.ledger.erasures import Erased
+
+
+MOST_OPENING = 32
+"""Namespaces that are opened at the same time."""
 
 
 @dataclass(frozen=True)
@@ -98,18 +104,28 @@ class Service:
         self._turns = TurnTable()
         self.tenants = Pool(config.most_namespaces, self._opened, Tenant.close)
         self.erasers: list[Callable[[str], Erasure]] = []
-        self._lock = RLock()
+        self._lock = Lock()
+        self._openers = ThreadPoolExecutor(MOST_OPENING, thread_name_prefix="tenants")
+        self._opening: dict[tuple[str, bool], asyncio.Future[None]] = {}
 
     def model_named(self, text: str) -> ModelName:
         """What a request's `model` stands for. Raises ApiError."""
-        return model_named(text, self.blocks, self.upstreams.keys())
+        named = model_named(text, self.blocks, self.upstreams.keys(), self.settings.budget.max_steps)
+        if named.direct and not self._links[named.upstream or DEFAULT].speaks_openai:
+            raise unknown(text, f"this upstream speaks another protocol; use {ROUTED}")
+        return named
 
     @property
     def model_names(self) -> tuple[str, ...]:
         """Names that `/v1/models` lists; blocks can be named besides."""
-        names = (ROUTED, *(f"{ROUTED}:{effort}" for effort in EFFORTS), PASSTHROUGH)
-        others = [name for name in self.upstreams if name not in (DEFAULT, self.config.embeddings)]
-        return (*names, *(f"{name}@{upstream}" for upstream in others for name in (ROUTED, PASSTHROUGH)))
+        names = [ROUTED, *(f"{ROUTED}:{effort}" for effort in EFFORTS)]
+        for upstream, link in self._links.items():
+            at = "" if upstream == DEFAULT else f"@{upstream}"
+            if upstream == self.config.embeddings and at:
+                continue
+            names += [f"{ROUTED}{at}"] if at else []
+            names += [f"{PASSTHROUGH}{at}"] if link.speaks_openai else []
+        return tuple(names)
 
     def links(self, upstream: str) -> tuple[Link, ...]:
         """An upstream, and those that stand in for it where it fails."""
@@ -118,10 +134,30 @@ class Service:
     def client(self, upstream: str) -> ModelClient:
         """Asks an upstream, and those that stand in for it; nothing of a model is loaded yet."""
         name = upstream or DEFAULT
-        with self._lock:
-            if name not in self._chains:
-                self._chains[name] = Chain(self.links(name))
-            return self._chains[name]
+        # Without a lock: to import a provider's package takes seconds, in which others are to be served.
+        return self._chains.get(name) or self._chains.setdefault(name, Chain(self.links(name)))
+
+    async def ready(self, namespace: str, remembers: bool = True) -> None:
+        """Opens what is kept of a namespace, if it is not open, so that `agent` and `store` hardly wait.
+
+        It is opened in threads that nothing else needs, and once for all that wait for it: the store of one tenant may
+        take long to open, or be out of reach. What it raises is raised to each of them.
+        """
+        key = (namespace, remembers and self._place is not None)
+        if self.tenants.has(key):
+            return
+        opening = self._opening.get(key)
+        if opening is None:
+            opening = self._opening[key] = asyncio.get_running_loop().run_in_executor(
+                self._openers, lambda: self.tenants.take(key).end()
+            )
+            opening.add_done_callback(lambda _: self._opening.pop(key, None))
+        await asyncio.shield(opening)
+
+    async def ready_agent(self, name: ModelName, caller: Caller, extras: Extras) -> ReasoningAgent:
+        """The agent that answers a request, made beside the event loop."""
+        await self.ready(caller.namespace, extras.memory)
+        return await asyncio.to_thread(self.agent, name, caller, extras)
 
     def agent(self, name: ModelName, caller: Caller, extras: Extras = Extras()) -> ReasoningAgent:  # noqa: B008 (frozen)
         """The agent that answers a request, kept open until that ends (`tenants/holding.py`)."""
@@ -199,7 +235,10 @@ class Service:
         with self._lock:  # one for all: a model of vectors takes as much as everything else
             self._embedder = self._embedder or resolve_embedder(self.settings.embedder)
         index = self.config.index
-        return Tenant(ConceptStore.open(self._place, embedder=self._embedder, namespace=namespace, index=index))
+        store = ConceptStore.open(
+            self._place, embedder=self._embedder, namespace=namespace, index=index, share_connections=True
+        )
+        return Tenant(store)
 
     def _made(
         self,
@@ -232,16 +271,19 @@ class Service:
 
     async def close(self) -> None:
         """Releases agents and stores."""
-        self.tenants.close()
+        self._openers.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self.tenants.close)
 
 
 def _first(settings: Settings, config: ServeConfig) -> Upstream:
     """The first upstream: of the settings what its part of the configuration leaves open."""
     given = config.upstreams.get(DEFAULT, Upstream())
-    given = given.model_copy(update={"api_key_env": given.api_key_env or OPENAI_KEY})
     if given.model:
         return given
-    return given.model_copy(update={"model": settings.model, "base_url": given.base_url or settings.base_url})
+    more = {"model": settings.model, "base_url": given.base_url or settings.base_url}
+    if given.base_url is None and settings.base_url is not None:
+        more["api_key_env"] = given.api_key_env or OPENAI_KEY
+    return given.model_copy(update=more)
 
 
 def _others(config: ServeConfig) -> dict[str, Upstream]:

@@ -5,10 +5,12 @@ What each of the two needs stands in `pilotage.memory.ledger.sqlite` and `pilota
 
 from __future__ import annotations
 
+import copy
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, RootTransaction, create_engine, make_url
@@ -21,6 +23,8 @@ from pilotage.memory.ledger.sqlite import FRESH, WRITE, prepare_sqlite
 
 _KINDS = ("sqlite", "postgresql")
 _DRIVERS = {"psycopg": "pilotage[postgres]"}
+
+_sharing = Lock()
 
 
 class Database:
@@ -65,6 +69,7 @@ class Database:
                 f"'{shown}' needs the driver '{error.name}': install it with `pip install '{package}'`"
             ) from None
         self._closed = False
+        self._users: set[Database] = {self}
         self._limits: PostgresLimits | None = None
         if self.dialect == "sqlite":
             prepare_sqlite(self._engine, busy_seconds)
@@ -135,10 +140,29 @@ class Database:
                 "every process, or start the processes by 'spawn'"
             )
 
+    def sharing(self) -> Database:
+        """The same connections for another user; they are closed when all have closed theirs."""
+        another = copy.copy(self)
+        another._closed = False
+        self._users.add(another)
+        return another
+
+    @property
+    def in_use(self) -> bool:
+        """Whether anybody who shares the connections has not closed them."""
+        return bool(self._users)
+
     def close(self) -> None:
-        """Close every connection; whoever asks for another one is refused. A fork leaves those of its parent alone."""
-        self._closed = True
-        self._engine.dispose(close=not self.inherited)
+        """Close every connection; whoever asks for another one is refused. A fork leaves those of its parent alone.
+
+        Connections that others share stay open.
+        """
+        with _sharing:
+            self._closed = True
+            self._users.discard(self)
+            last = not self._users
+        if last:
+            self._engine.dispose(close=not self.inherited)
 
     def _commit(self, connection: Connection, transaction: RootTransaction, ticket: Ticket | None) -> None:
         if self._limits is None or ticket is None:
@@ -173,3 +197,17 @@ class Database:
                 f"a text holds half a character (at {error.start}, a lone surrogate), which no database can look up or "
                 "store: leave it out; nothing was written"
             ) from None
+
+
+_shared: dict[tuple[str, float], Database] = {}
+
+
+def shared_database(url: str, *, busy_seconds: float = 30.0) -> Database:
+    """Connections that everybody in this process shares who asks for them so. Raises as `Database` does."""
+    key = (url, busy_seconds)
+    with _sharing:
+        first = _shared.get(key)
+        if first is not None and first.in_use and not first.inherited:
+            return first.sharing()
+        made = _shared[key] = Database(url, busy_seconds=busy_seconds)
+        return made

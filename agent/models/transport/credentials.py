@@ -28,6 +28,11 @@ def remember_keys(model: Any) -> None:
             client.event_hooks["request"].append(_note)
 
 
+def holds(model: Any, key: str) -> bool:
+    """Whether a LangChain object has a key as one of its secrets."""
+    return any(isinstance(value, SecretStr) and value.get_secret_value() == key for _, value, _ in _held(model, set()))
+
+
 def without_keys(reply: Reply) -> Reply:
     """A reply that echoes no credential, and then has no log-probabilities, whose tokens would spell it."""
     text, thinking = redact(reply.text), redact(reply.thinking)

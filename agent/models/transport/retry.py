@@ -81,25 +81,27 @@ class Failure:
         """Whether every other request would meet it too; of other failures this request may be the cause."""
         return not self.reached or self.status in OF_ENDPOINT
 
-    def told(self, where: str, name: str, failures: int) -> str:
-        """What a user is told of the model `name` at `where` that has failed so often, with what to do."""
+    def told(self, where: str, name: str, failures: int, *, advise: bool = True) -> str:
+        """What a user is told of the model `name` at `where` that has failed so often, with what to do about it."""
         tries = "1 try" if failures == 1 else f"{failures} tries"
         if self.answered:
-            return (
-                f"{where} answered with an error after {tries} ({self.detail}); see the server's message and its log."
-            )
-        if self.status is None:
-            advice = "check that the server runs and that the URL is right"
-            return f"{where} could not be reached after {tries} ({self.detail}); {advice}."
-        if self.status < 400:
-            return f"{where} answered with HTTP {self.status} instead of a reply; check the base URL."
-        advice = {
+            what, advice = f"answered with an error after {tries}", "see the server's message and its log"
+        elif self.status is None:
+            what, advice = f"could not be reached after {tries}", "check that the server runs and that the URL is right"
+        elif self.status < 400:
+            what, advice = f"answered with HTTP {self.status} instead of a reply", "check the base URL"
+        else:
+            what, advice = f"refused with HTTP {self.status} after {tries}", self._advice(name)
+        detail = "" if self.status is not None and self.status < 400 else f" ({self.detail})"
+        return f"{where} {what}{detail}; {advice}." if advise else f"{where} {what}{detail}."
+
+    def _advice(self, name: str) -> str:
+        return {
             401: "check the API key",
             403: "check the API key and its permissions",
             404: f"check the model name ({name}) and the base URL",
             429: "wait, or lower the concurrency",
-        }.get(self.status, "see the server's message")
-        return f"{where} refused with HTTP {self.status} after {tries} ({self.detail}); {advice}."
+        }.get(self.status or 0, "see the server's message")
 
 
 def took_too_long(error: BaseException) -> bool:

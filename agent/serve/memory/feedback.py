@@ -58,11 +58,13 @@ def feedback_in(body: Any) -> Feedback:
 
 async def give(service: Service, records: Records, access: Access, feedback: Feedback) -> dict[str, Any]:
     """Carries feedback out and says what it changed. Raises ApiError: 404 where the completion is not this tenant's."""
+    await service.ready(access.namespace)
     at_home = await asyncio.to_thread(service.store, access.namespace)
     record = await asyncio.to_thread(records.find, at_home, feedback.completion)
     if record is None or not access.holds(record.namespace):
         what = f"there is no completion {feedback.completion!r} to give feedback on"
         raise ApiError(404, what, param="completion_id", code="completion_not_found")
+    await service.ready(record.namespace)
     store = await asyncio.to_thread(service.store, record.namespace)
     teaches = bool(feedback.correction) and access.caller().learn and service.settings.learn
     return await asyncio.to_thread(_carry_out, store, records, record, feedback, teaches)

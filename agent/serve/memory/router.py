@@ -34,6 +34,8 @@ def memory_router(service: Service, records: Records) -> APIRouter:
         """What some work on the caller's memory gives."""
         asked = request.query_params
         caller = access_of(request).caller(asked.get("user"), asked.get("namespace"))
+        with _explained():
+            await service.ready(caller.namespace)
         return await _told(lambda: work(service.store(caller.namespace)))
 
     @router.post("/v1/feedback")

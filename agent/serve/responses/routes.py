@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, TypeVar
 
 import orjson
@@ -68,12 +69,11 @@ def responses_router(
     @router.post("")
     async def create(request: Request) -> Response:
         body = await read_body(request)
-        name = body.get("model") if isinstance(body, dict) else None
-        if isinstance(name, str) and name and (wanted := service.model_named(name)).direct:
-            return await unless_gone(request, passthrough.forward("/responses", body, wanted.upstream, name))
+        if (forwarded := passthrough.wanted("/responses", body)) is not None:
+            return await unless_gone(request, forwarded)
         asked = responses_request(body)
         wanted, caller = service.model_named(asked.model), caller_of(request, asked.user, asked.extras.namespace)
-        agent = await asyncio.to_thread(service.agent, wanted, caller, asked.extras)
+        agent = await service.ready_agent(wanted, caller, asked.extras)
         budget = asked.extras.limits(agent.components.budget)
         progress = service.config.progress if asked.extras.progress is None else asked.extras.progress
         begun = store.now
@@ -81,8 +81,9 @@ def responses_router(
         envelope = Envelope(asked)
         keep = desk.keeping(asked, items, caller, begun)
         record = keeper(records, agent.memory, caller, envelope.id)
+        unsolved = partial(agent.unsolved, task)
         if asked.stream:
-            happening = _noted(agent.astream(task, run_id=envelope.id, budget=budget), count, record)
+            happening = _noted(agent.astream(task, run_id=envelope.id, budget=budget), count, record, unsolved)
             told_events = stream(happening, envelope, keep, progress=progress)
             return sse.EventStream(sse.with_keep_alive(told_events, service.config.keep_alive))
 
@@ -94,6 +95,7 @@ def responses_router(
                 await record([run])
                 response = envelope.ended(run, envelope.output(run, progress=progress))
             except UnusableRun as error:
+                count([unsolved(error)])
                 response = envelope.without_reply(error)
             await keep(response)
             return _json(response)
@@ -130,14 +132,19 @@ async def _noted(
     happening: AsyncGenerator[Event, None],
     count: Callable[[Sequence[Run]], None],
     record: Callable[[Sequence[Run]], Awaitable[None]],
+    unsolved: Callable[[UnusableRun], Run],
 ) -> AsyncGenerator[Event, None]:
     """What happens; the run is counted and recorded before anybody hears that it is over."""
-    async with aclosing(happening) as stream:
-        async for event in stream:
-            if isinstance(event, Finished):
-                count([event.run])
-                await record([event.run])
-            yield event
+    try:
+        async with aclosing(happening) as stream:
+            async for event in stream:
+                if isinstance(event, Finished):
+                    count([event.run])
+                    await record([event.run])
+                yield event
+    except UnusableRun as error:
+        count([unsolved(error)])
+        raise
 
 
 class _Desk:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -58,6 +58,12 @@ class Pool(Generic[K, V]):
     def __len__(self) -> int:
         """How many values are open, those among them that leave with their last user."""
         return len(self._entries) + len(self._leaving)
+
+    def has(self, key: K) -> bool:
+        """Whether the value of a key is open."""
+        with self._lock:
+            entry = self._entries.get(key)
+            return entry is not None and entry.made
 
     def take(self, key: K) -> Lease[K, V]:
         """The value of a key, to be used until the lease ends. It may take as long as making it does."""
@@ -113,17 +119,21 @@ class Pool(Generic[K, V]):
             surplus = self._surplus()
             for entry in surplus:
                 self._forget(entry)
-        for entry in surplus:
-            self._close(entry.value)
+        self._close_all(surplus)
 
     def close(self) -> None:
-        """Closes everything, in use or not."""
+        """Closes everything, in use or not, each whatever becomes of the others."""
         with self._lock:
             entries = [entry for entry in (*self._entries.values(), *self._leaving) if entry.made]
             self._entries.clear()
             self._leaving.clear()
-        for entry in entries:
-            self._close(entry.value)
+        self._close_all(entries)
+
+    def _close_all(self, entries: list[_Entry[K, V]]) -> None:
+        """Closes values; the first error is raised when all are closed."""
+        with ExitStack() as closing:
+            for entry in reversed(entries):
+                closing.callback(self._close, entry.value)
 
     def _surplus(self) -> list[_Entry[K, V]]:
         over = len(self._entries) - self._most

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Sequence
 
 from pilotage.agent.errors import ModelError, UnsupportedParameter
@@ -30,6 +31,7 @@ class Chain(ModelClient):
         first = links[0].client
         super().__init__(first.model, name=first.name, identity=first.identity, capabilities=first.capabilities)
         self._links = links
+        self.alias = links[0].client.alias
 
     def load(self, *, quick: bool = False) -> None:
         """Loads the weights of the first, where it has any; another one's are loaded when it is asked."""
@@ -52,9 +54,9 @@ class Chain(ModelClient):
         links = in_turn(self._links)
         link, told = next(links), None
         while True:
-            before, own = bill.usage, Bill()
+            before, own, client = bill.usage, Bill(), None
             try:
-                client = await asyncio.to_thread(lambda link=link: link.client)  # a provider's package takes a while
+                client = await asyncio.to_thread(functools.partial(getattr, link, "client"))  # a provider's package takes a while
                 reply = await client.ask(
                     request,
                     heard.watched(on_token),
@@ -63,7 +65,9 @@ class Chain(ModelClient):
                     own,
                 )
             except (ModelError, UnsupportedParameter) as error:
-                why, failure = why_failed(error), error
+                why, failure = why_failed(error) if client is not None else "setup", error
+                if isinstance(failure, ModelError):
+                    failure.upstream = link.name
             else:
                 link.circuit.answered()
                 return reply.model_copy(update={"usage": before + reply.usage, "upstream": link.name})

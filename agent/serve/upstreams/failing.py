@@ -7,7 +7,10 @@ from pilotage.agent.models.client import GARBAGE
 from pilotage.agent.models.reply import BrokenReply
 from pilotage.agent.models.transport.retry import RETRYABLE_STATUS, causes, diagnose, is_no_stream
 
-ITS_OWN = RETRYABLE_STATUS | {401, 402, 407}
+REFUSED_KEY = frozenset({401, 402, 407})
+"""What an upstream says of a key or an account that is not good. They are the server's: its client's own key is."""
+
+ITS_OWN = RETRYABLE_STATUS | REFUSED_KEY
 """Statuses below 500 that are no fault of a request: haste, and a key or an account of the server's that is not good.
 
 403 and 404 are not among them: some services refuse with these what a request holds, and a model's name that does not

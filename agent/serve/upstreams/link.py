@@ -6,24 +6,31 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from threading import RLock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from pilotage.agent.errors import ModelUnavailable, PilotageError
 from pilotage.agent.models import load_model
 from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel
+from pilotage.agent.models.factory import is_embedded
 from pilotage.agent.models.prices import Price
 from pilotage.agent.models.transport.retry import RetryPolicy
 from pilotage.agent.serve.keys.limits import Limits
 from pilotage.agent.serve.upstreams.circuit import Circuit
 from pilotage.agent.serve.upstreams.failing import DOUBTFUL
 from pilotage.agent.serve.upstreams.rate import UpstreamRate
-from pilotage.agent.serve.upstreams.upstream import Upstream
+from pilotage.agent.serve.upstreams.upstream import NO_KEY, Upstream
 from pilotage.agent.trace import Usage
+from pilotage.common.redaction import remember
 from pilotage.common.text import printable
 
 if TYPE_CHECKING:
     from pilotage.agent.models.client import ModelClient
 
 log = logging.getLogger("pilotage.serve")
+
+_OPENAI = "openai:"
+_OPENAI_CHAT = "openai-chat"
+"""What LangChain calls the type of OpenAI's own models."""
 
 
 class Listener:
@@ -60,6 +67,7 @@ class Link:
     ) -> None:
         self.name = name
         self.upstream = upstream
+        remember(upstream.key or "")  # before the upstream can echo it
         self.price = price
         self.circuit = Circuit(upstream.cooldown)
         limits = Limits(requests_per_minute=upstream.requests_per_minute, tokens_per_minute=upstream.tokens_per_minute)
@@ -71,29 +79,47 @@ class Link:
 
     @property
     def client(self) -> ModelClient:
-        """Asks it; nothing of a model is loaded yet."""
+        """Asks it; nothing of a model is loaded yet. Raises ModelUnavailable where it cannot be set up."""
         with self._lock:
             if self._client is None:
                 to = self.upstream
-                # No cache: a reply to one client is none to another, and `regenerate` asks for a new one.
-                self._client = self._set_up(
-                    load_model(to.model, base_url=to.base_url, api_key=to.key, timeout=self._limit, slots=self._slots)
-                )
+                try:  # no cache: a reply to one client is none to another, and `regenerate` asks for a new one
+                    made = load_model(
+                        to.model, base_url=to.base_url, api_key=to.key, timeout=self._limit, slots=self._slots
+                    )
+                except PilotageError as error:
+                    log.error("the upstream %s cannot be set up: %s", self.name, printable(str(error)))
+                    what = f"the upstream {self.name} cannot be asked: it is not set up as it should be"
+                    raise ModelUnavailable(what) from error
+                self._client = self._set_up(made)
             return self._client
 
     @property
     def speaks_openai(self) -> bool:
-        """Whether it has an address where requests of OpenAI's protocol can be sent; the embedded model has one too."""
-        return self.upstream.base_url is not None or isinstance(self.client.model, EmbeddedChatModel)
+        """Whether it has an address where requests of OpenAI's protocol can be sent; the embedded model has one too.
+
+        Nothing is loaded to know it.
+        """
+        if self.upstream.base_url is not None:
+            return True
+        if self._client is not None:
+            return isinstance(self._client.model, EmbeddedChatModel) or self._client.main._llm_type == _OPENAI_CHAT
+        return is_embedded(self.upstream.model) or self.upstream.model.startswith(_OPENAI)
 
     async def address(self) -> tuple[str, str, str]:
         """Base URL, key and model of one that speaks OpenAI's protocol; an embedded model is loaded for it."""
         to = self.upstream
         if to.base_url is not None:
-            return to.base_url.rstrip("/"), to.key, to.model
+            return to.base_url.rstrip("/"), to.key or NO_KEY, to.model
+        return await asyncio.to_thread(self._found)
+
+    def _found(self) -> tuple[str, str, str]:
         model = self.client.model
-        assert isinstance(model, EmbeddedChatModel)
-        return await asyncio.to_thread(lambda: model.engine.base_url), model.engine.api_key, "default"
+        if isinstance(model, EmbeddedChatModel):
+            return model.engine.base_url, model.engine.api_key, "default"
+        openai: Any = self.client.main
+        to = openai.root_async_client
+        return str(to.base_url).rstrip("/"), to.api_key, openai.model_name
 
     def spent(self, usage: Usage) -> None:
         """Calls of it have cost this."""
@@ -114,7 +140,7 @@ class Link:
 
     def _set_up(self, client: ModelClient) -> ModelClient:
         to = self.upstream
-        client.price, client.rate = self.price, self.rate
+        client.price, client.rate, client.alias = self.price, self.rate, f"the upstream {self.name}"
         if to.model_fields_set & {"retries", "fallback", "longest_wait"}:
             # Where another can be asked, it is worth more than the same again; a time-out twice leaves no time for it.
             alone = not to.fallback

@@ -27,8 +27,8 @@ class Upstream(BaseModel):
             leave it to the command line.
         base_url: address of an OpenAI-compatible API.
         api_key_env: the environment variable that has its key; the key itself stands in no file. By default none is
-            sent to a `base_url`, or every upstream would be shown the key of another; the first one's is in
-            `OPENAI_API_KEY`, as for `pilotage solve`.
+            sent to a `base_url`, or every upstream would be shown the key of another, and of a provider the package
+            finds its own; to the `--base-url` of the command line goes `OPENAI_API_KEY`, as `pilotage solve` sends it.
         fallback: names of the upstreams that are asked, in this order, where it fails.
         timeout: seconds for one call; of one that is passed through as a stream, until the stream begins.
         retries: further calls of the same upstream, on failures that may pass, before it counts as failed; by default
@@ -55,9 +55,10 @@ class Upstream(BaseModel):
     price: Price | None = None
 
     @property
-    def key(self) -> str:
-        """Its key; `none` stands for none."""
-        return os.environ.get(self.api_key_env) or NO_KEY
+    def key(self) -> str | None:
+        """Its key; None for what its provider's package finds, or works in this process, `none` for none at all."""
+        key = os.environ.get(self.api_key_env) if self.api_key_env else None
+        return key or (NO_KEY if self.base_url is not None else None)
 
     @property
     def tries_again(self) -> int:

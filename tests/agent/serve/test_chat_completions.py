@@ -201,7 +201,7 @@ def test_models_are_listed_and_told_alone(serve):
     listed = client.get("/v1/models").json()
     assert listed["object"] == "list"
     assert [model["id"] for model in listed["data"]] == [
-        *("pilotage", "pilotage:low", "pilotage:medium", "pilotage:high", "passthrough")
+        *("pilotage", "pilotage:low", "pilotage:medium", "pilotage:high")
     ]
     assert client.get("/v1/models/pilotage:program,reason").json()["id"] == "pilotage:program,reason"
     assert client.get("/v1/models/pilotage:nothing").status_code == 404
@@ -213,7 +213,7 @@ def test_blocks_that_a_name_gives_are_run(serve):
     assert ["step by step" in call.text for call in model.calls] == [True, False]
 
 
-@pytest.mark.parametrize(("status", "told"), [(400, 400), (401, 401), (404, 404), (429, 429), (503, 503)])
+@pytest.mark.parametrize(("status", "told"), [(400, 400), (401, 502), (404, 404), (429, 429), (503, 503)])
 def test_the_upstreams_status_is_passed_on(serve, status, told):
     model = ScriptedChatModel(lambda messages: Fault(status=status, retry_after=0.0))
     client = serve(model)

@@ -46,7 +46,7 @@ def test_two_thousand_users_leave_no_more_open_than_fifty(tmp_path):
             files.append(process.num_fds())
     service.tenants.close()
     assert max(files) - files[0] <= 8 and files[0] < 6 * MOST
-    # Without a bound every namespace takes 0.36 MiB, so 540 by then (benchmarks/tenants.py).
+    # Without a bound every namespace takes 0.12 MiB, so 180 by then (benchmarks/tenants.py).
     assert memory[-1] - memory[0] < 150
 
 

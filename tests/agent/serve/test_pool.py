@@ -135,3 +135,19 @@ def test_what_a_thread_takes_after_its_request_has_ended_is_not_held_for_ever(po
     within.run(lambda: hold(pool.take("a")))
     pool.drop("a")
     assert len(pool) == 0
+
+
+def test_one_that_cannot_be_closed_leaves_none_of_the_others_open():
+    closed = []
+
+    def close(key):
+        closed.append(key)
+        if key in "bc":
+            raise OSError(f"{key} is stuck")
+
+    pool = Pool(5, str, close)
+    for key in "abcd":
+        pool.take(key).end()
+    with pytest.raises(OSError, match="is stuck"):
+        pool.close()
+    assert sorted(closed) == list("abcd") and len(pool) == 0

@@ -16,6 +16,8 @@ async def faulty(fault, body, request, left):
             pass
         left.set()
         return Response()
+    if isinstance(fault, str) and fault.startswith("echo"):
+        return _echo(int(fault.split()[1]), request)
     if isinstance(fault, int):
         error = {"error": {"message": f"upstream says {fault}", "type": "x", "code": None, "param": None}}
         return JSONResponse(error, fault, {"Retry-After": "0"})
@@ -39,6 +41,18 @@ async def faulty(fault, body, request, left):
     if fault in ("torn", "dribble"):
         return StreamingResponse(_torn(body, fault), headers={"Content-Length": "100000"}, media_type=_type(body))
     return None
+
+
+def _echo(status, request):
+    """An error that tells the key; with status 200 as an event of a stream."""
+    message = f"Incorrect API key provided: {request.headers.get('authorization')}"
+    error = {"error": {"message": message, "type": "x", "code": None, "param": None}}
+    if status == 200:
+        chunk = {"id": "up", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+        hello = chunk | {"choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": None}]}
+        lines = [b"data: " + json.dumps(one).encode() + b"\n\n" for one in (hello, error)]
+        return StreamingResponse(iter(lines), media_type="text/event-stream")
+    return JSONResponse(error, status)
 
 
 def _type(body):
