@@ -81,7 +81,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         observation: preset of the observation: `free`, `probe`, `rlot` or `rlot+free`.
         registry: blocks; those installed by default, with the preset `rlot` the five of its paper.
         checkpoints: a SQLite file by which a killed run resumes under its thread id.
-        keep_checkpoints: how long that file keeps threads that nobody goes on with.
+        keep_checkpoints: how long that file keeps threads of such agents that nobody goes on with.
         open_turns: where turns of conversations wait that other agents' bound counts too; by default its own.
         seed: sampling seed.
 

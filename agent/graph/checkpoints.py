@@ -43,6 +43,9 @@ KEPT = Retention(days=30.0, most_bytes=2**30)
 """By default."""
 _TICKS_OF_1970 = 0x01B21DD213814000
 """Since 1582, in tenths of microseconds, from which UUIDs count."""
+_IS_OURS = (
+    "CASE WHEN json_valid(CAST(metadata AS TEXT)) THEN json_extract(CAST(metadata AS TEXT), '$.{}') IS '{}' ELSE 0 END"
+)
 
 
 @dataclass
@@ -59,6 +62,7 @@ class DurableGraph:
     """An agent's graph whose runs are kept in a SQLite file, made with its folder where they are missing.
 
     Of each thread the newest checkpoint is kept, as long as `keep` says; that is looked at when the file is opened.
+    Threads of other graphs in it are left alone.
 
     Raises:
         UsageError: the path names no file.
@@ -154,8 +158,15 @@ class DurableGraph:
             await opened.stack.aclose()
 
 
-def entries_of(path: Path) -> Entries:
-    """The threads of a file, for `pilotage cache`; a thread at work is held."""
+def entries_of(path: Path, *, shared: bool = True) -> Entries:
+    """The threads of a file; a thread at work is held.
+
+    Args:
+        path: the file.
+        shared: whether it may hold threads of other graphs too: then only those are entries of which this package wrote
+            all there is, and said so (earlier versions did not).
+    """
+    from pilotage.agent.graph.saver import MARK
 
     def hold(thread_id: str) -> FileLock:
         return _lock_of(path, thread_id, InUse(thread_id))
@@ -164,10 +175,12 @@ def entries_of(path: Path) -> Entries:
         "checkpoints",
         "SELECT thread_id AS id, written(max(checkpoint_id)) AS at, '' AS kind, "
         "sum(length(checkpoint) + length(metadata)) + coalesce((SELECT sum(length(value)) FROM writes "
-        "WHERE writes.thread_id = checkpoints.thread_id), 0) AS bytes FROM checkpoints GROUP BY thread_id",
+        "WHERE writes.thread_id = checkpoints.thread_id), 0) AS bytes FROM checkpoints GROUP BY thread_id"
+        + (f" HAVING min({_IS_OURS.format(*MARK)})" if shared else ""),
         ("DELETE FROM checkpoints WHERE thread_id = :id", "DELETE FROM writes WHERE thread_id = :id"),
         functions={"written": partial(_written, unknown=time.time())},
         hold=hold,
+        alone=not shared,
     )
 
 
