@@ -157,7 +157,9 @@ async def test_an_embedder_that_is_down_is_asked_a_few_times_and_its_error_stays
         assert len([*traceback.walk_tb(outcomes[-1].__traceback__)]) < 30  # not of all who were told
         assert len(embedder.asked) <= 6  # the first put may be alone in its group
         embedder.asked = []
-        again = [op for n in range(40) for op in (store.adelete(("a",), "x"), store.aput(("a",), "x", {"text": "t"}))]
+        again = []  # transactions of their own: see above
+        for n in range(40):
+            again += [store.adelete(("a",), f"x{n}"), store.aput(("a",), f"x{n}", {"text": "t"})]
         free = [store.adelete(("a",), "old0"), store.aput(("a",), "no text", {}), store.aput(("a",), "old1", {}, False)]
         outcomes = await asyncio.gather(*again, *free, return_exceptions=True)
         assert [type(one) for one in outcomes] == [type(None), httpx.HTTPStatusError] * 40 + [type(None)] * 3
