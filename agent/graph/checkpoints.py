@@ -32,6 +32,7 @@ from pilotage.common.retention import Entries, InUse, Retention, prune
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
+    from langgraph.types import StateSnapshot
 
     from pilotage.agent.graph.saver import CheckpointSaver
 
@@ -204,6 +205,18 @@ def _written(checkpoint_id: str, *, unknown: float) -> float:
         return unknown
     ticks = (id_.int >> 96) << 28 | (id_.int >> 80 & 0xFFFF) << 12 | id_.int >> 64 & 0xFFF
     return (ticks - _TICKS_OF_1970) / 1e7
+
+
+def require_own_thread(snapshot: StateSnapshot, thread_id: str) -> None:
+    """Raises UsageError where a thread is another graph's: a run would write over it."""
+    from pilotage.agent.graph.saver import MARK
+
+    # Earlier versions did not mark what they wrote, but their runs are known by who is at work.
+    if snapshot.metadata is not None and MARK not in snapshot.metadata.items() and "worker" not in snapshot.values:
+        raise UsageError(
+            f"the thread {thread_id!r} in that file of checkpoints is another graph's: give another thread id, or "
+            "another file"
+        )
 
 
 def goes_on(kept: Mapping[str, Any], task: Task, worker: str) -> bool:

@@ -253,6 +253,8 @@ def test_threads_that_others_wrote_into_the_file_stay(tmp_path, monkeypatch, kee
     with agent(path) as solver:
         for name in ("ours", "both", "earlier"):
             solver.solve("6*7", thread_id=name)
+        with pytest.raises(UsageError, match="thread 'customer-7' in that file of checkpoints is another graph's"):
+            solver.solve("6*7", thread_id="customer-7")
     asyncio.run(other_graph("both"))
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA user_version = 7")  # its owner's own
@@ -263,7 +265,11 @@ def test_threads_that_others_wrote_into_the_file_stay(tmp_path, monkeypatch, kee
         asyncio.run(_open(solver))
     with closing(sqlite3.connect(path)) as connection:
         left = {name for (name,) in connection.execute("SELECT DISTINCT thread_id FROM checkpoints")}
-    assert left == {"customer-7", "both", "earlier"}
+        assert left == {"customer-7", "both", "earlier"}
+        others = connection.execute("SELECT count(*) FROM checkpoints WHERE thread_id = 'customer-7'").fetchone()
+        assert others == (3,)  # all that there was
+    with agent(path) as solver:
+        assert solver.solve("6*7", thread_id="earlier").answer == "42"
     assert prune(path, checkpoints.entries_of(path, shared=False), Retention(30.0)).entries == 3  # of a file of ours
 
 
