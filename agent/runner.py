@@ -21,7 +21,7 @@ from pilotage.agent.components import Components
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.event_loop import EventLoopThread
 from pilotage.agent.graph.build import OPTIONS, RUN_ID, Nodes, RunMode, build_graph
-from pilotage.agent.graph.checkpoints import KEPT, DurableGraph, goes_on, thread_name
+from pilotage.agent.graph.checkpoints import KEPT, DurableGraph, goes_on, require_own_thread, thread_name
 from pilotage.agent.graph.isolation import AloneEach, alone, own_config
 from pilotage.agent.graph.run_state import Dumped, RunInput, trace_of
 from pilotage.agent.models.call_span import of_model
@@ -81,7 +81,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         observation: preset of the observation: `free`, `probe`, `rlot` or `rlot+free`.
         registry: blocks; those installed by default, with the preset `rlot` the five of its paper.
         checkpoints: a SQLite file by which a killed run resumes under its thread id.
-        keep_checkpoints: how long that file keeps threads that nobody goes on with.
+        keep_checkpoints: how long that file keeps threads of such agents that nobody goes on with.
         open_turns: where turns of conversations wait that other agents' bound counts too; by default its own.
         seed: sampling seed.
 
@@ -335,6 +335,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         own["configurable"]["thread_id"] = thread_id = thread_name(thread_id)
         graph, saver = await self._durable.here()
         snapshot = await graph.aget_state(own)
+        require_own_thread(snapshot, thread_id)
         unfinished = bool(snapshot.next) and goes_on(snapshot.values, task, self.components.identity)
         if not unfinished and snapshot.values:
             await saver.adelete_thread(thread_id)

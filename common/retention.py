@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from pilotage.common.sqlite import require_known
+
 DAY = 86_400.0
 BUSY_SECONDS = 30.0
 _BATCH = 200
@@ -48,7 +50,8 @@ class Entries:
         table: without it there is no entry yet.
         select: gives `id`, `at` (seconds since 1970), `bytes` and `kind` of every entry.
         delete: statements that delete the entry `:id`.
-        format: greatest `user_version` that this version of the program knows.
+        format: greatest version of the file that this version of the program knows; None where it tells none of ours.
+        version: asks a file that has the table for its version; empty where `user_version` tells it.
         functions: of one argument that `select` uses, by name.
         hold: holds an entry that is to be deleted; raises InUse where somebody works with it.
         alone: whether the file holds nothing else, so that its size is theirs.
@@ -57,7 +60,8 @@ class Entries:
     table: str
     select: str
     delete: tuple[str, ...]
-    format: int = 0
+    format: int | None = None
+    version: str = ""
     functions: dict[str, Callable[[str], float]] = field(default_factory=dict)
     hold: Callable[[str], AbstractContextManager[object]] = lambda id: nullcontext()
     alone: bool = True
@@ -168,7 +172,7 @@ def _doomed(connection: sqlite3.Connection, entries: Entries, keep: Retention) -
     rows = connection.execute(f"SELECT id, at, bytes FROM ({entries.select}) ORDER BY at, id").fetchall()
     since = time.time() - keep.days * DAY if keep.days is not None else float("-inf")
     # Pages hold more than the entries: each goes with its share of that.
-    over = too_much / taken * sum(bytes_ for _, _, bytes_ in rows)
+    over = too_much and too_much / taken * sum(bytes_ for _, _, bytes_ in rows)
     doomed, gone = [], 0
     for id_, at, size in rows:
         if at >= since and gone >= over:
@@ -216,9 +220,10 @@ def _opened(file: Path, entries: Entries) -> Iterator[sqlite3.Connection]:
     uri = f"file:{quote(os.fsencode(file))}?mode=rw"
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
     try:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > entries.format:
-            raise sqlite3.DatabaseError("it was written by a newer pilotage")
+        if entries.format is not None and not entries.version:
+            require_known(connection, entries.format)
+        elif entries.format is not None and _has(connection, entries.table):
+            require_known(connection, entries.format, entries.version)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")
         for name, function in entries.functions.items():

@@ -13,6 +13,18 @@ FILES = 4
 """That a connection has open at once: the database, its log, and what SQLite needs on the way."""
 
 
+class NewerFile(sqlite3.DatabaseError):
+    """A file was written by a newer pilotage, and would be misread."""
+
+
+def require_known(connection: sqlite3.Connection, format: int, asked: str = "PRAGMA user_version") -> int:
+    """The format of a file, which the query `asked` gives; raises NewerFile where it is greater than `format`."""
+    (version,) = connection.execute(asked).fetchone() or (0,)
+    if version > format:
+        raise NewerFile(f"it was written by a newer pilotage: format {version}, and this one knows up to {format}")
+    return int(version)
+
+
 def switch_to_wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
     """Puts a file into WAL mode. SQLite's own busy time-out does not hold for a new file's switch.
 
@@ -62,5 +74,7 @@ def explained(
         yield
     except (sqlite3.OperationalError, OSError) as error:
         raise unusable(f"{what} cannot be used ({error}): {remedy(error, busy_seconds)}") from error
+    except NewerFile as error:
+        raise unusable(f"{what} was written by a newer pilotage: upgrade, or name another file") from error
     except sqlite3.DatabaseError as error:
         raise unusable(f"{what} is corrupt ({str(error).splitlines()[0]}): {if_corrupt}") from error

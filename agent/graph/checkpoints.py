@@ -32,6 +32,7 @@ from pilotage.common.retention import Entries, InUse, Retention, prune
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
+    from langgraph.types import StateSnapshot
 
     from pilotage.agent.graph.saver import CheckpointSaver
 
@@ -43,6 +44,9 @@ KEPT = Retention(days=30.0, most_bytes=2**30)
 """By default."""
 _TICKS_OF_1970 = 0x01B21DD213814000
 """Since 1582, in tenths of microseconds, from which UUIDs count."""
+_IS_OURS = (
+    "CASE WHEN json_valid(CAST(metadata AS TEXT)) THEN json_extract(CAST(metadata AS TEXT), '$.{}') IS '{}' ELSE 0 END"
+)
 
 
 @dataclass
@@ -59,6 +63,7 @@ class DurableGraph:
     """An agent's graph whose runs are kept in a SQLite file, made with its folder where they are missing.
 
     Of each thread the newest checkpoint is kept, as long as `keep` says; that is looked at when the file is opened.
+    Threads of other graphs in it are left alone.
 
     Raises:
         UsageError: the path names no file.
@@ -154,8 +159,15 @@ class DurableGraph:
             await opened.stack.aclose()
 
 
-def entries_of(path: Path) -> Entries:
-    """The threads of a file, for `pilotage cache`; a thread at work is held."""
+def entries_of(path: Path, *, shared: bool = True) -> Entries:
+    """The threads of a file; a thread at work is held.
+
+    Args:
+        path: the file.
+        shared: whether it may hold threads of other graphs too: then only those are entries of which this package wrote
+            all there is, and said so (earlier versions did not).
+    """
+    from pilotage.agent.graph.saver import MARK
 
     def hold(thread_id: str) -> FileLock:
         return _lock_of(path, thread_id, InUse(thread_id))
@@ -164,10 +176,12 @@ def entries_of(path: Path) -> Entries:
         "checkpoints",
         "SELECT thread_id AS id, written(max(checkpoint_id)) AS at, '' AS kind, "
         "sum(length(checkpoint) + length(metadata)) + coalesce((SELECT sum(length(value)) FROM writes "
-        "WHERE writes.thread_id = checkpoints.thread_id), 0) AS bytes FROM checkpoints GROUP BY thread_id",
+        "WHERE writes.thread_id = checkpoints.thread_id), 0) AS bytes FROM checkpoints GROUP BY thread_id"
+        + (f" HAVING min({_IS_OURS.format(*MARK)})" if shared else ""),
         ("DELETE FROM checkpoints WHERE thread_id = :id", "DELETE FROM writes WHERE thread_id = :id"),
         functions={"written": partial(_written, unknown=time.time())},
         hold=hold,
+        alone=not shared,
     )
 
 
@@ -191,6 +205,18 @@ def _written(checkpoint_id: str, *, unknown: float) -> float:
         return unknown
     ticks = (id_.int >> 96) << 28 | (id_.int >> 80 & 0xFFFF) << 12 | id_.int >> 64 & 0xFFF
     return (ticks - _TICKS_OF_1970) / 1e7
+
+
+def require_own_thread(snapshot: StateSnapshot, thread_id: str) -> None:
+    """Raises UsageError where a thread is another graph's: a run would write over it."""
+    from pilotage.agent.graph.saver import MARK
+
+    # Earlier versions did not mark what they wrote, but their runs are known by who is at work.
+    if snapshot.metadata is not None and MARK not in snapshot.metadata.items() and "worker" not in snapshot.values:
+        raise UsageError(
+            f"the thread {thread_id!r} in that file of checkpoints is another graph's: give another thread id, or "
+            "another file"
+        )
 
 
 def goes_on(kept: Mapping[str, Any], task: Task, worker: str) -> bool:

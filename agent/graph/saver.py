@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata, CheckpointTuple
@@ -23,6 +23,9 @@ CREATE TEMP TRIGGER IF NOT EXISTS newest_only AFTER INSERT ON main.checkpoints B
     DELETE FROM writes WHERE {_OLDER};
 END
 """
+
+MARK = ("kept_by", "pilotage.ReasoningAgent")
+"""In the metadata of a checkpoint, which tells our threads from those of other graphs in the file."""
 
 
 class CheckpointSaver(AsyncSqliteSaver):
@@ -58,7 +61,8 @@ class CheckpointSaver(AsyncSqliteSaver):
     ) -> RunnableConfig:
         """Stores a checkpoint."""
         with self._naming_the_file():
-            return await super().aput(config, checkpoint, metadata, versions)
+            marked = cast(CheckpointMetadata, dict([*metadata.items(), MARK]))
+            return await super().aput(config, checkpoint, marked, versions)
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""

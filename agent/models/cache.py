@@ -23,7 +23,7 @@ from pilotage.agent.models.parsing.finish_reasons import CUT, WHOLE, finish_reas
 from pilotage.agent.models.reply import Reply, Request
 from pilotage.common.paths import cache_dir, expanded
 from pilotage.common.retention import Entries, Retention, file_bytes, prune
-from pilotage.common.sqlite import explained, switch_to_wal
+from pilotage.common.sqlite import explained, require_known, switch_to_wal
 
 _log = logging.getLogger(__name__)
 
@@ -198,11 +198,7 @@ class ResponseCache:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
         try:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version > CACHE_FORMAT:
-                raise CacheUnusable(
-                    f"{self.path} was written by a newer pilotage; upgrade, or name another cache file."
-                )
+            require_known(connection, CACHE_FORMAT)
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
                 connection.execute("SELECT key, model, reply, created FROM responses LIMIT 0")  # no other database
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file: `pilotage cache prune` shrinks it

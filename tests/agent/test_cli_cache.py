@@ -12,6 +12,8 @@ from contextlib import closing
 from functools import partial
 
 import pytest
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from langgraph.graph import START, StateGraph
 
 from pilotage.agent import ReasoningAgent, ScriptedChatModel
 from pilotage.agent.errors import ModelUnavailable, UsageError
@@ -20,11 +22,13 @@ from pilotage.agent.models.cache import ENTRIES, ResponseCache
 from pilotage.agent.models.reply import Reply
 from pilotage.agent.models.scripted import Fault
 from pilotage.agent.serve.memory.records import Records
+from pilotage.agent.serve.responses.entries import ENTRIES as KEPT
 from pilotage.agent.serve.responses.store import ResponseStore
 from pilotage.common.retention import DAY, Retention, count, file_bytes, prune
 from pilotage.common.sqlite import explained
 from pilotage.memory import ConceptStore
 from tests.agent.serve.responses.test_store import body, message
+from tests.agent.serve.test_records import table_of_before
 from tests.agent.test_cli_keys import one_sentence
 
 
@@ -74,7 +78,7 @@ def test_everything_is_counted(cache, tmp_path):
         store.keep(body("resp_1"), [message("m", "hi")], "default", time.time())
     with ConceptStore.open(tmp_path / "home" / "memory", embedder="hash") as memory:
         run = ReasoningAgent(ScriptedChatModel(lambda messages: "4"), sandbox="none").solve("2+2")
-        Records(30, 100).put(memory, "chatcmpl-1", "k", "2+2", [run])
+        Records(30, 100).put(memory, "chatcmpl-1", "k", [run])
     weights = tmp_path / "home" / "models" / "some"
     weights.mkdir(parents=True)
     (weights / "w.gguf").write_bytes(b"x" * 5000)
@@ -145,12 +149,41 @@ def test_a_file_that_is_no_database_is_one_sentence(cache, tmp_path, content):
     assert path.read_bytes() == content
 
 
-def test_a_newer_file_is_left_alone(cache, tmp_path):
-    path = tmp_path / "cache" / "pilotage" / "responses.sqlite"
-    replies(path, [40])
+@pytest.mark.parametrize("what", ["replies", "responses", "completions"])
+def test_a_newer_file_is_left_alone_and_told_as_such(cache, tmp_path, what):
+    home = tmp_path / "home"
+    newer = "PRAGMA user_version = 99"
+    if what == "replies":
+        path = tmp_path / "cache" / "pilotage" / "responses.sqlite"
+        replies(path, [40])
+    elif what == "responses":
+        path = home / "responses.sqlite"
+        with ResponseStore(path) as store:
+            store.keep(body("resp_1"), [message("m", "hi")], "default", time.time())
+    else:
+        path, newer = home / "memory" / "ledger.sqlite", "UPDATE meta SET value = 99 WHERE key = 'schema_version'"
+        with ConceptStore.open(path.parent, embedder="hash") as memory, memory.ledger.write() as connection:
+            table_of_before(connection)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(newer)
+        before = list(connection.iterdump())
+    for words in (("info",), ("prune", "--older-than", "1d", "--yes")):
+        said = cache(*words)
+        one_sentence(said, f"{path}, with the {what}, was written by a newer pilotage: upgrade", code=said.code)
+        assert said.code and "corrupt" not in said.err and "delete" not in said.err
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    one_sentence(cache("prune", "--older-than", "1d", "--yes"), "newer pilotage")
+        assert list(connection.iterdump()) == before
+
+
+def test_completions_of_a_table_of_before_are_counted_and_pruned(cache, tmp_path):
+    with (
+        ConceptStore.open(tmp_path / "home" / "memory", embedder="hash") as memory,
+        memory.ledger.write() as connection,
+    ):
+        table_of_before(connection)
+    assert told(cache("info", "--json"))["completions"]["entries"] == 1
+    for gone in ("deleted completions: 1 ", "nothing is too old"):
+        assert cache("prune", "--older-than", "30d", "--yes").out.startswith(gone)
 
 
 def test_a_thread_at_work_stays_and_the_others_go(cache, tmp_path):
@@ -203,6 +236,43 @@ def test_threads_of_long_ago_are_forgotten_when_the_file_is_opened(tmp_path, mon
             assert count(path, entries).entries == left
 
 
+@pytest.mark.parametrize("keep", [Retention(30.0), Retention(most_bytes=1)])
+def test_threads_that_others_wrote_into_the_file_stay(tmp_path, monkeypatch, keep):
+    """Those of another graph, those of which it wrote a part, and those of earlier versions, which said nothing."""
+    path = tmp_path / "app.sqlite"
+
+    async def other_graph(*threads):
+        graph = StateGraph(dict)
+        graph.add_node("n", lambda state: {"x": 1})
+        graph.add_edge(START, "n")
+        async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
+            for name in threads:
+                await graph.compile(saver).ainvoke({"x": 0}, {"configurable": {"thread_id": name}})
+
+    asyncio.run(other_graph("customer-7"))
+    with agent(path) as solver:
+        for name in ("ours", "both", "earlier"):
+            solver.solve("6*7", thread_id=name)
+        with pytest.raises(UsageError, match="thread 'customer-7' in that file of checkpoints is another graph's"):
+            solver.solve("6*7", thread_id="customer-7")
+    asyncio.run(other_graph("both"))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA user_version = 7")  # its owner's own
+        connection.execute("""UPDATE checkpoints SET metadata = '{"step": 1}' WHERE thread_id = 'earlier'""")
+    later = time.time() + 31 * DAY
+    monkeypatch.setattr("pilotage.common.retention.time.time", lambda: later)
+    with agent(path, keep_checkpoints=keep) as solver:
+        asyncio.run(_open(solver))
+    with closing(sqlite3.connect(path)) as connection:
+        left = {name for (name,) in connection.execute("SELECT DISTINCT thread_id FROM checkpoints")}
+        assert left == {"customer-7", "both", "earlier"}
+        others = connection.execute("SELECT count(*) FROM checkpoints WHERE thread_id = 'customer-7'").fetchone()
+        assert others == (3,)  # all that there was
+    with agent(path) as solver:
+        assert solver.solve("6*7", thread_id="earlier").answer == "42"
+    assert prune(path, checkpoints.entries_of(path, shared=False), Retention(30.0)).entries == 3  # of a file of ours
+
+
 async def _open(solver):
     await solver._durable.here()
     await solver._durable.aclose()
@@ -226,8 +296,6 @@ def test_a_response_that_was_continued_is_as_new_as_what_continues_it(tmp_path):
         def __call__(self):
             return self.now
 
-    from pilotage.agent.serve.responses.entries import ENTRIES as KEPT
-
     clock, path = Clock(), tmp_path / "responses.sqlite"
     with ResponseStore(path, days=100, clock=clock) as store:
         store.keep(body("one"), [message("m", "hi")], "default", clock.now)
@@ -237,6 +305,21 @@ def test_a_response_that_was_continued_is_as_new_as_what_continues_it(tmp_path):
         assert prune(path, KEPT, Retention(days=30)).entries == 1
         assert store.find("alone", "default") is None
         assert len(store.conversation("two", "default")) == 4
+
+
+def test_conversations_are_pruned_whole_and_the_one_that_goes_on_last(tmp_path):
+    path = tmp_path / "responses.sqlite"
+    with ResponseStore(path) as store:
+        for turn in range(20):
+            for name in "abcd":  # which take turns, so that none lies alone in the file
+                previous = f"{name}{turn - 1}" if turn else None
+                store.keep(body(f"{name}{turn}", previous), [message("m", "x" * 5_000)], "default", time.time())
+    assert count(path, KEPT).entries == 4
+    assert prune(path, KEPT, Retention(most_bytes=file_bytes(path) * 6 // 10)).entries == 2
+    with ResponseStore(path) as store:
+        left = {name: [store.find(f"{name}{turn}", "default") is not None for turn in range(20)] for name in "abcd"}
+        assert left == {"a": [False] * 20, "b": [False] * 20, "c": [True] * 20, "d": [True] * 20}
+        assert len(store.conversation("c19", "default")) == len(store.conversation("d19", "default")) == 40
 
 
 WRITER = """

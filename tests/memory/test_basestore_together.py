@@ -2,15 +2,19 @@
 
 import asyncio
 import os
+import random
 import signal
 import subprocess
 import sys
 import threading
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 from langgraph.store.base import GetOp, PutOp
 
+from pilotage.memory.adapters.langgraph.group_commit import GroupCommit
 from pilotage.memory.adapters.langgraph.store import PilotageStore
 from pilotage.memory.embedders.embedder import HashEmbedder
 from pilotage.memory.errors import EmbedderError, InvalidItem, LedgerError, StoreClosed
@@ -118,15 +122,140 @@ async def test_one_that_is_cancelled_while_it_waits_is_not_written_and_holds_nob
     assert {item.key for item in await store.asearch(("a",))} == {"first", "k0", "k2"}
 
 
+class Provider(HashEmbedder):
+    """Somebody's embedder, at a provider's that may be down; notes what it is asked."""
+
+    def __init__(self, *refused):
+        super().__init__()
+        self.refused, self.asked, self.down = set(refused), [], None
+
+    def embed(self, texts):
+        self.asked.append(len(texts))
+        if self.down is not None:
+            raise self.down
+        if self.refused & set(texts):
+            raise EmbedderError("too long")
+        return super().embed(texts)
+
+
+def limited():
+    """As httpx raises it: it cannot be copied, since its constructor takes what its arguments do not have."""
+    request = httpx.Request("POST", "http://127.0.0.1/v1/embeddings")
+    return httpx.HTTPStatusError("429", request=request, response=httpx.Response(429, request=request))
+
+
+async def test_an_embedder_that_is_down_is_asked_a_few_times_and_its_error_stays_what_it_is(place):
+    embedder = Provider()
+    with PilotageStore.open(place, embedder=embedder, fields=["text"]) as store:
+        await asyncio.gather(*(store.aput(("a",), f"old{n}", {"text": "t"}) for n in range(3)))
+        embedder.down, embedder.asked = limited(), []
+        outcomes = await asyncio.gather(
+            *(store.aput(("a",), f"k{n}", {"text": f"t{n}"}) for n in range(100)), return_exceptions=True
+        )
+        assert {type(one) for one in outcomes} == {httpx.HTTPStatusError} and len(outcomes) == 100
+        assert all(one.response.status_code == 429 for one in outcomes)
+        assert len([*traceback.walk_tb(outcomes[-1].__traceback__)]) < 30  # not of all who were told
+        assert len(embedder.asked) <= 6  # the first put may be alone in its group
+        embedder.asked = []
+        again = []  # transactions of their own: see above
+        for n in range(40):
+            again += [store.adelete(("a",), f"x{n}"), store.aput(("a",), f"x{n}", {"text": "t"})]
+        free = [store.adelete(("a",), "old0"), store.aput(("a",), "no text", {}), store.aput(("a",), "old1", {}, False)]
+        outcomes = await asyncio.gather(*again, *free, return_exceptions=True)
+        assert [type(one) for one in outcomes] == [type(None), httpx.HTTPStatusError] * 40 + [type(None)] * 3
+        assert len(embedder.asked) <= 6
+        embedder.down = None
+        await store.aput(("a",), "k", {"text": "t"})
+        assert {item.key for item in await store.asearch(("a",))} == {"old1", "old2", "no text", "k"}
+
+
+async def test_many_that_cannot_be_embedded_fail_alone_and_without_much_asking(place):
+    refused = {f"t{n}" for n in (0, 1, 250, 499)}
+    embedder = Provider(*refused)
+    with PilotageStore.open(place, embedder=embedder, fields=["text"]) as store:
+        puts = (store.aput(("a",), f"t{n}", {"text": f"t{n}"}) for n in range(500))
+        outcomes = await asyncio.gather(*puts, return_exceptions=True)
+        assert {f"t{n}" for n, one in enumerate(outcomes) if one is not None} == refused
+        assert len(await store.asearch(("a",), limit=999)) == 496 and len(embedder.asked) < 150
+
+
+async def test_an_embedder_that_stops_in_the_midst_leaves_what_was_committed(place):
+    embedder = Provider("t1")
+    with PilotageStore.open(place, embedder=embedder, fields=["text"]) as store:
+        plain = store._table.write
+
+        def write(*args):
+            plain(*args)
+            embedder.down = limited()  # after the first transaction
+
+        store._table.write = write
+        puts = (store.aput(("a",), f"t{n}", {"text": f"t{n}"}) for n in range(64))
+        outcomes = await asyncio.gather(*puts, return_exceptions=True)
+        written = {n for n, one in enumerate(outcomes) if one is None}
+        assert written and {item.key for item in await store.asearch(("a",), limit=99)} == {f"t{n}" for n in written}
+        assert {type(one) for one in outcomes} <= {type(None), EmbedderError, httpx.HTTPStatusError}
+        assert len(embedder.asked) < 30
+
+
+@pytest.mark.parametrize("error", [StopIteration("x"), asyncio.CancelledError("of the embedder's own")])
+async def test_what_no_future_takes_is_told_too(place, error):
+    embedder = Provider()
+    with PilotageStore.open(place, embedder=embedder, fields=["text"]) as store:
+        embedder.down = error
+        puts = [store.aput(("a",), f"k{n}", {"text": "t"}) for n in range(5)]
+        outcomes = await asyncio.gather(*puts, return_exceptions=True)
+        told = [one.__cause__ if isinstance(one, RuntimeError) else one for one in outcomes]
+        assert [type(one) for one in told] == [type(error)] * 5
+        embedder.down = None
+        await asyncio.gather(*(store.aput(("a",), f"k{n}", {"text": "t"}) for n in range(5)))
+
+
+async def test_a_fault_of_its_own_is_told_to_all_who_wait():
+    entered, go = threading.Event(), threading.Event()
+
+    def commit(calls):
+        entered.set()
+        assert go.wait(120)
+        return []  # of no call, though there is one
+
+    together = GroupCommit(commit)
+    waiting = [asyncio.ensure_future(together(0))]
+    assert await asyncio.to_thread(entered.wait, 120)
+    waiting.append(asyncio.ensure_future(together(1)))
+    await asyncio.sleep(0)
+    go.set()
+    assert [type(one) for one in await asyncio.gather(*waiting, return_exceptions=True)] == [ValueError] * 2
+
+
+async def test_one_whose_row_the_database_refuses_fails_alone(postgres_url):
+    """PostgreSQL's index takes no row of over 2,704 bytes; the tenant's name is in it too."""
+    drawn = random.Random(0)
+    with PilotageStore.open(postgres_url, embedder=None, namespace=f"{drawn.getrandbits(6000):x}") as store:
+        keys = [f"k{n}" for n in range(50)]
+        keys[20] = f"{drawn.getrandbits(7600):x}"
+        outcomes = await asyncio.gather(*(store.aput(("a",), key, {}) for key in keys), return_exceptions=True)
+        assert [n for n, one in enumerate(outcomes) if one is not None] == [20]
+        assert "index row" in str(outcomes[20]) and len(await store.asearch(("a",), limit=99)) == 49
+
+
+async def test_a_place_that_not_every_database_takes_is_refused_and_can_be_deleted(store):
+    for path, key in ((("a",), "k" * 2000), (("a" * 1000, "b" * 1000), "k"), (("a",), "ä" * 400)):
+        with pytest.raises(InvalidItem, match="name the item by less"):
+            await store.aput(path, key, {})
+        await store.adelete(path, key)
+    await store.aput(("a",), "k" * 1900, {})
+
+
 async def test_what_fails_for_all_is_told_to_each_and_the_next_go_on(store):
-    plain = store._table.next_version
+    plain, cause = store._table.next_version, OSError(28, "No space left on device")
 
     def broken(connection):
-        raise LedgerError("the disk is full")
+        raise LedgerError("the disk is full") from cause
 
     store._table.next_version = broken
     outcomes = await asyncio.gather(*(store.aput(("a",), f"k{n}", {}) for n in range(5)), return_exceptions=True)
-    assert [str(one) for one in outcomes] == ["the disk is full"] * 5 and len({id(one) for one in outcomes}) == 5
+    assert [str(one) for one in outcomes] == ["the disk is full"] * 5
+    assert all(one.__cause__ is cause for one in outcomes)
     store._table.next_version = plain
     await store.aput(("a",), "k", {})
     assert [item.key for item in await store.asearch(("a",))] == ["k"]

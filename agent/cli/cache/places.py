@@ -127,7 +127,11 @@ def places(settings: Settings, responses_file: Path | None = None) -> list[Place
             CacheUnusable,
         ),
         Database(
-            "checkpoints", "single runs that can be resumed", checkpoints, entries_of(checkpoints), CheckpointsUnusable
+            "checkpoints",
+            "single runs that can be resumed",
+            checkpoints,
+            entries_of(checkpoints, shared=False),  # nobody else keeps anything in this one
+            CheckpointsUnusable,
         ),
         Database(
             "responses",

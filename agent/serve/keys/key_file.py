@@ -14,7 +14,7 @@ from urllib.parse import quote
 from pilotage.agent.errors import KeyStoreUnusable
 from pilotage.agent.serve.keys.limits import Limits
 from pilotage.common.files import sync_folder
-from pilotage.common.sqlite import explained, switch_to_wal
+from pilotage.common.sqlite import explained, require_known, switch_to_wal
 
 STORE_FORMAT = 1
 BUSY_SECONDS = 30.0
@@ -136,9 +136,7 @@ class KeyFile:
         )
         connection.text_factory = lambda text: text.decode("utf-8", "replace")  # damaged, but no reason to show nothing
         try:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version > STORE_FORMAT:
-                raise KeyStoreUnusable(f"{self.path} was written by a newer pilotage: upgrade, or name another file")
+            version = require_known(connection, STORE_FORMAT)
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
                 connection.execute(f"{SELECT} LIMIT 0")  # no other database
             switch_to_wal(connection, BUSY_SECONDS)

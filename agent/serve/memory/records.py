@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from pilotage.common.retention import Entries
+from pilotage.memory.ledger.schema import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from pilotage.agent.run import Run
@@ -45,12 +46,14 @@ _table = sa.Table(
     sa.Index("completions_by_age", "namespace", "created"),
 )
 
-_TEXTS = ("id", "namespace", "key_id", "run", "task", "prompt_hash", "followed", "learned")
+_TEXTS = [one.name for one in _table.columns if isinstance(one.type, sa.String) and not one.nullable]
 ENTRIES = Entries(
     "completions",
     f"SELECT id, created AS at, {' + '.join(f'length({name})' for name in _TEXTS)} AS bytes, '' AS kind "
     "FROM completions WHERE claimed IS NULL OR claimed < CAST(strftime('%s', 'now') AS REAL)",
     ("DELETE FROM completions WHERE id = :id",),
+    version="SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'schema_version'",
+    format=SCHEMA_VERSION,
     alone=False,
 )
 """For `pilotage cache`: all but those that feedback is being carried out on."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from pilotage.agent.errors import ResponseStoreUnusable
 from pilotage.agent.serve.responses.entries import STORE_FORMAT
 from pilotage.common.files import sync_folder
-from pilotage.common.sqlite import explained, switch_to_wal
+from pilotage.common.sqlite import explained, require_known, switch_to_wal
 
 BUSY_SECONDS = 30.0
 
@@ -104,9 +104,7 @@ class ResponseFile:
             sync_folder(self.path.parent)
         connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version > STORE_FORMAT:
-                raise ResponseStoreUnusable(f"{self.path} was written by a newer pilotage: upgrade, or name another")
+            version = require_known(connection, STORE_FORMAT)
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):  # no other database
                 connection.execute("SELECT id, namespace, previous, used FROM responses LIMIT 0")
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file: `pilotage cache prune` shrinks it

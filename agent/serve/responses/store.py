@@ -32,12 +32,25 @@ _MINE = "(namespace = :own OR substr(namespace, 1, length(:own) + 1) = :own || '
 """A namespace and those of its users below it."""
 _ALONE = "namespace = :own"
 _CHAIN = f"""
-WITH RECURSIVE chain (id, previous, bytes, depth) AS (
-    SELECT id, previous, bytes, 0 FROM responses WHERE id = :id AND namespace = :own AND used >= :since
+WITH RECURSIVE chain (id, previous, bytes, used, depth) AS (
+    SELECT id, previous, bytes, used, 0 FROM responses WHERE id = :id AND namespace = :own AND used >= :since
     UNION ALL
-    SELECT older.id, older.previous, older.bytes, depth + 1
+    SELECT older.id, older.previous, older.bytes, older.used, depth + 1
     FROM responses AS older JOIN chain ON older.id = chain.previous
-    WHERE namespace = :own AND used >= :since AND depth < {LONGEST_CHAIN}
+    WHERE namespace = :own AND older.used >= :since AND depth < {LONGEST_CHAIN}
+)
+"""
+_NEXT_USE = """
+, later AS (SELECT max(:now, coalesce((SELECT max(used) FROM chain), 0)) AS at)
+SELECT coalesce((SELECT max(used) + 1e-6 FROM responses WHERE used >= at AND used < at + 1), at) FROM later
+"""
+"""When a conversation is used: at no moment of another's, and not before it was used last, whatever the clock says."""
+_LEAST_USED = """
+DELETE FROM responses WHERE namespace = :own AND used IN (
+    SELECT used FROM (
+        SELECT used, sum(count(*)) OVER newer AS many, sum(sum(bytes)) OVER newer AS size
+        FROM responses WHERE namespace = :own GROUP BY used WINDOW newer AS (ORDER BY used DESC)
+    ) WHERE used <> :newest AND (many > :most OR size > :most_bytes)
 )
 """
 
@@ -59,8 +72,9 @@ class ResponseStore:
     """Responses by id and namespace. What was acknowledged is on disk, and survives a kill and a loss of power.
 
     A response is kept for some days after it was made or continued, and of each namespace the last ones only, up to a
-    number and a size; the newest is kept whatever its size. The file is made at first use, for its owner alone. By
-    default it is `responses.sqlite` in the user's data folder.
+    number and a size. Beyond it whole conversations go, those first that nobody has gone on with for longest; the one
+    that goes on is kept whatever its size. The file is made at first use, for its owner alone. By default it is
+    `responses.sqlite` in the user's data folder.
 
     Args:
         path: the file.
@@ -107,35 +121,31 @@ class ResponseStore:
         with self._file.used("BEGIN IMMEDIATE") as connection:
             if _is_erased(connection, namespace, begun):
                 return False
+            previous = body["previous_response_id"]
+            about = {"id": previous, "own": namespace, "since": now - self._seconds}
+            (used,) = connection.execute(f"{_CHAIN} {_NEXT_USE}", {**about, "now": now}).fetchone()
             connection.execute(
                 "INSERT INTO responses VALUES (?, ?, ?, ?, ?, ?)",
-                (body["id"], namespace, body["previous_response_id"], now, begun, sum(len(text) for *_, text in lines)),
+                (body["id"], namespace, previous, used, begun, sum(len(text) for *_, text in lines)),
             )
             connection.executemany("INSERT INTO items VALUES (?, ?, ?, ?, ?)", lines)
-            if (previous := body["previous_response_id"]) is not None:
-                about = {"id": previous, "own": namespace, "since": now - self._seconds, "now": now}
-                connection.execute(
-                    f"{_CHAIN} UPDATE responses SET used = :now WHERE id IN (SELECT id FROM chain)", about
-                )
+            connection.execute(
+                f"{_CHAIN} UPDATE responses SET used = :used WHERE id IN (SELECT id FROM chain)",
+                {**about, "used": used},
+            )
             for forgotten in ("responses WHERE used", "erasures WHERE at"):
                 connection.execute(f"DELETE FROM {forgotten} < ?", (now - self._seconds,))
-            connection.execute(
-                "DELETE FROM responses WHERE id IN (SELECT id FROM responses WHERE namespace = ? "
-                "ORDER BY used DESC, rowid DESC LIMIT -1 OFFSET ?)",
-                (namespace, self._most),
-            )
-            self._bound_bytes(connection, namespace, body["id"])
+            self._bound(connection, namespace, used)
         return True
 
-    def _bound_bytes(self, connection: sqlite3.Connection, namespace: str, newest: str) -> None:
-        """Forgets what is used least of a namespace until the rest has no more bytes than are kept."""
-        (total,) = connection.execute("SELECT sum(bytes) FROM responses WHERE namespace = ?", (namespace,)).fetchone()
-        if total > self._most_bytes:
-            connection.execute(
-                "DELETE FROM responses WHERE id IN (SELECT id FROM (SELECT id, sum(bytes) OVER (ORDER BY used DESC, "
-                "rowid DESC) AS with_newer FROM responses WHERE namespace = ?) WHERE with_newer > ? AND id != ?)",
-                (namespace, self._most_bytes, newest),
-            )
+    def _bound(self, connection: sqlite3.Connection, namespace: str, newest: float) -> None:
+        """Forgets whole conversations of a namespace, those not used for longest, until the rest is what is kept."""
+        bounds = {"own": namespace, "most": self._most, "most_bytes": self._most_bytes, "newest": newest}
+        many, size = connection.execute(
+            "SELECT count(*), sum(bytes) FROM responses WHERE namespace = :own", bounds
+        ).fetchone()
+        if many > self._most or size > self._most_bytes:
+            connection.execute(_LEAST_USED, bounds)
 
     def find(self, id: str, namespace: str) -> Kept | None:
         """A response of a namespace, or of one of its users; None where there is none."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import copy
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +32,7 @@ class GroupCommit(Generic[C]):
 
     Args:
         commit: carries some calls out, in a thread, and says of each what it raises, None for nothing. What it raises
-            itself is raised to all of them.
+            itself is raised to all of them. An error is the same object for all whom it is told.
     """
 
     def __init__(self, commit: Callable[[Sequence[C]], Sequence[Exception | None]]) -> None:
@@ -58,24 +57,35 @@ class GroupCommit(Generic[C]):
                 group = [(call, done) for call, done in taken if not done.done()]
                 if group:
                     _tell(group, await self._outcomes([call for call, _ in group]))
+        except Exception as error:  # a fault in here: nobody is to wait for ever, or to be cancelled by it
+            for _, done in (*group, *queue.waiting):
+                if not done.done():
+                    done.set_exception(error)
         finally:
             queue.worker = None
             for _, done in (*group, *queue.waiting):  # the loop is being closed, or the process ended
                 done.cancel()
             queue.waiting.clear()
 
-    async def _outcomes(self, calls: list[C]) -> Sequence[Exception | None]:
-        try:
-            return await asyncio.to_thread(self._commit, calls)
-        except Exception as error:
-            return [error] * len(calls)
+    async def _outcomes(self, calls: list[C]) -> Sequence[BaseException | None]:
+        def carry_out() -> Sequence[BaseException | None]:
+            try:
+                return self._commit(calls)
+            except (Exception, asyncio.CancelledError) as error:  # it was not this worker that was cancelled
+                return [error] * len(calls)
+
+        return await asyncio.to_thread(carry_out)
 
 
-def _tell(group: list[tuple[C, asyncio.Future[None]]], outcomes: Sequence[Exception | None]) -> None:
+def _tell(group: list[tuple[C, asyncio.Future[None]]], outcomes: Sequence[BaseException | None]) -> None:
     for (_, done), outcome in zip(group, outcomes, strict=True):
         if done.done():  # its caller was cancelled meanwhile; it is committed all the same
             continue
         if outcome is None:
             done.set_result(None)
+        elif isinstance(outcome, StopIteration):  # a future takes none, as no coroutine may raise one
+            stopped = RuntimeError("StopIteration was raised, which means nothing here")
+            stopped.__cause__ = outcome
+            done.set_exception(stopped)
         else:
-            done.set_exception(copy.copy(outcome))  # each caller raises its own, with its own traceback
+            done.set_exception(outcome)

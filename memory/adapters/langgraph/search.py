@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row
 
 from pilotage.memory.adapters.langgraph.filter import passes
-from pilotage.memory.adapters.langgraph.items import BEFORE_ALL, ItemDraft, ItemTable, Path
+from pilotage.memory.adapters.langgraph.items import BEFORE_ALL, ItemDraft, ItemTable, Path, Writes
 from pilotage.memory.errors import EmbedderError, LedgerReadOnly
 from pilotage.memory.ledger.ledger import Ledger
 from pilotage.memory.search.vectors import VectorStore
@@ -51,6 +51,16 @@ class ItemSearch:
         if self.embedder is None:
             return [None] * len(texts)
         return self._embed(texts)
+
+    def try_embedder(self) -> None:
+        """Embeds a word that no embedder refuses: what is raised is of no text then."""
+        if self.embedder is not None:
+            self._vectors.embed(["word"])
+
+    def sees(self, writes: Writes) -> bool:
+        """Whether an embedder is needed for what is put."""
+        drafts = (draft for draft in writes.values() if draft is not None and draft.fields is not None)
+        return self.embedder is not None and any(_texts(draft.value, draft.fields or ()) for draft in drafts)
 
     def rank(
         self, query: str, prefix: Path, conditions: dict[str, object] | None, alive_at: float | None, page: slice

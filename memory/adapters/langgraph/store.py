@@ -11,6 +11,7 @@ Items are durable and lie in the ledger's database, SQLite or PostgreSQL. Severa
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import threading
 import time
@@ -44,6 +45,7 @@ from pilotage.memory.store import ConceptStore, Opening
 
 _log = logging.getLogger(__name__)
 _LONGEST_TTL = 1e12  # minutes, two million years; None is for ever
+_LONGEST_PLACE = 2_000  # characters; a row of PostgreSQL's index takes 2,704 bytes, the tenant's name with them
 
 
 class PilotageStore(BaseStore):
@@ -129,7 +131,9 @@ class PilotageStore(BaseStore):
         """`batch`, in a thread; calls at the same time that only write items are one transaction.
 
         Each returns after its commit. Of writes to one key the one that was called last counts. One that cannot be
-        carried out fails alone.
+        carried out fails alone. Calls that also read, or that write among the concepts, are not of this order: each is
+        a transaction of its own, before or after those of calls that have not returned yet; await these first where
+        the order matters.
         """
         ops = [_checked(op) for op in ops]
         puts = [op for op in ops if isinstance(op, PutOp) and op.namespace[:1] != (CONCEPTS,)]
@@ -289,6 +293,12 @@ def _check_put(op: PutOp) -> None:
         raise InvalidItem(
             f"a time to live of {op.ttl!r} is no number of minutes above 0 and up to {_LONGEST_TTL:.0e}: "
             "give None for no end"
+        )
+    place = len(json.dumps(op.namespace)) + len(json.dumps(str(op.key)))
+    if op.value is not None and place > _LONGEST_PLACE:
+        raise InvalidItem(
+            f"the namespace and the key have {place} characters as JSON, and at most {_LONGEST_PLACE} can be found "
+            "again in every database: name the item by less, and put the rest into its value"
         )
     index: Any = op.index
     if index not in (None, False) and not (

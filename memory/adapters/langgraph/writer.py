@@ -2,15 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from langgraph.store.base import PutOp
 
 from pilotage.memory.adapters.langgraph.item_json import to_json
 from pilotage.memory.adapters.langgraph.items import ItemDraft, ItemTable, ItemVectors, Writes
 from pilotage.memory.adapters.langgraph.search import ItemSearch
-from pilotage.memory.errors import InvalidItem
+from pilotage.memory.errors import (
+    InvalidItem,
+    LedgerLocked,
+    LedgerReadOnly,
+    NamespaceErased,
+    NewerSchema,
+    StoreClosed,
+    WriteUnknown,
+)
 from pilotage.memory.ledger.ledger import Ledger
+
+_OF_ALL = (LedgerLocked, LedgerReadOnly, NamespaceErased, NewerSchema, StoreClosed, WriteUnknown)
+"""Errors of the ledger that no item causes. After the last of them nothing is written twice: it may be there."""
+
+_Group = dict[int, Writes]
+"""What some calls write, by their numbers."""
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why a group was not committed.
+
+    Attributes:
+        error: that was raised.
+        attempt: does the same with nothing of anybody's; raises where it is of no call that it fails.
+        concerns: whether it fails for what a call writes, where it is of none.
+    """
+
+    error: Exception
+    attempt: Callable[[], None]
+    concerns: Callable[[Writes], bool]
+
+    def is_of_all(self) -> bool:
+        """Whether it is of no call."""
+        if isinstance(self.error, _OF_ALL):
+            return True
+        try:
+            self.attempt()
+        except Exception:
+            return True
+        return False
 
 
 class ItemWriter:
@@ -51,13 +92,38 @@ class ItemWriter:
     def commit(self, calls: Sequence[Sequence[PutOp]]) -> list[Exception | None]:
         """Carries calls out in order, in as few transactions as may be; says what each of them raises.
 
+        Where a transaction fails, its halves are tried, so that a call that cannot be carried out fails alone. What is
+        of no call, such as an embedder that cannot be reached, is found out once, and told to all whom it concerns.
+
         Raises:
             LedgerError: nothing can be written, and nothing was.
         """
         self._ledger.require_writable()
         outcomes: list[Exception | None] = [None] * len(calls)
-        together: dict[int, Writes] = {}
-        merged: Writes = {}
+        waiting = deque(self._groups(calls, outcomes))
+        while waiting:
+            group = waiting.popleft()
+            failure = self._failure(group)
+            if failure is None:
+                continue
+            if (len(group) > 1 or waiting) and failure.is_of_all():
+                concerned = {n for one in (group, *waiting) for n, writes in one.items() if failure.concerns(writes)}
+                for number in concerned:
+                    outcomes[number] = failure.error
+                left = [{n: one[n] for n in one if n not in concerned} for one in (group, *waiting)]
+                waiting = deque(one for one in left if one)
+            elif len(group) > 1:
+                numbers = list(group)
+                halves = numbers[len(numbers) // 2 :], numbers[: len(numbers) // 2]
+                waiting.extendleft({number: group[number] for number in half} for half in halves)
+            else:
+                outcomes[next(iter(group))] = failure.error
+        return outcomes
+
+    def _groups(self, calls: Sequence[Sequence[PutOp]], outcomes: list[Exception | None]) -> Iterator[_Group]:
+        """What can be one transaction; notes what a call that cannot be read raises."""
+        group: _Group = {}
+        last: Writes = {}
         for number, ops in enumerate(calls):
             try:
                 writes = self.read(ops)
@@ -65,32 +131,32 @@ class ItemWriter:
                 outcomes[number] = error
                 continue
             # A key that is put after it was deleted is a new item, so the delete is committed first.
-            if any(draft is not None and merged.get(place, draft) is None for place, draft in writes.items()):
-                self._commit_together(together, merged, outcomes)
-                together, merged = {}, {}
-            together[number] = writes
-            merged.update(writes)
-        if together:
-            self._commit_together(together, merged, outcomes)
-        return outcomes
+            if any(draft is not None and last.get(place, draft) is None for place, draft in writes.items()):
+                yield group
+                group, last = {}, {}
+            group[number] = writes
+            last.update(writes)
+        if group:
+            yield group
 
-    def _commit_together(self, calls: Mapping[int, Writes], merged: Writes, outcomes: list[Exception | None]) -> None:
+    def _failure(self, group: _Group) -> _Failure | None:
+        """Commits a group; why it could not be, None where it was."""
+        writes = {place: draft for one in group.values() for place, draft in one.items()}
         try:
-            vectors = self.embedded(merged)
+            vectors = self.embedded(writes)
         except Exception as error:
-            if len(calls) > 1:  # it may be the text of one of them
-                for number, writes in calls.items():
-                    self._commit_together({number: writes}, writes, outcomes)
-            else:
-                outcomes[next(iter(calls))] = error
-            return
+            return _Failure(error, self._search.try_embedder, self._search.sees)
         try:
             with self._ledger.write() as connection:
                 version = self._table.next_version(connection)
-                self._table.write(connection, merged, vectors, self._clock(), version)
-        except Exception as error:  # the items were checked: whatever it is, it is the matter of them all
-            for number in calls:
-                outcomes[number] = error
+                self._table.write(connection, writes, vectors, self._clock(), version)
+        except Exception as error:
+            return _Failure(error, self._try_ledger, lambda writes: True)
+        return None
+
+    def _try_ledger(self) -> None:
+        with self._ledger.write() as connection:
+            self._table.next_version(connection)
 
     def _draft(self, op: PutOp) -> ItemDraft:
         assert op.value is not None

@@ -70,15 +70,20 @@ def test_a_record_is_found_claimed_by_one_and_erased(place):
         assert here.find(c, "other") is None
 
 
-def test_a_table_of_before_is_read_and_written_on(place):
-    """It has a hash of what was asked, which nothing read; it may not be null there."""
+def table_of_before(connection):
+    """With one completion. It has a hash of what was asked, which nothing read; it may not be null there."""
     before = sa.Table("completions", sa.MetaData(), *(column._copy() for column in records._table.columns))
     before.append_column(sa.Column("prompt_hash", sa.String(64), nullable=False))
     old = {"id": "old", "namespace": "a", "key_id": "key", "run": "r", "task": "t", "prompt_hash": "abc"}
+    before.create(connection)
+    connection.execute(sa.insert(before), old | {"followed": "[]", "learned": "[]", "created": 1e9})
+    return before
+
+
+def test_a_table_of_before_is_read_and_written_on(place):
     with ConceptStore.open(place, embedder="hash", namespace="a") as store:
         with store.ledger.write() as connection:
-            before.create(connection)
-            connection.execute(sa.insert(before), old | {"followed": "[]", "learned": "[]", "created": 1e9})
+            before = table_of_before(connection)
         kept = Records(30, 5, Clock())
         kept.put(store, "new", "key", [RUN])
         assert kept.find(store, "old").id == "r" and kept.find(store, "new").followed == ("f",)

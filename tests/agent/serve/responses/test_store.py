@@ -269,6 +269,38 @@ def test_of_too_many_bytes_those_not_used_for_longest_go_but_never_the_newest(pa
         assert store.find("other", "b")
 
 
+@pytest.mark.parametrize("bound", [{"most": 5}, {"most_bytes": 5 * 900}])
+@pytest.mark.parametrize("step", [1.0, 0.0, -1.0])
+def test_of_too_much_whole_conversations_go_and_never_the_one_that_goes_on(path, clock, bound, step):
+    """Also where the clock stands still, or is set back while one goes on."""
+
+    def said(store, id, previous=None):
+        clock.now += step
+        assert store.keep(body(id, previous), [message(f"in_{id}", "x" * 600)], "a", store.now)
+
+    def whole(store, *ids_):
+        return [len(store.conversation(id, "a") or ()) for id in ids_]
+
+    with ResponseStore(path, **bound, clock=clock) as store:
+        said(store, "a1")
+        said(store, "b1")
+        said(store, "a2", "a1")
+        said(store, "b2", "b1")
+        said(store, "a3", "a2")
+        assert whole(store, "a3", "b2") == [6, 4]
+        said(store, "a4", "a3")  # of the other none is left, and of this one all
+        assert whole(store, "a4", "b2", "b1") == [8, 0, 0] and store.find("b1", "a") is None
+        said(store, "c1", "a1")  # which begins as it does
+        said(store, "c2", "c1")
+        assert whole(store, "c2", "a4", "a2") == [6, 0, 0]
+        assert store.find("a4", "a") is None and store.find("a2", "a") is None
+        for turn in range(3, 8):  # more than is kept, but it is going on
+            said(store, f"c{turn}", f"c{turn - 1}")
+        assert whole(store, "c7") == [16]
+        said(store, "d1")
+        assert whole(store, "d1", "c7") == [2, 0] and store.find("a1", "a") is None and store.count("a") == 1
+
+
 def test_a_conversation_of_too_many_bytes_is_not_read(store):
     kept(store, "1")
     kept(store, "2", previous="1")
