@@ -56,7 +56,8 @@ class Chain(ModelClient):
         while True:
             before, own, client = bill.usage, Bill(), None
             try:
-                client = await asyncio.to_thread(functools.partial(getattr, link, "client"))  # a provider's package takes a while
+                # A provider's package takes a while to import.
+                client = await asyncio.to_thread(functools.partial(getattr, link, "client"))
                 reply = await client.ask(
                     request,
                     heard.watched(on_token),

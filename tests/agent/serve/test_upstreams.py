@@ -219,6 +219,18 @@ def test_a_passed_stream_whose_first_event_is_an_error_is_asked_elsewhere(chain)
     assert told(http, "pilotage_upstream_failures_total") == {'upstream="a",why="connection"': 1}
 
 
+def test_one_that_cannot_be_set_up_is_passed_over(running, serve):
+    up = Upstream(lambda body: "Hello from c!")
+    upstreams = {
+        "a": {"model": "m", "base_url": f"http://127.0.0.1:{unused_port()}/v1", "retries": 0, "fallback": ["b", "c"]},
+        "b": {"model": "embedded:missing.gguf"},
+        "c": {"model": "m", "base_url": f"{running(up.app)}/v1"},
+    }
+    http = serve(None, {"upstreams": upstreams}, model="scripted:nothing")
+    reply = http.post("/v1/chat/completions", json={"model": "pilotage@a", "messages": HELLO}).json()
+    assert reply["choices"][0]["message"]["content"] == "Hello from c!"
+
+
 def test_the_first_upstream_may_have_a_fallback(over, running):
     other = Upstream(lambda body: "Hello from b!")
     upstreams = {
