@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from pilotage.agent import events
 from pilotage.agent.chat.conversation import conversation_task
 from pilotage.agent.chat.first_decision import first_decision
 from pilotage.agent.cli.assembly import agent_of
-from pilotage.agent.cli.chat.reply import Ended, Event, Reply
+from pilotage.agent.cli.chat.reply import Begun, Ended, Event, Reply
 from pilotage.agent.errors import UsageError
 from pilotage.agent.learning.credit import ACTOR, learn_correction, record_feedback, take_back
 from pilotage.agent.messages import Message, ReplyOptions
@@ -38,11 +39,12 @@ class Here:
 
     async def reply(self, messages: Sequence[Message], sample: int) -> AsyncGenerator[Event, None]:
         """Has the agent reply."""
-        task = conversation_task(messages, ReplyOptions(sample=sample))
-        async with aclosing(self._agent.astream(task)) as happening:
+        task, id = conversation_task(messages, ReplyOptions(sample=sample)), secrets.token_hex(8)
+        yield Begun({"id": id, "task_id": task.id, "decision": self._decision(messages)})
+        async with aclosing(self._agent.astream(task, run_id=id)) as happening:
             async for event in happening:
                 if isinstance(event, events.Finished):
-                    yield Ended({"decision": self._decision(messages), **_facts(event.run)})
+                    yield Ended(_facts(event.run))
                 else:
                     yield event
 
