@@ -15,6 +15,9 @@ from pilotage.agent.run import Run
 from pilotage.agent.task import Kind, Task
 from pilotage.agent.tasks.kinds import as_task
 
+LETTERS = 26
+"""Choices that Inspect names by a letter; it numbers those behind them from 1."""
+
 
 async def task_of(state: TaskState, kind: Kind | None = None) -> Task:
     """What a sample asks: a question where it is one message of the user, the next message where it is more.
@@ -58,7 +61,7 @@ def answer_with(state: TaskState, run: Run, model: str) -> None:
         for place in range(len(state.choices)):
             state.choices.mark_choice(place, place == chosen)
         if chosen is not None:  # in the words of Inspect's own `multiple_choice`
-            answer = f"ANSWER: {chr(ord('A') + chosen)}"
+            answer = f"ANSWER: {chr(ord('A') + chosen) if chosen < LETTERS else chosen - LETTERS + 1}"
     message = ChatMessageAssistant(content=answer, model=model, source="generate")
     choice = ChatCompletionChoice(message=message, stop_reason="max_tokens" if run.cut else "stop")
     state.output = ModelOutput(model=model, choices=[choice], usage=_usage(run), time=run.seconds)

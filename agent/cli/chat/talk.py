@@ -37,7 +37,7 @@ class Talk:
         conversation: what was said before.
         view: shows what happens.
         path: file that the conversation is kept in.
-        fresh: the one that a new conversation is kept in, where the last one is set aside. None for both: it is kept in none.
+        fresh: the one that a new conversation is kept in; the last one is set aside. None for both: it is kept in none.
         runner: has the event loop of all turns.
         as_json: print one JSON object a reply.
 
