@@ -94,6 +94,8 @@ class Heard:
     def __call__(self, event: Event) -> None:
         """Takes one event in."""
         match event:
+            case events.Decided(why):
+                self.facts["decision"] = why
             case events.Recalled(hints, withheld):
                 self.facts |= {"hints": hints, "withheld": withheld}
             case events.Chosen(block, why):

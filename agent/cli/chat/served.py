@@ -218,6 +218,8 @@ class _Stream:
                 case "recalled":
                     hints, withheld = (tuple(map(Hint.model_validate, told[name])) for name in ("concepts", "withheld"))
                     return events.Recalled(hints, withheld)
+                case "decided":
+                    return events.Decided(str(told["why"]))
                 case "chosen":
                     return events.Chosen(str(told["block"]), str(told["why"]))
                 case "wrote":

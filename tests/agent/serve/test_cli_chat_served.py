@@ -59,6 +59,12 @@ def test_the_route_of_a_server_is_shown_as_that_of_an_agent_here(chat, tenant, t
     assert shown["id"].startswith("chatcmpl-")
 
 
+def test_why_a_message_was_worked_on_is_told_by_a_server_as_here(chat, tenant):
+    out = chat(tenant.url, ASKED, "/why", "Hi", "/why", key=tenant.secret).out
+    assert "worked on before the reply: the message asks for a quantity and gives others" in out
+    assert "replied to straight away: gives nothing to compute with" in out
+
+
 def test_good_bad_and_a_correction_by_the_id_of_the_completion(chat, tenant):
     kept = ("--resume", "c.json")
     chat(tenant.url, ASKED, "/save c.json", "/good", key=tenant.secret, options=TEACHES)
