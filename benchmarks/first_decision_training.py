@@ -3,12 +3,13 @@
     python benchmarks/first_decision_training.py [--write] [--json]
 
 Trained on: `first_decision_own.jsonl`, the messages beside which the rule was written; those of
-`first_decision_fresh.jsonl` whose `part` is `dev`; templates of ours in nine languages
-(`first_decision_templates.json`), filled by a seeded draw; and four tasks of each family of reasoning-gym; of all
+`first_decision_fresh.jsonl` whose `part` is `dev`; templates of ours in seven languages
+(`first_decision_templates.json`) and templates of bare shapes, which nothing can be computed from
+(`first_decision_shape_templates.json`), filled by a seeded draw; and four tasks of each family of reasoning-gym; of all
 these, those that begin a conversation. The threshold was chosen on predictions for our own messages and the `dev` part,
-by models that had not seen them or their family (five folds). Judged on: the `test` part, and
-`first_decision_held_out.jsonl`. No family of questions (one question in two languages, one task of BIG-bench Hard)
-stands in two parts.
+by models that had not seen them or their family (five folds). Judged on: the `test` part,
+`first_decision_held_out.jsonl`, and `first_decision_shapes.jsonl` (bare shapes). No family of questions (one question
+in two languages, one task of BIG-bench Hard) stands in two parts.
 
 The fresh messages were taken from others' evaluation sets, and labelled by their categories before anything was decided
 on them: MT-bench in English and Japanese, Vicuna's questions in both, and Rakuda (as flexeval 0.18 has them,
