@@ -31,6 +31,8 @@ _CLOSED_MARKS = (_MARKS[1], _MARKS[3])
 _TAIL = 8_000
 _WRAPPERS = (("**", "**"), ("*", "*"), ("`", "`"), ('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"))
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\n(.*?)(?:```|\Z)", re.S)
+LETTERS = 26
+"""Choices that a letter names; those behind them are named by their text."""
 _LETTER = re.compile(r"(?:option|choice)?\s*\(?([A-Za-z])(?:\)|[.:](?=\s|$)|$)[.:]?\s*(.*)", re.I | re.S)
 
 
@@ -90,7 +92,9 @@ def _canonical(kind: Kind, answer: str, choices: Sequence[str]) -> str | None:
         return None if number is None else plain(number)
     if kind == "choice":
         place = resolve_choice(answer, choices)
-        return None if place is None else chr(ord("A") + place)
+        if place is None:
+            return None
+        return chr(ord("A") + place) if place < LETTERS else normal_form("text", choices[place])
     grid = parse_grid(answer) if kind == "grid" else None
     return None if grid is None else json.dumps(grid)
 

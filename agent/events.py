@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Decided:
+    """The first decision on a conversation's message has it worked on before the reply, for the reason `why`."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Recalled:
     """Memory was asked; `hints` is empty where it had nothing. A run of the control group has `withheld` instead."""
 
@@ -66,4 +73,4 @@ class Finished:
     run: Run
 
 
-Event = Recalled | Chosen | Token | Thought | Stepped | Learned | Finished
+Event = Decided | Recalled | Chosen | Token | Thought | Stepped | Learned | Finished

@@ -3,12 +3,13 @@
     python benchmarks/first_decision_training.py [--write] [--json]
 
 Trained on: `first_decision_own.jsonl`, the messages beside which the rule was written; those of
-`first_decision_fresh.jsonl` whose `part` is `dev`; templates of ours in nine languages
-(`first_decision_templates.json`), filled by a seeded draw; and four tasks of each family of reasoning-gym; of all
+`first_decision_fresh.jsonl` whose `part` is `dev`; templates of ours in seven languages
+(`first_decision_templates.json`) and templates of bare shapes, which nothing can be computed from
+(`first_decision_shape_templates.json`), filled by a seeded draw; and four tasks of each family of reasoning-gym; of all
 these, those that begin a conversation. The threshold was chosen on predictions for our own messages and the `dev` part,
-by models that had not seen them or their family (five folds). Judged on: the `test` part, and
-`first_decision_held_out.jsonl`. No family of questions (one question in two languages, one task of BIG-bench Hard)
-stands in two parts.
+by models that had not seen them or their family (five folds). Judged on: the `test` part,
+`first_decision_held_out.jsonl`, and `first_decision_shapes.jsonl` (bare shapes). No family of questions (one question
+in two languages, one task of BIG-bench Hard) stands in two parts.
 
 The fresh messages were taken from others' evaluation sets, and labelled by their categories before anything was decided
 on them: MT-bench in English and Japanese, Vicuna's questions in both, and Rakuda (as flexeval 0.18 has them,
@@ -37,7 +38,7 @@ from pilotage.common.statistics import wilson
 
 DATA = Path(__file__).parent / "data"
 INVERSE_PENALTY = 30.0
-WEIGHTS = {"own": 1.0, "fresh": 3.0, "templates": 1.0, "gym": 0.3}
+WEIGHTS = {"own": 1.0, "fresh": 3.0, "templates": 1.0, "shapes": 0.3, "gym": 0.3}
 FOLDS, SEED, GYM_EACH, TEMPLATE_EACH = 5, 0, 4, 4
 Row = dict[str, Any]
 
@@ -49,7 +50,11 @@ def main() -> None:
     options = parser.parse_args()
     fresh = lines("first_decision_fresh.jsonl")
     parts = {part: [row for row in fresh if row["part"] == part] for part in ("dev", "test")}
-    sets = {"own": lines("first_decision_own.jsonl"), "fresh": parts["dev"], "templates": filled(), "gym": gym()}
+    sets = {"own": lines("first_decision_own.jsonl"), "fresh": parts["dev"], "gym": gym()}
+    sets |= {
+        "templates": filled("first_decision_templates.json"),
+        "shapes": filled("first_decision_shape_templates.json"),
+    }
     model = fitted(sets)
     scale = float(np.abs(model.coef_).max()) / 127
     small = np.rint(model.coef_[0] / scale).astype(np.int8)
@@ -63,6 +68,7 @@ def main() -> None:
         "fresh, dev (out of fold)": (parts["dev"], out["fresh"]),
         "fresh, test": (parts["test"], score(parts["test"])),
         "held out": (held := lines("first_decision_held_out.jsonl"), score(held)),
+        "bare shapes": (shapes := lines("first_decision_shapes.jsonl"), score(shapes)),
     }
     figures = [told for name, (rows, scores) in judged.items() for told in compared(name, rows, scores)]
     if options.json:
@@ -83,11 +89,11 @@ def lines(name: str) -> list[Row]:
     return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
 
 
-def filled() -> list[Row]:
+def filled(name: str) -> list[Row]:
     """Our templates, with numbers, words and letters drawn for them."""
     draw, rows = random.Random(SEED), []
     words = "planet window melon tree river castle banana orange guitar summer".split()
-    for language, kinds in json.loads((DATA / "first_decision_templates.json").read_text(encoding="utf-8")).items():
+    for language, kinds in json.loads((DATA / name).read_text(encoding="utf-8")).items():
         for kind, templates in kinds.items():
             for template in templates:
                 for _ in range(TEMPLATE_EACH if "{" in template else 1):
@@ -175,6 +181,8 @@ def compared(name: str, rows: Sequence[Row], scores: np.ndarray) -> Iterator[dic
         thinks = decide()
         told: dict[str, Any] = {"messages": name, "way": way}
         for key, among in (("hits", labels), ("false_alarms", ~labels)):
+            if not among.any():
+                continue
             low, high = wilson(int(thinks[among].sum()), int(among.sum()))
             told[key] = {"think": int(thinks[among].sum()), "of": int(among.sum()), "low": low, "high": high}
         yield told
@@ -184,7 +192,9 @@ def show(figures: Sequence[dict[str, Any]]) -> None:
     for told in figures:
         print(f"{told['messages']:26}{told['way']:42}", end="")
         for key, name in (("hits", "computable"), ("false_alarms", "others")):
-            of = told[key]
+            of = told.get(key)
+            if of is None:
+                continue
             share = of["think"] / of["of"]
             print(f"{name} {of['think']:3}/{of['of']:<3} {share:6.1%} ({of['low']:.1%} to {of['high']:.1%})  ", end="")
         print()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -101,11 +102,36 @@ def conversation_task(messages: Sequence[Message], options: ReplyOptions = Reply
     )
 
 
-def straight(task: Task, *, decides: bool = True) -> str:
-    """Why a conversation is replied to without anything being worked out first; empty where something is.
+@dataclass(frozen=True)
+class Opening:
+    """How the reply to a conversation is begun.
+
+    Attributes:
+        straight: why nothing is worked out first; empty where something is.
+        thinks: why the first decision has something worked out; empty where it has not, or was not asked.
+    """
+
+    straight: str = ""
+    thinks: str = ""
+
+
+def opening(task: Task, *, decides: bool = True) -> Opening:
+    """How the reply to a task is begun, if that is a conversation.
 
     `decides` lets the first decision say so; without it whatever a block can read is worked on.
     """
+    why = _not_to_be_worked_on(task)
+    place = last_user(task.messages)
+    if why or place is None or not decides:
+        return Opening(straight=why)
+    if is_housekeeping(task.messages):
+        return Opening(straight=WHY)
+    decision = first_decision(task.prompt, _before(task.messages, place))
+    return Opening(thinks=decision.why) if decision.think else Opening(straight=decision.why)
+
+
+def _not_to_be_worked_on(task: Task) -> str:
+    """Why no block may work on a conversation, whatever is asked; empty where one may."""
     place = last_user(task.messages)
     if place is None:
         return ""
@@ -114,12 +140,7 @@ def straight(task: Task, *, decides: bool = True) -> str:
         return "goes on with what the tools returned" if by_tools else "goes on with words of the assistant's own"
     if task.messages[place].others:
         return "holds more than text, which no block can read"
-    if not decides:
-        return ""
-    if is_housekeeping(task.messages):
-        return WHY
-    decision = first_decision(task.prompt, _before(task.messages, place))
-    return "" if decision.think else decision.why
+    return ""
 
 
 def turn_key(task: Task) -> str:

@@ -23,7 +23,7 @@ from pilotage.agent import events
 from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.blocks.base import Block
 from pilotage.agent.budget import Budget
-from pilotage.agent.chat.conversation import conversation_task, straight
+from pilotage.agent.chat.conversation import conversation_task, opening
 from pilotage.agent.components import Components
 from pilotage.agent.errors import BadReply, ModelError
 from pilotage.agent.event_loop import EventLoopThread
@@ -183,7 +183,8 @@ class Nodes:
             task = as_task(given).public() if given else conversation_task(conversation_in(messages))
         components, mode = self.components, RunMode.of(config)
         found, budget = mode.found, mode.budget or components.budget
-        why = straight(task, decides=components.decides_first) or ("was worked on before" if found else "")
+        begun = opening(task, decides=components.decides_first)
+        why = begun.straight or ("was worked on before" if found else "")
         if not task.messages:
             budget.require_room_for(shortest_prompt(task))
         now = State(task, Trace(steps=found), budget, components.abilities)
@@ -197,6 +198,8 @@ class Nodes:
             "budget": Dumped(now.budget),
             "run": configurable.get(RUN_ID) or secrets.token_hex(8),
         }
+        if begun.thinks and not why:
+            get_stream_writer()(events.Decided(begun.thinks))
         if components.recall is not None and not why:
             kit = kit_for(components, now)
             try:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from inspect_ai.model import ChatCompletionChoice, ChatMessageAssistant, ModelOutput, ModelUsage, messages_to_openai
 from inspect_ai.solver import TaskState
 
-from pilotage.agent.answers import resolve_choice
+from pilotage.agent.answers import LETTERS, resolve_choice
 from pilotage.agent.chat.conversation import conversation_task, read_messages
 from pilotage.agent.errors import UsageError
 from pilotage.agent.messages import Message
@@ -57,8 +57,8 @@ def answer_with(state: TaskState, run: Run, model: str) -> None:
         chosen = resolve_choice(answer, [choice.value for choice in state.choices])
         for place in range(len(state.choices)):
             state.choices.mark_choice(place, place == chosen)
-        if chosen is not None:  # in the words of Inspect's own `multiple_choice`
-            answer = f"ANSWER: {chr(ord('A') + chosen)}"
+        if chosen is not None:  # in the words of Inspect's own `multiple_choice`: numbers from 1 behind the letters
+            answer = f"ANSWER: {chr(ord('A') + chosen) if chosen < LETTERS else chosen - LETTERS + 1}"
     message = ChatMessageAssistant(content=answer, model=model, source="generate")
     choice = ChatCompletionChoice(message=message, stop_reason="max_tokens" if run.cut else "stop")
     state.output = ModelOutput(model=model, choices=[choice], usage=_usage(run), time=run.seconds)

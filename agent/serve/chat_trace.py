@@ -2,6 +2,7 @@
 
 A client asks with `"pilotage": {"trace": true}` and finds one event under `pilotage` in chunks whose delta is empty:
 
+- `{"event": "decided", "why"}`: why the message is worked on before the reply, where the first decision has it so
 - `{"event": "recalled", "concepts": [{concept_id, title, similarity, posterior}], "withheld": [...]}`
 - `{"event": "chosen", "block", "why"}`
 - `{"event": "wrote", "block", "text"}`: a piece of what a block before the reply writes
@@ -26,6 +27,8 @@ def traced(event: events.Event, terminal: str = "answer") -> dict[str, Any]:
 
 
 def _data(event: events.Event, terminal: str) -> dict[str, Any]:
+    if isinstance(event, events.Decided):
+        return {"event": "decided", "why": event.why}
     if isinstance(event, events.Recalled):
         shown = {"concepts": _hints(event.hints), "withheld": _hints(event.withheld)}
         return {"event": "recalled", **shown} if event.hints or event.withheld else {}

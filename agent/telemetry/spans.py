@@ -93,9 +93,11 @@ class Span(AbstractContextManager["Span"]):
             return
         if self._scope is not None:
             self._scope.__exit__(None, None, None)
-        if error is not None:
-            self.failed(self._failure(error), str(error))
-        self._span.end()
+        try:
+            if error is not None:
+                self.failed(self._failure(error), str(error))
+        finally:
+            self._span.end()
 
     def within(self) -> AbstractContextManager[Any]:
         """A context in which what begins belongs to this span."""

@@ -211,6 +211,13 @@ def test_a_choice_is_resolved_or_missed(text: str, place: int | None):
     assert resolve_choice(text, CHOICES) == place
 
 
+def test_choices_behind_the_letters_differ_and_are_found_again():
+    choices = [f"word {place}" for place in range(40)]
+    forms = [normal_form("choice", choice, choices) for choice in choices]
+    assert len({*forms}) == 40 and forms[25:27] == ["Z", "word 26"]
+    assert [resolve_choice(form, choices) for form in forms] == [*range(40)]
+
+
 def test_a_letter_that_is_also_another_choices_text_is_ambiguous():
     assert resolve_choice("A", ("B", "A")) is None
     assert resolve_choice("A", ("A", "B")) == 0

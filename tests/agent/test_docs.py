@@ -76,3 +76,10 @@ def test_every_option_that_the_docs_show_is_there(page):
         known = {option for one in command.params for option in (*one.opts, *one.secondary_opts)} | {"--help"}
         shown = re.findall(r"(?<=\s)--[a-z][a-z-]*", line)
         assert not set(shown) - known, line
+
+
+def test_the_unit_of_systemd_stops_the_server_alone_and_waits_for_it():
+    unit = (DOCS / "running-the-server" / "pilotage@.service").read_text()
+    stopping = dict(re.findall(r"^(KillMode|TimeoutStopSec)=(.*)$", unit, re.MULTILINE))
+    assert stopping["KillMode"] == "mixed"  # else bubblewrap's programs are killed while their requests are answered
+    assert float(stopping["TimeoutStopSec"]) > ServeConfig().drain_seconds

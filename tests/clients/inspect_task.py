@@ -28,6 +28,13 @@ def choices():
 
 
 @task
+def many_choices():
+    """A question with more choices than letters, of which Inspect names the 28th `2`."""
+    sample = Sample(input="Which is even?", choices=[str(2 * n + 1) for n in range(27)] + ["1000"], target="2")
+    return Task(dataset=MemoryDataset([sample]), scorer=choice())
+
+
+@task
 def conversation():
     """A conversation, which is replied to."""
     return Task(

@@ -78,6 +78,15 @@ def test_choices_are_marked_for_their_scorer(served, evaluated):
     assert asked.startswith("Be terse.\n\nWhich is a prime?") and asked.count("B) 23") == 1
 
 
+def test_a_choice_behind_the_letters_has_the_number_that_inspect_gives_it(served, evaluated):
+    _, url = served(lambda body: "Answer: 1000")
+    log = evaluated(
+        url, "many_choices", "passthrough", "--solver", "pilotage/reason", "-S", "policy=fixed:reason,answer"
+    )
+    assert accuracy(log) == 1.0
+    assert log["samples"][0]["output"]["completion"] == "ANSWER: 2"
+
+
 def test_a_conversation_is_replied_to(served, evaluated):
     upstream, url = served(reply)
     log = evaluated(url, "conversation", "passthrough", "--solver", "pilotage/reason")

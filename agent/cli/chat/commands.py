@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pilotage.agent.cli.chat.partner import FORBIDDEN, Refused
 from pilotage.agent.cli.chat.view import price
 from pilotage.agent.cli.outputs import file_to_write
 from pilotage.agent.cli.solve.show import cost
@@ -53,13 +54,16 @@ def help(talk: Talk, _: str) -> None:
 
 def undo(talk: Talk, _: str) -> None:
     """Takes the last turn back, and what any of its replies changed in memory."""
-    turn = _last(talk)
-    talk.conversation.turns.pop()
-    talk.keep()
-    talk.view.say(f"taken back: {turn.asked}")
-    for reply in reversed(turn.replies):
-        if said := talk.wait(talk.partner.take_back(reply)):
-            talk.view.say(said)
+    turn, said = _last(talk), list[str]()
+    try:  # memory first: a turn that is gone names no reply any more whose part in memory could be taken back
+        said += [talk.wait(talk.partner.take_back(reply)) for reply in reversed(turn.replies)]
+    except Refused as refused:
+        if refused.status == FORBIDDEN:  # no later try is let through either: the conversation at least is the user's
+            _drop(talk, turn)
+        raise
+    _drop(talk, turn)
+    for sentence in filter(None, said):
+        talk.view.say(sentence)
 
 
 def retry(talk: Talk, _: str) -> None:
@@ -88,8 +92,9 @@ def bad(talk: Talk, correction: str) -> None:
 
 def new(talk: Talk, _: str) -> None:
     """Begins a new conversation."""
-    talk.begin_anew()
-    talk.view.say("a new conversation begins")
+    kept = talk.begin_anew()
+    before = f"; the one before is in {kept}, which --resume goes on with" if kept is not None else ""
+    talk.view.say(f"a new conversation begins{before}")
 
 
 def model(talk: Talk, name: str) -> None:
@@ -159,6 +164,12 @@ def _feedback(talk: Talk, helped: bool, correction: str) -> None:
     talk.conversation.settle(reply.model_copy(update={"helped": "yes" if helped else "no"}))
     talk.keep()
     talk.view.say(said)
+
+
+def _drop(talk: Talk, turn: Turn) -> None:
+    talk.conversation.turns.pop()
+    talk.keep()
+    talk.view.say(f"taken back: {turn.asked}")
 
 
 def _last(talk: Talk) -> Turn:

@@ -66,10 +66,34 @@ class Conversation(BaseModel):
         self.turns[-1] = last.model_copy(update={"replies": (*last.replies[:-1], reply)})
 
     def keep(self, path: Path) -> None:
-        """Writes it to a file that nobody else may read; what was there is replaced at one stroke."""
+        """Writes it to a file that nobody else may read; what was there is replaced at one stroke.
+
+        Where it is larger than a file that is gone on with may be, steps of replies before the last turn are left out.
+
+        Raises:
+            UsageError: it is still too large; what was there is there still.
+        """
+        content = self._page()
+        if len(content) > MOST_BYTES:
+            content = self._without_earlier_steps()._page()
+        if len(content) > MOST_BYTES:
+            raise UsageError(
+                f"this conversation has grown past {MOST_BYTES >> 20} MB, and its last turn is not kept: "
+                "/undo takes it back, /new begins another"
+            )
+        replace(path, content, private=True)
+
+    def _page(self) -> bytes:
         messages = [message.openai() for message in self.messages()]
         data = {"format": FORMAT, "messages": messages, **self.model_dump(mode="json", exclude={"format"})}
-        replace(path, f"{json_page(carriable_data(data))}\n".encode(), private=True)
+        return f"{json_page(carriable_data(data))}\n".encode()
+
+    def _without_earlier_steps(self) -> Conversation:
+        bare = [
+            Turn(asked=turn.asked, replies=tuple(reply.model_copy(update={"steps": ()}) for reply in turn.replies))
+            for turn in self.turns[:-1]
+        ]
+        return self.model_copy(update={"turns": [*bare, *self.turns[-1:]]})
 
 
 def conversation_in(path: Path) -> Conversation:

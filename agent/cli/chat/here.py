@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 from pilotage.agent import events
 from pilotage.agent.chat.conversation import conversation_task
-from pilotage.agent.chat.first_decision import first_decision
 from pilotage.agent.cli.assembly import agent_of
-from pilotage.agent.cli.chat.reply import Ended, Event, Reply
+from pilotage.agent.cli.chat.reply import Begun, Ended, Event, Reply
 from pilotage.agent.errors import UsageError
 from pilotage.agent.learning.credit import ACTOR, learn_correction, record_feedback, take_back
 from pilotage.agent.messages import Message, ReplyOptions
@@ -38,20 +38,14 @@ class Here:
 
     async def reply(self, messages: Sequence[Message], sample: int) -> AsyncGenerator[Event, None]:
         """Has the agent reply."""
-        task = conversation_task(messages, ReplyOptions(sample=sample))
-        async with aclosing(self._agent.astream(task)) as happening:
+        task, id = conversation_task(messages, ReplyOptions(sample=sample)), secrets.token_hex(8)
+        yield Begun({"id": id, "task_id": task.id})
+        async with aclosing(self._agent.astream(task, run_id=id)) as happening:
             async for event in happening:
                 if isinstance(event, events.Finished):
-                    yield Ended({"decision": self._decision(messages), **_facts(event.run)})
+                    yield Ended(_facts(event.run))
                 else:
                     yield event
-
-    def _decision(self, messages: Sequence[Message]) -> str:
-        """Why the newest message deserves thought; empty where it does not, or the policy is not asked."""
-        if not self._agent.components.decides_first:
-            return ""
-        decision = first_decision(messages[-1].text, [(message.role, message.text) for message in messages[:-1]])
-        return decision.why if decision.think else ""
 
     async def feedback(self, reply: Reply, helped: bool, correction: str) -> str:
         """Credits what the reply followed and taught, as `POST /v1/feedback` does."""

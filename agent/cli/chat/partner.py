@@ -6,7 +6,18 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from pilotage.agent.cli.chat.reply import Event, Reply
+from pilotage.agent.errors import ModelUnavailable
 from pilotage.agent.messages import Message
+
+FORBIDDEN = 403
+
+
+class Refused(ModelUnavailable):
+    """A server answered that it will not; `status` is that of HTTP."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Partner(Protocol):

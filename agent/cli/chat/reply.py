@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from pilotage.agent import events
-from pilotage.agent.trace import Hint, Step, Usage
+from pilotage.agent.trace import Hint, Step, Usage, total
 
 ANSWER = "answer"
 """The block that writes the reply."""
@@ -65,13 +65,20 @@ class Reply(BaseModel):
 
 
 @dataclass(frozen=True)
+class Begun:
+    """What is known of a reply from its beginning, so that it is kept where Ctrl-C ends what comes behind the reply."""
+
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Ended:
     """The reply is over; the fields are those of `Reply`, as far as no event before has told them."""
 
     facts: dict[str, Any]
 
 
-Event = events.Event | Ended
+Event = events.Event | Begun | Ended
 
 
 @dataclass
@@ -87,6 +94,8 @@ class Heard:
     def __call__(self, event: Event) -> None:
         """Takes one event in."""
         match event:
+            case events.Decided(why):
+                self.facts["decision"] = why
             case events.Recalled(hints, withheld):
                 self.facts |= {"hints": hints, "withheld": withheld}
             case events.Chosen(block, why):
@@ -98,11 +107,15 @@ class Heard:
                 self.whole = self.whole or step.block == ANSWER
             case events.Learned(titles):
                 self.facts |= {"titles": dict(titles), "learned": tuple(titles)}
+            case Begun(facts):
+                self.facts |= facts
             case Ended(facts):
                 self.facts |= facts
                 self.whole = True
 
     @property
     def reply(self) -> Reply:
-        """The reply so far."""
-        return Reply(**{"text": self.text, "chosen": tuple(self.chosen), "steps": tuple(self.steps)} | self.facts)
+        """The reply so far; before its end its cost is that of its steps."""
+        spent = total(step.usage for step in self.steps)
+        so_far: dict[str, Any] = {"text": self.text, "usage": spent, "seconds": spent.seconds}
+        return Reply(**so_far | {"chosen": tuple(self.chosen), "steps": tuple(self.steps)} | self.facts)

@@ -7,6 +7,7 @@ What a server sends is looked at before it counts, and limited.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pilotage.agent import events
 from pilotage.agent.cli.chat.here import feedback_sentence, taken_back_sentence
-from pilotage.agent.cli.chat.reply import ANSWER, Ended, Event, Reply
+from pilotage.agent.cli.chat.partner import Refused
+from pilotage.agent.cli.chat.reply import ANSWER, Begun, Ended, Event, Reply
 from pilotage.agent.errors import BadReply, ModelUnavailable, UsageError
 from pilotage.agent.messages import Message
 from pilotage.agent.trace import Hint, Step, Usage
@@ -29,6 +31,8 @@ OWN = "pilotage"
 CONNECT_SECONDS = 10.0
 SILENT_SECONDS = 600.0
 """Without a byte, after which a server is given up; one of pilotage sends comments in silence."""
+NO_LIST = (404, 405, 501)
+"""How a server says that it has no list of models."""
 MOST_BYTES = 64 << 20
 """Of a reply with all that is told of it."""
 
@@ -141,10 +145,12 @@ class Served:
             return
         try:
             names = await self.models()
-        except ModelUnavailable:
+        except (ModelUnavailable, BadReply) as error:
             if not self._model:
                 raise
-            return
+            if isinstance(error, ModelUnavailable) and getattr(error, "status", None) not in NO_LIST:
+                return
+            names = []
         self._model = self._model or (OWN if self._own else next(iter(names), ""))
         if not self._model:
             raise UsageError(f"{self._url} lists no model: name one with --model")
@@ -185,10 +191,12 @@ class _Stream:
         self.finish = ""
         self._facts: dict[str, Any] = {}
 
-    def told(self, chunk: Any) -> list[events.Event]:
+    def told(self, chunk: Any) -> list[Event]:
         """What one chunk tells."""
-        self._facts["id"] = carriable(str(chunk.id or ""))
-        found: list[events.Event] = []
+        found: list[Event] = []
+        if (id := carriable(str(chunk.id or ""))) and id != self._facts.get("id"):
+            self._facts["id"] = id
+            found.append(Begun({"id": id}))
         if isinstance(trace := (chunk.model_extra or {}).get(OWN), Mapping):
             found += [event for event in [self._traced(trace)] if event is not None]
         if chunk.usage is not None:
@@ -210,6 +218,8 @@ class _Stream:
                 case "recalled":
                     hints, withheld = (tuple(map(Hint.model_validate, told[name])) for name in ("concepts", "withheld"))
                     return events.Recalled(hints, withheld)
+                case "decided":
+                    return events.Decided(str(told["why"]))
                 case "chosen":
                     return events.Chosen(str(told["block"]), str(told["why"]))
                 case "wrote":
@@ -228,7 +238,7 @@ class _Stream:
 
     def _count(self, usage: Any) -> None:
         cost = (usage.model_extra or {}).get("cost")
-        if isinstance(cost, int | float) and not isinstance(cost, bool):
+        if isinstance(cost, int | float) and not isinstance(cost, bool) and math.isfinite(cost):
             self._facts["cost"] = float(cost)
         if "usage" not in self._facts:
             details = usage.prompt_tokens_details
@@ -269,7 +279,7 @@ class _told:  # noqa: N801  (a context manager)
         if isinstance(error, APIStatusError):
             body = error.body if isinstance(error.body, Mapping) else {}
             said = body.get("message") if isinstance(body.get("message"), str) else f"status {error.status_code}"
-            raise ModelUnavailable(f"{self._url} refused ({error.status_code}): {said}") from None
+            raise Refused(f"{self._url} refused ({error.status_code}): {said}", error.status_code) from None
         failure = diagnose(error)
         if isinstance(error, APIConnectionError) and failure is not None and not failure.reached:
             raise ModelUnavailable(f"nobody answers at {self._url}: start the server, or check --url") from None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pilotage.agent.cli.chat.commands import carry_out
 from pilotage.agent.cli.chat.conversation import Conversation, Turn
+from pilotage.agent.cli.chat.earlier import set_aside
 from pilotage.agent.cli.chat.interrupts import Interrupts
 from pilotage.agent.cli.failure import sentence_and_code
 from pilotage.agent.cli.terminal import print_json_line, print_notice
@@ -36,7 +37,7 @@ class Talk:
         conversation: what was said before.
         view: shows what happens.
         path: file that the conversation is kept in.
-        fresh: the one that a new conversation is kept in. None for both: it is kept in none.
+        fresh: the one that a new conversation is kept in; the last one is set aside. None for both: it is kept in none.
         runner: has the event loop of all turns.
         as_json: print one JSON object a reply.
 
@@ -62,6 +63,7 @@ class Talk:
         self.view = view
         self.path = path or fresh
         self._fresh = fresh
+        self._new = path is None
         self.unanswered: str | None = None
         self.left = False
         self.failed = False
@@ -103,7 +105,8 @@ class Talk:
 
     def ask(self, asked: str, instead_of: Turn | None = None) -> None:
         """Asks, shows the reply as it comes and keeps it, beside those of a turn that it takes the place of."""
-        self.unanswered = asked
+        if instead_of is None:  # else the turn stays the last one, which /retry asks again
+            self.unanswered = asked
         before = instead_of.replies if instead_of is not None else ()
         turns = self.conversation.turns[:-1] if before else self.conversation.turns
         messages = self.conversation.model_copy(update={"turns": turns}).messages(asked)
@@ -138,15 +141,23 @@ class Talk:
             work.close()  # which an interrupt before its beginning has left as it was
 
     def keep(self, path: Path | None = None) -> None:
-        """Writes the conversation to its file."""
+        """Writes the conversation to its file; one that was there before it is set aside."""
         if (to := path or self.path) is not None:
+            if self._new and to == self._fresh:
+                set_aside(to)
             self.conversation.keep(to)
+            self._new = False
 
-    def begin_anew(self) -> None:
-        """Begins a new conversation with the same system message; the old one stays in a file of its own."""
+    def begin_anew(self) -> Path | None:
+        """Begins a new conversation with the same system message; the file that the old one stays in, if any."""
+        kept = None
+        if self.conversation.turns:
+            kept = set_aside(self.path) if self.path is not None and self.path == self._fresh else self.path
         self.conversation = Conversation(system=self.conversation.system)
         self.unanswered = None
         self.path = self._fresh
+        self._new = True
+        return kept
 
 
 def _sentence(error: Exception) -> str:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pilotage.agent import events
-from pilotage.agent.cli.chat.reply import ANSWER, Chosen, Ended, Heard, Reply
+from pilotage.agent.cli.chat.reply import ANSWER, Begun, Chosen, Ended, Heard, Reply
 from pilotage.agent.cli.solve.show import Show, cost, summary
 from pilotage.agent.cli.terminal import plain, safe, screen
 
@@ -55,7 +55,7 @@ class View(Show):
                     self._line(f"  [yellow]{plain(step.evidence.note)}[/]")
             case Ended():
                 self.sum_up(self.heard.reply)
-            case events.Finished():
+            case events.Finished() | Begun():
                 pass
             case _:
                 super().__call__(event)

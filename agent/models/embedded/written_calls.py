@@ -16,7 +16,8 @@ from typing import Any
 LONGEST = 20_000
 """Characters of a reply that is held back because it may yet be a call."""
 _OPENINGS = ("```json", "```tool_call", "```xml", "```\n", "<tool_call>", "{", "[")
-_WRAPPINGS = re.compile(r"```(?:json|tool_call|xml)?[ \t]*(?=\n|$)|</?tool_call>")
+_BETWEEN = re.compile(r"(?:\s|```(?:json|tool_call|xml)?[ \t]*(?=\n|$)|</?tool_call>)*")
+"""What stands around calls, and never within one: an argument may quote the same signs."""
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,
     "integer": int,
@@ -64,7 +65,7 @@ class WrittenCalls:
 
     def _calls(self, text: str) -> list[dict[str, Any]]:
         try:
-            written = list(_objects(_WRAPPINGS.sub("", text)))
+            written = list(_objects(text))
         except ValueError:
             return []
         if not written or not all(map(self._is_call, written)):
@@ -75,27 +76,37 @@ class WrittenCalls:
         if not isinstance(written, Mapping) or set(written) != {"name", "arguments"}:
             return False
         tool, arguments = self._tools.get(str(written["name"])), written["arguments"]
-        return tool is not None and isinstance(arguments, Mapping) and _fits(arguments, tool.get("parameters") or {})
+        return tool is not None and isinstance(arguments, Mapping) and _fits(arguments, tool.get("parameters"))
 
 
 def _objects(text: str) -> Iterator[Any]:
-    """The JSON values in a text, those of a list one by one. Raises ValueError where there is anything else."""
-    decoder, place = json.JSONDecoder(), 0
-    while text[place:].strip():
-        place += len(text[place:]) - len(text[place:].lstrip())
+    """The JSON values in a text, those of a list one by one. Raises ValueError where anything else is around them."""
+    decoder, place = json.JSONDecoder(), _behind_wrappings(text, 0)
+    while place < len(text):
         try:
             value, place = decoder.raw_decode(text, place)
         except RecursionError as error:
             raise ValueError("nested too deeply") from error
         yield from value if isinstance(value, list) else (value,)
+        place = _behind_wrappings(text, place)
 
 
-def _fits(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> bool:
-    """Whether names, required ones, types and enumerations are as a schema has them, as far as its first level goes."""
+def _behind_wrappings(text: str, place: int) -> int:
+    found = _BETWEEN.match(text, place)
+    return found.end() if found is not None else place
+
+
+def _fits(arguments: Mapping[str, Any], schema: Any) -> bool:
+    """Whether names, required ones, types and enumerations are as a schema has them, as far as its first level goes.
+
+    A schema is the caller's, and nobody has looked at it: what in it is of no use asks for nothing.
+    """
+    schema = schema if isinstance(schema, Mapping) else {}
     known = schema.get("properties")
     known = known if isinstance(known, Mapping) else {}
     required = schema.get("required")
-    if not set(required if isinstance(required, Sequence) else ()) <= set(arguments):
+    needed = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
+    if not set(needed) <= set(arguments):
         return False
     return all(name in known and _is_of(value, known[name]) for name, value in arguments.items())
 
@@ -103,7 +114,7 @@ def _fits(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> bool:
 def _is_of(value: Any, schema: Any) -> bool:
     if not isinstance(schema, Mapping):
         return True
-    if isinstance(allowed := schema.get("enum"), Sequence) and value not in allowed:
+    if isinstance(allowed := schema.get("enum"), list) and value not in allowed:
         return False
     named = schema.get("type")
     types = [named] if isinstance(named, str) else named if isinstance(named, Sequence) else []

@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from pydantic import ValidationError
 
 from pilotage.agent import ReasoningAgent, events
-from pilotage.agent.chat.conversation import conversation_task, read_messages, straight
+from pilotage.agent.chat.conversation import conversation_task, opening, read_messages
 from pilotage.agent.chat.progress import told_afterwards
 from pilotage.agent.chat.reply_account import usage_of
 from pilotage.agent.errors import UnsupportedParameter, UsageError
@@ -171,7 +171,7 @@ def test_a_block_whose_model_fails_does_not_cost_the_reply() -> None:
 
 def test_where_the_last_message_stands() -> None:
     def why(*messages: Message) -> str:
-        return straight(conversation_task(messages))
+        return opening(conversation_task(messages)).straight
 
     asked = Message(role="user", content=ASKED)
     assert why(asked) == ""
@@ -324,3 +324,16 @@ def test_an_image_is_refused_in_one_sentence_where_the_model_reads_text_alone(tm
         arguments_for(model, {}, request, model.capabilities, Terms())
     assert str(refused.value) == "this model reads text alone: leave out the parts that are none (`image_url`)"
     assert refused.value.parameter == "messages"
+
+
+def test_the_first_decision_is_told_once_and_only_where_it_has_a_message_worked_on() -> None:
+    with ReasoningAgent(scripted()) as agent:
+        told = {
+            said: [
+                event.why
+                for event in agent.stream_chat([Message(role="user", content=said)])
+                if isinstance(event, events.Decided)
+            ]
+            for said in ("hi", ASKED)
+        }
+    assert told == {"hi": [], ASKED: ["is a sum"]}

@@ -1,7 +1,9 @@
 """The first decision on a message. The rates on whole files of messages: benchmarks/first_decision.py."""
 
+import json
 import re
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from pilotage.agent.chat.normal_form import normalised
 from pilotage.agent.chat.reading import Message
 from pilotage.agent.chat.wording_model import FORMAT, PLACES, WEIGHTS, likeness
 
+DATA = Path(__file__).parents[3] / "benchmarks" / "data"
 CODE = "```python\nx = [1, 2]\nprint(x[::-1])\n```"
 EXAMPLES = {
     requests.traces_code: [
@@ -232,3 +235,17 @@ def test_likeness_is_a_probability_and_names_words_of_the_message(text):
 def test_the_weights_are_as_the_package_reads_them():
     with np.load(WEIGHTS, allow_pickle=False) as file:
         assert file["format"] == FORMAT and file["weights"].shape == (PLACES,) and file["weights"].dtype == np.int8
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["8", "9/10", "v2.0.1", "Android 15 or 14?", "172.16.0.9:443", '{"b": 3}', "e, f, g", "??? why ???", "RTX 3080 Ti"],
+)
+def test_a_bare_shape_is_nothing_to_compute(text):
+    assert not first_decision(text).think
+
+
+def test_of_bare_shapes_that_trained_nothing_few_think():
+    rows = [json.loads(line) for line in (DATA / "first_decision_shapes.jsonl").read_text().splitlines()]
+    thinking = [row["text"] for row in rows if first_decision(row["text"]).think]
+    assert len(rows) == 140 and len(thinking) <= 7, thinking

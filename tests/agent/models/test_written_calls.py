@@ -101,3 +101,32 @@ def test_nothing_is_lost_of_any_reply(pieces):
     reply = "".join(pieces)
     text, calls = heard(reply)
     assert text == reply if not calls else text == ""
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"required": [{}]},
+        {"required": [["city"]], "properties": {"city": {"enum": "Oslo", "type": [{}]}}},
+        {"required": "city"},
+        {"required": 7, "properties": 7},
+        {"properties": {"city": {"enum": {"Oslo": 1}}}},
+        ["city"],
+        "city",
+    ],
+)
+@pytest.mark.parametrize("city", ["Oslo", 7])
+def test_a_schema_that_is_none_fails_no_reply(parameters, city):
+    reply = json.dumps({"name": "weather", "arguments": {"city": city}})
+    shown, calls = heard(reply, tools=[{"type": "function", "function": {"name": "weather", "parameters": parameters}}])
+    assert bool(shown) is not bool(calls)
+
+
+def test_what_stands_around_calls_stays_where_an_argument_quotes_it():
+    quoted = "<tool_call>\n```json\n{}\n```\n</tool_call>"
+    call = json.dumps({"name": "weather", "arguments": {"city": quoted}})
+    assert heard(f"```json\n<tool_call>\n{call}\n</tool_call>\n```") == ("", [("weather", {"city": quoted})])
+
+
+def test_a_reply_of_nothing_but_wrappings_is_text():
+    assert heard("```json\n```") == ("```json\n```", [])

@@ -1,7 +1,9 @@
 """Who is let in, what a key opens, and that it pays for what was truly used, however its request ended."""
 
 import json
+import re
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -325,3 +327,13 @@ def test_an_estimate_can_grow_and_is_reserved_for_others_to_see():
     limiter.admit("key", limits, 50)
     with pytest.raises(LimitReached):
         limiter.admit("key", limits, 1)
+
+
+def test_the_key_that_the_docs_give_prometheus_opens_the_metrics_and_no_chat(house):
+    page = (Path(__file__).parents[3] / "docs" / "running-the-server.md").read_text()
+    command = re.search(r"`pilotage (keys create prometheus[^`]*)`", page)
+    scopes = re.findall(r"--scope (\S+)", command[1])
+    started = house()
+    key = started.key("prometheus", scopes=scopes)
+    assert key.get("/metrics").status_code == 200
+    assert error_of(ask(key), 403)["code"] == "insufficient_scope"

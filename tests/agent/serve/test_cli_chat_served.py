@@ -4,8 +4,8 @@ import json
 
 import pytest
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse, StreamingResponse
-from starlette.routing import Route
+from starlette.responses import HTMLResponse, JSONResponse, StreamingResponse
+from starlette.routing import Mount, Route
 
 from pilotage.agent.cli.chat import served as module
 from tests.agent.serve.tenants import ASKED, TAUGHT
@@ -59,6 +59,12 @@ def test_the_route_of_a_server_is_shown_as_that_of_an_agent_here(chat, tenant, t
     assert shown["id"].startswith("chatcmpl-")
 
 
+def test_why_a_message_was_worked_on_is_told_by_a_server_as_here(chat, tenant):
+    out = chat(tenant.url, ASKED, "/why", "Hi", "/why", key=tenant.secret).out
+    assert "worked on before the reply: the message asks for a quantity and gives others" in out
+    assert "replied to straight away: gives nothing to compute with" in out
+
+
 def test_good_bad_and_a_correction_by_the_id_of_the_completion(chat, tenant):
     kept = ("--resume", "c.json")
     chat(tenant.url, ASKED, "/save c.json", "/good", key=tenant.secret, options=TEACHES)
@@ -102,6 +108,40 @@ def test_a_wrong_key_a_wrong_model_and_no_server_are_a_sentence_each(chat, tenan
     assert "the model 'gpt' does not exist" in said.err and said.out.count("Hello!") == 1
     said = chat("http://127.0.0.1:9", "Hi", "/undo", code=1)
     assert "nobody answers at http://127.0.0.1:9/v1" in said.err and len(said.err.splitlines()) == 2
+
+
+def listing(upstream, answer):
+    """An upstream whose list of models is what a function answers; how often it was asked."""
+    asked = []
+
+    async def models(request):
+        asked.append(request.url.path)
+        return answer()
+
+    return Starlette(routes=[Route("/v1/models", models), Mount("/", upstream.app)]), asked
+
+
+@pytest.mark.parametrize(
+    "answer", [lambda: HTMLResponse("<h1>models</h1>"), lambda: JSONResponse({"error": "none"}, 404)]
+)
+def test_a_server_without_a_list_of_models_is_asked_for_it_once(chat, running, answer):
+    app, asked = listing(Upstream(lambda body: "Fine."), answer)
+    url = running(app)
+    assert chat(url, "Hi", "Hi", options=["--model", "up"]).out.count("Fine.") == 2
+    assert len(asked) == 1
+    assert chat(url, "Hi", code=1).err  # without a name there is nothing to ask for
+
+
+def test_a_list_of_models_that_fails_for_now_is_asked_for_again(chat, running):
+    app, asked = listing(Upstream(lambda body: "Fine."), lambda: JSONResponse({"error": "busy"}, 503))
+    assert chat(running(app), "Hi", "Hi", options=["--model", "up"]).out.count("Fine.") == 2
+    assert len(asked) == 2
+
+
+def test_a_cost_that_is_no_number_is_none(chat, running):
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2, "cost": float("nan")}
+    url = running(served(chunk({"content": "Fine."}), chunk(finish="stop"), {**chunk(), "choices": [], "usage": usage}))
+    assert json.loads(chat(url, "Hi", options=["--json"]).out)["cost"] is None
 
 
 def test_another_server_replies_without_a_route(chat, running):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pilotage.agent.chat.conversation import conversation_task, straight
+from pilotage.agent.chat.conversation import conversation_task, opening
 from pilotage.agent.messages import Message
 from tests.agent.chat.test_conversations import ASKED, scripted
 from tests.agent.serve.tenants import error_of, respond, taught
@@ -81,8 +81,8 @@ def test_a_front_ends_request_about_a_conversation_is_one_call(serve, text):
 
 def test_a_question_about_one_side_of_a_talk_is_no_housekeeping():
     for text in (ASKED, f"User: {ASKED}", f"My assistant asked me: {ASKED}"):
-        assert straight(conversation_task([Message(role="user", content=text)])) != (
-            straight(conversation_task([Message(role="user", content=TITLE)]))
+        assert opening(conversation_task([Message(role="user", content=text)])) != (
+            opening(conversation_task([Message(role="user", content=TITLE)]))
         )
 
 

@@ -231,3 +231,12 @@ def test_without_opentelemetry_set_up_nobody_is_told():
 def test_what_nobody_waited_for_has_one_name():
     assert failure_of(GeneratorExit()) == failure_of(asyncio.CancelledError()) == {"error.type": "cancelled"}
     assert failure_of(ValueError("no")) == {"error.type": "ValueError"}
+
+
+def test_a_span_ends_also_where_its_failure_cannot_be_told(told):
+    def untold(error):
+        raise RuntimeError("no attributes")
+
+    with pytest.raises(RuntimeError), spans.Span(tracer(), lambda: spans.Opening("op", {}), failure=untold):
+        raise ValueError
+    assert told.one("op").end_time
