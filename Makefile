@@ -50,8 +50,19 @@ test: check
 	@$(BIN)/pilotage models pull smollm2 minilm
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadscope
 
-# Clients that others wrote, against a server over a scripted upstream; they come from npm.
-test-clients: $(STAMP)
+# Clients that others wrote, against a server over a scripted upstream: some come from npm, each other one has an
+# environment of its own with the pins of tests/clients/NAME.txt. Needs node and npm.
+CLIENTS := inspect instructor litellm lm_eval pydantic_ai
+.venv-clients/%/.stamp: tests/clients/%.txt | $(STAMP)
+	@echo "installing $* into .venv-clients/$*"
+	@rm -rf $(@D) && $(BIN)/python -m venv $(@D)
+	@$(@D)/bin/python -m pip install -q --disable-pip-version-check -r $<
+	@touch $@
+
+# Its entry point is written when it is installed.
+.venv-clients/inspect/.stamp: pyproject.toml
+
+test-clients: $(STAMP) $(CLIENTS:%=.venv-clients/%/.stamp)
 	@npm install --prefix tests/clients --no-package-lock --no-audit --no-fund
 	@PILOTAGE_CLIENTS=1 $(BIN)/python -m pytest tests/clients
 
@@ -64,4 +75,4 @@ docs: $(STAMP)
 	@$(BIN)/zensical build --strict
 
 clean:
-	rm -rf .venv site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-clients site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

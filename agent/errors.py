@@ -120,6 +120,18 @@ class ModelUnavailable(ModelError):
     """The endpoint could not be reached, or refused after every retry."""
 
 
+class UpstreamBusy(ModelUnavailable):
+    """The endpoint's rate, as it was set here, is used up for longer than a call may wait.
+
+    Attributes:
+        retry_after: whole seconds, at least 1, after which another call may be made.
+    """
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class BadReply(ModelError):
     """The endpoint answered with something that is not a usable chat completion."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,9 +11,11 @@ from pilotage.agent.account import charge
 from pilotage.agent.budget import Meter
 from pilotage.agent.errors import BudgetExceeded, SandboxUnavailable
 from pilotage.agent.messages import Message, ReplyOptions
-from pilotage.agent.models.reply import LimitUsedUp, Reply, Request, UnusableReply
+from pilotage.agent.models.reply import Bill, LimitUsedUp, Reply, Request
 from pilotage.agent.prompting import conversation
 from pilotage.agent.state import State
+from pilotage.agent.telemetry.operations import found, searching
+from pilotage.agent.telemetry.spans import span
 from pilotage.agent.trace import Evidence, Hint, Recalled, Step, Turn, Usage, total
 from pilotage.common.tokens import estimate_tokens
 
@@ -30,8 +31,8 @@ HINT_TOKENS = 160
 """What the hints that a run starts with may cost."""
 
 
-REPLY_TOKENS = 8192
-"""What the reply to a conversation may have where its caller sets no limit; a model that takes fewer is given fewer."""
+REPLY_TOKENS = 65_536
+"""What is read of the reply to a conversation whose caller sets no limit. None is sent then: the model's own holds."""
 
 Listener = Callable[[str], None]
 """Gets text as the model writes it."""
@@ -158,8 +159,8 @@ class Kit:
     async def reply(self, messages: tuple[Message, ...], options: ReplyOptions) -> Reply:
         """Asks for the reply to a conversation, as its caller wants it and seen as it comes.
 
-        A limit that the caller sets is one on all that the model writes, thinking too; without one it may write as much
-        as the budget has room for.
+        A limit that the caller sets is one on all that the model writes, thinking too; without one the model's own
+        holds.
 
         Raises:
             UnsupportedParameter: this model takes no such option.
@@ -177,10 +178,9 @@ class Kit:
             tools=options.tools,
             more=options.more,
             exact=True,
+            open_ended=options.max_tokens is None,
         )
-        if options.max_tokens is not None:
-            return await self._call(request, 0, self._on_token, self._on_thought)
-        return await self._with_room_for_thinking(request, self._on_token, self._on_thought)
+        return await self._call(request, 0, self._on_token, self._on_thought)
 
     def say(self, text: str) -> None:
         """Shows text that the model did not write, to whoever sees what it writes as it comes."""
@@ -192,13 +192,11 @@ class Kit:
         """Whether somebody sees what the model writes as it comes, so that nothing of it can be taken back."""
         return self._on_token is not None
 
-    async def _with_room_for_thinking(
-        self, request: Request, on_token: Listener | None, on_thought: Listener | None = None
-    ) -> Reply:
+    async def _with_room_for_thinking(self, request: Request, on_token: Listener | None) -> Reply:
         """Asks with room beside the limit; once more, with room for more, where thinking used it up."""
         used_up = None
         try:
-            first = await self._call(request, self.model.thinking_tokens, on_token, on_thought)
+            first = await self._call(request, self.model.thinking_tokens, on_token)
             if not first.thought_away:
                 return first
         except LimitUsedUp as error:
@@ -206,7 +204,7 @@ class Kit:
         room = max(THINKING_TOKENS, 2 * self.model.thinking_tokens)
         noticeably_more = request.max_tokens + self.model.thinking_tokens + room // 4
         if self.meter.affords(_prompt_tokens(request), noticeably_more):
-            reply = await self._call(request, room, on_token, on_thought)
+            reply = await self._call(request, room, on_token)
             self.model.thinking_tokens = max(self.model.thinking_tokens, room)
             return reply
         if used_up is not None:
@@ -217,9 +215,9 @@ class Kit:
         self, request: Request, room: int, on_token: Listener | None, on_thought: Listener | None = None
     ) -> Reply:
         """One call within the budget, with `room` tokens beside the limit of the request for thinking."""
-        meter, prompt_tokens, started = self.meter, _prompt_tokens(request), time.monotonic()
+        meter, prompt_tokens = self.meter, _prompt_tokens(request)
         granted = meter.reserve(prompt_tokens, request.max_tokens + room)
-        spent, charged = Usage(llm_calls=1), Usage()  # by all attempts, and by those before the last one
+        bill, charged = Bill(), Usage()  # of all attempts, and of those before the last one
         trouble, streamed = "", list[str]()
 
         def repeats(billed: Usage, why: str) -> bool:
@@ -238,25 +236,17 @@ class Kit:
         try:
             async with asyncio.timeout(meter.seconds_left):
                 request = request.model_copy(update={"max_tokens": granted})
-                reply = await self.model.ask(request, relay if on_token is not None else None, repeats, on_thought)
-            spent = reply.usage
-            return reply
-        except UnusableReply as unusable:
-            spent = unusable.usage
-            raise
-        except asyncio.CancelledError:
-            charge(prompt_tokens + estimate_tokens("".join(streamed)))  # the run has no result that could tell it
-            raise
+                heard = relay if on_token is not None else None
+                return await self.model.ask(request, heard, repeats, on_thought, bill)
         except TimeoutError:
-            elapsed = time.monotonic() - started
-            spent = charged + Usage(prompt_tokens=prompt_tokens, llm_calls=1, seconds=elapsed, estimated_calls=1)
             after = f", the last try having failed: {trouble}" if trouble else ""
+            after += ", most of it in waiting for the model's rate" if bill.waiting else ""
             what = f"the budget of {meter.budget.max_seconds:g} seconds is used up{after}"
             raise BudgetExceeded("max_seconds", what, failing=bool(after), streamed="".join(streamed)) from None
         finally:
-            self._usages.append(spent)
-            charge(spent.total_tokens)
-            meter.settle(prompt_tokens, granted, spent - charged)
+            self._usages.append(bill.usage)
+            charge(bill.usage.total_tokens)
+            meter.settle(prompt_tokens, granted, bill.usage - charged)
 
     async def execute(self, code: str, stdin: str = "") -> Execution:
         """Runs generated code in the sandbox; raises SandboxUnavailable where there is none."""
@@ -268,7 +258,10 @@ class Kit:
         """Asks memory for concepts, see `Recall`; empty where there is no memory or it abstains."""
         if self._recall is None:
             return Recalled()
-        return await self._recall(query, max_tokens, self, exclude=exclude, tried=tried)
+        with span(searching, query) as search:
+            recalled = await self._recall(query, max_tokens, self, exclude=exclude, tried=tried)
+            search.tell(found, recalled)
+        return recalled
 
     def step(
         self,
@@ -312,6 +305,7 @@ class Kit:
             min_logprob=last.min_logprob if last else None,
             program=program,
             hints=tuple(hints),
+            upstream=last.upstream if last else "",
             usage=self.usage,
         )
 

@@ -142,7 +142,7 @@ class ReplyOptions(BaseModel):
     Attributes:
         more: fields that are passed on as they are, such as `top_p`, `presence_penalty`, `logit_bias`,
             `response_format`, `reasoning_effort`.
-        samples: number of the repeat, where several replies to one conversation are wanted.
+        sample: number of the repeat, where several replies to one conversation are wanted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -167,7 +167,10 @@ class ReplyOptions(BaseModel):
 def _joined(parts: Sequence[Any]) -> Any:
     """Content parts as text, where they are nothing else; parts may be bare strings."""
     read = [{"type": "text", "text": part} if isinstance(part, str) else part for part in parts]
-    if all(isinstance(part, Mapping) and part.get("type") in TEXT_PARTS for part in read):
+    # A mark of what a provider's cache is to keep stands on a part, and would be lost with it.
+    if all(
+        isinstance(part, Mapping) and part.get("type") in TEXT_PARTS and "cache_control" not in part for part in read
+    ):
         return "\n".join(str(part.get("text") or "") for part in read)
     return read
 

@@ -21,9 +21,10 @@ from pilotage.agent.components import Components
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.event_loop import EventLoopThread
 from pilotage.agent.graph.build import OPTIONS, RUN_ID, Nodes, RunMode, build_graph
-from pilotage.agent.graph.checkpoints import DurableGraph, goes_on, thread_name
+from pilotage.agent.graph.checkpoints import KEPT, DurableGraph, goes_on, thread_name
 from pilotage.agent.graph.isolation import AloneEach, alone, own_config
 from pilotage.agent.graph.run_state import Dumped, RunInput, trace_of
+from pilotage.agent.models.call_span import of_model
 from pilotage.agent.routing.observation import Observer, max_steps_for, registry_for
 from pilotage.agent.routing.policies import Effort, Navigator, navigator_for
 from pilotage.agent.run import Navigation, Run, UngradedRun, UnusableRun
@@ -32,8 +33,11 @@ from pilotage.agent.state import State, candidates
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import is_graded, require_grader, score_of
 from pilotage.agent.tasks.kinds import as_task
+from pilotage.agent.telemetry.operations import invoking, not_run, ran
+from pilotage.agent.telemetry.spans import Span, tracer
 from pilotage.agent.trace import Step, Trace
 from pilotage.common.plugins import described
+from pilotage.common.retention import Retention
 from pilotage.common.seeds import checked_seed
 
 if TYPE_CHECKING:
@@ -77,6 +81,8 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         observation: preset of the observation: `free`, `probe`, `rlot` or `rlot+free`.
         registry: blocks; those installed by default, with the preset `rlot` the five of its paper.
         checkpoints: a SQLite file by which a killed run resumes under its thread id.
+        keep_checkpoints: how long that file keeps threads that nobody goes on with.
+        open_turns: where turns of conversations wait that other agents' bound counts too; by default its own.
         seed: sampling seed.
 
     Raises:
@@ -103,6 +109,8 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         observation: str = "free",
         registry: Registry | None = None,
         checkpoints: str | Path | None = None,
+        keep_checkpoints: Retention = KEPT,
+        open_turns: OpenTurns | None = None,
         seed: int = 0,
     ) -> None:
         if isinstance(memory, str | os.PathLike):
@@ -146,9 +154,11 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             seed=seed,
         )
         self.memory = store
-        self._turns = OpenTurns()
+        self._turns = open_turns or OpenTurns()
         self._thread = EventLoopThread()
-        self._durable = DurableGraph(checkpoints, self.components, self._thread) if checkpoints is not None else None
+        self._durable = None
+        if checkpoints is not None:
+            self._durable = DurableGraph(checkpoints, self.components, self._thread, keep_checkpoints)
 
     @cached_property
     def graph(self) -> CompiledStateGraph[Any, Any, Any, Any]:
@@ -199,11 +209,14 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         started, task = time.perf_counter(), as_task(task)
         options = RunMode(False, learn_later, message=False, budget=budget, found=self._found(task, found))
         configurable = {OPTIONS: options, RUN_ID: run_id}
-        with self._holding(thread_id):
-            task, graph, start, config = await self._start(task, thread_id, config, configurable)
-            with self._in_use(thread_id):
-                final = await alone(lambda: graph.ainvoke(start, config, durability=_durability(thread_id)))
-        return await self._finish(task, final["pilotage"], started)
+        with self._span() as span:
+            with self._holding(thread_id):
+                task, graph, start, config = await self._start(task, thread_id, config, configurable)
+                with self._in_use(thread_id):
+                    final = await alone(lambda: graph.ainvoke(start, config, durability=_durability(thread_id)))
+            run = await self._finish(task, final["pilotage"], started, keeps=found is None)
+            span.tell(ran, run)
+        return run
 
     async def alearn(self, task: Task, run: Run) -> Run:
         """Credits and learns from a run that was solved with `learn_later`; returns it with what that gave and cost."""
@@ -245,17 +258,25 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         started, task = time.perf_counter(), as_task(task)
         options = RunMode(True, learn_later, message=False, budget=budget, found=self._found(task, found))
         final: dict[str, Any] = {}
-        with self._holding(thread_id):
-            task, graph, start, config = await self._start(task, thread_id, config, {OPTIONS: options, RUN_ID: run_id})
-            stream = graph.astream(start, config, stream_mode=["custom", "values"], durability=_durability(thread_id))
-            with self._in_use(thread_id):
-                async with aclosing(AloneEach(stream)) as happening:
-                    async for mode, data in happening:
-                        if mode == "custom":
-                            yield data
-                        else:
-                            final = data
-        yield events.Finished(await self._finish(task, final["pilotage"], started))
+        with self._span(apart=True) as span:
+            with self._holding(thread_id):
+                configurable = {OPTIONS: options, RUN_ID: run_id}
+                task, graph, start, config = await self._start(task, thread_id, config, configurable)
+                modes: Any = ["custom", "values"]
+                stream = graph.astream(start, config, stream_mode=modes, durability=_durability(thread_id))
+                with span.within():
+                    each = AloneEach(stream)
+                with self._in_use(thread_id):
+                    async with aclosing(each) as happening:
+                        async for mode, data in happening:
+                            if mode == "custom":
+                                yield data
+                            else:
+                                final = data
+            with span.within():
+                run = await self._finish(task, final["pilotage"], started, keeps=found is None)
+            span.tell(ran, run)
+        yield events.Finished(run)
 
     def solve(self, task: Task | str, *, thread_id: str | None = None, config: RunnableConfig | None = None) -> Run:
         """`asolve` for callers without an event loop."""
@@ -319,6 +340,10 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             await saver.adelete_thread(thread_id)
         return task, graph, None if unfinished else start, own
 
+    def _span(self, *, apart: bool = False) -> Span:
+        model, policy = self.components.model, self.components.policy
+        return Span(tracer(), lambda: invoking(of_model(model), policy.name), apart=apart, failure=not_run)
+
     def _found(self, task: Task, of: Run | None) -> tuple[Step, ...]:
         """What was found before in the turn of a conversation that a run replies to."""
         return self._turns.found(task) if of is None else paid(of.trace.steps[:-1])
@@ -329,13 +354,15 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
     def _in_use(self, thread_id: str | None) -> AbstractContextManager[None]:
         return nullcontext() if self._durable is None or thread_id is None else self._durable.in_use()
 
-    async def _finish(self, task: Task, final: dict[str, Any], started: float) -> Run:
+    async def _finish(self, task: Task, final: dict[str, Any], started: float, *, keeps: bool) -> Run:
+        """The run of a graph's final state; `keeps` what it found for the rest of its turn, as a turn's first run."""
         answer, trace = final["answer"], trace_of(final)
         try:
             score = await score_of(task, answer, self.components.sandbox)
         except UsageError as error:
             raise UngradedRun(str(error), trace) from error
-        self._turns.keep(task, trace)
+        if keeps:
+            self._turns.keep(task, trace)
         reached = candidates(task, trace.steps)
         return self._run(
             task,

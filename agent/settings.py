@@ -14,6 +14,7 @@ from pydantic_settings import (
 
 from pilotage.agent.budget import Budget
 from pilotage.agent.errors import UsageError
+from pilotage.common.retention import Retention
 from pilotage.common.seeds import LARGEST
 
 FILE = "pilotage.toml"
@@ -44,6 +45,10 @@ class Settings(BaseSettings, Budget):
     seed: int = Field(0, ge=0, le=LARGEST)
     concurrency: int = Field(1, ge=1, le=1024)
     cache: bool = True
+    cache_days: float = Field(0, ge=0, description="days that cached replies are kept; 0 for ever")
+    cache_mb: float = Field(4096, ge=0, description="size of the response cache; 0 for no end")
+    checkpoint_days: float = Field(30, ge=0, description="days that a thread nobody goes on with is kept; 0 for ever")
+    checkpoint_mb: float = Field(1024, ge=0, description="size of the checkpoints; 0 for no end")
 
     @classmethod
     def settings_customise_sources(
@@ -58,6 +63,16 @@ class Settings(BaseSettings, Budget):
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
 
     @property
+    def keep_cache(self) -> Retention:
+        """How long cached replies are kept."""
+        return _retention(self.cache_days, self.cache_mb)
+
+    @property
+    def keep_checkpoints(self) -> Retention:
+        """How long checkpoints are kept."""
+        return _retention(self.checkpoint_days, self.checkpoint_mb)
+
+    @property
     def budget(self) -> Budget:
         """Limits of each run."""
         # It loads the blocks, which a model that is loading need not wait for.
@@ -67,6 +82,10 @@ class Settings(BaseSettings, Budget):
         if "max_steps" not in self.model_fields_set:
             limits["max_steps"] = max_steps_for(self.observation)
         return Budget(**limits)
+
+
+def _retention(days: float, megabytes: float) -> Retention:
+    return Retention(days or None, int(megabytes * 2**20) or None)
 
 
 def settings_from(flags: dict[str, Any]) -> Settings:

@@ -13,6 +13,15 @@ from pilotage.agent.messages import ToolCall
 TRACE_FORMAT = 1
 
 
+_LATER = frozenset({"reasoning_tokens", "cost_usd", "priced_tokens"})
+"""Fields that older traces do not have."""
+
+
+def _rounded(dollars: float) -> float:
+    """Without what adding up binary fractions leaves behind."""
+    return round(dollars, 12)
+
+
 class Usage(BaseModel):
     """Cost of one or more LLM calls: exact, but for the calls of which `estimated_calls` says otherwise.
 
@@ -29,10 +38,18 @@ class Usage(BaseModel):
     replayed_calls: int = Field(0, description="calls answered by the response cache")
     estimated_calls: int = Field(0, description="calls whose tokens are estimated, because no backend counted them")
     reasoning_tokens: int = Field(0, description="completion tokens that were thinking, as the backend tells it")
+    cost_usd: float = Field(0.0, description="US dollars that those of the tokens cost whose price is known")
+    priced_tokens: int = Field(0, description="how many tokens those are")
 
     @model_serializer(mode="wrap")
-    def _thinking_only_where_there_was_some(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: count for name, count in dump(self).items() if count or name != "reasoning_tokens"}
+    def _some_only_where_there_are_any(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        told = {name: count for name, count in dump(self).items() if count or name not in _LATER}
+        return told | ({"cost_usd": _rounded(self.cost_usd)} if "cost_usd" in told else {})
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars that all of it cost; None where the price of a part is not known, or where nothing was used."""
+        return _rounded(self.cost_usd) if 0 < self.priced_tokens == self.total_tokens else None
 
     @property
     def total_tokens(self) -> int:
@@ -146,13 +163,15 @@ class Step(BaseModel):
     min_logprob: float | None = None
     program: str | None = Field(None, description="source of the program that was run, if one was")
     hints: tuple[Hint, ...] = Field((), description="concepts that this step recalled anew")
+    upstream: str = Field("", description="which of a server's upstreams gave the last reply")
     usage: Usage = Usage()
+    unseen_tokens: int = Field(0, description="tokens, without thinking, of replies that another one took the place of")
     seconds: float = Field(0.0, description="wall-clock seconds of the whole step, programs included")
 
     @property
     def printed(self) -> dict[str, Any]:
         """The step as JSON shows it to a reader: without the exchanges that later prompts repeat."""
-        whole = self.model_dump(mode="json", exclude={"turns"})
+        whole = self.model_dump(mode="json", exclude={"turns"} if self.upstream else {"turns", "upstream"})
         return whole | {"evidence": self.evidence.model_dump(exclude_none=True)}
 
 
@@ -173,6 +192,7 @@ class DecisionRecord(BaseModel):
     observation: tuple[float, ...]
     legal: tuple[str, ...] = Field(description="blocks that could be chosen, in the order of the action list")
     block: str = Field(description="the one that was")
+    why: str = Field("", description="the reason that was given for it")
     probabilities: dict[str, float] | None = Field(
         None, description="how likely each block was, where the policy draws; none has a chance that is not named"
     )

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 
-def replace(path: Path, content: bytes | Iterable[bytes]) -> None:
+def replace(path: Path, content: bytes | Iterable[bytes], *, private: bool = False) -> None:
     """Puts content in a file's place, durably, at one stroke; the folder is made where it is not there.
 
-    Content that comes piece by piece may still be read from the file that is replaced.
+    Content that comes piece by piece may still be read from the file that is replaced. A `private` file can be read by
+    its owner alone, whatever the process's mask says.
 
     Raises:
         OSError: it cannot be written; what was there before is there still.
@@ -19,7 +21,8 @@ def replace(path: Path, content: bytes | Iterable[bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}.partial")
     try:
-        with unfinished.open("wb") as file:
+        opened = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666)
+        with os.fdopen(opened, "wb") as file:
             file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
@@ -29,6 +32,14 @@ def replace(path: Path, content: bytes | Iterable[bytes]) -> None:
     finally:
         unfinished.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def make_private(path: Path) -> None:
+    """Makes a file that its owner alone can read, where none is there, and its folder."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

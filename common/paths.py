@@ -29,6 +29,13 @@ def data_dir() -> Path:
     return folder
 
 
+def cache_dir() -> Path:
+    """The user's cache folder, the platform's usual one."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("pilotage"))
+
+
 def models_dir() -> Path:
     """Where pulled model weights lie, in the user's data folder; raises as `data_dir`."""
     return data_dir() / "models"

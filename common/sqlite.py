@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from pilotage.common.paths import require_descriptors
 
@@ -42,3 +44,23 @@ def remedy(error: sqlite3.OperationalError | OSError, busy_seconds: float) -> st
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return f"another process has kept it locked for {busy_seconds:g} seconds: wait for it, or end it"
     return "check that the folder is writable and the disk is not full"
+
+
+@contextmanager
+def explained(
+    what: str, unusable: Callable[[str], Exception], *, if_corrupt: str, busy_seconds: float = 30.0
+) -> Iterator[None]:
+    """Turns SQLite's and the file system's errors into one sentence.
+
+    Args:
+        what: begins the sentence, and names the file.
+        unusable: the error that is raised, of a sentence.
+        if_corrupt: what to do about a file that is no database, or is damaged.
+        busy_seconds: for which the file was waited for.
+    """
+    try:
+        yield
+    except (sqlite3.OperationalError, OSError) as error:
+        raise unusable(f"{what} cannot be used ({error}): {remedy(error, busy_seconds)}") from error
+    except sqlite3.DatabaseError as error:
+        raise unusable(f"{what} is corrupt ({str(error).splitlines()[0]}): {if_corrupt}") from error

@@ -5,11 +5,15 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import venv
 import zipfile
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("agent", "common", "memory", "navigator")
@@ -142,3 +146,48 @@ def test_an_archive_serves_as_a_checkout(sdist, tmp_path, beside, links):
 def test_no_part_loads_under_another_name(name):
     done = subprocess.run([sys.executable, "-c", f"import {name}"], cwd=ROOT, capture_output=True, text=True)
     assert done.stderr.splitlines()[-1].startswith(f"ImportError: import pilotage.{name}, not {name}: ")
+
+
+def required_by(requirements):
+    """Names of the distributions that some requirements bring, those included."""
+    found, left = set(), list(requirements)
+    while left:
+        requirement = Requirement(left.pop())
+        name = canonicalize_name(requirement.name)
+        if name in found or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+            continue
+        found.add(name)
+        try:
+            left += [*(distribution(name).requires or ())]
+            extras = requirement.extras
+        except PackageNotFoundError:
+            continue
+        for needed in map(Requirement, distribution(name).requires or ()):
+            if needed.marker and any(needed.marker.evaluate({"extra": extra}) for extra in extras):
+                left.append(str(needed).partition(";")[0])
+    return found
+
+
+def test_every_public_name_is_there_without_any_extra():
+    """What is imported by name must come with the core's own requirements, whatever else is installed here."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    core = required_by(project["dependencies"]) | {"pilotage"}
+    extra = sorted(
+        module
+        for module, owners in packages_distributions().items()
+        if module.isidentifier() and not {canonicalize_name(owner) for owner in owners} & core
+    )
+    assert {"fastapi", "starlette", "torch", "gymnasium"} <= set(extra)
+    code = f"""
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {set(extra)!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Missing())
+import pilotage
+for name in pilotage.__all__:
+    getattr(pilotage, name)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr

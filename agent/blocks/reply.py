@@ -2,7 +2,7 @@
 
 The caller's messages are sent as they are, with the caller's tools and options. What was found stands in a note at the
 end of the message that is answered, quoted as data; where nothing was found there is no note, and the call is the one
-that the caller would have made. Whether the reply says what was confirmed is checked here, not asked of the model.
+that the caller would have made. Whether the reply says what was found is checked here, not asked of the model.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ STATE_IF_RIGHT = (
     "Write your reply as you were asked to, in the language of the conversation; state this result if it holds."
 )
 USE_IT = "Write your reply as you were asked to, in the language of the conversation; use of this what holds."
-ONCE_MORE = "Your reply did not state the confirmed result {value}. Write it once more, with that result in it."
+ONCE_MORE = "Your reply did not state the {result} {value}. Write it once more, with that result in it."
+CONFIRMED_RESULT, FOUND_RESULT = "confirmed result", "result that was worked out"
 SHOWN = 1200
 """Characters of the working that a note shows."""
 
@@ -33,8 +34,10 @@ SHOWN = 1200
 async def replied(block: str, state: State, kit: Kit) -> Step:
     """The step that ends a conversation's run; its `text` is the reply, its candidate the result that was found.
 
-    A confirmed result that the reply does not say is asked for once more, or set behind it where the reply was seen as
-    it came. A reply that is bound to a form, or that calls tools, is left as it is.
+    A result that the reply does not say is asked for once more, or set behind it where the reply was seen as it came;
+    also one that a single route came to, which is right more often than a small model that leaves it out
+    (docs/benchmarks.md), but not one that another route contradicts. A reply that is bound to a form, or that calls
+    tools, is left as it is.
     """
     task, leader = state.task, state.leader
     messages = with_note(state, note_on(state))
@@ -42,23 +45,24 @@ async def replied(block: str, state: State, kit: Kit) -> Step:
         replies = [await kit.reply(messages, task.reply)]
     except BudgetExceeded as limit:
         raise _cut_short(block, kit, limit) from None
-    confirmed = leader.text if leader is not None and leader.verified else None
+    found = leader.text if leader is not None and (leader.verified or len(state.candidates) == 1) else None
     note, text = None, replies[-1].text
-    if confirmed is not None and not _says(replies[-1], state, confirmed):
+    if leader is not None and found is not None and not _says(replies[-1], state, found):
+        result = CONFIRMED_RESULT if leader.verified else FOUND_RESULT
         if not kit.heard:
-            replies.append(await _once_more(messages, replies[-1], state, kit, confirmed))
+            replies.append(await _once_more(messages, replies[-1], state, kit, result, found))
             text = replies[-1].text
-        if not _says(replies[-1], state, confirmed):
-            note = "the reply does not state the confirmed result"
+        if not _says(replies[-1], state, found):
+            note = f"the reply does not state the {result}"
             if not (task.reply.formatted or replies[-1].cut):
-                text, note = f"{text.rstrip()}\n\n{confirmed}", "the confirmed result was set behind the reply"
-                kit.say(f"\n\n{confirmed}")
+                text, note = f"{text.rstrip()}\n\n{found}", f"the {result} was set behind the reply"
+                kit.say(f"\n\n{found}")
     if replies[-1].cut:
         note = "the reply is cut: it reached its limit of tokens"
     step = kit.step(block, replies, candidate=leader.text if leader is not None else None, evidence=Evidence(note=note))
-    return step.model_copy(
-        update={"text": text, "thinking": replies[-1].thinking, "tool_calls": replies[-1].tool_calls}
-    )
+    unseen = sum(reply.usage.completion_tokens - reply.usage.reasoning_tokens for reply in replies[:-1])
+    shown = {"text": text, "thinking": replies[-1].thinking, "tool_calls": replies[-1].tool_calls}
+    return step.model_copy(update={**shown, "unseen_tokens": unseen})
 
 
 def note_on(state: State) -> str:
@@ -84,9 +88,11 @@ def with_note(state: State, note: str) -> tuple[Message, ...]:
     return (*messages[:place], messages[place].before(note), *messages[place + 1 :])
 
 
-async def _once_more(messages: tuple[Message, ...], first: Reply, state: State, kit: Kit, value: str) -> Reply:
+async def _once_more(
+    messages: tuple[Message, ...], first: Reply, state: State, kit: Kit, result: str, value: str
+) -> Reply:
     """The reply to the same with the request to state the result; the first one where the budget has no second."""
-    asked = Message(role="user", content=ONCE_MORE.format(value=_shown(value)))
+    asked = Message(role="user", content=ONCE_MORE.format(result=result, value=_shown(value)))
     try:
         return await kit.reply((*messages, Message(role="assistant", content=first.text), asked), state.task.reply)
     except BudgetExceeded:

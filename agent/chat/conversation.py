@@ -15,13 +15,18 @@ from pilotage.agent.errors import UsageError
 from pilotage.agent.messages import Message, ReplyOptions, ToolOffer, last_user
 from pilotage.agent.task import Task
 
+MOST_MESSAGES = 10_000
+"""Of a conversation. No model has room for more, and to read them takes time in which nothing else is done."""
+
 
 def read_messages(given: Sequence[Any]) -> tuple[Message, ...]:
     """Messages as callers have them: of this package, of LangChain, or dictionaries in OpenAI's form.
 
     Raises:
-        UsageError: one of them is no message, or none is the user's.
+        UsageError: one of them is no message, none is the user's, or there are more than anybody reads.
     """
+    if len(given) > MOST_MESSAGES:
+        raise UsageError(f"`messages` are {len(given):,}; at most {MOST_MESSAGES:,} are read: send the latest of them")
     messages = tuple(_read(place, message) for place, message in enumerate(given))
     if last_user(messages) is None:
         raise UsageError("the conversation has no message of the user: give at least one with the role `user`")

@@ -3,7 +3,8 @@
 Thought (running reasoning and program blocks before the answer) pays where the answer is computed from what the message
 gives. So a message thinks where it gives something to compute with and asks for what that comes to; it goes straight
 through where it asks for a text, a fact, advice or company. The rule is `TABLE`: features of the wording alone, read
-from the top, and the first that holds decides. Where none holds, the message goes straight through: an unneeded thought
+from the top, and the first that holds decides. Where none holds, `wording_model` says how likely such wording can be
+computed, and the message thinks if that is nearly sure; else it goes straight through: an unneeded thought
 costs calls, a missed one only the chance of a better answer. A request to write code goes straight through, since a
 program's length and form are the reply itself and no block checks them without examples.
 """
@@ -17,6 +18,7 @@ from pilotage.agent.chat.features import dates_units, logic, requests, spelling,
 from pilotage.agent.chat.reading import Message
 from pilotage.agent.chat.wording import asking as ask
 from pilotage.agent.chat.wording import conditions
+from pilotage.agent.chat.wording_model import SURE, likeness
 from pilotage.agent.task import Kind
 from pilotage.agent.tasks.kinds import infer_kind
 
@@ -75,6 +77,8 @@ TABLE = (
 )
 """The rule, read from the top."""
 STRAIGHT = "gives nothing to compute with"
+Decide = Callable[[str, Message], FirstDecision]
+"""Decides on a message by itself: its text, and the same read."""
 
 
 def first_decision(text: str, earlier: Sequence[tuple[str, str]] = ()) -> FirstDecision:
@@ -84,11 +88,33 @@ def first_decision(text: str, earlier: Sequence[tuple[str, str]] = ()) -> FirstD
         text: the newest user message.
         earlier: role and text of the messages before it, oldest first.
     """
+    return _decided(text, earlier, _worded)
+
+
+def by_rule(text: str, earlier: Sequence[tuple[str, str]] = ()) -> FirstDecision:
+    """The same by the rule alone, as the wording model is trained with and measured against."""
+    return _decided(text, earlier, _alone)
+
+
+def _decided(text: str, earlier: Sequence[tuple[str, str]], decide: Decide) -> FirstDecision:
     message = Message.read(text)
-    about = _doubted(message, earlier)
-    if about is not None:
-        return about
-    return _alone(text, message)
+    users = [said for role, said in earlier if role == "user"]
+    about = _doubted(message, users, decide)
+    if about is None and users and follow_up(message) is not None:
+        return _alone(text, message)  # what it takes up cannot be computed, so what it is worded like says nothing
+    return about if about is not None else decide(text, message)
+
+
+def _worded(text: str, message: Message) -> FirstDecision:
+    """By the rule, and by the wording model where no row of it holds."""
+    decision = _alone(text, message)
+    if decision.why != STRAIGHT or not text.strip():
+        return decision
+    like = likeness(text, message)
+    if like.probability <= SURE:
+        return decision
+    words = f": {', '.join(map(repr, like.words))}" if like.words else ""
+    return FirstDecision(True, _kind(text), f"is worded like what can be computed ({like.probability:.0%}{words})")
 
 
 def _alone(text: str, message: Message) -> FirstDecision:
@@ -106,15 +132,14 @@ def _kind(text: str) -> Kind:
     return "numeric" if kind == "numeric" else "text"
 
 
-def _doubted(message: Message, earlier: Sequence[tuple[str, str]]) -> FirstDecision | None:
+def _doubted(message: Message, users: Sequence[str], decide: Decide) -> FirstDecision | None:
     """The decision on a message that doubts or varies what a computable one was answered, or None."""
     how = follow_up(message)
     if how is None:
         return None
-    users = [place for place, (role, _) in enumerate(earlier) if role == "user"]
-    for place in users[: -TURNS_BACK - 1 : -1]:
-        before = Message.read(earlier[place][1])
-        decision = _alone(earlier[place][1], before)
+    for said in users[: -TURNS_BACK - 1 : -1]:
+        before = Message.read(said)
+        decision = decide(said, before)
         if decision.think:
             return FirstDecision(True, decision.kind, f"{how} an earlier question that {decision.why}")
         if follow_up(before) is None and not is_acknowledgement(before):

@@ -8,6 +8,8 @@ import typer
 
 from pilotage.agent.cli import demo, doctor, graph, keys, models, serve
 from pilotage.agent.cli.bank import bank, collect
+from pilotage.agent.cli.cache import cache
+from pilotage.agent.cli.chat import chat
 from pilotage.agent.cli.command import App
 from pilotage.agent.cli.evaluate import estimate, evaluate
 from pilotage.agent.cli.memory import memory
@@ -22,6 +24,7 @@ app = App(
     pretty_exceptions_enable=False,
 )
 app.command("solve", cls=solve.Solve)(solve.solve)
+app.command("chat")(chat.chat)
 app.command("serve")(serve.serve)
 app.add_typer(memory.app, name="memory")
 app.add_typer(models.app, name="models")
@@ -33,6 +36,7 @@ app.command("estimate")(estimate.estimate)
 app.command("report")(evaluate.report)
 app.add_typer(policy.app, name="policy")
 app.add_typer(keys.app, name="keys")
+app.add_typer(cache.app, name="cache")
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("graph")(graph.graph)

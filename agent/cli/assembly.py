@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pilotage.agent.settings import Settings
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from pilotage.agent.runner import ReasoningAgent
     from pilotage.memory import ConceptStore
 
-
+CHECKPOINTS = "checkpoints.sqlite"
+"""In the data folder: the file of `pilotage solve --thread`."""
 OF_AGENT = (
     *("policy", "effort", "learn", "holdout", "memory_selection", "memory_caption", "memory_related"),
     *("keep_unverified", "sandbox", "observation", "budget", "seed"),
@@ -48,25 +50,29 @@ def assemble(
     loading.submit(model.load, quick=quick)  # a failure shows again at the first call, which loads what is not loaded
     store = _open_store(settings)
     try:
-        from pilotage.agent.runner import ReasoningAgent
-
-        yield ReasoningAgent(
-            model,
-            memory=store,
-            checkpoints=data_dir() / "checkpoints.sqlite" if checkpoints else None,
-            **{name: getattr(settings, name) for name in OF_AGENT},
-        )
+        yield agent_of(settings, model, store, data_dir() / CHECKPOINTS if checkpoints else None)
     finally:
         if store is not None:
             store.close()
         loading.shutdown()
 
 
+def agent_of(
+    settings: Settings, model: ModelClient, store: ConceptStore | None, checkpoints: Path | None = None
+) -> ReasoningAgent:
+    """An agent over a model and a memory that are there already."""
+    from pilotage.agent.runner import ReasoningAgent
+
+    chosen = {name: getattr(settings, name) for name in OF_AGENT}
+    keep = settings.keep_checkpoints
+    return ReasoningAgent(model, memory=store, checkpoints=checkpoints, keep_checkpoints=keep, **chosen)
+
+
 def model_of(settings: Settings) -> ModelClient:
     """The model that the settings name; nothing of it is loaded yet."""
     from pilotage.agent.models import ResponseCache, load_model
 
-    cache = ResponseCache() if settings.cache else None
+    cache = ResponseCache(keep=settings.keep_cache) if settings.cache else None
     return load_model(settings.model, base_url=settings.base_url, cache=cache, slots=settings.concurrency)
 
 

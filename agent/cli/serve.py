@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from pilotage.agent.cli.options import RunOptions, expert
-from pilotage.agent.errors import MissingExtra
+from pilotage.agent.errors import MissingExtra, UsageError
 
 
 def serve(
@@ -17,6 +17,7 @@ def serve(
     port: int | None = typer.Option(None, help="Port to listen on. (default: 8000)"),
     policy: str | None = typer.Option(None, help="How blocks are chosen. (default: the shipped navigator)"),
     memory: str | None = typer.Option(None, help="Folder or URL of the memory, or none."),
+    report: Path | None = typer.Option(None, help="Folder of `pilotage evaluate --out`, for the page to show."),
     config: Path | None = expert(None, help="TOML file: upstreams, limits, CORS."),
 ) -> None:
     """Serve the agent as an OpenAI-compatible endpoint."""
@@ -29,18 +30,25 @@ def serve(
     from pilotage.agent.serve.config import serve_config
     from pilotage.agent.serve.keys.key_store import KeyStore
     from pilotage.agent.serve.service import Service
+    from pilotage.agent.serve.stopping.server import Server, listening
+    from pilotage.agent.serve.upstreams.upstream import DEFAULT
+    from pilotage.agent.telemetry.export import start
 
     settings = run.settings(policy=policy, memory=memory)
-    given = serve_config(config, {"host": host, "port": port})
+    given = serve_config(config, {"host": host, "port": port, "report": report})
+    first = given.upstreams.get(DEFAULT)
+    if first is not None and first.model and (run.model or run.base_url):
+        raise UsageError("the first upstream is named twice, by --model or --base-url and by [upstreams.default]")
     if given.needs_keys:
         with KeyStore(given.key_store) as keys:
             keys.list()  # raises where there is no store, which would let nobody in
     place = None if settings.memory == "none" else memory_place(settings)
     service = Service(settings, given, place=place)
-    uvicorn.run(
-        create_app(service),
-        host=given.host,
-        port=given.port,
-        log_level="warning",
-        timeout_graceful_shutdown=int(given.drain_seconds),
-    )
+    start(given.telemetry)
+    app = create_app(service)
+    sockets = listening(given.host, given.port, reuse_port=given.reuse_port)
+    address = sockets[0].getsockname()
+    told = f"[{address[0]}]" if ":" in address[0] else address[0]
+    typer.echo(f"serving at http://{told}:{address[1]}", err=True)
+    options = uvicorn.Config(app, log_level="warning")
+    Server(options, app.state.drain, given.drain_seconds, given.notice_seconds).run(sockets)

@@ -17,21 +17,23 @@ from typing import NamedTuple
 from pilotage.agent.blocks.base import Block, CutShort
 from pilotage.agent.budget import Budget, Meter
 from pilotage.agent.components import Components
-from pilotage.agent.errors import BudgetExceeded, ModelError, UsageError
-from pilotage.agent.kit import HINT_TOKENS, REPLY_TOKENS, THINKING_TOKENS, Kit
+from pilotage.agent.errors import BudgetExceeded, UsageError
+from pilotage.agent.kit import HINT_TOKENS, REPLY_TOKENS, Kit
 from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.routing.observation import Observer
 from pilotage.agent.state import Abilities, State
+from pilotage.agent.telemetry.operations import ended, running
+from pilotage.agent.telemetry.spans import span
 from pilotage.agent.trace import CostEntry, DecisionRecord, Evidence, Recalled, Step, Trace, Usage
 from pilotage.common.tokens import estimate_tokens
 from pilotage.navigator.spaces import Observation
 
-REPLY_CALLS = 4
-"""Of a reply: one, one more for a model that turns out to think, both again where it left out what was confirmed."""
+REPLY_CALLS = 2
+"""Of a reply: one, and another where it left out what was found."""
+MOST_ATTEMPTS = 32
+"""Of both, with those that failed, at this upstream and at those that stand in for it."""
 NOTE_TOKENS = 2048
 """More than a note on what was found takes."""
-FAILED = "error"
-"""What stops the work of a conversation where a block's model fails it."""
 
 
 class BlockResult(NamedTuple):
@@ -70,17 +72,13 @@ def reply_kit(
     on_thought: Callable[[str], None] | None = None,
 ) -> Kit:
     """Tools for the reply of a conversation, which its caller limits: the run's budget is for the work before it."""
-    room = components.model.thinking_tokens + THINKING_TOKENS + (now.task.reply.max_tokens or REPLY_TOKENS)
+    room = now.task.reply.max_tokens or REPLY_TOKENS
     read = estimate_tokens("".join(message.written for message in now.task.messages)) + NOTE_TOKENS
     tools = now.task.reply.tools
     read += estimate_tokens(json.dumps(tools.tools)) if tools is not None else 0
-    budget = Budget(max_tokens=REPLY_CALLS * (read + room), max_calls=REPLY_CALLS, max_seconds=now.budget.max_seconds)
+    tokens, seconds = REPLY_CALLS * (read + room), now.budget.max_seconds
+    budget = Budget(max_tokens=tokens, max_calls=MOST_ATTEMPTS, max_seconds=seconds)
     return Kit(components.model, Meter(budget), on_token=on_token, on_thought=on_thought, seed=components.seed)
-
-
-def given_up(block: Block, error: ModelError, kit: Kit) -> BlockResult:
-    """The step of a block whose model failed it, in a conversation: the reply is written all the same."""
-    return BlockResult(Step(block=block.name, evidence=Evidence(note=str(error)), usage=kit.usage), FAILED)
 
 
 def extended(
@@ -144,6 +142,13 @@ async def run_block(block: Block, now: State, kit: Kit) -> BlockResult:
             answered before; `kit` has what it cost.
         UsageError: the block is not written as one.
     """
+    with span(running, block.name) as told:
+        result = await _run_block(block, now, kit)
+        told.tell(ended, result)
+    return result
+
+
+async def _run_block(block: Block, now: State, kit: Kit) -> BlockResult:
     started, stopped_by = time.monotonic(), None
     try:
         running = block.run(now, kit)

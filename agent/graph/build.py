@@ -25,20 +25,19 @@ from pilotage.agent.blocks.base import Block
 from pilotage.agent.budget import Budget
 from pilotage.agent.chat.conversation import conversation_task, straight
 from pilotage.agent.components import Components
-from pilotage.agent.errors import BadReply, ModelError, ModelUnavailable
+from pilotage.agent.errors import BadReply, ModelError
 from pilotage.agent.event_loop import EventLoopThread
 from pilotage.agent.graph.advance import (
-    FAILED,
     abilities,
     charged,
     extended,
-    given_up,
     kit_for,
     observe,
     remember,
     reply_kit,
     run_block,
 )
+from pilotage.agent.graph.failures import FAILED, forgone, given_up, is_of_endpoint, unusable, without_memory
 from pilotage.agent.graph.messages import ReplyListener, as_message, conversation_in, is_newer_than_task, messages_in
 from pilotage.agent.graph.run_state import (
     BEFORE,
@@ -51,14 +50,12 @@ from pilotage.agent.graph.run_state import (
     read,
     trace_of,
 )
-from pilotage.agent.kit import Kit
-from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.routing.policies import choose
-from pilotage.agent.run import RefusedRun, UnusableRun
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.kinds import as_task
-from pilotage.agent.trace import CostEntry, DecisionRecord, Step, Trace, Usage
+from pilotage.agent.trace import DecisionRecord, Recalled, Step, Trace, Usage
+from pilotage.memory.errors import ConceptStoreError
 from pilotage.navigator.policies.policy import Decision, require_legal
 from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, decimals
 
@@ -201,7 +198,11 @@ class Nodes:
             "run": configurable.get(RUN_ID) or secrets.token_hex(8),
         }
         if components.recall is not None and not why:
-            recalled = await remember(components, now, kit := kit_for(components, now))
+            kit = kit_for(components, now)
+            try:
+                recalled = await remember(components, now, kit)
+            except ConceptStoreError as error:
+                recalled = without_memory(now, error, Recalled())
             update |= added(now.trace, extended(charged(now, "recall", kit.usage), recalled=recalled).trace, state={})
             get_stream_writer()(events.Recalled(recalled.hints, recalled.withheld))
         return update | {"clock": clock.keep()}
@@ -213,8 +214,8 @@ class Nodes:
         observer, kit = self.components.observer, kit_for(self.components, now)
         try:
             seen = await observe(observer, now, kit)
-        except BadReply as unusable:
-            raise _unusable(now, kit, observer.preset, unusable) from unusable
+        except BadReply as error:
+            raise unusable(now, kit, observer.preset, error) from error
         update = added(now.trace, charged(now, observer.preset, kit.usage).trace, state)
         update["observation"] = seen.observation.tolist()
         return update if seen.stopped_by is None else {**update, "stopped_by": seen.stopped_by}
@@ -258,12 +259,14 @@ class Nodes:
             try:
                 ran = await run_block(block, now, kit)
             except ModelError as error:
-                if now.task.messages and not last and not _of_endpoint(error):
+                if now.task.messages and not last and not is_of_endpoint(error):
                     ran = given_up(block, error, kit)
                 elif isinstance(error, BadReply):
-                    raise _unusable(now, kit, block.name, error) from error
+                    raise unusable(now, kit, block.name, error) from error
                 else:
                     raise
+            except ConceptStoreError as error:
+                ran = without_memory(now, error, forgone(block, error, kit))
             after, answer = extended(now, ran.step).trace, ran.step.candidate
             if last and now.task.messages:
                 answer = ran.step.text.strip() or None
@@ -283,9 +286,12 @@ class Nodes:
 
     async def learn(self, state: RunState, now: State, config: RunnableConfig) -> dict[str, Any]:
         """Writes to memory what came of its hints and what public evidence says has worked, and ends the run."""
-        concluded = Conclusion({}, (), Usage(), now.trace)
+        concluded = nothing = Conclusion({}, (), Usage(), now.trace)
         if not RunMode.of(config).learn_later:
-            concluded = await self.conclude(now)
+            try:
+                concluded = await self.conclude(now)
+            except ConceptStoreError as error:
+                concluded = without_memory(now, error, nothing)
             if self.components.learner is not None:
                 get_stream_writer()(events.Learned(concluded.titles, concluded.usage))
         update: dict[str, Any] = {
@@ -331,16 +337,7 @@ def _record(
         observation=tuple(decimals(observation)),
         legal=tuple(name for name, allowed in zip(actions.names, mask, strict=True) if allowed),
         block=block,
+        why=chosen.why,
         probabilities=None if drawn is None else {name: p for name, p in drawn if p > 0},
         tokens=now.usage.total_tokens,
     )
-
-
-def _of_endpoint(error: ModelError) -> bool:
-    """Whether every other request would meet the failure too."""
-    return isinstance(error, ModelUnavailable) and not isinstance(error, RequestRefused)
-
-
-def _unusable(now: State, kit: Kit, by: str, error: BadReply) -> UnusableRun:
-    kind = RefusedRun if isinstance(error, ModelUnavailable) else UnusableRun
-    return kind(str(error), extended(now, charges=[CostEntry(by=by, usage=kit.usage)]).trace)

@@ -1,4 +1,4 @@
-"""LangGraph's saver of checkpoints in SQLite, whose errors name the file."""
+"""LangGraph's saver of checkpoints in SQLite: of each thread the newest one, and errors that name the file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,29 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from pilotage.agent.errors import CheckpointsUnusable
 
+_OLDER = "thread_id = new.thread_id AND checkpoint_ns = new.checkpoint_ns AND checkpoint_id < new.checkpoint_id"
+# A run goes on from its newest checkpoint alone. The older ones go in the transaction that writes it, so that a kill
+# leaves one or the other; only through this connection, since a file may hold threads of other graphs too.
+_NEWEST_ONLY = f"""
+CREATE TEMP TRIGGER IF NOT EXISTS newest_only AFTER INSERT ON main.checkpoints BEGIN
+    DELETE FROM checkpoints WHERE {_OLDER};
+    DELETE FROM writes WHERE {_OLDER};
+END
+"""
+
 
 class CheckpointSaver(AsyncSqliteSaver):
     """Keeps runs in the SQLite file `path`; raises CheckpointsUnusable for what SQLite refuses."""
 
     path: Path
+
+    async def setup(self) -> None:
+        """Makes the tables where they are missing."""
+        if self.is_setup:
+            return
+        await self.conn.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file: `pilotage cache prune` shrinks it
+        await super().setup()
+        await self.conn.execute(_NEWEST_ONLY)
 
     @contextmanager
     def _naming_the_file(self) -> Iterator[None]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from pilotage.agent.chat.reply_fields import HARMLESS, PASSED_ON
 from pilotage.agent.errors import UnsupportedParameter, UsageError
-from pilotage.agent.serve.chat_request import HARMLESS, PASSED_ON
 
 OWN = frozenset({"max_tokens", "temperature", "stop", "seed", "tools", "tool_choice", "parallel_tool_calls"})
 KNOWN = OWN | PASSED_ON

@@ -22,7 +22,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 from pilotage.agent.answers import conveys
 from pilotage.agent.errors import UsageError
 from pilotage.agent.kit import HINT_TOKENS
-from pilotage.agent.learning.credit import ACTOR, follows, still_there
+from pilotage.agent.learning.credit import CreditedTurn, follows, record_feedback, still_there
 from pilotage.agent.learning.recalling import Recaller
 from pilotage.agent.trace import Step
 
@@ -110,7 +110,8 @@ class ConceptMemoryMiddleware(AgentMiddleware[RecalledState, Any, Any]):
     def feedback(self, messages: Sequence[BaseMessage] | Mapping[str, Any], *, helped: bool) -> tuple[str, ...]:
         """Records whether a turn's reply was good, as credit for the concepts that it followed; returns their ids.
 
-        Saying it again changes nothing; `store.undo_run("feedback:" + turn_name(message))` takes it back.
+        Saying it again changes nothing, the opposite takes the first back; so does
+        `store.undo_run("feedback:" + turn_name(message))`.
 
         Args:
             messages: of the conversation up to that turn's end, or what the agent returned.
@@ -123,14 +124,11 @@ class ConceptMemoryMiddleware(AgentMiddleware[RecalledState, Any, Any]):
         asked = newest_question(given)
         if asked is None:
             raise UsageError("the messages hold no question: give those that the agent returned")
-        turn, outcome = turn_name(asked), "helped" if helped else "harmed"
+        turn = turn_name(asked)
         recorded = self._store.events(None, run=turn)
-        followed = [event.concept_id for event in recorded if "followed" in event.body.get("outcomes", ())]
-        there = still_there(self._store, followed)
-        if there:
-            counts: dict[str, tuple[Outcome, ...]] = {id: (outcome,) for id in there}  # type: ignore[misc]
-            self._store.record_outcomes(counts, actor=ACTOR, cause=turn, run=f"feedback:{turn}")
-        return tuple(there)
+        followed = tuple(event.concept_id for event in recorded if "followed" in event.body.get("outcomes", ()))
+        record_feedback(self._store, CreditedTurn(turn, turn, followed), helped)
+        return tuple(still_there(self._store, followed))
 
     async def afeedback(self, messages: Sequence[BaseMessage] | Mapping[str, Any], *, helped: bool) -> tuple[str, ...]:
         """As `feedback`, off the event loop."""

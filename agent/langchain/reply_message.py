@@ -11,9 +11,9 @@ from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.output_parsers.openai_tools import make_invalid_tool_call, parse_tool_call
 
 from pilotage.agent import events
+from pilotage.agent.chat.progress import Progress, told_afterwards
+from pilotage.agent.chat.reply_account import finish_reason, usage_of
 from pilotage.agent.run import Run
-from pilotage.agent.serve.chat_reply import finish_reason, usage_of
-from pilotage.agent.serve.progress import Progress
 from pilotage.agent.trace import Step
 
 PROVIDER = "pilotage"
@@ -31,9 +31,7 @@ def message_of(run: Run, *, progress: bool) -> AIMessage:
         run: of a conversation.
         progress: whether the work of the blocks is told beside the model's own thinking.
     """
-    telling = Progress()
-    steps = run.trace.steps[:-1] if progress else ()
-    reasoning = "".join([*(f"{step.block}\n{telling.line(events.Stepped(step))}" for step in steps), run.thinking])
+    reasoning = (told_afterwards(run) if progress else "") + run.thinking
     calls, invalid = _calls(run)
     return AIMessage(
         content=run.answer or "",

@@ -17,6 +17,7 @@ import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from pilotage.agent.errors import UsageError
@@ -29,6 +30,7 @@ from pilotage.memory.text.words import content_words, stem
 if TYPE_CHECKING:
     from pilotage.memory import Concept, ConceptStore
     from pilotage.memory.edits.credit import Outcome
+    from pilotage.memory.ledger.ledger import Event
 
 FOLLOWED_SHARE = 0.5
 _ARITHMETIC = frozenset({"Add", "Sub", "Mult", "Div", "Eq"})
@@ -162,7 +164,7 @@ ACTOR = "user"
 
 
 async def give_feedback(store: ConceptStore | None, run: Run, helped: bool) -> None:
-    """Records whether a run's answer was good; saying it again changes nothing.
+    """Records whether a run's answer was good; saying it again changes nothing, the opposite takes the first back.
 
     `store.undo_run("feedback:ID")` takes it back.
 
@@ -171,6 +173,7 @@ async def give_feedback(store: ConceptStore | None, run: Run, helped: bool) -> N
 
     Raises:
         UsageError: there is no memory, or the run has no id.
+        StaleConcept: what the first said cannot be taken back, since something that came later depends on it.
     """
     if store is None:
         raise UsageError("this agent has no memory that feedback could reach: give it one (`memory=`)")
@@ -180,7 +183,7 @@ async def give_feedback(store: ConceptStore | None, run: Run, helped: bool) -> N
 
 
 class Credited(Protocol):
-    """What of a run feedback has to know; a `Run` is one."""
+    """What of a run feedback has to know; a `Run` is one, and so is a `CreditedTurn`."""
 
     @property
     def id(self) -> str:
@@ -203,6 +206,16 @@ class Credited(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class CreditedTurn:
+    """A turn of somebody else's agent, of which memory knows what it followed."""
+
+    id: str
+    task_id: str
+    followed: tuple[str, ...]
+    learned: tuple[str, ...] = ()
+
+
 def feedback_run(run_id: str) -> str:
     """The name by which memory's history knows feedback on a run."""
     return f"feedback:{run_id}"
@@ -221,6 +234,8 @@ def take_back(store: ConceptStore, run: Credited) -> None:
 def record_feedback(store: ConceptStore, run: Credited, helped: bool) -> None:
     """What `give_feedback` does, in the caller's thread."""
     name = feedback_run(run.id)
+    if any(_says(event, not helped) for event in store.events(None, run=name)):
+        take_back(store, run)
     outcome: Outcome = "helped" if helped else "harmed"
     present = still_there(store, (*run.followed, *run.learned)).values()
     credited = {concept.id: (outcome,) for concept in present if concept.id in run.followed}
@@ -234,3 +249,29 @@ def record_feedback(store: ConceptStore, run: Credited, helped: bool) -> None:
     for id_ in provisional:
         if store.get(id_).provenance.trace_id == run.id:  # another run's concept is not this one's to retire
             store.forget(id_, actor=ACTOR, cause=run.task_id, run=name)
+
+
+def learn_correction(store: ConceptStore, run: Credited, correction: str) -> tuple[str | None, str]:
+    """Id of the lesson that a correction of a run becomes, and why it becomes none. It counts as feedback on the run.
+
+    Raises:
+        ConceptStoreError: the memory cannot be written.
+    """
+    from pilotage.memory import Provenance
+    from pilotage.memory.learning.correction import correction_lesson
+
+    distilled = correction_lesson(correction)
+    if distilled.draft is None:
+        return None, "; ".join(distilled.rejected)
+    origin = Provenance(task_id=run.task_id[:200], trace_id=run.id)
+    (made,) = store.propose(
+        [distilled.draft], provenance=origin, actor=ACTOR, cause=run.task_id, run=feedback_run(run.id)
+    )
+    return made.id, ""
+
+
+def _says(event: Event, helped: bool) -> bool:
+    """Whether an event of feedback stands for that verdict."""
+    if event.action == "outcome":
+        return ("helped" if helped else "harmed") in event.body.get("outcomes", ())
+    return event.action == ("promoted" if helped else "retired")

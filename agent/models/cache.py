@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import math
 import sqlite3
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -20,9 +21,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pilotage.agent.errors import CacheUnusable, PilotageError
 from pilotage.agent.models.parsing.finish_reasons import CUT, WHOLE, finish_reason_of
 from pilotage.agent.models.reply import Reply, Request
-from pilotage.common.paths import expanded
-from pilotage.common.sqlite import remedy, switch_to_wal
+from pilotage.common.paths import cache_dir, expanded
+from pilotage.common.retention import Entries, Retention, file_bytes, prune
+from pilotage.common.sqlite import explained, switch_to_wal
 
+_log = logging.getLogger(__name__)
+
+FILE = "responses.sqlite"
 CACHE_FORMAT = 1
 BUSY_SECONDS = 30.0
 
@@ -31,6 +36,19 @@ CREATE TABLE IF NOT EXISTS responses (
     key TEXT PRIMARY KEY, model TEXT NOT NULL, reply TEXT NOT NULL, created REAL NOT NULL
 ) WITHOUT ROWID
 """
+
+ENTRIES = Entries(
+    "responses",
+    "SELECT key AS id, created AS at, length(CAST(reply AS BLOB)) + length(key) + length(model) + 8 AS bytes, "
+    "model AS kind FROM responses",
+    ("DELETE FROM responses WHERE key = :id",),
+    CACHE_FORMAT,
+)
+KEPT = Retention(most_bytes=4 * 2**30)
+"""By default: a reply costs money to have again, so none is too old."""
+_PUTS_BETWEEN_SWEEPS = 1000
+_ROOM = 0.9
+"""Of the bound, that a sweep leaves: so that it is not swept all the time."""
 
 
 class CacheStats(BaseModel):
@@ -48,14 +66,12 @@ class ResponseCache:
 
     A reply is on disk before it is given out. Within a process, equal requests that are in flight at the same
     time become one call. The file is opened at first use; errors name it and say what to do. By default it is
-    `responses.sqlite` in the user's cache folder.
+    `responses.sqlite` in the user's cache folder. What is to be kept of it is looked at when it is written to.
     """
 
-    def __init__(self, path: Path | str | None = None) -> None:
-        import platformdirs
-
-        folder = Path(platformdirs.user_cache_dir("pilotage"))
-        self.path = folder / "responses.sqlite" if path is None else expanded(path)
+    def __init__(self, path: Path | str | None = None, *, keep: Retention = KEPT) -> None:
+        self.path = cache_dir() / FILE if path is None else expanded(path)
+        self._keep, self._puts = keep, 0
         self._flights: dict[str, Future[Reply | PilotageError | None]] = {}
         self._flights_lock = threading.Lock()
         # Two connections: a reader under WAL never waits for a writer's fsync, so a lookup is quick enough
@@ -130,6 +146,21 @@ class ResponseCache:
             writer.execute("BEGIN IMMEDIATE")
             if _stored(writer, key) is None:
                 writer.execute("INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?)", row)
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Forgets what is too old or too much, now and then."""
+        self._puts += 1
+        if self._puts % _PUTS_BETWEEN_SWEEPS != 1:
+            return
+        days, most = self._keep.days, self._keep.most_bytes
+        if days is not None or (most is not None and file_bytes(self.path) > most):
+            keep = Retention(days, None if most is None or file_bytes(self.path) <= most else int(most * _ROOM))
+            try:
+                with self._explained():
+                    prune(self.path, ENTRIES, keep, give_back=False)  # the space is used for what comes
+            except CacheUnusable as error:  # the reply is stored: the next turn comes
+                _log.warning("old replies were not forgotten this time: %s", error)
 
     def stats(self) -> CacheStats:
         """How many replies there are, and how large the file is."""
@@ -174,6 +205,7 @@ class ResponseCache:
                 )
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
                 connection.execute("SELECT key, model, reply, created FROM responses LIMIT 0")  # no other database
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file: `pilotage cache prune` shrinks it
             switch_to_wal(connection, BUSY_SECONDS)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(_SCHEMA)
@@ -183,20 +215,9 @@ class ResponseCache:
             raise
         return connection
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turns SQLite's and the file system's errors into one sentence that names the file."""
-        try:
-            yield
-        except (sqlite3.OperationalError, OSError) as error:
-            raise CacheUnusable(
-                f"The response cache {self.path} cannot be used ({error}); {remedy(error, BUSY_SECONDS)}."
-            ) from error
-        except sqlite3.DatabaseError as error:
-            text = str(error).splitlines()[0]
-            raise CacheUnusable(
-                f"The response cache {self.path} is corrupt ({text}); delete it and run again."
-            ) from error
+    def _explained(self) -> AbstractContextManager[None]:
+        remedy = "delete it and run again"
+        return explained(f"the response cache {self.path}", CacheUnusable, if_corrupt=remedy, busy_seconds=BUSY_SECONDS)
 
 
 def _stored(connection: sqlite3.Connection, key: str) -> Reply | None:

@@ -5,40 +5,42 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from pilotage.agent.errors import ModelUnavailable, PilotageError
+from pilotage.agent.errors import ModelError, ModelUnavailable, PilotageError
 from pilotage.agent.event_loop import OneProcess
-from pilotage.agent.models.chat_call import ChatCall, WrappedModel, message_of, messages_of
+from pilotage.agent.models.call_reading import read_call
+from pilotage.agent.models.call_span import call_span, replied
+from pilotage.agent.models.chat_call import ChatCall, WrappedModel
 from pilotage.agent.models.dialect import Terms, is_providers, speaks_openai
 from pilotage.agent.models.parsing.collector import Attempt, Collector, ListenerFailed, TokenRelay
 from pilotage.agent.models.parsing.finish_reasons import UNFINISHED
-from pilotage.agent.models.reply import Capabilities, Reply, Request, RequestRefused, UnusableReply
+from pilotage.agent.models.parsing.token_usage import expected_tokens
+from pilotage.agent.models.reply import Bill, Capabilities, Reply, Request, RequestRefused, UnusableReply
 from pilotage.agent.models.transport.credentials import remember_keys, without_keys
 from pilotage.agent.models.transport.deadline import within
-from pilotage.agent.models.transport.guard import Elsewhere, Garbled, Overlong, Reading, byte_limit, current
+from pilotage.agent.models.transport.guard import Elsewhere, Garbled, Overlong, Reading, byte_limit
 from pilotage.agent.models.transport.pooling import met_another_loop
 from pilotage.agent.models.transport.refused_parameters import refusal_in
-from pilotage.agent.models.transport.retry import Failure, RetryPolicy, causes, diagnose, is_no_stream
+from pilotage.agent.models.transport.retry import Failure, RetryPolicy, causes, diagnose, is_no_stream, took_too_long
 from pilotage.agent.trace import Usage
 from pilotage.common.redaction import SecretFilter, public_address, redact_message, remember_address
 from pilotage.common.text import carriable
 
 if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
     from langchain_core.runnables import Runnable
 
     from pilotage.agent.models.cache import ResponseCache
+    from pilotage.agent.models.prices import Price
+    from pilotage.agent.models.transport.rate import Rate, Turn
 
 # What client libraries raise on a body that is no chat completion: they parse it without checking first.
 GARBAGE = (ValueError, TypeError, KeyError, AttributeError, IndexError)
 Repeats = Callable[[Usage, str], bool]
 TELLING = (ValueError, Garbled, json.JSONDecodeError)
 """Those of them whose words are about the body, and not about the inside of a library."""
-UNUSABLE_RETRIES = 1
-GRACE_SECONDS = 2.0
-"""How long a stream that has said why it ended may take to say what it cost."""
 STRANGER_RETRIES = 100
 """More than the connections that client libraries keep open."""
 
@@ -54,6 +56,8 @@ class ModelClient:
         cache: answers repeated requests without a call.
         retry: backoff for failures that may pass.
         timeout: seconds for one attempt; None waits as long as it takes.
+        price: of its tokens, where it is known.
+        rate: lets attempts through; None lets all through at once.
 
     Attributes:
         thinking_tokens: what each reply needs beside its answer, for thinking; whoever asks adds it to the limit.
@@ -69,6 +73,8 @@ class ModelClient:
         cache: ResponseCache | None = None,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        price: Price | None = None,
+        rate: Rate | None = None,
     ) -> None:
         self.model = model
         self._wrapped = WrappedModel(model)
@@ -78,6 +84,8 @@ class ModelClient:
         self.cache = cache
         self.retry = retry or RetryPolicy()
         self.timeout = timeout
+        self.price = price
+        self.rate = rate
         remember_address(self._wrapped.address)
         for holder in (model, *self._wrapped.leaves):
             remember_keys(holder)
@@ -88,6 +96,11 @@ class ModelClient:
         self._terms = Terms()
         self._begins_in_thought = False
         self._names_finish_reasons = all(map(is_providers, self._wrapped.leaves))  # of others it is known once they do
+
+    @property
+    def main(self) -> BaseChatModel:
+        """The chat model that is asked first."""
+        return self._wrapped.main
 
     def load(self, *, quick: bool = False) -> None:
         """Loads weights before the first call, where the model has any. Blocks. `quick`: sooner ready, slower later."""
@@ -101,6 +114,7 @@ class ModelClient:
         on_token: Callable[[str], None] | None = None,
         repeats: Repeats = lambda billed, trouble: True,
         on_thought: Callable[[str], None] | None = None,
+        bill: Bill | None = None,
     ) -> Reply:
         """Answers a request, from the cache or by a call.
 
@@ -110,6 +124,7 @@ class ModelClient:
             on_thought: gets what the model thinks before it, where the backend shows that beside the text.
             repeats: asked before each further attempt, with what those so far have billed and why the last one came
                 to nothing; false makes that the end.
+            bill: is written what the request costs, however it ends.
 
         Raises:
             ModelUnavailable: the endpoint could not be reached, or refused, after every retry; a `RequestRefused`
@@ -117,16 +132,27 @@ class ModelClient:
             BadReply: it answered with something that is no usable completion.
         """
         self._process.enter()
-        if self.cache is None:
-            return await self._call(request, on_token, repeats, on_thought)
-        key = self.cache.key(self.identity, request)
-        # A reply that was cut is none to keep, but where its first tokens' probabilities are what was asked for.
-        reply = await self.cache.answer(
-            key,
-            lambda: self._call(request, on_token, repeats, on_thought),
-            keep=lambda reply: not reply.cut or request.top_logprobs > 0,
-        )
-        reply = without_keys(reply)
+        account = bill or Bill()
+
+        def call() -> Coroutine[Any, Any, Reply]:
+            return self._call(request, on_token, repeats, on_thought, account)
+
+        with call_span(self, request, streaming=on_token is not None) as span:
+            try:
+                if self.cache is None:
+                    reply = await call()
+                else:
+                    # A cut reply is none to keep, but where its first tokens' probabilities are what was asked for.
+                    reply = await self.cache.answer(
+                        self.cache.key(self.identity, request),
+                        call,
+                        keep=lambda reply: not reply.cut or request.top_logprobs > 0,
+                    )
+                    reply, account.usage = without_keys(reply), reply.usage
+            except ModelError as error:
+                account.end(error)
+                raise
+            span.tell(replied, reply)
         if reply.replayed and on_token is not None:
             on_token(reply.text)
         return reply
@@ -137,6 +163,7 @@ class ModelClient:
         on_token: Callable[[str], None] | None,
         repeats: Repeats,
         on_thought: Callable[[str], None] | None,
+        bill: Bill,
     ) -> Reply:
         """Tries until there is a usable reply; whatever was billed on the way is in its usage.
 
@@ -146,20 +173,27 @@ class ModelClient:
         shown = SecretFilter(on_token) if on_token is not None else None
         mused = SecretFilter(on_thought) if on_thought is not None else None
         relay, thoughts = TokenRelay(shown or _ignored), TokenRelay(mused or _ignored)
-        billed, failures, useless, strangers = Usage(), 0, 0, 0
+        failures = useless = strangers = 0
         terms, room = self._terms, None
         while True:
             sent_terms = terms.also(most_tokens=room)
             call = self._wrapped.call_for(request, self.capabilities, sent_terms, streaming=on_token is not None)
             collector = Collector(request, begins_in_thought=self._begins_in_thought)
+            turn = await bill.turn(self.rate, expected_tokens(request)) if self.rate is not None else None
             started = time.perf_counter()
+
+            def spent() -> Usage:  # as far as anybody knows
+                seconds = time.perf_counter() - started  # noqa: B023 (called in this round alone)
+                return self._priced(collector.usage.model_copy(update={"seconds": seconds}))  # noqa: B023
+
             try:
-                await self._attempt(request, call, collector, relay.attempt(), thoughts.attempt())
-            except ListenerFailed as failed:
-                raise failed.error from None
+                await self._attempt(request, call, collector, relay.attempt(), thoughts.attempt(), turn)
+            except (ListenerFailed, asyncio.CancelledError) as ended:
+                bill.usage += spent()
+                raise (ended.error if isinstance(ended, ListenerFailed) else ended) from None
             except Exception as error:  # every integration raises its own kinds
-                if collector.text or isinstance(error, Overlong):  # what it has cost, as far as anybody knows
-                    billed += collector.usage.model_copy(update={"seconds": time.perf_counter() - started})
+                if collector.text or isinstance(error, Overlong):
+                    bill.usage += spent()
                 refusal = refusal_in(error, call.sent, sent_terms.limit_of(request))
                 if refusal.room is not None:
                     room = refusal.room  # beside this prompt; another one leaves more
@@ -170,42 +204,51 @@ class ModelClient:
                 if met_another_loop(error) and strangers < STRANGER_RETRIES:
                     strangers += 1  # the library drops the connection that it found, and takes another
                     continue
-                failure = self._failure(error, request, billed)
+                failure = self._failure(error, request, bill.usage)
                 failures += 1
                 delay = self.retry.delay(failures, failure.retry_after)
-                again = repeats(billed, failure.detail) and failure.retryable
+                again = failure.retryable and (self.retry.after_timeouts or not took_too_long(error))
+                again = repeats(bill.usage, failure.detail) and again
                 if not again or failures > self.retry.retries or delay > self.retry.longest_wait:
-                    what = _unavailable(self.where, self.name, failure, failures)
-                    raise (ModelUnavailable(what) if failure.of_endpoint else _refused(what, billed)) from error
-                await asyncio.sleep(delay)
+                    what = failure.told(self.where, self.name, failures)
+                    raise (ModelUnavailable(what) if failure.of_endpoint else _refused(what, bill.usage)) from error
+                await bill.rest(delay)
                 continue
             self._remember(terms)  # the endpoint accepts the request on these
             self._begins_in_thought |= collector.began_in_thought
             reply = collector.reply(self.name, time.perf_counter() - started)
-            billed += reply.usage
+            bill.usage += self._priced(reply.usage)
             unusable = collector.why_unusable(reply)
             if unusable is None:
                 for listener in (mused, shown):
                     if listener is not None:
                         listener.end()
-                return without_keys(reply.model_copy(update={"usage": billed}))
+                return without_keys(reply.model_copy(update={"usage": bill.usage}))
             useless += 1
-            if not unusable.passing or useless > UNUSABLE_RETRIES or not repeats(billed, unusable.what):
-                raise unusable.kind(f"{self.where} ({self.name}) {unusable.what}.", billed)
+            if not unusable.passing or useless > self.retry.unusable or not repeats(bill.usage, unusable.what):
+                raise unusable.kind(f"{self.where} ({self.name}) {unusable.what}.", bill.usage)
             # Under the same seed a sampling backend would give the same nothing again.
             if request.backend_seed is not None:
                 request = request.model_copy(update={"seed": request.backend_seed + 1, "sample": 0})
 
     async def _attempt(
-        self, request: Request, call: ChatCall, collector: Collector, shown: Attempt, thoughts: Attempt
+        self,
+        request: Request,
+        call: ChatCall,
+        collector: Collector,
+        shown: Attempt,
+        thoughts: Attempt,
+        turn: Turn | None,
     ) -> None:
         """One call, at most `timeout` seconds of it; what has come by then is in the collector."""
         reading = Reading(byte_limit(request))
         try:
-            await within(self.timeout, _read(request, call, collector, shown, thoughts, reading))
+            await within(self.timeout, read_call(request, call, collector, shown, thoughts, reading))
         finally:
             shown.end()
             thoughts.end()
+            if turn is not None:
+                turn.end(collector.usage.total_tokens if collector.began else 0)
         # A reply of a model that says why its replies end is cut if it does not say so.
         if collector.finish_reason is not None:
             self._names_finish_reasons = True
@@ -220,6 +263,9 @@ class ModelClient:
             if not await self._wrapped.speaks_grammar():
                 self._remember(self._terms.also({"grammar"}))
 
+    def _priced(self, usage: Usage) -> Usage:
+        return self.price.of(usage) if self.price is not None else usage
+
     def _remember(self, terms: Terms) -> None:
         self._terms = self._terms.also(terms.refused, terms.most_tokens)
         self.capabilities = self.capabilities.less(self._terms.refused)
@@ -232,7 +278,7 @@ class ModelClient:
         """
         for cause in causes(error):
             if isinstance(cause, UnusableReply):
-                raise UnusableReply(str(cause), billed + cause.usage) from error
+                raise UnusableReply(str(cause), billed + self._priced(cause.usage)) from error
             if isinstance(cause, PilotageError):
                 raise cause
             if isinstance(cause, Elsewhere):
@@ -263,46 +309,6 @@ class ModelClient:
         )
 
 
-async def _read(
-    request: Request, call: ChatCall, collector: Collector, shown: Attempt, thoughts: Attempt, reading: Reading
-) -> None:
-    """Makes the call, and takes in what it gives back."""
-
-    def take(output: Any) -> None:
-        text = collector.add(message_of(output))
-        thoughts.add(collector.thought)
-        shown.add(text)
-
-    current.set(reading)
-    messages = messages_of(request, one_role=call.one_role)
-    if call.streaming:
-        stream = call.model.astream(messages, **call.options)
-        # Closed at once on cancellation, so that the backend stops generating.
-        async with aclosing(stream) as chunks:  # type: ignore[type-var]
-            while not collector.overflowed:
-                chunk = await _next(chunks, ended=collector.finish_reason is not None)
-                if chunk is None:
-                    break
-                take(chunk)
-    else:
-        take(await call.model.ainvoke(messages, **call.options))
-    shown.add(collector.finish())
-
-
-async def _next(chunks: AsyncIterator[Any], *, ended: bool) -> Any:
-    """The next chunk; None after the last one. After an ending that is what comes soon: some servers never hang up."""
-
-    async def following() -> Any:
-        return await anext(chunks, None)
-
-    if not ended:
-        return await following()
-    try:
-        return await within(GRACE_SECONDS, following())
-    except TimeoutError:
-        return None
-
-
 def _ignored(text: str) -> None:
     """Listens to nothing."""
 
@@ -310,21 +316,3 @@ def _ignored(text: str) -> None:
 def _refused(what: str, billed: Usage) -> RequestRefused:
     """A refusal counts as a call, as it does in an endpoint's own limits, also where it costs no tokens."""
     return RequestRefused(what, billed if billed.llm_calls else Usage(llm_calls=1))
-
-
-def _unavailable(where: str, name: str, failure: Failure, failures: int) -> str:
-    tries = "1 try" if failures == 1 else f"{failures} tries"
-    if failure.answered:
-        return f"{where} answered with an error after {tries} ({failure.detail}); see the server's message and its log."
-    if failure.status is None:
-        advice = "check that the server runs and that the URL is right"
-        return f"{where} could not be reached after {tries} ({failure.detail}); {advice}."
-    if failure.status < 400:
-        return f"{where} answered with HTTP {failure.status} instead of a reply; check the base URL."
-    advice = {
-        401: "check the API key",
-        403: "check the API key and its permissions",
-        404: f"check the model name ({name}) and the base URL",
-        429: "wait, or lower the concurrency",
-    }.get(failure.status, "see the server's message")
-    return f"{where} refused with HTTP {failure.status} after {tries} ({failure.detail}); {advice}."

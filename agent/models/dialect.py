@@ -81,6 +81,8 @@ def arguments_for(
     It is the wire format of the model's class where that is known, else the names of its fields.
     """
     if isinstance(getattr(model, "capabilities", None), Capabilities):
+        if getattr(model, "reads_text_alone", False):
+            _require_text(request)
         return _native(request, can)
     if speaks_openai(model):
         return _openai(model, bound, request, can, terms)
@@ -90,10 +92,20 @@ def arguments_for(
 def _native(request: Request, can: Capabilities) -> CallArguments:
     """The models of this package: `ScriptedChatModel` and `EmbeddedChatModel`."""
     features = _features(request, can)
-    options = {"max_tokens": request.max_tokens, **_sampling(request), **_offered(request), **request.more}
+    limit = {} if request.open_ended else {"max_tokens": request.max_tokens}
+    options = {**limit, **_sampling(request), **_offered(request), **request.more}
     for arguments in features.values():
         options |= arguments
     return CallArguments(options, carries=frozenset(features))
+
+
+def _require_text(request: Request) -> None:
+    """Raises UnsupportedParameter where a message holds an image or a file."""
+    others = [kind for message in request.messages for kind in message.others]
+    if others:
+        raise UnsupportedParameter(
+            "messages", f"this model reads text alone: leave out the parts that are none (`{others[0]}`)"
+        )
 
 
 def _openai(
@@ -114,7 +126,7 @@ def _openai(
     carries = {*options, *features}
     options |= _offered(request)
     body = dict(request.more)
-    limit = next((name for name in names if name not in terms.refused), None)
+    limit = None if request.open_ended else next((name for name in names if name not in terms.refused), None)
     if limit is not None:
         carries.add(limit)
         # `ChatOpenAI` knows where `max_completion_tokens` belongs in each of OpenAI's two protocols.
@@ -131,7 +143,7 @@ def _openai(
             **body,
         }
     fields = _unset(model, {name: name for name in SAMPLING}, terms)
-    if getattr(model, "max_tokens", None) is not None:  # it would be sent beside ours, under its second name
+    if limit is not None and getattr(model, "max_tokens", None) is not None:  # else it is sent beside ours, renamed
         fields["max_tokens"] = None
     return CallArguments(options, fields, frozenset(carries))
 
@@ -154,6 +166,8 @@ def _by_fields(
     values = {limit: terms.limit_of(request), **_sampling(request)}
     if request.temperature == 0.0 and not request.exact and _has_own(model, "temperature", bound):
         del values["temperature"]
+    if request.open_ended:
+        del values[limit]
     if _has_own(model, "stop", bound):
         values.pop("stop", None)
     if "format" in names and request.json_schema is not None and can.json_schema:

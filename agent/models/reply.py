@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import zlib
 from collections.abc import Iterable
@@ -10,13 +11,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_serializer
 from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
-from pilotage.agent.errors import BadReply, ModelUnavailable
+from pilotage.agent.errors import BadReply, ModelError, ModelUnavailable, UpstreamBusy
 from pilotage.agent.messages import Message as Message
 from pilotage.agent.messages import ToolCall, ToolOffer
 from pilotage.agent.models.parsing.finish_reasons import CUT
+from pilotage.agent.models.transport.rate import Rate, Turn
 from pilotage.agent.trace import Usage
 
-LATER = ("tools", "more", "exact")
+LATER = ("tools", "more", "exact", "open_ended")
 """Fields of a request that are left out of its JSON where they say nothing, so that older caches know it."""
 
 INSISTED = frozenset({"temperature", "seed", "stop", "logprobs", "json_schema"})
@@ -35,6 +37,8 @@ class Request(BaseModel):
         tools: what the model may call instead of answering.
         more: further fields of OpenAI's chat completions, sent as they are.
         exact: a person asked for this in these words: what the endpoint refuses is an error, and is not left out.
+        open_ended: the limit is not sent: the model may write as much as its endpoint lets it, and what comes back is
+            read as far as the limit goes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +56,7 @@ class Request(BaseModel):
     tools: ToolOffer | None = None
     more: dict[str, Any] = Field(default_factory=dict)
     exact: bool = False
+    open_ended: bool = False
 
     @model_serializer(mode="wrap")
     def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -93,7 +98,7 @@ class Reply(BaseModel):
     reported no usage that can be true, and tokens were estimated at four characters each. `finish_reason` is `stop`,
     `length` where the reply was cut (see `cut`), or `tool` where it calls tools that were offered: what ended in
     another way is no usable answer. `thinking` is what a reasoning model wrote before its answer, as far as the backend
-    shows it: it is in `usage`, and in no later prompt.
+    shows it: it is in `usage`, and in no later prompt. `upstream` names which of a server's upstreams it is from.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -107,6 +112,7 @@ class Reply(BaseModel):
     estimated: bool = False
     thinking: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
+    upstream: str = ""
 
     @property
     def thought_away(self) -> bool:
@@ -136,6 +142,41 @@ class Reply(BaseModel):
         return self.model_copy(update={"usage": usage, "replayed": True})
 
 
+class Bill:
+    """What a request has cost so far, for whoever asked: true also where it came to nothing or was given up.
+
+    Attributes:
+        usage: of all calls for it. What is not known of a call that was given up is estimated.
+        waiting: whether it waits for the endpoint's rate, so that nothing of it is under way.
+    """
+
+    def __init__(self) -> None:
+        self.usage = Usage()
+        self.waiting = False
+
+    async def turn(self, rate: Rate, tokens: int) -> Turn:
+        """Waits until the rate lets a call through. Raises UpstreamBusy."""
+        self.waiting = True
+        turn = await rate.turn(tokens)
+        self.waiting = False
+        return turn
+
+    async def rest(self, seconds: float) -> None:
+        """Waits after a call that failed; it counts where the waiting is given up, and else the next one tells."""
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            self.usage += Usage(llm_calls=1, estimated_calls=1)
+            raise
+
+    def end(self, error: ModelError) -> None:
+        """The request came to nothing: what the error knows of the cost counts. A refusal counts as a call."""
+        if isinstance(error, UnusableReply):
+            self.usage = error.usage
+        elif not self.usage.llm_calls and not isinstance(error, UpstreamBusy):
+            self.usage = Usage(llm_calls=1)
+
+
 class Capabilities(BaseModel):
     """What a backend can do beyond plain text."""
 
@@ -160,6 +201,10 @@ class UnusableReply(BadReply):
 
 class RequestRefused(UnusableReply, ModelUnavailable):
     """The endpoint would not answer this request, nor when it was asked again; it may well answer others."""
+
+
+class BrokenReply(UnusableReply):
+    """The reply was empty or broke off, also when it was asked for again; another endpoint may do better."""
 
 
 class LimitUsedUp(UnusableReply):

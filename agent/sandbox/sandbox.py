@@ -11,6 +11,8 @@ from pilotage.agent.errors import SandboxUnavailable
 from pilotage.agent.sandbox.execution import Execution, Limits
 from pilotage.agent.sandbox.launch import Launcher
 from pilotage.agent.sandbox.process import run_command
+from pilotage.agent.telemetry.operations import executed, executing
+from pilotage.agent.telemetry.spans import span
 
 # Open files that the start of one program takes at most, twice over.
 _DESCRIPTORS = 32
@@ -56,6 +58,14 @@ class Sandbox:
         if size > _SHARE * (self.limits.file_mb << 20):
             error = f"the program has {size >> 20} MB, and its files may have {self.limits.file_mb} MB together"
             return Execution("", f"{error}\n", exit_code=1, seconds=0.0)
+        with span(executing, code, stdin, self.mode) as told:
+            execution = await self._run(code, stdin)
+            told.tell(executed, execution)
+            if not execution.ok:
+                told.failed({"error.type": execution.stopped_by or "failed"}, execution.error or "")
+        return execution
+
+    async def _run(self, code: str, stdin: str) -> Execution:
         slots = self._slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(self._max_parallel))
         async with slots:
             try:

@@ -6,8 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import orjson
@@ -16,28 +15,36 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
+from pilotage.agent.errors import ResponseStoreUnusable
 from pilotage.agent.serve import chat, sse
 from pilotage.agent.serve.body import read_body
 from pilotage.agent.serve.chat_reply import Envelope
 from pilotage.agent.serve.chat_request import chat_request
-from pilotage.agent.serve.config import DEFAULT
+from pilotage.agent.serve.embeddings import embeddings
 from pilotage.agent.serve.errors import ApiError, api_error, error_response
 from pilotage.agent.serve.keys.access import AccessMiddleware, Gate, access_of
 from pilotage.agent.serve.memory.keeping import keeper
 from pilotage.agent.serve.memory.records import Records
 from pilotage.agent.serve.memory.router import memory_router
 from pilotage.agent.serve.metrics import MEDIA_TYPE, Measured, Metrics
-from pilotage.agent.serve.model_names import PASSTHROUGH, unknown
+from pilotage.agent.serve.model_names import PASSTHROUGH
 from pilotage.agent.serve.page.routes import page_routes
 from pilotage.agent.serve.passthrough import Passthrough
+from pilotage.agent.serve.responses.following import Following
 from pilotage.agent.serve.responses.routes import responses_router
 from pilotage.agent.serve.responses.store import ResponseStore
+from pilotage.agent.serve.schema.document import describe
 from pilotage.agent.serve.service import Caller, Service
+from pilotage.agent.serve.stopping.connected import unless_gone
+from pilotage.agent.serve.stopping.drain import Drain, DrainMiddleware, stopping
+from pilotage.agent.serve.tenants.holding import HoldingMiddleware
+from pilotage.agent.telemetry.export import finish
+from pilotage.agent.telemetry.requests import TracedRequests
 
 log = logging.getLogger("pilotage.serve")
 
-CLIENT_CLOSED = 499
-"""What logs say of a request whose client did not wait; nobody reads it."""
+NO_NAMES: Any = {"tracing": False, "operation_spans": False, "logs": False}
+"""FastAPI's own telemetry, where it has one, would tell whole paths, queries and the texts of errors."""
 
 
 def create_app(service: Service) -> FastAPI:
@@ -45,30 +52,52 @@ def create_app(service: Service) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        yield
-        await passthrough.aclose()
-        await service.close()
-        gate.close()
-        responses.close()
+        await asyncio.to_thread(follow_at_start)
+        async with AsyncExitStack() as closing:  # each is closed, whatever becomes of the others
+            closing.push_async_callback(asyncio.to_thread, finish)
+            closing.callback(responses.close)
+            closing.callback(gate.close)
+            closing.push_async_callback(service.close)
+            closing.push_async_callback(passthrough.aclose)
+            yield
 
-    app = FastAPI(title="pilotage", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title="pilotage", lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=NO_NAMES)
     passthrough, gate = Passthrough(service), Gate(service.config)
     config, started = service.config, int(time.time())
+    app.add_middleware(HoldingMiddleware, of=service)
     app.add_middleware(AccessMiddleware, gate=gate)
-    responses = ResponseStore(config.responses_file, days=config.responses_days, most=config.most_responses)
+    responses = ResponseStore(
+        config.responses_file,
+        days=config.responses_days,
+        most=config.most_responses,
+        most_bytes=config.most_response_bytes,
+    )
     service.erasers.append(responses.erase)
+    follow = Following(service, responses)
+
+    def follow_at_start() -> None:
+        if responses.path.exists():
+            try:
+                follow()
+            except ResponseStoreUnusable as error:
+                log.error("%s", error)
+
     if config.cors:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(config.cors),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "X-API-Key", "If-Match"],
-            expose_headers=["ETag", "Retry-After", "WWW-Authenticate"],
+            allow_headers=["*"],  # those that are asked for: OpenAI's own clients send a dozen of theirs
+            expose_headers=["ETag", "Retry-After", "WWW-Authenticate", "X-Request-ID"],
         )
     app.state.responses = responses
     _tell_errors(app)
     metrics = Metrics()
+    service.listener = metrics
     app.add_middleware(Measured, metrics=metrics)
+    drain = app.state.drain = Drain()
+    app.add_middleware(DrainMiddleware, drain=drain)
+    app.add_middleware(TracedRequests)  # the last one is the first to see a request
 
     @app.get("/metrics")
     async def all_metrics() -> Response:
@@ -82,14 +111,20 @@ def create_app(service: Service) -> FastAPI:
         access_of(request).expect(body)
         return body
 
-    def caller_of(request: Request, user: str | None) -> Caller:
-        return access_of(request).caller(user)
+    def caller_of(request: Request, user: str | None, namespace: str | None) -> Caller:
+        return access_of(request).caller(user, namespace or request.query_params.get("namespace"))
 
-    app.include_router(responses_router(service, passthrough, responses, caller_of, body_of, metrics.count))
-    app.include_router(page_routes())
+    app.include_router(
+        responses_router(
+            service, passthrough, responses, caller_of, body_of, metrics.count, records=records, follow=follow
+        )
+    )
+    app.include_router(page_routes(config.report))
 
     @app.get("/health")
     async def health() -> dict[str, str]:
+        if drain.begun:
+            raise stopping()
         return {"status": "ok"}
 
     @app.get("/v1/models")
@@ -105,25 +140,28 @@ def create_app(service: Service) -> FastAPI:
         body, access = await body_of(request), access_of(request)
         name = body.get("model") if isinstance(body, dict) else None
         if isinstance(name, str) and name and (wanted := service.model_named(name)).direct:
-            if (address := passthrough.address(wanted.upstream)) is None:
-                raise unknown(name, "this upstream speaks another protocol; use pilotage")
-            forwarded = passthrough.forward("/chat/completions", body, address, name)
-            return await _unless_gone(request, forwarded)
+            forwarded = passthrough.forward("/chat/completions", body, wanted.upstream, name)
+            return await unless_gone(request, forwarded)
         asked = chat_request(body)
         if asked.options.logprobs:
             raise ApiError(400, f"`logprobs` is for {PASSTHROUGH}: a reply may come of several calls", param="logprobs")
         wanted, envelope = service.model_named(asked.model), Envelope(asked.model, asked.include_usage)
-        caller = access.caller(asked.user)
+        caller = access.caller(asked.user, asked.extras.namespace)
         agent = await asyncio.to_thread(service.agent, wanted, caller, asked.extras)
         asked.extras.limits(agent.components.budget)  # refused before a stream begins
-        keep = keeper(records, agent.memory, caller, envelope.id, asked.messages)
-        hooks = chat.Hooks(keep, partial(metrics.count, wanted.upstream or DEFAULT))
+        keep = keeper(records, agent.memory, caller, envelope.id)
+        hooks = chat.Hooks(keep, metrics.count)
         progress = config.progress if asked.extras.progress is None else asked.extras.progress
         if not asked.stream:
-            return await _unless_gone(request, _json(chat.completion(agent, asked, envelope, hooks, progress=progress)))
+            return await unless_gone(request, _json(chat.completion(agent, asked, envelope, hooks, progress=progress)))
         events = chat.stream(agent, asked, envelope, hooks, progress=progress)
         return sse.EventStream(sse.with_keep_alive(events, config.keep_alive))
 
+    @app.post("/v1/embeddings")
+    async def make_embeddings(request: Request) -> Response:
+        return await unless_gone(request, embeddings(service, passthrough, await body_of(request)))
+
+    describe(app)
     return app
 
 
@@ -153,13 +191,6 @@ async def _json(work: Any) -> Response:
         if told.body["error"]["code"] == "internal_error":
             log.exception("a request failed")
         raise told from error
-
-
-async def _unless_gone(request: Request, work: Any) -> Response:
-    try:
-        return await chat.while_connected(request.receive, work)  # type: ignore[no-any-return]
-    except chat.ClientGone:
-        return Response(status_code=CLIENT_CLOSED)
 
 
 def _model(name: str, created: int) -> dict[str, Any]:

@@ -31,6 +31,6 @@ async def read_body(request: Request, most: int, *, empty: Any = ...) -> Any:
     if not size and empty is not ...:
         return empty
     try:
-        return read_json(b"".join(pieces))
+        return read_json(b"".join(pieces), strict=True)
     except NotJson as error:
         raise ApiError(400, f"the body is no JSON: {error}", code="invalid_json") from None

@@ -11,15 +11,17 @@ from typing import Any
 
 from pilotage.agent import events
 from pilotage.agent.chat.conversation import conversation_task
+from pilotage.agent.chat.progress import Progress, told_afterwards
+from pilotage.agent.chat.reply_account import finish_reason
 from pilotage.agent.run import Run, UnusableRun
 from pilotage.agent.runner import ReasoningAgent
 from pilotage.agent.serve import sse
-from pilotage.agent.serve.chat_reply import Envelope, called, finish_reason, thought
+from pilotage.agent.serve.chat_reply import Envelope, called, require_reply, thought
 from pilotage.agent.serve.chat_request import ChatRequest
 from pilotage.agent.serve.chat_trace import traced
 from pilotage.agent.serve.errors import ApiError, api_error
 from pilotage.agent.serve.extras import OWN
-from pilotage.agent.serve.progress import Progress
+from pilotage.agent.serve.stopping.drain import raised_by_cut
 from pilotage.agent.task import Task
 
 log = logging.getLogger("pilotage.serve")
@@ -31,7 +33,7 @@ class Hooks:
 
     Attributes:
         keep: keeps what feedback needs of them, before the last of the reply is sent.
-        count: counts what they cost, however the reply ended.
+        count: counts them, however the reply ended.
     """
 
     keep: Callable[[Sequence[Run]], Awaitable[None]]
@@ -52,7 +54,9 @@ async def completion(
     try:
         runs.append(await agent.asolve(task_of(request), run_id=envelope.id, budget=budget))
         for sample in range(1, request.n):
+            require_reply(runs[-1])
             runs.append(await agent.asolve(task_of(request, sample), found=runs[0], learn_later=True))
+        require_reply(runs[-1])
     except UnusableRun as error:
         runs.append(agent.unsolved(task_of(request), error))
         raise
@@ -85,7 +89,8 @@ async def stream(
         await hooks.keep(runs)
         if envelope.counts:
             yield sse.event(envelope.usage_chunk(runs))
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as failed:
+        error = raised_by_cut(failed)
         if isinstance(error, UnusableRun):
             runs.append(agent.unsolved(task_of(request), error))
         told = api_error(error)
@@ -120,14 +125,17 @@ async def _choice(
             elif isinstance(event, events.Thought):
                 yield envelope.chunk(thought(event.text), index=index)
             elif isinstance(event, events.Stepped) and event.step.block == "answer":
-                ended = True
                 step = event.step
+                if not step.text and not step.tool_calls:
+                    continue  # it was not written, which the end of the run tells
+                ended = True
                 if step.tool_calls:
                     yield envelope.chunk(called(step.tool_calls), index=index)
                 reason = "length" if step.cut else "tool_calls" if step.tool_calls else "stop"
                 yield envelope.chunk({}, index=index, finish_reason=reason)
             elif isinstance(event, events.Finished):
                 runs.append(event.run)
+                require_reply(event.run)
             elif progress and not trace and not ended and (line := telling.line(event)):
                 yield envelope.chunk(thought(line), index=index)
     if not ended and runs:
@@ -140,26 +148,4 @@ def _later(runs: list[Run]) -> dict[str, Any]:
 
 def _reasoning(run: Run, progress: bool) -> str:
     """What a whole completion tells of its work: the steps before the reply, and the upstream's own thinking."""
-    telling = Progress()
-    steps = run.trace.steps[:-1] if progress else ()
-    lines = [f"{step.block}\n{telling.line(events.Stepped(step))}" for step in steps]
-    return "".join([*lines, run.thinking])
-
-
-async def while_connected(receive: Any, work: Any) -> Any:
-    """The result of some work; it is cancelled as soon as the client goes away, and ClientGone raised."""
-    task = asyncio.ensure_future(work)
-    watch = asyncio.ensure_future(sse.disconnected(receive))
-    try:
-        await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientGone
-        return task.result()
-    finally:
-        for one in (task, watch):
-            one.cancel()
-        await asyncio.gather(task, watch, return_exceptions=True)
-
-
-class ClientGone(Exception):
-    """The client went away before the reply was there."""
+    return (told_afterwards(run) if progress else "") + run.thinking

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pilotage.agent.chat.reply_account import finish_reason, usage_of
+from pilotage.agent.errors import BudgetExceeded
 from pilotage.agent.messages import ToolCall
 from pilotage.agent.run import Run
-from pilotage.agent.trace import Usage, total
 
 
 def completion_id() -> str:
@@ -82,6 +83,13 @@ def message_of(run: Run, reasoning: str) -> dict[str, Any]:
     return message
 
 
+def require_reply(run: Run) -> None:
+    """Raises BudgetExceeded where a limit ended a run before anything of its reply was there."""
+    if run.answer is None and not run.tool_calls:
+        note = run.trace.steps[-1].evidence.note if run.trace.steps else ""
+        raise BudgetExceeded(run.stopped_by, note or "a limit of the run was reached before its reply")
+
+
 def thought(text: str) -> dict[str, str]:
     """A delta of reasoning, under both names that clients look for."""
     return {"reasoning_content": text, "reasoning": text}
@@ -90,32 +98,3 @@ def thought(text: str) -> dict[str, str]:
 def called(calls: Sequence[ToolCall]) -> dict[str, Any]:
     """A delta of tool calls, each whole."""
     return {"tool_calls": [{"index": index, **call.openai()} for index, call in enumerate(calls)]}
-
-
-def finish_reason(run: Run) -> str:
-    """Why a reply ended, in OpenAI's words."""
-    if run.cut:
-        return "length"
-    return "tool_calls" if run.tool_calls else "stop"
-
-
-def usage_of(runs: Sequence[Run]) -> dict[str, Any]:
-    """What all calls for a reply cost together.
-
-    Completion tokens that are no part of what the client sees as content count as reasoning: what blocks wrote, and
-    what the upstream's model thought.
-    """
-    spent = total(run.usage for run in runs)
-    visible = total(_last_call(run) for run in runs)
-    reasoning = spent.completion_tokens - visible.completion_tokens + visible.reasoning_tokens
-    return {
-        "prompt_tokens": spent.prompt_tokens,
-        "completion_tokens": spent.completion_tokens,
-        "total_tokens": spent.total_tokens,
-        "prompt_tokens_details": {"cached_tokens": spent.cached_tokens, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": reasoning, "audio_tokens": 0},
-    }
-
-
-def _last_call(run: Run) -> Usage:
-    return run.trace.steps[-1].usage if run.trace.steps else Usage()

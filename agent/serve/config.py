@@ -10,25 +10,9 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pilotage.agent.errors import UsageError
-
-DEFAULT = "default"
-"""Name of the upstream that the settings of the run describe."""
-
-
-class Upstream(BaseModel):
-    """A model that the server asks.
-
-    Attributes:
-        model: as `pilotage solve --model` takes it, or what a server at `base_url` calls it.
-        base_url: address of an OpenAI-compatible API.
-        api_key_env: the environment variable that has its key; the key itself stands in no file.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    model: str
-    base_url: str | None = None
-    api_key_env: str = "OPENAI_API_KEY"
+from pilotage.agent.models.prices import Price, price_file
+from pilotage.agent.serve.upstreams.upstream import DEFAULT, Upstream, line
+from pilotage.agent.telemetry.export import Telemetry
 
 
 class ServeConfig(BaseModel):
@@ -38,6 +22,8 @@ class ServeConfig(BaseModel):
         keys: whether requests need a key; by default where the server is reached from elsewhere, and there always.
         key_store: file of the keys; by default the one of `pilotage keys`.
         index: URL of a Chroma server that all processes on this memory use.
+        most_namespaces: whose memory and agents are kept open while nobody uses them; those in use may be more. Each
+            has connections to the database, and files where that is SQLite.
         keep_days: how long a completion can be given feedback on.
         keep_completions: the newest of each namespace that can.
         cors: origins of pages that may ask from a browser; none by default.
@@ -47,8 +33,16 @@ class ServeConfig(BaseModel):
         responses_file: where the Responses API keeps responses; by default `responses.sqlite` in the data folder.
         responses_days: that a response is kept for after it was made or continued.
         most_responses: that are kept of one namespace.
+        most_response_bytes: that those of one namespace may have together.
+        report: of an evaluation, which the page shows to everybody who may open the page.
         drain_seconds: how long a stopping server waits for the requests that it has accepted.
-        upstreams: further models, by name.
+        notice_seconds: how long a stopping server goes on accepting before that, while `/health` says 503: for a proxy
+            that looks there.
+        reuse_port: whether other processes may listen on the same port, so that a new one takes over from this one.
+        upstreams: further models, by name; what stands under `default` is of the first one.
+        embeddings: name of the upstream that makes embeddings; without one there are none.
+        prices: file of prices, by the models' names (`pilotage.agent.models.prices`).
+        telemetry: where spans of OpenTelemetry go.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,6 +52,7 @@ class ServeConfig(BaseModel):
     keys: bool | None = None
     key_store: str | None = None
     index: str | None = None
+    most_namespaces: int = Field(64, ge=1)
     keep_days: float = Field(30.0, gt=0)
     keep_completions: int = Field(100_000, ge=1)
     cors: tuple[str, ...] = ()
@@ -67,14 +62,45 @@ class ServeConfig(BaseModel):
     responses_file: Path | None = None
     responses_days: float = Field(30.0, gt=0)
     most_responses: int = Field(10_000, ge=1)
+    most_response_bytes: int = Field(2**30, ge=2**20)
+    report: Path | None = None
     drain_seconds: float = Field(30.0, ge=0)
+    notice_seconds: float = Field(0.0, ge=0)
+    reuse_port: bool = False
     upstreams: dict[str, Upstream] = Field(default_factory=dict)
+    embeddings: str | None = None
+    prices: Path | None = None
+    telemetry: Telemetry = Telemetry()
 
     @model_validator(mode="after")
     def _is_not_open_to_all(self) -> Self:
         if self.keys is False and not is_loopback(self.host):
             raise ValueError(f"keys cannot be switched off where {self.host} is reached from elsewhere")
         return self
+
+    @model_validator(mode="after")
+    def _has_upstreams_that_fit(self) -> Self:
+        every = {DEFAULT: Upstream()} | self.upstreams
+        for name, upstream in self.upstreams.items():
+            if not upstream.model and name != DEFAULT:
+                raise ValueError(f"the upstream {name!r} names no model")
+        for name in every:
+            line(name, every)
+        if self.embeddings is None:
+            return self
+        if self.embeddings not in every:
+            raise ValueError(f"`embeddings` names no upstream; there are {', '.join(every)}")
+        names = line(self.embeddings, every)
+        if others := [name for name in names if every[name].model != every[names[0]].model]:
+            raise ValueError(
+                f"{others[0]!r} stands in for {names[0]!r} with another model: vectors of two models cannot be compared"
+            )
+        return self
+
+    def price_of(self, name: str, model: str) -> Price | None:
+        """Of the tokens of an upstream with such a model; None where nobody said. Raises UsageError for a bad file."""
+        own = self.upstreams[name].price if name in self.upstreams else None
+        return own or (price_file(self.prices).get(model) if self.prices is not None else None)
 
     @property
     def needs_keys(self) -> bool:
@@ -109,4 +135,5 @@ def serve_config(file: Path | None, flags: dict[str, Any]) -> ServeConfig:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise UsageError(f"`{place}` of the server's configuration: {first['msg']}") from None
+        where = f"`{place}` of the server's configuration" if place else "the server's configuration"
+        raise UsageError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None

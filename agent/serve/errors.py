@@ -16,6 +16,7 @@ from pilotage.agent.errors import (
     ModelUnavailable,
     PilotageError,
     UnsupportedParameter,
+    UpstreamBusy,
     UsageError,
 )
 from pilotage.agent.models.reply import LimitUsedUp
@@ -75,6 +76,10 @@ def api_error(error: Exception) -> ApiError:
     if isinstance(error, LimitReached):
         wait = {"Retry-After": str(error.retry_after)}
         return ApiError(429, str(error), code="rate_limit_exceeded", headers=wait)
+    for cause in causes(error):
+        if isinstance(cause, UpstreamBusy):
+            wait = {"Retry-After": str(cause.retry_after)}
+            return ApiError(429, str(cause), code="upstream_rate_limit", headers=wait)
     if isinstance(error, NamespaceErased):
         return ApiError(409, "the namespace was erased while this request ran; ask again", code="namespace_erased")
     if isinstance(error, StoreClosed):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pilotage.agent.budget import Budget
-from pilotage.agent.serve.errors import ApiError
+from pilotage.agent.serve.fields import Fields, wrong
 
 OWN = "pilotage"
 POLICIES = ("default", "rules", "one-bit", "random")
@@ -24,6 +23,7 @@ class Extras(BaseModel):
         policy: how blocks are chosen.
         trace: whether the reply has the whole run, under `pilotage`; a stream has it event by event (`chat_trace.py`).
         progress: whether what is done is told as reasoning; as the server is set by default.
+        namespace: of the memory, in place of the caller's usual one; it has to be the caller's too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +33,7 @@ class Extras(BaseModel):
     policy: str = ""
     trace: bool = False
     progress: bool | None = None
+    namespace: str | None = None
 
     def limits(self, most: Budget) -> Budget | None:
         """The limits of the run; None where the request sets none. Raises ApiError for more than the server's."""
@@ -43,24 +44,24 @@ class Extras(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(map(str, first["loc"]))
-            raise _wrong(f"budget.{place}", first["msg"]) from None
+            raise wrong(f"{OWN}.budget.{place}", f"is no limit of a run ({first['msg']})") from None
         for name in Budget.model_fields:
             if getattr(asked, name) > getattr(most, name):
-                raise _wrong(f"budget.{name}", f"at most {getattr(most, name)} is allowed here")
+                raise wrong(f"{OWN}.budget.{name}", f"is at most {getattr(most, name)} here")
         return asked
 
 
-def extras_of(given: Mapping[str, Any]) -> Extras:
-    """Reads them. Raises ApiError that names what is wrong."""
-    try:
-        extras = Extras.model_validate(dict(given))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise _wrong(".".join(map(str, first["loc"])), first["msg"]) from None
-    if extras.policy and extras.policy not in POLICIES:
-        raise _wrong("policy", f"use one of {', '.join(POLICIES)}")
+def extras_of(fields: Fields) -> Extras:
+    """Takes them out of a request's fields. Raises ApiError that names what is wrong."""
+    own = fields.object(OWN)
+    memory = own.flag("memory")
+    extras = Extras(
+        budget=dict(own.mapping("budget")),
+        memory=memory is not False,
+        policy=own.choice("policy", POLICIES) or "",
+        trace=own.flag("trace") or False,
+        progress=own.flag("progress"),
+        namespace=own.text("namespace", least=1),
+    )
+    own.end()
     return extras
-
-
-def _wrong(name: str, why: str) -> ApiError:
-    return ApiError(400, f"`{OWN}.{name}`: {why}", param=f"{OWN}.{name}", code="invalid_value")

@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pilotage.agent.run import Run
-from pilotage.agent.trace import Usage, total
+from pilotage.agent.serve.upstreams.link import Listener
+from pilotage.agent.trace import Usage
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -17,7 +18,7 @@ ELSEWHERE = "other"
 """What stands for every path that is no route: a client could ask for any number of them."""
 
 
-class Metrics:
+class Metrics(Listener):
     """What one server process has served."""
 
     def __init__(self) -> None:
@@ -36,20 +37,40 @@ class Metrics:
             "pilotage_tokens", "Tokens of upstream calls", ("upstream", "kind"), registry=self._registry
         )
         self._calls = Counter("pilotage_upstream_calls", "Upstream calls", ("upstream",), registry=self._registry)
+        self._cost = Counter(
+            "pilotage_cost_usd",
+            "US dollars that upstream calls cost, as far as prices are known",
+            ("upstream", "model"),
+            registry=self._registry,
+        )
+        self._failures = Counter(
+            "pilotage_upstream_failures",
+            "Requests at which an upstream failed, its retries included",
+            ("upstream", "why"),
+            registry=self._registry,
+        )
         self._runs = Counter(
             "pilotage_runs", "Runs by how they ended", ("stopped_by", "thought"), registry=self._registry
         )
 
-    def count(self, upstream: str, runs: Sequence[Run]) -> None:
-        """Adds what runs have cost."""
-        spent: Usage = total(run.usage for run in runs)
-        self._calls.labels(upstream).inc(spent.llm_calls)
+    def spent(self, upstream: str, model: str, usage: Usage) -> None:
+        """Adds what calls of an upstream have cost, as soon as they have ended."""
+        self._calls.labels(upstream).inc(usage.llm_calls)
         for kind, tokens in (
-            ("prompt", spent.prompt_tokens),
-            ("cached", spent.cached_tokens),
-            ("completion", spent.completion_tokens),
+            ("prompt", usage.prompt_tokens),
+            ("cached", usage.cached_tokens),
+            ("completion", usage.completion_tokens),
         ):
             self._tokens.labels(upstream, kind).inc(tokens)
+        if usage.priced_tokens:
+            self._cost.labels(upstream, model).inc(usage.cost_usd)
+
+    def failed(self, upstream: str, why: str) -> None:
+        """Adds a failure of an upstream."""
+        self._failures.labels(upstream, why).inc()
+
+    def count(self, runs: Sequence[Run]) -> None:
+        """Adds runs by how they ended."""
         for run in runs:
             self._runs.labels(run.stopped_by, str(len(run.route) > 1).lower()).inc()
 

@@ -1,60 +1,139 @@
-"""Usage of what is passed through: as the upstream tells it, else as its stream shows."""
+"""Usage of what is passed through: as the upstream tells it, else as its stream shows; with its cost put beside it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from pilotage.agent.account import charge
+from pilotage.agent.chat.reply_account import cost_of
+from pilotage.agent.models.prices import Price
+from pilotage.agent.trace import Usage
 from pilotage.common.json_text import NotJson, read_json
 
 _LONGEST_LINE = 2**20
 
 
-def told(data: Any) -> int | None:
-    """The tokens that a reply or a chunk says it took; None where it does not say."""
-    usage = data.get("usage") if isinstance(data, dict) else None
-    if not isinstance(usage, dict):
+def told(data: Any) -> Usage | None:
+    """The tokens that a reply, a chunk or an event says it took; None where it does not say."""
+    usage = _usage_in(data)
+    if usage is None:
         return None
-    parts = [usage.get(one) for one in ("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens")]
-    return sum(part for part in parts if type(part) is int and part > 0)
+    details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
+    cached = _count(details, "cached_tokens") if isinstance(details, dict) else 0
+    prompt = _count(usage, "prompt_tokens", "input_tokens")
+    return Usage(
+        prompt_tokens=prompt,
+        completion_tokens=_count(usage, "completion_tokens", "output_tokens"),
+        cached_tokens=min(cached, prompt),
+        llm_calls=1,
+    )
 
 
-def charge_reply(body: bytes, estimate: int) -> None:
-    """Charges a whole reply; by the estimate where it tells nothing."""
-    tokens = _told_by(body)
-    charge(estimate if tokens is None else tokens)
-
-
-class StreamCharge:
-    """Charges a stream while it comes, a token an event until the upstream tells better: it may end at any time.
+class Passed:
+    """The account of one request that is passed through, from its beginning to its end.
 
     Args:
-        prompt_tokens: an estimate of what was charged for reading.
+        prompt_tokens: an estimate of what is charged for reading, until the upstream tells better.
+        price: of the tokens, where it is known; a usage that has no cost gets it by that.
+        count: is told what the request has cost, at the end.
     """
 
-    def __init__(self, prompt_tokens: int) -> None:
+    def __init__(self, prompt_tokens: int, price: Price | None, count: Callable[[Usage], None]) -> None:
+        self._price = price
+        self._count: Callable[[Usage], None] | None = count
+        self._estimate = Usage(prompt_tokens=prompt_tokens, llm_calls=1, estimated_calls=1)
         self._charged = 0
         self._line = b""
-        self._add(prompt_tokens)
+        self._unreadable = self._told = False
+        self.usage = Usage(llm_calls=1)
 
-    def feed(self, piece: bytes) -> None:
-        """The next bytes of the stream."""
+    def whole(self, body: bytes, *, good: bool) -> bytes:
+        """A whole reply, with its cost; one that tells nothing is charged by the estimate, where it is a good one."""
+        try:
+            data = read_json(body)
+        except NotJson:
+            data = None
+        self._take(told(data) or (self._estimate if good else self.usage))
+        return self._with_cost(data) or body
+
+    def begin(self) -> None:
+        """A stream begins: it may end at any time, so it is charged as it comes, a token an event."""
+        self._take(self._estimate)
+
+    def give_up(self) -> None:
+        """Nobody waits for the reply any more; what it is taken to have cost is charged where nothing tells."""
+        if not self._charged:
+            self._take(self._estimate)
+
+    def feed(self, piece: bytes) -> bytes:
+        """The next bytes of a stream, as they are to be sent."""
         *lines, self._line = (self._line + piece).split(b"\n")
+        sent = [self._read(line) for line in lines]
         if len(self._line) > _LONGEST_LINE:
-            self._line = b""
-        for line in lines:
-            if not line.startswith(b"data:"):
-                continue
-            tokens = _told_by(line[5:]) if b'"usage"' in line else None
-            self._add(1 if tokens is None else tokens - self._charged)
+            sent_early, self._line, self._unreadable = self._line, b"", True
+            return b"".join(one + b"\n" for one in sent) + sent_early
+        return b"".join(one + b"\n" for one in sent)
 
-    def _add(self, tokens: int) -> None:
-        self._charged += tokens
-        charge(tokens)
+    def end(self) -> None:
+        """The request is over, however it ended."""
+        count, self._count = self._count, None
+        if count is not None:
+            count(self._priced(self.usage))
+
+    def _read(self, line: bytes) -> bytes:
+        if self._unreadable:  # the end of a line that was too long to be kept
+            self._unreadable = False
+            return line
+        if not line.startswith(b"data:"):
+            return line
+        data: Any = None
+        if b'"usage"' in line:
+            try:
+                data = read_json(line[5:])
+            except NotJson:
+                data = None
+        if (usage := told(data)) is not None:
+            self._told = True
+            self._take(usage)
+        elif not self._told and line[5:].strip() != b"[DONE]":
+            written = self.usage.completion_tokens + 1
+            self._take(self.usage.model_copy(update={"completion_tokens": written}))
+        with_cost = self._with_cost(data)
+        return line if with_cost is None else b"data: " + with_cost
+
+    def _take(self, usage: Usage) -> None:
+        self.usage = usage
+        charge(usage.total_tokens - self._charged)
+        self._charged = usage.total_tokens
+
+    def _priced(self, usage: Usage) -> Usage:
+        return self._price.of(usage) if self._price is not None else usage
+
+    def _with_cost(self, data: Any) -> bytes | None:
+        """Data that tell usage, with the cost in it; None where that is not known, or stands there already."""
+        usage = _usage_in(data)
+        if self._price is None or usage is None or "cost" in usage:
+            return None
+        usage |= cost_of(self._priced(self.usage))
+        try:
+            return orjson.dumps(data)
+        except orjson.JSONEncodeError:  # numbers of any size, halves of characters: better as they came
+            return None
 
 
-def _told_by(text: bytes) -> int | None:
-    try:
-        return told(read_json(text))
-    except NotJson:
+def _usage_in(data: Any) -> dict[str, Any] | None:
+    """The usage of a reply or a chunk, or of the response in an event of the Responses API."""
+    if not isinstance(data, dict):
         return None
+    inner = data.get("response")
+    usage = data.get("usage") or (inner.get("usage") if isinstance(inner, dict) else None)
+    return usage if isinstance(usage, dict) else None
+
+
+def _count(counts: dict[str, Any], *names: str) -> int:
+    """The first of these that is a number of tokens; 0 where none is."""
+    values = (counts.get(name) for name in names)
+    return next((value for value in values if type(value) is int and 0 < value < 10**12), 0)

@@ -1,28 +1,42 @@
-"""Service: the agents behind the endpoint, one for each way to route and each namespace of the memory."""
+"""Service: the agents behind the endpoint, one for each way to route and each namespace of the memory.
+
+An agent is made in a few milliseconds, so what was closed costs little to open again. Turns of conversations that wait
+for the results of tools lie in one table, so they outlive the agent that began them.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING
 
 from pilotage.agent.blocks import installed
-from pilotage.agent.models import load_model
+from pilotage.agent.chat.open_turns import OpenTurns, TurnTable
+from pilotage.agent.routing.observation import registry_for
 from pilotage.agent.routing.policies import Effort
 from pilotage.agent.runner import ReasoningAgent
-from pilotage.agent.serve.config import DEFAULT, ServeConfig, Upstream
+from pilotage.agent.serve.config import ServeConfig
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.extras import Extras
 from pilotage.agent.serve.keys.key import USERS as BELOW
 from pilotage.agent.serve.model_names import EFFORTS, PASSTHROUGH, ROUTED, ModelName, model_named
+from pilotage.agent.serve.tenants.holding import hold, holding
+from pilotage.agent.serve.tenants.pool import Pool
+from pilotage.agent.serve.tenants.tenant import Tenant
+from pilotage.agent.serve.upstreams.chain import Chain
+from pilotage.agent.serve.upstreams.link import Link, Listener
+from pilotage.agent.serve.upstreams.upstream import DEFAULT, OPENAI_KEY, Upstream, line
 
 if TYPE_CHECKING:
     from pilotage.agent.models.client import ModelClient
     from pilotage.agent.settings import Settings
     from pilotage.memory import ConceptStore
     from pilotage.memory.edits.erase import Erasure
+    from pilotage.memory.embedders.embedder import Embedder
+    from pilotage.memory.ledger.erasures import Erased
 
 
 @dataclass(frozen=True)
@@ -41,10 +55,15 @@ class Caller:
 
 
 class Service:
-    """Makes agents when they are first asked for, and keeps them.
+    """Makes agents when they are first asked for, and keeps those that are in use or were used last.
 
     Attributes:
-        erasers: called with a namespace that was erased with all below it, by whoever keeps things outside the memory.
+        tenants: what is open, by namespace and whether with its memory.
+        registry: the blocks of every agent.
+        blocks: names of blocks that a request may ask for.
+        erasers: of those who keep things outside the memory: each erases theirs of a namespace and all below it.
+        listener: is told of the calls of upstreams.
+        upstreams: how each is configured, by name.
 
     Args:
         settings: what a run is made of.
@@ -58,16 +77,27 @@ class Service:
     ) -> None:
         self.settings = settings
         self.config = config
-        self.upstreams: Mapping[str, Upstream] = {
-            DEFAULT: Upstream(model=settings.model, base_url=settings.base_url),
-            **config.upstreams,
+        self.upstreams: Mapping[str, Upstream] = {DEFAULT: _first(settings, config), **_others(config)}
+        self.listener = Listener()
+        self._links = {
+            name: Link(
+                name,
+                upstream,
+                config.price_of(name, upstream.model),
+                slots=settings.concurrency,
+                listener=lambda: self.listener,
+                client=model if name == DEFAULT else None,
+            )
+            for name, upstream in self.upstreams.items()
         }
+        self._chains: dict[str, Chain] = {}
+        self.registry = registry_for(settings.observation)  # once: to look for plugins takes longer than all else
         self.blocks = installed().actions.names
         self._place = place
-        self._models: dict[str, ModelClient] = {DEFAULT: model} if model is not None else {}
-        self._agents: dict[tuple[object, ...], ReasoningAgent] = {}
-        self._stores: dict[str, ConceptStore] = {}
-        self.erasers: list[Callable[[str], None]] = []
+        self._embedder: Embedder | None = None
+        self._turns = TurnTable()
+        self.tenants = Pool(config.most_namespaces, self._opened, Tenant.close)
+        self.erasers: list[Callable[[str], Erasure]] = []
         self._lock = RLock()
 
     def model_named(self, text: str) -> ModelName:
@@ -78,84 +108,114 @@ class Service:
     def model_names(self) -> tuple[str, ...]:
         """Names that `/v1/models` lists; blocks can be named besides."""
         names = (ROUTED, *(f"{ROUTED}:{effort}" for effort in EFFORTS), PASSTHROUGH)
-        others = [name for name in self.upstreams if name != DEFAULT]
+        others = [name for name in self.upstreams if name not in (DEFAULT, self.config.embeddings)]
         return (*names, *(f"{name}@{upstream}" for upstream in others for name in (ROUTED, PASSTHROUGH)))
 
+    def links(self, upstream: str) -> tuple[Link, ...]:
+        """An upstream, and those that stand in for it where it fails."""
+        return tuple(self._links[name] for name in line(upstream or DEFAULT, self.upstreams))
+
     def client(self, upstream: str) -> ModelClient:
-        """The client of an upstream; nothing of a model is loaded yet."""
+        """Asks an upstream, and those that stand in for it; nothing of a model is loaded yet."""
         name = upstream or DEFAULT
         with self._lock:
-            if name not in self._models:
-                to = self.upstreams[name]
-                key = os.environ.get(to.api_key_env)
-                # No cache: a reply to one client is none to another, and `regenerate` asks for a new one.
-                slots = self.settings.concurrency
-                self._models[name] = load_model(to.model, base_url=to.base_url, api_key=key, slots=slots)
-            return self._models[name]
+            if name not in self._chains:
+                self._chains[name] = Chain(self.links(name))
+            return self._chains[name]
 
     def agent(self, name: ModelName, caller: Caller, extras: Extras = Extras()) -> ReasoningAgent:  # noqa: B008 (frozen)
-        """The agent that answers a request."""
+        """The agent that answers a request, kept open until that ends (`tenants/holding.py`)."""
         client = self.client(name.upstream)
-        namespace = caller.namespace if extras.memory and self._place is not None else None
-        if namespace is not None:
-            self.store(namespace)  # where it was erased meanwhile, its agents are forgotten
+        remembers = extras.memory and self._place is not None
         policy = f"fixed:{','.join((*name.blocks, 'answer'))}" if name.blocks else extras.policy or self.settings.policy
         effort = None if name.blocks or extras.policy else name.effort or self.settings.effort
-        # By tenant also where there is no memory: an agent keeps the open turns of its conversations.
-        key = (caller.namespace, policy, effort, name.upstream, namespace, caller.learn)
-        with self._lock:
-            agent = self._agents.get(key)
-            if agent is None:
-                agent = self._agents[key] = self._made(client, policy, effort, namespace, caller.learn)
-            return agent
+        # By tenant also where there is no memory: an agent knows the open turns of its conversations.
+        key = (caller.namespace, policy, effort, name.upstream, remembers, caller.learn)
+
+        def make(store: ConceptStore | None) -> ReasoningAgent:
+            return self._made(client, policy, effort, store, caller.learn, self._turns.of(key))
+
+        return self._tenant(caller.namespace, remembers).agent(key, make)
 
     def store(self, namespace: str) -> ConceptStore:
-        """The memory of a namespace. Raises ApiError where the server has none."""
+        """The memory of a namespace, kept open until the request ends. Raises ApiError where the server has none."""
         if self._place is None:
             raise ApiError(404, "this server has no memory; start it with --memory", code="no_memory")
-        from pilotage.memory import ConceptStore
-
-        with self._lock:
-            opened = self._stores.get(namespace)
-            if opened is not None and opened.is_erased():
-                self.forget(namespace)
-                opened = None
-            if opened is None:
-                embedder, index = self.settings.embedder, self.config.index
-                opened = ConceptStore.open(self._place, embedder=embedder, namespace=namespace, index=index)
-                self._stores[namespace] = opened
-            return opened
+        store = self._tenant(namespace, remembers=True).store
+        assert store is not None, "it was asked for one with a memory"
+        return store
 
     def erase(self, namespace: str) -> Erasure:
-        """Erases a namespace with all below it, and whatever this process holds of them."""
-        erased = self.store(namespace).erase(below=True)
-        with self._lock:
-            held = {*self._stores, *(str(key[0]) for key in self._agents)}
-            for name in held:
-                if name == namespace or name.startswith(namespace + BELOW):
-                    self.forget(name)
-            for store in self._stores.values():
-                store.finish_erasures()
-        for also in self.erasers:
-            also(namespace)
-        return erased
+        """Erases a namespace with all below it, and whatever this process holds of them, with or without a memory."""
 
-    def forget(self, namespace: str) -> None:
-        """Lets go of an erased namespace: its agents with their open turns, and its store."""
-        with self._lock:
-            self._agents = {key: agent for key, agent in self._agents.items() if key[0] != namespace}
-            if (store := self._stores.pop(namespace, None)) is not None:
-                store.close()
+        def is_gone(name: object) -> bool:
+            return name == namespace or str(name).startswith(namespace + BELOW)
+
+        gone: list[Erasure] = []
+        try:
+            if self._place is not None or not self.erasers:
+                gone.append(self.store(namespace).erase(below=True))
+        finally:  # what is kept outside the memory goes also where that cannot be reached
+            with self.tenants.every() as leases:
+                for lease in leases:
+                    if is_gone(lease.key[0]):
+                        self.tenants.drop(lease.key, lease.value)
+                    elif lease.value.store is not None:
+                        lease.value.store.finish_erasures()
+            self._turns.forget(lambda owner: is_gone(owner[0]))
+            gone += [also(namespace) for also in self.erasers]
+        return reduce(lambda all, more: all.joined(more), gone)
+
+    def erased_after(self, number: int) -> list[Erased]:
+        """What was erased of the memory after its tombstone with this number, by whichever process."""
+        from pilotage.memory.ledger.erasures import erased_after
+        from pilotage.memory.location import LEDGER
+
+        place = self._place
+        if place is None or ("://" not in place and not (Path(place) / LEDGER).is_file()):
+            return []
+        with holding(), self.store(Caller().namespace).ledger.read() as connection:
+            return erased_after(connection, number)
+
+    def _tenant(self, namespace: str, remembers: bool) -> Tenant:
+        """What is open of a namespace; opened anew where another process has erased it."""
+        while True:
+            lease = self.tenants.take((namespace, remembers))
+            hold(lease)
+            store = lease.value.store
+            if store is None or not store.is_erased():
+                return lease.value
+            self.tenants.drop(lease.key, lease.value)
+            self._turns.forget(lambda owner: owner[0] == namespace)
+
+    def _opened(self, key: tuple[str, bool]) -> Tenant:
+        namespace, remembers = key
+        if not remembers:
+            return Tenant(None)
+        from pilotage.memory import ConceptStore
+        from pilotage.memory.embedders.embedder import resolve_embedder
+
+        assert self._place is not None, "it is not asked for where there is none"
+        with self._lock:  # one for all: a model of vectors takes as much as everything else
+            self._embedder = self._embedder or resolve_embedder(self.settings.embedder)
+        index = self.config.index
+        return Tenant(ConceptStore.open(self._place, embedder=self._embedder, namespace=namespace, index=index))
 
     def _made(
-        self, client: ModelClient, policy: str, effort: Effort, namespace: str | None, learn: bool
+        self,
+        client: ModelClient,
+        policy: str,
+        effort: Effort,
+        store: ConceptStore | None,
+        learn: bool,
+        turns: OpenTurns,
     ) -> ReasoningAgent:
         settings = self.settings
         return ReasoningAgent(
             client,
             policy=policy,
             effort=effort,
-            memory=self.store(namespace) if namespace is not None else None,
+            memory=store,
             learn=settings.learn and learn,
             holdout=settings.holdout,
             memory_selection=settings.memory_selection,
@@ -165,12 +225,24 @@ class Service:
             sandbox=settings.sandbox,
             budget=settings.budget,
             observation=settings.observation,
+            registry=self.registry,
+            open_turns=turns,
             seed=settings.seed,
         )
 
     async def close(self) -> None:
         """Releases agents and stores."""
-        for agent in self._agents.values():
-            await agent.aclose()
-        for store in self._stores.values():
-            store.close()
+        self.tenants.close()
+
+
+def _first(settings: Settings, config: ServeConfig) -> Upstream:
+    """The first upstream: of the settings what its part of the configuration leaves open."""
+    given = config.upstreams.get(DEFAULT, Upstream())
+    given = given.model_copy(update={"api_key_env": given.api_key_env or OPENAI_KEY})
+    if given.model:
+        return given
+    return given.model_copy(update={"model": settings.model, "base_url": given.base_url or settings.base_url})
+
+
+def _others(config: ServeConfig) -> dict[str, Upstream]:
+    return {name: upstream for name, upstream in config.upstreams.items() if name != DEFAULT}

@@ -41,6 +41,17 @@ class Erasure:
     namespaces: tuple[str, ...]
     left: tuple[str, ...] = ()
 
+    def joined(self, other: Erasure) -> Erasure:
+        """This erasure, and what was erased of the same namespace elsewhere."""
+        more = (name for name in other.namespaces if name not in self.namespaces)
+        return Erasure(
+            self.digest,
+            self.at,
+            dict(Counter(self.counts) + Counter(other.counts)),
+            (*self.namespaces, *more),
+            (*self.left, *other.left),
+        )
+
 
 def erase(space: Namespace, *, below: bool) -> Erasure:
     """Erases a namespace, with all `below` it, and clears the indexes."""

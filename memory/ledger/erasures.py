@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
@@ -35,11 +36,42 @@ def digest(namespace: str) -> str:
     return hashlib.sha256(namespace.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+@dataclass(frozen=True)
+class Erased:
+    """That a namespace was erased.
+
+    Attributes:
+        number: of the tombstone, in the order in which they were written.
+        digest: SHA-256 of the name.
+        below: whether all below it were erased too.
+        at: when, in seconds since 1970.
+    """
+
+    number: int
+    digest: str
+    below: bool
+    at: float
+
+
+def erased_after(connection: Connection, number: int) -> list[Erased]:
+    """What was erased after the tombstone with this number, of every namespace."""
+    query = select(erasures).where(erasures.c.number > number).order_by(erasures.c.number)
+    return [
+        Erased(row.number, row.digest, bool(row.below), datetime.fromisoformat(row.at).timestamp())
+        for row in connection.execute(query)
+    ]
+
+
+def lineage(namespace: str) -> list[str]:
+    """Digests of a namespace and of those that it lies below, its own first."""
+    parts = namespace.split(BELOW)
+    return [digest(BELOW.join(parts[:length])) for length in range(len(parts), 0, -1)]
+
+
 def times_erased(connection: Connection, namespace: str) -> int:
     """How often a namespace was erased, by itself or with one that it lies below."""
-    parts = namespace.split(BELOW)
-    above = [digest(BELOW.join(parts[:length])) for length in range(1, len(parts))]
-    its_own = erasures.c.digest == digest(namespace)
+    own, *above = lineage(namespace)
+    its_own = erasures.c.digest == own
     with_others = and_(erasures.c.digest.in_(above), erasures.c.below)
     query = select(func.count()).select_from(erasures).where(or_(its_own, with_others) if above else its_own)
     return int(connection.scalar(query) or 0)

@@ -82,7 +82,7 @@ def test_keys_are_listed_with_what_they_may_and_what_became_of_them(keys, usual)
     assert first == {key: value for key, value in one.items() if key != "secret"} | {"last_used": first["last_used"]}
     assert first["last_used"] and not first["revoked"] and second["revoked"] and not second["last_used"]
     lines = keys("list").out.splitlines()
-    for part in (one["id"], "first", "default (learns, per user)", "chat feedback", "500 tokens/min, 2 at once", "UTC"):
+    for part in (one["id"], "first", f"{one['id']} (learns, per user)", "chat feedback", "500 tokens/min, 2 at once"):
         assert part in lines[1]
     assert two["id"] in lines[2] and "none" in lines[2] and lines[2].count("UTC") == 2
 
@@ -92,6 +92,25 @@ def test_a_key_is_revoked_once(keys, usual):
     first = keys("revoke", made["id"], "--json").json
     assert first["revoked"] and keys("revoke", made["id"], "--json").json == first
     assert f"revoked {made['id']} app, " in keys("revoke", made["id"]).out
+
+
+def test_a_key_is_changed_where_that_is_said_and_nowhere_else(keys):
+    made = keys("create", "app", "--learn", "--requests", 60, "--tokens", 500, "--json").json
+    id = made["id"]
+    changed = keys("edit", id, "--no-learn", "--scope", "metrics", "--scope", "chat", "--tokens", 0, "--json").json
+    limits = made["limits"] | {"tokens_per_minute": None}
+    same = {name: value for name, value in made.items() if name != "secret"}
+    assert changed == same | {"learn": False, "scopes": ["chat", "metrics"], "limits": limits}
+    said = keys("edit", id, "--requests", 5, "--name", "other").out
+    assert said == f"{id} other, {id}; chat metrics; limits: 5 requests/min\n"
+    one_sentence(keys("edit", id), "nothing was named")
+    one_sentence(keys("edit", id, "--scope", "root"), "'root' is no scope")
+    one_sentence(keys("edit", id, "--tokens", MOST + 1), f"at most {MOST}")
+    one_sentence(keys("edit", "nope", "--learn"), "no key 'nope'")
+    keys("revoke", id)
+    one_sentence(keys("edit", id, "--learn"), "was revoked")
+    (listed,) = keys("list", "--json").json
+    assert listed["limits"] == limits | {"requests_per_minute": 5} and listed["name"] == "other"
 
 
 def test_an_id_that_there_is_not_is_one_sentence(keys):

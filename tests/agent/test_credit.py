@@ -4,9 +4,16 @@ import pytest
 
 from pilotage.agent import ReasoningAgent, ScriptedChatModel, Task
 from pilotage.agent.graph.advance import in_control_group
-from pilotage.agent.learning.credit import follows, judge, program_marks, word_marks
+from pilotage.agent.learning.credit import (
+    CreditedTurn,
+    follows,
+    judge,
+    program_marks,
+    record_feedback,
+    word_marks,
+)
 from pilotage.agent.trace import Evidence, Hint, Recalled
-from pilotage.memory import Concept, ConceptDraft, ConceptStore
+from pilotage.memory import Concept, ConceptDraft, ConceptStore, Provenance
 from pilotage.memory.concept import Outcomes
 from tests.agent.states import state_of, step
 
@@ -247,3 +254,24 @@ async def test_the_navigator_sees_the_posterior(store):
         agent.components = replace(agent.components, policy=Watching())
         await agent.asolve(TASK)
     assert seen[0] == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_the_opposite_takes_the_first_feedback_back(learned):
+    with ConceptStore.temporary() as store:
+        draft = ConceptDraft(title="Total cost", cues=("prices are given",), implementation=("multiply",))
+        origin = Provenance(task_id="t", trace_id="r")
+        id = store.propose([draft], provenance=origin, run="r")[0].id if learned else store.add(draft)
+        run = CreditedTurn("r", "t", *((), (id,)) if learned else ((id,), ()))
+        for helped, status, outcomes in (
+            (True, "trusted", (1, 0)),
+            (False, "retired", (0, 1)),
+            (True, "trusted", (1, 0)),
+        ):
+            record_feedback(store, run, helped)
+            record_feedback(store, run, helped)
+            found = store.get(id)
+            if learned:
+                assert found.status == status
+            else:
+                assert (found.outcomes.helped, found.outcomes.harmed) == outcomes

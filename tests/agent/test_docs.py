@@ -8,6 +8,7 @@ import typer
 
 from pilotage.agent import cli
 from pilotage.agent.blocks import BUILT_IN
+from pilotage.agent.serve.config import ServeConfig, Upstream
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -47,6 +48,13 @@ def test_every_module_that_the_docs_name_is_there(page):
 def test_every_page_is_in_the_navigation():
     navigation = (DOCS.parent / "zensical.toml").read_text()
     assert not [page.name for page in DOCS.glob("*.md") if f'"{page.name}"' not in navigation]
+
+
+def test_every_setting_of_the_server_is_in_its_table():
+    text = (DOCS / "serve.md").read_text().partition("## Configuration")[2]
+    rows = re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(named) == sorted([*ServeConfig.model_fields, *Upstream.model_fields])
 
 
 def commands_of(page):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import asdict
+from functools import reduce
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -15,6 +18,9 @@ from pilotage.agent.errors import UsageError
 
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
+    from pilotage.agent.serve.responses.store import ResponseStore
+    from pilotage.memory import ConceptStore
+    from pilotage.memory.edits.erase import Erasure
     from pilotage.memory.ledger.stats import StoreStats
 
 
@@ -112,23 +118,61 @@ def doctor(
 
 
 def erase(
-    below: bool = typer.Option(False, "--below", help="Also every namespace NAMESPACE/..., those of its users."),
+    below: bool = typer.Option(
+        True, "--below/--no-below", help="Also every namespace NAMESPACE/..., those of its users."
+    ),
     yes: bool = typer.Option(False, "--yes", help="Do it; it cannot be undone."),
+    responses: Path | None = typer.Option(
+        None, metavar="FILE", help="The server's responses. (default: responses.sqlite in pilotage's data folder)"
+    ),
     *,
     place: IndexedStoreOptions,
 ) -> Output:
-    """Erase everything of a namespace for good; a tombstone stays."""
-    with place.open(embeds=False) as store:
+    """Erase everything of a namespace for good, the responses of a server too; a tombstone stays."""
+    from pilotage.agent.serve.responses.store import ResponseStore
+
+    with ExitStack() as stack:
+        file = stack.enter_context(ResponseStore(responses))
+        kept = file if file.path.exists() else None
+        if kept is None and responses is not None:
+            raise UsageError(f"there are no responses in {file.path}: name the server's `responses_file`")
+        store = _memory_of(place, stack, needed=kept is None)
         if not yes:
-            figures = store.stats()
-            raise UsageError(
-                f"this would erase namespace '{place.namespace}' for good, with {figures.concepts + figures.retired} "
-                f"concepts and {figures.events} events: say --yes to do it"
-            )
-        erased = store.erase(below=below)
+            raise UsageError(_what_would_go(place.namespace, store, kept, below=below))
+        gone: list[Erasure] = []
+        try:
+            if store is not None:
+                gone.append(store.erase(below=below))
+        finally:  # they go also where the memory cannot be erased now
+            if kept is not None:
+                gone.append(kept.erase(place.namespace, below=below))
+    erased = reduce(lambda all, more: all.joined(more), gone)
     rows = ", ".join(f"{count} {plain(name)}" for name, count in erased.counts.items()) or "nothing was there"
     lines = [f"erased {', '.join(map(plain, erased.namespaces))} [dim]{rows}[/]", f"[dim]tombstone {erased.digest}[/]"]
     return Output(asdict(erased), "\n".join([*lines, *map(plain, erased.left)]))
+
+
+def _memory_of(place: IndexedStoreOptions, stack: ExitStack, *, needed: bool) -> ConceptStore | None:
+    """The memory; None where there is none, nobody has named one, and it is not needed."""
+    try:
+        return stack.enter_context(place.open(embeds=False))
+    except UsageError:
+        if needed or place.memory not in (None, "none"):
+            raise
+        return None
+
+
+def _what_would_go(namespace: str, store: ConceptStore | None, kept: ResponseStore | None, *, below: bool) -> str:
+    parts = []
+    if store is not None:
+        figures = store.stats()
+        parts += [f"{figures.concepts + figures.retired} concepts", f"{figures.events} events"]
+    if kept is not None:
+        parts.append(f"{kept.count(namespace, below=below)} responses")
+    *most, last = parts
+    counted = f"{', '.join(most)} and {last}" if most else last
+    also = " and all below it" if below else ""
+    return f"this would erase namespace '{namespace}'{also} for good, with {counted}: say --yes to do it"
 
 
 def _rows(figures: StoreStats, spaces: dict[str, int] | None) -> list[tuple[str, Any]]:

@@ -6,7 +6,7 @@ What was learnt comes behind the answer, for which nobody should have to wait un
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from rich.markup import escape
 
@@ -30,6 +30,42 @@ def cost(usage: Usage) -> str:
     calls = f"{usage.llm_calls} call{'s' if usage.llm_calls > 1 else ''}{replayed}"
     tokens_in = f"{usage.about}{usage.prompt_tokens} tokens in ({usage.cached_tokens} cached)"
     return f"{tokens_in}, {usage.about}{usage.completion_tokens} out, {calls}, {usage.seconds:.1f} s"
+
+
+def summary(run: Ran, more: str = "") -> str:
+    """A run in one line: its route, what it cost, `more`, and what ended it."""
+    stopped = f" · stopped by {run.stopped_by}" if run.stopped_by != Answer.name else ""
+    stopped += " · the reply is cut: raise --max-tokens" if run.cut else ""
+    return f"{plain(' → '.join(run.route))} · {cost(run.usage)} · {run.seconds:.1f} s in all{more}{plain(stopped)}"
+
+
+class Ran(Protocol):
+    """What of a run a line about it has to know; a `Run` is one."""
+
+    @property
+    def route(self) -> tuple[str, ...]:
+        """Names of the blocks run, in order."""
+        ...
+
+    @property
+    def usage(self) -> Usage:
+        """All that it cost."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time of the whole run."""
+        ...
+
+    @property
+    def stopped_by(self) -> str:
+        """What ended it."""
+        ...
+
+    @property
+    def cut(self) -> bool:
+        """Whether a limit of tokens cut its answer short."""
+        ...
 
 
 class Show:
@@ -103,6 +139,4 @@ class Show:
 
     def _run(self, run: Run) -> None:
         graded = f" · score {run.score:g}" if run.score is not None else ""
-        stopped = f" · stopped by {run.stopped_by}" if run.stopped_by != "answer" else ""
-        stopped += " · the reply is cut: raise --max-tokens" if run.cut else ""
-        self._line(f"[dim]{' → '.join(run.route)} · {cost(run.usage)} · {run.seconds:.1f} s in all{graded}{stopped}[/]")
+        self._line(f"[dim]{summary(run, graded)}[/]")

@@ -7,7 +7,7 @@ import queue
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
@@ -18,6 +18,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import PrivateAttr
 
 from pilotage.agent.models.embedded.llama import DEFAULT_CONTEXT, Chunk, LlamaEngine
+from pilotage.agent.models.embedded.written_calls import WrittenCalls
 from pilotage.agent.models.reply import Capabilities
 
 _END = object()
@@ -37,6 +38,8 @@ class EmbeddedChatModel(BaseChatModel):
         slots: calls that are worked on at the same time; the others wait.
         remedy: what to do about a broken file, as the end of a sentence.
     """
+
+    reads_text_alone: ClassVar[bool] = True
 
     path: Path
     n_ctx: int = DEFAULT_CONTEXT
@@ -102,8 +105,9 @@ class EmbeddedChatModel(BaseChatModel):
         done = self._engine.submit(_body(messages, stop, options), received.put, abort)
         done.add_done_callback(lambda _: received.put(_END))
         try:
+            written = WrittenCalls(options)
             while (raw := received.get()) is not _END:
-                for chunk in _generation_chunks(raw):
+                for chunk in _generation_chunks(raw, written):
                     if run_manager is not None:
                         run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
@@ -125,8 +129,9 @@ class EmbeddedChatModel(BaseChatModel):
         done = self._engine.submit(_body(messages, stop, options), hand_over, abort)
         done.add_done_callback(lambda _: hand_over(_END))
         try:
+            written = WrittenCalls(options)
             while (raw := await received.get()) is not _END:
-                for chunk in _generation_chunks(raw):
+                for chunk in _generation_chunks(raw, written):
                     if run_manager is not None:
                         await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
@@ -141,7 +146,7 @@ def _body(messages: list[BaseMessage], stop: list[str] | None, options: dict[str
     return body | ({"stop": stop} if stop else {})
 
 
-def _generation_chunks(raw: Chunk) -> Iterator[ChatGenerationChunk]:
+def _generation_chunks(raw: Chunk, written: WrittenCalls) -> Iterator[ChatGenerationChunk]:
     """A streamed chunk in LangChain's terms; nothing of those that only report progress."""
     if usage := raw.get("usage"):
         counted = UsageMetadata(
@@ -154,9 +159,14 @@ def _generation_chunks(raw: Chunk) -> Iterator[ChatGenerationChunk]:
     elif raw.get("choices"):
         choice = raw["choices"][0]
         delta = choice["delta"]
-        text, calls = delta.get("content") or "", [_call_chunk(call) for call in delta.get("tool_calls") or ()]
+        text, called = written.add(delta.get("content") or ""), delta.get("tool_calls") or []
         thought = delta.get("reasoning_content")
         info = {key: choice[key] for key in ("logprobs", "finish_reason") if choice.get(key)}
+        if "finish_reason" in info:
+            rest, also = written.end()
+            text, called = text + rest, called + also
+            info |= {"finish_reason": "tool_calls"} if also else {}
+        calls = [_call_chunk(call) for call in called]
         if text or info or calls or thought:
             beside = {"reasoning_content": thought} if thought else {}
             message = AIMessageChunk(content=text, tool_call_chunks=calls, additional_kwargs=beside)

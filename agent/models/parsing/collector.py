@@ -23,7 +23,7 @@ from pilotage.agent.models.parsing.thinking import part, thoughts_in
 from pilotage.agent.models.parsing.thinking_filter import ThinkingFilter
 from pilotage.agent.models.parsing.token_usage import Reports
 from pilotage.agent.models.parsing.tool_calls import ToolCalls
-from pilotage.agent.models.reply import LimitUsedUp, Reply, Request, TokenLogprob, UnusableReply
+from pilotage.agent.models.reply import BrokenReply, LimitUsedUp, Reply, Request, TokenLogprob, UnusableReply
 from pilotage.agent.models.transport.guard import character_limit
 from pilotage.agent.trace import Usage
 from pilotage.common.redaction import redact
@@ -53,8 +53,11 @@ _UNUSABLE = {
         "broke off its reply: it came without a finish reason, or with one that nobody knows; check the server and "
         "what stands between",
         passing=True,
+        kind=BrokenReply,
     ),
-    FAILED: Unusable("broke off its reply, and says that it failed; see the server's log", passing=True),
+    FAILED: Unusable(
+        "broke off its reply, and says that it failed; see the server's log", passing=True, kind=BrokenReply
+    ),
 }
 
 
@@ -124,6 +127,11 @@ class Collector:
         return "".join(self._texts)
 
     @property
+    def began(self) -> bool:
+        """Whether anything has come."""
+        return bool(self._texts)
+
+    @property
     def usage(self) -> Usage:
         """What the call has cost so far, as far as anybody knows."""
         return self._reports.usage(self._request, "".join([*self._thoughts, *self._called, self.text, self.refusal]))
@@ -157,14 +165,26 @@ class Collector:
         if reply.text.strip() or reply.tool_calls:
             return None
         if reply.finish_reason == CUT:
-            spent = f"all {self._request.max_tokens} tokens of the reply's limit went before any answer"
-            return Unusable(
-                f"answered with empty text: {spent}, most likely into thinking; raise --reply-tokens "
-                "(Budget.reply_tokens), and --max-tokens where the budget was too small for it",
-                kind=LimitUsedUp,
-            )
+            return self._used_up()
         return Unusable(
-            "answered with empty text: asked again it did the same; check the model and its chat template", passing=True
+            "answered with empty text: asked again it did the same; check the model and its chat template",
+            passing=True,
+            kind=BrokenReply,
+        )
+
+    def _used_up(self) -> Unusable:
+        """No answer came before a limit: the endpoint's own, the caller's, or that of a block."""
+        if self._request.open_ended:
+            return Unusable(
+                "answered with empty text: its own limit of tokens went before any answer, most likely into thinking; "
+                "ask for less thinking, or set a larger limit"
+            )
+        spent = f"all {self._request.max_tokens} tokens of the reply's limit went before any answer"
+        advice = "--reply-tokens (Budget.reply_tokens), and --max-tokens where the budget was too small for it"
+        return Unusable(
+            f"answered with empty text: {spent}, most likely into thinking; raise "
+            f"{'it' if self._request.exact else advice}",
+            kind=LimitUsedUp,
         )
 
     def _answer(self) -> tuple[str, str]:

@@ -17,6 +17,9 @@ UNSEEN_PROMPT = 16_384
 UNSEEN_REPLY = 32_768
 
 
+USUAL_REPLY = 256
+"""Tokens."""
+
 UNREADABLE = {"input_tokens": -1, "output_tokens": -1, "total_tokens": -1}
 """What stands for an account that cannot be read, unlike none."""
 
@@ -69,6 +72,11 @@ def estimate(request: Request, text: str) -> Usage:
         llm_calls=1,
         estimated_calls=1,
     )
+
+
+def expected_tokens(request: Request) -> int:
+    """What a call is taken to need before it is made: few replies are as long as they may be."""
+    return estimate(request, "").prompt_tokens + min(request.max_tokens, USUAL_REPLY)
 
 
 def _report(metadata: Any) -> tuple[int, int, int, int] | None:

@@ -25,7 +25,7 @@ class FirstChoice:
 
     async def create(self, **payload: Any) -> Any:
         """What the endpoint answers; raises ServerError where that is an error."""
-        answer = await self._completions.create(**payload)
+        answer = await self._completions.create(**_untransformed(payload))
         read = _Stream if payload.get("stream") else _first_of
         return _Response(answer, read) if self._raw else read(answer)
 
@@ -48,6 +48,18 @@ class _Response:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._response, name)
+
+
+def _untransformed(payload: dict[str, Any]) -> dict[str, Any]:
+    """A payload whose messages the client sends as they are.
+
+    They are plain JSON by then, and client libraries walk through every part of each message to make them so: a
+    millisecond a message, in which the event loop does nothing else.
+    """
+    if not payload.get("messages"):
+        return payload
+    body = {**(payload.get("extra_body") or {}), "messages": payload["messages"]}
+    return {**payload, "messages": [], "extra_body": body}
 
 
 def read_first_choice(model: BaseChatModel) -> dict[str, Any]:

@@ -31,9 +31,15 @@ class RetryPolicy:
     """Exponential backoff with jitter; delays in seconds.
 
     `longest_wait` bounds what a server may ask for with Retry-After; if it asks for more, the call fails.
+
+    Attributes:
+        after_timeouts: whether a call that took too long is made again.
+        unusable: further calls where a reply has no text that could be used.
     """
 
     retries: int = 4
+    after_timeouts: bool = True
+    unusable: int = 1
     first_delay: float = 0.5
     longest_delay: float = 30.0
     longest_wait: float = 120.0
@@ -74,6 +80,31 @@ class Failure:
     def of_endpoint(self) -> bool:
         """Whether every other request would meet it too; of other failures this request may be the cause."""
         return not self.reached or self.status in OF_ENDPOINT
+
+    def told(self, where: str, name: str, failures: int) -> str:
+        """What a user is told of the model `name` at `where` that has failed so often, with what to do."""
+        tries = "1 try" if failures == 1 else f"{failures} tries"
+        if self.answered:
+            return (
+                f"{where} answered with an error after {tries} ({self.detail}); see the server's message and its log."
+            )
+        if self.status is None:
+            advice = "check that the server runs and that the URL is right"
+            return f"{where} could not be reached after {tries} ({self.detail}); {advice}."
+        if self.status < 400:
+            return f"{where} answered with HTTP {self.status} instead of a reply; check the base URL."
+        advice = {
+            401: "check the API key",
+            403: "check the API key and its permissions",
+            404: f"check the model name ({name}) and the base URL",
+            429: "wait, or lower the concurrency",
+        }.get(self.status, "see the server's message")
+        return f"{where} refused with HTTP {self.status} after {tries} ({self.detail}); {advice}."
+
+
+def took_too_long(error: BaseException) -> bool:
+    """Whether a call was given up because of its time limit."""
+    return any(isinstance(cause, TimeoutError) for cause in causes(error))
 
 
 def diagnose(error: BaseException) -> Failure | None:

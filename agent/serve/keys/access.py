@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +20,7 @@ from pilotage.agent.account import Account, accounted
 from pilotage.agent.errors import KeyStoreUnusable, LimitReached
 from pilotage.agent.serve.config import ServeConfig, is_loopback
 from pilotage.agent.serve.errors import ApiError, api_error, error_response
-from pilotage.agent.serve.keys.key import USERS, Key
+from pilotage.agent.serve.keys.key import USERS, Key, is_namespace
 from pilotage.agent.serve.keys.key import Scope as KeyScope
 from pilotage.agent.serve.keys.key_store import KeyStore
 from pilotage.agent.serve.keys.limits import Admission, Limiter, Limits
@@ -29,34 +29,52 @@ from pilotage.agent.serve.service import Caller
 log = logging.getLogger("pilotage.serve")
 
 OPEN = frozenset({"/", "/health"})
-OPEN_BELOW = "/page/"
-"""The files of the page: it asks for a key itself."""
 """Paths that everybody may ask for."""
+OPEN_BELOW = "/page/"
+"""So are the files of the page, which asks for a key itself."""
+OF_THE_WHOLE = frozenset({"/metrics", "/openapi.json"})
+"""Paths that tell of the server as a whole, and so of every tenant."""
 BYTES_PER_TOKEN = 4
 REPLY_TOKENS = 256
 """That a reply is taken to need where its request sets no limit."""
 LONGEST_SECRET = 200
 _PREFIX = "pk-"
 _REALM = 'Bearer realm="pilotage"'
+_FORWARDED = ("forwarded", "via", "x-real-ip", "x-forwarded-")
+"""What the headers begin with that a proxy adds."""
 
 
 def scope_of(method: str, path: str) -> KeyScope | None:
-    """What a key must open for a request; None where any key does."""
+    """What a key must open for a request; None where any key does.
+
+    A path that nobody thought of costs a model its work, for all that is known: it needs `chat`.
+    """
+    if path in OF_THE_WHOLE:
+        return "metrics"
     room = path.removeprefix("/v1/").partition("/")[0] if path.startswith("/v1/") else ""
-    if room in ("chat", "responses", "conversations"):
-        return "chat"
+    if room == "models":
+        return None
     if room == "feedback":
         return "feedback"
     if room == "concepts":
         return "concepts:read" if method in ("GET", "HEAD") else "concepts:write"
-    return "erase" if room == "namespaces" else None
+    return "erase" if room == "namespaces" else "chat"
 
 
 class Access:
     """What one request may do and has used; its endpoint finds it by `access_of`."""
 
-    def __init__(self, key: Key | None, admission: Admission, account: Account, *, asks_model: bool) -> None:
+    def __init__(
+        self,
+        key: Key | None,
+        admission: Admission,
+        account: Account,
+        *,
+        asks_model: bool,
+        taken: Callable[[], frozenset[str]] = frozenset,
+    ) -> None:
         self.key = key
+        self._taken = taken
         self._admission = admission
         self._account = account
         self._asks_model = asks_model
@@ -66,15 +84,26 @@ class Access:
         """Of the memory: the tenant's own, with its users' below it."""
         return Caller().namespace if self.key is None else self.key.namespace
 
-    def caller(self, user: str | None = None) -> Caller:
-        """For whom the request is answered, which names this user."""
+    def caller(self, user: str | None = None, namespace: str | None = None) -> Caller:
+        """For whom the request is answered, which names this user, or a namespace in place of the usual one.
+
+        Raises:
+            ApiError: 404, the namespace is not the caller's.
+        """
+        if namespace is not None and not (is_namespace(namespace) and self.holds(namespace)):
+            raise no_namespace(namespace, param="pilotage.namespace")
         if self.key is None:
-            return Caller()
-        return Caller(self.key.id, self.key.namespace_for(user), self.key.learn)
+            return Caller(namespace=namespace or self.namespace)
+        return Caller(self.key.id, namespace or self.key.namespace_for(user), self.key.learn)
 
     def holds(self, namespace: str) -> bool:
-        """Whether a namespace is the tenant's, or one of its users'."""
-        return namespace == self.namespace or namespace.startswith(self.namespace + USERS)
+        """Whether a namespace is the tenant's, or one of its users'.
+
+        Who needs no key is whoever starts the server, and has all of the memory that no key of its was given.
+        """
+        if namespace == self.namespace or namespace.startswith(self.namespace + USERS):
+            return True
+        return self.key is None and is_namespace(namespace) and namespace.partition(USERS)[0] not in self._taken()
 
     def expect(self, body: Any) -> None:
         """Reserves what a body says that its reply may be long. Raises ApiError where that is not left."""
@@ -161,20 +190,27 @@ class Gate:
             admission = self._limiter.admit(key.id if key is not None else "", limits)
         except LimitReached as error:
             raise api_error(error) from None
-        return Access(key, admission, account, asks_model=wanted == "chat")
+        return Access(key, admission, account, asks_model=wanted == "chat", taken=self._namespaces)
+
+    def _namespaces(self) -> frozenset[str]:
+        """Those of the keys. Raises ApiError where they cannot be looked up."""
+        try:
+            return self._keys.namespaces()
+        except KeyStoreUnusable as error:
+            raise _unusable(error) from None
 
     async def _found(self, secret: str, headers: Mapping[str, str]) -> Key | None:
         """The key of a secret; None where none is needed and none of ours was given."""
         given = secret.startswith(_PREFIX) and len(secret) <= LONGEST_SECRET
-        if not given and not self._needs_keys:
+        # Clients of local servers send whatever they were told to; where no key was ever made, none of it is ours.
+        if not self._needs_keys and not (given and self._keys.path.exists()):
             self._require_local(headers)
-            return None  # clients of local servers send whatever they were told to
+            return None
         try:
             look = asyncio.get_running_loop().run_in_executor
             key = await look(self._pool, self._keys.find, secret) if given else None
         except KeyStoreUnusable as error:
-            log.error("keys cannot be looked up: %s", error)
-            raise ApiError(503, "keys cannot be looked up now; the server's log says why", code="no_keys") from None
+            raise _unusable(error) from None
         if key is None:
             message = "this key is not valid" if secret else "a key is needed: send `Authorization: Bearer pk-...`"
             challenge = f'{_REALM}, error="invalid_token"' if secret else _REALM
@@ -184,8 +220,16 @@ class Gate:
     def _require_local(self, headers: Mapping[str, str]) -> None:
         """Where no key is needed, a page of somebody else's may not ask through its reader's browser.
 
-        Its requests carry its own origin, or, where its name was made to mean this machine, that name.
+        Its requests carry its own origin, or, where its name was made to mean this machine, that name. What a proxy
+        passes on comes from this machine by a local name, whoever asked for it.
         """
+        if any(name.lower().startswith(_FORWARDED) for name in headers):
+            raise ApiError(
+                403,
+                "without keys this server answers nothing that comes through a proxy, which others may ask too: set "
+                "`keys = true` in its configuration and make a key with `pilotage keys create`",
+                code="not_local",
+            )
         origin = headers.get("origin")
         foreign = origin is not None and origin not in self._origins and not _names_loopback(origin)
         if foreign or not _names_loopback(f"http://{headers.get('host', '')}"):
@@ -237,6 +281,16 @@ def too_large(most: int) -> ApiError:
     return ApiError(
         413, f"the body is larger than {most} bytes", code="request_too_large", headers={"Connection": "close"}
     )
+
+
+def no_namespace(name: str, param: str | None = None) -> ApiError:
+    """The error of a namespace that is not the caller's; it is the same whether there is one."""
+    return ApiError(404, f"there is no namespace {name!r} of this key", param=param, code="namespace_not_found")
+
+
+def _unusable(error: KeyStoreUnusable) -> ApiError:
+    log.error("keys cannot be looked up: %s", error)
+    return ApiError(503, "keys cannot be looked up now; the server's log says why", code="no_keys")
 
 
 def _asking(challenge: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from pilotage.agent.errors import UsageError
 from pilotage.agent.serve.keys.limits import Limits
 from pilotage.common.text import one_line
 
-Scope = Literal["chat", "feedback", "concepts:read", "concepts:write", "erase"]
+Scope = Literal["chat", "feedback", "concepts:read", "concepts:write", "erase", "metrics"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 LONGEST = 100
@@ -91,6 +91,17 @@ def checked_namespace(namespace: str) -> str:
             f"the namespace '{namespace}' holds a {USERS}, below which the users of a key are: leave it out"
         )
     return namespace
+
+
+def is_namespace(text: str) -> bool:
+    """Whether a text can be the namespace of a key, or of a user below one: a line, shown as it is, and not long."""
+    own, _, user = text.partition(USERS)
+    return (
+        0 < len(own) <= LONGEST
+        and len(user) <= _LONGEST_USER
+        and text == one_line(text).strip()
+        and not text.endswith(USERS)
+    )
 
 
 def checked_scopes(scopes: Iterable[str]) -> tuple[Scope, ...]:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -14,7 +14,7 @@ from urllib.parse import quote
 from pilotage.agent.errors import KeyStoreUnusable
 from pilotage.agent.serve.keys.limits import Limits
 from pilotage.common.files import sync_folder
-from pilotage.common.sqlite import remedy, switch_to_wal
+from pilotage.common.sqlite import explained, switch_to_wal
 
 STORE_FORMAT = 1
 BUSY_SECONDS = 30.0
@@ -163,17 +163,6 @@ class KeyFile:
                 "every process"
             )
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turns SQLite's and the file system's errors into one sentence."""
-        try:
-            yield
-        except (sqlite3.OperationalError, OSError) as error:
-            raise KeyStoreUnusable(
-                f"the key store {self.path} cannot be used ({error}): {remedy(error, BUSY_SECONDS)}"
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise KeyStoreUnusable(
-                f"the key store {self.path} is corrupt ({error}): restore it from a backup, or move it away and create "
-                "the keys anew"
-            ) from error
+    def _explained(self) -> AbstractContextManager[None]:
+        remedy = "restore it from a backup, or move it away and create the keys anew"
+        return explained(f"the key store {self.path}", KeyStoreUnusable, if_corrupt=remedy, busy_seconds=BUSY_SECONDS)

@@ -6,13 +6,13 @@ import hashlib
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import ValidationError
 
-from pilotage.agent.errors import KeyStoreUnusable, UnknownKey
+from pilotage.agent.errors import KeyStoreUnusable, UnknownKey, UsageError
 from pilotage.agent.serve.keys.key import Key, NewKey, checked_name, checked_namespace, checked_scopes
 from pilotage.agent.serve.keys.key_file import COLUMNS, LIMITS, SELECT, KeyFile
 from pilotage.agent.serve.keys.limits import Limits
@@ -49,13 +49,15 @@ class KeyStore:
         self,
         name: str,
         *,
-        namespace: str = "default",
+        namespace: str | None = None,
         scopes: Iterable[str] = ("chat", "feedback"),
         learn: bool = False,
         per_user: bool = False,
         limits: Limits | None = None,
     ) -> NewKey:
         """Makes a key; see `Key` for what the arguments are. Its secret cannot be had again.
+
+        Without a `namespace` it has one of its own, which its id names: two tenants share one where that is said alone.
 
         Raises:
             UsageError: a name, namespace or scope that no key may have.
@@ -64,7 +66,7 @@ class KeyStore:
         row: dict[str, Any] = {
             "hash": _hash(secret),
             "name": checked_name(name),
-            "namespace": checked_namespace(namespace),
+            "namespace": None if namespace is None else checked_namespace(namespace),
             "scopes": " ".join(checked_scopes(scopes)),
             "learn": learn,
             "per_user": per_user,
@@ -73,6 +75,7 @@ class KeyStore:
         }
         with self._file.write(makes_file=True) as connection:
             row["id"] = _free_id(connection)
+            row["namespace"] = row["namespace"] or row["id"]
             places = ", ".join(f":{column}" for column in row)
             connection.execute(f"INSERT INTO keys ({', '.join(row)}) VALUES ({places})", row)
             key = self._one(connection, row["id"])
@@ -82,6 +85,54 @@ class KeyStore:
         """Every key, revoked ones too, oldest first."""
         with self._file.read() as connection:
             return tuple(map(self._key, connection.execute(f"{SELECT} ORDER BY created, rowid").fetchall()))
+
+    def edit(
+        self,
+        id: str,
+        *,
+        name: str | None = None,
+        scopes: Iterable[str] | None = None,
+        learn: bool | None = None,
+        limits: Mapping[str, int | None] | None = None,
+    ) -> Key:
+        """Changes what a key may do, from its next request on and in every process; what is None stays as it is.
+
+        Its secret and namespace stay: who has the one is not moved into another tenant's memory.
+
+        Args:
+            id: of the key.
+            name: what it is for.
+            scopes: all that it opens from now on.
+            learn: whether its conversations may teach the memory.
+            limits: the ones to change by their names in `Limits`; None takes a limit away.
+
+        Raises:
+            UnknownKey: there is none of this id.
+            UsageError: a name or scope that no key may have, or the key was revoked.
+        """
+        id, changes = carriable(id), dict[str, Any](limits or {})
+        if name is not None:
+            changes["name"] = checked_name(name)
+        if scopes is not None:
+            changes["scopes"] = " ".join(checked_scopes(scopes))
+        if learn is not None:
+            changes["learn"] = learn
+        if not changes:
+            raise UsageError("nothing was named that would change: give the key another name, scope or limit")
+        Limits(**{limit: most for limit, most in changes.items() if limit in LIMITS})
+        with self._file.write() as connection:
+            if self._one(connection, id).revoked is not None:
+                raise UsageError(f"the key '{one_line(id)}' was revoked, for good: make a new one")
+            values = ", ".join(f"{column} = :{column}" for column in changes)
+            connection.execute(f"UPDATE keys SET {values} WHERE id = :id", {**changes, "id": id})
+            return self._one(connection, id)
+
+    def namespaces(self) -> frozenset[str]:
+        """The namespaces that keys have, revoked ones too; none where there is no store."""
+        if not self.path.exists():
+            return frozenset()
+        with self._file.read() as connection:
+            return frozenset(name for (name,) in connection.execute("SELECT DISTINCT namespace FROM keys").fetchall())
 
     def revoke(self, id: str) -> Key:
         """Makes a key invalid, at once and for good; one that was revoked before stays as it is.
@@ -144,7 +195,7 @@ class KeyStore:
 def _free_id(connection: sqlite3.Connection) -> str:
     while True:
         id = secrets.token_hex(4)
-        if not connection.execute("SELECT 1 FROM keys WHERE id = ?", (id,)).fetchall():
+        if not connection.execute("SELECT 1 FROM keys WHERE :id IN (id, namespace)", {"id": id}).fetchall():
             return id
 
 

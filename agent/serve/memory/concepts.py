@@ -8,7 +8,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, get_args
 
 from pilotage.agent.serve.errors import ApiError
+from pilotage.agent.serve.fields import wrong
 from pilotage.memory.concept import Concept, ConceptDraft, ConceptKind, Status
+from pilotage.memory.errors import StaleConcept
 
 if TYPE_CHECKING:
     from pilotage.memory import ConceptStore
@@ -18,7 +20,7 @@ ACTOR = "user"
 MOST = 200
 """Concepts of a page."""
 _LARGEST = 10**9
-_QUERY = ("limit", "offset", "status", "kind", "query", "user")
+_QUERY = ("limit", "offset", "status", "kind", "query", "user", "namespace")
 
 
 def page(store: ConceptStore, asked: Mapping[str, str]) -> dict[str, Any]:
@@ -30,7 +32,7 @@ def page(store: ConceptStore, asked: Mapping[str, str]) -> dict[str, Any]:
     kind: Any = _one_of(asked, "kind", get_args(ConceptKind))
     if query := asked.get("query"):
         if status == "retired":
-            raise _wrong("status", "is not retired beside a query, which finds none of those")
+            raise wrong("status", "is not retired beside a query, which finds none of those")
         hits = store.search(query, offset + limit + 1 if not (status or kind) else _LARGEST)
         found = [hit for hit in hits if status in (None, hit.concept.status) and kind in (None, hit.concept.kind)]
         shown = [shape(hit.concept) | {"similarity": round(hit.similarity, 4)} for hit in found[offset:]]
@@ -63,14 +65,13 @@ def edit(store: ConceptStore, id: str, body: Any, if_match: str | None) -> Conce
         raise ApiError(400, f"a concept has no field `{unknown[0]}`", param=unknown[0], code="unknown_parameter")
     if not changes:
         raise ApiError(400, "the body names no field to change")
-    expected = None
-    if if_match is not None and if_match.strip() != "*":
-        if (given := re.fullmatch(r'\s*"(\d{1,9})"\s*', if_match)) is None:
-            raise ApiError(400, "`If-Match` is the `ETag` of the concept as it was read", param="If-Match")
-        expected = int(given[1])
-        if store.get(id).version != expected:
-            raise ApiError(412, "the concept was changed meanwhile: read it again", code="precondition_failed")
-    return store.revise(id, changes, expected_version=expected, actor=ACTOR)
+    expected = _matching(store, id, if_match)
+    try:
+        return store.revise(id, changes, expected_version=expected, actor=ACTOR)
+    except StaleConcept:
+        if expected is None:
+            raise
+        raise _changed() from None
 
 
 def history(store: ConceptStore, id: str) -> dict[str, Any]:
@@ -78,22 +79,46 @@ def history(store: ConceptStore, id: str) -> dict[str, Any]:
     return {"object": "list", "data": [_event(event) for event in store.history(id)], "has_more": False}
 
 
-def undo(store: ConceptStore, id: str, body: Any) -> Concept:
+def undo(store: ConceptStore, id: str, body: Any, if_match: str | None) -> Concept:
     """Takes one event of a concept back: the one that the body names, else the last."""
+    _matching(store, id, if_match)
     events = store.history(id)
     seq = _object(body).get("event", events[-1].seq)
     if type(seq) is not int:
-        raise _wrong("event", "is the number of an event")
+        raise wrong("event", "is the number of an event")
     if seq not in {event.seq for event in events}:
         raise ApiError(404, f"the concept has no event {seq}", param="event", code="event_not_found")
     store.undo(seq, actor=ACTOR)
     return store.get(id)
 
 
-def forget(store: ConceptStore, id: str) -> dict[str, Any]:
+def forget(store: ConceptStore, id: str, if_match: str | None) -> dict[str, Any]:
     """Retires a concept; `undo` brings it back."""
+    _matching(store, id, if_match)
     store.forget(id, actor=ACTOR)
     return {"object": "concept.forgotten", "id": id, "forgotten": True}
+
+
+def _matching(store: ConceptStore, id: str, if_match: str | None) -> int | None:
+    """The version that `If-Match` names, where the concept is still at it; None where it names none.
+
+    Raises:
+        ApiError: 412, the concept is at another version; 400, the header is no `ETag` of a concept.
+    """
+    if if_match is None or if_match.strip() == "*":
+        return None
+    # A proxy that compresses replies makes weak tags of ours; the content that they name is the same.
+    tags = [re.fullmatch(r'\s*(?:W/)?"(\d{1,9})"\s*', tag) for tag in if_match.split(",")]
+    if not all(tags):
+        raise ApiError(400, "`If-Match` is the `ETag` of the concept as it was read", param="If-Match")
+    version = store.get(id).version
+    if version not in {int(tag[1]) for tag in tags if tag is not None}:
+        raise _changed()
+    return version
+
+
+def _changed() -> ApiError:
+    return ApiError(412, "the concept was changed meanwhile: read it again", code="precondition_failed")
 
 
 def _event(event: Event) -> dict[str, Any]:
@@ -112,15 +137,11 @@ def _number(asked: Mapping[str, str], name: str, default: int, least: int, most:
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) < 12 and least <= int(text) <= most):
-        raise _wrong(name, f"is a whole number from {least} to {most}")
+        raise wrong(name, f"is a whole number from {least} to {most}")
     return int(text)
 
 
 def _one_of(asked: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str | None:
     if (value := asked.get(name)) is not None and value not in choices:
-        raise _wrong(name, f"is one of {', '.join(choices)}")
+        raise wrong(name, f"is one of {', '.join(choices)}")
     return value
-
-
-def _wrong(name: str, due: str) -> ApiError:
-    return ApiError(400, f"`{name}` is not as it should be: it {due}", param=name, code="invalid_value")

@@ -1,4 +1,4 @@
-"""Feedback on a completion: `{"completion_id", "helped", "correction"?}`.
+"""Feedback on a completion or a response: `{"completion_id", "helped", "correction"?}`.
 
 Given again it changes nothing; the opposite takes the first back before it counts. A kill on the way leaves it undone
 or done, and whoever gives it again finishes it.
@@ -11,18 +11,17 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pilotage.agent.learning.credit import ACTOR, feedback_run, record_feedback, take_back
+from pilotage.agent.learning.credit import learn_correction, record_feedback, take_back
 from pilotage.agent.serve.errors import ApiError
+from pilotage.agent.serve.fields import Fields, wrong
 from pilotage.memory.errors import StaleConcept
-from pilotage.memory.learning.correction import LONGEST, correction_lesson
+from pilotage.memory.learning.correction import LONGEST
 
 if TYPE_CHECKING:
     from pilotage.agent.serve.keys.access import Access
     from pilotage.agent.serve.memory.records import Record, Records
     from pilotage.agent.serve.service import Service
     from pilotage.memory import ConceptStore
-
-FIELDS = ("completion_id", "helped", "correction")
 
 
 @dataclass(frozen=True)
@@ -44,15 +43,16 @@ def feedback_in(body: Any) -> Feedback:
     """Reads a body. Raises ApiError, 400, that names the field at fault."""
     if not isinstance(body, dict):
         raise ApiError(400, "the body is no JSON object")
-    if unknown := sorted(body.keys() - set(FIELDS)):
-        raise ApiError(400, f"`{unknown[0]}` is no field of feedback", param=unknown[0], code="unknown_parameter")
-    completion, helped, correction = body.get("completion_id"), body.get("helped"), body.get("correction") or ""
-    if not isinstance(completion, str) or not completion:
-        raise _wrong("completion_id", "is the id of a completion")
-    if not isinstance(helped, bool):
-        raise _wrong("helped", "is true or false")
-    if not isinstance(correction, str) or len(correction) > LONGEST:
-        raise _wrong("correction", f"is a text of at most {LONGEST} characters")
+    fields = Fields(body)
+    completion, helped = fields.text("completion_id", least=1), fields.flag("helped")
+    correction = fields.text("correction") or ""
+    fields.end()
+    if completion is None:
+        raise wrong("completion_id", "is the id of a completion or a response")
+    if helped is None:
+        raise wrong("helped", "is true or false")
+    if len(correction) > LONGEST:
+        raise wrong("correction", f"is a text of at most {LONGEST} characters")
     return Feedback(completion, helped, correction.strip())
 
 
@@ -85,7 +85,7 @@ def _carry_out(
         lesson = None
         record_feedback(store, record, feedback.helped)
         if teaches:
-            lesson, why = _learn(store, record, feedback.correction)
+            lesson, why = learn_correction(store, record, feedback.correction)
         elif feedback.correction:
             why = "this key does not teach the memory"
         verdict = feedback.verdict
@@ -94,21 +94,3 @@ def _carry_out(
         raise ApiError(409, f"the first feedback cannot be taken back: {error}", code="feedback_depended_on") from None
     finally:
         records.settle(store, record, verdict)
-
-
-def _learn(store: ConceptStore, record: Record, correction: str) -> tuple[str | None, str]:
-    """Id of the lesson that a correction becomes, and why it becomes none."""
-    from pilotage.memory import Provenance
-
-    distilled = correction_lesson(correction)
-    if distilled.draft is None:
-        return None, "; ".join(distilled.rejected)
-    origin = Provenance(task_id=record.task_id[:200], trace_id=record.id)
-    (made,) = store.propose(
-        [distilled.draft], provenance=origin, actor=ACTOR, cause=record.task_id, run=feedback_run(record.id)
-    )
-    return made.id, ""
-
-
-def _wrong(name: str, due: str) -> ApiError:
-    return ApiError(400, f"`{name}` is not as it should be: it {due}", param=name, code="invalid_value")

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from pilotage.agent.messages import Message, last_user
 from pilotage.memory.errors import ConceptStoreError
 
 if TYPE_CHECKING:
@@ -20,20 +19,18 @@ log = logging.getLogger("pilotage.serve")
 
 
 def keeper(
-    records: Records, store: ConceptStore | None, caller: Caller, completion: str, messages: Sequence[Message]
+    records: Records, store: ConceptStore | None, caller: Caller, completion: str
 ) -> Callable[[Sequence[Run]], Awaitable[None]]:
-    """What keeps the runs of a completion; nothing where there is no memory.
+    """What keeps the runs of a completion or a response; nothing where there is no memory.
 
     A reply is not withheld because its record cannot be written: the log tells, and feedback on it finds nothing.
     """
-    place = last_user(messages)
-    prompt = messages[place].text if place is not None else ""
 
     async def keep(runs: Sequence[Run]) -> None:
         if store is None or not runs:
             return
         try:
-            await asyncio.to_thread(records.put, store, completion, caller.key, prompt, runs)
+            await asyncio.to_thread(records.put, store, completion, caller.key, runs)
         except ConceptStoreError as error:
             log.error("there will be no feedback on %s, which could not be recorded: %s", completion, error)
 

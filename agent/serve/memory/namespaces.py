@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from pilotage.agent.serve.errors import ApiError
+from pilotage.agent.serve.keys.access import no_namespace
 from pilotage.memory.ledger.erasures import digest
 
 if TYPE_CHECKING:
@@ -30,4 +30,4 @@ def tombstones(service: Service, access: Access, name: str) -> dict[str, Any]:
 
 def _require_own(access: Access, name: str) -> None:
     if not access.holds(name):
-        raise ApiError(404, f"there is no namespace {name!r} of this key", code="namespace_not_found")
+        raise no_namespace(name)

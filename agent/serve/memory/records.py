@@ -6,7 +6,6 @@ before the last byte of its reply is sent.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+
+from pilotage.common.retention import Entries
 
 if TYPE_CHECKING:
     from pilotage.agent.run import Run
@@ -24,6 +25,9 @@ CLAIM_SECONDS = 30.0
 _DAY = 86_400.0
 _MOST_BETWEEN_SWEEPS = 100
 
+_DROPPED = frozenset({"prompt_hash"})
+"""Columns that a table of before has: it is written on, since processes of before may be writing to it too."""
+
 _metadata = sa.MetaData()
 _table = sa.Table(
     "completions",
@@ -33,7 +37,6 @@ _table = sa.Table(
     sa.Column("key_id", sa.String(40), nullable=False),
     sa.Column("run", sa.String(100), nullable=False),
     sa.Column("task", sa.String(200), nullable=False),
-    sa.Column("prompt_hash", sa.String(64), nullable=False),
     sa.Column("followed", sa.Text, nullable=False),
     sa.Column("learned", sa.Text, nullable=False),
     sa.Column("created", sa.Float, nullable=False),  # seconds since 1970
@@ -41,6 +44,16 @@ _table = sa.Table(
     sa.Column("claimed", sa.Float),  # until when a process is carrying feedback out
     sa.Index("completions_by_age", "namespace", "created"),
 )
+
+_TEXTS = ("id", "namespace", "key_id", "run", "task", "prompt_hash", "followed", "learned")
+ENTRIES = Entries(
+    "completions",
+    f"SELECT id, created AS at, {' + '.join(f'length({name})' for name in _TEXTS)} AS bytes, '' AS kind "
+    "FROM completions WHERE claimed IS NULL OR claimed < CAST(strftime('%s', 'now') AS REAL)",
+    ("DELETE FROM completions WHERE id = :id",),
+    alone=False,
+)
+"""For `pilotage cache`: all but those that feedback is being carried out on."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +95,11 @@ class Records:
         self._keep = keep
         self._clock = clock
         self._written = 0
+        self._dropped: dict[str, dict[str, str]] = {}
+        """Of each ledger, the columns of its table that are written no more, and may not be null."""
         self._pause = max(1, min(_MOST_BETWEEN_SWEEPS, keep // 10))
 
-    def put(self, store: ConceptStore, completion: str, key: str, prompt: str, runs: Sequence[Run]) -> None:
+    def put(self, store: ConceptStore, completion: str, key: str, runs: Sequence[Run]) -> None:
         """Writes the record of a completion; durable when it returns. Raises ConceptStoreError."""
         followed = dict.fromkeys(id for run in runs for id in run.followed)
         learned = dict.fromkeys(id for run in runs for id in run.learned)
@@ -94,17 +109,23 @@ class Records:
             "key_id": key,
             "run": runs[0].id,
             "task": runs[0].task_id,
-            "prompt_hash": hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest(),
             "followed": json.dumps([*followed]),
             "learned": json.dumps([*learned]),
             "created": self._clock(),
         }
         with store.ledger.write() as connection:
             _metadata.create_all(connection)
-            connection.execute(sa.insert(_table), row)
+            old = self._of_before(connection, store.ledger.id)
+            connection.execute(sa.insert(sa.table(_table.name, *map(sa.column, row | old))), row | old)
             if self._written % self._pause == 0:
                 self._sweep(connection, store.namespace)
             self._written += 1
+
+    def _of_before(self, connection: sa.Connection, ledger: str) -> dict[str, str]:
+        if ledger not in self._dropped:
+            there = {column["name"] for column in sa.inspect(connection).get_columns(_table.name)}
+            self._dropped[ledger] = dict.fromkeys(there & _DROPPED, "")
+        return self._dropped[ledger]
 
     def find(self, store: ConceptStore, completion: str) -> Record | None:
         """The record of a completion, whoever's it is; None where there is none, or it is too old."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from pilotage.agent.serve.service import Service
     from pilotage.memory import ConceptStore
 
+log = logging.getLogger("pilotage.serve")
+
 
 def memory_router(service: Service, records: Records) -> APIRouter:
     """The routes over a service."""
@@ -28,13 +32,15 @@ def memory_router(service: Service, records: Records) -> APIRouter:
 
     async def on_store(request: Request, work: Callable[[ConceptStore], Any]) -> Any:
         """What some work on the caller's memory gives."""
-        caller = access_of(request).caller(request.query_params.get("user"))
+        asked = request.query_params
+        caller = access_of(request).caller(asked.get("user"), asked.get("namespace"))
         return await _told(lambda: work(service.store(caller.namespace)))
 
     @router.post("/v1/feedback")
     async def give_feedback(request: Request) -> Response:
         given = feedback.feedback_in(await read_body(request, most))
-        return _json(await feedback.give(service, records, access_of(request), given))
+        with _explained():
+            return _json(await feedback.give(service, records, access_of(request), given))
 
     @router.get("/v1/concepts")
     async def list_concepts(request: Request) -> Response:
@@ -59,7 +65,8 @@ def memory_router(service: Service, records: Records) -> APIRouter:
 
     @router.delete("/v1/concepts/{id}")
     async def forget_concept(request: Request, id: str) -> Response:
-        return _json(await on_store(request, lambda store: concepts.forget(store, id)))
+        if_match = request.headers.get("If-Match")
+        return _json(await on_store(request, lambda store: concepts.forget(store, id, if_match)))
 
     @router.get("/v1/concepts/{id}/history")
     async def history_of_concept(request: Request, id: str) -> Response:
@@ -67,8 +74,8 @@ def memory_router(service: Service, records: Records) -> APIRouter:
 
     @router.post("/v1/concepts/{id}/undo")
     async def undo_event(request: Request, id: str) -> Response:
-        body = await read_body(request, most, empty={})
-        concept = await on_store(request, lambda store: concepts.undo(store, id, body))
+        body, if_match = await read_body(request, most, empty={}), request.headers.get("If-Match")
+        concept = await on_store(request, lambda store: concepts.undo(store, id, body, if_match))
         return _json(concepts.shape(concept), etag=concepts.etag(concept))
 
     @router.get("/v1/namespaces/{name:path}")
@@ -83,9 +90,16 @@ def memory_router(service: Service, records: Records) -> APIRouter:
 
 
 async def _told(work: Callable[[], Any]) -> Any:
-    """What some work gives, done in a thread; the memory's errors as a client is told them."""
-    try:
+    """What some work gives, done in a thread."""
+    with _explained():
         return await asyncio.to_thread(work)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """The memory's errors as a client is told them, whichever route they come of."""
+    try:
+        yield
     except UnknownConcept:
         raise ApiError(404, "there is no such concept", code="concept_not_found") from None
     except UnknownEvent:
@@ -95,7 +109,12 @@ async def _told(work: Callable[[], Any]) -> Any:
     except StaleConcept as error:
         raise ApiError(409, str(error), code="conflict") from None
     except ConceptStoreError as error:
-        raise api_error(error) from error
+        told = api_error(error)
+        if told.body["error"]["code"] != "internal_error":
+            raise told from error
+        log.error("the memory cannot be used: %s", error)
+        message = "the memory cannot be used now; the server's log has the reason"
+        raise ApiError(503, message, code="memory_unavailable") from error
 
 
 def _json(data: Any, status: int = 200, etag: str | None = None) -> Response:

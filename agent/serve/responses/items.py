@@ -10,7 +10,7 @@ from pilotage.agent.chat.conversation import read_messages
 from pilotage.agent.errors import UsageError
 from pilotage.agent.messages import Message
 from pilotage.agent.serve.errors import ApiError
-from pilotage.agent.serve.responses.fields import Fields, untaken, wrong
+from pilotage.agent.serve.fields import Fields, untaken, wrong
 from pilotage.agent.serve.responses.tools import JOINT
 
 Item = dict[str, Any]
@@ -45,34 +45,42 @@ def _item(given: Any, where: str) -> Item:
     if not isinstance(given, Mapping):
         raise wrong(where, "is an object")
     kind = given.get("type") or ("message" if "role" in given else "item_reference")
+    fields = Fields(given, f"{where}.")
+    fields.take("type")
+    id = _id(fields, where)
     if kind == "item_reference":
-        return {"type": kind, "id": _id(given, where) or _missing(f"{where}.id", "names an item")}
+        fields.end()
+        return {"type": kind, "id": id or _missing(f"{where}.id", "names an item")}
     if not isinstance(kind, str) or kind not in PREFIXES:
         raise untaken(f"{where}.type", f"is {kind!r}: give messages, function calls, their outputs, or references")
-    fields = Fields(given, f"{where}.")
-    item: Item = {"type": kind, "id": _id(given, where) or new_id(kind)}
+    item: Item = {"type": kind, "id": id or new_id(kind)}
+    if kind == "reasoning":  # no model is shown it again, whatever is in it
+        item |= {name: given[name] for name in ("summary", "content", "encrypted_content") if given.get(name)}
+        return {**item, "summary": item.get("summary", [])}
     if kind == "message":
-        item |= {"status": "completed", **_message(fields, given, where)}
+        item |= {"status": "completed", **_message(fields, where)}
     elif kind == "function_call":
         item |= {name: fields.text(name, least=1) or _missing(f"{where}.{name}", "is text") for name in _CALL}
         item |= {"arguments": fields.text("arguments") or "{}", "status": "completed"}
         if namespace := fields.text("namespace"):
             item["namespace"] = namespace
-    elif kind == "function_call_output":
+    else:
         item["call_id"] = fields.text("call_id", least=1) or _missing(f"{where}.call_id", "names a call")
-        item |= {"output": _output(given.get("output"), where), "status": "completed"}
-    else:  # reasoning, which no model is shown again
-        item |= {name: given[name] for name in ("summary", "content", "encrypted_content") if given.get(name)}
-        item.setdefault("summary", [])
+        item |= {"output": _output(fields.take("output"), where), "status": "completed"}
+    for name in _OF_THE_TIME:
+        fields.take(name)
+    fields.end()
     return item
 
 
 _CALL = ("call_id", "name")
+_OF_THE_TIME = ("status", "end_turn")
+"""What an item was when it was written; what a request brings has ended."""
 
 
-def _message(fields: Fields, given: Mapping[str, Any], where: str) -> Item:
+def _message(fields: Fields, where: str) -> Item:
     role = fields.choice("role", ROLES) or _missing(f"{where}.role", f"is one of {', '.join(ROLES)}")
-    content = given.get("content")
+    content = fields.take("content")
     own = "output_text" if role == "assistant" else "input_text"
     if isinstance(content, str):
         content = [{"type": own, "text": content}]
@@ -83,19 +91,27 @@ def _message(fields: Fields, given: Mapping[str, Any], where: str) -> Item:
     return {"role": role, "content": parts, **({"phase": phase} if phase else {})}
 
 
-def _part(part: Any, own: str, where: str) -> Item:
-    kind = part.get("type") if isinstance(part, Mapping) else None
+def _part(given: Any, own: str, where: str) -> Item:
+    fields = Fields(given if isinstance(given, Mapping) else {}, f"{where}.")
+    kind = fields.take("type")
+    part: Item | None = None
     if kind in ("input_text", "output_text", "text"):
-        if not isinstance(part.get("text"), str):
+        if (text := fields.text("text")) is None:
             raise wrong(f"{where}.text", "is text")
-        return {"type": own, "text": part["text"], **({"annotations": []} if own == "output_text" else {})}
-    if kind == "refusal" and isinstance(part.get("refusal"), str):
-        return {"type": kind, "refusal": part["refusal"]}
-    if kind == "input_image" and own == "input_text":
-        if not isinstance(part.get("image_url"), str):
+        for name in ("annotations", "logprobs"):  # of what a model wrote before, which is read as text
+            fields.take(name)
+        part = {"type": own, "text": text, **({"annotations": []} if own == "output_text" else {})}
+    elif kind == "refusal" and (refusal := fields.text("refusal")) is not None:
+        part = {"type": kind, "refusal": refusal}
+    elif kind == "input_image" and own == "input_text":
+        url, detail = fields.take("image_url"), fields.text("detail") or "auto"
+        if not isinstance(url, str):
             raise untaken(f"{where}.image_url", "is what an image needs here: this server keeps no files")
-        return {"type": kind, "image_url": part["image_url"], "detail": part.get("detail") or "auto"}
-    raise untaken(f"{where}.type", f"is {kind!r}: give text, or images by their URL in messages of the user")
+        part = {"type": kind, "image_url": url, "detail": detail}
+    if part is None:
+        raise untaken(f"{where}.type", f"is {kind!r}: give text, or images by their URL in messages of the user")
+    fields.end()
+    return part
 
 
 def _output(output: Any, where: str) -> str | list[Item]:
@@ -110,8 +126,8 @@ def _output(output: Any, where: str) -> str | list[Item]:
     return parts
 
 
-def _id(given: Mapping[str, Any], where: str) -> str | None:
-    id = given.get("id")
+def _id(fields: Fields, where: str) -> str | None:
+    id = fields.take("id")
     if id is not None and not (isinstance(id, str) and 0 < len(id) <= LONGEST_ID):
         raise wrong(f"{where}.id", f"is text of 1 to {LONGEST_ID} characters")
     return id

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pilotage.agent import events
+from pilotage.agent.chat.progress import told_afterwards
+from pilotage.agent.chat.reply_account import cost_of, usage_of
 from pilotage.agent.models.reply import LimitUsedUp
 from pilotage.agent.models.transport.retry import causes
 from pilotage.agent.run import Run, UnusableRun
-from pilotage.agent.serve.chat_reply import usage_of
 from pilotage.agent.serve.errors import ApiError, api_error
 from pilotage.agent.serve.extras import OWN
-from pilotage.agent.serve.progress import Progress
 from pilotage.agent.serve.responses.items import (
     Item,
     call_item,
@@ -111,10 +110,7 @@ class Envelope:
 
 def _thoughts(run: Run, progress: bool) -> list[str]:
     """What blocks worked out, and what the model thought, where there is any of it."""
-    telling = Progress()
-    steps = [f"{step.block}\n{telling.line(events.Stepped(step))}" for step in run.trace.steps[:-1]]
-    recalled = telling.line(events.Recalled(run.trace.hints))
-    return [text for text in ("".join([recalled, *steps]) if progress else "", run.thinking) if text]
+    return [text for text in (told_afterwards(run) if progress else "", run.thinking) if text]
 
 
 def usage(run: Run) -> dict[str, Any]:
@@ -129,6 +125,7 @@ def _usage(spent: Usage, reasoning: int) -> dict[str, Any]:
         "output_tokens": spent.completion_tokens,
         "output_tokens_details": {"reasoning_tokens": reasoning},
         "total_tokens": spent.total_tokens,
+        **cost_of(spent),
     }
 
 

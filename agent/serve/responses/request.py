@@ -10,13 +10,13 @@ import orjson
 
 from pilotage.agent.messages import ReplyOptions
 from pilotage.agent.serve.errors import ApiError
-from pilotage.agent.serve.extras import OWN, Extras, extras_of
-from pilotage.agent.serve.responses.fields import Fields, untaken, wrong
+from pilotage.agent.serve.extras import Extras, extras_of
+from pilotage.agent.serve.fields import Fields, untaken, wrong
 from pilotage.agent.serve.responses.items import Item, read_items
 from pilotage.agent.serve.responses.tools import Tools, read_tools
 from pilotage.common.text import carriable_data
 
-PASSED_ON = ("service_tier", "safety_identifier", "prompt_cache_key")
+PASSED_ON = ("service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention")
 """Texts that go to the upstream as they are: it honours or refuses them."""
 HARMLESS = ("client_metadata",)
 """Fields that change nothing of a response."""
@@ -75,9 +75,7 @@ def responses_request(body: Any) -> ResponsesRequest:
     if not items and previous is None:
         raise wrong("input", "is text, or a list of at least one item")
     _refuse(fields)
-    user, extras, metadata = fields.text("user"), fields.take(OWN) or {}, _metadata(fields)
-    if not isinstance(extras, Mapping):
-        raise wrong(OWN, "is an object")
+    user, extras, metadata = fields.text("user"), extras_of(fields), _metadata(fields)
     stream, store = fields.flag("stream") or False, fields.flag("store")
     tools = read_tools(fields)
     options, told = _options(fields, tools)
@@ -102,7 +100,7 @@ def responses_request(body: Any) -> ResponsesRequest:
         stream=stream,
         store=store is not False,
         user=user,
-        extras=extras_of(extras),
+        extras=extras,
         told=told,
     )
 
@@ -118,8 +116,10 @@ def _refuse(fields: Fields) -> None:
     for name in ("conversation", "prompt"):
         if fields.take(name) is not None:
             raise untaken(name, "is not taken: this server keeps responses alone; use `previous_response_id`")
-    if fields.object("stream_options").flag("include_obfuscation"):
+    stream_options = fields.object("stream_options")
+    if stream_options.flag("include_obfuscation"):
         raise untaken("stream_options.include_obfuscation", "is not taken: events are not padded")
+    stream_options.end()
     check_include(fields.take("include"))
     for name in HARMLESS:
         fields.take(name)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from typing import Any
 
 from pilotage.agent import events
+from pilotage.agent.chat.progress import Progress
 from pilotage.agent.messages import ToolCall
 from pilotage.agent.run import Run, UnusableRun
 from pilotage.agent.serve import sse
+from pilotage.agent.serve.chat_reply import require_reply
 from pilotage.agent.serve.errors import ApiError
-from pilotage.agent.serve.progress import Progress
 from pilotage.agent.serve.responses.items import (
     Item,
     call_item,
@@ -23,6 +25,7 @@ from pilotage.agent.serve.responses.items import (
     text_part,
 )
 from pilotage.agent.serve.responses.reply import Envelope, told
+from pilotage.agent.serve.stopping.drain import raised_by_cut
 
 log = logging.getLogger("pilotage.serve")
 
@@ -59,9 +62,10 @@ async def stream(
                 yield event
         await keep(response)
         yield writing.event(f"response.{response['status']}", response=response)
-    except Exception as error:
-        known = told(error)
-        if known.status >= 500 and not isinstance(error, ApiError):
+    except (Exception, asyncio.CancelledError) as failed:
+        cause = raised_by_cut(failed)
+        known = told(cause)
+        if known.status >= 500 and not isinstance(cause, ApiError):
             unforeseen = known.body["error"]["code"] == "internal_error"
             log.warning("the response %s failed: %s", envelope.id, known, exc_info=unforeseen)
         for event in await _failed(writing, known, keep):
@@ -81,9 +85,12 @@ async def _pieces(
             elif isinstance(event, events.Thought):
                 told_events = writing.think(event.text, "thinking")
             elif isinstance(event, events.Stepped) and event.step.block == "answer":
+                if not event.step.text and not event.step.tool_calls:
+                    continue  # it was not written, which the end of the run tells
                 replied = True
                 told_events = writing.reply(event.step.text, event.step.tool_calls, cut=event.step.cut)
             elif isinstance(event, events.Finished):
+                require_reply(event.run)
                 writing.run = event.run
                 told_events = writing.reply(event.run.answer or "", event.run.tool_calls, cut=event.run.cut)
             elif progress and not replied and (line := telling.line(event)):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pilotage.agent.messages import ToolCall, ToolOffer
-from pilotage.agent.serve.responses.fields import Fields, untaken, wrong
+from pilotage.agent.serve.fields import Fields, untaken, wrong
 
 JOINT = "__"
 """Between the namespace of a function and its name, where the protocol knows one name only."""

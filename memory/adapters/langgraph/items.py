@@ -17,10 +17,22 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from pilotage.memory.concept import now
-from pilotage.memory.errors import InvalidItem
 from pilotage.memory.ledger.bounds import parts
 from pilotage.memory.ledger.schema import item_vectors, items, meta
 
@@ -32,9 +44,6 @@ CONCEPTS = "concepts"
 _END = "#"  # a path and this come after all that start with the path: a further label begins with a quote
 BEFORE_ALL = -1  # a version that every item is later than
 _COUNTER = "items_version"
-_MAX_DEPTH = 200  # of a value: a reader deep in calls of its own must still be able to parse it
-_MAX_DIGITS = 4000  # of a whole number: Python refuses to read more than 4,300
-_TOO_LARGE = 10**_MAX_DIGITS
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class ItemDraft:
     Attributes:
         path: where.
         key: under which name.
-        value: JSON text of an object; see `to_json`.
+        value: JSON text of an object (`pilotage.memory.adapters.langgraph.item_json`).
         fields: paths into the value that a search by meaning sees; None when it sees nothing.
         ttl_minutes: how long after its last use the item expires; None for never.
     """
@@ -66,6 +75,23 @@ class ItemDraft:
     value: str
     fields: tuple[str, ...] | None
     ttl_minutes: float | None
+
+
+Writes = dict[tuple[Path, str], ItemDraft | None]
+"""Items to be put by path and key; None deletes."""
+
+
+@dataclass(frozen=True)
+class ItemVectors:
+    """Vectors of what is put, in its order; None for what no search sees.
+
+    Attributes:
+        embedder: key of what made them.
+        data: of each item those of its texts, one after the other.
+    """
+
+    embedder: str
+    data: Sequence[bytes | None]
 
 
 class ItemTable:
@@ -116,34 +142,66 @@ class ItemTable:
             connection.execute(update(meta).where(meta.c.key == _COUNTER).values(value=str(number)))
         return number
 
-    def put(self, connection: Connection, draft: ItemDraft, now_seconds: float, version: int) -> int:
-        """Store an item, in place of the one with its key; when that one was first put stays known. Its number."""
-        here = {"in": self._namespace, "at": _path(draft.path), "named": json.dumps(draft.key)}
+    def write(
+        self, connection: Connection, writes: Writes, vectors: ItemVectors | None, now_seconds: float, version: int
+    ) -> None:
+        """Put and delete items, however many by a few statements. When a key was first put stays known."""
+        gone = [self._at(path, key) for (path, key), draft in writes.items() if draft is None]
+        drafts = [draft for draft in writes.values() if draft is not None]
+        if gone:
+            connection.execute(_DELETE, gone)
+        if not drafts:
+            return
+        known = self._known(connection, drafts, now_seconds)
         at = now().isoformat()
-        row: dict[str, Any] = {
-            "value": draft.value,
-            "fields": json.dumps(draft.fields) if draft.fields is not None else None,
-            "updated_at": at,
-            "version": version,
-            "ttl_minutes": draft.ttl_minutes,
-            "expires_at": now_seconds + draft.ttl_minutes * 60 if draft.ttl_minutes is not None else None,
-        }
-        known = connection.execute(_KNOWN, here).one_or_none()
-        if known is not None and (known.expires_at is None or known.expires_at > now_seconds):
-            connection.execute(update(items).where(items.c.id == known.id).values(**row))
-            connection.execute(delete(item_vectors).where(item_vectors.c.item_id == known.id))
-            return int(known.id)
-        if known is not None:  # what comes now is a new item, not a later version of a dead one
-            connection.execute(delete(items).where(items.c.id == known.id))
-        first = {"namespace": self._namespace, "path": here["at"], "key": here["named"], "created_at": at}
-        added = connection.execute(_ADD, {**first, **row})
-        key = added.inserted_primary_key
-        assert key is not None, "an insert of one row returns its key"
-        return int(key[0])
+        new, old = [], []
+        for draft in drafts:
+            place = self._at(draft.path, draft.key)
+            row = _row(draft, at, now_seconds, version)
+            if (id_ := known.get((place["at"], place["named"]))) is not None:
+                old.append({"of": id_, **row})
+            else:
+                first = {"namespace": self._namespace, "path": place["at"], "key": place["named"], "created_at": at}
+                new.append({**first, **row})
+        if old:
+            connection.execute(_UPDATE, old)
+            connection.execute(_DROP_VECTORS, [{"of": row["of"]} for row in old])
+        if new:
+            connection.execute(_ADD, new)
+        if vectors is not None and any(data is not None for data in vectors.data):
+            ids = self._known(connection, drafts, now_seconds) if new else known
+            places = (self._at(draft.path, draft.key) for draft in drafts)
+            made = zip((ids[place["at"], place["named"]] for place in places), vectors.data, strict=True)
+            self.put_vectors(connection, {id_: data for id_, data in made if data is not None}, vectors.embedder)
+
+    def put(self, connection: Connection, draft: ItemDraft, now_seconds: float, version: int) -> None:
+        """Store an item, in place of the one with its key."""
+        self.write(connection, {(draft.path, draft.key): draft}, None, now_seconds, version)
 
     def delete(self, connection: Connection, path: Path, key: str) -> None:
         """Delete an item; nothing when there is none."""
-        connection.execute(delete(items).where(*self.where(path, key)))
+        connection.execute(_DELETE, self._at(path, key))
+
+    def _at(self, path: Path, key: str) -> dict[str, str]:
+        return {"in": self._namespace, "at": _path(path), "named": json.dumps(key)}
+
+    def _known(
+        self, connection: Connection, drafts: Sequence[ItemDraft], now_seconds: float
+    ) -> dict[tuple[str, str], int]:
+        """Numbers of the items that have the keys of drafts; what is dead of them is deleted, so that it stays so."""
+        known, dead = {}, []
+        for part in parts(drafts):
+            places = [(_path(draft.path), json.dumps(draft.key)) for draft in part]
+            here = items.c.namespace == self._namespace, tuple_(items.c.path, items.c.key).in_(places)
+            query = select(items.c.path, items.c.key, items.c.id, items.c.expires_at).where(*here)
+            for path, key, id_, expires_at in connection.execute(query):
+                if expires_at is None or expires_at > now_seconds:
+                    known[path, key] = id_
+                else:  # what comes now is a new item, not a later version of a dead one
+                    dead.append(id_)
+        for part in parts(dead):
+            connection.execute(delete(items).where(items.c.id.in_(part)))
+        return known
 
     def touch(self, connection: Connection, ids: Iterable[int], now_seconds: float, version: int) -> None:
         """Start the time to live of these items anew; items without one are left alone."""
@@ -215,56 +273,36 @@ class ItemTable:
 
 
 # Built once: to build a statement takes longer than to run it.
-_KNOWN = select(items.c.id, items.c.expires_at).where(
+_ADD = insert(items)
+_UPDATE = (
+    update(items)
+    .where(items.c.id == bindparam("of"))
+    .values(
+        {name: bindparam(name) for name in ("value", "fields", "updated_at", "version", "ttl_minutes", "expires_at")}
+    )
+)
+_DELETE = delete(items).where(
     items.c.namespace == bindparam("in"), items.c.path == bindparam("at"), items.c.key == bindparam("named")
 )
-_ADD = insert(items)
 _VERSION = select(meta.c.value).where(meta.c.key == _COUNTER)
 _DROP_VECTORS = delete(item_vectors).where(item_vectors.c.item_id == bindparam("of"))
+
+
+def _row(draft: ItemDraft, at: str, now_seconds: float, version: int) -> dict[str, Any]:
+    """What is written of an item however often it is put."""
+    return {
+        "value": draft.value,
+        "fields": json.dumps(draft.fields) if draft.fields is not None else None,
+        "updated_at": at,
+        "version": version,
+        "ttl_minutes": draft.ttl_minutes,
+        "expires_at": now_seconds + draft.ttl_minutes * 60 if draft.ttl_minutes is not None else None,
+    }
 
 
 def _rows(connection: Connection, query: Select[Any], ids: Sequence[int]) -> Iterator[Row[Any]]:
     for part in parts(ids):
         yield from connection.execute(query.where(items.c.id.in_(part)))
-
-
-def to_json(value: Mapping[str, Any], where: str) -> str:
-    """JSON text of an item's value.
-
-    Raises:
-        InvalidItem: it is not an object of JSON values with text keys. Nothing is converted silently, so what is
-            read is what was put.
-    """
-    if not isinstance(value, Mapping):
-        raise InvalidItem(f"{where} is of type {type(value).__name__}: an item's value is an object with text keys")
-    _check(value, where, 0)
-    return json.dumps(value if isinstance(value, dict) else dict(value), ensure_ascii=True, allow_nan=False)
-
-
-def _check(value: object, where: str, depth: int) -> None:
-    if value is None or isinstance(value, str | bool):
-        return
-    if depth > _MAX_DEPTH:
-        raise InvalidItem(f"{where[:60]}... is nested more than {_MAX_DEPTH} deep: flatten it, or write it as text")
-    if isinstance(value, int):
-        if abs(value) >= _TOO_LARGE:
-            raise InvalidItem(f"{where} has more than {_MAX_DIGITS:,} digits: write it as text")
-    elif isinstance(value, float):
-        if value != value or value in (float("inf"), float("-inf")):
-            raise InvalidItem(f"{where} is {value}, which JSON cannot hold: leave it out or write it as text")
-    elif isinstance(value, Mapping):
-        for key, part in value.items():
-            if not isinstance(key, str):
-                raise InvalidItem(f"{where} has the key {key!r}, which is not text: JSON objects have text keys")
-            _check(part, f"{where}.{key}", depth + 1)
-    elif isinstance(value, list | tuple):
-        for index, part in enumerate(value):
-            _check(part, f"{where}[{index}]", depth + 1)
-    else:
-        raise InvalidItem(
-            f"{where} is of type {type(value).__name__}, which JSON cannot hold: convert it to text, numbers, lists or "
-            "objects first"
-        )
 
 
 def _path(path: Path) -> str:

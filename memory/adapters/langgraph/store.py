@@ -34,8 +34,10 @@ from langgraph.store.base import (
 
 from pilotage.memory.adapters.langgraph.concept_items import ConceptItems
 from pilotage.memory.adapters.langgraph.filter import check_filter, passes, path_matches
-from pilotage.memory.adapters.langgraph.items import CONCEPTS, ItemDraft, ItemTable, Path, StoredItem, to_json
+from pilotage.memory.adapters.langgraph.group_commit import GroupCommit
+from pilotage.memory.adapters.langgraph.items import CONCEPTS, ItemTable, Path, StoredItem
 from pilotage.memory.adapters.langgraph.search import ItemSearch
+from pilotage.memory.adapters.langgraph.writer import ItemWriter
 from pilotage.memory.errors import InvalidItem, LedgerError, LedgerReadOnly
 from pilotage.memory.ledger.bounds import rows
 from pilotage.memory.store import ConceptStore, Opening
@@ -78,6 +80,8 @@ class PilotageStore(BaseStore):
         self._table = ItemTable(store.namespace)
         self._search = ItemSearch(self._ledger, vectors, self._table)
         self._view = ConceptItems(store, self._table, actor)
+        self._writer = ItemWriter(self._ledger, self._table, self._search, self._fields, clock)
+        self._puts = GroupCommit(self._writer.commit)
         self._sweeper: threading.Thread | None = None
         self._sweeper_stopped = threading.Event()
 
@@ -122,8 +126,17 @@ class PilotageStore(BaseStore):
         return results
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """`batch`, in a thread."""
-        return await asyncio.to_thread(self.batch, list(ops))
+        """`batch`, in a thread; calls at the same time that only write items are one transaction.
+
+        Each returns after its commit. Of writes to one key the one that was called last counts. One that cannot be
+        carried out fails alone.
+        """
+        ops = [_checked(op) for op in ops]
+        puts = [op for op in ops if isinstance(op, PutOp) and op.namespace[:1] != (CONCEPTS,)]
+        if not puts or len(puts) < len(ops):  # what reads sees no write of others that is not committed yet
+            return await asyncio.to_thread(self.batch, ops)
+        await self._puts(puts)
+        return [None] * len(puts)
 
     def sweep_ttl(self) -> int:
         """Delete expired items; returns how many."""
@@ -238,10 +251,8 @@ class PilotageStore(BaseStore):
         changes = self._view.prepare(
             [(op.namespace, str(op.key), op.value) for op in ops if op.namespace[:1] == (CONCEPTS,)]
         )
-        ours = [op for op in ops if op.namespace[:1] != (CONCEPTS,)]
-        drafts = [self._draft(op) for op in ours if op.value is not None]
-        vectors = self._search.embed(drafts)
-        embedder = self._search.embedder
+        writes = self._writer.read(op for op in ops if op.namespace[:1] != (CONCEPTS,))
+        vectors = self._writer.embedded(writes)
 
         def write() -> None:
             if not ops:
@@ -249,21 +260,9 @@ class PilotageStore(BaseStore):
             with self._ledger.write() as connection:
                 version = self._table.next_version(connection)
                 self._view.write(connection, changes, version)
-                for op in ours:
-                    if op.value is None:
-                        self._table.delete(connection, op.namespace, str(op.key))
-                ids = [self._table.put(connection, draft, self._clock(), version) for draft in drafts]
-                if embedder is not None:
-                    made = {id_: data for id_, data in zip(ids, vectors, strict=True) if data is not None}
-                    self._table.put_vectors(connection, made, embedder)
+                self._table.write(connection, writes, vectors, self._clock(), version)
 
         return write
-
-    def _draft(self, op: PutOp) -> ItemDraft:
-        assert op.value is not None
-        fields = None if op.index is False else self._fields if op.index is None else tuple(op.index)
-        where = f"the value of '{op.key}'"
-        return ItemDraft(op.namespace, str(op.key), to_json(op.value, where), fields, op.ttl)
 
 
 def _checked(op: Op) -> Op:

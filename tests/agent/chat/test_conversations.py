@@ -1,6 +1,7 @@
 """Conversations in the core: what is sent, what is found, what is replied."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +10,17 @@ from pydantic import ValidationError
 
 from pilotage.agent import ReasoningAgent, events
 from pilotage.agent.chat.conversation import conversation_task, read_messages, straight
-from pilotage.agent.errors import UsageError
+from pilotage.agent.chat.progress import told_afterwards
+from pilotage.agent.chat.reply_account import usage_of
+from pilotage.agent.errors import UnsupportedParameter, UsageError
 from pilotage.agent.messages import Message, ToolCall
+from pilotage.agent.models.dialect import Terms, arguments_for
+from pilotage.agent.models.embedded.chat_model import EmbeddedChatModel
+from pilotage.agent.models.reply import Request
 from pilotage.agent.models.scripted import Fault, ScriptedChatModel
+from pilotage.agent.task import Task
+from pilotage.memory import ConceptDraft, ConceptStore
+from pilotage.memory.errors import LedgerError
 
 PROGRAM = "```python\nprint(17*23)\n```"
 BY_HAND = "17*23 = 391\nAnswer: 391"
@@ -120,11 +129,20 @@ def test_a_reply_in_a_form_gets_no_words_added() -> None:
     assert "response_format" not in model.calls[0].options
 
 
-def test_an_unconfirmed_result_is_offered_and_not_forced() -> None:
-    model = scripted(program="no program", by_hand=BY_HAND, found="I doubt it.")
+def test_a_result_of_one_route_that_the_reply_leaves_out_is_asked_for_and_set_behind_it() -> None:
+    model = scripted(program="no program", by_hand=BY_HAND, found="I doubt it.", again="I still doubt it.")
     run = agent(model, policy="fixed:reason,answer").chat([user(ASKED)])
-    assert run.answer == "I doubt it."
-    assert "which nothing else confirms: 391" in model.calls[-1].messages[-1].text
+    assert "which nothing else confirms: 391" in model.calls[-2].messages[-1].text
+    assert "did not state the result that was worked out" in model.calls[-1].messages[-1].text
+    assert run.answer == "I still doubt it.\n\n391" and not run.verified
+    assert run.trace.steps[-1].evidence.note == "the result that was worked out was set behind the reply"
+
+
+def test_a_result_that_another_route_contradicts_is_not_insisted_on() -> None:
+    model = scripted(program="```python\nprint(408)\n```", by_hand=BY_HAND, found="It may be something else.")
+    run = agent(model, policy="fixed:program,reason,answer").chat([user(ASKED)])
+    assert [step.candidate for step in run.trace.steps[:2]] == ["408", "391"]
+    assert run.answer == "It may be something else."
 
 
 def test_options_are_those_of_the_reply_alone() -> None:
@@ -238,3 +256,71 @@ def test_a_task_whose_prompt_is_another_than_its_messages_is_refused() -> None:
 def test_options_nobody_knows_are_refused() -> None:
     with pytest.raises(UsageError, match="max_tokens"):
         agent(scripted()).chat([user("hi")], max_tokens=0)
+
+
+def test_no_limit_is_sent_where_the_caller_sets_none() -> None:
+    model = scripted()
+    agent(model).chat([user("hi there")])
+    assert "max_tokens" not in model.calls[-1].options
+
+
+def test_a_conversation_longer_than_anybody_reads_is_refused() -> None:
+    with pytest.raises(UsageError, match="10,001; at most 10,000"):
+        read_messages([user("hi")] * 10_001)
+
+
+def test_a_reply_that_another_one_took_the_place_of_is_no_part_of_what_is_seen() -> None:
+    run = agent(scripted(found="I would rather not say.")).chat([user(ASKED)])
+    told = usage_of([run])
+    seen = len("It is 391, sorry.".split())
+    assert told["completion_tokens"] - told["completion_tokens_details"]["reasoning_tokens"] == seen
+
+
+def test_what_was_done_is_told_with_its_reasons() -> None:
+    run = agent(scripted()).chat([user(ASKED)])
+    lines = told_afterwards(run).splitlines()
+    assert lines[0] == "program: nothing was computed yet"
+    assert lines[2] == "verify: one route alone is not enough"
+    assert lines[1].startswith("  → 391; program ok")
+    assert told_afterwards(agent(scripted()).chat([user("hi there")])) == ""
+
+
+class Lost(ConceptStore):
+    """A memory that fails in one method, as one does whose database is locked or whose index is away."""
+
+    failing = ""
+
+    def recall(self, *given: Any, **how: Any) -> Any:
+        return self._or_fail("recall", super().recall, *given, **how)
+
+    def record_outcomes(self, *given: Any, **how: Any) -> Any:
+        return self._or_fail("record_outcomes", super().record_outcomes, *given, **how)
+
+    def _or_fail(self, name: str, method: Any, *given: Any, **how: Any) -> Any:
+        if self.failing == name:
+            raise LedgerError("the memory is locked")
+        return method(*given, **how)
+
+
+@pytest.mark.parametrize("failing", ["recall", "record_outcomes"])
+def test_a_memory_that_fails_costs_nobody_the_reply(failing: str, caplog: pytest.LogCaptureFixture) -> None:
+    with Lost.temporary() as store:
+        taught = ConceptDraft(title="Multiply", cues=("what is 17*23",), implementation=("print(a*b)",))
+        store.add(taught)
+        store.failing = failing
+        with agent(scripted(), memory=store, learn=True) as asked:
+            run = asked.chat([user(ASKED)])
+            with pytest.raises(LedgerError):
+                asked.solve(Task(id="t", prompt=ASKED, kind="numeric"))
+    assert run.answer == "It is 391."
+    assert "the reply is written without it: the memory is locked" in caplog.text
+
+
+def test_an_image_is_refused_in_one_sentence_where_the_model_reads_text_alone(tmp_path: Path) -> None:
+    model = EmbeddedChatModel(path=tmp_path / "never-loaded.gguf")
+    picture = ({"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": "data:"}})
+    request = Request(messages=(Message(role="user", content=picture),), max_tokens=9, exact=True)
+    with pytest.raises(UnsupportedParameter) as refused:
+        arguments_for(model, {}, request, model.capabilities, Terms())
+    assert str(refused.value) == "this model reads text alone: leave out the parts that are none (`image_url`)"
+    assert refused.value.parameter == "messages"

@@ -1,13 +1,18 @@
 """The first decision on a message. The rates on whole files of messages: benchmarks/first_decision.py."""
 
+import re
 import unicodedata
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.agent.chat.features import dates_units, logic, requests, spelling, sums
-from pilotage.agent.chat.first_decision import STRAIGHT, TABLE, first_decision
+from pilotage.agent.chat.first_decision import STRAIGHT, TABLE, by_rule, first_decision
+from pilotage.agent.chat.normal_form import normalised
+from pilotage.agent.chat.reading import Message
+from pilotage.agent.chat.wording_model import FORMAT, PLACES, WEIGHTS, likeness
 
 CODE = "```python\nx = [1, 2]\nprint(x[::-1])\n```"
 EXAMPLES = {
@@ -192,3 +197,38 @@ def test_a_greeting_behind_a_sum_is_no_doubt():
     earlier = [("user", "What is 17*23?"), ("assistant", "It is 391.")]
     assert not first_decision("hi there", earlier).think
     assert first_decision("really?", earlier).think
+
+
+UNSEEN = [
+    "Kim has a red ball, Lee a blue one. They swap their balls. At the end, Kim has the\nOptions:\n(A) red\n(B) blue",
+    "not ( True and not False ) and True is",
+]
+
+
+@pytest.mark.parametrize("text", UNSEEN)
+def test_where_no_row_holds_the_wording_model_decides_and_names_its_words(text):
+    decision = first_decision(text)
+    assert by_rule(text).why == STRAIGHT and decision.think and decision.kind != "open"
+    assert re.fullmatch(r"is worded like what can be computed \(\d+%(: '.+')?\)", decision.why)
+
+
+def test_a_doubt_about_what_only_the_wording_model_takes_up_thinks():
+    earlier = [("user", UNSEEN[0]), ("assistant", "(A)")]
+    assert first_decision("are you sure?", earlier).think and not by_rule("are you sure?", earlier).think
+
+
+def test_what_a_row_decides_the_wording_model_does_not_change():
+    for told in (text for texts in EXAMPLES.values() for text in texts):
+        assert first_decision(told) == by_rule(told)
+
+
+@given(TEXTS)
+def test_likeness_is_a_probability_and_names_words_of_the_message(text):
+    like = likeness(text, Message.read(text))
+    assert 0 <= like.probability <= 1 and len(like.words) <= 3
+    assert all(word in normalised(text) or " " in word for word in like.words)
+
+
+def test_the_weights_are_as_the_package_reads_them():
+    with np.load(WEIGHTS, allow_pickle=False) as file:
+        assert file["format"] == FORMAT and file["weights"].shape == (PLACES,) and file["weights"].dtype == np.int8

@@ -92,7 +92,8 @@ def test_the_check_of_patterns_finds_an_exponential_one():
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_a_decision_takes_a_bounded_number_of_steps_however_long_the_text(piece):
     short, long = (_calls(lambda n=n: first_decision((piece * n)[:n])) for n in (10_000, 200_000))
-    assert long <= 1.2 * short + 1_000 and short < 60_000
+    # The wording model reads one of the two alone where a row holds for the other, which ends in the middle of a word.
+    assert long <= 1.2 * short + 10_000 and short < 60_000
 
 
 def _calls(function):

@@ -167,6 +167,9 @@ async def test_feedback_credits_what_the_turn_followed(store, model, helped):
     assert await memory.afeedback(final, helped=helped) == memory.feedback(final["messages"], helped=helped) == (id,)
     counted = of(store).outcomes
     assert (counted.helped, counted.harmed) == ((1, 0) if helped else (0, 1))
+    memory.feedback(final, helped=not helped)
+    counted = of(store).outcomes
+    assert (counted.helped, counted.harmed) == ((0, 1) if helped else (1, 0)), "the opposite takes the first back"
     store.undo_run(f"feedback:{turn_name(newest_question(final['messages']))}")
     assert of(store).outcomes.helped == of(store).outcomes.harmed == 0
 

@@ -50,14 +50,15 @@ def running():
 
 
 @pytest.fixture
-def serve(running):
-    """Serves a scripted model; gives a client."""
+def serve(running, tmp_path):
+    """Serves a scripted model; gives a client. Responses are kept in the test's folder, not in the user's."""
     with contextlib.ExitStack() as stack:
 
         def start(scripted, config=None, place=None, **flags):
             settings = settings_from({"policy": "rules", "model": "scripted", "memory": "none"} | flags)
             client = None if scripted is None else ModelClient(scripted)
-            service = Service(settings, ServeConfig(**config or {}), place=place, model=client)
+            given = {"responses_file": tmp_path / "kept" / "responses.sqlite"} | (config or {})
+            service = Service(settings, ServeConfig(**given), place=place, model=client)
             url = running(create_app(service))
             return stack.enter_context(httpx.Client(base_url=url, timeout=60))
 

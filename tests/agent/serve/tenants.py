@@ -93,6 +93,13 @@ def taught(client, **more):
     return reply.json()
 
 
+def respond(client, text=ASKED, **more):
+    """Asks for a response; its body."""
+    reply = client.post("/v1/responses", json={"model": "pilotage", "input": text} | more)
+    assert reply.status_code == 200, reply.text
+    return reply.json()
+
+
 def error_of(reply, status):
     """The error of a reply, which is in OpenAI's shape and of this status."""
     assert reply.status_code == status, reply.text

@@ -66,6 +66,10 @@ def test_a_key_is_taken_from_either_header_and_refused_once_it_is_revoked(house)
         ("DELETE", "/v1/concepts/x", "concepts:write"),
         ("POST", "/v1/concepts/x/undo", "concepts:write"),
         ("DELETE", "/v1/namespaces/a", "erase"),
+        ("GET", "/metrics", "metrics"),
+        ("GET", "/openapi.json", "metrics"),
+        ("POST", "/v1/whatever/comes", "chat"),
+        ("GET", "/v1/conversations/x", "chat"),
     ],
 )
 def test_a_key_opens_what_its_scopes_say(house, method, path, scope):
@@ -101,6 +105,47 @@ def test_without_keys_no_page_of_somebody_elses_asks_through_a_browser(house, he
     assert nobody.get("/v1/concepts").json()["data"] == []
     for origin in ("https://mine.example", "http://localhost:3000", "http://[::1]"):
         assert nobody.get("/v1/concepts", headers={"Origin": origin}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"X-Forwarded-For": "8.8.8.8"}, {"Forwarded": "for=8.8.8.8"}, {"Via": "1.1 proxy"}, {"X-Real-IP": "8.8.8.8"}],
+)
+def test_what_a_proxy_passes_on_needs_a_key_whatever_its_host_says(house, headers):
+    started = house(config={"keys": None})
+    reply = started.nobody.delete("/v1/namespaces/default", headers=headers)
+    assert error_of(reply, 403)["code"] == "not_local" and "keys = true" in reply.json()["error"]["message"]
+    assert started.key("a").get("/v1/models", headers=headers).status_code == 200
+
+
+def test_without_a_store_of_keys_a_secret_of_another_service_is_no_key_of_ours(serve, tmp_path):
+    client = serve(seller(), {"key_store": str(tmp_path / "none.sqlite")})
+    for headers in ({"Authorization": "Bearer pk-lf-1234"}, {"x-api-key": "pk-test"}):
+        assert client.get("/v1/models", headers=headers).status_code == 200
+        error_of(client.get("/v1/models", headers={**headers, "Host": "evil.example"}), 403)
+
+
+def test_what_a_key_may_do_changes_while_the_server_runs(house):
+    started = house()
+    client = started.key("a", scopes=["feedback"])
+    assert error_of(ask(client, "hi"), 403)
+    with KeyStore(started.keys.path) as elsewhere:
+        elsewhere.edit(client.key.id, scopes=["chat"], limits={"requests_per_minute": 3})
+        assert ask(client, "hi").status_code == 200
+        assert "concepts:read" in error_of(client.get("/v1/concepts"), 403)["message"]
+        elsewhere.edit(client.key.id, limits={"requests_per_minute": 1})
+        error_of(client.get("/v1/models"), 429)
+
+
+def test_openais_own_client_in_a_browser_may_ask(house):
+    nobody, origin = house(config={"cors": ["https://mine.example"]}).nobody, {"Origin": "https://mine.example"}
+    sent = "authorization,content-type,user-agent,x-stainless-arch,x-stainless-retry-count,x-stainless-timeout"
+    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": sent}
+    reply = nobody.options("/v1/chat/completions", headers={**origin, **asked})
+    assert reply.status_code == 200
+    assert set(sent.split(",")) <= {name.strip() for name in reply.headers["Access-Control-Allow-Headers"].split(",")}
+    seen = nobody.get("/v1/models", headers=origin).headers["Access-Control-Expose-Headers"].lower()
+    assert "x-request-id" in seen and "retry-after" in seen
 
 
 def test_a_page_that_may_ask_is_told_what_is_wrong_with_its_key(house):
@@ -246,7 +291,7 @@ def test_what_is_passed_through_is_charged_as_the_upstream_tells(house, running,
     async def completions():
         usage = {"prompt_tokens": 900, "completion_tokens": 2100, "total_tokens": 3000}
         if not stream:
-            return {"choices": [], "usage": usage}
+            return {"choices": [{"index": 0, "message": {"content": "hi"}, "finish_reason": "stop"}], "usage": usage}
         lines = [{"choices": [{"delta": {"content": "hi"}}], "usage": None}, {"choices": [], "usage": usage}]
         text = "".join(f"data: {json.dumps(line)}\n\n" for line in lines) + "data: [DONE]\n\n"
         return StreamingResponse(iter([text[:50], text[50:]]), media_type="text/event-stream")

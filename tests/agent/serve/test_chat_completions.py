@@ -5,7 +5,10 @@ import json
 import pytest
 
 from pilotage.agent.models.scripted import Fault, ScriptedChatModel
+from pilotage.agent.serve.chat_request import chat_request
 from tests.agent.chat.test_conversations import ASKED, scripted
+
+CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 
 
 def ask(client, text="hi there", **more):
@@ -119,6 +122,40 @@ def test_a_stream_of_several_replies_ends_each(serve):
         ({"response_format": "json"}, "response_format"),
         ({"functions": []}, "functions"),
         ({"frobnicate": 1}, "frobnicate"),
+        ({"frobnicate": 0}, "frobnicate"),
+        ({"stream_options": {"include_usage": True}}, "stream_options"),
+        ({"stream": True, "stream_options": {"include_usage": "false"}}, "stream_options.include_usage"),
+        ({"stream": True, "stream_options": {"frobnicate": 1}}, "stream_options.frobnicate"),
+        ({"stream": True, "stream_options": {"include_obfuscation": True}}, "stream_options.include_obfuscation"),
+        ({"parallel_tool_calls": "x"}, "parallel_tool_calls"),
+        ({"store": True}, "store"),
+        ({"metadata": "x"}, "metadata"),
+        ({"modalities": ["text", "audio"]}, "modalities"),
+        ({"max_tokens": 5, "max_completion_tokens": 6}, "max_tokens"),
+        ({"messages": [{"role": "user", "content": "hi", "frobnicate": 1}]}, "messages.0.frobnicate"),
+        ({"messages": ["hi"]}, "messages.0"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "hi", "weight": 2}]}]},
+            "messages.0.content.0.weight",
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": "hi"},
+                    {"role": "assistant", "tool_calls": [CALL | {"extra_content": {"signature": "x"}}]},
+                ]
+            },
+            "messages.1.tool_calls.0.extra_content",
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": "hi"},
+                    {"role": "assistant", "tool_calls": [CALL | {"function": CALL["function"] | {"strict": True}}]},
+                ]
+            },
+            "messages.1.tool_calls.0.function.strict",
+        ),
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "system", "content": "x"}]}, "user"),
         ({"messages": [{"role": "robot", "content": "x"}]}, "messages.0.role"),
@@ -145,6 +182,12 @@ def test_errors_have_one_shape_and_the_true_status(serve):
         (client.post("/v1/chat/completions", content=b"{"), 400),
         (client.post("/v1/chat/completions", content=b"[1]"), 400),
         (client.post("/v1/chat/completions", content=b"\xff"), 400),
+        (client.post("/v1/chat/completions", content=b'{"temperature": NaN}'), 400),
+        (client.post("/v1/chat/completions", content=b'{"model": "passthrough", "x": -Infinity}'), 400),
+        (client.post("/v1/chat/completions", content=b'{"model": "passthrough", "x": [1e999]}'), 400),
+        (client.post("/v1/chat/completions", content=b'{"model": "passthrough", "user": "\\ud800"}'), 400),
+        (client.post("/v1/responses", content=b'{"model": "pilotage", "input": "\\uDC00 x"}'), 400),
+        (client.post("/v1/feedback", content=b'{"completion_id": "\\ud83d", "helped": true}'), 400),
         (client.post("/v1/chat/completions", content=b"[" * 1900), 400),
         (ask(client, "x" * 3000), 413),
     ]
@@ -189,3 +232,31 @@ def test_content_parts_a_developer_and_null_content_are_taken(serve):
         {"role": "tool", "tool_call_id": "a", "content": ""},
     ]
     assert ask(serve(scripted()), messages=messages).json()["choices"][0]["message"]["content"] == "Hello!"
+
+
+def test_what_earlier_replies_held_comes_back_as_clients_send_it(serve):
+    """A whole message of OpenAI's, with all that is null or empty in it, and a refusal, which is what was said."""
+    model = scripted()
+    earlier = {
+        **{"role": "assistant", "content": None, "refusal": "I will not.", "annotations": [], "audio": None},
+        **{"function_call": None, "tool_calls": None, "reasoning_content": "Hm.", "reasoning": "Hm."},
+    }
+    messages = [{"role": "user", "content": "Do it."}, earlier, {"role": "user", "content": "Why not?"}]
+    reply = ask(serve(model), messages=messages, modalities=["text"], store=False, prompt_cache_retention="24h")
+    assert reply.status_code == 200, reply.text
+    sent = model.calls[-1].text
+    assert "I will not." in sent and "Hm." not in sent
+
+
+def test_an_emoji_in_escapes_is_one_character(serve):
+    body = b'{"model": "pilotage", "messages": [{"role": "user", "content": "\\ud83d\\ude00 \\\\ud800"}]}'
+    assert serve(scripted()).post("/v1/chat/completions", content=body).status_code == 200
+
+
+def test_a_mark_of_the_providers_cache_goes_up_with_its_part():
+    part = {"type": "text", "text": "Be kind.", "cache_control": {"type": "ephemeral"}}
+    asked = chat_request(
+        {"model": "m", "messages": [{"role": "user", "content": [part, {"type": "text", "text": "hi"}]}]}
+    )
+    assert asked.messages[0].openai()["content"][0] == part
+    assert asked.messages[0].text == "Be kind.\nhi"

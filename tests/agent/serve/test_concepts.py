@@ -2,6 +2,9 @@
 
 import pytest
 
+from pilotage.agent.serve.errors import ApiError
+from pilotage.agent.serve.memory import concepts
+from pilotage.memory import ConceptStore
 from tests.agent.serve.tenants import error_of, taught
 
 DRAFT = {"title": "Profit of a sale", "cues": ["goods are sold"], "implementation": ["subtract the cost"]}
@@ -74,7 +77,7 @@ def test_the_history_tells_it_and_undo_takes_it_back(client):
         ("GET", "/v1/concepts?offset=99999999999999999999", None, 400),
         ("GET", "/v1/concepts?status=gone", None, 400),
         ("GET", "/v1/concepts?kind=x", None, 400),
-        ("GET", "/v1/concepts?namespace=b", None, 400),
+        ("GET", "/v1/concepts?namespace=b", None, 404),
         ("GET", "/v1/concepts?query=x&status=retired", None, 400),
         ("POST", "/v1/concepts", {"title": ""}, 400),
         ("POST", "/v1/concepts", {"title": "x", "namespace": "b"}, 400),
@@ -104,3 +107,36 @@ def test_each_user_of_a_key_has_concepts_of_their_own(house):
     assert client.get("/v1/concepts", params={"user": "ada"}).json()["data"]
     assert not client.get("/v1/concepts", params={"user": "bob"}).json()["data"]
     assert not client.get("/v1/concepts").json()["data"]
+
+
+def test_if_match_holds_for_every_change_and_an_old_version_is_412(client):
+    path = f"/v1/concepts/{add(client)['id']}"
+    weak = {"If-Match": 'W/"1"'}  # as a proxy that compresses the reply makes it
+    assert client.patch(path, json={"title": "Profit"}, headers=weak).status_code == 200
+    for method, where in (("DELETE", path), ("POST", f"{path}/undo"), ("PATCH", path)):
+        body = {"title": "x"} if method == "PATCH" else None
+        reply = client.request(method, where, json=body, headers={"If-Match": '"1"'})
+        assert error_of(reply, 412)["code"] == "precondition_failed"
+        assert error_of(client.request(method, where, json=body, headers={"If-Match": "last"}), 400)
+    assert client.get(path).json()["title"] == "Profit"
+    assert client.delete(path, headers={"If-Match": '"1", "2"'}).status_code == 200
+
+
+def test_who_comes_second_in_a_race_is_told_412(tmp_path):
+    with ConceptStore.open(tmp_path / "memory", embedder="hash") as store:
+        concept, _ = concepts.add(store, DRAFT)
+
+        class Overtaken:
+            """The store, in which another edit comes between the look at the version and the change."""
+
+            def revise(self, *given, **more):
+                store.revise(concept.id, {"title": "Theirs"})
+                return store.revise(*given, **more)
+
+            def __getattr__(self, name):
+                return getattr(store, name)
+
+        with pytest.raises(ApiError) as refused:
+            concepts.edit(Overtaken(), concept.id, {"title": "Mine"}, concepts.etag(concept))
+        assert refused.value.status == 412
+        assert store.get(concept.id).title == "Theirs"

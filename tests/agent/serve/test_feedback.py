@@ -12,7 +12,8 @@ import pytest
 
 from pilotage.agent.serve.memory.records import Records
 from pilotage.memory import ConceptStore
-from tests.agent.serve.tenants import TEACHES, ask, error_of, taught
+from pilotage.memory.errors import EmbedderError, LedgerError
+from tests.agent.serve.tenants import ASKED, TEACHES, ask, error_of, taught
 from tests.servers import free_port
 
 LESSON = "Subtract the cost before you tell the profit."
@@ -212,3 +213,31 @@ def test_what_was_acknowledged_survives_a_kill_and_another_process_knows_it(proc
     assert give(other, completions[1]).json()["changed"]
     with ConceptStore.open(tmp_path / "memory", embedder="hash") as store:
         assert [one.status for one in store.all()] == ["trusted"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_response_can_be_given_feedback_on(house, stream):
+    started = house()
+    client = started.key("a")
+    asked = {"model": "pilotage:program", "input": ASKED, "stream": stream}
+    text = client.post("/v1/responses", json=asked).text
+    id = text.partition('"id":"resp_')[2].partition('"')[0]
+    assert state(started)["Profit of goods"][0] == "provisional"
+    assert give(client, {"id": f"resp_{id}"}).json()["changed"]
+    assert state(started)["Profit of goods"][0] == "trusted"
+    assert error_of(give(started.key("b"), {"id": f"resp_{id}"}), 404)
+
+
+@pytest.mark.parametrize("error", [LedgerError("the ledger is locked"), EmbedderError("no weights")])
+def test_a_memory_that_fails_is_one_error_whatever_is_asked_of_it(house, monkeypatch, error):
+    client = house().key("a")
+    completion = taught(client)
+
+    def failing(*given, **more):
+        raise error
+
+    monkeypatch.setattr(Records, "find", failing)
+    monkeypatch.setattr(ConceptStore, "browse", failing)
+    for reply in (give(client, completion), client.get("/v1/concepts")):
+        told = error_of(reply, 503)
+        assert told["code"] == "memory_unavailable" and str(error) not in told["message"]

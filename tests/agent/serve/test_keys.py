@@ -56,7 +56,7 @@ def test_a_key_is_found_by_its_secret_as_it_was_made(store):
 
 def test_a_plain_key_may_little_and_has_no_limits(store):
     key = store.create("app").key
-    assert (key.namespace, key.scopes, key.learn, key.per_user) == ("default", ("chat", "feedback"), False, False)
+    assert (key.namespace, key.scopes, key.learn, key.per_user) == (key.id, ("chat", "feedback"), False, False)
     assert key.limits == Limits()
 
 
@@ -108,6 +108,43 @@ def test_ids_that_are_taken_are_drawn_again(store, monkeypatch):
     ids = iter(["aaaaaaaa", "aaaaaaaa", "bbbbbbbb"])
     monkeypatch.setattr(key_store.secrets, "token_hex", lambda size: next(ids))
     assert [store.create("app").key.id for _ in range(2)] == ["aaaaaaaa", "bbbbbbbb"]
+
+
+def test_a_key_shares_a_namespace_only_where_that_is_said(store, monkeypatch):
+    one, two, said = store.create("one").key, store.create("two").key, store.create("said", namespace="team").key
+    assert len({one.namespace, two.namespace, said.namespace, "default"}) == 4
+    assert store.create("other", namespace="team").key.namespace == said.namespace
+    assert store.namespaces() == {one.namespace, two.namespace, "team"}
+    ids = iter(["cccccccc", "dddddddd"])
+    store.create("guest", namespace="cccccccc")
+    monkeypatch.setattr(key_store.secrets, "token_hex", lambda size: next(ids))
+    assert store.create("late").key.namespace == "dddddddd"  # it does not fall into a namespace that was named before
+
+
+def test_what_a_key_may_do_is_changed_and_the_rest_of_it_stays(store, path):
+    limits = Limits(requests_per_minute=5, tokens_per_minute=9)
+    made, secret = store.create("app", namespace="team", limits=limits)
+    with KeyStore(path) as elsewhere:
+        assert elsewhere.edit(made.id, learn=True).learn
+        elsewhere.edit(made.id, limits={"requests_per_minute": None, "concurrent_requests": 2})
+        changed = elsewhere.edit(made.id, name="new", scopes=("erase", "metrics"))
+    assert store.find(secret) == changed
+    assert changed == made.model_copy(
+        update={
+            "name": "new",
+            "scopes": ("erase", "metrics"),
+            "learn": True,
+            "limits": Limits(tokens_per_minute=9, concurrent_requests=2),
+        }
+    )
+    for wrong in ({}, {"scopes": ("x",)}, {"scopes": ()}, {"name": ""}):
+        with pytest.raises(UsageError):
+            store.edit(made.id, **wrong)
+    with pytest.raises(UnknownKey):
+        store.edit("nobody", learn=True)
+    store.revoke(made.id)
+    with pytest.raises(UsageError, match="was revoked"):
+        store.edit(made.id, learn=False)
 
 
 class TestLastUsed:

@@ -37,8 +37,8 @@ def test_requests_and_what_they_cost_are_counted(serve):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_responses_are_counted_too(serve, stream):
+def test_responses_are_counted_too(serve, tmp_path, stream):
     model = scripted()
-    client = serve(model)
+    client = serve(model, {"responses_file": tmp_path / "responses.sqlite"})
     client.post("/v1/responses", json={"model": "pilotage", "input": ASKED, "stream": stream}).raise_for_status()
     assert told(client, "pilotage_upstream_calls_total") == {'upstream="default"': model.counted.llm_calls}

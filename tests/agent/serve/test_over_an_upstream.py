@@ -132,6 +132,36 @@ def test_tools_go_to_the_reply_and_come_back_as_they_are(over, stream):
     assert [call["function"]["arguments"] for call in sent[1]["tool_calls"]] == ['{"city": "Oslo"}', "not json"]
 
 
+def test_a_choice_that_calls_nothing_does_not_end_the_turn_of_one_that_calls(over):
+    def script(body):
+        if body["messages"][-1]["role"] == "tool":
+            return "It rains, and 17*23 is 391."
+        offered = sum("tools" in body for body in upstream.bodies)
+        return Line(calls=[("weather", "{}")]) if offered == 1 else working(body)
+
+    upstream, http = over(script)
+    client = client_of(http)
+    reply = client.chat.completions.create(model="pilotage", messages=QUESTION, tools=TOOLS, n=2)
+    assert [choice.finish_reason for choice in reply.choices] == ["tool_calls", "stop"]
+    (call,) = reply.choices[0].message.tool_calls
+    called = {"role": "assistant", "tool_calls": [call.model_dump(include={"id", "type", "function"})]}
+    behind = [called, {"role": "tool", "tool_call_id": call.id, "content": "rain"}]
+    asked = len(upstream.bodies)
+    client.chat.completions.create(model="pilotage", messages=[*QUESTION, *behind], tools=TOOLS)
+    assert len(upstream.bodies) == asked + 1, "what was worked out before serves the turn"
+
+
+def test_a_reply_without_a_limit_is_as_long_as_the_upstream_lets_it(over):
+    upstream, http = over(lambda body: Line("", thinking="a b c", finish="length"))
+    with pytest.raises(openai.APIStatusError) as failed:
+        client_of(http).chat.completions.create(model="pilotage", messages=HELLO)
+    assert failed.value.status_code == 502
+    assert "its own limit of tokens" in failed.value.message
+    assert "--reply-tokens" not in failed.value.message
+    (body,) = upstream.bodies
+    assert not {"max_tokens", "max_completion_tokens"} & body.keys()
+
+
 @pytest.mark.parametrize("fault", [400, 401, 429, 500, "cut", "garbage", "empty"])
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_upstreams_fault_is_a_clear_error(over, fault, stream):

@@ -11,12 +11,15 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
 
+from tests.agent.serve.upstream_faults import faulty
+
 
 @dataclass
 class Line:
     """What the upstream answers: a text in words, thinking before it, or calls of tools.
 
-    `fault` stands in for all of it: a status, `hang`, `cut` (the connection ends in the middle), `garbage` or `empty`.
+    `fault` stands in for all of it: `cut` (the stream ends after its first word), or what `upstream_faults.py` has. A
+    `gate` is waited for: by a stream behind its first word, by a whole reply before it.
     """
 
     text: str = ""
@@ -25,6 +28,11 @@ class Line:
     fault: int | str | None = None
     delay: float = 0.0
     finish: str = ""
+    gate: threading.Event | None = None
+
+    async def wait(self):
+        while self.gate is not None and not self.gate.is_set():
+            await asyncio.sleep(0.01)
 
     @property
     def words(self):
@@ -42,13 +50,15 @@ class Upstream:
         self.script = script
         self.bodies: list[dict] = []
         self.headers: list[dict] = []
-        self.prompt_tokens = self.completion_tokens = 0
+        self.prompt_tokens = self.cached_tokens = self.completion_tokens = 0
         self.left = threading.Event()
-        self.app = Starlette(routes=[Route("/v1/chat/completions", self._complete, methods=["POST"])])
+        routes = {"/v1/chat/completions": self._complete, "/v1/responses": self._respond}
+        self.app = Starlette(routes=[Route(path, to, methods=["POST"]) for path, to in routes.items()])
 
     def _bill(self, body, line, written):
         read = sum(len(str(message.get("content")).split()) for message in body["messages"])
         self.prompt_tokens += read
+        self.cached_tokens += read // 2
         self.completion_tokens += written
         thought = len(line.thinking.split())
         return {
@@ -65,16 +75,12 @@ class Upstream:
         self.headers.append(dict(request.headers))
         line = self.script(body)
         line = Line(line) if isinstance(line, str) else line
-        if line.fault == "hang":
-            await self._until_gone(request)
-        if line.fault == "garbage":
-            return StreamingResponse(iter([b"<html>garbage"]), media_type="text/html")
-        if isinstance(line.fault, int):
-            error = {"error": {"message": f"upstream says {line.fault}", "type": "x", "code": None, "param": None}}
-            return JSONResponse(error, line.fault, {"Retry-After": "0"})
+        if (broken := await faulty(line.fault, body, request, self.left)) is not None:
+            return broken
         if body.get("stream"):
             return StreamingResponse(self._stream(body, line), media_type="text/event-stream")
         await asyncio.sleep(line.delay)
+        await line.wait()
         limit = body.get("max_tokens") or body.get("max_completion_tokens")
         words, reason = line.words, line.reason
         if limit is not None and len(words) > limit:
@@ -89,10 +95,33 @@ class Upstream:
         head = {"id": "up", "object": "chat.completion", "created": 1, "model": body["model"], "choices": [choice]}
         return JSONResponse({**head, "usage": self._bill(body, line, written)})
 
-    async def _until_gone(self, request):
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-        self.left.set()
+    async def _respond(self, request):
+        """The Responses API, as far as a passthrough needs it."""
+        body = json.loads(await request.body())
+        self.bodies.append(body)
+        line = self.script(body)
+        line = Line(line) if isinstance(line, str) else line
+        if (broken := await faulty(line.fault, body, request, self.left)) is not None:
+            return broken
+        content = [{"type": "output_text", "text": line.text, "annotations": []}]
+        message = {"id": "msg_up", "type": "message", "role": "assistant", "status": "completed", "content": content}
+        usage = {"input_tokens": 3, "output_tokens": len(line.words), "total_tokens": 3 + len(line.words)}
+        whole = {"id": "resp_up", "object": "response", "status": "completed", "output": [message], "usage": usage}
+        if not body.get("stream"):
+            await line.wait()
+            return JSONResponse(whole)
+
+        async def events():
+            yield _named("response.created", response={**whole, "status": "in_progress", "output": []})
+            for word in line.words:
+                await asyncio.sleep(line.delay)
+                yield _named("response.output_text.delta", item_id="msg_up", delta=word)
+                await line.wait()
+                if line.fault == "cut":
+                    return
+            yield _named("response.completed", response=whole)
+
+        return StreamingResponse(events(), media_type="text/event-stream")
 
     async def _stream(self, body, line):
         def chunk(delta, reason=None, **more):
@@ -114,6 +143,7 @@ class Upstream:
                 await asyncio.sleep(line.delay)
                 written += 1
                 yield chunk({"content": word})
+                await line.wait()
                 if line.fault == "cut":
                     return
             for place, call in enumerate(line.calls):
@@ -128,6 +158,10 @@ class Upstream:
         except asyncio.CancelledError:
             self.left.set()
             raise
+
+
+def _named(kind, **data):
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **data})}\n\n".encode()
 
 
 def _call(place, name, arguments):

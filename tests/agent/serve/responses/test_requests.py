@@ -86,6 +86,23 @@ def test_null_and_empty_fields_ask_for_nothing():
         ({"moderation": {"model": "m"}}, "moderation"),
         ({"messages": [USER]}, "messages"),
         ({"max_tokens": 5}, "max_tokens"),
+        ({"seed": 0}, "seed"),
+        ({"n": 0}, "n"),
+        ({"stream_options": {"frobnicate": 1}}, "stream_options.frobnicate"),
+        ({"pilotage": []}, "pilotage"),
+        ({"input": [USER | {"frobnicate": 1}]}, "input.0.frobnicate"),
+        ({"input": [USER | {"name": "Ada"}]}, "input.0.name"),
+        ({"input": [USER, {"id": "x", "type": "item_reference", "role": "user"}]}, "input.1.role"),
+        ({"input": [USER, CALL | {"caller": "x"}, OUTPUT]}, "input.1.caller"),
+        ({"input": [USER, CALL, OUTPUT | {"is_error": True}]}, "input.2.is_error"),
+        (
+            {"input": [{"role": "user", "content": [{"type": "input_text", "text": "x", "weight": 2}]}]},
+            "input.0.content.0.weight",
+        ),
+        (
+            {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "x", "file_id": "f"}]}]},
+            "input.0.content.0.file_id",
+        ),
     ],
 )
 def test_what_is_not_honoured_is_refused_by_its_name(more, param):

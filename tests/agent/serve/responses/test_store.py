@@ -1,16 +1,22 @@
 """The store: whose a response is, how long it is there, and what survives."""
 
+import json
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
 import threading
+from contextlib import closing
 
 import pytest
 
 from pilotage.agent.errors import ResponseStoreUnusable
 from pilotage.agent.serve.keys.key_store import KeyStore
-from pilotage.agent.serve.responses.store import BUSY_SECONDS, DAY, ResponseStore
+from pilotage.agent.serve.responses import file
+from pilotage.agent.serve.responses.file import BUSY_SECONDS
+from pilotage.agent.serve.responses.store import DAY, ConversationTooLong, ResponseStore
+from pilotage.memory.ledger.erasures import Erased, digest
 
 
 class Clock:
@@ -140,7 +146,7 @@ def test_a_response_is_forgotten_after_its_days_unless_it_is_continued(store, cl
     clock.now += 29 * DAY
     assert store.conversation("3", "a") is None
     kept(store, "4")
-    with store._used() as connection:
+    with store._file.used() as connection:
         assert connection.execute("SELECT count(*) FROM responses").fetchone() == (1,)
         assert connection.execute("SELECT count(*) FROM items").fetchone() == (3,)
 
@@ -217,7 +223,7 @@ def test_processes_and_threads_share_a_new_file(path):
 
 def test_every_commit_is_on_disk_before_it_is_acknowledged(store):
     kept(store, "1")
-    with store._used() as connection:
+    with store._file.used() as connection:
         asked = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
     assert asked == ["wal", 2]  # FULL: only a loss of power tells it from NORMAL
 
@@ -227,7 +233,7 @@ def test_a_file_that_cannot_be_used_is_named_with_what_to_do(tmp_path):
     (tmp_path / "folder").mkdir()
     with KeyStore(tmp_path / "keys.sqlite") as keys:
         keys.create("app")
-    with ResponseStore(tmp_path / "newer.sqlite") as newer, newer._used() as connection:
+    with ResponseStore(tmp_path / "newer.sqlite") as newer, newer._file.used() as connection:
         connection.execute("PRAGMA user_version = 99")
     told = {"text": "is corrupt", "folder": "cannot be used", "keys.sqlite": "some other", "newer.sqlite": "upgrade"}
     for name, why in told.items():
@@ -245,3 +251,94 @@ def test_a_file_that_was_replaced_in_use_is_told(store, path):
         with pytest.raises(ResponseStoreUnusable, match="removed or replaced"):
             store.find("1", "a")
     assert not path.exists()
+
+
+def test_of_too_many_bytes_those_not_used_for_longest_go_but_never_the_newest(path, clock):
+    def filled(store, id, size, namespace="a", previous=None):
+        clock.now += 1
+        store.keep(body(id, previous), [message(f"in_{id}", "x" * size)], namespace, store.now)
+
+    with ResponseStore(path, most_bytes=10_000, clock=clock) as store:
+        filled(store, "other", 9_000, "b")
+        for id in "123":
+            filled(store, id, 2_500)
+        filled(store, "4", 2_500, previous="1")  # which uses the first again
+        assert [store.find(id, "a") is not None for id in "1234"] == [True, False, True, True]
+        filled(store, "5", 50_000)
+        assert [store.find(id, "a") is not None for id in "12345"] == [False] * 4 + [True]
+        assert store.find("other", "b")
+
+
+def test_a_conversation_of_too_many_bytes_is_not_read(store):
+    kept(store, "1")
+    kept(store, "2", previous="1")
+    assert store.conversation("2", "a", 10_000)
+    assert store.conversation("1", "a", 450)
+    with pytest.raises(ConversationTooLong, match="at most 450 are taken: begin a new one"):
+        store.conversation("2", "a", 450)
+
+
+FORMAT_1 = """
+CREATE TABLE responses (id TEXT PRIMARY KEY, namespace TEXT NOT NULL, previous TEXT, used REAL NOT NULL);
+CREATE INDEX by_use ON responses (namespace, used);
+CREATE INDEX by_age ON responses (used);
+CREATE TABLE items (
+    response TEXT NOT NULL REFERENCES responses (id) ON DELETE CASCADE, place INTEGER NOT NULL, output INTEGER NOT NULL,
+    id TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (response, place)
+);
+CREATE INDEX by_item ON items (id);
+CREATE TABLE erasures (namespace TEXT PRIMARY KEY, at REAL NOT NULL);
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_file_of_before_is_read_and_goes_on(path, clock):
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(FORMAT_1)
+        told = body("1") | {"created_at": int(clock.now) - 5, "output": []}
+        old.execute("INSERT INTO responses VALUES ('1', 'a', NULL, ?)", (clock.now,))
+        old.execute("INSERT INTO items VALUES ('1', -1, 0, '1', ?)", (json.dumps(told),))
+        old.execute("INSERT INTO items VALUES ('1', 0, 0, 'in_1', ?)", (json.dumps(message("in_1", "x" * 900)),))
+        old.commit()
+    with ResponseStore(path, most_bytes=1500, clock=clock) as store:
+        assert store.find("1", "a").body == told
+        assert store.conversation("1", "a", 1400) and store.count("a") == 1
+        with pytest.raises(ConversationTooLong):
+            store.conversation("1", "a", 900)
+        store.follow([Erased(1, digest("a"), True, clock.now - 6)])
+        assert store.find("1", "a")
+        kept(store, "2", previous="1")
+        assert ids(store.conversation("2", "a")) == ["in_1", "in_2", "out_2"]
+        store.follow([Erased(2, digest("a"), True, clock.now - 5)])
+        assert store.find("1", "a") is None and store.find("2", "a")
+
+
+def test_what_was_erased_elsewhere_is_followed_once_and_by_its_own_name_alone_where_that_is_said(store, clock):
+    for id, namespace in (("1", "a"), ("2", "a/bob"), ("3", "ab"), ("4", "b")):
+        kept(store, id, namespace)
+    clock.now += 1
+    stones = [Erased(1, digest("a"), False, clock.now), Erased(2, digest("b/eve"), True, clock.now)]
+    store.follow(stones)
+    assert [store.find(id, name) is not None for id, name in (("1", "a"), ("2", "a"), ("3", "ab"), ("4", "b"))] == (
+        [False, True, True, True]
+    )
+    assert not store.keep(body("late"), [], "a", clock.now - 0.5)  # it was under way
+    clock.now += 1
+    kept(store, "5", "a")
+    store.follow(stones)
+    assert store.find("5", "a")
+    store.follow([Erased(3, digest("a"), True, clock.now + 1)])
+    assert not store.find("5", "a") and not store.find("2", "a") and store.find("3", "ab")
+
+
+def test_a_log_that_cannot_be_cleared_is_told(store, path, monkeypatch):
+    monkeypatch.setattr(file, "BUSY_SECONDS", 0.2)
+    kept(store, "1")
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM responses").fetchall()
+        (told,) = store.erase("a").left
+        assert f"{path.name}-wal" in told and "erase again" in told
+    assert not store.erase("a").left
+    assert path.with_name(f"{path.name}-wal").stat().st_size == 0

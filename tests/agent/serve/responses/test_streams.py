@@ -160,3 +160,21 @@ def test_where_nothing_can_be_kept_nothing_is_paid_for(http, tmp_path):
     assert not model.calls
     unkept = client.post("/v1/responses", json={"model": "pilotage", "input": "hi", "store": False})
     assert unkept.status_code == 200
+
+
+def test_a_conversation_that_has_grown_too_large_is_continued_no_further(http):
+    client = http(ScriptedChatModel(lambda messages: "word " * 200), {"most_bytes": 4096})
+    id, asked = None, []
+    while True:
+        body = {"model": "pilotage", "input": "Go on.", "previous_response_id": id}
+        reply = client.post("/v1/responses", json=body)
+        if reply.status_code != 200:
+            break
+        id = reply.json()["id"]
+        asked.append(id)
+        assert len(asked) < 4
+    error = reply.json()["error"]
+    assert (reply.status_code, error["param"]) == (400, "previous_response_id") and "begin a new one" in error[
+        "message"
+    ]
+    assert client.get(f"/v1/responses/{id}").status_code == 200 and len(asked) > 1

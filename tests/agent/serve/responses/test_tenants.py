@@ -8,6 +8,7 @@ from pilotage.agent.models import ModelClient
 from pilotage.agent.models.scripted import ScriptedChatModel
 from pilotage.agent.serve.app import _tell_errors
 from pilotage.agent.serve.config import ServeConfig
+from pilotage.agent.serve.memory.records import Records
 from pilotage.agent.serve.passthrough import Passthrough
 from pilotage.agent.serve.responses.routes import responses_router
 from pilotage.agent.serve.responses.store import ResponseStore
@@ -15,7 +16,7 @@ from pilotage.agent.serve.service import Caller, Service
 from pilotage.agent.settings import settings_from
 
 
-def caller(request: Request, user: str | None) -> Caller:
+def caller(request: Request, user: str | None, namespace: str | None) -> Caller:
     return Caller(namespace=request.headers["x-tenant"])
 
 
@@ -40,7 +41,9 @@ def served(running, tmp_path):
                 store,
                 caller,
                 lambda request: request.json(),
-                lambda upstream, runs: None,
+                lambda runs: None,
+                Records(30, 100),
+                lambda: None,
             )
         )
         with httpx.Client(base_url=running(app), timeout=60) as client:
@@ -77,7 +80,7 @@ def test_a_request_under_way_keeps_nothing_in_a_namespace_that_was_erased(served
     assert (reply.status_code, reply.json()["error"]["code"]) == (409, "namespace_erased")
     events = client.post("/v1/responses", json=asked | {"stream": True}, headers={"x-tenant": "mine"}).text
     assert "response.failed" in events and "response.completed" not in events
-    with store._used() as connection:
+    with store._file.used() as connection:
         assert connection.execute("SELECT count(*) FROM items").fetchone() == (0,)
 
 

@@ -78,13 +78,18 @@ class Fields:
 
     def object(self, name: str) -> Fields:
         """The fields of an object; none where there is no such field."""
+        return Fields(self.mapping(name), f"{self._path}{name}.")
+
+    def mapping(self, name: str) -> Mapping[str, Any]:
+        """An object as it is; an empty one where there is no such field."""
         value = self._left.pop(name, None)
         if not isinstance(value, Mapping | None):
             raise wrong(self._path + name, "is an object")
-        return Fields(value or {}, f"{self._path}{name}.")
+        return value or {}
 
     def end(self) -> None:
         """Refuses what was not taken; false and what is empty ask for nothing."""
         for name in sorted(self._left):
-            if self._left[name] not in (False, [], {}):
+            value = self._left[name]
+            if not (value is False or value in ([], {})):  # 0 asks for something, though it equals false
                 raise untaken(self._path + name)

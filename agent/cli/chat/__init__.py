@@ -1,0 +1,1 @@
+"""`pilotage chat`: a conversation in the terminal, with the route drawn as it happens."""

@@ -1,0 +1,1 @@
+"""What the server's OpenAPI document says of bodies and replies."""

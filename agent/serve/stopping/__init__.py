@@ -1,0 +1,1 @@
+"""How the server is stopped: what it does with the requests that it has accepted."""

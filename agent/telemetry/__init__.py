@@ -1,0 +1,1 @@
+"""Traces of OpenTelemetry: spans in its GenAI semantic conventions, and sending them."""
