@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from pilotage.agent.banks.fingerprints import content_fingerprint, fingerprint, is_as_recorded
 from pilotage.agent.banks.sources import Assigned
 from pilotage.agent.banks.stepwise import ObservedState, Stepwise, StopOutcome
 from pilotage.agent.errors import UsageError
 from pilotage.agent.graph.advance import extended
-from pilotage.agent.prompting import describe
 from pilotage.agent.task import Task
 from pilotage.agent.trace import CostEntry, Recalled, Step, Trace, Usage
 from pilotage.navigator.bank.records import CONTENT_FINGERPRINT, ROOT, Node, child_id
@@ -90,7 +89,7 @@ def replayed(stepwise: Stepwise, task: Task, before: RecordedState | None, node:
     """
     charges = tuple(CostEntry.model_validate(charge) for charge in node.extras.get("charges", ()))
     if before is None:
-        if node.extras.get("prompt", fingerprint(task)) != fingerprint(task):
+        if not is_as_recorded(task, node.extras.get("prompt")):
             raise UsageError(
                 f"task {task.id} is not what it was when the bank was recorded: give its tasks as then, or choose "
                 "another --out"
@@ -115,20 +114,6 @@ def replayed(stepwise: Stepwise, task: Task, before: RecordedState | None, node:
 def counts(usage: Usage) -> dict[str, float]:
     """A usage as a bank writes it: what was paid, or would have been without the response cache."""
     return usage.model_dump(mode="json", exclude={"replayed_calls"})
-
-
-def fingerprint(task: Task) -> str:
-    """Changes with what a task shows, and with its id.
-
-    A task that is no conversation has the one it had before tasks could be any: banks are older than that.
-    """
-    later = None if task.messages else {"messages", "reply"}
-    return hashlib.sha256(task.public().model_dump_json(exclude=later).encode()).hexdigest()[:16]
-
-
-def content_fingerprint(task: Task) -> str:
-    """The same for tasks that a model is shown the same of, whatever their ids: a copy of a file has ids of its own."""
-    return hashlib.sha256(describe(task).encode()).hexdigest()[:16]
 
 
 class Enough(Exception):

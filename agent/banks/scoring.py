@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pilotage.agent.banks.recorder import fingerprint
+from pilotage.agent.banks.fingerprints import require_recorded
 from pilotage.agent.banks.scorers.base import ScoredStep, StepScorer
 from pilotage.agent.batch.workers import Refusals, at_once
-from pilotage.agent.errors import StepRefused, UsageError
+from pilotage.agent.errors import StepRefused
 from pilotage.agent.task import Task
 from pilotage.agent.trace import Usage
 from pilotage.navigator.bank.bank import Bank
@@ -58,7 +58,7 @@ async def score_bank(
     """
     shown = {id: task.public() for id, task in (tasks or {}).items()}
     if scorer.needs_tasks:
-        _require_tasks(bank, shown)
+        require_recorded(bank, shown)
     so_far = Scored()
     waiting = list(_missing(bank, writer, shown, so_far))
     on_step(so_far)
@@ -98,16 +98,3 @@ def _missing(
                 so_far.known += 1
             else:
                 yield ScoredStep(tree, node, tasks.get(id)), digest
-
-
-def _require_tasks(bank: Bank, tasks: Mapping[str, Task]) -> None:
-    missing = [id for id in bank.tasks if id not in tasks]
-    if missing:
-        raise UsageError(
-            f"{len(missing)} of the bank's {len(bank.tasks)} tasks are not among --tasks, {missing[0]} for one: give "
-            "the --tasks that the bank was recorded with, which the scorer reads"
-        )
-    for id in bank.tasks:
-        recorded = bank.tree(id).root.extras.get("prompt")
-        if recorded is not None and recorded != fingerprint(tasks[id]):
-            raise UsageError(f"task {id} is not what it was when the bank was recorded: give its tasks as then")

@@ -3,6 +3,7 @@
     bank.json                format version, actions, features with bounds, model, budget, prompt hash
     tasks/<task>.jsonl       a task header, then one node a line, parents before children
     tasks/<task>.jsonl.gz    the same, packed
+    embeddings.safetensors   what each task is about, as a vector, where the bank was given them
 
 Once a bank is recorded, training and evaluation cost no LLM call.
 """
@@ -18,6 +19,7 @@ from typing import Self
 import numpy as np
 
 from pilotage.navigator.arguments import require_seed
+from pilotage.navigator.bank.embeddings import TaskEmbeddings
 from pilotage.navigator.bank.files import task_files
 from pilotage.navigator.bank.identity import identifiers, matching
 from pilotage.navigator.bank.reader import read_header, read_meta, read_nodes
@@ -75,6 +77,11 @@ class Bank:
     def tasks(self) -> list[str]:
         """Ids of the tasks, in order."""
         return list(self.headers)
+
+    @cached_property
+    def embeddings(self) -> TaskEmbeddings | None:
+        """What the tasks are about, as vectors; None where the bank was given none. Raises BankError where damaged."""
+        return TaskEmbeddings.read(self.path)
 
     @cached_property
     def families(self) -> dict[str, list[str]]:

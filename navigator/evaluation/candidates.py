@@ -9,8 +9,10 @@ from typing import Literal, Self
 
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
+from pilotage.navigator.evaluation.experience import learned_and_judged
 from pilotage.navigator.evaluation.folds import Fold
 from pilotage.navigator.evaluation.trainings import Training, Trainings
+from pilotage.navigator.policies.experience import ExperiencePolicy
 from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.policy import FixedPolicy, Policy, RandomPolicy
@@ -178,6 +180,24 @@ def linear(fold: Fold, weight: float, effort: float | None) -> Rollout:
     """Values linear in the features; with an effort input unless `effort` is None."""
     policy = fit_linear(fold.training, cost_weight=weight, effort_input=effort is not None)
     return rollout(fold.judged, by_policy(policy if effort is None else policy.with_effort(effort), fold.judged))
+
+
+def experience(fold: Fold, weight: float, effort: float | None) -> Rollout:
+    """The one-bit rule, left where like tasks among those to learn from say that something else is worth more."""
+    _, judged = learned_and_judged(fold)
+    return rollout(judged, by_policy(ExperiencePolicy(judged.actions, judged.observations, weight), judged))
+
+
+def nearest_with_experience(fold: Fold, weight: float, effort: float | None) -> Rollout:
+    """As `nearest`, with the features of experience."""
+    learned, judged = learned_and_judged(fold)
+    return rollout(judged, by_policy(fit_nearest(learned, cost_weight=weight), judged))
+
+
+def linear_with_experience(fold: Fold, weight: float, effort: float | None) -> Rollout:
+    """As `linear`, with the features of experience."""
+    learned, judged = learned_and_judged(fold)
+    return rollout(judged, by_policy(fit_linear(learned, cost_weight=weight), judged))
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,8 @@ PAPERS = "rlot"
 """Trained as RL of Thoughts trains; `pilotage train --preset rlot`."""
 KNOWN = (
     "default", "rules", "one-bit", "random", f"{FREQUENCY_MATCHED}:<policy>", "always:<block>",
-    "fixed:<block>,<block>,...", "best-fixed", "best-fixed-per-family", "nearest", "linear", *ALGORITHMS,
+    "fixed:<block>,<block>,...", "best-fixed", "best-fixed-per-family", "nearest", "linear",
+    "experience", "nearest:experience", "linear:experience", *ALGORITHMS,
     "rlot", "oracle", f"a policy file ({SUFFIX})", f"{exploring.PREFIX}0.1:<policy>",
 )  # fmt: skip
 STANDARD = (
@@ -61,11 +62,23 @@ FITTED = {
     ),
     "nearest": (candidates.nearest, "Values of the nearest states of training tasks."),
     "linear": (candidates.linear, "Values linear in the features, fitted to the training tasks."),
+    "experience": (
+        candidates.experience,
+        "The one-bit rule, left where like training tasks say that something else is worth more.",
+    ),
+    "nearest:experience": (candidates.nearest_with_experience, "As nearest, told what like training tasks came to."),
+    "linear:experience": (candidates.linear_with_experience, "As linear, told what like training tasks came to."),
     "linear:effort": (
         candidates.linear,
         "Linear values with the cost weight as an input, fitted once for all weights.",
     ),
 }
+
+VALUING = (
+    candidates.nearest, candidates.linear, candidates.nearest_with_experience, candidates.linear_with_experience,
+    candidates.experience,
+)  # fmt: skip
+"""Those of them that say what their choice is worth."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +175,7 @@ def _fitted(name: str, weight: float) -> Fitted:
     follow, about = FITTED[name]
     return Fitted(
         name,
-        weight if follow in (candidates.nearest, candidates.linear) else None,
+        weight if follow in VALUING else None,
         "oracle" if name == "oracle" else "baseline",
         about,
         weight=weight,

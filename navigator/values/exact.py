@@ -15,7 +15,8 @@ import numpy as np
 
 from pilotage.navigator.arguments import require_weight
 from pilotage.navigator.bank.arrays import BankArrays, Float64s, Integers
-from pilotage.navigator.values.rollout import Outcomes, Rollout, by_probabilities, one_hot, rollout
+from pilotage.navigator.policies.policy import Policy
+from pilotage.navigator.values.rollout import Outcomes, Rollout, by_policy, by_probabilities, one_hot, rollout
 
 TIE = 1e-9
 """Values that differ by no more are equal: sums of the same numbers differ in the last bits by their order."""
@@ -69,6 +70,18 @@ def uniform_values(arrays: BankArrays, cost_weight: float = 0.0) -> Values:
     Math-Shepherd (Wang et al. 2024, 'soft estimation'), for free.
     """
     return _backward(arrays, cost_weight, arrays.playable / arrays.playable.sum(axis=1, keepdims=True))
+
+
+def policy_values(arrays: BankArrays, policy: Policy, cost_weight: float = 0.0) -> Values:
+    """Values of going on as a policy decides among what was recorded.
+
+    At cost weight 0 the value of an action is the score that it ends with, and its price what that costs.
+    """
+    shares = np.zeros(arrays.playable.shape)
+    shares[:, arrays.terminal] = 1.0
+    states = np.flatnonzero(~arrays.ended)
+    shares[states], _ = by_policy(policy, arrays)(states, arrays.playable[states])
+    return _backward(arrays, cost_weight, shares)
 
 
 def _backward(arrays: BankArrays, cost_weight: float, probabilities: Float64s | None) -> Values:

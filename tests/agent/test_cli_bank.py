@@ -5,6 +5,9 @@ from functools import partial
 
 import pytest
 
+from pilotage.agent.banks.fingerprints import fingerprint
+from pilotage.agent.task import Task
+from pilotage.navigator.bank.bank import Bank
 from tests.navigator.banks import learnable_bank, node, write_bank
 
 
@@ -58,6 +61,24 @@ def test_split_writes_the_parts(bank, tmp_path):
     )
     code, _, err = bank("split", "b", "--parts", "train=most")
     assert code == 2 and err == "error: 'train=most' is no part of a split; write --parts train=0.7,test=0.3\n"
+
+
+def test_embed_gives_a_bank_what_its_tasks_are_about_and_not_their_texts(bank, tmp_path):
+    tasks = [Task(id=f"t{number}", prompt=f"What is {number} + {number}?", kind="numeric") for number in range(3)]
+    trees = {(task.id, "sums"): [node(extras={"prompt": fingerprint(task)})] for task in tasks}
+    write_bank("e", trees)
+    lines = [json.dumps({"id": t.id, "prompt": t.prompt, "kind": "numeric", "gold": "1"}) for t in tasks]
+    (tmp_path / "tasks.jsonl").write_text("\n".join(lines) + "\n")
+    code, out, err = bank("embed", "e", "--tasks", "tasks.jsonl", "--embedder", "hash", "--json")
+    assert (code, json.loads(out)["tasks"]) == (0, 3), err
+    assert len(Bank.open("e").embeddings.of(["t0", "t1", "t2"])) == 3
+    assert b"What is" not in (tmp_path / "e" / "embeddings.safetensors").read_bytes()
+    (tmp_path / "fewer.jsonl").write_text(lines[0] + "\n")
+    code, _, err = bank("embed", "e", "--tasks", "fewer.jsonl", "--embedder", "hash")
+    assert code == 2 and "2 of the bank's 3 tasks are not among --tasks" in err
+    (tmp_path / "other.jsonl").write_text("\n".join([*lines[:2], lines[2].replace("What", "Tell what")]) + "\n")
+    code, _, err = bank("embed", "e", "--tasks", "other.jsonl", "--embedder", "hash")
+    assert code == 2 and "not what it was when the bank was recorded" in err
 
 
 def test_export_to_minari(bank):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from pilotage.agent.cli.bank.embed import embed
 from pilotage.agent.cli.bank.score import score
 from pilotage.agent.cli.command import App, Output
 from pilotage.agent.cli.options import A_SEED, BANK, FORCE, cost_weight, shares
@@ -57,6 +58,7 @@ def add_traces(
 
 
 app.command("score")(score)
+app.command("embed")(embed)
 
 
 @app.command()

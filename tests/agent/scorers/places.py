@@ -1,6 +1,6 @@
 """A recorded tree of two steps and the task that it is about."""
 
-from pilotage.agent.banks.recorder import fingerprint
+from pilotage.agent.banks.fingerprints import fingerprint
 from pilotage.agent.banks.scorers import ScoredStep
 from pilotage.agent.task import Task
 from pilotage.navigator.bank.records import TaskHeader, Tree

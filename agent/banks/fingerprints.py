@@ -1,0 +1,49 @@
+"""Fingerprints: by which a bank knows its tasks again, without their texts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from pilotage.agent.errors import UsageError
+from pilotage.agent.prompting import describe
+from pilotage.agent.task import Task
+from pilotage.navigator.bank.bank import Bank
+
+LATER_FIELDS = ({"messages", "reply"}, {"inferred"})
+"""What tasks have come to hold since banks are recorded, the newest first."""
+
+
+def fingerprint(task: Task) -> str:
+    """Changes with what a task shows, and with its id.
+
+    A task that is no conversation has the one that it had before tasks could be any.
+    """
+    return _hashed(task.public(), set() if task.messages else LATER_FIELDS[0])
+
+
+def is_as_recorded(task: Task, noted: str | None) -> bool:
+    """Whether a task shows what it showed when its fingerprint was noted; where none was, nobody can tell otherwise."""
+    forms = (set[str]().union(*LATER_FIELDS[:count]) for count in range(len(LATER_FIELDS) + 1))
+    return noted is None or noted in {_hashed(task.public(), form) for form in forms}
+
+
+def require_recorded(bank: Bank, tasks: Mapping[str, Task]) -> None:
+    """Raises UsageError unless these are the tasks of the bank, by id, as they were when it was recorded."""
+    if missing := [id for id in bank.tasks if id not in tasks]:
+        raise UsageError(
+            f"{len(missing)} of the bank's {len(bank.tasks)} tasks are not among --tasks, {missing[0]} for one: give "
+            "the --tasks that the bank was recorded with"
+        )
+    for id in bank.tasks:
+        if not is_as_recorded(tasks[id], bank.tree(id).root.extras.get("prompt")):
+            raise UsageError(f"task {id} is not what it was when the bank was recorded: give its tasks as then")
+
+
+def _hashed(shown: Task, without: set[str]) -> str:
+    return hashlib.sha256(shown.model_dump_json(exclude=without).encode()).hexdigest()[:16]
+
+
+def content_fingerprint(task: Task) -> str:
+    """The same for tasks that a model is shown the same of, whatever their ids: a copy of a file has ids of its own."""
+    return hashlib.sha256(describe(task).encode()).hexdigest()[:16]
