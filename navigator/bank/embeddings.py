@@ -89,4 +89,4 @@ def unit(vectors: NDArray[np.floating]) -> Vectors:
     """The same directions with length 1, float32; a vector of zeros stays one."""
     wide = np.asarray(vectors, dtype=np.float32)
     norms = np.linalg.norm(wide, axis=-1, keepdims=True)
-    return wide / np.where(norms > 0, norms, 1)
+    return np.asarray(wide / np.where(norms > 0, norms, 1), dtype=np.float32)

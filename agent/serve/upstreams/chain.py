@@ -54,10 +54,11 @@ class Chain(ModelClient):
         links = in_turn(self._links)
         link, told = next(links), None
         while True:
-            before, own, client = bill.usage, Bill(), None
+            before, own, is_set_up = bill.usage, Bill(), False
             try:
                 # A provider's package takes a while to import.
-                client = await asyncio.to_thread(functools.partial(getattr, link, "client"))
+                client: ModelClient = await asyncio.to_thread(functools.partial(getattr, link, "client"))
+                is_set_up = True
                 reply = await client.ask(
                     request,
                     heard.watched(on_token),
@@ -66,7 +67,7 @@ class Chain(ModelClient):
                     own,
                 )
             except (ModelError, UnsupportedParameter) as error:
-                why, failure = why_failed(error) if client is not None else "setup", error
+                why, failure = why_failed(error) if is_set_up else "setup", error
                 if isinstance(failure, ModelError):
                     failure.upstream = link.name
             else:
