@@ -22,6 +22,8 @@ from pilotage.agent.models.embedded.written_calls import WrittenCalls
 from pilotage.agent.models.reply import Capabilities
 
 _END = object()
+MOST_TOKENS = 2048
+"""Of a reply where nobody says otherwise: a small model may repeat itself, and would hold the processor for minutes."""
 
 
 class EmbeddedChatModel(BaseChatModel):
@@ -141,7 +143,12 @@ class EmbeddedChatModel(BaseChatModel):
 
 
 def _body(messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]) -> dict[str, Any]:
-    body = {**options, "messages": convert_to_openai_messages(messages), "cache_prompt": True}
+    body = {
+        "max_tokens": MOST_TOKENS,
+        **options,
+        "messages": convert_to_openai_messages(messages),
+        "cache_prompt": True,
+    }
     body |= {"stream": True, "stream_options": {"include_usage": True}}
     return body | ({"stop": stop} if stop else {})
 

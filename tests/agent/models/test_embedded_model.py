@@ -8,9 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+from langchain_core.messages import HumanMessage
 
 from pilotage.agent.errors import ModelError, WeightsError
 from pilotage.agent.models import EmbeddedChatModel, ModelClient, load_model
+from pilotage.agent.models.embedded import chat_model
 
 pytestmark = pytest.mark.live
 
@@ -182,3 +184,8 @@ def test_a_system_without_openmp_uses_torchs(smollm2_path):
     assert "libgomp" in bare.stderr
     result = subprocess.run([*command, code], capture_output=True, text=True, timeout=120)
     assert (result.returncode, result.stdout, result.stderr) == (0, "2\n", "")
+
+
+def test_a_reply_has_a_limit_where_nobody_sets_one():
+    assert chat_model._body([HumanMessage("Hi")], None, {})["max_tokens"] == chat_model.MOST_TOKENS
+    assert chat_model._body([HumanMessage("Hi")], None, {"max_tokens": 5})["max_tokens"] == 5
