@@ -106,8 +106,11 @@ class View(Show):
 
     @property
     def width(self) -> int:
-        """Columns of the terminal now; no end of them where the output is no terminal."""
-        return self._console.width if self._console.file.isatty() else sys.maxsize
+        """Columns of the terminal now but the last one; no end of them where the output is no terminal.
+
+        Terminals differ in what they do with a line that is just full.
+        """
+        return max(1, self._console.width - 1) if self._console.file.isatty() else sys.maxsize
 
     def put(self, text: str) -> None:
         """Writes a piece of a line as it is, in the style of the text that is being written."""
