@@ -364,6 +364,7 @@ def test_nothing_is_wider_than_the_screen_and_all_that_is_pressed_has_a_name(tab
     page = tab(scripted(found=HOSTILE), viewport={"width": width, "height": 700})
     page.ask(ASKED)
     page.tab.get_by_role("link", name=view).click()
+    page.tab.locator("nav [aria-current=page]", has_text=view).wait_for()
     assert page.tab.evaluate("document.documentElement.scrollWidth") <= width
     nameless = page.tab.evaluate("""() => [...document.querySelectorAll("button, a, input, select, textarea")]
         .filter((one) => one.checkVisibility())
