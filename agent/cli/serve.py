@@ -31,6 +31,7 @@ def serve(
     from pilotage.agent.serve.keys.key_store import KeyStore
     from pilotage.agent.serve.service import Service
     from pilotage.agent.serve.stopping.server import Server, listening
+    from pilotage.agent.serve.stopping.unread import Unread
     from pilotage.agent.serve.upstreams.upstream import DEFAULT
     from pilotage.agent.telemetry.export import start
 
@@ -50,5 +51,5 @@ def serve(
     address = sockets[0].getsockname()
     told = f"[{address[0]}]" if ":" in address[0] else address[0]
     typer.echo(f"serving at http://{told}:{address[1]}", err=True)
-    options = uvicorn.Config(app, log_level="warning")
+    options = uvicorn.Config(Unread(app), log_level="warning")
     Server(options, app.state.drain, given.drain_seconds, given.notice_seconds).run(sockets)
