@@ -45,6 +45,7 @@ def serve(
             keys.list()  # raises where there is no store, which would let nobody in
     place = None if settings.memory == "none" else memory_place(settings)
     service = Service(settings, given, place=place)
+    service.check_models()
     start(given.telemetry)
     app = create_app(service)
     sockets = listening(given.host, given.port, reuse_port=given.reuse_port)

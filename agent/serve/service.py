@@ -6,6 +6,7 @@ for the results of tools lie in one table, so they outlive the agent that began 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pilotage.agent.blocks import installed
 from pilotage.agent.chat.open_turns import OpenTurns, TurnTable
+from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.routing.observation import registry_for
 from pilotage.agent.routing.policies import Effort
 from pilotage.agent.runner import ReasoningAgent
@@ -29,6 +31,7 @@ from pilotage.agent.serve.tenants.tenant import Tenant
 from pilotage.agent.serve.upstreams.chain import Chain
 from pilotage.agent.serve.upstreams.link import Link, Listener
 from pilotage.agent.serve.upstreams.upstream import DEFAULT, OPENAI_KEY, Upstream, line
+from pilotage.common.text import printable
 
 if TYPE_CHECKING:
     from pilotage.agent.models.client import ModelClient
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     from pilotage.memory.edits.erase import Erasure
     from pilotage.memory.embedders.embedder import Embedder
     from pilotage.memory.ledger.erasures import Erased
+
+log = logging.getLogger("pilotage.serve")
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,22 @@ class Service:
     def model_named(self, text: str) -> ModelName:
         """What a request's `model` stands for. Raises ApiError."""
         return model_named(text, self.blocks, self.upstreams.keys())
+
+    def check_models(self) -> None:
+        """Sets up the client of every upstream, so that one that names no model is told of before any request.
+
+        What may still come (weights, a package, a key) is said in the log: other upstreams may be all that is asked.
+
+        Raises:
+            UsageError: an upstream has none; the text says which, and what to write.
+        """
+        for name, link in self._links.items():
+            try:
+                _ = link.client
+            except UsageError as error:
+                raise UsageError(f"the upstream {name}: {error}" if name != DEFAULT else str(error)) from None
+            except PilotageError as error:
+                log.warning("the upstream %s cannot be asked: %s", name, printable(str(error)))
 
     @property
     def model_names(self) -> tuple[str, ...]:
