@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from pilotage.agent.errors import ModelError, WeightsError
@@ -182,3 +183,11 @@ def test_a_system_without_openmp_uses_torchs(smollm2_path):
     assert "libgomp" in bare.stderr
     result = subprocess.run([*command, code], capture_output=True, text=True, timeout=120)
     assert (result.returncode, result.stdout, result.stderr) == (0, "2\n", "")
+
+
+def test_replies_passed_on_from_it_tell_the_models_name_and_no_path(smollm2):
+    engine = smollm2.engine
+    body = {"model": "default", "max_tokens": 2, "messages": [{"role": "user", "content": "Hello!"}]}
+    headers = {"Authorization": f"Bearer {engine.api_key}"}
+    reply = httpx.post(f"{engine.base_url}/chat/completions", json=body, headers=headers, timeout=300)
+    assert reply.json()["model"] == engine.path.stem and str(engine.path.parent) not in reply.text
