@@ -42,7 +42,7 @@ class Unread:
 
         async def watched(message: Message) -> None:
             if transport.get_write_buffer_size():
-                await self._watch(transport, asyncio.ensure_future(send(message)))  # type: ignore[arg-type]
+                await self._watch(transport, asyncio.ensure_future(send(message)))
             else:
                 await send(message)
 
