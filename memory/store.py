@@ -542,6 +542,12 @@ class ConceptStore:
 
         return erase(self._space, below=below)
 
+    def is_known(self, *, below: bool = False) -> bool:
+        """Whether anything was ever kept of the namespace, with `below` also of any `NAME/...`."""
+        from pilotage.memory.edits.erase import is_known
+
+        return is_known(self._space, below=below)
+
     def tombstones(self) -> list[Tombstone]:
         """Every time that this namespace was erased by its own name, oldest first."""
         from pilotage.memory.ledger.erasures import tombstones

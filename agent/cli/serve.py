@@ -32,6 +32,7 @@ def serve(
     from pilotage.agent.serve.service import Service
     from pilotage.agent.serve.stopping.connections import BoundedProtocol
     from pilotage.agent.serve.stopping.server import Server, listening
+    from pilotage.agent.serve.stopping.unread import Unread
     from pilotage.agent.serve.upstreams.upstream import DEFAULT
     from pilotage.agent.telemetry.export import start
 
@@ -45,11 +46,12 @@ def serve(
             keys.list()  # raises where there is no store, which would let nobody in
     place = None if settings.memory == "none" else memory_place(settings)
     service = Service(settings, given, place=place)
+    service.check_models()
     start(given.telemetry)
     app = create_app(service)
     sockets = listening(given.host, given.port, reuse_port=given.reuse_port)
     address = sockets[0].getsockname()
     told = f"[{address[0]}]" if ":" in address[0] else address[0]
     typer.echo(f"serving at http://{told}:{address[1]}", err=True)
-    options = uvicorn.Config(app, log_level="warning", http=BoundedProtocol)
+    options = uvicorn.Config(Unread(app), log_level="warning", http=BoundedProtocol)
     Server(options, app.state.drain, given.drain_seconds, given.notice_seconds).run(sockets)

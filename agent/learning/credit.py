@@ -169,7 +169,8 @@ async def give_feedback(store: ConceptStore | None, run: Run, helped: bool) -> N
     `store.undo_run("feedback:ID")` takes it back.
 
     Good: the concepts that it followed count as having helped, and those that it taught are trusted from now on. Bad:
-    those that it followed count as having harmed, and what it taught is retired unless other evidence supports it.
+    those that it followed count as having harmed, and what it taught is retired, however sure the run was of it, unless
+    something besides the run supports it: it was taught again, has helped, or a person has vouched for it.
 
     Raises:
         UsageError: there is no memory, or the run has no id.
@@ -221,34 +222,42 @@ def feedback_run(run_id: str) -> str:
     return f"feedback:{run_id}"
 
 
-def take_back(store: ConceptStore, run: Credited) -> None:
-    """Takes back what feedback on a run has changed, if anything of it still counts.
+def take_back(store: ConceptStore, run: Credited) -> bool:
+    """Takes back what feedback on a run has changed; whether anything of it still counted.
 
     Raises:
         StaleConcept: something that came later depends on it.
     """
     with suppress(UnknownEvent, AlreadyUndone):
-        store.undo_run(feedback_run(run.id), actor=ACTOR, cause=run.task_id)
+        return bool(store.undo_run(feedback_run(run.id), actor=ACTOR, cause=run.task_id))
+    return False
 
 
-def record_feedback(store: ConceptStore, run: Credited, helped: bool) -> None:
-    """What `give_feedback` does, in the caller's thread."""
+def record_feedback(store: ConceptStore, run: Credited, helped: bool) -> bool:
+    """What `give_feedback` does, in the caller's thread; whether it changed anything."""
     name = feedback_run(run.id)
-    if any(_says(event, not helped) for event in store.events(None, run=name)):
-        take_back(store, run)
+    before = store.events(None, run=name)
+    changed = any(_says(event, not helped) for event in before) and take_back(store, run)
     outcome: Outcome = "helped" if helped else "harmed"
     present = still_there(store, (*run.followed, *run.learned)).values()
     credited = {concept.id: (outcome,) for concept in present if concept.id in run.followed}
     if credited:
         store.record_outcomes(credited, actor=ACTOR, cause=run.task_id, run=name)
     taught = [concept for concept in present if concept.id in run.learned and concept.id not in credited]
-    provisional = [concept.id for concept in taught if concept.status == "provisional"]
     if helped:
+        provisional = [concept.id for concept in taught if concept.status == "provisional"]
         store.promote(provisional, actor=ACTOR, cause=run.task_id, run=name)
-        return
-    for id_ in provisional:
-        if store.get(id_).provenance.trace_id == run.id:  # another run's concept is not this one's to retire
+    else:
+        for id_ in [concept.id for concept in taught if _stands_on(store.get(concept.id), run.id)]:
             store.forget(id_, actor=ACTOR, cause=run.task_id, run=name)
+    return changed or len(store.events(None, run=name)) > len(before)
+
+
+def _stands_on(concept: Concept, run: str) -> bool:
+    """Whether nothing supports a concept but the run that taught it; another run's is not this one's to retire."""
+    supported = concept.seen > 1 or concept.outcomes.helped > 0 or concept.vouched
+    own = concept.provenance.trace_id == run
+    return own and (concept.status == "provisional" or (concept.status == "trusted" and not supported))
 
 
 def learn_correction(store: ConceptStore, run: Credited, correction: str) -> tuple[str | None, str]:

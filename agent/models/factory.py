@@ -161,6 +161,14 @@ def _served(name: str, base_url: str, api_key: str | None) -> ModelClient:
     )
 
 
+def _meant(spec: str) -> str:
+    """Weights that are called like this, as a question."""
+    try:
+        return f", but 'embedded:{find(spec).name}' does" if not find(spec).is_folder else ""
+    except UnknownModel:
+        return ""
+
+
 def _integration(spec: str, api_key: str | None) -> ModelClient:
     from langchain.chat_models import init_chat_model
 
@@ -186,7 +194,7 @@ def _integration(spec: str, api_key: str | None) -> ModelClient:
     except Exception as error:  # every integration complains about a missing key in its own way
         text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         if "provider" in text.lower():
-            raise UnknownModel(f"'{spec}' names no model. Use {FORMS}.") from error
+            raise UnknownModel(f"'{spec}' names no model{_meant(spec)}. Use {FORMS}.") from error
         raise ModelError(f"'{spec}' could not be set up: {text}") from error
     if api_key is not None and not holds(model, api_key):  # or another account's key would be used in its place
         raise _takes_no_key(spec)

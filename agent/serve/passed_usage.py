@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,26 +10,36 @@ import orjson
 
 from pilotage.agent.account import charge
 from pilotage.agent.chat.reply_account import cost_of
+from pilotage.agent.models.parsing.token_usage import CHARACTERS_PER_TOKEN
 from pilotage.agent.models.prices import Price
 from pilotage.agent.trace import Usage
 from pilotage.common.json_text import NotJson, read_json
 
 _LONGEST_LINE = 2**20
+_MOST_TOKENS = 10**8
+"""Of a prompt or a reply that can be true: no model reads or writes nearly as many."""
+_TEXTS = ("content", "reasoning_content", "reasoning", "refusal", "text", "arguments")
+"""Fields that hold what a model wrote."""
 
 
-def told(data: Any) -> Usage | None:
-    """The tokens that a reply, a chunk or an event says it took; None where it does not say."""
+def told(data: Any, *, wrote: bool = False) -> Usage | None:
+    """The tokens that a reply, a chunk or an event says it took; None where it does not say, or it cannot be true.
+
+    Args:
+        data: what the upstream sent.
+        wrote: whether the model is known to have written something, which takes a token at least.
+    """
     usage = _usage_in(data)
     if usage is None:
         return None
     details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
-    cached = _count(details, "cached_tokens") if isinstance(details, dict) else 0
+    cached = _count(details, "cached_tokens") if isinstance(details, dict) else None
     prompt = _count(usage, "prompt_tokens", "input_tokens")
+    completion = _count(usage, "completion_tokens", "output_tokens")
+    if not prompt or completion is None or completion < wrote:
+        return None
     return Usage(
-        prompt_tokens=prompt,
-        completion_tokens=_count(usage, "completion_tokens", "output_tokens"),
-        cached_tokens=min(cached, prompt),
-        llm_calls=1,
+        prompt_tokens=prompt, completion_tokens=completion, cached_tokens=min(cached or 0, prompt), llm_calls=1
     )
 
 
@@ -47,7 +58,7 @@ class Passed:
         self._estimate = Usage(prompt_tokens=prompt_tokens, llm_calls=1, estimated_calls=1)
         self._charged = 0
         self._line = b""
-        self._unreadable = self._told = False
+        self._unreadable = self._told = self._wrote = False
         self.usage = Usage(llm_calls=1)
 
     def whole(self, body: bytes, *, good: bool) -> bytes:
@@ -56,7 +67,12 @@ class Passed:
             data = read_json(body)
         except NotJson:
             data = None
-        self._take(told(data) or (self._estimate if good else self.usage))
+        written = _written(data)
+        usage = told(data, wrote=written > 0)
+        if usage is None and good:
+            tokens = math.ceil(written / CHARACTERS_PER_TOKEN)
+            usage = self._estimate.model_copy(update={"completion_tokens": tokens})
+        self._take(usage or self.usage)
         return self._with_cost(data) or body
 
     def begin(self) -> None:
@@ -90,12 +106,13 @@ class Passed:
         if not line.startswith(b"data:"):
             return line
         data: Any = None
-        if b'"usage"' in line:
+        if b'"usage"' in line or not self._wrote:
             try:
                 data = read_json(line[5:])
             except NotJson:
                 data = None
-        if (usage := told(data)) is not None:
+        self._wrote = self._wrote or _written(data) > 0
+        if (usage := told(data, wrote=self._wrote)) is not None:
             self._told = True
             self._take(usage)
         elif not self._told and line[5:].strip() != b"[DONE]":
@@ -133,7 +150,31 @@ def _usage_in(data: Any) -> dict[str, Any] | None:
     return usage if isinstance(usage, dict) else None
 
 
-def _count(counts: dict[str, Any], *names: str) -> int:
-    """The first of these that is a number of tokens; 0 where none is."""
-    values = (counts.get(name) for name in names)
-    return next((value for value in values if type(value) is int and 0 < value < 10**12), 0)
+def _written(data: Any) -> int:
+    """Characters that a model wrote, of what a reply, a chunk or an event of the Responses API holds."""
+    if not isinstance(data, dict):
+        return 0
+    if isinstance(delta := data.get("delta"), str):
+        return len(delta)
+    inner = data.get("response")
+    output = data.get("output") or (inner.get("output") if isinstance(inner, dict) else None)
+    return _characters(data.get("choices")) + _characters(output)
+
+
+def _characters(part: Any) -> int:
+    """Of the texts in a part of a reply. Not by recursion: a part may be as deep as JSON goes."""
+    parts, count = [part], 0
+    while parts:
+        match parts.pop():
+            case list() as several:
+                parts += several
+            case dict() as fields:
+                count += sum(len(text) for name in _TEXTS if isinstance(text := fields.get(name), str))
+                parts += [one for one in fields.values() if isinstance(one, list | dict)]
+    return count
+
+
+def _count(counts: dict[str, Any], *names: str) -> int | None:
+    """The first of these that is there, 0 where none is; None where it can be no number of tokens."""
+    value = next((counts[name] for name in names if counts.get(name) is not None), 0)
+    return value if type(value) is int and 0 <= value <= _MOST_TOKENS else None

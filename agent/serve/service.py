@@ -7,6 +7,7 @@ for the results of tools lie in one table, so they outlive the agent that began 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from pilotage.agent.blocks import installed
 from pilotage.agent.chat.open_turns import OpenTurns, TurnTable
+from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.routing.observation import registry_for
 from pilotage.agent.routing.policies import Effort
 from pilotage.agent.runner import ReasoningAgent
@@ -31,6 +33,7 @@ from pilotage.agent.serve.tenants.tenant import Tenant
 from pilotage.agent.serve.upstreams.chain import Chain
 from pilotage.agent.serve.upstreams.link import Link, Listener
 from pilotage.agent.serve.upstreams.upstream import DEFAULT, OPENAI_KEY, Upstream, line
+from pilotage.common.text import printable
 
 if TYPE_CHECKING:
     from pilotage.agent.models.client import ModelClient
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
     from pilotage.memory.edits.erase import Erasure
     from pilotage.memory.embedders.embedder import Embedder
     from pilotage.memory.ledger.erasures import Erased
+
+log = logging.getLogger("pilotage.serve")
 
 
 MOST_OPENING = 32
@@ -114,6 +119,23 @@ class Service:
         if named.direct and not self._links[named.upstream or DEFAULT].speaks_openai:
             raise unknown(text, f"this upstream speaks another protocol; use {ROUTED}")
         return named
+
+    def check_models(self) -> None:
+        """Sets up the client of every upstream, so that one that names no model is told of before any request.
+
+        What may still come (weights, a package, a key) is said in the log: other upstreams may be all that is asked.
+
+        Raises:
+            UsageError: an upstream has none; the text says which, and what to write.
+        """
+        for name, link in self._links.items():
+            try:
+                _ = link.client
+            except PilotageError as error:
+                why = error.__cause__ if isinstance(error.__cause__, PilotageError) else error
+                if isinstance(why, UsageError):
+                    raise UsageError(f"the upstream {name}: {why}" if name != DEFAULT else str(why)) from None
+                log.warning("the upstream %s cannot be asked: %s", name, printable(str(why)))
 
     @property
     def model_names(self) -> tuple[str, ...]:

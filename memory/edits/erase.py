@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, column, delete, inspect, select, table, text
+from sqlalchemy import Connection, column, delete, inspect, literal, select, table, text
 
 from pilotage.memory.concept import now
 from pilotage.memory.errors import LedgerError
-from pilotage.memory.ledger.erasures import BELOW, Tombstone, add_tombstones, digest
+from pilotage.memory.ledger.erasures import BELOW, Tombstone, add_tombstones, digest, times_erased
 from pilotage.memory.ledger.schema import concepts, item_vectors, items, vectors
 from pilotage.memory.namespace import Namespace
 from pilotage.memory.search.keywords import TABLE as KEYWORDS
@@ -76,6 +76,18 @@ def erase(space: Namespace, *, below: bool) -> Erasure:
         _log.warning("%s", error)
         left.append(f"the rows are gone, but their bytes are still in the file's free space: {error}")
     return Erasure(digest(space.name), at, dict(counts), tuple(names), tuple(left))
+
+
+def is_known(space: Namespace, *, below: bool) -> bool:
+    """Whether there is anything of a namespace, or of those `below` it, or there was before it was erased."""
+    with space.ledger.read() as connection:
+        if times_erased(connection, space.name):
+            return True
+        tables = list(_of_tenants(connection))
+        if below and _below(connection, tables, space.name):
+            return True
+        mine = (select(literal(1)).select_from(table(name)).where(column("namespace") == space.name) for name in tables)
+        return any(connection.scalar(one.limit(1)) for one in mine)
 
 
 def _of_tenants(connection: Connection) -> Iterator[str]:

@@ -323,3 +323,12 @@ def test_erasing_needs_yes_and_leaves_a_tombstone(memory):
     assert erased["namespaces"] == ["acme"] and erased["counts"]["concepts"] == 1
     assert memory("list", "--json", *space).json == []
     assert "nothing was there" in memory("erase", "--yes", *space).out
+
+
+def test_erasing_what_never_was_says_so_and_leaves_no_tombstone(memory):
+    memory("add", "--title", "Profit", "--step", "subtract", "--embedder", "hash", "--namespace", "acme/ann")
+    for more in ([], ["--yes"]):
+        said = memory("erase", *more, "--namespace", "team-a")
+        assert said.code == 1 and "no namespace 'team-a'" in said.out and "tombstone" not in said.out
+    assert memory("erase", "--yes", "--no-below", "--namespace", "acme").code == 1
+    assert memory("erase", "--yes", "--json", "--namespace", "acme").json["counts"]["concepts"] == 1

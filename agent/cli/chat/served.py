@@ -100,7 +100,7 @@ class Served:
         body = {"completion_id": reply.id, "helped": helped, **({"correction": correction} if correction else {})}
         said = await self._json("post", "/feedback", body)
         lesson, why = said.get("lesson"), carriable(str(said.get("why") or ""))
-        return feedback_sentence(reply, helped, lesson, one_line(why))
+        return feedback_sentence(reply, helped, lesson, one_line(why) if correction else "")
 
     async def take_back(self, reply: Reply) -> str:
         """Undoes, newest first, every event of the reply and of feedback on it in the histories of its concepts."""

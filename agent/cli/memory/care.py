@@ -137,6 +137,11 @@ def erase(
         if kept is None and responses is not None:
             raise UsageError(f"there are no responses in {file.path}: name the server's `responses_file`")
         store = _memory_of(place, stack, needed=kept is None)
+        if not (
+            (store is not None and store.is_known(below=below))
+            or (kept is not None and kept.count(place.namespace, below=below))
+        ):
+            return Output({"erased": False, "namespace": place.namespace}, _no_namespace(place.namespace), 1)
         if not yes:
             raise UsageError(_what_would_go(place.namespace, store, kept, below=below))
         gone: list[Erasure] = []
@@ -150,6 +155,13 @@ def erase(
     rows = ", ".join(f"{count} {plain(name)}" for name, count in erased.counts.items()) or "nothing was there"
     lines = [f"erased {', '.join(map(plain, erased.namespaces))} [dim]{rows}[/]", f"[dim]tombstone {erased.digest}[/]"]
     return Output(asdict(erased), "\n".join([*lines, *map(plain, erased.left)]))
+
+
+def _no_namespace(name: str) -> str:
+    return (
+        f"there is no namespace '{plain(name)}', and nothing was erased: that of a key is its id, unless it was made "
+        "with another (`pilotage keys list` shows both)"
+    )
 
 
 def _memory_of(place: IndexedStoreOptions, stack: ExitStack, *, needed: bool) -> ConceptStore | None:

@@ -120,6 +120,7 @@ class LlamaEngine:
         xllamacpp = load_library()
         params = xllamacpp.CommonParams()
         params.model.path = str(self.path)
+        params.model_alias = {self.path.stem}  # what replies call the model: else the path, which tells of this machine
         params.n_ctx = self.n_ctx * self.slots  # llama.cpp shares it out among the slots
         params.n_batch = PROMPT_BATCH
         params.n_parallel = self.slots

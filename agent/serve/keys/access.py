@@ -217,6 +217,11 @@ class Gate:
             raise ApiError(401, message, code="invalid_api_key", headers=_asking(challenge))
         return key
 
+    def enter_open(self, scope: Scope) -> None:
+        """Lets in a request of what everybody may ask for. Raises ApiError, 403, where that is everybody here alone."""
+        if not self._needs_keys:
+            self._require_local(Headers(scope=scope))
+
     def _require_local(self, headers: Mapping[str, str]) -> None:
         """Where no key is needed, a page of somebody else's may not ask through its reader's browser.
 
@@ -231,12 +236,15 @@ class Gate:
                 code="not_local",
             )
         origin = headers.get("origin")
-        foreign = origin is not None and origin not in self._origins and not _names_loopback(origin)
-        if foreign or not _names_loopback(f"http://{headers.get('host', '')}"):
+        host = headers.get("host", "")
+        # Another port is another program's page, of whichever user of this machine.
+        own = (f"http://{host}", f"https://{host}")
+        foreign = origin is not None and origin not in self._origins and origin.lower() not in map(str.lower, own)
+        if foreign or not _names_loopback(own[0]):
             raise ApiError(
                 403,
-                "without keys this server answers only what is asked from this machine, by a local name, and by pages "
-                "that `cors` names: give it keys, or name the page",
+                "without keys this server answers only what is asked from this machine, by a local name, and by its "
+                "own page and those that `cors` names: give it keys, or name the page with its port",
                 code="not_local",
             )
 
@@ -255,7 +263,15 @@ class AccessMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request."""
-        if scope["type"] != "http" or _is_open(scope["path"]):
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if _is_open(scope["path"]):
+            try:
+                self._gate.enter_open(scope)
+            except ApiError as error:
+                await error_response(error)(scope, receive, send)
+                return
             await self._app(scope, receive, send)
             return
         with accounted() as account:

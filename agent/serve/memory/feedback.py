@@ -1,7 +1,8 @@
 """Feedback on a completion or a response: `{"completion_id", "helped", "correction"?}`.
 
-Given again it changes nothing; the opposite takes the first back before it counts. A kill on the way leaves it undone
-or done, and whoever gives it again finishes it.
+Given again it changes nothing; the opposite takes the first back before it counts. The reply's `changed` says whether
+anything of the memory did, and `why` why not. A kill on the way leaves it undone or done, and whoever gives it again
+finishes it.
 """
 
 from __future__ import annotations
@@ -82,17 +83,26 @@ def _carry_out(
     try:
         if verdict == feedback.verdict:
             return {**said, "changed": False, "lesson": None, "why": why}
-        take_back(store, record)
+        changed = take_back(store, record)
         verdict = ""
         lesson = None
-        record_feedback(store, record, feedback.helped)
+        changed = record_feedback(store, record, feedback.helped) or changed
         if teaches:
             lesson, why = learn_correction(store, record, feedback.correction)
+            changed = changed or lesson is not None
         elif feedback.correction:
             why = "this key does not teach the memory"
+        elif not changed:
+            why = _unchanged(record)
         verdict = feedback.verdict
-        return {**said, "changed": True, "lesson": lesson, "why": why}
+        return {**said, "changed": changed, "lesson": lesson, "why": why}
     except StaleConcept as error:
         raise ApiError(409, f"the first feedback cannot be taken back: {error}", code="feedback_depended_on") from None
     finally:
         records.settle(store, record, verdict)
+
+
+def _unchanged(record: Record) -> str:
+    if record.followed or record.learned:
+        return "the concepts that had a part in this reply stay as they are"
+    return "no concept had a part in this reply"

@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 from langchain_core.messages import HumanMessage
 
@@ -189,3 +190,11 @@ def test_a_system_without_openmp_uses_torchs(smollm2_path):
 def test_a_reply_has_a_limit_where_nobody_sets_one():
     assert chat_model._body([HumanMessage("Hi")], None, {})["max_tokens"] == chat_model.MOST_TOKENS
     assert chat_model._body([HumanMessage("Hi")], None, {"max_tokens": 5})["max_tokens"] == 5
+
+
+def test_replies_passed_on_from_it_tell_the_models_name_and_no_path(smollm2):
+    engine = smollm2.engine
+    body = {"model": "default", "max_tokens": 2, "messages": [{"role": "user", "content": "Hello!"}]}
+    headers = {"Authorization": f"Bearer {engine.api_key}"}
+    reply = httpx.post(f"{engine.base_url}/chat/completions", json=body, headers=headers, timeout=300)
+    assert reply.json()["model"] == engine.path.stem and str(engine.path.parent) not in reply.text

@@ -94,6 +94,8 @@ def test_on_loopback_no_key_is_needed_but_a_wrong_one_of_ours_is_refused(house):
     [
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://localhost:3000"},
+        {"Origin": "http://[::1]"},
         {"Host": "evil.example:8000"},
         {"Host": "127.0.0.1.evil.example"},
         {"Host": ""},
@@ -105,8 +107,19 @@ def test_without_keys_no_page_of_somebody_elses_asks_through_a_browser(house, he
     reply = nobody.post("/v1/concepts", content=body, headers={"Content-Type": "text/plain", **headers})
     assert reply.status_code in (400, 403)
     assert nobody.get("/v1/concepts").json()["data"] == []
-    for origin in ("https://mine.example", "http://localhost:3000", "http://[::1]"):
+    own = str(nobody.base_url).rstrip("/")
+    for origin in ("https://mine.example", own):
         assert nobody.get("/v1/concepts", headers={"Origin": origin}).status_code == 200
+    host = own.removeprefix("http://").replace("127.0.0.1", "localhost")
+    there = {"Host": host, "Origin": f"http://{host}"}
+    assert nobody.post("/v1/concepts", json={"title": "mine"}, headers=there).status_code == 201
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/page/main.js", "/page/report", "/v1/models", "/metrics"])
+def test_without_keys_no_path_answers_to_a_foreign_name(house, path):
+    nobody = house(config={"keys": None}).nobody
+    assert error_of(nobody.get(path, headers={"Host": "evil.example"}), 403)["code"] == "not_local"
+    assert nobody.get(path, headers={"Host": "localhost:1"}).status_code == (404 if path == "/page/report" else 200)
 
 
 @pytest.mark.parametrize(

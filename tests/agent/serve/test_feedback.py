@@ -66,6 +66,39 @@ def test_the_opposite_takes_the_first_back_as_often_as_it_is_said(house):
         assert state(started) == up
 
 
+def test_a_thumb_down_retires_what_the_run_was_sure_of_and_nothing_else_supports(house):
+    started = house()
+    client = started.key("a")
+    completion = taught(client)
+    with started.store("a") as store:
+        (concept,) = store.all()
+        store.promote([concept.id])  # as what the gate lets in is trusted from the first
+    told = give(client, completion, helped=False).json()
+    assert told["changed"] and not told["why"]
+    assert state(started) == {"Profit of goods": ("retired", 0, 0)}
+    assert give(client, completion).json()["changed"]
+    assert state(started) == {"Profit of goods": ("trusted", 0, 0)}
+    with started.store("a") as store:
+        store.vouch(concept.id)
+    assert give(client, completion, helped=False).json() == {
+        **told,
+        "changed": False,
+        "why": "the concepts that had a part in this reply stay as they are",
+    }
+    assert state(started) == {"Profit of goods": ("trusted", 0, 0)}
+
+
+def test_feedback_on_what_no_concept_had_a_part_in_changes_nothing_and_says_why(house):
+    client = house().key("a")
+    completion = ask(client, "hi").json()
+    for helped in (True, False, True):
+        told = give(client, completion, helped=helped).json()
+        assert told["changed"] is False and told["why"] == "no concept had a part in this reply"
+    told = give(client, completion, helped=False, correction=LESSON).json()
+    assert told["changed"] and told["lesson"]
+    assert give(client, completion, helped=False).json()["changed"]  # the lesson is taken back
+
+
 def test_a_stream_can_be_given_feedback_on_once_its_last_byte_is_there(house):
     started = house()
     client = started.key("a")
@@ -98,7 +131,7 @@ def test_a_correction_that_commands_or_comes_from_a_key_that_does_not_teach_is_n
     assert told["changed"] and told["lesson"] is None and "instruction" in told["why"]
     pupil = started.key("a", learn=False)
     told = give(pupil, taught(pupil), helped=False, correction=LESSON).json()
-    assert told["changed"] and told["lesson"] is None and "does not teach" in told["why"]
+    assert not told["changed"] and told["lesson"] is None and "does not teach" in told["why"]
     assert not any("Subtract" in title or "banana" in title for title in state(started))
 
 
