@@ -112,6 +112,7 @@ class AsyncConceptStore:
     erase = _in_thread(ConceptStore.erase)
     tombstones = _in_thread(ConceptStore.tombstones)
     is_erased = _in_thread(ConceptStore.is_erased)
+    is_known = _in_thread(ConceptStore.is_known)
     finish_erasures = _in_thread(ConceptStore.finish_erasures)
     stats = _in_thread(ConceptStore.stats)
     doctor = _in_thread(ConceptStore.doctor)

@@ -55,6 +55,7 @@ class Opening(TypedDict, total=False):
     namespace: str
     index: str | None
     busy_seconds: float
+    share_connections: bool
 
 
 class ConceptStore:

@@ -77,7 +77,8 @@ class Log:
 @pytest.fixture
 def terminal(tmp_path):
     """Starts the command on terminals, with a home of their own."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    own = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES")  # a shell's say goes before what the terminal is
+    kept = {name: value for name, value in os.environ.items() if name not in own}
     home = {"PILOTAGE_HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     with ExitStack() as stack:
 

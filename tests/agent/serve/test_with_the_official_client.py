@@ -80,7 +80,6 @@ async def test_the_asynchronous_client(over):
     ("fault", "kind"),
     [
         (400, openai.BadRequestError),
-        (401, openai.AuthenticationError),
         (404, openai.NotFoundError),
         (429, openai.RateLimitError),
         (500, openai.InternalServerError),
