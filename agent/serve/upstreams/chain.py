@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import Callable, Sequence
 
 from pilotage.agent.errors import ModelError, UnsupportedParameter
@@ -57,7 +56,9 @@ class Chain(ModelClient):
             before, own, is_set_up = bill.usage, Bill(), False
             try:
                 # A provider's package takes a while to import.
-                client: ModelClient = await asyncio.to_thread(functools.partial(getattr, link, "client"))
+                if not link.is_set_up:
+                    await asyncio.to_thread(getattr, link, "client")
+                client = link.client
                 is_set_up = True
                 reply = await client.ask(
                     request,

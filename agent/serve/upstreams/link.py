@@ -78,6 +78,11 @@ class Link:
         self._lock = RLock()
 
     @property
+    def is_set_up(self) -> bool:
+        """Whether its client is there already."""
+        return self._client is not None
+
+    @property
     def client(self) -> ModelClient:
         """Asks it; nothing of a model is loaded yet. Raises ModelUnavailable where it cannot be set up."""
         with self._lock:
