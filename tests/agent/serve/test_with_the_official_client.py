@@ -89,3 +89,11 @@ def test_an_upstreams_refusal_is_the_clients_own_kind_of_error(over, fault, kind
     _, http = over(lambda body: Line(fault=fault))
     with pytest.raises(kind, match=f"upstream says {fault}"):
         client_of(http).chat.completions.create(model="pilotage", messages=HELLO)
+
+
+def test_a_key_of_the_servers_that_is_refused_is_not_the_clients(over):
+    _, http = over(lambda body: Line(fault=401))
+    with pytest.raises(openai.InternalServerError, match="refused the key or the account of this server") as failed:
+        client_of(http).chat.completions.create(model="pilotage", messages=HELLO)
+    assert failed.value.status_code == 502
+    assert failed.value.code == "upstream_refused_its_key"
