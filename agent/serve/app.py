@@ -153,7 +153,7 @@ def create_app(service: Service) -> FastAPI:
         if not asked.stream:
             return await unless_gone(request, _json(chat.completion(agent, asked, envelope, hooks, progress=progress)))
         events = chat.stream(agent, asked, envelope, hooks, progress=progress)
-        return sse.EventStream(sse.with_keep_alive(events, config.keep_alive))
+        return sse.EventStream(events, config.keep_alive)
 
     @app.post("/v1/embeddings")
     async def make_embeddings(request: Request) -> Response:

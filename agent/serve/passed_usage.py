@@ -59,7 +59,14 @@ class Passed:
         self._charged = 0
         self._line = b""
         self._unreadable = self._told = self._wrote = False
-        self.usage = Usage(llm_calls=1)
+        self._written = 0
+        """Tokens of a stream that has told nothing yet."""
+        self._usage = Usage(llm_calls=1)
+
+    @property
+    def usage(self) -> Usage:
+        """What it has cost so far."""
+        return self._usage.model_copy(update={"completion_tokens": self._written}) if self._written else self._usage
 
     def whole(self, body: bytes, *, good: bool) -> bytes:
         """A whole reply, with its cost; one that tells nothing is charged by the estimate, where it is a good one."""
@@ -72,7 +79,7 @@ class Passed:
         if usage is None and good:
             tokens = math.ceil(written / CHARACTERS_PER_TOKEN)
             usage = self._estimate.model_copy(update={"completion_tokens": tokens})
-        self._take(usage or self.usage)
+        self._take(usage or self._usage)
         return self._with_cost(data) or body
 
     def begin(self) -> None:
@@ -116,13 +123,14 @@ class Passed:
             self._told = True
             self._take(usage)
         elif not self._told and line[5:].strip() != b"[DONE]":
-            written = self.usage.completion_tokens + 1
-            self._take(self.usage.model_copy(update={"completion_tokens": written}))
+            self._written += 1
+            self._charged += 1
+            charge(1)
         with_cost = self._with_cost(data)
         return line if with_cost is None else b"data: " + with_cost
 
     def _take(self, usage: Usage) -> None:
-        self.usage = usage
+        self._usage, self._written = usage, 0
         charge(usage.total_tokens - self._charged)
         self._charged = usage.total_tokens
 

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, cast
 
-import httpx
+import aiohttp
 import orjson
 from starlette.responses import Response
 
@@ -23,11 +23,11 @@ from pilotage.agent.serve.passed_usage import Passed
 from pilotage.agent.serve.service import Service
 from pilotage.agent.serve.upstreams.failing import REFUSED_KEY, is_failing
 from pilotage.agent.serve.upstreams.link import Link, in_turn
+from pilotage.agent.serve.upstreams.session import Session
 from pilotage.agent.telemetry.operations import passing
 from pilotage.agent.telemetry.spans import Attributes, Span, failure_of, tracer
 from pilotage.common.redaction import public_address, redact_message
 
-CONNECT_SECONDS = 10.0
 MOST_LOGGED = 500
 """Bytes of what an upstream says of a key."""
 _KEPT = ("content-type", "retry-after", "x-request-id", "openai-processing-ms")
@@ -53,15 +53,26 @@ class _Failed:
         return self.logged or said
 
 
+@dataclass(frozen=True)
+class _Sent:
+    """A request as one upstream gets it."""
+
+    url: str
+    key: str
+    model: str
+    content: bytes
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+
+
 class Passthrough:
     """Forwards requests over connections that are kept open."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._client = httpx.AsyncClient(
-            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=256),
-        )
+        self._session = Session()
 
     def wanted(self, path: str, body: Any) -> Coroutine[Any, Any, Response] | None:
         """What `forward` does with a request, where its `model` says that it is passed through. Raises ApiError 404."""
@@ -85,10 +96,8 @@ class Passthrough:
         failed: _Failed | None = None
         for link in in_turn([link for link in links if link.speaks_openai]):
             base, key, model = await link.address()
-            headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-            content = _written({**body, "model": model})
-            request = self._client.build_request("POST", f"{base}{path}", content=content, headers=headers)
-            answered = await self._answered(link, request, len(content) // BYTES_PER_TOKEN, (base, key, model))
+            sent = _Sent(f"{base}{path}", key, model, _written({**body, "model": model}))
+            answered = await self._answered(link, sent)
             if isinstance(answered, Response):
                 link.circuit.answered()
                 return answered
@@ -99,11 +108,9 @@ class Passthrough:
             raise failed.told
         return failed.told
 
-    async def _answered(
-        self, link: Link, request: httpx.Request, prompt_tokens: int, address: tuple[str, str, str]
-    ) -> Response | _Failed:
+    async def _answered(self, link: Link, sent: _Sent) -> Response | _Failed:
         """What one upstream answers."""
-        base, key, model = address
+        prompt_tokens = len(sent.content) // BYTES_PER_TOKEN
         turn: Turn | None = None
         if link.rate is not None:
             try:
@@ -112,46 +119,46 @@ class Passthrough:
                 return _Failed("rate", api_error(busy))
         passed = Passed(prompt_tokens, link.price, link.spent)
         deadline = asyncio.get_running_loop().time() + self._service.settings.budget.max_seconds
-        told = Span(tracer(), lambda: passing(model, base), apart=True, failure=_failure)
-        flow = _flow(self._client, request, passed, turn, deadline, told, key)
-        seconds, where = link.upstream.timeout, public_address(str(request.url))
+        told = Span(tracer(), lambda: passing(sent.model, sent.url), apart=True, failure=_failure)
+        flow = _flow(self._session, sent, passed, turn, deadline, told)
+        seconds, where = link.upstream.timeout, public_address(sent.url)
         try:
             try:
                 async with asyncio.timeout(seconds):
                     first = await anext(flow)
+            except aiohttp.ClientError as error:
+                unreached = ApiError(502, f"the upstream {link.name} cannot be reached", code="upstream_unavailable")
+                why = redact_message(str(error)) or type(error).__name__
+                return _Failed("connection", unreached, f"{where} cannot be reached ({why})")
             except TimeoutError:
                 what = f"did not answer within {seconds:g} seconds"
                 failed = ApiError(504, f"the upstream {link.name} {what}", code="upstream_timeout")
                 return _Failed("timeout", failed, f"{where} {what}")
-            except httpx.HTTPError as error:
-                unreached = ApiError(502, f"the upstream {link.name} cannot be reached", code="upstream_unavailable")
-                why = redact_message(str(error)) or type(error).__name__
-                return _Failed("connection", unreached, f"{where} cannot be reached ({why})")
             except ApiError as error:
                 return _Failed("connection", error)
         except BaseException:
             await flow.aclose()
             raise
-        assert isinstance(first, httpx.Response)
+        assert isinstance(first, aiohttp.ClientResponse)
         kept = {header: first.headers[header] for header in _KEPT if header in first.headers}
         if _is_stream(first):
-            events = sse.with_keep_alive(cast("AsyncGenerator[bytes]", flow), self._service.config.keep_alive)
-            return sse.EventStream(events, first.status_code, kept)
+            events = cast("AsyncGenerator[bytes]", flow)
+            return sse.EventStream(events, self._service.config.keep_alive, first.status, kept)
         body = await anext(flow)
         await anext(flow, None)  # to its end, which settles what was used
         assert isinstance(body, bytes)
-        if first.status_code in REFUSED_KEY:
-            said = f"HTTP {first.status_code}: {body[:MOST_LOGGED].decode('utf-8', 'replace')}"
-            return _Failed(str(first.status_code), refused_key(link.name, first.status_code), said)
+        if first.status in REFUSED_KEY:
+            said = f"HTTP {first.status}: {body[:MOST_LOGGED].decode('utf-8', 'replace')}"
+            return _Failed(str(first.status), refused_key(link.name, first.status), said)
         try:
             response = relay.reply(first, body, kept)
         except ApiError as error:
             return _Failed("garbage", error)
-        return _Failed(str(first.status_code), response) if is_failing(first.status_code) else response
+        return _Failed(str(first.status), response) if is_failing(first.status) else response
 
     async def aclose(self) -> None:
         """Closes the connections."""
-        await self._client.aclose()
+        await self._session.aclose()
 
 
 def _written(body: dict[str, Any]) -> bytes:
@@ -161,44 +168,40 @@ def _written(body: dict[str, Any]) -> bytes:
         return json.dumps(body, ensure_ascii=False).encode()
 
 
-def _is_stream(response: httpx.Response) -> bool:
-    return response.is_success and response.headers.get("content-type", "").startswith("text/event-stream")
+def _is_stream(response: aiohttp.ClientResponse) -> bool:
+    return relay.is_good(response) and response.headers.get("content-type", "").startswith("text/event-stream")
 
 
 async def _flow(
-    client: httpx.AsyncClient,
-    request: httpx.Request,
-    passed: Passed,
-    turn: Turn | None,
-    deadline: float,
-    told: Span,
-    key: str,
-) -> AsyncGenerator[httpx.Response | bytes]:
+    session: Session, sent: _Sent, passed: Passed, turn: Turn | None, deadline: float, told: Span
+) -> AsyncGenerator[aiohttp.ClientResponse | bytes]:
     """The response once something of its body is there, and then the body: as it comes, or whole where it is no stream.
 
     Closing it closes the connection, so that the upstream stops at once, and settles what was used. A stream that
     breaks off ends with an event that says so.
     """
-    response: httpx.Response | None = None
+    response: aiohttp.ClientResponse | None = None
     with told as span:
         try:
             try:
                 async with asyncio.timeout_at(deadline):
-                    response = await client.send(request, stream=True)
+                    response = await session.post(sent.url, sent.content, sent.headers)
+            except aiohttp.ClientError:
+                raise
             except TimeoutError as error:
                 raise relay.broken(error) from None
-            if response.is_error:
-                span.failed({"error.type": str(response.status_code)})
+            if response.status >= 400:
+                span.failed({"error.type": str(response.status)})
             if not _is_stream(response):
-                body = relay.without_keys(await relay.whole(response, deadline), key)
+                body = relay.without_keys(await relay.whole(response, deadline), sent.key)
                 yield response
-                yield passed.whole(body, good=response.is_success)
+                yield passed.whole(body, good=relay.is_good(response))
                 return
             passed.begin()
-            named = request.url.path.endswith("/responses")
+            named = sent.url.endswith("/responses")
 
             def account(part: bytes) -> bytes:
-                return relay.without_keys(passed.feed(part), key)
+                return relay.without_keys(passed.feed(part), sent.key)
 
             async with aclosing(relay.events(response, deadline, account, named=named)) as events:
                 first = await anext(events)
@@ -214,7 +217,7 @@ async def _flow(
             if turn is not None:
                 turn.end(passed.usage.total_tokens)
             if response is not None:
-                await response.aclose()
+                response.close()
 
 
 def _failure(error: BaseException) -> Attributes:

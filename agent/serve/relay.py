@@ -12,7 +12,7 @@ import re
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
-import httpx
+import aiohttp
 import orjson
 from starlette.responses import Response
 
@@ -28,7 +28,7 @@ _ENDINGS = ("response.completed", "response.incomplete", "response.failed", "err
 """Events that end a stream of the Responses API."""
 
 
-async def whole(response: httpx.Response, deadline: float, *, most: int = MOST_BYTES) -> bytes:
+async def whole(response: aiohttp.ClientResponse, deadline: float, *, most: int = MOST_BYTES) -> bytes:
     """The body of a reply.
 
     Args:
@@ -42,12 +42,12 @@ async def whole(response: httpx.Response, deadline: float, *, most: int = MOST_B
     pieces, size = [], 0
     try:
         async with asyncio.timeout_at(deadline):
-            async for piece in response.aiter_bytes():
+            async for piece in response.content.iter_any():
                 size += len(piece)
                 if size > most:
                     raise _unusable(f"the upstream's reply is larger than {most} bytes")
                 pieces.append(piece)
-    except (httpx.HTTPError, TimeoutError) as error:
+    except (aiohttp.ClientError, TimeoutError) as error:
         raise broken(error) from error
     return b"".join(pieces)
 
@@ -62,14 +62,14 @@ def without_keys(said: bytes, key: str) -> bytes:
     return said if hidden == text else hidden.encode()
 
 
-def reply(response: httpx.Response, body: bytes, headers: dict[str, str]) -> Response:
+def reply(response: aiohttp.ClientResponse, body: bytes, headers: dict[str, str]) -> Response:
     """What a client is sent of a whole reply; its error in OpenAI's form, where the upstream's is none.
 
     Raises:
         ApiError: 502, a reply that says that all is well is none.
     """
     data = _json(body)
-    if response.is_success:
+    if is_good(response):
         # A response may have no output yet, and says so itself.
         if not isinstance(data, dict) or not (
             data.get("choices") or data.get("data") or isinstance(data.get("output"), list)
@@ -77,15 +77,13 @@ def reply(response: httpx.Response, body: bytes, headers: dict[str, str]) -> Res
             raise _unusable(f"the upstream's reply is no reply{_said(data)}")
     elif not isinstance(data, dict) or "error" not in data:
         kept = {name: value for name, value in headers.items() if name != "content-type"}
-        status = response.status_code if response.is_error else 502
-        return error_response(
-            ApiError(status, f"the upstream answered with status {response.status_code}", headers=kept)
-        )
-    return Response(body, response.status_code, headers)
+        status = response.status if response.status >= 400 else 502
+        return error_response(ApiError(status, f"the upstream answered with status {response.status}", headers=kept))
+    return Response(body, response.status, headers)
 
 
 async def events(
-    response: httpx.Response, deadline: float, account: Callable[[bytes], bytes], *, named: bool
+    response: aiohttp.ClientResponse, deadline: float, account: Callable[[bytes], bytes], *, named: bool
 ) -> AsyncGenerator[bytes]:
     """The events of a stream as they come, and an event with an error where the stream ends before the reply.
 
@@ -102,14 +100,16 @@ async def events(
             are held back until then.
     """
     rest, held, seen, begun = b"", b"", _Seen(), False
-    pieces = response.aiter_bytes()
+    late = False
+
+    def cut() -> None:
+        nonlocal late
+        late = True
+        response.close()
+
+    timer = asyncio.get_running_loop().call_at(deadline, cut)
     try:
-        while True:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    piece = await anext(pieces)
-            except StopAsyncIteration:
-                break
+        async for piece in response.content.iter_any():
             part, rest = _cut_behind_event(rest + piece)
             if len(rest) > MOST_EVENT_BYTES:
                 raise _unusable(f"an event of the upstream is larger than {MOST_EVENT_BYTES} bytes")
@@ -125,19 +125,25 @@ async def events(
             raise _unusable("the upstream's stream broke off before its reply was whole")
         if (held + rest).strip():
             yield account(held + rest + b"\n\n")
-    except (httpx.HTTPError, TimeoutError, ApiError) as error:
-        told = error if isinstance(error, ApiError) else broken(error)
+    except (aiohttp.ClientError, ApiError) as error:
+        told = error if isinstance(error, ApiError) else broken(TimeoutError() if late else error)
         if not begun:
             raise told from error
         if not seen.ended:
             yield _told(told, seen.events, named)
     finally:
-        await response.aclose()
+        timer.cancel()
+        response.close()
+
+
+def is_good(response: aiohttp.ClientResponse) -> bool:
+    """Whether its status says that all is well."""
+    return 200 <= response.status < 300
 
 
 def broken(error: Exception) -> ApiError:
     """The error of a call that failed on its way."""
-    if isinstance(error, TimeoutError | httpx.TimeoutException):
+    if isinstance(error, TimeoutError):
         return ApiError(504, "the upstream took longer than a request may here", code="time_limit")
     why = redact_message(str(error)) or type(error).__name__
     return ApiError(502, f"the upstream's reply broke off ({why})", code="upstream_unavailable")

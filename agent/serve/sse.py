@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from pilotage.agent.serve.errors import error_response
 from pilotage.agent.serve.stopping.drain import stopping, was_cut, watching
@@ -38,16 +39,27 @@ class EventStream(Response):
 
     When a stopping server cuts it, whatever makes the events is cancelled, and says so in its last ones; where it does
     not, this does.
+
+    Args:
+        events: whole ones, as they are to be sent.
+        keep_alive: seconds of silence after which a comment is sent; 0 for none.
+        status_code: of the response.
+        headers: beside those that every stream has.
     """
 
     media_type = "text/event-stream"
 
     def __init__(
-        self, events: AsyncGenerator[bytes], status_code: int = 200, headers: Mapping[str, str] | None = None
+        self,
+        events: AsyncGenerator[bytes],
+        keep_alive: float,
+        status_code: int = 200,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.status_code = status_code
         self.background = None
         self._events = events
+        self._keep_alive = keep_alive
         self._begun = False
         self.init_headers({**HEADERS, **(headers or {})})
 
@@ -65,66 +77,70 @@ class EventStream(Response):
         except OSError:  # the connection is gone, which the next write found out
             return
         finally:
+            abandoned = not sending.done()
             for task in (sending, leaving):
                 task.cancel()
-            await asyncio.gather(sending, leaving, return_exceptions=True)
+            outcome, _ = await asyncio.gather(sending, leaving, return_exceptions=True)
+            if abandoned and isinstance(outcome, Exception):
+                log.warning("a stream failed whose client had gone", exc_info=outcome)
             await self._events.aclose()
 
     async def _end(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._begun:
             await error_response(stopping())(scope, receive, send)
         else:
-            await send({"type": "http.response.body", "body": event(stopping().body) + DONE, "more_body": False})
+            await send(_body(event(stopping().body) + DONE, more=False))
 
     async def _send(self, send: Send) -> None:
         self._begun = True
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        async for piece in self._events:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        filling = _Filling(send, self._keep_alive)
+        try:
+            async for piece in self._events:
+                with filling.interrupted():
+                    await send(_body(piece))
+        finally:
+            await filling.end()
+        await send(_body(b"", more=False))
+
+
+class _Filling:
+    """Fills the silence of a stream with comments, from its beginning on."""
+
+    def __init__(self, send: Send, seconds: float) -> None:
+        self._send = send
+        self._seconds = seconds
+        self._clock = asyncio.get_running_loop().time
+        self._since = self._clock()
+        self._silent = True
+        self._task = asyncio.ensure_future(self._fill()) if seconds else None
+
+    @contextmanager
+    def interrupted(self) -> Iterator[None]:
+        """Something is sent, and another silence begins behind it."""
+        self._silent = False
+        yield
+        self._silent, self._since = True, self._clock()
+
+    async def end(self) -> None:
+        """No comment comes any more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _fill(self) -> None:
+        while True:
+            await asyncio.sleep(max(self._since + self._seconds - self._clock(), 0.001))
+            if self._silent and self._clock() - self._since >= self._seconds:
+                await self._send(_body(KEEP_ALIVE))
+                self._since = self._clock()
+
+
+def _body(piece: bytes, *, more: bool = True) -> Message:
+    return {"type": "http.response.body", "body": piece, "more_body": more}
 
 
 async def disconnected(receive: Receive) -> None:
     """Returns when the client has gone away; its request has been read before."""
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def with_keep_alive(events: AsyncIterator[bytes], seconds: float) -> AsyncGenerator[bytes]:
-    """The events, with a comment after each so many seconds of silence; 0 for none.
-
-    Closing it closes the events, so that whatever makes them stops at once; what goes wrong then nobody is told but the
-    log. When a stopping server cancels it, the events are told, and what they say of it comes last.
-    """
-    pending: asyncio.Task[bytes] | None = None
-    try:
-        while True:
-            pending = pending or asyncio.ensure_future(anext(events))
-            try:
-                done, _ = await asyncio.wait({pending}, timeout=seconds or None)
-            except asyncio.CancelledError:
-                if not was_cut():
-                    raise
-                pending.cancel()
-                continue
-            if not done:
-                yield KEEP_ALIVE
-                continue
-            try:
-                piece = pending.result()
-            except StopAsyncIteration:
-                return
-            pending = None
-            yield piece
-    finally:
-        if pending is not None:
-            await _abandoned(pending)
-        if isinstance(events, AsyncGenerator):
-            await events.aclose()
-
-
-async def _abandoned(pending: asyncio.Task[bytes]) -> None:
-    pending.cancel()
-    (outcome,) = await asyncio.gather(pending, return_exceptions=True)
-    if isinstance(outcome, Exception) and not isinstance(outcome, StopAsyncIteration):
-        log.warning("a stream failed whose client had gone", exc_info=outcome)

@@ -75,6 +75,9 @@ class _Stream:
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+        if hasattr(stream, "_cast_to"):
+            # Else the client library builds an object of each chunk, only for it to be taken apart again below.
+            stream._cast_to = object
 
     async def __aenter__(self) -> Self:
         return self

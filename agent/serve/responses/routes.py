@@ -85,7 +85,7 @@ def responses_router(
         if asked.stream:
             happening = _noted(agent.astream(task, run_id=envelope.id, budget=budget), count, record, unsolved)
             told_events = stream(happening, envelope, keep, progress=progress)
-            return sse.EventStream(sse.with_keep_alive(told_events, service.config.keep_alive))
+            return sse.EventStream(told_events, service.config.keep_alive)
 
         async def answer() -> Response:
             try:
