@@ -22,7 +22,13 @@ class Session:
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, url: str, content: bytes, headers: dict[str, str]) -> aiohttp.ClientResponse:
-        """The response to a request, of whose body nothing was read. Raises aiohttp.ClientError."""
+        """The response to a request, of whose body nothing was read; credentials in the address stand in for a key.
+
+        Raises:
+            aiohttp.ClientError: there is none.
+        """
+        if urlsplit(url).username is not None:
+            headers = {name: value for name, value in headers.items() if name != "Authorization"}
         return await self._opened.post(url, data=content, headers=headers, allow_redirects=False, proxy=_proxy_to(url))
 
     async def aclose(self) -> None:

@@ -12,7 +12,7 @@ from tests.agent.serve.tenants import error_of
 from tests.agent.serve.test_metrics import told
 from tests.agent.serve.test_over_an_upstream import HELLO
 from tests.agent.serve.test_upstreams import wait_for
-from tests.agent.serve.upstream import Line
+from tests.agent.serve.upstream import Line, Upstream
 
 PATHS = ("/v1/chat/completions", "/v1/responses")
 LONG = "word " * 4000
@@ -108,3 +108,31 @@ def test_a_client_that_leaves_in_silence_closes_the_upstream_and_is_charged(over
         next(reply.iter_bytes())
     wait_for(lambda: told(http, "pilotage_upstream_calls_total") == {'upstream="default"': 1})
     assert told(http, "pilotage_tokens_total")['kind="completion",upstream="default"'] > 0
+
+
+def passed(http):
+    return http.post("/v1/chat/completions", json={"model": "passthrough", "messages": HELLO})
+
+
+def test_the_proxy_of_the_environment_is_asked(running, serve, monkeypatch):
+    proxy = Upstream(lambda body: "Hello!")
+    place = running(proxy.app)
+    http = serve(None, {}, model="up", base_url="http://up.invalid/v1")
+    monkeypatch.setenv("http_proxy", place)
+    assert passed(http).json()["choices"][0]["message"]["content"] == "Hello!"
+    assert proxy.headers[0]["host"] == "up.invalid"
+
+
+def test_an_address_that_takes_no_proxy_is_asked_itself(running, serve, monkeypatch):
+    up = Upstream(lambda body: "Hello!")
+    http = serve(None, {}, model="up", base_url=f"{running(up.app)}/v1")
+    monkeypatch.setenv("all_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "localhost,127.0.0.1")
+    assert passed(http).status_code == 200
+
+
+def test_credentials_in_an_address_are_those_that_it_is_shown(running, serve):
+    up = Upstream(lambda body: "Hello!")
+    place = running(up.app).replace("://", "://me:battery-8@")
+    assert passed(serve(None, {}, model="up", base_url=f"{place}/v1")).status_code == 200
+    assert up.headers[0]["authorization"] == "Basic bWU6YmF0dGVyeS04"
