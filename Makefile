@@ -51,7 +51,7 @@ test: check
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadscope
 
 # Clients that others wrote, against a server over a scripted upstream: some come from npm, each other one has an
-# environment of its own with the pins of tests/clients/NAME.txt. Needs node and npm.
+# environment of its own with the pins of tests/clients/NAME.txt. Needs Node 22 and npm.
 CLIENTS := inspect instructor litellm lm_eval pydantic_ai
 .venv-clients/%/.stamp: tests/clients/%.txt | $(STAMP)
 	@echo "installing $* into .venv-clients/$*"
