@@ -75,4 +75,4 @@ docs: $(STAMP)
 	@$(BIN)/zensical build --strict
 
 clean:
-	rm -rf .venv .venv-clients site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-clients tests/clients/node_modules site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
