@@ -51,7 +51,7 @@ test: check
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadscope
 
 # Clients that others wrote, against a server over a scripted upstream: some come from npm, each other one has an
-# environment of its own with the pins of tests/clients/NAME.txt. Needs node and npm.
+# environment of its own with the pins of tests/clients/NAME.txt. Needs Node 22 and npm.
 CLIENTS := inspect instructor litellm lm_eval pydantic_ai
 .venv-clients/%/.stamp: tests/clients/%.txt | $(STAMP)
 	@echo "installing $* into .venv-clients/$*"
@@ -75,4 +75,4 @@ docs: $(STAMP)
 	@$(BIN)/zensical build --strict
 
 clean:
-	rm -rf .venv .venv-clients site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-clients tests/clients/node_modules site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -26,6 +26,7 @@ def serve(
     import uvicorn
 
     from pilotage.agent.cli.assembly import memory_place
+    from pilotage.agent.cli.solve.solve import with_a_memory_that_opens
     from pilotage.agent.serve.app import create_app
     from pilotage.agent.serve.config import serve_config
     from pilotage.agent.serve.keys.key_store import KeyStore
@@ -36,7 +37,7 @@ def serve(
     from pilotage.agent.serve.upstreams.upstream import DEFAULT
     from pilotage.agent.telemetry.export import start
 
-    settings = run.settings(policy=policy, memory=memory)
+    settings = with_a_memory_that_opens(run.settings(policy=policy, memory=memory))
     given = serve_config(config, {"host": host, "port": port, "report": report})
     first = given.upstreams.get(DEFAULT)
     if first is not None and first.model and (run.model or run.base_url):
@@ -47,6 +48,7 @@ def serve(
     place = None if settings.memory == "none" else memory_place(settings)
     service = Service(settings, given, place=place)
     service.check_models()
+    service.check_embedder()
     start(given.telemetry)
     app = create_app(service)
     sockets = listening(given.host, given.port, reuse_port=given.reuse_port)

@@ -14,6 +14,8 @@ from pilotage.agent.serve.fields import Fields
 READ = ("role", "content", "name", "tool_calls", "tool_call_id")
 THOUGHTS = ("reasoning_content", "reasoning")
 """What was thought before an earlier reply: clients send back what they were sent, and no model is shown it again."""
+KEPT_BY_LITELLM = "provider_specific_fields"
+"""Where LiteLLM keeps, and sends back, what of a reply it has no field of its own for."""
 OF_A_PART = ("type", "text", "cache_control")
 OF_A_CALL = ("id", "type", "index", "name", "arguments", "args")
 """Of a call of a tool, with its function's own beside it; the place in a stream's list says nothing more."""
@@ -37,10 +39,11 @@ def _checked(message: Any, where: str) -> Any:
         return message
     fields = Fields(message, where)
     read = {name: fields.take(name) for name in READ}
-    for name in THOUGHTS:
-        fields.take(name)
     refusal = fields.text("refusal")
-    fields.end()
+    for part in (fields, fields.object(KEPT_BY_LITELLM)):
+        for name in THOUGHTS:
+            part.take(name)
+        part.end()
     for name, check in (("content", _check_part), ("tool_calls", _check_call)):
         if isinstance(read[name], list):
             for place, one in enumerate(read[name]):

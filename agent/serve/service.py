@@ -137,6 +137,11 @@ class Service:
                     raise UsageError(f"the upstream {name}: {why}" if name != DEFAULT else str(why)) from None
                 log.warning("the upstream %s cannot be asked: %s", name, printable(str(why)))
 
+    def check_embedder(self) -> None:
+        """Finds what makes vectors for the memory, without which every request would fail. Raises EmbedderError."""
+        if self._place is not None:
+            self._embedding()
+
     @property
     def model_names(self) -> tuple[str, ...]:
         """Names that `/v1/models` lists; blocks can be named besides."""
@@ -251,16 +256,20 @@ class Service:
         if not remembers:
             return Tenant(None)
         from pilotage.memory import ConceptStore
-        from pilotage.memory.embedders.embedder import resolve_embedder
 
         assert self._place is not None, "it is not asked for where there is none"
-        with self._lock:  # one for all: a model of vectors takes as much as everything else
-            self._embedder = self._embedder or resolve_embedder(self.settings.embedder)
-        index = self.config.index
+        embedder, index = self._embedding(), self.config.index
         store = ConceptStore.open(
-            self._place, embedder=self._embedder, namespace=namespace, index=index, share_connections=True
+            self._place, embedder=embedder, namespace=namespace, index=index, share_connections=True
         )
         return Tenant(store)
+
+    def _embedding(self) -> Embedder:
+        from pilotage.memory.embedders.embedder import resolve_embedder
+
+        with self._lock:  # one for all: a model of vectors takes as much as everything else
+            self._embedder = self._embedder or resolve_embedder(self.settings.embedder)
+            return self._embedder
 
     def _made(
         self,

@@ -43,6 +43,7 @@ def in_environment(tmp_path):
         place = ENVIRONMENTS / name / "bin" / program
         assert place.exists(), f"{place} is missing: `make test-clients` builds it"
         own = {"HOME": str(tmp_path), "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1", "NO_COLOR": "1"}
+        own["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # it asks the web for prices when it is imported
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("OPENAI_", "LITELLM_"))}
         done = subprocess.run(
             [place, *arguments],

@@ -122,10 +122,17 @@ def test_tools_of_a_task_are_refused_and_not_left_out(served, evaluated):
     assert not upstream.bodies
 
 
-def test_an_endpoint_that_fails_is_an_error_of_the_sample(served, evaluated):
-    _, url = served(lambda body: Line(fault=401))
-    log = evaluated(url, "conversation", "passthrough", "--solver", "pilotage/reason")
-    assert log["status"] == "error" and "upstream says 401" in log["error"]["message"]
+@pytest.mark.parametrize(
+    ("fault", "told", "options"),
+    [
+        (404, "upstream says 404", ()),
+        (401, "refused the key or the account of this server", ("--max-retries", "1")),
+    ],
+)
+def test_an_endpoint_that_fails_is_an_error_of_the_sample(served, evaluated, fault, told, options):
+    _, url = served(lambda body: Line(fault=fault))
+    log = evaluated(url, "conversation", "passthrough", "--solver", "pilotage/reason", *options)
+    assert log["status"] == "error" and told in log["error"]["message"]
 
 
 def test_a_reply_that_stays_unusable_leaves_a_sample_without_an_answer(served, evaluated):

@@ -14,13 +14,15 @@ def test_litellm(served, told):
     assert said["later"] == "Hello there!"
     assert said["called"] == [["weather", '{"city": "Oslo"}']] and said["finish"] == "tool_calls"
     assert said["spoken"] == "It rains in Oslo."
-    assert said["raised"] == {
-        "400": ["BadRequestError", 400, True],
-        "401": ["AuthenticationError", 401, True],
-        "404": ["NotFoundError", 404, True],
-        "429": ["RateLimitError", 429, True],
-        "500": ["InternalServerError", 500, True],
+    assert {status: [kind, code] for status, (kind, code, _) in said["raised"].items()} == {
+        "400": ["BadRequestError", 400],
+        "401": ["BadGatewayError", 502],
+        "404": ["NotFoundError", 404],
+        "429": ["RateLimitError", 429],
+        "500": ["InternalServerError", 500],
     }
+    for status, (_, _, why) in said["raised"].items():
+        assert ("refused the key or the account of this server" if status == "401" else f"says {status}") in why
     assert said["usage"][0] == said["usage"][2]
     assert [sum(tokens) for tokens in zip(*said["usage"], strict=True)] == list(billed(upstream))
 

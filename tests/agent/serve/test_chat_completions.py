@@ -133,6 +133,10 @@ def test_a_stream_of_several_replies_ends_each(serve):
         ({"modalities": ["text", "audio"]}, "modalities"),
         ({"max_tokens": 5, "max_completion_tokens": 6}, "max_tokens"),
         ({"messages": [{"role": "user", "content": "hi", "frobnicate": 1}]}, "messages.0.frobnicate"),
+        (
+            {"messages": [{"role": "user", "content": "hi", "provider_specific_fields": {"citations": ["a"]}}]},
+            "messages.0.provider_specific_fields.citations",
+        ),
         ({"messages": ["hi"]}, "messages.0"),
         (
             {"messages": [{"role": "user", "content": [{"type": "text", "text": "hi", "weight": 2}]}]},
@@ -240,6 +244,7 @@ def test_what_earlier_replies_held_comes_back_as_clients_send_it(serve):
     earlier = {
         **{"role": "assistant", "content": None, "refusal": "I will not.", "annotations": [], "audio": None},
         **{"function_call": None, "tool_calls": None, "reasoning_content": "Hm.", "reasoning": "Hm."},
+        "provider_specific_fields": {"refusal": None, "reasoning_content": "Hm.", "reasoning": "Hm."},
     }
     messages = [{"role": "user", "content": "Do it."}, earlier, {"role": "user", "content": "Why not?"}]
     reply = ask(serve(model), messages=messages, modalities=["text"], store=False, prompt_cache_retention="24h")
