@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pilotage.agent.banks.fingerprints import content_fingerprint, fingerprint, is_as_recorded
+from pilotage.agent.banks.grading import score_of_candidate
 from pilotage.agent.banks.sources import Assigned
 from pilotage.agent.banks.stepwise import ObservedState, Stepwise, StopOutcome
 from pilotage.agent.errors import UsageError
@@ -33,7 +34,12 @@ class RecordedState:
 
 
 def node_of(
-    task: Task, before: RecordedState | None, now: ObservedState, outcome: StopOutcome, sample: int = 0
+    task: Task,
+    before: RecordedState | None,
+    now: ObservedState,
+    outcome: StopOutcome,
+    sample: int = 0,
+    candidate_score: float | None = None,
 ) -> Node:
     """The node that the newest step of `now` led to; the root where there was nothing before."""
     trace = now.state.trace
@@ -78,6 +84,7 @@ def node_of(
         sample=sample,
         terminal=now.stopped_by is not None,
         extras=extras,
+        candidate_score=candidate_score,
     )
 
 
@@ -173,12 +180,17 @@ class Recorder:
                 now = replayed(self._stepwise, self._task, before, node) or self._same(node, await run())
             elif self._may_go_on(len(self._recorded)):
                 now = await run()
-                node = node_of(self._task, before, now, await self._stepwise.stop(now, self._task), sample)
+                outcome = await self._stepwise.stop(now, self._task)
+                node = node_of(self._task, before, now, outcome, sample, await self._candidate_score(now, outcome))
                 await self._write(node)
             else:
                 raise Enough
             self.reached[id] = RecordedState(node, now)
         return self.reached[id]
+
+    async def _candidate_score(self, now: ObservedState, outcome: StopOutcome) -> float | None:
+        candidate = None if now.state.last is None else now.state.last.candidate
+        return await score_of_candidate(self._task, candidate, outcome, self._stepwise.components.sandbox)
 
     def _same(self, node: Node, now: ObservedState) -> ObservedState:
         """The state of a node that a trace brought, without its turns: run again, from the cache as a rule.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from pilotage.agent.banks.grading import score_of_candidate
 from pilotage.agent.banks.recorder import RecordedState, node_of
 from pilotage.agent.banks.sources import Assigned
 from pilotage.agent.banks.stepwise import UNUSABLE, ObservedState, StopOutcome
@@ -138,7 +139,8 @@ class TraceAdder:
             now = self._observed(state, step.usage if step else Usage(), stopped_by if at_end else None)
             outcome = await self._outcome(assigned.task, now, last if at_end else None)
             try:
-                before = RecordedState(self._keep(assigned.task, before, now, outcome, added), now)
+                node = await self._keep(assigned.task, before, now, outcome, added)
+                before = RecordedState(node, now)
             except BankError as error:
                 return str(error)
         return None
@@ -159,7 +161,7 @@ class TraceAdder:
         assert grader is not None  # lines of tasks without one are left out
         return StopOutcome(answer, (await grader.grade(task, answer)).score, usage)
 
-    def _keep(
+    async def _keep(
         self, task: Task, before: RecordedState | None, now: ObservedState, outcome: StopOutcome | None, added: Added
     ) -> Node:
         """The node of this state: one that is there and says the same, or a new one, as a repeat if need be."""
@@ -174,7 +176,8 @@ class TraceAdder:
                 return known
         extras = {key: value for key, value in node.extras.items() if key != "step"}  # the turns are not in a trace
         extras |= {"from": "trace"} | ({"answer_unknown": True} if outcome is None else {})
-        node = replace(node, extras=extras)
+        score = await score_of_candidate(task, node.candidate, outcome, self._sandbox)
+        node = replace(node, extras=extras, candidate_score=score)
         self._writer.add(task.id, node)
         added.nodes += 1
         return node

@@ -41,6 +41,8 @@ A_SEED = at_most(LARGEST)
 
 FORCE = typer.Option(False, "--force", help="Write over what is there.")
 BANK = typer.Argument(..., metavar="BANK", help="Folder of a recorded bank.")
+RECORDED_TASKS = typer.Option(..., help="The tasks that the bank was recorded with.")
+GRADING_SANDBOX = typer.Option("auto", help="For grading programs: auto, bubblewrap, subprocess, or none.")
 cost_weight = partial(typer.Option, help="What 1,000 tokens are worth, in right answers.")
 HYPER = expert(None, metavar="NAME=VALUE", help="Change a hyperparameter; repeatable.")
 STEPS = expert(None, min=20, help="Of each training. (default: the algorithm's)")

@@ -82,6 +82,8 @@ class BankArrays:
         answer_cost: float (n,): cost of the terminal action there.
         score: float (n,): score of stopping there, 0 to 1.
         ended: bool (n,): the run ended on reaching it, without a decision.
+        candidate_score: float (n,): score of the candidate that the step reached, 0 to 1; NaN where it reached none, or
+            nobody graded it.
         content_fingerprints: of what each of the m tasks shows; empty text where the bank does not tell.
     """
 
@@ -101,6 +103,7 @@ class BankArrays:
     answer_cost: Float64s
     score: Float64s
     ended: ActionMask
+    candidate_score: Float64s
     content_fingerprints: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -160,6 +163,7 @@ class BankArrays:
             answer_cost=np.array([n.answer_cost for n in nodes]),
             score=np.array([n.score for n in nodes], dtype=float),
             ended=ended,
+            candidate_score=np.array([n.candidate_score for n in nodes], dtype=float),  # None is NaN
             content_fingerprints=tuple(tree.content_fingerprint for tree in trees),
         )
 
@@ -176,6 +180,11 @@ class BankArrays:
     def terminal(self) -> int:
         """Index of the terminal action."""
         return self.actions.index(self.actions.terminal)
+
+    @cached_property
+    def ungraded(self) -> bool:
+        """Whether no candidate has a score."""
+        return bool(np.isnan(self.candidate_score).all())
 
     @cached_property
     def roots(self) -> Integers:

@@ -31,6 +31,7 @@ def faults(node: Node, parent: Node | None, meta: BankMeta) -> Iterator[str]:
         yield f"its mask forbids the terminal action {actions.terminal!r}"
     if isinstance(node.score, bool) or not 0 <= node.score <= 1:  # NaN too
         yield f"its score {node.score} is not between 0 and 1"
+    yield from _candidate_score(node)
     for name, usage in (("usage", node.usage), ("answer_usage", node.answer_usage)):
         wrong = [key for key, value in usage.items() if not _is_amount(value)]
         if wrong:
@@ -62,6 +63,18 @@ def _place(node: Node, parent: Node | None, meta: BankMeta) -> Iterator[str]:
         yield f"its action {node.action!r} was not legal at {parent.id!r}"
     if parent.terminal:
         yield f"it follows {parent.id!r}, where the run had ended"
+
+
+def _candidate_score(node: Node) -> Iterator[str]:
+    score = node.candidate_score
+    if score is None:
+        return
+    if isinstance(score, bool) or not 0 <= score <= 1:
+        yield f"its candidate_score {score} is not between 0 and 1"
+    elif node.candidate is None:
+        yield f"it has no candidate, but the candidate_score {score}"
+    elif node.candidate == node.answer and score != node.score:
+        yield f"its candidate is its answer, so its candidate_score {score} must be the score {node.score}"
 
 
 def _observation(node: Node, meta: BankMeta) -> Iterator[str]:

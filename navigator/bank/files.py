@@ -8,6 +8,7 @@ import json
 import os
 import re
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +96,24 @@ def append(path: Path, lines: bytes) -> None:
         sync_folder(path.parent)
 
 
+def rewrite(path: Path, lines: Iterable[bytes]) -> None:
+    """Puts these lines in the place of a task file's, plain or packed as before; raises BankError where it cannot."""
+    content = b"".join(line + b"\n" for line in lines)
+    try:
+        replace(path, _packed(content) if path.name.endswith(PACKED) else content)
+    except OSError as error:
+        raise BankError(f"cannot write to {path}: {error.strerror}; free some space and run again") from error
+
+
 def compress(path: Path) -> None:
     """Packs a plain task file; the same content gives the same bytes. A torn last line is dropped."""
     packed = path.with_name(path.name.removesuffix(PLAIN) + PACKED)
-    replace(packed, gzip.compress(_finished(path), compresslevel=9, mtime=0))
+    replace(packed, _packed(_finished(path)))
     path.unlink()
+
+
+def _packed(content: bytes) -> bytes:
+    return gzip.compress(content, compresslevel=9, mtime=0)
 
 
 def decompress(path: Path) -> None:

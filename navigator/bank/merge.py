@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pilotage.navigator.bank.files import PLAIN, compress, task_files
@@ -18,13 +18,15 @@ class MergeReport:
     """What a merge did: tasks in the result, nodes written, and nodes that were there already.
 
     `conflicts` are `task: node` of nodes that were there with other content. The first is kept, and what follows from
-    the other is left out; where it is the root, another problem has the task's id, and all of it is left out.
+    the other is left out; where it is the root, another problem has the task's id, and all of it is left out. `graded`
+    are those that were there and got the score of their candidate from the other bank.
     """
 
     tasks: int
     added: int
     known: int
     conflicts: tuple[str, ...]
+    graded: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> MergeReport:
         if differ := metas[0].differences(meta):
             raise BankError(f"{path} and {paths[0]} were recorded with other {' and '.join(differ)}: keep them apart")
     tasks: set[str] = set()
-    added = known = 0
+    added = known = graded = 0
     conflicts: list[str] = []
     with BankWriter(out, metas[0]) as writer:
         for path in paths:
@@ -59,13 +61,15 @@ def merge(sources: Sequence[str | Path], out: str | Path) -> MergeReport:
                 header, nodes = read_nodes(file, writer.meta)
                 writer.begin(header)
                 tasks.add(header.task)
-                new, same, clashing = _compare(nodes, writer.nodes(header.task))
-                if new:
-                    writer.add(header.task, *new)
-                added += len(new)
-                known += same
-                conflicts += [f"{header.task}: {clash}" for clash in clashing]
-    return MergeReport(len(tasks), added, known, tuple(conflicts))
+                found = _compare(nodes, writer.nodes(header.task))
+                if found.new:
+                    writer.add(header.task, *found.new)
+                writer.grade(header.task, found.scores)
+                added += len(found.new)
+                known += found.same
+                graded += len(found.scores)
+                conflicts += [f"{header.task}: {clash}" for clash in found.clashes]
+    return MergeReport(len(tasks), added, known, tuple(conflicts), graded)
 
 
 def pack(path: str | Path) -> PackReport:
@@ -80,23 +84,33 @@ def pack(path: str | Path) -> PackReport:
         return PackReport(len(plain), before, sum(file.stat().st_size for file in task_files(path)))
 
 
-def _compare(nodes: dict[str, Node], there: dict[str, Node]) -> tuple[list[Node], int, list[str]]:
-    """Nodes that are new, how many are there alike, and those that clash; what follows from these is left out."""
-    new: list[Node] = []
-    clashes: list[str] = []
-    same, left_out = 0, set[str]()
+@dataclass
+class _Compared:
+    """Nodes that are new, how many are there alike, those that clash, and scores of candidates that only these tell."""
+
+    new: list[Node] = field(default_factory=list)
+    same: int = 0
+    clashes: list[str] = field(default_factory=list)
+    scores: dict[str, float] = field(default_factory=dict)
+
+
+def _compare(nodes: dict[str, Node], there: dict[str, Node]) -> _Compared:
+    """How nodes compare to those that are there; what follows from one that clashes is left out."""
+    found, left_out = _Compared(), set[str]()
     for node in nodes.values():
         other = there.get(node.id)
         if node.parent in left_out:
             left_out.add(node.id)
         elif other is None:
-            new.append(node)
+            found.new.append(node)
         elif (clash := _clash(node, other)) is not None:
             left_out.add(node.id)
-            clashes.append(node.id + clash)
+            found.clashes.append(node.id + clash)
         else:
-            same += 1
-    return new, same, clashes
+            found.same += 1
+            if node.candidate_score is not None and other.candidate_score is None:
+                found.scores[node.id] = node.candidate_score
+    return found
 
 
 def _clash(one: Node, other: Node) -> str | None:
@@ -106,4 +120,5 @@ def _clash(one: Node, other: Node) -> str | None:
         return " (another problem under the same id)"
     # Seconds and cached tokens differ from run to run of the very same reasoning.
     content = [(node.text, node.candidate, node.answer, node.score) for node in (one, other)]
-    return "" if content[0] != content[1] else None
+    grades = {one.candidate_score, other.candidate_score} - {None}
+    return "" if content[0] != content[1] or len(grades) > 1 else None

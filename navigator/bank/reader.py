@@ -5,7 +5,7 @@ A reader stops at the first fault; `verify` lists all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -135,7 +135,26 @@ def _verified(file: Path, meta: BankMeta, seen: dict[str, Path]) -> Iterator[Fin
         yield Finding("note", str(file), "it holds no node yet; its task is recorded when recording goes on")
         return
     nodes: dict[str, Node] = {}
-    for number, wrong in _wrong(lines, file, meta, nodes):
-        yield Finding("error", f"{file}:{number}", wrong)
+    found = [Finding("error", f"{file}:{number}", wrong) for number, wrong in _wrong(lines, file, meta, nodes)]
+    yield from found
     if ROOT not in nodes:
         yield Finding("error", str(file), "it has no root: record its task, or delete the file")
+    if not found:
+        yield from (Finding("note", str(file), what) for what in _of_two_minds(nodes))
+
+
+def _of_two_minds(nodes: Mapping[str, Node]) -> Iterator[str]:
+    """Nodes whose candidate has another score than the same text elsewhere in the tree: a grader sees no more."""
+    graded: dict[str, tuple[str, float]] = {}
+    for node in nodes.values():
+        if node.answer is not None:
+            graded.setdefault(node.answer, (node.id, node.score))
+    for node in nodes.values():
+        if node.candidate is None or node.candidate_score is None:
+            continue
+        first, score = graded.setdefault(node.candidate, (node.id, node.candidate_score))
+        if score != node.candidate_score:
+            yield (
+                f"the candidate of node {node.id!r} is scored {node.candidate_score:g}, the same text at {first!r} "
+                f"{score:g}: edited, or by a grader that does not repeat itself"
+            )

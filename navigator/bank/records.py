@@ -75,6 +75,7 @@ class Node:
         sample: 0 for the first run of this block from the parent, 1 for its first repeat, and so on.
         terminal: the run ended on reaching this state (its budget was used up); `score` follows without a decision.
         extras: what else the recorder noted.
+        candidate_score: the grader's score of `candidate`, 0 to 1; None where there is none, or nobody graded it.
     """
 
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
@@ -94,6 +95,7 @@ class Node:
     sample: StrictInt = 0
     terminal: StrictBool = False
     extras: Mapping[str, Any] = field(default_factory=dict)
+    candidate_score: StrictInt | StrictFloat | None = None
 
     @property
     def cost(self) -> float:
@@ -108,6 +110,8 @@ class Node:
     def to_json(self) -> dict[str, Any]:
         """Plain data; observations as the shortest decimals that give the same float32."""
         data = {f.name: getattr(self, f.name) for f in fields(self)}
+        if self.candidate_score is None:  # a line of a node that nobody graded is what it was before there were grades
+            del data["candidate_score"]
         data["observation"] = decimals(self.observation)
         data["mask"] = [int(allowed) for allowed in self.mask]
         return data

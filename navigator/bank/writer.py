@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from dataclasses import replace as changed
 from datetime import UTC, datetime
@@ -20,7 +21,9 @@ from pilotage.navigator.bank.files import (
     cut_torn_line,
     decompress,
     encode,
+    parse,
     read_whole_lines,
+    rewrite,
     safe_name,
 )
 from pilotage.navigator.bank.reader import read_meta, read_nodes
@@ -124,6 +127,33 @@ class BankWriter(FileLock):
             self._append(task, b"".join(encode(node.to_json()) for node in added))
             self._known[task] = (header, after)
 
+    def grade(self, task: str, scores: Mapping[str, float]) -> None:
+        """Gives recorded nodes the scores of their candidates, by node id, 0 to 1.
+
+        All of them are on disk once this returns; at an error, or a kill before, none.
+
+        Raises:
+            BankError: a node is not recorded or was graded otherwise, a score does not fit its node, or the disk will
+                not take them.
+        """
+        with self._guard:
+            header, nodes = self._task(task)
+            after = dict(nodes)
+            for id, score in scores.items():
+                if id not in nodes:
+                    raise BankError(f"task {task!r} has no node {id!r} whose candidate could be graded")
+                if nodes[id].candidate_score not in (None, score):
+                    raise BankError(f"the candidate of node {id!r} of task {task!r} has another score already")
+                after[id] = changed(nodes[id], candidate_score=score)
+                wrong = next(faults(after[id], nodes.get(nodes[id].parent or ""), self.meta), None)
+                if wrong is not None:
+                    raise BankError(f"the candidate of node {id!r} of task {task!r} cannot be graded so: {wrong}")
+            if after != nodes:
+                path = self._path(task)
+                first, *lines = read_whole_lines(path)
+                rewrite(path, [first, *(_graded(line, path, number, scores) for number, line in enumerate(lines, 2))])
+                self._known[task] = (header, after)
+
     def _append(self, task: str, lines: bytes) -> None:
         plain, packed = self._files(task)
         if packed.exists():
@@ -135,14 +165,24 @@ class BankWriter(FileLock):
 
     def _task(self, task: str) -> tuple[TaskHeader | None, dict[str, Node]]:
         if task not in self._known:
-            plain, packed = self._files(task)
+            plain, _ = self._files(task)
             if plain.is_file():
                 cut_torn_line(plain)
-            path = plain if plain.is_file() else packed
+            path = self._path(task)
             begun = path.is_file() and read_whole_lines(path)
             self._known[task] = read_nodes(path, self.meta) if begun else (None, {})
         return self._known[task]
 
+    def _path(self, task: str) -> Path:
+        plain, packed = self._files(task)
+        return plain if plain.is_file() else packed
+
     def _files(self, task: str) -> tuple[Path, Path]:
         folder, name = self.path / TASKS_FOLDER, safe_name(task)
         return folder / (name + PLAIN), folder / (name + PACKED)
+
+
+def _graded(line: bytes, path: Path, number: int, scores: Mapping[str, float]) -> bytes:
+    """A node's line with the score of its candidate; one of another node as it is."""
+    data = parse(line, path, number)
+    return encode(data | {"candidate_score": scores[data["id"]]}).removesuffix(b"\n") if data["id"] in scores else line

@@ -35,8 +35,9 @@ def export_minari(bank: Bank, out: str | Path, cost_weight: float = 0.0, dataset
 
     Read it with `minari.MinariDataset(report.path)`, or with `minari.load_dataset(dataset_id)` where `out` is in
     `MINARI_DATASETS_PATH`. An episode is the way from the root to one state, then the terminal action. Its rewards are
-    those of `RecordedReasoningEnv` under the same cost weight; its infos hold masks and costs. What a run pays before
-    its first decision is paid with the first step.
+    those of `RecordedReasoningEnv` under the same cost weight; its infos hold masks and costs, and of a bank whose
+    candidates were graded the score of each step's candidate (NaN where there is none). What a run pays before its
+    first decision is paid with the first step.
 
     Raises:
         BankError: minari is not installed, the dataset is there already, or the bank is damaged.
@@ -112,5 +113,6 @@ def _episode(state: int, arrays: BankArrays, cost_weight: float) -> EpisodeBuffe
         infos={
             "action_mask": [arrays.playable[one].astype(np.int8) for one in seen],
             "step_cost": [0.0, *paid],
+            **({} if arrays.ungraded else {"candidate_score": arrays.candidate_score[seen].tolist()}),
         },
     )

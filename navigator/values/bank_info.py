@@ -51,6 +51,8 @@ class BankInfo(FamilyInfo):
         earlier_routes: whether it was recorded with earlier blocks, which went on from failed attempts.
         deepest: most blocks before a stop.
         samples: most repeats of a block in one state.
+        candidates: nodes whose step reached a candidate.
+        graded_candidates: how many of these have a score.
         tokens: prompt and completion tokens of all nodes and answers.
         seconds: time that recording them took.
         cost_weight: under which sequences and the oracle's actions were chosen.
@@ -67,6 +69,8 @@ class BankInfo(FamilyInfo):
     earlier_routes: bool
     deepest: int
     samples: int
+    candidates: int
+    graded_candidates: int
     tokens: int
     seconds: float
     cost_weight: float
@@ -110,6 +114,8 @@ def info(bank: Bank, cost_weight: float = 0.0) -> BankInfo:
         nodes=len(nodes),
         deepest=int(arrays.depth.max()),
         samples=int(arrays.samples.max()),
+        candidates=sum(node.candidate is not None for node in nodes),
+        graded_candidates=sum(node.candidate_score is not None for node in nodes),
         tokens=int(sum(u.get("prompt_tokens", 0) + u.get("completion_tokens", 0) for u in usages)),
         seconds=float(sum(u.get("seconds", 0.0) for u in usages)),
         cost_weight=cost_weight,

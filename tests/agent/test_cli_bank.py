@@ -41,7 +41,7 @@ def test_verify_has_an_exit_code(bank, tmp_path):
 def test_merge_pack_and_info_again(bank):
     write_bank("c", {"sums/1": [node()]})
     code, out, _ = bank("merge", "b", "b", "--out", "d", "--json")
-    assert code == 0 and json.loads(out) == {"tasks": 9, "added": 117, "known": 117, "conflicts": []}
+    assert code == 0 and json.loads(out) == {"tasks": 9, "added": 117, "known": 117, "conflicts": [], "graded": 0}
     code, out, _ = bank("pack", "d", "--json")
     assert json.loads(out)["files"] == 9
     assert "9 tasks, 117 nodes" in bank("info", "d")[1]

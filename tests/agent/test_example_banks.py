@@ -9,6 +9,7 @@ from pilotage.agent import ReasoningAgent, ScriptedChatModel
 from pilotage.agent.banks.fingerprints import is_as_recorded
 from pilotage.agent.banks.meta import meta_of
 from pilotage.agent.tasks import load_tasks
+from pilotage.agent.tasks.grading import score_of
 from pilotage.navigator import Bank, BankError, BankWriter
 from pilotage.navigator.bank.reader import verify
 from tests.agent.states import always_right
@@ -46,3 +47,21 @@ def test_their_tasks_are_known_whatever_tasks_have_come_to_hold_since(bank, seed
         noted = recorded.tree(task.id).root.extras["prompt"]
         assert is_as_recorded(task, noted)
         assert not is_as_recorded(task.model_copy(update={"prompt": f"{task.prompt} "}), noted)
+
+
+@pytest.mark.parametrize("bank", ["mixed", "mixed-rlot"])
+async def test_their_candidates_are_graded_as_the_graders_of_today_do(bank):
+    recorded = Bank.open(BANKS / bank)
+    assert all(
+        (node.candidate is None) == (node.candidate_score is None)
+        for id in recorded.tasks
+        for node in recorded.tree(id)
+    )
+    tasks = [
+        task
+        for task in load_tasks("gym:chain_sum,ransom_note,number_sorting;size=9;seed=11")
+        if task.id in recorded.tasks
+    ]
+    nodes = [(task, node) for task in tasks for node in recorded.tree(task.id) if node.candidate is not None]
+    assert [node.candidate_score for _, node in nodes] == [await score_of(task, node.candidate) for task, node in nodes]
+    assert {node.candidate_score for _, node in nodes} == {0, 1}

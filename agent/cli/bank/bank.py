@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from pilotage.agent.cli.bank.embed import embed
+from pilotage.agent.cli.bank.grade import grade
 from pilotage.agent.cli.bank.score import score
 from pilotage.agent.cli.command import App, Output
-from pilotage.agent.cli.options import A_SEED, BANK, FORCE, cost_weight, shares
+from pilotage.agent.cli.options import A_SEED, BANK, FORCE, GRADING_SANDBOX, cost_weight, shares
 from pilotage.agent.cli.outputs import file_to_write, folder_to_write, keep, write_json
 from pilotage.agent.cli.terminal import plain, print_json_line, screen, table
 
@@ -29,7 +30,7 @@ def add_traces(
     tasks: list[str] = typer.Option(
         ..., help="Where the tasks of the results come from, as in `pilotage solve --tasks`."
     ),
-    sandbox: str = typer.Option("auto", help="For grading programs: auto, bubblewrap, subprocess, or none."),
+    sandbox: str = GRADING_SANDBOX,
     as_json: bool = typer.Option(False, "--json", help="Print a JSON summary."),
 ) -> None:
     """Add the runs of a results file to a bank. Runs of another model, or with memory, are left out."""
@@ -59,6 +60,7 @@ def add_traces(
 
 app.command("score")(score)
 app.command("embed")(embed)
+app.command("grade")(grade)
 
 
 @app.command()
@@ -96,6 +98,7 @@ def merge(
     folder_to_write(out)
     report = put_together(sources, out)
     lines = [f"{report.added} nodes added, {report.known} were there already; {report.tasks} tasks in {plain(out)}"]
+    lines += [f"{report.graded} got the score of their candidate"] * (report.graded > 0)
     lines += [f"[yellow]conflict[/]  {plain(one)}: other content here; the first is kept" for one in report.conflicts]
     return Output(vars(report), "\n".join(lines))
 
@@ -159,6 +162,7 @@ def _print_info(console: Screen, bank: BankInfo) -> None:
         f"{bank.tasks} tasks, {bank.nodes} nodes, {bank.deepest} blocks deep, {bank.tokens:,} tokens, "
         f"{bank.seconds / 3600:.1f} h of calls; costs are in 1,000 tokens a task, weighed {bank.cost_weight:g}"
     )
+    console.print(f"{bank.graded_candidates} of {bank.candidates} candidates are graded")
     if bank.earlier_routes:
         console.print(f"{EARLIER}: it is read, and not added to")
     families = table("family", right=("tasks", "nodes", "at once"))

@@ -7,13 +7,13 @@ from pathlib import Path
 import typer
 
 from pilotage.agent.cli.command import Output
-from pilotage.agent.cli.options import BANK
+from pilotage.agent.cli.options import BANK, RECORDED_TASKS
 from pilotage.agent.cli.terminal import plain
 
 
 def embed(
     bank: Path = BANK,
-    tasks: list[str] = typer.Option(..., help="The tasks that the bank was recorded with."),
+    tasks: list[str] = RECORDED_TASKS,
     embedder: str = typer.Option("minilm", help="As in `pilotage solve --embedder`."),
 ) -> Output:
     """Give a bank the embeddings of its tasks, for policies that look for like tasks; their texts stay out of it."""
