@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
@@ -9,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pilotage.agent.serve.requests.request_context import RequestContext
-from pilotage.common.text import json_line
 
 log = logging.getLogger("pilotage.serve.access")
 
@@ -27,7 +27,7 @@ class AccessLog:
     """
 
     def __init__(self, form: Literal[True, "json"]) -> None:
-        self._written = json_line if form == "json" else _text
+        self._written = _json if form == "json" else _text
         if log.level == logging.NOTSET:
             log.setLevel(logging.INFO)
         if not log.hasHandlers():
@@ -70,4 +70,13 @@ def _text(line: dict[str, Any]) -> str:
 def _value(value: Any) -> str:
     if value is None:
         return "-"
-    return value if isinstance(value, str) and _PLAIN.fullmatch(value) else json_line(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        return str(value)
+    return value if _PLAIN.fullmatch(value) else _json(value)
+
+
+def _json(data: Any) -> str:
+    """In ASCII, whatever the encoding of the output and of the model's name."""
+    return json.dumps(data).replace("\x7f", r"\u007f")
