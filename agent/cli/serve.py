@@ -18,6 +18,7 @@ def serve(
     policy: str | None = typer.Option(None, help="How blocks are chosen. (default: the shipped navigator)"),
     memory: str | None = typer.Option(None, help="Folder or URL of the memory, or none."),
     report: Path | None = typer.Option(None, help="Folder of `pilotage evaluate --out`, for the page to show."),
+    access_log: bool | None = typer.Option(None, "--access-log", help="Log a line for each request."),
     config: Path | None = expert(None, help="TOML file: upstreams, limits, CORS."),
 ) -> None:
     """Serve the agent as an OpenAI-compatible endpoint."""
@@ -38,7 +39,7 @@ def serve(
     from pilotage.agent.telemetry.export import start
 
     settings = with_a_memory_that_opens(run.settings(policy=policy, memory=memory))
-    given = serve_config(config, {"host": host, "port": port, "report": report})
+    given = serve_config(config, {"host": host, "port": port, "report": report, "access_log": access_log})
     first = given.upstreams.get(DEFAULT)
     if first is not None and first.model and (run.model or run.base_url):
         raise UsageError("the first upstream is named twice, by --model or --base-url and by [upstreams.default]")

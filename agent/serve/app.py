@@ -23,13 +23,17 @@ from pilotage.agent.serve.chat_request import chat_request
 from pilotage.agent.serve.embeddings import embeddings
 from pilotage.agent.serve.errors import ApiError, api_error, error_response
 from pilotage.agent.serve.keys.access import AccessMiddleware, Gate, access_of
+from pilotage.agent.serve.keys.rate_headers import NAMES as RATE_HEADERS
 from pilotage.agent.serve.memory.keeping import keeper
 from pilotage.agent.serve.memory.records import Records
 from pilotage.agent.serve.memory.router import memory_router
-from pilotage.agent.serve.metrics import MEDIA_TYPE, Measured, Metrics
+from pilotage.agent.serve.metrics import MEDIA_TYPE, Metrics
 from pilotage.agent.serve.model_names import PASSTHROUGH
 from pilotage.agent.serve.page.routes import page_routes
 from pilotage.agent.serve.passthrough import Passthrough
+from pilotage.agent.serve.requests.access_log import AccessLog
+from pilotage.agent.serve.requests.middleware import RequestMiddleware
+from pilotage.agent.serve.requests.request_context import context_of, name_requests_in_log
 from pilotage.agent.serve.responses.following import Following
 from pilotage.agent.serve.responses.routes import responses_router
 from pilotage.agent.serve.responses.store import ResponseStore
@@ -45,6 +49,8 @@ log = logging.getLogger("pilotage.serve")
 
 NO_NAMES: Any = {"tracing": False, "operation_spans": False, "logs": False}
 """FastAPI's own telemetry, where it has one, would tell whole paths, queries and the texts of errors."""
+EXPOSED = ("ETag", "Retry-After", "WWW-Authenticate", "X-Request-ID", "X-Upstream-Request-ID")
+"""Headers that a page of another origin may read."""
 
 
 def create_app(service: Service) -> FastAPI:
@@ -88,16 +94,19 @@ def create_app(service: Service) -> FastAPI:
             allow_origins=list(config.cors),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["*"],  # those that are asked for: OpenAI's own clients send a dozen of theirs
-            expose_headers=["ETag", "Retry-After", "WWW-Authenticate", "X-Request-ID"],
+            expose_headers=[*EXPOSED, *RATE_HEADERS],
         )
     app.state.responses = responses
     _tell_errors(app)
     metrics = Metrics()
     service.listener = metrics
-    app.add_middleware(Measured, metrics=metrics)
     drain = app.state.drain = Drain()
     app.add_middleware(DrainMiddleware, drain=drain)
-    app.add_middleware(TracedRequests)  # the last one is the first to see a request
+    app.add_middleware(TracedRequests, request_id=lambda scope: context_of(scope).id)
+    access_log = AccessLog(config.access_log) if config.access_log else None
+    name_requests_in_log()
+    # The last one is the first to see a request.
+    app.add_middleware(RequestMiddleware, metrics=metrics, drain=drain, access_log=access_log)
 
     @app.get("/metrics")
     async def all_metrics() -> Response:
@@ -108,6 +117,7 @@ def create_app(service: Service) -> FastAPI:
 
     async def body_of(request: Request) -> Any:
         body = await read_body(request, config.most_bytes)
+        context_of(request.scope).read(body)
         access_of(request).expect(body)
         return body
 
@@ -164,17 +174,13 @@ def create_app(service: Service) -> FastAPI:
 
 
 def _tell_errors(app: FastAPI) -> None:
-    """Every error in OpenAI's shape, also those of routes that do not exist and of what nobody foresaw."""
+    """Every error in OpenAI's shape, also those of routes that do not exist."""
 
     @app.exception_handler(HTTPException)
     async def of_route(request: Request, error: HTTPException) -> Response:
         told = f"{request.method} {request.url.path}"
         message = {404: f"there is no {told}", 405: f"{told} is not possible"}.get(error.status_code, error.detail)
         return error_response(ApiError(error.status_code, message, headers=dict(error.headers or {})))
-
-    @app.exception_handler(Exception)
-    async def of_anything(request: Request, error: Exception) -> Response:
-        return error_response(api_error(error))
 
     @app.exception_handler(PilotageError)
     @app.exception_handler(ApiError)

@@ -6,7 +6,7 @@ import os
 import tomllib
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -44,6 +44,7 @@ class ServeConfig(BaseModel):
         upstreams: further models, by name; what stands under `default` is of the first one.
         embeddings: name of the upstream that makes embeddings; without one there are none.
         prices: file of prices, by the models' names (`pilotage.agent.models.prices`).
+        access_log: whether a line is logged for each request; `"json"` for objects.
         telemetry: where spans of OpenTelemetry go.
     """
 
@@ -72,6 +73,7 @@ class ServeConfig(BaseModel):
     upstreams: dict[str, Upstream] = Field(default_factory=dict)
     embeddings: str | None = None
     prices: Path | None = None
+    access_log: Literal[False, True, "json"] = False
     telemetry: Telemetry = Telemetry()
 
     @model_validator(mode="after")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pilotage.agent.run import Run
 from pilotage.agent.serve.upstreams.link import Listener
@@ -74,37 +72,11 @@ class Metrics(Listener):
         for run in runs:
             self._runs.labels(run.stopped_by, str(len(run.route) > 1).lower()).inc()
 
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """Adds a request that is over; what is no route is told as `ELSEWHERE`."""
+        self.requests.labels(route, str(status)).inc()
+        self.seconds.labels(route).observe(seconds)
+
     def text(self) -> bytes:
         """All of them in Prometheus's text format."""
         return generate_latest(self._registry)
-
-
-class Measured:
-    """ASGI middleware that counts every request, until the last byte of its reply."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        started, status = time.perf_counter(), 500
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        metrics = self._metrics
-        metrics.in_flight.inc()
-        try:
-            await self._app(scope, receive, watched)
-        finally:
-            route = getattr(scope.get("route"), "path", ELSEWHERE)
-            metrics.in_flight.dec()
-            metrics.requests.labels(route, str(status)).inc()
-            metrics.seconds.labels(route).observe(time.perf_counter() - started)

@@ -20,6 +20,7 @@ from pilotage.agent.serve import relay, sse
 from pilotage.agent.serve.errors import ApiError, api_error, refused_key
 from pilotage.agent.serve.keys.access import BYTES_PER_TOKEN
 from pilotage.agent.serve.passed_usage import Passed
+from pilotage.agent.serve.requests.request_context import is_sane
 from pilotage.agent.serve.service import Service
 from pilotage.agent.serve.upstreams.failing import REFUSED_KEY, is_failing
 from pilotage.agent.serve.upstreams.link import Link, in_turn
@@ -30,7 +31,7 @@ from pilotage.common.redaction import public_address, redact_message
 
 MOST_LOGGED = 500
 """Bytes of what an upstream says of a key."""
-_KEPT = ("content-type", "retry-after", "x-request-id", "openai-processing-ms")
+_KEPT = ("content-type", "retry-after", "openai-processing-ms")
 """Headers of the upstream that a client has a use for."""
 
 
@@ -141,6 +142,8 @@ class Passthrough:
             raise
         assert isinstance(first, aiohttp.ClientResponse)
         kept = {header: first.headers[header] for header in _KEPT if header in first.headers}
+        if is_sane((id := first.headers.get("x-request-id", "")).encode("utf-8", "surrogateescape")):
+            kept["X-Upstream-Request-ID"] = id
         if _is_stream(first):
             events = cast("AsyncGenerator[bytes]", flow)
             return sse.EventStream(events, self._service.config.keep_alive, first.status, kept)

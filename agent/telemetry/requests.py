@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from pilotage.agent.telemetry.spans import CANCELLED, Opening, span, tracer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 UNTOLD = frozenset({"/health", "/metrics"})
@@ -14,14 +16,15 @@ UNTOLD = frozenset({"/health", "/metrics"})
 
 
 class TracedRequests:
-    """Tells of each request, until the last byte of its reply.
+    """Tells of each request, until the last byte of its reply, with the id that its reply has.
 
     A path is told as its route alone, without the names in it and without the query: a namespace may be called after a
     person, and a query is what somebody searched for.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, request_id: Callable[[Scope], str]) -> None:
         self._app = app
+        self._request_id = request_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on."""
@@ -37,7 +40,7 @@ class TracedRequests:
             await send(message)
             whole = message["type"] == "http.response.body" and not message.get("more_body", False)
 
-        with span(_asked, scope) as request:
+        with span(_asked, scope, self._request_id(scope)) as request:
             try:
                 await self._app(scope, receive, watched)
             except Exception:
@@ -54,14 +57,18 @@ class TracedRequests:
                     request.failed({"error.type": CANCELLED})
 
 
-def _asked(scope: Scope) -> Opening:
+def _asked(scope: Scope, request_id: str) -> Opening:
     from opentelemetry.propagate import extract
 
     headers: dict[str, list[str]] = {}
     for name, value in scope["headers"]:
         headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
     method = scope["method"]
-    attributes = {"http.request.method": method, "url.scheme": scope.get("scheme", "http")}
+    attributes = {
+        "http.request.method": method,
+        "url.scheme": scope.get("scheme", "http"),
+        "http.response.header.x-request-id": [request_id],
+    }
     return Opening(method, attributes, "SERVER", extract(headers))
 
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ from pilotage.agent.serve.keys.key import USERS, Key, is_namespace
 from pilotage.agent.serve.keys.key import Scope as KeyScope
 from pilotage.agent.serve.keys.key_store import KeyStore
 from pilotage.agent.serve.keys.limits import Admission, Limiter, Limits
+from pilotage.agent.serve.requests.request_context import context_of
 from pilotage.agent.serve.service import Caller
 
 log = logging.getLogger("pilotage.serve")
@@ -140,9 +142,13 @@ class Access:
         except LimitReached as error:
             raise api_error(error) from None
 
+    def settle(self) -> None:
+        """Gives back what was reserved for the request beyond what it has used."""
+        self._admission.settle(self._account.tokens)
+
     def close(self) -> None:
         """Charges the key with what its request has truly used, however it ended."""
-        self._admission.settle(self._account.tokens)
+        self.settle()
         self._admission.close()
         self._account.late = self._admission.charge_late
 
@@ -174,6 +180,11 @@ class Gate:
         headers = Headers(scope=scope)
         secret = _presented(headers)
         key = await self._found(secret, headers)
+        limits, context = key.limits if key is not None else Limits(), context_of(scope)
+        if key is not None:
+            context.key = key.id
+            if limits.requests_per_minute is not None or limits.tokens_per_minute is not None:
+                context.remaining = partial(self._limiter.remaining, key.id, limits)
         wanted = scope_of(scope["method"], scope["path"])
         if key is not None and wanted is not None and wanted not in key.scopes:
             challenge = f'{_REALM}, error="insufficient_scope", scope="{wanted}"'
@@ -183,14 +194,15 @@ class Gate:
                 code="insufficient_scope",
                 headers=_asking(challenge),
             )
-        limits = key.limits if key is not None else Limits()
         if limits.request_bytes is not None and _announced(headers) > limits.request_bytes:
             raise too_large(limits.request_bytes)
         try:
             admission = self._limiter.admit(key.id if key is not None else "", limits)
         except LimitReached as error:
             raise api_error(error) from None
-        return Access(key, admission, account, asks_model=wanted == "chat", taken=self._namespaces)
+        access = Access(key, admission, account, asks_model=wanted == "chat", taken=self._namespaces)
+        context.account, context.settle = account, access.settle
+        return access
 
     def _namespaces(self) -> frozenset[str]:
         """Those of the keys. Raises ApiError where they cannot be looked up."""

@@ -38,6 +38,21 @@ class Limits(BaseModel):
     request_bytes: Limit = None
 
 
+@dataclass(frozen=True)
+class Remaining:
+    """What is left of one limit.
+
+    Attributes:
+        limit: as it is set.
+        remaining: what a request could still take now; 0 or more.
+        reset: seconds until nothing counts any more.
+    """
+
+    limit: int
+    remaining: int
+    reset: float
+
+
 @dataclass
 class _Use:
     """What a key has used of late, and what it has reserved."""
@@ -49,6 +64,17 @@ class _Use:
 
     def is_idle(self, now: float) -> bool:
         return not (self.running or self.requests.used(now) or self.tokens.used(now))
+
+    def remaining(self, limits: Limits, now: float) -> dict[str, Remaining]:
+        found = {}
+        for name, limit, window, reserved in (
+            ("requests", limits.requests_per_minute, self.requests, 0),
+            ("tokens", limits.tokens_per_minute, self.tokens, self.reserved),
+        ):
+            if limit is not None:
+                left = max(0, limit - window.used(now) - reserved)
+                found[name] = Remaining(limit, left, window.reset(now, reserved))
+        return found
 
 
 class Admission:
@@ -64,12 +90,14 @@ class Admission:
         tokens: int,
         release: Callable[[int], None],
         reserve: Callable[[int], None],
+        keep: Callable[[int], None],
         charge: Callable[[int], None],
     ) -> None:
         self.tokens = tokens
         self.charge_late = charge
         self._release: Callable[[int], None] | None = release
         self._reserve = reserve
+        self._keep = keep
 
     def expect(self, tokens: int) -> None:
         """Raises the estimate, when more is known of the request; a lower one changes nothing.
@@ -82,10 +110,12 @@ class Admission:
             self.tokens = tokens
 
     def settle(self, tokens: int) -> None:
-        """Says what the request has truly used; 0 or more. The last one counts."""
+        """Says what the request has truly used; 0 or more. The last one counts, and alone is reserved from then on."""
         if tokens < 0:
             raise ValueError(f"{tokens} tokens cannot have been used")
         self.tokens = tokens
+        if self._release is not None:
+            self._keep(tokens)
 
     def close(self) -> None:
         """Charges the tokens and lets the next request in; a second time it does nothing."""
@@ -151,13 +181,21 @@ class Limiter:
             self._uses[key] = use
 
         def reserve(tokens: int) -> None:
-            nonlocal estimate
             with self._lock:
                 wanted = tokens if limits.tokens_per_minute is None else min(tokens, limits.tokens_per_minute)
                 if wanted > estimate:
                     _require_tokens(use, limits, wanted, use.reserved - estimate, self._clock())
-                    use.reserved += wanted - estimate
-                    estimate = wanted
+                    replace(wanted)
+
+        def keep(tokens: int) -> None:
+            if limits.tokens_per_minute is not None:
+                with self._lock:
+                    replace(min(tokens, limits.tokens_per_minute))
+
+        def replace(wanted: int) -> None:
+            nonlocal estimate
+            use.reserved += wanted - estimate
+            estimate = wanted
 
         def release(used: int) -> None:
             with self._lock:
@@ -174,7 +212,12 @@ class Limiter:
                 kept = self._uses.setdefault(key, use)  # what is idle may have been forgotten meanwhile
                 kept.tokens.charge(self._clock(), used, limits.tokens_per_minute)
 
-        return Admission(tokens, release, reserve, charge)
+        return Admission(tokens, release, reserve, keep, charge)
+
+    def remaining(self, key: str, limits: Limits) -> dict[str, Remaining]:
+        """What is left to a key now, under `requests` and `tokens`, as far as it has these limits."""
+        with self._lock:
+            return (self._uses.get(key) or _Use()).remaining(limits, self._clock())
 
     def _forget_idle(self, now: float) -> None:
         if now >= self._next_sweep:

@@ -52,6 +52,12 @@ class SlidingWindow:
             amount += before
         self._charges.append((end, amount))
 
+    def reset(self, now: float, unsettled: int = 0) -> float:
+        """Seconds until nothing counts any more; what is unsettled is taken to be charged now."""
+        used = self.used(now)
+        ends = ([self._charges[-1][0]] if used else []) + ([_end(now)] if unsettled else [])
+        return max(ends, default=now) - now
+
     def wait(self, now: float, amount: int, limit: int, unsettled: int = 0) -> float:
         """Seconds until an amount fits, 0 where it fits now.
 

@@ -8,8 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pilotage.agent.serve.errors import ApiError
 
@@ -53,7 +52,7 @@ _current: ContextVar[Drain | None] = ContextVar("drain", default=None)
 
 
 class DrainMiddleware:
-    """Makes the drain of the server known to its requests, and closes connections once it has begun."""
+    """Makes the drain of the server known to its requests."""
 
     def __init__(self, app: ASGIApp, drain: Drain) -> None:
         self._app = app
@@ -64,15 +63,9 @@ class DrainMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-
-        async def closing(message: Message) -> None:
-            if message["type"] == "http.response.start" and self._drain.begun:
-                MutableHeaders(raw=message["headers"])["Connection"] = "close"
-            await send(message)
-
         token = _current.set(self._drain)
         try:
-            await self._app(scope, receive, closing)
+            await self._app(scope, receive, send)
         finally:
             _current.reset(token)
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pilotage.agent.serve.requests.request_context import context_of, in_request
+
 log = logging.getLogger("pilotage.serve")
 
 UNREAD_SECONDS = 60.0
@@ -48,7 +50,8 @@ class Unread:
 
         await self._app(scope, receive, watched)
         if transport.get_write_buffer_size():  # the rest of a whole reply, which would lie in memory as long
-            await self._watch(transport, asyncio.ensure_future(self._taken(transport)))
+            with in_request(context_of(scope)):
+                await self._watch(transport, asyncio.ensure_future(self._taken(transport)))
 
     async def _watch(self, transport: Any, work: asyncio.Future[None]) -> None:
         """Waits for some work, which ends when the client reads or its connection is cut."""

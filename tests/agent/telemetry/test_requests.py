@@ -30,7 +30,7 @@ def ended(told, name, seconds=120):
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_request_goes_on_with_its_callers_trace(told, serve, stream):  # noqa: F811
     http = serve(scripted())
-    headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
+    headers = {"traceparent": f"00-{TRACE}-{PARENT}-01", "X-Request-ID": "mine-1"}
     http.post("/v1/chat/completions", json={**HELLO, "stream": stream}, headers=headers).raise_for_status()
     request = ended(told, CHAT)
     assert request.kind is SpanKind.SERVER and request.status.status_code is StatusCode.UNSET
@@ -40,6 +40,7 @@ def test_a_request_goes_on_with_its_callers_trace(told, serve, stream):  # noqa:
         "url.scheme": "http",
         "http.route": "/v1/chat/completions",
         "url.path": "/v1/chat/completions",
+        "http.response.header.x-request-id": ("mine-1",),
         "http.response.status_code": 200,
     }
     names = [span.name for span in told.spans]

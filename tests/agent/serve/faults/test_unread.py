@@ -24,7 +24,8 @@ from tests.agent.serve.upstream_faults import HUGE
 @pytest.fixture
 def started(running, tmp_path):
     """A server that gives its clients a second, a key for one request at once, and the upstream behind it."""
-    upstream = Upstream(lambda body: Line(fault="huge") if "much" in str(body) else "Hello!")
+    replies = {"much": Line(fault="huge"), "long": "word " * 4_000_000}
+    upstream = Upstream(lambda body: replies.get(body["messages"][-1]["content"], "Hello!"))
     base = running(upstream.app)
     with KeyStore(tmp_path / "keys.sqlite") as keys:
         made = keys.create("one", scopes=["chat"], limits=Limits(concurrent_requests=1))
@@ -59,6 +60,24 @@ def test_a_stream_that_nobody_reads_gives_back_its_slot_and_its_upstream(started
             while piece := client.recv(2**20):
                 received += len(piece)
         assert received < HUGE
+
+
+def test_the_log_names_the_request_whose_whole_reply_nobody_reads(started, caplog):
+    url, secret, _ = started
+    address = urlsplit(url)
+    sent = json.dumps({"model": "passthrough", "messages": [{"role": "user", "content": "long"}]}).encode()
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nX-Request-ID: unread\r\nAuthorization: Bearer {secret}\r\n"
+    )
+    with contextlib.closing(socket.socket()) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect((address.hostname, address.port))
+        client.sendall(f"{head}Content-Length: {len(sent)}\r\n\r\n".encode() + sent)
+        deadline = time.monotonic() + 120
+        while not (lines := [one.getMessage() for one in caplog.records if one.name == "pilotage.serve"]):
+            assert time.monotonic() < deadline, "it was not cut"
+            time.sleep(0.05)
+    assert lines == ["a connection is cut whose client took nothing of its reply in 1 s (request unread)"]
 
 
 class Draining:
