@@ -95,18 +95,18 @@ def process_of(command, **options):
 @contextmanager
 def started(command, health, **options):
     """A process that serves, from when it answers at the address `health`."""
-    with process_of(command, **options) as process:
+    with process_of(command, **options) as process, httpx.Client(timeout=5) as client:
         deadline = time.monotonic() + LONG
-        while not _answers(health):
+        while not _answers(client, health):
             assert process.poll() is None, f"the server ended at once: {command}"
             assert time.monotonic() < deadline, f"no server answers at {health}"
             time.sleep(0.05)
         yield process
 
 
-def _answers(url):
+def _answers(client, url):
     with suppress(httpx.HTTPError):
-        return httpx.get(url, timeout=5).is_success
+        return client.get(url).is_success
     return False
 
 

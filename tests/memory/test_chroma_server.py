@@ -1,5 +1,6 @@
 """The index on a real Chroma server: shared, identified, rebuilt, and a sentence where it does not answer."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -148,5 +149,6 @@ def test_so_is_one_that_stops_answering(folder, tmp_path):
             assert session.timeout.read == chroma_server._LONGEST
             session.timeout = 0.2
             server.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, server.pid, os.WSTOPPED | os.WNOWAIT)  # until then it may still answer
             with pytest.raises(IndexUnreachable, match="Timeout"):
                 store.search("cost")
