@@ -1,8 +1,9 @@
-"""Fixtures for real servers: PostgreSQL (one a session, a fresh database a test) and `chroma run`.
+"""Real servers and other processes: fixtures for PostgreSQL (one a session, a fresh database a test) and `chroma run`.
 
     def test_something(postgres_url, chroma_url): ...
 
-Both are started when a test asks for them and stopped when the session ends.
+Both are started when a test asks for them and stopped when the session ends. `process_of`
+and `started` are for processes of a test's own.
 """
 
 import shutil
@@ -13,11 +14,15 @@ import tempfile
 import time
 import uuid
 import warnings
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
+
+LONG = 300
+"""Seconds that no server takes to start, whatever else its machine does."""
 
 
 class Postgres:
@@ -68,33 +73,44 @@ def postgres_url(postgres):
 def chroma_url():
     """URL of a running Chroma server. All tests share it: a ledger's id keeps its collections apart."""
     folder = tempfile.mkdtemp(prefix="pilotage-chroma-")
-    port = free_port()
+    url = f"http://127.0.0.1:{free_port()}"
     command = [str(Path(sys.executable).parent / "chroma"), "run", "--path", folder, "--host", "127.0.0.1"]
+    command += ["--port", url.rpartition(":")[2]]
     with open(Path(folder) / "server.log", "w") as log:
-        process = subprocess.Popen([*command, "--port", str(port)], stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(url, process)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(300)
-        shutil.rmtree(folder, ignore_errors=True)
+        with started(command, f"{url}/api/v2/heartbeat", stdout=log, stderr=log):
+            yield url
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def process_of(command, **options):
+    """A process that is killed when its block is left: `with` on `Popen` waits for one that never ends."""
+    with subprocess.Popen([*map(str, command)], **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def started(command, health, **options):
+    """A process that serves, from when it answers at the address `health`."""
+    with process_of(command, **options) as process, httpx.Client(timeout=5) as client:
+        deadline = time.monotonic() + LONG
+        while not _answers(client, health):
+            assert process.poll() is None, f"the server ended at once: {command}"
+            assert time.monotonic() < deadline, f"no server answers at {health}"
+            time.sleep(0.05)
+        yield process
+
+
+def _answers(client, url):
+    with suppress(httpx.HTTPError):
+        return client.get(url).is_success
+    return False
 
 
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-def _wait_for(url, process):
-    deadline = time.monotonic() + 300
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "`chroma run` ended at once: see its server.log"
-        try:
-            httpx.get(f"{url}/api/v2/heartbeat", timeout=2).raise_for_status()
-            return
-        except httpx.HTTPError:
-            time.sleep(0.1)
-    raise AssertionError(f"no Chroma server answers at {url}")

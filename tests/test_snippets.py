@@ -9,15 +9,13 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.navigator.banks import learnable_bank
 from tests.navigator.report.evaluations import evaluation
-from tests.servers import free_port
+from tests.servers import free_port, started
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = f"scripted:{ROOT / 'examples' / 'script.json'}"
@@ -81,17 +79,9 @@ def server(tmp_path_factory):
     """The address of `pilotage serve`, for clients of it."""
     folder, port = tmp_path_factory.mktemp("server"), free_port()
     command = [str(Path(sys.executable).with_name("pilotage")), "serve", "--model", SCRIPT, "--memory", "none"]
-    with subprocess.Popen([*command, "--port", str(port)], cwd=folder, env=environment(folder)) as process:
-        deadline = time.monotonic() + 300
-        while True:
-            try:
-                httpx.get(f"http://127.0.0.1:{port}/health").raise_for_status()
-                break
-            except httpx.HTTPError:
-                assert process.poll() is None and time.monotonic() < deadline, "the server did not start"
-                time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-        process.terminate()
+    url = f"http://127.0.0.1:{port}"
+    with started([*command, "--port", port], f"{url}/health", cwd=folder, env=environment(folder)):
+        yield url
 
 
 @pytest.mark.parametrize("program", CASES)

@@ -1,6 +1,8 @@
-"""A scripted model by which tests see how many calls run side by side, without a clock."""
+"""Side by side: a scripted model by which tests see how many calls are, without a clock, and threads for them."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from pilotage.agent import ScriptedChatModel
 
@@ -20,3 +22,15 @@ class TogetherChatModel(ScriptedChatModel):
         async with asyncio.timeout(60):
             await self._barrier.wait()
         return await super()._agenerate(*arguments, **options)
+
+
+@contextmanager
+def pool_of(number):
+    """A pool of so many threads. Who leaves it by an error waits for none of them: they may be stuck."""
+    pool = ThreadPoolExecutor(number)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()

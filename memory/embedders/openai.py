@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -101,4 +102,5 @@ class OpenAIEmbedder:
                 self._client = openai.OpenAI(
                     base_url=self._base_url, api_key=key, max_retries=self._max_retries, timeout=_PATIENCE
                 )
+                weakref.finalize(self, self._client.close)  # the library leaves its connections to chance
             return self._client

@@ -22,12 +22,14 @@ from pilotage.memory.ledger.ledger import Ledger
 from pilotage.memory.ledger.schema import concepts
 from pilotage.memory.search.chroma import ChromaIndex, collection_name
 
+_LONGEST = 120.0  # seconds for one answer of the server, for which chromadb itself waits for ever
+
 
 def open_on_server(url: str, ledger: Ledger, namespace: str, identity: EmbedderIdentity) -> ChromaIndex:
     """The index of a namespace on the server at `url`, made if it is not there.
 
     Raises:
-        IndexUnreachable: no Chroma server answers there.
+        IndexUnreachable: no Chroma server answers there, or not within two minutes.
     """
     guard = partial(_reachable, url)
     with guard():
@@ -71,9 +73,11 @@ def erase_collections(url: str, ledger: Ledger, namespaces: Sequence[str], embed
 
 def _connect(url: str) -> Any:
     import chromadb
+    import httpx
     from chromadb.config import Settings
 
     check_url(url)
+    httpx.get(f"{url.rstrip('/')}/api/v2/heartbeat", timeout=_LONGEST)  # chromadb asks before its limit can be set
     parts = urlsplit(url)
     secure = parts.scheme == "https"
     client: Any = chromadb.HttpClient(
@@ -83,6 +87,8 @@ def _connect(url: str) -> Any:
         settings=Settings(anonymized_telemetry=False),
     )
     sessions = [part._server._session for part in (client, client._admin_client)]
+    for session in sessions:
+        session.timeout = _LONGEST
     close = client.close
 
     def close_all() -> None:  # chromadb 1.5 leaves its connections open

@@ -30,6 +30,7 @@ from pilotage.memory import ConceptStore
 from tests.agent.serve.responses.test_store import body, message
 from tests.agent.serve.test_records import table_of_before
 from tests.agent.test_cli_keys import one_sentence
+from tests.servers import process_of
 
 
 @pytest.fixture
@@ -345,8 +346,8 @@ def test_pruning_beside_a_writer_loses_nothing_that_was_acknowledged_and_may_be_
     path = tmp_path / "r.sqlite"
     replies(path, [40] * 1500)
     with (
-        subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True) as writer,
-        subprocess.Popen([sys.executable, "-c", PRUNER, str(path)], stdout=subprocess.PIPE, text=True) as pruner,
+        process_of([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True) as writer,
+        process_of([sys.executable, "-c", PRUNER, str(path)], stdout=subprocess.PIPE, text=True) as pruner,
     ):
         assert pruner.stdout.readline() == "begins\n"
         told_ = [int(writer.stdout.readline()) for _ in range(5)]

@@ -12,6 +12,7 @@ import pytest
 
 from pilotage.memory import ConceptStore
 from tests.navigator.banks import learnable_bank
+from tests.servers import process_of
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = f"scripted:{ROOT / 'examples' / 'script.json'}"
@@ -67,7 +68,7 @@ def test_a_question_without_end_is_refused(environment, tmp_path, given):
 def test_ctrl_c_during_the_first_imports_is_quiet(environment, tmp_path):
     (tmp_path / "typer.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(600)\n")
     environment["PYTHONPATH"] = str(tmp_path)
-    with subprocess.Popen([COMMAND, "--help"], stdout=-1, stderr=-1, text=True, env=environment) as process:
+    with process_of([COMMAND, "--help"], stdout=-1, stderr=-1, text=True, env=environment) as process:
         assert process.stdout.readline() == "importing\n"
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=300)

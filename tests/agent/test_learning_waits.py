@@ -15,6 +15,7 @@ import pytest
 from pilotage.agent.cli.solve.show import Show
 from pilotage.agent.events import Stepped
 from pilotage.agent.trace import Step
+from tests.servers import process_of
 
 COMMAND = str(Path(sys.executable).with_name("pilotage"))
 LEARNING = "You write short notes"
@@ -70,7 +71,7 @@ def learning(endpoint, folder):
     own |= {"PILOTAGE_EMBEDDER": "hash", "PILOTAGE_KEEP_UNVERIFIED": "true"}
     asked = ["solve", "How many are 60 times 8?", "--policy", "fixed:reason,answer", "--memory", "notes"]
     where = ["--model", "m", "--base-url", f"http://127.0.0.1:{endpoint.server_port}/v1"]
-    with subprocess.Popen(
+    with process_of(
         [COMMAND, *asked, *where],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

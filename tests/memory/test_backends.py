@@ -1,6 +1,5 @@
 """One contract for every backend: the same calls give the same results, wherever concepts and vectors live."""
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
@@ -13,6 +12,7 @@ from pilotage.memory.search.exact_scan import VectorScan
 from pilotage.memory.search.keywords import drift
 from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
+from tests.together import pool_of
 
 VOWELS = ConceptDraft(title="Count vowels", cues=("how many vowels a word has",), implementation=("print(n)",))
 BACKENDS = {
@@ -193,7 +193,7 @@ class TestEveryBackend:
             assert store.search(f"method {number} part 0")
             return ids
 
-        with ThreadPoolExecutor(4) as pool:
+        with pool_of(4) as pool:
             ids = [id for found in pool.map(work, range(4)) for id in found]
         assert len(set(ids)) == 21 == store.count()
         shared = store.get(ids[-1])

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import traceback
-from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -18,6 +17,8 @@ from pilotage.memory.adapters.langgraph.group_commit import GroupCommit
 from pilotage.memory.adapters.langgraph.store import PilotageStore
 from pilotage.memory.embedders.embedder import HashEmbedder
 from pilotage.memory.errors import EmbedderError, InvalidItem, LedgerError, StoreClosed
+from tests.servers import process_of
+from tests.together import pool_of
 
 
 @pytest.fixture
@@ -274,7 +275,7 @@ def test_several_event_loops_write_through_one_store(store):
     async def put(loop):
         await asyncio.gather(*(store.aput(("a",), f"{loop}-{n}", {"n": n}) for n in range(50)))
 
-    with ThreadPoolExecutor(4) as threads:
+    with pool_of(4) as threads:
         for one in [threads.submit(asyncio.run, put(loop)) for loop in range(4)]:
             one.result(300)
     assert len(store.search(("a",), limit=999)) == 200
@@ -316,7 +317,7 @@ asyncio.run(main())
 
 def test_what_was_acknowledged_survives_a_kill(tmp_path):
     command = [sys.executable, "-c", KILLED, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with process_of(command, stdout=subprocess.PIPE, text=True) as process:
         told = [int(process.stdout.readline()) for _ in range(450)]
         os.kill(process.pid, signal.SIGKILL)
         told += [int(line) for line in process.stdout if line.endswith("\n")]

@@ -1,17 +1,22 @@
 """The index on a real Chroma server: shared, identified, rebuilt, and a sentence where it does not answer."""
 
+import os
+import signal
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from pilotage.memory.embedders.embedder import HashEmbedder
 from pilotage.memory.errors import EmbedderMismatch, IndexUnreachable
+from pilotage.memory.search import chroma_server
 from pilotage.memory.search.chroma import ChromaIndex
 from pilotage.memory.search.chroma_server import _connect
 from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
-from tests.servers import free_port
+from tests.servers import free_port, started
 
 WRITER = """
 import sys
@@ -119,3 +124,31 @@ def test_a_server_that_does_not_answer_is_a_sentence_and_loses_nothing(folder):
         store.add(GRID)  # the ledger has it; the index follows when it can be reached
     with ConceptStore.open(folder, embedder="hash") as store:
         assert {concept.title for concept in store.all()} == {COST.title, GRID.title}
+
+
+def test_a_server_that_accepts_and_never_answers_is_given_up(folder, monkeypatch):
+    monkeypatch.setattr(chroma_server, "_LONGEST", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with ConceptStore.open(folder, embedder="hash", index=url) as store:
+            id = store.add(COST)
+            with pytest.raises(IndexUnreachable, match="Timeout"):
+                store.search("cost")
+            assert store.get(id)
+
+
+def test_so_is_one_that_stops_answering(folder, tmp_path):
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [Path(sys.executable).parent / "chroma", "run", "--path", tmp_path / "chroma", "--host", "127.0.0.1"]
+    command += ["--port", url.rpartition(":")[2]]
+    with started(command, f"{url}/api/v2/heartbeat", stdout=subprocess.DEVNULL) as server:
+        with ConceptStore.open(folder, embedder="hash", index=url) as store:
+            id = store.add(COST)
+            assert [hit.concept.id for hit in store.search("cost")] == [id]
+            session = store._vectors._view._client._server._session
+            assert session.timeout.read == chroma_server._LONGEST
+            session.timeout = 0.2
+            server.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, server.pid, os.WSTOPPED | os.WNOWAIT)  # until then it may still answer
+            with pytest.raises(IndexUnreachable, match="Timeout"):
+                store.search("cost")

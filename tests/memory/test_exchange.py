@@ -2,7 +2,6 @@ import gzip
 import io
 import json
 import tracemalloc
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from pilotage.memory.errors import MalformedImport
 from pilotage.memory.store import ConceptStore
 from tests.memory.concepts import memories
 from tests.memory.conftest import COST, GRID, SPELL
+from tests.together import pool_of
 
 
 def exported(store):
@@ -288,7 +288,7 @@ class Constant:
 
 def test_a_large_import_and_export_stay_small_in_memory(folder, tmp_path):
     file = tmp_path / "large.jsonl"
-    line = {"cues": ["word " * 50] * 4, "implementation": ["step " * 50] * 20}
+    line = {"cues": ["word" * 62] * 4, "implementation": ["step" * 62] * 20}  # each word more takes its time
     file.write_text("".join(json.dumps({"title": f"Method {i}", **line}) + "\n" for i in range(1500)))
     assert file.stat().st_size > 9_000_000
     with ConceptStore.open(folder, embedder=Constant()) as store:
@@ -309,7 +309,7 @@ def test_two_imports_of_one_file_at_once_make_one_memory(folder, lived_in, tmp_p
         with ConceptStore.open(tmp_path / "shared", embedder="hash") as store:
             return store.import_(tmp_path / "out.jsonl").added
 
-    with ThreadPoolExecutor(4) as pool:
+    with pool_of(4) as pool:
         assert sorted(pool.map(work, range(4))) == [0, 0, 0, 4]
     with ConceptStore.open(tmp_path / "shared", embedder="hash") as store:
         assert store.all(retired=True) == lived_in.all(retired=True)

@@ -1,5 +1,6 @@
 """The OpenAI-compatible embedder against a real HTTP server of this process."""
 
+import gc
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -50,10 +51,7 @@ def server(monkeypatch):
 
 @pytest.fixture
 def embedder(server):
-    embedder = OpenAIEmbedder("some-model", server.url)
-    yield embedder
-    if embedder._client is not None:
-        embedder._client.close()
+    return OpenAIEmbedder("some-model", server.url)
 
 
 def test_vectors_come_in_order_as_units_in_batches_and_with_the_key(server, embedder, monkeypatch):
@@ -101,3 +99,20 @@ def test_a_server_that_is_not_there_is_a_sentence(monkeypatch):
     with pytest.raises(EmbedderError, match="http://127.0.0.1:9/v1 did not answer"):
         embedder.embed(["a"])
     embedder._client.close()
+
+
+def test_its_connections_are_closed_when_it_is_gone(server):
+    """Also where an error has held on to it, and the garbage collector may come to the connections first."""
+
+    def asked():
+        embedder = OpenAIEmbedder("some-model", server.url)
+        embedder.embed(["one"])
+        server.faults.append((400, {"error": {"message": "no"}}))
+        with pytest.raises(EmbedderError) as refused:
+            embedder.embed(["two"])
+        assert refused.value.__traceback__ is not None
+        return embedder._client
+
+    client = asked()
+    gc.collect()
+    assert client.is_closed()

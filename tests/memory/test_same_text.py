@@ -1,7 +1,5 @@
 """Sameness is a matter of the words, their order and their polarity: what differs in one of them is kept apart."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +12,7 @@ from pilotage.memory.store import ConceptStore
 from pilotage.memory.text.programs import is_program, same_method
 from pilotage.memory.text.same_text import canonical, distinct, says_the_same
 from tests.memory.conftest import COST
+from tests.together import pool_of
 
 APART = [
     ("Convert miles to kilometres", "Convert kilometres to miles"),
@@ -242,7 +241,7 @@ def test_many_writers_at_once_add_each_text_once(folder):
         with ConceptStore.open(folder, embedder="hash") as store:
             return store.add_many(ConceptDraft(title=f"Method for case {chr(97 + n)}x{spelling}") for n in range(20))
 
-    with ConceptStore.open(folder, embedder="hash"), ThreadPoolExecutor(4) as pool:
+    with ConceptStore.open(folder, embedder="hash"), pool_of(4) as pool:
         ids = list(pool.map(add, ("", ".", "  ", ". ")))
     assert len({tuple(one) for one in ids}) == 1
 

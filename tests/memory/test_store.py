@@ -1,6 +1,5 @@
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -8,6 +7,7 @@ from pilotage.memory.concept import ConceptDraft, Provenance
 from pilotage.memory.errors import EmbedderError, InvalidConcept, StaleConcept, UnknownConcept
 from pilotage.memory.store import ConceptStore
 from tests.memory.conftest import COST, GRID, SPELL
+from tests.together import pool_of
 
 
 def test_what_is_added_comes_back_after_reopening(folder):
@@ -147,7 +147,7 @@ def test_many_threads_add_search_and_count_without_loss(store):
         store.record_outcome([id], "recalled")
         return id
 
-    with ThreadPoolExecutor(16) as pool:
+    with pool_of(16) as pool:
         ids = list(pool.map(work, drafts))
     assert len(set(ids)) == store.count() == 60
     assert all(concept.outcomes.recalled == 1 for concept in store.all())
@@ -160,7 +160,7 @@ def test_the_same_draft_from_many_threads_is_one_concept(store):
         start.wait()
         return store.add(COST)
 
-    with ThreadPoolExecutor(8) as pool:
+    with pool_of(8) as pool:
         assert len(set(pool.map(work, range(8)))) == 1
     assert store.all()[0].seen == 8
 

@@ -6,7 +6,6 @@ import pickle
 import time
 import weakref
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
@@ -33,6 +32,7 @@ from pilotage.navigator.training.algorithms.linear import fit_linear
 from pilotage.navigator.training.algorithms.nearest import fit_nearest
 from tests.navigator.banks import ACTIONS, OBSERVATIONS, learnable_bank, write_bank
 from tests.navigator.policies import network
+from tests.together import pool_of
 
 QUICK = Protocol(folds=3, seeds=2, efforts=(), resamples=200)
 PLAIN = FixedPolicy(["reason", "answer"], ACTIONS, OBSERVATIONS)
@@ -166,7 +166,7 @@ def elsewhere(policy):
     """Asks it in a thread that nobody told anything."""
 
     def decide(observation, mask):
-        with ThreadPoolExecutor(1) as pool:
+        with pool_of(1) as pool:
             return pool.submit(policy.decide, observation, mask).result()
 
     return SimpleNamespace(decide=decide)
@@ -240,7 +240,7 @@ def test_two_evaluations_in_threads_of_their_own_hear_their_own_policies(bank, l
         quick = Protocol(folds=3, efforts=(), resamples=100, in_sample=of is learned)
         return evaluate(bank, [Holds(of)], quick)
 
-    with ThreadPoolExecutor(2) as pool:
+    with pool_of(2) as pool:
         own, plain = pool.submit(judged, learned), pool.submit(judged, PLAIN)
         assert any("in-sample" in one for one in own.result().defects)
         assert not any("in-sample" in one for one in plain.result().defects)

@@ -32,7 +32,7 @@ class Running:
 
     def stop(self):
         self._server.should_exit = True
-        self._thread.join(30)
+        self._thread.join(300)
         assert not self._thread.is_alive(), "the server did not stop"
 
 

@@ -2,10 +2,8 @@
 
 import os
 import signal
-import subprocess
 import sys
-import textwrap
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -14,7 +12,8 @@ from pilotage.agent.serve.memory.records import Records
 from pilotage.memory import ConceptStore
 from pilotage.memory.errors import EmbedderError, LedgerError
 from tests.agent.serve.tenants import ASKED, TEACHES, ask, error_of, taught
-from tests.servers import free_port
+from tests.servers import free_port, started
+from tests.together import pool_of
 
 LESSON = "Subtract the cost before you tell the profit."
 
@@ -171,7 +170,7 @@ def test_feedback_at_once_from_many_sides_counts_once(house):
     taught(client)
     completion = taught(client)
     before = state(started)["Profit of goods"]
-    with ThreadPoolExecutor(8) as pool:
+    with pool_of(8) as pool:
         replies = list(pool.map(lambda _: give(client, completion), range(16)))
     assert {reply.status_code for reply in replies} <= {200, 409}
     assert sum(reply.json().get("changed", False) for reply in replies) == 1
@@ -207,29 +206,16 @@ uvicorn.run(create_app(service), port=int(port), log_level="warning", loop="asyn
 @pytest.fixture
 def processes(tmp_path):
     """Starts servers, each a process on the same memory; ends what is left of them."""
-    started, clients = [], []
+    with ExitStack() as stack:
 
-    def start():
-        port = free_port()
-        code = textwrap.dedent(SERVER)
-        command = [sys.executable, "-c", code, str(tmp_path / "memory"), str(port)]
-        started.append(process := subprocess.Popen(command))
-        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
-        clients.append(client)
-        while True:
-            assert process.poll() is None, "the server ended at once"
-            try:
-                client.get("/health")
-                return process, client
-            except httpx.TransportError:
-                continue
+        def start():
+            port = free_port()
+            command = [sys.executable, "-c", SERVER, tmp_path / "memory", port]
+            url = f"http://127.0.0.1:{port}"
+            process = stack.enter_context(started(command, f"{url}/health"))
+            return process, stack.enter_context(httpx.Client(base_url=url, timeout=60))
 
-    yield start
-    for client in clients:
-        client.close()
-    for process in started:
-        process.kill()
-        process.wait()
+        yield start
 
 
 def test_what_was_acknowledged_survives_a_kill_and_another_process_knows_it(processes, tmp_path):

@@ -1,7 +1,6 @@
 """Namespaces are opened beside everything else: a slow one holds up nobody, and all share what is costly."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -19,6 +18,7 @@ from pilotage.memory.errors import LedgerError
 from tests.agent.serve.tenants import ask, error_of, seller
 from tests.agent.serve.test_over_an_upstream import HELLO
 from tests.servers import postgres, postgres_url  # noqa: F401  (fixtures)
+from tests.together import pool_of
 
 MANY = 40
 """More requests than a process has threads for what it does beside its event loop."""
@@ -65,7 +65,7 @@ def say(http, headers):
 def test_a_namespace_that_opens_slowly_holds_up_nobody_and_is_opened_once(slow, fails):
     service, http, keys = slow
     service.fails = fails
-    with ThreadPoolExecutor(MANY) as pool:
+    with pool_of(MANY) as pool:
         waiting = [pool.submit(say, http, keys["slow"]) for _ in range(MANY)]
         try:
             assert service.asked.wait(120)
@@ -114,7 +114,7 @@ def test_all_namespaces_share_one_embedder_and_the_connections_to_a_database(
         with holding():
             return service.store(f"user-{number}").count(), service.store(f"user-{number}")
 
-    with ThreadPoolExecutor(8) as pool:
+    with pool_of(8) as pool:
         used = list(pool.map(use, range(60)))
     assert {count for count, _ in used} == {0}
     assert resolved == ["hash"]

@@ -25,7 +25,9 @@ def working(body):
 
 
 def client_of(http, **more):
-    return openai.OpenAI(base_url=f"{http.base_url}/v1", api_key="none", max_retries=0, timeout=60, **more)
+    """OpenAI's client over connections that end with `http`: it leaves those of its own to the garbage collector."""
+    own = {"api_key": "none", "max_retries": 0, "timeout": 60, "http_client": http}
+    return openai.OpenAI(base_url=f"{http.base_url}/v1", **own | more)
 
 
 def billed(upstream):

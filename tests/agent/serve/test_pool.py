@@ -2,12 +2,12 @@
 
 import random
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from pilotage.agent.serve.tenants.holding import hold, holding
 from pilotage.agent.serve.tenants.pool import Pool
+from tests.together import pool_of
 
 
 class Thing:
@@ -98,7 +98,7 @@ def test_a_value_is_made_once_however_many_ask_at_once():
         asked.wait(120)
         return pool.take("a").value
 
-    with ThreadPoolExecutor(8) as threads:
+    with pool_of(8) as threads:
         waiting = [threads.submit(take, number) for number in range(8)]
         go.set()
         assert len({id(one.result(120)) for one in waiting}) == 1
@@ -119,7 +119,7 @@ def test_threads_at_random_find_nothing_closed_and_the_bound_holds_when_they_hav
                 assert not lease.value.closed
             pool.trim()
 
-    with ThreadPoolExecutor(6) as threads:
+    with pool_of(6) as threads:
         for one in [threads.submit(work, seed) for seed in range(6)]:
             one.result(300)
     assert len(pool) <= 3 and all(thing.closed == 1 for thing in made)

@@ -4,7 +4,6 @@ import asyncio
 import json
 import socket
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -15,6 +14,7 @@ from tests.agent.serve.test_metrics import told
 from tests.agent.serve.test_over_an_upstream import HELLO
 from tests.agent.serve.test_upstreams import asked, chain, wait_for  # noqa: F401  (fixture)
 from tests.agent.serve.upstream import Line
+from tests.together import pool_of
 
 MODELS = ["pilotage@a", "passthrough@a"]
 ONE = {"requests_per_minute": 1, "longest_wait": 0}
@@ -120,7 +120,7 @@ def test_calls_that_wait_are_answered_when_there_is_room(chain, model):  # noqa:
     """The replies are shorter than they were taken to be, so each that ends makes room for the next."""
     ups, http = chain(lambda body: Line("one", delay=0.2), first={"tokens_per_minute": 400, "longest_wait": 600})
     body = {"model": model, "messages": HELLO}
-    with ThreadPoolExecutor(4) as pool:
+    with pool_of(4) as pool:
         replies = list(pool.map(lambda _: http.post("/v1/chat/completions", json=body, timeout=600), range(4)))
     assert [reply.status_code for reply in replies] == [200] * 4
     assert asked(ups) == [4]
@@ -138,7 +138,7 @@ def test_a_client_that_leaves_while_it_waits_costs_nothing(chain, model, stream)
 
     ups, http = chain(script, first={"tokens_per_minute": 300, "longest_wait": 600})
     body = {"model": model, "messages": HELLO}
-    with ThreadPoolExecutor(1) as pool:
+    with pool_of(1) as pool:
         first = pool.submit(http.post, "/v1/chat/completions", json=body, timeout=600)
         assert came.wait(120)
         content = json.dumps({**body, "stream": stream}).encode()

@@ -2,9 +2,8 @@
 
 import os
 import signal
-import subprocess
 import sys
-import time
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -13,7 +12,7 @@ from pilotage.agent.serve.keys.key import SCOPES
 from pilotage.agent.serve.keys.key_store import KeyStore
 from tests.agent.serve.tenants import ASKED, PROGRAM, TAUGHT
 from tests.agent.serve.upstream import Upstream
-from tests.servers import chroma_url, free_port, postgres, postgres_url  # noqa: F401  (fixtures)
+from tests.servers import chroma_url, free_port, postgres, postgres_url, started  # noqa: F401  (fixtures)
 
 DRAFT = {"title": "Speed of a train", "cues": ["a journey by train"], "implementation": ["divide the way by the time"]}
 
@@ -31,38 +30,25 @@ def seller(body):
 @pytest.fixture
 def servers(running, postgres_url, chroma_url, tmp_path):  # noqa: F811
     """Starts servers on the same memory; gives each one's process and a client with a key."""
-    keys, processes, clients = KeyStore(tmp_path / "keys.sqlite"), [], []
+    keys = KeyStore(tmp_path / "keys.sqlite")
     made = keys.create("team", namespace="team", scopes=SCOPES, learn=True)
     upstream = running(Upstream(seller).app)
     variables = {"PILOTAGE_MEMORY": postgres_url, "PILOTAGE_EMBEDDER": "hash", "PILOTAGE_KEEP_UNVERIFIED": "true"}
+    with keys, ExitStack() as stack:
 
-    def start():
-        file, port = tmp_path / f"{len(processes)}.toml", free_port()
-        settings = {"key_store": str(keys.path), "responses_file": str(tmp_path / "responses.sqlite")}
-        lines = [f'{name} = "{value}"' for name, value in {**settings, "index": chroma_url}.items()]
-        file.write_text("\n".join([f"port = {port}", "keys = true", *lines]))
-        command = [sys.executable, "-m", "pilotage", "serve", "--config", str(file), "--policy", "rules"]
-        command += ["--model", "up", "--base-url", f"{upstream}/v1"]
-        processes.append(process := subprocess.Popen(command, env={**os.environ, **variables}))
-        headers = {"Authorization": f"Bearer {made.secret}"}
-        clients.append(client := httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=120))
-        until = time.monotonic() + 300
-        while time.monotonic() < until:
-            assert process.poll() is None, "the server ended at once"
-            try:
-                client.get("/health").raise_for_status()
-                return process, client
-            except httpx.TransportError:
-                time.sleep(0.1)
-        raise AssertionError("the server does not answer")
+        def start():
+            port = free_port()
+            file, url = tmp_path / f"{port}.toml", f"http://127.0.0.1:{port}"
+            settings = {"key_store": str(keys.path), "responses_file": str(tmp_path / "responses.sqlite")}
+            lines = [f'{name} = "{value}"' for name, value in {**settings, "index": chroma_url}.items()]
+            file.write_text("\n".join([f"port = {port}", "keys = true", *lines]))
+            command = [sys.executable, "-m", "pilotage", "serve", "--config", file, "--policy", "rules"]
+            command += ["--model", "up", "--base-url", f"{upstream}/v1"]
+            process = stack.enter_context(started(command, f"{url}/health", env={**os.environ, **variables}))
+            headers = {"Authorization": f"Bearer {made.secret}"}
+            return process, stack.enter_context(httpx.Client(base_url=url, headers=headers, timeout=120))
 
-    yield start
-    for client in clients:
-        client.close()
-    for process in processes:
-        process.kill()
-        process.wait(60)
-    keys.close()
+        yield start
 
 
 def titles(client, query):

@@ -52,6 +52,16 @@ def wait_for(condition):
         time.sleep(0.02)
 
 
+def read_until(reply, wanted):
+    """Reads a stream until some text has come of it; a piece may end anywhere."""
+    read = ""
+    for piece in reply.iter_text():
+        read += piece
+        if wanted in read:
+            return
+    raise AssertionError(f"the stream ended before {wanted!r} came: {read}")
+
+
 def asked(ups):
     return [len(up.bodies) for up in ups]
 
@@ -383,9 +393,7 @@ def test_a_stream_whose_client_leaves_is_charged_with_its_cost(chain, model):
     ups, http = chain(lambda body: Line("word " * 10_000, delay=0.01), more={"price": {"input": 0, "output": 5}})
     body = {"model": model, "messages": HELLO, "stream": True}
     with http.stream("POST", "/v1/chat/completions", json=body) as reply:
-        pieces = reply.iter_text()
-        while "word" not in next(pieces):
-            pass
+        read_until(reply, "word")
     assert ups[0].left.wait(120)
     wait_for(lambda: told(http, "pilotage_upstream_calls_total") == {'upstream="a"': 1})
     written = told(http, "pilotage_tokens_total")['kind="completion",upstream="a"']

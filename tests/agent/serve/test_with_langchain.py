@@ -27,7 +27,8 @@ def chat(over):
     def start(script, **options):
         upstream, http = over(script)
         url = f"{str(http.base_url).rstrip('/')}/v1"
-        return upstream, ChatOpenAI(model="pilotage", base_url=url, api_key="none", max_retries=0, **options)
+        own = {"base_url": url, "api_key": "none", "max_retries": 0, "http_client": http}
+        return upstream, ChatOpenAI(model="pilotage", **own, **options)
 
     return start
 

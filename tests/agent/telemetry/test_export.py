@@ -2,9 +2,8 @@
 
 import os
 import signal
-import subprocess
 import sys
-import time
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -15,7 +14,7 @@ from pilotage.agent.telemetry.spans import CAPTURE
 from tests.agent.serve.conftest import running  # noqa: F401  (fixture)
 from tests.agent.serve.upstream import Upstream
 from tests.agent.telemetry.receiver import Receiver, attributes_of
-from tests.servers import free_port
+from tests.servers import free_port, started
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 KEY = "sk-quite-unmistakable-secret-of-the-upstream"
@@ -38,29 +37,18 @@ def environment(**more):
 @pytest.fixture
 def served(running, tmp_path):  # noqa: F811
     """Starts the command over an upstream; gives its process and its address."""
-    processes = []
+    with ExitStack() as stack:
 
-    def start(config="", **variables):
-        port, file = free_port(), tmp_path / "serve.toml"
-        file.write_text(f"port = {port}\n{config}")
-        url = running(Upstream(lambda body: "Hello there!").app)
-        command = [sys.executable, "-m", "pilotage", "serve", "--config", str(file), "--memory", "none"]
-        command += ["--model", "up", "--base-url", f"{url}/v1"]
-        processes.append(process := subprocess.Popen(command, env=environment(**variables)))
-        until = time.monotonic() + 300
-        while time.monotonic() < until:
-            assert process.poll() is None, "the server ended"
-            try:
-                httpx.get(f"http://127.0.0.1:{port}/health", timeout=5).raise_for_status()
-                return process, f"http://127.0.0.1:{port}"
-            except httpx.HTTPError:
-                time.sleep(0.1)
-        raise AssertionError("the server does not answer")
+        def start(config="", **variables):
+            port, file = free_port(), tmp_path / "serve.toml"
+            file.write_text(f"port = {port}\n{config}")
+            url = running(Upstream(lambda body: "Hello there!").app)
+            command = [sys.executable, "-m", "pilotage", "serve", "--config", file, "--memory", "none"]
+            command += ["--model", "up", "--base-url", f"{url}/v1"]
+            at = f"http://127.0.0.1:{port}"
+            return stack.enter_context(started(command, f"{at}/health", env=environment(**variables))), at
 
-    yield start
-    for process in processes:
-        process.kill()
-        process.wait(60)
+        yield start
 
 
 def ask(url):

@@ -44,9 +44,13 @@ class Process:
         own = {"PILOTAGE_HOME": str(folder / "home"), "PILOTAGE_EMBEDDER": "hash", "PILOTAGE_KEEP_UNVERIFIED": "true"}
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log)
-        self.url = wait_for(self._address, self)
-        self.client = httpx.Client(base_url=self.url, timeout=LONG)
-        wait_for(self._answers, self)
+        try:
+            self.url = wait_for(self._address, self)
+            self.client = httpx.Client(base_url=self.url, timeout=LONG)
+            wait_for(self._answers, self)
+        except BaseException:
+            self.kill()
+            raise
 
     def _address(self):
         said = self.log.read_text()

@@ -5,7 +5,7 @@ import json
 import signal
 import socket
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -14,6 +14,7 @@ from tests.agent.serve.faults.conftest import HELLO, LONG, wait_for
 from tests.agent.serve.tenants import error_of
 from tests.agent.serve.upstream import Line
 from tests.servers import free_port
+from tests.together import pool_of
 
 WORDS = 20
 
@@ -56,7 +57,7 @@ def ask_all(process, valve, pool):
 def test_what_was_accepted_ends_and_new_connections_are_refused(upstream, serving):
     valve = Valve()
     process = serving(upstream(valve)[1], drain_seconds=LONG)
-    with ThreadPoolExecutor(len(WAYS)) as pool:
+    with pool_of(len(WAYS)) as pool:
         asked = ask_all(process, valve, pool)
         process.signal()
         wait_for(lambda: refused(process))
@@ -80,7 +81,7 @@ def refused(process):
 def test_what_takes_longer_than_the_drain_is_told_so(upstream, serving):
     valve = Valve()
     process = serving(upstream(valve)[1], drain_seconds=0.5)
-    with ThreadPoolExecutor(len(WAYS)) as pool:
+    with pool_of(len(WAYS)) as pool:
         asked = ask_all(process, valve, pool)
         process.signal()
         replies = [one.result(LONG) for one in asked]
@@ -101,7 +102,7 @@ def test_what_takes_longer_than_the_drain_is_told_so(upstream, serving):
 def test_a_second_signal_ends_at_once(upstream, serving):
     valve = Valve()
     process = serving(upstream(valve)[1], drain_seconds=100 * LONG)
-    with ThreadPoolExecutor(1) as pool:
+    with pool_of(1) as pool:
         asked = pool.submit(chat, process)
         assert valve.came.acquire(timeout=LONG)
         process.signal()
@@ -159,12 +160,13 @@ def test_a_rolling_restart_under_load_loses_no_request(upstream, serving):
         with httpx.Client(base_url=processes[0].url, timeout=LONG) as own:
             while not stopped.is_set():
                 number = next(numbers)
-                answered.append((number, complete(own if kept else None, number)))
+                if (reply := complete(own if kept else None, number)) is not None:
+                    answered.append((number, reply))
 
     def complete(own, number):
         model, stream = ("pilotage", "passthrough")[number % 2], number % 3 > 0
         body = {"model": model, "messages": [{"role": "user", "content": f"hi there {number}"}], "stream": stream}
-        while True:
+        while not stopped.is_set():
             try:
                 with open_client(own) as http:
                     reply = http.post("/v1/chat/completions", json=body)
@@ -173,12 +175,14 @@ def test_a_rolling_restart_under_load_loses_no_request(upstream, serving):
                     assert f"hi there {number}" not in asked, "a request was dropped that had been accepted"
                 continue
             return reply.status_code, reply.text.count("word") >= WORDS
+        return None
 
     def open_client(own):
         return Kept(own) if own else httpx.Client(base_url=processes[0].url, timeout=LONG)
 
-    with ThreadPoolExecutor(4) as pool:
+    with pool_of(4) as pool, ExitStack() as ending:
         clients = [pool.submit(client, kept) for kept in (True, False) * 2]
+        ending.callback(stopped.set)
         for old in list(processes):
             before = len(answered)
             wait_for(lambda before=before: len(answered) > before + 20)
@@ -188,9 +192,8 @@ def test_a_rolling_restart_under_load_loses_no_request(upstream, serving):
                 processes.append(serving(url, **options))
         before = len(answered)
         wait_for(lambda: len(answered) > before + 20)
-        stopped.set()
-        for one in clients:
-            one.result(LONG)
+    for one in clients:
+        one.result()
     assert {how for _, how in answered} == {(200, True)}
     assert sorted(asked) == sorted(f"hi there {number}" for number, _ in answered)
 

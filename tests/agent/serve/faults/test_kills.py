@@ -4,7 +4,6 @@ import itertools
 import json
 import sqlite3
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -15,6 +14,7 @@ from pilotage.memory import ConceptStore
 from tests.agent.serve.faults.conftest import LONG, wait_for
 from tests.agent.serve.tenants import ASKED, PROGRAM, TAUGHT, TEACHES, error_of
 from tests.servers import postgres, postgres_url  # noqa: F401  (fixtures)
+from tests.together import pool_of
 
 ENOUGH = 4
 """Acknowledgements of every kind before the kill."""
@@ -81,7 +81,7 @@ def test_what_a_client_was_told_survives_a_kill_under_load(upstream, serving, tm
         url = upstream(script)[1]
         process = serving(url, memory=place, keys=True)
         clients = Clients(process.url, key.secret)
-        with ThreadPoolExecutor(4) as pool:
+        with pool_of(4) as pool:
             writing = [pool.submit(clients.run, one) for one in (clients.teach, clients.add, clients.respond)]
             keys.revoke(revoked.key.id)
             wait_for(lambda: min(map(len, clients.told.values())) >= ENOUGH or any(one.done() for one in writing))

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,6 +9,7 @@ from pilotage.memory import ConceptStore
 from tests.agent.chat.test_conversations import ASKED, PROGRAM
 from tests.agent.serve.tenants import error_of
 from tests.agent.serve.upstream import Line
+from tests.together import pool_of
 
 FAULTS = {
     **{str(status): Line(fault=status) for status in (429, 500, 503)},
@@ -104,7 +104,7 @@ def replies(store, module_over):
         return (hasty if fault in TOO_LONG else client).post(path, json=body)
 
     asked = [(fault, *way) for fault in FAULTS for way in WAYS]
-    with ThreadPoolExecutor(len(asked)) as pool:
+    with pool_of(len(asked)) as pool:
         return dict(zip(asked, pool.map(lambda one: ask(*one), asked), strict=True)), client
 
 

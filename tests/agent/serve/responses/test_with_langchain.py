@@ -22,9 +22,11 @@ def test_a_loop_of_tools(http, endpoint, streamed, previous):
         says("I look.", thinking="Which city?", calls=[("call_1", "weather", '{"city": "Oslo"}')]),
         says("It rains."),
     ]
+    client = http()
     model = ChatOpenAI(
         model="pilotage",
-        base_url=f"{str(http().base_url).rstrip('/')}/v1",
+        base_url=f"{str(client.base_url).rstrip('/')}/v1",
+        http_client=client,
         api_key="none",
         use_responses_api=True,
         use_previous_response_id=previous,
