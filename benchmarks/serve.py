@@ -1,9 +1,10 @@
-"""What the server adds to its upstream: time to the first event, throughput, streams, memory. All on this machine.
+"""What the server adds to its upstream: time to the first event, throughput, streams, processor time, memory.
 
     python benchmarks/serve.py [--json]
 
 The upstream is a process of its own that answers after fixed delays; the client speaks HTTP over plain sockets, so that
 neither costs much of what is measured. Every figure is taken over the upstream alone and over the server, alternating.
+All are of this machine; the server's own processor time depends the least on what else it does.
 """
 
 from __future__ import annotations
@@ -220,26 +221,37 @@ async def streams(base: str, model: str, *, count: int, delay: float) -> tuple[f
     return sum(pieces) / (time.perf_counter() - begun), sum(number == WORDS for number in pieces)
 
 
+@contextmanager
+def processor_time(server: psutil.Process, found: dict[str, object], name: str, count: int):
+    """Notes what the server spends on each of so many things that happen within, in milliseconds."""
+
+    def spent() -> float:
+        times = server.cpu_times()
+        return times.user + times.system
+
+    before = spent()
+    yield
+    found[name] = (spent() - before) * 1000 / count
+
+
 def measure(rounds: int, requests: int, slow: int) -> dict[str, object]:
     """All figures."""
     found: dict[str, object] = {}
     with served() as (direct, through, server):
-        run = asyncio.run
+        run, process = asyncio.run, psutil.Process(server.pid)
         found["passthrough"] = run(latency(direct, through, "passthrough", stream=False, rounds=rounds))
         found["passthrough_stream"] = run(latency(direct, through, "passthrough", stream=True, rounds=rounds))
         found["pilotage_stream"] = run(latency(direct, through, "pilotage", stream=True, rounds=rounds))
-        for name, base, model in (
-            ("direct", direct, "up"),
-            ("passthrough", through, "passthrough"),
-            ("pilotage", through, "pilotage"),
-        ):
-            rate = run(throughput(base, model, connections=64, requests=requests))
-            found[f"{name}_requests_per_second"] = rate
+        found["direct_requests_per_second"] = run(throughput(direct, "up", connections=64, requests=requests))
+        for model in ("passthrough", "pilotage"):
+            with processor_time(process, found, f"{model}_processor_ms_a_request", requests):
+                rate = run(throughput(through, model, connections=64, requests=requests))
+            found[f"{model}_requests_per_second"] = rate
         alone, _ = run(streams(direct, "up", count=64, delay=0.02))
         for model in ("passthrough", "pilotage"):
-            rate, whole = run(streams(through, model, count=64, delay=0.02))
+            with processor_time(process, found, f"{model}_processor_ms_an_event", 64 * WORDS):
+                rate, whole = run(streams(through, model, count=64, delay=0.02))
             found[f"{model}_streams"] = {"share_of_direct": rate / alone, "whole": whole, "of": 64}
-        process = psutil.Process(server.pid)
         before = process.memory_info().rss
         rate, whole = run(streams(through, "pilotage", count=slow, delay=0.25))
         found["slow_streams"] = {
@@ -267,7 +279,7 @@ def main() -> None:
         told = (
             ", ".join(f"{key} {value:.2f}" for key, value in figure.items())
             if isinstance(figure, dict)
-            else f"{figure:.0f}"
+            else f"{figure:.3g}"
         )
         print(f"{name:32s} {told}")
 

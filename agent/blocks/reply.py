@@ -37,7 +37,8 @@ async def replied(block: str, state: State, kit: Kit) -> Step:
     A result that the reply does not say is asked for once more, or set behind it where the reply was seen as it came;
     also one that a single route came to, which is right more often than a small model that leaves it out
     (docs/benchmarks.md), but not one that another route contradicts. A reply that is bound to a form, or that calls
-    tools, is left as it is.
+    tools, is left as it is. Where tools are offered nothing is asked for once more: the model would call them again, in
+    every round, and never end; and what one route came to need not be what a reply to their results is about.
     """
     task, leader = state.task, state.leader
     messages = with_note(state, note_on(state))
@@ -45,11 +46,12 @@ async def replied(block: str, state: State, kit: Kit) -> Step:
         replies = [await kit.reply(messages, task.reply)]
     except BudgetExceeded as limit:
         raise _cut_short(block, kit, limit) from None
-    found = leader.text if leader is not None and (leader.verified or len(state.candidates) == 1) else None
+    alone = len(state.candidates) == 1 and task.reply.tools is None
+    found = leader.text if leader is not None and (leader.verified or alone) else None
     note, text = None, replies[-1].text
     if leader is not None and found is not None and not _says(replies[-1], state, found):
         result = CONFIRMED_RESULT if leader.verified else FOUND_RESULT
-        if not kit.heard:
+        if not (kit.heard or task.reply.tools):
             replies.append(await _once_more(messages, replies[-1], state, kit, result, found))
             text = replies[-1].text
         if not _says(replies[-1], state, found):

@@ -145,6 +145,19 @@ def test_a_result_that_another_route_contradicts_is_not_insisted_on() -> None:
     assert run.answer == "It may be something else."
 
 
+@pytest.mark.parametrize(
+    "policy,answer",
+    [("rules", "It rains.\n\n391"), ("fixed:reason,answer", "It rains.")],
+    ids=["confirmed", "one route"],
+)
+def test_nothing_is_asked_for_once_more_where_tools_are_offered(policy: str, answer: str) -> None:
+    """The model would call them again, in every round of a loop that calls them."""
+    model = scripted(found="It rains.", again="It is 391, sorry.")
+    run = agent(model, policy=policy).chat([user(ASKED)], tools=TOOLS)
+    assert run.answer == answer
+    assert not any("Write it once more" in call.messages[-1].text for call in model.calls)
+
+
 def test_options_are_those_of_the_reply_alone() -> None:
     model = scripted()
     agent(model).chat([user(ASKED)], temperature=0.7, stop=["END"], seed=5, max_tokens=99)
