@@ -289,6 +289,7 @@ class TestClosedStores:
         "vouch": lambda store: store.vouch("a"),
         "doctor": lambda store: store.doctor(),
         "warm": lambda store: store.warm(),
+        "is_known": lambda store: store.is_known(),
         "erase": lambda store: store.erase(),
         "is_erased": lambda store: store.is_erased(),
         "tombstones": lambda store: store.tombstones(),
