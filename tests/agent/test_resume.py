@@ -165,13 +165,13 @@ async def test_no_result_tells_what_was_expected(tmp_path):
     def task(**hidden):
         return Task(id="a", prompt="What is 2 plus 2?", kind="numeric", **hidden)
 
-    first, second = task(gold="8472", metadata={"note": "5519"}), task(gold="1")
+    first, second = task(gold="8472930165", metadata={"note": "5519630274"}), task(gold="1")
     assert first.asked == second.asked == first.public().asked
     with ResultsFile(tmp_path / "r.jsonl", resume=False, settings={}) as results:
         async with agent_of() as agent:
             await solve_all(agent, [first], results=results)
     kept = "".join(path.read_text() for path in tmp_path.iterdir())
-    assert "8472" not in kept and "5519" not in kept
+    assert "8472930165" not in kept and "5519630274" not in kept
 
 
 async def test_batches_that_memory_has_learnt_from_cannot_be_changed_afterwards(tmp_path):
