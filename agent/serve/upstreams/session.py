@@ -58,4 +58,5 @@ def _proxy_to(url: str) -> str | None:
     to, proxies = urlsplit(url), getproxies()
     if proxy_bypass(to.netloc.rpartition("@")[2]):
         return None
-    return proxies.get(to.scheme) or proxies.get("all")
+    proxy = proxies.get(to.scheme) or proxies.get("all")
+    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"

@@ -114,13 +114,15 @@ def passed(http):
     return http.post("/v1/chat/completions", json={"model": "passthrough", "messages": HELLO})
 
 
-def test_the_proxy_of_the_environment_is_asked(running, serve, monkeypatch):
+@pytest.mark.parametrize("scheme", ["http://", ""], ids=["address", "host and port"])
+def test_the_proxy_of_the_environment_is_asked(running, serve, monkeypatch, scheme):
     proxy = Upstream(lambda body: "Hello!")
-    place = running(proxy.app)
-    http = serve(None, {}, model="up", base_url="http://up.invalid/v1")
-    monkeypatch.setenv("http_proxy", place)
+    place = running(proxy.app).removeprefix("http://")
+    host = f"up{len(scheme)}.invalid"
+    http = serve(None, {}, model="up", base_url=f"http://{host}/v1")
+    monkeypatch.setenv("http_proxy", scheme + place)
     assert passed(http).json()["choices"][0]["message"]["content"] == "Hello!"
-    assert proxy.headers[0]["host"] == "up.invalid"
+    assert proxy.headers[0]["host"] == host
 
 
 def test_an_address_that_takes_no_proxy_is_asked_itself(running, serve, monkeypatch):

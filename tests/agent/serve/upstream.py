@@ -3,8 +3,11 @@
 import asyncio
 import json
 import re
+import socket
 import threading
+import time
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
@@ -166,3 +169,15 @@ def _named(kind, **data):
 
 def _call(place, name, arguments):
     return {"id": f"call_{place}", "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+@contextmanager
+def left_in_the_midst(http, upstream, body):
+    """A chat completion that the upstream is working on within; its client goes away at the end."""
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
+    with socket.create_connection((http.base_url.host, http.base_url.port)) as connection:
+        connection.sendall(head % len(body) + body)
+        until = time.monotonic() + 120
+        while not upstream.bodies and time.monotonic() < until:
+            time.sleep(0.01)
+        yield

@@ -1,6 +1,5 @@
 """Spans of requests to the server: who asked, for which route, how it ended, and nothing of what was asked."""
 
-import socket
 import time
 
 import pytest
@@ -8,7 +7,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from pilotage.agent import ScriptedChatModel
 from tests.agent.serve.conftest import over, running, serve  # noqa: F401  (fixtures)
-from tests.agent.serve.upstream import Line
+from tests.agent.serve.upstream import Line, left_in_the_midst
 
 CHAT = "POST /v1/chat/completions"
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -113,12 +112,8 @@ def test_an_upstream_that_is_not_there_is_an_error_of_the_call_and_the_request(t
 def test_a_client_that_leaves_ends_every_span(told, over, stream):  # noqa: F811
     upstream, http = over(lambda body: Line(fault="hang"))
     body = b'{"model": "pilotage", "stream": %s, "messages": [{"role": "user", "content": "hi"}]}' % stream.encode()
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
-    with socket.create_connection((http.base_url.host, http.base_url.port)) as connection:
-        connection.sendall(head % len(body) + body)
-        until = time.monotonic() + 120
-        while not upstream.bodies and time.monotonic() < until:
-            time.sleep(0.01)
+    with left_in_the_midst(http, upstream, body):
+        pass
     request = ended(told, CHAT)
     assert upstream.left.wait(120)
     names = [span.name for span in told.spans]

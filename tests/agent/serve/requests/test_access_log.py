@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-import socket
 import time
 
 import pytest
@@ -14,7 +13,7 @@ from pilotage.agent.serve.requests.access_log import MOST_CHARACTERS
 from tests.agent.serve.faults.conftest import serving, upstream  # noqa: F401  (fixtures)
 from tests.agent.serve.tenants import ask
 from tests.agent.serve.test_over_an_upstream import HELLO
-from tests.agent.serve.upstream import Line
+from tests.agent.serve.upstream import Line, left_in_the_midst
 
 FIELDS = ["time", "request_id", "method", "route", "status", "seconds", "whole", "key", "model", "tokens"]
 
@@ -102,12 +101,7 @@ def test_nothing_of_a_request_forges_a_line_or_a_field(over, lines, form):
 def test_a_reply_that_its_client_left_is_not_whole(over, lines, stream):
     there, http = over(lambda body: Line(fault="hang"), {"access_log": True})
     body = json.dumps({"model": "pilotage", "stream": stream, "messages": HELLO}).encode()
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
-    with socket.create_connection((http.base_url.host, http.base_url.port)) as connection:
-        connection.sendall(head % len(body) + body)
-        until = time.monotonic() + 60
-        while not there.bodies and time.monotonic() < until:
-            time.sleep(0.01)
+    with left_in_the_midst(http, there, body):
         assert lines(0) == []
     (line,) = map(parsed, lines(1))
     assert (line["whole"], line["status"], line["model"]) == ("false", "200" if stream else "499", "pilotage")
