@@ -15,6 +15,8 @@ from pilotage.agent.routing.observation import Observer
 from pilotage.agent.state import Abilities
 
 if TYPE_CHECKING:
+    from pilotage.agent.experience.index import ExperienceIndex
+    from pilotage.agent.experience.study import Study
     from pilotage.agent.learning.credit import Creditor
     from pilotage.agent.learning.learning import Learner
     from pilotage.agent.models.client import ModelClient
@@ -32,6 +34,8 @@ class Components:
         recall: asks memory; None for no memory.
         learner: writes to memory; None to leave it as it is.
         creditor: finds what came of the concepts recalled; None for no memory.
+        experience: keeps what runs came to; None where memory is not written to.
+        study: whether a run is shown concepts that have not shown their worth; None: always.
         holdout: share of the tasks that run without hints, so that their worth is measured.
         decides_first: whether the first decision may let a message of a conversation go straight to its reply.
         seed: sampling seed, which also chooses the tasks held out.
@@ -47,6 +51,8 @@ class Components:
     recall: Recall | None = None
     learner: Learner | None = None
     creditor: Creditor | None = None
+    experience: ExperienceIndex | None = None
+    study: Study | None = None
     holdout: float = 0.0
     decides_first: bool = True
     seed: int = 0

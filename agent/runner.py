@@ -122,11 +122,13 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         registry = registry or registry_for(observation)
         observer = Observer(registry, observation)
         recall: Recall | None = None
-        store = learner = creditor = None
+        store = learner = creditor = experience = study = None
         if memory is not None:
             from pilotage.memory.store import ConceptStore
 
             if isinstance(memory, ConceptStore):
+                from pilotage.agent.experience.index import index_of
+                from pilotage.agent.experience.study import Study
                 from pilotage.agent.learning.credit import Creditor
                 from pilotage.agent.learning.learning import Learner
                 from pilotage.agent.learning.recalling import Recaller
@@ -135,13 +137,15 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
                 recall = Recaller(store, selection=memory_selection, caption=memory_caption, related=memory_related)
                 learner = Learner(store, client.name, keep_unverified=keep_unverified) if learn else None
                 creditor = Creditor(store, record=learn)
+                experience = index_of(store, registry.actions, observer.spec)
+                study = Study(experience) if learn and experience is not None else None
             else:
                 from pilotage.agent.learning.own_memory import OwnMemory
 
                 recall = OwnMemory(memory)
         self.components = Components(
             model=client,
-            policy=navigator_for(policy, registry, observer.spec, seed, effort, learning=learner is not None),
+            policy=navigator_for(policy, registry, observer.spec, seed, effort, experience=experience, study=study),
             registry=registry,
             observer=observer,
             budget=budget or Budget(max_steps=max_steps_for(observation)),
@@ -149,6 +153,8 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             recall=recall,
             learner=learner,
             creditor=creditor,
+            experience=experience if learn else None,
+            study=study,
             holdout=holdout,
             decides_first=not (isinstance(policy, str) and policy.startswith("fixed:")),
             seed=seed,
@@ -221,7 +227,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
     async def alearn(self, task: Task, run: Run) -> Run:
         """Credits and learns from a run that was solved with `learn_later`; returns it with what that gave and cost."""
         state = State(task.public(), run.trace, self.components.budget, self.components.abilities, run.id)
-        concluded = await Nodes(self.components, self._thread).conclude(state)
+        concluded = await Nodes(self.components, self._thread).conclude(state, run.stopped_by)
         learned = {"learned": tuple(concluded.titles), "followed": concluded.followed, "trace": concluded.trace}
         return run.model_copy(update=learned)
 

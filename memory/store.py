@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
+from pilotage.common.text import carriable
 from pilotage.memory.concept import Concept, ConceptDraft, ConceptKind, Provenance, Status
 from pilotage.memory.edits import credit, editor, undo
 from pilotage.memory.edits.credit import CreditReport, Outcome, check_outcomes
@@ -33,7 +34,7 @@ from pilotage.memory.search.finder import LONGEST_QUERY, SHORTLIST, Finder
 from pilotage.memory.search.keywords import open_keyword_index
 from pilotage.memory.search.recall import Hit, Recollection, choose
 from pilotage.memory.search.reindex import OnProgress
-from pilotage.memory.search.vectors import VectorStore
+from pilotage.memory.search.vectors import Vector, VectorStore
 
 if TYPE_CHECKING:  # rooms that are imported when they are used
     from pilotage.memory.doctor import CheckResult
@@ -248,6 +249,18 @@ class ConceptStore:
         """
         with self._ledger.read() as connection:
             return timeline.at(connection, self.namespace, moment, retired=retired)
+
+    @property
+    def embedder_key(self) -> str:
+        """Names the embedder: vectors of another one say nothing about its own. Raises EmbedderError without one."""
+        return self._vectors.identity.key
+
+    def embed(self, text: str) -> Vector:
+        """What a text is about, as it is searched for: a unit vector, float32 (d,).
+
+        What was searched for last is not embedded again. Raises EmbedderError without an embedder.
+        """
+        return self._vectors.embed_query(carriable(text[:LONGEST_QUERY]))
 
     def search(self, text: str, limit: int = 5) -> list[Hit]:
         """The concepts nearest to `text` in meaning and words, best first; fewer only when there are fewer."""

@@ -6,6 +6,7 @@ training is what happens in use.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import time
@@ -116,9 +117,18 @@ def in_control_group(task_id: str, seed: int, share: float) -> bool:
 
 
 async def remember(components: Components, now: State, kit: Kit) -> Recalled:
-    """What memory has on the task, before anything else; nothing to read in the control group."""
+    """What memory has on the task, before anything else.
+
+    Nothing to read in the control group, and nothing at all where what it has is not expected to pay for its tokens.
+    """
     recalled = await kit.recall(now.task.prompt, HINT_TOKENS)
-    return recalled.withhold() if in_control_group(now.task.id, components.seed, components.holdout) else recalled
+    if in_control_group(now.task.id, components.seed, components.holdout):
+        return recalled.withhold()
+    study = components.study
+    if study is not None and recalled.hints:
+        pays = await asyncio.to_thread(study.shows, now.task.prompt, recalled)
+        return recalled if pays else Recalled()
+    return recalled
 
 
 async def observe(observer: Observer, now: State, kit: Kit) -> Observed:

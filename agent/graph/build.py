@@ -9,6 +9,7 @@ returns what is new.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -292,7 +293,7 @@ class Nodes:
         concluded = nothing = Conclusion({}, (), Usage(), now.trace)
         if not RunMode.of(config).learn_later:
             try:
-                concluded = await self.conclude(now)
+                concluded = await self.conclude(now, state["stopped_by"])
             except ConceptStoreError as error:
                 concluded = without_memory(now, error, nothing)
             if self.components.learner is not None:
@@ -309,8 +310,8 @@ class Nodes:
             update["messages"] = [reply]
         return update
 
-    async def conclude(self, now: State) -> Conclusion:
-        """Credits the concepts that a finished run was shown, then learns from it."""
+    async def conclude(self, now: State, stopped_by: str) -> Conclusion:
+        """Credits the concepts that a finished run was shown, learns from it, and keeps what its blocks came to."""
         components, titles, kit = self.components, dict[str, str](), kit_for(self.components, now)
         followed = await components.creditor.credit(now) if components.creditor is not None else ()
         if components.learner is not None:
@@ -318,7 +319,10 @@ class Nodes:
                 titles = await components.learner.learn(now, kit)
             except BadReply:  # the task is solved all the same; its trace shows a charge for nothing learnt
                 titles = {}
-        return Conclusion(titles, followed, kit.usage, charged(now, "distil", kit.usage).trace)
+        ended = charged(now, "distil", kit.usage)
+        if components.experience is not None and stopped_by != FAILED:  # which says nothing of its blocks
+            await asyncio.to_thread(components.experience.keep, ended)
+        return Conclusion(titles, followed, kit.usage, ended.trace)
 
     def _view(self, state: RunState, clock: Clock) -> State:
         trace = trace_of(state)

@@ -1,17 +1,17 @@
 """Who chooses the next block of a live run: policies and navigators, by name.
 
-The names: `default`, `rules`, `one-bit`, `random`, `fixed:plan,program,answer`, a rule file, a trained policy's file,
-and `llm`; `epsilon=0.1:` before any but the last explores with a known share of the decisions. Everything that is
-trained, recorded or replayed is a `Policy`, which reads numbers. A `Navigator` is for what needs the text of a run, or
-a call: it pays through the same kit, and holds no state either, so that a run which was stopped goes on as it would
-have.
+The names: `default`, `rules`, `one-bit`, `experience`, `random`, `fixed:plan,program,answer`, a rule file, a trained
+policy's file, and `llm`; `epsilon=0.1:` before a policy explores with a known share of the decisions. Everything that
+is trained, recorded or replayed is a `Policy`, which reads numbers. A `Navigator` is for what needs the text of a run,
+a memory, or a call: it pays through the same kit, and holds no state either, so that a run which was stopped goes on as
+it would have.
 """
 
 from __future__ import annotations
 
 from numbers import Integral
 from pathlib import Path
-from typing import Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from pilotage.agent.blocks import Registry
 from pilotage.agent.errors import UsageError
@@ -21,6 +21,7 @@ from pilotage.common.paths import expanded
 from pilotage.common.plugins import accepts, described
 from pilotage.navigator.errors import NavigatorError
 from pilotage.navigator.policies import epsilon as exploring
+from pilotage.navigator.policies.experience import NAME as EXPERIENCE
 from pilotage.navigator.policies.one_bit import NAME as ONE_BIT
 from pilotage.navigator.policies.one_bit import one_bit
 from pilotage.navigator.policies.policy import Decision, FixedPolicy, Policy, RandomPolicy, for_task
@@ -30,14 +31,15 @@ from pilotage.navigator.policies.rule_file import load_rules
 from pilotage.navigator.policies.rules import RulePolicy
 from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
 
+if TYPE_CHECKING:
+    from pilotage.agent.experience.index import ExperienceIndex
+    from pilotage.agent.experience.study import Study
+
 Effort = str | float | None
 """`low`, `medium`, `high` or 0 to 1, for a policy that was trained with an effort input; None sets none."""
 
 LLM = "llm"
 """The name by which the model itself is the navigator."""
-
-PROVEN = 0.6
-"""Least posterior of a concept that has shown its worth: one that helped once and did no harm has 0.67."""
 
 
 @runtime_checkable
@@ -52,26 +54,6 @@ class Navigator(Protocol):
     async def navigate(self, now: State, observation: Observation, mask: ActionMask, kit: Kit) -> Decision:
         """The action to take, legal under the mask; what it asks goes through `kit`."""
         ...
-
-
-class ExploreExploitNavigator:
-    """Asks one policy where memory knows something that has shown its worth for the task, another one elsewhere.
-
-    Memory keeps, and credits, what two routes reached. A policy that is trained to solve single tasks at little cost
-    seldom takes the second: it exploits, and what memory could learn from goes by one that does. What a task is
-    does not depend on whether its run is in the control group, so that a holdout compares like with like.
-    """
-
-    def __init__(self, exploit: Policy, explore: Policy, name: str) -> None:
-        self.name = name
-        self.exploit = exploit
-        self.explore = explore
-
-    async def navigate(self, now: State, observation: Observation, mask: ActionMask, kit: Kit) -> Decision:
-        """What the one policy or the other takes."""
-        recalled = now.trace.recalled
-        proven = any(hint.posterior >= PROVEN for hint in (*recalled.hints, *recalled.withheld))
-        return for_task(self.exploit if proven else self.explore, now.task.id).decide(observation, mask)
 
 
 async def choose(by: Policy | Navigator, now: State, observation: Observation, mask: ActionMask, kit: Kit) -> Decision:
@@ -99,11 +81,22 @@ def navigator_for(
     seed: int = 0,
     effort: Effort = None,
     *,
-    learning: bool = False,
+    experience: ExperienceIndex | None = None,
+    study: Study | None = None,
 ) -> Policy | Navigator:
-    """What a name stands for in a live run: `llm`, or a policy (see `policy_for`); what is no name stands for itself.
+    """What a name stands for in a live run.
 
-    Where a memory is `learning` from the runs, `default` is an `ExploreExploitNavigator`, if no effort is set.
+    It is `llm`, `experience`, or a policy (see `policy_for`); what is no name stands for itself.
+
+    Args:
+        name: as the module has it.
+        registry: the blocks.
+        observations: the features.
+        seed: of one that draws.
+        effort: for one that was trained with an effort input.
+        experience: what `experience` routes by; None where the agent has no memory to keep it in.
+        study: with it, `default` also looks for what memory can learn, where that is expected to pay, if no effort is
+            set (`pilotage.agent.experience.navigators.StudyNavigator`).
 
     Raises:
         UsageError: it stands for none, or has no effort to set.
@@ -118,11 +111,30 @@ def navigator_for(
         from pilotage.agent.routing.llm_navigator import LLMNavigator
 
         return LLMNavigator(registry, policy_for("rules", registry.actions, observations))
+    if name == EXPERIENCE:
+        return _experienced(registry, observations, effort, experience)
     policy = policy_for(name, registry.actions, observations, seed, effort)
-    if not learning or effort is not None or not isinstance(name, str) or not name.endswith("default"):
+    if study is None or effort is not None or not isinstance(name, str) or not name.endswith("default"):
         return policy
+    from pilotage.agent.experience.navigators import StudyNavigator
+
     explore = policy_for(f"{name.removesuffix('default')}rules", registry.actions, observations, seed)
-    return ExploreExploitNavigator(policy, explore, policy.name)
+    return StudyNavigator(policy, explore, study, registry.actions, policy.name)
+
+
+def _experienced(
+    registry: Registry, observations: ObservationSpec, effort: Effort, experience: ExperienceIndex | None
+) -> Navigator:
+    if effort is not None:
+        raise _no_effort(EXPERIENCE)
+    if experience is None:
+        raise UsageError(
+            "the policy experience routes by what earlier runs came to, which a memory keeps: give the agent one "
+            "(--memory FOLDER), with an observation preset that tells what a run did so far"
+        )
+    from pilotage.agent.experience.navigators import ExperienceNavigator
+
+    return ExperienceNavigator(experience, registry.actions, observations)
 
 
 def policy_for(
@@ -180,12 +192,13 @@ def _policy_named(name: str, actions: ActionSpec, observations: ObservationSpec,
         return FixedPolicy(sequence, actions, observations)
     if name.endswith(".toml"):
         return load_rules(expanded(name), actions, observations)
-    if name == LLM:
-        raise UsageError("the policy llm asks the model, so it is for live runs alone: pilotage solve --policy llm")
+    if name in (LLM, EXPERIENCE):
+        reads = "asks the model" if name == LLM else "reads a memory"
+        raise UsageError(f"the policy {name} {reads}, so it is for live runs alone: pilotage solve --policy {name}")
     raise UsageError(
-        f"unknown policy {name!r}; use default, rules, one-bit, random, llm, a trained policy ({SUFFIX}), a rule file "
-        f"(.toml), or fixed:<block>,<block>,... with blocks from {', '.join(actions.names)}; epsilon=0.1: before it "
-        "explores"
+        f"unknown policy {name!r}; use default, rules, one-bit, experience, random, llm, a trained policy ({SUFFIX}), "
+        f"a rule file (.toml), or fixed:<block>,<block>,... with blocks from {', '.join(actions.names)}; epsilon=0.1: "
+        "before it explores"
     )
 
 

@@ -60,7 +60,7 @@ class Finder:
             with self._space.ledger.read() as connection:
                 limit = min(limit, max(self._space.ledger.count(connection, self._space.name), _MANY))
         wide = max(2 * limit, SHORTLIST)
-        query = self._space.vectors.embed([text])[0]
+        query = self._space.vectors.embed_query(text)
         with self._space.ledger.read() as connection:
             last = self._space.vectors.index_version(connection)
             # Side by side: Chroma and numpy work without the interpreter's lock.

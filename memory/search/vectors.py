@@ -30,6 +30,10 @@ from pilotage.memory.search.exact_scan import Neighbour, VectorScan, VectorView
 from pilotage.memory.search.index_at import is_chroma, opener_of
 from pilotage.memory.search.reindex import OnProgress, move
 
+Vector = NDArray[np.float32]
+
+_ASKED = 64
+"""Texts whose vectors are remembered."""
 _log = logging.getLogger(__name__)
 # Made once: to build it at every search takes five times as long as to run it.
 _INDEX_VERSION = select(
@@ -62,6 +66,7 @@ class VectorStore:
         self._view: VectorView | None = None
         self._owner: FileLock | None = None
         self._index_due = False
+        self._asked: dict[str, Vector] = {}
 
     @property
     def embedder(self) -> Embedder:
@@ -119,6 +124,16 @@ class VectorStore:
         self._ledger.database.require_own_process()
         return embed_checked(self.embedder, texts)
 
+    def embed_query(self, text: str) -> Vector:
+        """The vector of a text that is looked for, float32 (d,): a run asks several times about the same task."""
+        if (vector := self._asked.get(text)) is None:
+            vector = self.embed([text])[0]
+            with self._lock:
+                self._asked[text] = vector
+                while len(self._asked) > _ASKED:
+                    del self._asked[next(iter(self._asked))]
+        return vector
+
     def nearest(self, query: NDArray[np.float32], limit: int, last: int) -> list[Neighbour]:
         """The most similar active concepts, best first, as of event `last` or later."""
         if self._index_due and self._owner is not None:
@@ -142,6 +157,7 @@ class VectorStore:
         with self._lock:
             self._drop_view()
             self._embedder = embedder
+            self._asked.clear()
             if self._url is not None:
                 if old is not None and is_chroma(self._url):
                     drop_collections(self._url, self._ledger, old)

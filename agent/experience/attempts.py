@@ -1,0 +1,190 @@
+"""Attempts: what of a run experience keeps. Places of answers, never their text, so that nothing of a task is stored.
+
+Each distinct answer of a run is right, wrong, or nobody knows. Public evidence tells at once (`Candidate.verified`:
+a second independent route, or all of the task's own worked examples): the answer that it backs counts as right and all
+others as wrong. A user's feedback on the answer that was given tells later. Hidden grades are never asked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+from pilotage.agent.answers import normal_form
+from pilotage.agent.state import State, candidates
+from pilotage.agent.trace import Hint, Step
+from pilotage.common.tokens import estimate_tokens
+
+Evidence = Literal["", "verified", "feedback", "grade"]
+"""What tells that an answer is right: nothing yet, public evidence, a user, or a grade that a user gave."""
+
+FORMAT = 1
+PROVEN = 0.6
+"""Least posterior of a concept that has shown its worth: one that helped once and did no harm has 0.67."""
+
+START = "start"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One block of a run.
+
+    Attributes:
+        situation: in which it was chosen (`pilotage.navigator.experience.situations`).
+        block: its name.
+        leader: place of the answer that led after it; None where none had been reached.
+        cost: thousands of tokens that it took.
+    """
+
+    situation: str
+    block: str
+    leader: int | None
+    cost: float
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """What a run tried and what is known of its answers.
+
+    Attributes:
+        tried: its blocks, in order, without the one that ends it.
+        right: of each distinct answer whether it is right, 0 to 1; None where nobody knows.
+        given: place of the answer that it gave; None for none of them.
+        ending: thousands of tokens of the block that ended it.
+        hinted: whether it was shown concepts of the memory.
+        hinting: thousands of tokens of concepts in its prompts that had not shown their worth.
+        writing: thousands of tokens that recalling and writing to memory took.
+    """
+
+    tried: tuple[Attempt, ...]
+    right: tuple[float | None, ...]
+    given: int | None
+    ending: float = 0.0
+    hinted: bool = False
+    hinting: float = 0.0
+    writing: float = 0.0
+
+    @property
+    def first(self) -> int | None:
+        """Place among the attempts of the first that had an answer."""
+        return next((place for place, one in enumerate(self.tried) if one.leader is not None), None)
+
+    @property
+    def is_studied(self) -> bool:
+        """Whether it went on when it had an answer."""
+        return self.first is not None and self.first + 1 < len(self.tried)
+
+    @property
+    def first_right(self) -> float | None:
+        """Whether the first answer was right; None where nobody knows."""
+        return None if self.first is None else self.right[self.tried[self.first].leader or 0]
+
+    @property
+    def studying(self) -> float:
+        """Thousands of tokens after the first answer, in the memory's service, and for hints."""
+        after = () if self.first is None else self.tried[self.first + 1 :]
+        return sum(attempt.cost for attempt in after) + self.writing + self.hinting
+
+    @property
+    def cost(self) -> float:
+        """Thousands of tokens that all of it took."""
+        return sum(attempt.cost for attempt in self.tried) + self.ending + self.writing
+
+    def judged(self, right: float | None) -> Self:
+        """The same where the answer that was given is known to be right, wrong, or (None) no longer known to be.
+
+        Of the other answers of a run whose own is right it is known that they are wrong; where it is wrong, nothing
+        is known of them.
+        """
+        if self.given is None:
+            return self
+        others = 0.0 if right == 1.0 else None
+        told = tuple(right if place == self.given else others for place in range(len(self.right)))
+        return replace(self, right=told)
+
+    def outcomes(self) -> list[tuple[str, str, float, float]]:
+        """Situation, block, score and cost of each attempt of which it is known what it came to.
+
+        What an attempt came to is what the run had been worth had it ended with the first answer from there on: the
+        one-bit rule's continuation, which is also what recorded trees are asked for.
+        """
+        known: list[tuple[str, str, float, float]] = []
+        score = 0.0 if self.given is None else self.right[self.given]  # no answer is not right
+        cost = self.ending
+        for attempt in reversed(self.tried):
+            cost += attempt.cost
+            if attempt.leader is not None:
+                score, cost = self.right[attempt.leader], attempt.cost
+            if score is not None:
+                known.append((attempt.situation, attempt.block, score, cost))
+        return known[::-1]
+
+    def to_json(self) -> str:
+        """One line of text, `from_json`'s other half."""
+        tried = [[one.situation, one.block, one.leader, round(one.cost, 4)] for one in self.tried]
+        content = {"format": FORMAT, "tried": tried, "right": self.right, "given": self.given}
+        costs = {"ending": round(self.ending, 4), "writing": round(self.writing, 4)}
+        costs["hinting"] = round(self.hinting, 4)
+        return json.dumps(content | costs | {"hinted": self.hinted})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self | None:
+        """What a line tells; None where another version wrote it."""
+        content = json.loads(text)
+        if content["format"] != FORMAT:
+            return None
+        tried = tuple(Attempt(*one) for one in content["tried"])
+        told = (content[name] for name in ("given", "ending", "hinted", "hinting", "writing"))
+        return cls(tried, tuple(content["right"]), *told)
+
+
+def attempts_of(state: State, terminal: str) -> tuple[Attempts, Evidence] | None:
+    """What a finished run tried, and what tells that its answer is right; None where that says nothing of blocks.
+
+    That is so where the reply itself is the answer, and where no block ran but the one that ends a run.
+
+    Args:
+        state: the run at its end.
+        terminal: name of the block that ends it.
+    """
+    task, steps = state.task, state.trace.steps
+    forms = [normal_form(task.kind, one.text, task.choices) for one in state.candidates]
+    if task.kind == "open" or (task.inferred and not forms) or all(step.block == terminal for step in steps):
+        return None
+    tried, ending = [], 0.0
+    for place, step in enumerate(steps):
+        cost = step.usage.total_tokens / 1000
+        if step.block == terminal:
+            ending += cost
+            continue
+        led = candidates(task, steps[: place + 1])
+        leader = forms.index(normal_form(task.kind, led[0].text, task.choices)) if led else None
+        tried.append(Attempt(situation_of(steps[:place]), step.block, leader, cost))
+    backed = next((place for place, one in enumerate(state.candidates) if one.verified), None)
+    right = tuple(None if backed is None else float(place == backed) for place in range(len(forms)))
+    writing = sum(charge.usage.total_tokens for charge in state.trace.charges) / 1000
+    hints = state.trace.recalled
+    hinting = 0.0 if is_proven(hints.hints) else estimate_tokens(hints.text) * _asking(steps) / 1000
+    given = 0 if forms else None
+    attempts = Attempts(tuple(tried), right, given, ending, bool(state.trace.hints), hinting, writing)
+    return attempts, "" if backed is None else "verified"
+
+
+def is_proven(hints: Iterable[Hint]) -> bool:
+    """Whether any of some concepts has shown its worth."""
+    return any(hint.posterior >= PROVEN for hint in hints)
+
+
+def _asking(steps: Sequence[Step]) -> int:
+    """How many prompts a run sent."""
+    return sum(step.usage.llm_calls for step in steps)
+
+
+def situation_of(steps: Sequence[Step]) -> str:
+    """Name of the situation behind some steps, as `Situations.names` has it."""
+    if not steps:
+        return START
+    answered = any(step.candidate is not None for step in steps)
+    return f"{steps[-1].block}, {'answered' if answered else 'no answer'}"

@@ -1,0 +1,198 @@
+"""Records: the table of what runs tried, in the database of the memory.
+
+All processes on a memory see the same rows, and they go with their namespace when that is erased. They hold no text: a
+task is its embedding and a fingerprint.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from pilotage.agent.experience.attempts import Attempts, Evidence
+
+if TYPE_CHECKING:
+    from pilotage.memory import ConceptStore
+
+Vector = NDArray[np.float32]
+
+MOST = 2_000
+"""Runs of a namespace that are kept, the newest ones: what a model came to long ago says little of it now."""
+
+_metadata = sa.MetaData()
+_table = sa.Table(
+    "experience",
+    _metadata,
+    sa.Column("namespace", sa.Text, primary_key=True),
+    sa.Column("run", sa.String(100), primary_key=True),
+    sa.Column("changed", sa.BigInteger, nullable=False),  # grows with every write of a namespace
+    sa.Column("task", sa.String(200), nullable=False),
+    sa.Column("fingerprint", sa.String(32), nullable=False),  # of what the task shows
+    sa.Column("embedder", sa.Text, nullable=False),
+    sa.Column("vector", sa.LargeBinary, nullable=False),  # little-endian float16
+    sa.Column("attempts", sa.Text, nullable=False),
+    sa.Column("evidence", sa.String(20), nullable=False),
+    sa.Column("found", sa.String(20), nullable=False),  # the evidence before any feedback
+    sa.Column("found_attempts", sa.Text, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),  # seconds since 1970
+    sa.Column("undone", sa.Boolean, nullable=False),
+    sa.Index("experience_by_change", "namespace", "changed"),
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What experience keeps of a run.
+
+    Attributes:
+        run: its id.
+        task: id of its task.
+        fingerprint: the same for tasks that show the same.
+        embedder: names the embedder of `vector`.
+        vector: embedding of the task, of length 1, shape (d,).
+        attempts: what it tried.
+        evidence: what tells that its answers are right or wrong.
+        created: seconds since 1970.
+        changed: number of the write that left it as it is.
+        undone: whether it was taken back.
+    """
+
+    run: str
+    task: str
+    fingerprint: str
+    embedder: str
+    vector: Vector
+    attempts: Attempts
+    evidence: Evidence
+    created: float = 0.0
+    changed: int = 0
+    undone: bool = False
+
+
+class Records:
+    """Rows of one namespace. Every method works in the caller's thread, and raises ConceptStoreError."""
+
+    def __init__(self, store: ConceptStore, most: int = MOST) -> None:
+        self._store, self._most = store, most
+        self._mine = _table.c.namespace == store.namespace
+        self._there = False
+
+    def put(self, records: Iterable[Record]) -> None:
+        """Writes records, in place of those of the same runs; durable when it returns."""
+        with self._store.ledger.write() as connection:
+            _metadata.create_all(connection)
+            self._there = True
+            for record in records:
+                data = record.vector.astype("<f2").tobytes()
+                row = {
+                    "namespace": self._store.namespace,
+                    "run": record.run,
+                    "changed": self._next(connection),
+                    "task": record.task[:200],
+                    "fingerprint": record.fingerprint,
+                    "embedder": record.embedder,
+                    "vector": data,
+                    "attempts": record.attempts.to_json(),
+                    "evidence": record.evidence,
+                    "found": record.evidence,
+                    "found_attempts": record.attempts.to_json(),
+                    "created": record.created or time.time(),
+                    "undone": False,
+                }
+                connection.execute(sa.delete(_table).where(self._mine, _table.c.run == record.run))
+                connection.execute(sa.insert(_table).values(row))
+            oldest = sa.select(_table.c.changed).where(self._mine).order_by(_table.c.changed.desc())
+            over = connection.scalar(oldest.offset(self._most).limit(1))
+            if over is not None:
+                connection.execute(sa.delete(_table).where(self._mine, _table.c.changed <= over))
+
+    def judge(self, run: str, right: float | None, evidence: Evidence) -> bool:
+        """Says whether the answer of a run was right; None for what was found before anybody said. True if that is new.
+
+        A run that nothing is kept of changes nothing.
+        """
+        if not self._is_there():
+            return False
+        with self._store.ledger.write() as connection:
+            row = connection.execute(sa.select(_table).where(self._mine, _table.c.run == run)).one_or_none()
+            found = None if row is None else Attempts.from_json(row.found_attempts)
+            if row is None or found is None:
+                return False
+            said = row.found if right is None else evidence
+            attempts = (found if right is None else found.judged(right)).to_json()
+            if (row.attempts, row.evidence) == (attempts, said):
+                return False
+            changed = {"attempts": attempts, "evidence": said, "changed": self._next(connection)}
+            connection.execute(sa.update(_table).where(self._mine, _table.c.run == run).values(changed))
+        return True
+
+    def undo(self, run: str, *, back: bool = False) -> bool:
+        """Leaves out what a run left, or brings it `back`; true if that changed anything."""
+        if not self._is_there():
+            return False
+        with self._store.ledger.write() as connection:
+            mine = sa.update(_table).where(self._mine, _table.c.run == run, _table.c.undone == back)
+            return bool(connection.execute(mine.values(undone=not back, changed=self._next(connection))).rowcount)
+
+    def clear(self) -> int:
+        """Removes all of the namespace; returns of how many runs."""
+        if not self._is_there():
+            return 0
+        with self._store.ledger.write() as connection:
+            return int(connection.execute(sa.delete(_table).where(self._mine)).rowcount)
+
+    def version(self) -> tuple[int, int]:
+        """How many there are, and the newest change: the same as long as nothing was written."""
+        if not self._is_there():
+            return 0, 0
+        with self._store.ledger.read() as connection:
+            row = connection.execute(sa.select(sa.func.count(), sa.func.max(_table.c.changed)).where(self._mine)).one()
+        return int(row[0]), int(row[1] or 0)
+
+    def since(self, change: int = 0) -> list[Record]:
+        """What was written or taken back after a change, in that order.
+
+        Without what another version of this package wrote.
+        """
+        if not self._is_there():
+            return []
+        query = sa.select(_table).where(self._mine, _table.c.changed > change).order_by(_table.c.changed)
+        with self._store.ledger.read() as connection:
+            rows = connection.execute(query).all()
+        return [record for row in rows if (record := _record(row)) is not None]
+
+    def _next(self, connection: sa.Connection) -> int:
+        return int(connection.scalar(sa.select(sa.func.max(_table.c.changed)).where(self._mine)) or 0) + 1
+
+    def _is_there(self) -> bool:
+        """Whether the table is: nothing is made in a memory that is only read."""
+        if not self._there:
+            with self._store.ledger.read() as connection:
+                self._there = connection.dialect.has_table(connection, _table.name)
+        return self._there
+
+
+def _record(row: sa.Row[tuple[object, ...]]) -> Record | None:
+    attempts = Attempts.from_json(row.attempts)
+    if attempts is None:
+        return None
+    vector = np.frombuffer(row.vector, dtype="<f2").astype(np.float32)
+    norm = float(np.linalg.norm(vector))
+    return Record(
+        row.run,
+        row.task,
+        row.fingerprint,
+        row.embedder,
+        vector / norm if norm else vector,
+        attempts,
+        cast(Evidence, row.evidence),
+        row.created,
+        row.changed,
+        row.undone,
+    )

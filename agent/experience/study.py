@@ -1,0 +1,185 @@
+"""Study: whether a second route, or a hint, is paid for by what it may bring; a budget holds down what is uncertain.
+
+A run that has an answer may go on to another route, and so may learn what the first was worth and leave a concept for
+later tasks; a run may be shown concepts that have not shown their worth yet. Both cost tokens, and often bring nothing.
+What they bring on tasks like this one is estimated from earlier runs, with its standard error. Where even the lower
+end is worth the price, it is done. Where only the upper end is (optimism in the face of uncertainty; Bayes-UCB, Kaufmann et
+al. 2012), it is explored, as long as all that exploring took is within a share of what the same runs took without it:
+the regret in tokens is bounded by that share, whatever the estimates say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pilotage.agent.experience.attempts import Attempts, is_proven
+from pilotage.agent.trace import Recalled
+from pilotage.common.tokens import estimate_tokens
+
+if TYPE_CHECKING:
+    from pilotage.agent.experience.index import ExperienceIndex, Near
+
+SHARE = 0.2
+"""Most that exploring takes, as a share of the tokens that the same runs take without it."""
+GRANT = 8.0
+"""Thousands of tokens that it may take besides: a memory that knows nothing has to begin with something."""
+COST_WEIGHT = 0.1
+"""What a thousand tokens are worth, in right answers."""
+USUAL = 0.5
+"""Thousands of tokens of a study before any is known."""
+SURE = 2.0
+"""Standard errors below the mean at which something counts as sure."""
+MOST_REUSED = 10.0
+"""Most like tasks that a concept is expected to be of use to."""
+PROMPTS = 2
+"""In which a hint stands, as is foreseen."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A rate as it is known: the mean and the standard deviation of its Beta posterior.
+
+    Attributes:
+        mean: 0 to 1.
+        error: its standard deviation.
+    """
+
+    mean: float
+    error: float
+
+    @property
+    def upper(self) -> float:
+        """What it may well be."""
+        return min(self.mean + self.error, 1.0)
+
+    @property
+    def lower(self) -> float:
+        """What it is hardly below: what nothing but the prior speaks for is not."""
+        return max(self.mean - SURE * self.error, 0.0)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What something is worth at least (by `SURE` standard errors) and at most (by one), in right answers."""
+
+    least: float
+    most: float
+
+
+@dataclass(frozen=True)
+class Prospects:
+    """What studying brings on tasks like one.
+
+    Attributes:
+        corrected: how often a second route corrects the first answer.
+        settled: how often it settles which answer is right, so that something can be learnt.
+        wrong: how often the first answer is wrong, without a hint.
+        hinted_wrong: how often it is, with one.
+        like: how many like tasks are to be expected: as many as there were.
+    """
+
+    corrected: Rate
+    settled: Rate
+    wrong: Rate
+    hinted_wrong: Rate
+    like: float
+
+    @property
+    def of_a_hint(self) -> Bounds:
+        """Right answers that a hint is worth to one task."""
+        gain = self.wrong.mean - self.hinted_wrong.mean
+        error = float(np.hypot(self.wrong.error, self.hinted_wrong.error))
+        return Bounds(gain - SURE * error, min(gain + error, self.wrong.upper))
+
+    @property
+    def of_a_route(self) -> Bounds:
+        """Right answers that a second route is worth: this one's, and those of like tasks that learn from it."""
+        hint, like = self.of_a_hint, min(self.like, MOST_REUSED)
+        return Bounds(
+            self.corrected.lower + self.settled.lower * max(hint.least, 0.0) * like,
+            self.corrected.upper + self.settled.upper * max(hint.most, 0.0) * like,
+        )
+
+
+def prospects(near: Near) -> Prospects:
+    """What earlier runs tell of studying, near ones counting more."""
+    studied = [one if one.is_studied else None for one in near.attempts]
+    plain = [None if one.hinted else one.first_right for one in near.attempts]
+    hinted = [one.first_right if one.hinted else None for one in near.attempts]
+    return Prospects(
+        corrected=_rate(near.weights, [None if one is None else _corrected(one) for one in studied], 1.0, 3.0),
+        settled=_rate(near.weights, [None if one is None else float(one.first_right is not None) for one in studied]),
+        wrong=_rate(near.weights, [None if right is None else 1.0 - right for right in plain], 2.0, 2.0),
+        hinted_wrong=_rate(near.weights, [None if right is None else 1.0 - right for right in hinted], 2.0, 2.0),
+        like=float(near.weights.sum()),
+    )
+
+
+class Study:
+    """Decides whether to study, by the experience of one namespace.
+
+    Args:
+        index: the experience.
+        share: most that exploring takes of the tokens of the runs.
+        grant: thousands of tokens besides.
+        cost_weight: what a thousand tokens are worth, in right answers.
+    """
+
+    def __init__(
+        self,
+        index: ExperienceIndex,
+        *,
+        share: float = SHARE,
+        grant: float = GRANT,
+        cost_weight: float = COST_WEIGHT,
+    ) -> None:
+        self._index = index
+        self._share, self._grant, self._cost_weight = share, grant, cost_weight
+
+    def asks_another_route(self, prompt: str) -> bool:
+        """Whether a run that has an answer goes on to another route."""
+        near = self._index.near(prompt)
+        price = _mean(near.weights, [one.studying if one.is_studied else None for one in near.attempts], USUAL)
+        return self._is_worth(prospects(near).of_a_route, price)
+
+    def shows(self, prompt: str, recalled: Recalled) -> bool:
+        """Whether a run is shown what memory recalled: always where it has shown its worth."""
+        if is_proven(recalled.hints):
+            return True
+        price = PROMPTS * estimate_tokens(recalled.text) / 1000
+        return self._is_worth(prospects(self._index.near(prompt)).of_a_hint, price)
+
+    def _is_worth(self, worth: Bounds, price: float) -> bool:
+        """By thousands of tokens that it takes."""
+        if worth.least > self._cost_weight * price:
+            return True
+        usual, exploring = self._index.spent
+        return worth.most > self._cost_weight * price and exploring + price <= self._share * usual + self._grant
+
+
+def _corrected(attempts: Attempts) -> float:
+    given = None if attempts.given is None else attempts.right[attempts.given]
+    return float(given == 1.0 and attempts.first_right == 0.0)
+
+
+def _rate(
+    weights: NDArray[np.float64], values: Sequence[float | None], successes: float = 1.0, failures: float = 1.0
+) -> Rate:
+    """A rate from what is known of it (None: nothing), and as many successes and failures before."""
+    known = np.array([value is not None for value in values], dtype=bool)
+    near = weights[known]
+    right = float(near @ np.array([value for value in values if value is not None], dtype=float))
+    above, below = successes + right, failures + float(near.sum()) - right
+    total = above + below
+    return Rate(above / total, float(np.sqrt(above * below / (total**2 * (total + 1)))))
+
+
+def _mean(weights: NDArray[np.float64], values: Sequence[float | None], otherwise: float) -> float:
+    """Weighted mean of what is known, with one more value beside it."""
+    known = [(float(weight), value) for weight, value in zip(weights, values, strict=True) if value is not None]
+    return (otherwise + sum(weight * value for weight, value in known)) / (1.0 + sum(weight for weight, _ in known))

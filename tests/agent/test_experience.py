@@ -1,0 +1,191 @@
+"""Experience in use: what runs came to is kept, found by likeness, taken back, and decides."""
+
+import numpy as np
+import pytest
+
+from pilotage.agent.blocks import installed
+from pilotage.agent.experience.attempts import Attempt, Attempts
+from pilotage.agent.experience.index import ExperienceIndex, index_of
+from pilotage.agent.experience.records import Record, Records
+from pilotage.agent.routing.observation import Observer
+from pilotage.memory import ConceptStore
+
+REGISTRY = installed()
+OBSERVER = Observer(REGISTRY)
+HARD = "How many letters of the word 'strawberry' come after m?"
+EASY = "What is 12 times 12 in apples and pears?"
+
+
+@pytest.fixture
+def store():
+    with ConceptStore.temporary() as store:
+        yield store
+
+
+def index(store):
+    return ExperienceIndex(store, REGISTRY.actions, OBSERVER.spec)
+
+
+def tried(*blocks, right=(), given=0, **more):
+    return Attempts(tuple(blocks), tuple(right), given, **more)
+
+
+def kept(index, store, prompt, attempts, run, evidence="verified"):
+    vector = store.embed(prompt)
+    index.records.put([Record(run, "t", prompt[:16], store.embedder_key, vector, attempts, evidence)])
+
+
+class TestWhatAnAttemptCameTo:
+    def test_the_first_answer_from_there_on_counts_and_what_it_took(self):
+        run = tried(
+            Attempt("start", "program", None, 0.2),
+            Attempt("program, no answer", "reason", 0, 0.3),
+            Attempt("reason, answered", "verify", 1, 0.4),
+            right=(0.0, 1.0),
+            given=1,
+        )
+        assert run.outcomes() == [
+            ("start", "program", 0.0, 0.5),
+            ("program, no answer", "reason", 0.0, 0.3),
+            ("reason, answered", "verify", 1.0, 0.4),
+        ]
+
+    def test_what_nobody_knows_is_left_out(self):
+        run = tried(Attempt("start", "program", 0, 0.2), right=(None,))
+        assert run.outcomes() == []
+        assert run.judged(1.0).outcomes() == [("start", "program", 1.0, 0.2)]
+        assert run.judged(0.0).outcomes() == [("start", "program", 0.0, 0.2)]
+
+    def test_an_answer_of_the_block_that_ends_a_run_is_one_of_those_before(self):
+        run = tried(Attempt("start", "program", None, 0.2), right=(1.0,), ending=0.1)
+        assert run.outcomes() == [("start", "program", 1.0, pytest.approx(0.3))]
+
+    def test_a_run_without_an_answer_was_not_right(self):
+        run = tried(Attempt("start", "program", None, 0.2), right=(), given=None)
+        assert run.outcomes() == [("start", "program", 0.0, 0.2)]
+
+    def test_that_the_given_answer_is_right_says_that_the_others_are_wrong(self):
+        run = tried(
+            Attempt("start", "program", 0, 0.2),
+            Attempt("program, answered", "reason", 1, 0.2),
+            right=(None, None),
+            given=1,
+        )
+        assert run.judged(1.0).right == (0.0, 1.0)
+        assert run.judged(0.0).right == (None, 0.0)
+
+    def test_it_is_kept_as_it_was(self):
+        run = tried(
+            Attempt("start", "program", 0, 0.25), right=(None,), ending=0.5, hinted=True, hinting=0.1, writing=1.5
+        )
+        assert Attempts.from_json(run.to_json()) == run
+        assert Attempts.from_json('{"format": 99}') is None
+
+
+class TestRecords:
+    def test_feedback_is_heard_changed_and_taken_back(self, store):
+        records, run = Records(store), tried(Attempt("start", "program", 0, 0.2), right=(None,))
+        records.put([Record("r", "t", "f", "e", np.ones(4, np.float32) / 2, run, "")])
+        assert records.judge("r", 1.0, "feedback") and not records.judge("r", 1.0, "feedback")
+        assert [one.attempts.right for one in records.since()] == [(1.0,)]
+        assert records.judge("r", 0.0, "feedback")
+        assert [one.attempts.right for one in records.since()] == [(0.0,)]
+        assert records.judge("r", None, "feedback")
+        assert [(one.attempts.right, one.evidence) for one in records.since()] == [((None,), "")]
+        assert not records.judge("nobody's", 1.0, "feedback")
+
+    def test_a_run_is_kept_once_and_undone_and_brought_back(self, store):
+        records, run = Records(store), tried(Attempt("start", "program", 0, 0.2), right=(1.0,))
+        for _ in range(2):
+            records.put([Record("r", "t", "f", "e", np.ones(4, np.float32) / 2, run, "verified")])
+        assert records.version()[0] == 1
+        assert records.undo("r") and not records.undo("r")
+        assert [one.undone for one in records.since()] == [True]
+        assert records.undo("r", back=True)
+        assert [one.undone for one in records.since()] == [False]
+
+    def test_the_newest_are_kept(self, store):
+        records, run = Records(store, most=5), tried(Attempt("start", "program", 0, 0.2), right=(1.0,))
+        for number in range(8):
+            records.put([Record(f"r{number}", "t", "f", "e", np.ones(4, np.float32) / 2, run, "verified")])
+        assert [one.run for one in records.since()] == [f"r{number}" for number in range(3, 8)]
+
+    def test_nothing_is_made_in_a_memory_that_is_only_read(self, store):
+        records = Records(store)
+        assert (records.version(), records.since(), records.undo("r"), records.judge("r", 1.0, "grade")) == (
+            (0, 0),
+            [],
+            False,
+            False,
+        )
+        with store.ledger.read() as connection:
+            assert not connection.dialect.has_table(connection, "experience")
+
+    def test_namespaces_do_not_see_each_other_and_erasing_takes_it_along(self, tmp_path):
+        run = tried(Attempt("start", "program", 0, 0.2), right=(1.0,))
+        with (
+            ConceptStore.open(tmp_path, embedder="hash", namespace="a") as a,
+            ConceptStore.open(tmp_path, embedder="hash", namespace="b") as b,
+        ):
+            for store in (a, b):
+                Records(store).put([Record("r", "t", "f", "e", np.ones(4, np.float32) / 2, run, "verified")])
+            assert Records(a).undo("r")
+            assert [one.undone for one in Records(b).since()] == [False]
+            a.erase()
+            assert Records(b).version()[0] == 1
+        with ConceptStore.open(tmp_path, embedder="hash", namespace="a") as again:
+            assert Records(again).version()[0] == 0
+
+
+class TestIndex:
+    def test_it_knows_nothing_without_a_vector_being_made(self, store, monkeypatch):
+        monkeypatch.setattr(store, "embed", None)
+        assert index(store).columns(HARD) is None
+        assert len(index(store)) == 0
+
+    def test_near_runs_have_more_of_a_say_than_far_ones(self, store):
+        experience = index(store)
+        for number in range(12):
+            kept(
+                experience,
+                store,
+                HARD + f" {number}",
+                tried(Attempt("start", "program", 0, 0.2), right=(0.0,)),
+                f"h{number}",
+            )
+            kept(
+                experience,
+                store,
+                EASY + f" {number}",
+                tried(Attempt("start", "program", 0, 0.2), right=(1.0,)),
+                f"e{number}",
+            )
+        program, start = REGISTRY.actions.index("program"), 0
+        hard, easy = (experience.columns(prompt)[start, program] for prompt in (HARD, EASY))
+        assert hard < 0.3 and easy > 0.7
+
+    def test_another_process_writes_and_this_one_reads_it(self, tmp_path):
+        run = tried(Attempt("start", "program", 0, 0.2), right=(1.0,))
+        with (
+            ConceptStore.open(tmp_path, embedder="hash") as one,
+            ConceptStore.open(tmp_path, embedder="hash") as other,
+        ):
+            here, there = index(one), index(other)
+            assert len(here) == 0
+            kept(there, other, EASY, run, "r")
+            assert len(here) == 1
+            there.records.undo("r")
+            assert len(here) == 0
+            there.records.clear()
+            assert len(here) == 0 and here.columns(EASY) is None
+
+    def test_vectors_of_another_embedder_say_nothing(self, store):
+        experience, run = index(store), tried(Attempt("start", "program", 0, 0.2), right=(1.0,))
+        experience.records.put([Record("r", "t", "f", "another/3/x", np.ones(3, np.float32), run, "verified")])
+        assert experience.columns(EASY) is None and experience.near(EASY).attempts == ()
+
+    def test_agents_on_one_memory_share_one(self, store):
+        one, other = (index_of(store, REGISTRY.actions, OBSERVER.spec) for _ in range(2))
+        assert one is other
+        rlot = Observer(REGISTRY, "rlot")
+        assert index_of(store, REGISTRY.actions, rlot.spec) is None
