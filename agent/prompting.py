@@ -14,6 +14,7 @@ purpose: `reason` goes on with its own text where a token limit cut it, and `ref
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 
 from pilotage.agent.messages import Message, alternating, last_user
@@ -43,6 +44,11 @@ def describe(task: Task) -> str:
     for example in task.examples:
         parts.append(f"Example input:\n{example.input}\nExample output:\n{example.output}")
     return "\n\n".join(parts)
+
+
+def content_fingerprint(task: Task) -> str:
+    """The same for tasks that a model is shown the same of, whatever their ids: a copy of a file has ids of its own."""
+    return hashlib.sha256(describe(task).encode()).hexdigest()[:16]
 
 
 def system(task: Task) -> str:

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Mapping
 
 from pilotage.agent.errors import UsageError
-from pilotage.agent.prompting import describe
 from pilotage.agent.task import Task
 from pilotage.navigator.bank.bank import Bank
 
@@ -42,8 +41,3 @@ def require_recorded(bank: Bank, tasks: Mapping[str, Task]) -> None:
 
 def _hashed(shown: Task, without: set[str]) -> str:
     return hashlib.sha256(shown.model_dump_json(exclude=without).encode()).hexdigest()[:16]
-
-
-def content_fingerprint(task: Task) -> str:
-    """The same for tasks that a model is shown the same of, whatever their ids: a copy of a file has ids of its own."""
-    return hashlib.sha256(describe(task).encode()).hexdigest()[:16]

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from pilotage.agent.banks.fingerprints import content_fingerprint, fingerprint, is_as_recorded
+from pilotage.agent.banks.fingerprints import fingerprint, is_as_recorded
 from pilotage.agent.banks.grading import score_of_candidate
 from pilotage.agent.banks.sources import Assigned
 from pilotage.agent.banks.stepwise import ObservedState, Stepwise, StopOutcome
 from pilotage.agent.errors import UsageError
 from pilotage.agent.graph.advance import extended
+from pilotage.agent.prompting import content_fingerprint
 from pilotage.agent.task import Task
 from pilotage.agent.trace import CostEntry, Recalled, Step, Trace, Usage
 from pilotage.navigator.bank.records import CONTENT_FINGERPRINT, ROOT, Node, child_id

@@ -13,7 +13,7 @@ import secrets
 import traceback
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING
 from pilotage.agent.batch.results import ResultsFile, key, regrade
 from pilotage.agent.batch.workers import Refusals
 from pilotage.agent.errors import BadReply, CacheUnusable, ModelUnavailable, PilotageError, Unforeseen, UsageError
+from pilotage.agent.experience.undoing import undo_run
 from pilotage.agent.run import Run
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.kinds import as_task
 from pilotage.common.redaction import redact_message
-from pilotage.memory.errors import ConceptStoreError, StaleConcept
+from pilotage.memory.errors import AlreadyUndone, ConceptStoreError, StaleConcept, UnknownEvent
 
 if TYPE_CHECKING:
     from pilotage.agent.runner import ReasoningAgent
@@ -208,8 +209,9 @@ def _take_back(memory: ConceptStore | None, runs: Sequence[str], *, stale: bool 
     """
     for run in reversed(runs):
         try:
-            if memory is not None and memory.events(run=run, limit=1):
-                memory.undo_run(run)
+            if memory is not None:
+                with suppress(UnknownEvent, AlreadyUndone):
+                    undo_run(memory, run)
         except StaleConcept:
             if stale:
                 raise

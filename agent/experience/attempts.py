@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 from pilotage.agent.answers import normal_form
+from pilotage.agent.blocks.sample import route_of
 from pilotage.agent.state import State, candidates
 from pilotage.agent.trace import Hint, Step
 from pilotage.common.tokens import estimate_tokens
@@ -36,12 +37,17 @@ class Attempt:
         block: its name.
         leader: place of the answer that led after it; None where none had been reached.
         cost: thousands of tokens that it took.
+        fresh: the block that would have done the same at the start, for a step that worked from the task alone; empty
+            for one that did not.
+        own: place of its own answer; None where it reached none.
     """
 
     situation: str
     block: str
     leader: int | None
     cost: float
+    fresh: str = ""
+    own: int | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +114,8 @@ class Attempts:
         """Situation, block, score and cost of each attempt of which it is known what it came to.
 
         What an attempt came to is what the run had been worth had it ended with the first answer from there on: the
-        one-bit rule's continuation, which is also what recorded trees are asked for.
+        one-bit rule's continuation, which is also what recorded trees are asked for. A later attempt that worked from
+        the task alone tells besides what it would have come to at the start.
         """
         known: list[tuple[str, str, float, float]] = []
         score = 0.0 if self.given is None else self.right[self.given]  # no answer is not right
@@ -119,11 +126,14 @@ class Attempts:
                 score, cost = self.right[attempt.leader], attempt.cost
             if score is not None:
                 known.append((attempt.situation, attempt.block, score, cost))
+            alone = None if attempt.own is None else self.right[attempt.own]
+            if attempt.fresh and attempt.situation != START and alone is not None:
+                known.append((START, attempt.fresh, alone, attempt.cost))
         return known[::-1]
 
     def to_json(self) -> str:
         """One line of text, `from_json`'s other half."""
-        tried = [[one.situation, one.block, one.leader, round(one.cost, 4)] for one in self.tried]
+        tried = [[one.situation, one.block, one.leader, round(one.cost, 4), one.fresh, one.own] for one in self.tried]
         content = {"format": FORMAT, "tried": tried, "right": self.right, "given": self.given}
         costs = {"ending": round(self.ending, 4), "writing": round(self.writing, 4)}
         costs["hinting"] = round(self.hinting, 4)
@@ -153,6 +163,10 @@ def attempts_of(state: State, terminal: str) -> tuple[Attempts, Evidence] | None
     forms = [normal_form(task.kind, one.text, task.choices) for one in state.candidates]
     if task.kind == "open" or (task.inferred and not forms) or all(step.block == terminal for step in steps):
         return None
+
+    def place_of(answer: str) -> int:
+        return forms.index(normal_form(task.kind, answer, task.choices))
+
     tried, ending = [], 0.0
     for place, step in enumerate(steps):
         cost = step.usage.total_tokens / 1000
@@ -160,8 +174,10 @@ def attempts_of(state: State, terminal: str) -> tuple[Attempts, Evidence] | None
             ending += cost
             continue
         led = candidates(task, steps[: place + 1])
-        leader = forms.index(normal_form(task.kind, led[0].text, task.choices)) if led else None
-        tried.append(Attempt(situation_of(steps[:place]), step.block, leader, cost))
+        leader = place_of(led[0].text) if led else None
+        own = None if step.candidate is None else place_of(step.candidate)
+        fresh = route_of(step) if step.independent else ""
+        tried.append(Attempt(situation_of(steps[:place]), step.block, leader, cost, fresh, own))
     backed = next((place for place, one in enumerate(state.candidates) if one.verified), None)
     right = tuple(None if backed is None else float(place == backed) for place in range(len(forms)))
     writing = sum(charge.usage.total_tokens for charge in state.trace.charges) / 1000

@@ -15,9 +15,9 @@ from weakref import WeakKeyDictionary, proxy
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotage.agent.banks.fingerprints import content_fingerprint
 from pilotage.agent.experience.attempts import Attempts, Evidence, attempts_of
 from pilotage.agent.experience.records import Record, Records
+from pilotage.agent.prompting import content_fingerprint
 from pilotage.agent.state import State
 from pilotage.memory.errors import EmbedderError
 from pilotage.navigator.errors import SpecMismatch

@@ -3,9 +3,9 @@
 A run that has an answer may go on to another route, and so may learn what the first was worth and leave a concept for
 later tasks; a run may be shown concepts that have not shown their worth yet. Both cost tokens, and often bring nothing.
 What they bring on tasks like this one is estimated from earlier runs, with its standard error. Where even the lower
-end is worth the price, it is done. Where only the upper end is (optimism in the face of uncertainty; Bayes-UCB, Kaufmann et
-al. 2012), it is explored, as long as all that exploring took is within a share of what the same runs took without it:
-the regret in tokens is bounded by that share, whatever the estimates say.
+end is worth the price, it is done. Where only the upper end is, it is explored (optimism in the face of uncertainty, as
+in Bayes-UCB, Kaufmann et al. 2012), as long as all that exploring took is within a share of what the same runs took
+without it: the regret in tokens is bounded by that share, whatever the estimates say.
 """
 
 from __future__ import annotations

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from pilotage.agent.errors import UsageError
+from pilotage.agent.experience.records import Records
+from pilotage.agent.experience.undoing import FEEDBACK, undo_run
 from pilotage.agent.run import Run
 from pilotage.agent.state import State
 from pilotage.agent.trace import Step
@@ -219,7 +221,7 @@ class CreditedTurn:
 
 def feedback_run(run_id: str) -> str:
     """The name by which memory's history knows feedback on a run."""
-    return f"feedback:{run_id}"
+    return f"{FEEDBACK}{run_id}"
 
 
 def take_back(store: ConceptStore, run: Credited) -> bool:
@@ -229,7 +231,8 @@ def take_back(store: ConceptStore, run: Credited) -> bool:
         StaleConcept: something that came later depends on it.
     """
     with suppress(UnknownEvent, AlreadyUndone):
-        return bool(store.undo_run(feedback_run(run.id), actor=ACTOR, cause=run.task_id))
+        undo_run(store, feedback_run(run.id), actor=ACTOR, cause=run.task_id)
+        return True
     return False
 
 
@@ -250,7 +253,8 @@ def record_feedback(store: ConceptStore, run: Credited, helped: bool) -> bool:
     else:
         for id_ in [concept.id for concept in taught if _stands_on(store.get(concept.id), run.id)]:
             store.forget(id_, actor=ACTOR, cause=run.task_id, run=name)
-    return changed or len(store.events(None, run=name)) > len(before)
+    heard = Records(store).judge(run.id, float(helped), "feedback")
+    return changed or heard or len(store.events(None, run=name)) > len(before)
 
 
 def _stands_on(concept: Concept, run: str) -> bool:

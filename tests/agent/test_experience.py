@@ -64,6 +64,18 @@ class TestWhatAnAttemptCameTo:
         run = tried(Attempt("start", "program", None, 0.2), right=(), given=None)
         assert run.outcomes() == [("start", "program", 0.0, 0.2)]
 
+    def test_a_later_attempt_that_worked_from_the_task_alone_tells_of_the_start_too(self):
+        run = tried(
+            Attempt("start", "program", 0, 0.2, "program", 0),
+            Attempt("program, answered", "verify", 0, 0.3, "reason", 1),
+            right=(1.0, 0.0),
+        )
+        assert run.outcomes() == [
+            ("start", "program", 1.0, 0.2),
+            ("start", "reason", 0.0, 0.3),
+            ("program, answered", "verify", 1.0, 0.3),
+        ]
+
     def test_that_the_given_answer_is_right_says_that_the_others_are_wrong(self):
         run = tried(
             Attempt("start", "program", 0, 0.2),

@@ -13,6 +13,7 @@ from pilotage.agent.chat.conversation import conversation_task
 from pilotage.agent.cli.assembly import agent_of
 from pilotage.agent.cli.chat.reply import Begun, Ended, Event, Reply
 from pilotage.agent.errors import UsageError
+from pilotage.agent.experience.undoing import undo_run
 from pilotage.agent.learning.credit import ACTOR, learn_correction, record_feedback, take_back
 from pilotage.agent.messages import Message, ReplyOptions
 from pilotage.memory.errors import AlreadyUndone, UnknownEvent
@@ -114,7 +115,7 @@ def _undone(store: ConceptStore, reply: Reply) -> str:
     take_back(store, reply)
     undone = 0
     with suppress(UnknownEvent, AlreadyUndone):
-        undone = len(store.undo_run(reply.id, actor=ACTOR, cause=reply.task_id))
+        undone = len(undo_run(store, reply.id, actor=ACTOR, cause=reply.task_id))
     return taken_back_sentence(undone)
 
 

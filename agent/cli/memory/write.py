@@ -167,8 +167,10 @@ def undo(
     """Take back an event or a whole run. The history keeps both; an undo can be undone."""
     if (event is None) == (run is None):
         raise UsageError("give either the number of an event or --run RUN; `pilotage memory history` shows both")
+    from pilotage.agent.experience.undoing import undo_run
+
     with options.open() as store:
-        done = store.undo(event, cause=cause) if event is not None else store.undo_run(run or "", cause=cause)
+        done = store.undo(event, cause=cause) if event is not None else undo_run(store, run or "", cause=cause)
         titles = store.titles(one.concept_id for one in done)
     return Output([asdict(one) for one in done], lambda console: print_events(console, done, titles))
 
