@@ -110,6 +110,11 @@ class Attempts:
         told = tuple(right if place == self.given else others for place in range(len(self.right)))
         return replace(self, right=told)
 
+    @property
+    def is_told(self) -> bool:
+        """Whether anything is known of what it came to."""
+        return self.given is None or any(right is not None for right in self.right)
+
     def outcomes(self) -> list[tuple[str, str, float, float]]:
         """Situation, block, score and cost of each attempt of which it is known what it came to.
 

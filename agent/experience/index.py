@@ -6,10 +6,11 @@ what is far only the general means (`pilotage.navigator.experience`).
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, proxy
 
 import numpy as np
@@ -22,7 +23,7 @@ from pilotage.agent.state import State
 from pilotage.memory.errors import EmbedderError
 from pilotage.navigator.errors import SpecMismatch
 from pilotage.navigator.experience.columns import column_values
-from pilotage.navigator.experience.estimates import Experience, Outcomes, Smoothing
+from pilotage.navigator.experience.estimates import Estimates, Experience, Outcomes, Smoothing
 from pilotage.navigator.experience.situations import Situations
 from pilotage.navigator.spaces import ActionSpec, Observation, ObservationSpec
 
@@ -33,6 +34,8 @@ ANEW = 1.25
 """Growth after which it is chosen anew how far earlier tasks reach: it takes a moment, and changes little."""
 CHOSEN_ON = 500
 """Newest runs that this is chosen on."""
+FAR = 1e9
+"""A reach within which all tasks are alike."""
 REMEMBERED = 64
 """Tasks whose estimates are kept while they are solved."""
 
@@ -148,6 +151,40 @@ class ExperienceIndex:
         studying = sum(one.studying for one in runs)
         return sum(one.cost for one in runs) - studying, studying
 
+    def about(self, prompt: str | None = None) -> dict[str, Any]:
+        """What is known, for people: of tasks like one, or of all; see `pilotage memory experience --json`."""
+        with self._lock:
+            self._catch_up()
+            live, experience = self._live(), self._experience
+            estimates = None
+            if experience is not None:
+                vectors = np.zeros((1, experience.outcomes.vectors.shape[1]), np.float32)
+                far = Experience(experience.outcomes, Smoothing(prior=0.5, bandwidth=FAR))  # all count alike
+                looked_up = experience if prompt else far
+                estimates = looked_up.estimates(self._store.embed(prompt)[None] if prompt else vectors)
+        usual, studying = self.spent
+        evidence = Counter(one.evidence or "unknown" for one in live)
+        return {
+            "runs": len(live),
+            "evidence": {name: evidence[name] for name in ("verified", "feedback", "grade", "unknown")},
+            "tokens": {"usual": round(1000 * usual), "studying": round(1000 * studying)},
+            "estimates": [] if experience is None or estimates is None else self._told(experience, estimates),
+        }
+
+    def _told(self, experience: Experience, estimates: Estimates) -> list[dict[str, Any]]:
+        counts = experience.outcomes.tables[2].sum(axis=0)
+        return [
+            {
+                "situation": self.situations.names[situation],
+                "block": self._actions.names[action],
+                "success": round(float(estimates.success[0, situation, action]), 4),
+                "error": round(float(estimates.error[0, situation, action]), 4),
+                "tokens": round(1000 * float(estimates.cost[0, situation, action])),
+                "known": int(counts[situation, action]),
+            }
+            for situation, action in np.argwhere(counts > 0).tolist()
+        ]
+
     def keep(self, state: State) -> None:
         """Keeps what a finished run tried; by public evidence alone it is known what that came to.
 
@@ -158,9 +195,28 @@ class ExperienceIndex:
         if state.run and found is not None:
             self.records.put([self._record(state, *found)])
 
-    def _record(self, state: State, attempts: Attempts, evidence: Evidence) -> Record:
+    def learn(self, runs: Iterable[tuple[State, float]], writer: str) -> int:
+        """Keeps what finished runs tried whose answers somebody has graded; returns how many tell something.
+
+        Args:
+            runs: each at its end, with its score, 0 to 1. They may be of any agent with these blocks.
+            writer: by which all of it is taken back.
+
+        Raises:
+            ConceptStoreError: it cannot be written, or the memory has no embedder.
+        """
+        records = [
+            self._record(state, attempts.judged(score), "grade", writer)
+            for state, score in runs
+            if (found := attempts_of(state, self._actions.terminal)) is not None and (attempts := found[0])
+        ]
+        self.records.put(records)
+        return len(records)
+
+    def _record(self, state: State, attempts: Attempts, evidence: Evidence, writer: str = "") -> Record:
         vector, key = self._store.embed(state.task.prompt), self._store.embedder_key
-        return Record(state.run, state.task.id, content_fingerprint(state.task), key, vector, attempts, evidence)
+        shown = content_fingerprint(state.task)
+        return Record(state.run, state.task.id, shown, key, vector, attempts, evidence, writer)
 
     def _live(self) -> list[Record]:
         return [one for one in self._known.values() if not one.undone]

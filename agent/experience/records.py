@@ -31,6 +31,7 @@ _table = sa.Table(
     _metadata,
     sa.Column("namespace", sa.Text, primary_key=True),
     sa.Column("run", sa.String(100), primary_key=True),
+    sa.Column("writer", sa.String(100), nullable=False),  # that run, or the command that learnt from many
     sa.Column("changed", sa.BigInteger, nullable=False),  # grows with every write of a namespace
     sa.Column("task", sa.String(200), nullable=False),
     sa.Column("fingerprint", sa.String(32), nullable=False),  # of what the task shows
@@ -58,6 +59,7 @@ class Record:
         vector: embedding of the task, of length 1, shape (d,).
         attempts: what it tried.
         evidence: what tells that its answers are right or wrong.
+        writer: by what it is taken back, besides its id: a command that learns from many runs has a name for all.
         created: seconds since 1970.
         changed: number of the write that left it as it is.
         undone: whether it was taken back.
@@ -70,6 +72,7 @@ class Record:
     vector: Vector
     attempts: Attempts
     evidence: Evidence
+    writer: str = ""
     created: float = 0.0
     changed: int = 0
     undone: bool = False
@@ -93,6 +96,7 @@ class Records:
                 row = {
                     "namespace": self._store.namespace,
                     "run": record.run,
+                    "writer": record.writer or record.run,
                     "changed": self._next(connection),
                     "task": record.task[:200],
                     "fingerprint": record.fingerprint,
@@ -133,11 +137,12 @@ class Records:
         return True
 
     def undo(self, run: str, *, back: bool = False) -> bool:
-        """Leaves out what a run left, or brings it `back`; true if that changed anything."""
+        """Leaves out what a run left, or the runs of a command, or brings it `back`; true if that changed anything."""
         if not self._is_there():
             return False
+        its = sa.or_(_table.c.run == run, _table.c.writer == run)
         with self._store.ledger.write() as connection:
-            mine = sa.update(_table).where(self._mine, _table.c.run == run, _table.c.undone == back)
+            mine = sa.update(_table).where(self._mine, its, _table.c.undone == back)
             return bool(connection.execute(mine.values(undone=not back, changed=self._next(connection))).rowcount)
 
     def clear(self) -> int:
@@ -192,6 +197,7 @@ def _record(row: sa.Row[tuple[object, ...]]) -> Record | None:
         vector / norm if norm else vector,
         attempts,
         cast(Evidence, row.evidence),
+        row.writer,
         row.created,
         row.changed,
         row.undone,

@@ -135,7 +135,9 @@ class Experience:
         total = known + smoothing.prior
         success = (np.tensordot(weights, scores, 1) + smoothing.prior * mean) / total
         cost = (np.tensordot(weights, costs, 1) + smoothing.prior * price) / total
-        error = np.where(general > 0, np.sqrt(success * (1 - success) / (total + 1)), 1.0)
+        # Of the posterior from one success and one failure on: three of three are no certainty.
+        right, wrong = success * total + 1, (1 - success) * total + 1
+        error = np.where(general > 0, np.sqrt(right * wrong / ((total + 2) ** 2 * (total + 3))), 1.0)
         return Estimates(np.clip(success, 0, 1), cost, known, error)
 
     def _chosen(self) -> Smoothing:

@@ -8,7 +8,7 @@ from functools import partial
 import typer
 
 from pilotage.agent.cli.command import App
-from pilotage.agent.cli.memory import care, files, read, write
+from pilotage.agent.cli.memory import care, experience, files, read, write
 from pilotage.agent.cli.memory.options import IndexedStoreOptions
 from pilotage.agent.errors import UsageError
 
@@ -34,6 +34,8 @@ for name, command in (
     ("reindex", care.reindex),
     ("prune", care.prune),
     ("credit", care.credit),
+    ("experience", experience.experience),
+    ("learn-from", experience.learn_from),
     ("stats", care.stats),
     ("doctor", care.doctor),
     ("erase", care.erase),
