@@ -37,6 +37,8 @@ from pilotage.memory.search.reindex import OnProgress
 from pilotage.memory.search.vectors import Vector, VectorStore
 
 if TYPE_CHECKING:  # rooms that are imported when they are used
+    from sqlalchemy import Connection
+
     from pilotage.memory.doctor import CheckResult
     from pilotage.memory.edits.erase import Erasure
     from pilotage.memory.formats.exporting import Format as ExportFormat
@@ -254,6 +256,13 @@ class ConceptStore:
     def embedder_key(self) -> str:
         """Names the embedder: vectors of another one say nothing about its own. Raises EmbedderError without one."""
         return self._vectors.identity.key
+
+    def claim(self, connection: Connection) -> None:
+        """Binds the memory to its embedder, if nobody has: within the transaction that writes a table's first vector.
+
+        Raises EmbedderMismatch where it is bound to another one.
+        """
+        self._vectors.claim(connection)
 
     def embed(self, text: str) -> Vector:
         """What a text is about, as it is searched for: a unit vector, float32 (d,).

@@ -132,6 +132,12 @@ class Database:
         """Whether this process is a fork of the one that opened the database, to which the connections belong."""
         return os.getpid() != self._pid
 
+    def require_open(self) -> None:
+        """Raises StoreClosed, or what `require_own_process` does."""
+        if self._closed:
+            raise StoreClosed(f"the memory {self.name} was closed: open it again to use it")
+        self.require_own_process()
+
     def require_own_process(self) -> None:
         """Raise LedgerError in a fork: its threads and connections stayed behind, and using them would hang or harm."""
         if self.inherited:
@@ -180,9 +186,7 @@ class Database:
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
-        if self._closed:
-            raise StoreClosed(f"the memory {self.name} was closed: open it again to use it")
-        self.require_own_process()
+        self.require_open()
         try:
             with self._engine.connect() as connection:
                 yield connection

@@ -126,6 +126,7 @@ class VectorStore:
 
     def embed_query(self, text: str) -> Vector:
         """The vector of a text that is looked for, float32 (d,): a run asks several times about the same task."""
+        self._ledger.database.require_open()
         if (vector := self._asked.get(text)) is None:
             vector = self.embed([text])[0]
             with self._lock:
