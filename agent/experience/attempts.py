@@ -88,6 +88,12 @@ class Attempts:
         return None if self.first is None else self.right[self.tried[self.first].leader or 0]
 
     @property
+    def corrected(self) -> bool:
+        """Whether its first answer is known to be wrong, and the one that it gave to be right."""
+        given = None if self.given is None else self.right[self.given]
+        return given == 1.0 and self.first_right == 0.0
+
+    @property
     def studying(self) -> float:
         """Thousands of tokens after the first answer, in the memory's service, and for hints."""
         after = () if self.first is None else self.tried[self.first + 1 :]

@@ -7,23 +7,23 @@ what is far only the general means (`pilotage.navigator.experience`).
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakKeyDictionary, proxy
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pilotage.agent.experience.attempts import Attempts, Evidence, attempts_of
-from pilotage.agent.experience.records import Record, Records
+from pilotage.agent.experience.records import Record, Records, Version
 from pilotage.agent.prompting import content_fingerprint
 from pilotage.agent.state import State
 from pilotage.memory.errors import EmbedderError
 from pilotage.navigator.errors import SpecMismatch
 from pilotage.navigator.experience.columns import column_values
-from pilotage.navigator.experience.estimates import Estimates, Experience, Outcomes, Smoothing
+from pilotage.navigator.experience.estimates import Estimates, Experience, Float64s, Outcomes, Smoothing
 from pilotage.navigator.experience.situations import Situations
 from pilotage.navigator.spaces import ActionSpec, Observation, ObservationSpec
 
@@ -38,10 +38,32 @@ FAR = 1e9
 """A reach within which all tasks are alike."""
 REMEMBERED = 64
 """Tasks whose estimates are kept while they are solved."""
+_NO_VECTORS = np.zeros((0, 0), np.float32)
 
 
-Row = tuple[int, int, int, float, float]
-"""Place of a run, situation, action, score, thousands of tokens."""
+Row = tuple[int, int, float, float]
+"""Situation, action, score, thousands of tokens."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What n runs tell of studying, each of shape (n,).
+
+    Attributes:
+        studied: whether it went on when it had an answer.
+        corrected: whether that corrected the first one.
+        first_right: whether the first answer was right; NaN where nobody knows.
+        hinted: whether it was shown concepts.
+        studying: thousands of tokens that it took beyond solving.
+        cost: all that it took.
+    """
+
+    studied: NDArray[np.bool_]
+    corrected: NDArray[np.bool_]
+    first_right: Float64s
+    hinted: NDArray[np.bool_]
+    studying: Float64s
+    cost: Float64s
 
 
 @dataclass(frozen=True)
@@ -50,11 +72,38 @@ class Near:
 
     Attributes:
         weights: how near each is, 0 to 1, shape (n,).
-        attempts: what each tried.
+        runs: what they tell.
     """
 
-    weights: NDArray[np.float64]
-    attempts: tuple[Attempts, ...]
+    weights: Float64s
+    runs: Runs
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A record as it is read, with what follows from it, so that nothing is worked out twice."""
+
+    record: Record
+    rows: tuple[Row, ...]
+    facts: tuple[bool, bool, float, bool, float, float]
+
+    @classmethod
+    def of(cls, record: Record, situations: Mapping[str, int], actions: Mapping[str, int]) -> Self:
+        tried = record.attempts
+        rows = tuple(
+            (situations[situation], actions[block], score, cost)
+            for situation, block, score, cost in tried.outcomes()
+            if situation in situations and block in actions
+        )
+        first = tried.first_right
+        right = float("nan") if first is None else first
+        return cls(record, rows, (tried.is_studied, tried.corrected, right, tried.hinted, tried.studying, tried.cost))
+
+
+def _runs(known: Sequence[_Known]) -> Runs:
+    columns = [*zip(*(one.facts for one in known), strict=True)] or [()] * 6
+    kinds = (bool, bool, float, bool, float, float)
+    return Runs(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
 
 
 _indexes: WeakKeyDictionary[ConceptStore, dict[tuple[str, str], ExperienceIndex]] = WeakKeyDictionary()
@@ -95,13 +144,17 @@ class ExperienceIndex:
         self.records = Records(self._store)
         self._actions = actions
         self.situations = Situations(actions, observations)
-        self._places = {name: place for place, name in enumerate(self.situations.names)}
+        self._situations = {name: place for place, name in enumerate(self.situations.names)}
+        self._places = {name: place for place, name in enumerate(actions.names)}
         self._lock = Lock()
-        self._known: dict[str, Record] = {}
-        self._version = (0, 0)
+        self._known: dict[str, _Known] = {}
+        self._version = Version(0, 0, 0)
+        self._comparable: list[_Known] = []
+        self._runs = self._near_runs = _runs(())
+        self._vectors = _NO_VECTORS
         self._experience: Experience | None = None
         self._chosen_at = 0
-        self._columns: OrderedDict[tuple[tuple[int, int], str], Observation] = OrderedDict()
+        self._columns: OrderedDict[tuple[Version, str], Observation] = OrderedDict()
 
     def __len__(self) -> int:
         with self._lock:
@@ -133,23 +186,20 @@ class ExperienceIndex:
         """Earlier runs of all evidence, and how near their tasks are to this one's."""
         with self._lock:
             self._catch_up()
-            key = self._store.embedder_key
-            live = [one for one in self._live() if one.embedder == key]
-            if not live:
-                return Near(np.zeros(0), ())
+            if not self._comparable:
+                return Near(np.zeros(0), self._near_runs)
             reach = self._experience.smoothing if self._experience is not None else Smoothing()
-            cosines = np.stack([one.vector for one in live]) @ self._store.embed(prompt)
+            cosines = self._vectors @ self._store.embed(prompt)
             weights = np.exp((np.minimum(cosines.astype(np.float64), 1.0) - 1.0) / reach.bandwidth)
-            return Near(weights, tuple(one.attempts for one in live))
+            return Near(weights, self._near_runs)
 
     @property
     def spent(self) -> tuple[float, float]:
         """Thousands of tokens of all runs that are kept, without studying and for it."""
         with self._lock:
             self._catch_up()
-            runs = [one.attempts for one in self._live()]
-        studying = sum(one.studying for one in runs)
-        return sum(one.cost for one in runs) - studying, studying
+            studying = float(self._runs.studying.sum())
+            return float(self._runs.cost.sum()) - studying, studying
 
     def about(self, prompt: str | None = None) -> dict[str, Any]:
         """What is known, for people: of tasks like one, or of all; see `pilotage memory experience --json`."""
@@ -163,7 +213,7 @@ class ExperienceIndex:
                 looked_up = experience if prompt else far
                 estimates = looked_up.estimates(self._store.embed(prompt)[None] if prompt else vectors)
         usual, studying = self.spent
-        evidence = Counter(one.evidence or "unknown" for one in live)
+        evidence = Counter(one.record.evidence or "unknown" for one in live)
         return {
             "runs": len(live),
             "evidence": {name: evidence[name] for name in ("verified", "feedback", "grade", "unknown")},
@@ -218,47 +268,45 @@ class ExperienceIndex:
         shown = content_fingerprint(state.task)
         return Record(state.run, state.task.id, shown, key, vector, attempts, evidence, writer)
 
-    def _live(self) -> list[Record]:
-        return [one for one in self._known.values() if not one.undone]
+    def _live(self) -> list[_Known]:
+        return [one for one in self._known.values() if not one.record.undone]
 
     def _catch_up(self) -> None:
         """Reads what was written since, by whomever."""
         version = self.records.version()
         if version == self._version:
             return
-        news = self.records.since(self._version[1])
-        self._known |= {one.run: one for one in news}
-        if len(self._known) != version[0]:  # some are gone, or were never to be read
-            self._known = {one.run: one for one in self.records.since()}
-        self._version = version
+        news = self._known | self._read(self._version.newest)
+        self._known = {run: one for run, one in news.items() if one.record.changed >= version.oldest}
+        if len(self._known) != version.records:  # others are gone than the oldest, or were never to be read
+            self._known = self._read(0)
+        self._version, key = version, self._store.embedder_key
+        live = self._live()
+        self._comparable = [one for one in live if one.record.embedder == key]
+        self._vectors = np.stack([one.record.vector for one in self._comparable]) if self._comparable else _NO_VECTORS
+        self._runs, self._near_runs = _runs(live), _runs(self._comparable)
         self._experience = self._fitted()
 
-    def _fitted(self) -> Experience | None:
-        key = self._store.embedder_key
-        live = [one for one in self._live() if one.embedder == key]
-        rows = [
-            (place, self._places[situation], self._actions.names.index(block), score, cost)
-            for place, one in enumerate(live)
-            for situation, block, score, cost in one.attempts.outcomes()
-            if situation in self._places and block in self._actions.names
-        ]
-        if not rows:
-            return None
-        experience = self._experience
-        if experience is None or len(live) >= ANEW * self._chosen_at:
-            recent = [row for row in rows if row[0] >= len(live) - CHOSEN_ON]
-            self._chosen_at = len(live)
-            smoothing = self._experienced(live, recent, None).smoothing
-        else:
-            smoothing = experience.smoothing
-        return self._experienced(live, rows, smoothing)
+    def _read(self, since: int) -> dict[str, _Known]:
+        news = self.records.since(since)
+        return {one.run: _Known.of(one, self._situations, self._places) for one in news}
 
-    def _experienced(self, live: list[Record], rows: list[Row], smoothing: Smoothing | None) -> Experience:
-        """What some outcomes teach; how far they reach is chosen by them where it is not given."""
-        first = rows[0][0] if smoothing is None else 0
-        kept = live[first:]
-        task, situation, action, score, cost = map(np.array, zip(*rows, strict=True))
+    def _fitted(self) -> Experience | None:
+        count, before = len(self._comparable), self._experience
+        if not any(one.rows for one in self._comparable):
+            return None
+        smoothing = None if before is None or count >= ANEW * self._chosen_at else before.smoothing
+        if smoothing is None:
+            self._chosen_at = count
+            smoothing = self._of_newest(CHOSEN_ON, None).smoothing
+        return self._of_newest(count, smoothing)
+
+    def _of_newest(self, count: int, smoothing: Smoothing | None) -> Experience:
+        """What the newest runs teach; how far they reach is chosen by them where it is not given."""
+        newest, vectors = self._comparable[-count:], self._vectors[-count:]
+        rows = [(place, *row) for place, one in enumerate(newest) for row in one.rows]
+        task, situation, action, score, cost = np.array(rows, dtype=float).reshape(-1, 5).T
         shape = (len(self.situations), len(self._actions))
-        vectors = np.stack([one.vector for one in kept])
-        outcomes = Outcomes(vectors, task - first, situation, action, score.astype(float), cost.astype(float), shape)
-        return Experience(outcomes, smoothing, tuple(one.fingerprint for one in kept))
+        whole = (task.astype(np.int64), situation.astype(np.int64), action.astype(np.int64))
+        outcomes = Outcomes(vectors, *whole, score, cost, shape)
+        return Experience(outcomes, smoothing, tuple(one.record.fingerprint for one in newest))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 import sqlalchemy as sa
@@ -76,6 +76,14 @@ class Record:
     created: float = 0.0
     changed: int = 0
     undone: bool = False
+
+
+class Version(NamedTuple):
+    """How many records there are, and their oldest and newest change."""
+
+    records: int
+    oldest: int
+    newest: int
 
 
 class Records:
@@ -153,13 +161,14 @@ class Records:
         with self._store.ledger.write() as connection:
             return int(connection.execute(sa.delete(_table).where(self._mine)).rowcount)
 
-    def version(self) -> tuple[int, int]:
-        """How many there are, and the newest change: the same as long as nothing was written."""
+    def version(self) -> Version:
+        """The same as long as nothing was written."""
         if not self._is_there():
-            return 0, 0
+            return Version(0, 0, 0)
+        changed = _table.c.changed
+        query = sa.select(sa.func.count(), sa.func.min(changed), sa.func.max(changed)).where(self._mine)
         with self._store.ledger.read() as connection:
-            row = connection.execute(sa.select(sa.func.count(), sa.func.max(_table.c.changed)).where(self._mine)).one()
-        return int(row[0]), int(row[1] or 0)
+            return Version(*(int(number or 0) for number in connection.execute(query).one()))
 
     def since(self, change: int = 0) -> list[Record]:
         """What was written or taken back after a change, in that order.

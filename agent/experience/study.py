@@ -10,16 +10,15 @@ without it: the regret in tokens is bounded by that share, whatever the estimate
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pilotage.agent.experience.attempts import Attempts, is_proven
+from pilotage.agent.experience.attempts import is_proven
 from pilotage.agent.trace import Recalled
 from pilotage.common.tokens import estimate_tokens
+from pilotage.navigator.experience.estimates import Float64s
 
 if TYPE_CHECKING:
     from pilotage.agent.experience.index import ExperienceIndex, Near
@@ -108,15 +107,15 @@ class Prospects:
 
 def prospects(near: Near) -> Prospects:
     """What earlier runs tell of studying, near ones counting more."""
-    studied = [one if one.is_studied else None for one in near.attempts]
-    plain = [None if one.hinted else one.first_right for one in near.attempts]
-    hinted = [one.first_right if one.hinted else None for one in near.attempts]
+    runs, weights = near.runs, near.weights
+    settled = np.where(runs.studied, np.isfinite(runs.first_right), np.nan)
+    wrong, nothing = 1.0 - runs.first_right, np.full(len(weights), np.nan)
     return Prospects(
-        corrected=_rate(near.weights, [None if one is None else _corrected(one) for one in studied], 1.0, 3.0),
-        settled=_rate(near.weights, [None if one is None else float(one.first_right is not None) for one in studied]),
-        wrong=_rate(near.weights, [None if right is None else 1.0 - right for right in plain], 2.0, 2.0),
-        hinted_wrong=_rate(near.weights, [None if right is None else 1.0 - right for right in hinted], 2.0, 2.0),
-        like=float(near.weights.sum()),
+        corrected=_rate(weights, np.where(runs.studied, runs.corrected, np.nan), 1.0, 3.0),
+        settled=_rate(weights, settled, 1.0, 1.0),
+        wrong=_rate(weights, np.where(runs.hinted, nothing, wrong), 2.0, 2.0),
+        hinted_wrong=_rate(weights, np.where(runs.hinted, wrong, nothing), 2.0, 2.0),
+        like=float(weights.sum()),
     )
 
 
@@ -144,7 +143,8 @@ class Study:
     def asks_another_route(self, prompt: str) -> bool:
         """Whether a run that has an answer goes on to another route."""
         near = self._index.near(prompt)
-        price = _mean(near.weights, [one.studying if one.is_studied else None for one in near.attempts], USUAL)
+        studied = near.weights * near.runs.studied
+        price = float((USUAL + studied @ near.runs.studying) / (1.0 + studied.sum()))
         return self._is_worth(prospects(near).of_a_route, price)
 
     def shows(self, prompt: str, recalled: Recalled) -> bool:
@@ -162,24 +162,11 @@ class Study:
         return worth.most > self._cost_weight * price and exploring + price <= self._share * usual + self._grant
 
 
-def _corrected(attempts: Attempts) -> float:
-    given = None if attempts.given is None else attempts.right[attempts.given]
-    return float(given == 1.0 and attempts.first_right == 0.0)
-
-
-def _rate(
-    weights: NDArray[np.float64], values: Sequence[float | None], successes: float = 1.0, failures: float = 1.0
-) -> Rate:
-    """A rate from what is known of it (None: nothing), and as many successes and failures before."""
-    known = np.array([value is not None for value in values], dtype=bool)
+def _rate(weights: Float64s, values: Float64s, successes: float, failures: float) -> Rate:
+    """A rate from what is known of it (NaN: nothing), and as many successes and failures before."""
+    known = np.isfinite(values)
     near = weights[known]
-    right = float(near @ np.array([value for value in values if value is not None], dtype=float))
+    right = float(near @ values[known])
     above, below = successes + right, failures + float(near.sum()) - right
     total = above + below
     return Rate(above / total, float(np.sqrt(above * below / (total**2 * (total + 1)))))
-
-
-def _mean(weights: NDArray[np.float64], values: Sequence[float | None], otherwise: float) -> float:
-    """Weighted mean of what is known, with one more value beside it."""
-    known = [(float(weight), value) for weight, value in zip(weights, values, strict=True) if value is not None]
-    return (otherwise + sum(weight * value for weight, value in known)) / (1.0 + sum(weight for weight, _ in known))

@@ -126,24 +126,41 @@ class Experience:
 
     def _estimates(self, weights: Float64s, smoothing: Smoothing) -> Estimates:
         """By the weight of each earlier task for each new one, (n, m)."""
-        scores, costs, counts = self.outcomes.tables
+        success, cost, known, error = self._of_met(weights, smoothing)
+        shape = (len(weights), *self.outcomes.shape)
+        cells = ((success, 0.5), (cost, 0.0), (known, 0.0), (error, 1.0))
+        return Estimates(*(self._spread(values, otherwise, shape) for values, otherwise in cells))
+
+    def _of_met(self, weights: Float64s, smoothing: Smoothing) -> tuple[Float64s, Float64s, Float64s, Float64s]:
+        """Success, cost, how much is known and error of the cells that were ever met, each (n, cells)."""
+        scores, costs, counts = (table[:, self._met] for table in self.outcomes.tables)
         whole = (weights > 0).astype(float)  # whoever may not be foreseen by a task has none of it in the mean either
-        general = np.tensordot(whole, counts, 1)
-        mean = _ratio(np.tensordot(whole, scores, 1), general, 0.5)
-        price = _ratio(np.tensordot(whole, costs, 1), general, 0.0)
-        known = np.tensordot(weights, counts, 1)
+        general = whole @ counts
+        mean = _ratio(whole @ scores, general, 0.5)
+        price = _ratio(whole @ costs, general, 0.0)
+        known = weights @ counts
         total = known + smoothing.prior
-        success = (np.tensordot(weights, scores, 1) + smoothing.prior * mean) / total
-        cost = (np.tensordot(weights, costs, 1) + smoothing.prior * price) / total
+        success = (weights @ scores + smoothing.prior * mean) / total
+        cost = (weights @ costs + smoothing.prior * price) / total
         # Of the posterior from one success and one failure on: three of three are no certainty.
         right, wrong = success * total + 1, (1 - success) * total + 1
         error = np.where(general > 0, np.sqrt(right * wrong / ((total + 2) ** 2 * (total + 3))), 1.0)
-        return Estimates(np.clip(success, 0, 1), cost, known, error)
+        return np.clip(success, 0, 1), cost, known, error
+
+    @cached_property
+    def _met(self) -> NDArray[np.bool_]:
+        """Which situations and actions were ever met together, (s, a): few of all that there are."""
+        return np.asarray((self.outcomes.tables[2] > 0).any(axis=0), dtype=np.bool_)
+
+    def _spread(self, values: Float64s, otherwise: float, shape: tuple[int, ...]) -> Float64s:
+        whole = np.full(shape, otherwise, dtype=float)
+        whole[:, self._met] = values
+        return whole
 
     def _chosen(self) -> Smoothing:
         if len(self.outcomes.vectors) < 2:
             return Smoothing()
-        scores, _, counts = self.outcomes.tables
+        scores, _, counts = (table[:, self._met] for table in self.outcomes.tables)
         met = counts > 0
         actual = scores[met] / counts[met]
         losses: dict[Smoothing, float] = {}
@@ -151,7 +168,7 @@ class Experience:
             weights = self._others(bandwidth)
             for prior in PRIORS:
                 smoothing = Smoothing(bandwidth, prior)
-                foreseen = np.clip(self._estimates(weights, smoothing).success[met], LEAST, 1 - LEAST)
+                foreseen = np.clip(self._of_met(weights, smoothing)[0][met], LEAST, 1 - LEAST)
                 losses[smoothing] = -float((actual * np.log(foreseen) + (1 - actual) * np.log(1 - foreseen)).mean())
         return min(losses, key=lambda one: losses[one])
 

@@ -110,7 +110,7 @@ class TestRecords:
         records, run = Records(store), tried(Attempt("start", "program", 0, 0.2), right=(1.0,))
         for _ in range(2):
             records.put([Record("r", "t", "f", "e", np.ones(4, np.float32) / 2, run, "verified")])
-        assert records.version()[0] == 1
+        assert records.version().records == 1
         assert records.undo("r") and not records.undo("r")
         assert [one.undone for one in records.since()] == [True]
         assert records.undo("r", back=True)
@@ -125,7 +125,7 @@ class TestRecords:
     def test_nothing_is_made_in_a_memory_that_is_only_read(self, store):
         records = Records(store)
         assert (records.version(), records.since(), records.undo("r"), records.judge("r", 1.0, "grade")) == (
-            (0, 0),
+            (0, 0, 0),
             [],
             False,
             False,
@@ -144,9 +144,9 @@ class TestRecords:
             assert Records(a).undo("r")
             assert [one.undone for one in Records(b).since()] == [False]
             a.erase()
-            assert Records(b).version()[0] == 1
+            assert Records(b).version().records == 1
         with ConceptStore.open(tmp_path, embedder="hash", namespace="a") as again:
-            assert Records(again).version()[0] == 0
+            assert Records(again).version().records == 0
 
 
 class TestIndex:
@@ -194,7 +194,7 @@ class TestIndex:
     def test_vectors_of_another_embedder_say_nothing(self, store):
         experience, run = index(store), tried(Attempt("start", "program", 0, 0.2), right=(1.0,))
         experience.records.put([Record("r", "t", "f", "another/3/x", np.ones(3, np.float32), run, "verified")])
-        assert experience.columns(EASY) is None and experience.near(EASY).attempts == ()
+        assert experience.columns(EASY) is None and len(experience.near(EASY).weights) == 0
 
     def test_agents_on_one_memory_share_one(self, store):
         one, other = (index_of(store, REGISTRY.actions, OBSERVER.spec) for _ in range(2))

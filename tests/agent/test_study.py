@@ -44,7 +44,7 @@ def studied(first, second, cost=0.5):
 
 
 def met(index, *runs, prompt=TASK.prompt):
-    store, before = index.store, index.records.version()[1]
+    store, before = index.store, index.records.version().newest
     vector = store.embed(prompt)
     index.records.put(
         Record(f"r{before + n}", "t", f"f{before + n}", store.embedder_key, vector, run, "")
