@@ -66,7 +66,15 @@ def measure(runs: int, folder: str) -> dict[str, float]:
     with ConceptStore.open(folder, embedder="hash") as store:
         index = ExperienceIndex(store, registry.actions, observer.spec)
         index.records.put(
-            Record(f"r{n}", f"t{n}", f"f{n}", store.embedder_key, store.embed(prompt(n)), run_of(n), "verified")
+            Record(
+                f"r{n}",
+                f"t{n}",
+                f"f{n}",
+                store.vectors.identity.key,
+                store.vectors.embed_query(prompt(n)),
+                run_of(n),
+                "verified",
+            )
             for n in range(runs)
         )
         began = time.perf_counter()
@@ -88,7 +96,17 @@ def measure(runs: int, folder: str) -> dict[str, float]:
             "study_us": median(lambda n: study.asks_another_route(prompt(runs + n))),
             "keep_us": median(
                 lambda n: index.records.put(
-                    [Record(f"n{n}", "t", "f", store.embedder_key, store.embed(prompt(n)), run_of(n), "verified")]
+                    [
+                        Record(
+                            f"n{n}",
+                            "t",
+                            "f",
+                            store.vectors.identity.key,
+                            store.vectors.embed_query(prompt(n)),
+                            run_of(n),
+                            "verified",
+                        )
+                    ]
                 )
             ),
         }

@@ -80,7 +80,6 @@ class AsyncConceptStore:
     find_id = _in_thread(ConceptStore.find_id)
     all = _in_thread(ConceptStore.all)
     browse = _in_thread(ConceptStore.browse)
-    embed = _in_thread(ConceptStore.embed)
     search = _in_thread(ConceptStore.search)
     recall = _in_thread(ConceptStore.recall)
     render = _in_thread(ConceptStore.render)

@@ -16,7 +16,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
-from pilotage.common.text import carriable
 from pilotage.memory.concept import Concept, ConceptDraft, ConceptKind, Provenance, Status
 from pilotage.memory.edits import credit, editor, undo
 from pilotage.memory.edits.credit import CreditReport, Outcome, check_outcomes
@@ -30,15 +29,13 @@ from pilotage.memory.ledger.database import Database, shared_database
 from pilotage.memory.ledger.ledger import Attribution, By, Event, Ledger
 from pilotage.memory.location import locate
 from pilotage.memory.namespace import Namespace
-from pilotage.memory.search.finder import LONGEST_QUERY, SHORTLIST, Finder
+from pilotage.memory.search.finder import SHORTLIST, Finder
 from pilotage.memory.search.keywords import open_keyword_index
 from pilotage.memory.search.recall import Hit, Recollection, choose
 from pilotage.memory.search.reindex import OnProgress
-from pilotage.memory.search.vectors import Vector, VectorStore
+from pilotage.memory.search.vectors import LONGEST_QUERY, VectorStore
 
 if TYPE_CHECKING:  # rooms that are imported when they are used
-    from sqlalchemy import Connection
-
     from pilotage.memory.doctor import CheckResult
     from pilotage.memory.edits.erase import Erasure
     from pilotage.memory.formats.exporting import Format as ExportFormat
@@ -75,6 +72,7 @@ class ConceptStore:
         namespace: whose concepts.
         ledger: transactions, for those who keep tables of their own beside the concepts. A table with a column
             `namespace` is the tenants': what it holds goes with them when they are erased.
+        vectors: the embedder that the memory is bound to, for those who keep vectors in such tables.
     """
 
     def __init__(
@@ -83,7 +81,7 @@ class ConceptStore:
         self.namespace = namespace
         self._folder = folder
         self._ledger = self.ledger = ledger
-        self._vectors = VectorStore(ledger, folder, embedder, namespace, index)
+        self._vectors = self.vectors = VectorStore(ledger, folder, embedder, namespace, index)
         self._space = Namespace(namespace, ledger, self._vectors, open_keyword_index(ledger))
         self._finder = Finder(self._space)
         self._warming: Future[None] | None = None
@@ -251,25 +249,6 @@ class ConceptStore:
         """
         with self._ledger.read() as connection:
             return timeline.at(connection, self.namespace, moment, retired=retired)
-
-    @property
-    def embedder_key(self) -> str:
-        """Names the embedder: vectors of another one say nothing about its own. Raises EmbedderError without one."""
-        return self._vectors.identity.key
-
-    def claim(self, connection: Connection) -> None:
-        """Binds the memory to its embedder, if nobody has: within the transaction that writes a table's first vector.
-
-        Raises EmbedderMismatch where it is bound to another one.
-        """
-        self._vectors.claim(connection)
-
-    def embed(self, text: str) -> Vector:
-        """What a text is about, as it is searched for: a unit vector, float32 (d,).
-
-        What was searched for last is not embedded again. Raises EmbedderError without an embedder.
-        """
-        return self._vectors.embed_query(carriable(text[:LONGEST_QUERY]))
 
     def search(self, text: str, limit: int = 5) -> list[Hit]:
         """The concepts nearest to `text` in meaning and words, best first; fewer only when there are fewer."""

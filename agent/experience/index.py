@@ -120,7 +120,7 @@ def index_of(store: ConceptStore, actions: ActionSpec, observations: Observation
         known = _indexes.setdefault(store, {})
         if key not in known:
             try:
-                store.embedder_key  # noqa: B018 (raises where there is none)
+                store.vectors.identity.key  # noqa: B018 (raises where there is none)
                 known[key] = ExperienceIndex(store, actions, observations)
             except (SpecMismatch, EmbedderError):
                 return None
@@ -175,7 +175,7 @@ class ExperienceIndex:
                 return None
             key = (self._version, prompt)
             if key not in self._columns:
-                estimates = self._experience.estimates(self._store.embed(prompt)[None])
+                estimates = self._experience.estimates(self._store.vectors.embed_query(prompt)[None])
                 situations = np.arange(len(self.situations))
                 self._columns[key] = column_values(estimates, np.zeros_like(situations), situations)
                 while len(self._columns) > REMEMBERED:
@@ -189,7 +189,7 @@ class ExperienceIndex:
             if not self._comparable:
                 return Near(np.zeros(0), self._near_runs)
             reach = self._experience.smoothing if self._experience is not None else Smoothing()
-            cosines = self._vectors @ self._store.embed(prompt)
+            cosines = self._vectors @ self._store.vectors.embed_query(prompt)
             weights = np.exp((np.minimum(cosines.astype(np.float64), 1.0) - 1.0) / reach.bandwidth)
             return Near(weights, self._near_runs)
 
@@ -211,7 +211,7 @@ class ExperienceIndex:
                 vectors = np.zeros((1, experience.outcomes.vectors.shape[1]), np.float32)
                 far = Experience(experience.outcomes, Smoothing(prior=0.5, bandwidth=FAR))  # all count alike
                 looked_up = experience if prompt else far
-                estimates = looked_up.estimates(self._store.embed(prompt)[None] if prompt else vectors)
+                estimates = looked_up.estimates(self._store.vectors.embed_query(prompt)[None] if prompt else vectors)
         usual, studying = self.spent
         evidence = Counter(one.record.evidence or "unknown" for one in live)
         return {
@@ -264,7 +264,7 @@ class ExperienceIndex:
         return len(records)
 
     def _record(self, state: State, attempts: Attempts, evidence: Evidence, writer: str = "") -> Record:
-        vector, key = self._store.embed(state.task.prompt), self._store.embedder_key
+        vector, key = self._store.vectors.embed_query(state.task.prompt), self._store.vectors.identity.key
         shown = content_fingerprint(state.task)
         return Record(state.run, state.task.id, shown, key, vector, attempts, evidence, writer)
 
@@ -280,7 +280,7 @@ class ExperienceIndex:
         self._known = {run: one for run, one in news.items() if one.record.changed >= version.oldest}
         if len(self._known) != version.records:  # others are gone than the oldest, or were never to be read
             self._known = self._read(0)
-        self._version, key = version, self._store.embedder_key
+        self._version, key = version, self._store.vectors.identity.key
         live = self._live()
         self._comparable = [one for one in live if one.record.embedder == key]
         self._vectors = np.stack([one.record.vector for one in self._comparable]) if self._comparable else _NO_VECTORS

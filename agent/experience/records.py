@@ -98,7 +98,7 @@ class Records:
         """Writes records, in place of those of the same runs; durable when it returns."""
         with self._store.ledger.write() as connection:
             _metadata.create_all(connection)
-            self._store.claim(connection)
+            self._store.vectors.claim(connection)
             self._there = True
             for record in records:
                 data = record.vector.astype("<f2").tobytes()

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pilotage.memory.namespace import Namespace
 
 SHORTLIST = 20
-LONGEST_QUERY = 20_000
-"""Characters of a text that are looked for. Embedders read less, and take seconds and gigabytes to cut a longer one."""
 _MANY = 1000
 # Of equal rank the nearer one comes first: an HNSW graph may miss a text unlike all others, which words then find.
 _TIES = 4

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, func, select
 
 from pilotage.common.locks import FileLock
+from pilotage.common.text import carriable
 from pilotage.memory.embedders.embedder import Embedder, EmbedderIdentity, Vectors, embed_checked
 from pilotage.memory.errors import ConceptStoreError, EmbedderError, EmbedderMismatch, IndexCorrupt, IndexFull
 from pilotage.memory.ledger.erasures import index_done, index_is_due
@@ -32,6 +33,8 @@ from pilotage.memory.search.reindex import OnProgress, move
 
 Vector = NDArray[np.float32]
 
+LONGEST_QUERY = 20_000
+"""Characters of a text that are looked for. Embedders read less, and take seconds and gigabytes to cut a longer one."""
 _ASKED = 64
 """Texts whose vectors are remembered."""
 _log = logging.getLogger(__name__)
@@ -125,8 +128,12 @@ class VectorStore:
         return embed_checked(self.embedder, texts)
 
     def embed_query(self, text: str) -> Vector:
-        """The vector of a text that is looked for, float32 (d,): a run asks several times about the same task."""
+        """The unit vector of a text that is looked for, float32 (d,): a run asks several times about the same task.
+
+        Raises EmbedderError as `embed` does.
+        """
         self._ledger.database.require_open()
+        text = carriable(text[:LONGEST_QUERY])
         if (vector := self._asked.get(text)) is None:
             vector = self.embed([text])[0]
             with self._lock:

@@ -31,8 +31,8 @@ def tried(*blocks, right=(), given=0, **more):
 
 
 def kept(index, store, prompt, attempts, run, evidence="verified"):
-    vector = store.embed(prompt)
-    index.records.put([Record(run, "t", prompt[:16], store.embedder_key, vector, attempts, evidence)])
+    vector = store.vectors.embed_query(prompt)
+    index.records.put([Record(run, "t", prompt[:16], store.vectors.identity.key, vector, attempts, evidence)])
 
 
 class TestWhatAnAttemptCameTo:
@@ -151,7 +151,7 @@ class TestRecords:
 
 class TestIndex:
     def test_it_knows_nothing_without_a_vector_being_made(self, store, monkeypatch):
-        monkeypatch.setattr(store, "embed", None)
+        monkeypatch.setattr(store.vectors, "embed_query", None)
         assert index(store).columns(HARD) is None
         assert len(index(store)) == 0
 

@@ -45,9 +45,9 @@ def studied(first, second, cost=0.5):
 
 def met(index, *runs, prompt=TASK.prompt):
     store, before = index.store, index.records.version().newest
-    vector = store.embed(prompt)
+    vector = store.vectors.embed_query(prompt)
     index.records.put(
-        Record(f"r{before + n}", "t", f"f{before + n}", store.embedder_key, vector, run, "")
+        Record(f"r{before + n}", "t", f"f{before + n}", store.vectors.identity.key, vector, run, "")
         for n, run in enumerate(runs)
     )
 

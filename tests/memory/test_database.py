@@ -253,7 +253,6 @@ class TestClosedStores:
     CALLS = {
         "add": lambda store: store.add(SPELL),
         "add_many": lambda store: store.add_many([SPELL]),
-        "embed": lambda store: store.embed("cost"),
         "search": lambda store: store.search("cost"),
         "recall": lambda store: store.recall("cost"),
         "count": lambda store: store.count(),
