@@ -162,9 +162,7 @@ class Attempts:
 
 
 def attempts_of(state: State, terminal: str) -> tuple[Attempts, Evidence] | None:
-    """What a finished run tried, and what tells that its answer is right; None where that says nothing of blocks.
-
-    That is so where the reply itself is the answer, and where no block ran but the one that ends a run.
+    """What a finished run tried, and what tells that its answer is right; None where the reply itself is the answer.
 
     Args:
         state: the run at its end.
@@ -172,7 +170,7 @@ def attempts_of(state: State, terminal: str) -> tuple[Attempts, Evidence] | None
     """
     task, steps = state.task, state.trace.steps
     forms = [normal_form(task.kind, one.text, task.choices) for one in state.candidates]
-    if task.kind == "open" or (task.inferred and not forms) or all(step.block == terminal for step in steps):
+    if task.kind == "open" or (task.inferred and not forms):
         return None
 
     def place_of(answer: str) -> int:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SHARE = 0.2
 """Most that exploring takes, as a share of the tokens that the same runs take without it."""
-GRANT = 8.0
+GRANT = 4.0
 """Thousands of tokens that it may take besides: a memory that knows nothing has to begin with something."""
 COST_WEIGHT = 0.1
 """What a thousand tokens are worth, in right answers."""

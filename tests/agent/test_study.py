@@ -8,7 +8,7 @@ from pilotage.agent.experience.attempts import Attempt, Attempts
 from pilotage.agent.experience.index import ExperienceIndex
 from pilotage.agent.experience.navigators import ExperienceNavigator, StudyNavigator
 from pilotage.agent.experience.records import Record
-from pilotage.agent.experience.study import Study, prospects
+from pilotage.agent.experience.study import GRANT, Study, prospects
 from pilotage.agent.routing.observation import Observer
 from pilotage.agent.routing.policies import navigator_for
 from pilotage.agent.task import Task
@@ -74,11 +74,11 @@ class TestStudy:
     def test_what_corrects_goes_on_beyond_the_budget(self, index):
         met(index, *[studied(0.0, 1.0, cost=1.0)] * 30)
         usual, studying = index.spent
-        assert studying > usual + 8
+        assert studying > usual + GRANT
         assert Study(index).asks_another_route(TASK.prompt)
 
     def test_what_is_uncertain_is_held_down_by_the_share_and_the_grant(self, index):
-        met(index, studied(1.0, 1.0, cost=7.8))
+        met(index, studied(1.0, 1.0, cost=3.8))
         assert not Study(index).asks_another_route(TASK.prompt)
         met(index, *[single(cost=10.0)] * 5)
         assert Study(index).asks_another_route(TASK.prompt)
@@ -114,7 +114,7 @@ class TestStudyNavigator:
         decision = await self.decided((), kit_for(scripted), Study(index))
         assert REGISTRY.actions.names[decision.action] == "program"
 
-    @pytest.mark.parametrize(("grant", "block"), [(8.0, "verify"), (0.0, "answer")])
+    @pytest.mark.parametrize(("grant", "block"), [(4.0, "verify"), (0.0, "answer")])
     async def test_then_another_route_is_taken_if_that_pays(self, grant, block, index, kit_for, scripted):
         decision = await self.decided((ANSWERED,), kit_for(scripted), Study(index, grant=grant))
         assert REGISTRY.actions.names[decision.action] == block
