@@ -15,10 +15,9 @@ from pilotage.agent.cli.terminal import plain, table
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
     from pilotage.navigator.confidence.figures import Figure
+    from pilotage.navigator.confidence.fit import Unit
     from pilotage.navigator.confidence.judge import Judged
     from pilotage.navigator.confidence.model import ConfidenceModel
-
-UNITS = ("tasks", "families")
 
 
 def confidence(
@@ -48,13 +47,14 @@ def confidence(
     if out is not None:
         file_to_write(out)
         keep(out, force)
+    units: list[Unit] = ["tasks", "families"] if len(opened.families) > 1 else ["tasks"]
     if judge is not None:
         judged = [judge_model(opened, read_model(judge), resamples=bootstrap)]
     else:
         options: dict[str, Any] = {"cost_weight": cost_weight, "resamples": bootstrap, "seed": seed}
         policies = ["linear"] if policy is None else policy
-        judged = [one for unit in UNITS for one in judge_confidence(opened, unit, policies, **options)]  # type: ignore[arg-type]
-    model = None if out is None else fit_confidence(opened, seed=seed)
+        judged = [one for unit in units for one in judge_confidence(opened, unit, policies, **options)]
+    model = None if out is None else fit_confidence(opened, units[-1], seed=seed)
     if out is not None and model is not None:
         write_model(out, model)
 
@@ -79,7 +79,7 @@ def _print(console: Screen, judged: Judged) -> None:
     where = judged.where if " " in judged.where else f"where {judged.where} stops"
     held = f", by what other {judged.held_out} taught" if judged.held_out else ""
     console.print(f"\n[bold]{plain(where)}[/]{plain(held)}; {judged.tasks} tasks")
-    rows = table("who says so", right=("off by", "chance", "Brier", "log loss", "AUC", "surest half right"))
+    rows = table("who says so", right=("off by", "chance", "Brier", "log loss", "AUC", "surest half"))
     for name, one in judged.figures.items():
         rows.add_row(
             plain(name),
