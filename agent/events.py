@@ -67,10 +67,18 @@ class Learned:
 
 
 @dataclass(frozen=True)
+class Escalated:
+    """The answer was not sure enough, so that the model of this name solves the task anew; `confidence` as in a run."""
+
+    model: str
+    confidence: float | None
+
+
+@dataclass(frozen=True)
 class Finished:
     """The run is over."""
 
     run: Run
 
 
-Event = Decided | Recalled | Chosen | Token | Thought | Stepped | Learned | Finished
+Event = Decided | Recalled | Chosen | Token | Thought | Stepped | Learned | Escalated | Finished

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pilotage.agent.errors import BadReply, ModelUnavailable, TaskError
 from pilotage.agent.messages import Message, ToolCall
-from pilotage.agent.trace import TRACE_FORMAT, DecisionRecord, Trace, Usage
+from pilotage.agent.trace import TRACE_FORMAT, DecisionRecord, Step, Trace, Usage
 
 if TYPE_CHECKING:
     from pilotage.agent.routing.observation import Observer
@@ -60,6 +60,29 @@ class UngradedRun(TaskError):
         self.trace = trace
 
 
+class Escalation(BaseModel):
+    """What a first model came to before a second one solved the task anew.
+
+    Attributes:
+        model: the second one, whose steps the run's trace holds.
+        confidence: of the first one's answer; None where it had none.
+        answer: the first one's.
+        steps: the first one's.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    confidence: float | None
+    answer: str | None
+    steps: tuple[Step, ...]
+
+    @property
+    def printed(self) -> dict[str, Any]:
+        """As JSON shows it to a reader."""
+        return {**self.model_dump(mode="json", exclude={"steps"}), "steps": [step.printed for step in self.steps]}
+
+
 class Run(BaseModel):
     """What came of one task.
 
@@ -68,12 +91,16 @@ class Run(BaseModel):
         answer: the answer's text; None where the run reached none.
         score: grade in [0, 1]; None where the task has no gold answer.
         verified: whether public evidence backs the answer (`Candidate.verified`); no grade has a part in it.
+        confidence: probability in [0, 1] that the answer is right, by what was seen where the run stopped; None where
+            nothing says (`pilotage.agent.routing.confidence`). No grade has a part in it.
+        abstained: whether the answer was withheld because its confidence is too low; the trace tells what it was.
+        escalated: what a first model came to, where a second one solved the task; `usage` is of both.
         learned: ids of the concepts that this run wrote to memory.
         followed: ids of the recalled concepts that its steps show the use of.
         error: why the run has no answer, where the model's reply stayed unusable.
         stopped_by: `answer` if the navigator chose to end, else the limit that ended it (`max_tokens`, ...).
         seconds: wall-clock time of the whole run.
-        navigation: what the navigator saw and chose; None where it took no decision.
+        navigation: what the navigator saw and chose; None where it took no decision, or decided for two models.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -84,6 +111,9 @@ class Run(BaseModel):
     score: float | None
     trace: Trace
     verified: bool = False
+    confidence: float | None = None
+    abstained: bool = False
+    escalated: Escalation | None = None
     learned: tuple[str, ...] = ()
     followed: tuple[str, ...] = ()
     model: str
@@ -147,6 +177,8 @@ class Run(BaseModel):
             "cut": self.cut,
             "score": self.score,
             "verified": self.verified,
+            "confidence": None if self.confidence is None else round(self.confidence, 4),
+            **({"abstained": True} if self.abstained else {}),
             "route": list(self.route),
             "steps": [step.printed for step in self.trace.steps],
             "charges": [charge.model_dump(mode="json") for charge in self.trace.charges],
@@ -160,6 +192,7 @@ class Run(BaseModel):
             "seed": self.seed,
             "stopped_by": self.stopped_by,
             "seconds": round(self.seconds, 3),
+            **({"escalated": self.escalated.printed} if self.escalated is not None else {}),
             **({"error": self.error} if self.error is not None else {}),
             **({"navigation": navigation} if navigation is not None else {}),
         }

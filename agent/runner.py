@@ -15,16 +15,19 @@ from pilotage.agent import events
 from pilotage.agent.blocks import Registry
 from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.budget import Budget
+from pilotage.agent.caution import Caution
 from pilotage.agent.chat.conversation import conversation_task, read_messages, reply_options
 from pilotage.agent.chat.open_turns import OpenTurns, paid
 from pilotage.agent.components import Components
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.event_loop import EventLoopThread
+from pilotage.agent.given import client_of, require_kind, seed_given
 from pilotage.agent.graph.build import OPTIONS, RUN_ID, Nodes, RunMode, build_graph
 from pilotage.agent.graph.checkpoints import KEPT, DurableGraph, goes_on, require_own_thread, thread_name
 from pilotage.agent.graph.isolation import AloneEach, alone, own_config
 from pilotage.agent.graph.run_state import Dumped, RunInput, trace_of
 from pilotage.agent.models.call_span import of_model
+from pilotage.agent.routing.confidence import DEFAULT, AnswerConfidence
 from pilotage.agent.routing.observation import Observer, max_steps_for, registry_for
 from pilotage.agent.routing.policies import Effort, Navigator, navigator_for
 from pilotage.agent.run import Navigation, Run, UngradedRun, UnusableRun
@@ -36,9 +39,7 @@ from pilotage.agent.tasks.kinds import as_task
 from pilotage.agent.telemetry.operations import invoking, not_run, ran
 from pilotage.agent.telemetry.spans import Span, tracer
 from pilotage.agent.trace import Step, Trace
-from pilotage.common.plugins import described
 from pilotage.common.retention import Retention
-from pilotage.common.seeds import checked_seed
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from pilotage.agent.learning.recalling import Selection
     from pilotage.agent.models.client import ModelClient
     from pilotage.memory import ConceptStore
+    from pilotage.navigator.confidence.model import ConfidenceModel
     from pilotage.navigator.policies.policy import Policy
 
 SUPERSTEPS_PER_BLOCK = 3
@@ -79,6 +81,9 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         sandbox: `auto`, `bubblewrap`, `subprocess` (weaker; an explicit choice), or `none`.
         budget: limits of each run.
         observation: preset of the observation: `free`, `probe`, `rlot` or `rlot+free`.
+        confidence: what says how likely an answer is right: `default`, or a file of `pilotage bank confidence`.
+        min_confidence: withhold the answer of a run that is less sure than this, 0 to 1.
+        escalate_to: a second model, which solves anew what would be withheld; both are paid for by the run.
         registry: blocks; those installed by default, with the preset `rlot` the five of its paper.
         checkpoints: a SQLite file by which a killed run resumes under its thread id.
         keep_checkpoints: how long that file keeps threads of such agents that nobody goes on with.
@@ -107,6 +112,9 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         sandbox: str = "auto",
         budget: Budget | None = None,
         observation: str = "free",
+        confidence: str | Path | ConfidenceModel = DEFAULT,
+        min_confidence: float | None = None,
+        escalate_to: str | ModelClient | BaseChatModel | None = None,
         registry: Registry | None = None,
         checkpoints: str | Path | None = None,
         keep_checkpoints: Retention = KEPT,
@@ -115,10 +123,10 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
     ) -> None:
         if isinstance(memory, str | os.PathLike):
             raise UsageError(f"memory is a ConceptStore: give memory=ConceptStore.open({os.fspath(memory)!r})")
-        _require("registry", registry, Registry)
-        _require("budget", budget, Budget)
-        seed = _seed(seed)
-        client = _client(model)
+        require_kind("registry", registry, Registry)
+        require_kind("budget", budget, Budget)
+        seed = seed_given(seed)
+        client = client_of(model)
         registry = registry or registry_for(observation)
         observer = Observer(registry, observation)
         recall: Recall | None = None
@@ -159,6 +167,16 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             decides_first=not (isinstance(policy, str) and policy.startswith("fixed:")),
             seed=seed,
         )
+        self._confidence = AnswerConfidence.of(confidence, observer)
+        second = None
+        if escalate_to is not None:
+            second = ReasoningAgent(
+                escalate_to, policy=policy, effort=effort, memory=memory, learn=learn, holdout=holdout,
+                memory_selection=memory_selection, memory_caption=memory_caption, memory_related=memory_related,
+                keep_unverified=keep_unverified, sandbox=sandbox, budget=budget, observation=observation,
+                confidence=confidence, registry=registry, seed=seed,
+            )  # fmt: skip
+        self.caution = Caution.of(min_confidence, self._confidence, second)
         self.memory = store
         self._turns = open_turns or OpenTurns()
         self._thread = EventLoopThread()
@@ -213,7 +231,8 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             UsageError: another run of that thread is at work, or the task cannot be solved as it is given.
         """
         started, task = time.perf_counter(), as_task(task)
-        options = RunMode(False, learn_later, message=False, budget=budget, found=self._found(task, found))
+        waits = learn_later or self.caution.may_escalate(task)
+        options = RunMode(False, waits, message=False, budget=budget, found=self._found(task, found))
         configurable = {OPTIONS: options, RUN_ID: run_id}
         with self._span() as span:
             with self._holding(thread_id):
@@ -222,10 +241,12 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
                     final = await alone(lambda: graph.ainvoke(start, config, durability=_durability(thread_id)))
             run = await self._finish(task, final["pilotage"], started, keeps=found is None)
             span.tell(ran, run)
-        return run
+        return await self.caution.settled(self, task, run, budget=budget, learn_later=learn_later, config=config)
 
     async def alearn(self, task: Task, run: Run) -> Run:
         """Credits and learns from a run that was solved with `learn_later`; returns it with what that gave and cost."""
+        if run.escalated is not None and self.caution.second is not None:
+            return await self.caution.second.alearn(task, run)
         state = State(task.public(), run.trace, self.components.budget, self.components.abilities, run.id)
         concluded = await Nodes(self.components, self._thread).conclude(state, run.stopped_by)
         learned = {"learned": tuple(concluded.titles), "followed": concluded.followed, "trace": concluded.trace}
@@ -262,7 +283,8 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
     ) -> AsyncGenerator[events.Event, None]:
         """Solves one task and yields what happens as it happens, each token included; `Finished` comes last."""
         started, task = time.perf_counter(), as_task(task)
-        options = RunMode(True, learn_later, message=False, budget=budget, found=self._found(task, found))
+        waits = learn_later or self.caution.may_escalate(task)
+        options = RunMode(True, waits, message=False, budget=budget, found=self._found(task, found))
         final: dict[str, Any] = {}
         with self._span(apart=True) as span:
             with self._holding(thread_id):
@@ -282,7 +304,10 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             with span.within():
                 run = await self._finish(task, final["pilotage"], started, keeps=found is None)
             span.tell(ran, run)
-        yield events.Finished(run)
+        later: dict[str, Any] = {"budget": budget, "learn_later": learn_later, "config": config}
+        async with aclosing(self.caution.going_on(self, task, run, **later)) as happening:
+            async for event in happening:
+                yield event
 
     def solve(self, task: Task | str, *, thread_id: str | None = None, config: RunnableConfig | None = None) -> Run:
         """`asolve` for callers without an event loop."""
@@ -371,6 +396,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         if keeps:
             self._turns.keep(task, trace)
         reached = candidates(task, trace.steps)
+        ended = State(task.public(), trace, self.components.budget, self.components.abilities)
         return self._run(
             task,
             trace,
@@ -378,6 +404,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             answer=answer,
             score=score,
             verified=bool(reached) and reached[0].verified,
+            confidence=None if self._confidence is None else self._confidence(ended, answer),
             learned=tuple(final["learned"]),
             followed=tuple(final["followed"]),
             stopped_by=final["stopped_by"],
@@ -421,27 +448,6 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         self.close()
 
 
-def _seed(given: int) -> int:
-    try:
-        return checked_seed(given)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-
-
 def _durability(thread_id: str | None) -> Literal["sync"] | None:
     """What is kept is kept before the next block begins, so that a kill costs no finished call."""
     return None if thread_id is None else "sync"
-
-
-def _require(name: str, given: object, kind: type) -> None:
-    """Raises UsageError where what was given is neither None nor of its kind."""
-    if given is not None and not isinstance(given, kind):
-        raise UsageError(f"{name} is {described(given)}: give a pilotage.agent.{kind.__name__}, or leave {name} out")
-
-
-def _client(model: str | ModelClient | BaseChatModel) -> ModelClient:
-    from pilotage.agent.models import ModelClient, load_model
-
-    if isinstance(model, str):
-        return load_model(model)
-    return model if isinstance(model, ModelClient) else ModelClient(model)

@@ -21,6 +21,10 @@ class EnvError(NavigatorError, ValueError):
     """An environment or its dynamics cannot do what was asked of it."""
 
 
+class ConfidenceError(NavigatorError, ValueError):
+    """A model of confidence cannot be fitted, read or used as asked."""
+
+
 class LogError(NavigatorError, ValueError):
     """Logged runs cannot be used as asked."""
 

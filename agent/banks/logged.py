@@ -75,6 +75,10 @@ def _navigation(line: Mapping[str, Any], where: str) -> Navigation | str:
     """What a line says of its decisions, or why it cannot be used."""
     if line.get("score") is None:
         return "its task has no gold answer, so nothing says how good it was"
+    if line.get("abstained"):
+        return "its answer was withheld, so its score is not that of what its navigator did"
+    if line.get("escalated") is not None:
+        return "a second model solved it anew, so two navigators had a part in it"
     if "navigation" not in line:
         return "it tells no decisions: it was made by an older version, or ended before the first one"
     try:

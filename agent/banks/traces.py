@@ -114,6 +114,8 @@ class TraceAdder:
             return "it has no gold answer"
         if line.get("error") is not None:
             return "it ended without a usable reply"
+        if line.get("escalated") is not None:
+            return "a second model solved it anew, so that its blocks are not those of one"
         if line.get("model") != self._writer.meta.model:
             return f"model {line.get('model')!r}, the bank has {self._writer.meta.model!r}"
         if line.get("recalled") or line.get("withheld") or "recall" in names:

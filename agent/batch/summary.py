@@ -32,8 +32,11 @@ class Figures:
         score, usage = result["score"], result["usage"]
         graded = {} if score is None else {"graded": 1, "right": score}
         # As numbers: a Counter that is empty keeps what it is given first as it is.
-        failed, unanswered = int("error" in result), int(result["answer"] is None)
-        self._sums.update({"tasks": 1, "failed": failed, "unanswered": unanswered, **graded})
+        failed, answered = int("error" in result), int(result["answer"] is not None)
+        abstained = int(result.get("abstained", False))
+        self._sums.update({"tasks": 1, "failed": failed, "answered": answered, "abstained": abstained, **graded})
+        if answered:
+            self._sums.update({f"{name}_answered": count for name, count in graded.items()})
         # Files of older versions do not tell `estimated_calls`.
         self._sums.update({name: usage.get(name, 0) for name in (*SUMMED, "estimated_calls")})
 
@@ -43,13 +46,18 @@ class Figures:
         return self
 
     def summary(self) -> dict[str, Any]:
-        """The figures; those of tokens and time are means."""
+        """The figures; those of tokens and time are means, and `coverage` is the share of the tasks with an answer."""
         sums, graded, n = self._sums, self._sums["graded"], max(1, self.tasks)
+        answered = sums["graded_answered"]
         return {
             "tasks": self.tasks,
             "graded": graded,
             "accuracy": sums["right"] / graded if graded else None,
             "accuracy_interval_95": [*wilson(sums["right"], graded)] if graded else None,
-            "unanswered": sums["unanswered"],
+            "unanswered": self.tasks - sums["answered"],
+            "abstained": sums["abstained"],
+            "coverage": sums["answered"] / n,
+            "accuracy_answered": sums["right_answered"] / answered if answered else None,
+            "accuracy_answered_interval_95": [*wilson(sums["right_answered"], answered)] if answered else None,
             **{f"{name}_per_task": sums[name] / n for name in (*SUMMED, "estimated_calls")},
         }

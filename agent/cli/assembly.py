@@ -12,6 +12,7 @@ from pilotage.agent.settings import Settings
 from pilotage.common.paths import data_dir, expanded
 
 if TYPE_CHECKING:
+    from pilotage.agent.models.cache import ResponseCache
     from pilotage.agent.models.client import ModelClient
     from pilotage.agent.runner import ReasoningAgent
     from pilotage.memory import ConceptStore
@@ -20,7 +21,7 @@ CHECKPOINTS = "checkpoints.sqlite"
 """In the data folder: the file of `pilotage solve --thread`."""
 OF_AGENT = (
     *("policy", "effort", "learn", "holdout", "memory_selection", "memory_caption", "memory_related"),
-    *("keep_unverified", "sandbox", "observation", "budget", "seed"),
+    *("keep_unverified", "sandbox", "observation", "confidence", "min_confidence", "budget", "seed"),
 )
 """Settings that an agent takes by their own names."""
 
@@ -65,15 +66,23 @@ def agent_of(
 
     chosen = {name: getattr(settings, name) for name in OF_AGENT}
     keep = settings.keep_checkpoints
-    return ReasoningAgent(model, memory=store, checkpoints=checkpoints, keep_checkpoints=keep, **chosen)
+    second = None if settings.escalate_to is None else _model(settings, settings.escalate_to, model.cache)
+    return ReasoningAgent(
+        model, memory=store, escalate_to=second, checkpoints=checkpoints, keep_checkpoints=keep, **chosen
+    )
 
 
 def model_of(settings: Settings) -> ModelClient:
     """The model that the settings name; nothing of it is loaded yet."""
-    from pilotage.agent.models import ResponseCache, load_model
+    from pilotage.agent.models import ResponseCache
 
-    cache = ResponseCache(keep=settings.keep_cache) if settings.cache else None
-    return load_model(settings.model, base_url=settings.base_url, cache=cache, slots=settings.concurrency)
+    return _model(settings, settings.model, ResponseCache(keep=settings.keep_cache) if settings.cache else None)
+
+
+def _model(settings: Settings, name: str, cache: ResponseCache | None) -> ModelClient:
+    from pilotage.agent.models import load_model
+
+    return load_model(name, base_url=settings.base_url, cache=cache, slots=settings.concurrency)
 
 
 def _open_store(settings: Settings) -> ConceptStore | None:

@@ -18,7 +18,18 @@ from typing import Any
 from pilotage.agent import events
 from pilotage.common.text import carriable_data
 
-_OF_A_RUN = ("verified", "stopped_by", "seconds", "usage", "recalled", "followed", "withheld", "learned", "policy")
+_OF_A_RUN = (
+    "verified",
+    "confidence",
+    "stopped_by",
+    "seconds",
+    "usage",
+    "recalled",
+    "followed",
+    "withheld",
+    "learned",
+    "policy",
+)
 
 
 def traced(event: events.Event, terminal: str = "answer") -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pilotage.navigator.bank.arrays import Float64s
+from pilotage.navigator.bank.arrays import Float64s, Integers
 from pilotage.navigator.evaluation.schema import Bin, Calibration
 from pilotage.navigator.values.rollout import Rollout
 
@@ -40,17 +40,38 @@ class Predictions:
         return cls(*columns) if columns.size else None
 
 
-def _predictions(rollout: Rollout, cost_weight: float) -> Float64s:
-    """Prediction, result and weight of each last decision of a rollout, (3, k)."""
+@dataclass(frozen=True)
+class LastDecisions:
+    """Where the runs of a rollout end, each of shape (k,).
+
+    Attributes:
+        state: where; an index into the rollout's arrays.
+        predicted: probability of success by the policy's own values, 0 to 1; NaN where it gives none.
+        weight: probability of the run ending there.
+    """
+
+    state: Integers
+    predicted: Float64s
+    weight: Float64s
+
+
+def last_decisions(rollout: Rollout, cost_weight: float) -> LastDecisions:
+    """Where a policy whose values hold for `cost_weight` stops, or is stopped."""
     arrays = rollout.arrays
-    stops = (rollout.decided[:, arrays.terminal] > 0) & np.isfinite(rollout.predicted)
     cut = arrays.ended & (rollout.visits > 0) & (arrays.parent >= 0)
-    cut &= np.isfinite(rollout.predicted[arrays.parent])  # -1 for a root, which was left out above
+    ends = np.flatnonzero((rollout.decided[:, arrays.terminal] > 0) | cut)
     paid = np.where(cut, arrays.cost, 0.0) + arrays.answer_cost
-    last = np.where(cut, rollout.predicted[arrays.parent], rollout.predicted)
+    last = np.where(cut, rollout.predicted[arrays.parent], rollout.predicted)  # -1 for a root, which is never cut
     predicted = np.clip(last + cost_weight * paid, 0.0, 1.0)
     weight = np.where(cut, rollout.visits, rollout.decided[:, arrays.terminal])
-    return np.stack([predicted, arrays.score, weight])[:, stops | cut]
+    return LastDecisions(ends, predicted[ends], weight[ends])
+
+
+def _predictions(rollout: Rollout, cost_weight: float) -> Float64s:
+    """Prediction, result and weight of each last decision of a rollout, (3, k)."""
+    last = last_decisions(rollout, cost_weight)
+    columns = np.stack([last.predicted, rollout.arrays.score[last.state], last.weight])
+    return columns[:, np.isfinite(last.predicted)]
 
 
 def calibrate(predictions: Predictions) -> Calibration:

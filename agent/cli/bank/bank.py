@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from pilotage.agent.cli.bank.confidence import confidence
 from pilotage.agent.cli.bank.embed import embed
 from pilotage.agent.cli.bank.grade import grade
 from pilotage.agent.cli.bank.score import score
@@ -61,6 +62,7 @@ def add_traces(
 app.command("score")(score)
 app.command("embed")(embed)
 app.command("grade")(grade)
+app.command("confidence")(confidence)
 
 
 @app.command()

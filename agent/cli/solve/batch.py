@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 DECIDING = (
     *("memory_selection", "memory_caption", "memory_related", "keep_unverified", "holdout"),
-    *("observation", "sandbox"),
+    *("observation", "sandbox", "confidence", "min_confidence", "escalate_to"),
 )
 """Settings, beside the model, the policy and the limits of a run, that decide answers: a file has one of each."""
 
@@ -177,6 +177,7 @@ class Batch:
             print_json_line(line)
         elif not self.console.is_terminal and run.error is None:
             score = "" if run.score is None else f" score {run.score:g}"
+            score += " (withheld)" if run.abstained else ""
             self.console.print(f"{plain(run.task_id)}: {' → '.join(run.route)}{score}{memory_note(run)}")
 
 
@@ -248,6 +249,12 @@ def _print_summary(console: Screen, figures: dict[str, Any], out: Path | None) -
         low, high = figures["accuracy_interval_95"]
         shown.add_row("accuracy", f"{figures['accuracy']:.1%} (95% interval {low:.1%} to {high:.1%})")
     shown.add_row("unanswered", f"{figures['unanswered']}")
+    if figures["abstained"]:
+        shown.add_row("of them withheld", f"{figures['abstained']}")
+    if figures["abstained"] and figures["accuracy_answered"] is not None:
+        low, high = figures["accuracy_answered_interval_95"]
+        right = f"{figures['accuracy_answered']:.1%} (95% interval {low:.1%} to {high:.1%})"
+        shown.add_row("right of the answered", f"{right}, {figures['coverage']:.1%} of the tasks")
     about = "~" if figures["estimated_calls_per_task"] else ""
     tokens = (
         f"{about}{figures['prompt_tokens_per_task']:.0f} in, {about}{figures['completion_tokens_per_task']:.0f} out"

@@ -39,6 +39,11 @@ def summary(run: Ran, more: str = "") -> str:
     return f"{plain(' → '.join(run.route))} · {cost(run.usage)} · {run.seconds:.1f} s in all{more}{plain(stopped)}"
 
 
+def likely(confidence: float | None) -> str:
+    """How likely an answer is right, in words."""
+    return "nothing says how likely it is right" if confidence is None else f"{confidence:.0%} likely to be right"
+
+
 class Ran(Protocol):
     """What of a run a line about it has to know; a `Run` is one."""
 
@@ -75,6 +80,7 @@ class Show:
         self._console = screen(file=file, quiet=quiet, soft_wrap=True)
         self._open_line = False
         self._answered: str | None = None
+        self._least: float | None = None
 
     @property
     def when(self) -> str:
@@ -83,6 +89,7 @@ class Show:
 
     async def solving(self, agent: ReasoningAgent, task: Task, thread: str | None = None) -> dict[str, Any]:
         """Solves a task and prints what happens; the run, as `--json` prints it."""
+        self._least = agent.caution.least if agent.caution.concerns(task) else None
         # Closed here, whatever becomes of the output: left to the event loop's end, its parts would be closed at once.
         async with aclosing(agent.astream(task, thread_id=thread)) as happening:
             async for event in happening:
@@ -106,12 +113,14 @@ class Show:
                 self._open_line = True
             case events.Stepped(step):
                 self._step(step)
-                if step.block == Answer.name:
+                if step.block == Answer.name and self._least is None:
                     self._answer(step.candidate)
             case events.Learned(titles, usage):
                 kept = "; ".join(titles.values()) or "nothing worth keeping"
                 if usage.llm_calls:
                     self._line(f"[cyan]learned[/]  {plain(kept)}  [dim]{cost(usage)}[/]")
+            case events.Escalated(model, confidence):
+                self._line(f"[cyan]escalated[/]  {likely(confidence)}; {plain(model)} solves the task anew")
             case events.Finished(run):
                 if self._answered is None:  # a run that went on behind its answer
                     self._answer(run.answer)
@@ -138,5 +147,9 @@ class Show:
         self._line(f"\n[bold]Answer:[/] {'[red]none[/]' if answer is None else escape(answer)}")
 
     def _run(self, run: Run) -> None:
-        graded = f" · score {run.score:g}" if run.score is not None else ""
-        self._line(f"[dim]{summary(run, graded)}[/]")
+        if run.abstained:
+            asked = "" if self._least is None else f", where {self._least:.0%} is asked for"
+            self._line(f"[yellow]withheld[/]  {likely(run.confidence)}{asked}")
+        more = f" · {likely(run.confidence)}" if run.confidence is not None and not run.abstained else ""
+        more += f" · score {run.score:g}" if run.score is not None else ""
+        self._line(f"[dim]{summary(run, more)}[/]")

@@ -57,6 +57,15 @@ class SolveOptions(RunOptions):
     holdout: float | None = expert(
         None, help="Share of the tasks that run without hints, to measure what hints are worth. (default: 0)"
     )
+    min_confidence: float | None = typer.Option(
+        None, help="Withhold an answer that is less likely to be right than this, 0 to 1."
+    )
+    escalate_to: str | None = typer.Option(
+        None, help="A second model, as --model, which solves anew what would be withheld."
+    )
+    confidence: str | None = expert(
+        None, help="What says how likely an answer is right: a file of `pilotage bank confidence`. (default: default)"
+    )
     observation: str | None = expert(None, help="free, probe, rlot or rlot+free. (default: free)")
 
 
