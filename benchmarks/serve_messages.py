@@ -32,7 +32,7 @@ import httpx
 
 from pilotage.agent.answers import conveys
 from pilotage.agent.numbers import parse_number, plain
-from pilotage.common.statistics import mcnemar_exact, paired_difference, wilson
+from pilotage.common.statistics import mcnemar_exact, paired_shares, wilson
 
 ROOT = Path(__file__).parents[1]
 MESSAGES = Path(__file__).parent / "data" / "serve_messages.jsonl"
@@ -76,7 +76,9 @@ def answered(messages: Sequence[dict[str, Any]], options: argparse.Namespace) ->
         for line in options.results.read_text(encoding="utf-8").splitlines():
             result = json.loads(line)
             found[result["id"], result["way"]] = result
-    left = [(one, way) for one in messages for way in WAYS if (one["id"], way) not in found]
+    # Taken in turn: whoever is asked second finds the beginning of the prompt in the model's cache.
+    turns = [(one, WAYS if place % 2 == 0 else WAYS[::-1]) for place, one in enumerate(messages)]
+    left = [(one, way) for one, ways in turns for way in ways if (one["id"], way) not in found]
     if not left:
         return found
     with (
@@ -189,8 +191,9 @@ def compared(rows: Sequence[dict[str, Any]], found: dict[tuple[str, str], dict[s
         means = {name: sum(one[name] for one in of) / len(of) for name in ("tokens_in", "tokens_out", "seconds")}
         figures[way] = {"right": sum(right[way]), "low": low, "high": high, **means}
     first, second = (right[way] for way in WAYS)
-    mean, low, high = paired_difference(first, second)
     only = [sum(a and not b for a, b in zip(x, y, strict=True)) for x, y in ((first, second), (second, first))]
+    both = sum(a and b for a, b in zip(first, second, strict=True))
+    mean, low, high = paired_shares(both, *only, len(rows) - both - sum(only))
     figures["difference"] = {"mean": mean, "low": low, "high": high, "only": only, "p": mcnemar_exact(*only)}
     figures["thought"] = sum(len(found[one["id"], "pilotage"]["route"]) > 1 for one in rows)
     return figures

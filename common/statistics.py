@@ -57,6 +57,26 @@ def paired_difference(
     return float(difference.mean()), float(low), float(high)
 
 
+def paired_shares(both: int, only_first: int, only_second: int, neither: int) -> tuple[float, float, float]:
+    """Difference of two shares of the same tasks, with its 95% score interval (Newcombe 1998, method 10).
+
+    Unlike the bootstrap's it is not nothing where only one of the two, or neither, has tasks to itself.
+    """
+    n = both + only_first + only_second + neither
+    first, second = (both + only_first) / n, (both + only_second) / n
+    (low_1, high_1), (low_2, high_2) = wilson(both + only_first, n), wilson(both + only_second, n)
+    product = both * neither - only_first * only_second
+    margins = (both + only_first) * (only_second + neither) * (both + only_second) * (only_first + neither)
+    corrected = max(product - n / 2, 0.0) if product > 0 else float(product)
+    phi = corrected / math.sqrt(margins) if margins else 0.0
+
+    def reach(own: float, other: float) -> float:
+        return math.sqrt(own**2 - 2 * phi * own * other + other**2)
+
+    low, high = reach(first - low_1, high_2 - second), reach(high_1 - first, second - low_2)
+    return first - second, first - second - low, first - second + high
+
+
 def clustered_difference(
     differences: Mapping[str, Sequence[float]], *, resamples: int = 10_000, seed: int = 0
 ) -> tuple[float, float, float]:

@@ -12,6 +12,7 @@ from pilotage.common.statistics import (
     mcnemar_exact,
     paired_difference,
     paired_p,
+    paired_shares,
     sign_flip,
     wilson,
 )
@@ -28,6 +29,17 @@ def test_the_score_interval_holds_the_share(n, data):
     right = data.draw(st.integers(0, n))
     low, high = wilson(right, n)
     assert 0 <= low <= right / n + 1e-12 and right / n - 1e-12 <= high <= 1
+
+
+def test_the_interval_of_paired_shares_is_the_published_one():
+    difference, low, high = paired_shares(1, 1, 7, 12)  # Fagerland, Lydersen and Laake 2014, section 6
+    assert math.isclose(difference, -6 / 21)
+    assert math.isclose(low, -0.507, abs_tol=5e-4) and math.isclose(high, -0.026, abs_tol=5e-4)
+
+
+def test_the_interval_of_paired_shares_is_not_nothing_where_nothing_differs():
+    assert paired_shares(13, 0, 0, 2) == pytest.approx((0.0, -0.19, 0.19), abs=0.01)
+    assert paired_shares(0, 0, 0, 3)[1] < 0 < paired_shares(3, 0, 0, 0)[2]
 
 
 def test_mcnemar_is_the_exact_binomial_test():
