@@ -26,6 +26,7 @@ from pilotage.agent.graph.build import OPTIONS, RUN_ID, Nodes, RunMode, build_gr
 from pilotage.agent.graph.checkpoints import KEPT, DurableGraph, goes_on, require_own_thread, thread_name
 from pilotage.agent.graph.isolation import AloneEach, alone, own_config
 from pilotage.agent.graph.run_state import Dumped, RunInput, trace_of
+from pilotage.agent.learning.memory_parts import MemoryParts
 from pilotage.agent.models.call_span import of_model
 from pilotage.agent.routing.confidence import DEFAULT, AnswerConfidence
 from pilotage.agent.routing.observation import Observer, max_steps_for, registry_for
@@ -129,28 +130,11 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         client = client_of(model)
         registry = registry or registry_for(observation)
         observer = Observer(registry, observation)
-        recall: Recall | None = None
-        store = learner = creditor = experience = study = None
-        if memory is not None:
-            from pilotage.memory.store import ConceptStore
-
-            if isinstance(memory, ConceptStore):
-                from pilotage.agent.experience.index import index_of
-                from pilotage.agent.experience.study import Study
-                from pilotage.agent.learning.credit import Creditor
-                from pilotage.agent.learning.learning import Learner
-                from pilotage.agent.learning.recalling import Recaller
-
-                store = memory
-                recall = Recaller(store, selection=memory_selection, caption=memory_caption, related=memory_related)
-                learner = Learner(store, client.name, keep_unverified=keep_unverified) if learn else None
-                creditor = Creditor(store, record=learn)
-                experience = index_of(store, registry.actions, observer.spec)
-                study = Study(experience) if learn and experience is not None else None
-            else:
-                from pilotage.agent.learning.own_memory import OwnMemory
-
-                recall = OwnMemory(memory)
+        parts = MemoryParts.of(
+            memory, client.name, observer, learn=learn, selection=memory_selection, caption=memory_caption,
+            related=memory_related, keep_unverified=keep_unverified,
+        )  # fmt: skip
+        experience, study = parts.experience, parts.study
         self.components = Components(
             model=client,
             policy=navigator_for(policy, registry, observer.spec, seed, effort, experience=experience, study=study),
@@ -158,10 +142,10 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             observer=observer,
             budget=budget or Budget(max_steps=max_steps_for(observation)),
             sandbox=open_sandbox(sandbox),
-            recall=recall,
-            learner=learner,
-            creditor=creditor,
-            experience=experience if learn else None,
+            recall=parts.recall,
+            learner=parts.learner,
+            creditor=parts.creditor,
+            experience=parts.kept,
             study=study,
             holdout=holdout,
             decides_first=not (isinstance(policy, str) and policy.startswith("fixed:")),
@@ -177,7 +161,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
                 confidence=confidence, registry=registry, seed=seed,
             )  # fmt: skip
         self.caution = Caution.of(min_confidence, self._confidence, second)
-        self.memory = store
+        self.memory = parts.store
         self._turns = open_turns or OpenTurns()
         self._thread = EventLoopThread()
         self._durable = None

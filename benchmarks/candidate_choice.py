@@ -27,13 +27,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from pilotage.navigator.confidence.logistic import fit_logistic
 
 from pilotage.common.statistics import holm, paired_difference, paired_p
 from pilotage.navigator.bank.arrays import Float64s, Integers
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.embeddings import TaskEmbeddings
 from pilotage.navigator.bank.records import Tree
+from pilotage.navigator.confidence.logistic import fit_logistic
 
 DRAWS = (
     ("program", "r/program"),

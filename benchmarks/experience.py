@@ -64,7 +64,7 @@ def measure(runs: int, folder: str) -> dict[str, float]:
     registry = installed()
     observer = Observer(registry)
     with ConceptStore.open(folder, embedder="hash") as store:
-        index = ExperienceIndex(store, registry.actions, observer.spec)
+        index = ExperienceIndex(store, "m", registry.actions, observer.spec)
         index.records.put(
             Record(
                 f"r{n}",

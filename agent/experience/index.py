@@ -106,32 +106,35 @@ def _runs(known: Sequence[_Known]) -> Runs:
     return Runs(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
 
 
-_indexes: WeakKeyDictionary[ConceptStore, dict[tuple[str, str], ExperienceIndex]] = WeakKeyDictionary()
+_indexes: WeakKeyDictionary[ConceptStore, dict[tuple[str, str, str], ExperienceIndex]] = WeakKeyDictionary()
 _opening = Lock()
 
 
-def index_of(store: ConceptStore, actions: ActionSpec, observations: ObservationSpec) -> ExperienceIndex | None:
-    """The experience of a memory, the same one for all agents on it.
+def index_of(
+    store: ConceptStore, model: str, actions: ActionSpec, observations: ObservationSpec
+) -> ExperienceIndex | None:
+    """The experience of a model in a memory, the same one for all agents on both.
 
     None where it can be none: the features do not tell what a run did so far, or the memory has no embedder.
     """
-    key = (actions.schema_hash, observations.schema_hash)
+    key = (model, actions.schema_hash, observations.schema_hash)
     with _opening:
         known = _indexes.setdefault(store, {})
         if key not in known:
             try:
                 store.vectors.identity.key  # noqa: B018 (raises where there is none)
-                known[key] = ExperienceIndex(store, actions, observations)
+                known[key] = ExperienceIndex(store, model, actions, observations)
             except (SpecMismatch, EmbedderError):
                 return None
         return known[key]
 
 
 class ExperienceIndex:
-    """The experience of one namespace of a memory. Every method works in the caller's thread, from several at once.
+    """The experience of a model in a namespace. Every method works in the caller's thread, from several at once.
 
     Args:
         store: the memory.
+        model: name of the model that is asked: what another one came to says nothing of it.
         actions: the action list; what runs with other blocks came to is left out.
         observations: features that tell situations apart.
 
@@ -139,10 +142,11 @@ class ExperienceIndex:
         SpecMismatch: they do not.
     """
 
-    def __init__(self, store: ConceptStore, actions: ActionSpec, observations: ObservationSpec) -> None:
+    def __init__(self, store: ConceptStore, model: str, actions: ActionSpec, observations: ObservationSpec) -> None:
         self._store = proxy(store)  # which the index is found by, as long as it lives
         self.records = Records(self._store)
         self._actions = actions
+        self.model = model
         self.situations = Situations(actions, observations)
         self._situations = {name: place for place, name in enumerate(self.situations.names)}
         self._places = {name: place for place, name in enumerate(actions.names)}
@@ -215,6 +219,7 @@ class ExperienceIndex:
         usual, studying = self.spent
         evidence = Counter(one.record.evidence or "unknown" for one in live)
         return {
+            "model": self.model,
             "runs": len(live),
             "evidence": {name: evidence[name] for name in ("verified", "feedback", "grade", "unknown")},
             "tokens": {"usual": round(1000 * usual), "studying": round(1000 * studying)},
@@ -266,10 +271,10 @@ class ExperienceIndex:
     def _record(self, state: State, attempts: Attempts, evidence: Evidence, writer: str = "") -> Record:
         vector, key = self._store.vectors.embed_query(state.task.prompt), self._store.vectors.identity.key
         shown = content_fingerprint(state.task)
-        return Record(state.run, state.task.id, shown, key, vector, attempts, evidence, writer)
+        return Record(state.run, self.model, state.task.id, shown, key, vector, attempts, evidence, writer)
 
     def _live(self) -> list[_Known]:
-        return [one for one in self._known.values() if not one.record.undone]
+        return [one for one in self._known.values() if one.record.model == self.model and not one.record.undone]
 
     def _catch_up(self) -> None:
         """Reads what was written since, by whomever."""

@@ -31,6 +31,7 @@ _table = sa.Table(
     _metadata,
     sa.Column("namespace", sa.Text, primary_key=True),
     sa.Column("run", sa.String(100), primary_key=True),
+    sa.Column("model", sa.Text, nullable=False),
     sa.Column("writer", sa.String(100), nullable=False),  # that run, or the command that learnt from many
     sa.Column("changed", sa.BigInteger, nullable=False),  # grows with every write of a namespace
     sa.Column("task", sa.String(200), nullable=False),
@@ -53,6 +54,7 @@ class Record:
 
     Attributes:
         run: its id.
+        model: name of the model that was asked.
         task: id of its task.
         fingerprint: the same for tasks that show the same.
         embedder: names the embedder of `vector`.
@@ -66,6 +68,7 @@ class Record:
     """
 
     run: str
+    model: str
     task: str
     fingerprint: str
     embedder: str
@@ -105,6 +108,7 @@ class Records:
                 row = {
                     "namespace": self._store.namespace,
                     "run": record.run,
+                    "model": record.model,
                     "writer": record.writer or record.run,
                     "changed": self._next(connection),
                     "task": record.task[:200],
@@ -170,6 +174,15 @@ class Records:
         with self._store.ledger.read() as connection:
             return Version(*(int(number or 0) for number in connection.execute(query).one()))
 
+    def models(self) -> dict[str, int]:
+        """How many runs there are of each model, most first."""
+        if not self._is_there():
+            return {}
+        count = sa.func.count()
+        query = sa.select(_table.c.model, count).where(self._mine, ~_table.c.undone).group_by(_table.c.model)
+        with self._store.ledger.read() as connection:
+            return {row[0]: int(row[1]) for row in connection.execute(query.order_by(count.desc(), _table.c.model))}
+
     def since(self, change: int = 0) -> list[Record]:
         """What was written or taken back after a change, in that order.
 
@@ -201,6 +214,7 @@ def _record(row: sa.Row[tuple[object, ...]]) -> Record | None:
     norm = float(np.linalg.norm(vector))
     return Record(
         row.run,
+        row.model,
         row.task,
         row.fingerprint,
         row.embedder,

@@ -18,8 +18,8 @@ from pilotage.agent.trace import Step, Trace
 
 def graded_runs(
     lines: Iterable[tuple[int, Mapping[str, Any]]], tasks: Mapping[str, Task], left_out: list[tuple[str, str]]
-) -> Iterator[tuple[State, float]]:
-    """The runs of result lines at their end, each with its score.
+) -> Iterator[tuple[str, State, float]]:
+    """The runs of result lines at their end, each with the name of its model and its score.
 
     Args:
         lines: numbered result lines, as `pilotage solve --tasks` writes them.
@@ -27,7 +27,7 @@ def graded_runs(
         left_out: gets each line that tells nothing, and why.
     """
     for number, line in lines:
-        id, score, run = line["task_id"], line.get("score"), line.get("run")
+        id, score, run, model = line["task_id"], line.get("score"), line.get("run"), line.get("model")
         why, steps = None, list[Step]()
         try:
             steps = [Step.model_validate(step) for step in line["steps"]]
@@ -39,9 +39,11 @@ def graded_runs(
             why = "it has no grade"
         elif not isinstance(run, str) or not run:
             why = "it names no run, so it could count twice"
+        elif not isinstance(model, str):
+            why = "it names no model"
         elif line.get("error") is not None:
             why = "it ended without a usable reply"
         if why is not None or not isinstance(run, str) or not isinstance(score, int | float):
             left_out.append((f"line {number}, task {id}", why or ""))
             continue
-        yield State(tasks[id].public(), Trace(steps=tuple(steps)), Budget(), run=run), float(score)
+        yield str(model), State(tasks[id].public(), Trace(steps=tuple(steps)), Budget(), run=run), float(score)

@@ -23,7 +23,7 @@ def store():
 
 
 def index(store):
-    return ExperienceIndex(store, REGISTRY.actions, OBSERVER.spec)
+    return ExperienceIndex(store, "m", REGISTRY.actions, OBSERVER.spec)
 
 
 def tried(*blocks, right=(), given=0, **more):
@@ -32,7 +32,7 @@ def tried(*blocks, right=(), given=0, **more):
 
 def kept(index, store, prompt, attempts, run, evidence="verified"):
     vector = store.vectors.embed_query(prompt)
-    index.records.put([Record(run, "t", prompt[:16], store.vectors.identity.key, vector, attempts, evidence)])
+    index.records.put([Record(run, "m", "t", prompt[:16], store.vectors.identity.key, vector, attempts, evidence)])
 
 
 class TestWhatAnAttemptCameTo:
@@ -97,7 +97,7 @@ class TestWhatAnAttemptCameTo:
 class TestRecords:
     def test_feedback_is_heard_changed_and_taken_back(self, store):
         records, run = Records(store), tried(Attempt("start", "program", 0, 0.2), right=(None,))
-        records.put([Record("r", "t", "f", "e", np.ones(4, np.float32) / 2, run, "")])
+        records.put([Record("r", "m", "t", "f", "e", np.ones(4, np.float32) / 2, run, "")])
         assert records.judge("r", 1.0, "feedback") and not records.judge("r", 1.0, "feedback")
         assert [one.attempts.right for one in records.since()] == [(1.0,)]
         assert records.judge("r", 0.0, "feedback")
@@ -109,7 +109,7 @@ class TestRecords:
     def test_a_run_is_kept_once_and_undone_and_brought_back(self, store):
         records, run = Records(store), tried(Attempt("start", "program", 0, 0.2), right=(1.0,))
         for _ in range(2):
-            records.put([Record("r", "t", "f", "e", np.ones(4, np.float32) / 2, run, "verified")])
+            records.put([Record("r", "m", "t", "f", "e", np.ones(4, np.float32) / 2, run, "verified")])
         assert records.version().records == 1
         assert records.undo("r") and not records.undo("r")
         assert [one.undone for one in records.since()] == [True]
@@ -119,7 +119,7 @@ class TestRecords:
     def test_the_newest_are_kept(self, store):
         records, run = Records(store, most=5), tried(Attempt("start", "program", 0, 0.2), right=(1.0,))
         for number in range(8):
-            records.put([Record(f"r{number}", "t", "f", "e", np.ones(4, np.float32) / 2, run, "verified")])
+            records.put([Record(f"r{number}", "m", "t", "f", "e", np.ones(4, np.float32) / 2, run, "verified")])
         assert [one.run for one in records.since()] == [f"r{number}" for number in range(3, 8)]
 
     def test_nothing_is_made_in_a_memory_that_is_only_read(self, store):
@@ -140,7 +140,7 @@ class TestRecords:
             ConceptStore.open(tmp_path, embedder="hash", namespace="b") as b,
         ):
             for store in (a, b):
-                Records(store).put([Record("r", "t", "f", "e", np.ones(4, np.float32) / 2, run, "verified")])
+                Records(store).put([Record("r", "m", "t", "f", "e", np.ones(4, np.float32) / 2, run, "verified")])
             assert Records(a).undo("r")
             assert [one.undone for one in Records(b).since()] == [False]
             a.erase()
@@ -193,11 +193,18 @@ class TestIndex:
 
     def test_vectors_of_another_embedder_say_nothing(self, store):
         experience, run = index(store), tried(Attempt("start", "program", 0, 0.2), right=(1.0,))
-        experience.records.put([Record("r", "t", "f", "another/3/x", np.ones(3, np.float32), run, "verified")])
+        experience.records.put([Record("r", "m", "t", "f", "another/3/x", np.ones(3, np.float32), run, "verified")])
         assert experience.columns(EASY) is None and len(experience.near(EASY).weights) == 0
 
+    def test_what_another_model_came_to_says_nothing(self, store):
+        run = tried(Attempt("start", "program", 0, 0.2), right=(1.0,))
+        kept(index(store), store, EASY, run, "r")
+        other = ExperienceIndex(store, "another", REGISTRY.actions, OBSERVER.spec)
+        assert (len(other), other.columns(EASY), other.spent) == (0, None, (0.0, 0.0))
+        assert Records(store).models() == {"m": 1}
+
     def test_agents_on_one_memory_share_one(self, store):
-        one, other = (index_of(store, REGISTRY.actions, OBSERVER.spec) for _ in range(2))
+        one, other = (index_of(store, "m", REGISTRY.actions, OBSERVER.spec) for _ in range(2))
         assert one is other
         rlot = Observer(REGISTRY, "rlot")
-        assert index_of(store, REGISTRY.actions, rlot.spec) is None
+        assert index_of(store, "m", REGISTRY.actions, rlot.spec) is None

@@ -207,4 +207,4 @@ class TestCommands:
         registry = installed()
         spec = Observer(registry).spec
         with agent_over(store, policy="experience") as agent:
-            assert agent.components.experience is index_of(store, registry.actions, spec)
+            assert agent.components.experience is index_of(store, agent.components.model.name, registry.actions, spec)

@@ -27,7 +27,7 @@ ANSWERED = Step(block="program", candidate="42", independent=True, evidence=Evid
 @pytest.fixture
 def index():
     with ConceptStore.temporary() as store:
-        index = ExperienceIndex(store, REGISTRY.actions, OBSERVER.spec)
+        index = ExperienceIndex(store, "m", REGISTRY.actions, OBSERVER.spec)
         index.store = store
         yield index
 
@@ -47,7 +47,7 @@ def met(index, *runs, prompt=TASK.prompt):
     store, before = index.store, index.records.version().newest
     vector = store.vectors.embed_query(prompt)
     index.records.put(
-        Record(f"r{before + n}", "t", f"f{before + n}", store.vectors.identity.key, vector, run, "")
+        Record(f"r{before + n}", "m", "t", f"f{before + n}", store.vectors.identity.key, vector, run, "")
         for n, run in enumerate(runs)
     )
 

@@ -15,6 +15,7 @@ from pilotage.agent.errors import UsageError
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
     from pilotage.agent.experience.index import ExperienceIndex
+    from pilotage.agent.state import State
     from pilotage.memory import ConceptStore
 
 
@@ -22,13 +23,16 @@ def experience(
     task: str | None = typer.Argument(
         None, help="A question: what is known of tasks like it. (default: what holds for all)", show_default=False
     ),
+    model: str | None = typer.Option(None, help="Whose runs, by the name in results. (default: that with the most)"),
     *,
     options: IndexedStoreOptions,
 ) -> Output:
     """Show what the blocks came to on earlier tasks, and what was spent on finding out."""
+    from pilotage.agent.experience.records import Records
+
     with options.open() as store:
-        index = _index(store)
-        told = index.about(task)
+        models = Records(store).models()
+        told = _index(store, model or next(iter(models), "")).about(task) | {"models": models}
     return Output(told, lambda console: _print(console, told, task))
 
 
@@ -48,8 +52,12 @@ def learn_from(
     assigned, defects = mixed(tasks)
     run, left_out = new_run("learn"), list[tuple[str, str]]()
     with options.open(creates=True) as store:
-        runs = graded_runs(result_lines(results), {one.task.id: one.task for one in assigned}, left_out)
-        learnt = _index(store).learn(runs, run)
+        runs: dict[str, list[tuple[State, float]]] = {}
+        for model, state, score in graded_runs(
+            result_lines(results), {one.task.id: one.task for one in assigned}, left_out
+        ):
+            runs.setdefault(model, []).append((state, score))
+        learnt = sum(_index(store, model).learn(own, run) for model, own in runs.items())
 
     def show(console: Screen) -> None:
         console.print_left_out([*defects, *(f"{which}: {why}" for which, why in left_out)])
@@ -58,13 +66,13 @@ def learn_from(
     return Output({"run": run, "learnt": learnt, "left_out": [*defects, *(": ".join(one) for one in left_out)]}, show)
 
 
-def _index(store: ConceptStore) -> ExperienceIndex:
+def _index(store: ConceptStore, model: str) -> ExperienceIndex:
     from pilotage.agent.blocks import installed
     from pilotage.agent.experience.index import index_of
     from pilotage.agent.routing.observation import Observer
 
     registry = installed()
-    index = index_of(store, registry.actions, Observer(registry).spec)
+    index = index_of(store, model, registry.actions, Observer(registry).spec)
     if index is None:
         raise UsageError("experience is looked up by embeddings: give the memory's embedder with --embedder")
     return index
@@ -75,6 +83,8 @@ def _print(console: Screen, told: dict[str, Any], task: str | None) -> None:
         console.print("no runs yet: what `pilotage solve` does with a memory is kept, and `learn-from` reads results")
         return
     known = told["evidence"]
+    others = [f"{name} ({runs})" for name, runs in told["models"].items() if name != told["model"]]
+    console.print_line(plain(told["model"]) + (plain(f"; others: {', '.join(others)}") if others else ""))
     console.print(
         f"{told['runs']} runs: {known['verified']} confirmed by a second route or worked examples, {known['feedback']} "
         f"by feedback, {known['grade']} by grades, {known['unknown']} of which nobody knows"
