@@ -9,6 +9,7 @@ from pilotage.agent.experience.index import ExperienceIndex, index_of
 from pilotage.agent.experience.records import Record, Records
 from pilotage.agent.routing.observation import Observer
 from pilotage.memory import ConceptStore
+from tests.servers import postgres, postgres_url  # noqa: F401  (fixtures)
 
 REGISTRY = installed()
 OBSERVER = Observer(REGISTRY)
@@ -95,6 +96,15 @@ class TestWhatAnAttemptCameTo:
 
 
 class TestRecords:
+    @pytest.fixture(params=["sqlite", "postgresql"])
+    def place(self, request, tmp_path):
+        return tmp_path / "memory" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+
+    @pytest.fixture
+    def store(self, place):
+        with ConceptStore.open(place, embedder="hash") as store:
+            yield store
+
     def test_feedback_is_heard_changed_and_taken_back(self, store):
         records, run = Records(store), tried(Attempt("start", "program", 0, 0.2), right=(None,))
         records.put([Record("r", "m", "t", "f", "e", np.ones(4, np.float32) / 2, run, "")])
@@ -133,11 +143,11 @@ class TestRecords:
         with store.ledger.read() as connection:
             assert not connection.dialect.has_table(connection, "experience")
 
-    def test_namespaces_do_not_see_each_other_and_erasing_takes_it_along(self, tmp_path):
+    def test_namespaces_do_not_see_each_other_and_erasing_takes_it_along(self, place):
         run = tried(Attempt("start", "program", 0, 0.2), right=(1.0,))
         with (
-            ConceptStore.open(tmp_path, embedder="hash", namespace="a") as a,
-            ConceptStore.open(tmp_path, embedder="hash", namespace="b") as b,
+            ConceptStore.open(place, embedder="hash", namespace="a") as a,
+            ConceptStore.open(place, embedder="hash", namespace="b") as b,
         ):
             for store in (a, b):
                 Records(store).put([Record("r", "m", "t", "f", "e", np.ones(4, np.float32) / 2, run, "verified")])
@@ -145,7 +155,7 @@ class TestRecords:
             assert [one.undone for one in Records(b).since()] == [False]
             a.erase()
             assert Records(b).version().records == 1
-        with ConceptStore.open(tmp_path, embedder="hash", namespace="a") as again:
+        with ConceptStore.open(place, embedder="hash", namespace="a") as again:
             assert Records(again).version().records == 0
 
 
