@@ -20,6 +20,7 @@ from pilotage.navigator.policies.provenance import Provenance, provenance
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 from pilotage.navigator.training.algorithms.linear import fit_linear
 from pilotage.navigator.training.algorithms.nearest import fit_nearest
+from pilotage.navigator.training.algorithms.ridge import fit_ridge
 from pilotage.navigator.training.ensemble import mean_network
 from pilotage.navigator.training.plan import Plan
 from pilotage.navigator.values.exact import exact_values
@@ -186,6 +187,17 @@ def experience(fold: Fold, weight: float, effort: float | None) -> Rollout:
     """The one-bit rule, left where like tasks among those to learn from say that something else is worth more."""
     _, judged = learned_and_judged(fold)
     return rollout(judged, by_policy(ExperiencePolicy(judged.actions, judged.observations, weight), judged))
+
+
+def ridge(fold: Fold, weight: float, effort: float | None) -> Rollout:
+    """The one-bit rule, left where a linear model of the tasks to learn from is sure of something better."""
+    return rollout(fold.judged, by_policy(fit_ridge(fold.training, cost_weight=weight), fold.judged))
+
+
+def ridge_with_experience(fold: Fold, weight: float, effort: float | None) -> Rollout:
+    """As `ridge`, with the features of experience."""
+    learned, judged = learned_and_judged(fold)
+    return rollout(judged, by_policy(fit_ridge(learned, cost_weight=weight), judged))
 
 
 def nearest_with_experience(fold: Fold, weight: float, effort: float | None) -> Rollout:

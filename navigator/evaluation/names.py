@@ -31,6 +31,7 @@ from pilotage.navigator.policies.one_bit import one_bit
 from pilotage.navigator.policies.policy import Policy, RandomPolicy, require_policy
 from pilotage.navigator.policies.policy_file import SUFFIX
 from pilotage.navigator.policies.provenance import provenance, tasks_of
+from pilotage.navigator.policies.ridge import RidgePolicy
 from pilotage.navigator.policies.rules import RulePolicy
 from pilotage.navigator.training.plan import ALGORITHMS, Plan
 
@@ -43,7 +44,7 @@ PAPERS = "rlot"
 KNOWN = (
     "default", "rules", "one-bit", "random", f"{FREQUENCY_MATCHED}:<policy>", "always:<block>",
     "fixed:<block>,<block>,...", "best-fixed", "best-fixed-per-family", "nearest", "linear",
-    "experience", "nearest:experience", "linear:experience", *ALGORITHMS,
+    "experience", "nearest:experience", "linear:experience", "ridge", "ridge:experience", *ALGORITHMS,
     "rlot", "oracle", f"a policy file ({SUFFIX})", f"{exploring.PREFIX}0.1:<policy>",
 )  # fmt: skip
 STANDARD = (
@@ -68,6 +69,11 @@ FITTED = {
     ),
     "nearest:experience": (candidates.nearest_with_experience, "As nearest, told what like training tasks came to."),
     "linear:experience": (candidates.linear_with_experience, "As linear, told what like training tasks came to."),
+    "ridge": (
+        candidates.ridge,
+        "The one-bit rule, left where a Bayesian linear model is sure that something else is worth more.",
+    ),
+    "ridge:experience": (candidates.ridge_with_experience, "As ridge, told what like training tasks came to."),
     "linear:effort": (
         candidates.linear,
         "Linear values with the cost weight as an input, fitted once for all weights.",
@@ -76,7 +82,7 @@ FITTED = {
 
 VALUING = (
     candidates.nearest, candidates.linear, candidates.nearest_with_experience, candidates.linear_with_experience,
-    candidates.experience,
+    candidates.experience, candidates.ridge, candidates.ridge_with_experience,
 )  # fmt: skip
 """Those of them that say what their choice is worth."""
 
@@ -148,7 +154,7 @@ def candidate(name: str | Policy, options: CandidateOptions, others: Sequence[Ca
 
 
 def _given(policy: Policy, name: str, about: str) -> ExistingPolicy:
-    weight = policy.cost_weight if isinstance(policy, LearnedPolicy | NearestPolicy) else None
+    weight = policy.cost_weight if isinstance(policy, LearnedPolicy | NearestPolicy | RidgePolicy) else None
     kind: Kind = "learned" if provenance(policy).is_learned else "baseline"
     return ExistingPolicy(name, weight, kind, about, policy=policy)
 

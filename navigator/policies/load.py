@@ -11,12 +11,16 @@ from pilotage.navigator.policies.nearest import NearestPolicy
 from pilotage.navigator.policies.policy import Policy
 from pilotage.navigator.policies.policy_file import Header, read_policy
 from pilotage.navigator.policies.projected import ProjectedPolicy
+from pilotage.navigator.policies.ridge import RidgePolicy
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
+
+PLAIN = ("nearest", "ridge")
+"""Kinds that are fitted for one cost weight."""
 
 
 def load_policy(
     path: str | Path, actions: ActionSpec, observations: ObservationSpec, effort: str | float | None = None
-) -> LearnedPolicy | NearestPolicy:
+) -> LearnedPolicy | NearestPolicy | RidgePolicy:
     """The policy in a file that `pilotage train` or `save` wrote.
 
     Args:
@@ -47,7 +51,7 @@ def among(policy: Policy, header: Header, actions: ActionSpec, observations: Obs
     return ProjectedPolicy(policy, (known, actions), (seen, observations))
 
 
-def read(path: str | Path, effort: str | float | None = None) -> LearnedPolicy | NearestPolicy:
+def read(path: str | Path, effort: str | float | None = None) -> LearnedPolicy | NearestPolicy | RidgePolicy:
     """The policy in a file, for the actions and features that it was trained for; `among` fits it to those in use.
 
     Raises:
@@ -55,14 +59,16 @@ def read(path: str | Path, effort: str | float | None = None) -> LearnedPolicy |
     """
     path = Path(path)
     header, tensors = read_policy(path)
-    if header.kind not in ("network", "nearest"):
+    if header.kind not in ("network", *PLAIN):
         raise PolicyError(f"{path} holds a policy of the kind {header.kind!r}, which this version does not know")
-    if header.kind == "nearest" and effort is not None:
-        raise PolicyError("a nearest-neighbour policy has no effort to set: leave --effort out")
+    if header.kind in PLAIN and effort is not None:
+        raise PolicyError(f"a policy of the kind {header.kind} has no effort to set: leave --effort out")
     try:
         scaling = Scaling.from_tensors(tensors)
         if header.kind == "nearest":
             return NearestPolicy(header, scaling, tensors["states"], tensors["values"])
+        if header.kind == "ridge":
+            return RidgePolicy(header, scaling, tensors["weights"], tensors["covariance"])
         count = sum(name.startswith("layer.") and name.endswith(".weight") for name in tensors)
         layers = [(tensors[f"layer.{n}.weight"], tensors[f"layer.{n}.bias"]) for n in range(count)]
     except KeyError as error:
