@@ -216,11 +216,12 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(options, why):
 
 def test_figures_tell_what_was_withheld_apart_from_what_was_answered():
     figures = Figures()
-    for line in (row("a"), row("b", score=0.0), row("c", answer=None, score=0.0, abstained=True)):
+    second = {"escalated": {"model": "second"}}
+    for line in (row("a"), row("b", score=0.0, **second), row("c", answer=None, score=0.0, abstained=True)):
         figures.add(line)
     told = figures.summary()
     assert (told["accuracy"], told["accuracy_answered"], told["coverage"]) == pytest.approx((1 / 3, 1 / 2, 2 / 3))
-    assert (told["unanswered"], told["abstained"], told["graded"]) == (1, 1, 3)
+    assert (told["unanswered"], told["abstained"], told["escalated"], told["graded"]) == (1, 1, 1, 3)
 
 
 @pytest.fixture
@@ -243,6 +244,9 @@ def test_a_batch_counts_what_was_withheld_and_is_no_failure(command_line, batch,
     other = command_line(*batch, "--out", out, "--resume", "--min-confidence", "0.1")
     assert other.code == 2 and "min_confidence 0.5, not 0.1" in other.err
     assert command_line(*batch, "--out", out, "--resume", "--min-confidence", "0.5").code == 0
+    options = ["--out", tmp_path / "second.jsonl", "--min-confidence", "0.5", "--escalate-to", batch[4]]
+    anew = command_line(*batch, *options)
+    assert "solved by the second model  1" in " ".join(anew.err.split("\n")) and "withheld" not in anew.err
     estimated = command_line("estimate", "--runs", out, "--policy", "rules")
     assert estimated.code != 0 and "its answer was withheld" in estimated.err
 
