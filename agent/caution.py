@@ -7,8 +7,8 @@ charged to the run, within one budget, and no grade has a part in the choice.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,9 +16,9 @@ from pilotage.agent import events
 from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.budget import Budget
 from pilotage.agent.errors import UsageError
-from pilotage.agent.run import Escalation, Run
+from pilotage.agent.run import Escalation, Run, UngradedRun, UnusableRun
 from pilotage.agent.task import Task
-from pilotage.agent.trace import CostEntry
+from pilotage.agent.trace import CostEntry, Trace
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
@@ -110,13 +110,28 @@ class Caution:
             yield events.Finished(run if sure else withheld(run))
             return
         options: dict[str, Any] = {"run_id": run.id, "budget": left, "learn_later": learn_later, "config": config}
-        if not stream:
-            yield events.Finished(joined(run, await self.second.asolve(task, **options)))
-            return
-        yield events.Escalated(self.second.components.model.name, run.confidence)
-        async with aclosing(self.second.astream(task, **options)) as happening:
-            async for event in happening:
-                yield events.Finished(joined(run, event.run)) if isinstance(event, events.Finished) else event
+        with _charging(run):
+            if not stream:
+                yield events.Finished(joined(run, await self.second.asolve(task, **options)))
+                return
+            yield events.Escalated(self.second.components.model.name, run.confidence)
+            async with aclosing(self.second.astream(task, **options)) as happening:
+                async for event in happening:
+                    yield events.Finished(joined(run, event.run)) if isinstance(event, events.Finished) else event
+
+
+@contextmanager
+def _charging(first: Run) -> Iterator[None]:
+    """Where the second model's run ends without a usable reply, its error tells what the first one's cost, too."""
+    try:
+        yield
+    except (UnusableRun, UngradedRun) as error:
+        raise type(error)(str(error), _charged(error.trace, first)) from error
+
+
+def _charged(trace: Trace, first: Run) -> Trace:
+    paid = CostEntry(by=ESCALATED, usage=first.usage)
+    return trace.model_copy(update={"charges": (*trace.charges, paid)})
 
 
 def withheld(run: Run) -> Run:
@@ -128,8 +143,6 @@ def withheld(run: Run) -> Run:
 
 def joined(first: Run, second: Run) -> Run:
     """The run of the second model, charged for the first one's, which it tells of. Its policy decided neither alone."""
-    paid = CostEntry(by=ESCALATED, usage=first.usage)
-    trace = second.trace.model_copy(update={"charges": (*second.trace.charges, paid)})
     escalation = Escalation(
         model=second.model,
         confidence=first.confidence,
@@ -138,7 +151,7 @@ def joined(first: Run, second: Run) -> Run:
     )
     return second.model_copy(
         update={
-            "trace": trace,
+            "trace": _charged(second.trace, first),
             "model": first.model,
             "escalated": escalation,
             "navigation": None,

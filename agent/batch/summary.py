@@ -33,8 +33,8 @@ class Figures:
         graded = {} if score is None else {"graded": 1, "right": score}
         # As numbers: a Counter that is empty keeps what it is given first as it is.
         failed, answered = int("error" in result), int(result["answer"] is not None)
-        abstained = int(result.get("abstained", False))
-        self._sums.update({"tasks": 1, "failed": failed, "answered": answered, "abstained": abstained, **graded})
+        self._sums.update({"tasks": 1, "failed": failed, "answered": answered, **graded})
+        self._sums.update({name: int(bool(result.get(name))) for name in ("abstained", "escalated")})
         if answered:
             self._sums.update({f"{name}_answered": count for name, count in graded.items()})
         # Files of older versions do not tell `estimated_calls`.
@@ -56,6 +56,7 @@ class Figures:
             "accuracy_interval_95": [*wilson(sums["right"], graded)] if graded else None,
             "unanswered": self.tasks - sums["answered"],
             "abstained": sums["abstained"],
+            "escalated": sums["escalated"],
             "coverage": sums["answered"] / n,
             "accuracy_answered": sums["right_answered"] / answered if answered else None,
             "accuracy_answered_interval_95": [*wilson(sums["right_answered"], answered)] if answered else None,

@@ -12,6 +12,7 @@ from pilotage.agent.caution import ESCALATED
 from pilotage.agent.errors import UsageError
 from pilotage.agent.models import ModelClient
 from pilotage.agent.routing.observation import free_spec
+from pilotage.agent.run import UnusableRun
 from pilotage.memory import ConceptStore
 from pilotage.navigator.confidence.calibrators import Platt
 from pilotage.navigator.confidence.file import SHIPPED, read_model, write_model
@@ -145,14 +146,24 @@ def test_both_models_share_the_budget_and_where_nothing_is_left_the_answer_is_wi
     assert solved(**options, budget=Budget(max_calls=spent.llm_calls)).abstained
 
 
-def test_events_tell_of_the_second_model_and_end_with_one_run():
-    async def told():
-        with agent_over(always_wrong, always_right, confidence=UNSURE, min_confidence=0.5) as agent:
-            return [event async for event in agent.astream(TASK)]
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_second_model_without_a_usable_reply_ends_the_run_which_tells_what_both_cost(streamed):
+    with agent_over(always_wrong, lambda _: "", confidence=UNSURE, min_confidence=0.5) as agent:
+        with pytest.raises(UnusableRun, match="empty") as caught:
+            if streamed:
+                _ = [event async for event in agent.astream(TASK)]
+            else:
+                await agent.asolve(TASK)
+        run = agent.unsolved(TASK, caught.value)
+    first = solved(script=always_wrong).usage
+    (paid,) = [charge.usage for charge in run.trace.charges if charge.by == ESCALATED]
+    assert (paid.total_tokens, paid.llm_calls) == (first.total_tokens, first.llm_calls)
+    assert run.usage.llm_calls > first.llm_calls and (run.answer, run.score) == (None, 0.0)
 
-    import asyncio
 
-    seen = asyncio.run(told())
+async def test_events_tell_of_the_second_model_and_end_with_one_run():
+    with agent_over(always_wrong, always_right, confidence=UNSURE, min_confidence=0.5) as agent:
+        seen = [event async for event in agent.astream(TASK)]
     names = [type(event).__name__ for event in seen]
     assert names.count("Escalated") == names.count("Finished") == 1 and names[-1] == "Finished"
     assert [event.step.block for event in seen if isinstance(event, events.Stepped)] == ["reason", "answer"] * 2
@@ -205,11 +216,12 @@ def test_what_makes_no_sense_is_refused_in_a_sentence(options, why):
 
 def test_figures_tell_what_was_withheld_apart_from_what_was_answered():
     figures = Figures()
-    for line in (row("a"), row("b", score=0.0), row("c", answer=None, score=0.0, abstained=True)):
+    second = {"escalated": {"model": "second"}}
+    for line in (row("a"), row("b", score=0.0, **second), row("c", answer=None, score=0.0, abstained=True)):
         figures.add(line)
     told = figures.summary()
     assert (told["accuracy"], told["accuracy_answered"], told["coverage"]) == pytest.approx((1 / 3, 1 / 2, 2 / 3))
-    assert (told["unanswered"], told["abstained"], told["graded"]) == (1, 1, 3)
+    assert (told["unanswered"], told["abstained"], told["escalated"], told["graded"]) == (1, 1, 1, 3)
 
 
 @pytest.fixture
@@ -232,6 +244,9 @@ def test_a_batch_counts_what_was_withheld_and_is_no_failure(command_line, batch,
     other = command_line(*batch, "--out", out, "--resume", "--min-confidence", "0.1")
     assert other.code == 2 and "min_confidence 0.5, not 0.1" in other.err
     assert command_line(*batch, "--out", out, "--resume", "--min-confidence", "0.5").code == 0
+    options = ["--out", tmp_path / "second.jsonl", "--min-confidence", "0.5", "--escalate-to", batch[4]]
+    anew = command_line(*batch, *options)
+    assert "solved by the second model  1" in " ".join(anew.err.split("\n")) and "withheld" not in anew.err
     estimated = command_line("estimate", "--runs", out, "--policy", "rules")
     assert estimated.code != 0 and "its answer was withheld" in estimated.err
 

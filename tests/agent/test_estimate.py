@@ -104,16 +104,19 @@ def test_draws_are_a_tasks_own():
 async def test_lines_that_cannot_be_used_are_named(tmp_path):
     path = tmp_path / "r.jsonl"
     good, bare, old, other = await solved([*tasks_of(1), *tasks_of(3)], "random", path)
+    held, anew = good | {"abstained": True}, good | {"escalated": {"model": "second"}}
     bare["score"] = None
     del old["navigation"]
     other["navigation"]["features"] = "0" * 16
-    path.write_text("".join(json.dumps(line) + "\n" for line in (good, bare, old, other)))
+    path.write_text("".join(json.dumps(line) + "\n" for line in (good, bare, old, other, held, anew)))
     runs = logged_runs([path])
     assert len(runs.log) == 1
     assert [why.split(":")[0].split(",")[0] for _, why in runs.left_out] == [
         "its task has no gold answer",
         "it tells no decisions",
         "it was made with other blocks or features than those installed",
+        "its answer was withheld",
+        "a second model solved it anew",
     ]
     path.write_text(json.dumps(old) + "\n")
     with pytest.raises(UsageError, match="no run in .* can be used: .*line 1: it tells no decisions"):

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pilotage.agent.cli.bank.confidence import print_confidence
 from pilotage.agent.cli.evaluate.printing import print_evaluation
 from pilotage.agent.cli.screen import Screen
 from pilotage.navigator import Bank
+from pilotage.navigator.confidence.judge import judge_confidence
 from pilotage.navigator.evaluation import Protocol, evaluate
 from pilotage.navigator.policies import pretrained
 from pilotage.navigator.policies.inputs import EFFORTS, CostWeighting
@@ -61,6 +63,13 @@ def test_the_tables_of_the_shipped_navigator_are_those_of_its_evaluation(judged)
     tables = re.search(r"^```text\n(.*?)^```", (DOCS / "shipped-navigator.md").read_text(), re.DOTALL | re.MULTILINE)
     lines = [line for line in tables.group(1).splitlines() if line]
     assert len(lines) > 30 and not [line for line in lines if line not in printed]
+
+
+def test_the_table_of_confidence_is_what_its_command_prints(mixed):
+    screen = io.StringIO()
+    print_confidence(Screen(screen, quiet=False, soft_wrap=False, width=120), judge_confidence(mixed, "tasks", [])[0])
+    lines = [line.rstrip() for line in screen.getvalue().splitlines() if line]
+    assert len(lines) == 12 and "\n".join(lines) in (DOCS / "evaluation.md").read_text()
 
 
 def test_what_is_made_of_the_shipped_navigator_is_of_its_evaluation(judged):

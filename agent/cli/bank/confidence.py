@@ -61,7 +61,7 @@ def confidence(
     def show(console: Screen) -> None:
         console.print(f"[bold]{plain(opened.path.name)}[/]  {plain(opened.meta.model)}, {len(opened.tasks)} tasks")
         for one in judged:
-            _print(console, one)
+            print_confidence(console, one)
         if model is not None:
             console.print_line(f"[dim]{_of(model)}, written to {plain(out)}[/]")
 
@@ -74,7 +74,7 @@ def _of(model: ConfidenceModel) -> str:
     return f"{features} features, penalty {model.ridge:g}, calibration {kind}"
 
 
-def _print(console: Screen, judged: Judged) -> None:
+def print_confidence(console: Screen, judged: Judged) -> None:
     """A table of the methods, and one of the surest answers."""
     where = judged.where if " " in judged.where else f"where {judged.where} stops"
     held = f", by what other {judged.held_out} taught" if judged.held_out else ""

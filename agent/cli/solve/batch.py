@@ -249,6 +249,8 @@ def _print_summary(console: Screen, figures: dict[str, Any], out: Path | None) -
         low, high = figures["accuracy_interval_95"]
         shown.add_row("accuracy", f"{figures['accuracy']:.1%} (95% interval {low:.1%} to {high:.1%})")
     shown.add_row("unanswered", f"{figures['unanswered']}")
+    if figures["escalated"]:
+        shown.add_row("solved by the second model", f"{figures['escalated']}")
     if figures["abstained"]:
         shown.add_row("of them withheld", f"{figures['abstained']}")
     if figures["abstained"] and figures["accuracy_answered"] is not None:

@@ -99,6 +99,7 @@ async def test_lines_that_do_not_fit_are_left_out_and_named(tmp_path):
         "it ended without a usable reply": {"error": "nothing"},
         "model 'other', the bank has 'scripted'": {"model": "other"},
         "memory had a part in it, which the bank has not": {"recalled": ["c1"]},
+        "a second model solved it anew, so that its blocks are not those of one": {"escalated": {"model": "second"}},
         "it does not end with the answer": {"steps": line["steps"][:1]},
         "a step is malformed": {"steps": [{"block": "reason", "usage": 3}, line["steps"][-1]]},
     }

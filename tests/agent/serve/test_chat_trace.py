@@ -24,6 +24,7 @@ def test_each_block_is_told_when_it_is_chosen_while_it_writes_and_when_it_is_don
     assert "print(17*23)" in program
     assert kinds.index("chosen") < kinds.index("wrote") < kinds.index("stepped")
     assert kinds[-1] == "finished"
+    assert 0 < events[-1]["run"]["confidence"] < 1
 
 
 def test_a_step_is_told_as_solve_prints_it(serve):
