@@ -17,6 +17,7 @@ from pilotage.navigator.evaluation.bootstrap import Resampler
 from pilotage.navigator.evaluation.candidates import CandidatePolicy, FrequencyMatched, judgeable
 from pilotage.navigator.evaluation.comparison import Target, compare, transfer
 from pilotage.navigator.evaluation.defects import defects
+from pilotage.navigator.evaluation.families import only_these, require_families, without
 from pilotage.navigator.evaluation.folds import Fold, cross_fit, family_folds, held_out, other_bank
 from pilotage.navigator.evaluation.frontier import lines, sequences, variants
 from pilotage.navigator.evaluation.names import STANDARD, CandidateOptions, Resolve, candidate
@@ -49,6 +50,8 @@ class Protocol:
         bootstrap_seed: of these draws.
         plan: settings of trainings, as arguments of `pilotage.navigator.training.train.Plan`: `{"steps": 2000}` say.
         in_sample: judge given policies on tasks that they were trained on, too; the evaluation says so of each.
+        only: families to judge, alone and once, by what all the others teach; all by default, in folds.
+        leave_out: families that are neither judged nor learned from, nor read.
         jobs: trainings at once.
     """
 
@@ -66,9 +69,17 @@ class Protocol:
     plan: Mapping[str, Any] = field(default_factory=dict)
     jobs: int = 1
     in_sample: bool = False
+    only: Sequence[str] = ()
+    leave_out: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         require_weight(self.cost_weight)
+        require_families(self.only, self.leave_out)
+        if self.only and (self.part is not None or self.groups):
+            raise PolicyError(
+                "families that alone are judged (only) are judged once, by what all the others teach: leave out the "
+                "part of a split and the groups to hold out in turn"
+            )
         for name in ("seeds", "jobs"):
             require_whole(f"an evaluation's {name}", getattr(self, name), 1)
         require_whole("an evaluation's resamples", self.resamples, 100, MOST_RESAMPLES)
@@ -116,6 +127,11 @@ def evaluate(
     protocol = protocol or Protocol()
     bank = bank if isinstance(bank, Bank) else Bank.open(bank)
     other = other if isinstance(other, Bank) or other is None else Bank.open(other)
+    bank = without(bank, protocol.leave_out)
+    if other is not None:
+        if protocol.only:
+            raise PolicyError("families that alone are judged (only) are those of one bank: leave the other bank out")
+        other = without(other, [family for family in protocol.leave_out if family in other.families])
     nodes = sum(len(bank.tree(task)) for task in bank.tasks)  # read now, all parts of the bank share the trees
     plan, weight = {"split_seed": protocol.split_seed, **protocol.plan}, protocol.cost_weight
     options = CandidateOptions(bank, weight, tuple(range(protocol.seeds)), plan, resolve, protocol.in_sample)
@@ -208,6 +224,8 @@ def _candidates(
 
 def _folds(bank: Bank, candidates: Sequence[CandidatePolicy], protocol: Protocol) -> list[Fold]:
     judged = set(bank.tasks) if protocol.in_sample else judgeable(bank, candidates)
+    if protocol.only:
+        return only_these(bank, protocol.only, judged)
     if protocol.part is None:
         return cross_fit(bank, protocol.folds, protocol.split_seed, judged)
     return held_out(bank, protocol.part, protocol.parts, protocol.split_seed, judged)
@@ -227,6 +245,9 @@ def _elsewhere(bank: Bank, other: Bank | None, protocol: Protocol) -> list[tuple
 
 
 def _about(protocol: Protocol, tasks: int, against: Sequence[str]) -> ProtocolPart:
-    split = {"kind": "cross-fit", "parts": None} if protocol.part is None else {"kind": "held-out", "folds": None}
+    is_in_folds = protocol.part is None and not protocol.only
+    split = {"kind": "cross-fit", "parts": None} if is_in_folds else {"kind": "held-out", "folds": None}
+    if protocol.only:
+        split["parts"] = None
     counts = {"train_seeds": protocol.seeds, "bootstrap": protocol.resamples, "tasks": tasks}
     return ProtocolPart.model_validate({**vars(protocol), **split, **counts, "against": tuple(against)})

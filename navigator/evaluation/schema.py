@@ -8,12 +8,13 @@ from __future__ import annotations
 import csv
 import io
 import math
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from pilotage.navigator.evaluation.fields import Cost, Count, Interval, Name, Part, Share, Text
 
 FORMAT = "pilotage-evaluation"
 VERSION = 1  # a reader refuses another one
@@ -21,47 +22,6 @@ BEST_FIXED = "best-fixed"
 """Name of the fixed sequence that was chosen on the training tasks; the gap to the oracle is measured from it."""
 
 _DIGITS = 6
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_UNPRINTABLE = ("Cc", "Cs", "Co", "Cn")
-
-
-def _printable(text: str) -> str:
-    """The text on one line, without characters that XML forbids or that would reorder what stands around it."""
-    line = " ".join(text.split())
-    return "".join("\ufffd" if sign in _BIDI or unicodedata.category(sign) in _UNPRINTABLE else sign for sign in line)
-
-
-def _ordered(interval: tuple[float, float]) -> tuple[float, float]:
-    if interval[0] > interval[1]:
-        raise ValueError("its lower end is above its upper end")
-    return interval
-
-
-def _share(value: float) -> float:
-    if value > 1:
-        raise ValueError(f"it is {value:g}, not between 0 and 1")
-    return _cost(value)
-
-
-def _cost(value: float) -> float:
-    if value < 0:
-        raise ValueError(f"it is {value:g}, below 0")
-    return value
-
-
-# Of a policy of which nothing is known, figures are NaN; a file has null there, and a reader leaves the policy out.
-Text = Annotated[str, AfterValidator(_printable)]
-Name = Annotated[str, AfterValidator(_printable), Field(min_length=1)]
-Share = Annotated[float, AfterValidator(_share)]
-Cost = Annotated[float, AfterValidator(_cost)]
-Count = Annotated[int, Field(ge=0)]
-Interval = Annotated[tuple[float, float], AfterValidator(_ordered)]
-
-
-class Part(BaseModel):
-    """Base of all parts; what a later version adds is left alone."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
 
 class BankPart(Part):
@@ -76,12 +36,19 @@ class BankPart(Part):
 
 
 class ProtocolPart(Part):
-    """How it was evaluated; `tasks` were evaluated, `bootstrap` is the number of resamples."""
+    """How it was evaluated; `tasks` were evaluated, `bootstrap` is the number of resamples.
+
+    Attributes:
+        only: families that alone were judged, by what the others teach; none for all.
+        leave_out: families of which nothing was read, learned from or judged.
+    """
 
     kind: Literal["cross-fit", "held-out"]
     folds: Count | None = None
     part: Text | None = None
     parts: dict[str, float] | None = None
+    only: tuple[Text, ...] = ()
+    leave_out: tuple[Text, ...] = ()
     split_seed: int
     train_seeds: Count
     tasks: Count

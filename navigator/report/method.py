@@ -26,6 +26,11 @@ def method(data: Evaluation) -> list[str]:
             f"Trainable policies were cross-fitted: tasks were dealt into {folds} (seed {protocol.split_seed}), each "
             f"fold was answered by policies trained on the others, with {seeds}; so every task counts{held_out}."
         )
+    elif protocol.only:
+        sentences.append(
+            f"Judged are only the tasks of {listed([named(name) for name in protocol.only])}, by what all the other "
+            f"families teach; trained policies have {seeds}."
+        )
     elif protocol.in_sample:
         sentences.append(
             f"Trainable policies were trained on other parts of the bank (split seed {protocol.split_seed}), with "
@@ -34,6 +39,11 @@ def method(data: Evaluation) -> list[str]:
     else:
         sentences.append(
             f"The tasks were held out from training (split seed {protocol.split_seed}); trained policies have {seeds}."
+        )
+    if protocol.leave_out:
+        sentences.append(
+            f"Left out are all tasks of {listed([named(name) for name in protocol.leave_out])}: nothing that was "
+            "recorded of them was read, learned from or judged."
         )
     if protocol.in_sample:
         sentences.append(

@@ -20,6 +20,7 @@ from pilotage.agent.cli.options import (
     cost_weight,
     expert,
     hyperparameters,
+    names,
     shares,
 )
 from pilotage.agent.cli.outputs import folder_to_write, keep, write_json
@@ -58,6 +59,10 @@ def evaluate(
         "train=0.6,validation=0.2,test=0.2", metavar="NAME=SHARE,...", help="That split, as for train."
     ),
     split_seed: int = expert(0, min=0, callback=A_SEED, help="Of the folds or the split."),
+    only: str | None = expert(None, metavar="FAMILY,...", help="Judge these alone, by what all others teach."),
+    leave_out: str | None = expert(
+        None, metavar="FAMILY,...", help="Neither judge these nor learn from them, nor read them."
+    ),
     efforts: str = expert(
         "0,0.25,0.5,0.75,1", metavar="E,...", help="Settings of the frontier, 0 to 1; none leaves it out."
     ),
@@ -87,7 +92,7 @@ def evaluate(
     plan |= {"hyper": hyperparameters(hyper)} if hyper else {}
     protocol = Protocol(
         folds, part, shares(parts), split_seed, seeds, cost_weight, _numbers(efforts), retrain, transfer, bootstrap,
-        plan=plan, jobs=jobs, in_sample=in_sample,
+        plan=plan, jobs=jobs, in_sample=in_sample, only=names(only), leave_out=names(leave_out),
     )  # fmt: skip
 
     def resolve(name: str) -> Policy | None:

@@ -17,10 +17,13 @@ def print_evaluation(console: Screen, evaluation: Evaluation) -> None:
     """What was judged, a table of all policies, what each is worth, seeds, transfer, and what to beware of."""
     protocol, bank = evaluation.protocol, evaluation.bank
     how = f"in {protocol.folds} folds" if protocol.kind == "cross-fit" else f"of the part {protocol.part}"
+    how = f"of {', '.join(protocol.only)}" if protocol.only else how
     console.print(
         f"[bold]{plain(bank.name)}[/]  {plain(bank.model or 'unnamed model')}, {bank.tasks} tasks; "
-        f"{protocol.tasks} judged {how}, by what was learned from the others"
+        f"{protocol.tasks} judged {plain(how)}, by what was learned from the others"
     )
+    if protocol.leave_out:
+        console.print(f"left out, neither read nor learned from: {plain(', '.join(protocol.leave_out))}")
     console.print("intervals are 95%, over tasks; tokens are prompt and completion together, a task\n")
     for number, against in enumerate(protocol.against):
         _print_accuracy(console, evaluation, against, figures=number == 0)
