@@ -69,6 +69,9 @@ def evaluate(
     retrain: bool = expert(
         False, "--retrain", help="Also train networks without an effort input anew for each setting."
     ),
+    tried: list[str] | None = expert(
+        None, metavar="N|NAME", help="Further variants looked at: p is adjusted for them; repeatable."
+    ),
     transfer: int = expert(0, metavar="GROUPS", help="Hold groups of families out in turn; 0 leaves it out."),
     other_bank: Path | None = expert(None, help="Another model's bank, to judge what was learned on this one."),
     steps: int | None = STEPS,
@@ -90,9 +93,11 @@ def evaluate(
         keep(out / RESULT, force)
     plan: dict[str, Any] = {"steps": steps} if steps is not None else {}
     plan |= {"hyper": hyperparameters(hyper)} if hyper else {}
+    more, named = _tried(tried or [])
     protocol = Protocol(
         folds, part, shares(parts), split_seed, seeds, cost_weight, _numbers(efforts), retrain, transfer, bootstrap,
         plan=plan, jobs=jobs, in_sample=in_sample, only=names(only), leave_out=names(leave_out),
+        tried=more, tried_names=named,
     )  # fmt: skip
 
     def resolve(name: str) -> Policy | None:
@@ -179,6 +184,12 @@ def _numbers(given: str) -> tuple[float, ...]:
         return tuple(dict.fromkeys(float(one) for one in given.split(",")))
     except ValueError:
         raise UsageError(f"--efforts {given!r} are no numbers from 0 to 1; write --efforts 0,0.5,1, or none") from None
+
+
+def _tried(given: list[str]) -> tuple[int, tuple[str, ...]]:
+    """How many variants were tried without a name, and those that have one."""
+    counts = [int(one) for one in given if one.strip().isdecimal()]
+    return sum(counts), names(",".join(one for one in given if not one.strip().isdecimal()))
 
 
 def report(
