@@ -40,7 +40,8 @@ def evaluate(
     policy: list[str] | None = typer.Option(
         None,
         metavar="P",
-        help="default, rules, random, best-fixed, best-fixed-per-family, always:BLOCK, fixed:BLOCK,..., "
+        help="default, rules, one-bit, vote:3, agree:2, random, best-fixed, best-fixed-per-family, always:BLOCK, "
+        "fixed:BLOCK,..., "
         "nearest, linear, an algorithm of `train`, rlot, random-matched:P, oracle, a policy file, or "
         "epsilon=0.1:P; repeatable. (default: the usual ones)",
     ),
