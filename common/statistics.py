@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
 Z_95 = 1.959964
+K = TypeVar("K", bound=Hashable)
 
 
 def wilson(right: float, n: int) -> tuple[float, float]:
@@ -108,11 +110,16 @@ def sign_flip(differences: Sequence[float], *, resamples: int = 20_000, seed: in
     return as_extreme / len(signs) if exact else (as_extreme + 1) / (resamples + 1)
 
 
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """p-values adjusted for their number (Holm 1979)."""
-    adjusted: dict[str, float] = {}
-    largest = 0.0
+def holm(p_values: Mapping[K, float], further: int = 0) -> dict[K, float]:
+    """p-values adjusted for their number (Holm 1979).
+
+    Args:
+        p_values: by hypothesis.
+        further: hypotheses that were tried as well and whose p-values are not known: as if each of them were 1.
+    """
+    adjusted: dict[K, float] = {}
+    largest, number = 0.0, len(p_values) + further
     for rank, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[name]))
+        largest = max(largest, min(1.0, (number - rank) * p_values[name]))
         adjusted[name] = largest
     return adjusted

@@ -98,6 +98,11 @@ def shares(parts: str) -> dict[str, float]:
     return shares
 
 
+def names(given: str | None) -> tuple[str, ...]:
+    """Names from `gcd,chain_sum`, each once; none for None."""
+    return tuple(dict.fromkeys(name for one in (given or "").split(",") if (name := one.strip())))
+
+
 def hyperparameters(given: list[str]) -> dict[str, Any]:
     """Hyperparameters from `learning_rate=0.001`, `hidden=64,64`."""
     values: dict[str, Any] = {}

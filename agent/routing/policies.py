@@ -1,10 +1,10 @@
 """Who chooses the next block of a live run: policies and navigators, by name.
 
-The names: `default`, `rules`, `one-bit`, `experience`, `random`, `fixed:plan,program,answer`, a rule file, a trained
-policy's file, and `llm`; `epsilon=0.1:` before a policy explores with a known share of the decisions. Everything that
-is trained, recorded or replayed is a `Policy`, which reads numbers. A `Navigator` is for what needs the text of a run,
-a memory, or a call: it pays through the same kit, and holds no state either, so that a run which was stopped goes on as
-it would have.
+The names: `default`, `rules`, `one-bit`, `vote:3`, `agree:2`, `experience`, `random`, `fixed:plan,program,answer`, a
+rule file, a trained policy's file, and `llm`; `epsilon=0.1:` before a policy explores with a known share of the
+decisions. Everything that is trained, recorded or replayed is a `Policy`, which reads numbers. A `Navigator` is for
+what needs the text of a run, a memory, or a call: it pays through the same kit, and holds no state either, so that a
+run which was stopped goes on as it would have.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pilotage.agent.state import State
 from pilotage.common.paths import expanded
 from pilotage.common.plugins import accepts, described
 from pilotage.navigator.errors import NavigatorError
+from pilotage.navigator.policies import agreement
 from pilotage.navigator.policies import epsilon as exploring
 from pilotage.navigator.policies.experience import NAME as EXPERIENCE
 from pilotage.navigator.policies.one_bit import NAME as ONE_BIT
@@ -171,7 +172,7 @@ def _policy_named(name: str, actions: ActionSpec, observations: ObservationSpec,
         trained = read(expanded(name), effort)
         trained.name = policy_label(name, effort)
         return among(trained, trained.header, actions, observations)
-    reads_the_run = name in ("default", "rules", ONE_BIT) or name.startswith("fixed:")
+    reads_the_run = name in ("default", "rules", ONE_BIT) or name.startswith(("fixed:", *agreement.PREFIXES))
     if reads_the_run and "steps_taken" not in observations.names:
         raise UsageError(
             f"the policy {name!r} reads what the run did so far, which this observation preset leaves out: give a "
@@ -185,6 +186,8 @@ def _policy_named(name: str, actions: ActionSpec, observations: ObservationSpec,
         return RulePolicy(actions, observations)
     if name == ONE_BIT:
         return one_bit(actions, observations)
+    if name.startswith(agreement.PREFIXES):
+        return agreement.agreement(name, actions, observations)
     if name == "random":
         return RandomPolicy(actions, seed)
     if name.startswith("fixed:"):
@@ -196,9 +199,9 @@ def _policy_named(name: str, actions: ActionSpec, observations: ObservationSpec,
         reads = "asks the model" if name == LLM else "reads a memory"
         raise UsageError(f"the policy {name} {reads}, so it is for live runs alone: pilotage solve --policy {name}")
     raise UsageError(
-        f"unknown policy {name!r}; use default, rules, one-bit, experience, random, llm, a trained policy ({SUFFIX}), "
-        f"a rule file (.toml), or fixed:<block>,<block>,... with blocks from {', '.join(actions.names)}; epsilon=0.1: "
-        "before it explores"
+        f"unknown policy {name!r}; use default, rules, one-bit, {', '.join(agreement.FORMS)}, experience, random, llm, "
+        f"a trained policy ({SUFFIX}), a rule file (.toml), or fixed:<block>,<block>,... with blocks from "
+        f"{', '.join(actions.names)}; epsilon=0.1: before it explores"
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+LIVE, RECORDED = "pilotage/Reasoning-v0", "pilotage/RecordedReasoning-v0"
+"""Ids of the two."""
+
 
 def register() -> None:
     """Registers both environments with Gymnasium, if they are not and it is installed (it comes with `train`)."""
@@ -9,7 +12,7 @@ def register() -> None:
         import gymnasium
     except ModuleNotFoundError:
         return
-    if "pilotage/Reasoning-v0" not in gymnasium.registry:
+    if LIVE not in gymnasium.registry:
         env = "pilotage.navigator.envs.env"
-        gymnasium.register("pilotage/Reasoning-v0", f"{env}:ReasoningEnv", nondeterministic=True)
-        gymnasium.register("pilotage/RecordedReasoning-v0", f"{env}:RecordedReasoningEnv")
+        gymnasium.register(LIVE, f"{env}:ReasoningEnv", nondeterministic=True)
+        gymnasium.register(RECORDED, f"{env}:RecordedReasoningEnv")

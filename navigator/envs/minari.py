@@ -12,10 +12,14 @@ import numpy as np
 from pilotage.navigator.arguments import require_weight
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
-from pilotage.navigator.errors import BankError
+from pilotage.navigator.envs import RECORDED
+from pilotage.navigator.errors import BankError, EnvError
 
 if TYPE_CHECKING:
+    from gymnasium.envs.registration import EnvSpec
     from minari.data_collector import EpisodeBuffer
+
+    from pilotage.navigator.envs.env import RecordedReasoningEnv
 
 DATASET = "pilotage/bank-v0"
 
@@ -34,10 +38,13 @@ def export_minari(bank: Bank, out: str | Path, cost_weight: float = 0.0, dataset
     """Writes a bank as a Minari dataset under `out`, laid out as Minari does.
 
     Read it with `minari.MinariDataset(report.path)`, or with `minari.load_dataset(dataset_id)` where `out` is in
-    `MINARI_DATASETS_PATH`. An episode is the way from the root to one state, then the terminal action. Its rewards are
-    those of `RecordedReasoningEnv` under the same cost weight; its infos hold masks and costs, and of a bank whose
-    candidates were graded the score of each step's candidate (NaN where there is none). What a run pays before its
-    first decision is paid with the first step.
+    `MINARI_DATASETS_PATH`. Its `recover_environment()` makes a `RecordedReasoningEnv` of the same bank, tasks and cost
+    weight, from the folder that the bank lies in; where it was moved, `recover_environment(bank=FOLDER)`.
+
+    An episode is the way from the root to one state, then the terminal action. Its rewards are those of
+    `RecordedReasoningEnv` under the same cost weight; its infos hold masks and costs, and of a bank whose candidates
+    were graded the score of each step's candidate (NaN where there is none). What a run pays before its first decision
+    is paid with the first step.
 
     Raises:
         BankError: minari is not installed, the dataset is there already, or the bank is damaged.
@@ -60,6 +67,7 @@ def export_minari(bank: Bank, out: str | Path, cost_weight: float = 0.0, dataset
     try:
         storage = MinariStorage.new(
             folder,
+            env_spec=_env_spec(bank, cost_weight),
             observation_space=spaces.Box(spec.low, spec.high, dtype=np.float32),
             action_space=spaces.Discrete(len(bank.actions)),
         )
@@ -81,6 +89,40 @@ def export_minari(bank: Bank, out: str | Path, cost_weight: float = 0.0, dataset
         shutil.rmtree(folder)  # half a dataset would be taken for a whole one
         raise
     return MinariReport(folder, dataset_id, len(episodes), sum(len(episode) for episode in episodes))
+
+
+def _env_spec(bank: Bank, cost_weight: float) -> EnvSpec:
+    """What makes the environment again, without that `pilotage` was imported before."""
+    from gymnasium.envs.registration import EnvSpec
+
+    return EnvSpec(
+        RECORDED,
+        entry_point=f"{__name__}:recovered",
+        kwargs={
+            "bank": str(bank.path.resolve()),
+            "tasks": bank.tasks,
+            "cost_weight": cost_weight,
+            "schemas": [bank.actions.schema_hash, bank.observations.schema_hash],
+        },
+    )
+
+
+def recovered(bank: str, tasks: list[str], cost_weight: float, schemas: list[str]) -> RecordedReasoningEnv:
+    """The environment that a dataset was made of: the entry point of its env spec.
+
+    Raises:
+        EnvError: its bank is not there any more, or another one lies there.
+    """
+    from pilotage.navigator.envs.env import RecordedReasoningEnv
+
+    advice = "give the folder that it lies in now: recover_environment(bank=FOLDER)"
+    try:
+        found = Bank.open(bank)
+    except BankError as error:
+        raise EnvError(f"the bank of this dataset cannot be opened ({error}); {advice}") from error
+    if [found.actions.schema_hash, found.observations.schema_hash] != schemas or not set(tasks) <= set(found.tasks):
+        raise EnvError(f"the bank in {bank} is not the one that this dataset was made of; {advice}")
+    return RecordedReasoningEnv(found, tasks, cost_weight)
 
 
 def _episode(state: int, arrays: BankArrays, cost_weight: float) -> EpisodeBuffer:

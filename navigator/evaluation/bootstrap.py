@@ -2,6 +2,10 @@
 
 A task is the unit: what a policy does on one task with several training seeds is averaged before, since seeds of one
 task are no new evidence about tasks. One set of draws for all figures keeps comparisons paired.
+
+Intervals over families draw whole families anew and, in each that was drawn, as many of its tasks (the two-stage
+bootstrap of Davison and Hinkley 1997, section 3.8): they say what other families would have given, where those over
+tasks say what other tasks of the same families would have.
 """
 
 from __future__ import annotations
@@ -21,6 +25,10 @@ _CELLS = 8_000_000
 """Numbers held at once: bounds the memory on large banks, where draws are repeated in parts instead of being kept."""
 
 
+LEAST_FAMILIES = 5
+"""Families below which drawing them anew says nothing of others."""
+
+
 class Resampler:
     """Draws of m tasks, from which means of any columns over these tasks follow.
 
@@ -28,12 +36,16 @@ class Resampler:
         tasks: m.
         resamples: how many draws.
         seed: of the draws; the same gives the same intervals.
+        families: of each task, where families are drawn and then tasks within them; None for tasks alone.
     """
 
-    def __init__(self, tasks: int, resamples: int = 10_000, seed: int = 0) -> None:
+    def __init__(
+        self, tasks: int, resamples: int = 10_000, seed: int = 0, families: Sequence[str] | None = None
+    ) -> None:
         if tasks < 1 or resamples < 100:
             raise NavigatorError(f"an interval needs a task and 100 resamples at least, not {tasks} and {resamples}")
         self.tasks, self.resamples, self.seed = tasks, resamples, seed
+        self._family = None if families is None else np.unique(np.array(families), return_inverse=True)[1]
         self._rows = max(1, _CELLS // tasks)
 
     def means(self, *columns: Float64s) -> Float64s:
@@ -57,6 +69,9 @@ class Resampler:
         generator = np.random.default_rng(self.seed)
         for start in range(0, self.resamples, self._rows):
             rows = min(self._rows, self.resamples - start)
+            if self._family is not None:
+                yield _by_family(generator, rows, self._family)
+                continue
             drawn = generator.integers(self.tasks, size=(rows, self.tasks))
             places = drawn + self.tasks * np.arange(rows)[:, None]
             counts = np.bincount(places.ravel(), minlength=rows * self.tasks)
@@ -68,9 +83,11 @@ class Resampler:
 
     def accuracy(self, scores: Float64s) -> Interval:
         """Interval of a mean score; Wilson's where all scores are 0 or all 1 and the bootstrap has nothing to vary."""
-        known = scores[np.isfinite(scores)]
+        here = np.isfinite(scores)
+        known = scores[here]
         if len(known) and (np.all(known == 0) or np.all(known == 1)):
-            return wilson(float(known.sum()), len(known))
+            units = len(known) if self._family is None else len(set(self._family[here].tolist()))
+            return wilson(float(known[0] * units), units)
         return self.mean(scores)
 
     def ratio(self, above: Float64s, below: Float64s) -> Interval:
@@ -79,6 +96,21 @@ class Resampler:
         draws = self.means(np.where(common, above, np.nan), np.where(common, below, np.nan))
         with np.errstate(divide="ignore", invalid="ignore"):
             return interval(draws[:, 0] / draws[:, 1])
+
+
+def over_families(families: Sequence[str], resamples: int, seed: int) -> Resampler | None:
+    """Draws of families and of tasks within them, by the family of each task; None for fewer than `LEAST_FAMILIES`."""
+    return None if len(set(families)) < LEAST_FAMILIES else Resampler(len(families), resamples, seed, families)
+
+
+def _by_family(generator: np.random.Generator, rows: int, family: Integers) -> Float64s:
+    """How often each task is in each draw of families, and of as many tasks within each as it has; (rows, m)."""
+    sizes = np.bincount(family)
+    times = generator.multinomial(len(sizes), np.full(len(sizes), 1 / len(sizes)), size=rows)
+    counts = np.zeros((rows, len(family)))
+    for place, size in enumerate(sizes.tolist()):
+        counts[:, family == place] = generator.multinomial(times[:, place] * size, np.full(size, 1 / size))
+    return counts
 
 
 def interval(draws: Float64s) -> Interval:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -10,57 +11,110 @@ import numpy as np
 from pilotage.common.statistics import are_won_or_lost, holm, mcnemar_exact, sign_flip
 from pilotage.navigator.bank.arrays import Float64s
 from pilotage.navigator.evaluation.bootstrap import Interval, Resampler, interval
+from pilotage.navigator.evaluation.comparison_parts import Comparison, Transfer, WithRoom
+from pilotage.navigator.evaluation.power import power_of
 from pilotage.navigator.evaluation.records import Record
-from pilotage.navigator.evaluation.schema import BEST_FIXED, Comparison, Transfer
+from pilotage.navigator.evaluation.schema import BEST_FIXED
+from pilotage.navigator.spaces import ActionMask
 
 Target = Literal["family", "bank"]
 _SAME = 1e-9
 
 
-def compare(
-    records: Sequence[Record],
-    against: Record,
-    resampler: Resampler,
-    cost_weight: float,
-    oracle: Record | None = None,
-) -> list[Comparison]:
-    """Every record but the oracle's and `against` itself, against that one; p-values adjusted for all of them.
+@dataclass(frozen=True)
+class Terms:
+    """What all comparisons of an evaluation on m tasks are made with.
 
-    A pair without a task that the bank can tell of for both is left out.
+    Attributes:
+        resampler: draws of tasks.
+        by_family: draws of families, and of tasks within them; None where there are too few families.
+        cost_weight: what a thousand tokens are worth.
+        oracle: what the gap is measured to.
+        room: bool (m,): tasks of families that leave room; None where that is not known.
     """
-    others = [one for one in records if one.name != against.name and one.candidate.kind != "oracle"]
-    pairs = [
-        _compare(one, against, resampler, cost_weight, oracle) for one in others if (one.known & against.known).any()
-    ]
-    adjusted = holm({pair.policy: pair.p for pair in pairs if pair.p is not None})
-    return [pair.model_copy(update={"holm_p": adjusted[pair.policy]}) for pair in pairs]
+
+    resampler: Resampler
+    by_family: Resampler | None
+    cost_weight: float
+    oracle: Record | None = None
+    room: ActionMask | None = None
 
 
-def _compare(one: Record, other: Record, resampler: Resampler, cost_weight: float, oracle: Record | None) -> Comparison:
+def compare(
+    records: Sequence[Record], against: Sequence[Record], terms: Terms, tried: int = 0
+) -> tuple[list[Comparison], int]:
+    """Every record but the oracle's with each of `against`, and how many comparisons the p-values are adjusted for.
+
+    A pair without a task that the bank can tell of for both is left out; one that stands there twice, turned, is one
+    comparison.
+
+    Args:
+        records: whom to compare.
+        against: with whom.
+        terms: intervals, values, families.
+        tried: variants beside these that were looked at; each counts as compared with each of `against`.
+    """
+    others = [one for one in records if one.candidate.kind != "oracle"]
+    pairs = [(o, other) for other in against for o in others if o.name != other.name and (o.known & other.known).any()]
+    further = tried * len(against)
+    number = len({frozenset((one.name, other.name)) for one, other in pairs}) + further
+    made = [_compare(one, other, terms, number) for one, other in pairs]
+    p_values = {frozenset((one.policy, one.against)): one.p for one in made if one.p is not None}
+    adjusted = holm(p_values, further)
+    found = [one.model_copy(update={"holm_p": adjusted[frozenset((one.policy, one.against))]}) for one in made]
+    return found, number
+
+
+def _compare(one: Record, other: Record, terms: Terms, hypotheses: int) -> Comparison:
+    cost_weight, resampler, by_family = terms.cost_weight, terms.resampler, terms.by_family
     common = one.known & other.known
     first, second = np.where(common, one.score, np.nan), np.where(common, other.score, np.nan)
     gain, worth = first - second, one.value(cost_weight) - other.value(cost_weight)
     better = int(((first > 0.5) & (second <= 0.5)).sum())
     worse = int(((first <= 0.5) & (second > 0.5)).sum())
     won_or_lost = are_won_or_lost(gain[common].tolist())
-    paid, others_paid = float(np.nanmean(one.mean_cost[common])), float(np.nanmean(other.mean_cost[common]))
-    closed, closed_interval = _gap(worth, other, oracle, resampler, cost_weight)
+    ratio, costs = _ratio(one, other, common), (one.mean_cost, other.mean_cost)
+    closed, closed_interval = _gap(worth, other, terms.oracle, resampler, cost_weight)
     return Comparison(
         policy=one.name,
         against=other.name,
         tasks=int(common.sum()),
         difference=float(np.nanmean(gain)),
         interval=resampler.mean(gain),
+        family_interval=by_family and by_family.mean(gain),
         better=better,
         worse=worse,
         mcnemar_p=mcnemar_exact(better, worse) if won_or_lost else None,
         permutation_p=sign_flip(gain[common].tolist(), seed=resampler.seed),
-        cost_ratio=paid / others_paid if others_paid > 0 else None,
-        cost_ratio_interval=resampler.ratio(one.mean_cost, other.mean_cost) if others_paid > 0 else None,
+        cost_ratio=ratio,
+        cost_ratio_interval=None if ratio is None else resampler.ratio(*costs),
+        cost_ratio_family_interval=None if ratio is None else by_family and by_family.ratio(*costs),
         value_difference=float(np.nanmean(worth)),
         value_interval=resampler.mean(worth),
+        value_family_interval=by_family and by_family.mean(worth),
         gap_closed=closed,
         gap_closed_interval=closed_interval,
+        with_room=_with_room(one, other, gain, worth, terms),
+        power=power_of(gain[common], hypotheses),
+    )
+
+
+def _ratio(one: Record, other: Record, tasks: ActionMask) -> float | None:
+    paid, others_paid = float(one.mean_cost[tasks].mean()), float(other.mean_cost[tasks].mean())
+    return paid / others_paid if others_paid > 0 else None
+
+
+def _with_room(one: Record, other: Record, gain: Float64s, worth: Float64s, terms: Terms) -> WithRoom | None:
+    if terms.room is None or not (there := terms.room & np.isfinite(gain)).any():
+        return None
+    gain = np.where(there, gain, np.nan)
+    return WithRoom(
+        tasks=int(there.sum()),
+        difference=float(np.nanmean(gain)),
+        interval=terms.resampler.mean(gain),
+        family_interval=terms.by_family and terms.by_family.mean(gain),
+        value_difference=float(worth[there].mean()),
+        cost_ratio=_ratio(one, other, there),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from pilotage.navigator.bank.arrays import Float64s
 from pilotage.navigator.evaluation.bootstrap import Interval, Resampler, interquartile_mean, runs_interval
 from pilotage.navigator.evaluation.calibration import calibrate
 from pilotage.navigator.evaluation.candidates import Trained
+from pilotage.navigator.evaluation.comparison_parts import Room
 from pilotage.navigator.evaluation.folds import Fold
 from pilotage.navigator.evaluation.records import Record
 from pilotage.navigator.evaluation.schema import (
@@ -23,7 +25,7 @@ from pilotage.navigator.evaluation.schema import (
     SeedScore,
 )
 from pilotage.navigator.evaluation.trainings import Trainings
-from pilotage.navigator.spaces import ActionSpec
+from pilotage.navigator.spaces import ActionMask, ActionSpec
 from pilotage.navigator.values.rollout import mean_of_known
 
 LEAST_SEEDS = 3
@@ -32,7 +34,9 @@ LEAST_SEEDS = 3
 NAN = float("nan")
 
 
-def figures(one: Record, resampler: Resampler, cost_weight: float, actions: ActionSpec) -> PolicyFigures:
+def figures(
+    one: Record, resampler: Resampler, by_family: Resampler | None, cost_weight: float, actions: ActionSpec
+) -> PolicyFigures:
     """The figures of a policy over the tasks that the bank can tell of; NaN where there is none."""
     known, candidate = one.known, one.candidate
     some = bool(known.any())
@@ -47,8 +51,10 @@ def figures(one: Record, resampler: Resampler, cost_weight: float, actions: Acti
         coverage=float(known.mean()),
         accuracy=accuracy,
         accuracy_interval=resampler.accuracy(one.score) if some else (NAN, NAN),
+        accuracy_family_interval=by_family.accuracy(one.score) if by_family and some else None,
         cost=cost,
         cost_interval=resampler.mean(one.mean_cost) if some else (NAN, NAN),
+        cost_family_interval=by_family.mean(one.mean_cost) if by_family and some else None,
         blocks=mean_of_known(one.blocks.mean(axis=0)),
         value=accuracy - cost_weight * cost,
         unrecorded=float(one.off_support[known].sum() / decisions) if decisions > 0 else 0.0,
@@ -73,6 +79,12 @@ def families(records: Sequence[Record]) -> list[FamilyPart]:
         }
         parts.append(FamilyPart(family=family, tasks=int(here.sum()), policies=scores))
     return parts
+
+
+def room(judged: Record, there: ActionMask) -> Room:
+    """The judged tasks of families that leave room, by family; `there` is bool (m,)."""
+    counts = Counter(family for family, kept in zip(judged.families, there.tolist(), strict=True) if kept)
+    return Room(tasks=int(there.sum()), families=dict(sorted(counts.items())))
 
 
 def routes(records: Sequence[Record], actions: ActionSpec) -> list[Routes]:

@@ -52,7 +52,7 @@ def cross_fit(bank: Bank, count: int, seed: int = 0, judged: Collection[str] | N
     groups = deal(bank, count, seed)
     chosen = set(bank.tasks if judged is None else judged)
     return [
-        _fold(bank, group, BankArrays.of(bank, kept))
+        fold_of(bank, group, BankArrays.of(bank, kept))
         for group in groups
         if (kept := [task for task in group if task in chosen])
     ]
@@ -83,7 +83,7 @@ def held_out(
     kept = [task for task in tasks if judged is None or task in judged]
     if not kept:
         raise BankError(f"no task of the part {part!r} is left to judge: every one was learned from")
-    return [_fold(bank, tasks, BankArrays.of(bank, kept))]
+    return [fold_of(bank, tasks, BankArrays.of(bank, kept))]
 
 
 def family_folds(bank: Bank, groups: int, seed: int = 0) -> list[Fold]:
@@ -101,7 +101,7 @@ def family_folds(bank: Bank, groups: int, seed: int = 0) -> list[Fold]:
         )
     dealt = stratified(families, {str(n): 1 / groups for n in range(groups)}, seed)
     tasks = [[task for family in names for task in bank.families[family]] for names in dealt.values()]
-    return [_fold(bank, group, BankArrays.of(bank, group)) for group in tasks]
+    return [fold_of(bank, group, BankArrays.of(bank, group)) for group in tasks]
 
 
 def other_bank(bank: Bank, other: Bank, count: int, seed: int = 0) -> list[Fold]:
@@ -125,10 +125,10 @@ def other_bank(bank: Bank, other: Bank, count: int, seed: int = 0) -> list[Fold]
     places |= {task: number % count for number, task in enumerate(unseen)}
     judged = [[task for task in other.tasks if places[task] == number] for number in range(count)]
     return [
-        _fold(bank, group, BankArrays.of(other, tasks)) for group, tasks in zip(groups, judged, strict=True) if tasks
+        fold_of(bank, group, BankArrays.of(other, tasks)) for group, tasks in zip(groups, judged, strict=True) if tasks
     ]
 
 
-def _fold(bank: Bank, group: Collection[str], judged: BankArrays) -> Fold:
+def fold_of(bank: Bank, group: Collection[str], judged: BankArrays) -> Fold:
     """A group's tasks are held out, and with them every other task that shows what one of them or the judged shows."""
     return Fold(bank.only(set(bank.tasks) - bank.matching(bank.identifiers(group) | judged.identifiers)), judged)

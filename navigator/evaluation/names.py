@@ -21,8 +21,8 @@ from pilotage.navigator.evaluation.candidates import (
     sequence,
 )
 from pilotage.navigator.evaluation.trainings import require_training
+from pilotage.navigator.policies import agreement, pretrained
 from pilotage.navigator.policies import epsilon as exploring
-from pilotage.navigator.policies import pretrained
 from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.load import among, read
@@ -42,7 +42,7 @@ FREQUENCY_MATCHED = "random-matched"
 PAPERS = "rlot"
 """Trained as RL of Thoughts trains; `pilotage train --preset rlot`."""
 KNOWN = (
-    "default", "rules", "one-bit", "random", f"{FREQUENCY_MATCHED}:<policy>", "always:<block>",
+    "default", "rules", "one-bit", "random", f"{FREQUENCY_MATCHED}:<policy>", *agreement.FORMS, "always:<block>",
     "fixed:<block>,<block>,...", "best-fixed", "best-fixed-per-family", "nearest", "linear",
     "experience", "nearest:experience", "linear:experience", "ridge", "ridge:experience", *ALGORITHMS,
     "rlot", "oracle", f"a policy file ({SUFFIX})", f"{exploring.PREFIX}0.1:<policy>",
@@ -141,6 +141,9 @@ def candidate(name: str | Policy, options: CandidateOptions, others: Sequence[Ca
         return ExistingPolicy(name, about=about, policy=one_bit(bank.actions, bank.observations))
     if name == "default":
         return _file(str(pretrained.FILE), options)
+    if name.startswith(agreement.PREFIXES):
+        about = "Draws the leading route again, and takes what most draws say."
+        return ExistingPolicy(name, about=about, policy=agreement.agreement(name, bank.actions, bank.observations))
     if head in ("always", "fixed") and colon:
         return _sequence(name, head, rest, bank)
     if name.endswith(SUFFIX):

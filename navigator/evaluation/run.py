@@ -13,14 +13,16 @@ from pilotage.navigator.arguments import MOST_RESAMPLES, require_seed, require_w
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.navigator.evaluation import figures
-from pilotage.navigator.evaluation.bootstrap import Resampler
+from pilotage.navigator.evaluation.bootstrap import Resampler, over_families
 from pilotage.navigator.evaluation.candidates import CandidatePolicy, FrequencyMatched, judgeable
-from pilotage.navigator.evaluation.comparison import Target, compare, transfer
+from pilotage.navigator.evaluation.comparison import Target, Terms, compare, transfer
 from pilotage.navigator.evaluation.defects import defects
+from pilotage.navigator.evaluation.families import only_these, require_families, without
 from pilotage.navigator.evaluation.folds import Fold, cross_fit, family_folds, held_out, other_bank
 from pilotage.navigator.evaluation.frontier import lines, sequences, variants
 from pilotage.navigator.evaluation.names import STANDARD, CandidateOptions, Resolve, candidate
 from pilotage.navigator.evaluation.records import Notify, record_all, require_apart
+from pilotage.navigator.evaluation.room import tasks_with_room
 from pilotage.navigator.evaluation.schema import BEST_FIXED, BankPart, Evaluation, ProtocolPart
 from pilotage.navigator.evaluation.trainings import OnProgress, Trainings
 from pilotage.navigator.policies.inputs import CostWeighting
@@ -49,6 +51,11 @@ class Protocol:
         bootstrap_seed: of these draws.
         plan: settings of trainings, as arguments of `pilotage.navigator.training.train.Plan`: `{"steps": 2000}` say.
         in_sample: judge given policies on tasks that they were trained on, too; the evaluation says so of each.
+        only: families to judge, alone and once, by what all the others teach; all by default, in folds.
+        leave_out: families that are neither judged nor learned from, nor read.
+        tried: variants beside the policies that were looked at on these tasks: p-values are adjusted for each of them
+            too, compared with each opponent.
+        tried_names: further ones, by name; those that take part themselves are not counted twice.
         jobs: trainings at once.
     """
 
@@ -66,11 +73,22 @@ class Protocol:
     plan: Mapping[str, Any] = field(default_factory=dict)
     jobs: int = 1
     in_sample: bool = False
+    only: Sequence[str] = ()
+    leave_out: Sequence[str] = ()
+    tried: int = 0
+    tried_names: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         require_weight(self.cost_weight)
+        require_families(self.only, self.leave_out)
+        if self.only and (self.part is not None or self.groups):
+            raise PolicyError(
+                "families that alone are judged (only) are judged once, by what all the others teach: leave out the "
+                "part of a split and the groups to hold out in turn"
+            )
         for name in ("seeds", "jobs"):
             require_whole(f"an evaluation's {name}", getattr(self, name), 1)
+        require_whole("an evaluation's variants that were tried", self.tried, 0)
         require_whole("an evaluation's resamples", self.resamples, 100, MOST_RESAMPLES)
         for name in ("split_seed", "bootstrap_seed"):
             require_seed(getattr(self, name), what=f"an evaluation's {name}")
@@ -116,6 +134,11 @@ def evaluate(
     protocol = protocol or Protocol()
     bank = bank if isinstance(bank, Bank) else Bank.open(bank)
     other = other if isinstance(other, Bank) or other is None else Bank.open(other)
+    bank = without(bank, protocol.leave_out)
+    if other is not None:
+        if protocol.only:
+            raise PolicyError("families that alone are judged (only) are those of one bank: leave the other bank out")
+        other = without(other, [family for family in protocol.leave_out if family in other.families])
     nodes = sum(len(bank.tree(task)) for task in bank.tasks)  # read now, all parts of the bank share the trees
     plan, weight = {"split_seed": protocol.split_seed, **protocol.plan}, protocol.cost_weight
     options = CandidateOptions(bank, weight, tuple(range(protocol.seeds)), plan, resolve, protocol.in_sample)
@@ -140,6 +163,7 @@ def evaluate(
             require_apart(records)
         asking = {one.name for one in records if not one.candidate.is_transferable(one.provenance.is_learned)}
         resampler = Resampler(len(records[0].tasks), protocol.resamples, protocol.bootstrap_seed)
+        by_family = over_families(records[0].families, protocol.resamples, protocol.bootstrap_seed)
         varied = record_all([one for _, one in settings], folds, trainings, notify)
         frontier = lines([effort for effort, _ in settings], varied, resampler)
         if protocol.efforts:
@@ -156,7 +180,11 @@ def evaluate(
 
     named = {one.name: one for one in records}
     oracle = next((one for one in records if one.candidate.kind == "oracle"), None)
-    of_policies = tuple(figures.figures(one, resampler, weight, bank.actions) for one in records)
+    room = tasks_with_room(folds, weight)
+    terms = Terms(resampler, by_family, weight, oracle, room)
+    tried = protocol.tried + len(set(protocol.tried_names) - named.keys())
+    comparisons, adjusted_for = compare(records, [named[name] for name in against], terms, tried)
+    of_policies = tuple(figures.figures(one, resampler, by_family, weight, bank.actions) for one in records)
     return Evaluation(
         bank=BankPart(
             name=bank.path.resolve().name,
@@ -166,14 +194,15 @@ def evaluate(
             nodes=nodes,
             families={name: len(tasks) for name, tasks in bank.families.items()},
         ),
-        protocol=_about(protocol, len(records[0].tasks), against),
+        protocol=_about(protocol, len(records[0].tasks), against, adjusted_for),
         policies=of_policies,
-        comparisons=tuple(c for name in against for c in compare(records, named[name], resampler, weight, oracle)),
+        comparisons=tuple(comparisons),
         frontier=tuple(frontier),
         families=tuple(figures.families(records)),
         transfer=tuple(transfers),
         routes=tuple(figures.routes(records, bank.actions)),
         curves=tuple(curves),
+        room=None if room is None else figures.room(records[0], room),
         defects=(*left_out, *defects(bank, records, of_policies)),
         outcomes=figures.outcomes(records),
     )
@@ -208,6 +237,8 @@ def _candidates(
 
 def _folds(bank: Bank, candidates: Sequence[CandidatePolicy], protocol: Protocol) -> list[Fold]:
     judged = set(bank.tasks) if protocol.in_sample else judgeable(bank, candidates)
+    if protocol.only:
+        return only_these(bank, protocol.only, judged)
     if protocol.part is None:
         return cross_fit(bank, protocol.folds, protocol.split_seed, judged)
     return held_out(bank, protocol.part, protocol.parts, protocol.split_seed, judged)
@@ -226,7 +257,11 @@ def _elsewhere(bank: Bank, other: Bank | None, protocol: Protocol) -> list[tuple
     return places
 
 
-def _about(protocol: Protocol, tasks: int, against: Sequence[str]) -> ProtocolPart:
-    split = {"kind": "cross-fit", "parts": None} if protocol.part is None else {"kind": "held-out", "folds": None}
+def _about(protocol: Protocol, tasks: int, against: Sequence[str], adjusted_for: int) -> ProtocolPart:
+    is_in_folds = protocol.part is None and not protocol.only
+    split = {"kind": "cross-fit", "parts": None} if is_in_folds else {"kind": "held-out", "folds": None}
+    if protocol.only:
+        split["parts"] = None
     counts = {"train_seeds": protocol.seeds, "bootstrap": protocol.resamples, "tasks": tasks}
-    return ProtocolPart.model_validate({**vars(protocol), **split, **counts, "against": tuple(against)})
+    of_this = {**split, **counts, "against": tuple(against), "adjusted_for": adjusted_for}
+    return ProtocolPart.model_validate({**vars(protocol), **of_this})

@@ -8,12 +8,14 @@ from __future__ import annotations
 import csv
 import io
 import math
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from pilotage.navigator.evaluation.comparison_parts import Comparison, Room, Transfer
+from pilotage.navigator.evaluation.fields import Cost, Count, Interval, Name, Part, Share, Text
 
 FORMAT = "pilotage-evaluation"
 VERSION = 1  # a reader refuses another one
@@ -21,47 +23,6 @@ BEST_FIXED = "best-fixed"
 """Name of the fixed sequence that was chosen on the training tasks; the gap to the oracle is measured from it."""
 
 _DIGITS = 6
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_UNPRINTABLE = ("Cc", "Cs", "Co", "Cn")
-
-
-def _printable(text: str) -> str:
-    """The text on one line, without characters that XML forbids or that would reorder what stands around it."""
-    line = " ".join(text.split())
-    return "".join("\ufffd" if sign in _BIDI or unicodedata.category(sign) in _UNPRINTABLE else sign for sign in line)
-
-
-def _ordered(interval: tuple[float, float]) -> tuple[float, float]:
-    if interval[0] > interval[1]:
-        raise ValueError("its lower end is above its upper end")
-    return interval
-
-
-def _share(value: float) -> float:
-    if value > 1:
-        raise ValueError(f"it is {value:g}, not between 0 and 1")
-    return _cost(value)
-
-
-def _cost(value: float) -> float:
-    if value < 0:
-        raise ValueError(f"it is {value:g}, below 0")
-    return value
-
-
-# Of a policy of which nothing is known, figures are NaN; a file has null there, and a reader leaves the policy out.
-Text = Annotated[str, AfterValidator(_printable)]
-Name = Annotated[str, AfterValidator(_printable), Field(min_length=1)]
-Share = Annotated[float, AfterValidator(_share)]
-Cost = Annotated[float, AfterValidator(_cost)]
-Count = Annotated[int, Field(ge=0)]
-Interval = Annotated[tuple[float, float], AfterValidator(_ordered)]
-
-
-class Part(BaseModel):
-    """Base of all parts; what a later version adds is left alone."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
 
 class BankPart(Part):
@@ -76,12 +37,23 @@ class BankPart(Part):
 
 
 class ProtocolPart(Part):
-    """How it was evaluated; `tasks` were evaluated, `bootstrap` is the number of resamples."""
+    """How it was evaluated; `tasks` were evaluated, `bootstrap` is the number of resamples.
+
+    Attributes:
+        only: families that alone were judged, by what the others teach; none for all.
+        leave_out: families of which nothing was read, learned from or judged.
+        tried: variants beside the policies that were looked at on these tasks, without those of `tried_names`.
+        tried_names: such variants by name.
+        adjusted_for: how many comparisons `holm_p` is adjusted for: all pairs of the evaluation, and each variant that
+            was tried with each of `against`; None in files of before, which adjusted for those with one opponent.
+    """
 
     kind: Literal["cross-fit", "held-out"]
     folds: Count | None = None
     part: Text | None = None
     parts: dict[str, float] | None = None
+    only: tuple[Text, ...] = ()
+    leave_out: tuple[Text, ...] = ()
     split_seed: int
     train_seeds: Count
     tasks: Count
@@ -90,6 +62,9 @@ class ProtocolPart(Part):
     against: tuple[Text, ...] = ()
     plan: dict[str, Any] = Field(default_factory=dict)
     in_sample: bool = False
+    tried: Count = 0
+    tried_names: tuple[Text, ...] = ()
+    adjusted_for: Count | None = None
 
 
 class SeedScore(Part):
@@ -137,6 +112,8 @@ class PolicyFigures(Part):
 
     Attributes:
         coverage: share of the tasks that the bank can tell of; the figures are over these.
+        accuracy_family_interval: families are drawn anew, and tasks within them; None for too few families. So are
+            `cost_family_interval` and those of comparisons.
         blocks: blocks a task, without the answer.
         value: accuracy less weighted cost.
         unrecorded: share of decisions for which it preferred what was legal but not recorded, and took its next choice.
@@ -151,8 +128,10 @@ class PolicyFigures(Part):
     coverage: Share
     accuracy: Share
     accuracy_interval: Interval
+    accuracy_family_interval: Interval | None = None
     cost: Cost
     cost_interval: Interval
+    cost_family_interval: Interval | None = None
     blocks: Cost
     value: float
     unrecorded: Share = 0.0
@@ -160,43 +139,6 @@ class PolicyFigures(Part):
     iqm: MiddleMean | None = None
     calibration: Calibration | None = None
     uses: dict[Name, Cost] = Field(default_factory=dict)
-
-
-class Comparison(Part):
-    """`policy` against `against`, on the tasks that the bank can tell of for both.
-
-    Attributes:
-        better: tasks that only `policy` is right on: with an expected score, over samples and seeds, above one half.
-        mcnemar_p: exact two-sided p-value of better against worse (McNemar 1947); None where scores are expectations.
-        permutation_p: two-sided p-value of the differences themselves, by flipping signs (Fisher 1935).
-        holm_p: `p`, adjusted for all comparisons with `against` (Holm 1979).
-        cost_ratio: mean cost of the one by that of the other; None where the other costs nothing.
-        value_difference: of the values, score less weighted cost.
-        gap_closed: share of the gap in value between the best fixed sequence and the oracle that `policy` closes; None
-            where `against` is another one, where there is no gap, or no oracle.
-    """
-
-    policy: Name
-    against: Name
-    tasks: Count
-    difference: float
-    interval: Interval
-    better: Cost
-    worse: Cost
-    mcnemar_p: Share | None = None
-    holm_p: Share | None = None
-    permutation_p: Share | None = None
-    cost_ratio: Cost | None = None
-    cost_ratio_interval: Interval | None = None
-    value_difference: float | None = None
-    value_interval: Interval | None = None
-    gap_closed: float | None = None
-    gap_closed_interval: Interval | None = None
-
-    @property
-    def p(self) -> float | None:
-        """Of the test that fits the scores: McNemar's where tasks are right or wrong, sign flips for expectations."""
-        return self.permutation_p if self.mcnemar_p is None else self.mcnemar_p
 
 
 class Point(Part):
@@ -230,24 +172,6 @@ class FamilyPart(Part):
     family: Text
     tasks: Count
     policies: dict[Name, Score]
-
-
-class Transfer(Part):
-    """A policy against the best fixed sequence, on `held_out`: families, or the bank of another model.
-
-    Neither was trained there; both are known on `tasks` tasks.
-    """
-
-    policy: Name
-    kind: Literal["family", "bank"]
-    held_out: Text
-    tasks: Count
-    accuracy: Share
-    cost: Cost
-    best_fixed_accuracy: Share
-    best_fixed_cost: Cost
-    difference: float
-    interval: Interval
 
 
 class Edge(Part):
@@ -290,6 +214,7 @@ class Evaluation(Part):
 
     Attributes:
         frontier: policies at several settings, and fixed sequences.
+        room: families that leave a router room; None where nothing was learned of any judged family.
         defects: sentences a reader should know before believing the figures.
         unmeasured: policies of a file of which nothing is recorded.
         outcomes: by policy and task, expected score and cost of what is known; for checks, in no evaluation.json.
@@ -304,6 +229,7 @@ class Evaluation(Part):
     transfer: tuple[Transfer, ...] = ()
     routes: tuple[Routes, ...] = ()
     curves: tuple[Curve, ...] = ()
+    room: Room | None = None
     defects: tuple[Text, ...] = ()
     unmeasured: tuple[Name, ...] = Field(default=(), exclude=True)
     outcomes: Mapping[str, Mapping[str, tuple[float, float]]] = Field(default_factory=dict, exclude=True)

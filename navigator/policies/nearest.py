@@ -9,6 +9,7 @@ import numpy as np
 
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.inputs import LARGEST_INPUT, ActionSupport, Float32s, Scaling
+from pilotage.navigator.policies.neighbours import Neighbours
 from pilotage.navigator.policies.policy import Decision
 from pilotage.navigator.policies.policy_file import Header, Tensors
 from pilotage.navigator.policies.provenance import note
@@ -42,7 +43,9 @@ class NearestPolicy(TrainedPolicy):
         self.states, self.values, self.k = states, values, self.settings.k
         self._tried = self.support or ActionSupport(header.observations, header.actions, {})
         self.cost_weight, self.name = self.settings.cost_weight, f"nearest:{self.k}"
-        self._recorded = np.isfinite(values)
+        pools = [np.flatnonzero(column) for column in np.isfinite(values).T]
+        self._pools = {action: pool for action, pool in enumerate(pools) if len(pool)}
+        self._neighbours = Neighbours(states, list(self._pools.values()), self.k)
 
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:
         """The legal, tried action with the greatest mean value nearby.
@@ -54,13 +57,9 @@ class NearestPolicy(TrainedPolicy):
         self.header.observations.check(observation)
         self.header.actions.check(mask)
         legal = np.flatnonzero(mask & self._tried.mask(observation))
-        distances = ((self.states - self.scaling(observation)) ** 2).sum(axis=1)
-        order = np.argsort(distances, kind="stable")
         values = np.full(len(mask), np.nan)
-        for action in range(len(mask)):
-            nearest = order[self._recorded[order, action]][: self.k]
-            if len(nearest):
-                values[action] = self.values[nearest, action].mean()
+        for action, nearest in zip(self._pools, self._neighbours.of(self.scaling(observation)), strict=True):
+            values[action] = self.values[nearest, action].mean()
         known = np.where(np.isnan(values), -np.inf, values)
         best = int(legal[known[legal].argmax()])
         return Decision(best, f"worth {known[best]:.2f} in similar states", tuple(values.tolist()))

@@ -11,11 +11,14 @@ from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
 NAME = "one-bit"
 
+FIRST_ANSWER: tuple[Rule, ...] = (
+    Rule("nothing was computed yet", lambda o: o.candidates + o.count_program == 0, "program"),
+    Rule("the program gave no answer", lambda o: o.candidates + o.count_reason == 0, "reason"),
+)
 RULES: tuple[Rule, ...] = (
     Rule("a request to reply to", is_open, "answer"),
     Rule("there is an answer", lambda o: o.candidates > 0, "answer"),
-    Rule("nothing was computed yet", lambda o: o.count_program == 0, "program"),
-    Rule("the program gave no answer", lambda o: o.count_reason == 0, "reason"),
+    *FIRST_ANSWER,
 )
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pilotage.navigator.evaluation.schema import BEST_FIXED, Comparison, Evaluation, PolicyFigures
+from pilotage.navigator.evaluation.comparison_parts import Comparison
+from pilotage.navigator.evaluation.schema import BEST_FIXED, Evaluation, PolicyFigures
 from pilotage.navigator.report.wording import (
     counted,
     listed,
@@ -78,7 +79,12 @@ def _against_the_rest(data: Evaluation, policy: PolicyFigures) -> list[str]:
     own = [seen for one in data.comparisons if (seen := _seen_from(one, policy.name)) is not None]
     if not own and len(data.policies) > 1:
         return ["It was compared with no other, so what is chance in it is not known."]
-    sentences = [text for one in own if one.against == BEST_FIXED for text in (comparison(one), *value(one), *gap(one))]
+    sentences = [
+        text
+        for one in own
+        if one.against == BEST_FIXED
+        for text in (comparison(one), *robust(one), *value(one), *gap(one))
+    ]
     oracles = {one.name for one in data.policies if one.kind == "oracle"}  # its ceiling is no rival
     rivals: dict[Verdict, list[str]] = {"more": [], "less": [], "same": []}
     for one in own:
@@ -109,6 +115,8 @@ def _seen_from(one: Comparison, name: str) -> Comparison | None:
         "worse": one.better,
         "value_difference": one.value_difference and -one.value_difference,
         "value_interval": one.value_interval and (-one.value_interval[1], -one.value_interval[0]),
+        "family_interval": one.family_interval and (-one.family_interval[1], -one.family_interval[0]),
+        "with_room": None,
         "cost_ratio": 1 / ratio if ratio else None,
         "cost_ratio_interval": (1 / between[1], 1 / between[0]) if between and between[0] > 0 else None,
         "gap_closed": None,
@@ -127,6 +135,19 @@ def comparison(one: Comparison) -> str:
         f"{named(one.policy)} is {how} {named(one.against)}{what} ({points(one.difference)} points, 95% interval "
         f"{points_between(one.interval)}{p}){_cost(one)}."
     )
+
+
+def robust(one: Comparison) -> list[str]:
+    """Whether the difference holds for other families, and on those with room; nothing where that is not known."""
+    sentences = []
+    if one.family_interval is not None:
+        sentences.append(f"With families drawn anew as well, the interval is {points_between(one.family_interval)}.")
+    if one.with_room is not None and one.with_room.tasks < one.tasks:
+        sentences.append(
+            f"On the {counted(one.with_room.tasks, 'task')} of families that leave room the difference is "
+            f"{points(one.with_room.difference)} points ({points_between(one.with_room.interval)})."
+        )
+    return sentences
 
 
 def _cost(one: Comparison) -> str:

@@ -26,6 +26,11 @@ def method(data: Evaluation) -> list[str]:
             f"Trainable policies were cross-fitted: tasks were dealt into {folds} (seed {protocol.split_seed}), each "
             f"fold was answered by policies trained on the others, with {seeds}; so every task counts{held_out}."
         )
+    elif protocol.only:
+        sentences.append(
+            f"Judged are only the tasks of {listed([named(name) for name in protocol.only])}, by what all the other "
+            f"families teach; trained policies have {seeds}."
+        )
     elif protocol.in_sample:
         sentences.append(
             f"Trainable policies were trained on other parts of the bank (split seed {protocol.split_seed}), with "
@@ -34,6 +39,11 @@ def method(data: Evaluation) -> list[str]:
     else:
         sentences.append(
             f"The tasks were held out from training (split seed {protocol.split_seed}); trained policies have {seeds}."
+        )
+    if protocol.leave_out:
+        sentences.append(
+            f"Left out are all tasks of {listed([named(name) for name in protocol.leave_out])}: nothing that was "
+            "recorded of them was read, learned from or judged."
         )
     if protocol.in_sample:
         sentences.append(
@@ -47,9 +57,13 @@ def method(data: Evaluation) -> list[str]:
         f"Intervals are 95% bootstrap intervals over tasks ({protocol.bootstrap:,} resamples), paired by task for "
         "differences and ratios. p-values are McNemar's exact test where every task is right or wrong, and sign flips "
         "of the differences (a permutation test) where scores are expectations, over seeds or samples; both after "
-        "Holm's correction for the number of comparisons with an opponent; "
+        f"Holm's correction for {_hypotheses(data)}; "
         f"'significant' asks for an interval without 0 and a corrected p below {LEVEL}."
     )
+    if any(one.family_interval is not None for one in data.comparisons):
+        sentences.append(
+            "Intervals over families draw families anew, and tasks within them: what other families would have given."
+        )
     if data.comparisons:
         half = median((one.interval[1] - one.interval[0]) / 2 for one in data.comparisons)
         sentences.append(
@@ -57,6 +71,16 @@ def method(data: Evaluation) -> list[str]:
             "comparisons: on so many tasks much smaller differences cannot be told from 0."
         )
     return sentences
+
+
+def _hypotheses(data: Evaluation) -> str:
+    protocol = data.protocol
+    if protocol.adjusted_for is None:
+        return "the number of comparisons with an opponent"
+    tried = protocol.tried + len(protocol.tried_names)
+    names = f" ({listed([named(name) for name in protocol.tried_names])} among them)" if protocol.tried_names else ""
+    more = f", {counted(tried, 'further variant')} that had been tried{names} included" if tried else ""
+    return f"all {counted(protocol.adjusted_for, 'comparison')}{more}"
 
 
 def cautions(data: Evaluation) -> list[str]:

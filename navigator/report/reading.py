@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from pilotage.common.statistics import holm
 from pilotage.navigator.errors import ReportError
-from pilotage.navigator.evaluation.schema import FORMAT, VERSION, Comparison, Evaluation
+from pilotage.navigator.evaluation.comparison_parts import Comparison
+from pilotage.navigator.evaluation.schema import FORMAT, VERSION, Evaluation
 
 _AGAIN = "write it anew with `pilotage evaluate`"
 _NOT_A_TASK = 0.01

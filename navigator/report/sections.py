@@ -75,6 +75,7 @@ def _comparisons(data: Evaluation) -> Section:
         BEST_FIXED,
         *(policy.name for policy in data.policies if policy.kind == "oracle"),
     }  # an oracle is no rival
+    sentences += [_power(data)] if any(one.power for one in data.comparisons) else []
     sentences += [comparison(one) for one in data.comparisons if one.policy == chosen and one.against not in others]
     how = (
         "Bars are 95% intervals; those of significant differences are heavy, and their figures bold. p is McNemar's "
@@ -82,6 +83,22 @@ def _comparisons(data: Evaluation) -> Section:
         "the opponent's."
     )
     return Section("comparisons", "Comparisons", sentences, how, tables.comparisons(data))
+
+
+def _power(data: Evaluation) -> str:
+    """What the tasks can show of each comparison, in one sentence."""
+    powers = [one.power for one in data.comparisons if one.power is not None]
+    least = sorted(one.smallest for one in powers if one.smallest is not None)
+    needed = sorted(one.tasks_for_6_points for one in powers)
+    between = percent_between((least[0], least[-1])).removesuffix("%") if least else ""
+    shown = f"differences of {between} points, by comparison" if least else "no difference"
+    few = len(powers) - len(least)
+    none = f", and in {few} of {len(powers)} none, since too few tasks differ" if least and few else ""
+    level = f"{powers[0].level:.2g}"
+    return (
+        f"At p < {level}, the first step of Holm's correction, these tasks show with 80% power {shown}{none}; 6 points "
+        f"take {needed[0]:,} to {needed[-1]:,} tasks."
+    )
 
 
 def _of(some: int, n: int) -> str:
@@ -94,8 +111,17 @@ def _families(data: Evaluation) -> Section:
     sizes = sorted(family.tasks for family in data.families) or [0]
     between = f"{sizes[0]} to {sizes[-1]} tasks" if sizes[0] < sizes[-1] else counted(sizes[0], "task")
     sentence = f"A cell rests on {between}: read patterns, not single cells."
+    sentences = [sentence]
+    if data.room is not None:
+        roomy = [named(name) for name in data.room.families]
+        sentences.append(
+            f"Room for a router, where on a task to learn from some sequence scores more than the best fixed one: "
+            f"{listed(roomy)} ({counted(data.room.tasks, 'task')})."
+            if roomy
+            else "On no task to learn from does any sequence score more than the best fixed one: no family leaves room."
+        )
     how = "Families from the easiest down, by mean accuracy over the policies."
-    return Section("families", "Families", [sentence], how, tables.families(data))
+    return Section("families", "Families", sentences, how, tables.families(data))
 
 
 def _routes(data: Evaluation) -> Section:

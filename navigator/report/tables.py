@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pilotage.navigator.evaluation.schema import Comparison, Evaluation, PolicyFigures, Routes, Score
+from pilotage.navigator.evaluation.comparison_parts import Comparison, Power
+from pilotage.navigator.evaluation.schema import Evaluation, PolicyFigures, Routes, Score
 from pilotage.navigator.report.findings import is_significant
 from pilotage.navigator.report.wording import (
     number,
@@ -66,6 +67,11 @@ def policies(data: Evaluation) -> Table:
         ("value", lambda one: number(one.value, 3)),
         ("seeds", _seeds),
     ]
+    if any(policy.accuracy_family_interval is not None for policy in data.policies):
+        columns = [
+            *columns,
+            ("right, families anew", lambda one: _known(percent_between, one.accuracy_family_interval)),
+        ]
     if any(policy.coverage < 1 for policy in data.policies):
         columns = [*columns, ("tasks known", lambda one: percent(one.coverage, 0))]
     ranked = sorted(data.policies, key=lambda policy: (policy.kind == "oracle", -policy.value))
@@ -96,7 +102,28 @@ def comparisons(data: Evaluation) -> tuple[Table, ...]:
         ("gap closed", lambda one: _known(lambda share: percent(share, 0), one.gap_closed)),
         ("tasks", lambda one: f"{one.tasks:,}"),
     ]
-    return _tables(data.comparisons, columns, 3, "All comparisons")
+    return _tables(data.comparisons, columns, 3, "All comparisons") + _certainty(data)
+
+
+def _certainty(data: Evaluation) -> tuple[Table, ...]:
+    """What other families would have given, what holds where there is room, and what so many tasks can show."""
+    columns: Columns[Comparison] = [
+        ("policy", lambda one: one.policy),
+        ("against", lambda one: one.against),
+        ("points, families anew", lambda one: _known(points_between, one.family_interval)),
+        ("cost ratio, families anew", lambda one: _known(percent_between, one.cost_ratio_family_interval)),
+        ("points with room", lambda one: _known(lambda room: points(room.difference), one.with_room)),
+        ("95% interval", lambda one: _known(lambda room: points_between(room.interval), one.with_room)),
+        ("tasks with room", lambda one: _known(lambda room: f"{room.tasks:,}", one.with_room)),
+        ("shows, points", lambda one: _known(_shown, one.power)),
+        ("tasks for 6 points", lambda one: _known(lambda power: f"{power.tasks_for_6_points:,}", one.power)),
+    ]
+    known = [one for one in data.comparisons if one.power or one.family_interval or one.with_room]
+    return _tables(known, columns, 2, "Families drawn anew, families with room, and power")
+
+
+def _shown(power: Power) -> str:
+    return "none" if power.smallest is None else number(100 * power.smallest, 1)
 
 
 def _finding(one: Comparison) -> str:

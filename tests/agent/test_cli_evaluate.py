@@ -48,9 +48,33 @@ def test_several_may_be_compared_with_and_rules_and_exploring_take_part(pilotage
     assert "points over always:reason" in out and "points over linear" in out
 
 
+def test_what_was_tried_is_counted_and_what_the_tasks_can_show_is_told(pilotage):
+    chosen = ("--policy", "best-fixed", "--policy", "nearest", "--against", "best-fixed", *QUICK)
+    code, out, _ = pilotage(*chosen, "--tried", "3", "--tried", "k=5, k=30", "--tried", "nearest")
+    assert code == 0 and "adjusted by Holm for 6 comparisons" in out
+    assert "6 points need" in out and "with room" in out and "found with 80% power at p < 0.0083" in out
+    code, out, _ = pilotage(*chosen, "--tried", "3", "--json")
+    told = json.loads(out)["protocol"]
+    assert (told["tried"], told["tried_names"], told["adjusted_for"]) == (3, [], 4)
+
+
+def test_sealed_families_stay_closed_and_are_then_judged_alone(pilotage, tmp_path):
+    chosen = ("--policy", "best-fixed", "--policy", "nearest", *QUICK)
+    code, out, _ = pilotage(*chosen, "--leave-out", "words, sums")
+    assert code == 0 and "8 tasks; 8 judged in 2 folds" in out
+    assert "left out, neither read nor learned from: words, sums" in out
+    code, out, _ = pilotage(*chosen, "--only", "words", "--leave-out", "easy", "--out", "o")
+    assert code == 0 and "16 tasks; 8 judged of words, by what was learned from the others" in out
+    page = (tmp_path / "o/report.html").read_text()
+    assert "Judged are only the tasks of words, by what all the other families teach" in page
+    assert "Left out are all tasks of easy: nothing that was recorded of them was read" in page
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
+        (("--policy", "linear", "--only", "gcd"), "the family 'gcd' cannot be judged"),
+        (("--policy", "linear", "--only", "easy", "--part", "test"), "leave out the part of a split"),
         (("--policy", "magic"), "unknown policy 'magic'; there are default, rules, one-bit, random"),
         (("--policy", "llm"), "unknown policy 'llm'"),
         (("--policy", "linear", "--folds", "99"), "24 tasks, too few for 99 folds"),

@@ -3,7 +3,7 @@ import pytest
 
 from pilotage.agent.blocks import installed
 from pilotage.agent.errors import UsageError
-from pilotage.agent.routing.observation import free_spec
+from pilotage.agent.routing.observation import free_spec, spec_for
 from pilotage.agent.routing.policies import policy_for, policy_label
 from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.policies.learned import LearnedPolicy
@@ -31,6 +31,22 @@ def written(path, *, dial):
 def first_choice(policy):
     legal = ACTIONS.mask(("program", "reason"))
     return ACTIONS.names[policy.decide(FEATURES.low, legal).action]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("agree:1", "write vote:3 for three draws, agree:2 to stop"), ("agree", "vote:3, agree:2, experience")],
+)
+def test_a_way_to_draw_again_that_is_none_is_told(name, said):
+    with pytest.raises(UsageError, match=said):
+        policy_for(name, ACTIONS, FEATURES)
+
+
+def test_drawing_again_reads_what_the_run_did():
+    with pytest.raises(
+        UsageError, match="'agree:2' reads what the run did so far, which this observation preset leaves"
+    ):
+        policy_for("agree:2", ACTIONS, spec_for("rlot", REGISTRY))
 
 
 def test_a_policy_file_routes(tmp_path):

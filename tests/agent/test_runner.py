@@ -48,6 +48,8 @@ def test_the_drawn_graph_shows_every_block_and_the_way_between(scripted, preset,
         ("fixed:reason,verify,answer", ("reason", "verify", "answer")),
         ("fixed:answer", ("answer",)),
         ("rules", ("program", "verify", "answer")),
+        ("vote:3", ("program", "sample", "sample", "answer")),
+        ("agree:2", ("program", "sample", "answer")),
     ],
 )
 def test_a_policy_routes_a_task(scripted, policy, route):

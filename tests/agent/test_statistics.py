@@ -87,6 +87,12 @@ def test_expected_scores_are_not_rounded_before_they_are_tested():
     assert paired_p(behind) == 2 / 2**6
 
 
+def test_what_was_tried_beside_counts_as_what_is_least_sure():
+    assert holm({"a": 0.01, "b": 0.04}, further=3) == pytest.approx({"a": 0.05, "b": 0.16})
+    known = holm({"a": 0.01, "b": 0.04, "c": 1.0, "d": 1.0, "e": 1.0})
+    assert known["a"] == pytest.approx(0.05) and known["b"] == pytest.approx(0.16)
+
+
 def test_holm_adjusts_the_smallest_most_and_keeps_the_order():
     adjusted = holm({"a": 0.01, "b": 0.04, "c": 0.03})
     assert adjusted == pytest.approx({"a": 0.03, "c": 0.06, "b": 0.06})

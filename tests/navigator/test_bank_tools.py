@@ -3,11 +3,13 @@
 import dataclasses
 import json
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from pilotage.navigator import Bank, BankError
+from pilotage.navigator import Bank, BankError, EnvError
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.merge import merge, pack
 from pilotage.navigator.bank.reader import verify
@@ -129,6 +131,71 @@ def test_info_of_one_node_knows_what_it_does_not_know(tmp_path):
     found = info(write_bank(tmp_path, {"t": [node(score=1)]}))
     assert found.best_sequence == "answer" and math.isnan(found.blocks["reason"]["gain"])
     assert found.to_json()["blocks"]["reason"]["gain"] is None
+
+
+RECOVER = """
+import json, sys
+import minari
+env = minari.MinariDataset(sys.argv[1]).recover_environment(**json.loads(sys.argv[2]))
+seen, info = env.reset(options={"task": "t1"})
+print(json.dumps([env.spec.id, env.unwrapped.cost_weight, info["task_id"], info["action_mask"].tolist()]))
+"""
+
+
+def recovered(report, **given):
+    """What a process that never imported pilotage is given."""
+    command = [sys.executable, "-c", RECOVER, str(report.path), json.dumps(given)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_minari_gives_the_environment_again(tmp_path):
+    minari = pytest.importorskip("minari")
+    from pilotage.navigator.envs.minari import export_minari
+
+    bank = random_bank(tmp_path / "b", seed=7, tasks=3, depth=2)
+    report = export_minari(bank.only(["t0", "t1"]), tmp_path / "m", 0.3)
+    run = recovered(report)
+    assert run.returncode == 0, run.stderr
+    mask = BankArrays.of(bank, ["t1"]).playable[0].astype(int).tolist()
+    assert json.loads(run.stdout) == ["pilotage/RecordedReasoning-v0", 0.3, "t1", mask]
+
+    data = minari.MinariDataset(str(report.path))
+    env = data.recover_environment()
+    assert env.observation_space == data.observation_space and env.action_space == data.action_space
+    with pytest.raises(EnvError, match="t2"):
+        env.reset(options={"task": "t2"})
+
+
+def test_what_is_recovered_replays_every_episode(tmp_path):
+    minari = pytest.importorskip("minari")
+    from pilotage.navigator.envs.minari import export_minari
+
+    report = export_minari(random_bank(tmp_path / "b", seed=7, tasks=3, depth=3, samples=1), tmp_path / "m", 0.3)
+    data = minari.MinariDataset(str(report.path))
+    env, told = data.recover_environment(), data.storage.get_episode_metadata(range(len(data)))
+    for episode, about in zip(data.iterate_episodes(), told, strict=True):
+        seen, _ = env.reset(options=about["options"])
+        for place, action in enumerate(episode.actions):
+            assert (seen == episode.observations[place]).all()
+            seen, reward, ended, _, _ = env.step(action)
+            assert reward == pytest.approx(episode.rewards[place])
+            assert ended == episode.terminations[place]
+
+
+def test_a_bank_that_moved_or_is_another_one_is_told(tmp_path):
+    pytest.importorskip("minari")
+    from pilotage.navigator.envs.minari import export_minari
+
+    bank = random_bank(tmp_path / "b", seed=7, tasks=3, depth=2)
+    report = export_minari(bank, tmp_path / "m", 0.3)
+    (tmp_path / "b").rename(tmp_path / "moved")
+    run = recovered(report)
+    assert "EnvError: the bank of this dataset cannot be opened (there is no bank in" in run.stderr
+    assert run.stderr.strip().endswith("give the folder that it lies in now: recover_environment(bank=FOLDER)")
+    run = recovered(report, bank=str(tmp_path / "moved"))
+    assert run.returncode == 0 and json.loads(run.stdout)[1] == 0.3
+    random_bank(tmp_path / "b", seed=8, tasks=2, depth=2)
+    assert "is not the one that this dataset was made of" in recovered(report).stderr
 
 
 def test_minari_reads_the_export(tmp_path, monkeypatch):

@@ -20,6 +20,7 @@ from pilotage.agent.cli.options import (
     cost_weight,
     expert,
     hyperparameters,
+    names,
     shares,
 )
 from pilotage.agent.cli.outputs import folder_to_write, keep, write_json
@@ -39,7 +40,8 @@ def evaluate(
     policy: list[str] | None = typer.Option(
         None,
         metavar="P",
-        help="default, rules, random, best-fixed, best-fixed-per-family, always:BLOCK, fixed:BLOCK,..., "
+        help="default, rules, one-bit, vote:3, agree:2, random, best-fixed, best-fixed-per-family, always:BLOCK, "
+        "fixed:BLOCK,..., "
         "nearest, linear, an algorithm of `train`, rlot, random-matched:P, oracle, a policy file, or "
         "epsilon=0.1:P; repeatable. (default: the usual ones)",
     ),
@@ -58,11 +60,18 @@ def evaluate(
         "train=0.6,validation=0.2,test=0.2", metavar="NAME=SHARE,...", help="That split, as for train."
     ),
     split_seed: int = expert(0, min=0, callback=A_SEED, help="Of the folds or the split."),
+    only: str | None = expert(None, metavar="FAMILY,...", help="Judge these alone, by what all others teach."),
+    leave_out: str | None = expert(
+        None, metavar="FAMILY,...", help="Neither judge these nor learn from them, nor read them."
+    ),
     efforts: str = expert(
         "0,0.25,0.5,0.75,1", metavar="E,...", help="Settings of the frontier, 0 to 1; none leaves it out."
     ),
     retrain: bool = expert(
         False, "--retrain", help="Also train networks without an effort input anew for each setting."
+    ),
+    tried: list[str] | None = expert(
+        None, metavar="N|NAME", help="Further variants looked at: p is adjusted for them; repeatable."
     ),
     transfer: int = expert(0, metavar="GROUPS", help="Hold groups of families out in turn; 0 leaves it out."),
     other_bank: Path | None = expert(None, help="Another model's bank, to judge what was learned on this one."),
@@ -85,9 +94,11 @@ def evaluate(
         keep(out / RESULT, force)
     plan: dict[str, Any] = {"steps": steps} if steps is not None else {}
     plan |= {"hyper": hyperparameters(hyper)} if hyper else {}
+    more, named = _tried(tried or [])
     protocol = Protocol(
         folds, part, shares(parts), split_seed, seeds, cost_weight, _numbers(efforts), retrain, transfer, bootstrap,
-        plan=plan, jobs=jobs, in_sample=in_sample,
+        plan=plan, jobs=jobs, in_sample=in_sample, only=names(only), leave_out=names(leave_out),
+        tried=more, tried_names=named,
     )  # fmt: skip
 
     def resolve(name: str) -> Policy | None:
@@ -174,6 +185,12 @@ def _numbers(given: str) -> tuple[float, ...]:
         return tuple(dict.fromkeys(float(one) for one in given.split(",")))
     except ValueError:
         raise UsageError(f"--efforts {given!r} are no numbers from 0 to 1; write --efforts 0,0.5,1, or none") from None
+
+
+def _tried(given: list[str]) -> tuple[int, tuple[str, ...]]:
+    """How many variants were tried without a name, and those that have one."""
+    counts = [int(one) for one in given if one.strip().isdecimal()]
+    return sum(counts), names(",".join(one for one in given if not one.strip().isdecimal()))
 
 
 def report(

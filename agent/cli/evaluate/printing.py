@@ -17,14 +17,18 @@ def print_evaluation(console: Screen, evaluation: Evaluation) -> None:
     """What was judged, a table of all policies, what each is worth, seeds, transfer, and what to beware of."""
     protocol, bank = evaluation.protocol, evaluation.bank
     how = f"in {protocol.folds} folds" if protocol.kind == "cross-fit" else f"of the part {protocol.part}"
+    how = f"of {', '.join(protocol.only)}" if protocol.only else how
     console.print(
         f"[bold]{plain(bank.name)}[/]  {plain(bank.model or 'unnamed model')}, {bank.tasks} tasks; "
-        f"{protocol.tasks} judged {how}, by what was learned from the others"
+        f"{protocol.tasks} judged {plain(how)}, by what was learned from the others"
     )
+    if protocol.leave_out:
+        console.print(f"left out, neither read nor learned from: {plain(', '.join(protocol.leave_out))}")
     console.print("intervals are 95%, over tasks; tokens are prompt and completion together, a task\n")
     for number, against in enumerate(protocol.against):
         _print_accuracy(console, evaluation, against, figures=number == 0)
         _print_value(console, evaluation, against)
+        _print_certainty(console, evaluation, against)
     _print_seeds(console, evaluation)
     _print_calibration(console, evaluation)
     _print_transfer(console, evaluation)
@@ -44,7 +48,9 @@ def _print_accuracy(console: Screen, evaluation: Evaluation, against: str, figur
         rows.add_row(plain(one.name), *cells, *_difference(pair))
     console.print(rows)
     if pairs:
-        console.print("[dim]p: exact McNemar test, or sign flips of expected scores; adjusted by Holm[/]")
+        number = evaluation.protocol.adjusted_for
+        of_all = "" if number is None else f" for {number} comparison{'s' if number > 1 else ''}"
+        console.print(f"[dim]p: exact McNemar test, or sign flips of expected scores; adjusted by Holm{of_all}[/]")
     console.print()
 
 
@@ -63,6 +69,29 @@ def _print_value(console: Screen, evaluation: Evaluation, against: str) -> None:
     console.print(rows)
     weight = evaluation.protocol.cost_weight
     console.print(f"[dim]value: share right less {weight:g} for 1,000 tokens; gap: to the oracle, in value[/]\n")
+
+
+def _print_certainty(console: Screen, evaluation: Evaluation, against: str) -> None:
+    """What other families would have given, where there is room, and what so many tasks can show."""
+    pairs = [one for one in evaluation.comparisons if one.against == against and one.power is not None]
+    if not pairs:
+        return
+    families, room = any(one.family_interval is not None for one in pairs), evaluation.room
+    roomy = room is not None and room.tasks > 0
+    titles = ["families anew"] * families + ["with room"] * roomy + ["shows", "6 points need"]
+    rows = _table(f"points over {against}", *titles)
+    for one in pairs:
+        anew = [_points(one.family_interval)] * families
+        inside = [_with_room(one)] * roomy
+        rows.add_row(plain(one.policy), *anew, *inside, *_power(one))
+    console.print(rows)
+    level = pairs[0].power.level if pairs[0].power is not None else 0.0
+    told = ["families anew: interval over families, and tasks within them"] * families
+    if room is not None:
+        where = "none" if not roomy else f"{room.tasks} tasks, families: {len(room.families)},"
+        told.append(f"room: {where} where, among tasks to learn from, a sequence beats the best fixed")
+    told.append(f"shows: points that are found with 80% power at p < {level:.2g}; need: tasks")
+    console.print("".join(f"[dim]{line}[/]\n" for line in told))
 
 
 def _print_seeds(console: Screen, evaluation: Evaluation) -> None:
@@ -126,6 +155,23 @@ def _difference(pair: Comparison | None) -> tuple[str, str]:
         return "", ""
     p = "" if pair.holm_p is None else "<0.001" if pair.holm_p < 0.001 else f"{pair.holm_p:.3f}"
     return f"{100 * pair.difference:+.1f} {_span([100 * end for end in pair.interval], '+.0f')}", p
+
+
+def _points(interval: Any) -> str:
+    return "" if interval is None else _span([100 * end for end in interval], "+.0f")
+
+
+def _with_room(pair: Comparison) -> str:
+    return (
+        "" if pair.with_room is None else f"{100 * pair.with_room.difference:+.1f} {_points(pair.with_room.interval)}"
+    )
+
+
+def _power(pair: Comparison) -> tuple[str, str]:
+    if pair.power is None:
+        return "", ""
+    least = pair.power.smallest
+    return "none" if least is None else f"{100 * least:.1f}", f"{pair.power.tasks_for_6_points:,}"
 
 
 def _closed(pair: Comparison) -> str:

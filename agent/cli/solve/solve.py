@@ -47,8 +47,9 @@ class SolveOptions(RunOptions):
 
     policy: str | None = typer.Option(
         None,
-        help="default (trained), rules, one-bit, experience (of the memory), random, llm (the model chooses), "
-        "FILE.safetensors, FILE.toml, or fixed:BLOCK,BLOCK,...; epsilon=0.1:POLICY explores. (default: default)",
+        help="default (trained), rules, one-bit, vote:3, agree:2, experience (of the memory), random, llm (the model "
+        "chooses), FILE.safetensors, FILE.toml, or fixed:BLOCK,BLOCK,...; epsilon=0.1:POLICY explores. (default: "
+        "default)",
     )
     effort: str | None = typer.Option(
         None, help="Of a policy trained with --effort-input: low, medium, high, or 0 to 1. (default: medium)"

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 from matplotlib.transforms import blended_transform_factory
 
-from pilotage.navigator.evaluation.schema import Comparison, Evaluation
+from pilotage.navigator.evaluation.comparison_parts import Comparison
+from pilotage.navigator.evaluation.schema import Evaluation
 from pilotage.navigator.report.figures.canvas import WIDTH, mark
 from pilotage.navigator.report.findings import is_significant
 from pilotage.navigator.report.palette import INK, MUTED, Look

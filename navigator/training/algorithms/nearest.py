@@ -6,19 +6,21 @@ While fitting, a state's neighbours are those of other tasks, else it would know
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
 from pilotage.navigator.arguments import LEAST_WEIGHT
-from pilotage.navigator.bank.arrays import BankArrays
+from pilotage.navigator.bank.arrays import BankArrays, Integers
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.inputs import Float32s
 from pilotage.navigator.policies.nearest import NearestPolicy
+from pilotage.navigator.policies.neighbours import Neighbours
+from pilotage.navigator.spaces import ActionMask
 from pilotage.navigator.training.algorithms.fitted import SWEEPS, FittedSetup
 
-_ROWS = 512
+_ROWS = 256
+"""States at once, all distances of which are held: a thousand bytes a state of the bank."""
 
 
 def fit_nearest(bank: Bank, tasks: Iterable[str] | None = None, cost_weight: float = 0.1, k: int = 15) -> NearestPolicy:
@@ -54,23 +56,16 @@ def _values(setup: FittedSetup, cost_weight: float, k: int) -> Float32s:
     return values.astype(np.float32)
 
 
-def _neighbours(arrays: BankArrays, states: Float32s, k: int) -> dict[int, tuple[Any, Any]]:
+def _neighbours(arrays: BankArrays, states: Float32s, k: int) -> dict[int, tuple[Integers, ActionMask]]:
     """For each action: the k nearest states of other tasks in which it was recorded, and which of the k there are."""
-    near = {}
-    for action in range(len(arrays.actions)):
-        candidates = np.flatnonzero(arrays.transitions.recorded[:, action])
-        if not len(candidates):
-            continue
-        pool, norms = states[candidates], (states[candidates] ** 2).sum(axis=1)
-        width = min(k, len(candidates))
-        who = np.zeros((len(states), width), dtype=np.int64)
-        known = np.zeros((len(states), width), dtype=np.bool_)
-        for start in range(0, len(states), _ROWS):
-            rows = slice(start, start + _ROWS)
-            distances = norms - 2 * states[rows] @ pool.T
-            distances[arrays.task[rows, None] == arrays.task[candidates][None, :]] = np.inf
-            order = np.argsort(distances, axis=1, kind="stable")[:, :width]
-            who[rows] = candidates[order]
-            known[rows] = np.isfinite(np.take_along_axis(distances, order, axis=1))
-        near[action] = who, known
-    return near
+    columns = enumerate(arrays.transitions.recorded.T)
+    pools = {action: np.flatnonzero(column) for action, column in columns if column.any()}
+    neighbours = Neighbours(states, list(pools.values()), k)
+    parts = []
+    for start in range(0, len(states), _ROWS):
+        rows = slice(start, start + _ROWS)
+        own = arrays.task[rows, None] == arrays.task[None, :]  # else a state would know its own future
+        parts.append(neighbours.of_all(states[rows], own))
+    of_each = zip(*parts, strict=True)
+    joined = [(np.concatenate([who for who, _ in one]), np.concatenate([there for _, there in one])) for one in of_each]
+    return dict(zip(pools, joined, strict=True))

@@ -6,7 +6,13 @@ import pytest
 from pilotage.common.statistics import wilson
 from pilotage.navigator.errors import NavigatorError
 from pilotage.navigator.evaluation import bootstrap
-from pilotage.navigator.evaluation.bootstrap import Resampler, interquartile_mean, interval, runs_interval
+from pilotage.navigator.evaluation.bootstrap import (
+    Resampler,
+    interquartile_mean,
+    interval,
+    over_families,
+    runs_interval,
+)
 
 
 def test_the_interquartile_mean_leaves_out_a_quarter_at_either_end():
@@ -106,3 +112,40 @@ def test_an_interval_of_nothing_is_unknown_and_too_few_draws_are_refused():
         Resampler(5, 10)
     with pytest.raises(NavigatorError, match="needs a task"):
         Resampler(0)
+
+
+def test_drawing_families_draws_as_many_families_and_tasks_within_them():
+    families = ["a"] * 3 + ["b"] * 5 + ["c"]
+    ones = [np.array([float(name == family) for name in families]) for family in "abc"]
+    counts = np.concatenate(list(Resampler(9, 400, 0, families)._draws()))
+    for mine, size in zip(ones, (3, 5, 1), strict=True):
+        drawn = counts @ mine
+        assert set((drawn / size).tolist()) == {0, 1, 2, 3} and drawn.mean() == pytest.approx(size, rel=0.15)
+    assert (counts[:, :3].std(axis=1) > 0).any(), "tasks are drawn within a family as well"
+
+
+def test_where_families_differ_and_tasks_within_do_not_only_families_count():
+    families = [f"f{n:02}" for n in range(12) for _ in range(10)]
+    scores = np.repeat(np.random.default_rng(0).random(12), 10)
+    (low, high), (below, above) = Resampler(120).mean(scores), over_families(families, 10_000, 0).mean(scores)
+    assert above - below == pytest.approx(2 * 1.96 * scores.std() / math.sqrt(12), rel=0.1)
+    assert above - below > 2.5 * (high - low)
+
+
+def test_intervals_over_families_hold_the_mean_of_all_families_where_those_over_tasks_do_not():
+    generator, over, tasks = np.random.default_rng(3), 0, 0
+    families = [f"f{n:02}" for n in range(20) for _ in range(10)]
+    for seed in range(150):
+        scores = generator.random(200) < np.repeat(generator.beta(1, 1, 20), 10)
+        low, high = over_families(families, 400, seed).mean(scores)
+        over += low <= 0.5 <= high
+        low, high = Resampler(200, 400, seed).mean(scores)
+        tasks += low <= 0.5 <= high
+    assert 0.89 <= over / 150 <= 1 and tasks / 150 < 0.8
+
+
+def test_where_all_is_right_an_interval_over_families_counts_families():
+    families = [f"f{n % 6}" for n in range(60)]
+    assert over_families(families, 200, 0).accuracy(np.ones(60)) == wilson(6, 6)
+    assert over_families(families[:59], 200, 0).accuracy(np.zeros(59)) == wilson(0, 6)
+    assert over_families(["a", "b", "c", "d"], 200, 0) is None

@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from pilotage.common.statistics import mcnemar_exact, sign_flip
+from pilotage.common.statistics import holm, mcnemar_exact, sign_flip
 from pilotage.navigator.evaluation import Protocol, evaluate
 from tests.navigator.evaluation.made_up import chance_bank, flat_bank
 
@@ -27,12 +29,33 @@ def test_a_pair_is_counted_as_it_was_made(found):
     assert pair.value_difference == pytest.approx(9 / 40 + 0.1 * 0.15)
 
 
-def test_p_values_are_adjusted_for_their_number(found):
-    pairs = [one for one in found.comparisons if one.against == "always:reason"]
-    assert {one.policy for one in pairs} == {"always:program", "always:verify", "best-fixed", "random"}
-    assert all(one.holm_p >= one.p for one in pairs)
-    least = min(pairs, key=lambda one: one.p)
-    assert least.holm_p == pytest.approx(4 * least.p)
+def test_p_values_are_adjusted_for_all_comparisons_whoever_they_are_with(found):
+    """Five policies of which three are compared with: nine pairs, three of which stand there twice, turned."""
+    assert len(found.comparisons) == 12 and found.protocol.adjusted_for == 9
+    pairs = {frozenset((one.policy, one.against)): (one.p, one.holm_p) for one in found.comparisons}
+    assert {one: holm_p for one, (_, holm_p) in pairs.items()} == holm({one: p for one, (p, _) in pairs.items()})
+    turned = found.comparison("best-fixed", "random"), found.comparison("random", "best-fixed")
+    assert turned[0].holm_p == turned[1].holm_p and turned[0].difference == -turned[1].difference
+
+
+def test_what_was_tried_before_counts_and_what_takes_part_counts_once(tmp_path):
+    kinds = [{"program"}] * 30 + [{"reason"}] * 10
+    bank = flat_bank(tmp_path / "b", {f"f/{n:02}": kind for n, kind in enumerate(kinds)})
+    names, against = ["always:reason", "always:program", "random"], ["always:reason", "random"]
+    tried = replace(QUICK, tried=4, tried_names=("k=5", "k=30", "random"))
+    alone, after = (evaluate(bank, names, protocol, against=against) for protocol in (QUICK, tried))
+    assert alone.protocol.adjusted_for == 3 and after.protocol.adjusted_for == 3 + 2 * 6
+    before, now = (one.comparison("always:program", "always:reason") for one in (alone, after))
+    rank = sorted({one.p for one in after.comparisons}).index(now.p)
+    assert now.holm_p == pytest.approx((15 - rank) * now.p) and now.holm_p > before.holm_p
+    assert now.power.level == pytest.approx(0.05 / 15) and before.power.level == pytest.approx(0.05 / 3)
+    assert now.power.smallest > before.power.smallest
+    assert now.power.tasks_for_6_points > before.power.tasks_for_6_points
+
+
+def test_with_too_few_families_nothing_is_said_of_others(found):
+    assert found.comparison("random", "best-fixed").family_interval is None
+    assert found.policy("random").accuracy_family_interval is None
 
 
 def test_being_right_by_chance_one_time_in_two_or_less_is_not_being_right(found):

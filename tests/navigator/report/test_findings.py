@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.navigator.evaluation.schema import Comparison
+from pilotage.navigator.evaluation.comparison_parts import Comparison
 from pilotage.navigator.report.findings import comparison, gap, headline, usable, value, verdict
 from pilotage.navigator.report.method import cautions, method
 from pilotage.navigator.report.reading import parse

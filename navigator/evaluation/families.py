@@ -1,0 +1,62 @@
+"""Which families an evaluation may see, and which it judges.
+
+Families that are sealed are left out until every choice is made; then they alone are judged, once, by what the others
+teach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from pilotage.navigator.bank.arrays import BankArrays
+from pilotage.navigator.bank.bank import Bank
+from pilotage.navigator.errors import BankError, PolicyError
+from pilotage.navigator.evaluation.folds import Fold, fold_of
+
+
+def without(bank: Bank, families: Collection[str]) -> Bank:
+    """The bank as if these families were not in it: nothing that was recorded of them is read.
+
+    Raises:
+        BankError: the bank has no such family, or no other.
+    """
+    _require_there(bank, families, "left out")
+    kept = [task for family, tasks in bank.families.items() if family not in families for task in tasks]
+    if not kept:
+        raise BankError(f"every family of {bank.path} is left out: leave some in")
+    return bank.only(kept) if families else bank
+
+
+def only_these(bank: Bank, families: Sequence[str], judged: Collection[str] | None = None) -> list[Fold]:
+    """One fold: some families, judged by what all the others teach.
+
+    Args:
+        bank: all tasks.
+        families: whose tasks to judge.
+        judged: tasks that may be judged, all by default.
+
+    Raises:
+        BankError: there is no such family, no other one to learn from, or none of its tasks may be judged.
+    """
+    _require_there(bank, families, "judged")
+    group = [task for family in bank.families if family in families for task in bank.families[family]]
+    if len(group) == len(bank.tasks):
+        raise BankError(f"{', '.join(families)}: these are all families of {bank.path}, none is left to learn from")
+    kept = [task for task in group if judged is None or task in judged]
+    if not kept:
+        raise BankError(f"no task of {', '.join(families)} is left to judge: every one was learned from")
+    return [fold_of(bank, group, BankArrays.of(bank, kept))]
+
+
+def require_families(only: Sequence[str], leave_out: Sequence[str]) -> None:
+    """Raises PolicyError where names of families are none, or one would be judged and left out."""
+    for given in (only, leave_out):
+        if isinstance(given, str) or not all(isinstance(name, str) and name.strip() for name in given):
+            raise PolicyError(f"families are a list of their names, not {given!r}")
+    if both := sorted(set(only) & set(leave_out)):
+        raise PolicyError(f"the family {both[0]!r} cannot be judged and left out: name it once")
+
+
+def _require_there(bank: Bank, families: Collection[str], what: str) -> None:
+    if missing := sorted(set(families) - set(bank.families)):
+        raise BankError(f"the family {missing[0]!r} cannot be {what}: {bank.path} has {', '.join(bank.families)}")
