@@ -134,10 +134,13 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             memory, client.name, observer, learn=learn, selection=memory_selection, caption=memory_caption,
             related=memory_related, keep_unverified=keep_unverified,
         )  # fmt: skip
-        experience, study = parts.experience, parts.study
+        study, spec = parts.study, observer.spec
+        chosen = navigator_for(policy, registry, spec, seed, effort, experience=parts.experience, study=study)
+        if study is not None and not hasattr(chosen, "study"):
+            study = study.of_hints()
         self.components = Components(
             model=client,
-            policy=navigator_for(policy, registry, observer.spec, seed, effort, experience=experience, study=study),
+            policy=chosen,
             registry=registry,
             observer=observer,
             budget=budget or Budget(max_steps=max_steps_for(observation)),

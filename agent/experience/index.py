@@ -10,7 +10,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from weakref import WeakKeyDictionary, proxy
 
 import numpy as np
@@ -55,6 +55,7 @@ class Runs:
         first_right: whether the first answer was right; NaN where nobody knows.
         hinted: whether it was shown concepts.
         studying: thousands of tokens that it took beyond solving.
+        hinting: those of them for hints.
         cost: all that it took.
     """
 
@@ -63,7 +64,16 @@ class Runs:
     first_right: Float64s
     hinted: NDArray[np.bool_]
     studying: Float64s
+    hinting: Float64s
     cost: Float64s
+
+
+class Spent(NamedTuple):
+    """Thousands of tokens: of all runs, of these for studying, and of these for hints without proven worth."""
+
+    cost: float
+    studying: float
+    hinting: float
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,7 @@ class _Known:
 
     record: Record
     rows: tuple[Row, ...]
-    facts: tuple[bool, bool, float, bool, float, float]
+    facts: tuple[bool, bool, float, bool, float, float, float]
 
     @classmethod
     def of(cls, record: Record, situations: Mapping[str, int], actions: Mapping[str, int]) -> Self:
@@ -97,12 +107,13 @@ class _Known:
         )
         first = tried.first_right
         right = float("nan") if first is None else first
-        return cls(record, rows, (tried.is_studied, tried.corrected, right, tried.hinted, tried.studying, tried.cost))
+        costs = (tried.studying, tried.hinting, tried.cost)
+        return cls(record, rows, (tried.is_studied, tried.corrected, right, tried.hinted, *costs))
 
 
 def _runs(known: Sequence[_Known]) -> Runs:
-    columns = [*zip(*(one.facts for one in known), strict=True)] or [()] * 6
-    kinds = (bool, bool, float, bool, float, float)
+    columns = [*zip(*(one.facts for one in known), strict=True)] or [()] * 7
+    kinds = (bool, bool, float, bool, float, float, float)
     return Runs(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
 
 
@@ -198,12 +209,12 @@ class ExperienceIndex:
             return Near(weights, self._near_runs)
 
     @property
-    def spent(self) -> tuple[float, float]:
-        """Thousands of tokens of all runs that are kept, without studying and for it."""
+    def spent(self) -> Spent:
+        """What all runs that are kept took, and what of it was for finding out."""
         with self._lock:
             self._catch_up()
-            studying = float(self._runs.studying.sum())
-            return float(self._runs.cost.sum()) - studying, studying
+            runs = self._runs
+        return Spent(float(runs.cost.sum()), float(runs.studying.sum()), float(runs.hinting.sum()))
 
     def about(self, prompt: str | None = None) -> dict[str, Any]:
         """What is known, for people: of tasks like one, or of all; see `pilotage memory experience --json`."""
@@ -216,13 +227,16 @@ class ExperienceIndex:
                 far = Experience(experience.outcomes, Smoothing(prior=0.5, bandwidth=FAR))  # all count alike
                 looked_up = experience if prompt else far
                 estimates = looked_up.estimates(self._store.vectors.embed_query(prompt)[None] if prompt else vectors)
-        usual, studying = self.spent
+        spent = self.spent
         evidence = Counter(one.record.evidence or "unknown" for one in live)
         return {
             "model": self.model,
             "runs": len(live),
             "evidence": {name: evidence[name] for name in ("verified", "feedback", "grade", "unknown")},
-            "tokens": {"usual": round(1000 * usual), "studying": round(1000 * studying)},
+            "tokens": {
+                "usual": round(1000 * (spent.cost - spent.studying)),
+                "studying": round(1000 * spent.studying),
+            },
             "estimates": [] if experience is None or estimates is None else self._told(experience, estimates),
         }
 

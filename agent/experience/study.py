@@ -127,6 +127,8 @@ class Study:
         share: most that exploring takes of the tokens of the runs.
         grant: thousands of tokens besides.
         cost_weight: what a thousand tokens are worth, in right answers.
+        of_routes: whether it decides on second routes too. A policy that takes them of itself is no exploring of this
+            one, which then counts what hints took alone.
     """
 
     def __init__(
@@ -136,9 +138,15 @@ class Study:
         share: float = SHARE,
         grant: float = GRANT,
         cost_weight: float = COST_WEIGHT,
+        of_routes: bool = True,
     ) -> None:
-        self._index = index
+        self._index, self._of_routes = index, of_routes
         self._share, self._grant, self._cost_weight = share, grant, cost_weight
+
+    def of_hints(self) -> Study:
+        """The same for hints alone."""
+        share, grant, weight = self._share, self._grant, self._cost_weight
+        return Study(self._index, share=share, grant=grant, cost_weight=weight, of_routes=False)
 
     def asks_another_route(self, prompt: str) -> bool:
         """Whether a run that has an answer goes on to another route."""
@@ -158,7 +166,9 @@ class Study:
         """By thousands of tokens that it takes."""
         if worth.least > self._cost_weight * price:
             return True
-        usual, exploring = self._index.spent
+        spent = self._index.spent
+        exploring = spent.studying if self._of_routes else spent.hinting
+        usual = spent.cost - exploring
         return worth.most > self._cost_weight * price and exploring + price <= self._share * usual + self._grant
 
 

@@ -210,7 +210,7 @@ class TestIndex:
         run = tried(Attempt("start", "program", 0, 0.2), right=(1.0,))
         kept(index(store), store, EASY, run, "r")
         other = ExperienceIndex(store, "another", REGISTRY.actions, OBSERVER.spec)
-        assert (len(other), other.columns(EASY), other.spent) == (0, None, (0.0, 0.0))
+        assert (len(other), other.columns(EASY), other.spent) == (0, None, (0.0, 0.0, 0.0))
         assert Records(store).models() == {"m": 1}
 
     def test_agents_on_one_memory_share_one(self, store):

@@ -161,11 +161,17 @@ class TestRouting:
                 await agent.asolve(SUM.model_copy(update={"id": f"s{number}", "prompt": f"{SUM.prompt} ({number})"}))
                 for number in range(60)
             ]
-            usual, studying = agent.components.experience.spent
+            spent = agent.components.experience.spent
         studied = [len(run.route) > 2 for run in runs]
         assert all(studied[:5]) and sum(studied[-20:]) < sum(studied[:20])
         dearest = max(run.usage.total_tokens for run in runs) / 1000
-        assert studying <= SHARE * usual + GRANT + dearest
+        assert spent.studying <= SHARE * (spent.cost - spent.studying) + GRANT + dearest
+
+    async def test_a_policy_of_ones_own_decides_on_its_routes_and_sees_its_hints(self, store):
+        async with agent_over(store) as agent:
+            assert not agent.components.study._of_routes
+        async with agent_over(store, policy="default") as agent:
+            assert agent.components.study is agent.components.policy.study
 
 
 class TestCommands:
