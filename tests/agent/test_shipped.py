@@ -6,8 +6,9 @@ import pytest
 
 from pilotage.agent.blocks import installed
 from pilotage.agent.errors import UsageError
+from pilotage.agent.experience.navigators import StudyNavigator
 from pilotage.agent.routing.observation import PRESETS, Observer, spec_for
-from pilotage.agent.routing.policies import ExploreExploitNavigator, policy_for
+from pilotage.agent.routing.policies import policy_for
 from pilotage.agent.task import KINDS, Example, Task
 from pilotage.navigator import Bank, EpsilonPolicy, NavigatorError
 from pilotage.navigator.evaluation import Protocol, evaluate
@@ -152,7 +153,7 @@ def test_nor_as_an_object_or_within_one():
     for policy in (
         shipped,
         EpsilonPolicy(shipped, 0.1, bank.actions),
-        ExploreExploitNavigator(shipped, shipped, "both"),
+        StudyNavigator(shipped, shipped, None, bank.actions, "both"),
     ):
         assert provenance(policy).tasks == set(bank.tasks)
     with pytest.raises(NavigatorError, match="trained on every task of .*--in-sample"):
