@@ -44,6 +44,7 @@ from pilotage.agent.tasks.grading import grader_for
 from pilotage.common.paths import expanded
 from pilotage.common.statistics import holm, mcnemar_exact
 from pilotage.memory.errors import ConceptStoreError
+from pilotage.navigator.confidence.figures import Figures, Predicted
 from pilotage.navigator.errors import NavigatorError
 from pilotage.navigator.evaluation.bootstrap import Resampler
 from pilotage.navigator.policies import epsilon as exploring
@@ -54,6 +55,10 @@ ENTRY = re.compile(
     rf"((?:epsilon=[^:]*:)*(?:.*(?:{re.escape(SUFFIX)}|\.toml)|[^=@]*))(?:@([^=]*))?(?:=(.*))?", re.DOTALL
 )
 """Policy, effort, and what the evaluation calls it."""
+
+
+SURE = 0.8
+"""From which the share of sure answers is printed."""
 
 
 @dataclass(frozen=True)
@@ -234,6 +239,7 @@ def compared(entries: list[Entry], lines: dict[str, dict[str, dict]], promised: 
             "learnt": sum(len(result.get("learned", ())) for result in results),
             "unusable": sum("error" in result for result in results),
             "halves": halves([result for id, result in lines[label].items() if id in scored]),
+            "confidence": confidence(results),
         }
         if promised is not None:
             row["promised"] = kept(row, promised.get(entry.known_as))
@@ -257,6 +263,21 @@ def compared(entries: list[Entry], lines: dict[str, dict[str, dict]], promised: 
         for label, (a, b) in pairs.items()
     ]
     return plain({"tasks": len(common), "policies": rows, "comparisons": comparisons})
+
+
+def confidence(results: list[dict]) -> dict | None:
+    """How far the confidence of the answers is off; None where no answer has one."""
+    sure = [result for result in results if result.get("confidence") is not None and result["score"] is not None]
+    if not sure:
+        return None
+    told = Predicted(
+        np.array([result["confidence"] for result in sure]),
+        np.array([float(result["score"]) for result in sure]),
+        np.ones(len(sure)),
+        np.arange(len(sure)),
+        len(sure),
+    )
+    return Figures.of(told).to_json()
 
 
 def halves(results: list[dict]) -> list[dict[str, float]]:
@@ -343,6 +364,18 @@ def text_of(report: dict) -> str:
                 f"{row['policy']}: {row['learnt']} concepts added, widened or confirmed; "
                 f"{row['hinted']} tasks with hints; by halves {then}"
             )
+    if any(row["confidence"] for row in report["policies"]):
+        out += ["", "how sure the answers are"]
+        for row in report["policies"]:
+            if (told := row["confidence"]) is not None:
+                high = next(one for one in told["above"] if one["threshold"] == SURE)
+                share, right = high["share"]["value"], high["right"]["value"]
+                off, chance = told["ece"]["value"], told["ece_by_chance"]
+                out.append(
+                    f"{row['policy']}: off by {off:.1%} (by chance alone {chance:.1%}), "
+                    f"AUC {told['auc']['value']:.2f}; from {SURE:.0%} up {share:.0%} of the answers"
+                    + (f", of which {right:.0%} are right" if share else "")
+                )
     for one in report["comparisons"]:
         low, high = one["interval"]
         ratio = "" if one["cost_ratio"] is None else f", {one['cost_ratio']:.2f} times the tokens"
