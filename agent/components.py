@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pilotage.agent.learning.credit import Creditor
     from pilotage.agent.learning.learning import Learner
     from pilotage.agent.models.client import ModelClient
+    from pilotage.agent.routing.confidence import AnswerConfidence
     from pilotage.agent.routing.policies import Navigator
     from pilotage.agent.sandbox import Sandbox
     from pilotage.navigator.policies.policy import Policy
@@ -35,6 +36,7 @@ class Components:
         learner: writes to memory; None to leave it as it is.
         creditor: finds what came of the concepts recalled; None for no memory.
         experience: keeps what runs came to; None where memory is not written to.
+        confidence: says how likely an answer is right; None where nothing can.
         study: whether a run is shown concepts that have not shown their worth; None: always.
         holdout: share of the tasks that run without hints, so that their worth is measured.
         decides_first: whether the first decision may let a message of a conversation go straight to its reply.
@@ -52,6 +54,7 @@ class Components:
     learner: Learner | None = None
     creditor: Creditor | None = None
     experience: ExperienceIndex | None = None
+    confidence: AnswerConfidence | None = None
     study: Study | None = None
     holdout: float = 0.0
     decides_first: bool = True

@@ -135,7 +135,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             related=memory_related, keep_unverified=keep_unverified,
         )  # fmt: skip
         study, spec = parts.study, observer.spec
-        chosen = navigator_for(policy, registry, spec, seed, effort, experience=parts.experience, study=study)
+        chosen = navigator_for(policy, registry, spec, seed, effort, experience=parts.index, study=study)
         if study is not None and not hasattr(chosen, "study"):
             study = study.of_hints()
         self.components = Components(
@@ -148,13 +148,13 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             recall=parts.recall,
             learner=parts.learner,
             creditor=parts.creditor,
-            experience=parts.kept,
+            experience=parts.keeps,
+            confidence=AnswerConfidence.of(confidence, observer),
             study=study,
             holdout=holdout,
             decides_first=not (isinstance(policy, str) and policy.startswith("fixed:")),
             seed=seed,
         )
-        self._confidence = AnswerConfidence.of(confidence, observer)
         second = None
         if escalate_to is not None:
             second = ReasoningAgent(
@@ -163,7 +163,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
                 keep_unverified=keep_unverified, sandbox=sandbox, budget=budget, observation=observation,
                 confidence=confidence, registry=registry, seed=seed,
             )  # fmt: skip
-        self.caution = Caution.of(min_confidence, self._confidence, second)
+        self.caution = Caution.of(min_confidence, self.components.confidence, second)
         self.memory = parts.store
         self._turns = open_turns or OpenTurns()
         self._thread = EventLoopThread()
@@ -383,7 +383,8 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         if keeps:
             self._turns.keep(task, trace)
         reached = candidates(task, trace.steps)
-        ended = State(task.public(), trace, self.components.budget, self.components.abilities)
+        components = self.components
+        ended = State(task.public(), trace, components.budget, components.abilities)
         return self._run(
             task,
             trace,
@@ -391,7 +392,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             answer=answer,
             score=score,
             verified=bool(reached) and reached[0].verified,
-            confidence=None if self._confidence is None else self._confidence(ended, answer),
+            confidence=None if components.confidence is None else components.confidence(ended, answer),
             learned=tuple(final["learned"]),
             followed=tuple(final["followed"]),
             stopped_by=final["stopped_by"],

@@ -65,18 +65,13 @@ def measure(runs: int, folder: str) -> dict[str, float]:
     observer = Observer(registry)
     with ConceptStore.open(folder, embedder="hash") as store:
         index = ExperienceIndex(store, "m", registry.actions, observer.spec)
-        index.records.put(
-            Record(
-                f"r{n}",
-                f"t{n}",
-                f"f{n}",
-                store.vectors.identity.key,
-                store.vectors.embed_query(prompt(n)),
-                run_of(n),
-                "verified",
-            )
-            for n in range(runs)
-        )
+
+        def record(number: int) -> Record:
+            vector = store.vectors.embed_query(prompt(number))
+            key = store.vectors.identity.key
+            return Record(f"r{number}", "m", f"t{number}", f"f{number}", key, vector, run_of(number), "verified")
+
+        index.records.put(map(record, range(runs)))
         began = time.perf_counter()
         index.columns(prompt(-1 % 7))
         loading = time.perf_counter() - began
@@ -93,22 +88,8 @@ def measure(runs: int, folder: str) -> dict[str, float]:
             "loading_ms": 1000 * loading,
             "lookup_us": median(lambda n: index.columns(prompt(runs + n))),
             "decision_us": median(lambda n: navigator._policy.decide(np.concatenate([observation, columns[0]]), mask)),
-            "study_us": median(lambda n: study.asks_another_route(prompt(runs + n))),
-            "keep_us": median(
-                lambda n: index.records.put(
-                    [
-                        Record(
-                            f"n{n}",
-                            "t",
-                            "f",
-                            store.vectors.identity.key,
-                            store.vectors.embed_query(prompt(n)),
-                            run_of(n),
-                            "verified",
-                        )
-                    ]
-                )
-            ),
+            "study_us": median(lambda n: study.asks_another_route(prompt(runs + n), f"r{n}")),
+            "keep_us": median(lambda n: index.records.put([record(runs + n)])),
         }
         began = time.perf_counter()
         index.columns(prompt(5))

@@ -3,6 +3,10 @@
 Each distinct answer of a run is right, wrong, or nobody knows. Public evidence tells at once (`Candidate.verified`:
 a second independent route, or all of the task's own worked examples): the answer that it backs counts as right and all
 others as wrong. A user's feedback on the answer that was given tells later. Hidden grades are never asked.
+
+Agreement says of hardly any answer that it is wrong, so that who counted only what it settled would take every route
+for right (verification bias, Begg and Greenes 1983). Where nobody knows, the calibrated confidence of the answer that
+was given stands in, as a share of a right one.
 """
 
 from __future__ import annotations
@@ -58,19 +62,23 @@ class Attempts:
         tried: its blocks, in order, without the one that ends it.
         right: of each distinct answer whether it is right, 0 to 1; None where nobody knows.
         given: place of the answer that it gave; None for none of them.
+        guess: how likely that answer is right, by the agent's confidence; None where nothing says.
         ending: thousands of tokens of the block that ended it.
         hinted: whether it was shown concepts of the memory.
         hinting: thousands of tokens of concepts in its prompts that had not shown their worth.
         writing: thousands of tokens that recalling and writing to memory took.
+        explores: whether a second route of it was taken to find out (`Study`), and not by its policy's own design.
     """
 
     tried: tuple[Attempt, ...]
     right: tuple[float | None, ...]
     given: int | None
+    guess: float | None = None
     ending: float = 0.0
     hinted: bool = False
     hinting: float = 0.0
     writing: float = 0.0
+    explores: bool = False
 
     @property
     def first(self) -> int | None:
@@ -88,6 +96,20 @@ class Attempts:
         return None if self.first is None else self.right[self.tried[self.first].leader or 0]
 
     @property
+    def first_score(self) -> float | None:
+        """The same, or how likely it is where it was given; None where nothing says."""
+        right = self.first_right
+        if right is not None or self.first is None or self.tried[self.first].leader != self.given:
+            return right
+        return self.guess
+
+    def score(self, place: int | None) -> float | None:
+        """What is known of an answer by its place, 0 to 1; of none that it is not right."""
+        if place is None:
+            return 0.0
+        return self.guess if self.right[place] is None and place == self.given else self.right[place]
+
+    @property
     def corrected(self) -> bool:
         """Whether its first answer is known to be wrong, and the one that it gave to be right."""
         given = None if self.given is None else self.right[self.given]
@@ -95,8 +117,8 @@ class Attempts:
 
     @property
     def studying(self) -> float:
-        """Thousands of tokens after the first answer, in the memory's service, and for hints."""
-        after = () if self.first is None else self.tried[self.first + 1 :]
+        """Thousands of tokens that exploring took: routes beyond the first answer, memory's service, and hints."""
+        after = () if self.first is None or not self.explores else self.tried[self.first + 1 :]
         return sum(attempt.cost for attempt in after) + self.writing + self.hinting
 
     @property
@@ -129,15 +151,15 @@ class Attempts:
         the task alone tells besides what it would have come to at the start.
         """
         known: list[tuple[str, str, float, float]] = []
-        score = 0.0 if self.given is None else self.right[self.given]  # no answer is not right
+        score = self.score(self.given)
         cost = self.ending
         for attempt in reversed(self.tried):
             cost += attempt.cost
             if attempt.leader is not None:
-                score, cost = self.right[attempt.leader], attempt.cost
+                score, cost = self.score(attempt.leader), attempt.cost
             if score is not None:
                 known.append((attempt.situation, attempt.block, score, cost))
-            alone = None if attempt.own is None else self.right[attempt.own]
+            alone = None if attempt.own is None else self.score(attempt.own)
             if attempt.fresh and attempt.situation != START and alone is not None:
                 known.append((START, attempt.fresh, alone, attempt.cost))
         return known[::-1]
@@ -145,10 +167,9 @@ class Attempts:
     def to_json(self) -> str:
         """One line of text, `from_json`'s other half."""
         tried = [[one.situation, one.block, one.leader, round(one.cost, 4), one.fresh, one.own] for one in self.tried]
-        content = {"format": FORMAT, "tried": tried, "right": self.right, "given": self.given}
-        costs = {"ending": round(self.ending, 4), "writing": round(self.writing, 4)}
-        costs["hinting"] = round(self.hinting, 4)
-        return json.dumps(content | costs | {"hinted": self.hinted})
+        rest = {name: getattr(self, name) for name in _PLAIN}
+        rounded = {name: round(value, 4) if type(value) is float else value for name, value in rest.items()}
+        return json.dumps({"format": FORMAT, "tried": tried, "right": self.right, **rounded})
 
     @classmethod
     def from_json(cls, text: str) -> Self | None:
@@ -157,16 +178,26 @@ class Attempts:
         if content["format"] != FORMAT:
             return None
         tried = tuple(Attempt(*one) for one in content["tried"])
-        told = (content[name] for name in ("given", "ending", "hinted", "hinting", "writing"))
-        return cls(tried, tuple(content["right"]), *told)
+        return cls(tried, tuple(content["right"]), **{name: content[name] for name in _PLAIN})
 
 
-def attempts_of(state: State, terminal: str) -> tuple[Attempts, Evidence] | None:
+_PLAIN = ("given", "guess", "ending", "hinted", "hinting", "writing", "explores")
+
+
+OF_MEMORY = ("recall", "distil")
+"""By whom what memory takes is charged."""
+
+
+def attempts_of(
+    state: State, terminal: str, guess: float | None = None, *, explores: bool = False
+) -> tuple[Attempts, Evidence] | None:
     """What a finished run tried, and what tells that its answer is right; None where the reply itself is the answer.
 
     Args:
         state: the run at its end.
         terminal: name of the block that ends it.
+        guess: how likely its answer is right, by the agent's confidence.
+        explores: whether second routes of it were taken to find out.
     """
     task, steps = state.task, state.trace.steps
     forms = [normal_form(task.kind, one.text, task.choices) for one in state.candidates]
@@ -189,12 +220,14 @@ def attempts_of(state: State, terminal: str) -> tuple[Attempts, Evidence] | None
         tried.append(Attempt(situation_of(steps[:place]), step.block, leader, cost, fresh, own))
     backed = next((place for place, one in enumerate(state.candidates) if one.verified), None)
     right = tuple(None if backed is None else float(place == backed) for place in range(len(forms)))
-    writing = sum(charge.usage.total_tokens for charge in state.trace.charges) / 1000
+    charges = (charge for charge in state.trace.charges if charge.by in OF_MEMORY)
+    writing = sum(charge.usage.total_tokens for charge in charges) / 1000
     hints = state.trace.recalled
     hinting = 0.0 if is_proven(hints.hints) else estimate_tokens(hints.text) * _asking(steps) / 1000
     given = 0 if forms else None
-    attempts = Attempts(tuple(tried), right, given, ending, bool(state.trace.hints), hinting, writing)
-    return attempts, "" if backed is None else "verified"
+    hinted = bool(state.trace.hints)
+    known = Attempts(tuple(tried), right, given, guess, ending, hinted, hinting, writing, explores)
+    return known, "" if backed is None else "verified"
 
 
 def is_proven(hints: Iterable[Hint]) -> bool:

@@ -7,23 +7,22 @@ what is far only the general means (`pilotage.navigator.experience`).
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, proxy
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pilotage.agent.experience.attempts import Attempts, Evidence, attempts_of
+from pilotage.agent.experience.facts import Known, Near, Runs, Spent, shares
 from pilotage.agent.experience.records import Record, Records, Version
 from pilotage.agent.prompting import content_fingerprint
 from pilotage.agent.state import State
 from pilotage.memory.errors import EmbedderError
 from pilotage.navigator.errors import SpecMismatch
 from pilotage.navigator.experience.columns import column_values
-from pilotage.navigator.experience.estimates import Estimates, Experience, Float64s, Outcomes, Smoothing
+from pilotage.navigator.experience.estimates import Estimates, Experience, Outcomes, Smoothing
 from pilotage.navigator.experience.situations import Situations
 from pilotage.navigator.spaces import ActionSpec, Observation, ObservationSpec
 
@@ -31,90 +30,16 @@ if TYPE_CHECKING:
     from pilotage.memory import ConceptStore
 
 ANEW = 1.25
-"""Growth after which it is chosen anew how far earlier tasks reach: it takes a moment, and changes little."""
+"""Growth in writes after which it is chosen anew how far earlier tasks reach: it takes a moment, and changes little."""
 CHOSEN_ON = 500
-"""Newest runs that this is chosen on."""
+"""Newest runs that this is chosen on, of those that tell something."""
+RESERVED = 1_000
+"""Runs at once whose exploring is counted before it is over."""
 FAR = 1e9
 """A reach within which all tasks are alike."""
 REMEMBERED = 64
 """Tasks whose estimates are kept while they are solved."""
 _NO_VECTORS = np.zeros((0, 0), np.float32)
-
-
-Row = tuple[int, int, float, float]
-"""Situation, action, score, thousands of tokens."""
-
-
-@dataclass(frozen=True)
-class Runs:
-    """What n runs tell of studying, each of shape (n,).
-
-    Attributes:
-        studied: whether it went on when it had an answer.
-        corrected: whether that corrected the first one.
-        first_right: whether the first answer was right; NaN where nobody knows.
-        hinted: whether it was shown concepts.
-        studying: thousands of tokens that it took beyond solving.
-        hinting: those of them for hints.
-        cost: all that it took.
-    """
-
-    studied: NDArray[np.bool_]
-    corrected: NDArray[np.bool_]
-    first_right: Float64s
-    hinted: NDArray[np.bool_]
-    studying: Float64s
-    hinting: Float64s
-    cost: Float64s
-
-
-class Spent(NamedTuple):
-    """Thousands of tokens: of all runs, of these for studying, and of these for hints without proven worth."""
-
-    cost: float
-    studying: float
-    hinting: float
-
-
-@dataclass(frozen=True)
-class Near:
-    """Earlier runs as they bear on one task.
-
-    Attributes:
-        weights: how near each is, 0 to 1, shape (n,).
-        runs: what they tell.
-    """
-
-    weights: Float64s
-    runs: Runs
-
-
-@dataclass(frozen=True)
-class _Known:
-    """A record as it is read, with what follows from it, so that nothing is worked out twice."""
-
-    record: Record
-    rows: tuple[Row, ...]
-    facts: tuple[bool, bool, float, bool, float, float, float]
-
-    @classmethod
-    def of(cls, record: Record, situations: Mapping[str, int], actions: Mapping[str, int]) -> Self:
-        tried = record.attempts
-        rows = tuple(
-            (situations[situation], actions[block], score, cost)
-            for situation, block, score, cost in tried.outcomes()
-            if situation in situations and block in actions
-        )
-        first = tried.first_right
-        right = float("nan") if first is None else first
-        costs = (tried.studying, tried.hinting, tried.cost)
-        return cls(record, rows, (tried.is_studied, tried.corrected, right, tried.hinted, *costs))
-
-
-def _runs(known: Sequence[_Known]) -> Runs:
-    columns = [*zip(*(one.facts for one in known), strict=True)] or [()] * 7
-    kinds = (bool, bool, float, bool, float, float, float)
-    return Runs(*(np.array(column, dtype=kind) for column, kind in zip(columns, kinds, strict=True)))
 
 
 _indexes: WeakKeyDictionary[ConceptStore, dict[tuple[str, str, str], ExperienceIndex]] = WeakKeyDictionary()
@@ -162,13 +87,16 @@ class ExperienceIndex:
         self._situations = {name: place for place, name in enumerate(self.situations.names)}
         self._places = {name: place for place, name in enumerate(actions.names)}
         self._lock = Lock()
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, Known] = {}
         self._version = Version(0, 0, 0)
-        self._comparable: list[_Known] = []
-        self._runs = self._near_runs = _runs(())
+        self._comparable: list[Known] = []
+        self._runs = self._near_runs = Runs(())
+        self._share = np.zeros(0)
+        self._reserved: OrderedDict[str, float] = OrderedDict()
         self._vectors = _NO_VECTORS
         self._experience: Experience | None = None
         self._chosen_at = 0
+        """Number of the write at which it was chosen how far earlier tasks reach."""
         self._columns: OrderedDict[tuple[Version, str], Observation] = OrderedDict()
 
     def __len__(self) -> int:
@@ -206,15 +134,23 @@ class ExperienceIndex:
             reach = self._experience.smoothing if self._experience is not None else Smoothing()
             cosines = self._vectors @ self._store.vectors.embed_query(prompt)
             weights = np.exp((np.minimum(cosines.astype(np.float64), 1.0) - 1.0) / reach.bandwidth)
-            return Near(weights, self._near_runs)
+            return Near(weights * self._share, self._near_runs)
 
     @property
     def spent(self) -> Spent:
         """What all runs that are kept took, and what of it was for finding out."""
         with self._lock:
             self._catch_up()
-            runs = self._runs
-        return Spent(float(runs.cost.sum()), float(runs.studying.sum()), float(runs.hinting.sum()))
+            runs, reserved = self._runs, sum(self._reserved.values())
+        studying = float(runs.studying.sum()) + reserved
+        return Spent(float(runs.cost.sum()) + reserved, studying, float(runs.hinting.sum()))
+
+    def reserve(self, run: str, price: float) -> None:
+        """Counts what a run is going to explore until it is kept, so that runs beside it do not spend the same."""
+        with self._lock:
+            self._reserved[run] = price
+            while len(self._reserved) > RESERVED:
+                self._reserved.popitem(last=False)
 
     def about(self, prompt: str | None = None) -> dict[str, Any]:
         """What is known, for people: of tasks like one, or of all; see `pilotage memory experience --json`."""
@@ -254,18 +190,29 @@ class ExperienceIndex:
             for situation, action in np.argwhere(counts > 0).tolist()
         ]
 
-    def keep(self, state: State) -> None:
+    def keep(self, state: State, guess: float | None = None, *, explores: bool = False) -> None:
         """Keeps what a finished run tried; by public evidence alone it is known what that came to.
+
+        Args:
+            state: the run at its end.
+            guess: how likely its answer is right, by the agent's confidence.
+            explores: whether second routes of it were taken to find out.
 
         Raises:
             ConceptStoreError: it cannot be written, or the memory has no embedder.
         """
-        found = attempts_of(state, self._actions.terminal)
-        if state.run and found is not None:
-            self.records.put([self._record(state, *found)])
+        found = attempts_of(state, self._actions.terminal, guess, explores=explores)
+        try:
+            if state.run and found is not None:
+                self.records.put([self._record(state, *found)])
+        finally:
+            with self._lock:
+                self._reserved.pop(state.run, None)
 
-    def learn(self, runs: Iterable[tuple[State, float]], writer: str) -> int:
+    def learn(self, runs: Sequence[tuple[State, float]], writer: str) -> int:
         """Keeps what finished runs tried whose answers somebody has graded; returns how many tell something.
+
+        Of a run that is kept already the grade is noted, and no more.
 
         Args:
             runs: each at its end, with its score, 0 to 1. They may be of any agent with these blocks.
@@ -274,20 +221,23 @@ class ExperienceIndex:
         Raises:
             ConceptStoreError: it cannot be written, or the memory has no embedder.
         """
+        known = self.records.known([state.run for state, _ in runs])
+        told = sum(self.records.judge(state.run, score, "grade", writer) for state, score in runs if state.run in known)
         records = [
-            self._record(state, attempts.judged(score), "grade", writer)
+            self._record(state, found[0].judged(score), "grade", writer)
             for state, score in runs
-            if (found := attempts_of(state, self._actions.terminal)) is not None and (attempts := found[0])
+            if state.run not in known and (found := attempts_of(state, self._actions.terminal)) is not None
         ]
-        self.records.put(records)
-        return len(records)
+        if records:
+            self.records.put(records)
+        return told + len(records)
 
     def _record(self, state: State, attempts: Attempts, evidence: Evidence, writer: str = "") -> Record:
         vector, key = self._store.vectors.embed_query(state.task.prompt), self._store.vectors.identity.key
         shown = content_fingerprint(state.task)
         return Record(state.run, self.model, state.task.id, shown, key, vector, attempts, evidence, writer)
 
-    def _live(self) -> list[_Known]:
+    def _live(self) -> list[Known]:
         return [one for one in self._known.values() if one.record.model == self.model and not one.record.undone]
 
     def _catch_up(self) -> None:
@@ -303,29 +253,42 @@ class ExperienceIndex:
         live = self._live()
         self._comparable = [one for one in live if one.record.embedder == key]
         self._vectors = np.stack([one.record.vector for one in self._comparable]) if self._comparable else _NO_VECTORS
-        self._runs, self._near_runs = _runs(live), _runs(self._comparable)
+        self._runs, self._near_runs = Runs(live), Runs(self._comparable)
+        self._share = shares([one.record.fingerprint for one in self._comparable])
         self._experience = self._fitted()
 
-    def _read(self, since: int) -> dict[str, _Known]:
+    def _read(self, since: int) -> dict[str, Known]:
         news = self.records.since(since)
-        return {one.run: _Known.of(one, self._situations, self._places) for one in news}
+        return {one.run: Known.of(one, self._situations, self._places) for one in news}
 
     def _fitted(self) -> Experience | None:
-        count, before = len(self._comparable), self._experience
-        if not any(one.rows for one in self._comparable):
+        telling = [place for place, one in enumerate(self._comparable) if one.rows]
+        if not telling:
             return None
-        smoothing = None if before is None or count >= ANEW * self._chosen_at else before.smoothing
-        if smoothing is None:
-            self._chosen_at = count
-            smoothing = self._of_newest(CHOSEN_ON, None).smoothing
-        return self._of_newest(count, smoothing)
+        before = self._experience
+        smoothing = None if before is None else before.smoothing
+        if smoothing is None or self._version.newest >= ANEW * self._chosen_at:
+            self._chosen_at = self._version.newest
+            smoothing = self._of(telling[-CHOSEN_ON:], None).smoothing
+        return self._of(telling, smoothing)
 
-    def _of_newest(self, count: int, smoothing: Smoothing | None) -> Experience:
-        """What the newest runs teach; how far they reach is chosen by them where it is not given."""
-        newest, vectors = self._comparable[-count:], self._vectors[-count:]
-        rows = [(place, *row) for place, one in enumerate(newest) for row in one.rows]
-        task, situation, action, score, cost = np.array(rows, dtype=float).reshape(-1, 5).T
+    def _of(self, places: Sequence[int], smoothing: Smoothing | None) -> Experience:
+        """What some runs teach; how far they reach is chosen by them where it is not given.
+
+        Runs of one task are one task: what the same block came to there is the mean of them.
+        """
+        marks = list(dict.fromkeys(self._comparable[place].record.fingerprint for place in places))
+        task_of = {mark: number for number, mark in enumerate(marks)}
+        vectors = np.zeros((len(marks), self._vectors.shape[1]), np.float32)
+        met: dict[tuple[int, int, int], list[tuple[float, float]]] = {}
+        for place in places:
+            known = self._comparable[place]
+            task = task_of[known.record.fingerprint]
+            vectors[task] = self._vectors[place]
+            for situation, action, score, cost in known.rows:
+                met.setdefault((task, situation, action), []).append((score, cost))
+        cells = np.array(list(met), dtype=np.int64).reshape(-1, 3).T
+        means = np.array([np.mean(rows, axis=0) for rows in met.values()]).reshape(-1, 2)
         shape = (len(self.situations), len(self._actions))
-        whole = (task.astype(np.int64), situation.astype(np.int64), action.astype(np.int64))
-        outcomes = Outcomes(vectors, *whole, score, cost, shape)
-        return Experience(outcomes, smoothing, tuple(one.record.fingerprint for one in newest))
+        outcomes = Outcomes(vectors, cells[0], cells[1], cells[2], means[:, 0], means[:, 1], shape)
+        return Experience(outcomes, smoothing, tuple(marks))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, Obser
 if TYPE_CHECKING:
     from pilotage.agent.experience.index import ExperienceIndex
     from pilotage.agent.experience.study import Study
+
+log = logging.getLogger("pilotage.experience")
 
 RUNS = 256
 """Runs at once whose columns are kept; one that goes on elsewhere looks them up again."""
@@ -60,8 +63,9 @@ class ExperienceNavigator:
     async def _looked_up(self, now: State) -> Observation | None:
         try:
             return await asyncio.to_thread(self._index.columns, now.task.prompt)
-        except ConceptStoreError:
-            return None  # the task can be solved all the same
+        except ConceptStoreError as error:  # the task can be solved all the same
+            log.warning("experience cannot be looked up, and the one-bit rule decides: %s", error)
+            return None
 
 
 class StudyNavigator:
@@ -99,7 +103,7 @@ class StudyNavigator:
 
     async def _pays(self, now: State) -> bool:
         try:
-            return await asyncio.to_thread(self.study.asks_another_route, now.task.prompt)
+            return await asyncio.to_thread(self.study.asks_another_route, now.task.prompt, now.run)
         except ConceptStoreError:
             return False
 

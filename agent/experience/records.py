@@ -7,7 +7,7 @@ task is its embedding and a fingerprint.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -40,11 +40,13 @@ _table = sa.Table(
     sa.Column("vector", sa.LargeBinary, nullable=False),  # little-endian float16
     sa.Column("attempts", sa.Text, nullable=False),
     sa.Column("evidence", sa.String(20), nullable=False),
+    sa.Column("judge", sa.String(100), nullable=False),  # the command that judged it; empty for none
     sa.Column("found", sa.String(20), nullable=False),  # the evidence before any feedback
     sa.Column("found_attempts", sa.Text, nullable=False),
     sa.Column("created", sa.Float, nullable=False),  # seconds since 1970
     sa.Column("undone", sa.Boolean, nullable=False),
     sa.Index("experience_by_change", "namespace", "changed"),
+    sa.Index("experience_by_age", "namespace", "undone", "created", "run"),
 )
 
 
@@ -117,6 +119,7 @@ class Records:
                     "vector": data,
                     "attempts": record.attempts.to_json(),
                     "evidence": record.evidence,
+                    "judge": "",
                     "found": record.evidence,
                     "found_attempts": record.attempts.to_json(),
                     "created": record.created or time.time(),
@@ -124,15 +127,20 @@ class Records:
                 }
                 connection.execute(sa.delete(_table).where(self._mine, _table.c.run == record.run))
                 connection.execute(sa.insert(_table).values(row))
-            oldest = sa.select(_table.c.changed).where(self._mine).order_by(_table.c.changed.desc())
-            over = connection.scalar(oldest.offset(self._most).limit(1))
-            if over is not None:
-                connection.execute(sa.delete(_table).where(self._mine, _table.c.changed <= over))
+            self._trim(connection)
 
-    def judge(self, run: str, right: float | None, evidence: Evidence) -> bool:
+    def _trim(self, connection: sa.Connection) -> None:
+        """Forgets the oldest beyond what is kept, and those first that were taken back."""
+        order = (_table.c.undone, _table.c.created.desc(), _table.c.run.desc())
+        over = sa.select(_table.c.run).where(self._mine).order_by(*order).offset(self._most).limit(self._most)
+        surplus = connection.scalars(over).all()
+        if surplus:
+            connection.execute(sa.delete(_table).where(self._mine, _table.c.run.in_(surplus)))
+
+    def judge(self, run: str, right: float | None, evidence: Evidence, judge: str = "") -> bool:
         """Says whether the answer of a run was right; None for what was found before anybody said. True if that is new.
 
-        A run that nothing is kept of changes nothing.
+        A run that nothing is kept of changes nothing. `judge` names the command that says so, which `undo` takes back.
         """
         if not self._is_there():
             return False
@@ -145,7 +153,7 @@ class Records:
             attempts = (found if right is None else found.judged(right)).to_json()
             if (row.attempts, row.evidence) == (attempts, said):
                 return False
-            changed = {"attempts": attempts, "evidence": said, "changed": self._next(connection)}
+            changed = {"attempts": attempts, "evidence": said, "judge": judge, "changed": self._next(connection)}
             connection.execute(sa.update(_table).where(self._mine, _table.c.run == run).values(changed))
         return True
 
@@ -153,17 +161,23 @@ class Records:
         """Leaves out what a run left, or the runs of a command, or brings it `back`; true if that changed anything."""
         if not self._is_there():
             return False
-        its = sa.or_(_table.c.run == run, _table.c.writer == run)
+        own = sa.or_(_table.c.run == run, _table.c.writer == run)
         with self._store.ledger.write() as connection:
-            mine = sa.update(_table).where(self._mine, its, _table.c.undone == back)
-            return bool(connection.execute(mine.values(undone=not back, changed=self._next(connection))).rowcount)
+            mine = sa.update(_table).where(self._mine, own, _table.c.undone == back)
+            done = connection.execute(mine.values(undone=not back, changed=self._next(connection))).rowcount
+            if not back:  # what the command said of runs that were there before; to say it again, repeat the command
+                judged = sa.update(_table).where(self._mine, _table.c.judge == run)
+                found = {"attempts": _table.c.found_attempts, "evidence": _table.c.found, "judge": ""}
+                done += connection.execute(judged.values(found | {"changed": self._next(connection)})).rowcount
+        return bool(done)
 
-    def clear(self) -> int:
-        """Removes all of the namespace; returns of how many runs."""
-        if not self._is_there():
-            return 0
-        with self._store.ledger.write() as connection:
-            return int(connection.execute(sa.delete(_table).where(self._mine)).rowcount)
+    def known(self, runs: Collection[str]) -> set[str]:
+        """Those of some runs of which anything is kept."""
+        if not self._is_there() or not runs:
+            return set()
+        with self._store.ledger.read() as connection:
+            there = sa.select(_table.c.run).where(self._mine)
+            return set(connection.scalars(there)) & set(runs)
 
     def version(self) -> Version:
         """The same as long as nothing was written."""

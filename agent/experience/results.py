@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pilotage.agent.budget import Budget
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
-from pilotage.agent.trace import Step, Trace
+from pilotage.agent.trace import Trace
 
 
 def graded_runs(
@@ -28,9 +28,9 @@ def graded_runs(
     """
     for number, line in lines:
         id, score, run, model = line["task_id"], line.get("score"), line.get("run"), line.get("model")
-        why, steps = None, list[Step]()
+        why, trace = None, Trace()
         try:
-            steps = [Step.model_validate(step) for step in line["steps"]]
+            trace = _trace(line)
         except ValidationError:
             why = "its steps cannot be read"
         if id not in tasks:
@@ -43,7 +43,19 @@ def graded_runs(
             why = "it names no model"
         elif line.get("error") is not None:
             why = "it ended without a usable reply"
+        elif line.get("abstained"):
+            why = "its answer was withheld, so its grade is none of what its blocks came to"
+        elif line.get("escalated") is not None:
+            why = "two models had a part in it"
         if why is not None or not isinstance(run, str) or not isinstance(score, int | float):
             left_out.append((f"line {number}, task {id}", why or ""))
             continue
-        yield str(model), State(tasks[id].public(), Trace(steps=tuple(steps)), Budget(), run=run), float(score)
+        yield str(model), State(tasks[id].public(), trace, Budget(), run=run), float(score)
+
+
+def _trace(line: Mapping[str, Any]) -> Trace:
+    """What a line tells of a run; of the concepts that it was shown the ids alone."""
+    ids = line.get("recalled") or ()
+    hints = [{"concept_id": str(id), "title": "", "similarity": 0.0} for id in ids]
+    content = {"steps": line["steps"], "charges": line.get("charges") or (), "recalled": {"hints": hints}}
+    return Trace.model_validate(content)

@@ -5,7 +5,7 @@ later tasks; a run may be shown concepts that have not shown their worth yet. Bo
 What they bring on tasks like this one is estimated from earlier runs, with its standard error. Where even the lower
 end is worth the price, it is done. Where only the upper end is, it is explored (optimism in the face of uncertainty, as
 in Bayes-UCB, Kaufmann et al. 2012), as long as all that exploring took is within a share of what the same runs took
-without it: the regret in tokens is bounded by that share, whatever the estimates say.
+without it: what is uncertain is held down by that share, whatever the estimates say.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from pilotage.common.tokens import estimate_tokens
 from pilotage.navigator.experience.estimates import Float64s
 
 if TYPE_CHECKING:
-    from pilotage.agent.experience.index import ExperienceIndex, Near
+    from pilotage.agent.experience.facts import Near
+    from pilotage.agent.experience.index import ExperienceIndex
 
 SHARE = 0.2
 """Most that exploring takes, as a share of the tokens that the same runs take without it."""
@@ -108,8 +109,8 @@ class Prospects:
 def prospects(near: Near) -> Prospects:
     """What earlier runs tell of studying, near ones counting more."""
     runs, weights = near.runs, near.weights
-    settled = np.where(runs.studied, np.isfinite(runs.first_right), np.nan)
-    wrong, nothing = 1.0 - runs.first_right, np.full(len(weights), np.nan)
+    settled = np.where(runs.studied, runs.settled, np.nan)
+    wrong, nothing = 1.0 - runs.score, np.full(len(weights), np.nan)
     return Prospects(
         corrected=_rate(weights, np.where(runs.studied, runs.corrected, np.nan), 1.0, 3.0),
         settled=_rate(weights, settled, 1.0, 1.0),
@@ -140,7 +141,7 @@ class Study:
         cost_weight: float = COST_WEIGHT,
         of_routes: bool = True,
     ) -> None:
-        self._index, self._of_routes = index, of_routes
+        self._index, self.of_routes = index, of_routes
         self._share, self._grant, self._cost_weight = share, grant, cost_weight
 
     def of_hints(self) -> Study:
@@ -148,12 +149,15 @@ class Study:
         share, grant, weight = self._share, self._grant, self._cost_weight
         return Study(self._index, share=share, grant=grant, cost_weight=weight, of_routes=False)
 
-    def asks_another_route(self, prompt: str) -> bool:
-        """Whether a run that has an answer goes on to another route."""
+    def asks_another_route(self, prompt: str, run: str) -> bool:
+        """Whether a run that has an answer goes on to another route; what it is going to take is counted at once."""
         near = self._index.near(prompt)
         studied = near.weights * near.runs.studied
         price = float((USUAL + studied @ near.runs.studying) / (1.0 + studied.sum()))
-        return self._is_worth(prospects(near).of_a_route, price)
+        goes_on = self._is_worth(prospects(near).of_a_route, price)
+        if goes_on:
+            self._index.reserve(run, price)
+        return goes_on
 
     def shows(self, prompt: str, recalled: Recalled) -> bool:
         """Whether a run is shown what memory recalled: always where it has shown its worth."""
@@ -167,7 +171,7 @@ class Study:
         if worth.least > self._cost_weight * price:
             return True
         spent = self._index.spent
-        exploring = spent.studying if self._of_routes else spent.hinting
+        exploring = spent.studying if self.of_routes else spent.hinting
         usual = spent.cost - exploring
         return worth.most > self._cost_weight * price and exploring + price <= self._share * usual + self._grant
 

@@ -121,14 +121,20 @@ async def remember(components: Components, now: State, kit: Kit) -> Recalled:
 
     Nothing to read in the control group, and nothing at all where what it has is not expected to pay for its tokens.
     """
-    recalled = await kit.recall(now.task.prompt, HINT_TOKENS)
-    if in_control_group(now.task.id, components.seed, components.holdout):
-        return recalled.withhold()
-    study = components.study
-    if study is not None and recalled.hints:
+    recalled, study = await kit.recall(now.task.prompt, HINT_TOKENS), components.study
+    if study is not None and recalled.hints:  # of both groups, so that the control group is of the same tasks
         pays = await asyncio.to_thread(study.shows, now.task.prompt, recalled)
-        return recalled if pays else Recalled()
-    return recalled
+        recalled = recalled if pays else Recalled()
+    return recalled.withhold() if in_control_group(now.task.id, components.seed, components.holdout) else recalled
+
+
+def keep_experience(components: Components, ended: State) -> None:
+    """Keeps what the blocks of a finished run came to; with how likely its answer is right, where nobody knows."""
+    assert components.experience is not None
+    answer = None if ended.leader is None else ended.leader.text
+    guess = None if components.confidence is None else components.confidence(ended, answer)
+    explores = components.study is not None and components.study.of_routes
+    components.experience.keep(ended, guess, explores=explores)
 
 
 async def observe(observer: Observer, now: State, kit: Kit) -> Observed:

@@ -32,6 +32,7 @@ from pilotage.agent.graph.advance import (
     abilities,
     charged,
     extended,
+    keep_experience,
     kit_for,
     observe,
     remember,
@@ -281,9 +282,8 @@ class Nodes:
             if last:
                 update["answer"] = answer
             if replies is not None:
-                stopped_by = ran.stopped_by or state["stopped_by"]
-                id = replies.id_of(answer)
-                update["reply"] = as_message(answer, after.usage, stopped_by, cut=ran.step.cut, id=id)
+                ended, id = ran.stopped_by or state["stopped_by"], replies.id_of(answer)
+                update["reply"] = as_message(answer, after.usage, ended, cut=ran.step.cut, id=id)
             return update
 
         return work
@@ -321,7 +321,7 @@ class Nodes:
                 titles = {}
         ended = charged(now, "distil", kit.usage)
         if components.experience is not None and stopped_by != FAILED:  # which says nothing of its blocks
-            await asyncio.to_thread(components.experience.keep, ended)
+            await asyncio.to_thread(keep_experience, components, ended)
         return Conclusion(titles, followed, kit.usage, ended.trace)
 
     def _view(self, state: RunState, clock: Clock) -> State:

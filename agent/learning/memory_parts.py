@@ -25,8 +25,8 @@ class MemoryParts:
         recall: asks it.
         learner: writes to it; None where it is only read.
         creditor: finds what came of its concepts.
-        experience: what earlier runs came to, to route by.
-        kept: the same, where runs are kept in it.
+        index: what earlier runs came to, to route by.
+        keeps: the same, where runs are kept in it.
         study: whether a second route, or a hint, pays; None where memory is only read.
     """
 
@@ -34,8 +34,8 @@ class MemoryParts:
     recall: Recall | None = None
     learner: Learner | None = None
     creditor: Creditor | None = None
-    experience: ExperienceIndex | None = None
-    kept: ExperienceIndex | None = None
+    index: ExperienceIndex | None = None
+    keeps: ExperienceIndex | None = None
     study: Study | None = None
 
     @classmethod
@@ -64,14 +64,14 @@ class MemoryParts:
 
         if not isinstance(memory, ConceptStore):
             return cls(recall=OwnMemory(memory))
-        experience = index_of(memory, model, observer.registry.actions, observer.spec)
-        kept = experience if learn else None
+        index = index_of(memory, model, observer.registry.actions, observer.spec)
+        keeps = index if learn else None
         return cls(
             store=memory,
             recall=Recaller(memory, selection=selection, caption=caption, related=related),
             learner=Learner(memory, model, keep_unverified=keep_unverified) if learn else None,
             creditor=Creditor(memory, record=learn),
-            experience=experience,
-            kept=kept,
-            study=None if kept is None else Study(kept),
+            index=index,
+            keeps=keeps,
+            study=None if keeps is None else Study(keeps),
         )

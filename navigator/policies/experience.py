@@ -49,12 +49,14 @@ class ExperiencePolicy:
         usual = self._rule.decide(observation, mask)
         error = observation[self._error].astype(np.float64)
         values = (observation[self._success] - self.cost_weight * observation[self._cost]).astype(np.float64)
-        worth = np.where(mask & (error < NEVER_MET), values, -np.inf)
-        best = int(worth.argmax())
         shown = tuple(values.tolist())
-        if best != usual.action and error[usual.action] < NEVER_MET:
-            unsure = float(np.hypot(error[best], error[usual.action]))
-            if worth[best] - values[usual.action] > self.caution * unsure:
+        if error[usual.action] < NEVER_MET:
+            unsure = np.hypot(error, error[usual.action])
+            ahead = values - values[usual.action] - self.caution * unsure  # what it is better by at least
+            ahead[~(mask & (error < NEVER_MET))] = -np.inf
+            ahead[usual.action] = 0.0
+            best = int(ahead.argmax())
+            if best != usual.action:
                 told = f"{values[best]:.2f} ± {error[best]:.2f} on like tasks, {self._names[usual.action]} "
                 return Decision(best, f"{told}{values[usual.action]:.2f} ± {error[usual.action]:.2f}", shown)
         return Decision(usual.action, usual.why, shown)

@@ -63,14 +63,17 @@ class RidgePolicy(TrainedPolicy):
         usual = self._rule.decide(observation, self.header.actions.check(mask))
         inputs = np.append(self.scaling(observation), np.float32(1))
         values = (self.weights @ inputs).astype(np.float64)
-        worth = np.where(mask & self._met & self._tried.mask(observation), values, -np.inf)
-        best, shown = int(worth.argmax()), tuple(values.tolist())
-        if best != usual.action and np.isfinite(worth[best]) and self._met[usual.action]:
-            both = self.covariance[[best, usual.action]]
-            unsure = float(np.sqrt(np.maximum(inputs @ both @ inputs, 0.0).sum()))
-            if values[best] - values[usual.action] > self.caution * unsure:
+        shown, allowed = tuple(values.tolist()), mask & self._met & self._tried.mask(observation)
+        if self._met[usual.action]:
+            variance = np.maximum(inputs @ self.covariance @ inputs, 0.0).astype(np.float64)
+            unsure = np.sqrt(variance + variance[usual.action])
+            ahead = values - values[usual.action] - self.caution * unsure  # what it is better by at least
+            ahead[~allowed] = -np.inf
+            ahead[usual.action] = 0.0
+            best = int(ahead.argmax())
+            if best != usual.action:
                 rule = f"{self._names[usual.action]} {values[usual.action]:.2f}"
-                return Decision(best, f"worth {values[best]:.2f}, {rule}, give or take {unsure:.2f}", shown)
+                return Decision(best, f"worth {values[best]:.2f}, {rule}, give or take {unsure[best]:.2f}", shown)
         return Decision(usual.action, usual.why, shown)
 
     def tensors(self) -> Tensors:

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
+from pilotage.agent import Budget, Task
 from pilotage.agent.blocks import installed
 from pilotage.agent.experience.attempts import Attempt, Attempts
 from pilotage.agent.experience.index import ExperienceIndex, index_of
 from pilotage.agent.experience.records import Record, Records
 from pilotage.agent.routing.observation import Observer
+from pilotage.agent.state import State
+from pilotage.agent.trace import Step, Trace
 from pilotage.memory import ConceptStore
 from tests.servers import postgres, postgres_url  # noqa: F401  (fixtures)
 
@@ -33,7 +36,7 @@ def tried(*blocks, right=(), given=0, **more):
 
 def kept(index, store, prompt, attempts, run, evidence="verified"):
     vector = store.vectors.embed_query(prompt)
-    index.records.put([Record(run, "m", "t", prompt[:16], store.vectors.identity.key, vector, attempts, evidence)])
+    index.records.put([Record(run, "m", "t", prompt, store.vectors.identity.key, vector, attempts, evidence)])
 
 
 class TestWhatAnAttemptCameTo:
@@ -132,6 +135,28 @@ class TestRecords:
             records.put([Record(f"r{number}", "m", "t", "f", "e", np.ones(4, np.float32) / 2, run, "verified")])
         assert [one.run for one in records.since()] == [f"r{number}" for number in range(3, 8)]
 
+    def test_what_was_taken_back_goes_first_and_bringing_back_makes_nothing_newer(self, store):
+        records, run = Records(store, most=4), tried(Attempt("start", "program", 0, 0.2), right=(1.0,))
+
+        def put(name):
+            records.put([Record(name, "m", "t", "f", "e", np.ones(4, np.float32) / 2, run, "verified")])
+
+        for name in "abcd":
+            put(name)
+        assert records.undo("c")
+        assert records.undo("a") and records.undo("a", back=True)
+        put("e")
+        assert {one.run for one in records.since()} == {"a", "b", "d", "e"}
+
+    def test_a_command_that_judged_runs_which_were_there_takes_that_back_alone(self, store):
+        records, run = Records(store), tried(Attempt("start", "program", 0, 0.2), right=(None,))
+        vector = np.ones(4, np.float32) / 2
+        records.put([Record("r", "m", "t", "f", "e", vector, run, "")])
+        assert records.judge("r", 0.0, "grade", "learn:1")
+        assert records.undo("learn:1")
+        (kept,) = records.since()
+        assert (kept.evidence, kept.attempts, kept.undone) == ("", run, False)
+
     def test_nothing_is_made_in_a_memory_that_is_only_read(self, store):
         records = Records(store)
         assert (records.version(), records.since(), records.undo("r"), records.judge("r", 1.0, "grade")) == (
@@ -198,8 +223,25 @@ class TestIndex:
             assert len(here) == 1
             there.records.undo("r")
             assert len(here) == 0
-            there.records.clear()
-            assert len(here) == 0 and here.columns(EASY) is None
+            assert here.columns(EASY) is None
+
+    def test_runs_of_one_task_are_one_task(self, store):
+        experience, run = index(store), tried(Attempt("start", "program", 0, 0.2), right=(1.0,))
+        kept(experience, store, EASY, run, "r0")
+        once = experience.columns(EASY)
+        weight = experience.near(EASY).weights.sum()
+        for number in range(1, 20):
+            kept(experience, store, EASY, run, f"r{number}")
+        assert np.allclose(once, experience.columns(EASY))
+        assert experience.near(EASY).weights.sum() == pytest.approx(weight)
+
+    def test_what_a_run_is_going_to_explore_is_counted_until_it_is_kept(self, store):
+        experience = index(store)
+        experience.reserve("r", 1.5)
+        assert experience.spent == (1.5, 1.5, 0.0)
+        task = Task(id="t", kind="numeric", prompt=EASY)
+        experience.keep(State(task, Trace(steps=(Step(block="program", candidate="42"),)), Budget(), run="r"))
+        assert experience.spent.studying == 0.0
 
     def test_vectors_of_another_embedder_say_nothing(self, store):
         experience, run = index(store), tried(Attempt("start", "program", 0, 0.2), right=(1.0,))

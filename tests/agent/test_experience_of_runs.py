@@ -7,11 +7,12 @@ import pytest
 
 from pilotage.agent import Budget, ReasoningAgent, Task
 from pilotage.agent.blocks import installed
-from pilotage.agent.errors import UsageError
+from pilotage.agent.errors import BadReply, UsageError
 from pilotage.agent.experience.index import index_of
 from pilotage.agent.experience.records import Records
 from pilotage.agent.experience.study import GRANT, SHARE
 from pilotage.agent.experience.undoing import undo_run
+from pilotage.agent.graph.failures import FAILED
 from pilotage.agent.learning.credit import record_feedback, take_back
 from pilotage.agent.models.scripted import ScriptedChatModel
 from pilotage.agent.routing.observation import Observer
@@ -67,8 +68,10 @@ class TestWhatIsKept:
         async with agent_over(store) as agent:
             run = await agent.asolve(HARD)
         (record,) = kept(store)
-        assert run.score is not None
-        assert (record.evidence, record.attempts.outcomes()) == ("", [])
+        assert run.score is not None and record.evidence == ""
+        outcomes = record.attempts.outcomes()
+        assert outcomes and all(outcome[2] == pytest.approx(run.confidence, abs=1e-4) for outcome in outcomes)
+        assert record.attempts.right == (None, None)
 
     @pytest.mark.parametrize("prompt", ["Write a poem about the sea.", "hello"])
     async def test_a_reply_that_is_the_answer_tells_nothing(self, store, prompt):
@@ -82,15 +85,16 @@ class TestWhatIsKept:
             await agent.asolve(SUM)
         assert kept(store) == []
 
-    async def test_an_endpoint_that_fails_says_nothing_of_the_blocks(self, store):
+    async def test_a_run_that_its_model_failed_says_nothing_of_the_blocks(self, store):
         def failing(messages):
-            if "Python program" in messages[-1].text:
-                return ""
+            if "step by step" in messages[-1].text.lower() or "by hand" in messages[-1].text:
+                raise BadReply("it is no reply")
             return solver(messages)
 
         async with agent_over(store, failing, policy="fixed:program,reason,answer") as agent:
-            await agent.achat([{"role": "user", "content": SUM.prompt}])
-        assert all(record.attempts.tried for record in kept(store))
+            run = await agent.achat([{"role": "user", "content": SUM.prompt}])
+        assert run.route[0] == "program" and run.stopped_by == FAILED
+        assert kept(store) == []
 
     async def test_a_task_that_is_solved_again_under_its_run_counts_once(self, store):
         async with agent_over(store) as agent:
@@ -103,6 +107,7 @@ class TestFeedback:
     async def test_it_tells_of_the_answer_that_was_given_and_can_be_taken_back(self, store):
         async with agent_over(store) as agent:
             run = await agent.asolve(HARD)
+            found = kept(store)[0].attempts
             await agent.afeedback(run, helped=True)
             given = run.answer
             right = {outcome[1]: outcome[2] for outcome in kept(store)[0].attempts.outcomes() if outcome[0] == "start"}
@@ -110,7 +115,7 @@ class TestFeedback:
             await agent.afeedback(run, helped=False)
             assert kept(store)[0].evidence == "feedback"
             assert take_back(store, run)
-        assert (kept(store)[0].evidence, kept(store)[0].attempts.outcomes()) == ("", [])
+        assert (kept(store)[0].evidence, kept(store)[0].attempts) == ("", found)
 
     async def test_saying_it_again_changes_nothing(self, store):
         async with agent_over(store) as agent:
@@ -169,7 +174,7 @@ class TestRouting:
 
     async def test_a_policy_of_ones_own_decides_on_its_routes_and_sees_its_hints(self, store):
         async with agent_over(store) as agent:
-            assert not agent.components.study._of_routes
+            assert not agent.components.study.of_routes
         async with agent_over(store, policy="default") as agent:
             assert agent.components.study is agent.components.policy.study
 
@@ -181,7 +186,10 @@ class TestCommands:
         return partial(command_line, "memory")
 
     async def results(self, path):
-        tasks = [SUM.model_copy(update={"id": f"s{number}", "gold": "42"}) for number in range(3)]
+        tasks = [
+            SUM.model_copy(update={"id": f"s{number}", "prompt": f"{SUM.prompt} ({number})", "gold": "42"})
+            for number in range(4)
+        ]
         with open("tasks.jsonl", "w") as file:
             for task in tasks:
                 row = {"id": task.id, "prompt": task.prompt, "answer": task.gold, "kind": "numeric"}
@@ -197,12 +205,12 @@ class TestCommands:
         await self.results(path)
         given = ("learn-from", str(path), "--tasks", "tasks.jsonl", "--embedder", "hash", "--json")
         told = memory(*given).json
-        assert told["learnt"] == 2
+        assert told["learnt"] == 3
         assert [why.split(": ")[1] for why in told["left_out"]] == ["it has no grade", "the given tasks do not hold it"]
         shown = memory("experience", "--json").json
-        assert shown["runs"] == 2 and shown["evidence"]["grade"] == 2
+        assert shown["runs"] == 3 and shown["evidence"]["grade"] == 3
         assert [(one["situation"], one["block"], one["known"]) for one in shown["estimates"]] == [
-            ("start", "program", 2)
+            ("start", "program", 3)
         ]
         assert "start" in memory("experience", SUM.prompt).out
         memory("undo", "--run", told["run"])

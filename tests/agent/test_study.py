@@ -40,7 +40,7 @@ def studied(first, second, cost=0.5):
     """A run whose first answer and last were right or not, or nobody knows."""
     same = first == second
     tried = (Attempt("start", "program", 0, 0.2), Attempt("program, answered", "verify", 0 if same else 1, cost))
-    return Attempts(tried, (first,) if same else (first, second), 0 if same else 1)
+    return Attempts(tried, (first,) if same else (first, second), 0 if same else 1, explores=True)
 
 
 def met(index, *runs, prompt=TASK.prompt):
@@ -60,27 +60,27 @@ def unproven(posterior=0.5):
 
 class TestStudy:
     def test_what_is_unknown_is_tried(self, index):
-        assert Study(index).asks_another_route(TASK.prompt)
+        assert Study(index).asks_another_route(TASK.prompt, "now")
         assert Study(index).shows(TASK.prompt, unproven())
 
     def test_what_never_corrected_anything_and_teaches_nothing_is_dropped(self, index):
         met(index, *[studied(1.0, 1.0)] * 60, *[single(cost=10.0)] * 60)
-        assert not Study(index).asks_another_route(TASK.prompt)
+        assert not Study(index).asks_another_route(TASK.prompt, "now")
 
     def test_what_settles_nothing_is_dropped(self, index):
         met(index, *[studied(None, None)] * 200, *[single(cost=10.0)] * 60)
-        assert not Study(index).asks_another_route(TASK.prompt)
+        assert not Study(index).asks_another_route(TASK.prompt, "now")
 
     def test_what_corrects_goes_on_beyond_the_budget(self, index):
         met(index, *[studied(0.0, 1.0, cost=1.0)] * 30)
         assert index.spent.studying > index.spent.cost / 2 + GRANT
-        assert Study(index).asks_another_route(TASK.prompt)
+        assert Study(index).asks_another_route(TASK.prompt, "now")
 
     def test_what_is_uncertain_is_held_down_by_the_share_and_the_grant(self, index):
         met(index, studied(1.0, 1.0, cost=3.8))
-        assert not Study(index).asks_another_route(TASK.prompt)
+        assert not Study(index).asks_another_route(TASK.prompt, "now")
         met(index, *[single(cost=10.0)] * 5)
-        assert Study(index).asks_another_route(TASK.prompt)
+        assert Study(index).asks_another_route(TASK.prompt, "now")
 
     def test_all_that_exploring_takes_is_counted(self, index):
         met(index, single(cost=3.2, hinting=3.0, writing=4.0), studied(1.0, 1.0, cost=2.0))
@@ -100,7 +100,7 @@ class TestStudy:
 
     def test_far_runs_say_little(self, index):
         met(index, *[studied(1.0, 1.0)] * 60, *[single(cost=10.0)] * 60, prompt="Reverse the letters of 'pear'")
-        assert Study(index).asks_another_route(TASK.prompt)
+        assert Study(index).asks_another_route(TASK.prompt, "now")
         assert prospects(index.near(TASK.prompt)).corrected.mean > 0.1
 
 
