@@ -7,6 +7,8 @@ charged to the run, within one budget, and no grade has a part in the choice.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
@@ -16,15 +18,20 @@ from pilotage.agent import events
 from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.budget import Budget
 from pilotage.agent.errors import UsageError
+from pilotage.agent.graph.advance import keep_experience
 from pilotage.agent.run import Escalation, Run, UngradedRun, UnusableRun
+from pilotage.agent.state import State
 from pilotage.agent.task import Task
 from pilotage.agent.trace import CostEntry, Trace
+from pilotage.memory.errors import ConceptStoreError
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
 
     from pilotage.agent.routing.confidence import AnswerConfidence
     from pilotage.agent.runner import ReasoningAgent
+
+log = logging.getLogger("pilotage.experience")
 
 ESCALATED = "first model"
 """By whom a run that was solved anew was charged for the attempt before."""
@@ -109,6 +116,8 @@ class Caution:
                 run = await agent.alearn(task, run)
             yield events.Finished(run if sure else withheld(run))
             return
+        if not learn_later:
+            await _note(agent, task, run)
         options: dict[str, Any] = {"run_id": run.id, "budget": left, "learn_later": learn_later, "config": config}
         with _charging(run):
             if not stream:
@@ -118,6 +127,18 @@ class Caution:
             async with aclosing(self.second.astream(task, **options)) as happening:
                 async for event in happening:
                     yield events.Finished(joined(run, event.run)) if isinstance(event, events.Finished) else event
+
+
+async def _note(agent: ReasoningAgent, task: Task, first: Run) -> None:
+    """Keeps what the first model's blocks came to: else only the runs that it was sure of would speak for it."""
+    components = agent.components
+    if components.experience is None:
+        return
+    state = State(task.public(), first.trace, components.budget, components.abilities, f"{first.id}/first")
+    try:
+        await asyncio.to_thread(keep_experience, components, state)
+    except ConceptStoreError as error:  # the task can be solved all the same
+        log.warning("nothing is kept of the first model's run: %s", error)
 
 
 @contextmanager

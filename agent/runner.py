@@ -350,6 +350,8 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             raise UsageError(
                 f"no run is kept under the thread id {thread_id!r}: give the agent checkpoints=, or leave thread_id out"
             )
+        if self.caution.second is not None:
+            raise UsageError("a thread keeps the run of one model: leave out thread_id (--thread), or escalate_to")
         own["configurable"]["thread_id"] = thread_id = thread_name(thread_id)
         graph, saver = await self._durable.here()
         snapshot = await graph.aget_state(own)

@@ -34,6 +34,8 @@ from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.embeddings import TaskEmbeddings
 from pilotage.navigator.bank.records import Tree
 from pilotage.navigator.confidence.logistic import fit_logistic
+from pilotage.navigator.evaluation.families import without
+from pilotage.navigator.spaces import ActionMask
 
 DRAWS = (
     ("program", "r/program"),
@@ -133,10 +135,16 @@ def program(case: Case) -> Answer:
 Features = Callable[[Case, Answer], list[float]]
 
 
-def chosen_by_model(cases: Sequence[Case], fold: Integers, features: Features) -> list[Answer]:
-    """What a model of the other folds' answers takes for the likeliest."""
+def chosen_by_model(
+    cases: Sequence[Case],
+    fold: Integers,
+    features: Features,
+    prepare: Callable[[ActionMask], None] = lambda judged: None,
+) -> list[Answer]:
+    """What a model of the other folds' answers takes for the likeliest; `prepare` is told which tasks it judges."""
     choice: list[Answer | None] = [None] * len(cases)
     for number in range(FOLDS):
+        prepare(fold == number)
         learned = [case for case, where in zip(cases, fold, strict=True) if where != number]
         inner = np.array([place % FOLDS for place in range(len(learned))])
         losses = {ridge: inner_loss(learned, inner, features, ridge) for ridge in RIDGES}
@@ -168,12 +176,13 @@ def inner_loss(cases: Sequence[Case], fold: Integers, features: Features, ridge:
     return wrong
 
 
-def tell_alike(cases: Sequence[Case], trees: dict[str, Tree], embeddings: TaskEmbeddings, fold: Integers) -> None:
-    """Notes how often each route is right on like tasks of the other folds."""
+def tell_alike(cases: Sequence[Case], trees: dict[str, Tree], embeddings: TaskEmbeddings, judged: ActionMask) -> None:
+    """Notes how often each route is right on like tasks, of those that are not judged and never by a task's own."""
     vectors = embeddings.of([case.task for case in cases])
     rates = np.array([[trees[case.task].nodes[id].score for _, id in DRAWS[:2]] for case in cases])
-    weights = np.exp((vectors @ vectors.T - 1) / NEAR) * (fold[:, None] != fold[None, :])
-    mean = (weights @ rates + 2 * rates.mean(axis=0)) / (weights.sum(axis=1, keepdims=True) + 2)
+    weights = np.exp((vectors @ vectors.T - 1) / NEAR) * ~judged[None, :] * ~np.eye(len(cases), dtype=bool)
+    general = rates[~judged].mean(axis=0)
+    mean = (weights @ rates + 2 * general) / (weights.sum(axis=1, keepdims=True) + 2)
     for case, (of_program, of_reason) in zip(cases, mean, strict=True):
         case.alike = (float(of_program), float(of_reason))
 
@@ -183,9 +192,7 @@ def measured(banks: Sequence[Bank], left_out: frozenset[str], number: int, seed:
     trees = {
         f"{place}/{task}": bank.tree(task)
         for place, bank in enumerate(banks)
-        for family, tasks in bank.families.items()
-        if family not in left_out
-        for task in tasks
+        for task in without(bank, left_out & bank.families.keys()).tasks
     }
     cases = [case for task, tree in trees.items() if (case := case_of(task, tree, number)) is not None]
     if len(cases) < 2 * FOLDS:
@@ -200,8 +207,11 @@ def measured(banks: Sequence[Bank], left_out: frozenset[str], number: int, seed:
             tuple(f"{place}/{task}" for place, one in enumerate(known) if one for task in one.tasks),
             np.concatenate([one.vectors for one in known if one]),
         )
-        tell_alike(cases, trees, joined, fold)
-        choices["model+"] = chosen_by_model(cases, fold, Case.features_alike)
+
+        def prepare(judged: ActionMask) -> None:
+            tell_alike(cases, trees, joined, judged)
+
+        choices["model+"] = chosen_by_model(cases, fold, Case.features_alike, prepare)
     scores = {name: [answer.score for answer in chosen] for name, chosen in choices.items()}
     return scores | {"any": [max(answer.score for answer in case.answers) for case in cases]}
 
@@ -215,6 +225,8 @@ def main() -> None:
     options = parser.parse_args()
     banks = [Bank.open(path) for path in options.banks]
     left_out = frozenset(name for name in options.leave_out.split(",") if name)
+    if unknown := sorted(left_out - {family for bank in banks for family in bank.families}):
+        parser.error(f"no bank has the family {unknown[0]!r}")
     rows = []
     for number in NUMBERS:
         scores = measured(banks, left_out, number, options.seed)

@@ -3,11 +3,13 @@
     python benchmarks/experience_stream.py BANK [--orders 3] [--epsilon 0.1] [--families A,B | --leave-out A,B] [--json]
 
 Each task is routed by `experience` over what the stream itself met before, and after it that much more is known: the
-recorded nodes that its own policy visited, with the score that the run was graded with. Of a block that was recorded
-several times one sample is drawn, the same for all. A share `--epsilon` of the tasks begins with a block drawn among
-those recorded; that is paid for and counted like everything else. How far earlier tasks reach is chosen anew every
-`--choose-every` tasks, by what was met before. Beside it, on the same tasks in the same order, the one-bit rule, which
-is the same policy without experience. The bank needs embeddings (`pilotage bank embed`); no model is asked.
+recorded nodes that its own policy visited, each with the score that the whole run was graded with (in use,
+`pilotage.agent.experience`, a block gets that of the first answer behind it, by public evidence or a user's word). Of a
+block that was recorded several times one sample is drawn, the same for all. A share `--epsilon` of the tasks begins
+with a block drawn among those recorded; that is paid for and counted like everything else. How far earlier tasks reach
+is chosen anew every `--choose-every` tasks, by what was met before. Beside it, on the same tasks in the same order, the
+one-bit rule, which is the same policy without experience. The bank needs embeddings (`pilotage bank embed`); no model
+is asked.
 
 Intervals are 95%, of paired differences, by a bootstrap over tasks, with all orders of a task together.
 """

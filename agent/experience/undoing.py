@@ -19,6 +19,8 @@ FEEDBACK = "feedback:"
 def undo_run(store: ConceptStore, run: str, *, actor: str = "user", cause: str = "") -> list[Event]:
     """Takes back all that a run left; `undo:RUN` brings it back, and `feedback:RUN` is what a user said of it.
 
+    Of feedback that was taken back the concepts' part alone can be brought back: say it again.
+
     Returns the events of concepts, none where there was nothing but experience.
 
     Raises:

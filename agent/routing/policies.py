@@ -4,7 +4,7 @@ The names: `default`, `rules`, `one-bit`, `vote:3`, `agree:2`, `experience`, `ra
 rule file, a trained policy's file, and `llm`; `epsilon=0.1:` before a policy explores with a known share of the
 decisions. Everything that is trained, recorded or replayed is a `Policy`, which reads numbers. A `Navigator` is for
 what needs the text of a run, a memory, or a call: it pays through the same kit, and holds no state either, so that a
-run which was stopped goes on as it would have.
+run which was stopped goes on as it would have; one that reads a memory goes on by what that knows then.
 """
 
 from __future__ import annotations

@@ -78,7 +78,9 @@ class Resampler:
             yield counts.reshape(rows, self.tasks).astype(float)
 
     def mean(self, column: Float64s) -> Interval:
-        """Interval of a mean."""
+        """Interval of a mean; NaN where families are drawn and fewer than `LEAST_FAMILIES` of them are known."""
+        if self._family is not None and len(set(self._family[np.isfinite(column)].tolist())) < LEAST_FAMILIES:
+            return float("nan"), float("nan")
         return interval(self.means(column)[:, 0])
 
     def accuracy(self, scores: Float64s) -> Interval:
