@@ -20,7 +20,6 @@ from pilotage.agent.serve import chat, sse
 from pilotage.agent.serve.body import read_body
 from pilotage.agent.serve.chat_reply import Envelope
 from pilotage.agent.serve.chat_request import chat_request
-from pilotage.agent.serve.embeddings import embeddings
 from pilotage.agent.serve.errors import ApiError, api_error, error_response
 from pilotage.agent.serve.keys.access import AccessMiddleware, Gate, access_of
 from pilotage.agent.serve.keys.rate_headers import NAMES as RATE_HEADERS
@@ -30,7 +29,8 @@ from pilotage.agent.serve.memory.router import memory_router
 from pilotage.agent.serve.metrics import MEDIA_TYPE, Metrics
 from pilotage.agent.serve.model_names import PASSTHROUGH
 from pilotage.agent.serve.page.routes import page_routes
-from pilotage.agent.serve.passthrough import Passthrough
+from pilotage.agent.serve.passing.embeddings import embeddings
+from pilotage.agent.serve.passing.passthrough import Passthrough
 from pilotage.agent.serve.requests.access_log import AccessLog
 from pilotage.agent.serve.requests.middleware import RequestMiddleware
 from pilotage.agent.serve.requests.request_context import context_of, name_requests_in_log

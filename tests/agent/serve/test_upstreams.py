@@ -9,7 +9,7 @@ import pytest
 
 from pilotage.agent.models.prices import Price
 from pilotage.agent.serve.config import ServeConfig
-from pilotage.agent.serve.passed_usage import Passed
+from pilotage.agent.serve.passing.usage import Passed
 from tests.agent.chat.test_conversations import ASKED
 from tests.agent.serve.test_metrics import told
 from tests.agent.serve.test_over_an_upstream import HELLO, QUESTION, client_of, working

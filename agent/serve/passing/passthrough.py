@@ -16,10 +16,11 @@ from starlette.responses import Response
 from pilotage.agent.errors import UpstreamBusy
 from pilotage.agent.models.parsing.token_usage import USUAL_REPLY
 from pilotage.agent.models.transport.rate import Turn
-from pilotage.agent.serve import relay, sse
+from pilotage.agent.serve import sse
 from pilotage.agent.serve.errors import ApiError, api_error, refused_key
 from pilotage.agent.serve.keys.access import BYTES_PER_TOKEN
-from pilotage.agent.serve.passed_usage import Passed
+from pilotage.agent.serve.passing import relay
+from pilotage.agent.serve.passing.usage import Passed
 from pilotage.agent.serve.requests.request_context import is_sane
 from pilotage.agent.serve.service import Service
 from pilotage.agent.serve.upstreams.failing import REFUSED_KEY, is_failing
