@@ -61,6 +61,8 @@ def create_app(service: Service) -> FastAPI:
         await asyncio.to_thread(follow_at_start)
         async with AsyncExitStack() as closing:  # each is closed, whatever becomes of the others
             closing.push_async_callback(asyncio.to_thread, finish)
+            if access_log is not None:
+                closing.push_async_callback(asyncio.to_thread, access_log.flush)
             closing.callback(responses.close)
             closing.callback(gate.close)
             closing.push_async_callback(service.close)
@@ -104,6 +106,8 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(DrainMiddleware, drain=drain)
     app.add_middleware(TracedRequests, request_id=lambda scope: context_of(scope).id)
     access_log = AccessLog(config.access_log) if config.access_log else None
+    if access_log is not None:
+        metrics.follow_dropped_lines(lambda: access_log.dropped)
     name_requests_in_log()
     # The last one is the first to see a request.
     app.add_middleware(RequestMiddleware, metrics=metrics, drain=drain, access_log=access_log)
