@@ -59,5 +59,5 @@ def serve(
         address = sockets[0].getsockname()
         told = f"[{address[0]}]" if ":" in address[0] else address[0]
         typer.echo(f"serving at http://{told}:{address[1]}", err=True)
-        options = uvicorn.Config(Unread(app), log_config=None, log_level="warning", http=BoundedProtocol)
+        options = uvicorn.Config(Unread(app), log_config=None, log_level="warning", http=BoundedProtocol, ws="none")
         Server(options, app.state.drain, given.drain_seconds, given.notice_seconds).run(sockets)
