@@ -11,7 +11,7 @@ from pilotage.agent.serve.keys.limits import Limits
 from tests.agent.serve.tenants import error_of
 from tests.agent.serve.test_metrics import told
 from tests.agent.serve.test_over_an_upstream import HELLO
-from tests.agent.serve.test_upstreams import wait_for
+from tests.agent.serve.test_upstreams import read_until, wait_for
 from tests.agent.serve.upstream import Line, Upstream
 
 PATHS = ("/v1/chat/completions", "/v1/responses")
@@ -105,7 +105,7 @@ def test_a_client_that_leaves_in_silence_closes_the_upstream_and_is_charged(over
     up, http = over(lambda body: Line("word " * 10_000, delay=0.01), {"keep_alive": 0.05})
     body = {"model": "passthrough", "messages": HELLO, "input": "hi", "stream": True}
     with http.stream("POST", path, json=body) as reply:
-        next(reply.iter_bytes())
+        read_until(reply, "data: ")
     wait_for(lambda: told(http, "pilotage_upstream_calls_total") == {'upstream="default"': 1})
     assert told(http, "pilotage_tokens_total")['kind="completion",upstream="default"'] > 0
 
