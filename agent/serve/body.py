@@ -16,6 +16,8 @@ PIECE_SECONDS = 30.0
 """That the next piece of a body may take to come."""
 MOST_AT_ONCE = 2**20
 """Bytes that are parsed while everybody waits; more are parsed in a thread."""
+MOST_BRACKETS = 2**20
+"""That open a list or an object, or stand in texts: a parser holds Python's lock, so that a thread alone is no help."""
 CLIENT_CLOSED = 499
 """What logs say of a request whose client did not wait; nobody reads it."""
 
@@ -29,14 +31,16 @@ async def read_body(request: Request, most: int, *, empty: Any = ...) -> Any:
         empty: stands for a body without a byte; left out, there has to be one.
 
     Raises:
-        ApiError: 413 for more bytes than are taken, 400 for what is no JSON, 408 for what does not come, 503 where the
-            server stops before.
+        ApiError: 413 for more bytes than are taken, 400 for what is no JSON or has too many parts, 408 for what does
+            not come, 503 where the server stops before.
     """
     body = await unless_cut(_bytes(request, most))
     if not body and empty is not ...:
         return empty
     try:
         if len(body) > MOST_AT_ONCE:
+            if body.count(b"[") + body.count(b"{") > MOST_BRACKETS:
+                raise ApiError(400, f"the body has more than {MOST_BRACKETS} brackets; send less at once")
             return await asyncio.to_thread(read_json, body, strict=True)
         return read_json(body, strict=True)
     except NotJson as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import lru_cache, partial
+from io import BytesIO
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -15,6 +16,8 @@ CONNECT_SECONDS = 10.0
 _IDLE_SECONDS = 4.0
 """Servers close a connection that was idle for 5 s and more; a request must not be sent just then."""
 _HEADER_BYTES = 2**16
+_AT_ONCE = 2**20
+"""Bytes that are written at once; a longer body goes in pieces, between which others have their turn."""
 
 
 class Session:
@@ -31,9 +34,8 @@ class Session:
         """
         if urlsplit(url).username is not None:
             headers = {name: value for name, value in headers.items() if name != "Authorization"}
-        response = await self._opened.post(
-            url, data=content, headers=headers, allow_redirects=False, proxy=_proxy_to(url)
-        )
+        data = content if len(content) <= _AT_ONCE else BytesIO(content)
+        response = await self._opened.post(url, data=data, headers=headers, allow_redirects=False, proxy=_proxy_to(url))
         _end_with_its_connection(response)
         return response
 

@@ -44,6 +44,16 @@ def test_what_no_other_reader_of_json_reads_is_refused_in_a_sentence(over, path,
     assert up.bodies == []
 
 
+def test_long_bodies_are_read_and_those_of_too_many_parts_are_not(over):
+    up, http = over(lambda body: "Hello!")
+    said = [{"role": "user", "content": "[{" * 2**18 + "\N{SNOWMAN}" * 2**19}]
+    http.post("/v1/chat/completions", json={"model": "passthrough", "messages": said}).raise_for_status()
+    assert up.bodies == [{"model": "up", "messages": said}]
+    parts = f'{{"model": "passthrough", "messages": [{"[]," * 2**20}[]]}}'
+    error = error_of(http.post("/v1/chat/completions", content=parts), 400)
+    assert "brackets" in error["message"] and len(up.bodies) == 1
+
+
 @pytest.mark.parametrize("number", [2**63, 2**70, -(10**40)])
 def test_numbers_of_any_size_are_passed_on(over, number):
     up, http = over(lambda body: "Hello!")
