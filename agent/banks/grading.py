@@ -15,7 +15,7 @@ from pilotage.agent.errors import UsageError
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import grader_for, score_of
 from pilotage.navigator.bank.bank import Bank
-from pilotage.navigator.bank.records import Tree
+from pilotage.navigator.bank.records import Node, Tree
 from pilotage.navigator.bank.writer import BankWriter
 from pilotage.navigator.errors import BankError
 
@@ -81,27 +81,31 @@ async def grade_bank(
         on_task: called at the start and after each task.
 
     Raises:
-        UsageError: a task of the bank is missing, shows something else than when it was recorded, or has no grader that
-            is there; nothing was written. Or a grader could not grade; the tasks before have their scores.
-        BankError: a candidate is the answer of its node, but its grade is not the score that was recorded for it; or
-            the bank does not take the scores. The tasks before have theirs.
+        UsageError: a task of the bank is missing, shows something else than when it was recorded, has no grader that is
+            there, or could not be graded.
+        BankError: a score that was recorded, of an answer or of a candidate, is not the one that its grader gives now;
+            or the bank does not take the scores.
+
+    What was recorded is compared before anything is written: tasks that do not fit leave the bank as it was. A grader
+    that fails later, at a candidate of which nothing was recorded, leaves the tasks before with their scores.
     """
     require_recorded(bank, tasks)
-    waiting: list[Tree] = []
+    waiting: list[_Grading] = []
     so_far = Graded()
-    for tree in map(bank.tree, bank.tasks):
-        candidates = [node for node in tree if node.candidate is not None]
-        missing = sum(node.candidate_score is None for node in candidates)
-        so_far.candidates += len(candidates)
-        so_far.known += len(candidates) - missing
-        if missing:
+    trees = [_Grading(tree, tasks[tree.task], sandbox) for tree in map(bank.tree, bank.tasks)]
+    for tree in trees:
+        so_far.candidates += tree.candidates
+        so_far.known += tree.candidates - tree.missing
+        if tree.candidates and grader_for(tree.task, sandbox) is None:
+            raise UsageError(f"task {tree.task.id} has no gold answer: give it as when the bank was recorded")
+        if tree.missing:
             waiting.append(tree)
-            if grader_for(tasks[tree.task], sandbox) is None:
-                raise UsageError(f"task {tree.task} has no gold answer: give it as when the bank was recorded")
     on_task(so_far)
+    for tree in trees:
+        await tree.compare()
     for tree in waiting:
-        scores = await _scores(tree, tasks[tree.task], sandbox)
-        writer.grade(tree.task, scores)
+        scores = await tree.scores()
+        writer.grade(tree.task.id, scores)
         so_far.tasks += 1
         so_far.new += len(scores)
         so_far.right += sum(scores.values())
@@ -109,21 +113,48 @@ async def grade_bank(
     return so_far
 
 
-async def _scores(tree: Tree, task: Task, sandbox: Sandbox | None) -> dict[str, float]:
-    """The scores of a tree's ungraded candidates, by node id."""
-    graded: dict[str, float | None] = {}
-    scores: dict[str, float] = {}
-    for node in tree:
-        if node.candidate is None or node.candidate_score is not None:
-            continue
-        if node.candidate not in graded:
-            graded[node.candidate] = await score_of(task, node.candidate, sandbox)
-        score = graded[node.candidate]
-        assert score is not None  # every task here has a grader
-        if node.candidate == node.answer and score != node.score:
+class _Grading:
+    """The candidates of one task, each of which is graded once.
+
+    Attributes:
+        task: with its hidden part.
+        candidates: how many there are.
+        missing: how many have no score.
+    """
+
+    def __init__(self, tree: Tree, task: Task, sandbox: Sandbox | None) -> None:
+        self.task = task
+        self._nodes = [node for node in tree if node.candidate is not None]
+        self._sandbox = sandbox
+        self._scores: dict[str, float] = {}
+        self.candidates = len(self._nodes)
+        self.missing = sum(node.candidate_score is None for node in self._nodes)
+
+    async def compare(self) -> None:
+        """Raises BankError where a recorded score is not the one that the grader gives now."""
+        for node in self._nodes:
+            if node.candidate == node.answer:
+                await self._require(node, "answers its candidate, which", node.score)
+            if node.candidate_score is not None:
+                await self._require(node, "has a candidate that", node.candidate_score)
+
+    async def scores(self) -> dict[str, float]:
+        """The scores of the candidates that have none, by node id."""
+        return {node.id: await self._score(node) for node in self._nodes if node.candidate_score is None}
+
+    async def _require(self, node: Node, what: str, recorded: float) -> None:
+        score = await self._score(node)
+        if score != recorded:
             raise BankError(
-                f"node {node.id!r} of task {tree.task!r} answers its candidate, which scored {node.score:g} when "
-                f"recorded and scores {score:g} now: give the tasks and graders that the bank was recorded with"
+                f"node {node.id!r} of task {self.task.id!r} {what} scored {recorded:g} when recorded and scores "
+                f"{score:g} now: give the tasks and graders that the bank was recorded with"
             )
-        scores[node.id] = score
-    return scores
+
+    async def _score(self, node: Node) -> float:
+        candidate = node.candidate
+        assert candidate is not None  # others are not looked at
+        if candidate not in self._scores:
+            score = await score_of(self.task, candidate, self._sandbox)
+            assert score is not None  # every task here has a grader
+            self._scores[candidate] = score
+        return self._scores[candidate]

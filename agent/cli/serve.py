@@ -31,6 +31,8 @@ def serve(
     from pilotage.agent.serve.app import create_app
     from pilotage.agent.serve.config import serve_config
     from pilotage.agent.serve.keys.key_store import KeyStore
+    from pilotage.agent.serve.requests.access_log import log as accesses
+    from pilotage.agent.serve.requests.line_handler import logs_of_the_command
     from pilotage.agent.serve.service import Service
     from pilotage.agent.serve.stopping.connections import BoundedProtocol
     from pilotage.agent.serve.stopping.server import Server, listening
@@ -50,11 +52,12 @@ def serve(
     service = Service(settings, given, place=place)
     service.check_models()
     service.check_embedder()
-    start(given.telemetry)
-    app = create_app(service)
-    sockets = listening(given.host, given.port, reuse_port=given.reuse_port)
-    address = sockets[0].getsockname()
-    told = f"[{address[0]}]" if ":" in address[0] else address[0]
-    typer.echo(f"serving at http://{told}:{address[1]}", err=True)
-    options = uvicorn.Config(Unread(app), log_level="warning", http=BoundedProtocol)
-    Server(options, app.state.drain, given.drain_seconds, given.notice_seconds).run(sockets)
+    with logs_of_the_command(accesses):
+        start(given.telemetry)
+        app = create_app(service)
+        sockets = listening(given.host, given.port, reuse_port=given.reuse_port)
+        address = sockets[0].getsockname()
+        told = f"[{address[0]}]" if ":" in address[0] else address[0]
+        typer.echo(f"serving at http://{told}:{address[1]}", err=True)
+        options = uvicorn.Config(Unread(app), log_config=None, log_level="warning", http=BoundedProtocol, ws="none")
+        Server(options, app.state.drain, given.drain_seconds, given.notice_seconds).run(sockets)

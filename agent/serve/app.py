@@ -20,7 +20,6 @@ from pilotage.agent.serve import chat, sse
 from pilotage.agent.serve.body import read_body
 from pilotage.agent.serve.chat_reply import Envelope
 from pilotage.agent.serve.chat_request import chat_request
-from pilotage.agent.serve.embeddings import embeddings
 from pilotage.agent.serve.errors import ApiError, api_error, error_response
 from pilotage.agent.serve.keys.access import AccessMiddleware, Gate, access_of
 from pilotage.agent.serve.keys.rate_headers import NAMES as RATE_HEADERS
@@ -30,7 +29,8 @@ from pilotage.agent.serve.memory.router import memory_router
 from pilotage.agent.serve.metrics import MEDIA_TYPE, Metrics
 from pilotage.agent.serve.model_names import PASSTHROUGH
 from pilotage.agent.serve.page.routes import page_routes
-from pilotage.agent.serve.passthrough import Passthrough
+from pilotage.agent.serve.passing.embeddings import embeddings
+from pilotage.agent.serve.passing.passthrough import Passthrough
 from pilotage.agent.serve.requests.access_log import AccessLog
 from pilotage.agent.serve.requests.middleware import RequestMiddleware
 from pilotage.agent.serve.requests.request_context import context_of, name_requests_in_log
@@ -61,6 +61,8 @@ def create_app(service: Service) -> FastAPI:
         await asyncio.to_thread(follow_at_start)
         async with AsyncExitStack() as closing:  # each is closed, whatever becomes of the others
             closing.push_async_callback(asyncio.to_thread, finish)
+            if access_log is not None:
+                closing.push_async_callback(asyncio.to_thread, access_log.flush)
             closing.callback(responses.close)
             closing.callback(gate.close)
             closing.push_async_callback(service.close)
@@ -104,6 +106,8 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(DrainMiddleware, drain=drain)
     app.add_middleware(TracedRequests, request_id=lambda scope: context_of(scope).id)
     access_log = AccessLog(config.access_log) if config.access_log else None
+    if access_log is not None:
+        metrics.follow_dropped_lines(lambda: access_log.dropped)
     name_requests_in_log()
     # The last one is the first to see a request.
     app.add_middleware(RequestMiddleware, metrics=metrics, drain=drain, access_log=access_log)

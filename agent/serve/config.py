@@ -48,7 +48,7 @@ class ServeConfig(BaseModel):
         telemetry: where spans of OpenTelemetry go.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
@@ -80,6 +80,14 @@ class ServeConfig(BaseModel):
     def _is_not_open_to_all(self) -> Self:
         if self.keys is False and not is_loopback(self.host):
             raise ValueError(f"keys cannot be switched off where {self.host} is reached from elsewhere")
+        return self
+
+    @model_validator(mode="after")
+    def _lets_in_pages_that_can_come(self) -> Self:
+        if "*" in self.cors and not self.needs_keys:
+            raise ValueError(
+                "`cors` lets in every page only where requests need a key: name the pages' origins, or set keys = true"
+            )
         return self
 
     @model_validator(mode="after")

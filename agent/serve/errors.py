@@ -28,7 +28,7 @@ from pilotage.agent.models.reply import LimitUsedUp
 from pilotage.agent.models.transport.retry import Failure, causes, diagnose
 from pilotage.agent.serve.upstreams.failing import REFUSED_KEY
 from pilotage.common.redaction import redact_message
-from pilotage.common.text import carriable, printable
+from pilotage.common.text import carriable, one_line
 from pilotage.memory.errors import NamespaceErased, StoreClosed
 
 log = logging.getLogger("pilotage.serve")
@@ -109,7 +109,7 @@ def api_error(error: Exception) -> ApiError:
     if isinstance(error, BadReply):
         return ApiError(502, str(error), code="unusable_reply")
     if isinstance(error, WeightsError | MissingExtra | UnknownModel):
-        log.error("a model cannot be used: %s", printable(str(error)))
+        log.error("a model cannot be used: %s", one_line(str(error)))
         return ApiError(
             503, "a model of this server cannot be used now; the server's log has the reason", code="model_unusable"
         )

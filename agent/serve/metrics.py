@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from pilotage.agent.run import Run
 from pilotage.agent.serve.upstreams.link import Listener
@@ -77,6 +79,23 @@ class Metrics(Listener):
         self.requests.labels(route, str(status)).inc()
         self.seconds.labels(route).observe(seconds)
 
+    def follow_dropped_lines(self, dropped: Callable[[], int]) -> None:
+        """Tells how many lines of the access log were left out, as `dropped` says."""
+        self._registry.register(_DroppedLines(dropped))
+
     def text(self) -> bytes:
         """All of them in Prometheus's text format."""
         return generate_latest(self._registry)
+
+
+class _DroppedLines(Collector):
+    """Reads a count that is kept elsewhere whenever the metrics are asked for."""
+
+    def __init__(self, dropped: Callable[[], int]) -> None:
+        self._dropped = dropped
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """The count now."""
+        yield CounterMetricFamily(
+            "pilotage_access_log_lines_dropped", "Lines of the access log that were left out", value=self._dropped()
+        )

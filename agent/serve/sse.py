@@ -45,6 +45,9 @@ class EventStream(Response):
         keep_alive: seconds of silence after which a comment is sent; 0 for none.
         status_code: of the response.
         headers: beside those that every stream has.
+
+    Attributes:
+        events: as given.
     """
 
     media_type = "text/event-stream"
@@ -58,7 +61,7 @@ class EventStream(Response):
     ) -> None:
         self.status_code = status_code
         self.background = None
-        self._events = events
+        self.events = events
         self._keep_alive = keep_alive
         self._begun = False
         self.init_headers({**HEADERS, **(headers or {})})
@@ -83,7 +86,7 @@ class EventStream(Response):
             outcome, _ = await asyncio.gather(sending, leaving, return_exceptions=True)
             if abandoned and isinstance(outcome, Exception):
                 log.warning("a stream failed whose client had gone", exc_info=outcome)
-            await self._events.aclose()
+            await self.events.aclose()
 
     async def _end(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._begun:
@@ -96,7 +99,7 @@ class EventStream(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         filling = _Filling(send, self._keep_alive)
         try:
-            async for piece in self._events:
+            async for piece in self.events:
                 with filling.interrupted():
                     await send(_body(piece))
         finally:

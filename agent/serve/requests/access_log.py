@@ -9,6 +9,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from pilotage.agent.serve.requests.line_handler import LineHandler
 from pilotage.agent.serve.requests.request_context import RequestContext
 
 log = logging.getLogger("pilotage.serve.access")
@@ -31,9 +32,17 @@ class AccessLog:
         if log.level == logging.NOTSET:
             log.setLevel(logging.INFO)
         if not log.hasHandlers():
-            handler = logging.StreamHandler(sys.stdout)
-            handler.setFormatter(logging.Formatter("%(message)s"))
-            log.addHandler(handler)
+            log.addHandler(LineHandler(sys.stdout, "the access log"))
+
+    @property
+    def dropped(self) -> int:
+        """Lines that were left out, as nobody took them in time."""
+        return sum(handler.dropped for handler in log.handlers if isinstance(handler, LineHandler))
+
+    def flush(self) -> None:
+        """Waits a little for lines that are still to be written."""
+        for handler in log.handlers:
+            handler.flush()
 
     def write(
         self, context: RequestContext, method: str, route: str, status: int, seconds: float, *, whole: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 
@@ -14,7 +15,7 @@ from pilotage.agent.serve.keys.rate_headers import rate_headers
 from pilotage.agent.serve.metrics import ELSEWHERE, Metrics
 from pilotage.agent.serve.requests.access_log import AccessLog
 from pilotage.agent.serve.requests.request_context import RequestContext, in_request, request_id
-from pilotage.agent.serve.stopping.drain import Drain
+from pilotage.agent.serve.stopping.drain import Drain, stopping
 
 log = logging.getLogger("pilotage.serve")
 
@@ -64,6 +65,11 @@ class RequestMiddleware:
                     log.error("a request failed", exc_info=error)
                     if not begun:
                         await error_response(api_error(error))(scope, receive, watched)
+                except asyncio.CancelledError:  # of work that nobody watches
+                    if not self._drain.is_cut:
+                        raise
+                    if not begun:
+                        await error_response(stopping())(scope, receive, watched)
         finally:
             route, seconds = getattr(scope.get("route"), "path", ELSEWHERE), time.perf_counter() - started
             metrics.in_flight.dec()

@@ -23,7 +23,7 @@ from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.fields import untaken, wrong
 from pilotage.agent.serve.memory.keeping import keeper
 from pilotage.agent.serve.memory.records import Records
-from pilotage.agent.serve.passthrough import Passthrough
+from pilotage.agent.serve.passing.passthrough import Passthrough
 from pilotage.agent.serve.responses.items import Item, messages_of
 from pilotage.agent.serve.responses.reply import Envelope, told
 from pilotage.agent.serve.responses.request import ResponsesRequest, check_include, responses_request

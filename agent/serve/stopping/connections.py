@@ -56,6 +56,9 @@ class BoundedProtocol(Protocol):
         self._stop_waiting()
         super().connection_lost(exc)
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Says nothing: who asks for a WebSocket is answered as any request is, and stands in the access log."""
+
     @property
     def _has_request(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pilotage.agent.serve.errors import ApiError
+
+T = TypeVar("T")
 
 
 class Drain:
@@ -79,6 +81,18 @@ def was_cut() -> bool:
     """Whether a cancellation in this request's work comes from the server and not from its client."""
     drain = _current.get()
     return drain is not None and drain.is_cut
+
+
+async def unless_cut(work: Coroutine[Any, Any, T]) -> T:
+    """What some work gives. Raises ApiError 503 where the server cuts it."""
+    task = asyncio.ensure_future(work)
+    try:
+        with watching(task):
+            return await task
+    except asyncio.CancelledError:
+        if task.cancelled() and was_cut():
+            raise stopping() from None
+        raise
 
 
 def stopping() -> ApiError:

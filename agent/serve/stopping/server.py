@@ -26,6 +26,8 @@ LINGER = 0.25
 """Seconds in which a request may still come over a connection that was accepted before the server stopped."""
 CUT_SECONDS = 5.0
 """Seconds that requests have to tell their clients that they were cut."""
+LAST_SECONDS = 1.0
+"""Seconds for a last word of work that is cancelled."""
 _TICK = 0.02
 
 
@@ -65,10 +67,18 @@ class Server(uvicorn.Server):
             log.warning("requests are cut that took longer than the %g seconds of draining", self._drain_seconds)
             self._drain.cut()
             if not await self._are_gone(CUT_SECONDS):
-                for task in self.server_state.tasks:
-                    task.cancel()
-                await self._are_gone(CUT_SECONDS)
+                await self._end_what_is_left()
         await self.lifespan.shutdown()
+
+    async def _end_what_is_left(self) -> None:
+        """Cancels work that heeds no cut, and leaves clients that take nothing of their replies."""
+        for task in self.server_state.tasks:
+            task.cancel()
+        if not await self._are_gone(LAST_SECONDS):
+            for connection in list(self.server_state.connections):
+                if (transport := connection.transport) is not None:
+                    transport.abort()
+            await self._are_gone(LAST_SECONDS)
 
     async def _stop_listening(self, sockets: Sequence[socket.socket]) -> None:
         """Closes the listening sockets, after taking in what is connected already: a closed one resets its queue."""

@@ -18,8 +18,10 @@ exist is to be seen and not to be hidden by another model's replies.
 """
 
 
-DOUBTFUL = frozenset({"500", "broken", "garbage", "error"})
-"""Failures that a single request may have caused: a template that takes no such conversation is a 500 to some."""
+DOUBTFUL = frozenset({"500", "broken", "garbage", "error", "time_limit"})
+"""Failures that a single request may have caused: a template that takes no such conversation is a 500 to some, and a
+reply may be so long that it breaks off, or that the time of its request is over.
+"""
 
 
 def is_failing(status: int) -> bool:

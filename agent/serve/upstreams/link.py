@@ -21,13 +21,15 @@ from pilotage.agent.serve.upstreams.rate import UpstreamRate
 from pilotage.agent.serve.upstreams.upstream import NO_KEY, Upstream
 from pilotage.agent.trace import Usage
 from pilotage.common.redaction import remember
-from pilotage.common.text import printable
+from pilotage.common.text import one_line
 
 if TYPE_CHECKING:
     from pilotage.agent.models.client import ModelClient
 
 log = logging.getLogger("pilotage.serve")
 
+MOST_LOGGED = 300
+"""Characters of a failure: what an upstream says of it may repeat the whole prompt."""
 _OPENAI = "openai:"
 _OPENAI_CHAT = "openai-chat"
 """What LangChain calls the type of OpenAI's own models."""
@@ -93,7 +95,7 @@ class Link:
                         to.model, base_url=to.base_url, api_key=to.key, timeout=self._limit, slots=self._slots
                     )
                 except PilotageError as error:
-                    log.error("the upstream %s cannot be set up: %s", self.name, printable(str(error)))
+                    log.error("the upstream %s cannot be set up: %s", self.name, one_line(str(error)))
                     what = f"the upstream {self.name} cannot be asked: it is not set up as it should be"
                     raise ModelUnavailable(what) from error
                 self._client = self._set_up(made)
@@ -135,7 +137,9 @@ class Link:
         self._listener().failed(self.name, why)
         if why != "rate":
             self.circuit.failed(surely=why not in DOUBTFUL)
-        log.warning("the upstream %s failed (%s): %s", self.name, why, printable(what))
+        said = one_line(what)
+        said = said if len(said) <= MOST_LOGGED else f"{said[:MOST_LOGGED]}…"
+        log.warning("the upstream %s failed (%s): %s", self.name, why, said)
 
     @property
     def _limit(self) -> float | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import asyncio
+from collections.abc import Callable
+from functools import lru_cache, partial
+from io import BytesIO
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -13,6 +16,8 @@ CONNECT_SECONDS = 10.0
 _IDLE_SECONDS = 4.0
 """Servers close a connection that was idle for 5 s and more; a request must not be sent just then."""
 _HEADER_BYTES = 2**16
+_AT_ONCE = 2**20
+"""Bytes that are written at once; a longer body goes in pieces, between which others have their turn."""
 
 
 class Session:
@@ -29,7 +34,10 @@ class Session:
         """
         if urlsplit(url).username is not None:
             headers = {name: value for name, value in headers.items() if name != "Authorization"}
-        return await self._opened.post(url, data=content, headers=headers, allow_redirects=False, proxy=_proxy_to(url))
+        data = content if len(content) <= _AT_ONCE else BytesIO(content)
+        response = await self._opened.post(url, data=data, headers=headers, allow_redirects=False, proxy=_proxy_to(url))
+        _end_with_its_connection(response)
+        return response
 
     async def aclose(self) -> None:
         """Closes the connections."""
@@ -50,6 +58,33 @@ class Session:
                 max_field_size=_HEADER_BYTES,
             )
         return self._session
+
+
+def _end_with_its_connection(response: aiohttp.ClientResponse) -> None:
+    """Ends a body whose connection is gone.
+
+    Where the framing of chunks breaks, aiohttp (3.14, `ResponseHandler.data_received`) closes the connection and tells
+    whoever reads the body nothing, who then waits for good.
+    """
+    content, protocol = response.content, response.connection and response.connection.protocol
+    if protocol is None or content.is_eof():
+        return
+
+    def lost(closed: asyncio.Future[None] | None) -> None:
+        if closed is not None and not closed.cancelled():
+            closed.exception()  # looked at, or asyncio logs that nobody did
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError("the connection was closed within a body"))
+
+    if (closed := protocol.closed) is None:
+        lost(None)
+    else:
+        closed.add_done_callback(lost)
+        content.on_eof(partial(_forget, closed, lost))
+
+
+def _forget(closed: asyncio.Future[None], lost: Callable[[asyncio.Future[None]], None]) -> None:
+    closed.remove_done_callback(lost)
 
 
 @lru_cache(maxsize=64)

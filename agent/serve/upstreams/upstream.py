@@ -40,7 +40,7 @@ class Upstream(BaseModel):
         price: of its tokens; it goes before that of the price file.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     model: str = ""
     base_url: str | None = None

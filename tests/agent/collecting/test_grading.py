@@ -26,14 +26,19 @@ from tests.agent.test_collect import Bench, tasks_of
 PLAN = "program; reason; reason/program; program/reason; reason/verify"
 
 
-def recorded_before(bank, then):
-    """Writes a bank again as it was recorded before candidates were graded."""
+def recorded_before(bank, then, change=lambda node: dataclasses.replace(node, candidate_score=None)):
+    """Writes a bank again as it was recorded before candidates were graded, or with another change of its nodes."""
     opened = Bank.open(bank)
     with BankWriter(then, opened.meta) as writer:
         for tree in map(opened.tree, opened.tasks):
             writer.begin(tree.header)
-            writer.add(tree.task, *(dataclasses.replace(node, candidate_score=None) for node in tree))
+            writer.add(tree.task, *map(change, tree))
     return then
+
+
+def passed_over(node):
+    """A node whose candidate is nobody's answer, so that nothing was recorded of it."""
+    return dataclasses.replace(node, candidate="43", candidate_score=0.0) if node.id == "r/reason/verify" else node
 
 
 def files_of(bank):
@@ -127,13 +132,54 @@ async def test_tasks_that_do_not_fit_leave_every_file_as_it_was(bench, tmp_path,
 
 
 async def test_a_grader_that_fails_keeps_the_tasks_before_and_is_named(bench, tmp_path, monkeypatch):
-    monkeypatch.setitem(GRADERS, "broken", lambda task, answer: 1 / 0)
-    before = recorded_before(bench.folder, tmp_path / "before")
+    monkeypatch.setitem(GRADERS, "broken", lambda task, answer: 1 / 0 if answer == "43" else float(answer == "42"))
+    now = recorded_before(bench.folder, tmp_path / "now", passed_over)
+    before = recorded_before(now, tmp_path / "before")
     with pytest.raises(TaskError, match="task t1: its answer can't be graded: ZeroDivisionError"):
         await grade(before, other({"metadata": {"grader": "broken"}}))
     graded = await grade(before, tasks_of(3))
     assert graded.known > 0 and graded.tasks == 2
-    assert files_of(before) == files_of(bench.folder)
+    assert files_of(before) == files_of(now)
+
+
+async def test_wrong_tasks_leave_no_score_whatever_they_say_of_candidates_that_are_no_answers(bench, tmp_path):
+    """A task whose candidates could be taken for right and wrong alike must not be graded before the others fit."""
+    now = recorded_before(bench.folder, tmp_path / "now", passed_over)
+    before = recorded_before(now, tmp_path / "before")
+    content = files_of(before)
+    with pytest.raises(BankError, match="node 'r/program' of task 't2' answers its candidate, which scored 1 .* 0 now"):
+        await grade(before, other({"gold": 41}, 2))
+    assert files_of(before) == content
+
+
+async def test_a_score_that_the_grader_contradicts_is_named(bench, tmp_path):
+    def wrong(node):
+        given = passed_over(node)
+        return dataclasses.replace(given, candidate_score=1.0) if given is not node else node
+
+    before = recorded_before(bench.folder, tmp_path / "wrong", wrong)
+    content = files_of(before)
+    sentence = "node 'r/reason/verify' of task 't0' has a candidate that scored 1 when recorded and scores 0 now"
+    with pytest.raises(BankError, match=sentence):
+        await grade(before, tasks_of(3))
+    assert files_of(before) == content
+
+
+@pytest.mark.parametrize("ends", [SystemExit, SystemExit(3)])
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_a_grader_that_would_end_the_process_has_failed(bench, tmp_path, monkeypatch, ends, asynchronous):
+    def end(task, answer):
+        raise ends
+
+    async def end_later(task, answer):
+        raise ends
+
+    monkeypatch.setitem(GRADERS, "ending", end_later if asynchronous else end)
+    before = recorded_before(bench.folder, tmp_path / "before")
+    content = files_of(before)
+    with pytest.raises(TaskError, match="the grader 'ending' wanted to end the process"):
+        await grade(before, other({"metadata": {"grader": "ending"}}))
+    assert files_of(before) == content
 
 
 HOSTILE = [
@@ -169,15 +215,17 @@ async def test_hostile_candidates_are_misses_and_never_run(tmp_path, family):
 
 
 STOPPING = """
-import os, signal, sys
+import os, signal, sys, time
 from pilotage.agent.cli import main
 from pilotage.agent.tasks.grading import GRADERS
 
 how, bank = sys.argv[1:]
 
 def grader(task, answer):
-    if task.id == "t1":
-        os.kill(os.getpid(), getattr(signal, how))
+    if task.id == "t1" and answer == "43":
+        os.kill(os.getpid(), getattr(signal, how.removesuffix(" and hang")))
+        while "hang" in how:
+            time.sleep(1)
     return float(answer == "42")
 
 GRADERS["mine"] = grader
@@ -198,17 +246,18 @@ def own(tmp_path, monkeypatch):
     asyncio.run(bench.collect(assigned, plan=PLAN))
     lines = [{"id": one.task.id, "prompt": one.task.prompt, "kind": "numeric", "grader": "mine"} for one in assigned]
     (tmp_path / "tasks.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    return recorded_before(bench.folder, tmp_path / "before"), bench.folder
+    now = recorded_before(bench.folder, tmp_path / "now", passed_over)
+    return recorded_before(now, tmp_path / "before"), now
 
 
-@pytest.mark.parametrize("how", ["SIGKILL", "SIGINT"])
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGINT", "SIGINT and hang"])
 def test_a_grading_that_was_stopped_goes_on_where_it_was(own, tmp_path, command_line, how):
     before, now = own
     heed = partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     command = [sys.executable, "-c", STOPPING, how, str(before)]
     stopped = subprocess.run(command, cwd=tmp_path, preexec_fn=heed, capture_output=True, text=True)
     assert stopped.returncode == (-signal.SIGKILL if how == "SIGKILL" else 130), stopped.stderr
-    if how == "SIGINT":
+    if how != "SIGKILL":
         kept = f"interrupted; the scores so far are kept in {before}; the same command grades the rest"
         assert stopped.stderr.strip() == kept
     same = {name for name, content in files_of(before).items() if content == files_of(now)[name]}

@@ -24,7 +24,7 @@ def address(running, tmp_path):
     settings = settings_from({"policy": "rules", "model": "scripted", "memory": "none"})
     config = ServeConfig(responses_file=tmp_path / "responses.sqlite")
     app = create_app(Service(settings, config, model=ModelClient(ScriptedChatModel("Hello!"))))
-    host, port = running(app, http=connections.BoundedProtocol).removeprefix("http://").split(":")
+    host, port = running(app, http=connections.BoundedProtocol, ws="none").removeprefix("http://").split(":")
     return host, int(port)
 
 
@@ -77,3 +77,12 @@ def test_a_client_that_leaves_in_its_body_is_no_failure_of_the_server(address, c
     while not answer_to(address, START + b"Connection: close\r\n\r\n").startswith(b"HTTP/1.1 200"):
         assert time.monotonic() < end
     assert "Traceback" not in caplog.text and "Exception" not in caplog.text
+
+
+@pytest.mark.parametrize(("path", "status"), [("/health", 200), ("/nowhere", 404)])
+def test_who_asks_for_a_websocket_is_answered_as_anybody(address, caplog, path, status):
+    head = START.replace(b"/health", path.encode()) + b"Connection: Upgrade, close\r\nUpgrade: websocket\r\n"
+    keys = b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nX-Request-ID: mine\r\n\r\n"
+    told = answer_to(address, head + keys)
+    assert told.startswith(b"HTTP/1.1 %d " % status) and b"x-request-id: mine" in told.lower()
+    assert "pgrade" not in caplog.text

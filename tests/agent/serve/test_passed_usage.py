@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pilotage.agent.models.prices import Price
-from pilotage.agent.serve.passed_usage import Passed
+from pilotage.agent.serve.passing.usage import Passed
 
 TEXT = "Hello there, friend."
 IMPOSSIBLE = [

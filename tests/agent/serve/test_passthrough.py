@@ -11,7 +11,7 @@ from pilotage.agent.serve.keys.limits import Limits
 from tests.agent.serve.tenants import error_of
 from tests.agent.serve.test_metrics import told
 from tests.agent.serve.test_over_an_upstream import HELLO
-from tests.agent.serve.test_upstreams import wait_for
+from tests.agent.serve.test_upstreams import read_until, wait_for
 from tests.agent.serve.upstream import Line, Upstream
 
 PATHS = ("/v1/chat/completions", "/v1/responses")
@@ -42,6 +42,16 @@ def test_what_no_other_reader_of_json_reads_is_refused_in_a_sentence(over, path,
     error = error_of(http.post(path, content=body, headers={"Content-Type": "application/json"}), 400)
     assert error["code"] == "invalid_json"
     assert up.bodies == []
+
+
+def test_long_bodies_are_read_and_those_of_too_many_parts_are_not(over):
+    up, http = over(lambda body: "Hello!")
+    said = [{"role": "user", "content": "[{" * 2**18 + "\N{SNOWMAN}" * 2**19}]
+    http.post("/v1/chat/completions", json={"model": "passthrough", "messages": said}).raise_for_status()
+    assert up.bodies == [{"model": "up", "messages": said}]
+    parts = f'{{"model": "passthrough", "messages": [{"[]," * 2**20}[]]}}'
+    error = error_of(http.post("/v1/chat/completions", content=parts), 400)
+    assert "brackets" in error["message"] and len(up.bodies) == 1
 
 
 @pytest.mark.parametrize("number", [2**63, 2**70, -(10**40)])
@@ -105,7 +115,7 @@ def test_a_client_that_leaves_in_silence_closes_the_upstream_and_is_charged(over
     up, http = over(lambda body: Line("word " * 10_000, delay=0.01), {"keep_alive": 0.05})
     body = {"model": "passthrough", "messages": HELLO, "input": "hi", "stream": True}
     with http.stream("POST", path, json=body) as reply:
-        next(reply.iter_bytes())
+        read_until(reply, "data: ")
     wait_for(lambda: told(http, "pilotage_upstream_calls_total") == {'upstream="default"': 1})
     assert told(http, "pilotage_tokens_total")['kind="completion",upstream="default"'] > 0
 

@@ -47,6 +47,9 @@ def configured(tmp_path):
         ('[upstreams.a]\nmodel = "m"\nprice = {input = 1}', "upstreams.a.price.output"),
         ('[upstreams.a]\nmodel = "m"\nprice = {input = -1, output = 1}', "upstreams.a.price.input"),
         ('[upstreams.a]\nmodel = "m"\nfallbacks = ["b"]', "upstreams.a.fallbacks"),
+        *[(f"{name} = inf", f"`{name}`") for name in ("notice_seconds", "drain_seconds", "keep_alive", "keep_days")],
+        ('[upstreams.a]\nmodel = "m"\ntimeout = inf', "upstreams.a.timeout"),
+        ('cors = ["*"]', "set keys = true"),
     ],
 )
 def test_what_cannot_hold_is_refused(configured, text, said):

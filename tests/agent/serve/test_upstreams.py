@@ -9,7 +9,7 @@ import pytest
 
 from pilotage.agent.models.prices import Price
 from pilotage.agent.serve.config import ServeConfig
-from pilotage.agent.serve.passed_usage import Passed
+from pilotage.agent.serve.passing.usage import Passed
 from tests.agent.chat.test_conversations import ASKED
 from tests.agent.serve.test_metrics import told
 from tests.agent.serve.test_over_an_upstream import HELLO, QUESTION, client_of, working
@@ -226,7 +226,7 @@ def test_a_passed_stream_whose_first_event_is_an_error_is_asked_elsewhere(chain)
     ups, http = chain(lambda body: Line(fault="error in 200"), lambda body: "Hello from b!")
     reply = http.post("/v1/chat/completions", json={"model": "passthrough@a", "messages": HELLO, "stream": True})
     assert text_of(reply)[0] == "Hello from b!"
-    assert told(http, "pilotage_upstream_failures_total") == {'upstream="a",why="connection"': 1}
+    assert told(http, "pilotage_upstream_failures_total") == {'upstream="a",why="broken"': 1}
 
 
 def test_one_that_cannot_be_set_up_is_passed_over(running, serve):

@@ -34,7 +34,7 @@ class Process:
         client: asks it.
     """
 
-    def __init__(self, folder, url, options, flags=()):
+    def __init__(self, folder, url, options, flags=(), env=(), output=None):
         self.folder = folder
         given = {"port": 0, "key_store": f"{folder}/keys.sqlite", "responses_file": f"{folder}/responses.sqlite"}
         (folder / "serve.toml").write_text("\n".join(f"{k} = {json.dumps(v)}" for k, v in (given | options).items()))
@@ -43,7 +43,8 @@ class Process:
         self.log = folder / f"{time.monotonic_ns()}.log"
         own = {"PILOTAGE_HOME": str(folder / "home"), "PILOTAGE_EMBEDDER": "hash", "PILOTAGE_KEEP_UNVERIFIED": "true"}
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log)
+            env = os.environ | own | dict(env)
+            self.process = subprocess.Popen(command, env=env, stdout=log if output is None else output, stderr=log)
         try:
             self.url = wait_for(self._address, self)
             self.client = httpx.Client(base_url=self.url, timeout=LONG)
@@ -97,8 +98,8 @@ def serving(tmp_path):
     """Starts `pilotage serve` over an upstream; ends what is left of it."""
     started = []
 
-    def start(url, *flags, memory="none", **options):
-        process = Process(tmp_path, url, options, ("--memory", str(memory), *flags))
+    def start(url, *flags, memory="none", env=(), output=None, **options):
+        process = Process(tmp_path, url, options, ("--memory", str(memory), *flags), env, output)
         started.append(process)
         return process
 

@@ -99,6 +99,41 @@ def test_what_takes_longer_than_the_drain_is_told_so(upstream, serving):
         assert "the server is stopping" in told["message"]
 
 
+def test_a_request_whose_body_has_not_come_is_told_so(upstream, serving):
+    process = serving(upstream(lambda body: "Hello!")[1], drain_seconds=0.5)
+    url = httpx.URL(process.url)
+    head = b"POST /v1/%b HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Request-ID: half\r\nContent-Length: 100\r\n\r\n{"
+    with ExitStack() as stack:
+        connections = []
+        for path in (b"chat/completions", b"responses", b"feedback"):
+            connections.append(stack.enter_context(socket.create_connection((url.host, url.port), LONG)))
+            connections[-1].sendall(head % path)
+        count = "pilotage_requests_in_flight 4.0"  # and the one that asks for it
+        wait_for(lambda: count in process.client.get("/metrics").text)
+        process.signal()
+        for connection in connections:
+            told = b""
+            while got := connection.recv(65536):
+                told += got
+            assert told.startswith(b"HTTP/1.1 503 ") and b"x-request-id: half" in told.lower()
+            assert json.loads(told.rpartition(b"\r\n\r\n")[2])["error"]["code"] == "server_stopping"
+    assert process.ended() == 0
+    assert "Traceback" not in process.log.read_text()
+
+
+def test_a_client_that_takes_nothing_of_its_reply_does_not_keep_the_server(upstream, serving):
+    process = serving(upstream(lambda body: "word " * 2_000_000)[1], drain_seconds=0.5)
+    url = httpx.URL(process.url)
+    body = json.dumps({"model": "passthrough", "messages": HELLO}).encode()
+    with socket.create_connection((url.host, url.port), LONG) as connection:
+        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % len(body))
+        connection.sendall(body)
+        assert connection.recv(1) == b"H"
+        process.signal()
+        assert process.ended() == 0
+    assert "Traceback" not in process.log.read_text()
+
+
 def test_a_second_signal_ends_at_once(upstream, serving):
     valve = Valve()
     process = serving(upstream(valve)[1], drain_seconds=100 * LONG)

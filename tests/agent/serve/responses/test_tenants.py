@@ -9,7 +9,7 @@ from pilotage.agent.models.scripted import ScriptedChatModel
 from pilotage.agent.serve.app import _tell_errors
 from pilotage.agent.serve.config import ServeConfig
 from pilotage.agent.serve.memory.records import Records
-from pilotage.agent.serve.passthrough import Passthrough
+from pilotage.agent.serve.passing.passthrough import Passthrough
 from pilotage.agent.serve.responses.routes import responses_router
 from pilotage.agent.serve.responses.store import ResponseStore
 from pilotage.agent.serve.service import Caller, Service

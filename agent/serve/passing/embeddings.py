@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from pilotage.agent.serve.errors import ApiError
 from pilotage.agent.serve.model_names import PASSTHROUGH, unknown
-from pilotage.agent.serve.passthrough import Passthrough
+from pilotage.agent.serve.passing.passthrough import Passthrough
 from pilotage.agent.serve.service import Service
 
 HOW = "name one that makes them as `embeddings` in the server's configuration"

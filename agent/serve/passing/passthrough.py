@@ -16,23 +16,25 @@ from starlette.responses import Response
 from pilotage.agent.errors import UpstreamBusy
 from pilotage.agent.models.parsing.token_usage import USUAL_REPLY
 from pilotage.agent.models.transport.rate import Turn
-from pilotage.agent.serve import relay, sse
+from pilotage.agent.serve import sse
 from pilotage.agent.serve.errors import ApiError, api_error, refused_key
 from pilotage.agent.serve.keys.access import BYTES_PER_TOKEN
-from pilotage.agent.serve.passed_usage import Passed
-from pilotage.agent.serve.requests.request_context import is_sane
+from pilotage.agent.serve.passing import relay
+from pilotage.agent.serve.passing.events import events as events_of
+from pilotage.agent.serve.passing.headers import kept_headers
+from pilotage.agent.serve.passing.reasons import BROKEN, reason
+from pilotage.agent.serve.passing.silence import begun_in_silence
+from pilotage.agent.serve.passing.usage import Passed
 from pilotage.agent.serve.service import Service
 from pilotage.agent.serve.upstreams.failing import REFUSED_KEY, is_failing
-from pilotage.agent.serve.upstreams.link import Link, in_turn
+from pilotage.agent.serve.upstreams.link import MOST_LOGGED, Link, in_turn
 from pilotage.agent.serve.upstreams.session import Session
 from pilotage.agent.telemetry.operations import passing
 from pilotage.agent.telemetry.spans import Attributes, Span, failure_of, tracer
-from pilotage.common.redaction import public_address, redact_message
+from pilotage.common.redaction import public_address
 
-MOST_LOGGED = 500
-"""Bytes of what an upstream says of a key."""
-_KEPT = ("content-type", "retry-after", "openai-processing-ms")
-"""Headers of the upstream that a client has a use for."""
+TIME_LIMIT = "time_limit"
+"""How a request failed whose own time is over: no other upstream is asked."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,15 @@ class _Failed:
 class _Sent:
     """A request as one upstream gets it."""
 
-    url: str
+    base: str
+    path: str
     key: str
     model: str
     content: bytes
+
+    @property
+    def url(self) -> str:
+        return f"{self.base}{self.path}"
 
     @property
     def headers(self) -> dict[str, str]:
@@ -93,23 +100,34 @@ class Passthrough:
         Raises:
             ApiError: none of those asked could be reached.
         """
+        asked, silence = self._forwarded(path, body, upstream), self._service.config.keep_alive
+        if not body.get("stream") or not silence:
+            return await asked
+        return await begun_in_silence(asked, silence, named=_is_named(path))
+
+    async def _forwarded(self, path: str, body: Mapping[str, Any], upstream: str) -> Response:
         links = self._service.links(upstream)
         failed: _Failed | None = None
+        deadline: float | None = None
         for link in in_turn([link for link in links if link.speaks_openai]):
             base, key, model = await link.address()
-            sent = _Sent(f"{base}{path}", key, model, _written({**body, "model": model}))
-            answered = await self._answered(link, sent)
+            if deadline is None:  # an embedded model is loaded by now
+                deadline = asyncio.get_running_loop().time() + self._service.settings.budget.max_seconds
+            sent = _Sent(base, path, key, model, _written({**body, "model": model}))
+            answered = await self._answered(link, sent, deadline)
             if isinstance(answered, Response):
                 link.circuit.answered()
                 return answered
             failed = answered
             link.failed(failed.why, failed.words)
+            if failed.why == TIME_LIMIT:
+                break
         assert failed is not None  # at least one is asked
         if isinstance(failed.told, ApiError):
             raise failed.told
         return failed.told
 
-    async def _answered(self, link: Link, sent: _Sent) -> Response | _Failed:
+    async def _answered(self, link: Link, sent: _Sent, deadline: float) -> Response | _Failed:
         """What one upstream answers."""
         prompt_tokens = len(sent.content) // BYTES_PER_TOKEN
         turn: Turn | None = None
@@ -119,7 +137,6 @@ class Passthrough:
             except UpstreamBusy as busy:
                 return _Failed("rate", api_error(busy))
         passed = Passed(prompt_tokens, link.price, link.spent)
-        deadline = asyncio.get_running_loop().time() + self._service.settings.budget.max_seconds
         told = Span(tracer(), lambda: passing(sent.model, sent.url), apart=True, failure=_failure)
         flow = _flow(self._session, sent, passed, turn, deadline, told)
         seconds, where = link.upstream.timeout, public_address(sent.url)
@@ -127,26 +144,23 @@ class Passthrough:
             try:
                 async with asyncio.timeout(seconds):
                     first = await anext(flow)
-            except aiohttp.ClientError as error:
+            except BROKEN as error:
                 unreached = ApiError(502, f"the upstream {link.name} cannot be reached", code="upstream_unavailable")
-                why = redact_message(str(error)) or type(error).__name__
-                return _Failed("connection", unreached, f"{where} cannot be reached ({why})")
+                return _Failed("connection", unreached, f"{where} cannot be reached ({reason(error)})")
             except TimeoutError:
                 what = f"did not answer within {seconds:g} seconds"
                 failed = ApiError(504, f"the upstream {link.name} {what}", code="upstream_timeout")
                 return _Failed("timeout", failed, f"{where} {what}")
-            except ApiError as error:
-                return _Failed("connection", error)
+            except ApiError as error:  # of its reply, which one request may have caused
+                return _Failed(TIME_LIMIT if error.status == 504 else "broken", error)
         except BaseException:
             await flow.aclose()
             raise
         assert isinstance(first, aiohttp.ClientResponse)
-        kept = {header: first.headers[header] for header in _KEPT if header in first.headers}
-        if is_sane((id := first.headers.get("x-request-id", "")).encode("utf-8", "surrogateescape")):
-            kept["X-Upstream-Request-ID"] = id
         if _is_stream(first):
-            events = cast("AsyncGenerator[bytes]", flow)
+            kept, events = kept_headers(first, sse.EventStream.media_type), cast("AsyncGenerator[bytes]", flow)
             return sse.EventStream(events, self._service.config.keep_alive, first.status, kept)
+        kept = kept_headers(first, "application/json")
         body = await anext(flow)
         await anext(flow, None)  # to its end, which settles what was used
         assert isinstance(body, bytes)
@@ -172,7 +186,13 @@ def _written(body: dict[str, Any]) -> bytes:
 
 
 def _is_stream(response: aiohttp.ClientResponse) -> bool:
-    return relay.is_good(response) and response.headers.get("content-type", "").startswith("text/event-stream")
+    media_type = response.headers.get("content-type", "").lower()
+    return relay.is_good(response) and media_type.startswith(sse.EventStream.media_type)
+
+
+def _is_named(path: str) -> bool:
+    """Whether the events of an endpoint have names."""
+    return path == "/responses"
 
 
 async def _flow(
@@ -189,7 +209,7 @@ async def _flow(
             try:
                 async with asyncio.timeout_at(deadline):
                     response = await session.post(sent.url, sent.content, sent.headers)
-            except aiohttp.ClientError:
+            except BROKEN:
                 raise
             except TimeoutError as error:
                 raise relay.broken(error) from None
@@ -201,12 +221,11 @@ async def _flow(
                 yield passed.whole(body, good=relay.is_good(response))
                 return
             passed.begin()
-            named = sent.url.endswith("/responses")
 
             def account(part: bytes) -> bytes:
                 return relay.without_keys(passed.feed(part), sent.key)
 
-            async with aclosing(relay.events(response, deadline, account, named=named)) as events:
+            async with aclosing(events_of(response, deadline, account, named=_is_named(sent.path))) as events:
                 first = await anext(events)
                 yield response
                 yield first
