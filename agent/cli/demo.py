@@ -31,7 +31,8 @@ def demo(
 
     folder = data_dir() / "demo"
     shutil.rmtree(folder, ignore_errors=True)  # the demo starts without memory, so that what it learns is seen
-    settings = Settings(model=model, memory=str(folder / "memory"), policy="default", cache=False)
+    # By the rules, whose reasons a reader follows; what the default explores depends on what its memory has met.
+    settings = Settings(model=model, memory=str(folder / "memory"), policy="rules", cache=False)
     with assemble(settings, quick=True) as agent:
         runs = asyncio.run(_solve_all(agent, quiet=as_json))
     trace = folder / "trace.jsonl"

@@ -99,8 +99,11 @@ def shares(parts: str) -> dict[str, float]:
 
 
 def names(given: str | None) -> tuple[str, ...]:
-    """Names from `gcd,chain_sum`, each once; none for None."""
-    return tuple(dict.fromkeys(name for one in (given or "").split(",") if (name := one.strip())))
+    """Names from `gcd,chain_sum`, each once; none for None. Raises UsageError for a list without any."""
+    found = tuple(dict.fromkeys(name for one in (given or "").split(",") if (name := one.strip())))
+    if given is not None and not found and given:
+        raise UsageError(f"{given!r} names nothing: write gcd,chain_sum")
+    return found
 
 
 def hyperparameters(given: list[str]) -> dict[str, Any]:

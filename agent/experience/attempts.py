@@ -191,7 +191,9 @@ OF_MEMORY = ("recall", "distil")
 def attempts_of(
     state: State, terminal: str, guess: float | None = None, *, explores: bool = False
 ) -> tuple[Attempts, Evidence] | None:
-    """What a finished run tried, and what tells that its answer is right; None where the reply itself is the answer.
+    """What a finished run tried, and what tells that its answer is right.
+
+    None where the reply itself is the answer, unless memory took something: then nothing but what that took.
 
     Args:
         state: the run at its end.
@@ -201,8 +203,15 @@ def attempts_of(
     """
     task, steps = state.task, state.trace.steps
     forms = [normal_form(task.kind, one.text, task.choices) for one in state.candidates]
-    if task.kind == "open" or (task.inferred and not forms):
-        return None
+    hints = state.trace.recalled
+    free = not hints.hints or is_proven(hints.hints)
+    hinting = 0.0 if free else estimate_tokens(hints.text) * _asking(steps) / 1000
+    charges = (charge for charge in state.trace.charges if charge.by in OF_MEMORY)
+    writing = sum(charge.usage.total_tokens for charge in charges) / 1000
+    if task.kind == "open" or (task.inferred and not forms):  # nothing says of its blocks whether they did well
+        whole = sum(step.usage.total_tokens for step in steps) / 1000
+        shown = Attempts((), (), None, None, whole, True, hinting, writing, explores)
+        return (shown, "") if hinting or writing else None
 
     def place_of(answer: str) -> int:
         return forms.index(normal_form(task.kind, answer, task.choices))
@@ -220,10 +229,6 @@ def attempts_of(
         tried.append(Attempt(situation_of(steps[:place]), step.block, leader, cost, fresh, own))
     backed = next((place for place, one in enumerate(state.candidates) if one.verified), None)
     right = tuple(None if backed is None else float(place == backed) for place in range(len(forms)))
-    charges = (charge for charge in state.trace.charges if charge.by in OF_MEMORY)
-    writing = sum(charge.usage.total_tokens for charge in charges) / 1000
-    hints = state.trace.recalled
-    hinting = 0.0 if is_proven(hints.hints) else estimate_tokens(hints.text) * _asking(steps) / 1000
     given = 0 if forms else None
     hinted = bool(state.trace.hints)
     known = Attempts(tuple(tried), right, given, guess, ending, hinted, hinting, writing, explores)

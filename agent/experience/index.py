@@ -152,6 +152,11 @@ class ExperienceIndex:
             while len(self._reserved) > RESERVED:
                 self._reserved.popitem(last=False)
 
+    def is_reserved(self, run: str) -> bool:
+        """Whether a run explores, and is not over yet."""
+        with self._lock:
+            return run in self._reserved
+
     def about(self, prompt: str | None = None) -> dict[str, Any]:
         """What is known, for people: of tasks like one, or of all; see `pilotage memory experience --json`."""
         with self._lock:
@@ -168,6 +173,7 @@ class ExperienceIndex:
         return {
             "model": self.model,
             "runs": len(live),
+            "elsewhere": len(live) - len(self._comparable),
             "evidence": {name: evidence[name] for name in ("verified", "feedback", "grade", "unknown")},
             "tokens": {
                 "usual": round(1000 * (spent.cost - spent.studying)),

@@ -30,17 +30,17 @@ _table = sa.Table(
     "experience",
     _metadata,
     sa.Column("namespace", sa.Text, primary_key=True),
-    sa.Column("run", sa.String(100), primary_key=True),
+    sa.Column("run", sa.Text, primary_key=True),
     sa.Column("model", sa.Text, nullable=False),
-    sa.Column("writer", sa.String(100), nullable=False),  # that run, or the command that learnt from many
+    sa.Column("writer", sa.Text, nullable=False),  # that run, or the command that learnt from many
     sa.Column("changed", sa.BigInteger, nullable=False),  # grows with every write of a namespace
-    sa.Column("task", sa.String(200), nullable=False),
+    sa.Column("task", sa.Text, nullable=False),
     sa.Column("fingerprint", sa.String(32), nullable=False),  # of what the task shows
     sa.Column("embedder", sa.Text, nullable=False),
     sa.Column("vector", sa.LargeBinary, nullable=False),  # little-endian float16
     sa.Column("attempts", sa.Text, nullable=False),
     sa.Column("evidence", sa.String(20), nullable=False),
-    sa.Column("judge", sa.String(100), nullable=False),  # the command that judged it; empty for none
+    sa.Column("judge", sa.Text, nullable=False),  # the command that judged it; empty for none
     sa.Column("found", sa.String(20), nullable=False),  # the evidence before any feedback
     sa.Column("found_attempts", sa.Text, nullable=False),
     sa.Column("created", sa.Float, nullable=False),  # seconds since 1970
@@ -113,7 +113,7 @@ class Records:
                     "model": record.model,
                     "writer": record.writer or record.run,
                     "changed": self._next(connection),
-                    "task": record.task[:200],
+                    "task": record.task,
                     "fingerprint": record.fingerprint,
                     "embedder": record.embedder,
                     "vector": data,
@@ -210,7 +210,9 @@ class Records:
         return [record for row in rows if (record := _record(row)) is not None]
 
     def _next(self, connection: sa.Connection) -> int:
-        return int(connection.scalar(sa.select(sa.func.max(_table.c.changed)).where(self._mine)) or 0) + 1
+        """Number of the next write; that of the first tells the time, so that what was erased never comes up again."""
+        newest = connection.scalar(sa.select(sa.func.max(_table.c.changed)).where(self._mine))
+        return time.time_ns() // 1000 if newest is None else int(newest) + 1
 
     def _is_there(self) -> bool:
         """Whether the table is: nothing is made in a memory that is only read."""

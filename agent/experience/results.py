@@ -13,7 +13,10 @@ from pydantic import ValidationError
 from pilotage.agent.budget import Budget
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
-from pilotage.agent.trace import Trace
+from pilotage.agent.trace import Trace, Usage
+
+MOST_TOKENS = 10_000_000
+"""Of a step: more is no count of tokens."""
 
 
 def graded_runs(
@@ -35,11 +38,15 @@ def graded_runs(
             why = "its steps cannot be read"
         if id not in tasks:
             why = "the given tasks do not hold it"
-        elif not isinstance(score, int | float) or not 0 <= score <= 1:
+        elif line.get("asked") not in (None, tasks[id].asked):
+            why = "it is of another task of that id"
+        elif not isinstance(score, int | float) or isinstance(score, bool) or not 0 <= score <= 1:
             why = "it has no grade"
         elif not isinstance(run, str) or not run:
             why = "it names no run, so it could count twice"
-        elif not isinstance(model, str):
+        elif not trace.steps or not all(_can_be(step.usage) for step in trace.steps):
+            why = "its steps tell no cost that can be"
+        elif not isinstance(model, str) or not model:
             why = "it names no model"
         elif line.get("error") is not None:
             why = "it ended without a usable reply"
@@ -51,6 +58,11 @@ def graded_runs(
             left_out.append((f"line {number}, task {id}", why or ""))
             continue
         yield str(model), State(tasks[id].public(), trace, Budget(), run=run), float(score)
+
+
+def _can_be(usage: Usage) -> bool:
+    """Whether a step can have cost that."""
+    return 0 <= usage.prompt_tokens <= MOST_TOKENS and 0 <= usage.completion_tokens <= MOST_TOKENS
 
 
 def _trace(line: Mapping[str, Any]) -> Trace:

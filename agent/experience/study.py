@@ -36,6 +36,8 @@ SURE = 2.0
 """Standard errors below the mean at which something counts as sure."""
 MOST_REUSED = 10.0
 """Most like tasks that a concept is expected to be of use to."""
+WRITING = 0.3
+"""Thousands of tokens that writing a concept takes, as is foreseen."""
 PROMPTS = 2
 """In which a hint stands, as is foreseen."""
 
@@ -158,6 +160,13 @@ class Study:
         if goes_on:
             self._index.reserve(run, price)
         return goes_on
+
+    def writes(self, run: str) -> bool:
+        """Whether what a run taught is written down: that was foreseen where it explored; else while there is room."""
+        if not self.of_routes or self._index.is_reserved(run):
+            return True
+        spent = self._index.spent
+        return spent.studying + WRITING <= self._share * (spent.cost - spent.studying) + self._grant
 
     def shows(self, prompt: str, recalled: Recalled) -> bool:
         """Whether a run is shown what memory recalled: always where it has shown its worth."""

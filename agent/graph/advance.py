@@ -128,6 +128,11 @@ async def remember(components: Components, now: State, kit: Kit) -> Recalled:
     return recalled.withhold() if in_control_group(now.task.id, components.seed, components.holdout) else recalled
 
 
+async def may_write(components: Components, ended: State) -> bool:
+    """Whether what a run taught may be written down, which is paid for like all exploring."""
+    return components.study is None or await asyncio.to_thread(components.study.writes, ended.run)
+
+
 def keep_experience(components: Components, ended: State) -> None:
     """Keeps what the blocks of a finished run came to; with how likely its answer is right, where nobody knows."""
     assert components.experience is not None

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ from pilotage.agent.graph.advance import (
     extended,
     keep_experience,
     kit_for,
+    may_write,
     observe,
     remember,
     reply_kit,
@@ -314,11 +316,9 @@ class Nodes:
         """Credits the concepts that a finished run was shown, learns from it, and keeps what its blocks came to."""
         components, titles, kit = self.components, dict[str, str](), kit_for(self.components, now)
         followed = await components.creditor.credit(now) if components.creditor is not None else ()
-        if components.learner is not None:
-            try:
+        if components.learner is not None and await may_write(components, now):
+            with suppress(BadReply):  # the task is solved all the same; its trace shows a charge for nothing learnt
                 titles = await components.learner.learn(now, kit)
-            except BadReply:  # the task is solved all the same; its trace shows a charge for nothing learnt
-                titles = {}
         ended = charged(now, "distil", kit.usage)
         if components.experience is not None and stopped_by != FAILED:  # which says nothing of its blocks
             await asyncio.to_thread(keep_experience, components, ended)

@@ -253,7 +253,8 @@ def record_feedback(store: ConceptStore, run: Credited, helped: bool) -> bool:
     else:
         for id_ in [concept.id for concept in taught if _stands_on(store.get(concept.id), run.id)]:
             store.forget(id_, actor=ACTOR, cause=run.task_id, run=name)
-    heard = Records(store).judge(run.id, float(helped), "feedback")
+    withheld = isinstance(run, Run) and run.abstained  # nobody saw the answer
+    heard = not withheld and Records(store).judge(run.id, float(helped), "feedback")
     return changed or heard or len(store.events(None, run=name)) > len(before)
 
 

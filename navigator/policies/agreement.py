@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pilotage.navigator.errors import PolicyError
+from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.navigator.policies.one_bit import FIRST_ANSWER
 from pilotage.navigator.policies.rules import Rule, RulePolicy, View, is_open
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
@@ -68,6 +68,10 @@ def _rules(agreeing: int | None, most: int) -> Sequence[Rule]:
 
 
 def _policy(name: str, rules: Sequence[Rule], actions: ActionSpec, observations: ObservationSpec) -> RulePolicy:
+    if DRAW not in actions.names or f"count_{DRAW}" not in observations.names:
+        raise SpecMismatch(
+            f"{name} draws again by the block {DRAW}, which is not there: name it where that is recorded"
+        )
     blank = View(observations, observations.low)
     for rule in rules:
         rule.applies(blank)  # reads the features by name

@@ -61,7 +61,8 @@ def learn_from(
 
     def show(console: Screen) -> None:
         console.print_left_out([*defects, *(f"{which}: {why}" for which, why in left_out)])
-        console.print_line(f"{learnt} runs learnt from; [dim]{plain(options.undo_command(run))} takes it back[/]")
+        back = f"; [dim]{plain(options.undo_command(run))} takes it back[/]" if learnt else ""
+        console.print_line(f"{learnt} runs learnt from{back}")
 
     return Output({"run": run, "learnt": learnt, "left_out": [*defects, *(": ".join(one) for one in left_out)]}, show)
 
@@ -89,6 +90,8 @@ def _print(console: Screen, told: dict[str, Any], task: str | None) -> None:
         f"{told['runs']} runs: {known['verified']} confirmed by a second route or worked examples, {known['feedback']} "
         f"by feedback, {known['grade']} by grades, {known['unknown']} of which nobody knows"
     )
+    if told["elsewhere"]:
+        console.print(f"{told['elsewhere']} of them tell nothing: they were embedded by another embedder")
     console.print(f"tokens: {told['tokens']['usual']:,} to solve them, {told['tokens']['studying']:,} to find out more")
     shown = table("in the situation", "the block", right=("is right", "takes", "seen"))
     for one in told["estimates"]:
