@@ -55,7 +55,11 @@ class LineHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Takes a line to write."""
-        line = printable(self.format(record)).encode("utf-8", "backslashreplace") + b"\n"
+        try:
+            line = printable(self.format(record)).encode("utf-8", "backslashreplace") + b"\n"
+        except Exception:  # arguments that do not fit are a fault of who logs, and of no request
+            self.handleError(record)
+            return
         with self._changed:
             fits = self._bytes + len(line) <= self._most
             if fits:

@@ -73,6 +73,15 @@ def test_a_stream_of_python_and_a_closed_one_are_written_to_as_well(caplog):
     assert closed.dropped == 1
 
 
+def test_a_line_that_cannot_be_made_is_nobodys_error(capsys):
+    there = io.StringIO()
+    handler = LineHandler(there)
+    handler.handle(logging.LogRecord("any", logging.INFO, "", 0, "%d", ("no number",), None))
+    handler.handle(line("next"))
+    handler.flush()
+    assert there.getvalue() == "next\n" and "no number" in capsys.readouterr().err
+
+
 def test_a_reader_that_has_stopped_stops_neither_the_server_nor_its_end(upstream, serving, pipe):  # noqa: F811
     _, url = upstream(lambda body: "Hello!")
     _, writer = pipe

@@ -1,5 +1,7 @@
 """Every reply has an id, and whatever the log says of its request names it."""
 
+import asyncio
+import json
 import logging
 import re
 import socket
@@ -12,7 +14,10 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from pilotage.agent.serve.app import create_app
 from pilotage.agent.serve.config import ServeConfig
+from pilotage.agent.serve.metrics import Metrics
+from pilotage.agent.serve.requests.middleware import RequestMiddleware
 from pilotage.agent.serve.service import Service
+from pilotage.agent.serve.stopping.drain import Drain
 from pilotage.agent.settings import settings_from
 from tests.agent.serve.tenants import ask, error_of
 from tests.agent.serve.test_over_an_upstream import HELLO, client_of, working
@@ -184,3 +189,25 @@ def test_a_page_that_may_ask_may_read_the_ids_and_the_limits(house):
     exposed = {name.strip().lower() for name in seen["Access-Control-Expose-Headers"].split(",")}
     limits = {f"x-ratelimit-{what}-{of}" for what in ("limit", "remaining", "reset") for of in ("requests", "tokens")}
     assert exposed >= {"x-request-id", "x-upstream-request-id"} | limits
+
+
+async def test_work_that_heeds_no_cut_is_told_so_when_it_is_cancelled():
+    drain, begun, sent = Drain(), asyncio.Event(), []
+
+    async def deaf(scope, receive, send):
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def send(message):
+        sent.append(message)
+
+    app = RequestMiddleware(deaf, Metrics(), drain, None)
+    scope = {"type": "http", "method": "GET", "headers": [(b"x-request-id", b"mine")]}
+    work = asyncio.ensure_future(app(scope, None, send))
+    await begun.wait()
+    drain.cut()
+    work.cancel()
+    await work
+    start, body = sent
+    assert start["status"] == 503 and (b"x-request-id", b"mine") in start["headers"]
+    assert json.loads(body["body"])["error"]["code"] == "server_stopping"
