@@ -78,10 +78,12 @@ class Resampler:
             yield counts.reshape(rows, self.tasks).astype(float)
 
     def mean(self, column: Float64s) -> Interval:
-        """Interval of a mean; NaN where families are drawn and fewer than `LEAST_FAMILIES` of them are known."""
-        if self._family is not None and len(set(self._family[np.isfinite(column)].tolist())) < LEAST_FAMILIES:
-            return float("nan"), float("nan")
+        """Interval of a mean."""
         return interval(self.means(column)[:, 0])
+
+    def knows(self, column: Float64s) -> bool:
+        """Whether a column is known for enough families, where families are drawn."""
+        return self._family is None or len(set(self._family[np.isfinite(column)].tolist())) >= LEAST_FAMILIES
 
     def accuracy(self, scores: Float64s) -> Interval:
         """Interval of a mean score; Wilson's where all scores are 0 or all 1 and the bootstrap has nothing to vary."""

@@ -81,7 +81,7 @@ def _compare(one: Record, other: Record, terms: Terms, hypotheses: int) -> Compa
         tasks=int(common.sum()),
         difference=float(np.nanmean(gain)),
         interval=resampler.mean(gain),
-        family_interval=by_family and by_family.mean(gain),
+        family_interval=_over_families(by_family, gain),
         better=better,
         worse=worse,
         mcnemar_p=mcnemar_exact(better, worse) if won_or_lost else None,
@@ -91,12 +91,17 @@ def _compare(one: Record, other: Record, terms: Terms, hypotheses: int) -> Compa
         cost_ratio_family_interval=None if ratio is None else by_family and by_family.ratio(*costs),
         value_difference=float(np.nanmean(worth)),
         value_interval=resampler.mean(worth),
-        value_family_interval=by_family and by_family.mean(worth),
+        value_family_interval=_over_families(by_family, worth),
         gap_closed=closed,
         gap_closed_interval=closed_interval,
         with_room=_with_room(one, other, gain, worth, terms),
         power=power_of(gain[common], hypotheses),
     )
+
+
+def _over_families(by_family: Resampler | None, column: Float64s) -> Interval | None:
+    """Interval of a mean with families drawn anew; None where too few of them are known."""
+    return by_family.mean(column) if by_family is not None and by_family.knows(column) else None
 
 
 def _ratio(one: Record, other: Record, tasks: ActionMask) -> float | None:
@@ -112,7 +117,7 @@ def _with_room(one: Record, other: Record, gain: Float64s, worth: Float64s, term
         tasks=int(there.sum()),
         difference=float(np.nanmean(gain)),
         interval=terms.resampler.mean(gain),
-        family_interval=terms.by_family and terms.by_family.mean(gain),
+        family_interval=_over_families(terms.by_family, gain),
         value_difference=float(worth[there].mean()),
         cost_ratio=_ratio(one, other, there),
     )

@@ -94,5 +94,5 @@ def test_numbers_that_make_no_sense_are_refused(name):
 def test_a_bank_without_draws_is_told(tmp_path):
     bank = learnable_bank(tmp_path / "b", tasks=6, depth=1)
     for name in ("vote:3", "agree:2"):
-        with pytest.raises(SpecMismatch, match="unknown"):
+        with pytest.raises(SpecMismatch, match="which is not there"):
             evaluate(bank, [name], Protocol(folds=2, efforts=()))
