@@ -8,7 +8,6 @@ charged to the run, within one budget, and no grade has a part in the choice.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
@@ -23,15 +22,12 @@ from pilotage.agent.run import Escalation, Run, UngradedRun, UnusableRun
 from pilotage.agent.state import State
 from pilotage.agent.task import Task
 from pilotage.agent.trace import CostEntry, Trace
-from pilotage.memory.errors import ConceptStoreError
 
 if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
 
     from pilotage.agent.routing.confidence import AnswerConfidence
     from pilotage.agent.runner import ReasoningAgent
-
-log = logging.getLogger("pilotage.experience")
 
 ESCALATED = "first model"
 """By whom a run that was solved anew was charged for the attempt before."""
@@ -135,10 +131,7 @@ async def _note(agent: ReasoningAgent, task: Task, first: Run) -> None:
     if components.experience is None:
         return
     state = State(task.public(), first.trace, components.budget, components.abilities, f"{first.id}/first")
-    try:
-        await asyncio.to_thread(keep_experience, components, state)
-    except ConceptStoreError as error:  # the task can be solved all the same
-        log.warning("nothing is kept of the first model's run: %s", error)
+    await asyncio.to_thread(keep_experience, components, state)
 
 
 @contextmanager

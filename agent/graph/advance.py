@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -27,7 +28,10 @@ from pilotage.agent.telemetry.operations import ended, running
 from pilotage.agent.telemetry.spans import span
 from pilotage.agent.trace import CostEntry, DecisionRecord, Evidence, Recalled, Step, Trace, Usage
 from pilotage.common.tokens import estimate_tokens
+from pilotage.memory.errors import ConceptStoreError
 from pilotage.navigator.spaces import Observation
+
+log = logging.getLogger("pilotage.experience")
 
 REPLY_CALLS = 2
 """Of a reply: one, and another where it left out what was found."""
@@ -134,12 +138,18 @@ async def may_write(components: Components, ended: State) -> bool:
 
 
 def keep_experience(components: Components, ended: State) -> None:
-    """Keeps what the blocks of a finished run came to; with how likely its answer is right, where nobody knows."""
+    """Keeps what the blocks of a finished run came to; with how likely its answer is right, where nobody knows.
+
+    A memory that cannot be written costs nobody the answer: the log tells.
+    """
     assert components.experience is not None
     answer = None if ended.leader is None else ended.leader.text
     guess = None if components.confidence is None else components.confidence(ended, answer)
     explores = components.study is not None and components.study.of_routes
-    components.experience.keep(ended, guess, explores=explores)
+    try:
+        components.experience.keep(ended, guess, explores=explores)
+    except ConceptStoreError as error:
+        log.warning("what the blocks of a run came to is not kept: %s", error)
 
 
 async def observe(observer: Observer, now: State, kit: Kit) -> Observed:

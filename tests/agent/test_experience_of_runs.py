@@ -17,7 +17,7 @@ from pilotage.agent.learning.credit import record_feedback, take_back
 from pilotage.agent.models.scripted import ScriptedChatModel
 from pilotage.agent.routing.observation import Observer
 from pilotage.memory import ConceptStore
-from pilotage.memory.errors import UnknownEvent
+from pilotage.memory.errors import LedgerError, UnknownEvent
 
 HARD = Task(id="hard", kind="numeric", prompt="How many letters of 'strawberry' come after m?", gold=5)
 SUM = Task(id="sum", kind="numeric", prompt="What is 40 apples and 2 apples?", gold=42)
@@ -95,6 +95,15 @@ class TestWhatIsKept:
             run = await agent.achat([{"role": "user", "content": SUM.prompt}])
         assert run.route[0] == "program" and run.stopped_by == FAILED
         assert kept(store) == []
+
+    async def test_a_memory_that_cannot_be_written_costs_nobody_the_answer(self, store, monkeypatch, caplog):
+        def full(*_):
+            raise LedgerError("the disk is full")
+
+        monkeypatch.setattr(Records, "put", full)
+        async with agent_over(store, policy="fixed:program,answer") as agent:
+            assert (await agent.asolve(SUM)).answer == "42"
+        assert "the disk is full" in caplog.text
 
     async def test_a_task_that_is_solved_again_under_its_run_counts_once(self, store):
         async with agent_over(store) as agent:
