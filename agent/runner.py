@@ -136,7 +136,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         )  # fmt: skip
         study, spec = parts.study, observer.spec
         chosen = navigator_for(policy, registry, spec, seed, effort, experience=parts.index, study=study)
-        if study is not None and not hasattr(chosen, "study"):
+        if study is not None and getattr(chosen, "study", None) is not study:
             study = study.of_hints()
         self.components = Components(
             model=client,

@@ -6,8 +6,9 @@ what is far only the general means (`pilotage.navigator.experience`).
 
 from __future__ import annotations
 
+import time
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, proxy
@@ -35,6 +36,8 @@ CHOSEN_ON = 500
 """Newest runs that this is chosen on, of those that tell something."""
 RESERVED = 1_000
 """Runs at once whose exploring is counted before it is over."""
+LONGEST = 3_600.0
+"""Seconds after which a run that was not kept is taken for one that never will be: its client left, or it failed."""
 FAR = 1e9
 """A reach within which all tasks are alike."""
 REMEMBERED = 64
@@ -73,12 +76,21 @@ class ExperienceIndex:
         model: name of the model that is asked: what another one came to says nothing of it.
         actions: the action list; what runs with other blocks came to is left out.
         observations: features that tell situations apart.
+        clock: seconds.
 
     Raises:
         SpecMismatch: they do not.
     """
 
-    def __init__(self, store: ConceptStore, model: str, actions: ActionSpec, observations: ObservationSpec) -> None:
+    def __init__(
+        self,
+        store: ConceptStore,
+        model: str,
+        actions: ActionSpec,
+        observations: ObservationSpec,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._store = proxy(store)  # which the index is found by, as long as it lives
         self.records = Records(self._store)
         self._actions = actions
@@ -92,7 +104,7 @@ class ExperienceIndex:
         self._comparable: list[Known] = []
         self._runs = self._near_runs = Runs(())
         self._share = np.zeros(0)
-        self._reserved: OrderedDict[str, float] = OrderedDict()
+        self._reserved: OrderedDict[str, tuple[float, float]] = OrderedDict()  # price, and when it was reserved
         self._vectors = _NO_VECTORS
         self._experience: Experience | None = None
         self._chosen_at = 0
@@ -141,14 +153,15 @@ class ExperienceIndex:
         """What all runs that are kept took, and what of it was for finding out."""
         with self._lock:
             self._catch_up()
-            runs, reserved = self._runs, sum(self._reserved.values())
+            runs, since = self._runs, self._clock() - LONGEST
+            reserved = sum(price for price, at in self._reserved.values() if at > since)
         studying = float(runs.studying.sum()) + reserved
         return Spent(float(runs.cost.sum()) + reserved, studying, float(runs.hinting.sum()))
 
     def reserve(self, run: str, price: float) -> None:
         """Counts what a run is going to explore until it is kept, so that runs beside it do not spend the same."""
         with self._lock:
-            self._reserved[run] = price
+            self._reserved[run] = price, self._clock()
             while len(self._reserved) > RESERVED:
                 self._reserved.popitem(last=False)
 

@@ -134,7 +134,9 @@ async def remember(components: Components, now: State, kit: Kit) -> Recalled:
 
 async def may_write(components: Components, ended: State) -> bool:
     """Whether what a run taught may be written down, which is paid for like all exploring."""
-    return components.study is None or await asyncio.to_thread(components.study.writes, ended.run)
+    if components.study is None or ended.leader is None:  # which taught nothing
+        return True
+    return await asyncio.to_thread(components.study.writes, ended.run)
 
 
 def keep_experience(components: Components, ended: State) -> None:

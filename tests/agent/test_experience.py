@@ -243,6 +243,15 @@ class TestIndex:
         experience.keep(State(task, Trace(steps=(Step(block="program", candidate="42"),)), Budget(), run="r"))
         assert experience.spent.studying == 0.0
 
+    def test_a_run_that_is_never_kept_is_counted_for_an_hour(self, store):
+        now = [0.0]
+        experience = ExperienceIndex(store, "m", REGISTRY.actions, OBSERVER.spec, clock=lambda: now[0])
+        experience.reserve("whose client left", 1.5)
+        now[0] = 3_599.0
+        assert experience.spent.studying == 1.5
+        now[0] = 3_601.0
+        assert experience.spent.studying == 0.0
+
     def test_vectors_of_another_embedder_say_nothing(self, store):
         experience, run = index(store), tried(Attempt("start", "program", 0, 0.2), right=(1.0,))
         experience.records.put([Record("r", "m", "t", "f", "another/3/x", np.ones(3, np.float32), run, "verified")])
