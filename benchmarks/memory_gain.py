@@ -9,9 +9,14 @@ public evidence backs (a second, independent route; never a grade), and is solve
     concepts  program sketches
     examples  the most similar solved task, whole
     credit    concepts, with outcomes counted, weighed and pruned
+    experience  no hints; `--policy experience` routes by what the stream's earlier runs came to
 
     python benchmarks/memory_gain.py --out FOLDER [--families A B] [--per-family 4] [--orders 5] [--arms none concepts]
                                      [--model embedded] [--concurrency 1] [--limit-minutes 60] [--report] [--json]
+
+With `--bank BANK` the families are not picked by hand: of the reasoning-gym families that are recorded there, less
+those of `--leave-out`, the ten (`--most`) in which one program a task was right nearest to half of the time, and of
+equal ones the first by name. Where it is always right, or never, there is little that a memory could show.
 
 Model, prompts and budget are the same in all arms; decoding is greedy and replies are cached, so that equal requests
 of different arms cost once. More routes than one are only taken where memory recalled nothing, or, with credit,
@@ -28,6 +33,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 from memory_gain_arms import ARMS, WITHOUT_MEMORY, open_arm, registry
 from memory_gain_report import print_report, report
 
@@ -38,6 +44,11 @@ from pilotage.agent.batch.results import ResultsFile
 from pilotage.agent.models import ModelClient, ResponseCache, load_model
 from pilotage.agent.run import Run
 from pilotage.agent.tasks import load_tasks
+from pilotage.agent.tasks.gym import families
+from pilotage.navigator import Bank
+from pilotage.navigator.bank.arrays import BankArrays
+from pilotage.navigator.evaluation.families import without
+from pilotage.navigator.values.sequences import fixed_sequence
 
 FAMILIES = (
     "spell_backward",
@@ -122,6 +133,18 @@ async def solve_everything(client: ModelClient, tasks: list[Task], options: argp
         print("out of time; the same command goes on from here", file=sys.stderr)
 
 
+def undecided(path: Path, leave_out: list[str], most: int) -> list[str]:
+    """The families of a bank that `--bank` stands for, by name."""
+    arrays = BankArrays.of(without(Bank.open(path), leave_out))
+    right = fixed_sequence(arrays, ("program",)).outcomes.correct
+    scores: dict[str, list[float]] = {family: [] for family in set(arrays.families).intersection(families())}
+    for family, score in zip(arrays.families, right, strict=True):
+        if family in scores and np.isfinite(score):
+            scores[family].append(score)
+    distance = {family: abs(np.mean(found) - 0.5) for family, found in scores.items() if found}
+    return sorted(sorted(distance, key=lambda family: (distance[family], family))[:most])
+
+
 def tasks_of(options: argparse.Namespace) -> list[Task]:
     size = len(options.families) * options.per_family
     return list(load_tasks(f"gym:{','.join(options.families)};size={size};seed={options.seed}"))
@@ -131,6 +154,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--families", nargs="+", default=list(FAMILIES))
+    parser.add_argument("--bank", type=Path, help="a recorded bank that chooses the families instead")
+    parser.add_argument("--leave-out", nargs="+", default=[], help="families that it does not choose")
+    parser.add_argument("--most", type=int, default=10, help="how many it chooses")
     parser.add_argument("--per-family", type=int, default=4)
     parser.add_argument("--orders", type=int, default=5)
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=list(ARMS))
@@ -143,7 +169,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--limit-minutes", type=float, default=float("inf"))
     parser.add_argument("--report", action="store_true", help="only report what there is")
     parser.add_argument("--json", action="store_true")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.bank is not None:
+        options.families = undecided(options.bank, options.leave_out, options.most)
+        print(f"families: {', '.join(options.families)}", file=sys.stderr)
+    return options
 
 
 def main(arguments: list[str] | None = None, client: ModelClient | None = None) -> dict:

@@ -30,6 +30,7 @@ ARMS = {
     "concepts": "program sketches with title and cue, as pilotage writes them",
     "examples": "the most similar solved task, whole, with its program word for word",
     "credit": "concepts; what came of them is counted, weighs in recall, and retires what harms",
+    "experience": "no concept is kept or shown; earlier runs on like tasks choose the block",
 }
 
 ROUTES = {
@@ -91,6 +92,10 @@ def open_arm(
         agent.components = replace(agent.components, recall=examples.recall, learner=examples)
         return Part(agent)
     store = ConceptStore.open(folder, embedder=embedder)
+    if arm == "experience":
+        agent = ReasoningAgent(client, policy="experience", memory=store, **options)
+        agent.components = replace(agent.components, recall=None, learner=None, creditor=None)
+        return Part(agent, close=store.close)
     policy = CREDIT_POLICY if arm == "credit" else POLICY
     agent = ReasoningAgent(client, policy=str(policy), memory=store, **options)
     # Lessons from failures and second thoughts on what is new cost more calls; here each arm writes in one.

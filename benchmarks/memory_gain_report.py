@@ -16,6 +16,9 @@ AGAINST = (
     ("concepts", "examples"),
     ("concepts", "lessons"),
     ("credit", "concepts"),
+    ("experience", "single"),
+    ("concepts", "experience"),
+    ("credit", "experience"),
 )
 
 

@@ -7,6 +7,7 @@ import zlib
 import pytest
 
 from pilotage.agent.models import ModelClient, ResponseCache, ScriptedChatModel
+from tests.navigator.banks import node, write_bank
 
 OPTIONS = ["--families", "spell_backward", "count_bits", "--per-family", "3", "--orders", "2", "--embedder", "hash"]
 
@@ -88,3 +89,31 @@ def test_the_lessons_arm_keeps_no_program(gain, tmp_path):
         with ConceptStore.open(folder, embedder="hash") as store:
             kinds |= {concept.kind for concept in store.all()}
     assert kinds <= {"lesson"}
+
+
+def test_experience_alone_is_shown_no_hint_and_keeps_no_concept(gain, tmp_path):
+    from pilotage.memory import ConceptStore
+
+    figures = gain("--arms", "single", "experience")
+    arms = {one["arm"]: one for one in figures["arms"]}
+    assert arms["experience"]["hinted"] == arms["experience"]["learned"] == 0
+    assert [(one["arm"], one["other"]) for one in figures["against"]] == [("experience", "single")]
+    with ConceptStore.open(next((tmp_path / "out").glob("experience-*.memory")), embedder="hash") as store:
+        assert not list(store.all())
+
+
+RIGHT = {"gcd": 4, "lcm": 2, "dice": 0, "products": 3, "aiw": 2, "problems of a file": 2}
+"""Of four tasks a family, those that a program has right."""
+
+
+def test_a_bank_chooses_the_families_where_a_program_is_neither_always_right_nor_never(tmp_path):
+    from memory_gain import undecided
+
+    tasks = {
+        (f"{family}-{number}", family): [node(), node(["program"], score=float(number < right))]
+        for family, right in RIGHT.items()
+        for number in range(4)
+    }
+    write_bank(tmp_path / "bank", tasks)
+    assert undecided(tmp_path / "bank", [], most=3) == ["aiw", "lcm", "products"]
+    assert undecided(tmp_path / "bank", ["aiw"], most=3) == ["dice", "lcm", "products"]
