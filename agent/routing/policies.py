@@ -1,10 +1,11 @@
 """Who chooses the next block of a live run: policies and navigators, by name.
 
-The names: `default`, `rules`, `one-bit`, `vote:3`, `agree:2`, `experience`, `random`, `fixed:plan,program,answer`, a
-rule file, a trained policy's file, and `llm`; `epsilon=0.1:` before a policy explores with a known share of the
-decisions. Everything that is trained, recorded or replayed is a `Policy`, which reads numbers. A `Navigator` is for
-what needs the text of a run, a memory, or a call: it pays through the same kit, and holds no state either, so that a
-run which was stopped goes on as it would have; one that reads a memory goes on by what that knows then.
+The names: `default`, `rules`, `one-bit`, `vote:3`, `agree:2`, `network`, `experience`, `random`,
+`fixed:plan,program,answer`, a rule file, a trained policy's file, and `llm`; `epsilon=0.1:` before a policy explores
+with a known share of the decisions. Everything that is trained, recorded or replayed is a `Policy`, which reads
+numbers. A `Navigator` is for what needs the text of a run, a memory, or a call: it pays through the same kit, and holds
+no state either, so that a run which was stopped goes on as it would have; one that reads a memory goes on by what that
+knows then.
 """
 
 from __future__ import annotations
@@ -22,11 +23,14 @@ from pilotage.common.plugins import accepts, described
 from pilotage.navigator.errors import NavigatorError
 from pilotage.navigator.policies import agreement
 from pilotage.navigator.policies import epsilon as exploring
+from pilotage.navigator.policies.default import NAME as DEFAULT
+from pilotage.navigator.policies.default import DefaultPolicy
 from pilotage.navigator.policies.experience import NAME as EXPERIENCE
 from pilotage.navigator.policies.one_bit import NAME as ONE_BIT
 from pilotage.navigator.policies.one_bit import one_bit
 from pilotage.navigator.policies.policy import Decision, FixedPolicy, Policy, RandomPolicy, for_task
 from pilotage.navigator.policies.policy_file import SUFFIX
+from pilotage.navigator.policies.pretrained import NAME as NETWORK
 from pilotage.navigator.policies.pretrained import shipped
 from pilotage.navigator.policies.rule_file import load_rules
 from pilotage.navigator.policies.rules import RulePolicy
@@ -37,7 +41,7 @@ if TYPE_CHECKING:
     from pilotage.agent.experience.study import Study
 
 Effort = str | float | None
-"""`low`, `medium`, `high` or 0 to 1, for a policy that was trained with an effort input; None sets none."""
+"""`low`, `medium` or `high`; or 0 to 1 for a policy that was trained with an effort input; None sets none."""
 
 LLM = "llm"
 """The name by which the model itself is the navigator."""
@@ -94,7 +98,7 @@ def navigator_for(
         registry: the blocks.
         observations: the features.
         seed: of one that draws.
-        effort: for one that was trained with an effort input.
+        effort: for `default`, or one that was trained with an effort input.
         experience: what `experience` routes by; None where the agent has no memory to keep it in.
         study: with it, `default` also looks for what memory can learn, where that is expected to pay, if no effort is
             set (`pilotage.agent.experience.navigators.StudyNavigator`).
@@ -115,11 +119,11 @@ def navigator_for(
     if name == EXPERIENCE:
         return _experienced(registry, observations, effort, experience)
     policy = policy_for(name, registry.actions, observations, seed, effort)
-    if study is None or effort is not None or not isinstance(name, str) or not name.endswith("default"):
+    if study is None or effort is not None or not isinstance(name, str) or not name.endswith(DEFAULT):
         return policy
     from pilotage.agent.experience.navigators import StudyNavigator
 
-    explore = policy_for(f"{name.removesuffix('default')}rules", registry.actions, observations, seed)
+    explore = policy_for(f"{name.removesuffix(DEFAULT)}rules", registry.actions, observations, seed)
     return StudyNavigator(policy, explore, study, registry.actions, policy.name)
 
 
@@ -172,13 +176,15 @@ def _policy_named(name: str, actions: ActionSpec, observations: ObservationSpec,
         trained = read(expanded(name), effort)
         trained.name = policy_label(name, effort)
         return among(trained, trained.header, actions, observations)
-    reads_the_run = name in ("default", "rules", ONE_BIT) or name.startswith(("fixed:", *agreement.PREFIXES))
+    reads_the_run = name in (DEFAULT, "rules", ONE_BIT, NETWORK) or name.startswith(("fixed:", *agreement.PREFIXES))
     if reads_the_run and "steps_taken" not in observations.names:
         raise UsageError(
             f"the policy {name!r} reads what the run did so far, which this observation preset leaves out: give a "
             "--policy that was trained with it, random, or another preset"
         )
-    if name == "default":
+    if name == DEFAULT:
+        return DefaultPolicy(actions, observations, effort)
+    if name == NETWORK:
         return shipped(actions, observations, effort)
     if effort is not None:
         raise _no_effort(name)
@@ -199,8 +205,8 @@ def _policy_named(name: str, actions: ActionSpec, observations: ObservationSpec,
         reads = "asks the model" if name == LLM else "reads a memory"
         raise UsageError(f"the policy {name} {reads}, so it is for live runs alone: pilotage solve --policy {name}")
     raise UsageError(
-        f"unknown policy {name!r}; use default, rules, one-bit, {', '.join(agreement.FORMS)}, experience, random, llm, "
-        f"a trained policy ({SUFFIX}), a rule file (.toml), or fixed:<block>,<block>,... with blocks from "
+        f"unknown policy {name!r}; use default, rules, one-bit, {', '.join(agreement.FORMS)}, network, experience, "
+        f"random, llm, a trained policy ({SUFFIX}), a rule file (.toml), or fixed:<block>,<block>,... with blocks from "
         f"{', '.join(actions.names)}; epsilon=0.1: before it explores"
     )
 
@@ -221,7 +227,7 @@ def _require_written(given: object, method: str, form: str, arguments: int) -> N
 
 def _no_effort(name: str | Policy | Navigator) -> UsageError:
     label = name if isinstance(name, str) else name.name
-    return UsageError(f"--effort is for a policy trained with --effort-input, not for {label!r}")
+    return UsageError(f"--effort is for the default policy, or one trained with --effort-input, not for {label!r}")
 
 
 def policy_file(name: str) -> Path | None:

@@ -12,12 +12,16 @@ from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.evaluation.experience import learned_and_judged
 from pilotage.navigator.evaluation.folds import Fold
 from pilotage.navigator.evaluation.trainings import Training, Trainings
+from pilotage.navigator.policies.cascade import cascade as cascade_rules
 from pilotage.navigator.policies.experience import ExperiencePolicy
 from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.policies.learned import LearnedPolicy
+from pilotage.navigator.policies.one_bit import REPLY
 from pilotage.navigator.policies.policy import FixedPolicy, Policy, RandomPolicy
 from pilotage.navigator.policies.provenance import Provenance, provenance
+from pilotage.navigator.policies.rules import RulePolicy
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
+from pilotage.navigator.training.algorithms.cascade import fit_doubt
 from pilotage.navigator.training.algorithms.linear import fit_linear
 from pilotage.navigator.training.algorithms.nearest import fit_nearest
 from pilotage.navigator.training.algorithms.ridge import fit_ridge
@@ -187,6 +191,13 @@ def experience(fold: Fold, weight: float, effort: float | None) -> Rollout:
     """The one-bit rule, left where like tasks among those to learn from say that something else is worth more."""
     _, judged = learned_and_judged(fold)
     return rollout(judged, by_policy(ExperiencePolicy(judged.actions, judged.observations, weight), judged))
+
+
+def cascade(fold: Fold, weight: float, effort: float | None) -> Rollout:
+    """A second route where the program was unsure, from a doubt on that the tasks to learn from tell."""
+    judged = fold.judged
+    rules = (REPLY, *cascade_rules(fit_doubt(fold.training, cost_weight=weight)))
+    return rollout(judged, by_policy(RulePolicy(judged.actions, judged.observations, rules, "cascade"), judged))
 
 
 def ridge(fold: Fold, weight: float, effort: float | None) -> Rollout:

@@ -21,7 +21,7 @@ from pilotage.navigator.evaluation.candidates import (
     sequence,
 )
 from pilotage.navigator.evaluation.trainings import require_training
-from pilotage.navigator.policies import agreement, pretrained
+from pilotage.navigator.policies import agreement, default, pretrained
 from pilotage.navigator.policies import epsilon as exploring
 from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.policies.learned import LearnedPolicy
@@ -42,8 +42,9 @@ FREQUENCY_MATCHED = "random-matched"
 PAPERS = "rlot"
 """Trained as RL of Thoughts trains; `pilotage train --preset rlot`."""
 KNOWN = (
-    "default", "rules", "one-bit", "random", f"{FREQUENCY_MATCHED}:<policy>", *agreement.FORMS, "always:<block>",
-    "fixed:<block>,<block>,...", "best-fixed", "best-fixed-per-family", "nearest", "linear",
+    "default", "default@low", "default@high", "rules", "one-bit", "network", "random",
+    f"{FREQUENCY_MATCHED}:<policy>", *agreement.FORMS, "always:<block>", "fixed:<block>,<block>,...", "best-fixed",
+    "best-fixed-per-family", "nearest", "linear", "cascade",
     "experience", "nearest:experience", "linear:experience", "ridge", "ridge:experience", *ALGORITHMS,
     "rlot", "oracle", f"a policy file ({SUFFIX})", f"{exploring.PREFIX}0.1:<policy>",
 )  # fmt: skip
@@ -69,6 +70,10 @@ FITTED = {
     ),
     "nearest:experience": (candidates.nearest_with_experience, "As nearest, told what like training tasks came to."),
     "linear:experience": (candidates.linear_with_experience, "As linear, told what like training tasks came to."),
+    "cascade": (
+        candidates.cascade,
+        "A program; reasoning where it gives no answer or was unsure, from a doubt on that the training tasks tell.",
+    ),
     "ridge": (
         candidates.ridge,
         "The one-bit rule, left where a Bayesian linear model is sure that something else is worth more.",
@@ -139,7 +144,9 @@ def candidate(name: str | Policy, options: CandidateOptions, others: Sequence[Ca
     if name == "one-bit":
         about = "A program; where it gives no answer, reasoning."
         return ExistingPolicy(name, about=about, policy=one_bit(bank.actions, bank.observations))
-    if name == "default":
+    if name.partition("@")[0] == default.NAME:
+        return _default(name, options)
+    if name == pretrained.NAME:
         return _file(str(pretrained.FILE), options)
     if name.startswith(agreement.PREFIXES):
         about = "Draws the leading route again, and takes what most draws say."
@@ -160,6 +167,15 @@ def _given(policy: Policy, name: str, about: str) -> ExistingPolicy:
     weight = policy.cost_weight if isinstance(policy, LearnedPolicy | NearestPolicy | RidgePolicy) else None
     kind: Kind = "learned" if provenance(policy).is_learned else "baseline"
     return ExistingPolicy(name, weight, kind, about, policy=policy)
+
+
+def _default(name: str, options: CandidateOptions) -> ExistingPolicy:
+    """The default policy, at the effort behind `@`."""
+    bank = options.bank
+    policy = default.DefaultPolicy(bank.actions, bank.observations, name.partition("@")[2] or None)
+    used = len(bank.matching(policy.tasks_learned))
+    about = f"The policy that pilotage ships; {used} tasks of this bank were used to fit it."
+    return ExistingPolicy(name, about=about, policy=policy)
 
 
 def _rules(bank: Bank) -> RulePolicy:

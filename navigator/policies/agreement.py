@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pilotage.navigator.errors import PolicyError, SpecMismatch
-from pilotage.navigator.policies.one_bit import FIRST_ANSWER
-from pilotage.navigator.policies.rules import Rule, RulePolicy, View, is_open
+from pilotage.navigator.policies.one_bit import FIRST_ANSWER, REPLY
+from pilotage.navigator.policies.rules import Rule, RulePolicy, View
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
 VOTE, AGREE = "vote", "agree"
@@ -60,7 +60,7 @@ def agree(agreeing: int, actions: ActionSpec, observations: ObservationSpec, mos
 def _rules(agreeing: int | None, most: int) -> Sequence[Rule]:
     enough = () if agreeing is None else (Rule("enough draws agree", lambda o: o.leader_routes >= agreeing, "answer"),)
     return (
-        Rule("a request to reply to", is_open, "answer"),
+        REPLY,
         *enough,
         *FIRST_ANSWER,
         Rule("not all is drawn", lambda o: o.count_sample < most - 1, DRAW),

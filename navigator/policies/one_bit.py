@@ -15,8 +15,9 @@ FIRST_ANSWER: tuple[Rule, ...] = (
     Rule("nothing was computed yet", lambda o: o.candidates + o.count_program == 0, "program"),
     Rule("the program gave no answer", lambda o: o.candidates + o.count_reason == 0, "reason"),
 )
+REPLY = Rule("a request to reply to", is_open, "answer")
 RULES: tuple[Rule, ...] = (
-    Rule("a request to reply to", is_open, "answer"),
+    REPLY,
     Rule("there is an answer", lambda o: o.candidates > 0, "answer"),
     *FIRST_ANSWER,
 )

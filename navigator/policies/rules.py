@@ -43,9 +43,10 @@ SHORT_QUESTION = 5.3
 
 
 def is_short_question(o: View) -> bool:
-    """A question for knowledge: short, without numbers and without quoted text to work on."""
+    """A question for knowledge: one short sentence, without numbers and without text to work on."""
     material = o.numbers + o.quoted + o.examples
-    return o.candidates == 0 and o.kind_text == 1 and material == 0 and o.prompt_length < SHORT_QUESTION
+    is_one_sentence = o.lines <= 1 and o.sentences <= 1 and o.prompt_length < SHORT_QUESTION
+    return o.candidates == 0 and o.kind_text == 1 and material == 0 and is_one_sentence
 
 
 def is_open(o: View) -> bool:

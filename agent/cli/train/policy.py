@@ -29,16 +29,16 @@ def _group() -> None:
 
 
 @app.command()
-def show(file: Path = typer.Argument(..., metavar="FILE", help="A policy file, or default.")) -> Output:
+def show(file: Path = typer.Argument(..., metavar="FILE", help="A policy file, or network.")) -> Output:
     """What a policy sees, what it was trained on, how it scored, and which blocks it uses when."""
     from pilotage.navigator.policies.policy_file import read_policy
 
-    if str(file) == "default":
+    if str(file) == "network":
         from pilotage.navigator.policies.pretrained import FILE
 
         file = FILE
     if not file.exists():
-        raise UsageError(f"there is no policy file {file}: give one that `pilotage train` wrote, or default")
+        raise UsageError(f"there is no policy file {file}: give one that `pilotage train` wrote, or network")
     header, tensors = read_policy(file)
 
     def show_card(console: Screen) -> None:

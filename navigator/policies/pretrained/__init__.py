@@ -1,4 +1,4 @@
-"""The navigator that pilotage ships: what the policy `default` stands for."""
+"""The trained navigator that pilotage ships beside its default: what the policy `network` stands for."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from pilotage.navigator.policies.policy import Policy
 from pilotage.navigator.policies.rules import RulePolicy
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
-FILE = Path(__file__).with_name("default.safetensors")
-"""Trained on `examples/banks/mixed`; `pilotage policy show default` tells how."""
+NAME = "network"
+FILE = Path(__file__).with_name("network.safetensors")
+"""Trained on `examples/banks/mixed`; `pilotage policy show network` tells how."""
 
 
 def shipped(actions: ActionSpec, observations: ObservationSpec, effort: str | float | None = None) -> Policy:
@@ -21,7 +22,7 @@ def shipped(actions: ActionSpec, observations: ObservationSpec, effort: str | fl
 
     The effort is that of `load_policy`, which says what is raised; without one, specs that do not fit raise nothing.
     """
-    name = "default" if effort is None else f"default@{effort}"
+    name = NAME if effort is None else f"{NAME}@{effort}"
     trained = read(FILE, effort)
     assert isinstance(trained, LearnedPolicy)  # the file that is shipped
     header = trained.header
