@@ -67,10 +67,10 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
 
     Args:
         model: a model string (see `pilotage.agent.models.load_model`), a LangChain chat model, or a `ModelClient`.
-        policy: `default` (the shipped network, and the rules where it was not trained or memory has something to
-            learn), `rules`, `random`, `fixed:plan,program,answer`, a policy file, `llm` (the model itself chooses, for
-            a call a decision), a `Policy`, or a `Navigator`.
-        effort: `low`, `medium`, `high` or 0 to 1, for the shipped network or a policy file with an effort input.
+        policy: `default` (a program, and a second route where it was unsure, or where memory has something to learn),
+            `rules`, `network`, `random`, `fixed:plan,program,answer`, a policy file, `llm` (the model itself chooses,
+            for a call a decision), a `Policy`, or a `Navigator`.
+        effort: `low`, `medium` or `high`, for `default`; or 0 to 1, for a network with an effort input.
         memory: a `ConceptStore` to recall from and learn into; or a function of your own to recall through
             (`pilotage.agent.kit.Recall`), into which nothing is learnt; None for no memory.
         learn: whether runs are written to memory: what solved tasks taught, and what came of its concepts.

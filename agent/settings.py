@@ -28,7 +28,7 @@ class Settings(BaseSettings, Budget):
     model: str = "embedded"
     base_url: str | None = None
     policy: str = "default"
-    effort: str | float | None = Field(None, description="low, medium, high or 0 to 1, for a trained policy")
+    effort: str | float | None = Field(None, description="low, medium or high; or 0 to 1 for a trained policy")
     memory: str = Field("default", description="a folder, `none`, or `default`: a folder of the user's data folder")
     embedder: str = Field("minilm", description="of the memory: `minilm`, `hash`, or `sentence-transformers:FOLDER`")
     learn: bool = True

@@ -7,7 +7,7 @@ with its sealed families left out, so that the tasks which were recorded later j
 
     git worktree add /tmp/then 57e0759
     python benchmarks/default_policy.py /tmp/then/examples/banks/mixed2 \
-        --out navigator/policies/pretrained/default.json \
+        --out navigator/policies/rules/default.json \
         --leave-out aiw,base_conversion,coin_flip,color_cube_rotation,count_bits,family_relationships,number_filtering
 """
 

@@ -37,8 +37,8 @@ from pilotage.navigator.experience.columns import column_values, with_experience
 from pilotage.navigator.experience.estimates import Estimates, Experience, Outcomes, Smoothing
 from pilotage.navigator.experience.situations import Situations
 from pilotage.navigator.policies.experience import CAUTION, ExperiencePolicy
-from pilotage.navigator.policies.one_bit import one_bit
 from pilotage.navigator.policies.policy import Policy
+from pilotage.navigator.policies.rules.one_bit import one_bit
 
 PARTS = 5
 

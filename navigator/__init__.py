@@ -21,7 +21,7 @@ from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.policies.nearest import NearestPolicy
 from pilotage.navigator.policies.policy import Decision, FixedPolicy, Policy, RandomPolicy
-from pilotage.navigator.policies.rules import Rule, RulePolicy
+from pilotage.navigator.policies.rules.rule_policy import Rule, RulePolicy
 from pilotage.navigator.spaces import ActionSpec, Feature, ObservationSpec
 
 if __name__ != "pilotage.navigator":  # two copies of its classes would be worse than an error

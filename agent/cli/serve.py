@@ -15,7 +15,7 @@ def serve(
     run: RunOptions,
     host: str | None = typer.Option(None, help="Address to listen on. (default: 127.0.0.1)"),
     port: int | None = typer.Option(None, help="Port to listen on. (default: 8000)"),
-    policy: str | None = typer.Option(None, help="How blocks are chosen. (default: the shipped navigator)"),
+    policy: str | None = typer.Option(None, help="How blocks are chosen. (default: default, the shipped policy)"),
     memory: str | None = typer.Option(None, help="Folder or URL of the memory, or none."),
     report: Path | None = typer.Option(None, help="Folder of `pilotage evaluate --out`, for the page to show."),
     access_log: bool | None = typer.Option(None, "--access-log", help="Log a line for each request."),

@@ -14,8 +14,8 @@ from pilotage.agent.state import State
 from pilotage.memory.errors import ConceptStoreError
 from pilotage.navigator.experience.columns import with_experience
 from pilotage.navigator.policies.experience import NAME, ExperiencePolicy
-from pilotage.navigator.policies.one_bit import one_bit
 from pilotage.navigator.policies.policy import Decision, Policy, for_task
+from pilotage.navigator.policies.rules.one_bit import one_bit
 from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
 
 if TYPE_CHECKING:

@@ -51,7 +51,7 @@ def reason(
     Args:
         model: the model of Inspect that the blocks ask; by default the one that is evaluated.
         policy: as for `ReasoningAgent`, as are `effort` and `seed`; a list where Inspect has cut it at its commas.
-        effort: of the shipped network or a policy file.
+        effort: of the default policy or a trained one.
         kind: of the answers to questions: `numeric`, `text`, `program`, `grid` or `open`; by default read off each.
         memory: folder or URL of a concept memory to recall from.
         learn: whether what samples teach is written to it. Samples are then no longer judged independently.

@@ -1,7 +1,7 @@
 """LLMNavigator: the model itself is asked which block comes next (the 'LLM-as-navigator' of RL of Thoughts, section 4).
 
 A baseline for the learned navigators: it reads the task and pays for every choice. What is not a clear choice of a
-legal block is not guessed at; the rules of the default policy decide then, and the reason says so.
+legal block is not guessed at; the policy `rules` decides then, and the reason says so.
 """
 
 from __future__ import annotations

@@ -21,19 +21,19 @@ from pilotage.agent.state import State
 from pilotage.common.paths import expanded
 from pilotage.common.plugins import accepts, described
 from pilotage.navigator.errors import NavigatorError
-from pilotage.navigator.policies import agreement
 from pilotage.navigator.policies import epsilon as exploring
-from pilotage.navigator.policies.default import NAME as DEFAULT
-from pilotage.navigator.policies.default import DefaultPolicy
 from pilotage.navigator.policies.experience import NAME as EXPERIENCE
-from pilotage.navigator.policies.one_bit import NAME as ONE_BIT
-from pilotage.navigator.policies.one_bit import one_bit
 from pilotage.navigator.policies.policy import Decision, FixedPolicy, Policy, RandomPolicy, for_task
 from pilotage.navigator.policies.policy_file import SUFFIX
 from pilotage.navigator.policies.pretrained import NAME as NETWORK
 from pilotage.navigator.policies.pretrained import shipped
-from pilotage.navigator.policies.rule_file import load_rules
-from pilotage.navigator.policies.rules import RulePolicy
+from pilotage.navigator.policies.rules import agreement
+from pilotage.navigator.policies.rules.default import NAME as DEFAULT
+from pilotage.navigator.policies.rules.default import DefaultPolicy
+from pilotage.navigator.policies.rules.one_bit import NAME as ONE_BIT
+from pilotage.navigator.policies.rules.one_bit import one_bit
+from pilotage.navigator.policies.rules.rule_file import load_rules
+from pilotage.navigator.policies.rules.rule_policy import RulePolicy
 from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.evaluation.experience import learned_and_judged
 from pilotage.navigator.evaluation.folds import Fold
 from pilotage.navigator.evaluation.trainings import Training, Trainings
-from pilotage.navigator.policies.cascade import cascade as cascade_rules
 from pilotage.navigator.policies.experience import ExperiencePolicy
 from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.policies.learned import LearnedPolicy
-from pilotage.navigator.policies.one_bit import REPLY
 from pilotage.navigator.policies.policy import FixedPolicy, Policy, RandomPolicy
 from pilotage.navigator.policies.provenance import Provenance, provenance
-from pilotage.navigator.policies.rules import RulePolicy
+from pilotage.navigator.policies.rules.cascade import cascade as cascade_rules
+from pilotage.navigator.policies.rules.one_bit import REPLY
+from pilotage.navigator.policies.rules.rule_policy import RulePolicy
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 from pilotage.navigator.training.algorithms.cascade import fit_doubt
 from pilotage.navigator.training.algorithms.linear import fit_linear

@@ -21,18 +21,19 @@ from pilotage.navigator.evaluation.candidates import (
     sequence,
 )
 from pilotage.navigator.evaluation.trainings import require_training
-from pilotage.navigator.policies import agreement, default, pretrained
 from pilotage.navigator.policies import epsilon as exploring
+from pilotage.navigator.policies import pretrained
 from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.load import among, read
 from pilotage.navigator.policies.nearest import NearestPolicy
-from pilotage.navigator.policies.one_bit import one_bit
 from pilotage.navigator.policies.policy import Policy, RandomPolicy, require_policy
 from pilotage.navigator.policies.policy_file import SUFFIX
 from pilotage.navigator.policies.provenance import provenance, tasks_of
 from pilotage.navigator.policies.ridge import RidgePolicy
-from pilotage.navigator.policies.rules import RulePolicy
+from pilotage.navigator.policies.rules import agreement, default
+from pilotage.navigator.policies.rules.one_bit import one_bit
+from pilotage.navigator.policies.rules.rule_policy import RulePolicy
 from pilotage.navigator.training.plan import ALGORITHMS, Plan
 
 Resolve = Callable[[str], Policy | None]

@@ -11,8 +11,8 @@ import numpy as np
 
 from pilotage.navigator.arguments import require_weight
 from pilotage.navigator.experience.columns import places
-from pilotage.navigator.policies.one_bit import one_bit
 from pilotage.navigator.policies.policy import Decision
+from pilotage.navigator.policies.rules.one_bit import one_bit
 from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
 
 NAME = "experience"

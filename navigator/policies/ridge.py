@@ -11,10 +11,10 @@ import numpy as np
 
 from pilotage.navigator.errors import PolicyError
 from pilotage.navigator.policies.inputs import LARGEST_INPUT, ActionSupport, Float32s, Scaling
-from pilotage.navigator.policies.one_bit import one_bit
 from pilotage.navigator.policies.policy import Decision
 from pilotage.navigator.policies.policy_file import Header, Tensors
 from pilotage.navigator.policies.provenance import note
+from pilotage.navigator.policies.rules.one_bit import one_bit
 from pilotage.navigator.policies.trained import TrainedPolicy
 from pilotage.navigator.spaces import ActionMask, Observation
 

@@ -8,7 +8,7 @@ from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.embeddings import TaskEmbeddings
 from pilotage.navigator.experience.estimates import Experience, Outcomes, Smoothing
 from pilotage.navigator.experience.situations import Situations
-from pilotage.navigator.policies.one_bit import one_bit
+from pilotage.navigator.policies.rules.one_bit import one_bit
 from pilotage.navigator.values.exact import policy_values
 
 

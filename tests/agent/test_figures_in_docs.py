@@ -17,7 +17,7 @@ from pilotage.navigator.policies import pretrained
 from pilotage.navigator.policies.inputs import EFFORTS, CostWeighting
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.policies.policy_file import read_policy
-from pilotage.navigator.policies.rules import DEFAULT_RULES, SHORT_QUESTION, SURE
+from pilotage.navigator.policies.rules.rule_policy import SHORT_QUESTION, SURE, TWO_ROUTES
 from pilotage.navigator.report import read_evaluation
 from pilotage.navigator.report.findings import is_significant
 from pilotage.navigator.report.reading import parse
@@ -42,7 +42,7 @@ def row(page, first):
 @pytest.fixture(scope="module")
 def judged():
     """The evaluation of the shipped navigator."""
-    return parse(read_evaluation(DOCS / "shipped-navigator" / "evaluation.json"))
+    return parse(read_evaluation(DOCS / "network" / "evaluation.json"))
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_the_tables_of_the_shipped_navigator_are_those_of_its_evaluation(judged)
     screen = io.StringIO()
     print_evaluation(Screen(screen, quiet=False, soft_wrap=False, width=120), judged)
     printed = {line.rstrip() for line in screen.getvalue().splitlines()}
-    tables = re.search(r"^```text\n(.*?)^```", (DOCS / "shipped-navigator.md").read_text(), re.DOTALL | re.MULTILINE)
+    tables = re.search(r"^```text\n(.*?)^```", (DOCS / "network.md").read_text(), re.DOTALL | re.MULTILINE)
     lines = [line for line in tables.group(1).splitlines() if line]
     assert len(lines) > 30 and not [line for line in lines if line not in printed]
 
@@ -84,7 +84,7 @@ def test_what_is_made_of_the_shipped_navigator_is_of_its_evaluation(judged):
     def times(*pairs):
         return ", ".join(f"{low:.2f} to {high:.2f}" for low, high in pairs)
 
-    page = said("docs/shipped-navigator.md")
+    page = said("docs/network.md")
     for sentence in (
         f"{100 * fixed.difference:.1f} points more (interval {points(fixed.interval)}) at {fixed.cost_ratio:.2f} times "
         f"its tokens. With the dial at effort 0, {100 * (lowest.accuracy - base.accuracy):.1f} points more "
@@ -107,13 +107,13 @@ def test_what_is_made_of_the_shipped_navigator_is_of_its_evaluation(judged):
 def test_what_is_called_significant_is(judged):
     sure = [one for one in judged.comparisons if is_significant(one)]
     sentence = f"{len(sure)} of {len(judged.comparisons)} comparisons in all"
-    assert sentence in said("docs/shipped-navigator.md")
+    assert sentence in said("docs/network.md")
     assert {one.policy for one in sure} == {"always:reason", f"random-matched:{NETWORK}"}
     assert all(one.difference < 0 for one in sure)
 
 
 def test_the_share_of_the_rules_tokens_is_said_alike_everywhere(judged):
-    page = said("docs/shipped-navigator.md")
+    page = said("docs/network.md")
     (live,) = re.findall(r"default against rules: [^*]*?\(Holm [\d.]+\), 0\.(\d\d) times the tokens", page)[:1]
     bank = f"{point(judged, EFFORTS['medium']).cost / judged.policy('rules').cost:.0%}"
     assert f"It takes {live}% (live) to {bank} (on the bank) of the tokens of the rules" in page
@@ -135,7 +135,7 @@ def test_what_needs_no_training_is_on_unseen_families_what_the_page_says():
         ("always a program", program.accuracy, program.cost),
         ("rules", mean("accuracy"), mean("cost")),
     ):
-        cells = row("docs/shipped-navigator.md", first)
+        cells = row("docs/network.md", first)
         assert cells[:2] == [f"{right:.1%}", f"{1000 * cost:.0f}"]
         assert not cells[2] or cells[2].startswith(f"{100 * (right - fixed):+.1f} ")
 
@@ -149,7 +149,7 @@ def test_checks_cost_and_change_what_the_bank_holds(mixed):
         f"a recorded check cost {np.mean(cost):.0f} tokens on average (median {middle:.0f}, middle half {low:.0f} to "
         f"{high:.0f}); of {len(checks)}, {sum(before < after for before, after in scores)} made a wrong answer right "
         f"and {sum(before > after for before, after in scores)} a right one wrong"
-    ) in said("docs/shipped-navigator.md")
+    ) in said("docs/network.md")
 
 
 @pytest.mark.parametrize("name", ["mixed", "mixed-rlot"])
@@ -195,7 +195,7 @@ def test_sentences_repeat_the_tables_of_measurements():
 def test_the_page_has_all_rules_in_their_order():
     table = (DOCS / "navigator.md").read_text().split("## The rules\n")[1].split("\n## ")[0]
     shown = re.findall(r"^\| ([^|]+) \| ([^|]+) \| `(\w+)` \|$", table, re.MULTILINE)
-    assert [(why, action) for why, _, action in shown] == [(rule.why, rule.action) for rule in DEFAULT_RULES]
+    assert [(why, action) for why, _, action in shown] == [(rule.why, rule.action) for rule in TWO_ROUTES]
     assert f"below {SHORT_QUESTION:g}" in table and f"above {SURE:g}" in table
 
 

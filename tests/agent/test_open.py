@@ -111,7 +111,7 @@ def test_the_features_are_those_that_policy_files_know():
 def test_no_trained_policy_takes_an_open_task_for_a_familiar_one():
     registry = installed()
     spec = free_spec(registry)
-    shipped = policy_for("default", registry.actions, spec)
+    shipped = policy_for("network", registry.actions, spec)
     values = dict(zip(spec.names, spec.low.tolist(), strict=True)) | {"sandbox": 1, "steps_left": 8, "budget_left": 1}
     known, unknown = (shipped.part(spec.vector(values | kind)) for kind in ({"kind_text": 1}, {}))
     assert shipped.policy.is_in_distribution(known) and not shipped.policy.is_in_distribution(unknown)

@@ -35,7 +35,7 @@ def first_choice(policy):
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("agree:1", "write vote:3 for three draws, agree:2 to stop"), ("agree", "vote:3, agree:2, experience")],
+    [("agree:1", "write vote:3 for three draws, agree:2 to stop"), ("agree", "vote:3, agree:2, network, experience")],
 )
 def test_a_way_to_draw_again_that_is_none_is_told(name, said):
     with pytest.raises(UsageError, match=said):
@@ -68,7 +68,7 @@ def test_effort_moves_a_policy_that_was_trained_for_it(tmp_path):
 
 @pytest.mark.parametrize("name", ["rules", "random", "fixed:program"])
 def test_other_policies_have_no_effort(name):
-    with pytest.raises(UsageError, match="--effort is for a policy trained with --effort-input"):
+    with pytest.raises(UsageError, match="--effort is for the default policy, or one trained with --effort-input"):
         policy_for(name, ACTIONS, FEATURES, effort="low")
     with pytest.raises(UsageError, match="--effort is for"):
         policy_for(policy_for(name, ACTIONS, FEATURES), ACTIONS, FEATURES, effort="low")

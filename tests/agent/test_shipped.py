@@ -15,7 +15,7 @@ from pilotage.navigator.evaluation import Protocol, evaluate
 from pilotage.navigator.policies import pretrained
 from pilotage.navigator.policies.in_distribution import InDistributionPolicy
 from pilotage.navigator.policies.provenance import provenance
-from pilotage.navigator.policies.rules import RulePolicy
+from pilotage.navigator.policies.rules.rule_policy import RulePolicy
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 from tests.agent.states import state_of
 
@@ -44,12 +44,12 @@ def taken(policy, observation, actions=ACTIONS):
 
 @pytest.fixture(scope="module")
 def shipped():
-    return policy_for("default", ACTIONS, FEATURES)
+    return policy_for("network", ACTIONS, FEATURES)
 
 
-def test_the_default_policy_is_the_shipped_network(shipped):
+def test_the_shipped_network_is_a_trained_one(shipped):
     own = shipped.policy
-    assert isinstance(own, InDistributionPolicy) and shipped.name == "default"
+    assert isinstance(own, InDistributionPolicy) and shipped.name == "network"
     assert sum(len(ids) for ids in own.trained.header.card["tasks"].values()) >= 100
     numeric = seen(kind_numeric=1)
     assert own.is_in_distribution(shipped.part(numeric))
@@ -81,20 +81,20 @@ def test_a_preset_with_more_features_shows_it_those_that_it_knows(preset, shippe
         {**dict.fromkeys(spec.names, 0.0), **dict(zip(FEATURES.names, observation.tolist(), strict=True))}
     )
     assert preset in PRESETS
-    assert taken(policy_for("default", ACTIONS, spec), more) == taken(shipped, observation)
+    assert taken(policy_for("network", ACTIONS, spec), more) == taken(shipped, observation)
 
 
 def test_where_it_lacks_a_feature_the_rules_decide():
     fewer = ObservationSpec(tuple(feature for feature in FEATURES.features if feature.name != "quoted"))
-    assert isinstance(policy_for("default", ACTIONS, fewer), RulePolicy)
+    assert isinstance(policy_for("network", ACTIONS, fewer), RulePolicy)
     with pytest.raises(UsageError, match="trained for other features"):
-        policy_for("default", ACTIONS, fewer, effort="low")
+        policy_for("network", ACTIONS, fewer, effort="low")
 
 
 def test_blocks_in_another_order_are_known_by_their_names(shipped):
     actions = ActionSpec(tuple(reversed(ACTIONS.names)), ACTIONS.terminal)
     observation = seen(kind_numeric=1)
-    turned = policy_for("default", actions, FEATURES)
+    turned = policy_for("network", actions, FEATURES)
     assert taken(turned, observation, actions) == taken(shipped, observation)
 
 
@@ -105,20 +105,20 @@ def test_a_block_that_it_was_not_trained_with_is_never_taken_and_nothing_follows
 
 
 def test_the_dial_turns():
-    low, high = (policy_for("default", ACTIONS, FEATURES, effort=effort) for effort in ("low", "high"))
-    assert (low.name, high.name) == ("default@low", "default@high")
+    low, high = (policy_for("network", ACTIONS, FEATURES, effort=effort) for effort in ("low", "high"))
+    assert (low.name, high.name) == ("network@low", "network@high")
     assert low.policy.trained.cost_weight > high.policy.trained.cost_weight
     with pytest.raises(UsageError, match="an effort is low, medium, high"):
-        policy_for("default", ACTIONS, FEATURES, effort="much")
+        policy_for("network", ACTIONS, FEATURES, effort="much")
 
 
 def test_a_damaged_installation_is_named(tmp_path, monkeypatch):
-    cut = tmp_path / "default.safetensors"
+    cut = tmp_path / "network.safetensors"
     shutil.copy(pretrained.FILE, cut)
     cut.write_bytes(cut.read_bytes()[:1000])
     monkeypatch.setattr(pretrained, "FILE", cut)
-    with pytest.raises(UsageError, match="default.safetensors is cut off"):
-        policy_for("default", ACTIONS, FEATURES)
+    with pytest.raises(UsageError, match="network.safetensors is cut off"):
+        policy_for("network", ACTIONS, FEATURES)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -134,7 +134,7 @@ async def test_every_kind_of_task_gets_a_legal_decision(shipped, kind):
 MIXED = Path(__file__).parents[2] / "examples" / "banks" / "mixed"
 
 
-@pytest.mark.parametrize("name", ["default", "epsilon=0:default", "epsilon=0.2:default", "random-matched:default"])
+@pytest.mark.parametrize("name", ["network", "epsilon=0:network", "epsilon=0.2:network", "random-matched:network"])
 def test_it_is_not_judged_on_the_bank_that_it_was_trained_on(name):
     with pytest.raises(NavigatorError, match="trained on every task of .*--in-sample"):
         evaluate(MIXED, [name])
@@ -142,7 +142,7 @@ def test_it_is_not_judged_on_the_bank_that_it_was_trained_on(name):
 
 def test_nor_as_an_object_or_within_one():
     bank = Bank.open(MIXED)
-    shipped = policy_for("default", bank.actions, bank.observations)
+    shipped = policy_for("network", bank.actions, bank.observations)
 
     class Mine:
         name = "mine"
@@ -163,6 +163,6 @@ def test_nor_as_an_object_or_within_one():
 
 
 def test_whoever_asks_for_figures_on_its_own_tasks_is_told_what_they_are():
-    found = evaluate(MIXED, ["default", "best-fixed"], Protocol(efforts=(), resamples=100, in_sample=True))
-    assert any(one.startswith("default was trained on 180 of the judged tasks") for one in found.defects)
+    found = evaluate(MIXED, ["network", "best-fixed"], Protocol(efforts=(), resamples=100, in_sample=True))
+    assert any(one.startswith("network was trained on 180 of the judged tasks") for one in found.defects)
     assert sum("recorded with earlier blocks" in one for one in found.defects) == 1

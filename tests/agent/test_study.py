@@ -15,7 +15,7 @@ from pilotage.agent.task import Task
 from pilotage.agent.trace import DecisionRecord, Evidence, Hint, Recalled, Step, Usage
 from pilotage.memory import ConceptStore
 from pilotage.navigator.policies.policy import FixedPolicy
-from pilotage.navigator.policies.rules import RulePolicy
+from pilotage.navigator.policies.rules.rule_policy import RulePolicy
 from tests.agent.states import state_of
 
 REGISTRY = installed()

@@ -9,7 +9,7 @@ import pytest
 from experience_stream import Settings, figures, part, stream, summary
 
 from pilotage.navigator.bank.arrays import BankArrays
-from pilotage.navigator.policies.one_bit import one_bit
+from pilotage.navigator.policies.rules.one_bit import one_bit
 from pilotage.navigator.values.rollout import by_policy, rollout
 from tests.navigator.banks import learnable_bank
 from tests.navigator.test_experience import recorded

@@ -129,10 +129,10 @@ def test_a_policy_is_not_judged_on_tasks_that_it_was_trained_on(command):
     """The shipped network knows this bank's tasks by their ids."""
     bank = Bank.open(Path(__file__).parents[2] / "examples" / "banks" / "mixed")
     Path("tasks.jsonl").write_text("".join(json.dumps(TASKS[0] | {"id": id}) + "\n" for id in ("new", bank.tasks[0])))
-    for named in ("default", "default@low", "epsilon=0:default"):
+    for named in ("network", "network@low", "epsilon=0:network"):
         code, _, _ = command("--json", policies=("rules", named))
         assert f"was trained on 1 of these tasks ({bank.tasks[0]!r} for one)" in str(code)
-    code, out, _ = command("--json", "--in-sample", policies=("rules", "default"))
+    code, out, _ = command("--json", "--in-sample", policies=("rules", "network"))
     assert code == 0 and json.loads(out)["tasks"] == 2
 
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.navigator.evaluation import Protocol, evaluate
-from pilotage.navigator.policies.agreement import agreement
-from pilotage.navigator.policies.one_bit import one_bit
+from pilotage.navigator.policies.rules.agreement import agreement
+from pilotage.navigator.policies.rules.one_bit import one_bit
 from pilotage.navigator.values.rollout import by_policy, rollout
 from tests.navigator.banks import learnable_bank
 from tests.navigator.draws import ACTIONS, OBSERVATIONS, drawn_bank, leader

@@ -10,7 +10,7 @@ from pilotage.navigator.evaluation.run import Protocol, evaluate
 from pilotage.navigator.policies.epsilon import EpsilonPolicy
 from pilotage.navigator.policies.frequency_matched import FrequencyMatchedPolicy
 from pilotage.navigator.policies.policy import require_legal
-from pilotage.navigator.policies.rules import Rule, RulePolicy
+from pilotage.navigator.policies.rules.rule_policy import Rule, RulePolicy
 from pilotage.navigator.policies.trained import TrainedPolicy
 from pilotage.navigator.training.algorithms.nearest import fit_nearest
 from pilotage.navigator.values.rollout import by_policy, rollout

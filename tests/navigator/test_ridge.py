@@ -11,8 +11,8 @@ from pilotage.navigator.evaluation.folds import cross_fit
 from pilotage.navigator.evaluation.names import CandidateOptions, candidate
 from pilotage.navigator.evaluation.trainings import Trainings
 from pilotage.navigator.policies.load import load_policy
-from pilotage.navigator.policies.one_bit import one_bit
 from pilotage.navigator.policies.ridge import RidgePolicy
+from pilotage.navigator.policies.rules.one_bit import one_bit
 from pilotage.navigator.training.algorithms.ridge import _posterior, fit_ridge
 from pilotage.navigator.values.rollout import by_policy, rollout
 from tests.navigator.banks import write_bank

@@ -1,7 +1,7 @@
 import pytest
 
 from pilotage.navigator import ActionSpec, Feature, ObservationSpec, PolicyError
-from pilotage.navigator.policies.rule_file import load_rules
+from pilotage.navigator.policies.rules.rule_file import load_rules
 
 ACTIONS = ActionSpec(("reason", "program", "answer"))
 OBSERVATIONS = ObservationSpec((Feature("candidates", 0, 8), Feature("logprob", -20, 0)))

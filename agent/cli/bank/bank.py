@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pilotage.agent.cli.bank.confidence import confidence
+from pilotage.agent.cli.bank.doubt import doubt
 from pilotage.agent.cli.bank.embed import embed
 from pilotage.agent.cli.bank.grade import grade
 from pilotage.agent.cli.bank.score import score
@@ -63,6 +64,7 @@ app.command("score")(score)
 app.command("embed")(embed)
 app.command("grade")(grade)
 app.command("confidence")(confidence)
+app.command("doubt")(doubt)
 
 
 @app.command()

@@ -28,8 +28,10 @@ SERVER = "A running server"
 class ChatOptions(RunOptions):
     """The settings that `pilotage chat` can be given."""
 
-    policy: str | None = typer.Option(None, help="How blocks are chosen. (default: the shipped navigator)")
-    effort: str | None = typer.Option(None, help="low, medium, high, or 0 to 1. (default: medium)")
+    policy: str | None = typer.Option(None, help="How blocks are chosen. (default: default, the shipped policy)")
+    effort: str | None = typer.Option(
+        None, help="low, medium or high; or 0 to 1 for a trained policy. (default: medium)"
+    )
     memory: str | None = typer.Option(None, help="Memory folder, or none. (default: in the user's data folder)")
 
 

@@ -52,7 +52,7 @@ class SolveOptions(RunOptions):
         "default)",
     )
     effort: str | None = typer.Option(
-        None, help="Of a policy trained with --effort-input: low, medium, high, or 0 to 1. (default: medium)"
+        None, help="low, medium or high; or 0 to 1 for a policy trained with --effort-input. (default: medium)"
     )
     memory: str | None = typer.Option(None, help="Memory folder, or none. (default: in the user's data folder)")
     holdout: float | None = expert(

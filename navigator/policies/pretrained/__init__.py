@@ -9,7 +9,7 @@ from pilotage.navigator.policies.in_distribution import InDistributionPolicy
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.load import among, read
 from pilotage.navigator.policies.policy import Policy
-from pilotage.navigator.policies.rules import RulePolicy
+from pilotage.navigator.policies.rules.rule_policy import RulePolicy
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
 NAME = "network"

@@ -15,8 +15,8 @@ from pilotage.navigator.arguments import LEAST_WEIGHT
 from pilotage.navigator.bank.arrays import Float64s, Integers
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.policies.inputs import Float32s
-from pilotage.navigator.policies.one_bit import one_bit
 from pilotage.navigator.policies.ridge import RidgePolicy
+from pilotage.navigator.policies.rules.one_bit import one_bit
 from pilotage.navigator.training.algorithms.fitted import FittedSetup
 from pilotage.navigator.values.exact import policy_values
 

@@ -10,7 +10,7 @@ from tests.agent.chat.test_conversations import scripted
 from tests.agent.serve.test_page_browser import browser, tab  # noqa: F401  (fixtures)
 from tests.test_house import ROOT
 
-SHIPPED = ROOT / "docs" / "shipped-navigator"
+SHIPPED = ROOT / "docs" / "network"
 HOSTILE = b"""<script>window.hacked = 1; alert(1)</script><img src=x onerror="alert(2)"><img src="https://evil.example/x.png">
 <form action="https://evil.example/"><button id="go">go</button></form><iframe src="/"></iframe>"""
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pilotage.navigator.errors import PolicyError, SpecMismatch
-from pilotage.navigator.policies.one_bit import FIRST_ANSWER, REPLY
-from pilotage.navigator.policies.rules import Rule, RulePolicy, View
+from pilotage.navigator.policies.rules.one_bit import FIRST_ANSWER, REPLY
+from pilotage.navigator.policies.rules.rule_policy import Rule, RulePolicy, View
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
 VOTE, AGREE = "vote", "agree"

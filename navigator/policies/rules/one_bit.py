@@ -6,7 +6,7 @@ nobody has met, and what every evaluation compares with.
 
 from __future__ import annotations
 
-from pilotage.navigator.policies.rules import Rule, RulePolicy, View, is_open
+from pilotage.navigator.policies.rules.rule_policy import Rule, RulePolicy, View, is_open
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
 NAME = "one-bit"

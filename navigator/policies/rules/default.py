@@ -1,6 +1,6 @@
 """The policy that pilotage ships as its default: a cascade of routes, by rules that anybody can read.
 
-Two numbers in it were fitted, those of `cascade.Doubt`: `pretrained/default.json` holds them and the tasks on which
+Two numbers in it were fitted, those of `cascade.Doubt`: `default.json` holds them and the tasks on which
 they were, so that nobody judges it on these. What it gains is in docs/shipped-navigator.md.
 """
 
@@ -12,13 +12,13 @@ from functools import cache
 from pathlib import Path
 
 from pilotage.navigator.errors import PolicyError
-from pilotage.navigator.policies.cascade import Doubt, cascade
-from pilotage.navigator.policies.one_bit import FIRST_ANSWER, REPLY
-from pilotage.navigator.policies.rules import DEFAULT_RULES, Rule, RulePolicy, View, is_short_question
+from pilotage.navigator.policies.rules.cascade import READS, Doubt, cascade
+from pilotage.navigator.policies.rules.one_bit import FIRST_ANSWER, REPLY
+from pilotage.navigator.policies.rules.rule_policy import TWO_ROUTES, Rule, RulePolicy, View, is_short_question
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
 NAME = "default"
-FILE = Path(__file__).parent / "pretrained" / "default.json"
+FILE = Path(__file__).with_name("default.json")
 EFFORTS = ("low", "medium", "high")
 """One route; a second one where the first is in doubt; where the two disagree, draws until two routes agree."""
 DRAWS = 2
@@ -37,8 +37,15 @@ class DefaultPolicy(RulePolicy):
         super().__init__(actions, observations, possible, NAME if effort is None else f"{NAME}@{effort}")
         self.tasks_learned: tuple[str, ...] = tasks if effort != "low" else ()
         blank = View(observations, observations.low)
+        for name in READS:  # by which names they are there
+            getattr(blank, name)
         for rule in possible:
-            rule.applies(blank)  # reads the features by name
+            rule.applies(blank)
+
+
+def shipped_doubt() -> Doubt:
+    """The doubt that is shipped; raises PolicyError where the installation is damaged."""
+    return _fitted()[0]
 
 
 def rules_at(effort: str | float | None, doubt: Doubt) -> tuple[Rule, ...]:
@@ -51,7 +58,7 @@ def rules_at(effort: str | float | None, doubt: Doubt) -> tuple[Rule, ...]:
     routes = FIRST_ANSWER if effort == "low" else cascade(doubt, DRAWS if effort == "high" else 0)
     return (
         REPLY,
-        *map(_with_examples, DEFAULT_RULES),
+        *map(_with_examples, TWO_ROUTES),
         Rule("nothing more to try on the examples", lambda o: o.examples > 0, "answer"),
         Rule("a short question with nothing to compute", is_short_question, "answer"),
         *routes,

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pilotage.common.paths import expanded
 from pilotage.navigator.errors import PolicyError, SpecMismatch
-from pilotage.navigator.policies.rules import Rule, RulePolicy, View
+from pilotage.navigator.policies.rules.rule_policy import Rule, RulePolicy, View
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {

@@ -54,7 +54,7 @@ def is_open(o: View) -> bool:
     return not (o.kind_numeric or o.kind_choice or o.kind_text or o.kind_program or o.kind_grid)
 
 
-DEFAULT_RULES: tuple[Rule, ...] = (
+TWO_ROUTES: tuple[Rule, ...] = (
     Rule("a request to reply to", is_open, "answer"),
     Rule("all worked examples pass", lambda o: o.examples_passed == 1, "answer"),
     Rule("two independent routes agree", lambda o: o.leader_routes >= 2, "answer"),
@@ -79,7 +79,7 @@ class RulePolicy:
         self,
         actions: ActionSpec,
         observations: ObservationSpec,
-        rules: Sequence[Rule] = DEFAULT_RULES,
+        rules: Sequence[Rule] = TWO_ROUTES,
         name: str = "rules",
     ) -> None:
         self.name, self.rules = name, tuple(rules)

@@ -11,11 +11,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from pilotage.navigator.policies.one_bit import FIRST_ANSWER
-from pilotage.navigator.policies.rules import Rule, View
+from pilotage.navigator.policies.rules.one_bit import FIRST_ANSWER
+from pilotage.navigator.policies.rules.rule_policy import Rule, View
 
 UNKNOWN = -20.0
 """What the features of log-probabilities say where a model tells none."""
+
+READS = ("leader_executed", "leader_mean_logprob", "leader_min_logprob")
+"""Features that a doubt goes by."""
 
 
 @dataclass(frozen=True)
