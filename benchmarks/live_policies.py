@@ -50,6 +50,7 @@ from pilotage.navigator.evaluation.bootstrap import Resampler
 from pilotage.navigator.policies import epsilon as exploring
 from pilotage.navigator.policies.policy_file import SUFFIX
 from pilotage.navigator.policies.provenance import provenance
+from pilotage.navigator.policies.rules.default import NAME as DEFAULT
 
 ENTRY = re.compile(
     rf"((?:epsilon=[^:]*:)*(?:.*(?:{re.escape(SUFFIX)}|\.toml)|[^=@]*))(?:@([^=]*))?(?:=(.*))?", re.DOTALL
@@ -73,7 +74,8 @@ class Entry:
     @classmethod
     def parse(cls, text: str) -> Entry:
         policy, effort, known_as = ENTRY.fullmatch(text).groups()
-        return cls(policy, effort, policy_label(policy, effort), known_as or evaluated_as(policy))
+        label = policy_label(policy, effort)
+        return cls(policy, effort, label, known_as or (label if policy == DEFAULT else evaluated_as(policy)))
 
     @property
     def file(self) -> str:

@@ -142,6 +142,7 @@ def test_a_policy_is_not_judged_on_tasks_that_it_was_trained_on(command):
         ("epsilon=0:default", "epsilon=0:default"),
         ("epsilon=0.5:runs/mine.safetensors", "epsilon=0.5:mine"),
         ("runs/mine.safetensors", "mine"),
+        ("default@high", "default@high"),
         ("epsilon=0.5:epsilon=0.1:runs/mine.safetensors@low=other", "other"),
     ],
 )

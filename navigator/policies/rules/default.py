@@ -11,7 +11,7 @@ import math
 from functools import cache
 from pathlib import Path
 
-from pilotage.navigator.errors import PolicyError
+from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.navigator.policies.rules.cascade import READS, Doubt, cascade
 from pilotage.navigator.policies.rules.one_bit import FIRST_ANSWER, REPLY
 from pilotage.navigator.policies.rules.rule_policy import TWO_ROUTES, Rule, RulePolicy, View, is_short_question
@@ -37,10 +37,13 @@ class DefaultPolicy(RulePolicy):
         super().__init__(actions, observations, possible, NAME if effort is None else f"{NAME}@{effort}")
         self.tasks_learned: tuple[str, ...] = tasks if effort != "low" else ()
         blank = View(observations, observations.low)
-        for name in READS:  # by which names they are there
-            getattr(blank, name)
-        for rule in possible:
-            rule.applies(blank)
+        try:
+            for name in READS:
+                getattr(blank, name)
+            for rule in possible:
+                rule.applies(blank)
+        except SpecMismatch as error:
+            raise SpecMismatch(f"the default policy does not fit these features ({error}): name another one") from error
 
 
 def shipped_doubt() -> Doubt:

@@ -223,13 +223,14 @@ def test_unknown_tasks_are_left_out_and_said_to_be(tmp_path):
 @pytest.mark.parametrize(
     ("names", "changes", "error", "said"),
     [
-        (["magic"], {}, PolicyError, "unknown policy 'magic'; there are default, rules, one-bit, random"),
+        (["magic"], {}, PolicyError, "unknown policy 'magic'; there are default, default@low, default@high, rules"),
         (["always:fly"], {}, SpecMismatch, "unknown action 'fly'"),
         (["always:"], {}, PolicyError, "names no block"),
         (["fixed:answer,reason"], {}, PolicyError, "answer ends a run"),
         (["cql:slow"], {}, PolicyError, "may stand :effort"),
         (["rules"], {}, SpecMismatch, "the rules do not fit"),
-        (["default"], {}, SpecMismatch, "trained for the actions reason, plan"),
+        (["default"], {}, SpecMismatch, "the default policy does not fit these features .unknown feature"),
+        (["network"], {}, SpecMismatch, "trained for the actions reason, plan"),
         (["random-matched"], {}, PolicyError, "name the policy to match"),
         (["random-matched:oracle"], {}, PolicyError, "cannot follow oracle"),
         (["nearest", "nearest"], {}, PolicyError, "nearest takes part twice"),
