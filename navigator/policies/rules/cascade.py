@@ -52,7 +52,10 @@ def cascade(doubt: Doubt, most_draws: int = 0) -> tuple[Rule, ...]:
         "sample",
     )
     return (
+        Rule("two independent routes agree", lambda o: o.leader_routes >= 2, "answer"),
         *FIRST_ANSWER,
         Rule("the program was unsure of itself", lambda o: o.count_reason == 0 and doubt.holds(o), "reason"),
         *([disagree] if most_draws else []),
+        Rule("the program was sure of itself", lambda o: o.leader_executed == 1 and o.count_reason == 0, "answer"),
+        Rule("there is an answer", lambda o: o.candidates > 0, "answer"),
     )

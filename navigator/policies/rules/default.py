@@ -12,10 +12,11 @@ from functools import cache
 from pathlib import Path
 
 from pilotage.navigator.errors import PolicyError, SpecMismatch
+from pilotage.navigator.policies.policy import Decision
 from pilotage.navigator.policies.rules.cascade import READS, Doubt, cascade
 from pilotage.navigator.policies.rules.one_bit import FIRST_ANSWER, REPLY
 from pilotage.navigator.policies.rules.rule_policy import TWO_ROUTES, Rule, RulePolicy, View, is_short_question
-from pilotage.navigator.spaces import ActionSpec, ObservationSpec
+from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
 
 NAME = "default"
 FILE = Path(__file__).with_name("default.json")
@@ -24,26 +25,36 @@ EFFORTS = ("low", "medium", "high")
 DRAWS = 2
 
 
-class DefaultPolicy(RulePolicy):
-    """The rules at an effort.
+class DefaultPolicy:
+    """A cascade; tasks with worked examples, which tell a right program from a wrong one, go by the policy `rules`.
 
     Attributes:
         tasks_learned: ids of the tasks that its doubt was fitted on.
     """
 
     def __init__(self, actions: ActionSpec, observations: ObservationSpec, effort: str | float | None = None) -> None:
+        """Raises PolicyError where it has no such effort, and SpecMismatch where a feature that it reads is missing."""
         doubt, tasks = _fitted()
-        possible = [rule for rule in rules_at(effort, doubt) if rule.action in actions.names]
-        super().__init__(actions, observations, possible, NAME if effort is None else f"{NAME}@{effort}")
-        self.tasks_learned: tuple[str, ...] = tasks if effort != "low" else ()
+        self.name = NAME if effort is None else f"{NAME}@{effort}"
+        self.tasks_learned = tasks if effort != "low" else ()
+        self._observations = observations
+        self._by_examples, self._cascade = (
+            RulePolicy(actions, observations, [rule for rule in rules if rule.action in actions.names], self.name)
+            for rules in (TWO_ROUTES, rules_at(effort, doubt))
+        )
         blank = View(observations, observations.low)
         try:
-            for name in READS:
+            for name in ("examples", *READS):
                 getattr(blank, name)
-            for rule in possible:
+            for rule in (*self._by_examples.rules, *self._cascade.rules):
                 rule.applies(blank)
         except SpecMismatch as error:
             raise SpecMismatch(f"the default policy does not fit these features ({error}): name another one") from error
+
+    def decide(self, observation: Observation, mask: ActionMask) -> Decision:
+        """The action of the first rule that applies and that the mask allows."""
+        has_examples = self._observations.value(observation, "examples") > 0
+        return (self._by_examples if has_examples else self._cascade).decide(observation, mask)
 
 
 def shipped_doubt() -> Doubt:
@@ -52,29 +63,17 @@ def shipped_doubt() -> Doubt:
 
 
 def rules_at(effort: str | float | None, doubt: Doubt) -> tuple[Rule, ...]:
-    """The rules at an effort, medium for None; raises PolicyError where it has no such effort."""
+    """The rules for tasks without worked examples, at medium effort for None; raises PolicyError for no effort."""
     if effort is not None and effort not in EFFORTS:
         raise PolicyError(
             f"the default policy has the efforts {', '.join(EFFORTS)}, not {effort!r}; a number is for a policy that "
             "was trained with an effort input, such as --policy network"
         )
-    routes = FIRST_ANSWER if effort == "low" else cascade(doubt, DRAWS if effort == "high" else 0)
     return (
         REPLY,
-        *map(_with_examples, TWO_ROUTES),
-        Rule("nothing more to try on the examples", lambda o: o.examples > 0, "answer"),
         Rule("a short question with nothing to compute", is_short_question, "answer"),
-        *routes,
+        *(FIRST_ANSWER if effort == "low" else cascade(doubt, DRAWS if effort == "high" else 0)),
     )
-
-
-def _with_examples(rule: Rule) -> Rule:
-    """A rule for tasks with worked examples alone: these tell a right program from a wrong one, so more is tried."""
-
-    def applies(o: View) -> bool:
-        return o.examples > 0 and rule.applies(o)
-
-    return Rule(rule.why, applies, rule.action)
 
 
 @cache
