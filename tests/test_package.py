@@ -120,7 +120,7 @@ def test_a_folder_with_such_names_of_its_own_is_in_nobodys_way(installed, beside
 
 def test_the_command_and_a_policy_run_from_the_wheel(installed, beside):
     for command in ([installed, "-m", "pilotage"], [installed.with_name("pilotage")]):
-        done = run([*command, "policy", "show", "default"], beside)
+        done = run([*command, "policy", "show", "network"], beside)
         assert done.returncode == 0 and "cql" in done.stdout, done.stderr
 
 

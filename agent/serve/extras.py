@@ -10,7 +10,7 @@ from pilotage.agent.budget import Budget
 from pilotage.agent.serve.fields import Fields, wrong
 
 OWN = "pilotage"
-POLICIES = ("default", "rules", "one-bit", "experience", "vote:3", "agree:2", "random")
+POLICIES = ("default", "rules", "one-bit", "network", "experience", "vote:3", "agree:2", "random")
 """Policies that a request may name; files are for whoever starts the server."""
 
 

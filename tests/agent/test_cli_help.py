@@ -48,8 +48,9 @@ def test_an_option_of_several_commands_is_declared_once():
         (["slove"], "error: No such command 'slove'. Did you mean 'solve', 'serve'? See `pilotage --help`\n"),
         (["graph", "x"], "error: Got unexpected extra argument(s) (x); see `pilotage graph --help`\n"),
         (
-            ["policy", "show", "rules"],
-            "there is no policy file rules: give one that `pilotage train` wrote, or default\n",
+            ["policy", "show", "mine"],
+            "there is no policy file mine: give one that `pilotage train` wrote, network, or the name of one by rules, "
+            "such as default, default@high, rules or one-bit\n",
         ),
     ],
 )

@@ -78,3 +78,12 @@ def test_a_file_that_is_no_policy_is_one_sentence(pilotage, tmp_path):
     (tmp_path / "p.safetensors").write_bytes(b"not a policy")
     code, _, err = pilotage("policy", "show", "p.safetensors")
     assert code == 2 and "cut off or no policy file" in err and err.count("\n") == 1
+
+
+def test_a_policy_by_rules_is_shown_by_its_rules(pilotage):
+    code, out, _ = pilotage("policy", "show", "default")
+    assert code == 0 and out.index("nothing was computed yet") < out.index("the program was unsure of itself")
+    code, out, _ = pilotage("policy", "show", "default@high", "--json")
+    assert {"why": "the two routes disagree", "action": "sample"} in json.loads(out)["rules"]
+    code, _, err = pilotage("policy", "show", "default@much")
+    assert code == 2 and "has the efforts low, medium, high" in err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
@@ -15,6 +15,8 @@ from pilotage.agent.errors import UsageError
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
     from pilotage.navigator.policies.policy_file import Header, Tensors
+    from pilotage.navigator.policies.rules.default import DefaultPolicy
+    from pilotage.navigator.policies.rules.rule_policy import RulePolicy
 
 app = App(help="Look at trained policies.")
 
@@ -29,16 +31,24 @@ def _group() -> None:
 
 
 @app.command()
-def show(file: Path = typer.Argument(..., metavar="FILE", help="A policy file, or network.")) -> Output:
-    """What a policy sees, what it was trained on, how it scored, and which blocks it uses when."""
+def show(
+    file: Path = typer.Argument(..., metavar="FILE", help="A policy file, network, or the name of one by rules."),
+) -> Output:
+    """What a policy sees, what it was trained on, how it scored, and which blocks it uses when; or its rules."""
     from pilotage.navigator.policies.policy_file import read_policy
+
+    if (listed := _rules(str(file))) is not None:
+        return listed
 
     if str(file) == "network":
         from pilotage.navigator.policies.pretrained import FILE
 
         file = FILE
     if not file.exists():
-        raise UsageError(f"there is no policy file {file}: give one that `pilotage train` wrote, or network")
+        raise UsageError(
+            f"there is no policy file {file}: give one that `pilotage train` wrote, network, or the name of one by "
+            "rules, such as default, default@high, rules or one-bit"
+        )
     header, tensors = read_policy(file)
 
     def show_card(console: Screen) -> None:
@@ -62,6 +72,30 @@ def show(file: Path = typer.Argument(..., metavar="FILE", help="A policy file, o
         "card": header.card,
     }
     return Output(data, show_card)
+
+
+def _rules(name: str) -> Output | None:
+    """The rules of a policy that goes by rules; None where the name is of no such policy."""
+    from pilotage.agent.blocks import installed
+    from pilotage.agent.routing.observation import spec_for
+    from pilotage.agent.routing.policies import policy_for
+    from pilotage.navigator.policies.rules import agreement, default, one_bit
+
+    base, _, effort = name.partition("@")
+    if base not in (default.NAME, one_bit.NAME, "rules") and not base.startswith(agreement.PREFIXES):
+        return None
+    registry = installed()
+    policy = policy_for(base, registry.actions, spec_for("free", registry), effort=effort or None)
+    rules = cast("RulePolicy | DefaultPolicy", policy).rules
+
+    def show(console: Screen) -> None:
+        console.print(f"[bold]{plain(policy.name)}[/]  the first that applies, and whose block may run, decides\n")
+        rows = table("reason", "then")
+        for rule in rules:
+            rows.add_row(plain(rule.why), plain(rule.action))
+        console.print(rows)
+
+    return Output({"rules": [{"why": rule.why, "action": rule.action} for rule in rules]}, show)
 
 
 def _numbers(tensors: Tensors) -> int:

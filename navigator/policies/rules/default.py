@@ -51,6 +51,11 @@ class DefaultPolicy:
         except SpecMismatch as error:
             raise SpecMismatch(f"the default policy does not fit these features ({error}): name another one") from error
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Those for tasks without worked examples, the first that applies first."""
+        return self._cascade.rules
+
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:
         """The action of the first rule that applies and that the mask allows."""
         has_examples = self._observations.value(observation, "examples") > 0
