@@ -34,7 +34,6 @@ from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.embeddings import TaskEmbeddings
 from pilotage.navigator.bank.records import Tree
 from pilotage.navigator.confidence.logistic import fit_logistic
-from pilotage.navigator.evaluation.families import without
 from pilotage.navigator.spaces import ActionMask
 
 DRAWS = (
@@ -192,7 +191,7 @@ def measured(banks: Sequence[Bank], left_out: frozenset[str], number: int, seed:
     trees = {
         f"{place}/{task}": bank.tree(task)
         for place, bank in enumerate(banks)
-        for task in without(bank, left_out & bank.families.keys()).tasks
+        for task in bank.of_families(leave_out=left_out & bank.families.keys()).tasks
     }
     cases = [case for task, tree in trees.items() if (case := case_of(task, tree, number)) is not None]
     if len(cases) < 2 * FOLDS:

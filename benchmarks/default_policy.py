@@ -19,7 +19,6 @@ import math
 from pathlib import Path
 
 from pilotage.navigator import Bank
-from pilotage.navigator.evaluation.families import without
 from pilotage.navigator.training.algorithms.cascade import fit_doubt
 
 
@@ -30,8 +29,7 @@ def main(arguments: list[str] | None = None) -> dict[str, object]:
     parser.add_argument("--cost-weight", type=float, default=0.1, help="what 1,000 tokens are worth, in right answers")
     parser.add_argument("--out", type=Path, help="file to write; without one it is printed")
     given = parser.parse_args(arguments)
-    bank = Bank.open(given.bank)
-    bank = without(bank, [name for name in given.leave_out.split(",") if name])
+    bank = Bank.open(given.bank).of_families(leave_out=[name for name in given.leave_out.split(",") if name])
     doubt = fit_doubt(bank, cost_weight=given.cost_weight)
     fitted = {
         "doubt": [None if math.isinf(one) else one for one in (doubt.mean, doubt.least)],

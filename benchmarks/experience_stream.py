@@ -32,7 +32,6 @@ from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.embeddings import Vectors
 from pilotage.navigator.errors import BankError, NavigatorError
-from pilotage.navigator.evaluation.families import without
 from pilotage.navigator.experience.columns import column_values, with_experience
 from pilotage.navigator.experience.estimates import Estimates, Experience, Outcomes, Smoothing
 from pilotage.navigator.experience.situations import Situations
@@ -214,10 +213,7 @@ def figures(name: str, pairs: Sequence[Pair], cost_weight: float) -> dict[str, o
 
 def chosen_tasks(bank: Bank, families: str | None, leave_out: str | None) -> Bank:
     """The bank of the families that a stream is of, each text that several tasks show once."""
-    only = names(families)
-    if missing := sorted(set(only) - set(bank.families)):
-        raise BankError(f"there is no family {missing[0]!r} in {bank.path}; there are {', '.join(bank.families)}")
-    open_to = without(bank, [*names(leave_out), *(name for name in bank.families if only and name not in only)])
+    open_to = bank.of_families(names(families), names(leave_out))
     return open_to.only(set(open_to.tasks) - {other for others in open_to.twins.values() for other in others})
 
 

@@ -47,7 +47,6 @@ from pilotage.agent.tasks import load_tasks
 from pilotage.agent.tasks.gym import families
 from pilotage.navigator import Bank
 from pilotage.navigator.bank.arrays import BankArrays
-from pilotage.navigator.evaluation.families import without
 from pilotage.navigator.values.sequences import fixed_sequence
 
 FAMILIES = (
@@ -135,7 +134,7 @@ async def solve_everything(client: ModelClient, tasks: list[Task], options: argp
 
 def undecided(path: Path, leave_out: list[str], most: int) -> list[str]:
     """The families of a bank that `--bank` stands for, by name."""
-    arrays = BankArrays.of(without(Bank.open(path), leave_out))
+    arrays = BankArrays.of(Bank.open(path).of_families(leave_out=leave_out))
     right = fixed_sequence(arrays, ("program",)).outcomes.correct
     scores: dict[str, list[float]] = {family: [] for family in set(arrays.families).intersection(families())}
     for family, score in zip(arrays.families, right, strict=True):

@@ -10,7 +10,7 @@ Once a bank is recorded, training and evaluation cost no LLM call.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -122,6 +122,30 @@ class Bank:
         kept = self.select(tasks)
         headers, files = {task: self.headers[task] for task in kept}, {task: self.files[task] for task in kept}
         return type(self)(self.path, self.meta, headers, files, {t: self._trees[t] for t in kept if t in self._trees})
+
+    def of_families(self, only: Collection[str] = (), leave_out: Collection[str] = ()) -> Self:
+        """The bank as if it held the tasks of some families alone: nothing that was recorded of others is read.
+
+        Args:
+            only: families to keep; all where none is named.
+            leave_out: families to leave out.
+
+        Raises:
+            BankError: a family is not there, or none is left.
+        """
+        for names, what in ((only, "chosen"), (leave_out, "left out")):
+            self.require_families(names, what)
+        kept = [name for name in self.families if (not only or name in only) and name not in leave_out]
+        if not kept:
+            raise BankError(f"no family of the bank {self.path} is left: leave fewer out")
+        whole = len(kept) == len(self.families)
+        return self if whole else self.only(task for name in kept for task in self.families[name])
+
+    def require_families(self, names: Collection[str], what: str) -> None:
+        """Raises BankError where one of these, which are to be `what`, is not there."""
+        if missing := sorted(set(names) - self.families.keys()):
+            there = ", ".join(self.families)
+            raise BankError(f"the family {missing[0]!r} cannot be {what}: the bank {self.path} has {there}")
 
     def split(self, fractions: Mapping[str, float], seed: int = 0) -> dict[str, list[str]]:
         """Tasks by the name of their part, `{"train": 0.7, "test": 0.3}` say.

@@ -20,7 +20,7 @@ from pilotage.navigator.confidence.figures import Figures, Predicted
 from pilotage.navigator.confidence.fit import Unit, dealt, fit_confidence
 from pilotage.navigator.confidence.model import ConfidenceModel
 from pilotage.navigator.confidence.stops import Stops
-from pilotage.navigator.errors import BankError, ConfidenceError
+from pilotage.navigator.errors import ConfidenceError
 from pilotage.navigator.evaluation.calibration import last_decisions
 from pilotage.navigator.evaluation.candidates import CandidatePolicy, judgeable
 from pilotage.navigator.evaluation.folds import Fold
@@ -52,25 +52,6 @@ class Judged:
         """Plain data."""
         figures = {name: one.to_json() for name, one in self.figures.items()}
         return {"where": self.where, "held_out": self.held_out, "tasks": self.tasks, "figures": figures}
-
-
-def chosen_families(bank: Bank, only: Collection[str] = (), leave_out: Collection[str] = ()) -> Bank:
-    """The bank as if it held the tasks of some families alone.
-
-    Args:
-        bank: the bank.
-        only: families to keep; all where none is named.
-        leave_out: families to leave out.
-
-    Raises:
-        BankError: a family is not there, or none is left.
-    """
-    if unknown := sorted({*only, *leave_out} - bank.families.keys()):
-        raise BankError(f"the bank {bank.path} has no family {unknown[0]!r}; it has {', '.join(bank.families)}")
-    kept = [name for name in bank.families if (not only or name in only) and name not in leave_out]
-    if not kept:
-        raise BankError(f"no family of the bank {bank.path} is left: leave fewer out")
-    return bank if len(kept) == len(bank.families) else bank.only(t for name in kept for t in bank.families[name])
 
 
 def judge_confidence(

@@ -14,19 +14,6 @@ from pilotage.navigator.errors import BankError, PolicyError
 from pilotage.navigator.evaluation.folds import Fold, fold_of
 
 
-def without(bank: Bank, families: Collection[str]) -> Bank:
-    """The bank as if these families were not in it: nothing that was recorded of them is read.
-
-    Raises:
-        BankError: the bank has no such family, or no other.
-    """
-    _require_there(bank, families, "left out")
-    kept = [task for family, tasks in bank.families.items() if family not in families for task in tasks]
-    if not kept:
-        raise BankError(f"every family of {bank.path} is left out: leave some in")
-    return bank.only(kept) if families else bank
-
-
 def only_these(bank: Bank, families: Sequence[str], judged: Collection[str] | None = None) -> list[Fold]:
     """One fold: some families, judged by what all the others teach.
 
@@ -38,7 +25,7 @@ def only_these(bank: Bank, families: Sequence[str], judged: Collection[str] | No
     Raises:
         BankError: there is no such family, no other one to learn from, or none of its tasks may be judged.
     """
-    _require_there(bank, families, "judged")
+    bank.require_families(families, "judged")
     group = [task for family in bank.families if family in families for task in bank.families[family]]
     if len(group) == len(bank.tasks):
         raise BankError(f"{', '.join(families)}: these are all families of {bank.path}, none is left to learn from")
@@ -55,8 +42,3 @@ def require_families(only: Sequence[str], leave_out: Sequence[str]) -> None:
             raise PolicyError(f"families are a list of their names, not {given!r}")
     if both := sorted(set(only) & set(leave_out)):
         raise PolicyError(f"the family {both[0]!r} cannot be judged and left out: name it once")
-
-
-def _require_there(bank: Bank, families: Collection[str], what: str) -> None:
-    if missing := sorted(set(families) - set(bank.families)):
-        raise BankError(f"the family {missing[0]!r} cannot be {what}: {bank.path} has {', '.join(bank.families)}")

@@ -17,7 +17,7 @@ from pilotage.navigator.evaluation.bootstrap import Resampler, over_families
 from pilotage.navigator.evaluation.candidates import CandidatePolicy, FrequencyMatched, judgeable
 from pilotage.navigator.evaluation.comparison import Target, Terms, compare, transfer
 from pilotage.navigator.evaluation.defects import defects
-from pilotage.navigator.evaluation.families import only_these, require_families, without
+from pilotage.navigator.evaluation.families import only_these, require_families
 from pilotage.navigator.evaluation.folds import Fold, cross_fit, family_folds, held_out, other_bank
 from pilotage.navigator.evaluation.frontier import lines, sequences, variants
 from pilotage.navigator.evaluation.names import STANDARD, CandidateOptions, Resolve, candidate
@@ -134,11 +134,11 @@ def evaluate(
     protocol = protocol or Protocol()
     bank = bank if isinstance(bank, Bank) else Bank.open(bank)
     other = other if isinstance(other, Bank) or other is None else Bank.open(other)
-    bank = without(bank, protocol.leave_out)
+    bank = bank.of_families(leave_out=protocol.leave_out)
     if other is not None:
         if protocol.only:
             raise PolicyError("families that alone are judged (only) are those of one bank: leave the other bank out")
-        other = without(other, [family for family in protocol.leave_out if family in other.families])
+        other = other.of_families(leave_out=[name for name in protocol.leave_out if name in other.families])
     nodes = sum(len(bank.tree(task)) for task in bank.tasks)  # read now, all parts of the bank share the trees
     plan, weight = {"split_seed": protocol.split_seed, **protocol.plan}, protocol.cost_weight
     options = CandidateOptions(bank, weight, tuple(range(protocol.seeds)), plan, resolve, protocol.in_sample)

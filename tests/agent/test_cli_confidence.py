@@ -50,7 +50,7 @@ def test_families_are_left_out_of_all_that_it_does(command_line, bank, tmp_path)
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["--only", "f9"], "has no family 'f9'; it has f0, f1"),
+        (["--only", "f9"], "the family 'f9' cannot be chosen: the bank"),
         (["--policy", "nobody"], "unknown policy 'nobody'"),
         (["--judge", "none.json"], "cannot be read"),
     ],

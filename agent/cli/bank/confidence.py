@@ -41,9 +41,9 @@ def confidence(
     from pilotage.navigator.bank.bank import Bank
     from pilotage.navigator.confidence.file import read_model, write_model
     from pilotage.navigator.confidence.fit import fit_confidence
-    from pilotage.navigator.confidence.judge import chosen_families, judge_confidence, judge_model
+    from pilotage.navigator.confidence.judge import judge_confidence, judge_model
 
-    opened = chosen_families(Bank.open(bank), only or (), leave_out or ())
+    opened = Bank.open(bank).of_families(only or (), leave_out or ())
     if out is not None:
         file_to_write(out)
         keep(out, force)

@@ -44,11 +44,10 @@ def doubt(
     How good a policy that is, on tasks that it was not fitted to, tells `pilotage evaluate --policy cascade`.
     """
     from pilotage.navigator.bank.bank import Bank
-    from pilotage.navigator.confidence.judge import chosen_families
     from pilotage.navigator.policies.rules.default import shipped_doubt
     from pilotage.navigator.training.algorithms.cascade import fit_doubt, second_routes
 
-    opened = chosen_families(Bank.open(bank), only or (), leave_out or ())
+    opened = Bank.open(bank).of_families(only or (), leave_out or ())
     if out is not None:
         file_to_write(out)
         keep(out, force)

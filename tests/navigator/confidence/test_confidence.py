@@ -10,7 +10,6 @@ from pilotage.navigator.confidence.file import SHIPPED, read_model, write_model
 from pilotage.navigator.confidence.fit import fit_confidence
 from pilotage.navigator.confidence.judge import (
     EVERYWHERE,
-    chosen_families,
     judge_confidence,
     judge_model,
     learned_marks,
@@ -104,11 +103,14 @@ def test_features_that_it_needs_are_named_where_they_are_missing(model):
 
 
 def test_families_are_chosen_by_name(bank):
-    assert chosen_families(bank) is bank
-    assert set(chosen_families(bank, only=["f1", "f2"], leave_out=["f2"]).families) == {"f1"}
-    for options, why in (({"only": ["f9"]}, "no family 'f9'; it has f0"), ({"leave_out": bank.families}, "is left")):
+    assert bank.of_families() is bank
+    assert set(bank.of_families(only=["f1", "f2"], leave_out=["f2"]).families) == {"f1"}
+    for options, why in (
+        ({"only": ["f9"]}, "the family 'f9' cannot be chosen: .* has f0"),
+        ({"leave_out": bank.families}, "is left"),
+    ):
         with pytest.raises(BankError, match=why):
-            chosen_families(bank, **options)
+            bank.of_families(**options)
 
 
 def test_a_file_gives_the_same_model_and_the_same_bytes(model, tmp_path):
