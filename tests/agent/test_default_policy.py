@@ -18,6 +18,7 @@ from pilotage.navigator.policies.provenance import provenance
 from pilotage.navigator.policies.rules import default
 from pilotage.navigator.policies.rules.rule_policy import RulePolicy
 from pilotage.navigator.spaces import ObservationSpec
+from pilotage.navigator.training.algorithms.cascade import fit_doubt
 from tests.agent.states import state_of
 
 REGISTRY = installed()
@@ -143,3 +144,10 @@ def test_it_is_judged_on_no_task_that_its_doubt_was_fitted_on():
     assert not provenance(policy_for("default", bank.actions, bank.observations, effort="low")).is_learned
     found = evaluate(MIXED2, ["default", "default@high", "one-bit"], Protocol(efforts=(), resamples=100))
     assert found.protocol.tasks == len(bank.tasks) - len(used)
+
+
+def test_its_doubt_is_what_its_tasks_teach():
+    fitted = json.loads(default.FILE.read_text())
+    doubt = fit_doubt(Bank.open(MIXED2), fitted["tasks"], fitted["cost_weight"])
+    assert [doubt.mean, doubt.least] == fitted["doubt"]
+    assert default.shipped_doubt() == doubt
