@@ -163,8 +163,10 @@ class Study:
 
     def writes(self, run: str) -> bool:
         """Whether what a run taught is written down: that was foreseen where it explored; else while there is room."""
-        if not self.of_routes or self._index.is_reserved(run):
-            return True
+        return not self.of_routes or self._index.is_reserved(run) or self.has_room_to_write()
+
+    def has_room_to_write(self) -> bool:
+        """Whether what writing a concept takes may still be explored with."""
         spent = self._index.spent
         return spent.studying + WRITING <= self._share * (spent.cost - spent.studying) + self._grant
 

@@ -39,6 +39,8 @@ MOST_ATTEMPTS = 32
 """Of both, with those that failed, at this upstream and at those that stand in for it."""
 NOTE_TOKENS = 2048
 """More than a note on what was found takes."""
+SURE = 0.9
+"""How likely an answer that nothing public backs has to be right for a run to teach something all the same."""
 
 
 class BlockResult(NamedTuple):
@@ -137,6 +139,23 @@ async def may_write(components: Components, ended: State) -> bool:
     if components.study is None or ended.leader is None:  # which taught nothing
         return True
     return await asyncio.to_thread(components.study.writes, ended.run)
+
+
+async def likely_right(components: Components, ended: State) -> float | None:
+    """How likely an answer that nothing public backs is right, where that is enough to learn from it.
+
+    None where it is not; where memory had something on the task already; and where there is no room to explore, since
+    what such an answer teaches is written on trial.
+    """
+    leader, study, confidence = ended.leader, components.study, components.confidence
+    if leader is None or leader.verified or ended.trace.recalled.hints or confidence is None:
+        return None
+    if study is None or not study.of_routes:
+        return None
+    likely = confidence(ended, leader.text)
+    if likely is None or likely < SURE:
+        return None
+    return likely if await asyncio.to_thread(study.has_room_to_write) else None
 
 
 def keep_experience(components: Components, ended: State) -> None:

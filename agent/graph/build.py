@@ -35,6 +35,7 @@ from pilotage.agent.graph.advance import (
     extended,
     keep_experience,
     kit_for,
+    likely_right,
     may_write,
     observe,
     remember,
@@ -318,7 +319,7 @@ class Nodes:
         followed = await components.creditor.credit(now) if components.creditor is not None else ()
         if components.learner is not None and await may_write(components, now):
             with suppress(BadReply):  # the task is solved all the same; its trace shows a charge for nothing learnt
-                titles = await components.learner.learn(now, kit)
+                titles = await components.learner.learn(now, kit, await likely_right(components, now))
         ended = charged(now, "distil", kit.usage)
         if components.experience is not None and stopped_by != FAILED:  # which says nothing of its blocks
             await asyncio.to_thread(keep_experience, components, ended)
