@@ -32,6 +32,7 @@ from pilotage.navigator.policies.policy_file import SUFFIX
 from pilotage.navigator.policies.provenance import provenance, tasks_of
 from pilotage.navigator.policies.ridge import RidgePolicy
 from pilotage.navigator.policies.rules import agreement, default
+from pilotage.navigator.policies.rules.cascade import require_features
 from pilotage.navigator.policies.rules.one_bit import one_bit
 from pilotage.navigator.policies.rules.rule_policy import RulePolicy
 from pilotage.navigator.training.plan import ALGORITHMS, Plan
@@ -50,7 +51,7 @@ KNOWN = (
     "rlot", "oracle", f"a policy file ({SUFFIX})", f"{exploring.PREFIX}0.1:<policy>",
 )  # fmt: skip
 STANDARD = (
-    "always:reason", "always:program", "best-fixed", "best-fixed-per-family", "rules", "one-bit", "linear",
+    "always:reason", "always:program", "best-fixed", "best-fixed-per-family", "rules", "one-bit", "cascade", "linear",
     "nearest", "double-dueling-dqn", FREQUENCY_MATCHED, "oracle",
 )  # fmt: skip
 """What is compared where nothing is named; what a bank has no blocks, features or libraries for is left out."""
@@ -133,6 +134,9 @@ def candidate(name: str | Policy, options: CandidateOptions, others: Sequence[Ca
     head, colon, rest = name.partition(":")
     if name.startswith(exploring.PREFIX):
         return _exploring(name, options)
+    if name == "cascade":
+        one_bit(bank.actions, bank.observations)  # needs what it needs, and a doubt more
+        require_features(bank.observations)
     if name in FITTED:
         return _fitted(name, options.cost_weight)
     if head == FREQUENCY_MATCHED:

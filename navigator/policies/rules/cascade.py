@@ -13,12 +13,19 @@ from dataclasses import dataclass
 
 from pilotage.navigator.policies.rules.one_bit import FIRST_ANSWER
 from pilotage.navigator.policies.rules.rule_policy import Rule, View
+from pilotage.navigator.spaces import ObservationSpec
 
 UNKNOWN = -20.0
 """What the features of log-probabilities say where a model tells none."""
 
 READS = ("leader_executed", "leader_mean_logprob", "leader_min_logprob")
 """Features that a doubt goes by."""
+
+
+def require_features(observations: ObservationSpec) -> None:
+    """Raises SpecMismatch where one that a doubt goes by is missing."""
+    for name in READS:
+        observations.value(observations.low, name)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.navigator.policies.policy import Decision
-from pilotage.navigator.policies.rules.cascade import READS, Doubt, cascade
+from pilotage.navigator.policies.rules.cascade import Doubt, cascade, require_features
 from pilotage.navigator.policies.rules.one_bit import FIRST_ANSWER, REPLY
 from pilotage.navigator.policies.rules.rule_policy import TWO_ROUTES, Rule, RulePolicy, View, is_short_question
 from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
@@ -44,8 +44,7 @@ class DefaultPolicy:
         )
         blank = View(observations, observations.low)
         try:
-            for name in ("examples", *READS):
-                getattr(blank, name)
+            require_features(observations)
             for rule in (*self._by_examples.rules, *self._cascade.rules):
                 rule.applies(blank)
         except SpecMismatch as error:

@@ -12,7 +12,7 @@ import numpy as np
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.records import Tree
-from pilotage.navigator.policies.rules.cascade import READS, Doubt
+from pilotage.navigator.policies.rules.cascade import Doubt, require_features
 from pilotage.navigator.policies.rules.one_bit import one_bit
 from pilotage.navigator.policies.rules.rule_policy import View
 from pilotage.navigator.values.exact import policy_values
@@ -35,8 +35,7 @@ def fit_doubt(bank: Bank, tasks: Iterable[str] | None = None, cost_weight: float
     """
     arrays = BankArrays.of(bank, tasks)
     names, index = arrays.observations.names, arrays.actions.index
-    for name in READS:
-        arrays.observations.value(arrays.observations.low, name)  # names the one that is not there
+    require_features(arrays.observations)
     values = policy_values(arrays, one_bit(arrays.actions, arrays.observations), cost_weight)
     first = np.flatnonzero((arrays.depth == 1) & (arrays.action == index("program")))
     share = 1 / np.bincount(arrays.task[first], minlength=len(arrays.tasks))[arrays.task[first]]
