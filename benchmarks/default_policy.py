@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> dict[str, object]:
         "doubt": [None if math.isinf(one) else one for one in (doubt.mean, doubt.least)],
         "cost_weight": given.cost_weight,
         "model": bank.meta.model,
-        "tasks": sorted(bank.tasks),
+        "tasks": sorted(bank.identifiers(bank.tasks)),
     }
     text = json.dumps(fitted) + "\n"
     if given.out is None:

@@ -20,6 +20,7 @@ from pilotage.common.statistics import mcnemar_exact, paired_difference
 
 POLICIES = {
     "default": "default",
+    "network": "network",
     "rules": "rules",
     "answer": "fixed:answer",
     "program": "fixed:program,answer",

@@ -75,7 +75,7 @@ class Entry:
     def parse(cls, text: str) -> Entry:
         policy, effort, known_as = ENTRY.fullmatch(text).groups()
         label = policy_label(policy, effort)
-        return cls(policy, effort, label, known_as or (label if policy == DEFAULT else evaluated_as(policy)))
+        return cls(policy, effort, label, known_as or (label if within(policy) == DEFAULT else evaluated_as(policy)))
 
     @property
     def file(self) -> str:

@@ -140,6 +140,8 @@ def undecided(path: Path, leave_out: list[str], most: int) -> list[str]:
     for family, score in zip(arrays.families, right, strict=True):
         if family in scores and np.isfinite(score):
             scores[family].append(score)
+    if not any(scores.values()):
+        raise SystemExit(f"error: {path} has no reasoning-gym family on which a program was recorded")
     distance = {family: abs(np.mean(found) - 0.5) for family, found in scores.items() if found}
     return sorted(sorted(distance, key=lambda family: (distance[family], family))[:most])
 
@@ -169,6 +171,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--report", action="store_true", help="only report what there is")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
+    if options.leave_out and options.bank is None:
+        parser.error("--leave-out is of the families that --bank chooses")
     if options.bank is not None:
         options.families = undecided(options.bank, options.leave_out, options.most)
         print(f"families: {', '.join(options.families)}", file=sys.stderr)

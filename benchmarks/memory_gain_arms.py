@@ -115,7 +115,7 @@ class InWords:
     def __init__(self, learner: Any) -> None:
         self._learner = learner
 
-    async def learn(self, state: State, kit: Kit, likely: float | None = None) -> dict[str, str]:
+    async def learn(self, state: State, kit: Kit, *, on_trial: bool = False) -> dict[str, str]:
         steps = tuple(step.model_copy(update={"program": None}) for step in state.trace.steps)
         return await self._learner.learn(replace(state, trace=state.trace.model_copy(update={"steps": steps})), kit)
 
@@ -141,7 +141,7 @@ class Examples:
         """The most similar example, however long it is: `max_tokens` would cut the program."""
         return await asyncio.to_thread(self._recall, query)
 
-    async def learn(self, state: State, kit: Kit, likely: float | None = None) -> dict[str, str]:
+    async def learn(self, state: State, kit: Kit, *, on_trial: bool = False) -> dict[str, str]:
         leader = state.leader
         if leader is None or not leader.verified:
             return {}

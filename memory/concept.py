@@ -64,7 +64,9 @@ class Provenance(BaseModel):
     task_id: str = ""
     trace_id: str = ""
     model: str = ""
-    verified_by: str = Field("", description="public evidence that let it in: 'examples', 'agreement', ...")
+    verified_by: str = Field(
+        "", description="public evidence that let it in: 'examples', 'agreement', ...; empty for none"
+    )
     used_in: tuple[Annotated[str, StringConstraints(max_length=200)], ...] = Field(
         (), max_length=1000, description="ids of the tasks that used it before it was imported"
     )

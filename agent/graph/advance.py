@@ -141,21 +141,19 @@ async def may_write(components: Components, ended: State) -> bool:
     return await asyncio.to_thread(components.study.writes, ended.run)
 
 
-async def likely_right(components: Components, ended: State) -> float | None:
-    """How likely an answer that nothing public backs is right, where that is enough to learn from it.
+async def teaches_on_trial(components: Components, ended: State) -> bool:
+    """Whether an answer that nothing public backs teaches something all the same: it is likely right.
 
-    None where it is not; where memory had something on the task already; and where there is no room to explore, since
-    what such an answer teaches is written on trial.
+    Not where the run was shown hints, or is of their control group; and not without room to explore.
     """
-    leader, study, confidence = ended.leader, components.study, components.confidence
-    if leader is None or leader.verified or ended.trace.recalled.hints or confidence is None:
-        return None
+    leader, recalled = ended.leader, ended.trace.recalled
+    study, confidence = components.study, components.confidence
+    if leader is None or leader.verified or recalled.hints or recalled.withheld or confidence is None:
+        return False
     if study is None or not study.of_routes:
-        return None
+        return False
     likely = confidence(ended, leader.text)
-    if likely is None or likely < SURE:
-        return None
-    return likely if await asyncio.to_thread(study.has_room_to_write) else None
+    return likely is not None and likely >= SURE and await asyncio.to_thread(study.has_room_to_write)
 
 
 def keep_experience(components: Components, ended: State) -> None:

@@ -35,12 +35,12 @@ from pilotage.agent.graph.advance import (
     extended,
     keep_experience,
     kit_for,
-    likely_right,
     may_write,
     observe,
     remember,
     reply_kit,
     run_block,
+    teaches_on_trial,
 )
 from pilotage.agent.graph.failures import FAILED, forgone, given_up, is_of_endpoint, unusable, without_memory
 from pilotage.agent.graph.messages import ReplyListener, as_message, conversation_in, is_newer_than_task, messages_in
@@ -292,7 +292,7 @@ class Nodes:
         return work
 
     async def learn(self, state: RunState, now: State, config: RunnableConfig) -> dict[str, Any]:
-        """Writes to memory what came of its hints and what public evidence says has worked, and ends the run."""
+        """Writes to memory what came of its hints and what the run teaches, and ends it."""
         concluded = nothing = Conclusion({}, (), Usage(), now.trace)
         if not RunMode.of(config).learn_later:
             try:
@@ -319,7 +319,7 @@ class Nodes:
         followed = await components.creditor.credit(now) if components.creditor is not None else ()
         if components.learner is not None and await may_write(components, now):
             with suppress(BadReply):  # the task is solved all the same; its trace shows a charge for nothing learnt
-                titles = await components.learner.learn(now, kit, await likely_right(components, now))
+                titles = await components.learner.learn(now, kit, on_trial=await teaches_on_trial(components, now))
         ended = charged(now, "distil", kit.usage)
         if components.experience is not None and stopped_by != FAILED:  # which says nothing of its blocks
             await asyncio.to_thread(keep_experience, components, ended)

@@ -1,4 +1,4 @@
-"""Learning: what a finished run teaches goes into memory, where public evidence says that its answer is right."""
+"""Learning: what a finished run teaches goes into memory, as trusted where public evidence backs its answer."""
 
 from __future__ import annotations
 
@@ -51,20 +51,19 @@ class Learner:
         self._keep_unverified = keep_unverified
         self._deliberate = deliberate
 
-    async def learn(self, state: State, kit: Kit, likely: float | None = None) -> dict[str, str]:
+    async def learn(self, state: State, kit: Kit, *, on_trial: bool = False) -> dict[str, str]:
         """Titles of the concepts that the run added, widened or confirmed, by id; empty where it taught nothing.
 
         Args:
             state: the run at its end.
             kit: which pays.
-            likely: how likely an answer without evidence is right, where that is enough to learn from it: what it
-                teaches is provisional, and its origin says so.
+            on_trial: whether an answer without evidence teaches, too: something provisional.
         """
         leader = state.leader
-        if leader is None or not (leader.verified or self._keep_unverified or likely is not None):
+        if leader is None or not (leader.verified or self._keep_unverified or on_trial):
             return {}
         writer, titles = writer_from(kit), dict[str, str]()
-        solved = self._solved(state, leader, likely)
+        solved = self._solved(state, leader)
         draft = (await distil(solved, writer)).draft
         if draft is not None:
             status: Status = "trusted" if leader.verified else "provisional"
@@ -100,18 +99,15 @@ class Learner:
             "trace_id": state.run,
         }
 
-    def _solved(self, state: State, leader: Candidate, likely: float | None) -> SolvedTrace:
+    def _solved(self, state: State, leader: Candidate) -> SolvedTrace:
         programs = [step.program for step in leader.steps if step.program]
-        if leader.verified:
-            by_examples = leader.examples_passed == 1.0
-            evidence = "worked examples" if by_examples else f"{leader.routes} independent routes"
-        else:
-            evidence = "" if likely is None else f"nothing; one route, {likely:.0%} likely to be right"
+        by_examples = leader.examples_passed == 1.0
+        evidence = "worked examples" if by_examples else f"{leader.routes} independent routes"
         return SolvedTrace(
             program=programs[-1] if programs else None,
             reasoning="\n".join(step.text for step in leader.steps if not step.program),
             answer=leader.text,
-            verified_by=evidence,
+            verified_by=evidence if leader.verified else "",
             **self._origin(state),
         )
 

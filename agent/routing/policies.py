@@ -25,9 +25,11 @@ from pilotage.navigator.policies import epsilon as exploring
 from pilotage.navigator.policies.experience import NAME as EXPERIENCE
 from pilotage.navigator.policies.policy import Decision, FixedPolicy, Policy, RandomPolicy, for_task
 from pilotage.navigator.policies.policy_file import SUFFIX
+from pilotage.navigator.policies.pretrained import FILE as SHIPPED_NETWORK
 from pilotage.navigator.policies.pretrained import NAME as NETWORK
 from pilotage.navigator.policies.pretrained import shipped
 from pilotage.navigator.policies.rules import agreement
+from pilotage.navigator.policies.rules.default import FILE as SHIPPED_DOUBT
 from pilotage.navigator.policies.rules.default import NAME as DEFAULT
 from pilotage.navigator.policies.rules.default import DefaultPolicy
 from pilotage.navigator.policies.rules.one_bit import NAME as ONE_BIT
@@ -201,6 +203,8 @@ def _policy_named(name: str, actions: ActionSpec, observations: ObservationSpec,
         return FixedPolicy(sequence, actions, observations)
     if name.endswith(".toml"):
         return load_rules(expanded(name), actions, observations)
+    if name.startswith(f"{DEFAULT}@"):
+        raise UsageError(f"write the effort of {name!r} apart: --policy {DEFAULT} --effort {name.partition('@')[2]}")
     if name in (LLM, EXPERIENCE):
         reads = "asks the model" if name == LLM else "reads a memory"
         raise UsageError(f"the policy {name} {reads}, so it is for live runs alone: pilotage solve --policy {name}")
@@ -231,7 +235,9 @@ def _no_effort(name: str | Policy | Navigator) -> UsageError:
 
 
 def policy_file(name: str) -> Path | None:
-    """The file that a policy of that name is read from, if it is."""
+    """The file that a policy of that name is read from, if it is; one that is shipped may differ between versions."""
+    if name in (DEFAULT, NETWORK):
+        return SHIPPED_DOUBT if name == DEFAULT else SHIPPED_NETWORK
     if name.startswith(exploring.PREFIX):
         return policy_file(exploring.parse(name)[1])
     return expanded(name) if name.endswith((".toml", SUFFIX)) else None

@@ -17,9 +17,7 @@ from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.policy import FixedPolicy, Policy, RandomPolicy
 from pilotage.navigator.policies.provenance import Provenance, provenance
-from pilotage.navigator.policies.rules.cascade import cascade as cascade_rules
-from pilotage.navigator.policies.rules.one_bit import REPLY
-from pilotage.navigator.policies.rules.rule_policy import RulePolicy
+from pilotage.navigator.policies.rules.default import DefaultPolicy
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 from pilotage.navigator.training.algorithms.cascade import fit_doubt
 from pilotage.navigator.training.algorithms.linear import fit_linear
@@ -194,10 +192,10 @@ def experience(fold: Fold, weight: float, effort: float | None) -> Rollout:
 
 
 def cascade(fold: Fold, weight: float, effort: float | None) -> Rollout:
-    """A second route where the program was unsure, from a doubt on that the tasks to learn from tell."""
-    judged = fold.judged
-    rules = (REPLY, *cascade_rules(fit_doubt(fold.training, cost_weight=weight)))
-    return rollout(judged, by_policy(RulePolicy(judged.actions, judged.observations, rules, "cascade"), judged))
+    """The default policy, with a doubt that is fitted to the tasks to learn from."""
+    doubt = fit_doubt(fold.training, cost_weight=weight)
+    policy = DefaultPolicy(fold.judged.actions, fold.judged.observations, doubt=doubt)
+    return rollout(fold.judged, by_policy(policy, fold.judged))
 
 
 def ridge(fold: Fold, weight: float, effort: float | None) -> Rollout:

@@ -32,7 +32,6 @@ from pilotage.navigator.policies.policy_file import SUFFIX
 from pilotage.navigator.policies.provenance import provenance, tasks_of
 from pilotage.navigator.policies.ridge import RidgePolicy
 from pilotage.navigator.policies.rules import agreement, default
-from pilotage.navigator.policies.rules.cascade import require_features
 from pilotage.navigator.policies.rules.one_bit import one_bit
 from pilotage.navigator.policies.rules.rule_policy import RulePolicy
 from pilotage.navigator.training.plan import ALGORITHMS, Plan
@@ -74,7 +73,7 @@ FITTED = {
     "linear:experience": (candidates.linear_with_experience, "As linear, told what like training tasks came to."),
     "cascade": (
         candidates.cascade,
-        "A program; reasoning where it gives no answer or was unsure, from a doubt on that the training tasks tell.",
+        "The default policy, with a doubt that is fitted to the training tasks.",
     ),
     "ridge": (
         candidates.ridge,
@@ -135,8 +134,7 @@ def candidate(name: str | Policy, options: CandidateOptions, others: Sequence[Ca
     if name.startswith(exploring.PREFIX):
         return _exploring(name, options)
     if name == "cascade":
-        one_bit(bank.actions, bank.observations)  # needs what it needs, and a doubt more
-        require_features(bank.observations)
+        default.DefaultPolicy(bank.actions, bank.observations)  # needs what it needs
     if name in FITTED:
         return _fitted(name, options.cost_weight)
     if head == FREQUENCY_MATCHED:

@@ -64,6 +64,7 @@ def test_it_finds_from_where_on_a_second_route_pays_and_tells_what_reasoning_sai
     assert "a program is unsure where the mean log-probability of its tokens is below -0.4" in shown
     kept = command_line("bank", "doubt", bank, "--leave-out", "words", "--json").json
     assert (kept["tasks"], kept["mean"], kept["least"]) == (6, None, None)
+    assert "a program is unsure nowhere" in command_line("bank", "doubt", bank, "--leave-out", "words").out
     assert command_line("bank", "doubt", bank, "--shipped", "--json").json["mean"] == -0.18
 
 
@@ -75,6 +76,30 @@ def test_its_rule_file_does_on_the_bank_what_the_fitted_cascade_does(command_lin
     assert right == fitted == 0.9 and one_bit == 0.6
     refused = command_line("bank", "doubt", bank, "--out", tmp_path / "mine.toml")
     assert refused.code == 2 and "--force" in refused.err
+
+
+def test_its_rule_file_takes_nobody_for_unsure_whose_log_probabilities_are_untold(command_line, bank, tmp_path):
+    command_line("bank", "doubt", bank, "--out", tmp_path / "mine.toml")
+    mine, shipped = (policy_for(name, REGISTRY.actions, SPEC) for name in (str(tmp_path / "mine.toml"), "default"))
+    knowledge = {"kind_text": 1, "prompt_length": 4, "sentences": 1, "lines": 1}
+    answered = {"kind_numeric": 1, "candidates": 1, "leader_routes": 1, "leader_executed": 1, "count_program": 1}
+    untold = answered | {"leader_mean_logprob": -20, "leader_min_logprob": -20}
+    unsure = answered | {"leader_mean_logprob": -0.5, "leader_min_logprob": -0.6}
+    for features, block in ((knowledge, "answer"), (untold, "answer"), (unsure, "reason"), ({}, "answer")):
+        seen = SPEC.vector({**dict(zip(SPEC.names, SPEC.low.tolist(), strict=True)), **features})
+        mask = REGISTRY.actions.mask(("program", "reason"))
+        taken = [REGISTRY.actions.names[policy.decide(seen, mask).action] for policy in (mine, shipped)]
+        assert taken == [block, block], features
+
+
+def test_a_bank_in_which_no_second_route_was_recorded_is_told_so(command_line, tmp_path):
+    trees = {("a", "sums"): of_task(-0.05, 1.0, 0.0)[:3], ("b", "sums"): of_task(-20, 1.0, 0.0)}
+    write_bank(tmp_path / "bank", trees, META)
+    refused = command_line("bank", "doubt", tmp_path / "bank", "--out", tmp_path / "mine.toml")
+    assert refused.code == 2 and "record it with `pilotage collect --plan draws`" in refused.err
+    assert not (tmp_path / "mine.toml").exists()
+    both = command_line("bank", "doubt", tmp_path / "bank", "--shipped", "--out", tmp_path / "mine.toml")
+    assert both.code == 2 and "--shipped fits nothing" in both.err
 
 
 def test_a_bank_without_what_it_reads_is_named_in_a_sentence(command_line, tmp_path):

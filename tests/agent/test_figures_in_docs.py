@@ -17,6 +17,7 @@ from pilotage.navigator.policies import pretrained
 from pilotage.navigator.policies.inputs import EFFORTS, CostWeighting
 from pilotage.navigator.policies.load import load_policy
 from pilotage.navigator.policies.policy_file import read_policy
+from pilotage.navigator.policies.rules.default import shipped_doubt
 from pilotage.navigator.policies.rules.rule_policy import SHORT_QUESTION, SURE, TWO_ROUTES
 from pilotage.navigator.report import read_evaluation
 from pilotage.navigator.report.findings import is_significant
@@ -224,3 +225,8 @@ def test_a_decision_can_be_computed_as_the_page_says(mixed):
             assert taken == best or x[taken] == pytest.approx(x[best], abs=1e-5)
             decided += 1
     assert decided > 300
+
+
+def test_the_page_of_the_default_has_the_doubt_that_is_shipped():
+    doubt, page = shipped_doubt(), said("docs/shipped-navigator.md")
+    assert f"a mean log-probability below {doubt.mean:g}, or one token below {doubt.least:g}" in page

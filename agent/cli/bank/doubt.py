@@ -13,6 +13,7 @@ from pilotage.agent.cli.command import Output
 from pilotage.agent.cli.options import BANK, FORCE, cost_weight
 from pilotage.agent.cli.outputs import file_to_write, keep
 from pilotage.agent.cli.terminal import plain, table
+from pilotage.agent.errors import UsageError
 from pilotage.common import files
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ def doubt(
     from pilotage.navigator.policies.rules.default import shipped_doubt
     from pilotage.navigator.training.algorithms.cascade import fit_doubt, second_routes
 
+    if shipped and out is not None:
+        raise UsageError("--shipped fits nothing, so there is nothing to write: leave --out or --shipped out")
     opened = Bank.open(bank).of_families(only or (), leave_out or ())
     if out is not None:
         file_to_write(out)
@@ -97,18 +100,30 @@ def print_routes(console: Screen, sure: SecondRoutes, unsure: SecondRoutes) -> N
 
 def rule_file(fitted: Doubt, model: str | None) -> str:
     """The cascade with this doubt as a rule file."""
+    from pilotage.navigator.policies.rules.cascade import UNKNOWN
+    from pilotage.navigator.policies.rules.rule_policy import SHORT_QUESTION
+
     kinds = ", ".join(f'kind_{kind} = "== 0"' for kind in ("numeric", "choice", "text", "program", "grid"))
+    material = ", ".join(f'{name} = "== 0"' for name in ("candidates", "numbers", "quoted", "examples"))
+    short = (
+        f'kind_text = "== 1", {material}, lines = "<= 1", sentences = "<= 1", prompt_length = "< {SHORT_QUESTION:g}"'
+    )
     first = 'leader_executed = "== 1", count_reason = "== 0"'
     bounds = {"leader_mean_logprob": fitted.mean, "leader_min_logprob": fitted.least}
     rules = [
         ("answer", "a request to reply to", kinds),
+        ("answer", "a short question with nothing to compute", short),
         ("program", "nothing was computed yet", 'candidates = "== 0", count_program = "== 0"'),
         ("reason", "the program gave no answer", 'candidates = "== 0", count_reason = "== 0"'),
+        ("answer", "nothing tells how sure the program was", f'{first}, leader_mean_logprob = "<= {UNKNOWN:g}"'),
         *(
             ("reason", "the program was unsure of itself", f'{first}, {feature} = "< {bound:g}"')
             for feature, bound in bounds.items()
             if not math.isinf(bound)
         ),
     ]
-    head = f"# A cascade for {model or 'a model'}: a program, and reasoning where it gives no answer or was unsure.\n"
+    head = (
+        f"# A cascade for {model or 'a model'}: a program, and reasoning where it gives no answer or was unsure.\n"
+        "# The default policy has rules for tasks with worked examples besides.\n"
+    )
     return head + "".join(f'\n[[rule]]\ndo = "{do}"\nwhy = "{why}"\nwhen = {{ {when} }}\n' for do, why, when in rules)

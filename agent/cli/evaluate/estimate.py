@@ -32,7 +32,7 @@ def estimate(
         None, help="Who made the runs: random, epsilon=0.1:POLICY, or estimated. (default: as each line tells)"
     ),
     effort: str | None = typer.Option(
-        None, help="Of trained policies with an effort input: low, medium, high, or 0 to 1."
+        None, help="Of default, low, medium or high; or 0 to 1, of trained policies with an effort input."
     ),
     folds: int = typer.Option(5, min=2, help="Parts of the tasks; each is valued by a model of the others."),
     resamples: int = typer.Option(2000, min=100, max=100_000, help="Of the bootstrap over tasks."),

@@ -47,9 +47,9 @@ class SolveOptions(RunOptions):
 
     policy: str | None = typer.Option(
         None,
-        help="default (trained), rules, one-bit, vote:3, agree:2, experience (of the memory), random, llm (the model "
-        "chooses), FILE.safetensors, FILE.toml, or fixed:BLOCK,BLOCK,...; epsilon=0.1:POLICY explores. (default: "
-        "default)",
+        help="default, rules, one-bit, vote:3, agree:2, network (trained), experience (of the memory), random, llm "
+        "(the model chooses), FILE.safetensors, FILE.toml, or fixed:BLOCK,BLOCK,...; epsilon=0.1:POLICY explores. "
+        "(default: default)",
     )
     effort: str | None = typer.Option(
         None, help="low, medium or high; or 0 to 1 for a policy trained with --effort-input. (default: medium)"

@@ -82,7 +82,8 @@ def _rules(name: str) -> Output | None:
     from pilotage.navigator.policies.rules import agreement, default, one_bit
 
     base, _, effort = name.partition("@")
-    if base not in (default.NAME, one_bit.NAME, "rules") and not base.startswith(agreement.PREFIXES):
+    listed = (default.NAME, one_bit.NAME, "rules")
+    if base not in listed and not base.startswith(agreement.PREFIXES) and not base.endswith(".toml"):
         return None
     registry = installed()
     policy = policy_for(base, registry.actions, spec_for("free", registry), effort=effort or None)
@@ -94,6 +95,8 @@ def _rules(name: str) -> Output | None:
         for rule in rules:
             rows.add_row(plain(rule.why), plain(rule.action))
         console.print(rows)
+        if base == default.NAME:
+            console.print("\ntasks with worked examples go by the policy rules")
 
     return Output({"rules": [{"why": rule.why, "action": rule.action} for rule in rules]}, show)
 

@@ -18,19 +18,19 @@ from pilotage.navigator.spaces import ObservationSpec
 UNKNOWN = -20.0
 """What the features of log-probabilities say where a model tells none."""
 
-READS = ("leader_executed", "leader_mean_logprob", "leader_min_logprob")
-"""Features that a doubt goes by."""
+READS = ("leader_executed", "leader_mean_logprob", "leader_min_logprob", "count_reason")
+"""Features that a cascade reads beside those of the one-bit rule."""
 
 
 def require_features(observations: ObservationSpec) -> None:
-    """Raises SpecMismatch where one that a doubt goes by is missing."""
+    """Raises SpecMismatch where one that a cascade goes by is missing."""
     for name in READS:
         observations.value(observations.low, name)
 
 
 @dataclass(frozen=True)
 class Doubt:
-    """When a program is unsure of itself. Where a model tells no log-probabilities it never is.
+    """When a program is unsure of itself. Where a model tells no log-probabilities nobody knows.
 
     Attributes:
         mean: mean token log-probability below which it is.
@@ -40,10 +40,11 @@ class Doubt:
     mean: float = -math.inf
     least: float = -math.inf
 
-    def holds(self, o: View) -> bool:
-        """Whether the leading answer is of a program that was unsure of itself."""
-        known = o.leader_executed == 1 and o.leader_mean_logprob > UNKNOWN
-        return known and (o.leader_mean_logprob < self.mean or o.leader_min_logprob < self.least)
+    def of(self, o: View) -> bool | None:
+        """Whether the leading answer is of a program that was unsure; None where it is of none, or nothing tells."""
+        if o.leader_executed != 1 or o.leader_mean_logprob <= UNKNOWN:
+            return None
+        return o.leader_mean_logprob < self.mean or o.leader_min_logprob < self.least
 
 
 def cascade(doubt: Doubt, most_draws: int = 0) -> tuple[Rule, ...]:
@@ -61,8 +62,12 @@ def cascade(doubt: Doubt, most_draws: int = 0) -> tuple[Rule, ...]:
     return (
         Rule("two independent routes agree", lambda o: o.leader_routes >= 2, "answer"),
         *FIRST_ANSWER,
-        Rule("the program was unsure of itself", lambda o: o.count_reason == 0 and doubt.holds(o), "reason"),
+        Rule("the program was unsure of itself", lambda o: o.count_reason == 0 and doubt.of(o) is True, "reason"),
         *([disagree] if most_draws else []),
-        Rule("the program was sure of itself", lambda o: o.leader_executed == 1 and o.count_reason == 0, "answer"),
+        Rule(
+            "the program was sure of itself",
+            lambda o: o.candidates == 1 and o.count_reason == 0 and doubt.of(o) is False,
+            "answer",
+        ),
         Rule("there is an answer", lambda o: o.candidates > 0, "answer"),
     )

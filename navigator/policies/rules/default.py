@@ -28,19 +28,34 @@ DRAWS = 2
 class DefaultPolicy:
     """A cascade; tasks with worked examples, which tell a right program from a wrong one, go by the policy `rules`.
 
+    Args:
+        actions: the action list.
+        observations: the features.
+        effort: one of `EFFORTS`; medium for None.
+        doubt: another one than that which is shipped.
+
     Attributes:
-        tasks_learned: ids of the tasks that its doubt was fitted on.
+        tasks_learned: marks of the tasks that its doubt was fitted on: ids, and fingerprints of what they show.
+
+    Raises:
+        PolicyError: it has no such effort.
+        SpecMismatch: a feature that it reads is missing.
     """
 
-    def __init__(self, actions: ActionSpec, observations: ObservationSpec, effort: str | float | None = None) -> None:
-        """Raises PolicyError where it has no such effort, and SpecMismatch where a feature that it reads is missing."""
-        doubt, tasks = _fitted()
+    def __init__(
+        self,
+        actions: ActionSpec,
+        observations: ObservationSpec,
+        effort: str | float | None = None,
+        doubt: Doubt | None = None,
+    ) -> None:
+        shipped, tasks = _fitted()
         self.name = NAME if effort is None else f"{NAME}@{effort}"
-        self.tasks_learned = tasks if effort != "low" else ()
+        self.tasks_learned = tasks if doubt is None and effort != "low" else ()
         self._observations = observations
         self._by_examples, self._cascade = (
             RulePolicy(actions, observations, [rule for rule in rules if rule.action in actions.names], self.name)
-            for rules in (TWO_ROUTES, rules_at(effort, doubt))
+            for rules in (TWO_ROUTES, rules_at(effort, shipped if doubt is None else doubt))
         )
         blank = View(observations, observations.low)
         try:

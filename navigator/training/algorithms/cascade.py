@@ -12,7 +12,8 @@ import numpy as np
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.records import Tree
-from pilotage.navigator.policies.rules.cascade import Doubt, require_features
+from pilotage.navigator.errors import BankError
+from pilotage.navigator.policies.rules.cascade import UNKNOWN, Doubt, require_features
 from pilotage.navigator.policies.rules.one_bit import one_bit
 from pilotage.navigator.policies.rules.rule_policy import View
 from pilotage.navigator.values.exact import policy_values
@@ -30,7 +31,7 @@ def fit_doubt(bank: Bank, tasks: Iterable[str] | None = None, cost_weight: float
     What a second route is worth behind a task's first program is exact: what was recorded behind it, less its price.
 
     Raises:
-        BankError: a task is unknown, or a file is damaged.
+        BankError: a task is unknown, a file is damaged, or no second route was recorded.
         SpecMismatch: the bank lacks a block or a feature that a cascade needs.
     """
     arrays = BankArrays.of(bank, tasks)
@@ -39,10 +40,16 @@ def fit_doubt(bank: Bank, tasks: Iterable[str] | None = None, cost_weight: float
     values = policy_values(arrays, one_bit(arrays.actions, arrays.observations), cost_weight)
     first = np.flatnonzero((arrays.depth == 1) & (arrays.action == index("program")))
     share = 1 / np.bincount(arrays.task[first], minlength=len(arrays.tasks))[arrays.task[first]]
-    seen = arrays.features[first]
+    column = dict(zip(names, arrays.features[first].T, strict=True))
+    mean, least = column["leader_mean_logprob"], column["leader_min_logprob"]
     gain = share * (values.q[first, index("reason")] - values.q[first, arrays.terminal])
-    gain[~np.isfinite(gain) | (seen[:, names.index("leader_executed")] != 1)] = 0  # no answer, or no second route there
-    mean, least = seen[:, names.index("leader_mean_logprob")], seen[:, names.index("leader_min_logprob")]
+    told = np.isfinite(gain) & (column["leader_executed"] == 1) & (mean > UNKNOWN)
+    if not told.any():
+        raise BankError(
+            f"{bank.path} has no program with log-probabilities behind which reasoning was recorded: record it with "
+            "`pilotage collect --plan draws`"
+        )
+    gain, mean, least = gain[told], mean[told], least[told]
     worth = {pair: round(float(gain[(mean < pair[0]) | (least < pair[1])].sum()), 9) for pair in product(MEANS, LEASTS)}
     return Doubt(*max(worth, key=lambda pair: worth[pair]))
 
@@ -79,7 +86,7 @@ def second_routes(bank: Bank, doubt: Doubt, tasks: Iterable[str] | None = None) 
         if program.candidate is None:
             continue
         seen = View(bank.observations, np.array(program.observation, dtype=np.float32))
-        one = found[doubt.holds(seen)]
+        one = found[bool(doubt.of(seen))]
         if reason.candidate is None:
             one.silent += 1
         elif _agree(tree, bank):
