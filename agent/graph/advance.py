@@ -134,14 +134,21 @@ async def remember(components: Components, now: State, kit: Kit) -> Recalled:
     return recalled.withhold() if in_control_group(now.task.id, components.seed, components.holdout) else recalled
 
 
-async def may_write(components: Components, ended: State) -> bool:
+async def lessons(components: Components, ended: State, kit: Kit) -> dict[str, str]:
+    """Writes to memory what a finished run teaches; titles by id."""
+    if components.learner is None or not await _may_write(components, ended):
+        return {}
+    return await components.learner.learn(ended, kit, on_trial=await _teaches_on_trial(components, ended))
+
+
+async def _may_write(components: Components, ended: State) -> bool:
     """Whether what a run taught may be written down, which is paid for like all exploring."""
     if components.study is None or ended.leader is None:  # which taught nothing
         return True
     return await asyncio.to_thread(components.study.writes, ended.run)
 
 
-async def teaches_on_trial(components: Components, ended: State) -> bool:
+async def _teaches_on_trial(components: Components, ended: State) -> bool:
     """Whether an answer that nothing public backs teaches something all the same: it is likely right.
 
     Not where the run was shown hints, or is of their control group; and not without room to explore.

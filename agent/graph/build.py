@@ -35,12 +35,11 @@ from pilotage.agent.graph.advance import (
     extended,
     keep_experience,
     kit_for,
-    may_write,
+    lessons,
     observe,
     remember,
     reply_kit,
     run_block,
-    teaches_on_trial,
 )
 from pilotage.agent.graph.failures import FAILED, forgone, given_up, is_of_endpoint, unusable, without_memory
 from pilotage.agent.graph.messages import ReplyListener, as_message, conversation_in, is_newer_than_task, messages_in
@@ -317,9 +316,8 @@ class Nodes:
         """Credits the concepts that a finished run was shown, learns from it, and keeps what its blocks came to."""
         components, titles, kit = self.components, dict[str, str](), kit_for(self.components, now)
         followed = await components.creditor.credit(now) if components.creditor is not None else ()
-        if components.learner is not None and await may_write(components, now):
-            with suppress(BadReply):  # the task is solved all the same; its trace shows a charge for nothing learnt
-                titles = await components.learner.learn(now, kit, on_trial=await teaches_on_trial(components, now))
+        with suppress(BadReply):  # the task is solved all the same; its trace shows a charge for nothing learnt
+            titles = await lessons(components, now, kit)
         ended = charged(now, "distil", kit.usage)
         if components.experience is not None and stopped_by != FAILED:  # which says nothing of its blocks
             await asyncio.to_thread(keep_experience, components, ended)
