@@ -35,7 +35,7 @@ def service_of(tmp_path, model=None, most=MOST, **config):
 
 def test_two_thousand_users_leave_no_more_open_than_fifty(tmp_path):
     service, name, process = service_of(tmp_path), ModelName("pilotage"), psutil.Process()
-    memory, files = [], []
+    memory, files, before = [], [], process.num_fds()  # other tests of this process have some open, too
     for number in range(2000):
         with holding():
             agent = service.agent(name, Caller("k", f"team/user-{number}"))
@@ -45,7 +45,7 @@ def test_two_thousand_users_leave_no_more_open_than_fifty(tmp_path):
             memory.append(process.memory_info().rss / 2**20)
             files.append(process.num_fds())
     service.tenants.close()
-    assert max(files) - files[0] <= 8 and files[0] < 6 * MOST
+    assert max(files) - files[0] <= 8 and files[0] - before < 6 * MOST
     # Without a bound every namespace takes 0.12 MiB, so 180 by then (benchmarks/tenants.py).
     assert memory[-1] - memory[0] < 150
 
