@@ -31,6 +31,8 @@ def main(arguments: list[str] | None = None) -> dict[str, object]:
     given = parser.parse_args(arguments)
     bank = Bank.open(given.bank).of_families(leave_out=[name for name in given.leave_out.split(",") if name])
     doubt = fit_doubt(bank, cost_weight=given.cost_weight)
+    if doubt is None:
+        raise SystemExit(f"error: {given.bank} has no program behind which reasoning was recorded")
     fitted = {
         "doubt": [None if math.isinf(one) else one for one in (doubt.mean, doubt.least)],
         "cost_weight": given.cost_weight,

@@ -17,6 +17,7 @@ from pilotage.navigator.policies.inputs import CostWeighting
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.policy import FixedPolicy, Policy, RandomPolicy
 from pilotage.navigator.policies.provenance import Provenance, provenance
+from pilotage.navigator.policies.rules.cascade import Doubt
 from pilotage.navigator.policies.rules.default import DefaultPolicy
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 from pilotage.navigator.training.algorithms.cascade import fit_doubt
@@ -193,7 +194,7 @@ def experience(fold: Fold, weight: float, effort: float | None) -> Rollout:
 
 def cascade(fold: Fold, weight: float, effort: float | None) -> Rollout:
     """The default policy, with a doubt that is fitted to the tasks to learn from."""
-    doubt = fit_doubt(fold.training, cost_weight=weight)
+    doubt = fit_doubt(fold.training, cost_weight=weight) or Doubt()
     policy = DefaultPolicy(fold.judged.actions, fold.judged.observations, doubt=doubt)
     return rollout(fold.judged, by_policy(policy, fold.judged))
 

@@ -98,6 +98,8 @@ def test_a_bank_in_which_no_second_route_was_recorded_is_told_so(command_line, t
     refused = command_line("bank", "doubt", tmp_path / "bank", "--out", tmp_path / "mine.toml")
     assert refused.code == 2 and "record it with `pilotage collect --plan draws`" in refused.err
     assert not (tmp_path / "mine.toml").exists()
+    found = evaluate(tmp_path / "bank", ["cascade", "one-bit"], Protocol(folds=2, efforts=(), resamples=100))
+    assert found.policy("cascade").accuracy == found.policy("one-bit").accuracy == 1
     both = command_line("bank", "doubt", tmp_path / "bank", "--shipped", "--out", tmp_path / "mine.toml")
     assert both.code == 2 and "--shipped fits nothing" in both.err
 

@@ -55,6 +55,11 @@ def doubt(
         file_to_write(out)
         keep(out, force)
     fitted = shipped_doubt() if shipped else fit_doubt(opened, cost_weight=cost_weight)
+    if fitted is None:
+        raise UsageError(
+            f"{bank} has no program with log-probabilities behind which reasoning was recorded: record it with "
+            "`pilotage collect --plan draws`"
+        )
     sure, unsure = second_routes(opened, fitted)
     if out is not None:
         files.replace(out, rule_file(fitted, opened.meta.model).encode())

@@ -12,7 +12,6 @@ import numpy as np
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.records import Tree
-from pilotage.navigator.errors import BankError
 from pilotage.navigator.policies.rules.cascade import UNKNOWN, Doubt, require_features
 from pilotage.navigator.policies.rules.one_bit import one_bit
 from pilotage.navigator.policies.rules.rule_policy import View
@@ -25,13 +24,14 @@ RIGHT = 0.5
 """From which score on an answer counts as right."""
 
 
-def fit_doubt(bank: Bank, tasks: Iterable[str] | None = None, cost_weight: float = 0.1) -> Doubt:
+def fit_doubt(bank: Bank, tasks: Iterable[str] | None = None, cost_weight: float = 0.1) -> Doubt | None:
     """The pair of `MEANS` and `LEASTS` that is worth most on some tasks, all for None; of equal ones the least doubt.
 
     What a second route is worth behind a task's first program is exact: what was recorded behind it, less its price.
+    There is no doubt to fit, None, where no program with log-probabilities has reasoning recorded behind it.
 
     Raises:
-        BankError: a task is unknown, a file is damaged, or no second route was recorded.
+        BankError: a task is unknown, or a file is damaged.
         SpecMismatch: the bank lacks a block or a feature that a cascade needs.
     """
     arrays = BankArrays.of(bank, tasks)
@@ -45,10 +45,7 @@ def fit_doubt(bank: Bank, tasks: Iterable[str] | None = None, cost_weight: float
     gain = share * (values.q[first, index("reason")] - values.q[first, arrays.terminal])
     told = np.isfinite(gain) & (column["leader_executed"] == 1) & (mean > UNKNOWN)
     if not told.any():
-        raise BankError(
-            f"{bank.path} has no program with log-probabilities behind which reasoning was recorded: record it with "
-            "`pilotage collect --plan draws`"
-        )
+        return None
     gain, mean, least = gain[told], mean[told], least[told]
     worth = {pair: round(float(gain[(mean < pair[0]) | (least < pair[1])].sum()), 9) for pair in product(MEANS, LEASTS)}
     return Doubt(*max(worth, key=lambda pair: worth[pair]))
