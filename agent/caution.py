@@ -63,8 +63,9 @@ class Caution:
             raise UsageError(f"min_confidence is a probability from 0 to 1, not {least!r}")
         if confidence is None:
             raise UsageError(
-                "min_confidence needs an observation preset with the features of the preset free: give free, probe or "
-                "rlot+free, or a confidence file that was made for this one"
+                "min_confidence needs an observation preset with the features of the preset free (free, probe or "
+                "rlot+free, or a confidence file that was made for this one), and a policy that is no strategy: how "
+                "likely the answers of those are right was not measured"
             )
         return cls(float(least), second)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Sequence
+from copy import copy
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -86,13 +87,26 @@ class Kit:
         self._recall = recall
         self._on_token = on_token
         self._on_thought = on_thought
-        self._seed = seed
+        self.seed = seed
         self._usages: list[Usage] = []
+        self._branches: list[Kit] = []
 
     @property
     def usage(self) -> Usage:
-        """All that was spent through this kit."""
-        return total(self._usages)
+        """All that was spent through this kit and its branches."""
+        return total([*self._usages, *(branch.usage for branch in self._branches)])
+
+    def branch(self) -> Kit:
+        """A kit on the same budget for one of several draws side by side.
+
+        It keeps an account of its own, which this kit's has too, and is silent: what several draws write at once is
+        nothing to read.
+        """
+        branch = copy(self)
+        branch._usages, branch._branches = [], []
+        branch._on_token = branch._on_thought = None
+        self._branches.append(branch)
+        return branch
 
     async def ask(
         self,
@@ -151,7 +165,7 @@ class Kit:
             json_schema=json_schema,
             logprobs=True,
             top_logprobs=top_logprobs,
-            seed=self._seed,
+            seed=self.seed,
             sample=sample,
         )
         return await self._with_room_for_thinking(request, None if silent else self._on_token)

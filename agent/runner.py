@@ -34,6 +34,7 @@ from pilotage.agent.routing.policies import Effort, Navigator, navigator_for
 from pilotage.agent.run import Navigation, Run, UngradedRun, UnusableRun
 from pilotage.agent.sandbox import open_sandbox
 from pilotage.agent.state import State, candidates
+from pilotage.agent.strategies.method import is_strategy, registry_with, require_able, require_room
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import is_graded, require_grader, score_of
 from pilotage.agent.tasks.kinds import as_task
@@ -68,8 +69,8 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
     Args:
         model: a model string (see `pilotage.agent.models.load_model`), a LangChain chat model, or a `ModelClient`.
         policy: `default` (a program, and a second route where it was unsure, or where memory has something to learn),
-            `rules`, `network`, `random`, `fixed:plan,program,answer`, a policy file, `llm` (the model itself chooses,
-            for a call a decision), a `Policy`, or a `Navigator`.
+            `rules`, `network`, `random`, `fixed:plan,program,answer`, `strategy:NAME;key=value` (docs/strategies.md), a
+            policy file, `llm` (the model itself chooses, for a call a decision), a `Policy`, or a `Navigator`.
         effort: `low`, `medium` or `high`, for `default`; or 0 to 1, for a network with an effort input.
         memory: a `ConceptStore` to recall from and learn into; or a function of your own to recall through
             (`pilotage.agent.kit.Recall`), into which nothing is learnt; None for no memory.
@@ -128,7 +129,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         require_kind("budget", budget, Budget)
         seed = seed_given(seed)
         client = client_of(model)
-        registry = registry or registry_for(observation)
+        registry = registry_with(policy, registry or registry_for(observation))
         observer = Observer(registry, observation)
         parts = MemoryParts.of(
             memory, client.name, observer, learn=learn, selection=memory_selection, caption=memory_caption,
@@ -138,21 +139,23 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         chosen = navigator_for(policy, registry, spec, seed, effort, experience=parts.index, study=study)
         if study is not None and getattr(chosen, "study", None) is not study:
             study = study.of_hints()
+        opened = open_sandbox(sandbox)
+        require_able(chosen, client, opened)
         self.components = Components(
             model=client,
             policy=chosen,
             registry=registry,
             observer=observer,
             budget=budget or Budget(max_steps=max_steps_for(observation)),
-            sandbox=open_sandbox(sandbox),
+            sandbox=opened,
             recall=parts.recall,
             learner=parts.learner,
             creditor=parts.creditor,
             experience=parts.keeps,
-            confidence=AnswerConfidence.of(confidence, observer),
+            confidence=None if is_strategy(policy) else AnswerConfidence.of(confidence, observer),
             study=study,
             holdout=holdout,
-            decides_first=not (isinstance(policy, str) and policy.startswith("fixed:")),
+            decides_first=not (isinstance(policy, str) and policy.startswith(("fixed:", "strategy:"))),
             seed=seed,
         )
         second = None
@@ -341,6 +344,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         require_grader(task)
         if not task.messages:
             budget.require_room_for(shortest_prompt(task))
+            require_room(self.components.policy, task, budget)
         self.components.process.enter()
         own = own_config(config, configurable, SUPERSTEPS_PER_BLOCK * (budget.max_steps + 2))
         start: RunInput = {"task": Dumped(task.public())}

@@ -45,7 +45,7 @@ class Candidate:
     def programs(self) -> int:
         """How many of its routes were programs that ran."""
         own = (step for place, step in enumerate(self.steps) if place == 0 or step.independent)
-        return sum(step.evidence.program == "ok" for step in own)
+        return sum(step.routes for step in own if step.evidence.program == "ok")
 
     @property
     def mean_logprob(self) -> float:
@@ -80,7 +80,8 @@ def candidates(task: Task, steps: Sequence[Step]) -> tuple[Candidate, ...]:
         if step.candidate is None:
             continue
         form = normal_form(task.kind, step.candidate, task.choices)
-        routes[form] = routes.get(form, 0) + (step.independent or form not in reached)
+        own = step.routes if step.independent or form not in reached else 0
+        routes[form] = routes.get(form, 0) + own
         reached.setdefault(form, []).append(step)
     distinct = (Candidate(group[-1].candidate or "", tuple(group), routes[form]) for form, group in reached.items())
     return tuple(sorted(distinct, key=lambda candidate: candidate.weight, reverse=True))
@@ -123,6 +124,16 @@ class State:
     def leader(self) -> Candidate | None:
         """The strongest answer so far."""
         return self.candidates[0] if self.candidates else None
+
+    @property
+    def routes(self) -> int:
+        """Independent routes that reached an answer, those of a step's draws that were outvoted too."""
+        outvoted = (
+            sum(draw.candidate is not None for draw in step.draws) - step.routes
+            for step in self.trace.steps
+            if step.draws and step.candidate is not None
+        )
+        return sum(candidate.routes for candidate in self.candidates) + sum(outvoted)
 
     @property
     def last(self) -> Step | None:

@@ -130,6 +130,17 @@ class Turn(BaseModel):
     replied: str
 
 
+class Draw(BaseModel):
+    """One of several draws of which a step chose, in the order they were asked for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    candidate: str | None = Field(None, description="the answer it came to; None where it abstained")
+    score: float | None = Field(None, description="its weight, 0 to 1, where draws were scored")
+    mean_logprob: float | None = None
+    usage: Usage = Usage()
+
+
 class Step(BaseModel):
     """One block's work.
 
@@ -164,6 +175,8 @@ class Step(BaseModel):
     program: str | None = Field(None, description="source of the program that was run, if one was")
     hints: tuple[Hint, ...] = Field((), description="concepts that this step recalled anew")
     upstream: str = Field("", description="which of a server's upstreams gave the last reply")
+    routes: int = Field(1, ge=1, description="independent draws of this step that reached its candidate")
+    draws: tuple[Draw, ...] = Field((), description="of a step that drew several times: each of them")
     usage: Usage = Usage()
     unseen_tokens: int = Field(0, description="tokens, without thinking, of replies that another one took the place of")
     seconds: float = Field(0.0, description="wall-clock seconds of the whole step, programs included")

@@ -46,7 +46,7 @@ MIN_TOKENS_FOR_A_BLOCK = 64
 GRAPH_NODES = ("begin", "observe", "navigate", "learn")
 """What the graph calls its own nodes, beside which those of the blocks stand."""
 
-NAME = re.compile(r"[^\W_][\w-]*")
+NAME = re.compile(r"[^\W_][\w.+=-]*")
 
 
 class Registry:
@@ -67,8 +67,8 @@ class Registry:
         for name in self._blocks:
             if name in GRAPH_NODES or not NAME.fullmatch(str(name)):
                 raise UsageError(
-                    f"no block can be called {name!r}: use letters, digits, - and _, and none of "
-                    f"{', '.join(GRAPH_NODES)}, which are the graph's own nodes"
+                    f"no block can be called {name!r}: use letters, digits and . + = - _, a letter or digit first, "
+                    f"and none of {', '.join(GRAPH_NODES)}, which are the graph's own nodes"
                 )
         if Answer.name not in self._blocks:
             raise UsageError("the registry needs the block 'answer', which ends every run")

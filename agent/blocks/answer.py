@@ -44,7 +44,7 @@ class Answer(Block):
             return await replied(self.name, state, kit)
         leader = state.leader
         if leader is not None:
-            note = f"reached by {leader.routes} of {sum(c.routes for c in state.candidates)} routes"
+            note = f"reached by {leader.routes} of {state.routes} routes"
             return kit.step(self.name, [], candidate=leader.text, evidence=Evidence(note=note))
         task = state.task
         if task.kind == "open" or (task.inferred and state.trace.steps):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 from pilotage.agent.errors import BudgetExceeded
 from pilotage.agent.kit import Kit
@@ -29,7 +28,7 @@ class Block(ABC):
     first line is its description in docs and reports.
     """
 
-    name: ClassVar[str]
+    name: str
 
     @abstractmethod
     def applicable(self, state: State) -> bool:

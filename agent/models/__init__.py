@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pilotage.agent.models.scripted import ScriptedCall as ScriptedCall
     from pilotage.agent.models.scripted import ScriptedChatModel as ScriptedChatModel
     from pilotage.agent.models.scripted import ScriptedReply as ScriptedReply
+    from pilotage.agent.models.stochastic import StochasticChatModel as StochasticChatModel
     from pilotage.agent.models.transport.retry import RetryPolicy as RetryPolicy
 
 # Public names by module, above for type checkers; those load at first use, because some of them bring LangChain in.
@@ -33,6 +34,7 @@ _NAMES = {
     "factory": ("load_model",),
     "reply": ("Capabilities", "Message", "Reply", "Request", "RequestRefused", "TokenLogprob", "UnusableReply"),
     "scripted": ("Fault", "ScriptedCall", "ScriptedChatModel", "ScriptedReply"),
+    "stochastic": ("StochasticChatModel",),
     "transport.retry": ("RetryPolicy",),
 }
 _MODULE = {name: module for module, names in _NAMES.items() for name in names}

@@ -60,11 +60,12 @@ class AnswerConfidence:
     def __call__(self, ended: State, answer: str | None) -> float | None:
         """Probability in [0, 1] that the answer of a run that has ended is right.
 
-        None where there is none; of an open task, of which nothing says what is right; and of a reply in prose that no
-        step has reached a candidate for.
+        None where there is none; of an open task, of which nothing says what is right; of a reply in prose that no
+        step has reached a candidate for; and where a step chose among several draws, as no run did that it was fitted
+        to.
         """
         task, trace = ended.task, ended.trace
-        if answer is None or task.kind == "open" or not trace.steps:
+        if answer is None or task.kind == "open" or not trace.steps or any(step.draws for step in trace.steps):
             return None
         before = replace(ended, trace=_before_the_answer(trace))
         if before.leader is None and (task.messages or (task.inferred and not is_bare_number(answer))):

@@ -17,7 +17,7 @@ from pilotage.agent.blocks import BUILT_IN, Registry, installed
 from pilotage.agent.budget import Budget
 from pilotage.agent.errors import UsageError
 from pilotage.agent.kit import Kit
-from pilotage.agent.models.reply import Reply
+from pilotage.agent.models.verdicts import ALTERNATIVES, YES_OR_NO_GRAMMAR, share_of_yes
 from pilotage.agent.prompting import conversation
 from pilotage.agent.routing.self_scores import FEATURES as SELF_SCORES
 from pilotage.agent.routing.self_scores import self_scores
@@ -83,8 +83,6 @@ def _share(part: int, whole: str | list[str]) -> float:
 
 UNKNOWN = -1.0
 PROBE = "Proposed answer: {answer}\nIs the proposed answer correct? Reply yes or no."
-YES_OR_NO_GRAMMAR = 'root ::= "yes" | "no"'
-TOP_TOKENS = 10
 
 
 async def probability_right(state: State, kit: Kit) -> float:
@@ -98,21 +96,9 @@ async def probability_right(state: State, kit: Kit) -> float:
     if state.leader is None:
         return UNKNOWN
     messages = conversation(state, PROBE.format(answer=state.leader.text))
-    reply = await kit.send(messages, max_tokens=1, top_logprobs=TOP_TOKENS, grammar=YES_OR_NO_GRAMMAR, silent=True)
-    return _share_of_yes(reply)
-
-
-def _share_of_yes(reply: Reply) -> float:
-    if not reply.logprobs:
-        return {"yes": 1.0, "no": 0.0}.get(reply.text.strip().lower(), UNKNOWN)
-    first, mass = reply.logprobs[0], {"yes": 0.0, "no": 0.0}
-    for token, logprob in dict((*first.top, (first.token, first.logprob))).items():
-        word = token.strip().lower()
-        for answer in mass:
-            if word and answer.startswith(word):
-                mass[answer] += math.exp(logprob)
-    whole = mass["yes"] + mass["no"]
-    return mass["yes"] / whole if whole > 0 else UNKNOWN
+    reply = await kit.send(messages, max_tokens=1, top_logprobs=ALTERNATIVES, grammar=YES_OR_NO_GRAMMAR, silent=True)
+    share = share_of_yes(reply)
+    return UNKNOWN if share is None else share
 
 
 KINDS_TOLD = ("numeric", "choice", "text", "program", "grid")
@@ -256,7 +242,6 @@ def free_values(state: State, registry: Registry) -> dict[str, float]:
     second = state.candidates[1] if len(state.candidates) > 1 else None
     attempts = [step for step in trace.steps if not step.prepares]
     names = [name for name in registry.actions.names if name != registry.actions.terminal]
-    routes = sum(candidate.routes for candidate in state.candidates)
     best = max(leader.steps, key=lambda s: _or_unknown(s.mean_logprob)) if leader else None
     shares = [s.evidence.examples_passed for s in trace.steps if s.evidence.examples_passed is not None]
     programs = [1.0 if s.evidence.program == "ok" else -1.0 for s in trace.steps if s.evidence.program]
@@ -270,7 +255,7 @@ def free_values(state: State, registry: Registry) -> dict[str, float]:
         **{f"last_{name}": float(last is not None and last.block == name) for name in names},
         "candidates": len(state.candidates),
         "leader_routes": leader.routes if leader else 0,
-        "agreement": leader.routes / routes if leader else 0.0,
+        "agreement": leader.routes / state.routes if leader else 0.0,
         "leader_executed": float(leader is not None and leader.executed),
         "leader_programs": leader.programs if leader else 0,
         "second_routes": second.routes if second else 0,

@@ -1,11 +1,11 @@
 """Who chooses the next block of a live run: policies and navigators, by name.
 
 The names: `default`, `rules`, `one-bit`, `vote:3`, `agree:2`, `network`, `experience`, `random`,
-`fixed:plan,program,answer`, a rule file, a trained policy's file, and `llm`; `epsilon=0.1:` before a policy explores
-with a known share of the decisions. Everything that is trained, recorded or replayed is a `Policy`, which reads
-numbers. A `Navigator` is for what needs the text of a run, a memory, or a call: it pays through the same kit, and holds
-no state either, so that a run which was stopped goes on as it would have; one that reads a memory goes on by what that
-knows then.
+`fixed:plan,program,answer`, `strategy:NAME;key=value`, a rule file, a trained policy's file, and `llm`; `epsilon=0.1:`
+before a policy explores with a known share of the decisions. Everything that is trained, recorded or replayed is a
+`Policy`, which reads numbers. A `Navigator` is for what needs the text of a run, a memory, or a call: it pays through
+the same kit, and holds no state either, so that a run which was stopped goes on as it would have; one that reads a
+memory goes on by what that knows then.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from pilotage.agent.blocks import Registry
 from pilotage.agent.errors import UsageError
 from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
+from pilotage.agent.strategies import PREFIX as STRATEGY
+from pilotage.agent.strategies.method import StrategyPolicy, is_strategy
 from pilotage.common.paths import expanded
 from pilotage.common.plugins import accepts, described
 from pilotage.navigator.errors import NavigatorError
@@ -178,7 +180,8 @@ def _policy_named(name: str, actions: ActionSpec, observations: ObservationSpec,
         trained = read(expanded(name), effort)
         trained.name = policy_label(name, effort)
         return among(trained, trained.header, actions, observations)
-    reads_the_run = name in (DEFAULT, "rules", ONE_BIT, NETWORK) or name.startswith(("fixed:", *agreement.PREFIXES))
+    of_runs = ("fixed:", STRATEGY, *agreement.PREFIXES)
+    reads_the_run = name in (DEFAULT, "rules", ONE_BIT, NETWORK) or name.startswith(of_runs)
     if reads_the_run and "steps_taken" not in observations.names:
         raise UsageError(
             f"the policy {name!r} reads what the run did so far, which this observation preset leaves out: give a "
@@ -201,6 +204,8 @@ def _policy_named(name: str, actions: ActionSpec, observations: ObservationSpec,
     if name.startswith("fixed:"):
         sequence = [entry.strip() for entry in name.removeprefix("fixed:").split(",") if entry.strip()]
         return FixedPolicy(sequence, actions, observations)
+    if is_strategy(name):
+        return StrategyPolicy(name, actions, observations)
     if name.endswith(".toml"):
         return load_rules(expanded(name), actions, observations)
     if name.startswith(f"{DEFAULT}@"):
@@ -210,8 +215,8 @@ def _policy_named(name: str, actions: ActionSpec, observations: ObservationSpec,
         raise UsageError(f"the policy {name} {reads}, so it is for live runs alone: pilotage solve --policy {name}")
     raise UsageError(
         f"unknown policy {name!r}; use default, rules, one-bit, {', '.join(agreement.FORMS)}, network, experience, "
-        f"random, llm, a trained policy ({SUFFIX}), a rule file (.toml), or fixed:<block>,<block>,... with blocks from "
-        f"{', '.join(actions.names)}; epsilon=0.1: before it explores"
+        f"random, llm, {STRATEGY}<name>, a trained policy ({SUFFIX}), a rule file (.toml), or fixed:<block>,... with "
+        f" blocks from {', '.join(actions.names)}; epsilon=0.1: before it explores"
     )
 
 

@@ -6,13 +6,12 @@ unknown, never taken for 'does not apply'.
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Collection
 
 from pilotage.agent.errors import BadReply
 from pilotage.agent.kit import Kit
-from pilotage.agent.models.reply import Reply, TokenLogprob
+from pilotage.agent.models.reply import Reply
+from pilotage.agent.models.verdicts import expected_digit
 from pilotage.agent.prompting import conversation
 from pilotage.agent.state import State
 from pilotage.navigator.spaces import Feature
@@ -104,17 +103,3 @@ def expected_scores(reply: Reply) -> list[float] | None:
         return None
     expected = (expected_digit(token, range(4)) for token in tokens)
     return [UNKNOWN if value is None else value for value in expected]
-
-
-def expected_digit(token: TokenLogprob, allowed: Collection[int]) -> float | None:
-    """Mean of the allowed digits, weighted by their probabilities at this token; None where none of them has any.
-
-    The probabilities of other tokens, which a grammar forbids but a backend may still report, are left out.
-    """
-    mass = whole = 0.0
-    for text, logprob in dict((*token.top, (token.token, token.logprob))).items():
-        digit = text.strip()
-        if digit.isdecimal() and len(digit) == 1 and int(digit) in allowed:
-            share = math.exp(logprob)
-            mass, whole = mass + share * int(digit), whole + share
-    return mass / whole if whole > 0 else None

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 
 from pilotage.agent.banks.recorder import counts
 from pilotage.agent.banks.scorers.base import ScoredStep, StepScorer
 from pilotage.agent.errors import StepRefused
 from pilotage.agent.messages import Message
 from pilotage.agent.models.client import ModelClient
-from pilotage.agent.models.reply import Reply, Request, RequestRefused, UnusableReply
+from pilotage.agent.models.reply import Request, RequestRefused, UnusableReply
+from pilotage.agent.models.verdicts import ALTERNATIVES, HIGHEST, MARK_GRAMMAR, MARK_SCHEMA, MARK_TOKENS, read_mark
 from pilotage.agent.prompting import describe
-from pilotage.agent.routing.self_scores import expected_digit
 from pilotage.navigator.bank.step_scores import StepScore
 
 SYSTEM = "You judge single steps of a solution strictly."
@@ -25,16 +24,6 @@ QUESTION = (
     "How likely is it that step {number} is correct and brings the solution nearer to the right answer? "
     "Reply with one digit, 0 for certainly not to 9 for certainly."
 )
-GRAMMAR = "root ::= [0-9]"
-JSON_SCHEMA = {
-    "type": "object",
-    "properties": {"score": {"type": "integer", "minimum": 0, "maximum": 9}},
-    "required": ["score"],
-    "additionalProperties": False,
-}
-TOP = 10
-HIGHEST = 9
-MAX_TOKENS = 24
 
 
 class Judge(StepScorer):
@@ -61,11 +50,11 @@ class Judge(StepScorer):
             return StepScore(None)
         request = Request(
             messages=self._messages(step),
-            max_tokens=MAX_TOKENS,
-            grammar=GRAMMAR,
-            json_schema=JSON_SCHEMA,
+            max_tokens=MARK_TOKENS,
+            grammar=MARK_GRAMMAR,
+            json_schema=MARK_SCHEMA,
             logprobs=True,
-            top_logprobs=TOP,
+            top_logprobs=ALTERNATIVES,
         )
         try:
             reply = await self.model.ask(request)
@@ -73,7 +62,7 @@ class Judge(StepScorer):
             raise StepRefused(str(refused)) from refused
         except UnusableReply as unusable:
             return StepScore(None, counts(unusable.usage))
-        return StepScore(read_score(reply), counts(reply.usage))
+        return StepScore(read_mark(reply), counts(reply.usage))
 
     def _messages(self, step: ScoredStep) -> tuple[Message, ...]:
         assert step.task is not None
@@ -81,13 +70,3 @@ class Judge(StepScorer):
         steps = "\n\n".join(f"Step {number}:\n{text}" for number, text in enumerate(texts, 1))
         asked = f"Task:\n{describe(step.task)}\n\n{steps}\n\n{QUESTION.format(number=len(texts))}"
         return Message(role="system", content=SYSTEM), Message(role="user", content=asked)
-
-
-def read_score(reply: Reply) -> float | None:
-    """The score in a reply, 0 to 1; None where it holds no single digit."""
-    tokens = [token for token in reply.logprobs or () if token.token.strip()]
-    if len(tokens) == 1 and re.fullmatch(r"\s*\d\s*", tokens[0].token):
-        expected = expected_digit(tokens[0], range(HIGHEST + 1))
-        return None if expected is None else expected / HIGHEST
-    digit = re.fullmatch(r"\s*(?:\{\s*\"score\"\s*:)?\s*(\d)\s*\}?\s*", reply.text)
-    return int(digit.group(1)) / HIGHEST if digit else None

@@ -5,10 +5,10 @@ import math
 import pytest
 
 from pilotage.agent.banks.scorers import Judge, ScoredStep
-from pilotage.agent.banks.scorers.judge import GRAMMAR, JSON_SCHEMA
 from pilotage.agent.errors import ModelUnavailable, StepRefused
 from pilotage.agent.models import Fault, ModelClient, ResponseCache, RetryPolicy, ScriptedChatModel, ScriptedReply
 from pilotage.agent.models.reply import Capabilities
+from pilotage.agent.models.verdicts import MARK_GRAMMAR, MARK_SCHEMA
 from tests.agent.scorers.places import TASK, step_of
 
 
@@ -49,7 +49,7 @@ async def test_the_judge_reads_task_and_steps_and_no_hidden_answer():
     (call,) = model.calls
     assert "How many?" in call.text and "Step 1:\n3 + 4 = 8\n\nStep 2:\nNo: 3 + 4 = 7\n\n" in call.text
     assert "that step 2 is correct" in call.text and "987654" not in call.text
-    assert call.options["grammar"] == GRAMMAR
+    assert call.options["grammar"] == MARK_GRAMMAR
     with pytest.raises(ValueError, match="the hidden answer stays with the grader"):
         ScoredStep(step_of().tree, step_of().node, TASK)
 
@@ -57,7 +57,7 @@ async def test_the_judge_reads_task_and_steps_and_no_hidden_answer():
 async def test_a_backend_without_grammars_gets_a_schema():
     model, scorer = judge('{"score": 9}', capabilities=Capabilities(json_schema=True))
     assert (await scorer.score(step_of())).value == 1
-    assert model.calls[0].options["response_format"]["json_schema"]["schema"] == JSON_SCHEMA
+    assert model.calls[0].options["response_format"]["json_schema"]["schema"] == MARK_SCHEMA
 
 
 async def test_a_silent_step_is_not_asked_about():

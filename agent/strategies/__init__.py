@@ -1,0 +1,92 @@
+"""Strategies by name: those of the literature that are built in, and those that installed distributions add.
+
+A third party adds one by an entry point in the group `pilotage.strategies` that names a subclass of `Strategy`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import EntryPoint
+
+from pydantic import ValidationError
+
+from pilotage.agent.errors import UsageError
+from pilotage.agent.strategies.base import PREFIX, Strategy
+from pilotage.agent.strategies.best_of_n import BestOfN
+from pilotage.agent.strategies.self_consistency import SelfConsistency
+from pilotage.agent.strategies.weighted_vote import WeightedVote
+from pilotage.common.plugins import described, label, loaded, plugins
+
+BUILT_IN: tuple[type[Strategy], ...] = (SelfConsistency, BestOfN, WeightedVote)
+
+
+@cache
+def installed() -> dict[str, type[Strategy]]:
+    """Every strategy by name: the built-in ones first, then those of entry points in the order of their names.
+
+    Raises:
+        UsageError: one of these cannot be loaded, is none, or has the name of another.
+    """
+    found = {kind.name: kind for kind in BUILT_IN}
+    for entry in plugins("pilotage.strategies").values():
+        kind = _strategy_of(entry)
+        if found.setdefault(kind.name, kind) is not kind:
+            raise UsageError(f"{label(entry)} has the name {kind.name!r}, which another strategy has: give it its own")
+    return found
+
+
+def strategy_named(text: str) -> Strategy:
+    """The strategy that `strategy:NAME;key=value;…` stands for.
+
+    Raises:
+        UsageError: there is none of that name, or a parameter is unknown or of the wrong type.
+    """
+    name, *pairs = (part.strip() for part in text.removeprefix(PREFIX).split(";"))
+    if name not in installed():
+        raise UsageError(
+            f"there is no strategy {name!r:.80}{_meant(name, installed())}: there are {', '.join(installed())}"
+        )
+    kind, given = installed()[name], dict[str, str]()
+    for pair in filter(None, pairs):
+        key, equals, value = (part.strip() for part in pair.partition("="))
+        if not equals or not value:
+            raise UsageError(f"{pair!r:.80} is no parameter of {PREFIX}{name}: write {PREFIX}{name};PARAMETER=VALUE")
+        if key in given:
+            raise UsageError(f"{PREFIX}{name} gives {key} twice: give it once")
+        if key not in kind.model_fields:
+            fields, meant = ", ".join(kind.model_fields) or "none", _meant(key, kind.model_fields)
+            raise UsageError(f"{PREFIX}{name} has no parameter {key!r:.80}{meant}: it has {fields}")
+        given[key] = value
+    try:
+        return kind(**given)
+    except ValidationError as error:
+        raise UsageError(_told(name, error)) from None
+
+
+def _meant(given: str, known: Iterable[str]) -> str:
+    near = get_close_matches(given, known, n=1, cutoff=0.5)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def _told(name: str, error: ValidationError) -> str:
+    """The first thing that is wrong with parameters, as a sentence."""
+    first = error.errors()[0]
+    message = first["msg"].removeprefix("Value error, ").partition(", unable")[0]
+    if not first["loc"]:
+        return f"{PREFIX}{name}: {message}"
+    return f"{PREFIX}{name};{first['loc'][0]}={first['input']!s:.80}: {message[:1].lower()}{message[1:]}"
+
+
+def _strategy_of(entry: EntryPoint) -> type[Strategy]:
+    given = loaded(entry, UsageError)
+    if not (isinstance(given, type) and issubclass(given, Strategy) and isinstance(getattr(given, "name", None), str)):
+        raise UsageError(
+            f"{label(entry)} is {described(given)}, which is no strategy: make one of a subclass of "
+            "`pilotage.agent.strategies.Strategy` with a `name`"
+        )
+    return given
+
+
+__all__ = ["BUILT_IN", "PREFIX", "Strategy", "installed", "strategy_named"]

@@ -1,0 +1,199 @@
+"""Drawing: several draws of one route side by side, within the budget, and the step that they come to.
+
+A draw is a step that starts from the task alone, by reasoning or by a program, at a temperature; its number decides
+what a sampling backend gives, so that the same seed gives the same draws. Whatever came to no answer abstains.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pilotage.agent.answers import normal_form
+from pilotage.agent.blocks import program, reason
+from pilotage.agent.blocks.base import CutShort
+from pilotage.agent.blocks.steps import MAX_TOKENS, programmed, reasoned
+from pilotage.agent.errors import BadReply, BudgetExceeded, ModelUnavailable
+from pilotage.agent.kit import Kit
+from pilotage.agent.models.quiet import quiet
+from pilotage.agent.prompting import ANSWER_FORM, describe, system
+from pilotage.agent.state import Candidate, State, candidates
+from pilotage.agent.strategies.together import given_up
+from pilotage.agent.trace import Draw, Evidence, Step
+from pilotage.common.tokens import estimate_tokens
+
+Route = Literal["reason", "program"]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What draws came to.
+
+    Attributes:
+        steps: one for each draw that was paid for, in the order they were asked for.
+        limit: of the budget, that refused more.
+        unusable: replies that were none; their steps abstain.
+    """
+
+    steps: tuple[Step, ...] = ()
+    limit: BudgetExceeded | None = None
+    unusable: tuple[BadReply, ...] = ()
+
+    def __add__(self, more: Drawn) -> Drawn:
+        return Drawn((*self.steps, *more.steps), self.limit or more.limit, (*self.unusable, *more.unusable))
+
+    def require_any(self) -> None:
+        """Raises the limit, or the first bad reply, where no draw came to anything that can be used."""
+        if self.unusable and len(self.unusable) == len(self.steps):
+            raise self.unusable[0]
+        if self.limit is not None and not self.steps:
+            raise self.limit
+
+
+def asked_for(state: State, route: Route) -> str:
+    """The instruction of a draw: the route's block's own, so that a draw of a bank is one of a strategy too."""
+    return program.instruction(state) if route == "program" else reason.PROMPT.format(form=ANSWER_FORM[state.task.kind])
+
+
+async def draw(
+    name: str, state: State, kit: Kit, numbers: Iterable[int], *, route: Route = "reason", temperature: float
+) -> Drawn:
+    """Draws a route side by side, once for each number.
+
+    Args:
+        name: of the strategy, for its steps.
+        state: the run so far, of which a draw sees what its task was given by memory and nothing else.
+        kit: pays.
+        numbers: of the draws, from 1; a draw of a number is the same in every run of a seed.
+        route: by which way.
+        temperature: above 0, or all draws are one.
+    """
+    asked = asked_for(state, route)
+    by = programmed if route == "program" else reasoned
+
+    async def one(own: Kit, number: int) -> Step:
+        return await by(name, state, own, asked, independent=True, temperature=temperature, sample=number)
+
+    prompt = estimate_tokens("\n".join([system(state.task), state.trace.recalled.text, describe(state.task), asked]))
+    return await side_by_side(name, kit, one, numbers, prompt_tokens=prompt, completion_tokens=MAX_TOKENS)
+
+
+async def side_by_side(
+    name: str,
+    kit: Kit,
+    one: Callable[[Kit, int], Awaitable[Step]],
+    numbers: Iterable[int],
+    *,
+    prompt_tokens: int,
+    completion_tokens: int,
+) -> Drawn:
+    """Runs draws at the same time, each from when the budget has room for the whole of it.
+
+    One that would get less waits for those under way, which seldom use all that they reserve; with none under way it
+    takes what is left. So what each draw may write depends on the draws before it, and not on which is quicker. An
+    unusable reply abstains.
+
+    Raises:
+        ModelUnavailable: nobody answers; draws under way are given up, and what they cost counts.
+    """
+    under_way: dict[asyncio.Task[Step], int] = {}
+    done: dict[int, Step] = {}
+    limits: list[BudgetExceeded] = []
+    useless: list[BadReply] = []
+
+    async def settle() -> None:
+        finished, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+        for task in sorted(finished, key=under_way.__getitem__):
+            number = under_way.pop(task)
+            try:
+                done[number] = task.result()
+            except BudgetExceeded as limit:
+                limits.append(limit)
+            except ModelUnavailable:
+                raise
+            except BadReply as unusable:
+                useless.append(unusable)
+                done[number] = Step(block=name, independent=True, evidence=Evidence(note=str(unusable)))
+
+    try:
+        for number in numbers:
+            while under_way and not kit.meter.affords(prompt_tokens, completion_tokens):
+                await settle()
+            if limits:
+                break
+            with quiet():
+                task = asyncio.ensure_future(one(kit.branch(), number))
+            under_way[task] = number
+            await asyncio.sleep(0)  # until it has reserved what it may use
+        while under_way:
+            await settle()
+    finally:
+        await given_up(under_way)
+    steps = tuple(done[number] for number in sorted(done))
+    return Drawn(steps, limits[0] if limits else None, tuple(useless))
+
+
+def answers_of(state: State, steps: Sequence[Step]) -> tuple[Candidate, ...]:
+    """The distinct answers of draws, compared by the normal form of their kind of task; those that abstained have none.
+
+    In the order in which they were first reached, which is nobody's preference.
+    """
+    kind, choices = state.task.kind, state.task.choices
+    order = [normal_form(kind, step.candidate, choices) for step in steps if step.candidate is not None]
+    found = candidates(state.task, steps)
+    return tuple(sorted(found, key=lambda answer: order.index(normal_form(kind, answer.text, choices))))
+
+
+def chosen(
+    name: str,
+    kit: Kit,
+    drawn: Drawn,
+    answer: Candidate | None,
+    note: str,
+    scores: Sequence[float | None] | None = None,
+    best: Step | None = None,
+) -> Step:
+    """The step of a strategy that drew several times and chose an answer.
+
+    Its text, program and log-probabilities are those of one draw that reached the answer: `best`, or the likeliest.
+
+    Raises:
+        CutShort: with the step, where a limit of the budget refused further draws.
+        BudgetExceeded: it refused all of them.
+        BadReply: none had a usable reply.
+    """
+    drawn.require_any()
+    steps = drawn.steps
+    shown = best
+    if shown is None:
+        shown = max(answer.steps if answer else steps[-1:], key=_likelihood)
+    draws = tuple(
+        Draw(
+            candidate=step.candidate,
+            score=None if scores is None else scores[place],
+            mean_logprob=step.mean_logprob,
+            usage=step.usage,
+        )
+        for place, step in enumerate(steps)
+    )
+    evidence = shown.evidence.model_copy(update={"note": note})
+    step = shown.model_copy(
+        update={
+            "block": name,
+            "candidate": None if answer is None else answer.text,
+            "independent": True,
+            "evidence": evidence,
+            "routes": answer.routes if answer else 1,
+            "draws": draws,
+            "usage": kit.usage,
+        }
+    )
+    if drawn.limit is not None:
+        raise CutShort(drawn.limit, step)
+    return step
+
+
+def _likelihood(step: Step) -> float:
+    return float("-inf") if step.mean_logprob is None else step.mean_logprob

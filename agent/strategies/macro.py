@@ -1,0 +1,69 @@
+"""Macro: a configured strategy as one block, so that a run can use it and a navigator can choose it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+from pilotage.agent.blocks import Registry
+from pilotage.agent.blocks.base import Block, CutShort
+from pilotage.agent.kit import Kit
+from pilotage.agent.state import State
+from pilotage.agent.strategies import PREFIX, strategy_named
+from pilotage.agent.strategies.base import Strategy
+from pilotage.agent.trace import Step
+
+PLAIN = re.compile(r"[\w.-]{1,24}")
+
+
+class StrategyBlock(Block):
+    """Runs a strategy as one step, once in a run.
+
+    Its name says how the strategy is configured, so that two of them are two actions, and a recorded one stays what it
+    was: `strategy.self-consistency+n=3`.
+
+    Args:
+        strategy: what it runs.
+    """
+
+    def __init__(self, strategy: Strategy) -> None:
+        self.strategy = strategy
+        self.name = action_name(strategy)
+
+    def applicable(self, state: State) -> bool:
+        able = state.abilities.sandbox or not self.strategy.needs_sandbox
+        return able and not state.trace.has(self.name) and self.strategy.applicable(state)
+
+    async def run(self, state: State, kit: Kit) -> Step:
+        try:
+            return self._own(await self.strategy.run(state, kit))
+        except CutShort as limit:
+            raise CutShort(limit, self._own(limit.step)) from None
+
+    def _own(self, step: Step) -> Step:
+        return step.model_copy(update={"block": self.name})
+
+
+def action_name(strategy: Strategy) -> str:
+    """What the block of a strategy is called: its spec, in the characters that a name of a block may have."""
+    name, *pairs = strategy.spec.removeprefix(PREFIX).split(";")
+    return "+".join([f"strategy.{name}", *map(_told, pairs)])
+
+
+def _told(pair: str) -> str:
+    key, _, value = pair.partition("=")
+    return f"{key}={value if PLAIN.fullmatch(value) else hashlib.sha256(value.encode()).hexdigest()[:8]}"
+
+
+def with_strategies(registry: Registry, specs: Iterable[str]) -> Registry:
+    """A registry with a block for each strategy, before the one that answers.
+
+    Raises:
+        UsageError: one stands for no strategy.
+    """
+    blocks = list(registry)
+    there = {block.name for block in blocks}
+    macros = [StrategyBlock(strategy_named(spec)) for spec in specs]
+    new = {macro.name: macro for macro in macros if macro.name not in there}
+    return Registry([*blocks[:-1], *new.values(), blocks[-1]]) if new else registry

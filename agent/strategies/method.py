@@ -1,0 +1,67 @@
+"""Method: a strategy as the policy of a run, which does nothing else and answers with what it came to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeGuard
+
+from pilotage.agent.blocks import Registry
+from pilotage.agent.blocks.answer import shortest_prompt
+from pilotage.agent.budget import Budget
+from pilotage.agent.errors import UsageError
+from pilotage.agent.strategies import PREFIX, strategy_named
+from pilotage.agent.strategies.macro import action_name, with_strategies
+from pilotage.agent.task import Task
+from pilotage.navigator.policies.policy import FixedPolicy
+from pilotage.navigator.spaces import ActionSpec, ObservationSpec
+
+if TYPE_CHECKING:
+    from pilotage.agent.models.client import ModelClient
+    from pilotage.agent.sandbox import Sandbox
+
+
+class StrategyPolicy(FixedPolicy):
+    """Runs a strategy, then answers.
+
+    Args:
+        spec: `strategy:NAME;key=value;…`.
+        actions: with the strategy's block among them.
+        observations: that tell which blocks were run.
+
+    Raises:
+        UsageError: the spec stands for no strategy.
+    """
+
+    def __init__(self, spec: str, actions: ActionSpec, observations: ObservationSpec) -> None:
+        self.strategy = strategy_named(spec)
+        super().__init__([action_name(self.strategy), actions.terminal], actions, observations)
+        self.name = self.strategy.spec
+
+
+def registry_with(policy: object, registry: Registry) -> Registry:
+    """The blocks of an agent whose policy may be a strategy, which is a block then too."""
+    return with_strategies(registry, (policy,)) if is_strategy(policy) else registry
+
+
+def is_strategy(policy: object) -> TypeGuard[str]:
+    """Whether a policy is given as a strategy."""
+    return isinstance(policy, str) and policy.startswith(PREFIX)
+
+
+def require_able(policy: object, model: ModelClient, sandbox: Sandbox | None) -> None:
+    """Raises UsageError where a strategy needs what the model or the machine has not, before a call is paid."""
+    if not isinstance(policy, StrategyPolicy):
+        return
+    strategy = policy.strategy
+    if strategy.needs_logprobs and not model.capabilities.logprobs:
+        raise UsageError(
+            f"{strategy.spec} reads log-probabilities, and {model.name} gives none: choose another scorer, or a model "
+            "that has them"
+        )
+    if strategy.needs_sandbox and sandbox is None:
+        raise UsageError(f"{strategy.spec} runs programs, and there is no sandbox: leave out --sandbox none")
+
+
+def require_room(policy: object, task: Task, budget: Budget) -> None:
+    """Raises UsageError where a budget is too small for a strategy on a task, before a call is paid."""
+    if isinstance(policy, StrategyPolicy):
+        policy.strategy.require_room(shortest_prompt(task), budget)

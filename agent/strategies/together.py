@@ -1,0 +1,26 @@
+"""Together: calls side by side, of which none goes on behind the back of whoever gave them up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+async def all_of(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """What each gives, in their order; the first failure is raised once the others were given up and have ended."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        await given_up(tasks)
+
+
+async def given_up(tasks: Iterable[asyncio.Future[Any]]) -> None:
+    """Cancels what is still under way and waits for its end, so that what it cost is known."""
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,160 @@
+"""The contract of every registered strategy: what it costs, which limits hold, and that it never makes an answer up."""
+
+import asyncio
+
+import pytest
+
+from pilotage.agent.budget import Budget, Meter
+from pilotage.agent.errors import BudgetExceeded, ModelUnavailable
+from pilotage.agent.kit import Kit
+from pilotage.agent.models import Fault, ModelClient, ResponseCache, RetryPolicy, ScriptedChatModel, StochasticChatModel
+from pilotage.agent.state import Abilities, State
+from pilotage.agent.strategies import installed
+from pilotage.agent.trace import Trace, Usage
+from tests.agent.strategies.skilled import PLENTY, answer, run, skilled, task
+from tests.together import TogetherChatModel
+
+STRATEGIES = [kind() for kind in installed().values()]
+EVERY = pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda strategy: strategy.name)
+
+
+def counted(usage):
+    return usage.prompt_tokens, usage.completion_tokens, usage.llm_calls
+
+
+@EVERY
+def test_what_it_charges_is_what_the_model_counted(strategy):
+    model, charged = skilled(0.6, silent=0.2), Usage()
+    for number in range(5):
+        step, kit = run(strategy, model, number)
+        assert counted(step.usage) == counted(kit.usage) == counted(kit.meter.spent)
+        charged += kit.usage
+    assert counted(model.counted) == counted(charged)
+
+
+@EVERY
+def test_the_same_seed_gives_the_same_run(strategy):
+    steps = [run(strategy, skilled(0.5, silent=0.2), number=3, seed=11)[0] for _ in range(2)]
+    once, again = (step.model_dump(exclude={"usage", "seconds", "draws"}) for step in steps)
+    assert once == again
+    assert [draw.candidate for draw in steps[0].draws] == [draw.candidate for draw in steps[1].draws]
+
+
+@EVERY
+def test_a_model_that_never_answers_gives_no_answer(strategy):
+    step, _ = run(strategy, ScriptedChatModel(lambda messages: "I cannot say what it is."))
+    assert step.candidate is None
+
+
+@EVERY
+def test_replies_that_cannot_be_read_never_win(strategy):
+    for number in range(10):
+        step, _ = run(strategy, skilled(1.0, silent=0.7), number)
+        assert step.candidate in ("right", None)
+
+
+@EVERY
+def test_a_budget_is_never_exceeded_whatever_is_asked_for_at_once(strategy):
+    for max_tokens in (80, 200, 400, 900, 2000):
+        budget = Budget(max_tokens=max_tokens, max_calls=1000)
+        client = ModelClient(skilled(0.6))
+        kit = Kit(client, Meter(budget))
+        try:
+            asyncio.run(strategy.run(State(task(), Trace(), budget), kit))
+        except BudgetExceeded:
+            pass
+        assert kit.usage.total_tokens <= max_tokens
+    for max_calls in (1, 2, 3):
+        budget = Budget(max_calls=max_calls, max_tokens=1_000_000)
+        kit = Kit(ModelClient(skilled(0.6)), Meter(budget))
+        try:
+            asyncio.run(strategy.run(State(task(), Trace(), budget), kit))
+        except BudgetExceeded:
+            pass
+        assert kit.usage.llm_calls <= max_calls
+
+
+@EVERY
+def test_where_a_limit_ends_it_what_was_drawn_is_not_lost(strategy):
+    budget = Budget(max_calls=max(1, strategy.least_calls - 1), max_tokens=1_000_000)
+    kit = Kit(ModelClient(skilled(1.0)), Meter(budget))
+    try:
+        step = asyncio.run(strategy.run(State(task(), Trace(), budget), kit))
+    except BudgetExceeded as limit:
+        step = getattr(limit, "step", None)
+        assert step is not None
+    assert step.candidate == "right"
+
+
+@EVERY
+def test_an_endpoint_that_is_down_ends_it_and_what_was_paid_is_charged(strategy):
+    def fails_at_times(messages, chance):
+        return Fault(status=401) if chance.random() < 0.4 else answer("right")
+
+    model = StochasticChatModel(fails_at_times)
+    kit = Kit(ModelClient(model, retry=RetryPolicy(retries=0)), Meter(PLENTY), seed=2)
+    try:
+        asyncio.run(strategy.run(State(task(), Trace(), PLENTY), kit))
+    except ModelUnavailable:
+        pass
+    assert kit.usage.total_tokens >= model.counted.total_tokens
+    assert kit.usage.llm_calls == len(model.calls)
+    assert kit.meter.spent == kit.usage
+
+
+@EVERY
+def test_calls_that_are_given_up_are_counted(strategy):
+    async def given_up():
+        kit = Kit(ModelClient(skilled(0.6).model_copy(update={"latency": 30.0})), Meter(PLENTY))
+        going = asyncio.ensure_future(strategy.run(State(task(), Trace(), PLENTY), kit))
+        while not kit.meter.budget.max_tokens - kit.meter.tokens_left:
+            await asyncio.sleep(0.01)
+        going.cancel()
+        await asyncio.gather(going, return_exceptions=True)
+        return kit, asyncio.all_tasks() - {asyncio.current_task()}
+
+    kit, left_over = asyncio.run(given_up())
+    assert kit.usage.llm_calls >= 1
+    assert kit.usage.estimated_calls == kit.usage.llm_calls
+    assert kit.meter.tokens_left == PLENTY.max_tokens - kit.usage.total_tokens  # nothing stays reserved
+    assert not left_over
+
+
+@EVERY
+def test_what_was_answered_before_a_kill_is_not_asked_again(strategy, tmp_path):
+    cache = ResponseCache(tmp_path / "responses.sqlite")
+    first, second = skilled(0.6), skilled(0.6)
+    once, _ = run(strategy, ModelClient(first, cache=cache))
+    again, kit = run(strategy, ModelClient(second, cache=cache))
+    assert (once.candidate, once.evidence) == (again.candidate, again.evidence)
+    assert second.counted.llm_calls == 0
+    assert kit.usage.replayed_calls == kit.usage.llm_calls > 0
+
+
+@pytest.mark.parametrize("strategy", [s for s in STRATEGIES if hasattr(s, "n")], ids=lambda strategy: strategy.name)
+def test_independent_draws_are_asked_for_side_by_side(strategy):
+    """The model answers none of them until all have come."""
+    model = TogetherChatModel(lambda messages: answer("right"), parties=strategy.n)
+    assert run(strategy, model)[0].candidate == "right"
+
+
+@EVERY
+def test_its_parameters_and_its_source_are_told(strategy):
+    about = (type(strategy).__doc__ or "").strip()
+    assert "\n\n" in about, "what it does, then its source"
+    for word in ("Tokens: ", "It helps", "20"):  # a paper of this century
+        assert word in about
+    for name, field in type(strategy).model_fields.items():
+        assert field.description, name
+
+
+@EVERY
+def test_as_a_block_it_is_legal_once_and_on_tasks_that_it_can_do(strategy):
+    from pilotage.agent.strategies.macro import StrategyBlock
+
+    block = StrategyBlock(strategy)
+    state = State(task(), Trace(), PLENTY, Abilities(sandbox=True))
+    assert block.applicable(state)
+    step, _ = run(strategy, skilled(1.0))
+    ran = Trace(steps=(step.model_copy(update={"block": block.name}),))
+    assert not block.applicable(State(task(), ran, PLENTY, Abilities(sandbox=True)))
