@@ -9,6 +9,8 @@ import typer
 from pilotage.agent import cli
 from pilotage.agent.blocks import BUILT_IN
 from pilotage.agent.serve.config import ServeConfig, Upstream
+from pilotage.agent.strategies import BUILT_IN as STRATEGIES
+from pilotage.agent.strategies.scorers import SCORERS
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -16,6 +18,20 @@ DOCS = Path(__file__).parents[2] / "docs"
 def test_the_docs_list_the_blocks_in_registry_order():
     table = re.findall(r"^\| `(\w+)` \|", (DOCS / "how-it-works.md").read_text(), re.MULTILINE)
     assert table == [block.name for block in BUILT_IN]
+
+
+def test_the_docs_list_the_strategies_in_registry_order():
+    table = re.findall(
+        r"^\| `([\w-]+)` \|", (DOCS / "strategies.md").read_text().partition("## What all")[0], re.MULTILINE
+    )
+    assert table == [strategy.name for strategy in STRATEGIES]
+
+
+def test_the_docs_list_the_scorers():
+    table = re.findall(
+        r"^\| `([\w-]+)` \|", (DOCS / "strategies.md").read_text().partition("## Scorers")[2], re.MULTILINE
+    )
+    assert table == list(SCORERS)
 
 
 def test_the_docs_show_the_example_block_as_it_is():
