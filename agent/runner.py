@@ -87,6 +87,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         min_confidence: withhold the answer of a run that is less sure than this, 0 to 1.
         escalate_to: a second model, which solves anew what would be withheld; both are paid for by the run.
         registry: blocks; those installed by default, with the preset `rlot` the five of its paper.
+        blocks: strategies that are blocks besides, each as `strategy:NAME;key=value`.
         checkpoints: a SQLite file by which a killed run resumes under its thread id.
         keep_checkpoints: how long that file keeps threads of such agents that nobody goes on with.
         open_turns: where turns of conversations wait that other agents' bound counts too; by default its own.
@@ -114,6 +115,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         sandbox: str = "auto",
         budget: Budget | None = None,
         observation: str = "free",
+        blocks: Sequence[str] = (),
         confidence: str | Path | ConfidenceModel = DEFAULT,
         min_confidence: float | None = None,
         escalate_to: str | ModelClient | BaseChatModel | None = None,
@@ -129,7 +131,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         require_kind("budget", budget, Budget)
         seed = seed_given(seed)
         client = client_of(model)
-        registry = registry_with(policy, registry or registry_for(observation))
+        registry = registry_with(policy, registry or registry_for(observation), blocks)
         observer = Observer(registry, observation)
         parts = MemoryParts.of(
             memory, client.name, observer, learn=learn, selection=memory_selection, caption=memory_caption,

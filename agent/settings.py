@@ -41,6 +41,7 @@ class Settings(BaseSettings, Budget):
     memory_related: int = Field(0, ge=0, le=10)
     keep_unverified: bool = False
     observation: str = "free"
+    blocks: tuple[str, ...] = Field((), description="strategies as further blocks, each `strategy:NAME;key=value`")
     confidence: str = Field("default", description="what says how likely an answer is right: `default`, or a file")
     min_confidence: float | None = Field(None, ge=0, le=1, description="below it the answer of a task is withheld")
     escalate_to: str | None = Field(None, description="a second model, for what would be withheld")

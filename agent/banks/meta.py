@@ -81,7 +81,7 @@ def prompt_hash(registry: Registry, *more: ModuleType) -> str:
         registry: the blocks.
         more: modules of what else the model is asked.
     """
-    blocks = {block.name: _constants(sys.modules[type(block).__module__]) for block in registry}
+    blocks = {block.name: _constants(sys.modules[block.written_in]) for block in registry}
     content = {"routes": ROUTES, "blocks": blocks, "shared": [*map(_constants, (prompting, steps, *more))]}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -30,6 +30,11 @@ class Block(ABC):
 
     name: str
 
+    @property
+    def written_in(self) -> str:
+        """Name of the module that has its prompts."""
+        return type(self).__module__
+
     @abstractmethod
     def applicable(self, state: State) -> bool:
         """Whether running this block now can bring anything new; the navigator's mask."""

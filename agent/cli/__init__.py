@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from pilotage.agent.cli import demo, doctor, graph, keys, models, serve
+from pilotage.agent.cli import demo, doctor, graph, keys, models, serve, strategies
 from pilotage.agent.cli.bank import bank, collect
 from pilotage.agent.cli.cache import cache
 from pilotage.agent.cli.chat import chat
@@ -35,6 +35,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("estimate")(estimate.estimate)
 app.command("report")(evaluate.report)
 app.add_typer(policy.app, name="policy")
+app.command("strategies")(strategies.strategies)
 app.add_typer(keys.app, name="keys")
 app.add_typer(cache.app, name="cache")
 app.command("demo")(demo.demo)

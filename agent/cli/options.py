@@ -70,6 +70,9 @@ class RunOptions:
         None, help="Least limit of every reply, for models that think. (default: each block's own)"
     )
     sandbox: str | None = expert(None, help="auto, bubblewrap, subprocess (weaker), or none. (default: auto)")
+    blocks: list[str] | None = expert(
+        None, metavar="strategy:NAME;key=value", help="A strategy as one more block; repeatable."
+    )
     seed: int | None = expert(None, min=0, callback=A_SEED, help="Of what is drawn. (default: 0)")
     cache: bool | None = expert(None, "--cache/--no-cache", help="Reuse recorded replies. (default: cache)")
 
@@ -77,7 +80,7 @@ class RunOptions:
         """The settings that these options and others give."""
         from pilotage.agent.settings import settings_from
 
-        return settings_from(vars(self) | others)
+        return settings_from(vars(self) | {"blocks": self.blocks or None} | others)
 
 
 def _require_once(name: str, known: Collection[str], option: str) -> None:

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pilotage.agent.budget import Budget
 from pilotage.agent.serve.fields import Fields, wrong
+from pilotage.agent.serve.model_names import strategy_of
+from pilotage.agent.strategies import PREFIX
 
 OWN = "pilotage"
 POLICIES = ("default", "rules", "one-bit", "network", "experience", "vote:3", "agree:2", "random")
@@ -51,6 +53,14 @@ class Extras(BaseModel):
         return asked
 
 
+def _policy(named: str) -> str:
+    if named.startswith(PREFIX):
+        return strategy_of(named, lambda why: wrong(f"{OWN}.policy", f"stands for no strategy: {why}"))
+    if named and named not in POLICIES:
+        raise wrong(f"{OWN}.policy", f"is one of {', '.join(POLICIES)}, or {PREFIX}NAME;key=value")
+    return named
+
+
 def extras_of(fields: Fields) -> Extras:
     """Takes them out of a request's fields. Raises ApiError that names what is wrong."""
     own = fields.object(OWN)
@@ -58,7 +68,7 @@ def extras_of(fields: Fields) -> Extras:
     extras = Extras(
         budget=dict(own.mapping("budget")),
         memory=memory is not False,
-        policy=own.choice("policy", POLICIES) or "",
+        policy=_policy(own.text("policy") or ""),
         trace=own.flag("trace") or False,
         progress=own.flag("progress"),
         namespace=own.text("namespace", least=1),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from pilotage.agent.errors import UsageError
 from pilotage.agent.serve.errors import ApiError
+from pilotage.agent.strategies import PREFIX, strategy_named
 
 ROUTED = "pilotage"
 PASSTHROUGH = "passthrough"
@@ -20,6 +22,7 @@ class ModelName:
         text: the name as it was asked for.
         direct: nothing is worked out: the request goes to the upstream as it is.
         effort: of the default policy.
+        strategy: that does the work before the reply, as `strategy:NAME;key=value`.
         blocks: those to run, in order, before the reply.
         upstream: which of the configured upstreams is asked; empty for the first.
     """
@@ -27,6 +30,7 @@ class ModelName:
     text: str
     direct: bool = False
     effort: str | None = None
+    strategy: str = ""
     blocks: tuple[str, ...] = ()
     upstream: str = ""
 
@@ -36,7 +40,7 @@ MOST_SHOWN = 100
 
 
 def model_named(text: str, blocks: Collection[str], upstreams: Collection[str], most: int) -> ModelName:
-    """What `pilotage`, `pilotage:high`, `pilotage:program,reason` or `passthrough` stands for.
+    """What `pilotage`, `pilotage:high`, `pilotage:program,reason`, `strategy:NAME` or `passthrough` stands for.
 
     `@NAME` behind it chooses an upstream.
 
@@ -55,8 +59,12 @@ def model_named(text: str, blocks: Collection[str], upstreams: Collection[str], 
     if name == PASSTHROUGH:
         return ModelName(text, direct=True, upstream=upstream)
     head, _, how = name.partition(":")
+    if name.startswith(PREFIX):
+        return ModelName(text, strategy=strategy_of(name, lambda why: unknown(text, why)), upstream=upstream)
     if head != ROUTED:
-        raise unknown(text, f"use {ROUTED}, {ROUTED}:low|medium|high, {ROUTED}:BLOCK[,BLOCK] or {PASSTHROUGH}")
+        raise unknown(
+            text, f"use {ROUTED}, {ROUTED}:low|medium|high, {ROUTED}:BLOCK[,BLOCK], {PREFIX}NAME or {PASSTHROUGH}"
+        )
     if not how:
         return ModelName(text, upstream=upstream)
     if how in EFFORTS:
@@ -68,6 +76,21 @@ def model_named(text: str, blocks: Collection[str], upstreams: Collection[str], 
         if block not in blocks:
             raise unknown(text, f"there is no block {_shown(block)!r}; there are {', '.join(blocks)}")
     return ModelName(text, blocks=named, upstream=upstream)
+
+
+def strategy_of(spec: str, refusal: Callable[[str], ApiError]) -> str:
+    """The full spec of a strategy that a client names.
+
+    Raises:
+        ApiError: the refusal, for one that there is not, or that asks somebody whom the client may not choose.
+    """
+    try:
+        strategy = strategy_named(spec)
+    except UsageError as error:
+        raise refusal(str(error)) from None
+    if strategy.outside:
+        raise refusal(f"{strategy.outside} is for whoever starts the server to choose")
+    return strategy.spec
 
 
 def unknown(text: str, why: str) -> ApiError:

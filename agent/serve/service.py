@@ -16,7 +16,6 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from pilotage.agent.blocks import installed
 from pilotage.agent.chat.open_turns import OpenTurns, TurnTable
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.routing.observation import registry_for
@@ -33,6 +32,7 @@ from pilotage.agent.serve.tenants.tenant import Tenant
 from pilotage.agent.serve.upstreams.chain import Chain
 from pilotage.agent.serve.upstreams.link import Link, Listener
 from pilotage.agent.serve.upstreams.upstream import DEFAULT, OPENAI_KEY, Upstream, line
+from pilotage.agent.strategies.method import registry_with
 from pilotage.common.text import printable
 
 if TYPE_CHECKING:
@@ -102,8 +102,9 @@ class Service:
             for name, upstream in self.upstreams.items()
         }
         self._chains: dict[str, Chain] = {}
-        self.registry = registry_for(settings.observation)  # once: to look for plugins takes longer than all else
-        self.blocks = installed().actions.names
+        # Once: to look for plugins takes longer than all else.
+        self.registry = registry_with(settings.policy, registry_for(settings.observation), settings.blocks)
+        self.blocks = self.registry.actions.names
         self._place = place
         self._embedder: Embedder | None = None
         self._turns = TurnTable()
@@ -190,8 +191,9 @@ class Service:
         """The agent that answers a request, kept open until that ends (`tenants/holding.py`)."""
         client = self.client(name.upstream)
         remembers = extras.memory and self._place is not None
-        policy = f"fixed:{','.join((*name.blocks, 'answer'))}" if name.blocks else extras.policy or self.settings.policy
-        effort = None if name.blocks or extras.policy else name.effort or self.settings.effort
+        blocks = f"fixed:{','.join((*name.blocks, 'answer'))}" if name.blocks else ""
+        asked = blocks or name.strategy or extras.policy
+        policy, effort = asked or self.settings.policy, None if asked else name.effort or self.settings.effort
         # By tenant also where there is no memory: an agent knows the open turns of its conversations.
         key = (caller.namespace, policy, effort, name.upstream, remembers, caller.learn)
 

@@ -44,11 +44,7 @@ def strategy_named(text: str) -> Strategy:
         UsageError: there is none of that name, or a parameter is unknown or of the wrong type.
     """
     name, *pairs = (part.strip() for part in text.removeprefix(PREFIX).split(";"))
-    if name not in installed():
-        raise UsageError(
-            f"there is no strategy {name!r:.80}{_meant(name, installed())}: there are {', '.join(installed())}"
-        )
-    kind, given = installed()[name], dict[str, str]()
+    kind, given = kind_named(name), dict[str, str]()
     for pair in filter(None, pairs):
         key, equals, value = (part.strip() for part in pair.partition("="))
         if not equals or not value:
@@ -63,6 +59,14 @@ def strategy_named(text: str) -> Strategy:
         return kind(**given)
     except ValidationError as error:
         raise UsageError(_told(name, error)) from None
+
+
+def kind_named(name: str) -> type[Strategy]:
+    """The strategy of a name, not yet configured. Raises UsageError, with the nearest name, where there is none."""
+    if name not in installed():
+        known = ", ".join(installed())
+        raise UsageError(f"there is no strategy {name!r:.80}{_meant(name, installed())}: there are {known}")
+    return installed()[name]
 
 
 def _meant(given: str, known: Iterable[str]) -> str:
@@ -89,4 +93,4 @@ def _strategy_of(entry: EntryPoint) -> type[Strategy]:
     return given
 
 
-__all__ = ["BUILT_IN", "PREFIX", "Strategy", "installed", "strategy_named"]
+__all__ = ["BUILT_IN", "PREFIX", "Strategy", "installed", "kind_named", "strategy_named"]

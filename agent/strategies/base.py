@@ -52,6 +52,14 @@ class Strategy(BaseModel, ABC):
         """Whether it runs programs."""
         return getattr(self, "route", "") == "program"
 
+    @property
+    def outside(self) -> str:
+        """What it names beside the run's own model, another model or an address, which costs whoever has its key.
+
+        Empty for nothing. A server lets no client name any.
+        """
+        return ""
+
     def applicable(self, state: State) -> bool:
         """Whether it can do anything for a task: most compare answers, and an open task has none that compare."""
         return state.task.kind != "open"

@@ -31,6 +31,10 @@ class StrategyBlock(Block):
         self.strategy = strategy
         self.name = action_name(strategy)
 
+    @property
+    def written_in(self) -> str:
+        return type(self.strategy).__module__
+
     def applicable(self, state: State) -> bool:
         able = state.abilities.sandbox or not self.strategy.needs_sandbox
         return able and not state.trace.has(self.name) and self.strategy.applicable(state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeGuard
 
 from pilotage.agent.blocks import Registry
@@ -37,9 +38,16 @@ class StrategyPolicy(FixedPolicy):
         self.name = self.strategy.spec
 
 
-def registry_with(policy: object, registry: Registry) -> Registry:
-    """The blocks of an agent whose policy may be a strategy, which is a block then too."""
-    return with_strategies(registry, (policy,)) if is_strategy(policy) else registry
+def registry_with(policy: object, registry: Registry, blocks: Iterable[str] = ()) -> Registry:
+    """The blocks of an agent with those that are strategies: its policy too, where that is one.
+
+    Raises:
+        UsageError: one stands for no strategy.
+    """
+    given = [*blocks, *([policy] if is_strategy(policy) else [])]
+    if wrong := next((name for name in given if not is_strategy(name)), None):
+        raise UsageError(f"{wrong!r:.80} is no strategy to have as a block: write {PREFIX}NAME;key=value")
+    return with_strategies(registry, given)
 
 
 def is_strategy(policy: object) -> TypeGuard[str]:

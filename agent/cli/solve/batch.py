@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 DECIDING = (
     *("memory_selection", "memory_caption", "memory_related", "keep_unverified", "holdout"),
-    *("observation", "sandbox", "confidence", "min_confidence", "escalate_to"),
+    *("observation", "blocks", "sandbox", "confidence", "min_confidence", "escalate_to"),
 )
 """Settings, beside the model, the policy and the limits of a run, that decide answers: a file has one of each."""
 
@@ -211,7 +211,7 @@ def _conditions(settings: Settings, model: ModelClient) -> dict[str, Any]:
         **({"policy file": _short_hash(file.read_bytes())} if file is not None and file.is_file() else {}),
         **settings.budget.model_dump(mode="json"),
         "memory": settings.memory != "none",
-        **{name: getattr(settings, name) for name in DECIDING},
+        **settings.model_dump(mode="json", include=set(DECIDING)),
     }
 
 
