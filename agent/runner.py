@@ -141,14 +141,14 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         chosen = navigator_for(policy, registry, spec, seed, effort, experience=parts.index, study=study)
         if study is not None and getattr(chosen, "study", None) is not study:
             study = study.of_hints()
-        opened = open_sandbox(sandbox)
-        require_able(chosen, client, opened)
+        opened, limits = open_sandbox(sandbox), budget or Budget(max_steps=max_steps_for(observation))
+        require_able(chosen, client, opened, limits)
         self.components = Components(
             model=client,
             policy=chosen,
             registry=registry,
             observer=observer,
-            budget=budget or Budget(max_steps=max_steps_for(observation)),
+            budget=limits,
             sandbox=opened,
             recall=parts.recall,
             learner=parts.learner,

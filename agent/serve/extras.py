@@ -57,7 +57,7 @@ def _policy(named: str) -> str:
     if named.startswith(PREFIX):
         return strategy_of(named, lambda why: wrong(f"{OWN}.policy", f"stands for no strategy: {why}"))
     if named and named not in POLICIES:
-        raise wrong(f"{OWN}.policy", f"is one of {', '.join(POLICIES)}, or {PREFIX}NAME;key=value")
+        raise wrong(f"{OWN}.policy", f"is one of {', '.join(POLICIES)}, or {PREFIX}NAME;PARAMETER=VALUE")
     return named
 
 

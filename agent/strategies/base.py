@@ -77,19 +77,22 @@ class Strategy(BaseModel, ABC):
     def _changed(self) -> dict[str, object]:
         return {key: getattr(self, key) for key in type(self).model_fields if getattr(self, key) != _default(self, key)}
 
-    def require_room(self, prompt: str, budget: Budget) -> None:
-        """Raises UsageError where a budget cannot hold the calls that it needs on this prompt: before any is paid."""
-        calls = self.least_calls
-        if calls > budget.max_calls:
+    def require_calls(self, budget: Budget) -> None:
+        """Raises UsageError where a budget has fewer calls than it needs."""
+        if (calls := self.least_calls) > budget.max_calls:
             raise UsageError(
                 f"{self.spec} needs {calls} calls and the budget has {budget.max_calls}: give --max-calls {calls} or "
                 f"more (in Python, Budget(max_calls={calls}))"
             )
-        needed = calls * (estimate_tokens(prompt) + MIN_COMPLETION)
+
+    def require_room(self, prompt: str, budget: Budget) -> None:
+        """Raises UsageError where a budget cannot hold the calls that it needs on this prompt: before any is paid."""
+        self.require_calls(budget)
+        needed = self.least_calls * (estimate_tokens(prompt) + MIN_COMPLETION)
         if needed > budget.max_tokens:
             raise UsageError(
-                f"a budget of {budget.max_tokens} tokens is too small for the {calls} calls of {self.spec} on this "
-                f"task: give --max-tokens {needed} or more (in Python, Budget(max_tokens={needed}))"
+                f"a budget of {budget.max_tokens} tokens is too small for the {self.least_calls} calls of {self.spec} "
+                f"on this task: give --max-tokens {needed} or more (in Python, Budget(max_tokens={needed}))"
             )
 
     def chance(self, state: State, kit: Kit) -> Random:

@@ -46,7 +46,7 @@ def registry_with(policy: object, registry: Registry, blocks: Iterable[str] = ()
     """
     given = [*blocks, *([policy] if is_strategy(policy) else [])]
     if wrong := next((name for name in given if not is_strategy(name)), None):
-        raise UsageError(f"{wrong!r:.80} is no strategy to have as a block: write {PREFIX}NAME;key=value")
+        raise UsageError(f"{wrong!r:.80} is no strategy to have as a block: write {PREFIX}NAME;PARAMETER=VALUE")
     return with_strategies(registry, given)
 
 
@@ -55,11 +55,12 @@ def is_strategy(policy: object) -> TypeGuard[str]:
     return isinstance(policy, str) and policy.startswith(PREFIX)
 
 
-def require_able(policy: object, model: ModelClient, sandbox: Sandbox | None) -> None:
-    """Raises UsageError where a strategy needs what the model or the machine has not, before a call is paid."""
+def require_able(policy: object, model: ModelClient, sandbox: Sandbox | None, budget: Budget) -> None:
+    """Raises UsageError where a strategy needs what model, machine or budget have not, before a call is paid."""
     if not isinstance(policy, StrategyPolicy):
         return
     strategy = policy.strategy
+    strategy.require_calls(budget)
     if strategy.needs_logprobs and not model.capabilities.logprobs:
         raise UsageError(
             f"{strategy.spec} reads log-probabilities, and {model.name} gives none: choose another scorer, or a model "

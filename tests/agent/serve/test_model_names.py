@@ -2,10 +2,13 @@
 
 import pytest
 
-from tests.agent.chat.test_conversations import scripted
+from pilotage.agent.strategies.self_consistency import SelfConsistency
+from tests.agent.chat.test_conversations import ASKED, scripted
 from tests.agent.serve.tenants import error_of
 from tests.agent.serve.test_over_an_upstream import HELLO
 from tests.agent.serve.upstream import Upstream
+
+QUESTION = [{"role": "user", "content": ASKED}]
 
 
 def listed(http):
@@ -59,3 +62,52 @@ def test_a_name_has_no_more_blocks_than_a_run_has_steps(serve, path):
 def test_a_name_without_an_end_is_not_said_back(serve, name):
     reply = serve(scripted()).post("/v1/chat/completions", json={"model": name, "messages": HELLO})
     assert error_of(reply, 404) and len(reply.content) < 1000
+
+
+def test_a_strategy_is_a_model_name_and_a_policy_of_a_request(serve):
+    model = scripted()
+    http = serve(model)
+
+    def ask(**body):
+        return http.post("/v1/chat/completions", json={"messages": QUESTION, **body})
+
+    told = ask(model="strategy:self-consistency;n=3", pilotage={"trace": True}).json()
+    (run,) = told["pilotage"]["runs"]
+    assert run["route"] == ["strategy.self-consistency+n=3", "answer"] and told["model"].startswith("strategy:")
+    told = ask(model="pilotage", pilotage={"trace": True, "policy": "strategy:best-of-n;scorer=agreement"}).json()
+    assert told["pilotage"]["runs"][0]["policy"] == "strategy:best-of-n;scorer=agreement"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("strategy:self-consistncy", "did you mean self-consistency?"),
+        ("strategy:self-consistency;n=many", "n=many"),
+        ("strategy:" + "x" * 10**6, "there is no strategy"),
+    ],
+)
+def test_a_strategy_that_there_is_not_is_no_model(serve, name, why):
+    model = scripted()
+    http = serve(model)
+    reply = http.post("/v1/chat/completions", json={"model": name, "messages": QUESTION})
+    assert why in error_of(reply, 404)["message"] and len(reply.content) < 1000
+    asked = {"model": "pilotage", "messages": QUESTION, "pilotage": {"policy": name}}
+    reply = http.post("/v1/chat/completions", json=asked)
+    assert why in error_of(reply, 400)["message"] and len(reply.content) < 1000
+    assert not model.calls
+
+
+def test_more_draws_than_a_run_has_calls_are_refused_before_any(serve):
+    model = scripted()
+    body = {"model": "strategy:self-consistency;n=900", "messages": QUESTION}
+    reply = serve(model).post("/v1/chat/completions", json=body)
+    assert "needs 900 calls" in error_of(reply, 400)["message"]
+    assert not model.calls
+
+
+def test_a_strategy_that_asks_somebody_else_is_not_for_a_client_to_choose(serve, monkeypatch):
+    monkeypatch.setattr(SelfConsistency, "outside", property(lambda self: "another model"))
+    reply = serve(scripted()).post(
+        "/v1/chat/completions", json={"model": "strategy:self-consistency", "messages": QUESTION}
+    )
+    assert "another model is for whoever starts the server" in error_of(reply, 404)["message"]
