@@ -15,11 +15,14 @@ from pydantic import ValidationError
 from pilotage.agent.errors import UsageError
 from pilotage.agent.strategies.base import PREFIX, Strategy
 from pilotage.agent.strategies.best_of_n import BestOfN
+from pilotage.agent.strategies.composed.archon import Archon
+from pilotage.agent.strategies.composed.medprompt import Medprompt
+from pilotage.agent.strategies.composed.narrative import Narrative
 from pilotage.agent.strategies.self_consistency import SelfConsistency
 from pilotage.agent.strategies.weighted_vote import WeightedVote
 from pilotage.common.plugins import described, label, loaded, plugins
 
-BUILT_IN: tuple[type[Strategy], ...] = (SelfConsistency, BestOfN, WeightedVote)
+BUILT_IN: tuple[type[Strategy], ...] = (SelfConsistency, BestOfN, WeightedVote, Archon, Medprompt, Narrative)
 
 
 @cache

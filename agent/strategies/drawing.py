@@ -76,8 +76,13 @@ async def draw(
     async def one(own: Kit, number: int) -> Step:
         return await by(name, state, own, asked, independent=True, temperature=temperature, sample=number)
 
-    prompt = estimate_tokens("\n".join([system(state.task), state.trace.recalled.text, describe(state.task), asked]))
+    prompt = prompt_tokens(state, asked)
     return await side_by_side(name, kit, one, numbers, prompt_tokens=prompt, completion_tokens=MAX_TOKENS)
+
+
+def prompt_tokens(state: State, asked: str) -> int:
+    """Upper estimate of the tokens of a prompt from the task alone."""
+    return estimate_tokens("\n".join([system(state.task), state.trace.recalled.text, describe(state.task), asked]))
 
 
 async def side_by_side(

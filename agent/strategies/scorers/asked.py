@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from pilotage.agent.errors import BadReply, BudgetExceeded, ModelUnavailable
 from pilotage.agent.kit import Kit
@@ -36,6 +37,11 @@ TAIL = 4000
 """Characters of a solution that are shown: its end, where the answer stands."""
 
 
+async def yes_to(state: State, kit: Kit, step: Step, question: str) -> float | None:
+    """Probability that the model says yes, against no, to a question about a solution; None where it cannot be read."""
+    return await _read(_yes(kit, _about(state, step, question)))
+
+
 class Asking(Scorer):
     """A scorer that asks the model about one solution at a time, all of them at once.
 
@@ -43,28 +49,16 @@ class Asking(Scorer):
     """
 
     calls = 1
+    question: str
 
     @abstractmethod
     async def ask(self, kit: Kit, messages: tuple[Message, ...]) -> float | None:
         """The score in the model's reply."""
 
-    question: str
-
     async def score(self, state: State, kit: Kit, steps: Sequence[Step]) -> Sequence[float | None]:
         with quiet():
-            return await all_of([self._one(state, kit.branch(), step) for step in steps])
-
-    async def _one(self, state: State, kit: Kit, step: Step) -> float | None:
-        shown = step.program or step.text
-        solution = quoted_text(shown[-TAIL:]) + (f"\nAnswer: {quoted_text(step.candidate)}" if step.candidate else "")
-        asked = SHOWN.format(task=describe(state.task), solution=solution)
-        messages = Message(role="system", content=SYSTEM), Message(role="user", content=f"{asked}\n\n{self.question}")
-        try:
-            return await self.ask(kit, messages)
-        except ModelUnavailable:
-            raise
-        except (BadReply, BudgetExceeded):
-            return None
+            asked = [self.ask(kit.branch(), _about(state, step, self.question)) for step in steps]
+            return await all_of([_read(one) for one in asked])
 
 
 class Judge(Asking):
@@ -98,5 +92,26 @@ class PCorrect(Asking):
     needs_logprobs = True
 
     async def ask(self, kit: Kit, messages: tuple[Message, ...]) -> float | None:
-        reply = await kit.send(messages, max_tokens=1, top_logprobs=ALTERNATIVES, grammar=YES_OR_NO_GRAMMAR)
-        return share_of_yes(reply)
+        return await _yes(kit, messages)
+
+
+def _about(state: State, step: Step, question: str) -> tuple[Message, ...]:
+    shown = step.program or step.text
+    solution = quoted_text(shown[-TAIL:]) + (f"\nAnswer: {quoted_text(step.candidate)}" if step.candidate else "")
+    asked = SHOWN.format(task=describe(state.task), solution=solution)
+    return Message(role="system", content=SYSTEM), Message(role="user", content=f"{asked}\n\n{question}")
+
+
+async def _yes(kit: Kit, messages: tuple[Message, ...]) -> float | None:
+    reply = await kit.send(messages, max_tokens=1, top_logprobs=ALTERNATIVES, grammar=YES_OR_NO_GRAMMAR)
+    return share_of_yes(reply)
+
+
+async def _read(score: Coroutine[Any, Any, float | None]) -> float | None:
+    """A score; None where the reply was unusable, or the budget has no call for it."""
+    try:
+        return await score
+    except ModelUnavailable:
+        raise
+    except (BadReply, BudgetExceeded):
+        return None

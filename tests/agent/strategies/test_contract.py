@@ -76,6 +76,8 @@ def test_a_budget_is_never_exceeded_whatever_is_asked_for_at_once(strategy):
 
 @EVERY
 def test_where_a_limit_ends_it_what_was_drawn_is_not_lost(strategy):
+    if not run(strategy, skilled(1.0))[0].draws:
+        pytest.skip("its calls stand one behind the other: before the last one there is no answer")
     budget = Budget(max_calls=max(1, strategy.least_calls - 1), max_tokens=1_000_000)
     kit = Kit(ModelClient(skilled(1.0)), Meter(budget))
     try:
