@@ -18,11 +18,12 @@ from pilotage.agent.strategies.best_of_n import BestOfN
 from pilotage.agent.strategies.composed.archon import Archon
 from pilotage.agent.strategies.composed.medprompt import Medprompt
 from pilotage.agent.strategies.composed.narrative import Narrative
+from pilotage.agent.strategies.composed.retrieve import Retrieve
 from pilotage.agent.strategies.self_consistency import SelfConsistency
 from pilotage.agent.strategies.weighted_vote import WeightedVote
 from pilotage.common.plugins import described, label, loaded, plugins
 
-BUILT_IN: tuple[type[Strategy], ...] = (SelfConsistency, BestOfN, WeightedVote, Archon, Medprompt, Narrative)
+BUILT_IN: tuple[type[Strategy], ...] = (SelfConsistency, BestOfN, WeightedVote, Archon, Medprompt, Narrative, Retrieve)
 
 
 @cache
@@ -80,6 +81,9 @@ def _meant(given: str, known: Iterable[str]) -> str:
 def _told(name: str, error: ValidationError) -> str:
     """The first thing that is wrong with parameters, as a sentence."""
     first = error.errors()[0]
+    if first["type"] == "missing":
+        field = str(first["loc"][0])
+        return f"{PREFIX}{name} needs {field}=VALUE: {installed()[name].model_fields[field].description}"
     message = first["msg"].removeprefix("Value error, ").partition(", unable")[0]
     if not first["loc"]:
         return f"{PREFIX}{name}: {message}"

@@ -39,7 +39,12 @@ TAIL = 4000
 
 async def yes_to(state: State, kit: Kit, step: Step, question: str) -> float | None:
     """Probability that the model says yes, against no, to a question about a solution; None where it cannot be read."""
-    return await _read(_yes(kit, _about(state, step, question)))
+    return await answered_yes(kit, _about(state, step, question))
+
+
+async def answered_yes(kit: Kit, messages: tuple[Message, ...]) -> float | None:
+    """Probability that the model says yes, against no, to messages; None where it cannot be read."""
+    return await _read(_yes(kit, messages))
 
 
 class Asking(Scorer):
