@@ -19,11 +19,21 @@ from pilotage.agent.strategies.composed.archon import Archon
 from pilotage.agent.strategies.composed.medprompt import Medprompt
 from pilotage.agent.strategies.composed.narrative import Narrative
 from pilotage.agent.strategies.composed.retrieve import Retrieve
+from pilotage.agent.strategies.rpc import ReasoningPruning
 from pilotage.agent.strategies.self_consistency import SelfConsistency
 from pilotage.agent.strategies.weighted_vote import WeightedVote
 from pilotage.common.plugins import described, label, loaded, plugins
 
-BUILT_IN: tuple[type[Strategy], ...] = (SelfConsistency, BestOfN, WeightedVote, Archon, Medprompt, Narrative, Retrieve)
+BUILT_IN: tuple[type[Strategy], ...] = (
+    SelfConsistency,
+    BestOfN,
+    WeightedVote,
+    ReasoningPruning,
+    Archon,
+    Medprompt,
+    Narrative,
+    Retrieve,
+)
 
 
 @cache

@@ -38,22 +38,36 @@ def elected(state: State, steps: Sequence[Step], cast: Votes, chance: Random) ->
 
 
 def by_vote(
-    strategy: Strategy, state: State, kit: Kit, drawn: Drawn, scores: Sequence[float | None] | None = None
+    strategy: Strategy,
+    state: State,
+    kit: Kit,
+    drawn: Drawn,
+    scores: Sequence[float | None] | None = None,
+    *,
+    flat_is_noise: bool = True,
+    note: str = "",
 ) -> Step:
     """The step of a strategy whose draws vote: each with one vote, or with its score.
 
-    Scores that hardly differ are noise, and all votes count the same then.
+    Args:
+        strategy: whose draws they are.
+        state: the run so far.
+        kit: that paid.
+        drawn: the draws.
+        scores: of each draw, 0 to 1.
+        flat_is_noise: scores that hardly differ decide nothing; false of weights that are to be taken as they are.
+        note: what else the reader of the trace should know.
     """
     steps = drawn.steps
-    weighs = scores is not None and not flat(scores)
+    weighs = scores is not None and not (flat_is_noise and flat(scores))
     cast = votes(state, steps, known(steps, scores) if scores is not None and weighs else None)
     answer = elected(state, steps, cast, strategy.chance(state, kit))
-    note = f"{answer.routes if answer else 0} of {len(steps)} draws agree"
+    told = [f"{answer.routes if answer else 0} of {len(steps)} draws agree"]
     if silent := sum(step.candidate is None for step in steps):
-        note += f", {silent} without an answer"
+        told[0] += f", {silent} without an answer"
     if scores is not None and not weighs:
-        note += "; their scores hardly differ, so each has one vote"
-    return chosen(strategy.name, kit, drawn, answer, note, scores)
+        told.append("their scores hardly differ, so each has one vote")
+    return chosen(strategy.name, kit, drawn, answer, "; ".join([*told, *filter(None, [note])]), scores)
 
 
 def chance_to_stay(counts: Sequence[int]) -> float:

@@ -56,7 +56,8 @@ class Medprompt(Strategy):
             choices = tuple(state.task.choices[place] for place in order)
             seen = replace(shown, task=state.task.model_copy(update={"choices": choices}))
             how = {"independent": True, "temperature": self.temperature, "sample": number}
-            return _in_own_order(await reasoned(self.name, seen, own, asked, **how), state, choices, order)
+            step = _in_own_order(await reasoned(self.name, seen, own, asked, **how), state, choices, order)
+            return step.model_copy(update={"hints": recalled.hints[len(state.trace.recalled.hints) :]})
 
         drawn = await side_by_side(
             self.name,
@@ -66,8 +67,7 @@ class Medprompt(Strategy):
             prompt_tokens=prompt_tokens(shown, asked),
             completion_tokens=MAX_TOKENS,
         )
-        step = by_vote(self, state, kit, drawn)
-        return step.model_copy(update={"hints": recalled.hints[len(state.trace.recalled.hints) :]})
+        return by_vote(self, state, kit, drawn)
 
     async def _shots(self, state: State, kit: Kit) -> Recalled:
         """What the run was shown at its start, and further solved tasks until there are enough, or no more."""

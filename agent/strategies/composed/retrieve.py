@@ -95,9 +95,8 @@ class Retrieve(Strategy):
         longest = max(prompt_tokens(reading(number), asked) for number in numbers)
         drawn = await side_by_side(self.name, kit, one, numbers, prompt_tokens=longest, completion_tokens=MAX_TOKENS)
         weights = [kept[place % len(kept)][1] for place in range(len(drawn.steps))] if kept else None
-        step = by_vote(self, state, kit, drawn, weights)
-        note = f"{step.evidence.note}; {len(kept)} of {len(pieces)} pieces of evidence help"
-        return step.model_copy(update={"evidence": step.evidence.model_copy(update={"note": note})})
+        note = f"{len(kept)} of {len(pieces)} pieces of evidence help"
+        return by_vote(self, state, kit, drawn, weights, note=note)
 
     async def _fetched(self, state: State) -> list[str]:
         """Texts that the retriever finds, without those that are empty.

@@ -14,7 +14,8 @@ from pilotage.agent.trace import Trace, Usage
 from tests.agent.strategies.skilled import PLENTY, answer, run, skilled, task
 from tests.together import TogetherChatModel
 
-STRATEGIES = [kind() for kind in installed().values()]
+NEEDED = {"retrieve": {"retriever": "tests.agent.strategies.test_composed:shelf"}}
+STRATEGIES = [kind(**NEEDED.get(name, {})) for name, kind in installed().items()]
 EVERY = pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda strategy: strategy.name)
 
 
