@@ -12,6 +12,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 from pilotage.agent.numbers import is_bare_number, mentions, parse_number, plain
 from pilotage.agent.task import Kind
@@ -31,6 +32,8 @@ _CLOSED_MARKS = (_MARKS[1], _MARKS[3])
 _TAIL = 8_000
 _WRAPPERS = (("**", "**"), ("*", "*"), ("`", "`"), ('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"))
 _FENCE = re.compile(r"```[ \t]*\w*[ \t]*\n(.*?)(?:```|\Z)", re.S)
+SHORT = 200
+"""Characters of an answer whose form is remembered."""
 LETTERS = 26
 """Choices that a letter names; those behind them are named by their text."""
 _LETTER = re.compile(r"(?:option|choice)?\s*\(?([A-Za-z])(?:\)|[.:](?=\s|$)|$)[.:]?\s*(.*)", re.I | re.S)
@@ -63,6 +66,12 @@ def extract(kind: Kind, text: str, choices: Sequence[str] = (), *, cut: bool = F
 
 def normal_form(kind: Kind, answer: str, choices: Sequence[str] = ()) -> str:
     """One spelling for answers that mean the same: `$18`, `18.0` and `18`; `Yes.` and `yes`."""
+    if len(answer) <= SHORT:
+        return _form_of_short(kind, answer, tuple(choices))
+    return _form(kind, answer, choices)
+
+
+def _form(kind: Kind, answer: str, choices: Sequence[str]) -> str:
     if (canonical := _canonical(kind, answer, choices)) is not None:
         return canonical
     if kind == "program":
@@ -72,6 +81,10 @@ def normal_form(kind: Kind, answer: str, choices: Sequence[str] = ()) -> str:
     text = _unwrap(unicodedata.normalize("NFKC", answer))
     text = _unwrap(text.rstrip(".,;:!") or text)
     return " ".join(text.casefold().split())
+
+
+_form_of_short = lru_cache(maxsize=1024)(_form)
+"""A run compares the same few answers after each of its steps, and each draw with all others."""
 
 
 def conveys(text: str, kind: Kind, value: str) -> bool:
