@@ -16,10 +16,11 @@ from pilotage.agent.errors import UsageError
 from pilotage.agent.strategies.base import PREFIX, Strategy
 from pilotage.agent.strategies.best_of_n import BestOfN
 from pilotage.agent.strategies.self_consistency import SelfConsistency
+from pilotage.agent.strategies.two_models.cascade import Cascade
 from pilotage.agent.strategies.weighted_vote import WeightedVote
 from pilotage.common.plugins import described, label, loaded, plugins
 
-BUILT_IN: tuple[type[Strategy], ...] = (SelfConsistency, BestOfN, WeightedVote)
+BUILT_IN: tuple[type[Strategy], ...] = (SelfConsistency, BestOfN, WeightedVote, Cascade)
 
 
 @cache

@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict
 from pilotage.agent.budget import MIN_COMPLETION, Budget
 from pilotage.agent.errors import UsageError
 from pilotage.agent.kit import Kit
+from pilotage.agent.models.named import NamedModels
 from pilotage.agent.prompting import content_fingerprint
-from pilotage.agent.state import State
+from pilotage.agent.state import Abilities, State
 from pilotage.agent.trace import Step
 from pilotage.common.tokens import estimate_tokens
 
@@ -48,6 +49,11 @@ class Strategy(BaseModel, ABC):
         return False
 
     @property
+    def logprobs_of(self) -> str:
+        """Name of the model whose log-probabilities it reads; the run's own by default."""
+        return ""
+
+    @property
     def needs_sandbox(self) -> bool:
         """Whether it runs programs."""
         return getattr(self, "route", "") == "program"
@@ -68,6 +74,17 @@ class Strategy(BaseModel, ABC):
     @property
     def _changed(self) -> dict[str, object]:
         return {key: getattr(self, key) for key in type(self).model_fields if getattr(self, key) != _default(self, key)}
+
+    def require_able(self, models: NamedModels, abilities: Abilities) -> None:
+        """Raises UsageError where it needs what a model or the machine has not: before a call is paid."""
+        told = models.named(self.logprobs_of) if self.needs_logprobs else None
+        if told is not None and not told.capabilities.logprobs:
+            raise UsageError(
+                f"{self.spec} reads log-probabilities, and {told.name} gives none: choose another scorer, or a model "
+                "that has them"
+            )
+        if self.needs_sandbox and not abilities.sandbox:
+            raise UsageError(f"{self.spec} runs programs, and there is no sandbox: leave out --sandbox none")
 
     def require_room(self, prompt: str, budget: Budget) -> None:
         """Raises UsageError where a budget cannot hold the calls that it needs on this prompt: before any is paid."""

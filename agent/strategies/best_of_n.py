@@ -7,7 +7,7 @@ from pydantic import Field
 from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
 from pilotage.agent.strategies.base import Strategy
-from pilotage.agent.strategies.drawing import Route, answers_of, chosen, draw
+from pilotage.agent.strategies.drawing import Route, answer_of, chosen, draw
 from pilotage.agent.strategies.scorers import SCORERS, ScorerName, known, scored
 from pilotage.agent.trace import Step
 
@@ -49,6 +49,6 @@ class BestOfN(Strategy):
         highest = max(ranked[place] for place in answered)
         place = self.chance(state, kit).choice([place for place in answered if ranked[place] == highest])
         best = drawn.steps[place]
-        answer = next(a for a in answers_of(state, drawn.steps) if best in a.steps)
+        answer = answer_of(state, drawn.steps, best)
         note = f"draw {place + 1} of {len(drawn.steps)} has the highest score of {self.scorer}, {highest:.2f}"
         return chosen(self.name, kit, drawn, answer, note, scores, best)

@@ -146,6 +146,11 @@ def answers_of(state: State, steps: Sequence[Step]) -> tuple[Candidate, ...]:
     return tuple(sorted(found, key=lambda answer: order.index(normal_form(kind, answer.text, choices))))
 
 
+def answer_of(state: State, steps: Sequence[Step], step: Step) -> Candidate | None:
+    """The answer that one of several draws came to, with all draws that came to it."""
+    return next((answer for answer in answers_of(state, steps) if step in answer.steps), None)
+
+
 def chosen(
     name: str,
     kit: Kit,

@@ -14,7 +14,9 @@ from pilotage.agent.trace import Trace, Usage
 from tests.agent.strategies.skilled import PLENTY, answer, run, skilled, task
 from tests.together import TogetherChatModel
 
-STRATEGIES = [kind() for kind in installed().values()]
+OWN = "scripted"
+"""What the scripted model is called, so that a strategy of two models has the run's own for both."""
+STRATEGIES = [kind(**({"large": OWN} if "large" in kind.model_fields else {})) for kind in installed().values()]
 EVERY = pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda strategy: strategy.name)
 
 
