@@ -15,12 +15,23 @@ from pydantic import ValidationError
 from pilotage.agent.errors import UsageError
 from pilotage.agent.strategies.base import PREFIX, Strategy
 from pilotage.agent.strategies.best_of_n import BestOfN
+from pilotage.agent.strategies.refining.critique_revise import CritiqueRevise
+from pilotage.agent.strategies.refining.iad import IterativeAgentDecoding
+from pilotage.agent.strategies.refining.self_refine import SelfRefine
 from pilotage.agent.strategies.self_consistency import SelfConsistency
 from pilotage.agent.strategies.two_models.cascade import Cascade
 from pilotage.agent.strategies.weighted_vote import WeightedVote
 from pilotage.common.plugins import described, label, loaded, plugins
 
-BUILT_IN: tuple[type[Strategy], ...] = (SelfConsistency, BestOfN, WeightedVote, Cascade)
+BUILT_IN: tuple[type[Strategy], ...] = (
+    SelfConsistency,
+    BestOfN,
+    WeightedVote,
+    Cascade,
+    SelfRefine,
+    CritiqueRevise,
+    IterativeAgentDecoding,
+)
 
 
 @cache

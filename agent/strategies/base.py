@@ -49,6 +49,11 @@ class Strategy(BaseModel, ABC):
         return False
 
     @property
+    def named_models(self) -> tuple[str, ...]:
+        """Names of the models that it asks beside the run's own; an empty one is the run's own."""
+        return ()
+
+    @property
     def logprobs_of(self) -> str:
         """Name of the model whose log-probabilities it reads; the run's own by default."""
         return ""
@@ -77,6 +82,8 @@ class Strategy(BaseModel, ABC):
 
     def require_able(self, models: NamedModels, abilities: Abilities) -> None:
         """Raises UsageError where it needs what a model or the machine has not: before a call is paid."""
+        for name in self.named_models:
+            models.named(name)
         told = models.named(self.logprobs_of) if self.needs_logprobs else None
         if told is not None and not told.capabilities.logprobs:
             raise UsageError(

@@ -135,6 +135,11 @@ async def side_by_side(
     return Drawn(steps, limits[0] if limits else None, tuple(useless))
 
 
+async def draw_one(name: str, kit: Kit, one: Callable[[Kit, int], Awaitable[Step]], number: int) -> Drawn:
+    """A draw by itself, with whatever the budget has left."""
+    return await side_by_side(name, kit, one, (number,), prompt_tokens=0, completion_tokens=0)
+
+
 def answers_of(state: State, steps: Sequence[Step]) -> tuple[Candidate, ...]:
     """The distinct answers of draws, compared by the normal form of their kind of task; those that abstained have none.
 

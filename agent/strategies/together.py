@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
 from typing import Any, TypeVar
 
+from pilotage.agent.errors import BadReply, BudgetExceeded, ModelUnavailable
+
 T = TypeVar("T")
+
+
+async def or_none(work: Awaitable[T]) -> T | None:
+    """What a call gives; nothing where its reply is unusable, or the budget has no room for it."""
+    try:
+        return await work
+    except ModelUnavailable:
+        raise
+    except (BadReply, BudgetExceeded):
+        return None
 
 
 async def all_of(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

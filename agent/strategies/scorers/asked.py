@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 
-from pilotage.agent.errors import BadReply, BudgetExceeded, ModelUnavailable
 from pilotage.agent.kit import Kit
 from pilotage.agent.messages import Message
 from pilotage.agent.models.quiet import quiet
@@ -21,7 +20,7 @@ from pilotage.agent.models.verdicts import (
 from pilotage.agent.prompting import describe
 from pilotage.agent.state import State
 from pilotage.agent.strategies.scorers.base import Scorer
-from pilotage.agent.strategies.together import all_of
+from pilotage.agent.strategies.together import all_of, or_none
 from pilotage.agent.trace import Step
 from pilotage.memory.text.quoting import quoted_text
 
@@ -59,12 +58,7 @@ class Asking(Scorer):
         solution = quoted_text(shown[-TAIL:]) + (f"\nAnswer: {quoted_text(step.candidate)}" if step.candidate else "")
         asked = SHOWN.format(task=describe(state.task), solution=solution)
         messages = Message(role="system", content=SYSTEM), Message(role="user", content=f"{asked}\n\n{self.question}")
-        try:
-            return await self.ask(kit, messages)
-        except ModelUnavailable:
-            raise
-        except (BadReply, BudgetExceeded):
-            return None
+        return await or_none(self.ask(kit, messages))
 
 
 class Judge(Asking):

@@ -30,6 +30,10 @@ class TwoModels(Strategy):
     large: str = Field("", description=f"the large model, {OWN}")
 
     @property
+    def named_models(self) -> tuple[str, ...]:
+        return self.small, self.large
+
+    @property
     def logprobs_of(self) -> str:
         return self.small
 
@@ -38,8 +42,6 @@ class TwoModels(Strategy):
             raise UsageError(
                 f"{PREFIX}{self.name} needs large=MODEL (or small=MODEL, beside a large one of the run's own)"
             )
-        for name in (self.small, self.large):
-            models.named(name)
         super().require_able(models, abilities)
 
     def pair(self, kit: Kit) -> Pair:
