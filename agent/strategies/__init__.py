@@ -15,6 +15,10 @@ from pydantic import ValidationError
 from pilotage.agent.errors import UsageError
 from pilotage.agent.strategies.base import PREFIX, Strategy
 from pilotage.agent.strategies.best_of_n import BestOfN
+from pilotage.agent.strategies.judging.debate import MultiAgentDebate
+from pilotage.agent.strategies.judging.genrm import GenRM
+from pilotage.agent.strategies.judging.mixture_of_agents import MixtureOfAgents
+from pilotage.agent.strategies.judging.tree_of_thoughts import TreeOfThoughts
 from pilotage.agent.strategies.refining.critique_revise import CritiqueRevise
 from pilotage.agent.strategies.refining.iad import IterativeAgentDecoding
 from pilotage.agent.strategies.refining.self_refine import SelfRefine
@@ -31,6 +35,10 @@ BUILT_IN: tuple[type[Strategy], ...] = (
     SelfRefine,
     CritiqueRevise,
     IterativeAgentDecoding,
+    TreeOfThoughts,
+    MixtureOfAgents,
+    MultiAgentDebate,
+    GenRM,
 )
 
 
