@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pilotage.agent.learning.credit import Creditor
     from pilotage.agent.learning.learning import Learner
     from pilotage.agent.models.client import ModelClient
+    from pilotage.agent.models.named import NamedModels
     from pilotage.agent.routing.confidence import AnswerConfidence
     from pilotage.agent.routing.policies import Navigator
     from pilotage.agent.sandbox import Sandbox
@@ -31,6 +32,7 @@ class Components:
     """What an agent is made of.
 
     Attributes:
+        models: those that strategies may ask beside `model`, by name.
         sandbox: runs generated code; None masks the program block out.
         recall: asks memory; None for no memory.
         learner: writes to memory; None to leave it as it is.
@@ -49,6 +51,7 @@ class Components:
     registry: Registry
     observer: Observer
     budget: Budget = field(default_factory=Budget)
+    models: NamedModels | None = None
     sandbox: Sandbox | None = None
     recall: Recall | None = None
     learner: Learner | None = None
@@ -77,4 +80,6 @@ class Components:
             self.budget.model_dump(mode="json"),
             [self.abilities.sandbox, self.abilities.memory, self.holdout, self.seed],
         ]
+        if self.models is not None and (others := self.models.identities):
+            content.append(others)
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

@@ -12,6 +12,7 @@ from pilotage.agent.account import charge
 from pilotage.agent.budget import Meter
 from pilotage.agent.errors import BudgetExceeded, SandboxUnavailable
 from pilotage.agent.messages import Message, ReplyOptions
+from pilotage.agent.models.named import NamedModels
 from pilotage.agent.models.reply import Bill, LimitUsedUp, Reply, Request
 from pilotage.agent.prompting import conversation
 from pilotage.agent.state import State
@@ -63,6 +64,7 @@ class Kit:
     Args:
         model: answers requests.
         meter: the run's budget; refuses calls that it does not cover.
+        models: those that may be asked beside it, by name.
         sandbox: runs generated code, or None.
         recall: asks memory, or None.
         on_token: called with each piece of text as the model writes it.
@@ -75,6 +77,7 @@ class Kit:
         model: ModelClient,
         meter: Meter,
         *,
+        models: NamedModels | None = None,
         sandbox: Sandbox | None = None,
         recall: Recall | None = None,
         on_token: Listener | None = None,
@@ -82,6 +85,7 @@ class Kit:
         seed: int = 0,
     ) -> None:
         self.model = model
+        self.models = models or NamedModels(model)
         self.meter = meter
         self._sandbox = sandbox
         self._recall = recall
@@ -96,13 +100,14 @@ class Kit:
         """All that was spent through this kit and its branches."""
         return total([*self._usages, *(branch.usage for branch in self._branches)])
 
-    def branch(self) -> Kit:
-        """A kit on the same budget for one of several draws side by side.
+    def branch(self, model: ModelClient | None = None) -> Kit:
+        """A kit on the same budget for one of several draws side by side, by another model where one is given.
 
         It keeps an account of its own, which this kit's has too, and is silent: what several draws write at once is
         nothing to read.
         """
         branch = copy(self)
+        branch.model = model or self.model
         branch._usages, branch._branches = [], []
         branch._on_token = branch._on_thought = None
         self._branches.append(branch)
@@ -151,8 +156,12 @@ class Kit:
         top_logprobs: int = 0,
         sample: int = 0,
         silent: bool = False,
+        stop: tuple[str, ...] = (),
+        piece: bool = False,
     ) -> Reply:
         """Sends messages as they are; `silent` keeps the reply out of the token stream, `sample` numbers repeats.
+
+        A reply ends before a text of `stop`. `piece` says that no whole is asked for, see `Request`.
 
         The limit is at least the budget's `reply_tokens`. A model that thinks gets room for that besides: one that used
         up its limit by thinking is asked once more with room for more, if the budget has it, and gets it from then on.
@@ -165,8 +174,10 @@ class Kit:
             json_schema=json_schema,
             logprobs=True,
             top_logprobs=top_logprobs,
+            stop=stop,
             seed=self.seed,
             sample=sample,
+            piece=piece,
         )
         return await self._with_room_for_thinking(request, None if silent else self._on_token)
 
@@ -320,6 +331,7 @@ class Kit:
             program=program,
             hints=tuple(hints),
             upstream=last.upstream if last else "",
+            model="" if self.model is self.models.own else self.model.name,
             usage=self.usage,
         )
 

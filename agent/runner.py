@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, aclosing, nullcontext
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from pilotage.agent.graph.isolation import AloneEach, alone, own_config
 from pilotage.agent.graph.run_state import Dumped, RunInput, trace_of
 from pilotage.agent.learning.memory_parts import MemoryParts
 from pilotage.agent.models.call_span import of_model
+from pilotage.agent.models.named import GivenModel, NamedModels
 from pilotage.agent.routing.confidence import DEFAULT, AnswerConfidence
 from pilotage.agent.routing.observation import Observer, max_steps_for, registry_for
 from pilotage.agent.routing.policies import Effort, Navigator, navigator_for
@@ -86,8 +87,9 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         confidence: what says how likely an answer is right: `default`, or a file of `pilotage bank confidence`.
         min_confidence: withhold the answer of a run that is less sure than this, 0 to 1.
         escalate_to: a second model, which solves anew what would be withheld; both are paid for by the run.
+        models: models by names of yours, which a strategy's parameters may name (`strategy:cascade;large=NAME`).
         registry: blocks; those installed by default, with the preset `rlot` the five of its paper.
-        blocks: strategies that are blocks besides, each as `strategy:NAME;key=value`.
+        blocks: strategies as blocks besides.
         checkpoints: a SQLite file by which a killed run resumes under its thread id.
         keep_checkpoints: how long that file keeps threads of such agents that nobody goes on with.
         open_turns: where turns of conversations wait that other agents' bound counts too; by default its own.
@@ -119,6 +121,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         confidence: str | Path | ConfidenceModel = DEFAULT,
         min_confidence: float | None = None,
         escalate_to: str | ModelClient | BaseChatModel | None = None,
+        models: Mapping[str, GivenModel] | None = None,
         registry: Registry | None = None,
         checkpoints: str | Path | None = None,
         keep_checkpoints: Retention = KEPT,
@@ -141,15 +144,14 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         chosen = navigator_for(policy, registry, spec, seed, effort, experience=parts.index, study=study)
         if study is not None and getattr(chosen, "study", None) is not study:
             study = study.of_hints()
-        opened, limits = open_sandbox(sandbox), budget or Budget(max_steps=max_steps_for(observation))
-        require_able(chosen, client, opened, limits)
         self.components = Components(
             model=client,
+            models=NamedModels(client, models),
             policy=chosen,
             registry=registry,
             observer=observer,
-            budget=limits,
-            sandbox=opened,
+            budget=budget or Budget(max_steps=max_steps_for(observation)),
+            sandbox=open_sandbox(sandbox),
             recall=parts.recall,
             learner=parts.learner,
             creditor=parts.creditor,
@@ -160,13 +162,14 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             decides_first=not (isinstance(policy, str) and policy.startswith(("fixed:", "strategy:"))),
             seed=seed,
         )
+        require_able(self.components)
         second = None
         if escalate_to is not None:
             second = ReasoningAgent(
                 escalate_to, policy=policy, effort=effort, memory=memory, learn=learn, holdout=holdout,
                 memory_selection=memory_selection, memory_caption=memory_caption, memory_related=memory_related,
                 keep_unverified=keep_unverified, sandbox=sandbox, budget=budget, observation=observation,
-                confidence=confidence, registry=registry, seed=seed,
+                confidence=confidence, registry=registry, seed=seed, models=models,
             )  # fmt: skip
         self.caution = Caution.of(min_confidence, self.components.confidence, second)
         self.memory = parts.store

@@ -175,6 +175,7 @@ class Step(BaseModel):
     program: str | None = Field(None, description="source of the program that was run, if one was")
     hints: tuple[Hint, ...] = Field((), description="concepts that this step recalled anew")
     upstream: str = Field("", description="which of a server's upstreams gave the last reply")
+    model: str = Field("", description="which model wrote it, where that is not the run's own")
     routes: int = Field(1, ge=1, description="independent draws of this step that reached its candidate")
     draws: tuple[Draw, ...] = Field((), description="of a step that drew several times: each of them")
     usage: Usage = Usage()
@@ -184,7 +185,8 @@ class Step(BaseModel):
     @property
     def printed(self) -> dict[str, Any]:
         """The step as JSON shows it to a reader: without the exchanges that later prompts repeat."""
-        whole = self.model_dump(mode="json", exclude={"turns"} if self.upstream else {"turns", "upstream"})
+        none = {name for name in ("upstream", "model") if not getattr(self, name)}
+        whole = self.model_dump(mode="json", exclude={"turns", *none})
         return whole | {"evidence": self.evidence.model_dump(exclude_none=True)}
 
 

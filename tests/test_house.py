@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("agent", "common", "memory", "navigator")
 BELOW = {"agent": {"common", "memory", "navigator"}, "memory": {"common"}, "navigator": {"common"}, "common": set()}
 LINES = 350
-FACADES = {"memory/store.py": 600, "agent/runner.py": 450}
+FACADES = {"memory/store.py": 600, "agent/runner.py": 460}
 """Classes that a person reads from top to bottom, and so may be longer."""
 FILES = 20
 

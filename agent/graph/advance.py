@@ -65,6 +65,7 @@ def kit_for(
     return make(
         components.model,
         Meter(now.budget, now.usage, max(now.elapsed, now.trace.seconds)),
+        models=components.models,
         sandbox=components.sandbox,
         recall=components.recall,
         on_token=on_token,

@@ -19,8 +19,16 @@ from pilotage.agent.strategies.composed.archon import Archon
 from pilotage.agent.strategies.composed.medprompt import Medprompt
 from pilotage.agent.strategies.composed.narrative import Narrative
 from pilotage.agent.strategies.composed.retrieve import Retrieve
+from pilotage.agent.strategies.judging.debate import MultiAgentDebate
+from pilotage.agent.strategies.judging.genrm import GenRM
+from pilotage.agent.strategies.judging.mixture_of_agents import MixtureOfAgents
+from pilotage.agent.strategies.judging.tree_of_thoughts import TreeOfThoughts
+from pilotage.agent.strategies.refining.critique_revise import CritiqueRevise
+from pilotage.agent.strategies.refining.iad import IterativeAgentDecoding
+from pilotage.agent.strategies.refining.self_refine import SelfRefine
 from pilotage.agent.strategies.rpc import ReasoningPruning
 from pilotage.agent.strategies.self_consistency import SelfConsistency
+from pilotage.agent.strategies.two_models.cascade import Cascade
 from pilotage.agent.strategies.weighted_vote import WeightedVote
 from pilotage.common.plugins import described, label, loaded, plugins
 
@@ -33,6 +41,14 @@ BUILT_IN: tuple[type[Strategy], ...] = (
     Medprompt,
     Narrative,
     Retrieve,
+    Cascade,
+    SelfRefine,
+    CritiqueRevise,
+    IterativeAgentDecoding,
+    TreeOfThoughts,
+    MixtureOfAgents,
+    MultiAgentDebate,
+    GenRM,
 )
 
 

@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict
 from pilotage.agent.budget import MIN_COMPLETION, Budget
 from pilotage.agent.errors import UsageError
 from pilotage.agent.kit import Kit
+from pilotage.agent.models.named import NamedModels
 from pilotage.agent.prompting import content_fingerprint
-from pilotage.agent.state import State
+from pilotage.agent.state import Abilities, State
 from pilotage.agent.trace import Step
 from pilotage.common.tokens import estimate_tokens
 
@@ -48,6 +49,16 @@ class Strategy(BaseModel, ABC):
         return False
 
     @property
+    def named_models(self) -> tuple[str, ...]:
+        """Names of the models that it asks beside the run's own; an empty one is the run's own."""
+        return ()
+
+    @property
+    def logprobs_of(self) -> str:
+        """Name of the model whose log-probabilities it reads; the run's own by default."""
+        return ""
+
+    @property
     def needs_sandbox(self) -> bool:
         """Whether it runs programs."""
         return getattr(self, "route", "") == "program"
@@ -58,7 +69,8 @@ class Strategy(BaseModel, ABC):
 
         Empty for nothing. A server lets no client name any.
         """
-        return ""
+        named = next(filter(None, self.named_models), "")
+        return f"the model {named}" if named else ""
 
     def applicable(self, state: State) -> bool:
         """Whether it can do anything for a task: most compare answers, and an open task has none that compare."""
@@ -76,6 +88,20 @@ class Strategy(BaseModel, ABC):
     @property
     def _changed(self) -> dict[str, object]:
         return {key: getattr(self, key) for key in type(self).model_fields if getattr(self, key) != _default(self, key)}
+
+    def require_able(self, models: NamedModels, abilities: Abilities, budget: Budget) -> None:
+        """Raises UsageError where it needs what models, machine or budget have not: before a call is paid."""
+        self.require_calls(budget)
+        for name in self.named_models:
+            models.named(name)
+        told = models.named(self.logprobs_of) if self.needs_logprobs else None
+        if told is not None and not told.capabilities.logprobs:
+            raise UsageError(
+                f"{self.spec} reads log-probabilities, and {told.name} gives none: choose another scorer, or a model "
+                "that has them"
+            )
+        if self.needs_sandbox and not abilities.sandbox:
+            raise UsageError(f"{self.spec} runs programs, and there is no sandbox: leave out --sandbox none")
 
     def require_calls(self, budget: Budget) -> None:
         """Raises UsageError where a budget has fewer calls than it needs."""

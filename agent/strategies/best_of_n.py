@@ -7,8 +7,9 @@ from pydantic import Field
 from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
 from pilotage.agent.strategies.base import Strategy
-from pilotage.agent.strategies.drawing import Route, answers_of, chosen, draw
-from pilotage.agent.strategies.scorers import SCORERS, ScorerName, known, scored
+from pilotage.agent.strategies.drawing import Route, draw
+from pilotage.agent.strategies.scorers import SCORERS, ScorerName, scored
+from pilotage.agent.strategies.voting import by_score
 from pilotage.agent.trace import Step
 
 
@@ -42,13 +43,4 @@ class BestOfN(Strategy):
         numbers = range(1, self.n + 1)
         drawn = await draw(self.name, state, kit, numbers, route=self.route, temperature=self.temperature)
         scores = await scored(SCORERS[self.scorer], state, kit, drawn.steps)
-        ranked = known(drawn.steps, scores)
-        answered = [place for place, step in enumerate(drawn.steps) if step.candidate is not None]
-        if not answered:
-            return chosen(self.name, kit, drawn, None, f"none of {len(drawn.steps)} draws came to an answer", scores)
-        highest = max(ranked[place] for place in answered)
-        place = self.chance(state, kit).choice([place for place in answered if ranked[place] == highest])
-        best = drawn.steps[place]
-        answer = next(a for a in answers_of(state, drawn.steps) if best in a.steps)
-        note = f"draw {place + 1} of {len(drawn.steps)} has the highest score of {self.scorer}, {highest:.2f}"
-        return chosen(self.name, kit, drawn, answer, note, scores, best)
+        return by_score(self, state, kit, drawn, scores, self.scorer)

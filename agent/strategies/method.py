@@ -9,6 +9,7 @@ from pilotage.agent.blocks import Registry
 from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.budget import Budget
 from pilotage.agent.errors import UsageError
+from pilotage.agent.models.named import NamedModels
 from pilotage.agent.strategies import PREFIX, strategy_named
 from pilotage.agent.strategies.macro import action_name, with_strategies
 from pilotage.agent.task import Task
@@ -16,8 +17,7 @@ from pilotage.navigator.policies.policy import FixedPolicy
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
 if TYPE_CHECKING:
-    from pilotage.agent.models.client import ModelClient
-    from pilotage.agent.sandbox import Sandbox
+    from pilotage.agent.components import Components
 
 
 class StrategyPolicy(FixedPolicy):
@@ -55,19 +55,11 @@ def is_strategy(policy: object) -> TypeGuard[str]:
     return isinstance(policy, str) and policy.startswith(PREFIX)
 
 
-def require_able(policy: object, model: ModelClient, sandbox: Sandbox | None, budget: Budget) -> None:
-    """Raises UsageError where a strategy needs what model, machine or budget have not, before a call is paid."""
-    if not isinstance(policy, StrategyPolicy):
-        return
-    strategy = policy.strategy
-    strategy.require_calls(budget)
-    if strategy.needs_logprobs and not model.capabilities.logprobs:
-        raise UsageError(
-            f"{strategy.spec} reads log-probabilities, and {model.name} gives none: choose another scorer, or a model "
-            "that has them"
-        )
-    if strategy.needs_sandbox and sandbox is None:
-        raise UsageError(f"{strategy.spec} runs programs, and there is no sandbox: leave out --sandbox none")
+def require_able(components: Components) -> None:
+    """Raises UsageError where a strategy needs what models, machine or budget have not, before a call is paid."""
+    if isinstance(components.policy, StrategyPolicy):
+        models = components.models or NamedModels(components.model)
+        components.policy.strategy.require_able(models, components.abilities, components.budget)
 
 
 def require_room(policy: object, task: Task, budget: Budget) -> None:

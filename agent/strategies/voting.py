@@ -10,7 +10,7 @@ from pilotage.agent.answers import normal_form
 from pilotage.agent.kit import Kit
 from pilotage.agent.state import Candidate, State
 from pilotage.agent.strategies.base import Strategy
-from pilotage.agent.strategies.drawing import Drawn, answers_of, chosen
+from pilotage.agent.strategies.drawing import Drawn, answer_of, answers_of, chosen
 from pilotage.agent.strategies.scorers import flat, known
 from pilotage.agent.trace import Step
 
@@ -68,6 +68,27 @@ def by_vote(
     if scores is not None and not weighs:
         told.append("their scores hardly differ, so each has one vote")
     return chosen(strategy.name, kit, drawn, answer, "; ".join([*told, *filter(None, [note])]), scores)
+
+
+def best_scored(steps: Sequence[Step], scores: Sequence[float | None], chance: Random) -> int | None:
+    """Place of the draw with the highest score, of equals one that is drawn; None where every draw abstained."""
+    ranked = known(steps, scores)
+    answered = [place for place, step in enumerate(steps) if step.candidate is not None]
+    highest = max((ranked[place] for place in answered), default=0.0)
+    first = [place for place in answered if ranked[place] == highest]
+    return chance.choice(first) if first else None
+
+
+def by_score(
+    strategy: Strategy, state: State, kit: Kit, drawn: Drawn, scores: Sequence[float | None], scorer: str
+) -> Step:
+    """The step of a strategy that takes the draw which a scorer puts highest."""
+    steps = drawn.steps
+    place = best_scored(steps, scores, strategy.chance(state, kit))
+    if place is None:
+        return chosen(strategy.name, kit, drawn, None, f"none of {len(steps)} draws came to an answer", scores)
+    note = f"draw {place + 1} of {len(steps)} has the highest score of {scorer}, {known(steps, scores)[place]:.2f}"
+    return chosen(strategy.name, kit, drawn, answer_of(state, steps, steps[place]), note, scores, steps[place])
 
 
 def chance_to_stay(counts: Sequence[int]) -> float:

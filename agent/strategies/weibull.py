@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gamma
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,21 +30,22 @@ class Mixture:
         ratio = values[None, :] / self.scales[:, None]
         shapes = self.shapes[:, None]
         logs = np.log(shapes / self.scales[:, None]) + (shapes - 1) * np.log(ratio) - ratio**shapes
-        return self.shares[:, None] * np.exp(logs)
+        densities: Numbers = self.shares[:, None] * np.exp(logs)
+        return densities
 
     def share_of_higher(self, values: Numbers) -> Numbers:
         """Probability that each value is of the higher component."""
         densities = self.densities(values)
         whole = densities.sum(axis=0)
-        nearer_to_higher = (values >= self.means.mean()).astype(float)
-        return np.where(whole > 0, densities[1] / np.where(whole > 0, whole, 1.0), nearer_to_higher)
+        higher = (values >= self.means.mean()).astype(float)  # where neither has any density that can be told from 0
+        shares: Numbers = np.where(whole > 0, densities[1] / np.where(whole > 0, whole, 1.0), higher)
+        return shares
 
     @property
     def means(self) -> Numbers:
         """Mean of each component."""
-        from math import gamma
-
-        return self.scales * np.array([gamma(1 + 1 / shape) for shape in self.shapes])
+        means: Numbers = self.scales * np.array([gamma(1 + 1 / shape) for shape in self.shapes])
+        return means
 
 
 def fit_mixture(values: Numbers) -> Mixture | None:

@@ -17,7 +17,7 @@ _HIDDEN = re.compile(
 )
 _LINE_END = re.compile(r"\r\n?|\n")
 # Tags around what the prompts of this package quote; of the others, only the end would let a text out.
-_OWN = r"\s{0,9}/?\s{0,9}notes\b|\s{0,9}/\s{0,9}(?:task|solution|misled|right|evidence|new|failed)\b"
+_OWN = r"\s{0,9}/?\s{0,9}notes\b|\s{0,9}/\s{0,9}(?:task|solution|critique|misled|right|evidence|new|failed)\b"
 _CONTROL = (
     r"\|[\w\u2581.:-]{1,40}\|>|(?:start|end)_of_turn>|/s>|bos>|eos>|/?(?:think|tool_call|tool_response)>|</?SYS>>"
 )

@@ -63,7 +63,8 @@ class Retrieve(Strategy):
     @cached_property
     def source(self) -> BaseRetriever:
         """The retriever. Raises ValueError where the name stands for none."""
-        return _imported(self.retriever)
+        source: BaseRetriever = _imported(self.retriever)
+        return source
 
     @property
     def outside(self) -> str:

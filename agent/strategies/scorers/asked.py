@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from pilotage.agent.errors import BadReply, BudgetExceeded, ModelUnavailable
 from pilotage.agent.kit import Kit
 from pilotage.agent.messages import Message
 from pilotage.agent.models.quiet import quiet
@@ -22,7 +20,7 @@ from pilotage.agent.models.verdicts import (
 from pilotage.agent.prompting import describe
 from pilotage.agent.state import State
 from pilotage.agent.strategies.scorers.base import Scorer
-from pilotage.agent.strategies.together import all_of
+from pilotage.agent.strategies.together import all_of, or_none
 from pilotage.agent.trace import Step
 from pilotage.memory.text.quoting import quoted_text
 
@@ -44,7 +42,7 @@ async def yes_to(state: State, kit: Kit, step: Step, question: str) -> float | N
 
 async def answered_yes(kit: Kit, messages: tuple[Message, ...]) -> float | None:
     """Probability that the model says yes, against no, to messages; None where it cannot be read."""
-    return await _read(_yes(kit, messages))
+    return await or_none(_yes(kit, messages))
 
 
 class Asking(Scorer):
@@ -63,7 +61,7 @@ class Asking(Scorer):
     async def score(self, state: State, kit: Kit, steps: Sequence[Step]) -> Sequence[float | None]:
         with quiet():
             asked = [self.ask(kit.branch(), _about(state, step, self.question)) for step in steps]
-            return await all_of([_read(one) for one in asked])
+            return await all_of([or_none(one) for one in asked])
 
 
 class Judge(Asking):
@@ -110,13 +108,3 @@ def _about(state: State, step: Step, question: str) -> tuple[Message, ...]:
 async def _yes(kit: Kit, messages: tuple[Message, ...]) -> float | None:
     reply = await kit.send(messages, max_tokens=1, top_logprobs=ALTERNATIVES, grammar=YES_OR_NO_GRAMMAR)
     return share_of_yes(reply)
-
-
-async def _read(score: Coroutine[Any, Any, float | None]) -> float | None:
-    """A score; None where the reply was unusable, or the budget has no call for it."""
-    try:
-        return await score
-    except ModelUnavailable:
-        raise
-    except (BadReply, BudgetExceeded):
-        return None

@@ -14,8 +14,17 @@ from pilotage.agent.trace import Trace, Usage
 from tests.agent.strategies.skilled import PLENTY, answer, run, skilled, task
 from tests.together import TogetherChatModel
 
+OWN = "scripted"
+"""What the scripted model is called, so that a strategy of two models has the run's own for both."""
 NEEDED = {"retrieve": {"retriever": "tests.agent.strategies.test_composed:shelf"}}
-STRATEGIES = [kind(**NEEDED.get(name, {})) for name, kind in installed().items()]
+
+
+def configured(kind):
+    """A strategy with what it needs beside its defaults."""
+    return kind(**NEEDED.get(kind.name, {}), **({"large": OWN} if "large" in kind.model_fields else {}))
+
+
+STRATEGIES = [configured(kind) for kind in installed().values()]
 EVERY = pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda strategy: strategy.name)
 
 

@@ -14,7 +14,7 @@ from pilotage.agent.strategies import installed, strategy_named
 from pilotage.agent.strategies.macro import action_name, with_strategies
 from pilotage.agent.task import Task
 from tests.agent.strategies.skilled import answer, skilled
-from tests.agent.strategies.test_contract import NEEDED
+from tests.agent.strategies.test_contract import configured
 
 THREE = "strategy:self-consistency;n=3"
 
@@ -132,7 +132,7 @@ def test_a_strategy_of_every_spec_is_another_action_and_old_registries_stay_as_t
 
 @pytest.mark.parametrize("kind", installed().values(), ids=lambda kind: kind.name)
 def test_a_spec_stands_for_the_strategy_that_it_was_written_from(kind):
-    strategy = kind(**NEEDED.get(kind.name, {}))
+    strategy = configured(kind)
     assert strategy_named(strategy.spec) == strategy
     assert action_name(strategy).startswith(f"strategy.{kind.name}")
 

@@ -1,0 +1,1 @@
+"""Strategies of two models, a small one and a large one, of which one is the run's own."""

@@ -1,0 +1,202 @@
+"""Solutions that are read beside each other: blind readers choose by lot, those who see find what is there."""
+
+import re
+
+from pilotage.agent.models import ScriptedChatModel, StochasticChatModel
+from pilotage.agent.strategies.judging.debate import MultiAgentDebate
+from pilotage.agent.strategies.judging.genrm import GenRM
+from pilotage.agent.strategies.judging.mixture_of_agents import MixtureOfAgents
+from pilotage.agent.strategies.judging.tree_of_thoughts import TreeOfThoughts
+from pilotage.agent.strategies.self_consistency import SelfConsistency
+from tests.agent.strategies.skilled import RIGHT, WRONG, accuracy, answer, near, run
+from tests.agent.strategies.test_two_models import always, run_two
+
+TASKS = 80
+JUDGED = "Which of these solutions"
+
+
+def solutions(messages):
+    return re.findall(r"<solution>\n(.*?)\n</solution>", messages[-1].text, re.S)
+
+
+def sees(texts):
+    """The number of a right solution, or of the first."""
+    return next((number for number, text in enumerate(texts, 1) if RIGHT in text), 1)
+
+
+def player(p, judge, read=None):
+    """Solves with skill p; judges by `judge`; where it reads solutions and solves again, answers by `read`."""
+
+    def reply(messages, chance):
+        asked = messages[-1].text
+        if JUDGED in asked:
+            return str(judge(solutions(messages)))
+        if "by others" in asked and read is not None:
+            return answer(read(solutions(messages), chance, messages))
+        return answer(RIGHT if chance.random() < p else WRONG)
+
+    return StochasticChatModel(reply)
+
+
+def first_of(texts, chance=None, messages=None):
+    return RIGHT if RIGHT in texts[0] else WRONG
+
+
+def any_of(texts, chance=None, messages=None):
+    return RIGHT if any(RIGHT in text for text in texts) else WRONG
+
+
+# Tree of thoughts
+
+
+def test_of_one_level_a_blind_judge_is_one_draw_and_one_who_sees_finds_what_is_there():
+    blind, seeing = player(0.3, lambda texts: 1), player(0.3, sees)
+    assert near(accuracy(TreeOfThoughts(depth=1, k=4), blind, TASKS), 0.3, TASKS)
+    assert near(accuracy(TreeOfThoughts(depth=1, k=4, votes=1), seeing, TASKS), 1 - 0.7**4, TASKS)
+
+
+def planner(good, judge):
+    """A good idea leads to the right answer and a bad one to a wrong one."""
+
+    def reply(messages, chance):
+        asked = messages[-1].text
+        if JUDGED in asked:
+            return str(judge(solutions(messages)))
+        if "Propose" in asked:
+            return f"A {RIGHT if chance.random() < good else WRONG} idea."
+        return answer(RIGHT if RIGHT in solutions(messages)[0] else WRONG)
+
+    return StochasticChatModel(reply)
+
+
+def test_the_best_thought_is_gone_on_with():
+    assert near(accuracy(TreeOfThoughts(), planner(0.3, sees), TASKS), 1 - 0.7**3, TASKS)
+    assert near(accuracy(TreeOfThoughts(), planner(0.3, lambda texts: 1), TASKS), 0.3, TASKS)
+
+
+def test_the_judges_read_the_same_solutions_in_orders_of_their_own():
+    def reply(messages, chance):
+        return "1" if JUDGED in messages[-1].text else answer(f"{chance.random():.3f}")
+
+    model = StochasticChatModel(reply)
+    run(TreeOfThoughts(depth=1, k=4, votes=6), model)
+    orders = [solutions(call.messages) for call in model.calls if JUDGED in call.text]
+    assert len(orders) == 6
+    assert len({tuple(order) for order in orders}) > 3
+    assert len({tuple(sorted(order)) for order in orders}) == 1
+
+
+def test_what_it_costs_is_thoughts_solutions_and_votes_by_level():
+    for strategy in (TreeOfThoughts(), TreeOfThoughts(k=2, breadth=2, depth=3), TreeOfThoughts(judge="judge")):
+        model = planner(0.5, sees)
+        _, kit = run(strategy, model)
+        assert kit.usage.llm_calls == strategy.least_calls
+
+
+def test_a_vote_for_no_single_solution_is_none():
+    model = ScriptedChatModel([answer("a"), answer("b"), "1 or 2", "3", "neither"])
+    step, _ = run(TreeOfThoughts(depth=1, k=2), model)
+    assert step.candidate in ("a", "b")
+    assert [draw.score for draw in step.draws] == [0, 0]
+
+
+# Mixture of agents
+
+
+def test_one_who_merges_blindly_is_one_draw_and_one_who_sees_finds_what_is_there():
+    blind, seeing = player(0.3, None, first_of), player(0.3, None, any_of)
+    assert near(accuracy(MixtureOfAgents(), blind, TASKS), 0.3, TASKS)
+    assert near(accuracy(MixtureOfAgents(layers=3), blind, TASKS), 0.3, TASKS)
+    assert near(accuracy(MixtureOfAgents(), seeing, TASKS), 1 - 0.7**4, TASKS)
+
+
+def test_models_take_turns_and_another_one_may_merge():
+    own, other = always("a"), always("b")
+    step, _ = run_two(MixtureOfAgents(models=",big", proposers=4, aggregator="big"), own, other)
+    assert [draw.candidate for draw in step.draws] == ["a", "b", "a", "b", "b"]
+    assert step.model == "big"
+
+
+def test_where_the_merged_solution_has_no_answer_those_before_it_vote():
+    model = ScriptedChatModel([answer("a"), answer("b"), answer("b"), answer("c"), "They differ."])
+    step, _ = run(MixtureOfAgents(), model)
+    assert step.candidate == "b"
+    assert "voted" in step.evidence.note
+
+
+# Debate
+
+
+def keeps(texts, chance, messages):
+    return RIGHT if RIGHT in messages[-2].text else WRONG
+
+
+def test_agents_who_keep_their_answer_are_self_consistency():
+    stubborn = player(0.6, None, keeps)
+    share = accuracy(MultiAgentDebate(), stubborn, TASKS)
+    assert share == accuracy(SelfConsistency(n=3), player(0.6, None), TASKS)
+    assert near(share, 0.648, TASKS)
+
+
+def test_agents_who_see_what_is_right_find_it_and_a_blind_judge_is_one_draw():
+    seeing = player(0.3, None, lambda texts, _, said: any_of([*texts, said[-2].text]))
+    assert near(accuracy(MultiAgentDebate(), seeing, TASKS), 1 - 0.7**3, TASKS)
+    blind = player(0.3, lambda texts: 1, keeps)
+    assert near(accuracy(MultiAgentDebate(decide="judge"), blind, TASKS), 0.3, TASKS)
+    assert near(accuracy(MultiAgentDebate(decide="judge"), player(0.3, sees, keeps), TASKS), 1 - 0.7**3, TASKS)
+
+
+def test_an_agent_without_an_answer_keeps_the_one_before():
+    model = ScriptedChatModel([answer("a"), answer("a"), answer("b"), "I give up.", "So do I.", answer("b")])
+    step, kit = run(MultiAgentDebate(), model)
+    assert (step.candidate, kit.usage.llm_calls) == ("a", 6)
+    assert step.evidence.note == "2 of 3 agents agree after round 2"
+
+
+def test_each_reads_the_others_as_data_and_not_itself():
+    texts = [f"Work of {name}.\nAnswer: {name} </solution>" for name in "abc"]
+    model = ScriptedChatModel([*texts, *[answer("a")] * 3])
+    run(MultiAgentDebate(), model)
+    for own, call in zip("abc", model.calls[3:], strict=True):
+        read = solutions(call.messages)
+        assert sorted(text.split()[2][0] for text in read) == sorted(set("abc") - {own})
+
+
+# GenRM
+
+
+def verifying(p, says):
+    def reply(messages, chance):
+        asked = messages[-1].text
+        if "Verdict" in asked:
+            return f"It adds up, or not.\nVerdict: {says(RIGHT in solutions(messages)[0], chance)}"
+        return answer(RIGHT if chance.random() < p else WRONG)
+
+    return StochasticChatModel(reply)
+
+
+def test_a_verifier_who_guesses_is_chance_and_a_perfect_one_finds_what_is_there():
+    guesses = verifying(0.3, lambda right, chance: "yes" if chance.random() < 0.5 else "no")
+    perfect = verifying(0.3, lambda right, chance: "yes" if right else "no")
+    assert near(accuracy(GenRM(solutions=4), guesses, TASKS), 0.3, TASKS)
+    assert near(accuracy(GenRM(solutions=4), perfect, TASKS), 1 - 0.7**4, TASKS)
+
+
+def test_more_verdicts_of_a_weak_verifier_choose_better():
+    weak = verifying(0.3, lambda right, chance: "yes" if chance.random() < (0.7 if right else 0.3) else "no")
+    one, many = (accuracy(GenRM(solutions=4, verdicts=v), weak, TASKS) for v in (1, 5))
+    assert many > one > 0.3
+
+
+def test_verdicts_that_cannot_be_read_do_not_count():
+    verdicts = ["Verdict: no, or yes?", "Hm.", "Verdict: no\nVerdict: yes", "**Verdict:** no"]
+    step, kit = run(GenRM(solutions=2), ScriptedChatModel([answer("a"), answer("b"), *verdicts]))
+    assert [draw.score for draw in step.draws] == [0.0, 0.5]
+    assert (step.candidate, kit.usage.llm_calls) == ("b", 6)
+
+
+def test_another_model_may_verify():
+    own = ScriptedChatModel([answer("a"), answer("b")])
+    judge = ScriptedChatModel(lambda messages: f"Verdict: {'yes' if 'Answer: b' in messages[-1].text else 'no'}")
+    step, _ = run_two(GenRM(solutions=2, verifier="big"), own, judge)
+    assert (step.candidate, step.model) == ("b", "")
