@@ -251,6 +251,10 @@ def blind_shelf():
     return Shelf(texts=[BESIDE] * 3)
 
 
+def empty_shelf():
+    return Shelf(texts=[])
+
+
 def broken_shelf():
     return Shelf(texts=None)
 

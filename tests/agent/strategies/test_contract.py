@@ -16,7 +16,7 @@ from tests.together import TogetherChatModel
 
 OWN = "scripted"
 """What the scripted model is called, so that a strategy of two models has the run's own for both."""
-NEEDED = {"retrieve": {"retriever": "tests.agent.strategies.test_composed:shelf"}}
+NEEDED = {"retrieve": {"retriever": "tests.agent.strategies.test_composed:empty_shelf"}}
 
 
 def configured(kind):
