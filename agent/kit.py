@@ -151,8 +151,12 @@ class Kit:
         top_logprobs: int = 0,
         sample: int = 0,
         silent: bool = False,
+        stop: tuple[str, ...] = (),
+        piece: bool = False,
     ) -> Reply:
         """Sends messages as they are; `silent` keeps the reply out of the token stream, `sample` numbers repeats.
+
+        A reply ends before a text of `stop`. `piece` says that no whole is asked for, see `Request`.
 
         The limit is at least the budget's `reply_tokens`. A model that thinks gets room for that besides: one that used
         up its limit by thinking is asked once more with room for more, if the budget has it, and gets it from then on.
@@ -165,8 +169,10 @@ class Kit:
             json_schema=json_schema,
             logprobs=True,
             top_logprobs=top_logprobs,
+            stop=stop,
             seed=self.seed,
             sample=sample,
+            piece=piece,
         )
         return await self._with_room_for_thinking(request, None if silent else self._on_token)
 

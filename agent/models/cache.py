@@ -234,6 +234,6 @@ def _sound(reply: Reply) -> Reply | None:
     if reply.estimated and not usage.estimated_calls:
         usage = usage.model_copy(update={"estimated_calls": usage.llm_calls})
     possible = all(math.isfinite(count) and count >= 0 for count in usage.model_dump().values())
-    if ended not in (WHOLE, CUT) or not possible or not reply.text.strip():
+    if ended not in (WHOLE, CUT) or not possible or not (reply.text.strip() or reply.piece):
         return None
     return reply.model_copy(update={"finish_reason": ended, "usage": usage})

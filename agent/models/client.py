@@ -145,11 +145,12 @@ class ModelClient:
                 if self.cache is None:
                     reply = await call()
                 else:
-                    # A cut reply is none to keep, but where its first tokens' probabilities are what was asked for.
+                    # A cut reply is none to keep, but where a piece is what was asked for, or its first tokens'
+                    # probabilities are.
                     reply = await self.cache.answer(
                         self.cache.key(self.identity, request),
                         call,
-                        keep=lambda reply: not reply.cut or request.top_logprobs > 0,
+                        keep=lambda reply: not reply.cut or request.piece or request.top_logprobs > 0,
                     )
                     reply, account.usage = without_keys(reply), reply.usage
             except ModelError as error:

@@ -28,6 +28,8 @@ LIMIT_NAMES = (
 """What classes and servers call the most tokens that a reply may have, the most usual first."""
 SEED_NAMES = ("seed", "random_seed")
 SAMPLING = ("temperature", "seed", "stop", "logprobs")
+CONTINUED = {"continue_final_message": True, "add_generation_prompt": False}
+"""What asks vLLM, SGLang and newer llama.cpp to go on with the last message; without it they begin another."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def _openai(
     features = _features(request, can)
     carries = {*options, *features}
     options |= _offered(request)
-    body = dict(request.more)
+    body = {**(CONTINUED if can.prefill and request.messages[-1].role == "assistant" else {}), **request.more}
     limit = None if request.open_ended else next((name for name in names if name not in terms.refused), None)
     if limit is not None:
         carries.add(limit)

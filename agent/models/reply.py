@@ -18,7 +18,7 @@ from pilotage.agent.models.parsing.finish_reasons import CUT
 from pilotage.agent.models.transport.rate import Rate, Turn
 from pilotage.agent.trace import Usage
 
-LATER = ("tools", "more", "exact", "open_ended")
+LATER = ("tools", "more", "exact", "open_ended", "piece")
 """Fields of a request that are left out of its JSON where they say nothing, so that older caches know it."""
 
 INSISTED = frozenset({"temperature", "seed", "stop", "logprobs", "json_schema"})
@@ -39,6 +39,8 @@ class Request(BaseModel):
         exact: a person asked for this in these words: what the endpoint refuses is an error, and is not left out.
         open_ended: the limit is not sent: the model may write as much as its endpoint lets it, and what comes back is
             read as far as the limit goes.
+        piece: a piece of a text is asked for, which goes on from there: one that its limit cuts, or that is empty since
+            there is nothing more to say, is what was asked for.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,6 +59,7 @@ class Request(BaseModel):
     more: dict[str, Any] = Field(default_factory=dict)
     exact: bool = False
     open_ended: bool = False
+    piece: bool = False
 
     @model_serializer(mode="wrap")
     def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -98,7 +101,8 @@ class Reply(BaseModel):
     reported no usage that can be true, and tokens were estimated at four characters each. `finish_reason` is `stop`,
     `length` where the reply was cut (see `cut`), or `tool` where it calls tools that were offered: what ended in
     another way is no usable answer. `thinking` is what a reasoning model wrote before its answer, as far as the backend
-    shows it: it is in `usage`, and in no later prompt. `upstream` names which of a server's upstreams it is from.
+    shows it: it is in `usage`, and in no later prompt. `upstream` names which of a server's upstreams it is from. A
+    `piece` was asked for as one, and may be empty.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -113,6 +117,7 @@ class Reply(BaseModel):
     thinking: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     upstream: str = ""
+    piece: bool = False
 
     @property
     def thought_away(self) -> bool:
@@ -178,13 +183,18 @@ class Bill:
 
 
 class Capabilities(BaseModel):
-    """What a backend can do beyond plain text."""
+    """What a backend can do beyond plain text.
+
+    Attributes:
+        prefill: goes on with an assistant's message that ends a conversation, instead of beginning another.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     logprobs: bool = False
     json_schema: bool = False
     grammar: bool = False
+    prefill: bool = False
 
     def less(self, refused: Iterable[str]) -> Capabilities:
         """These without some."""

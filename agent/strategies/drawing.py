@@ -6,7 +6,6 @@ what a sampling backend gives, so that the same seed gives the same draws. Whate
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -15,12 +14,11 @@ from pilotage.agent.answers import normal_form
 from pilotage.agent.blocks import program, reason
 from pilotage.agent.blocks.base import CutShort
 from pilotage.agent.blocks.steps import MAX_TOKENS, programmed, reasoned
-from pilotage.agent.errors import BadReply, BudgetExceeded, ModelUnavailable
+from pilotage.agent.errors import BadReply, BudgetExceeded
 from pilotage.agent.kit import Kit
-from pilotage.agent.models.quiet import quiet
 from pilotage.agent.prompting import ANSWER_FORM, describe, system
 from pilotage.agent.state import Candidate, State, candidates
-from pilotage.agent.strategies.together import given_up
+from pilotage.agent.strategies.together import within_budget
 from pilotage.agent.trace import Draw, Evidence, Step
 from pilotage.common.tokens import estimate_tokens
 
@@ -89,50 +87,18 @@ async def side_by_side(
     prompt_tokens: int,
     completion_tokens: int,
 ) -> Drawn:
-    """Runs draws at the same time, each from when the budget has room for the whole of it.
-
-    One that would get less waits for those under way, which seldom use all that they reserve; with none under way it
-    takes what is left. So what each draw may write depends on the draws before it, and not on which is quicker. An
-    unusable reply abstains.
+    """Runs draws at the same time, see `within_budget`. An unusable reply abstains.
 
     Raises:
         ModelUnavailable: nobody answers; draws under way are given up, and what they cost counts.
     """
-    under_way: dict[asyncio.Task[Step], int] = {}
-    done: dict[int, Step] = {}
-    limits: list[BudgetExceeded] = []
-    useless: list[BadReply] = []
-
-    async def settle() -> None:
-        finished, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-        for task in sorted(finished, key=under_way.__getitem__):
-            number = under_way.pop(task)
-            try:
-                done[number] = task.result()
-            except BudgetExceeded as limit:
-                limits.append(limit)
-            except ModelUnavailable:
-                raise
-            except BadReply as unusable:
-                useless.append(unusable)
-                done[number] = Step(block=name, independent=True, evidence=Evidence(note=str(unusable)))
-
-    try:
-        for number in numbers:
-            while under_way and not kit.meter.affords(prompt_tokens, completion_tokens):
-                await settle()
-            if limits:
-                break
-            with quiet():
-                task = asyncio.ensure_future(one(kit.branch(), number))
-            under_way[task] = number
-            await asyncio.sleep(0)  # until it has reserved what it may use
-        while under_way:
-            await settle()
-    finally:
-        await given_up(under_way)
-    steps = tuple(done[number] for number in sorted(done))
-    return Drawn(steps, limits[0] if limits else None, tuple(useless))
+    done = await within_budget(kit, one, ((number, prompt_tokens, completion_tokens) for number in numbers))
+    silent = {
+        number: Step(block=name, independent=True, evidence=Evidence(note=str(bad)))
+        for number, bad in done.unusable.items()
+    }
+    steps = {**done.results, **silent}
+    return Drawn(tuple(steps[number] for number in sorted(steps)), done.limit, tuple(done.unusable.values()))
 
 
 def answers_of(state: State, steps: Sequence[Step]) -> tuple[Candidate, ...]:

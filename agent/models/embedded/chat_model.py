@@ -48,7 +48,7 @@ class EmbeddedChatModel(BaseChatModel):
     threads: int | None = None
     slots: int = 1
     remedy: str = "delete it and download it again"
-    capabilities: Capabilities = Capabilities(logprobs=True, json_schema=True, grammar=True)
+    capabilities: Capabilities = Capabilities(logprobs=True, json_schema=True, grammar=True, prefill=True)
 
     _engine: LlamaEngine = PrivateAttr()
 

@@ -150,10 +150,11 @@ class Collector:
             logprobs=tuple(_of_answer(logprobs, answer) if thinking else logprobs) or None,
             estimated=usage.estimated_calls > 0,
             tool_calls=self.tools.calls if self._request.tools is not None else (),
+            piece=self._request.piece,
         )
 
     def why_unusable(self, reply: Reply) -> Unusable | None:
-        """What is wrong with a reply; None where it is whole, or cut at a limit after some text."""
+        """What is wrong with a reply; None where it is whole, cut at a limit after some text, or an empty piece."""
         if reply.finish_reason in _UNUSABLE:
             return _UNUSABLE[reply.finish_reason]
         if reply.finish_reason == REFUSED:
@@ -162,7 +163,7 @@ class Collector:
         if reply.finish_reason == TOOL and self._request.tools is None:
             tool = redact(self.tools.first_name)[:SHOWN] or "without a name"
             return Unusable(f"called a tool ({tool}) instead of answering; none was offered")
-        if reply.text.strip() or reply.tool_calls:
+        if reply.text.strip() or reply.tool_calls or (reply.piece and not reply.thinking):
             return None
         if reply.finish_reason == CUT:
             return self._used_up()
