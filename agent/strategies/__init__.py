@@ -14,13 +14,22 @@ from pydantic import ValidationError
 
 from pilotage.agent.errors import UsageError
 from pilotage.agent.strategies.base import PREFIX, Strategy
+from pilotage.agent.strategies.beam import Beam
 from pilotage.agent.strategies.best_of_n import BestOfN
 from pilotage.agent.strategies.particle_filter import ParticleFilter
+from pilotage.agent.strategies.particle_gibbs import ParticleGibbs
 from pilotage.agent.strategies.self_consistency import SelfConsistency
 from pilotage.agent.strategies.weighted_vote import WeightedVote
 from pilotage.common.plugins import described, label, loaded, plugins
 
-BUILT_IN: tuple[type[Strategy], ...] = (SelfConsistency, BestOfN, WeightedVote, ParticleFilter)
+BUILT_IN: tuple[type[Strategy], ...] = (
+    SelfConsistency,
+    BestOfN,
+    WeightedVote,
+    ParticleFilter,
+    ParticleGibbs,
+    Beam,
+)
 
 
 @cache

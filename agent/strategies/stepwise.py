@@ -313,6 +313,14 @@ class Writing:
         )
 
 
+def distinct(paths: Iterable[Path]) -> list[Path]:
+    """Paths, of those with the same text the first."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        found.setdefault(path.text, path)
+    return list(found.values())
+
+
 def _marked(task: Task, text: str, *, cut: bool) -> str | None:
     """The answer that a text marks; a text that is nothing but an answer is a step like any other."""
     if task.kind == "program":
