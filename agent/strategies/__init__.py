@@ -13,9 +13,11 @@ from importlib.metadata import EntryPoint
 from pydantic import ValidationError
 
 from pilotage.agent.errors import UsageError
+from pilotage.agent.strategies.a_star import AStar
 from pilotage.agent.strategies.base import PREFIX, Strategy
 from pilotage.agent.strategies.beam import Beam
 from pilotage.agent.strategies.best_of_n import BestOfN
+from pilotage.agent.strategies.mcts import Mcts
 from pilotage.agent.strategies.particle_filter import ParticleFilter
 from pilotage.agent.strategies.particle_gibbs import ParticleGibbs
 from pilotage.agent.strategies.self_consistency import SelfConsistency
@@ -29,6 +31,8 @@ BUILT_IN: tuple[type[Strategy], ...] = (
     ParticleFilter,
     ParticleGibbs,
     Beam,
+    Mcts,
+    AStar,
 )
 
 

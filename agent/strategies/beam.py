@@ -42,7 +42,7 @@ class Beam(StepwiseStrategy):
     async def run(self, state: State, kit: Kit) -> Step:
         writing = Writing(self, state, kit)
         beam: list[Path] = [Path()]
-        while writing.limit is None and (growing := [path for path in beam if self._grows(path)]):
+        while writing.limit is None and (growing := [path for path in beam if writing.grows(path)]):
             asked = [(path, number) for path in growing for number in range(1, self.children + 1)]
             grown = distinct((await writing.extend(asked)).written)
             ahead = await self._ahead(writing, grown)
@@ -52,16 +52,13 @@ class Beam(StepwiseStrategy):
                 break
             beam = highest
         ended = distinct(path for path in writing.written if path.candidate is not None)
-        return writing.conclude_by_score(ended or beam, writing.best(ended))
-
-    def _grows(self, path: Path) -> bool:
-        return not path.ended and path.depth < self.max_steps
+        return writing.conclude_with(ended or beam, writing.best(ended))
 
     async def _ahead(self, writing: Writing, paths: Sequence[Path]) -> list[float]:
         """What each path scores so many steps further on."""
         ends = list(paths)
         for _ in range(self.lookahead):
-            places = [place for place, path in enumerate(ends) if self._grows(path)]
+            places = [place for place, path in enumerate(ends) if writing.grows(path)]
             further = await writing.extend([(ends[place], 0) for place in places], greedy=True)
             for place, path in zip(places, further.paths, strict=True):
                 ends[place] = path or ends[place]

@@ -201,9 +201,13 @@ class Writing:
         extended = tuple(found.get(place) for place in range(len(wanted)))
         return Extended(await self._scored(extended), done.limit)
 
+    def grows(self, path: Path) -> bool:
+        """Whether a path may be gone on with: it has not ended, and has fewer steps than it may."""
+        return not path.ended and path.depth < self.strategy.max_steps
+
     async def finish(self, path: Path) -> Path:
         """Writes a path alone until it ends, or has as many steps as it may."""
-        while not path.ended and path.depth < self.strategy.max_steps and self.limit is None:
+        while self.grows(path) and self.limit is None:
             (path,) = (await self.extend([(path, 1)])).written or (path,)
         return path
 
@@ -227,14 +231,16 @@ class Writing:
         highest = max((path.score or 0.0 for path in answered), default=0.0)
         return self.chance.choice([p for p in answered if (p.score or 0.0) == highest]) if answered else None
 
-    def conclude_by_score(self, paths: Sequence[Path], best: Path | None) -> Step:
-        """The step of a strategy that takes one of several paths, or none of them."""
+    def conclude_with(self, paths: Sequence[Path], best: Path | None, why: str = "") -> Step:
+        """The step of a strategy that takes one of several paths, or none; `why` instead of its score."""
         note = "no path came to an answer"
         if best is not None:
-            scorer = self.strategy.scorer
-            note = f"of {len(paths)} paths one of {best.depth} steps has the score {best.score:.2f} of {scorer}"
-        place = next((place for place, path in enumerate(paths) if path is best), 0)
-        return self.conclude(paths, lambda steps: None if best is None else steps[place], note)
+            why = why or f"the highest score of {self.strategy.scorer}, {best.score:.2f}"
+            note = f"of {len(paths)} paths one of {best.depth} steps has {why}"
+        if best is None:
+            return self.conclude(paths, lambda steps: None, note)
+        place = [path.text for path in paths].index(best.text)
+        return self.conclude(paths, lambda steps: steps[place], note)
 
     def conclude(
         self,
