@@ -8,7 +8,7 @@ from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
 from pilotage.agent.strategies.base import Strategy
 from pilotage.agent.strategies.drawing import Route, answers_of, chosen, draw
-from pilotage.agent.strategies.scorers import SCORERS, ScorerName, known, scored
+from pilotage.agent.strategies.scorers import ScorerName, known, scored, scorer_named
 from pilotage.agent.trace import Step
 
 
@@ -32,16 +32,16 @@ class BestOfN(Strategy):
 
     @property
     def least_calls(self) -> int:
-        return self.n * (1 + SCORERS[self.scorer].calls)
+        return self.n * (1 + scorer_named(self.scorer).calls)
 
     @property
     def needs_logprobs(self) -> bool:
-        return SCORERS[self.scorer].needs_logprobs
+        return scorer_named(self.scorer).needs_logprobs
 
     async def run(self, state: State, kit: Kit) -> Step:
         numbers = range(1, self.n + 1)
         drawn = await draw(self.name, state, kit, numbers, route=self.route, temperature=self.temperature)
-        scores = await scored(SCORERS[self.scorer], state, kit, drawn.steps)
+        scores = await scored(scorer_named(self.scorer), state, kit, drawn.steps)
         ranked = known(drawn.steps, scores)
         answered = [place for place, step in enumerate(drawn.steps) if step.candidate is not None]
         if not answered:

@@ -30,7 +30,7 @@ from pilotage.agent.prompting import ANSWER_FORM, conversation
 from pilotage.agent.state import Candidate, State
 from pilotage.agent.strategies.base import Strategy
 from pilotage.agent.strategies.drawing import Drawn, answers_of, asked_for, chosen
-from pilotage.agent.strategies.scorers import SCORERS, ScorerName, known, scored
+from pilotage.agent.strategies.scorers import ScorerName, known, scored, scorer_named
 from pilotage.agent.strategies.together import within_budget
 from pilotage.agent.task import Task
 from pilotage.agent.trace import Evidence, Step, Turn, Usage, total
@@ -138,11 +138,11 @@ class StepwiseStrategy(Strategy):
     @property
     def calls_a_step(self) -> int:
         """Calls that a step of a path costs, its scoring too."""
-        return 1 + SCORERS[self.scorer].calls
+        return 1 + scorer_named(self.scorer).calls
 
     @property
     def needs_logprobs(self) -> bool:
-        return SCORERS[self.scorer].needs_logprobs
+        return scorer_named(self.scorer).needs_logprobs
 
 
 class Writing:
@@ -215,7 +215,7 @@ class Writing:
         """The paths with their scores, 0 for those that ended without an answer."""
         there = [path for path in paths if path is not None]
         steps = [path.as_step(self.strategy.name, self.asked) for path in there]
-        scores = known(steps, await scored(SCORERS[self.strategy.scorer], self.state, self.kit, steps))
+        scores = known(steps, await scored(scorer_named(self.strategy.scorer), self.state, self.kit, steps))
         told = [replace(path, score=score) for path, score in zip(there, scores, strict=True)]
         self.written += told
         rest = iter(told)
