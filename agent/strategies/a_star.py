@@ -22,7 +22,7 @@ class AStar(StepwiseStrategy):
 
     Hart, Nilsson and Raphael 1968, 'A Formal Basis for the Heuristic Determination of Minimum Cost Paths'; over steps
     of a language model Wang et al. 2024, 'Q*: Improving Multi-step Reasoning for LLMs with Deliberative Planning'
-    (section 3.2: f = g + lambda h). Here a step costs the mean surprise of its tokens, -log p, so that a long step is
+    (f = g + lambda h). Here a step costs the mean surprise of its tokens, -log p, so that a long step is
     not dear for its length (`cost=step`: every step costs 1), and the rest is estimated as -weight x log s for a score
     s. With `scorer=logprob` that expects one more step as usual as those so far.
 

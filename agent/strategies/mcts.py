@@ -68,7 +68,7 @@ class Node:
 class Mcts(StepwiseStrategy):
     """Searches the tree of steps: each iteration writes several next steps at one path and has them scored.
 
-    Chen et al. 2024, 'AlphaMath Almost Zero' (section 3.2; code github.com/MARIO-Math-Reasoning/Super_MARIO): c = 1.5,
+    Chen et al. 2024, 'AlphaMath Almost Zero' (its MCTS; code github.com/MARIO-Math-Reasoning/Super_MARIO): c = 1.5,
     5 children, depth 8. A step's value is what the scorer says of the path, at no time the right answer. Nodes are
     chosen by UCT, whose regret on a bandit grows as log n; the paper weighs by the model's own probabilities, which few
     backends give for steps. A path that has ended is not visited again: it would show nothing new. The answer is that

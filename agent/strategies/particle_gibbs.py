@@ -14,8 +14,8 @@ from pilotage.agent.trace import Step
 class ParticleGibbs(Particles):
     """Repeats the particle filter, and keeps one path of each pass, drawn by weight, through the next.
 
-    Andrieu, Doucet and Holenstein 2010, 'Particle Markov Chain Monte Carlo Methods' (section 2.4.3, the iterated
-    conditional particle filter), as Puri et al. 2025 use it on language models (their section on particle Gibbs). The
+    Andrieu, Doucet and Holenstein 2010, 'Particle Markov Chain Monte Carlo Methods' (the iterated conditional
+    particle filter of its particle Gibbs sampler), as Puri et al. 2025 use it on language models. The
     path that is kept survives every resampling, the others are drawn multinomially; so the paths that are kept, pass by
     pass, come to be distributed as the weights say, with any number of particles above one.
 

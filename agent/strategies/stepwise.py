@@ -101,8 +101,8 @@ class Path:
         """It as a step of a run, which prepares as long as it has not ended. Its cost is that of all its steps."""
         return Step(
             block=name,
-            text=self.text,
-            turns=(Turn(asked=asked, replied=self.text),),
+            text=self.text.rstrip(),
+            turns=(Turn(asked=asked, replied=self.text.rstrip()),),
             candidate=self.candidate,
             independent=True,
             prepares=not self.ended,
