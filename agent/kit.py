@@ -39,6 +39,9 @@ REPLY_TOKENS = 65_536
 Listener = Callable[[str], None]
 """Gets text as the model writes it."""
 
+Asks = Callable[[Request, Bill], Coroutine[Any, Any, Reply]]
+"""Answers a request, and writes what that costs on the bill, however it ends."""
+
 
 class Recall(Protocol):
     """Asks memory."""
@@ -207,6 +210,10 @@ class Kit:
         )
         return await self._call(request, 0, self._on_token, self._on_thought)
 
+    async def consult(self, asks: Asks, request: Request) -> Reply:
+        """Asks somebody else than the run's model, a reward model say: within the same limits, and charged."""
+        return await self._call(request, 0, None, asks=asks)
+
     def say(self, text: str) -> None:
         """Shows text that the model did not write, to whoever sees what it writes as it comes."""
         if self._on_token is not None:
@@ -237,7 +244,12 @@ class Kit:
         return first
 
     async def _call(
-        self, request: Request, room: int, on_token: Listener | None, on_thought: Listener | None = None
+        self,
+        request: Request,
+        room: int,
+        on_token: Listener | None,
+        on_thought: Listener | None = None,
+        asks: Asks | None = None,
     ) -> Reply:
         """One call within the budget, with `room` tokens beside the limit of the request for thinking."""
         meter, prompt_tokens = self.meter, _prompt_tokens(request)
@@ -261,6 +273,8 @@ class Kit:
         try:
             async with asyncio.timeout(meter.seconds_left):
                 request = request.model_copy(update={"max_tokens": granted})
+                if asks is not None:
+                    return await asks(request, bill)
                 heard = relay if on_token is not None else None
                 return await self.model.ask(request, heard, repeats, on_thought, bill)
         except TimeoutError:

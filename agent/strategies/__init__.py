@@ -13,7 +13,9 @@ from importlib.metadata import EntryPoint
 from pydantic import ValidationError
 
 from pilotage.agent.errors import UsageError
+from pilotage.agent.strategies.a_star import AStar
 from pilotage.agent.strategies.base import PREFIX, Strategy
+from pilotage.agent.strategies.beam import Beam
 from pilotage.agent.strategies.best_of_n import BestOfN
 from pilotage.agent.strategies.composed.archon import Archon
 from pilotage.agent.strategies.composed.medprompt import Medprompt
@@ -23,6 +25,9 @@ from pilotage.agent.strategies.judging.debate import MultiAgentDebate
 from pilotage.agent.strategies.judging.genrm import GenRM
 from pilotage.agent.strategies.judging.mixture_of_agents import MixtureOfAgents
 from pilotage.agent.strategies.judging.tree_of_thoughts import TreeOfThoughts
+from pilotage.agent.strategies.mcts import Mcts
+from pilotage.agent.strategies.particle_filter import ParticleFilter
+from pilotage.agent.strategies.particle_gibbs import ParticleGibbs
 from pilotage.agent.strategies.refining.critique_revise import CritiqueRevise
 from pilotage.agent.strategies.refining.iad import IterativeAgentDecoding
 from pilotage.agent.strategies.refining.self_refine import SelfRefine
@@ -49,6 +54,11 @@ BUILT_IN: tuple[type[Strategy], ...] = (
     MixtureOfAgents,
     MultiAgentDebate,
     GenRM,
+    ParticleFilter,
+    ParticleGibbs,
+    Beam,
+    Mcts,
+    AStar,
 )
 
 

@@ -23,6 +23,8 @@ from pilotage.common.tokens import estimate_tokens
 
 PREFIX = "strategy:"
 """What a strategy's name always begins with, where a policy or a block may stand: their names may meet."""
+REMOTE = "remote:"
+"""What a scorer's name begins with where an address follows."""
 
 
 class Strategy(BaseModel, ABC):
@@ -69,8 +71,10 @@ class Strategy(BaseModel, ABC):
 
         Empty for nothing. A server lets no client name any.
         """
-        named = next(filter(None, self.named_models), "")
-        return f"the model {named}" if named else ""
+        if named := next(filter(None, self.named_models), ""):
+            return f"the model {named}"
+        remote = (value for value in dict(self).values() if isinstance(value, str) and value.startswith(REMOTE))
+        return "".join(f"the scorer {value}" for value in remote)
 
     def applicable(self, state: State) -> bool:
         """Whether it can do anything for a task: most compare answers, and an open task has none that compare."""
