@@ -23,7 +23,7 @@ from pilotage.common.tokens import estimate_tokens
 if TYPE_CHECKING:
     from pilotage.agent.models.reward import RewardModel
 
-REMOTE = "remote:"
+
 BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 
 
