@@ -6,10 +6,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from pilotage.agent.strategies.base import REMOTE
 from pilotage.agent.strategies.scorers.asked import Judge, PCorrect
 from pilotage.agent.strategies.scorers.base import Scorer, flat, known, scored
 from pilotage.agent.strategies.scorers.free import Agreement, Executed, Logprob
-from pilotage.agent.strategies.scorers.remote import REMOTE, Remote
+from pilotage.agent.strategies.scorers.remote import Remote
 
 SCORERS: dict[str, Scorer] = {
     scorer.name: scorer for scorer in (Logprob(), Agreement(), Executed(), Judge(), PCorrect())
