@@ -158,17 +158,19 @@ class Kit:
         silent: bool = False,
         stop: tuple[str, ...] = (),
         piece: bool = False,
+        exact: bool = False,
     ) -> Reply:
         """Sends messages as they are; `silent` keeps the reply out of the token stream, `sample` numbers repeats.
 
-        A reply ends before a text of `stop`. `piece` says that no whole is asked for, see `Request`.
+        A reply ends before a text of `stop`. `piece` says that no whole is asked for, see `Request`; with `exact` the
+        limit is one on thinking too, and a reply that is cut within it is such a piece.
 
         The limit is at least the budget's `reply_tokens`. A model that thinks gets room for that besides: one that used
         up its limit by thinking is asked once more with room for more, if the budget has it, and gets it from then on.
         """
         request = Request(
             messages=messages,
-            max_tokens=max(max_tokens, self.meter.budget.reply_tokens),
+            max_tokens=max_tokens if exact else max(max_tokens, self.meter.budget.reply_tokens),
             temperature=temperature,
             grammar=grammar,
             json_schema=json_schema,
@@ -178,7 +180,10 @@ class Kit:
             seed=self.seed,
             sample=sample,
             piece=piece,
+            thinking=piece and exact,
         )
+        if exact:
+            return await self._call(request, 0, None if silent else self._on_token)
         return await self._with_room_for_thinking(request, None if silent else self._on_token)
 
     async def reply(self, messages: tuple[Message, ...], options: ReplyOptions) -> Reply:

@@ -23,6 +23,8 @@ from pilotage.agent.strategies.refining.critique_revise import CritiqueRevise
 from pilotage.agent.strategies.refining.iad import IterativeAgentDecoding
 from pilotage.agent.strategies.refining.self_refine import SelfRefine
 from pilotage.agent.strategies.self_consistency import SelfConsistency
+from pilotage.agent.strategies.spending.budget_forcing import BudgetForcing
+from pilotage.agent.strategies.spending.capability_aware import CapabilityAware
 from pilotage.agent.strategies.two_models.cascade import Cascade
 from pilotage.agent.strategies.weighted_vote import WeightedVote
 from pilotage.common.plugins import described, label, loaded, plugins
@@ -39,6 +41,8 @@ BUILT_IN: tuple[type[Strategy], ...] = (
     MixtureOfAgents,
     MultiAgentDebate,
     GenRM,
+    BudgetForcing,
+    CapabilityAware,
 )
 
 
