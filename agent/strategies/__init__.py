@@ -26,6 +26,7 @@ from pilotage.agent.strategies.self_consistency import SelfConsistency
 from pilotage.agent.strategies.spending.budget_forcing import BudgetForcing
 from pilotage.agent.strategies.spending.capability_aware import CapabilityAware
 from pilotage.agent.strategies.two_models.cascade import Cascade
+from pilotage.agent.strategies.two_models.speculative import Speculative
 from pilotage.agent.strategies.weighted_vote import WeightedVote
 from pilotage.common.plugins import described, label, loaded, plugins
 
@@ -34,6 +35,7 @@ BUILT_IN: tuple[type[Strategy], ...] = (
     BestOfN,
     WeightedVote,
     Cascade,
+    Speculative,
     SelfRefine,
     CritiqueRevise,
     IterativeAgentDecoding,
