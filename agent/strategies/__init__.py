@@ -17,14 +17,18 @@ from pilotage.agent.strategies.base import PREFIX, Strategy
 from pilotage.agent.strategies.best_of_n import BestOfN
 from pilotage.agent.strategies.judging.debate import MultiAgentDebate
 from pilotage.agent.strategies.judging.genrm import GenRM
+from pilotage.agent.strategies.judging.hedged import Hedged
 from pilotage.agent.strategies.judging.mixture_of_agents import MixtureOfAgents
 from pilotage.agent.strategies.judging.tree_of_thoughts import TreeOfThoughts
+from pilotage.agent.strategies.pruning.rpc import ReasoningPruningConsistency
 from pilotage.agent.strategies.refining.critique_revise import CritiqueRevise
 from pilotage.agent.strategies.refining.iad import IterativeAgentDecoding
 from pilotage.agent.strategies.refining.self_refine import SelfRefine
 from pilotage.agent.strategies.self_consistency import SelfConsistency
 from pilotage.agent.strategies.spending.budget_forcing import BudgetForcing
 from pilotage.agent.strategies.spending.capability_aware import CapabilityAware
+from pilotage.agent.strategies.spending.difficulty_adaptive import DifficultyAdaptive
+from pilotage.agent.strategies.spending.saturation import Saturation
 from pilotage.agent.strategies.two_models.cascade import Cascade
 from pilotage.agent.strategies.two_models.speculative import Speculative
 from pilotage.agent.strategies.weighted_vote import WeightedVote
@@ -45,6 +49,10 @@ BUILT_IN: tuple[type[Strategy], ...] = (
     GenRM,
     BudgetForcing,
     CapabilityAware,
+    Hedged,
+    DifficultyAdaptive,
+    Saturation,
+    ReasoningPruningConsistency,
 )
 
 

@@ -13,8 +13,13 @@ from pilotage.agent.models import (
     ScriptedReply,
     StochasticChatModel,
 )
+from pilotage.agent.strategies import strategy_named
+from pilotage.agent.strategies.refining.self_refine import SelfRefine
+from pilotage.agent.strategies.self_consistency import SelfConsistency
 from pilotage.agent.strategies.spending.budget_forcing import BudgetForcing
 from pilotage.agent.strategies.spending.capability_aware import CapabilityAware
+from pilotage.agent.strategies.spending.difficulty_adaptive import DifficultyAdaptive
+from pilotage.agent.strategies.spending.saturation import Saturation, gain, saturated_at
 from tests.agent.strategies.skilled import RIGHT, WRONG, accuracy, answer, near, run, task
 
 TASKS = 100
@@ -195,3 +200,78 @@ def test_a_model_without_log_probabilities_is_refused_before_a_call():
     silent = ScriptedChatModel(["Answer: 1"], capabilities=Capabilities())
     with pytest.raises(UsageError, match="reads log-probabilities"):
         ReasoningAgent(silent, policy="strategy:capability-aware", sandbox="none").solve(task())
+
+
+# Difficulty-adaptive
+
+
+def two_classes(messages, chance):
+    """Even tasks: draws are right nine times in ten, and a revision spoils them. Odd ones: the other way about."""
+    asked = messages[-1].text
+    easy = int(messages[1].text.split()[1].rstrip(":")) % 2 == 0
+    if "Look for mistakes" in asked:
+        return "It is the other one."
+    if "without these mistakes" in asked:
+        return answer(WRONG if easy else RIGHT)
+    return answer(RIGHT if chance.random() < (0.95 if easy else 0.5) else WRONG)
+
+
+def test_it_is_the_better_way_on_each_of_two_kinds_of_tasks():
+    model = StochasticChatModel(two_classes, keeps_calls=False)
+    strategy = DifficultyAdaptive(probe=5, share=1.0, hard="self-refine,rounds=1")
+    easy, hard = range(0, 80, 2), range(1, 81, 2)
+
+    def right(given, numbers):
+        return sum(run(given, model, number)[0].candidate == RIGHT for number in numbers) / 40
+
+    vote, refine = SelfConsistency(n=5), SelfRefine(rounds=1)
+    assert (right(vote, easy), right(refine, easy)) == (1.0, 0.0)
+    assert right(refine, hard) == 1.0 > right(vote, hard)
+    # A probe of five is of one mind on .95^5 = .77 of the easy tasks, and on .06 of the hard ones.
+    assert near(right(strategy, easy), 0.77, 40)
+    assert near(right(strategy, hard), 1 - 0.03, 40)
+    agreeing = DifficultyAdaptive(probe=5, share=0.8, hard="self-refine,rounds=1")
+    assert near(right(agreeing, easy), 0.977, 40)  # at least four of five
+
+
+def test_what_a_way_costs_and_says_is_in_the_step_and_a_way_that_is_none_is_refused():
+    model = ScriptedChatModel([*map(answer, "abcd"), *map(answer, "eee"), answer("f")])
+    step, kit = run(DifficultyAdaptive(hard="self-consistency,n=4"), model)
+    assert (step.block, step.candidate, kit.usage.llm_calls) == ("difficulty-adaptive", "e", 8)
+    assert step.usage == kit.usage
+    assert step.evidence.note == "0.25 of the probe agree, so strategy:self-consistency: 3 of 4 draws agree"
+    for spec, said in (
+        ("difficulty-adaptive;hard=nonsense", "there is no strategy 'nonsense'"),
+        ("difficulty-adaptive;easy=self-refine,rounds=many", "rounds=many"),
+        ("difficulty-adaptive;hard=difficulty-adaptive", "no way of itself"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            strategy_named(f"strategy:{spec}")
+
+
+# Saturation
+
+
+@pytest.mark.parametrize(
+    ("p", "price", "n"), [(0.5, 0.02, 5), (0.3, 0.02, 8), (0.9, 0.02, 2), (1.0, 0.02, 1), (0.25, 0.25, 1)]
+)
+def test_a_bernoulli_model_saturates_where_one_more_draw_gains_less_than_its_price(p, price, n):
+    assert saturated_at(p, price) == n
+    assert gain(p, n) < price
+    assert n == 1 or gain(p, n - 1) >= price
+
+
+def test_it_stops_at_the_analytic_number_of_draws():
+    """Where the leader has half of the draws after 2 it draws 5, and 11 where it has two of these."""
+    model = ScriptedChatModel([answer(said) for said in "abababab"])
+    assert len(run(Saturation(), model)[0].draws) == 5
+    assert len(run(Saturation(), ScriptedChatModel([answer("a")] * 9))[0].draws) == 2
+    assert len(run(Saturation(most=6), ScriptedChatModel(["I cannot say."] * 9))[0].draws) == 6
+    model = ScriptedChatModel([answer(f"{number % 8}") for number in range(40)])
+    assert len(run(Saturation(most=40), model)[0].draws) == saturated_at(2 / 11, 0.02) == 11
+
+
+@pytest.mark.parametrize(("p", "price"), [(0.7, 0.05), (0.6, 0.01)])
+def test_on_average_it_draws_about_what_theory_says(p, price):
+    said = [run(Saturation(most=60, price=price), knowing(p, calibrated), number)[0] for number in range(TASKS)]
+    assert sum(len(step.draws) for step in said) / TASKS == pytest.approx(saturated_at(p, price), rel=0.3)
