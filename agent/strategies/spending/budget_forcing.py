@@ -11,6 +11,7 @@ from pilotage.agent.budget import MIN_COMPLETION
 from pilotage.agent.errors import BadReply, BudgetExceeded, ModelUnavailable
 from pilotage.agent.kit import Kit
 from pilotage.agent.messages import Message
+from pilotage.agent.models.quiet import quiet
 from pilotage.agent.models.reply import Reply
 from pilotage.agent.prompting import ANSWER_FORM, conversation
 from pilotage.agent.state import State
@@ -51,7 +52,7 @@ class BudgetForcing(Strategy):
 
     Thinking gets what the run's budget holds beside an answer; where that is nothing, an answer is all that is asked
     for. Thinking that ended by itself and marks its answer needs none forced. A model that cannot help thinking may
-    spend the forced answer's tokens on that, too; then what its thinking marked stands.
+    spend the forced answer's tokens on that, too; then what its thinking marked stands, or else there is no answer.
 
     Tokens: prompt + thinking (the prompt anew for each `Wait`), and one call of prompt + thinking + answer.
 
@@ -70,6 +71,10 @@ class BudgetForcing(Strategy):
         return 1 + (self.cap > 0) * max(1, self.waits)
 
     async def run(self, state: State, kit: Kit) -> Step:
+        with quiet():
+            return await self._forced(state, kit)
+
+    async def _forced(self, state: State, kit: Kit) -> Step:
         asked = asked_for(state, "reason")
         messages, work = conversation(state, asked, independent=True), _Work()
         own = kit.branch()
@@ -87,7 +92,7 @@ class BudgetForcing(Strategy):
         except ModelUnavailable:
             raise
         except BadReply:
-            if marked is None:
+            if not work.replies:
                 raise
             return self._step(kit, work, turns, marked, f"{note}; the forced answer was none")
         work.replies.append(reply)

@@ -11,6 +11,7 @@ from pilotage.agent.blocks.steps import MAX_TOKENS
 from pilotage.agent.budget import MIN_COMPLETION
 from pilotage.agent.kit import Kit
 from pilotage.agent.messages import Message
+from pilotage.agent.models.quiet import quiet
 from pilotage.agent.models.verdicts import ALTERNATIVES, YES_OR_NO_GRAMMAR, share_of_yes
 from pilotage.agent.prompting import ANSWER_FORM, conversation
 from pilotage.agent.state import State
@@ -51,7 +52,8 @@ class Content(Scorer):
             better = share_of_yes(reply)
             return None if better is None else 1.0 - better
 
-        return await all_of(or_none(one(kit.branch(), step)) for step in steps)
+        with quiet():
+            return await all_of(or_none(one(kit.branch(), step)) for step in steps)
 
 
 class CapabilityAware(Strategy):

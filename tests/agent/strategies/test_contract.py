@@ -4,12 +4,14 @@ import asyncio
 
 import pytest
 
+from pilotage.agent import ReasoningAgent
 from pilotage.agent.budget import Budget, Meter
 from pilotage.agent.errors import BudgetExceeded, ModelUnavailable
 from pilotage.agent.kit import Kit
 from pilotage.agent.models import Fault, ModelClient, ResponseCache, RetryPolicy, ScriptedChatModel, StochasticChatModel
 from pilotage.agent.state import Abilities, State
 from pilotage.agent.strategies import installed
+from pilotage.agent.task import Task
 from pilotage.agent.trace import Trace, Usage
 from tests.agent.strategies.skilled import PLENTY, answer, run, skilled, task
 from tests.together import TogetherChatModel
@@ -138,6 +140,22 @@ def test_independent_draws_are_asked_for_side_by_side(strategy):
     """The model answers none of them until all have come."""
     model = TogetherChatModel(lambda messages: answer("right"), parties=strategy.n)
     assert run(strategy, model)[0].candidate == "right"
+
+
+@EVERY
+def test_as_the_policy_of_a_run_it_answers_and_the_run_pays_for_it(strategy):
+    model = ScriptedChatModel(lambda messages: answer("42"))
+    with ReasoningAgent(model, policy=strategy.spec, sandbox="none", budget=Budget(max_tokens=20_000)) as agent:
+        run_ = agent.solve(Task(id="product", prompt="What is six times seven?", kind="numeric"))
+    assert (run_.answer, run_.policy) == ("42", strategy.spec)
+    assert counted(run_.usage) == counted(model.counted)
+    assert len(run_.trace.steps) == 2
+
+
+@EVERY
+def test_its_defaults_fit_the_default_budget(strategy):
+    """By the estimate that is made before a call is paid, on a task of usual length."""
+    strategy.require_room("word " * 100, Budget())
 
 
 @EVERY
