@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pydantic import Field
 
 from pilotage.agent.blocks.answer import DIRECT
+from pilotage.agent.blocks.base import CutShort
 from pilotage.agent.budget import MIN_COMPLETION
 from pilotage.agent.errors import BadReply, BudgetExceeded, ModelUnavailable
 from pilotage.agent.kit import Kit
@@ -24,7 +25,6 @@ from pilotage.common.tokens import estimate_tokens
 WAIT = "\nWait"
 """What stands in place of the end of the thinking (s1, section 3)."""
 LOOK_AGAIN = "Wait. Look again at what you wrote, and go on thinking."
-GO_ON = "Go on thinking from where you stopped."
 TIME_IS_UP = "Do not think any more. {form}"
 MARK_TOKENS = 8
 """Of a forced answer, for the words around it."""
@@ -95,6 +95,10 @@ class BudgetForcing(Strategy):
             if not work.replies:
                 raise
             return self._step(kit, work, turns, marked, f"{note}; the forced answer was none")
+        except BudgetExceeded as limit:
+            if not work.replies:
+                raise
+            raise CutShort(limit, self._step(kit, work, turns, marked, note)) from None
         work.replies.append(reply)
         answer = Written(reply.text, cut=reply.cut).answer(state)
         turns = (*turns, Turn(asked=demand, replied=reply.text))
@@ -122,12 +126,12 @@ class BudgetForcing(Strategy):
         return max(0, min(self.cap - work.spent, left))
 
     async def _think(self, kit: Kit, messages: tuple[Message, ...], work: _Work, room: int) -> None:
-        """One more piece of thinking; what it may not have is not asked for again."""
-        prefill, text, waits = kit.model.capabilities.prefill, work.thought.text, not work.thought.cut and work.replies
-        if waits:
+        """The first piece of thinking, or one more after `Wait`. One that is cut has had all that there is."""
+        text = work.thought.text
+        if work.replies:
             work.waited += 1
-            text = text.rstrip() + WAIT if prefill else text
-        asked = going_on(kit, messages, text, LOOK_AGAIN if waits else GO_ON)
+            text = text.rstrip() + WAIT if kit.model.capabilities.prefill else text
+        asked = going_on(kit, messages, text, LOOK_AGAIN)
         before = kit.usage.completion_tokens
         try:
             reply = await kit.send(
@@ -143,4 +147,4 @@ class BudgetForcing(Strategy):
         said = "\n".join(filter(None, (reply.thinking, reply.text)))
         work.thought = Written(text, work.thought.begun).then(kit, said, cut=reply.cut)
         work.replies.append(reply)
-        work.ended = not said.strip() or (not reply.cut and work.waited >= self.waits)
+        work.ended = reply.cut or not said.strip() or work.waited >= self.waits

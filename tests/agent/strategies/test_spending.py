@@ -85,6 +85,7 @@ def test_whatever_the_budget_there_is_an_answer(max_tokens):
     step, kit = run(BudgetForcing(waits=2), model, budget=Budget(max_tokens=max_tokens))
     assert step.candidate == "7"
     assert kit.usage.total_tokens <= max_tokens
+    assert kit.usage.llm_calls <= 2
     for calls in (1, 2):
         assert run(BudgetForcing(waits=2), thinker(), budget=Budget(max_calls=calls))[0].candidate == "7"
 
