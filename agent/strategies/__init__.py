@@ -13,13 +13,18 @@ from importlib.metadata import EntryPoint
 from pydantic import ValidationError
 
 from pilotage.agent.errors import UsageError
+from pilotage.agent.strategies.a_star import AStar
 from pilotage.agent.strategies.base import PREFIX, Strategy
+from pilotage.agent.strategies.beam import Beam
 from pilotage.agent.strategies.best_of_n import BestOfN
 from pilotage.agent.strategies.judging.debate import MultiAgentDebate
 from pilotage.agent.strategies.judging.genrm import GenRM
 from pilotage.agent.strategies.judging.hedged import Hedged
 from pilotage.agent.strategies.judging.mixture_of_agents import MixtureOfAgents
 from pilotage.agent.strategies.judging.tree_of_thoughts import TreeOfThoughts
+from pilotage.agent.strategies.mcts import Mcts
+from pilotage.agent.strategies.particle_filter import ParticleFilter
+from pilotage.agent.strategies.particle_gibbs import ParticleGibbs
 from pilotage.agent.strategies.pruning.rpc import ReasoningPruningConsistency
 from pilotage.agent.strategies.refining.critique_revise import CritiqueRevise
 from pilotage.agent.strategies.refining.iad import IterativeAgentDecoding
@@ -38,6 +43,11 @@ BUILT_IN: tuple[type[Strategy], ...] = (
     SelfConsistency,
     BestOfN,
     WeightedVote,
+    ParticleFilter,
+    ParticleGibbs,
+    Beam,
+    Mcts,
+    AStar,
     Cascade,
     Speculative,
     SelfRefine,

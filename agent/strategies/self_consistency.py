@@ -10,7 +10,7 @@ from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
 from pilotage.agent.strategies.base import Strategy
 from pilotage.agent.strategies.drawing import Drawn, Route, draw
-from pilotage.agent.strategies.scorers import SCORERS, ScorerName, scored
+from pilotage.agent.strategies.scorers import ScorerName, scored, scorer_named
 from pilotage.agent.strategies.voting import by_vote, draws_until_settled, votes
 from pilotage.agent.trace import Step
 
@@ -50,7 +50,7 @@ class SelfConsistency(Strategy):
 
     @property
     def needs_logprobs(self) -> bool:
-        return self.weight != PLAIN and SCORERS[self.weight].needs_logprobs
+        return self.weight != PLAIN and scorer_named(self.weight).needs_logprobs
 
     async def run(self, state: State, kit: Kit) -> Step:
         drawn = Drawn()
@@ -59,7 +59,7 @@ class SelfConsistency(Strategy):
             drawn += await draw(self.name, state, kit, numbers, route=self.route, temperature=self.temperature)
         if self.weight == PLAIN:
             return by_vote(self, state, kit, drawn)
-        scores = await scored(SCORERS[self.weight], state, kit, drawn.steps)
+        scores = await scored(scorer_named(self.weight), state, kit, drawn.steps)
         return by_vote(self, state, kit, drawn, scores)
 
     def _more(self, state: State, drawn: Drawn) -> int:

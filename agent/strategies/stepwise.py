@@ -30,7 +30,7 @@ from pilotage.agent.prompting import ANSWER_FORM, conversation
 from pilotage.agent.state import Candidate, State
 from pilotage.agent.strategies.base import Strategy
 from pilotage.agent.strategies.drawing import Drawn, answers_of, asked_for, chosen
-from pilotage.agent.strategies.scorers import SCORERS, ScorerName, known, scored
+from pilotage.agent.strategies.scorers import ScorerName, known, scored, scorer_named
 from pilotage.agent.strategies.together import within_budget
 from pilotage.agent.task import Task
 from pilotage.agent.trace import Evidence, Step, Turn, Usage, total
@@ -101,8 +101,8 @@ class Path:
         """It as a step of a run, which prepares as long as it has not ended. Its cost is that of all its steps."""
         return Step(
             block=name,
-            text=self.text,
-            turns=(Turn(asked=asked, replied=self.text),),
+            text=self.text.rstrip(),
+            turns=(Turn(asked=asked, replied=self.text.rstrip()),),
             candidate=self.candidate,
             independent=True,
             prepares=not self.ended,
@@ -138,11 +138,11 @@ class StepwiseStrategy(Strategy):
     @property
     def calls_a_step(self) -> int:
         """Calls that a step of a path costs, its scoring too."""
-        return 1 + SCORERS[self.scorer].calls
+        return 1 + scorer_named(self.scorer).calls
 
     @property
     def needs_logprobs(self) -> bool:
-        return SCORERS[self.scorer].needs_logprobs
+        return scorer_named(self.scorer).needs_logprobs
 
 
 class Writing:
@@ -205,9 +205,13 @@ class Writing:
             return Extended(extended, done.limit)
         return Extended(await self._scored(extended), done.limit)
 
+    def grows(self, path: Path) -> bool:
+        """Whether a path may be gone on with: it has not ended, and has fewer steps than it may."""
+        return not path.ended and path.depth < self.strategy.max_steps
+
     async def finish(self, path: Path) -> Path:
         """Writes a path alone until it ends, or has as many steps as it may."""
-        while not path.ended and path.depth < self.strategy.max_steps and self.limit is None:
+        while self.grows(path) and self.limit is None:
             (path,) = (await self.extend([(path, 1)])).written or (path,)
         return path
 
@@ -215,7 +219,7 @@ class Writing:
         """The paths with their scores, 0 for those that ended without an answer."""
         there = [path for path in paths if path is not None]
         steps = [path.as_step(self.strategy.name, self.asked) for path in there]
-        scores = known(steps, await scored(SCORERS[self.strategy.scorer], self.state, self.kit, steps))
+        scores = known(steps, await scored(scorer_named(self.strategy.scorer), self.state, self.kit, steps))
         told = [replace(path, score=score) for path, score in zip(there, scores, strict=True)]
         self.written += told
         rest = iter(told)
@@ -231,14 +235,16 @@ class Writing:
         highest = max((path.score or 0.0 for path in answered), default=0.0)
         return self.chance.choice([p for p in answered if (p.score or 0.0) == highest]) if answered else None
 
-    def conclude_by_score(self, paths: Sequence[Path], best: Path | None) -> Step:
-        """The step of a strategy that takes one of several paths, or none of them."""
+    def conclude_with(self, paths: Sequence[Path], best: Path | None, why: str = "") -> Step:
+        """The step of a strategy that takes one of several paths, or none; `why` instead of its score."""
         note = "no path came to an answer"
         if best is not None:
-            scorer = self.strategy.scorer
-            note = f"of {len(paths)} paths one of {best.depth} steps has the score {best.score:.2f} of {scorer}"
-        place = next((place for place, path in enumerate(paths) if path is best), 0)
-        return self.conclude(paths, lambda steps: None if best is None else steps[place], note)
+            why = why or f"the highest score of {self.strategy.scorer}, {best.score:.2f}"
+            note = f"of {len(paths)} paths one of {best.depth} steps has {why}"
+        if best is None:
+            return self.conclude(paths, lambda steps: None, note)
+        place = [path.text for path in paths].index(best.text)
+        return self.conclude(paths, lambda steps: steps[place], note)
 
     def conclude(
         self,
@@ -315,6 +321,14 @@ class Writing:
             usage=reply.usage,
             note="the model stopped and had marked no answer" if silent and candidate is None else None,
         )
+
+
+def distinct(paths: Iterable[Path]) -> list[Path]:
+    """Paths, of those with the same text the first."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        found.setdefault(path.text, path)
+    return list(found.values())
 
 
 def _marked(task: Task, text: str, *, cut: bool) -> str | None:

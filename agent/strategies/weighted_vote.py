@@ -8,7 +8,7 @@ from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
 from pilotage.agent.strategies.base import Strategy
 from pilotage.agent.strategies.drawing import Route, draw
-from pilotage.agent.strategies.scorers import SCORERS, ScorerName, scored
+from pilotage.agent.strategies.scorers import ScorerName, scored, scorer_named
 from pilotage.agent.strategies.voting import by_vote
 from pilotage.agent.trace import Step
 
@@ -34,13 +34,13 @@ class WeightedVote(Strategy):
 
     @property
     def least_calls(self) -> int:
-        return self.n * (1 + SCORERS[self.scorer].calls)
+        return self.n * (1 + scorer_named(self.scorer).calls)
 
     @property
     def needs_logprobs(self) -> bool:
-        return SCORERS[self.scorer].needs_logprobs
+        return scorer_named(self.scorer).needs_logprobs
 
     async def run(self, state: State, kit: Kit) -> Step:
         numbers = range(1, self.n + 1)
         drawn = await draw(self.name, state, kit, numbers, route=self.route, temperature=self.temperature)
-        return by_vote(self, state, kit, drawn, await scored(SCORERS[self.scorer], state, kit, drawn.steps))
+        return by_vote(self, state, kit, drawn, await scored(scorer_named(self.scorer), state, kit, drawn.steps))

@@ -1,77 +1,24 @@
-"""Remote: a process reward model behind HTTP. vLLM's `/pooling`, or any endpoint that takes and gives plain JSON.
-
-An address that ends in `/pooling` is vLLM's:
-
-    POST {"model": ..., "messages": [{"role": "user", "content": TASK},
-                                     {"role": "assistant", "content": "STEP 1<tag>STEP 2<tag>"}]}
-    200  {"data": [{"index": 0, "data": [[bad, good], [bad, good]]}], "usage": {"prompt_tokens": 211}}
-
-with one row for each tag: the probabilities of both classes, or one number. Any other address is asked
-
-    POST {"task": TASK, "steps": ["STEP 1", "STEP 2"]}
-    200  {"scores": [0.93, 0.41], "usage": {"prompt_tokens": 211}}
-
-with one score from 0 to 1 for each step; `usage` may be left out. Of all scores the last one counts, that of the newest
-step.
-"""
+"""Remote: a process reward model behind HTTP as a scorer of recorded steps, see `pilotage.agent.models.reward`."""
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import json
-import math
-import os
 import time
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from pilotage.agent.banks.recorder import counts
 from pilotage.agent.banks.scorers.base import ScoredStep, StepScorer
-from pilotage.agent.errors import BadScores, ScorerUnavailable, StepRefused, UsageError
-from pilotage.agent.models.parsing.token_usage import token_count
-from pilotage.agent.models.transport.deadline import within
-from pilotage.agent.models.transport.guard import Elsewhere, Overlong, hooks
-from pilotage.agent.models.transport.retry import RetryPolicy, diagnose
+from pilotage.agent.models.reward import Pooling, RewardModel
+from pilotage.agent.models.transport.retry import RetryPolicy
 from pilotage.agent.prompting import describe
 from pilotage.agent.trace import Usage
-from pilotage.common.addresses import checked_address
 from pilotage.navigator.bank.step_scores import StepScore
 
-if TYPE_CHECKING:
-    import httpx
-
-KEY = "PILOTAGE_SCORER_KEY"
-"""Environment variable with a bearer token, where the endpoint wants one."""
-
-STEP_TAG = "<extra_0>"
-"""What ends each step for Qwen2.5-Math-PRM; Math-Shepherd's is a space and the letters `ки`."""
-
-
-@dataclass(frozen=True)
-class Pooling:
-    """How steps are marked for vLLM's endpoint, and how its rows are read.
-
-    Attributes:
-        tag: what ends each step; the reward model was trained with it.
-        good: column of the good class: 1 for Qwen2.5-Math-PRM, 0 for Math-Shepherd served with its good token first.
-    """
-
-    tag: str = STEP_TAG
-    good: int = 1
+REMEDY = "check that it runs and run the same command again: what was scored is kept"
 
 
 class RemoteScorer(StepScorer):
-    """A process reward model at an address.
+    """A process reward model at an address. Of its scores the last one counts, that of the newest step.
 
-    Args:
-        url: where to post.
-        model: its name, where the server wants one.
-        pooling: how steps are marked and rows are read, at an address that ends in `/pooling`.
-        timeout: seconds of one attempt.
-        retry: backoff for failures that may pass.
+    The arguments are those of `RewardModel`.
 
     Raises:
         UsageError: the address is none.
@@ -86,16 +33,9 @@ class RemoteScorer(StepScorer):
         timeout: float = 60.0,
         retry: RetryPolicy | None = None,
     ) -> None:
-        try:
-            parts = urlsplit(checked_address(url, "a step scorer"))
-        except ValueError as error:
-            raise UsageError(str(error)) from None
-        self.url, self.model, self.pooling, self.timeout = url, model, pooling, timeout
-        self.retry = retry or RetryPolicy()
-        self._pools = parts.path.rstrip("/").endswith("/pooling")
+        self._rewards = RewardModel(url, model=model, pooling=pooling, timeout=timeout, retry=retry, remedy=REMEDY)
         self.name = f"remote-{model or 'prm'}"
-        content = [model or url, [pooling.tag, pooling.good] if self._pools else None]
-        self.identity = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+        self.identity = self._rewards.identity
 
     async def score(self, step: ScoredStep) -> StepScore:
         """The reward model's score. A silent step is not asked about.
@@ -107,82 +47,10 @@ class RemoteScorer(StepScorer):
         if not step.node.text.strip() or step.task is None:
             return StepScore(None)
         started = time.perf_counter()
-        texts = step.texts
-        answer = await self._posted(self._body(describe(step.task), texts))
-        scores = self._scores(answer, len(texts))
-        usage = Usage(prompt_tokens=_prompt_tokens(answer), llm_calls=1, seconds=time.perf_counter() - started)
-        return StepScore(scores[-1], counts(usage))
+        rewards = await self._rewards.scores(describe(step.task), step.texts)
+        usage = Usage(prompt_tokens=rewards.prompt_tokens, llm_calls=1, seconds=time.perf_counter() - started)
+        return StepScore(rewards.scores[-1], counts(usage))
 
     async def aclose(self) -> None:
         """Closes the connections."""
-        if "_client" in self.__dict__:
-            await self._client.aclose()
-            del self._client
-
-    @cached_property
-    def _client(self) -> httpx.AsyncClient:
-        import httpx
-
-        key = os.environ.get(KEY)
-        headers = {"Authorization": f"Bearer {key}"} if key else None
-        return httpx.AsyncClient(timeout=self.timeout, headers=headers, event_hooks=hooks())
-
-    def _body(self, task: str, texts: tuple[str, ...]) -> dict[str, Any]:
-        named = {"model": self.model} if self.model else {}
-        if not self._pools:
-            return {**named, "task": task, "steps": list(texts)}
-        marked = "".join(text.replace(self.pooling.tag, "") + self.pooling.tag for text in texts)
-        return {**named, "messages": [{"role": "user", "content": task}, {"role": "assistant", "content": marked}]}
-
-    async def _posted(self, body: dict[str, Any]) -> Any:
-        failures = 0
-        while True:
-            try:
-                answer = await within(self.timeout, self._client.post(self.url, json=body))
-                answer.raise_for_status()
-                return answer.json()
-            except (ValueError, RecursionError) as error:  # no JSON, or nested without end
-                raise self._nonsense("its answer is no JSON") from error
-            except Overlong as error:
-                raise self._nonsense(str(error)) from error
-            except Elsewhere as error:
-                raise ScorerUnavailable(
-                    f"the step scorer {self.url} {error}; give that if it is the right one"
-                ) from error
-            except Exception as error:  # what is no failure of the endpoint surfaces
-                failure = diagnose(error)
-                if failure is None:
-                    raise
-                failures += 1
-                delay = self.retry.delay(failures, failure.retry_after)
-                if not failure.retryable or failures > self.retry.retries or delay > self.retry.longest_wait:
-                    kind = ScorerUnavailable if failure.of_endpoint else StepRefused
-                    raise kind(
-                        f"the step scorer {self.url} failed after {failures} tries ({failure.detail}); check that it "
-                        "runs and run the same command again: what was scored is kept"
-                    ) from error
-                await asyncio.sleep(delay)
-
-    def _scores(self, answer: Any, steps: int) -> list[float]:
-        try:
-            rows = answer["data"][0]["data"] if self._pools else answer["scores"]
-            if not isinstance(rows, list):
-                raise TypeError("they are no list")
-            scores = [float(row[self.pooling.good] if isinstance(row, list) else row) for row in rows]
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise self._nonsense(f"no scores are in it ({type(error).__name__}: {error})") from error
-        if len(scores) != steps:
-            hint = f"; is {self.pooling.tag!r} the tag of its steps?" if self._pools else ""
-            raise self._nonsense(f"there are {len(scores)} scores for {steps} steps{hint}")
-        wrong = [score for score in scores if not (math.isfinite(score) and 0 <= score <= 1)]
-        if wrong:
-            raise self._nonsense(f"a score is {wrong[0]}, not between 0 and 1")
-        return scores
-
-    def _nonsense(self, what: str) -> BadScores:
-        return BadScores(f"the step scorer {self.url} gave no score for each step: {what}")
-
-
-def _prompt_tokens(answer: Any) -> int:
-    usage = answer.get("usage") if isinstance(answer, dict) else None
-    return token_count(usage.get("prompt_tokens")) or 0 if isinstance(usage, dict) else 0
+        await self._rewards.aclose()

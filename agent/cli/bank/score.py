@@ -40,8 +40,8 @@ class ScorerOptions:
     def open(self, bank: Bank) -> StepScorer:
         """The scorer that is named."""
         from pilotage.agent.banks.scorers import Judge, RemoteScorer, ValueScorer
-        from pilotage.agent.banks.scorers.remote import Pooling
         from pilotage.agent.errors import UsageError
+        from pilotage.agent.models.reward import Pooling
 
         address = self.scorer.startswith(("http://", "https://"))
         if not address and (self.step_tag is not None or self.good_column is not None):

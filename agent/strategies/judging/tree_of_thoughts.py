@@ -15,7 +15,7 @@ from pilotage.agent.state import State
 from pilotage.agent.strategies.base import Strategy
 from pilotage.agent.strategies.drawing import Drawn, answer_of, chosen, draw, side_by_side
 from pilotage.agent.strategies.judging.ballot import ballots, best_first
-from pilotage.agent.strategies.scorers import SCORERS, ScorerName, known, scored
+from pilotage.agent.strategies.scorers import ScorerName, known, scored, scorer_named
 from pilotage.agent.strategies.showing import prompt, shown, written
 from pilotage.agent.trace import Step
 from pilotage.common.tokens import estimate_tokens
@@ -56,11 +56,11 @@ class TreeOfThoughts(Strategy):
         written = [self.k, *(self.k * min(self.breadth, self.k) for _ in range(self.depth - 1))]
         if self.judge == VOTE:
             return sum(written) + sum(self.votes for number in written if number > 1)
-        return sum(written) * (1 + SCORERS[self.judge].calls)
+        return sum(written) * (1 + scorer_named(self.judge).calls)
 
     @property
     def needs_logprobs(self) -> bool:
-        return self.judge != VOTE and SCORERS[self.judge].needs_logprobs
+        return self.judge != VOTE and scorer_named(self.judge).needs_logprobs
 
     async def run(self, state: State, kit: Kit) -> Step:
         chance, so_far, limit = self.chance(state, kit), [""], None
@@ -92,7 +92,7 @@ class TreeOfThoughts(Strategy):
         if self.judge == VOTE:
             counts = await ballots(state, kit, steps, chance, votes=self.votes, temperature=self.temperature)
             return [count / self.votes for count in counts]
-        return list(known(steps, await scored(SCORERS[self.judge], state, kit, steps)))
+        return list(known(steps, await scored(scorer_named(self.judge), state, kit, steps)))
 
     async def _grown(self, state: State, kit: Kit, so_far: Sequence[str], last: bool = False) -> Drawn:
         """K steps from each state: thoughts, or whole solutions. A thought holds what it goes on from."""

@@ -11,7 +11,7 @@ from pilotage.agent.prompting import ANSWER_FORM, system
 from pilotage.agent.state import State
 from pilotage.agent.strategies.base import Strategy
 from pilotage.agent.strategies.drawing import Drawn, draw, side_by_side
-from pilotage.agent.strategies.scorers import SCORERS, ScorerName, scored
+from pilotage.agent.strategies.scorers import ScorerName, scored, scorer_named
 from pilotage.agent.strategies.showing import shown, written
 from pilotage.agent.strategies.voting import best_scored, by_score
 from pilotage.agent.trace import Step
@@ -46,14 +46,14 @@ class IterativeAgentDecoding(Strategy):
 
     @property
     def least_calls(self) -> int:
-        return self.n * self.rounds * (1 + SCORERS[self.scorer].calls)
+        return self.n * self.rounds * (1 + scorer_named(self.scorer).calls)
 
     @property
     def needs_logprobs(self) -> bool:
-        return SCORERS[self.scorer].needs_logprobs
+        return scorer_named(self.scorer).needs_logprobs
 
     async def run(self, state: State, kit: Kit) -> Step:
-        scorer, chance = SCORERS[self.scorer], self.chance(state, kit)
+        scorer, chance = scorer_named(self.scorer), self.chance(state, kit)
         drawn, scores = Drawn(), tuple[float | None, ...]()
         for number in range(self.rounds):
             if drawn.limit is not None:

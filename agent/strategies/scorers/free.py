@@ -35,12 +35,15 @@ class Agreement(Scorer):
 
 
 class Executed(Scorer):
-    """What running a solution showed: its share of the task's worked examples, else 1 where a program ran, else 0."""
+    """What running a solution showed: its share of the task's worked examples, else 1 where a program ran, else 0.
+
+    An unfinished path has shown nothing yet.
+    """
 
     name = "executed"
 
     async def score(self, state: State, kit: Kit, steps: Sequence[Step]) -> Sequence[float | None]:
-        return [_shown(step) for step in steps]
+        return [None if step.prepares else _shown(step) for step in steps]
 
 
 def _shown(step: Step) -> float:

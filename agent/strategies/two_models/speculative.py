@@ -11,7 +11,7 @@ from pilotage.agent.kit import Kit
 from pilotage.agent.models.verdicts import HIGHEST
 from pilotage.agent.state import State
 from pilotage.agent.strategies.drawing import Drawn, answer_of, chosen
-from pilotage.agent.strategies.scorers import SCORERS, scored
+from pilotage.agent.strategies.scorers import scored, scorer_named
 from pilotage.agent.strategies.stepwise import Path, StepwiseStrategy, Writing
 from pilotage.agent.strategies.two_models.base import Pair, TwoModels
 from pilotage.agent.trace import Step
@@ -56,7 +56,7 @@ class Speculative(TwoModels, StepwiseStrategy):
 
     @property
     def needs_logprobs(self) -> bool:
-        return self._marks and SCORERS[self.scorer].needs_logprobs
+        return self._marks and scorer_named(self.scorer).needs_logprobs
 
     @property
     def logprobs_of(self) -> str:
@@ -103,7 +103,7 @@ class Speculative(TwoModels, StepwiseStrategy):
 
     async def _mark(self, state: State, pair: Pair, small: Writing, path: Path) -> float | None:
         """What the large model says of a path's last step, 0 to 1; None where it says nothing that can be read."""
-        (mark,) = await scored(SCORERS[self.scorer], state, pair.large, [path.as_step(self.name, small.asked)])
+        (mark,) = await scored(scorer_named(self.scorer), state, pair.large, [path.as_step(self.name, small.asked)])
         return mark
 
 

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from pilotage.agent.banks.scorers import RemoteScorer
-from pilotage.agent.banks.scorers.remote import KEY, Pooling
 from pilotage.agent.errors import BadScores, ScorerUnavailable, StepRefused, UsageError
 from pilotage.agent.models import RetryPolicy
+from pilotage.agent.models.reward import KEY, Pooling
 from tests.agent.models.conftest import Endpoint, send
 from tests.agent.scorers.places import step_of
 

@@ -1,0 +1,90 @@
+"""Beam search over steps: with full width it is exhaustive, and what the beam holds is what was scored highest."""
+
+from random import Random
+
+from pilotage.agent.strategies.beam import Beam
+from tests.agent.strategies.skilled import run
+from tests.agent.strategies.trees import drawn_from, known, said, tree
+
+DEPTH = 3
+
+
+def full_tree():
+    """Two steps at each of three depths, then an answer that names the path; scores are random."""
+    chance, branches, scores, level = Random(5), {}, {}, [()]
+    for _ in range(DEPTH):
+        for path in level:
+            branches[path] = {"left": 0.5, "right": 0.5}
+        level = [(*path, side) for path in level for side in ("left", "right")]
+        scores |= {path: chance.random() for path in level}
+    for path in level:
+        branches[path] = {said(" ".join(path)): 1}
+        scores[*path, said(" ".join(path))] = chance.random()
+    return branches, scores
+
+
+def best_leaf(scores):
+    leaves = {path: score for path, score in scores.items() if len(path) == DEPTH + 1}
+    return max(leaves, key=leaves.__getitem__)[-1].removeprefix("Answer: ")
+
+
+def test_with_full_width_it_is_exhaustive_search(monkeypatch):
+    branches, scores = full_tree()
+    known(monkeypatch, scores)
+    for number in range(3):
+        step, _ = run(Beam(beams=100, children=9, scorer="known"), tree(drawn_from(branches)), number)
+        assert step.candidate == best_leaf(scores)
+        assert len(step.draws) == 2**DEPTH
+
+
+def test_a_narrow_beam_follows_what_is_scored_highest(monkeypatch):
+    branches, scores = full_tree()
+    known(monkeypatch, scores)
+    step, kit = run(Beam(beams=1, children=9, scorer="known"), tree(drawn_from(branches)))
+    path = ()
+    for _ in range(DEPTH):
+        path = max(((*path, side) for side in ("left", "right")), key=scores.__getitem__)
+    assert step.candidate == " ".join(path)
+    assert kit.usage.llm_calls == 9 * (DEPTH + 1)
+
+
+def test_looking_ahead_sees_what_a_step_leads_to(monkeypatch):
+    """The step that looks better leads to the worse answer."""
+    branches = {(): {"shiny": 0.5, "plain": 0.5}, ("shiny",): {said("bad"): 1}, ("plain",): {said("good"): 1}}
+    scores = {("shiny",): 0.9, ("plain",): 0.2, ("shiny", said("bad")): 0.1, ("plain", said("good")): 0.8}
+    known(monkeypatch, scores)
+    assert run(Beam(children=8, scorer="known"), tree(drawn_from(branches)))[0].candidate == "bad"
+    assert run(Beam(children=8, lookahead=1, scorer="known"), tree(drawn_from(branches)))[0].candidate == "good"
+
+
+def test_a_path_that_ended_stays_only_while_it_is_among_the_highest(monkeypatch):
+    branches = {(): {said("early"): 0.5, "on": 0.5}, ("on",): {said("late"): 1}}
+    for late, answer in ((0.9, "late"), (0.3, "early")):
+        known(monkeypatch, {(said("early"),): 0.5, ("on",): 0.6, ("on", said("late")): late})
+        assert run(Beam(children=8, scorer="known"), tree(drawn_from(branches)))[0].candidate == answer
+
+
+def test_steps_that_are_the_same_are_gone_on_with_once(monkeypatch):
+    known(monkeypatch, lambda path: 0.5)
+    branches = {(): {"only": 1.0}, ("only",): {said("A"): 1}}
+    _, kit = run(Beam(beams=4, children=4, scorer="known"), tree(drawn_from(branches)))
+    assert kit.usage.llm_calls == 8
+
+
+def test_no_more_steps_than_allowed(monkeypatch):
+    step, kit = run(Beam(beams=2, children=3, max_steps=3), tree(lambda path, chance: f"step {chance.random()}"))
+    assert step.candidate is None
+    assert kit.usage.llm_calls == 3 + 6 + 6
+
+
+def test_where_every_next_step_is_silence_it_ends():
+    step, kit = run(Beam(children=3), tree(lambda path, chance: None if path else "That is all."))
+    assert step.candidate is None
+    assert kit.usage.llm_calls == 6
+
+
+def test_equals_are_chosen_among_by_chance(monkeypatch):
+    known(monkeypatch, lambda path: 0.5)
+    model = tree(drawn_from({(): {said("A"): 0.5, said("B"): 0.5}}))
+    answers = [run(Beam(children=8, scorer="known"), model, number)[0].candidate for number in range(60)]
+    assert 15 < answers.count("A") < 45
