@@ -32,7 +32,6 @@ THINKING_TOKENS = 2048
 HINT_TOKENS = 160
 """What the hints that a run starts with may cost."""
 
-
 REPLY_TOKENS = 65_536
 """What is read of the reply to a conversation whose caller sets no limit. None is sent then: the model's own holds."""
 
@@ -58,7 +57,6 @@ class Recall(Protocol):
             exclude: ids of concepts that were shown already.
             tried: what a failed attempt showed.
         """
-        ...
 
 
 class Kit:
@@ -161,17 +159,18 @@ class Kit:
         silent: bool = False,
         stop: tuple[str, ...] = (),
         piece: bool = False,
+        exact: bool = False,
     ) -> Reply:
         """Sends messages as they are; `silent` keeps the reply out of the token stream, `sample` numbers repeats.
 
-        A reply ends before a text of `stop`. `piece` says that no whole is asked for, see `Request`.
-
-        The limit is at least the budget's `reply_tokens`. A model that thinks gets room for that besides: one that used
-        up its limit by thinking is asked once more with room for more, if the budget has it, and gets it from then on.
+        A reply ends before a text of `stop`. `piece` says that no whole is asked for, see `Request`; with `exact` the
+        limit is one on thinking too, and a reply that is cut within it is such a piece. Else the limit is at least the
+        budget's `reply_tokens`, and a model that thinks gets room besides: one that used up its limit by thinking is
+        asked once more with room for more, if the budget has it, and gets it from then on.
         """
         request = Request(
             messages=messages,
-            max_tokens=max(max_tokens, self.meter.budget.reply_tokens),
+            max_tokens=max_tokens if exact else max(max_tokens, self.meter.budget.reply_tokens),
             temperature=temperature,
             grammar=grammar,
             json_schema=json_schema,
@@ -181,8 +180,10 @@ class Kit:
             seed=self.seed,
             sample=sample,
             piece=piece,
+            thinking=piece and exact,
         )
-        return await self._with_room_for_thinking(request, None if silent else self._on_token)
+        listener = None if silent else self._on_token
+        return await (self._call(request, 0, listener) if exact else self._with_room_for_thinking(request, listener))
 
     async def reply(self, messages: tuple[Message, ...], options: ReplyOptions) -> Reply:
         """Asks for the reply to a conversation, as its caller wants it and seen as it comes.
@@ -235,7 +236,7 @@ class Kit:
             used_up = error
         room = max(THINKING_TOKENS, 2 * self.model.thinking_tokens)
         noticeably_more = request.max_tokens + self.model.thinking_tokens + room // 4
-        if self.meter.affords(_prompt_tokens(request), noticeably_more):
+        if self.meter.affords(estimate_tokens(request.prompt), noticeably_more):
             reply = await self._call(request, room, on_token)
             self.model.thinking_tokens = max(self.model.thinking_tokens, room)
             return reply
@@ -252,7 +253,7 @@ class Kit:
         asks: Asks | None = None,
     ) -> Reply:
         """One call within the budget, with `room` tokens beside the limit of the request for thinking."""
-        meter, prompt_tokens = self.meter, _prompt_tokens(request)
+        meter, prompt_tokens = self.meter, estimate_tokens(request.prompt)
         granted = meter.reserve(prompt_tokens, request.max_tokens + room)
         bill, charged = Bill(), Usage()  # of all attempts, and of those before the last one
         trouble, streamed = "", list[str]()
@@ -275,8 +276,7 @@ class Kit:
                 request = request.model_copy(update={"max_tokens": granted})
                 if asks is not None:
                     return await asks(request, bill)
-                heard = relay if on_token is not None else None
-                return await self.model.ask(request, heard, repeats, on_thought, bill)
+                return await self.model.ask(request, relay if on_token else None, repeats, on_thought, bill)
         except TimeoutError:
             after = f", the last try having failed: {trouble}" if trouble else ""
             after += ", most of it in waiting for the model's rate" if bill.waiting else ""
@@ -348,7 +348,3 @@ class Kit:
             model="" if self.model is self.models.own else self.model.name,
             usage=self.usage,
         )
-
-
-def _prompt_tokens(request: Request) -> int:
-    return estimate_tokens(request.prompt)

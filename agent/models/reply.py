@@ -18,7 +18,7 @@ from pilotage.agent.models.parsing.finish_reasons import CUT
 from pilotage.agent.models.transport.rate import Rate, Turn
 from pilotage.agent.trace import Usage
 
-LATER = ("tools", "more", "exact", "open_ended", "piece")
+LATER = ("tools", "more", "exact", "open_ended", "piece", "thinking")
 """Fields of a request that are left out of its JSON where they say nothing, so that older caches know it."""
 
 INSISTED = frozenset({"temperature", "seed", "stop", "logprobs", "json_schema"})
@@ -41,6 +41,7 @@ class Request(BaseModel):
             read as far as the limit goes.
         piece: a piece of a text is asked for, which goes on from there: one that its limit cuts, or that is empty since
             there is nothing more to say, is what was asked for.
+        thinking: of a piece, that what the model thinks is wanted, too: one that is cut while it thinks is no failure.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +61,7 @@ class Request(BaseModel):
     exact: bool = False
     open_ended: bool = False
     piece: bool = False
+    thinking: bool = False
 
     @model_serializer(mode="wrap")
     def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:

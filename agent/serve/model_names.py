@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pilotage.agent.errors import UsageError
 from pilotage.agent.serve.errors import ApiError
-from pilotage.agent.strategies import PREFIX, strategy_named
+from pilotage.agent.strategies import PREFIX, from_a_stranger, strategy_named
 
 ROUTED = "pilotage"
 PASSTHROUGH = "passthrough"
@@ -85,12 +85,10 @@ def strategy_of(spec: str, refusal: Callable[[str], ApiError]) -> str:
         ApiError: the refusal, for one that there is not, or that asks somebody whom the client may not choose.
     """
     try:
-        strategy = strategy_named(spec)
+        with from_a_stranger():
+            return strategy_named(spec).spec
     except UsageError as error:
         raise refusal(str(error)) from None
-    if strategy.outside:
-        raise refusal(f"{strategy.outside} is for whoever starts the server to choose")
-    return strategy.spec
 
 
 def unknown(text: str, why: str) -> ApiError:

@@ -5,7 +5,9 @@ A third party adds one by an entry point in the group `pilotage.strategies` that
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint
@@ -14,7 +16,7 @@ from pydantic import ValidationError
 
 from pilotage.agent.errors import UsageError
 from pilotage.agent.strategies.a_star import AStar
-from pilotage.agent.strategies.base import PREFIX, Strategy
+from pilotage.agent.strategies.base import PREFIX, REMOTE, Strategy
 from pilotage.agent.strategies.beam import Beam
 from pilotage.agent.strategies.best_of_n import BestOfN
 from pilotage.agent.strategies.composed.archon import Archon
@@ -23,17 +25,23 @@ from pilotage.agent.strategies.composed.narrative import Narrative
 from pilotage.agent.strategies.composed.retrieve import Retrieve
 from pilotage.agent.strategies.judging.debate import MultiAgentDebate
 from pilotage.agent.strategies.judging.genrm import GenRM
+from pilotage.agent.strategies.judging.hedged import Hedged
 from pilotage.agent.strategies.judging.mixture_of_agents import MixtureOfAgents
 from pilotage.agent.strategies.judging.tree_of_thoughts import TreeOfThoughts
 from pilotage.agent.strategies.mcts import Mcts
 from pilotage.agent.strategies.particle_filter import ParticleFilter
 from pilotage.agent.strategies.particle_gibbs import ParticleGibbs
+from pilotage.agent.strategies.pruning.rpc import ReasoningPruningConsistency
 from pilotage.agent.strategies.refining.critique_revise import CritiqueRevise
 from pilotage.agent.strategies.refining.iad import IterativeAgentDecoding
 from pilotage.agent.strategies.refining.self_refine import SelfRefine
-from pilotage.agent.strategies.rpc import ReasoningPruning
 from pilotage.agent.strategies.self_consistency import SelfConsistency
+from pilotage.agent.strategies.spending.budget_forcing import BudgetForcing
+from pilotage.agent.strategies.spending.capability_aware import CapabilityAware
+from pilotage.agent.strategies.spending.difficulty_adaptive import DifficultyAdaptive
+from pilotage.agent.strategies.spending.saturation import Saturation
 from pilotage.agent.strategies.two_models.cascade import Cascade
+from pilotage.agent.strategies.two_models.speculative import Speculative
 from pilotage.agent.strategies.weighted_vote import WeightedVote
 from pilotage.common.plugins import described, label, loaded, plugins
 
@@ -41,25 +49,47 @@ BUILT_IN: tuple[type[Strategy], ...] = (
     SelfConsistency,
     BestOfN,
     WeightedVote,
-    ReasoningPruning,
-    Archon,
-    Medprompt,
-    Narrative,
-    Retrieve,
-    Cascade,
-    SelfRefine,
-    CritiqueRevise,
-    IterativeAgentDecoding,
-    TreeOfThoughts,
-    MixtureOfAgents,
-    MultiAgentDebate,
-    GenRM,
+    ReasoningPruningConsistency,
+    Hedged,
     ParticleFilter,
     ParticleGibbs,
     Beam,
     Mcts,
     AStar,
+    TreeOfThoughts,
+    Cascade,
+    Speculative,
+    BudgetForcing,
+    CapabilityAware,
+    DifficultyAdaptive,
+    Saturation,
+    SelfRefine,
+    CritiqueRevise,
+    IterativeAgentDecoding,
+    MixtureOfAgents,
+    MultiAgentDebate,
+    GenRM,
+    Archon,
+    Medprompt,
+    Narrative,
+    Retrieve,
 )
+
+
+_trusted: ContextVar[bool] = ContextVar("trusted", default=True)
+
+
+@contextmanager
+def from_a_stranger() -> Iterator[None]:
+    """Within it no strategy is made that reads a file, imports code, or asks a model or an address of a caller's.
+
+    That goes for a strategy within another one, too.
+    """
+    token = _trusted.set(False)
+    try:
+        yield
+    finally:
+        _trusted.reset(token)
 
 
 @cache
@@ -94,6 +124,8 @@ def strategy_named(text: str) -> Strategy:
         if key not in kind.model_fields:
             fields, meant = ", ".join(kind.model_fields) or "none", _meant(key, kind.model_fields)
             raise UsageError(f"{PREFIX}{name} has no parameter {key!r:.80}{meant}: it has {fields}")
+        if not _trusted.get() and (key in kind.outside or value.startswith(REMOTE)):
+            raise UsageError(f"{PREFIX}{name} has {key} for whoever starts the server to choose: leave it out")
         given[key] = value
     try:
         return kind(**given)
@@ -136,4 +168,4 @@ def _strategy_of(entry: EntryPoint) -> type[Strategy]:
     return given
 
 
-__all__ = ["BUILT_IN", "PREFIX", "Strategy", "installed", "kind_named", "strategy_named"]
+__all__ = ["BUILT_IN", "PREFIX", "Strategy", "from_a_stranger", "installed", "kind_named", "strategy_named"]

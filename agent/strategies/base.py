@@ -39,6 +39,8 @@ class Strategy(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
 
     name: ClassVar[str]
+    outside: ClassVar[tuple[str, ...]] = ()
+    """Parameters that name something beside the run: another model, a file, code. A server lets no client give any."""
 
     @property
     def least_calls(self) -> int:
@@ -64,17 +66,6 @@ class Strategy(BaseModel, ABC):
     def needs_sandbox(self) -> bool:
         """Whether it runs programs."""
         return getattr(self, "route", "") == "program"
-
-    @property
-    def outside(self) -> str:
-        """What it names beside the run's own model, another model or an address, which costs whoever has its key.
-
-        Empty for nothing. A server lets no client name any.
-        """
-        if named := next(filter(None, self.named_models), ""):
-            return f"the model {named}"
-        remote = (value for value in dict(self).values() if isinstance(value, str) and value.startswith(REMOTE))
-        return "".join(f"the scorer {value}" for value in remote)
 
     def applicable(self, state: State) -> bool:
         """Whether it can do anything for a task: most compare answers, and an open task has none that compare."""

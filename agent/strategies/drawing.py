@@ -6,7 +6,7 @@ what a sampling backend gives, so that the same seed gives the same draws. Whate
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,7 +56,15 @@ def asked_for(state: State, route: Route) -> str:
 
 
 async def draw(
-    name: str, state: State, kit: Kit, numbers: Iterable[int], *, route: Route = "reason", temperature: float
+    name: str,
+    state: State,
+    kit: Kit,
+    numbers: Iterable[int],
+    *,
+    route: Route = "reason",
+    temperature: float,
+    greedy: Collection[int] = (),
+    how: str = "",
 ) -> Drawn:
     """Draws a route side by side, once for each number.
 
@@ -67,12 +75,15 @@ async def draw(
         numbers: of the draws, from 1; a draw of a number is the same in every run of a seed.
         route: by which way.
         temperature: above 0, or all draws are one.
+        greedy: numbers of draws at temperature 0 all the same.
+        how: what is said before the route's instruction.
     """
-    asked = asked_for(state, route)
+    asked = "\n\n".join(filter(None, (how, asked_for(state, route))))
     by = programmed if route == "program" else reasoned
 
     async def one(own: Kit, number: int) -> Step:
-        return await by(name, state, own, asked, independent=True, temperature=temperature, sample=number)
+        heat = 0.0 if number in greedy else temperature
+        return await by(name, state, own, asked, independent=True, temperature=heat, sample=number)
 
     prompt = prompt_tokens(state, asked)
     return await side_by_side(name, kit, one, numbers, prompt_tokens=prompt, completion_tokens=MAX_TOKENS)

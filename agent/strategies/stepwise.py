@@ -163,12 +163,13 @@ class Writing:
         self.limit: BudgetExceeded | None = None
         self.unusable: list[BadReply] = []
 
-    async def extend(self, paths: Iterable[tuple[Path, int]], *, greedy: bool = False) -> Extended:
+    async def extend(self, paths: Iterable[tuple[Path, int]], *, greedy: bool = False, score: bool = True) -> Extended:
         """Writes one more step of each path, side by side.
 
         Args:
             paths: which, each with the number of the call: a path gets the same step under the same number.
             greedy: at temperature 0.
+            score: have them scored by the strategy's scorer.
 
         Raises:
             ModelUnavailable: nobody answers.
@@ -199,6 +200,9 @@ class Writing:
             usage: Usage = getattr(bad, "usage", Usage())
             found[place] = replace(path, before=path, number=number, ended=True, usage=usage, note=str(bad))
         extended = tuple(found.get(place) for place in range(len(wanted)))
+        if not score:
+            self.written += filter(None, extended)
+            return Extended(extended, done.limit)
         return Extended(await self._scored(extended), done.limit)
 
     def grows(self, path: Path) -> bool:

@@ -44,10 +44,11 @@ def by_vote(
     drawn: Drawn,
     scores: Sequence[float | None] | None = None,
     *,
-    flat_is_noise: bool = True,
     note: str = "",
 ) -> Step:
     """The step of a strategy whose draws vote: each with one vote, or with its score.
+
+    Scores that hardly differ are noise, and all votes count the same then.
 
     Args:
         strategy: whose draws they are.
@@ -55,11 +56,10 @@ def by_vote(
         kit: that paid.
         drawn: the draws.
         scores: of each draw, 0 to 1.
-        flat_is_noise: scores that hardly differ decide nothing; false of weights that are to be taken as they are.
         note: what else the reader of the trace should know.
     """
     steps = drawn.steps
-    weighs = scores is not None and not (flat_is_noise and flat(scores))
+    weighs = scores is not None and not flat(scores)
     cast = votes(state, steps, known(steps, scores) if scores is not None and weighs else None)
     answer = elected(state, steps, cast, strategy.chance(state, kit))
     told = [f"{answer.routes if answer else 0} of {len(steps)} draws agree"]

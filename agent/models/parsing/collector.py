@@ -163,7 +163,7 @@ class Collector:
         if reply.finish_reason == TOOL and self._request.tools is None:
             tool = redact(self.tools.first_name)[:SHOWN] or "without a name"
             return Unusable(f"called a tool ({tool}) instead of answering; none was offered")
-        if reply.text.strip() or reply.tool_calls or (reply.piece and not reply.thinking):
+        if reply.text.strip() or reply.tool_calls or (reply.piece and (not reply.thinking or self._request.thinking)):
             return None
         if reply.finish_reason == CUT:
             return self._used_up()

@@ -50,6 +50,7 @@ class Archon(Strategy):
     """
 
     name = "archon"
+    outside = ("file",)
 
     file: str = Field("", description="TOML file of the layers; by default 4 drawn, criticised, the best 3 combined")
 
@@ -62,10 +63,6 @@ class Archon(Strategy):
     def layers(self) -> tuple[Layer, ...]:
         """The layers, in order. Raises ValueError where the file describes none."""
         return _read(expanded(self.file)) if self.file else PLAIN
-
-    @property
-    def outside(self) -> str:
-        return f"the file {self.file}" if self.file else ""
 
     @property
     def needs_sandbox(self) -> bool:

@@ -47,6 +47,7 @@ class Retrieve(Strategy):
     """
 
     name = "retrieve"
+    outside = ("retriever",)
 
     retriever: str = Field(description="a LangChain retriever, or what makes one without arguments, as MODULE:NAME")
     k: int = Field(5, ge=1, le=100, description="pieces of evidence that are looked at")
@@ -65,10 +66,6 @@ class Retrieve(Strategy):
         """The retriever. Raises ValueError where the name stands for none."""
         source: BaseRetriever = _imported(self.retriever)
         return source
-
-    @property
-    def outside(self) -> str:
-        return f"the retriever {self.retriever}"
 
     @property
     def least_calls(self) -> int:

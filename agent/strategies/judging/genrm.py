@@ -77,6 +77,7 @@ class GenRM(Strategy):
     """
 
     name = "genrm"
+    outside = ("verifier",)
 
     solutions: int = Field(3, ge=1, le=1000, description="draws (S)")
     verdicts: int = Field(2, ge=1, le=100, description="verdicts on each (V)")

@@ -41,6 +41,7 @@ class MixtureOfAgents(Strategy):
     """
 
     name = "mixture-of-agents"
+    outside = ("models", "aggregator")
 
     proposers: int = Field(4, ge=1, le=100, description="solutions of each layer but the last")
     layers: int = Field(2, ge=1, le=10, description="the last of which is one merged solution")

@@ -44,6 +44,7 @@ class CritiqueRevise(Strategy):
     """
 
     name = "critique-revise"
+    outside = ("critic",)
 
     rounds: int = Field(2, ge=0, le=20, description="of a critique and a revision, at most")
     critic: str = Field("", description="the model that criticises, as --model names one; empty: the run's own")

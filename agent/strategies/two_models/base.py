@@ -27,6 +27,8 @@ class Pair:
 class TwoModels(Strategy):
     """A strategy of a small model and a large one; whichever is not named is the run's own."""
 
+    outside = ("small", "large")
+
     small: str = Field("", description=f"the small model, {OWN}")
     large: str = Field("", description=f"the large model, {OWN}")
 

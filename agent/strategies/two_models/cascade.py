@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from pilotage.agent.kit import Kit
 from pilotage.agent.state import Candidate, State
 from pilotage.agent.strategies.drawing import Drawn, Route, answer_of, chosen, draw
-from pilotage.agent.strategies.scorers import SCORERS, scored
+from pilotage.agent.strategies.scorers import scored, scorer_named
 from pilotage.agent.strategies.two_models.base import TwoModels
 from pilotage.agent.strategies.voting import elected, votes
 from pilotage.agent.trace import Step
@@ -50,12 +50,12 @@ class Cascade(TwoModels):
 
     @property
     def least_calls(self) -> int:
-        first = 0 if self.threshold > 1 else self.n * (1 + SCORERS[self.by].calls)
+        first = 0 if self.threshold > 1 else self.n * (1 + scorer_named(self.by).calls)
         return first + (self.threshold > 0)
 
     @property
     def needs_logprobs(self) -> bool:
-        return SCORERS[self.by].needs_logprobs and 0 < self.threshold <= 1
+        return scorer_named(self.by).needs_logprobs and 0 < self.threshold <= 1
 
     async def run(self, state: State, kit: Kit) -> Step:
         pair = self.pair(kit)
@@ -66,7 +66,7 @@ class Cascade(TwoModels):
         answer = elected(state, small.steps, votes(state, small.steps), self.chance(state, kit))
         if self.threshold == 0:
             return chosen(self.name, kit, small, answer, "the small model alone")
-        scores = await scored(SCORERS[self.by], state, pair.small, small.steps)
+        scores = await scored(scorer_named(self.by), state, pair.small, small.steps)
         sure = _certainty(small, scores, answer)
         note = f"the small model is sure by {sure:.2f} of {self.by}, where {self.threshold:g} is asked"
         if sure >= self.threshold or small.limit is not None:

@@ -1,8 +1,9 @@
 """Names of models: what is listed can be asked for, and nobody fills the server with names."""
 
+import sys
+
 import pytest
 
-from pilotage.agent.strategies.self_consistency import SelfConsistency
 from tests.agent.chat.test_conversations import ASKED, scripted
 from tests.agent.serve.tenants import error_of
 from tests.agent.serve.test_over_an_upstream import HELLO
@@ -105,9 +106,19 @@ def test_more_draws_than_a_run_has_calls_are_refused_before_any(serve):
     assert not model.calls
 
 
-def test_a_strategy_that_asks_somebody_else_is_not_for_a_client_to_choose(serve, monkeypatch):
-    monkeypatch.setattr(SelfConsistency, "outside", property(lambda self: "another model"))
-    reply = serve(scripted()).post(
-        "/v1/chat/completions", json={"model": "strategy:self-consistency", "messages": QUESTION}
-    )
-    assert "another model is for whoever starts the server" in error_of(reply, 404)["message"]
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "cascade;large=openai:gpt-4o",
+        "retrieve;retriever=tests.agent.serve.imported:here",
+        "archon;file=/dev/zero",
+        "best-of-n;scorer=remote:http://127.0.0.1:9/score",
+        "difficulty-adaptive;hard=retrieve,retriever=tests.agent.serve.imported:here",
+        "difficulty-adaptive;easy=archon,file=/dev/zero",
+    ],
+)
+def test_a_strategy_that_reaches_beyond_the_run_is_not_for_a_client_to_choose(serve, spec):
+    """No file is read and nothing imported before it is refused."""
+    reply = serve(scripted()).post("/v1/chat/completions", json={"model": f"strategy:{spec}", "messages": QUESTION})
+    assert "for whoever starts the server to choose" in error_of(reply, 404)["message"]
+    assert "tests.agent.serve.imported" not in sys.modules

@@ -172,11 +172,6 @@ def test_a_file_that_describes_no_layers_is_refused_in_a_sentence(tmp_path, cont
     assert "\n" not in str(refused.value)
 
 
-def test_a_file_is_for_whoever_starts_a_server_to_name(archon):
-    assert not Archon().outside
-    assert archon('kind = "generate"').outside.startswith("the file ")
-
-
 CHOICE = Task(id="c", prompt="Which of these is a bird?", kind="choice", choices=("oak", "wren", "pike", "moth"))
 
 

@@ -4,12 +4,14 @@ import asyncio
 
 import pytest
 
+from pilotage.agent import ReasoningAgent
 from pilotage.agent.budget import Budget, Meter
 from pilotage.agent.errors import BudgetExceeded, ModelUnavailable
 from pilotage.agent.kit import Kit
 from pilotage.agent.models import Fault, ModelClient, ResponseCache, RetryPolicy, ScriptedChatModel, StochasticChatModel
 from pilotage.agent.state import Abilities, State
 from pilotage.agent.strategies import installed
+from pilotage.agent.task import Task
 from pilotage.agent.trace import Trace, Usage
 from tests.agent.strategies.skilled import PLENTY, answer, run, skilled, task
 from tests.together import TogetherChatModel
@@ -156,6 +158,22 @@ def test_independent_draws_are_asked_for_side_by_side(strategy):
 
 
 @EVERY
+def test_as_the_policy_of_a_run_it_answers_and_the_run_pays_for_it(strategy):
+    model = ScriptedChatModel(lambda messages: answer("42"))
+    with ReasoningAgent(model, policy=strategy.spec, sandbox="none", budget=Budget(max_tokens=20_000)) as agent:
+        run_ = agent.solve(Task(id="product", prompt="What is six times seven?", kind="numeric"))
+    assert (run_.answer, run_.policy) == ("42", strategy.spec)
+    assert counted(run_.usage) == counted(model.counted)
+    assert len(run_.trace.steps) == 2
+
+
+@EVERY
+def test_its_defaults_fit_the_default_budget(strategy):
+    """By the estimate that is made before a call is paid, on a task of usual length."""
+    strategy.require_room("word " * 100, Budget())
+
+
+@EVERY
 def test_its_parameters_and_its_source_are_told(strategy):
     about = (type(strategy).__doc__ or "").strip()
     assert "\n\n" in about, "what it does, then its source"
@@ -175,3 +193,13 @@ def test_as_a_block_it_is_legal_once_and_on_tasks_that_it_can_do(strategy):
     step, _ = run(strategy, skilled(1.0))
     ran = Trace(steps=(step.model_copy(update={"block": block.name}),))
     assert not block.applicable(State(task(), ran, PLENTY, Abilities(sandbox=True)))
+
+
+@EVERY
+def test_a_parameter_that_may_name_anything_is_not_for_a_stranger_to_give(strategy):
+    """Free text names a file, code, a model or an address; what a list bounds does not."""
+    free = {
+        name for name, field in type(strategy).model_fields.items() if field.annotation is str and not field.metadata
+    }
+    inner = {"easy", "hard"} if strategy.name == "difficulty-adaptive" else set()
+    assert free - inner == set(strategy.outside)

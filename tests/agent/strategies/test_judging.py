@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
+
 from pilotage.agent.models import ScriptedChatModel, StochasticChatModel
 from pilotage.agent.strategies.judging.debate import MultiAgentDebate
 from pilotage.agent.strategies.judging.genrm import GenRM
+from pilotage.agent.strategies.judging.hedged import Hedged
 from pilotage.agent.strategies.judging.mixture_of_agents import MixtureOfAgents
 from pilotage.agent.strategies.judging.tree_of_thoughts import TreeOfThoughts
 from pilotage.agent.strategies.self_consistency import SelfConsistency
@@ -200,3 +203,51 @@ def test_another_model_may_verify():
     judge = ScriptedChatModel(lambda messages: f"Verdict: {'yes' if 'Answer: b' in messages[-1].text else 'no'}")
     step, _ = run_two(GenRM(solutions=2, verifier="big"), own, judge)
     assert (step.candidate, step.model) == ("b", "")
+
+
+# Hedged
+
+
+def with_checklist(p, best, greedy=None):
+    """Solves with skill p, greedily as is said; its checklist names what `best` makes of the solutions."""
+
+    def reply(messages, chance):
+        asked = messages[-1].text
+        if "checklist" in asked:
+            return f"1. The sum.\nBest: {best(solutions(messages))}"
+        return answer(RIGHT if chance.random() < p else WRONG)
+
+    return StochasticChatModel(reply)
+
+
+def test_identical_samples_give_the_same_without_a_judge():
+    for by in ("chops", "mbr"):
+        step, kit = run(Hedged(by=by), always("7"))
+        assert (step.candidate, kit.usage.llm_calls, step.routes) == ("7", 5, 5)
+
+
+def test_a_blind_checklist_is_a_draw_and_one_that_sees_finds_what_is_there():
+    assert near(accuracy(Hedged(), with_checklist(0.3, lambda texts: 1), TASKS), 0.3, TASKS)
+    assert near(accuracy(Hedged(), with_checklist(0.3, sees), TASKS), 1 - 0.7**5, TASKS)
+
+
+def test_by_least_risk_the_answer_with_which_most_draws_agree_is_taken():
+    share = accuracy(Hedged(by="mbr"), with_checklist(0.6, None), TASKS)
+    assert near(share, 0.683, TASKS)
+    assert near(accuracy(Hedged(by="mbr", samples=2, evidence=3), with_checklist(0.6, None), TASKS), 0.683, TASKS)
+
+
+def test_evidence_in_another_language_agrees_but_is_not_chosen():
+    replies = [answer("a"), answer("b"), answer("b"), answer("c"), answer("c"), answer("c")]
+    model = ScriptedChatModel(replies)
+    step, _ = run(Hedged(by="mbr", samples=2, evidence=4, language="French"), model)
+    assert (step.candidate, len(step.draws)) == ("b", 2)
+    assert ["in French" in call.text for call in model.calls] == [False] * 2 + [True] * 4
+    assert [call.options["temperature"] for call in model.calls][:2] == [0.0, 0.7]
+
+
+@pytest.mark.parametrize("said", ["They are equal.", "Best: 9", "Best: "])
+def test_a_checklist_that_names_no_solution_leaves_the_greedy_one(said):
+    model = ScriptedChatModel([answer("a"), answer("b"), answer("c"), said])
+    step, _ = run(Hedged(samples=3), model)
+    assert step.candidate == "a"

@@ -147,3 +147,29 @@ async def test_llama_cpp_goes_on_with_the_text_so_far(smollm2):  # noqa: F811
     reply = await client.ask(Request(messages=counted, max_tokens=4, piece=True))
     assert reply.text.lstrip().startswith("5"), reply.text
     assert not reply.text.startswith("1, 2")
+
+
+@pytest.mark.live
+def test_paths_are_written_and_scored_step_by_step_by_llama_cpp(smollm2):  # noqa: F811
+    given = task().model_copy(
+        update={"prompt": "Tom has 3 apples and buys 4 more. How many has he?", "kind": "numeric"}
+    )
+    work = writing(ModelClient(smollm2), ParticleFilter(n=2, step_tokens=24, max_steps=3), given)
+
+    async def grow():
+        swarm = [Path(), Path()]
+        for _ in range(3):
+            growing = [path for path in swarm if not path.ended]
+            further = (await work.extend([(path, number) for number, path in enumerate(growing, 1)])).written
+            swarm = [path for path in swarm if path.ended] + list(further)
+        return swarm
+
+    paths = asyncio.run(grow())
+    assert len(paths) == 2
+    for path in paths:
+        for before, after in zip(path.line, path.line[1:], strict=False):
+            assert after.text.startswith(before.text)
+            assert 0 < after.score <= 1
+        assert path.ended or path.depth == 3
+        assert path.tokens <= 3 * 24 + 3
+    assert work.kit.usage.llm_calls == len(work.written)

@@ -9,11 +9,12 @@ from pilotage.agent import ReasoningAgent
 from pilotage.agent.budget import Budget, Meter
 from pilotage.agent.errors import UsageError
 from pilotage.agent.kit import Kit
-from pilotage.agent.models import ModelClient, ResponseCache, ScriptedChatModel, load_model
+from pilotage.agent.models import ModelClient, ResponseCache, ScriptedChatModel, StochasticChatModel, load_model
 from pilotage.agent.models.named import NamedModels
 from pilotage.agent.state import State
 from pilotage.agent.strategies import strategy_named
 from pilotage.agent.strategies.two_models.cascade import Cascade
+from pilotage.agent.strategies.two_models.speculative import Speculative
 from pilotage.agent.task import Task
 from pilotage.agent.trace import Trace, total
 from tests.agent.strategies.skilled import PLENTY, RIGHT, WRONG, answer, near, skilled, task
@@ -182,3 +183,63 @@ def test_its_spec_names_the_second_model():
     assert strategy_named("strategy:cascade;large=embedded:3b;by=p-correct").spec == (
         "strategy:cascade;large=embedded:3b;by=p-correct"
     )
+
+
+# Speculative reasoning
+
+
+def stepping(good, mark=lambda right: 9):
+    """Writes a good or a bad step, then an answer that is right if no step was bad; marks what it is shown."""
+
+    def reply(messages, chance):
+        if "one digit" in messages[-1].text:
+            return str(mark("bad" not in messages[-1].text))
+        so_far = next((message.text for message in messages if message.type == "ai"), "")
+        if not so_far:
+            return f"{'good' if chance.random() < good else 'bad'}\n\nAnd so on."
+        return f"Answer: {WRONG if 'bad' in so_far else RIGHT}"
+
+    return StochasticChatModel(reply)
+
+
+def sees(right):
+    return 9 if right else 0
+
+
+def test_of_speculation_the_extremes_are_all_small_and_all_large():
+    small, large = stepping(0.3), stepping(0.8, sees)
+    assert near(share(Speculative(large="big", threshold=0), small, large), 0.3, TASKS)
+    assert large.counted.llm_calls == 0
+    calls = small.counted.llm_calls
+    assert near(share(Speculative(large="big", threshold=10), small, large), 0.8, TASKS)
+    assert (small.counted.llm_calls, large.counted.llm_calls) == (calls, 2 * TASKS)
+
+
+def test_a_large_model_that_sees_which_step_is_good_writes_the_others():
+    """A bad step is seen and written anew: .3 + .7 x .8."""
+    small, large = stepping(0.3), stepping(0.8, sees)
+    assert near(share(Speculative(large="big"), small, large), 0.3 + 0.7 * 0.8, TASKS)
+
+
+@pytest.mark.parametrize(("mark", "by"), [("7", ""), ("6", "big"), ("either 8 or 9", "big"), ("good", "big")])
+def test_from_seven_on_a_step_stays_and_a_mark_that_cannot_be_read_is_none(mark, by):
+    step, kit = run_two(Speculative(large="big"), stepping(1.0), stepping(1.0, lambda right: mark))
+    assert (step.candidate, step.model) == (RIGHT, by)
+    assert kit.usage.llm_calls == (6 if by else 4)
+    assert step.evidence.note == f"{0 if by else 2} steps by the small model, {2 if by else 0} by the large one"
+
+
+def test_where_the_budget_ends_before_the_large_model_writes_the_small_ones_step_stays():
+    with pytest.raises(Exception, match="LLM calls") as ended:
+        run_two(Speculative(large="big"), always(RIGHT), stepping(1.0, lambda right: 0), budget=Budget(max_calls=2))
+    assert ended.value.step.candidate == RIGHT
+
+
+def test_both_models_of_speculation_are_charged_and_no_call_is_repeated_after_a_kill(tmp_path):
+    cache = ResponseCache(tmp_path / "responses.sqlite")
+    small, large = stepping(0.3), stepping(0.8, sees)
+    step, kit = run_two(Speculative(large="big"), small, large, cache=cache)
+    assert counted(step.usage) == counted(kit.meter.spent) == counted(small.counted, large.counted)
+    again, kit = run_two(Speculative(large="big"), small, large, cache=cache)
+    assert again.candidate == step.candidate
+    assert kit.usage.replayed_calls == kit.usage.llm_calls

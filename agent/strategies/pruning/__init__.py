@@ -1,0 +1,1 @@
+"""Strategies that leave out draws before the others vote."""
