@@ -104,7 +104,7 @@ def test_another_model_may_be_the_critic():
     assert (step.candidate, kit.usage.llm_calls, len(critic.calls)) == (RIGHT, 4, 2)
     with pytest.raises(UsageError, match="names no model"):
         models = NamedModels(run(SelfRefine(), criticising(1, content))[1].model)
-        CritiqueRevise(critic="nobody").require_able(models, Abilities())
+        CritiqueRevise(critic="nobody").require_able(models, Abilities(), Budget())
 
 
 # Iterative agent decoding
