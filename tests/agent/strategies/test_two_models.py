@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from random import Random
 
 import pytest
 
@@ -32,6 +33,12 @@ def run_two(strategy, small, large, number=0, budget=PLENTY, seed=0, cache=None)
 
 def share(strategy, small, large, tasks=TASKS):
     return sum(run_two(strategy, small, large, number)[0].candidate == RIGHT for number in range(tasks)) / tasks
+
+
+def apart(model):
+    """The model, with chances of its own: two stochastic models would draw alike on the same prompt."""
+    script = model.script
+    return StochasticChatModel(lambda messages, chance: script(messages, Random(chance.random())), keeps_calls=False)
 
 
 def counted(*usages):
@@ -138,13 +145,13 @@ def test_the_extremes_of_a_cascade_are_each_model_alone(by):
 
 def test_a_sure_sign_gives_the_small_models_right_answers_and_the_large_one_the_rest():
     """A sign that never errs: .4 + .6 x .7 is right, and the large model is asked on .6 of the tasks."""
-    small, large = skilled(0.4, lambda right, chance: -0.01 if right else -0.7), skilled(0.7)
+    small, large = skilled(0.4, lambda right, chance: -0.01 if right else -0.7), apart(skilled(0.7))
     assert near(share(Cascade(large="big", threshold=0.9), small, large), 0.4 + 0.6 * 0.7, TASKS)
     assert near(large.counted.llm_calls / TASKS, 0.6, TASKS)
 
 
 def test_a_sign_that_says_nothing_is_a_lot_between_the_two():
-    small, large = skilled(0.2, lambda right, chance: -0.01 if chance.random() < 0.5 else -0.7), skilled(0.8)
+    small, large = skilled(0.2, lambda right, chance: -0.01 if chance.random() < 0.5 else -0.7), apart(skilled(0.8))
     assert near(share(Cascade(large="big"), small, large), 0.5, TASKS)
 
 
@@ -217,7 +224,7 @@ def test_of_speculation_the_extremes_are_all_small_and_all_large():
 
 def test_a_large_model_that_sees_which_step_is_good_writes_the_others():
     """A bad step is seen and written anew: .3 + .7 x .8."""
-    small, large = stepping(0.3), stepping(0.8, sees)
+    small, large = stepping(0.3), apart(stepping(0.8, sees))
     assert near(share(Speculative(large="big"), small, large), 0.3 + 0.7 * 0.8, TASKS)
 
 
