@@ -47,6 +47,7 @@ cost_weight = partial(typer.Option, help="What 1,000 tokens are worth, in right 
 HYPER = expert(None, metavar="NAME=VALUE", help="Change a hyperparameter; repeatable.")
 STEPS = expert(None, min=20, help="Of each training. (default: the algorithm's)")
 IN_SAMPLE = expert(False, "--in-sample", help="Judge policies on their own training tasks too, and say so.")
+BOOTSTRAP = expert(10_000, min=100, max=100_000, help="Draws for the intervals.")
 MODEL = typer.Option(None, help="embedded[:NAME], a GGUF path, PROVIDER:MODEL, or scripted:FILE. (default: embedded)")
 BASE_URL = typer.Option(None, help="OpenAI-compatible server that has the model.")
 MAX_TOKENS = run_limit(None, help="Tokens of a run. (default: 6000)")

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pilotage.agent.cli.command import Command, Output
-from pilotage.agent.cli.options import IN_SAMPLE, LIMIT, RunOptions, for_tasks
+from pilotage.agent.cli.options import BOOTSTRAP, IN_SAMPLE, LIMIT, RunOptions, expert, for_tasks
 from pilotage.agent.cli.outputs import folder_to_write
-from pilotage.agent.cli.terminal import plain, screen
+from pilotage.agent.cli.terminal import screen
+from pilotage.agent.errors import UsageError
 
 if TYPE_CHECKING:
+    from pilotage.agent.bench.figures import Terms
+    from pilotage.agent.bench.schema import Benched
     from pilotage.agent.cli.bench.sitting import Sitting
 
 SEVERAL = ("--tasks", "--methods")
@@ -50,6 +53,36 @@ class TaskOptions:
     in_sample: bool = IN_SAMPLE
 
 
+@dataclass(frozen=True)
+class FigureOptions:
+    """How figures are made."""
+
+    prices: Path | None = for_tasks(None, help="Prices (TOML), a table for each model. (default: money is unknown)")
+    prompt_weight: float = expert(1.0, min=0.0, help="Of a token that is read, in the idealised cost.")
+    decode_weight: float = expert(4.0, min=0.0, help="Of a token that is written, in the idealised cost.")
+    bootstrap: int = BOOTSTRAP
+
+    def terms(self, model: str) -> Terms:
+        """The terms that they describe.
+
+        Raises:
+            UsageError: the prices cannot be read, or are not those of the model.
+        """
+        from pilotage.agent.bench.figures import Terms
+        from pilotage.agent.bench.schema import CostModel
+        from pilotage.agent.models.prices import price_file
+
+        price = None
+        if self.prices is not None:
+            known = price_file(self.prices)
+            if (price := known.get(model)) is None:
+                raise UsageError(
+                    f"{self.prices} has no price of the model {model!r}: it has {', '.join(known) or 'none'}; add a "
+                    "table with `input` and `output`"
+                )
+        return Terms(CostModel(prompt=self.prompt_weight, decode=self.decode_weight), price, self.bootstrap)
+
+
 def bench(
     tasks: list[str] = typer.Option(
         ..., metavar="SPEC...", help="FILE.jsonl, gsm8k:FILE or gym:FAMILY,...; as for `solve`."
@@ -63,13 +96,16 @@ def bench(
     *,
     batch: TaskOptions,
     run: RunOptions,
+    figures: FigureOptions,
 ) -> Output:
     """Compare methods on the same tasks, with the same model and budget: accuracy, cost, and what is chance."""
     from pilotage.agent.bench.methods import methods_of
+    from pilotage.agent.cli.bench.printing import print_bench
     from pilotage.agent.cli.bench.sitting import opened
 
     settings = run.settings(memory="none", learn=False)
     chosen = methods_of(methods)
+    terms = figures.terms(settings.model)
     console = screen(errors=True, soft_wrap=True)
     with ExitStack() as stack:
         folder = batch.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pilotage-bench-")))
@@ -80,18 +116,21 @@ def bench(
             resume=batch.resume, in_sample=batch.in_sample, kept=batch.out is not None,
         )  # fmt: skip
         sitting.solve(console)
-        return _summary(sitting)
+        benched = _benched(sitting, tasks, terms)
+    return Output(benched.to_json(), lambda console: print_bench(console, benched))
 
 
-def _summary(sitting: Sitting) -> Output:
-    from pilotage.agent.batch.summary import Figures
+def _benched(sitting: Sitting, sources: list[str], terms: Terms) -> Benched:
+    """The figures of what is done."""
+    from pilotage.agent.bench.figures import figures_of, outcomes_of
 
-    found = {}
-    for method in sitting.methods:
-        figures = Figures()
-        for lane in sitting.lanes:
-            if lane.method == method and lane.repeat == 0:
-                for line in lane.results.done.values():
-                    figures.add(line)
-        found[method.label] = figures.summary()
-    return Output(found, "\n".join(f"{plain(name)}  {one['accuracy']:.1%}" for name, one in found.items()))
+    components = sitting.lanes[0].agent.components
+    setting = {
+        "sources": sources,
+        "model": components.model.name,
+        "repeats": 1 + sitting.lanes[-1].repeat,
+        "seed": sitting.settings.seed,
+        "budget": components.budget.model_dump(mode="json"),
+    }
+    notes = [f"{sitting.left_out} entries of the sources were left out."] if sitting.left_out else []
+    return figures_of(outcomes_of(sitting.lanes, sitting.assigned), setting, terms, notes)
