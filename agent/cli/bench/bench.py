@@ -13,13 +13,14 @@ import typer
 from pilotage.agent.cli.command import Command, Output
 from pilotage.agent.cli.options import BOOTSTRAP, IN_SAMPLE, LIMIT, RunOptions, expert, for_tasks
 from pilotage.agent.cli.outputs import folder_to_write
-from pilotage.agent.cli.terminal import screen
+from pilotage.agent.cli.terminal import plain, screen
 from pilotage.agent.errors import UsageError
 
 if TYPE_CHECKING:
     from pilotage.agent.bench.figures import Terms
     from pilotage.agent.bench.schema import Benched
     from pilotage.agent.cli.bench.sitting import Sitting
+    from pilotage.agent.cli.screen import Screen
 
 SEVERAL = ("--tasks", "--methods")
 """Options whose values may follow one another."""
@@ -117,7 +118,22 @@ def bench(
         )  # fmt: skip
         sitting.solve(console)
         benched = _benched(sitting, tasks, terms)
+    if batch.out is not None:
+        _write(benched, folder, console)
     return Output(benched.to_json(), lambda console: print_bench(console, benched))
+
+
+def _write(benched: Benched, folder: Path, console: Screen) -> None:
+    """The numbers first, so that they are there whatever becomes of the figures."""
+    from pilotage.agent.bench.report import ReportError, write_numbers, write_report
+
+    numbers = write_numbers(benched, folder)
+    try:
+        page = write_report(benched, folder)[0]
+    except ReportError as error:
+        console.print_line(f"the numbers are in {plain(numbers)}; there is no report: {plain(error)}")
+    else:
+        console.print_line(f"written to {plain(page)}")
 
 
 def _benched(sitting: Sitting, sources: list[str], terms: Terms) -> Benched:
