@@ -52,6 +52,12 @@ MODEL = typer.Option(None, help="embedded[:NAME], a GGUF path, PROVIDER:MODEL, o
 BASE_URL = typer.Option(None, help="OpenAI-compatible server that has the model.")
 MAX_TOKENS = run_limit(None, help="Tokens of a run. (default: 6000)")
 MAX_STEPS = run_limit(None, help="Blocks of a run. (default: 8; as rlot observes: 6)")
+MAP = for_tasks(
+    None,
+    "--map",
+    metavar="prompt=F,...",
+    help="Fields of a file, where they are not plain: prompt, answer, choices, ...",
+)
 LIMIT = for_tasks(None, min=1, callback=at_most(sys.maxsize), help="The first N tasks only.")
 LIMIT_MINUTES = for_tasks(None, min=0.0, help="Begin no node after so many minutes.")
 

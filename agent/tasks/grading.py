@@ -11,6 +11,7 @@ from pilotage.agent.answers import normal_form, parse_grid, resolve_choice
 from pilotage.agent.errors import SandboxUnavailable, TaskError, UsageError
 from pilotage.agent.numbers import parse_number
 from pilotage.agent.task import Kind, Task
+from pilotage.agent.tasks import latex
 from pilotage.agent.tasks.procbench import expected, metrics_of
 from pilotage.common.plugins import label, loaded, plugins
 
@@ -68,6 +69,8 @@ def grader_for(task: Task, sandbox: Sandbox | None = None) -> Grader | None:
         return GymGrader()
     if name == "procbench":
         return StatesGrader()
+    if name == "math":
+        return _MATH
     if name is not None:
         return _own(task, str(name))
     if task.kind == "program":
@@ -109,6 +112,9 @@ def require_grader(task: Task) -> None:
             raise TaskError(f"task {task.id}: the grader 'gym' needs {' and '.join(map(repr, missing))} in `metadata`")
     elif name == "procbench":
         expected(task)
+    elif name == "math":
+        if not isinstance(task.gold, str):
+            raise TaskError(f"task {task.id}: the grader 'math' needs a gold that is a text")
     elif name is not None:
         _own(task, str(name))
 
@@ -177,6 +183,8 @@ class GoldGrader:
         """What the comparison says; raises TaskError where the gold is none of its kind."""
         return WRONG if answer is None else self.compare(task, answer)
 
+
+_MATH = GoldGrader(lambda task, answer: _verdict(latex.same(str(task.gold), answer)))
 
 _BY_KIND: dict[Kind, Grader] = {
     "numeric": GoldGrader(grade_number),

@@ -1,8 +1,8 @@
-"""The page of a comparison: what was found in sentences computed from the figures, figures, tables, and how it was made."""
+"""The page of a comparison: what was found, in sentences computed from the figures, and figures and tables."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pilotage.agent.bench.report.side_by_side import SideBySide
 from pilotage.agent.bench.schema import Benched, DrawCurve, MethodFigures
@@ -71,8 +71,8 @@ def headline(data: Benched) -> list[str]:
         together = data.together
         gap = together.oracle - together.best_single_accuracy
         said.append(
-            f"Any method is right on {percent(together.oracle)} of the tasks, {number(100 * gap)} points more than "
-            f"{named(together.best_single)} alone: that is what knowing which to ask could add at most, chance included."
+            f"Any method is right on {percent(together.oracle)} of the tasks, {number(100 * gap, 1)} points more than "
+            f"{named(together.best_single)} alone: what knowing which to ask could add at most, chance included."
         )
     return said
 
@@ -102,7 +102,7 @@ def _methods(data: Benched) -> tables.Table:
     return tables_of(data.methods, columns)[0]
 
 
-def _metric(name: str):  # type: ignore[no-untyped-def]
+def _metric(name: str) -> Callable[[MethodFigures], str]:
     return lambda one: percent(one.metrics[name]) if name in one.metrics else NONE
 
 
@@ -117,7 +117,7 @@ def _sections(data: Benched) -> list[Section]:
             "frontier",
             "Accuracy and cost",
             ["Up and to the left is better: more right answers for fewer tokens."],
-            "Crosses are 95% intervals. Hollow: the method that the others are compared with. Dotted: any method right.",
+            "Crosses are 95% intervals. Hollow: what the others are compared with. Dotted: any method right.",
         ),
         Section(
             "comparisons",
@@ -127,8 +127,9 @@ def _sections(data: Benched) -> list[Section]:
                 if len(data.comparisons) > 1
                 else "On the same tasks, paired by task."
             ],
-            "Bars are 95% intervals; those of significant differences are heavy, and their figures bold. p is McNemar's "
-            "or, where scores are means of repeats, of sign flips, after Holm's correction. Right: times the tokens.",
+            "Bars are 95% intervals; those of significant differences are heavy, and their figures bold. p is "
+            "McNemar's or, where scores are means of repeats, of sign flips, after Holm's correction. Right: times the "
+            "tokens.",
             tables.comparisons(shown),
         ),
         Section(

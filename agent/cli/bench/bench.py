@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pilotage.agent.cli.command import Command, Output
-from pilotage.agent.cli.options import BOOTSTRAP, IN_SAMPLE, LIMIT, RunOptions, expert, for_tasks
+from pilotage.agent.cli.options import BOOTSTRAP, IN_SAMPLE, LIMIT, MAP, RunOptions, expert, for_tasks
 from pilotage.agent.cli.outputs import folder_to_write
 from pilotage.agent.cli.terminal import plain, screen
 from pilotage.agent.errors import UsageError
@@ -48,6 +48,7 @@ class TaskOptions:
     """Which tasks, how often, and where the results go."""
 
     out: Path | None = for_tasks(None, help="Folder of the results and the report. (default: none is kept)")
+    fields: str | None = MAP
     limit: int | None = LIMIT
     repeats: int = for_tasks(1, min=1, max=1000, help="Runs of each task by each method, under K seeds.")
     resume: bool = for_tasks(False, "--resume", help="Go on with what --out holds.")
@@ -103,6 +104,7 @@ def bench(
     from pilotage.agent.bench.methods import methods_of
     from pilotage.agent.cli.bench.printing import print_bench
     from pilotage.agent.cli.bench.sitting import opened
+    from pilotage.agent.tasks.fields import mapping
 
     settings = run.settings(memory="none", learn=False)
     chosen = methods_of(methods)
@@ -113,8 +115,8 @@ def bench(
         if batch.out is not None:
             folder_to_write(folder)
         sitting = opened(
-            stack, chosen, settings, tasks, folder, console, limit=batch.limit, repeats=batch.repeats,
-            resume=batch.resume, in_sample=batch.in_sample, kept=batch.out is not None,
+            stack, chosen, settings, tasks, folder, console, fields=mapping(batch.fields), limit=batch.limit,
+            repeats=batch.repeats, resume=batch.resume, in_sample=batch.in_sample, kept=batch.out is not None,
         )  # fmt: skip
         sitting.solve(console)
         benched = _benched(sitting, tasks, terms)

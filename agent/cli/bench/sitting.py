@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +91,7 @@ def opened(
     folder: Path,
     console: Screen,
     *,
+    fields: Mapping[str, str],
     limit: int | None,
     repeats: int,
     resume: bool,
@@ -106,6 +107,7 @@ def opened(
         specs: sources of tasks, mixed.
         folder: of the results files.
         console: where entries that are left out are named.
+        fields: which field of a file's records holds what.
         limit: the first so many tasks.
         repeats: runs of each task by each method; the seeds are that of the settings and those after it.
         resume: go on with the files that are there.
@@ -115,7 +117,7 @@ def opened(
     Raises:
         UsageError: a method, a source or a file is not what it should be.
     """
-    assigned, defects = mixed(specs, limit)
+    assigned, defects = mixed(specs, limit, fields)
     model = model_of(settings)
     lanes: list[Lane] = []
     for method in methods:

@@ -23,6 +23,7 @@ from pilotage.agent.sandbox import open_sandbox
 from pilotage.agent.settings import Settings
 from pilotage.agent.task import Task
 from pilotage.agent.tasks import load_tasks
+from pilotage.agent.tasks.fields import mapping
 
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
@@ -41,7 +42,7 @@ DECIDING = (
 def solve_tasks(options: TaskOptions, settings: Settings, *, as_json: bool) -> int:
     """Solves the tasks of a source; the exit code is 1 where a task could not be read or was not answered usably."""
     _require_sense(options, settings)
-    source = load_tasks(options.tasks or "")
+    source = load_tasks(options.tasks or "", mapping(options.fields))
     tasks = list(islice(source, options.limit))
     console = screen(errors=True, soft_wrap=True)
     console.print_left_out(source.defects)
