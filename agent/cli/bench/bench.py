@@ -18,9 +18,12 @@ from pilotage.agent.errors import UsageError
 
 if TYPE_CHECKING:
     from pilotage.agent.bench.figures import Terms
+    from pilotage.agent.bench.methods import Method
+    from pilotage.agent.bench.outcomes import Outcomes
     from pilotage.agent.bench.schema import Benched
     from pilotage.agent.cli.bench.sitting import Sitting
     from pilotage.agent.cli.screen import Screen
+    from pilotage.agent.settings import Settings
 
 SEVERAL = ("--tasks", "--methods")
 """Options whose values may follow one another."""
@@ -87,42 +90,75 @@ class FigureOptions:
 
 def bench(
     tasks: list[str] = typer.Option(
-        ..., metavar="SPEC...", help="FILE.jsonl, gsm8k:FILE or gym:FAMILY,...; as for `solve`."
+        ..., metavar="SPEC...", help="FILE (JSON Lines, CSV, Parquet), gsm8k:FILE, math:FILE, gym:FAMILY,..., ..."
     ),
-    methods: list[str] = typer.Option(
-        ...,
+    methods: list[str] | None = typer.Option(
+        None,
         metavar="M...",
         help="Policies of `solve`: default, default@high, fixed:program,answer, 'strategy:self-consistency;n=5', ... "
         "The first is what the others are compared with.",
+    ),
+    preset: str | None = typer.Option(
+        None, help="The methods of a study: bag-of-tricks, think-deep-think-fast, where-we-stand or o1-patterns."
     ),
     *,
     batch: TaskOptions,
     run: RunOptions,
     figures: FigureOptions,
+    inspect: Path | None = expert(None, help="Folder for a log of Inspect AI of each method's runs."),
 ) -> Output:
     """Compare methods on the same tasks, with the same model and budget: accuracy, cost, and what is chance."""
-    from pilotage.agent.bench.methods import methods_of
+    from pilotage.agent.bench.figures import outcomes_of
+    from pilotage.agent.bench.inspect_log import write_logs
     from pilotage.agent.cli.bench.printing import print_bench
     from pilotage.agent.cli.bench.sitting import opened
     from pilotage.agent.tasks.fields import mapping
 
-    settings = run.settings(memory="none", learn=False)
-    chosen = methods_of(methods)
-    terms = figures.terms(settings.model)
     console = screen(errors=True, soft_wrap=True)
+    chosen, limits = _chosen(methods or [], preset, console)
+    settings = _settings(run, limits)
+    terms = figures.terms(settings.model)
+    for folder, option in ((batch.out, "--out"), (inspect, "--inspect")):
+        if folder is not None:
+            folder_to_write(folder, option)
     with ExitStack() as stack:
-        folder = batch.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pilotage-bench-")))
-        if batch.out is not None:
-            folder_to_write(folder)
+        place = batch.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pilotage-bench-")))
         sitting = opened(
-            stack, chosen, settings, tasks, folder, console, fields=mapping(batch.fields), limit=batch.limit,
+            stack, chosen, settings, tasks, place, console, fields=mapping(batch.fields), limit=batch.limit,
             repeats=batch.repeats, resume=batch.resume, in_sample=batch.in_sample, kept=batch.out is not None,
         )  # fmt: skip
         sitting.solve(console)
-        benched = _benched(sitting, tasks, terms)
+        outcomes = outcomes_of(sitting.lanes, sitting.assigned)
+        benched = _benched(sitting, outcomes, tasks, terms)
+        if inspect is not None:
+            logs = write_logs(benched, outcomes, inspect)
+            console.print_line(f"{len(logs)} logs of Inspect written to {plain(inspect)}")
     if batch.out is not None:
-        _write(benched, folder, console)
+        _write(benched, batch.out, console)
     return Output(benched.to_json(), lambda console: print_bench(console, benched))
+
+
+def _chosen(given: list[str], preset: str | None, console: Screen) -> tuple[tuple[Method, ...], dict[str, int]]:
+    """The methods that were given, then those of the preset, and its limits of a run."""
+    from pilotage.agent.bench import presets
+    from pilotage.agent.bench.methods import Method, methods_of
+
+    if preset is None:
+        return methods_of(given), {}
+    chosen = presets.chosen(preset)
+    console.print_line(f"{plain(preset)}: {plain(presets.PRESETS[preset].source)}")
+    console.print_left_out(chosen.left_out)
+    labels = {Method.parse(one).label for one in given}
+    return methods_of(
+        [*given, *(one for one in chosen.methods if Method.parse(one).label not in labels)]
+    ), chosen.limits
+
+
+def _settings(run: RunOptions, limits: dict[str, int]) -> Settings:
+    """The settings of all methods; the limits are for those that nobody sets."""
+    settings = run.settings(memory="none", learn=False)
+    missing = {name: value for name, value in limits.items() if name not in settings.model_fields_set}
+    return run.settings(memory="none", learn=False, **missing) if missing else settings
 
 
 def _write(benched: Benched, folder: Path, console: Screen) -> None:
@@ -138,9 +174,9 @@ def _write(benched: Benched, folder: Path, console: Screen) -> None:
         console.print_line(f"written to {plain(page)}")
 
 
-def _benched(sitting: Sitting, sources: list[str], terms: Terms) -> Benched:
+def _benched(sitting: Sitting, outcomes: list[Outcomes], sources: list[str], terms: Terms) -> Benched:
     """The figures of what is done."""
-    from pilotage.agent.bench.figures import figures_of, outcomes_of
+    from pilotage.agent.bench.figures import figures_of
 
     components = sitting.lanes[0].agent.components
     setting = {
@@ -151,4 +187,4 @@ def _benched(sitting: Sitting, sources: list[str], terms: Terms) -> Benched:
         "budget": components.budget.model_dump(mode="json"),
     }
     notes = [f"{sitting.left_out} entries of the sources were left out."] if sitting.left_out else []
-    return figures_of(outcomes_of(sitting.lanes, sitting.assigned), setting, terms, notes)
+    return figures_of(outcomes, setting, terms, notes)
