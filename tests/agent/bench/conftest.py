@@ -21,7 +21,7 @@ def bench(command_line):
     """Runs `pilotage bench` on four tasks with three methods and a script, into the folder `o`."""
     write_tasks("t.jsonl")
     run = partial(command_line, "bench", "--tasks", "t.jsonl", "--model", SCRIPT, "--out", "o")
-    return lambda *options, methods=METHODS: run("--methods", *methods, *options)
+    return lambda *options, methods=METHODS: run(*(["--methods", *methods] if methods else []), *options)
 
 
 def lines(path):
