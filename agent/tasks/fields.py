@@ -21,7 +21,7 @@ OWN = ("prompt", "answer", "choices", "id", "kind", "family")
 """What a field can be named for."""
 PAIRS = (("problem", "solution"), ("problem", "answer"), ("input", "target"), ("instruction", "output"))
 """Names of prompt and answer beside `prompt` or `question` and `gold` or `answer`."""
-ANSWERS = ("answer_idx", "answerKey", "answer_index", "correct_answer", "target", "solution", "output", "label")
+ANSWERS = ("answer_idx", "answerKey", "answer_index", "correct_answer", "target", "solution")
 """Names of the answer beside a prompt whose name is the project's own, the likeliest first."""
 CHOICES = ("options", "choices")
 LETTERED = tuple("ABCDEFGHIJ")
@@ -123,6 +123,8 @@ class Reader:
             notes.append("the answer as the place of a choice, from 0")
         if taken.get("answer") in ("solution", "output") and (marked := boxed(str(record.get(answer)))) is not None:
             record[answer] = marked
+            if not marked.lstrip("-").replace(".", "", 1).isdecimal():
+                record.setdefault("grader", "math")
             notes.append("the answer in \\boxed{}")
         if isinstance(family := record.pop("family", None), str | int) and "family" in self._fields:
             record["metadata"] = {"family": str(family)} | (record.get("metadata") or {})

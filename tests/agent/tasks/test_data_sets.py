@@ -68,6 +68,16 @@ def test_what_is_plain_is_guessed_and_said_in_one_line(write, caplog, row, promp
     assert len(notes) == (said is not None) and all(said in note and "--map" in note for note in notes)
 
 
+async def test_an_answer_in_a_box_is_graded_as_mathematics(write):
+    task = only(write("t.jsonl", {"problem": "P?", "solution": "So \\boxed{\\frac{1}{2}}."}))
+    assert [await score_of(task, one) for one in ("1/2", "0.5", "2")] == [1, 1, 0]
+
+
+def test_what_is_not_plain_is_left_alone(write, caplog):
+    task = only(write("t.jsonl", {"prompt": "Say something.", "label": "x", "output": "y"}))
+    assert task.gold is None and task.metadata == {"label": "x", "output": "y"} and not caplog.records
+
+
 def test_it_is_said_once_a_file(write, caplog):
     assert len(list(load_tasks(write("t.jsonl", *[{"problem": f"{n}?", "answer": n} for n in range(9)])))) == 9
     assert len(caplog.records) == 1
