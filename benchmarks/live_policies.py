@@ -34,6 +34,7 @@ from pilotage.agent.banks.sources import mixed
 from pilotage.agent.batch.batch import Place, solved
 from pilotage.agent.batch.results import ResultsFile
 from pilotage.agent.batch.workers import at_once
+from pilotage.agent.bench.methods import require_fresh, within
 from pilotage.agent.cli.assembly import assemble
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.routing.policies import policy_label
@@ -49,7 +50,6 @@ from pilotage.navigator.errors import NavigatorError
 from pilotage.navigator.evaluation.bootstrap import Resampler
 from pilotage.navigator.policies import epsilon as exploring
 from pilotage.navigator.policies.policy_file import SUFFIX
-from pilotage.navigator.policies.provenance import provenance
 from pilotage.navigator.policies.rules.default import NAME as DEFAULT
 
 ENTRY = re.compile(
@@ -85,11 +85,6 @@ class Entry:
         if held.name.endswith((SUFFIX, ".toml")) and held.is_file():
             version = "-" + hashlib.sha256(held.read_bytes()).hexdigest()[:8]
         return re.sub(r"[^\w.@-]+", "-", self.label) + version + ".jsonl"
-
-
-def within(policy: str) -> str:
-    """The policy that an exploring one follows; any other is itself."""
-    return within(exploring.parse(policy)[1]) if policy.startswith(exploring.PREFIX) else policy
 
 
 def evaluated_as(policy: str) -> str:
@@ -162,24 +157,14 @@ async def solve(entries: list[Entry], given: argparse.Namespace) -> dict[str, di
         if not tasks:
             raise UsageError("none of the tasks has an answer to compare with; give others")
         if not given.in_sample:
-            require_fresh(entries, agents, tasks)
+            for entry, agent in zip(entries, agents, strict=True):
+                require_fresh(entry.label, agent.components.policy, tasks)
         await _in_turn(tasks, agents, places, given)
         wanted = {task.id for task in tasks}
         return {
             entry.label: {id: line for id, line in place.results.done.items() if id in wanted}
             for entry, place in zip(entries, places, strict=True)
         }
-
-
-def require_fresh(entries: list[Entry], agents: list[ReasoningAgent], tasks: list[Task]) -> None:
-    """Raises UsageError where a policy would be judged on a task that it was trained on."""
-    for entry, agent in zip(entries, agents, strict=True):
-        own = sorted(provenance(agent.components.policy).tasks & {task.id for task in tasks})
-        if own:
-            raise UsageError(
-                f"{entry.label} was trained on {len(own)} of these tasks ({own[0]!r} for one), which cannot judge it: "
-                "give others, another seed of a gym say, or --in-sample for figures that say nothing of other tasks"
-            )
 
 
 async def _in_turn(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, zip_longest
 
@@ -22,13 +22,15 @@ class Assigned:
     header: TaskHeader
 
 
-def mixed(specs: Sequence[str], limit: int | None = None) -> tuple[list[Assigned], list[TaskDefect]]:
+def mixed(
+    specs: Sequence[str], limit: int | None = None, fields: Mapping[str, str] | None = None
+) -> tuple[list[Assigned], list[TaskDefect]]:
     """The first `limit` tasks of all specifications, one of each in turn, and the entries left out.
 
     Raises:
         UsageError: a specification cannot be read, gives no task, or two tasks share an id.
     """
-    sources = [load_tasks(spec) for spec in specs]
+    sources = [load_tasks(spec, fields) for spec in specs]
     chosen: dict[str, Assigned] = {}
     for assigned in islice(_in_turn(sources), limit):
         id = assigned.task.id

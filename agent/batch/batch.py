@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequen
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.batch.results import ResultsFile, key, regrade
 from pilotage.agent.batch.workers import Refusals
@@ -64,11 +64,14 @@ class Place:
         """Id of the run of a task, the same when its file is resumed: memory counts what came of it once."""
         return f"{self._label}/{key(task.id, self.order)}"
 
+    def line(self, task: Task, run: Run) -> dict[str, Any]:
+        """The result line of a run."""
+        return run.to_json() | {"asked": task.asked} | ({} if self.order is None else {"order": self.order})
+
     def write(self, *solved: tuple[Task, Run]) -> None:
         """Writes result lines, all at one stroke."""
         if self.results is not None:
-            order = {} if self.order is None else {"order": self.order}
-            self.results.append(*(run.to_json() | {"asked": task.asked} | order for task, run in solved))
+            self.results.append(*(self.line(task, run) for task, run in solved))
 
 
 async def solve_all(

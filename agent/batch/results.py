@@ -238,11 +238,11 @@ class ResultsFile(FileLock):
         """Where results go that answered other questions."""
         return self.path.with_name(self.path.name + ".replaced")
 
-    def rescore(self, scores: Mapping[str, float | None]) -> None:
-        """Gives results, by key, other scores. All of them or, after a kill, none."""
-        if scores:
+    def amend(self, fields: Mapping[str, Mapping[str, Any]]) -> None:
+        """Gives results, by key, other fields: other scores, say. All of them or, after a kill, none."""
+        if fields:
             rows = ((name, self.done[name]) for name in self.done)
-            self._rewrite(_line(row | {"score": scores[name]} if name in scores else row) for name, row in rows)
+            self._rewrite(_line({**row, **fields.get(name, {})}) for name, row in rows)
 
     def _rewrite(self, lines: Iterable[bytes]) -> None:
         assert self._file is not None
@@ -299,7 +299,7 @@ async def regrade(
     task is written nowhere, so that a file cannot tell whether it changed: every answer is graded anew, and no model is
     asked. The hidden tests of `program` tasks run in the sandbox, by default the isolated one of this machine.
     """
-    scores: dict[str, float | None] = {}
+    scores: dict[str, dict[str, float | None]] = {}
     changed = []
     for task in tasks:
         if not results.holds(task, order):
@@ -312,7 +312,7 @@ async def regrade(
             logging.getLogger(__name__).warning("the score of task %r is kept as it was: %s", task.id, error)
             continue
         if score != result["score"]:
-            scores[name] = score
+            scores[name] = {"score": score}
             changed.append(task.id)
-    results.rescore(scores)
+    results.amend(scores)
     return changed

@@ -8,6 +8,7 @@ import typer
 
 from pilotage.agent.cli import demo, doctor, graph, keys, models, serve, strategies
 from pilotage.agent.cli.bank import bank, collect
+from pilotage.agent.cli.bench import bench
 from pilotage.agent.cli.cache import cache
 from pilotage.agent.cli.chat import chat
 from pilotage.agent.cli.command import App
@@ -32,6 +33,7 @@ app.add_typer(bank.app, name="bank")
 app.command("collect")(collect.collect)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
+app.command("bench", cls=bench.Bench)(bench.bench)
 app.command("estimate")(estimate.estimate)
 app.command("report")(evaluate.report)
 app.add_typer(policy.app, name="policy")

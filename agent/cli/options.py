@@ -47,10 +47,17 @@ cost_weight = partial(typer.Option, help="What 1,000 tokens are worth, in right 
 HYPER = expert(None, metavar="NAME=VALUE", help="Change a hyperparameter; repeatable.")
 STEPS = expert(None, min=20, help="Of each training. (default: the algorithm's)")
 IN_SAMPLE = expert(False, "--in-sample", help="Judge policies on their own training tasks too, and say so.")
+BOOTSTRAP = expert(10_000, min=100, max=100_000, help="Draws for the intervals.")
 MODEL = typer.Option(None, help="embedded[:NAME], a GGUF path, PROVIDER:MODEL, or scripted:FILE. (default: embedded)")
 BASE_URL = typer.Option(None, help="OpenAI-compatible server that has the model.")
 MAX_TOKENS = run_limit(None, help="Tokens of a run. (default: 6000)")
 MAX_STEPS = run_limit(None, help="Blocks of a run. (default: 8; as rlot observes: 6)")
+MAP = for_tasks(
+    None,
+    "--map",
+    metavar="prompt=F,...",
+    help="Fields of a file, where they are not plain: prompt, answer, choices, ...",
+)
 LIMIT = for_tasks(None, min=1, callback=at_most(sys.maxsize), help="The first N tasks only.")
 LIMIT_MINUTES = for_tasks(None, min=0.0, help="Begin no node after so many minutes.")
 

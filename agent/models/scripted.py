@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any, Self
 
 from langchain_core.language_models import BaseChatModel
@@ -74,7 +75,9 @@ class ScriptedCall(BaseModel):
 
 
 ScriptLine = str | ScriptedReply | Fault
-Script = Sequence[ScriptLine] | Mapping[str, ScriptLine] | Callable[[list[BaseMessage]], ScriptLine]
+Script = (
+    Sequence[ScriptLine] | Mapping[str, ScriptLine | Sequence[ScriptLine]] | Callable[[list[BaseMessage]], ScriptLine]
+)
 
 
 class ScriptedChatModel(BaseChatModel):
@@ -84,7 +87,8 @@ class ScriptedChatModel(BaseChatModel):
 
     Args:
         script: replies in order; or rules, regular expression -> reply, of which the first that is found in
-            the messages answers; or a function of the messages.
+            the messages answers, by one of its replies that the call's seed draws where it has several; or a function
+            of the messages.
         latency: seconds that each call takes.
         capabilities: what it claims to support; log-probabilities by default.
         identity: what the response cache knows this script by.
@@ -118,9 +122,15 @@ class ScriptedChatModel(BaseChatModel):
             raise UsageError(f"The script {path} cannot be read as JSON ({error}).") from error
         whole: dict[str, Any] = content if isinstance(content, dict) else {"rules": content}
         script: Any = whole.get("rules")
-        texts = list(script.values()) if isinstance(script, dict) else script
-        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            raise UsageError(f'The script {path} is neither a list of texts nor {{"rules": {{"regex": "text"}}}}.')
+        texts = script
+        if isinstance(script, dict):
+            texts = [text for reply in script.values() for text in (reply if isinstance(reply, list) else [reply])]
+        empty = isinstance(script, dict) and [] in script.values()
+        if empty or not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise UsageError(
+                f'The script {path} is neither a list of texts nor {{"rules": {{"regex": "text", "regex": ["drawn", '
+                f'"drawn"]}}}}.'
+            )
         latency = whole.get("latency", 0.0)
         if not isinstance(latency, int | float) or latency < 0:
             raise UsageError(f"The latency in the script {path} must be a number of seconds, not {latency!r}.")
@@ -203,18 +213,31 @@ class ScriptedChatModel(BaseChatModel):
             yield ChatGenerationChunk(message=message, generation_info=info or None)
 
     def _line(self, call: ScriptedCall, number: int) -> ScriptLine:
-        line: ScriptLine | None
+        line: Any
         if callable(self.script):
             line = self.script(list(call.messages))
         elif isinstance(self.script, Mapping):
             line = next((line for pattern, line in self.script.items() if re.search(pattern, call.text)), None)
+            if isinstance(line, list | tuple):
+                line = stream_of(call).choice(line)
             if line is None:
                 raise ModelError(f"No rule of the script matches call {number}: {call.text[:200]!r}.")
         elif number > len(self.script):
             raise ModelError(f"The script has {len(self.script)} replies, but this is call {number}; add one.")
         else:
             line = self.script[number - 1]
-        return line
+        drawn: ScriptLine = line
+        return drawn
+
+
+def stream_of(call: ScriptedCall) -> Random:
+    """The random stream of a call.
+
+    The same messages under the same seed get the same one, whatever was asked before or beside them; at temperature 0
+    the seed counts for nothing, as for a greedy model.
+    """
+    seed = call.options.get("seed") if call.options.get("temperature") else None
+    return Random(f"{seed}\n{call.text}")
 
 
 def _cut(text: str, stop: list[str], max_tokens: int | None) -> tuple[list[str], str]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from langchain_core.messages import BaseMessage
 
-from pilotage.agent.models.scripted import ScriptedCall, ScriptedChatModel, ScriptLine
+from pilotage.agent.models.scripted import ScriptedCall, ScriptedChatModel, ScriptLine, stream_of
 
 Drawing = Callable[[list[BaseMessage], Random], ScriptLine]
 
@@ -16,8 +16,7 @@ Drawing = Callable[[list[BaseMessage], Random], ScriptLine]
 class StochasticChatModel(ScriptedChatModel):
     """Answers by a function of the messages and of a random stream.
 
-    The stream is that of the call: the same messages under the same seed get the same reply, whatever was asked before
-    or beside them; at temperature 0 the seed counts for nothing, as for a greedy model.
+    The stream is that of the call (`pilotage.agent.models.scripted.stream_of`).
 
     Args:
         script: `(messages, random.Random) -> reply`.
@@ -27,6 +26,5 @@ class StochasticChatModel(ScriptedChatModel):
         super().__init__(cast(Any, script), **settings)
 
     def _line(self, call: ScriptedCall, number: int) -> ScriptLine:
-        seed = call.options.get("seed") if call.options.get("temperature") else None
-        line: ScriptLine = self.script(list(call.messages), Random(f"{seed}\n{call.text}"))
+        line: ScriptLine = self.script(list(call.messages), stream_of(call))
         return line

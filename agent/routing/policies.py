@@ -20,6 +20,7 @@ from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
 from pilotage.agent.strategies import PREFIX as STRATEGY
 from pilotage.agent.strategies.method import StrategyPolicy, is_strategy
+from pilotage.agent.tasks.source import did_you_mean
 from pilotage.common.paths import expanded
 from pilotage.common.plugins import accepts, described
 from pilotage.navigator.errors import NavigatorError
@@ -213,10 +214,12 @@ def _policy_named(name: str, actions: ActionSpec, observations: ObservationSpec,
     if name in (LLM, EXPERIENCE):
         reads = "asks the model" if name == LLM else "reads a memory"
         raise UsageError(f"the policy {name} {reads}, so it is for live runs alone: pilotage solve --policy {name}")
+    known = (DEFAULT, "rules", ONE_BIT, *agreement.FORMS, NETWORK, EXPERIENCE, "random", LLM, "fixed:", STRATEGY)
     raise UsageError(
-        f"unknown policy {name!r}; use default, rules, one-bit, {', '.join(agreement.FORMS)}, network, experience, "
-        f"random, llm, {STRATEGY}<name>, a trained policy ({SUFFIX}), a rule file (.toml), or fixed:<block>,... with "
-        f" blocks from {', '.join(actions.names)}; epsilon=0.1: before it explores"
+        f"unknown policy {name!r:.80}{did_you_mean(name, known)}; use default, rules, one-bit, "
+        f"{', '.join(agreement.FORMS)}, network, experience, random, llm, {STRATEGY}<name>, "
+        f"a trained policy ({SUFFIX}), a rule file (.toml), or fixed:<block>,... with "
+        f"blocks from {', '.join(actions.names)}; epsilon=0.1: before it explores"
     )
 
 

@@ -11,6 +11,8 @@ from pilotage.agent.answers import normal_form, parse_grid, resolve_choice
 from pilotage.agent.errors import SandboxUnavailable, TaskError, UsageError
 from pilotage.agent.numbers import parse_number
 from pilotage.agent.task import Kind, Task
+from pilotage.agent.tasks import latex
+from pilotage.agent.tasks.procbench import expected, metrics_of
 from pilotage.common.plugins import label, loaded, plugins
 
 if TYPE_CHECKING:
@@ -65,6 +67,10 @@ def grader_for(task: Task, sandbox: Sandbox | None = None) -> Grader | None:
         from pilotage.agent.tasks.gym_grader import GymGrader
 
         return GymGrader()
+    if name == "procbench":
+        return StatesGrader()
+    if name == "math":
+        return _MATH
     if name is not None:
         return _own(task, str(name))
     if task.kind == "program":
@@ -104,6 +110,11 @@ def require_grader(task: Task) -> None:
         missing = [field for field in ("family", "entry") if field not in task.metadata]
         if missing:
             raise TaskError(f"task {task.id}: the grader 'gym' needs {' and '.join(map(repr, missing))} in `metadata`")
+    elif name == "procbench":
+        expected(task)
+    elif name == "math":
+        if not isinstance(task.gold, str):
+            raise TaskError(f"task {task.id}: the grader 'math' needs a gold that is a text")
     elif name is not None:
         _own(task, str(name))
 
@@ -173,12 +184,24 @@ class GoldGrader:
         return WRONG if answer is None else self.compare(task, answer)
 
 
+_MATH = GoldGrader(lambda task, answer: _verdict(latex.same(str(task.gold), answer)))
+
 _BY_KIND: dict[Kind, Grader] = {
     "numeric": GoldGrader(grade_number),
     "choice": GoldGrader(_grade_choice),
     "text": GoldGrader(_grade_text),
     "grid": GoldGrader(_grade_grid),
 }
+
+
+@dataclass(frozen=True)
+class StatesGrader:
+    """Every state of a procedure must be the expected one (`pilotage.agent.tasks.procbench`)."""
+
+    async def grade(self, task: Task, answer: str | None) -> Grade:
+        """1 if they all are; raises TaskError where the task has none."""
+        expected(task)
+        return Grade(metrics_of(task, answer)["sequential_match"])
 
 
 @dataclass(frozen=True)

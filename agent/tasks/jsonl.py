@@ -1,4 +1,4 @@
-"""JSON Lines: the project's own task files, one object a line, and those of GSM8K.
+"""The project's own task files, one record a line (JSON Lines) or a row (CSV, Parquet), and those of GSM8K.
 
 Fields: `prompt` (or `question`), and as wanted `id`, `kind`, `choices`, `examples` ({input, output}), `gold` (or
 `answer`), `metadata`. Other fields go to the metadata, which graders alone see. Without `kind`, a task with choices is
@@ -11,73 +11,18 @@ other gold or worked examples `text`; a bare prompt is what its form says (`pilo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-from pydantic import ValidationError
-
 from pilotage.agent.answers import parse_grid, resolve_choice
-from pilotage.agent.errors import TaskError, UsageError
+from pilotage.agent.errors import TaskError
 from pilotage.agent.numbers import parse_number, plain
 from pilotage.agent.task import KINDS, Kind, Task
+from pilotage.agent.tasks.fields import Reader
 from pilotage.agent.tasks.grading import require_grader
 from pilotage.agent.tasks.kinds import infer_kind
+from pilotage.agent.tasks.records import read_records
 from pilotage.agent.tasks.source import Source, Spec, TaskDefect, did_you_mean
-from pilotage.common.json_text import NotJson, read_json
-from pilotage.common.paths import expanded
-
-# From an object and the name to give it if it brings none; raises TaskError or ValidationError.
-Build = Callable[[dict[str, Any], str], Task]
-
-
-def read_json_lines(spec: Spec, build: Build) -> Iterator[Task | TaskDefect]:
-    """The tasks of a file. `size`, `seed` and `offset` choose among its non-empty lines, good or bad.
-
-    Raises:
-        UsageError: the file can't be read.
-    """
-    path = expanded(spec.target)
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise UsageError(f"the task file {spec.target} can't be read: {error.strerror}") from None
-    return _tasks_in(path, spec, build)
-
-
-def _tasks_in(path: Path, spec: Spec, build: Build) -> Iterator[Task | TaskDefect]:
-    first_lines: dict[str, int] = {}
-    for number, line in _chosen(path, spec):
-        try:
-            task = build(_object(line), f"{path.stem}-{number}")
-            if task.id in first_lines:
-                raise TaskError(f"the id {task.id!r} was used already in line {first_lines[task.id]}")
-        except TaskError as error:
-            yield TaskDefect(str(path), number, str(error))
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            field = ".".join(map(str, first["loc"])) or "the task"
-            yield TaskDefect(str(path), number, f"{field}: {first['msg'].removeprefix('Value error, ')}")
-        else:
-            first_lines[task.id] = number
-            yield task
-
-
-def _chosen(path: Path, spec: Spec) -> Iterator[tuple[int, bytes]]:
-    """Numbered lines."""
-    with path.open("rb") as file:
-        yield from spec.chosen((number, line) for number, line in enumerate(file, start=1) if line.strip())
-
-
-def _object(line: bytes) -> dict[str, Any]:
-    try:
-        parsed = read_json(line)
-    except NotJson as error:
-        raise TaskError(f"malformed JSON: {error}") from None
-    if not isinstance(parsed, dict):
-        raise TaskError(f"a task is a JSON object, not a {type(parsed).__name__}")
-    return parsed
-
 
 MARK = "####"
 _FIELDS = {"id", "prompt", "question", "kind", "choices", "examples", "gold", "answer", "metadata"}
@@ -176,5 +121,9 @@ def _gsm8k_task_from(record: dict[str, Any], name: str) -> Task:
     return Task(id=name, prompt=question, kind="numeric", gold=plain(number))
 
 
-JSONL = Source("jsonl", "FILE.jsonl", lambda spec: read_json_lines(spec, task_from))
-GSM8K = Source("gsm8k", "gsm8k:FILE.jsonl", lambda spec: read_json_lines(spec, _gsm8k_task_from))
+def _read(spec: Spec) -> Iterator[Task | TaskDefect]:
+    return read_records(spec, Reader(spec.target, dict(spec.fields), task_from))
+
+
+JSONL = Source("jsonl", "FILE.jsonl", _read)
+GSM8K = Source("gsm8k", "gsm8k:FILE.jsonl", lambda spec: read_records(spec, _gsm8k_task_from))

@@ -28,6 +28,7 @@ class Spec:
         size: how many tasks at most; None for all, or the source's own default.
         seed: which random order; None for the order of the source.
         offset: how many tasks of that order to pass over first.
+        fields: pairs of what a task has and the field of a record that holds it (`pilotage.agent.tasks.fields`).
     """
 
     source: str | None
@@ -35,6 +36,7 @@ class Spec:
     size: int | None = None
     seed: int | None = None
     offset: int = 0
+    fields: tuple[tuple[str, str], ...] = ()
 
     def chosen(self, entries: Iterable[T]) -> Iterator[T]:
         """The entries that it asks for of all there are; only a random order needs them all in memory."""
@@ -68,7 +70,7 @@ def parse_spec(text: str, sources: Collection[str]) -> Spec:
             shown = value if len(value) <= _DIGITS else f"{value[:_DIGITS]}..."
             raise UsageError(f"the option {key!r} in {text[:200]!r} needs a whole number, not {shown!r}")
         options[key] = int(value)
-    return Spec(source or None, target.strip(), **options)
+    return Spec(source or None, target.strip(), options.get("size"), options.get("seed"), options.get("offset", 0))
 
 
 _OPTIONS_HELP = ", ".join(f"{option}=N" for option in OPTIONS)

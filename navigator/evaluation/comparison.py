@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 
@@ -59,22 +59,79 @@ def compare(
     further = tried * len(against)
     number = len({frozenset((one.name, other.name)) for one, other in pairs}) + further
     made = [_compare(one, other, terms, number) for one, other in pairs]
-    p_values = {frozenset((one.policy, one.against)): one.p for one in made if one.p is not None}
-    adjusted = holm(p_values, further)
-    found = [one.model_copy(update={"holm_p": adjusted[frozenset((one.policy, one.against))]}) for one in made]
-    return found, number
+    return adjusted(made, further), number
+
+
+def adjusted(made: Sequence[Comparison], further: int = 0) -> list[Comparison]:
+    """The same with p-values adjusted for their number, and for `further` comparisons that nobody has the p-value of.
+
+    A pair that stands there twice, turned, is one comparison.
+    """
+    p_values = holm({frozenset((one.policy, one.against)): one.p for one in made if one.p is not None}, further)
+    return [one.model_copy(update={"holm_p": p_values.get(frozenset((one.policy, one.against)))}) for one in made]
 
 
 def _compare(one: Record, other: Record, terms: Terms, hypotheses: int) -> Comparison:
     cost_weight, resampler, by_family = terms.cost_weight, terms.resampler, terms.by_family
+    worth = one.value(cost_weight) - other.value(cost_weight)
+    closed, closed_interval = _gap(worth, other, terms.oracle, resampler, cost_weight)
+    found = paired(Scored.of(one), Scored.of(other), resampler, by_family, hypotheses)
+    return found.model_copy(
+        update={
+            "value_difference": float(np.nanmean(worth)),
+            "value_interval": resampler.mean(worth),
+            "value_family_interval": _over_families(by_family, worth),
+            "gap_closed": closed,
+            "gap_closed_interval": closed_interval,
+            "with_room": _with_room(one, other, one.score - other.score, worth, terms),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What somebody reached on m tasks.
+
+    Attributes:
+        name: who.
+        score: of each task, float (m,), mean over samples and seeds; NaN where it is not known.
+        cost: of each in thousands of tokens, (m,); NaN likewise.
+    """
+
+    name: str
+    score: Float64s
+    cost: Float64s
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """What a record says."""
+        return cls(record.name, record.score, record.mean_cost)
+
+    @property
+    def known(self) -> ActionMask:
+        """Tasks whose score is known, bool (m,)."""
+        return np.isfinite(self.score)
+
+
+def paired(
+    one: Scored, other: Scored, resampler: Resampler, by_family: Resampler | None = None, hypotheses: int = 1
+) -> Comparison:
+    """One against another on the tasks that are known of both, before anything is adjusted or valued.
+
+    Args:
+        one: whom to compare.
+        other: with whom.
+        resampler: draws of tasks.
+        by_family: draws of families, and of tasks within them; None where there are too few families.
+        hypotheses: how many comparisons the p-value will be adjusted for: what its power is told by.
+    """
     common = one.known & other.known
     first, second = np.where(common, one.score, np.nan), np.where(common, other.score, np.nan)
-    gain, worth = first - second, one.value(cost_weight) - other.value(cost_weight)
+    gain = first - second
     better = int(((first > 0.5) & (second <= 0.5)).sum())
     worse = int(((first <= 0.5) & (second > 0.5)).sum())
     won_or_lost = are_won_or_lost(gain[common].tolist())
-    ratio, costs = _ratio(one, other, common), (one.mean_cost, other.mean_cost)
-    closed, closed_interval = _gap(worth, other, terms.oracle, resampler, cost_weight)
+    ratio, costs = _ratio(one, other, common), (one.cost, other.cost)
     return Comparison(
         policy=one.name,
         against=other.name,
@@ -89,12 +146,6 @@ def _compare(one: Record, other: Record, terms: Terms, hypotheses: int) -> Compa
         cost_ratio=ratio,
         cost_ratio_interval=None if ratio is None else resampler.ratio(*costs),
         cost_ratio_family_interval=None if ratio is None else by_family and by_family.ratio(*costs),
-        value_difference=float(np.nanmean(worth)),
-        value_interval=resampler.mean(worth),
-        value_family_interval=_over_families(by_family, worth),
-        gap_closed=closed,
-        gap_closed_interval=closed_interval,
-        with_room=_with_room(one, other, gain, worth, terms),
         power=power_of(gain[common], hypotheses),
     )
 
@@ -104,8 +155,8 @@ def _over_families(by_family: Resampler | None, column: Float64s) -> Interval | 
     return by_family.mean(column) if by_family is not None and by_family.knows(column) else None
 
 
-def _ratio(one: Record, other: Record, tasks: ActionMask) -> float | None:
-    paid, others_paid = float(one.mean_cost[tasks].mean()), float(other.mean_cost[tasks].mean())
+def _ratio(one: Scored, other: Scored, tasks: ActionMask) -> float | None:
+    paid, others_paid = float(one.cost[tasks].mean()), float(other.cost[tasks].mean())
     return paid / others_paid if others_paid > 0 else None
 
 
@@ -119,7 +170,7 @@ def _with_room(one: Record, other: Record, gain: Float64s, worth: Float64s, term
         interval=terms.resampler.mean(gain),
         family_interval=_over_families(terms.by_family, gain),
         value_difference=float(worth[there].mean()),
-        cost_ratio=_ratio(one, other, there),
+        cost_ratio=_ratio(Scored.of(one), Scored.of(other), there),
     )
 
 

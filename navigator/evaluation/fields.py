@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -48,3 +50,18 @@ class Part(BaseModel):
     """Base of all parts; what a later version adds is left alone."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+DIGITS = 6
+"""Decimals of a number in a file."""
+
+
+def plain(value: Any) -> Any:
+    """Plain data: lists, dictionaries, text, numbers with six decimals, and None for what is no finite number."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    if isinstance(value, float):
+        return round(value, DIGITS) + 0.0 if math.isfinite(value) else None
+    return value

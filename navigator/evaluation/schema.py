@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal, Self
@@ -15,14 +14,12 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from pilotage.navigator.evaluation.comparison_parts import Comparison, Room, Transfer
-from pilotage.navigator.evaluation.fields import Cost, Count, Interval, Name, Part, Share, Text
+from pilotage.navigator.evaluation.fields import DIGITS, Cost, Count, Interval, Name, Part, Share, Text, plain
 
 FORMAT = "pilotage-evaluation"
 VERSION = 1  # a reader refuses another one
 BEST_FIXED = "best-fixed"
 """Name of the fixed sequence that was chosen on the training tasks; the gap to the oracle is measured from it."""
-
-_DIGITS = 6
 
 
 class BankPart(Part):
@@ -250,7 +247,7 @@ class Evaluation(Part):
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: lists, dictionaries, text, numbers with six decimals, and None for what is not known."""
-        return _plain({"format": FORMAT, "version": VERSION, **self.model_dump(by_alias=True)})  # type: ignore[no-any-return]
+        return plain({"format": FORMAT, "version": VERSION, **self.model_dump(by_alias=True)})  # type: ignore[no-any-return]
 
     def outcomes_csv(self) -> str:
         """Expected score and cost (thousands of tokens) of every policy on every task that is known, as CSV."""
@@ -258,18 +255,8 @@ class Evaluation(Part):
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(("policy", "task", "score", "cost"))
         writer.writerows(
-            (policy, task, round(score, _DIGITS), round(cost, _DIGITS))
+            (policy, task, round(score, DIGITS), round(cost, DIGITS))
             for policy, by_task in self.outcomes.items()
             for task, (score, cost) in by_task.items()
         )
         return text.getvalue()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, float):
-        return round(value, _DIGITS) + 0.0 if math.isfinite(value) else None
-    return value

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pilotage.navigator.evaluation.schema import Evaluation
 from pilotage.navigator.report import tables
 from pilotage.navigator.report.findings import headline
 from pilotage.navigator.report.method import cautions, method
 from pilotage.navigator.report.palette import DARK
-from pilotage.navigator.report.sections import sections
+from pilotage.navigator.report.sections import Section, sections
 
 VARIABLES = {light: f"--c{place}" for place, light in enumerate(DARK)}
 """The CSS variable for each colour of a figure."""
@@ -27,32 +28,46 @@ def page(data: Evaluation, svgs: Mapping[str, str]) -> str:
         data: the evaluation.
         svgs: SVG text of the figures, by name.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup, escape
-
-    environment = Environment(
-        loader=PackageLoader("pilotage.navigator.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     parts = sections(data, svgs)
-    titles = {part.name: f"{part.title}: {' '.join(part.sentences[:1])}" for part in parts}
-    figures = {name: Markup(inlined(svg, name, str(escape(titles[name])))) for name, svg in svgs.items()}
-    light = " ".join(f"{variable}: {colour};" for colour, variable in VARIABLES.items())
-    dark = " ".join(f"{VARIABLES[colour]}: {other};" for colour, other in DARK.items())
-    return environment.get_template("report.html").render(
+    return rendered(
+        "report.html",
+        svgs,
+        parts,
         data=data,
         headline=headline(data),
         cautions=cautions(data),
         method=method(data),
         policies=tables.policies(data),
         about=[(one.name, one.about) for one in data.policies if one.about],
-        sections=parts,
-        figures=figures,
-        light=Markup(light),
-        dark=Markup(dark),
+    )
+
+
+def rendered(template: str, svgs: Mapping[str, str], parts: Sequence[Section], *packages: str, **context: Any) -> str:
+    """A page from a template, its figures inlined, its colours those of light and dark paper.
+
+    Args:
+        template: name of the template; `parts.html` and `report.css` are there for every one.
+        svgs: SVG text of the figures, by name.
+        parts: the sections, of which each may have the figure of its name.
+        packages: further packages with a folder `templates`.
+        context: what else the template reads. Texts in it are escaped.
+    """
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup, escape
+
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader(name) for name in (*packages, "pilotage.navigator.report")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    titles = {part.name: f"{part.title}: {' '.join(part.sentences[:1])}" for part in parts}
+    figures = {name: Markup(inlined(svg, name, str(escape(titles[name])))) for name, svg in svgs.items()}
+    light = " ".join(f"{variable}: {colour};" for colour, variable in VARIABLES.items())
+    dark = " ".join(f"{VARIABLES[colour]}: {other};" for colour, other in DARK.items())
+    return environment.get_template(template).render(
+        sections=parts, figures=figures, light=Markup(light), dark=Markup(dark), **context
     )
 
 

@@ -6,6 +6,7 @@ a star. So the kinds differ in more than hue, for those who tell few colours apa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pilotage.navigator.evaluation.schema import Evaluation
@@ -71,7 +72,11 @@ def looks(data: Evaluation) -> dict[str, Look]:
     others = [name for one in data.comparisons for name in (one.policy, one.against)]
     others += [one.policy for part in (data.frontier, data.curves, data.routes) for one in part]
     others += [name for family in data.families for name in family.policies]
-    kinds |= {name: "baseline" for name in others if name not in kinds}
+    return looks_of(kinds | {name: "baseline" for name in others if name not in kinds})
+
+
+def looks_of(kinds: Mapping[str, str]) -> dict[str, Look]:
+    """A look for every name, by its kind: `learned`, `baseline` or `oracle`."""
     given = {name: Look(INK, "*", True) for name, kind in kinds.items() if kind == "oracle"}
     for kind, colours in (("learned", tuple(_HUES)), ("baseline", tuple(_GREYS))):
         for place, name in enumerate(name for name in kinds if kinds[name] == kind):

@@ -9,6 +9,7 @@ from typing import TypeVar
 from pilotage.navigator.evaluation.comparison_parts import Comparison, Power
 from pilotage.navigator.evaluation.schema import Evaluation, PolicyFigures, Routes, Score
 from pilotage.navigator.report.findings import is_significant
+from pilotage.navigator.report.shown import Shown
 from pilotage.navigator.report.wording import (
     number,
     p_value,
@@ -44,7 +45,7 @@ class Table:
     title: str = ""
 
 
-def _tables(rows: Iterable[T], columns: Columns[T], words: int = 1, title: str = "") -> tuple[Table, ...]:
+def tables_of(rows: Iterable[T], columns: Columns[T], words: int = 1, title: str = "") -> tuple[Table, ...]:
     """One table; none without rows."""
     cells = tuple(tuple(cell(row) for _, cell in columns) for row in rows)
     return (Table(tuple(name for name, _ in columns), cells, words, title),) if cells else ()
@@ -75,7 +76,7 @@ def policies(data: Evaluation) -> Table:
     if any(policy.coverage < 1 for policy in data.policies):
         columns = [*columns, ("tasks known", lambda one: percent(one.coverage, 0))]
     ranked = sorted(data.policies, key=lambda policy: (policy.kind == "oracle", -policy.value))
-    return _tables(ranked, columns, 2)[0]
+    return tables_of(ranked, columns, 2)[0]
 
 
 def _seeds(policy: PolicyFigures) -> str:
@@ -86,7 +87,7 @@ def _seeds(policy: PolicyFigures) -> str:
     return percent_between((min(scores), max(scores))) if scores else NONE
 
 
-def comparisons(data: Evaluation) -> tuple[Table, ...]:
+def comparisons(data: Shown) -> tuple[Table, ...]:
     """All comparisons."""
     columns: Columns[Comparison] = [
         ("policy", lambda one: one.policy),
@@ -102,10 +103,10 @@ def comparisons(data: Evaluation) -> tuple[Table, ...]:
         ("gap closed", lambda one: _known(lambda share: percent(share, 0), one.gap_closed)),
         ("tasks", lambda one: f"{one.tasks:,}"),
     ]
-    return _tables(data.comparisons, columns, 3, "All comparisons") + _certainty(data)
+    return tables_of(data.comparisons, columns, 3, "All comparisons") + _certainty(data)
 
 
-def _certainty(data: Evaluation) -> tuple[Table, ...]:
+def _certainty(data: Shown) -> tuple[Table, ...]:
     """What other families would have given, what holds where there is room, and what so many tasks can show."""
     columns: Columns[Comparison] = [
         ("policy", lambda one: one.policy),
@@ -119,7 +120,7 @@ def _certainty(data: Evaluation) -> tuple[Table, ...]:
         ("tasks for 6 points", lambda one: _known(lambda power: f"{power.tasks_for_6_points:,}", one.power)),
     ]
     known = [one for one in data.comparisons if one.power or one.family_interval or one.with_room]
-    return _tables(known, columns, 2, "Families drawn anew, families with room, and power")
+    return tables_of(known, columns, 2, "Families drawn anew, families with room, and power")
 
 
 def _shown(power: Power) -> str:
@@ -139,10 +140,10 @@ def _ratio(one: Comparison) -> str:
     return f"{100 * one.cost_ratio:,.0f}% ({100 * low:,.0f} to {100 * high:,.0f}%)"
 
 
-def frontier(data: Evaluation) -> tuple[Table, ...]:
+def frontier(data: Shown) -> tuple[Table, ...]:
     """All points of the frontier."""
     rows = [(line.policy, point) for line in data.frontier for point in line.points]
-    return _tables(
+    return tables_of(
         rows,
         [
             ("policy", lambda row: row[0]),
@@ -157,7 +158,7 @@ def frontier(data: Evaluation) -> tuple[Table, ...]:
     )
 
 
-def families(data: Evaluation) -> tuple[Table, ...]:
+def families(data: Shown) -> tuple[Table, ...]:
     """Accuracy and tokens by family and policy."""
 
     def cell(score: Score | None) -> str:
@@ -172,7 +173,7 @@ def families(data: Evaluation) -> tuple[Table, ...]:
 
 def transfer(data: Evaluation) -> tuple[Table, ...]:
     """Scores on what was not trained on."""
-    return _tables(
+    return tables_of(
         data.transfer,
         [
             ("policy", lambda one: one.policy),

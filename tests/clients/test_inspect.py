@@ -143,3 +143,28 @@ def test_a_reply_that_stays_unusable_leaves_a_sample_without_an_answer(served, e
     assert sample["output"]["completion"] == "" and sample["metadata"]["pilotage"]["error"]
     (usage,) = log["stats"]["model_usage"].values()
     assert spent(usage) == billed(upstream)
+
+
+READER = """
+import json, sys
+from inspect_ai.log import list_eval_logs, read_eval_log
+logs = [read_eval_log(info) for info in list_eval_logs(sys.argv[1])]
+print(json.dumps([[log.status, log.eval.solver, len(log.samples), log.results.scores[0].metrics["accuracy"].value,
+                   log.samples[0].output.usage.total_tokens, log.samples[0].scores["pilotage"].value,
+                   log.samples[0].output.completion] for log in logs]))
+"""
+
+
+def test_its_own_reader_opens_the_logs_of_a_bench(in_environment, tmp_path):
+    tasks = [{"id": f"q{n}", "prompt": f"Box {n}: what is 48 times 10?", "gold": 480 + n % 2} for n in range(4)]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(task) + "\n" for task in tasks))
+    script = HERE.parents[1] / "examples" / "script.json"
+    methods = ["fixed:reason,answer", "strategy:self-consistency;n=3"]
+    home = {"PILOTAGE_HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = ["bench", "--tasks", "t.jsonl", "--model", f"scripted:{script}", "--methods", *methods]
+    in_environment("inspect", "pilotage", *command, "--inspect", "logs", "--json", **home)
+    found = json.loads(in_environment("inspect", "python", "-c", READER, tmp_path / "logs").strip().splitlines()[-1])
+    by = {solver: rest for _, solver, *rest in found}
+    assert by.keys() == set(methods) and all(status == "success" for status, *_ in found)
+    for samples, accuracy, tokens, first, said in by.values():
+        assert (samples, accuracy, first, said) == (4, 0.5, 1, "480") and tokens > 0

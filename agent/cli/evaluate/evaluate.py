@@ -13,6 +13,7 @@ import typer
 from pilotage.agent.cli.command import Output
 from pilotage.agent.cli.options import (
     A_SEED,
+    BOOTSTRAP,
     FORCE,
     HYPER,
     IN_SAMPLE,
@@ -77,7 +78,7 @@ def evaluate(
     other_bank: Path | None = expert(None, help="Another model's bank, to judge what was learned on this one."),
     steps: int | None = STEPS,
     hyper: list[str] | None = HYPER,
-    bootstrap: int = expert(10_000, min=100, max=100_000, help="Draws for the intervals."),
+    bootstrap: int = BOOTSTRAP,
     in_sample: bool = IN_SAMPLE,
     force: bool = FORCE,
 ) -> Output:

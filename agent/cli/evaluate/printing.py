@@ -38,14 +38,14 @@ def print_evaluation(console: Screen, evaluation: Evaluation) -> None:
 
 def _print_accuracy(console: Screen, evaluation: Evaluation, against: str, figures: bool) -> None:
     pairs = {one.policy: one for one in evaluation.comparisons if one.against == against}
-    columns = ["right", "tokens"] if figures else ["tasks"]
-    rows = _table("policy", *columns, f"points over {against}", "p")
+    titles = ["right", "tokens"] if figures else ["tasks"]
+    rows = columns("policy", *titles, f"points over {against}", "p")
     for one in evaluation.policies:
         pair = pairs.get(one.name)
         if not figures and pair is None:
             continue
         cells = [_right(one), _tokens(one)] if figures else [str(pair.tasks) if pair else ""]
-        rows.add_row(plain(one.name), *cells, *_difference(pair))
+        rows.add_row(plain(one.name), *cells, *difference(pair))
     console.print(rows)
     if pairs:
         number = evaluation.protocol.adjusted_for
@@ -59,12 +59,12 @@ def _print_value(console: Screen, evaluation: Evaluation, against: str) -> None:
     if not pairs:
         return
     gap = any(one.gap_closed is not None for one in pairs)
-    rows = _table("policy", f"value over {against}", "times its tokens", *(["gap closed"] if gap else []))
+    rows = columns("policy", f"value over {against}", "times its tokens", *(["gap closed"] if gap else []))
     for one in pairs:
         ratio = (
-            "" if one.cost_ratio_interval is None else f"{one.cost_ratio:.2f} {_span(one.cost_ratio_interval, '.2f')}"
+            "" if one.cost_ratio_interval is None else f"{one.cost_ratio:.2f} {span(one.cost_ratio_interval, '.2f')}"
         )
-        gain = f"{one.value_difference:+.3f} {_span(one.value_interval, '+.3f')}"
+        gain = f"{one.value_difference:+.3f} {span(one.value_interval, '+.3f')}"
         rows.add_row(plain(one.policy), gain, ratio, *([_closed(one)] if gap else []))
     console.print(rows)
     weight = evaluation.protocol.cost_weight
@@ -79,7 +79,7 @@ def _print_certainty(console: Screen, evaluation: Evaluation, against: str) -> N
     families, room = any(one.family_interval is not None for one in pairs), evaluation.room
     roomy = room is not None and room.tasks > 0
     titles = ["families anew"] * families + ["with room"] * roomy + ["shows", "6 points need"]
-    rows = _table(f"points over {against}", *titles)
+    rows = columns(f"points over {against}", *titles)
     for one in pairs:
         anew = [_points(one.family_interval)] * families
         inside = [_with_room(one)] * roomy
@@ -98,10 +98,10 @@ def _print_seeds(console: Screen, evaluation: Evaluation) -> None:
     several = [one for one in evaluation.policies if one.seeds]
     if not several:
         return
-    rows = _table("trained policy", "seeds", "right, from", "to", "middle half")
+    rows = columns("trained policy", "seeds", "right, from", "to", "middle half")
     for one in several:
         scores = [seed.accuracy for seed in one.seeds]
-        middle = "" if one.iqm is None else f"{one.iqm.accuracy:.1%} {_percents(one.iqm.interval)}"
+        middle = "" if one.iqm is None else f"{one.iqm.accuracy:.1%} {percents(one.iqm.interval)}"
         rows.add_row(plain(one.name), str(len(scores)), f"{min(scores):.1%}", f"{max(scores):.1%}", middle)
     console.print(rows)
     console.print("[dim]middle half: interquartile mean over all seeds and tasks, with an interval over seeds[/]\n")
@@ -111,7 +111,7 @@ def _print_calibration(console: Screen, evaluation: Evaluation) -> None:
     known = [(one.name, one.calibration) for one in evaluation.policies if one.calibration is not None]
     if not known:
         return
-    rows = _table("predicted success", "off by", "Brier score", "runs")
+    rows = columns("predicted success", "off by", "Brier score", "runs")
     for name, one in known:
         rows.add_row(plain(name), f"{one.ece:.1%}", f"{one.brier:.3f}", f"{one.n:,.0f}")
     console.print(rows)
@@ -123,42 +123,44 @@ def _print_transfer(console: Screen, evaluation: Evaluation) -> None:
         rows = [one for one in evaluation.transfer if one.kind == kind]
         if not rows:
             continue
-        shown = _table(title, "right", "tokens", "points over best-fixed")
+        shown = columns(title, "right", "tokens", "points over best-fixed")
         for held_out in dict.fromkeys(one.held_out for one in rows):
             here = [one for one in rows if one.held_out == held_out]
             shown.add_row(f"[bold]{plain(held_out)}[/], {here[0].tasks} tasks", "", "", "")
             for one in here:
-                gain = f"{100 * one.difference:+.1f} {_span([100 * end for end in one.interval], '+.0f')}"
+                gain = f"{100 * one.difference:+.1f} {span([100 * end for end in one.interval], '+.0f')}"
                 shown.add_row(f"  {plain(one.policy)}", f"{one.accuracy:.1%}", f"{1000 * one.cost:,.0f}", gain)
         console.print(shown)
         console.print()
 
 
-def _table(first: str, *others: str) -> Table:
+def columns(first: str, *others: str) -> Table:
+    """A table whose first column is text that may be broken, the others figures."""
     made = table(first, right=others, collapse_padding=True, padding=(0, 2))
     made.columns[0].overflow = "fold"
     return made
 
 
 def _right(one: PolicyFigures) -> str:
-    return "unknown" if one.coverage == 0 else f"{one.accuracy:.1%} {_percents(one.accuracy_interval)}"
+    return "unknown" if one.coverage == 0 else f"{one.accuracy:.1%} {percents(one.accuracy_interval)}"
 
 
 def _tokens(one: PolicyFigures) -> str:
     if one.coverage == 0:
         return ""
-    return f"{1000 * one.cost:,.0f} {_span([1000 * end for end in one.cost_interval], ',.0f')}"
+    return f"{1000 * one.cost:,.0f} {span([1000 * end for end in one.cost_interval], ',.0f')}"
 
 
-def _difference(pair: Comparison | None) -> tuple[str, str]:
+def difference(pair: Comparison | None) -> tuple[str, str]:
+    """Points over the other with their interval, and the adjusted p-value; empty for none."""
     if pair is None:
         return "", ""
     p = "" if pair.holm_p is None else "<0.001" if pair.holm_p < 0.001 else f"{pair.holm_p:.3f}"
-    return f"{100 * pair.difference:+.1f} {_span([100 * end for end in pair.interval], '+.0f')}", p
+    return f"{100 * pair.difference:+.1f} {span([100 * end for end in pair.interval], '+.0f')}", p
 
 
 def _points(interval: Any) -> str:
-    return "" if interval is None else _span([100 * end for end in interval], "+.0f")
+    return "" if interval is None else span([100 * end for end in interval], "+.0f")
 
 
 def _with_room(pair: Comparison) -> str:
@@ -178,14 +180,16 @@ def _closed(pair: Comparison) -> str:
     if pair.gap_closed is None or pair.gap_closed <= 0:
         return "none"
     ends = pair.gap_closed_interval
-    return f"{pair.gap_closed:.0%}" + (f" {_percents(ends)}" if ends is not None else "")
+    return f"{pair.gap_closed:.0%}" + (f" {percents(ends)}" if ends is not None else "")
 
 
-def _percents(interval: Any) -> str:
-    return _span([100 * end for end in interval], ".0f")
+def percents(interval: Any) -> str:
+    """An interval of shares, in percent."""
+    return span([100 * end for end in interval], ".0f")
 
 
-def _span(interval: Any, how: str) -> str:
+def span(interval: Any, how: str) -> str:
+    """An interval in brackets, its ends formatted as told."""
     low, high = interval
     between = " to " if "+" in how else "\N{EN DASH}"
     return f"({low:{how}}{between}{high:{how}})"

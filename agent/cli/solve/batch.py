@@ -23,6 +23,7 @@ from pilotage.agent.sandbox import open_sandbox
 from pilotage.agent.settings import Settings
 from pilotage.agent.task import Task
 from pilotage.agent.tasks import load_tasks
+from pilotage.agent.tasks.fields import mapping
 
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
@@ -41,7 +42,7 @@ DECIDING = (
 def solve_tasks(options: TaskOptions, settings: Settings, *, as_json: bool) -> int:
     """Solves the tasks of a source; the exit code is 1 where a task could not be read or was not answered usably."""
     _require_sense(options, settings)
-    source = load_tasks(options.tasks or "")
+    source = load_tasks(options.tasks or "", mapping(options.fields))
     tasks = list(islice(source, options.limit))
     console = screen(errors=True, soft_wrap=True)
     console.print_left_out(source.defects)
@@ -78,7 +79,7 @@ def solve_tasks(options: TaskOptions, settings: Settings, *, as_json: bool) -> i
 def open_results(path: Path, settings: Settings, model: ModelClient, *, resume: bool) -> ResultsFile:
     """The results file of runs under these settings; raises as `ResultsFile`."""
     common = {"policy": policy_label(settings.policy, settings.effort), "seed": settings.seed}
-    results = ResultsFile(path, resume=resume, settings=common, conditions=_conditions(settings, model))
+    results = ResultsFile(path, resume=resume, settings=common, conditions=conditions_of(settings, model))
     _say_what_is_untold(results, screen(errors=True, soft_wrap=True))
     return results
 
@@ -201,7 +202,7 @@ def _settings_of_order(options: TaskOptions, settings: Settings, seed: int | Non
     return settings.model_copy(update={"memory": str(copy)})
 
 
-def _conditions(settings: Settings, model: ModelClient) -> dict[str, Any]:
+def conditions_of(settings: Settings, model: ModelClient) -> dict[str, Any]:
     """What the answers of a results file depend on, by the names of the settings; see `ResultsFile`."""
     file = policy_file(settings.policy)
     learns = settings.learn and settings.memory != "none"

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 import typer
 
 from pilotage.agent.cli.command import Command
-from pilotage.agent.cli.options import A_SEED, LIMIT, RunOptions, at_most, expert, for_tasks
+from pilotage.agent.cli.options import A_SEED, LIMIT, MAP, RunOptions, at_most, expert, for_tasks
 from pilotage.agent.cli.outputs import file_to_write
 from pilotage.agent.cli.terminal import interruptible, print_json_line, print_notice
 from pilotage.agent.errors import UsageError
@@ -76,6 +76,7 @@ class TaskOptions:
 
     tasks: str | None = for_tasks(None, help="FILE.jsonl, gsm8k:FILE, or gym:FAMILY,...;size=20;seed=1.")
     out: Path | None = for_tasks(None, help="Results file (JSON Lines), one object a task.")
+    fields: str | None = MAP
     limit: int | None = LIMIT
     resume: bool = for_tasks(False, "--resume", help="Go on with an existing results file.")
     order: int | None = expert(None, min=0, callback=A_SEED, help="Shuffle the tasks by this seed.")

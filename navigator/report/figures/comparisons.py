@@ -11,10 +11,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLoc
 from matplotlib.transforms import blended_transform_factory
 
 from pilotage.navigator.evaluation.comparison_parts import Comparison
-from pilotage.navigator.evaluation.schema import Evaluation
 from pilotage.navigator.report.figures.canvas import WIDTH, mark
 from pilotage.navigator.report.findings import is_significant
 from pilotage.navigator.report.palette import INK, MUTED, Look
+from pilotage.navigator.report.shown import Shown
 from pilotage.navigator.report.wording import elided, p_value, points, points_between
 
 _ROW = 0.32
@@ -24,7 +24,7 @@ _NAMES, _FIGURES, _P = 0.22, 0.535, 0.775
 _RATIOS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 
-def draw(data: Evaluation, looks: dict[str, Look]) -> Figure | None:
+def draw(data: Shown, looks: dict[str, Look]) -> Figure | None:
     """The figure: a row for each comparison, under a heading for each opponent; None without comparisons."""
     if not data.comparisons:
         return None

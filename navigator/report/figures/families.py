@@ -9,9 +9,10 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from pilotage.navigator.evaluation.schema import Evaluation, FamilyPart
+from pilotage.navigator.evaluation.schema import FamilyPart
 from pilotage.navigator.report.figures.canvas import WIDTH
 from pilotage.navigator.report.palette import MUTED, Look, contrast
+from pilotage.navigator.report.shown import Shown
 from pilotage.navigator.report.wording import elided
 
 _ROW = 0.3
@@ -19,7 +20,7 @@ _LEFT = 2.3
 _TEXTS = ("#10151a", "#f7f9fb")
 
 
-def draw(data: Evaluation, looks: dict[str, Look]) -> Figure | None:
+def draw(data: Shown, looks: dict[str, Look]) -> Figure | None:
     """The figure; None without families."""
     if not data.families:
         return None
@@ -56,14 +57,14 @@ def draw(data: Evaluation, looks: dict[str, Look]) -> Figure | None:
     return figure
 
 
-def columns(data: Evaluation) -> list[str]:
+def columns(data: Shown) -> list[str]:
     """Policies that any family has, in the order of the evaluation."""
     given = {name for family in data.families for name in family.policies}
     ordered = [policy.name for policy in data.policies if policy.name in given]
     return list(dict.fromkeys([*ordered, *(name for family in data.families for name in family.policies)]))
 
 
-def in_order(data: Evaluation) -> list[FamilyPart]:
+def in_order(data: Shown) -> list[FamilyPart]:
     """The easiest family first, by mean accuracy over the policies."""
 
     def ease(family: FamilyPart) -> float:

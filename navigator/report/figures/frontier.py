@@ -9,16 +9,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from pilotage.navigator.evaluation.schema import Evaluation, Line, Point
+from pilotage.navigator.evaluation.schema import Line, Point
 from pilotage.navigator.report.figures.canvas import WIDTH, mark, marker, percent_axis
 from pilotage.navigator.report.palette import MUTED, Look
+from pilotage.navigator.report.shown import Shown
 from pilotage.navigator.report.wording import elided, number
 
 _LOG_FROM = 12
 """Costs that differ by more than this factor are drawn on a logarithmic axis."""
 
 
-def draw(data: Evaluation, looks: dict[str, Look]) -> Figure | None:
+def draw(data: Shown, looks: dict[str, Look]) -> Figure | None:
     """The figure; None without policies to draw, which an evaluation always has."""
     figure = Figure(figsize=(WIDTH, 5.6), layout="constrained")
     axes = figure.add_subplot()
@@ -50,7 +51,7 @@ def draw(data: Evaluation, looks: dict[str, Look]) -> Figure | None:
     return figure
 
 
-def _limit(axes: Axes, data: Evaluation, others: Sequence[Point]) -> None:
+def _limit(axes: Axes, data: Shown, others: Sequence[Point]) -> None:
     """Axis limits that hold every interval, with room for labels; a logarithmic cost axis where costs differ much."""
     costs = [point.cost for point in others] + [c for one in data.policies for c in (one.cost, *one.cost_interval)]
     shares = [point.accuracy for point in others]

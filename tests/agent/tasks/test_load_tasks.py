@@ -160,7 +160,7 @@ def test_gsm8k_keeps_only_the_number_of_the_worked_solution(write):
 
 
 def test_every_source_shows_how_it_is_asked_for():
-    assert list(SOURCES) == ["jsonl", "gsm8k", "gym"]
+    assert list(SOURCES) == ["jsonl", "gsm8k", "gym", "math", "gpqa", "mmlu", "procbench"]
     for name, source in SOURCES.items():
         assert source.name == name
         assert name in source.usage

@@ -1,0 +1,211 @@
+"""Figures: what result lines come to, on the tasks that every method has done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pilotage.agent.banks.sources import Assigned
+from pilotage.agent.batch.results import key
+from pilotage.agent.bench.curves import draw_curves
+from pilotage.agent.bench.outcomes import Outcomes
+from pilotage.agent.bench.run import Lane
+from pilotage.agent.bench.schema import Benched, CostModel, MethodFigures, Setting, Together
+from pilotage.agent.errors import UsageError
+from pilotage.agent.models.prices import Price
+from pilotage.agent.tasks.procbench import metrics_of
+from pilotage.agent.trace import Usage
+from pilotage.navigator.bank.arrays import Float64s
+from pilotage.navigator.evaluation.bootstrap import Resampler, over_families
+from pilotage.navigator.evaluation.comparison import Scored, adjusted, paired
+from pilotage.navigator.evaluation.schema import FamilyPart, Score
+
+FEW = 30
+"""Tasks below which a report says that they show large differences only."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How figures are made.
+
+    Attributes:
+        cost_model: of the idealised cost.
+        price: of the model's tokens, where it is known.
+        bootstrap: resamples of the intervals.
+    """
+
+    cost_model: CostModel = field(default_factory=CostModel)
+    price: Price | None = None
+    bootstrap: int = 10_000
+
+
+def outcomes_of(lanes: Sequence[Lane], assigned: Sequence[Assigned]) -> list[Outcomes]:
+    """What every method did on the tasks that all have done, and in the repeats in which all have.
+
+    Raises:
+        UsageError: there is none.
+    """
+    lines: dict[str, list[list[Mapping[str, Any]]]] = {lane.method.label: [] for lane in lanes}
+    shared: list[Assigned] = []
+    for one in assigned:
+        done: dict[int, list[Lane]] = {}
+        for lane in lanes:
+            if lane.place.is_done(one.task):
+                done.setdefault(lane.repeat, []).append(lane)
+        whole = [ours for _, ours in sorted(done.items()) if len(ours) == len(lines)]
+        if whole:
+            shared.append(one)
+            for name in lines:
+                lines[name].append([])
+            for lane in (lane for ours in whole for lane in ours):
+                lines[lane.method.label][-1].append(lane.results.done[key(one.task.id, lane.repeat)])
+    if not shared:
+        raise UsageError("no task was done by every method yet: run the same command again with --resume")
+    tasks, families = tuple(one.task for one in shared), tuple(one.header.family for one in shared)
+    return [Outcomes(name, tasks, families, found) for name, found in lines.items()]
+
+
+def figures_of(outcomes: Sequence[Outcomes], setting: Mapping[str, Any], terms: Terms, notes: Sequence[str]) -> Benched:
+    """All figures.
+
+    Args:
+        outcomes: of each method, the first of them what the others are compared with.
+        setting: what the figures cannot tell: `sources`, `model`, `repeats`, `seed`, `budget`.
+        terms: how they are made.
+        notes: what else a reader should know.
+    """
+    first = outcomes[0]
+    resampler = Resampler(len(first.tasks), terms.bootstrap)
+    by_family = over_families(first.families, terms.bootstrap, resampler.seed)
+    scored = [Scored(one.name, one.score, one.cost) for one in outcomes]
+    others = scored[1:]
+    compared = adjusted([paired(one, scored[0], resampler, by_family, len(others)) for one in others])
+    return Benched(
+        setting=Setting(
+            **setting,
+            tasks=len(first.tasks),
+            families=dict(Counter(first.families)),
+            pairs=sum(map(len, first.lines)),
+            cost_model=terms.cost_model,
+            prices=None if terms.price is None else terms.price.model_dump(),
+            bootstrap=terms.bootstrap,
+            adjusted_for=len(others),
+        ),
+        methods=tuple(_method(one, terms, resampler, by_family) for one in outcomes),
+        comparisons=tuple(compared),
+        families=tuple(_families(outcomes)),
+        together=_together(outcomes, resampler),
+        curves=tuple(draw_curves(outcomes, resampler)),
+        notes=tuple([*notes, *_cautions(outcomes, setting["repeats"])]),
+    )
+
+
+def _method(one: Outcomes, terms: Terms, resampler: Resampler, by_family: Resampler | None) -> MethodFigures:
+    weights = terms.cost_model
+    idealised = (weights.prompt * one.usage("prompt_tokens") + weights.decode * one.usage("completion_tokens")) / 1000
+    money = one.column(lambda line: _dollars(line, terms.price))
+    repeats = max(map(len, one.lines))
+    return MethodFigures(
+        name=one.name,
+        accuracy=one.score.mean(),
+        accuracy_interval=resampler.accuracy(one.score),
+        accuracy_family_interval=None if by_family is None else by_family.accuracy(one.score),
+        unanswered=one.column(lambda line: line["answer"] is None).mean(),
+        failed=sum("error" in line for lines in one.lines for line in lines),
+        prompt_tokens=one.usage("prompt_tokens").mean(),
+        completion_tokens=one.usage("completion_tokens").mean(),
+        cost=one.cost.mean(),
+        cost_interval=resampler.mean(one.cost),
+        estimated=bool(one.usage("estimated_calls").any()),
+        calls=one.usage("llm_calls").mean(),
+        seconds=one.usage("seconds").mean(),
+        money=float(money.mean()) if np.isfinite(money).all() else None,
+        idealised=idealised.mean(),
+        idealised_interval=resampler.mean(idealised),
+        by_repeat=tuple(_in_repeat(one, repeat) for repeat in range(repeats)),
+        metrics=_metrics(one),
+    )
+
+
+def _dollars(line: Mapping[str, Any], price: Price | None) -> float:
+    usage = Usage.model_validate(line["usage"])
+    if price is not None:
+        return price.of(usage).cost_usd
+    if usage.total_tokens == 0:
+        return 0.0
+    return float("nan") if usage.cost is None else usage.cost
+
+
+def _in_repeat(one: Outcomes, repeat: int) -> float:
+    scores = [lines[repeat]["score"] or 0.0 for lines in one.lines if len(lines) > repeat]
+    return sum(scores) / len(scores)
+
+
+def _metrics(one: Outcomes) -> dict[str, float]:
+    """Means of the further metrics, over the tasks that have them."""
+    found: dict[str, list[float]] = {}
+    for task, lines in zip(one.tasks, one.lines, strict=True):
+        graded = [metrics_of(task, line["answer"]) for line in lines]
+        for name in graded[0]:
+            found.setdefault(name, []).append(sum(each[name] for each in graded) / len(graded))
+    return {name: sum(values) / len(values) for name, values in found.items()}
+
+
+def _families(outcomes: Sequence[Outcomes]) -> list[FamilyPart]:
+    families = np.array(outcomes[0].families)
+
+    def score(one: Outcomes, here: Any) -> Score:
+        return Score(accuracy=one.score[here].mean(), cost=one.cost[here].mean())
+
+    return [
+        FamilyPart(
+            family=family,
+            tasks=int((families == family).sum()),
+            policies={one.name: score(one, families == family) for one in outcomes},
+        )
+        for family in dict.fromkeys(outcomes[0].families)
+    ]
+
+
+def _together(outcomes: Sequence[Outcomes], resampler: Resampler) -> Together:
+    best = max(outcomes, key=lambda one: float(one.score.mean()))
+    any_right = _oracle(outcomes)
+    right = np.array([one.score > 0.5 for one in outcomes])
+    alone = right & (right.sum(axis=0) == 1)
+    tasks = outcomes[0].tasks
+    return Together(
+        oracle=any_right.mean(),
+        oracle_interval=resampler.accuracy(any_right),
+        best_single=best.name,
+        best_single_accuracy=best.score.mean(),
+        only={
+            one.name: tuple(task.id for task, is_alone in zip(tasks, mine, strict=True) if is_alone)
+            for one, mine in zip(outcomes, alone, strict=True)
+        },
+        by_all=int(right.all(axis=0).sum()),
+        by_none=int((~right.any(axis=0)).sum()),
+    )
+
+
+def _oracle(outcomes: Sequence[Outcomes]) -> Float64s:
+    """The best score of any method in the same repeat, mean over repeats, by task."""
+    best: Callable[[tuple[Mapping[str, Any], ...]], float] = lambda lines: max(line["score"] or 0.0 for line in lines)  # noqa: E731
+    by_task = zip(*(one.lines for one in outcomes), strict=True)
+    return np.array([np.mean([best(lines) for lines in zip(*repeats, strict=True)]) for repeats in by_task])
+
+
+def _cautions(outcomes: Sequence[Outcomes], repeats: int) -> list[str]:
+    tasks, said = len(outcomes[0].tasks), []
+    if tasks < FEW:
+        said.append(f"{tasks} tasks show large differences only: read the intervals.")
+    pairs = sum(map(len, outcomes[0].lines))
+    if pairs < tasks * repeats:
+        said.append(f"Of {tasks} times {repeats} runs of each method {pairs} are compared: the others are not done.")
+    failed = sum("error" in line for one in outcomes for lines in one.lines for line in lines)
+    if failed:
+        said.append(f"{failed} runs had no usable reply and count as wrong; --resume tries them again.")
+    return said

@@ -1,0 +1,138 @@
+"""Logs of Inspect AI: the runs of one method as an evaluation that its viewer and its reader open.
+
+They are written in the JSON form of its log format, version 2, because inspect-ai cannot be installed beside our pins.
+Like all logs of Inspect they hold what is right: keep them from whoever is to be examined by it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pilotage.agent.bench.outcomes import Outcomes
+from pilotage.agent.bench.schema import Benched
+from pilotage.agent.task import Task
+from pilotage.common.files import replace
+from pilotage.common.redaction import redact
+from pilotage.common.text import json_line
+
+VERSION = 2
+SCORER = "pilotage"
+
+
+def write_logs(data: Benched, outcomes: Sequence[Outcomes], folder: Path, now: datetime | None = None) -> list[Path]:
+    """Writes a log for each method into a folder, under the names that Inspect gives its own.
+
+    Args:
+        data: the comparison.
+        outcomes: of each method.
+        folder: made where it is not there.
+        now: when the comparison was made; by default now.
+    """
+    now = (now or datetime.now(UTC)).replace(microsecond=0)
+    written = []
+    for one in outcomes:
+        log = log_of(data, one, now)
+        name = f"{now:%Y-%m-%dT%H-%M-%S+00-00}_{_word(one.name)}_{log['eval']['task_id']}.json"
+        for stale in folder.glob(f"*_{log['eval']['task_id']}.json"):
+            stale.unlink()
+        replace(folder / name, redact(json_line(log)).encode())
+        written.append(folder / name)
+    return written
+
+
+def _word(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9=.]+", "-", text)[:80]
+
+
+def log_of(data: Benched, one: Outcomes, now: datetime) -> dict[str, Any]:
+    """The log of one method, as plain data."""
+    setting, when = data.setting, now.isoformat()
+    figures = next(method for method in data.methods if method.name == one.name)
+    samples = [
+        _sample(task, family, line, repeat, setting.model)
+        for task, family, lines in zip(one.tasks, one.families, one.lines, strict=True)
+        for repeat, line in enumerate(lines, start=1)
+    ]
+    id = hashlib.sha256(f"{setting.model}\n{one.name}\n{setting.sources}".encode()).hexdigest()[:22]
+    metrics = {"accuracy": figures.accuracy, "idealised_cost": 1000 * figures.idealised, **figures.metrics}
+    return {
+        "version": VERSION,
+        "status": "success",
+        "eval": {
+            "eval_id": id,
+            "run_id": id,
+            "created": when,
+            "task": f"bench/{one.name}",
+            "task_id": id,
+            "solver": one.name,
+            "dataset": {
+                "name": ", ".join(setting.sources),
+                "samples": len(one.tasks),
+                "sample_ids": [task.id for task in one.tasks],
+            },
+            "model": setting.model,
+            "config": {"epochs": setting.repeats},
+            "metadata": {"budget": setting.budget, "seed": setting.seed},
+        },
+        "plan": {"steps": [{"solver": one.name, "params": {}}]},
+        "results": {
+            "total_samples": len(samples),
+            "completed_samples": sum("error" not in sample for sample in samples),
+            "scores": [
+                {
+                    "name": SCORER,
+                    "scorer": SCORER,
+                    "params": {},
+                    "metrics": {name: {"name": name, "value": value} for name, value in metrics.items()},
+                }
+            ],
+        },
+        "stats": {"started_at": when, "completed_at": when, "model_usage": {setting.model: _all(samples)}},
+        "samples": samples,
+    }
+
+
+def _sample(task: Task, family: str, line: Mapping[str, Any], epoch: int, model: str) -> dict[str, Any]:
+    answer, usage = line["answer"] or "", _usage(line["usage"])
+    message = {"role": "assistant", "content": answer, "model": model, "source": "generate"}
+    score = line["score"]
+    error = line.get("error")
+    return {
+        "id": task.id,
+        "epoch": epoch,
+        "input": task.prompt,
+        "choices": list(task.choices) or None,
+        "target": "" if task.gold is None else str(task.gold),
+        "messages": [{"role": "user", "content": task.prompt}, message],
+        "output": {
+            "model": model,
+            "choices": [{"message": message, "stop_reason": "max_tokens" if line.get("cut") else "stop"}],
+            "usage": usage,
+            "time": line["usage"]["seconds"],
+        },
+        "scores": {SCORER: {"value": 0.0 if score is None else score, "answer": line["answer"]}},
+        "metadata": {"family": family, "route": line.get("route"), "stopped_by": line.get("stopped_by")},
+        "model_usage": {model: usage},
+        **({"error": {"message": error, "traceback": "", "traceback_ansi": ""}} if error is not None else {}),
+    }
+
+
+def _usage(spent: Mapping[str, Any]) -> dict[str, int]:
+    """What a run cost, as Inspect counts: what was read from a cache apart from the rest of the prompt."""
+    read, cached, written = spent["prompt_tokens"], spent["cached_tokens"], spent["completion_tokens"]
+    return {
+        "input_tokens": read - cached,
+        "input_tokens_cache_read": cached,
+        "output_tokens": written,
+        "total_tokens": read + written,
+    }
+
+
+def _all(samples: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    names = ("input_tokens", "input_tokens_cache_read", "output_tokens", "total_tokens")
+    return {name: sum(sample["output"]["usage"][name] for sample in samples) for name in names}

@@ -1,0 +1,48 @@
+"""Outcomes: the runs of one method on the tasks that all methods have done, and columns over these tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from pilotage.agent.task import Task
+from pilotage.navigator.bank.arrays import Float64s
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """One method on m tasks.
+
+    Attributes:
+        name: the method's.
+        tasks: what it was asked.
+        families: of each task.
+        lines: result lines of each task, one a repeat.
+    """
+
+    name: str
+    tasks: tuple[Task, ...]
+    families: tuple[str, ...]
+    lines: Sequence[Sequence[Mapping[str, Any]]]
+
+    def column(self, of: Callable[[Mapping[str, Any]], float]) -> Float64s:
+        """What a function gives of each task's lines, their mean, float (m,)."""
+        return np.array([np.mean([of(line) for line in lines]) for lines in self.lines], dtype=float)
+
+    def usage(self, name: str) -> Float64s:
+        """A field of the usage, float (m,)."""
+        return self.column(lambda line: line["usage"].get(name, 0))
+
+    @cached_property
+    def score(self) -> Float64s:
+        """Score of each task; without an answer it is 0."""
+        return self.column(lambda line: line["score"] or 0.0)
+
+    @cached_property
+    def cost(self) -> Float64s:
+        """Thousands of tokens of each task, prompt and completion."""
+        return (self.usage("prompt_tokens") + self.usage("completion_tokens")) / 1000

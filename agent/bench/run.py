@@ -1,0 +1,138 @@
+"""Run: every task by every method before the next, each run on disk before its method's next begins.
+
+So a run that is stopped has whole pairs, and what another method has asked already comes out of the response cache: it
+counts in full for each.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pilotage.agent.batch.batch import Place, solved
+from pilotage.agent.batch.results import ResultsFile, regrade
+from pilotage.agent.batch.workers import Refusals, at_once
+from pilotage.agent.bench.draws import SCORES, draws_of, regrade_draws, scores_of_draws
+from pilotage.agent.bench.methods import Method
+from pilotage.agent.run import Run
+from pilotage.agent.task import Task
+
+if TYPE_CHECKING:
+    from pilotage.agent.runner import ReasoningAgent
+    from pilotage.agent.sandbox import Sandbox
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One method under one seed.
+
+    Attributes:
+        method: whose runs these are.
+        repeat: number of the repeat, from 0, which is the `order` of its result lines.
+        agent: solves.
+        results: the file of the method, with the lines of all its repeats.
+    """
+
+    method: Method
+    repeat: int
+    agent: ReasoningAgent
+    results: ResultsFile
+
+    @property
+    def place(self) -> Place:
+        """Where its results go."""
+        return Place(self.results, self.repeat)
+
+
+@dataclass
+class Pace:
+    """How far a run is: pairs of a task and a repeat that every method has done.
+
+    Attributes:
+        total: how many there are.
+        before: how many were done when this sitting began.
+        done: how many this sitting has done.
+    """
+
+    total: int
+    before: int = 0
+    done: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace of this sitting; None before there is one."""
+        if not self.done:
+            return None
+        return (time.monotonic() - self.started) / self.done * (self.total - self.before - self.done)
+
+
+async def tidied(lanes: Sequence[Lane], tasks: Sequence[Task], sandbox: Sandbox | None) -> list[str]:
+    """Makes the results that are there fit for going on; returns the ids of tasks whose score is another now.
+
+    Failures are taken out, to be tried again; what answered another question under the same id goes aside; the rest,
+    draws too, is graded anew.
+    """
+    changed: list[str] = []
+    for lane in lanes:
+        results, order = lane.results, lane.repeat
+        if not results.done:
+            continue
+        results.drop(results.failed(tasks, order))
+        results.set_aside(results.changed(tasks, order))
+        changed += await regrade(results, tasks, order, sandbox)
+        await regrade_draws(results, tasks, order, sandbox)
+    return list(dict.fromkeys(changed))
+
+
+async def solve_by_all(
+    lanes: Sequence[Lane],
+    tasks: Sequence[Task],
+    *,
+    concurrency: int = 1,
+    on_run: Callable[[Method, Run], object] = lambda method, run: None,
+    on_pair: Callable[[Pace], object] = lambda pace: None,
+) -> None:
+    """Solves what is not there yet: repeat by repeat, each task by one method after the other.
+
+    Args:
+        lanes: methods under the seeds of their repeats, in the order in which they take their turn.
+        tasks: the tasks, each with an id of its own.
+        concurrency: tasks at once.
+        on_run: called with each run, also with one that has an error; that one is wrong, and tried again when the
+            results are resumed.
+        on_pair: called after each task that all methods have done in a repeat.
+
+    Raises:
+        PilotageError: what every other task would meet; results so far are kept.
+    """
+    repeats = sorted({lane.repeat for lane in lanes})
+    by_repeat = {repeat: [lane for lane in lanes if lane.repeat == repeat] for repeat in repeats}
+    pairs = [(task, by_repeat[repeat]) for repeat in repeats for task in tasks]
+    waiting = [(task, ours) for task, ours in pairs if not all(lane.place.is_done(task) for lane in ours)]
+    pace, coming, refusals = Pace(len(pairs), len(pairs) - len(waiting)), iter(waiting), Refusals("runs")
+
+    async def work() -> None:
+        while (pair := next(coming, None)) is not None:
+            task, ours = pair
+            for lane in ours:
+                if not lane.place.is_done(task):
+                    await _solve(task, lane, refusals, on_run)
+            pace.done += 1
+            on_pair(pace)
+
+    await at_once(work, concurrency)
+
+
+async def _solve(task: Task, lane: Lane, refusals: Refusals, on_run: Callable[[Method, Run], object]) -> None:
+    place = lane.place
+    async with aclosing(solved(lane.agent, iter([task]), place, concurrency=1, refusals=refusals)) as runs:
+        async for _, run in runs:
+            line = place.line(task, run)
+            if draws := draws_of(line):
+                line[SCORES] = await scores_of_draws(task, draws, lane.agent.components.sandbox)
+            lane.results.append(line)
+            on_run(lane.method, run)

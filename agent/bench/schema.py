@@ -1,0 +1,169 @@
+"""All figures of a comparison, as models: what `bench.json` (version 1) holds and the report reads.
+
+Accuracies are shares, costs thousands of tokens a task where not said otherwise, intervals 95% over tasks. What a
+method did on one task in several repeats is averaged before: a task is the unit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from pilotage.navigator.evaluation.comparison_parts import Comparison
+from pilotage.navigator.evaluation.fields import Cost, Count, Interval, Name, Part, Share, Text, plain
+from pilotage.navigator.evaluation.schema import FamilyPart
+
+FORMAT = "pilotage-bench"
+VERSION = 1  # a reader refuses another one
+
+
+class CostModel(Part):
+    """What tokens weigh in the idealised cost, which no endpoint's prices, load or cache have a say in.
+
+    A token that is read costs `prompt`, one that is written `decode`: a model reads all of a prompt at once and writes
+    one token after the other, and those who sell both ask three to five times as much for the second.
+    """
+
+    prompt: float = Field(1.0, ge=0)
+    decode: float = Field(4.0, ge=0)
+
+
+class Setting(Part):
+    """What all methods had in common.
+
+    Attributes:
+        sources: of the tasks, as they were given.
+        tasks: that every method has done, in at least one repeat.
+        families: tasks by family.
+        repeats: runs of each task by each method, under the seeds `seed`, `seed + 1`, ...
+        pairs: tasks and repeats that every method has done; fewer than `tasks` times `repeats` where it was stopped.
+        budget: limits of a run.
+        prices: US dollars for a million tokens (`input`, `cached_input`, `output`); None where they are not known.
+        bootstrap: resamples of the intervals.
+        adjusted_for: how many comparisons `holm_p` is adjusted for.
+    """
+
+    sources: tuple[Text, ...] = ()
+    model: Text
+    tasks: Count
+    families: dict[Text, Count]
+    repeats: Count
+    pairs: Count
+    seed: int
+    budget: dict[str, Any]
+    cost_model: CostModel
+    prices: dict[str, float | None] | None = None
+    bootstrap: Count
+    adjusted_for: Count
+
+
+class MethodFigures(Part):
+    """One method: means over tasks.
+
+    Attributes:
+        unanswered: share without an answer; they are wrong.
+        failed: runs whose reply stayed unusable; they are wrong, and tried again when the command is resumed.
+        prompt_tokens: read, those that a backend had cached too.
+        completion_tokens: written.
+        cost: both together, in thousands.
+        estimated: whether a part of the tokens is estimated, because no backend counted them.
+        seconds: spent in calls of the model, those side by side added up; of a replayed call what it took at first.
+        money: US dollars a task; None where a price is not known.
+        idealised: cost by the stated cost model, in thousands.
+        by_repeat: accuracy in each repeat.
+        metrics: further means of tasks that have such: see `pilotage.agent.tasks.procbench`.
+    """
+
+    name: Name
+    accuracy: Share
+    accuracy_interval: Interval
+    accuracy_family_interval: Interval | None = None
+    unanswered: Share
+    failed: Count
+    prompt_tokens: Cost
+    completion_tokens: Cost
+    cost: Cost
+    cost_interval: Interval
+    estimated: bool = False
+    calls: Cost
+    seconds: Cost
+    money: Cost | None = None
+    idealised: Cost
+    idealised_interval: Interval
+    by_repeat: tuple[Share, ...]
+    metrics: dict[str, float] = Field(default_factory=dict)
+
+
+class Together(Part):
+    """What the methods reach together.
+
+    Attributes:
+        oracle: share of the tasks that any method is right on, in the same repeat: who knew which method to ask.
+        best_single: the most accurate method on these tasks, chosen by them.
+        only: tasks that one method alone is right on, more often than not, by method.
+        by_all: tasks that all are right on, more often than not.
+        by_none: tasks that none is.
+    """
+
+    oracle: Share
+    oracle_interval: Interval
+    best_single: Name
+    best_single_accuracy: Share
+    only: dict[Name, tuple[Text, ...]]
+    by_all: Count
+    by_none: Count
+
+
+class DrawPoint(Part):
+    """What draws come to, the first of them in the order they were asked for.
+
+    Attributes:
+        draws: mean number of draws.
+        cost: mean thousands of tokens of these draws.
+        limit: thousands of tokens that a task may spend on draws; None for a point at so many draws.
+        accuracy: of the vote of these draws, of tied answers the mean.
+        oracle: share of the tasks on which any of them is right.
+        blind: mean accuracy of a draw: what a chooser that knows nothing reaches.
+    """
+
+    draws: Cost
+    cost: Cost
+    limit: Cost | None = None
+    accuracy: Share
+    accuracy_interval: Interval
+    oracle: Share
+    blind: Share
+
+
+class DrawCurve(Part):
+    """What the draws of a method come to, on the tasks on which it drew.
+
+    Attributes:
+        tasks: how many these are.
+        own: accuracy of the method's own choice among all its draws, on these tasks.
+        by_draws: at 1, 2, 3, ... draws a task; a task with fewer keeps what it has.
+        by_tokens: at the same limits of tokens for all methods.
+    """
+
+    method: Name
+    tasks: Count
+    own: Share
+    by_draws: tuple[DrawPoint, ...]
+    by_tokens: tuple[DrawPoint, ...]
+
+
+class Benched(Part):
+    """A whole comparison; `notes` are sentences that a reader should know before believing the figures."""
+
+    setting: Setting
+    methods: tuple[MethodFigures, ...] = Field(min_length=1)
+    comparisons: tuple[Comparison, ...] = ()
+    families: tuple[FamilyPart, ...] = ()
+    together: Together
+    curves: tuple[DrawCurve, ...] = ()
+    notes: tuple[Text, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, as `bench.json` holds it."""
+        return plain({"format": FORMAT, "version": VERSION, **self.model_dump(by_alias=True)})  # type: ignore[no-any-return]

@@ -1,0 +1,184 @@
+"""A sitting of `pilotage bench`: tasks, agents and results files opened, what is missing solved, progress told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pilotage.agent.banks.progress import clock
+from pilotage.agent.banks.sources import Assigned, mixed
+from pilotage.agent.batch.results import ResultsFile
+from pilotage.agent.bench.methods import Method, require_fit, require_fresh
+from pilotage.agent.bench.run import Lane, Pace, solve_by_all, tidied
+from pilotage.agent.cli.assembly import agent_of, model_of
+from pilotage.agent.cli.solve.batch import conditions_of
+from pilotage.agent.cli.terminal import interruptible, plain, progress
+from pilotage.agent.errors import ModelUnavailable, UsageError
+from pilotage.agent.settings import Settings
+from pilotage.agent.tasks.grading import grader_for
+
+if TYPE_CHECKING:
+    from pilotage.agent.cli.screen import Screen
+    from pilotage.agent.models.client import ModelClient
+    from pilotage.agent.run import Run
+
+STEPS = 20
+"""Without a terminal, progress is told each time that another of so many parts is done."""
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """What one call of the command works on.
+
+    Attributes:
+        methods: in their order; the first is what the others are compared with.
+        settings: what all have in common.
+        model: asked by all.
+        assigned: the tasks that can be graded, with their families.
+        lanes: the methods under the seeds of their repeats.
+        kept: whether the results outlive the command.
+        left_out: how many entries of the sources were none, or cannot be graded.
+    """
+
+    methods: tuple[Method, ...]
+    settings: Settings
+    model: ModelClient
+    assigned: tuple[Assigned, ...]
+    lanes: tuple[Lane, ...]
+    kept: Path | None
+    left_out: int
+
+    def solve(self, console: Screen) -> None:
+        """Solves what is missing, with progress; where it is stopped the error says what is kept and how to go on."""
+        tasks = [one.task for one in self.assigned]
+
+        async def everything() -> None:
+            sandbox = self.lanes[0].agent.components.sandbox
+            if regraded := await tidied(self.lanes, tasks, sandbox):
+                console.print(f"{len(regraded)} tasks are graded otherwise than before: their answers have changed")
+            with told(console, self.lanes, len(tasks)) as (on_run, on_pair):
+                await solve_by_all(
+                    self.lanes, tasks, concurrency=self.settings.concurrency, on_run=on_run, on_pair=on_pair
+                )
+
+        with interruptible(lambda: f"interrupted; {self.rest}", also_by_sigterm=True):
+            try:
+                asyncio.run(everything())
+            except ModelUnavailable as error:
+                raise ModelUnavailable(f"{error} The comparison ends here; {self.rest}") from error
+
+    @property
+    def rest(self) -> str:
+        """What there is of a comparison that has come to no end, and how to go on."""
+        files = {lane.results.path: lane.results for lane in self.lanes}.values()
+        runs = sum(not line.failed for results in files for line in results.done.lines.values())
+        done = "1 run is" if runs == 1 else f"{runs} runs are"
+        if self.kept is not None:
+            return f"{done} kept in {self.kept}; the same command with --resume goes on with the rest"
+        quick = "; the replies are cached, so that the same command is quick about them" if self.settings.cache else ""
+        return f"no run is kept, since no --out was given{quick}"
+
+
+def opened(
+    stack: ExitStack,
+    methods: tuple[Method, ...],
+    settings: Settings,
+    specs: Sequence[str],
+    folder: Path,
+    console: Screen,
+    *,
+    fields: Mapping[str, str],
+    limit: int | None,
+    repeats: int,
+    resume: bool,
+    in_sample: bool,
+    kept: bool,
+) -> Sitting:
+    """Opens everything, and refuses what cannot be done as asked before any call is paid.
+
+    Args:
+        stack: closes the results files.
+        methods: who takes part.
+        settings: what all have in common; each has its own policy, effort and seed.
+        specs: sources of tasks, mixed.
+        folder: of the results files.
+        console: where entries that are left out are named.
+        fields: which field of a file's records holds what.
+        limit: the first so many tasks.
+        repeats: runs of each task by each method; the seeds are that of the settings and those after it.
+        resume: go on with the files that are there.
+        in_sample: judge policies on tasks that they were trained on, too.
+        kept: whether the folder outlives the command.
+
+    Raises:
+        UsageError: a method, a source or a file is not what it should be.
+    """
+    assigned, defects = mixed(specs, limit, fields)
+    model = model_of(settings)
+    lanes: list[Lane] = []
+    for method in methods:
+        own = settings.model_copy(update={"policy": method.policy, "effort": method.effort})
+        agents = [
+            agent_of(own.model_copy(update={"seed": settings.seed + repeat}), model, None) for repeat in range(repeats)
+        ]
+        conditions = conditions_of(own, model) | {"seed": settings.seed}
+        results = stack.enter_context(
+            ResultsFile(
+                folder / f"{method.stem}.jsonl", resume=resume, settings={"policy": agents[0].components.policy.name},
+                conditions=conditions,
+            )
+        )  # fmt: skip
+        lanes += [Lane(method, repeat, agent, results) for repeat, agent in enumerate(agents)]
+    sandbox = lanes[0].agent.components.sandbox
+    graded = tuple(one for one in assigned if grader_for(one.task, sandbox) is not None)
+    ungraded = [f"{one.task.id}: nothing says what is right" for one in assigned if one not in graded]
+    if not graded:
+        raise UsageError(
+            f"none of the {len(assigned)} tasks has an answer to compare with, so nothing could be judged: give tasks "
+            "with `gold` (or `answer`), or name the field that has it by --map answer=FIELD"
+        )
+    console.print_left_out([*defects, *ungraded])
+    tasks = [one.task for one in graded]
+    for lane in lanes[::repeats]:
+        components = lane.agent.components
+        require_fit(components.policy, tasks, components.budget)
+        if not in_sample:
+            require_fresh(lane.method.label, components.policy, tasks)
+    return Sitting(
+        methods,
+        settings,
+        model,
+        graded,
+        tuple(sorted(lanes, key=lambda lane: lane.repeat)),
+        folder if kept else None,
+        len(defects) + len(ungraded),
+    )
+
+
+@contextmanager
+def told(
+    console: Screen, lanes: Sequence[Lane], tasks: int
+) -> Iterator[tuple[Callable[[Method, Run], None], Callable[[Pace], None]]]:
+    """Progress with the time left: a bar on a terminal, else a line now and then."""
+    repeats = 1 + max(lane.repeat for lane in lanes)
+    said = -1
+    text = "{task.fields[left_]}"
+    with progress(console, "comparing", text, count=True, left_="", total=tasks * repeats) as update:
+
+        def on_run(method: Method, run: Run) -> None:
+            if run.error is not None:
+                console.print(f"[red]not solved[/] {plain(run.task_id)} by {plain(method.label)}: {plain(run.error)}")
+
+        def on_pair(pace: Pace) -> None:
+            nonlocal said
+            done, left = pace.before + pace.done, clock(pace.seconds_left)
+            update(completed=done, left_=f"{left} left")
+            if not console.is_terminal and (part := STEPS * done // pace.total) != said:
+                said = part
+                console.print(f"{done} of {pace.total} tasks are done by all methods, {left} left at this pace")
+
+        yield on_run, on_pair

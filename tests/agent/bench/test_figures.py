@@ -1,0 +1,177 @@
+"""Figures: held against what is known of results that were made by hand, and of models of known skill."""
+
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from pilotage.agent.bench.curves import Stream, lengths
+from pilotage.agent.bench.figures import Terms, figures_of
+from pilotage.agent.bench.outcomes import Outcomes
+from pilotage.agent.bench.schema import CostModel
+from pilotage.agent.models.prices import Price
+from pilotage.agent.task import Task
+from pilotage.common.statistics import mcnemar_exact
+from tests.agent.bench.conftest import lines
+
+SETTING = {"model": "m", "repeats": 1, "seed": 0, "budget": {}}
+
+
+def line(score, read=100, written=50, **more):
+    usage = {"prompt_tokens": read, "completion_tokens": written, "cached_tokens": 0, "llm_calls": 1, "seconds": 0.5}
+    return {"score": score, "answer": "a", "usage": usage, "steps": []} | more
+
+
+def outcomes(name, scores, **more):
+    """One method that scored so on so many tasks, one run each; a score may be a list of those of several repeats."""
+    tasks = tuple(Task(id=f"t{n}", prompt="?", kind="text", gold="a") for n in range(len(scores)))
+    families = tuple("even" if n % 2 == 0 else "odd" for n in range(len(scores)))
+    found = [[line(one, **more) for one in (each if isinstance(each, list) else [each])] for each in scores]
+    return Outcomes(name, tasks, families, found)
+
+
+def test_costs_are_weighed_as_stated_and_priced_as_given():
+    terms = Terms(CostModel(prompt=1, decode=4), Price(input=1.0, output=10.0), 200)
+    data = figures_of([outcomes("one", [1.0, 0.0])], SETTING, terms, [])
+    (one,) = data.methods
+    assert one.accuracy == 0.5 and one.idealised == pytest.approx(0.3) and one.cost == pytest.approx(0.15)
+    assert one.money == pytest.approx((100 * 1 + 50 * 10) / 1e6)
+    assert figures_of([outcomes("one", [1.0])], SETTING, Terms(bootstrap=200), []).methods[0].money is None
+
+
+def test_each_is_compared_with_the_first_by_the_exact_test_adjusted_for_their_number():
+    first, better, same = [0.0] * 10 + [1.0] * 4, [1.0] * 12 + [0.0] * 2, [0.0] * 10 + [1.0] * 4
+    data = figures_of(
+        [outcomes("first", first), outcomes("better", better, read=200), outcomes("same", same)],
+        SETTING, Terms(bootstrap=500), [],
+    )  # fmt: skip
+    one, other = data.comparisons
+    assert (one.better, one.worse, one.against) == (10, 2, "first")
+    assert one.mcnemar_p == pytest.approx(mcnemar_exact(10, 2)) and one.holm_p == pytest.approx(
+        2 * mcnemar_exact(10, 2)
+    )
+    assert one.difference == pytest.approx(8 / 14) and one.interval[0] > 0
+    assert one.cost_ratio == pytest.approx(250 / 150)
+    assert other.holm_p == 1 and other.difference == 0 and data.setting.adjusted_for == 2
+
+
+def test_a_task_is_the_unit_whatever_the_repeats():
+    once = figures_of([outcomes("a", [1.0, 0.0, 1.0]), outcomes("b", [0.0] * 3)], SETTING, Terms(bootstrap=500), [])
+    often = figures_of(
+        [outcomes("a", [[1.0] * 5, [0.0] * 5, [1.0] * 5]), outcomes("b", [[0.0] * 5] * 3)],
+        SETTING | {"repeats": 5}, Terms(bootstrap=500), [],
+    )  # fmt: skip
+    assert often.methods[0].accuracy_interval == once.methods[0].accuracy_interval
+    assert often.comparisons == once.comparisons and often.setting.pairs == 15
+    mixed = figures_of([outcomes("a", [[1.0, 0.0], [1.0, 1.0]])], SETTING | {"repeats": 2}, Terms(bootstrap=500), [])
+    assert mixed.methods[0].by_repeat == (1.0, 0.5) and mixed.methods[0].accuracy == 0.75
+    assert mixed.together.oracle == 0.75  # of one method it is the method
+
+
+def test_what_the_methods_reach_together():
+    data = figures_of(
+        [outcomes("a", [1.0, 1.0, 0.0, 0.0, 1.0]), outcomes("b", [1.0, 0.0, 1.0, 0.0, 1.0])],
+        SETTING, Terms(bootstrap=500), [],
+    )  # fmt: skip
+    both = data.together
+    assert both.oracle == 0.8 and both.only == {"a": ("t1",), "b": ("t2",)}
+    assert (both.by_all, both.by_none, both.best_single, both.best_single_accuracy) == (2, 1, "a", 0.6)
+    shares = {part.family: part.policies["a"].accuracy for part in data.families}
+    assert shares == {"even": pytest.approx(2 / 3), "odd": 0.5}
+
+
+def stream(candidates, scores, tokens=10):
+    usage = {"prompt_tokens": tokens, "completion_tokens": 0}
+    draws = [{"candidate": one, "usage": usage} for one in candidates]
+    task = Task(id="t", prompt="?", kind="numeric", gold="1")
+    return Stream.of(task, {"steps": [{"draws": draws}], "draw_scores": scores})
+
+
+def test_draws_vote_in_their_order_and_ties_count_as_their_mean():
+    one = stream(["1.0", "2", None, "1", "2", "2"], [1.0, 0.0, 0.0, 1.0, 0.0, 0.0])
+    assert one.votes.tolist() == [0, 1, 0.5, 0.5, 1, 0.5, 0]  # 1.0 and 1 are one answer; who abstains has no vote
+    assert one.oracle.tolist() == [0, 1, 1, 1, 1, 1, 1]
+    assert one.blind == pytest.approx([0, 1, 1 / 2, 1 / 3, 2 / 4, 2 / 5, 2 / 6])
+    assert [one.within(limit) for limit in (0.0, 0.009, 0.01, 0.035, 9.0)] == [0, 0, 1, 3, 6]
+    assert stream(["1"], [None]) is None and stream([], []) is None
+    assert lengths(5) == [1, 2, 3, 4, 5] and lengths(500)[-1] == 500 and len(lengths(500)) <= 40
+
+
+def test_curves_reach_what_theory_says():
+    """p = .6 of two answers: a vote of 3 is right with .648, of 9 with .733; any of 3 with 1 - .4^3."""
+    generator, found = np.random.default_rng(0), []
+    for _ in range(3000):
+        right = generator.random(9) < 0.6
+        usage = {"prompt_tokens": 5, "completion_tokens": 5}
+        draws = [{"candidate": "right" if one else "wrong", "usage": usage} for one in right]
+        score = float(right.sum() > 4)
+        found.append([line(score, steps=[{"draws": draws}], draw_scores=right.astype(float).tolist())])
+    tasks = tuple(Task(id=f"t{n}", prompt="?", kind="text") for n in range(3000))
+    method = Outcomes("vote", tasks, ("f",) * 3000, found)
+    (curve,) = figures_of([method], SETTING, Terms(bootstrap=200), []).curves
+    near = 4 * (0.25 / 3000) ** 0.5
+    assert curve.by_draws[2].accuracy == pytest.approx(0.648, abs=near)
+    assert curve.by_draws[8].accuracy == pytest.approx(0.733, abs=near) == curve.own
+    assert curve.by_draws[2].oracle == pytest.approx(1 - 0.4**3, abs=near)
+    assert all(point.blind == pytest.approx(0.6, abs=near) for point in curve.by_draws)
+    assert [point.cost for point in curve.by_draws] == pytest.approx([0.01 * n for n in range(1, 10)])
+    assert curve.by_tokens[-1].accuracy == curve.by_draws[-1].accuracy and curve.by_tokens[0].draws == 1
+
+
+def test_methods_that_draw_are_compared_at_the_same_limits():
+    few, many = (
+        Outcomes(
+            name,
+            (Task(id="t", prompt="?", kind="text"),),
+            ("f",),
+            [[line(1.0, steps=[{"draws": [{"candidate": "a", "usage": usage}] * n}], draw_scores=[1.0] * n)]],
+        )
+        for name, n, usage in (
+            ("few", 2, {"prompt_tokens": 5, "completion_tokens": 5}),
+            ("many", 8, {"prompt_tokens": 10, "completion_tokens": 10}),
+        )
+    )
+    one, other = figures_of([few, many, outcomes("none", [1.0])], SETTING, Terms(bootstrap=200), []).curves
+    assert [point.limit for point in one.by_tokens] == [point.limit for point in other.by_tokens]
+    assert all(point.cost <= point.limit + 1e-9 for point in (*one.by_tokens, *other.by_tokens))
+
+
+def test_the_terminal_gets_a_table_and_programs_the_figures(bench):
+    code, out, _ = bench()
+    assert code == 0 and "against fixed:reason,answer" in out and "exact McNemar test, adjusted by Holm for 2" in out
+    assert "any method right: 50.0%" in out and "of 4 tasks all solve 2, none 2; one alone: none" in out
+    found = bench("--resume", "--json").json
+    assert (found["format"], found["version"]) == ("pilotage-bench", 1)
+    assert [one["name"] for one in found["methods"]] == [
+        "fixed:reason,answer", "fixed:program,answer", "strategy:self-consistency;n=3"
+    ]  # fmt: skip
+    assert [one["method"] for one in found["curves"]] == ["strategy:self-consistency;n=3"]
+    assert len(found["curves"][0]["by_draws"]) == 3 and found["setting"]["tasks"] == 4
+
+
+def test_a_replayed_call_counts_in_full_for_each_method(bench):
+    bench("--methods", "strategy:self-consistency;n=2")
+    by = {
+        one["name"]: one
+        for one in bench("--methods", "strategy:self-consistency;n=2", "--resume", "--json").json["methods"]
+    }
+    two, three = by["strategy:self-consistency;n=2"], by["strategy:self-consistency;n=3"]
+    assert three["cost"] == pytest.approx(1.5 * two["cost"])
+    found = [line for name in ("2", "3") for path in ["o"] for line in _of(path, name)]
+    assert Counter(bool(line["usage"].get("replayed_calls")) for line in found)[True] >= 4
+
+
+def _of(folder, n):
+    from pathlib import Path
+
+    (path,) = Path(folder).glob(f"strategy-self-consistency-n={n}-*.jsonl")
+    return lines(path)
+
+
+def test_a_model_without_a_price_is_told(bench, tmp_path):
+    (tmp_path / "p.toml").write_text('["another"]\ninput = 1.0\noutput = 2.0\n')
+    code, _, err = bench("--prices", "p.toml")
+    assert code == 2 and "p.toml has no price of the model" in err and "it has another" in err
+    name = json.loads((tmp_path / "t.jsonl").read_text().splitlines()[0])["id"]
+    assert name == "q0"

@@ -1,0 +1,155 @@
+"""The run of a comparison: whole pairs, resumed after whatever ended it; bad input is refused before a call."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pilotage.agent import ReasoningAgent
+from pilotage.agent.batch.results import ResultsFile
+from pilotage.agent.bench.methods import Method, methods_of
+from pilotage.agent.bench.run import Lane, solve_by_all
+from pilotage.agent.errors import UsageError
+from pilotage.agent.models import ModelClient
+from pilotage.agent.task import Task
+from tests.agent.bench.conftest import METHODS, lines, write_tasks
+from tests.agent.strategies.skilled import skilled
+
+
+def files(folder="o"):
+    return sorted(Path(folder).glob("*.jsonl"))
+
+
+def test_each_method_has_a_file_and_each_task_is_done_by_all_before_the_next(tmp_path):
+    client, order = ModelClient(skilled(0.7)), []
+    tasks = [Task(id=f"t{n}", prompt=f"{n}: right or wrong?", kind="text", gold="right") for n in range(3)]
+    methods = methods_of(["fixed:reason,answer", "strategy:self-consistency;n=3"])
+    lanes = []
+    for method in methods:
+        results = ResultsFile(tmp_path / f"{method.stem}.jsonl", resume=False, settings={})
+        for repeat in range(2):
+            agent = ReasoningAgent(client, policy=method.policy, seed=repeat, sandbox="none")
+            lanes.append(Lane(method, repeat, agent, results))
+    asyncio.run(solve_by_all(lanes, tasks, on_run=lambda method, run: order.append((run.seed, run.task_id, method))))
+    for lane in lanes:
+        lane.results.close()
+    assert order == [(seed, task.id, method) for seed in range(2) for task in tasks for method in methods]
+    for method in methods:
+        found = lines(tmp_path / f"{method.stem}.jsonl")
+        assert sorted((line["order"], line["task_id"]) for line in found) == [
+            (r, t.id) for r in range(2) for t in tasks
+        ]
+    drawn = found[0]
+    draws = drawn["steps"][0]["draws"]
+    assert drawn["draw_scores"] == [float(draw["candidate"] == "right") for draw in draws] and len(draws) == 3
+
+
+def test_a_torn_line_is_solved_anew_and_nothing_else(bench):
+    assert bench("--repeats", "2").code == 0
+    whole = {path: path.read_bytes() for path in files()}
+    assert len(whole) == 3 and all(len(lines(path)) == 8 for path in whole)
+    torn = files()[0]
+    torn.write_bytes(whole[torn][:-20])
+    code, _, err = bench("--repeats", "2", "--resume")
+    assert code == 0 and len(lines(torn)) == 8 and "8 of 8 tasks" in err and "6 of 8" not in err
+    for path in files()[1:]:
+        assert path.read_bytes() == whole[path]
+
+
+def test_more_repeats_and_more_methods_go_on_with_what_is_there(bench):
+    bench(methods=METHODS[:2])
+    before = {path: path.read_bytes() for path in files()}
+    assert bench("--repeats", "2", "--resume").code == 0
+    assert all(path.read_bytes().startswith(content) for path, content in before.items())
+    assert [len(lines(path)) for path in files()] == [8, 8, 8]
+
+
+def test_killed_outright_it_loses_no_run_that_was_finished(tmp_path):
+    write_tasks(tmp_path / "t.jsonl", 40)
+    script = tmp_path / "slow.json"
+    script.write_text(json.dumps({"rules": {"": "It is 480.\nAnswer: 480"}, "latency": 0.05}))
+    command = [sys.executable, "-m", "pilotage", "bench", "--tasks", "t.jsonl", "--model", f"scripted:{script}"]
+    command += ["--methods", "fixed:reason,answer", "strategy:self-consistency;n=3", "--out", "o", "--json"]
+    environment = {"PILOTAGE_HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    process = subprocess.Popen(command, cwd=tmp_path, env=os.environ | environment, stderr=subprocess.DEVNULL)
+    while not process.poll() and sum(path.read_bytes().count(b"\n") for path in files(tmp_path / "o")) < 5:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = {path: path.read_bytes().rpartition(b"\n")[0] for path in files(tmp_path / "o")}
+    assert 0 < sum(content.count(b"\n") for content in before.values()) < 78
+    done = subprocess.run([*command, "--resume"], cwd=tmp_path, env=os.environ | environment, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    for path, content in before.items():
+        assert path.read_bytes().startswith(content) and len(lines(path)) == 40
+
+
+@pytest.mark.parametrize(
+    ("options", "methods", "said"),
+    [
+        ((), ("defalt",), "unknown policy 'defalt' (did you mean default?)"),
+        ((), ("strategy:self-consistancy",), "did you mean self-consistency?"),
+        ((), ("strategy:self-consistency;m=3",), "has no parameter 'm'"),
+        ((), ("rules", "rules"), "'rules' stands twice among the methods"),
+        ((), ("strategy:best-of-n;n=8;scorer=judge",), "--max-calls"),
+        (("--max-calls", "4"), ("strategy:self-consistency;n=5",), "needs 5 calls and the budget has 4"),
+        (("--sandbox", "none"), ("strategy:self-consistency;route=program",), "there is no sandbox"),
+        (("--tasks", "nowhere.jsonl"), ("rules",), "nowhere.jsonl can't be read"),
+        (("--tasks", "bare.jsonl"), ("rules",), None),
+    ],
+)
+def test_bad_input_is_one_sentence_before_any_call(bench, options, methods, said):
+    Path("bare.jsonl").write_text('{"prompt": "What is 6 times 7?"}\n')
+    if said is None:
+        Path("t.jsonl").write_text('{"prompt": "Say something."}\n')
+        said = "none of the 2 tasks has an answer to compare with"
+    if methods[0].endswith("judge"):
+        options = ("--max-calls", "8")
+    code, out, err = bench(*options, methods=methods)
+    assert code == 2 and said in err and out == "" and len(err.splitlines()) == 1
+    assert not any(path.stat().st_size for path in files())
+
+
+@pytest.mark.parametrize("options", [("--max-tokens", "5000"), ("--seed", "3"), ("--model", "scripted:other.json")])
+def test_results_of_another_model_budget_or_seed_are_refused(bench, options):
+    Path("other.json").write_text('{"rules": {"": "Answer: 1"}}')
+    assert bench().code == 0
+    assert "add --resume to go on, or choose another --out" in bench().err
+    code, _, err = bench("--resume", *options)
+    assert code == 2 and "was made with" in err and "choose another --out" in err and len(err.splitlines()) == 1
+
+
+def test_interrupted_it_says_how_to_go_on(bench, monkeypatch):
+    from pilotage.agent.cli.bench import sitting
+
+    async def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sitting, "solve_by_all", interrupted)
+    code, _, err = bench()
+    assert code == 130 and "0 runs are kept in o; the same command with --resume goes on with the rest" in err
+
+
+def test_a_policy_is_not_judged_on_what_it_was_trained_on(bench):
+    from pilotage.navigator import Bank
+
+    bank = Bank.open(Path(__file__).parents[3] / "examples" / "banks" / "mixed")
+    Path("t.jsonl").write_text(json.dumps({"id": bank.tasks[0], "prompt": "What is 48 times 10?", "gold": 480}) + "\n")
+    assert f"was trained on 1 of these tasks ({bank.tasks[0]!r} for one)" in bench(methods=("network",)).err
+    assert bench("--in-sample", methods=("network",)).code == 0
+
+
+def test_no_two_methods_share_a_file():
+    written = ["strategy:self-consistency;n=3", "default", "default@high", "epsilon=0.1:rules", "fixed:reason,answer"]
+    written += ["strategy:self-consistency;n=3;stop=beta", "strategy:best-of-n"]
+    stems = [one.stem for one in methods_of(written)]
+    assert len(set(stems)) == len(written) and all("/" not in stem and ";" not in stem for stem in stems)
+    assert Method.parse("strategy:self-consistency;n=8").label == "strategy:self-consistency"  # n=8 is the default
+    with pytest.raises(UsageError, match="is no method"):
+        Method.parse("@high")
