@@ -22,8 +22,8 @@ from pilotage.agent.kit import Kit
 from pilotage.agent.models import ModelClient, Request
 from pilotage.agent.prompting import conversation
 from pilotage.agent.state import State
+from pilotage.agent.strategies.choosing.self_consistency import SelfConsistency
 from pilotage.agent.strategies.drawing import asked_for
-from pilotage.agent.strategies.self_consistency import SelfConsistency
 from pilotage.agent.trace import Trace
 
 TASK = Task(id="t", prompt="How many days are there in 14 weeks and 3 days?", kind="numeric")

@@ -15,34 +15,34 @@ from importlib.metadata import EntryPoint
 from pydantic import ValidationError
 
 from pilotage.agent.errors import UsageError
-from pilotage.agent.strategies.a_star import AStar
 from pilotage.agent.strategies.base import PREFIX, REMOTE, Strategy
-from pilotage.agent.strategies.beam import Beam
-from pilotage.agent.strategies.best_of_n import BestOfN
+from pilotage.agent.strategies.choosing.best_of_n import BestOfN
+from pilotage.agent.strategies.choosing.hedged import Hedged
+from pilotage.agent.strategies.choosing.rpc import ReasoningPruningConsistency
+from pilotage.agent.strategies.choosing.self_consistency import SelfConsistency
+from pilotage.agent.strategies.choosing.weighted_vote import WeightedVote
 from pilotage.agent.strategies.composed.archon import Archon
 from pilotage.agent.strategies.composed.medprompt import Medprompt
 from pilotage.agent.strategies.composed.narrative import Narrative
 from pilotage.agent.strategies.composed.retrieve import Retrieve
 from pilotage.agent.strategies.judging.debate import MultiAgentDebate
 from pilotage.agent.strategies.judging.genrm import GenRM
-from pilotage.agent.strategies.judging.hedged import Hedged
 from pilotage.agent.strategies.judging.mixture_of_agents import MixtureOfAgents
 from pilotage.agent.strategies.judging.tree_of_thoughts import TreeOfThoughts
-from pilotage.agent.strategies.mcts import Mcts
-from pilotage.agent.strategies.particle_filter import ParticleFilter
-from pilotage.agent.strategies.particle_gibbs import ParticleGibbs
-from pilotage.agent.strategies.pruning.rpc import ReasoningPruningConsistency
 from pilotage.agent.strategies.refining.critique_revise import CritiqueRevise
 from pilotage.agent.strategies.refining.iad import IterativeAgentDecoding
 from pilotage.agent.strategies.refining.self_refine import SelfRefine
-from pilotage.agent.strategies.self_consistency import SelfConsistency
+from pilotage.agent.strategies.searching.a_star import AStar
+from pilotage.agent.strategies.searching.beam import Beam
+from pilotage.agent.strategies.searching.mcts import Mcts
+from pilotage.agent.strategies.searching.particle_filter import ParticleFilter
+from pilotage.agent.strategies.searching.particle_gibbs import ParticleGibbs
 from pilotage.agent.strategies.spending.budget_forcing import BudgetForcing
 from pilotage.agent.strategies.spending.capability_aware import CapabilityAware
 from pilotage.agent.strategies.spending.difficulty_adaptive import DifficultyAdaptive
 from pilotage.agent.strategies.spending.saturation import Saturation
 from pilotage.agent.strategies.two_models.cascade import Cascade
 from pilotage.agent.strategies.two_models.speculative import Speculative
-from pilotage.agent.strategies.weighted_vote import WeightedVote
 from pilotage.common.plugins import described, label, loaded, plugins
 
 BUILT_IN: tuple[type[Strategy], ...] = (

@@ -12,7 +12,7 @@ from pilotage.agent.models.verdicts import HIGHEST
 from pilotage.agent.state import State
 from pilotage.agent.strategies.drawing import Drawn, answer_of, chosen
 from pilotage.agent.strategies.scorers import scored, scorer_named
-from pilotage.agent.strategies.stepwise import Path, StepwiseStrategy, Writing
+from pilotage.agent.strategies.searching.stepwise import Path, StepwiseStrategy, Writing
 from pilotage.agent.strategies.two_models.base import Pair, TwoModels
 from pilotage.agent.trace import Step
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pilotage.agent.strategies.a_star import AStar
+from pilotage.agent.strategies.searching.a_star import AStar
 from tests.agent.strategies.skilled import run
 from tests.agent.strategies.trees import drawn_from, known, said, tree
 

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from pilotage.agent.strategies.beam import Beam
+from pilotage.agent.strategies.searching.beam import Beam
 from tests.agent.strategies.skilled import run
 from tests.agent.strategies.trees import drawn_from, known, said, tree
 

@@ -5,12 +5,12 @@ import re
 import pytest
 
 from pilotage.agent.models import ScriptedChatModel, StochasticChatModel
+from pilotage.agent.strategies.choosing.hedged import Hedged
+from pilotage.agent.strategies.choosing.self_consistency import SelfConsistency
 from pilotage.agent.strategies.judging.debate import MultiAgentDebate
 from pilotage.agent.strategies.judging.genrm import GenRM
-from pilotage.agent.strategies.judging.hedged import Hedged
 from pilotage.agent.strategies.judging.mixture_of_agents import MixtureOfAgents
 from pilotage.agent.strategies.judging.tree_of_thoughts import TreeOfThoughts
-from pilotage.agent.strategies.self_consistency import SelfConsistency
 from tests.agent.strategies.skilled import RIGHT, WRONG, accuracy, answer, near, run
 from tests.agent.strategies.test_two_models import always, run_two
 

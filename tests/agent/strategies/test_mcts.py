@@ -3,8 +3,8 @@
 import math
 from random import Random
 
-from pilotage.agent.strategies.mcts import Mcts, Node
-from pilotage.agent.strategies.stepwise import Path
+from pilotage.agent.strategies.searching.mcts import Mcts, Node
+from pilotage.agent.strategies.searching.stepwise import Path
 from tests.agent.strategies.skilled import run
 from tests.agent.strategies.test_beam import DEPTH, best_leaf, full_tree
 from tests.agent.strategies.trees import drawn_from, known, said, tree

@@ -10,8 +10,8 @@ from pilotage.agent.budget import Meter
 from pilotage.agent.kit import Kit
 from pilotage.agent.models import ModelClient
 from pilotage.agent.state import State
-from pilotage.agent.strategies.particle_filter import ParticleFilter, filtered, redrawn
-from pilotage.agent.strategies.stepwise import Writing
+from pilotage.agent.strategies.searching.particle_filter import ParticleFilter, filtered, redrawn
+from pilotage.agent.strategies.searching.stepwise import Writing
 from pilotage.agent.trace import Trace
 from tests.agent.strategies.skilled import PLENTY, near, run, task
 from tests.agent.strategies.trees import drawn_from, known, odds, said, tree

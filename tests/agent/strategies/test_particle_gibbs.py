@@ -2,7 +2,7 @@
 
 import pytest
 
-from pilotage.agent.strategies.particle_gibbs import ParticleGibbs
+from pilotage.agent.strategies.searching.particle_gibbs import ParticleGibbs
 from tests.agent.strategies.skilled import run
 from tests.agent.strategies.trees import drawn_from, known, odds, said, tree
 

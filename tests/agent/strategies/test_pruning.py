@@ -6,9 +6,9 @@ from random import Random
 import pytest
 
 from pilotage.agent.models import ScriptedChatModel, ScriptedReply
-from pilotage.agent.strategies.pruning.rpc import ReasoningPruningConsistency
-from pilotage.agent.strategies.pruning.weibull import Weibull, fitted
-from pilotage.agent.strategies.self_consistency import SelfConsistency
+from pilotage.agent.strategies.choosing.rpc import ReasoningPruningConsistency
+from pilotage.agent.strategies.choosing.self_consistency import SelfConsistency
+from pilotage.agent.strategies.choosing.weibull import Weibull, fitted
 from tests.agent.strategies.skilled import run
 
 

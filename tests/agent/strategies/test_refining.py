@@ -7,11 +7,11 @@ from pilotage.agent.errors import UsageError
 from pilotage.agent.models import ScriptedChatModel, ScriptedReply, StochasticChatModel
 from pilotage.agent.models.named import NamedModels
 from pilotage.agent.state import Abilities
-from pilotage.agent.strategies.best_of_n import BestOfN
+from pilotage.agent.strategies.choosing.best_of_n import BestOfN
+from pilotage.agent.strategies.choosing.self_consistency import SelfConsistency
 from pilotage.agent.strategies.refining.critique_revise import CritiqueRevise
 from pilotage.agent.strategies.refining.iad import IterativeAgentDecoding
 from pilotage.agent.strategies.refining.self_refine import SelfRefine
-from pilotage.agent.strategies.self_consistency import SelfConsistency
 from tests.agent.strategies.skilled import RIGHT, WRONG, accuracy, answer, near, run, skilled
 
 TASKS = 150

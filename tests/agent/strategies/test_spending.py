@@ -14,8 +14,8 @@ from pilotage.agent.models import (
     StochasticChatModel,
 )
 from pilotage.agent.strategies import strategy_named
+from pilotage.agent.strategies.choosing.self_consistency import SelfConsistency
 from pilotage.agent.strategies.refining.self_refine import SelfRefine
-from pilotage.agent.strategies.self_consistency import SelfConsistency
 from pilotage.agent.strategies.spending.budget_forcing import BudgetForcing
 from pilotage.agent.strategies.spending.capability_aware import CapabilityAware
 from pilotage.agent.strategies.spending.difficulty_adaptive import DifficultyAdaptive

@@ -11,8 +11,8 @@ from pilotage.agent.models import Capabilities, ModelClient, ResponseCache, Scri
 from pilotage.agent.models.factory import load_model
 from pilotage.agent.models.reply import Request
 from pilotage.agent.state import State
-from pilotage.agent.strategies.particle_filter import ParticleFilter
-from pilotage.agent.strategies.stepwise import Path, Writing
+from pilotage.agent.strategies.searching.particle_filter import ParticleFilter
+from pilotage.agent.strategies.searching.stepwise import Path, Writing
 from pilotage.agent.trace import Trace
 from tests.agent.models.conftest import Endpoint, smollm2, smollm2_path  # noqa: F401 (fixtures)
 from tests.agent.strategies.skilled import PLENTY, run, task

@@ -6,10 +6,10 @@ from random import Random
 import pytest
 
 from pilotage.agent.models import ScriptedChatModel
-from pilotage.agent.strategies.best_of_n import BestOfN
-from pilotage.agent.strategies.self_consistency import SelfConsistency
+from pilotage.agent.strategies.choosing.best_of_n import BestOfN
+from pilotage.agent.strategies.choosing.self_consistency import SelfConsistency
+from pilotage.agent.strategies.choosing.weighted_vote import WeightedVote
 from pilotage.agent.strategies.voting import chance_to_stay, draws_until_settled
-from pilotage.agent.strategies.weighted_vote import WeightedVote
 from tests.agent.strategies.skilled import RIGHT, accuracy, near, run, skilled, task
 
 TASKS = 150

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
-from pilotage.agent.strategies.stepwise import Path, StepwiseStrategy, Writing, distinct
+from pilotage.agent.strategies.searching.stepwise import Path, StepwiseStrategy, Writing, distinct
 from pilotage.agent.trace import Step
 
 LEAST = 1e-3

@@ -10,8 +10,8 @@ from pydantic import Field
 from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
 from pilotage.agent.strategies.base import Strategy
+from pilotage.agent.strategies.choosing.weibull import FEWEST, fitted
 from pilotage.agent.strategies.drawing import Route, chosen, draw
-from pilotage.agent.strategies.pruning.weibull import FEWEST, fitted
 from pilotage.agent.strategies.voting import elected, votes
 from pilotage.agent.trace import Step
 

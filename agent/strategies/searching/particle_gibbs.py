@@ -6,8 +6,8 @@ from pydantic import Field
 
 from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
-from pilotage.agent.strategies.particle_filter import Particles, Swarm, by_weight, filtered
-from pilotage.agent.strategies.stepwise import Path, Writing
+from pilotage.agent.strategies.searching.particle_filter import Particles, Swarm, by_weight, filtered
+from pilotage.agent.strategies.searching.stepwise import Path, Writing
 from pilotage.agent.trace import Step
 
 

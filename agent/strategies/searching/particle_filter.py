@@ -12,7 +12,7 @@ from pydantic import Field
 
 from pilotage.agent.kit import Kit
 from pilotage.agent.state import Candidate, State
-from pilotage.agent.strategies.stepwise import Path, StepwiseStrategy, Writing
+from pilotage.agent.strategies.searching.stepwise import Path, StepwiseStrategy, Writing
 from pilotage.agent.strategies.voting import elected, votes
 from pilotage.agent.trace import Step
 

@@ -1,1 +1,0 @@
-"""Strategies that leave out draws before the others vote."""
