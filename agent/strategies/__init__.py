@@ -24,6 +24,7 @@ from pilotage.agent.strategies.choosing.weighted_vote import WeightedVote
 from pilotage.agent.strategies.composed.archon import Archon
 from pilotage.agent.strategies.composed.medprompt import Medprompt
 from pilotage.agent.strategies.composed.narrative import Narrative
+from pilotage.agent.strategies.composed.plangen import PlanGen
 from pilotage.agent.strategies.composed.retrieve import Retrieve
 from pilotage.agent.strategies.judging.debate import MultiAgentDebate
 from pilotage.agent.strategies.judging.genrm import GenRM
@@ -70,6 +71,7 @@ BUILT_IN: tuple[type[Strategy], ...] = (
     MultiAgentDebate,
     GenRM,
     Archon,
+    PlanGen,
     Medprompt,
     Narrative,
     Retrieve,

@@ -40,6 +40,11 @@ async def yes_to(state: State, kit: Kit, step: Step, question: str) -> float | N
     return await answered_yes(kit, _about(state, step, question))
 
 
+async def mark_of(state: State, kit: Kit, step: Step, question: str) -> float | None:
+    """The model's mark for a solution, 0 to 9 brought to 0 to 1, or its expectation; None where it cannot be read."""
+    return await or_none(_mark(kit, _about(state, step, question)))
+
+
 async def answered_yes(kit: Kit, messages: tuple[Message, ...]) -> float | None:
     """Probability that the model says yes, against no, to messages; None where it cannot be read."""
     return await or_none(_yes(kit, messages))
@@ -74,14 +79,7 @@ class Judge(Asking):
     question = HOW_GOOD
 
     async def ask(self, kit: Kit, messages: tuple[Message, ...]) -> float | None:
-        reply = await kit.send(
-            messages,
-            max_tokens=MARK_TOKENS,
-            grammar=MARK_GRAMMAR,
-            json_schema=MARK_SCHEMA,
-            top_logprobs=ALTERNATIVES,
-        )
-        return read_mark(reply)
+        return await _mark(kit, messages)
 
 
 class PCorrect(Asking):
@@ -103,6 +101,17 @@ def _about(state: State, step: Step, question: str) -> tuple[Message, ...]:
     solution = quoted_text(shown[-TAIL:]) + (f"\nAnswer: {quoted_text(step.candidate)}" if step.candidate else "")
     asked = SHOWN.format(task=describe(state.task), solution=solution)
     return Message(role="system", content=SYSTEM), Message(role="user", content=f"{asked}\n\n{question}")
+
+
+async def _mark(kit: Kit, messages: tuple[Message, ...]) -> float | None:
+    reply = await kit.send(
+        messages,
+        max_tokens=MARK_TOKENS,
+        grammar=MARK_GRAMMAR,
+        json_schema=MARK_SCHEMA,
+        top_logprobs=ALTERNATIVES,
+    )
+    return read_mark(reply)
 
 
 async def _yes(kit: Kit, messages: tuple[Message, ...]) -> float | None:

@@ -115,6 +115,7 @@ def test_more_draws_than_a_run_has_calls_are_refused_before_any(serve):
         "best-of-n;scorer=remote:http://127.0.0.1:9/score",
         "difficulty-adaptive;hard=retrieve,retriever=tests.agent.serve.imported:here",
         "difficulty-adaptive;easy=archon,file=/dev/zero",
+        "plangen;arms=best-of-n|archon,file=/dev/zero",
     ],
 )
 def test_a_strategy_that_reaches_beyond_the_run_is_not_for_a_client_to_choose(serve, spec):
