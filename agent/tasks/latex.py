@@ -9,19 +9,18 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from pilotage.agent.numbers import parse_number
-
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
-_DROPPED = re.compile(
-    r"\\(?:left|right|displaystyle|,|!|;|:|quad)(?![a-zA-Z])|\\\s|\^\s*\{?\\circ\}?|\\(?:text|mbox)\{\s*(?:degrees?|"
-    r"units?|inches|feet|cm|dollars)\s*\}(?:\^\d)?|\\?[$%]|~"
-)
+_DROPPED = re.compile(r"\\(?:left|right|displaystyle|,|!|;|:|quad)(?![a-zA-Z])|\\\s|\^\s*\{?\\circ\}?|\\?[$%]|~")
+"""How large brackets are, how wide gaps are, and signs that a number has beside it."""
 _TEXT = re.compile(r"\\(?:text|mbox|mathrm|mathbf|textbf)\s*\{([^{}]*)\}")
-_FRACTION = re.compile(r"\\frac\{([^{}]+)\}\{([^{}]+)\}")
 _SHORT = re.compile(r"\\frac(?:\{([^{}]+)\}|(\w))(?:\{([^{}]+)\}|(\w))")
+_OF_NUMBERS = re.compile(r"\\frac\{(\d+)\}\{(\d+)\}")
 _ROOT = re.compile(r"\\sqrt(\w)")
-_NAMED = re.compile(r"[a-zA-Z]=(.+)")
+_NAMED = re.compile(r"([a-zA-Z])=(.+)")
 _RATIO = re.compile(r"(-?\d+)/(\d+)")
+_DECIMAL = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)")
+_THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+_MOST_DIGITS = 300
 
 
 def boxed(text: str) -> str | None:
@@ -44,12 +43,13 @@ def spelled(answer: str) -> str:
     text = _DROPPED.sub("", (boxed(answer) or answer).strip()).strip().rstrip(".")
     text = text.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac").replace("\\cdot", "*")
     text = _TEXT.sub(lambda match: match.group(1).strip(), text)
-    text = re.sub(r"\s+", "", text)
+    # What stands apart stays apart where it would run together: `2 1/2` is not `21/2`.
+    text = re.sub(r"\s+", " ", text)
+    text = re.sub(r"(?<!\w) | (?!\w)", "", text)
     text = _ROOT.sub(r"\\sqrt{\1}", _SHORT.sub(_whole, text))
-    text = _FRACTION.sub(r"\1/\2", text) if _FRACTION.fullmatch(text.lstrip("-")) else text
-    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
-    named = _NAMED.fullmatch(text)
-    return (named.group(1) if named else text).casefold()
+    if _OF_NUMBERS.fullmatch(text.lstrip("-")):
+        text = _OF_NUMBERS.sub(r"\1/\2", text)
+    return text.replace(",", "") if _THOUSANDS.fullmatch(text) else text
 
 
 def _whole(match: re.Match[str]) -> str:
@@ -58,17 +58,25 @@ def _whole(match: re.Match[str]) -> str:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two answers are the same, by their spelling or as numbers."""
-    first, second = spelled(one), spelled(other)
+    """Whether two answers are the same, by their spelling or as numbers; `x=5` is 5, and is not `y=5`."""
+    (first_name, first), (second_name, second) = map(_unnamed, (spelled(one), spelled(other)))
+    if first_name and second_name and first_name != second_name:
+        return False
     if first == second:
         return bool(first)
     numbers = [_number(text) for text in (first, second)]
     return None not in numbers and numbers[0] == numbers[1]
 
 
+def _unnamed(text: str) -> tuple[str, str]:
+    named = _NAMED.fullmatch(text)
+    return (named.group(1), named.group(2)) if named else ("", text)
+
+
 def _number(text: str) -> Fraction | None:
+    if len(text) > _MOST_DIGITS:
+        return None
     ratio = _RATIO.fullmatch(text)
     if ratio is not None:
         return Fraction(int(ratio.group(1)), int(ratio.group(2))) if int(ratio.group(2)) else None
-    number = parse_number(text)
-    return None if number is None else Fraction(number)
+    return Fraction(text) if _DECIMAL.fullmatch(text) else None

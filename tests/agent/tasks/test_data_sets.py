@@ -164,6 +164,9 @@ async def test_math_is_graded_by_its_spelling(write):
         ("\\text{(B)}", "(B)", True), ("\\left( 1, 2 \\right)", "(1,2)", True), ("90^\\circ", "90", True),
         ("\\sqrt2", "\\sqrt{2}", True), ("2\\sqrt{3}", "\\sqrt{3}", False), ("x+1", "1+x", False), ("", "", False),
         ("12", "1/2", False), ("(1,234)", "(1,2)", False), ("\\frac{1}{0}", "1/0", True),
+        ("\\frac{x+1}{2}", "x+1/2", False), ("\\frac{1}{x+1}", "1/x+1", False), ("21/2", "2 1/2", False),
+        ("12", "1 2", False), ("AB", "ab", False), ("x=5", "y=5", False), ("x=5", "x = 5.0", True),
+        ("(1,234)", "(1234)", False), ("5", "5\\text{ cm}^2", False), ("9" * 9000 + "/2", "0.5", False),
     ],
 )  # fmt: skip
 def test_answers_of_mathematics_are_the_same_by_spelling_or_as_numbers(one, other, alike):
