@@ -127,13 +127,16 @@ class State:
 
     @property
     def routes(self) -> int:
-        """Independent routes that reached an answer, those of a step's draws that were outvoted too."""
-        outvoted = (
-            sum(draw.candidate is not None for draw in step.draws) - step.routes
+        """Independent routes that reached an answer, and a step's draws that came to another than it chose."""
+        kind, choices = self.task.kind, self.task.choices
+        outvoted = sum(
+            normal_form(kind, draw.candidate, choices) != normal_form(kind, step.candidate, choices)
             for step in self.trace.steps
-            if step.draws and step.candidate is not None
+            if step.candidate is not None
+            for draw in step.draws
+            if draw.candidate is not None
         )
-        return sum(candidate.routes for candidate in self.candidates) + sum(outvoted)
+        return sum(candidate.routes for candidate in self.candidates) + outvoted
 
     @property
     def last(self) -> Step | None:

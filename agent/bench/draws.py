@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.batch.results import ResultsFile, key
 from pilotage.agent.errors import UsageError
+from pilotage.agent.strategies import installed
+from pilotage.agent.strategies.macro import strategy_of
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import score_of
 
@@ -19,8 +21,19 @@ SCORES = "draw_scores"
 
 
 def draws_of(line: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The draws of a run, in the order they were asked for: those of its first step that drew several times."""
-    return next((list(step["draws"]) for step in line.get("steps", ()) if step.get("draws")), [])
+    """The draws of a run, in the order they were asked for: those of its first step that drew several times.
+
+    Of strategies whose draws do not depend on each other: of a debate or a search the first few are nothing that a
+    smaller one would have come to, and not all that was paid for.
+    """
+    return next(
+        (list(step["draws"]) for step in line.get("steps", ()) if step.get("draws") and _are_exchangeable(step)), []
+    )
+
+
+def _are_exchangeable(step: Mapping[str, Any]) -> bool:
+    kind = installed().get(strategy_of(step["block"]))
+    return kind is not None and kind.exchangeable
 
 
 async def scores_of_draws(

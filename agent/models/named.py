@@ -82,7 +82,9 @@ def _loaded(spec: str, own: ModelClient) -> ModelClient:
             if place not in _LOADED:
                 _LOADED[place] = load_model(spec, slots=slots)
             client = copy(_LOADED[place])
-    client.cache, client.retry = own.cache, own.retry
+    client.cache, client.retry, client.alias = own.cache, own.retry, own.alias
+    if client.where == own.where:  # one server, whose limits are for all that is asked there
+        client.rate, client.timeout = own.rate, own.timeout
     return client
 
 

@@ -39,6 +39,8 @@ class Strategy(BaseModel, ABC):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
 
     name: ClassVar[str]
+    exchangeable: ClassVar[bool] = False
+    """Whether its draws do not depend on each other, so that the first few are what a smaller one would have drawn."""
     outside: ClassVar[tuple[str, ...]] = ()
     """Parameters that name something beside the run: another model, a file, code. A server lets no client give any."""
 

@@ -33,14 +33,21 @@ class Drawn:
         steps: one for each draw that was paid for, in the order they were asked for.
         limit: of the budget, that refused more.
         unusable: replies that were none; their steps abstain.
+        numbers: of the draws, as they were asked for: where a limit ended some, not those of the last ones alone.
     """
 
     steps: tuple[Step, ...] = ()
     limit: BudgetExceeded | None = None
     unusable: tuple[BadReply, ...] = ()
+    numbers: tuple[int, ...] = ()
 
     def __add__(self, more: Drawn) -> Drawn:
-        return Drawn((*self.steps, *more.steps), self.limit or more.limit, (*self.unusable, *more.unusable))
+        return Drawn(
+            (*self.steps, *more.steps),
+            self.limit or more.limit,
+            (*self.unusable, *more.unusable),
+            (*self.numbers, *more.numbers),
+        )
 
     def require_any(self) -> None:
         """Raises the limit, or the first bad reply, where no draw came to anything that can be used."""
@@ -114,7 +121,8 @@ async def side_by_side(
         for number, bad in done.unusable.items()
     }
     steps = {**done.results, **silent}
-    return Drawn(tuple(steps[number] for number in sorted(steps)), done.limit, tuple(done.unusable.values()))
+    numbers = tuple(sorted(steps))
+    return Drawn(tuple(steps[number] for number in numbers), done.limit, tuple(done.unusable.values()), numbers)
 
 
 async def draw_one(name: str, kit: Kit, one: Callable[[Kit, int], Awaitable[Step]], number: int) -> Drawn:

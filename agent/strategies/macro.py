@@ -14,6 +14,8 @@ from pilotage.agent.strategies import PREFIX, strategy_named
 from pilotage.agent.strategies.base import Strategy
 from pilotage.agent.trace import Step
 
+OF_STRATEGY = "strategy."
+"""What the name of a strategy's block begins with."""
 PLAIN = re.compile(r"[\w.-]{1,24}")
 
 
@@ -52,7 +54,12 @@ class StrategyBlock(Block):
 def action_name(strategy: Strategy) -> str:
     """What the block of a strategy is called: its spec, in the characters that a name of a block may have."""
     name, *pairs = strategy.spec.removeprefix(PREFIX).split(";")
-    return "+".join([f"strategy.{name}", *map(_told, pairs)])
+    return "+".join([f"{OF_STRATEGY}{name}", *map(_told, pairs)])
+
+
+def strategy_of(block: str) -> str:
+    """Name of the strategy that a block of this name runs; empty for another block."""
+    return block.removeprefix(OF_STRATEGY).partition("+")[0] if block.startswith(OF_STRATEGY) else ""
 
 
 def _told(pair: str) -> str:

@@ -11,7 +11,7 @@ from pilotage.agent.budget import Budget
 from pilotage.agent.errors import UsageError
 from pilotage.agent.models.named import NamedModels
 from pilotage.agent.strategies import PREFIX, strategy_named
-from pilotage.agent.strategies.macro import action_name, with_strategies
+from pilotage.agent.strategies.macro import StrategyBlock, action_name, with_strategies
 from pilotage.agent.task import Task
 from pilotage.navigator.policies.policy import FixedPolicy
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
@@ -56,10 +56,14 @@ def is_strategy(policy: object) -> TypeGuard[str]:
 
 
 def require_able(components: Components) -> None:
-    """Raises UsageError where a strategy needs what models, machine or budget have not, before a call is paid."""
-    if isinstance(components.policy, StrategyPolicy):
-        models = components.models or NamedModels(components.model)
-        components.policy.strategy.require_able(models, components.abilities, components.budget)
+    """Raises UsageError where a strategy needs what models, machine or budget have not, before a call is paid.
+
+    That goes for the policy, and for strategies among the blocks, which it may choose.
+    """
+    models = components.models or NamedModels(components.model)
+    for block in components.registry:
+        if isinstance(block, StrategyBlock):
+            block.strategy.require_able(models, components.abilities, components.budget)
 
 
 def require_room(policy: object, task: Task, budget: Budget) -> None:

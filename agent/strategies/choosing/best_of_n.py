@@ -25,6 +25,7 @@ class BestOfN(Strategy):
     """
 
     name = "best-of-n"
+    exchangeable = True
 
     n: int = Field(4, ge=1, le=1000, description="draws")
     temperature: float = Field(0.7, gt=0, le=5, description="of every draw")

@@ -34,6 +34,7 @@ class ReasoningPruningConsistency(Strategy):
     """
 
     name = "rpc"
+    exchangeable = True
 
     n: int = Field(8, ge=1, le=1000, description="draws")
     prune: bool = Field(True, description="leave out improbable paths; with false it is Perplexity Consistency alone")

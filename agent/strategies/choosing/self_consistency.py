@@ -33,6 +33,7 @@ class SelfConsistency(Strategy):
     """
 
     name = "self-consistency"
+    exchangeable = True
 
     n: int = Field(8, ge=1, le=1000, description="draws at most")
     temperature: float = Field(0.7, gt=0, le=5, description="of every draw")

@@ -26,6 +26,7 @@ class WeightedVote(Strategy):
     """
 
     name = "weighted-vote"
+    exchangeable = True
 
     n: int = Field(8, ge=1, le=1000, description="draws")
     temperature: float = Field(0.7, gt=0, le=5, description="of every draw")

@@ -176,7 +176,7 @@ class Fuse(Layer):
         asked = f"{DATA}\n{_shown(given, order)}\n\n{FUSE.format(form=ANSWER_FORM[state.task.kind])}"
 
         async def one(own: Kit, number: int) -> Step:
-            how = {"independent": True, "temperature": self.temperature, "sample": number}
+            how = {"independent": False, "temperature": self.temperature, "sample": number}
             return await reasoned(name, state, own, asked, **how)
 
         prompt = estimate_tokens(f"{system(state.task)}{state.trace.recalled.text}{describe(state.task)}{asked}")

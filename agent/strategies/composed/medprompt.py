@@ -36,6 +36,7 @@ class Medprompt(Strategy):
     """
 
     name = "medprompt"
+    exchangeable = True
 
     n: int = Field(5, ge=1, le=1000, description="draws, each with the choices in an order of its own")
     shots: int = Field(5, ge=0, le=32, description="solved tasks that are shown, where memory has any")

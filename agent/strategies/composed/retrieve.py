@@ -47,6 +47,7 @@ class Retrieve(Strategy):
     """
 
     name = "retrieve"
+    exchangeable = True
     outside = ("retriever",)
 
     retriever: str = Field(description="a LangChain retriever, or what makes one without arguments, as MODULE:NAME")
@@ -92,7 +93,7 @@ class Retrieve(Strategy):
         numbers = range(1, self.n + 1)
         longest = max(prompt_tokens(reading(number), asked) for number in numbers)
         drawn = await side_by_side(self.name, kit, one, numbers, prompt_tokens=longest, completion_tokens=MAX_TOKENS)
-        weights = [kept[place % len(kept)][1] for place in range(len(drawn.steps))] if kept else None
+        weights = [kept[(number - 1) % len(kept)][1] for number in drawn.numbers] if kept else None
         note = f"{len(kept)} of {len(pieces)} pieces of evidence help"
         return by_vote(self, state, kit, drawn, weights, note=note)
 

@@ -55,6 +55,7 @@ class MultiAgentDebate(Strategy):
         chance = self.chance(state, kit)
         drawn = await draw(self.name, state, kit, range(1, self.agents + 1), temperature=self.temperature)
         said = 1
+        drawn.require_any()
         while said < self.rounds and drawn.limit is None and len(drawn.steps) > 1:
             drawn = await self._heard(state, kit, drawn, chance)
             said += 1
@@ -93,8 +94,11 @@ class MultiAgentDebate(Strategy):
         heard = await side_by_side(
             self.name, kit, one, range(len(steps)), prompt_tokens=size, completion_tokens=MAX_TOKENS
         )
-        latest = (*heard.steps, *steps[len(heard.steps) :])
-        return Drawn(latest, heard.limit, heard.unusable)
+        said = dict(zip(heard.numbers, heard.steps, strict=True))
+        latest = tuple(
+            new if (new := said.get(place, old)).candidate is not None else old for place, old in enumerate(steps)
+        )
+        return Drawn(latest, heard.limit, drawn.unusable)
 
     def _others(self, steps: Sequence[Step], place: int, chance: Random) -> str:
         others = [step for other, step in enumerate(steps) if other != place]

@@ -111,7 +111,7 @@ class TreeOfThoughts(Strategy):
                 prompt(system(state.task), asked(text)), max_tokens=room, temperature=self.temperature, sample=number
             )
             if last:
-                step = written(state, own, self.name, reply, independent=True)
+                step = written(state, own, self.name, reply)  # of one thought, or of thoughts of one parent
                 return step.model_copy(update={"text": f"{text}\n{step.text}".strip()})
             return own.step(self.name, [reply]).model_copy(update={"text": f"{text}\n{reply.text}".strip()})
 

@@ -81,7 +81,9 @@ async def until_content(
     for number in range(2, rounds + 2):
         if drawn.limit is not None:
             break
-        last = drawn.steps[-1]
+        last = next((step for step in reversed(drawn.steps) if step.text), None)
+        if last is None:
+            break
         critique = await criticised(kit, criticise, last)
         if critique.limit is not None:
             drawn += Drawn(limit=critique.limit)

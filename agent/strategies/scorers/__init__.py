@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
+from pilotage.agent.models.reward import KEY
 from pilotage.agent.strategies.base import REMOTE
 from pilotage.agent.strategies.scorers.asked import Judge, PCorrect
 from pilotage.agent.strategies.scorers.base import Scorer, flat, known, scored
@@ -24,6 +26,8 @@ def scorer_named(name: str) -> Scorer:
         ValueError: there is none of that name, or the address is none.
     """
     if name.startswith(REMOTE):
+        if "@" in urlsplit(name.removeprefix(REMOTE)).netloc:
+            raise ValueError(f"its address holds credentials: put a bearer token into {KEY}")
         return Remote(name.removeprefix(REMOTE))
     if name not in SCORERS:
         raise ValueError(f"there is no scorer {name!r}; there are {', '.join(SCORERS)} and {REMOTE}URL")

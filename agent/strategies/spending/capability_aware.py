@@ -142,7 +142,7 @@ class CapabilityAware(Strategy):
             self.name, kit, finish, half, prompt_tokens=size + self.head, completion_tokens=MAX_TOKENS
         )
         steps = [step.model_copy(update={"prepares": False}) for step in heads.steps]
-        for place, step in zip(half, finished.steps, strict=False):
+        for place, step in zip(finished.numbers, finished.steps, strict=True):
             steps[place] = step
         drawn = Drawn(tuple(steps), heads.limit or finished.limit, (*heads.unusable, *finished.unusable))
         return by_score(self, state, kit, drawn, await scored(Content(), state, kit, steps), Content.name)

@@ -31,6 +31,7 @@ class Saturation(Strategy):
     """
 
     name = "saturation"
+    exchangeable = True
 
     price: float = Field(0.02, gt=0, lt=1, description="of a draw, as a part of what a right answer is worth")
     most: int = Field(8, ge=1, le=1000, description="draws at most")

@@ -67,7 +67,7 @@ class Cascade(TwoModels):
         if self.threshold == 0:
             return chosen(self.name, kit, small, answer, "the small model alone")
         scores = await scored(scorer_named(self.by), state, pair.small, small.steps)
-        sure = _certainty(small, scores, answer)
+        sure = _agreed(small, answer) if self.by == "agreement" else _certainty(small, scores, answer)
         note = f"the small model is sure by {sure:.2f} of {self.by}, where {self.threshold:g} is asked"
         if sure >= self.threshold or small.limit is not None:
             return chosen(self.name, kit, small, answer, note, scores)
@@ -103,6 +103,11 @@ class Cascade(TwoModels):
         shown = answer.steps[-1] if answer else next((s for s in part.steps if s.candidate is not None), None)
         whole = None if shown is None else answer_of(state, drawn.steps, shown)
         return chosen(self.name, kit, drawn, whole, note, scores, shown)
+
+
+def _agreed(drawn: Drawn, answer: Candidate | None) -> float:
+    """Share of all draws that came to the answer: one that abstained agrees with nobody."""
+    return len(answer.steps) / len(drawn.steps) if answer is not None else 0.0
 
 
 def _certainty(drawn: Drawn, scores: Sequence[float | None], answer: Candidate | None) -> float:
