@@ -18,6 +18,11 @@ from tests.agent.bench.conftest import lines
 SETTING = {"model": "m", "repeats": 1, "seed": 0, "budget": {}}
 
 
+def drew(draws):
+    """A step of a strategy whose draws do not depend on each other."""
+    return {"block": "strategy.self-consistency", "draws": draws}
+
+
 def line(score, read=100, written=50, **more):
     usage = {"prompt_tokens": read, "completion_tokens": written, "cached_tokens": 0, "llm_calls": 1, "seconds": 0.5}
     return {"score": score, "answer": "a", "usage": usage, "steps": []} | more
@@ -85,7 +90,7 @@ def stream(candidates, scores, tokens=10):
     usage = {"prompt_tokens": tokens, "completion_tokens": 0}
     draws = [{"candidate": one, "usage": usage} for one in candidates]
     task = Task(id="t", prompt="?", kind="numeric", gold="1")
-    return Stream.of(task, {"steps": [{"draws": draws}], "draw_scores": scores})
+    return Stream.of(task, {"steps": [drew(draws)], "draw_scores": scores})
 
 
 def test_draws_vote_in_their_order_and_ties_count_as_their_mean():
@@ -106,7 +111,7 @@ def test_curves_reach_what_theory_says():
         usage = {"prompt_tokens": 5, "completion_tokens": 5}
         draws = [{"candidate": "right" if one else "wrong", "usage": usage} for one in right]
         score = float(right.sum() > 4)
-        found.append([line(score, steps=[{"draws": draws}], draw_scores=right.astype(float).tolist())])
+        found.append([line(score, steps=[drew(draws)], draw_scores=right.astype(float).tolist())])
     tasks = tuple(Task(id=f"t{n}", prompt="?", kind="text") for n in range(3000))
     method = Outcomes("vote", tasks, ("f",) * 3000, found)
     (curve,) = figures_of([method], SETTING, Terms(bootstrap=200), []).curves
@@ -125,7 +130,7 @@ def test_methods_that_draw_are_compared_at_the_same_limits():
             name,
             (Task(id="t", prompt="?", kind="text"),),
             ("f",),
-            [[line(1.0, steps=[{"draws": [{"candidate": "a", "usage": usage}] * n}], draw_scores=[1.0] * n)]],
+            [[line(1.0, steps=[drew([{"candidate": "a", "usage": usage}] * n)], draw_scores=[1.0] * n)]],
         )
         for name, n, usage in (
             ("few", 2, {"prompt_tokens": 5, "completion_tokens": 5}),
