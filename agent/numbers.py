@@ -154,7 +154,7 @@ def _value(match: re.Match[str]) -> Fraction | None:
         return None
     number = Fraction(value) * Fraction(10) ** int(exponent)
     if match["denominator"] is not None:
-        if Fraction(match["denominator"]) == 0:
+        if len(match["denominator"]) > _MOST_DIGITS or Fraction(match["denominator"]) == 0:
             return None
         number /= Fraction(match["denominator"])
     if match["whole"] is not None:

@@ -60,12 +60,17 @@ class Stream:
             return None
         counts: dict[str, int] = {}
         worth: dict[str, float] = {}
+        leaders: list[str] = []
         votes = [0.0]
         for draw, score in zip(draws, scores, strict=True):
             if draw["candidate"] is not None:
                 form = normal_form(task.kind, draw["candidate"], task.choices)
                 counts[form], worth[form] = counts.get(form, 0) + 1, score
-            leaders = [form for form in counts if counts[form] == max(counts.values())]
+                most = counts[leaders[0]] if leaders else 0
+                if form in leaders or counts[form] > most:
+                    leaders = [form]
+                elif counts[form] == most:
+                    leaders.append(form)
             votes.append(float(np.mean([worth[form] for form in leaders])) if leaders else 0.0)
         graded = np.array(scores, dtype=float)
         tokens = [draw["usage"]["prompt_tokens"] + draw["usage"]["completion_tokens"] for draw in draws]

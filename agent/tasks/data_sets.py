@@ -6,10 +6,11 @@ import hashlib
 from random import Random
 from typing import Any
 
+from pilotage.agent.answers import LETTERS, normal_form
 from pilotage.agent.errors import TaskError
 from pilotage.agent.task import Task
 from pilotage.agent.tasks import procbench
-from pilotage.agent.tasks.fields import choices_of
+from pilotage.agent.tasks.fields import LETTERED, MOST_DIGITS, are_numbers, choices_of
 from pilotage.agent.tasks.latex import boxed
 from pilotage.agent.tasks.records import read_records
 from pilotage.agent.tasks.source import Source
@@ -44,12 +45,12 @@ def gpqa_task(record: dict[str, Any], name: str) -> Task:
     Raises:
         TaskError: one of them is missing.
     """
-    missing = [field for field in ("Question", "Correct Answer", *WRONG) if not record.get(field)]
+    missing = [field for field in ("Question", "Correct Answer", *WRONG) if not str(record.get(field) or "").strip()]
     if missing:
         raise TaskError(f"a GPQA record needs `{missing[0]}`")
     question, right = str(record["Question"]).strip(), str(record["Correct Answer"]).strip()
     choices = [right, *(str(record[field]).strip() for field in WRONG)]
-    if len(set(choices)) < len(choices):
+    if len({normal_form("text", choice) for choice in choices}) < len(choices):
         raise TaskError("two of its answers are the same text")
     Random(hashlib.sha256(question.encode()).hexdigest()).shuffle(choices)
     family = record.get("High-level domain")
@@ -59,25 +60,27 @@ def gpqa_task(record: dict[str, Any], name: str) -> Task:
 
 
 def choice_task(record: dict[str, Any], name: str) -> Task:
-    """A task of MMLU's form: `question`, `choices` or `A` to `D`, and `answer`, a letter or a place from 0.
+    """A task of MMLU's form: `question`, `choices` or `A` to `J`, and `answer`, a letter or a place from 0.
 
     Raises:
-        TaskError: one of them is missing, or the answer is none of the choices.
+        TaskError: one of them is missing, a choice has a gap before it, or the answer is none of the choices.
     """
     question = record.get("question")
     if not isinstance(question, str):
         raise TaskError("a record of MMLU's form needs a `question` text")
-    lettered = [str(record[letter]) for letter in COLUMNS[1:-1] if record.get(letter) is not None]
-    given = record.get("choices", record.get("options"))
-    choices, labels = choices_of(given) if given is not None else (lettered, list(COLUMNS[1:-1]))
-    answer = record.get("answer", record.get("answerKey"))
+    listed = next((record[field] for field in ("choices", "options") if record.get(field) is not None), None)
+    choices, labels = choices_of({letter: record.get(letter) for letter in LETTERED} if listed is None else listed)
+    answer = next((record[field] for field in ("answer", "answerKey") if record.get(field) is not None), None)
     if len(choices) < 2:
         raise TaskError("a record of MMLU's form needs `choices`, or columns A, B, C and D")
     place = _place(answer, labels or [chr(ord("A") + number) for number in range(len(choices))], len(choices))
     family = record.get("subject") or record.get("category")
     metadata = {"family": str(family)} if family else {}
     id = str(record.get("id") or name)
-    gold = chr(ord("A") + place)
+    forms = [normal_form("text", choice) for choice in choices]
+    if forms.count(forms[place]) > 1:
+        raise TaskError("the right choice and another are the same text")
+    gold = chr(ord("A") + place) if place < LETTERS else choices[place]
     return Task(id=id, prompt=question, kind="choice", choices=tuple(choices), gold=gold, metadata=metadata)
 
 
@@ -85,9 +88,9 @@ def _place(answer: Any, labels: list[str], choices: int) -> int:
     text = str(answer).strip()
     if text in labels:
         return labels.index(text)
-    if text.isdecimal() and int(text) < choices:
+    if not are_numbers(labels) and text.isdecimal() and len(text) <= MOST_DIGITS and int(text) < choices:
         return int(text)
-    raise TaskError(f"the answer {answer!r} is neither the label of a choice nor its place from 0")
+    raise TaskError(f"the answer {answer!r:.80} is neither the label of a choice nor its place from 0")
 
 
 MATH = Source("math", "math:FILE", lambda spec: read_records(spec, math_task))

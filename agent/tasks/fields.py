@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pilotage.agent.answers import resolve_choice
@@ -19,12 +19,24 @@ from pilotage.agent.tasks.source import did_you_mean
 
 OWN = ("prompt", "answer", "choices", "id", "kind", "family")
 """What a field can be named for."""
-PAIRS = (("problem", "solution"), ("problem", "answer"), ("input", "target"), ("instruction", "output"))
+PAIRS = (
+    ("problem", "solution"),
+    ("problem", "answer"),
+    ("input", "target"),
+    ("instruction", "output"),
+    ("instruction", "target"),
+)
 """Names of prompt and answer beside `prompt` or `question` and `gold` or `answer`."""
+WORKED = ("solution", "output")
+"""Names of the answer whose text may be a worked solution."""
 ANSWERS = ("answer_idx", "answerKey", "answer_index", "correct_answer", "target", "solution")
 """Names of the answer beside a prompt whose name is the project's own, the likeliest first."""
-CHOICES = ("options", "choices")
 LETTERED = tuple("ABCDEFGHIJ")
+"""Columns that hold a choice each."""
+MOST_DIGITS = 3
+"""Of an answer that is the place of a choice: longer ones are no place, and those of thousands nothing to read."""
+CONTEXT = ("input", "problem")
+"""What an instruction is given to work on."""
 
 
 def mapping(given: str | None) -> dict[str, str]:
@@ -58,6 +70,7 @@ class Reader:
     def __init__(self, file: str, fields: Mapping[str, str], build: Callable[[dict[str, Any], str], Task]) -> None:
         self._file, self._fields, self._build = file, dict(fields), build
         self._said = False
+        self._by_place: bool | None = None
 
     def __call__(self, record: dict[str, Any], name: str) -> Task:
         """A task from one record; raises TaskError where a field that was named is not there."""
@@ -70,9 +83,10 @@ class Reader:
             if field != own:
                 record.pop(field, None)
         notes = [f"{own}={field}" for own, field in taken.items()]
-        if "instruction" in taken.values() and isinstance(context := record.get("input"), str) and context.strip():
-            values["prompt"] = f"{values['prompt']}\n\n{record.pop('input')}"
-            notes.append("with input below the instruction")
+        below = next((name for name in CONTEXT if _is_there(record.get(name))), None)
+        if taken.get("prompt") == "instruction" and below is not None:
+            values["prompt"] = f"{values['prompt']}\n\n{record.pop(below)}"
+            notes.append(f"with {below} below the instruction")
         for own, other in (("prompt", "question"), ("answer", "gold")):
             if own in values:
                 record.pop(other, None)
@@ -83,7 +97,7 @@ class Reader:
             logging.getLogger(__name__).warning(
                 "%s is read with %s; --map prompt=FIELD,answer=FIELD says otherwise", self._file, ", ".join(notes)
             )
-        return self._build(record, name)
+        return self._build({field: value for field, value in record.items() if value is not None}, name)
 
     def _guessed(self, record: Mapping[str, Any]) -> dict[str, str]:
         """What a record's own names leave open and plain others hold."""
@@ -94,7 +108,7 @@ class Reader:
         if not has_prompt:
             pair = next((pair for pair in PAIRS if pair[0] in there and (pair[1] in there or has_answer)), None)
             if pair is not None:
-                taken["prompt"] = pair[0]
+                taken["prompt"] = "instruction" if _is_there(record.get("instruction")) else pair[0]
                 if not has_answer:
                     taken["answer"] = pair[1]
         elif not has_answer and "tests" not in there and "metadata" not in there:
@@ -107,34 +121,86 @@ class Reader:
     def _settle(self, record: dict[str, Any], taken: Mapping[str, str]) -> list[str]:
         """Brings choices and an answer by its place to the project's form; what there is to say of it."""
         notes: list[str] = []
-        if "choices" not in record and {"A", "B"} <= record.keys():
-            letters = [letter for letter in LETTERED if letter in record]
-            record["choices"] = [str(record.pop(letter)) for letter in letters]
-            notes.append(f"choices in {letters[0]} to {letters[-1]}")
-        choices = record.get("choices")
         answer = "answer" if record.get("answer") is not None else "gold"
-        if choices is not None and not isinstance(choices, list | tuple) or _holds_texts(choices):
-            texts, labels = choices_of(choices)
-            record["choices"] = texts
-            if labels and str(record.get(answer)) in labels:
-                record[answer] = texts[labels.index(str(record[answer]))]
-        if record.get("choices") and (place := _place(record.get(answer), record["choices"])) is not None:
-            record[answer] = record["choices"][place]
-            notes.append("the answer as the place of a choice, from 0")
-        if taken.get("answer") in ("solution", "output") and (marked := boxed(str(record.get(answer)))) is not None:
+        source = self._fields.get("answer") or taken.get("answer")
+        # A field that was named for the answer may hold a worked solution as one that was guessed does.
+        marked = None
+        if (source in WORKED or "answer" in self._fields) and isinstance(record.get(answer), str):
+            marked = boxed(record[answer])
+        if marked is not None:
             record[answer] = marked
-            if not marked.lstrip("-").replace(".", "", 1).isdecimal():
-                record.setdefault("grader", "math")
             notes.append("the answer in \\boxed{}")
+        there = [letter for letter in LETTERED if not _is_blank(record.get(letter))]
+        if record.get("choices") is None and there and ({"A", "B"} <= record.keys() or len(there) > 2):
+            texts = choices_of({letter: record.pop(letter, None) for letter in LETTERED})[0]
+            if len(texts) < 2:
+                raise TaskError(f"choice {there[0]} is the only one")
+            record["choices"] = texts
+            notes.append(f"choices in A to {LETTERED[len(texts) - 1]}")
+        choices, labels = record.get("choices"), list[str]()
+        if choices is not None and (not isinstance(choices, list | tuple) or None in choices):
+            record["choices"], labels = choices_of(choices)
+        if record.get("choices"):
+            if (label := str(record.get(answer)).strip()) in labels:
+                record[answer] = record["choices"][labels.index(label)]
+            elif are_numbers(labels):
+                pass  # a number that is none of them is no place: they may begin with 1
+            elif (place := self._place(record.get(answer), record["choices"])) is not None:
+                record[answer] = record["choices"][place]
+                notes.append("the answer as the place of a choice, from 0")
+        elif marked is not None and not marked.lstrip("-").replace(".", "", 1).isdecimal():
+            record.setdefault("grader", "math")
         if isinstance(family := record.pop("family", None), str | int) and "family" in self._fields:
             record["metadata"] = {"family": str(family)} | (record.get("metadata") or {})
         elif family is not None:
             record["family"] = family
         return notes
 
+    def _place(self, answer: Any, choices: Sequence[Any]) -> int | None:
+        """The place that an answer tells by a whole number, from 0; None where it is a letter or a text of them.
 
-def _holds_texts(choices: Any) -> bool:
-    return isinstance(choices, str | dict)
+        A number is a place, whatever the texts. Digits in a text are what they can be, in one way throughout a file.
+
+        Raises:
+            TaskError: there is no such place, or digits can be both or are not what the others of the file are.
+        """
+        digits = isinstance(answer, str) and answer.strip().isdecimal()
+        if not digits and (isinstance(answer, bool) or not isinstance(answer, int)):
+            return None
+        place = int(answer) if not digits or len(answer.strip()) <= MOST_DIGITS else -1
+        is_place = 0 <= place < len(choices)
+        text = resolve_choice(answer, [str(choice) for choice in choices]) if digits else None
+        if text is None and not is_place:
+            raise TaskError(f"the answer {answer!r:.80} is no place of {len(choices)} choices, counted from 0")
+        if not digits:
+            return place
+        if text is not None and is_place and text != place:
+            raise TaskError(
+                f"the answer {answer!r} is the text of one choice and the place of another: load the file as "
+                "`mmlu:FILE`, where it is the place, or name a field with the letter by --map answer=FIELD"
+            )
+        if text is None or not is_place:
+            if self._by_place is None:
+                self._by_place = is_place
+            if self._by_place != is_place:
+                raise TaskError(
+                    f"the answer {answer!r:.80} is the {'place' if is_place else 'text'} of a choice, and those before "
+                    f"it are {'places' if self._by_place else 'texts'}: write letters, or load the file as `mmlu:FILE`"
+                )
+        return place if text is None else None
+
+
+def _is_there(text: Any) -> bool:
+    return isinstance(text, str) and bool(text.strip())
+
+
+def _is_blank(text: Any) -> bool:
+    return text is None or not str(text).strip()
+
+
+def are_numbers(labels: Sequence[str]) -> bool:
+    """Whether choices are labelled by numbers, so that one of them is no place."""
+    return any(label.isdecimal() for label in labels)
 
 
 def choices_of(given: Any) -> tuple[list[str], list[str]]:
@@ -154,23 +220,36 @@ def choices_of(given: Any) -> tuple[list[str], list[str]]:
         texts, labels = given["text"], given.get("label") or ()
         if labels and len(labels) != len(texts):
             raise TaskError(f"`choices` has {len(texts)} texts and {len(labels)} labels")
-        return [str(text) for text in texts], [str(label) for label in labels]
+        return _labelled(zip(labels, texts, strict=True)) if labels else (_unlabelled(texts), [])
     if isinstance(given, dict):
-        known = {label: text for label, text in given.items() if text is not None}
-        return [str(text) for text in known.values()], [str(label) for label in known]
+        return _labelled(given.items())
     if isinstance(given, list | tuple):
-        return [str(text) for text in given], []
+        return _unlabelled(given), []
     raise TaskError("`choices` must be a list, or a dictionary of labels and texts")
 
 
-def _place(answer: Any, choices: Sequence[Any]) -> int | None:
-    """The place that an answer tells by a whole number, from 0; None where it is a letter or a text of them."""
-    texts = [str(choice) for choice in choices]
-    if isinstance(answer, bool) or answer is None or resolve_choice(str(answer), texts) is not None:
-        return None
-    if not (isinstance(answer, int) or (isinstance(answer, str) and answer.strip().isdecimal())):
-        return None
-    place = int(answer)
-    if place >= len(texts) or place < 0:
-        raise TaskError(f"the answer {answer!r} is no place of {len(texts)} choices, counted from 0")
-    return place
+def _unlabelled(texts: Sequence[Any]) -> list[str]:
+    """The texts but for nulls behind them; one among them would move the letters of those after it."""
+    there = [str(text) for text in texts if text is not None]
+    if None in texts[: len(there)]:
+        raise TaskError(f"choice {1 + list(texts).index(None)} is blank, and a later one is not")
+    return there
+
+
+def _labelled(pairs: Iterable[tuple[Any, Any]]) -> tuple[list[str], list[str]]:
+    """Texts and labels but for blanks; one that later letters or numbers show to be missing is a defect."""
+    given = [(str(label).strip(), text) for label, text in pairs]
+    labels = [label for label, text in given if not _is_blank(text)]
+    if len(set(labels)) < len(labels):
+        raise TaskError("two of its choices have the same label")
+    absent = [label for label, text in given if _is_blank(text)]
+    if gap := next((label for label in absent if any(_is_before(label, other) for other in labels)), None):
+        raise TaskError(f"choice {gap} is blank, and a later one is not")
+    return [str(text) for _, text in given if not _is_blank(text)], labels
+
+
+def _is_before(label: str, other: str) -> bool:
+    """Whether two labels are of one row of letters or numbers, and in that order."""
+    if label.isdecimal() and other.isdecimal():
+        return (len(label), label) < (len(other), other)
+    return len(label) == len(other) == 1 and label.isalpha() and other.isalpha() and label.upper() < other.upper()

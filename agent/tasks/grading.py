@@ -119,6 +119,24 @@ def require_grader(task: Task) -> None:
         _own(task, str(name))
 
 
+def require_gold(task: Task) -> None:
+    """Raises TaskError where no answer could ever equal a task's gold, before any token is spent on it."""
+    tests = task.metadata.get("tests")
+    if task.kind == "program" and tests is not None:
+        if not isinstance(tests, list) or not all(isinstance(test, dict) for test in tests):
+            raise TaskError("`tests` must be a list of {input, output}")
+        if not all({"input", "output"} <= test.keys() for test in tests):
+            raise TaskError("each of `tests` needs an `input` and an `output`")
+    if task.gold is None:
+        return
+    if task.kind == "numeric" and parse_number(str(task.gold)) is None:
+        raise TaskError(f"the gold {task.gold!r:.80} of a numeric task is not one number")
+    if task.kind == "choice" and resolve_choice(str(task.gold), task.choices) is None:
+        raise TaskError(f"the gold {task.gold!r:.80} is neither the letter nor the text of one choice")
+    if task.kind == "grid" and parse_grid(str(task.gold)) is None:
+        raise TaskError("the gold of a grid task must be a list of equally long rows of whole numbers")
+
+
 def _own(task: Task, name: str) -> Grader:
     from pilotage.agent.tasks.own_grader import as_grader
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from pilotage.agent.errors import MissingExtra, TaskError, UsageError
 from pilotage.agent.task import Task
+from pilotage.agent.tasks.grading import require_gold, require_grader
 from pilotage.agent.tasks.source import Spec, TaskDefect
 from pilotage.common.json_text import NotJson, read_json
 from pilotage.common.paths import expanded
@@ -24,6 +25,8 @@ Row = Mapping[str, Any] | bytes | TaskError
 
 CELL = 10_000_000
 """Characters of a cell of a CSV file at most."""
+BATCH = 1024
+"""Rows of a Parquet file that are read at once, and lost at once where a page of them is broken."""
 
 
 def read_records(spec: Spec, build: Build, header: tuple[str, ...] = ()) -> Iterator[Task | TaskDefect]:
@@ -87,7 +90,10 @@ def _csv_rows(path: Path, delimiter: str, header: tuple[str, ...]) -> Iterator[t
             if len(cells) != len(names):
                 yield first, TaskError(f"the row has {len(cells)} cells, and the table {len(names)} columns")
             else:
-                yield first, {name.strip(): cell for name, cell in zip(names, cells, strict=True) if cell.strip()}
+                yield (
+                    first,
+                    {name.strip(): cell if cell.strip() else None for name, cell in zip(names, cells, strict=True)},
+                )
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[int, Row]]:
@@ -96,15 +102,25 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, Row]]:
         from pyarrow import parquet
     except ModuleNotFoundError:
         raise MissingExtra(f"{path} is Parquet, which needs pyarrow: run `pip install 'pilotage[bench]'`") from None
+    # What a file's bytes can make pyarrow raise, at its footer and at any page of it; ArrowInvalid is a ValueError.
+    broken = (pyarrow.ArrowException, OSError, ValueError, OverflowError)
     try:
         table = parquet.ParquetFile(path)
-    except (pyarrow.ArrowInvalid, OSError) as error:
+    except broken as error:
         raise UsageError(f"the task file {path} is no Parquet that can be read: {error}") from None
 
     def rows() -> Iterator[tuple[int, Row]]:
-        number = 0
-        for batch in table.iter_batches():
-            for row in batch.to_pylist():
+        number, batches = 0, table.iter_batches(BATCH)
+        while True:
+            try:
+                batch = next(batches, None)
+                read = None if batch is None else batch.to_pylist()
+            except broken as error:
+                yield number + 1, TaskError(f"malformed Parquet: {error}")
+                return  # what comes after is not known to be whole
+            if read is None:
+                return
+            for row in read:
                 number += 1
                 yield number, row
 
@@ -116,6 +132,8 @@ def _tasks_in(path: Path, rows: Iterator[tuple[int, Row]], spec: Spec, build: Bu
     for number, row in spec.chosen(rows):
         try:
             task = build(_record(row), f"{path.stem}-{number}")
+            require_gold(task)
+            require_grader(task)
             if task.id in first_lines:
                 raise TaskError(f"the id {task.id!r} was used already in line {first_lines[task.id]}")
         except TaskError as error:

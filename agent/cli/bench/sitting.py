@@ -35,7 +35,6 @@ class Sitting:
     """What one call of the command works on.
 
     Attributes:
-        methods: in their order; the first is what the others are compared with.
         settings: what all have in common.
         model: asked by all.
         assigned: the tasks that can be graded, with their families.
@@ -44,7 +43,6 @@ class Sitting:
         left_out: how many entries of the sources were none, or cannot be graded.
     """
 
-    methods: tuple[Method, ...]
     settings: Settings
     model: ModelClient
     assigned: tuple[Assigned, ...]
@@ -134,8 +132,13 @@ def opened(
         )  # fmt: skip
         lanes += [Lane(method, repeat, agent, results) for repeat, agent in enumerate(agents)]
     sandbox = lanes[0].agent.components.sandbox
-    graded = tuple(one for one in assigned if grader_for(one.task, sandbox) is not None)
-    ungraded = [f"{one.task.id}: nothing says what is right" for one in assigned if one not in graded]
+    graded: list[Assigned] = []
+    ungraded: list[str] = []
+    for one in assigned:
+        if grader_for(one.task, sandbox) is not None:
+            graded.append(one)
+        else:
+            ungraded.append(f"{one.task.id}: nothing says what is right")
     if not graded:
         raise UsageError(
             f"none of the {len(assigned)} tasks has an answer to compare with, so nothing could be judged: give tasks "
@@ -149,10 +152,9 @@ def opened(
         if not in_sample:
             require_fresh(lane.method.label, components.policy, tasks)
     return Sitting(
-        methods,
         settings,
         model,
-        graded,
+        tuple(graded),
         tuple(sorted(lanes, key=lambda lane: lane.repeat)),
         folder if kept else None,
         len(defects) + len(ungraded),

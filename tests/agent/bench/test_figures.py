@@ -1,6 +1,7 @@
 """Figures: held against what is known of results that were made by hand, and of models of known skill."""
 
 import json
+import time
 from collections import Counter
 
 import numpy as np
@@ -122,6 +123,15 @@ def test_curves_reach_what_theory_says():
     assert all(point.blind == pytest.approx(0.6, abs=near) for point in curve.by_draws)
     assert [point.cost for point in curve.by_draws] == pytest.approx([0.01 * n for n in range(1, 10)])
     assert curve.by_tokens[-1].accuracy == curve.by_draws[-1].accuracy and curve.by_tokens[0].draws == 1
+
+
+def test_a_long_stream_of_different_answers_is_read_in_a_moment():
+    usage = {"prompt_tokens": 5, "completion_tokens": 5}
+    draws = [{"candidate": f"answer {n}", "usage": usage} for n in range(1500)] + [{"candidate": None, "usage": usage}]
+    begun = time.perf_counter()
+    stream = Stream.of(Task(id="t", prompt="?"), {"steps": [{"draws": draws}], "draw_scores": [1.0] + [0.0] * 1500})
+    assert stream is not None and time.perf_counter() - begun < 5
+    assert stream.votes[[1, 2, 1000, 1500, 1501]].tolist() == pytest.approx([1, 1 / 2, 1 / 1000, 1 / 1500, 1 / 1500])
 
 
 def test_methods_that_draw_are_compared_at_the_same_limits():

@@ -125,6 +125,19 @@ def test_results_of_another_model_budget_or_seed_are_refused(bench, options):
     assert code == 2 and "was made with" in err and "choose another --out" in err and len(err.splitlines()) == 1
 
 
+def test_no_task_is_compared_with_the_others_to_leave_out_what_cannot_be_graded(bench, monkeypatch):
+    """A whole task takes long to compare, and all pairs of a large data set minutes."""
+    with Path("t.jsonl").open("a") as file:
+        file.write('{"prompt": "Say something."}\n')
+
+    def compared(*_):
+        raise AssertionError("two tasks were compared")
+
+    monkeypatch.setattr(Task, "__eq__", compared)
+    code, _, err = bench()
+    assert code == 0 and "t-5: nothing says what is right" in err and all(len(lines(path)) == 4 for path in files())
+
+
 def test_interrupted_it_says_how_to_go_on(bench, monkeypatch):
     from pilotage.agent.cli.bench import sitting
 
