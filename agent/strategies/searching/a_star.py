@@ -79,4 +79,4 @@ class AStar(StepwiseStrategy):
         written = float(len(steps))
         if self.cost == "logprob":
             written = -sum(step.step_logprob or 0.0 for step in steps)
-        return written - self.weight * math.log(max(LEAST, path.score or 0.0))
+        return written - self.weight * math.log(max(LEAST, path.worth))
