@@ -102,6 +102,7 @@ def test_who_always_names_the_first_place_favours_none(archon):
         ("[1] > [2] > [4]", None),
         ("[0] > [1] > [2]", None),
         ("2, 1, 3", None),
+        (f"[1] > [2] > [{'9' * 5000}]", None),
     ],
 )
 def test_a_ranking_that_repeats_or_leaves_out_an_item_is_none(reply, ranking):
@@ -114,6 +115,13 @@ def test_a_ranking_that_is_none_leaves_the_order(archon):
     step, _ = run(layers, ScriptedChatModel(lambda messages: next(draws)))
     assert step.candidate == "a"
     assert step.evidence.note == "3 drawn; a ranking that is none: the order stays"
+
+
+def test_a_remark_on_a_number_that_goes_on_and_on_is_none(archon):
+    layers = archon('kind = "generate"\nn = 2', 'kind = "critique"', 'kind = "rank"')
+    draws = iter(["Answer: a", "Answer: b", f"[1] Good.\n[{'9' * 5000}] Bad.", "[1] > [2]"])
+    step, _ = run(layers, ScriptedChatModel(lambda messages: next(draws)))
+    assert "1 criticised" in step.evidence.note
 
 
 def test_a_verifier_that_knows_drops_what_is_wrong_and_never_all(archon):
