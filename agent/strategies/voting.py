@@ -71,19 +71,24 @@ def by_vote(
 
 
 def best_scored(steps: Sequence[Step], scores: Sequence[float | None], chance: Random) -> int | None:
-    """Place of the draw with the highest score, of equals one that is drawn; None where every draw abstained."""
+    """Place of the draw with the highest score, of equals one that is drawn; None where every draw abstained.
+
+    Draws whose scores hardly differ are equals.
+    """
     ranked = known(steps, scores)
     answered = [place for place, step in enumerate(steps) if step.candidate is not None]
     highest = max((ranked[place] for place in answered), default=0.0)
-    first = [place for place in answered if ranked[place] == highest]
+    first = [place for place in answered if flat(scores) or ranked[place] == highest]
     return chance.choice(first) if first else None
 
 
 def by_score(
     strategy: Strategy, state: State, kit: Kit, drawn: Drawn, scores: Sequence[float | None], scorer: str
 ) -> Step:
-    """The step of a strategy that takes the draw which a scorer puts highest."""
+    """The step of a strategy that takes the draw that a scorer puts highest, or the vote where scores hardly differ."""
     steps = drawn.steps
+    if flat(scores) and any(step.candidate is not None for step in steps):
+        return by_vote(strategy, state, kit, drawn, scores)
     place = best_scored(steps, scores, strategy.chance(state, kit))
     if place is None:
         return chosen(strategy.name, kit, drawn, None, f"none of {len(steps)} draws came to an answer", scores)
