@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from math import comb
 from random import Random
@@ -107,8 +108,11 @@ def chance_to_stay(counts: Sequence[int]) -> float:
     """
     first, second = (*sorted(counts, reverse=True), 0, 0)[:2]
     tosses = first + second + 1
-    lost: int = sum(comb(tosses, heads) for heads in range(first + 1, tosses + 1))
-    return 1.0 - lost / float(2**tosses)
+    ways, lost = comb(tosses, first + 1), 0
+    for heads in range(first + 1, tosses + 1):
+        lost += ways
+        ways = ways * (tosses - heads) // (heads + 1)
+    return 1.0 - lost / (1 << tosses)  # of whole numbers, which no float need hold
 
 
 def draws_until_settled(counts: Sequence[int], threshold: float) -> int:
@@ -117,7 +121,11 @@ def draws_until_settled(counts: Sequence[int], threshold: float) -> int:
     They may be drawn side by side: one after another would not have needed fewer.
     """
     first, *others = sorted(counts, reverse=True) or [0]
-    more = 0
-    while chance_to_stay([first + more, *others]) <= threshold:
-        more += 1
-    return more
+
+    def settled(more: int) -> bool:
+        return chance_to_stay([first + more, *others]) > threshold
+
+    enough = range(8)
+    while not settled(len(enough)):
+        enough = range(2 * len(enough))
+    return bisect_left(enough, True, key=settled)  # the more they are, the surer it is

@@ -48,6 +48,14 @@ def test_draws_that_cannot_settle_a_vote_are_asked_for_together():
     assert draws_until_settled([3, 1], 0.95) == 3  # 6 to 1
 
 
+def test_votes_of_a_thousand_draws_are_counted_too():
+    """2 to the power of their number is more than a float holds."""
+    assert chance_to_stay([490, 490]) == 0.5
+    more = draws_until_settled([490, 490], 0.95)
+    assert chance_to_stay([490 + more, 490]) > 0.95 >= chance_to_stay([489 + more, 490])
+    assert draws_until_settled([1000, 0], 0.95) == 0
+
+
 @pytest.mark.parametrize(
     ("replies", "drawn"),
     [
