@@ -102,7 +102,11 @@ class Layer(BaseModel, ABC):
 
 
 class Generate(Layer):
-    """Draws solutions from the task alone."""
+    """Draws solutions from the task alone, in an order that is drawn.
+
+    Later layers keep the order where they prefer none (a ranking that is none, requirements that all fulfil alike), so
+    the draw that came first must not stand first.
+    """
 
     kind = "generate"
 
@@ -119,7 +123,8 @@ class Generate(Layer):
     async def run(self, name: str, state: State, kit: Kit, given: Solutions, chance: Random) -> Solutions:
         numbers = range(1, self.n + 1)
         drawn = await draw(name, state, kit, numbers, route=self.route, temperature=self.temperature)
-        return given.drew(drawn, f"{self.n} drawn")
+        found = given.drew(drawn, f"{self.n} drawn")
+        return replace(found, steps=tuple(chance.sample(found.steps, len(found.steps))))
 
 
 class Critique(Layer):
